@@ -1,0 +1,1 @@
+"""Ideapool: an idea board with its own small language models."""

@@ -1,0 +1,100 @@
+"""The composition root: settings in, an app with everything wired out."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from service.database import Database
+from service.engine.backend import Backend
+from service.errors import ServiceError
+from service.ideation import Ideation
+from service.metrics import Metrics
+from service.pool import build_backend
+from service.routes import api, openapi, ops, pages
+from service.routes.errors import ErrorAnswers
+from service.runs import Runs
+from service.security import Guard, Rules
+from service.settings import Settings
+from service.store import Limits, Store
+from service.templating import StaticAssets, build_templates
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
+    """`backend` takes the place of the one the settings describe."""
+    limits = Limits(settings.title_limit, settings.idea_limit, settings.suggestion_limit)
+    database = Database(settings.sqlalchemy_url)
+    store = Store(database, limits)
+    metrics = Metrics()
+    pool = backend or build_backend(settings)
+    runs = Runs(
+        store,
+        Ideation(pool),
+        limit=settings.queue_limit,
+        deadline_s=settings.run_deadline_s,
+        ended=metrics.run_ended,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.callback(database.close)
+            await asyncio.to_thread(_open, database, store)
+            stack.push_async_callback(pool.close)
+            await pool.start()
+            stack.push_async_callback(runs.close, settings.drain_s)
+            yield
+
+    templates = build_templates()
+    answers = ErrorAnswers(templates)
+    app = FastAPI(
+        title="Ideapool",
+        version="0.1.0",
+        summary="An idea board with its own small language models.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=[Middleware(Guard, rules=_rules(settings, store), respond=answers.respond)],
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    for name, value in {
+        "settings": settings,
+        "store": store,
+        "runs": runs,
+        "backend": pool,
+        "metrics": metrics,
+        "templates": templates,
+    }.items():
+        setattr(app.state, name, value)
+    for kind in (ServiceError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, answers.handle)
+    for router in (api.router, ops.router, openapi.router, pages.router):
+        app.include_router(router)
+    app.mount("/static", StaticAssets())
+    app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
+    return app
+
+
+def _open(database: Database, store: Store) -> None:
+    database.migrate()
+    interrupted = store.runs.interrupt_unfinished()
+    if interrupted:
+        _log.warning("%d runs were cut off when the server last stopped", interrupted)
+    store.boards.ensure_one()
+
+
+def _rules(settings: Settings, store: Store) -> Rules:
+    return Rules(
+        hosts=LOCAL_HOSTS | {settings.host} | {name.lower() for name in settings.allowed_hosts},
+        body_limit_bytes=settings.body_limit_bytes,
+        is_valid_key=store.keys.is_valid if settings.needs_key else None,
+    )

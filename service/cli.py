@@ -1,0 +1,206 @@
+"""The command line: `ideapool serve | models | keys`."""
+
+import argparse
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import uvicorn
+from pydantic import ValidationError
+
+from service.app import create_app
+from service.database import Database
+from service.engine.starter import fetch
+from service.errors import ConfigurationError, ServiceError
+from service.pool import catalog_models, verify_weights, weights_folder
+from service.progress import ProgressLine
+from service.runs import Runs
+from service.settings import Settings
+from service.store import Limits, Store
+from service.store.keys import KeyStore
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 2 where the settings cannot work, 1 for any other known failure."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = _settings(options)
+        logging.basicConfig(
+            level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+        )
+        status: int = options.command(settings, options)
+    except ServiceError as error:
+        print(f"ideapool: {error.detail}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigurationError) else 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ideapool",
+        description="An idea board with its own small language models.",
+        epilog="Settings are read from IDEAPOOL_* variables; the README lists them.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve_ = commands.add_parser("serve", help="start the server")
+    serve_.add_argument("--host", help="address to bind (IDEAPOOL_HOST)")
+    serve_.add_argument("--port", type=int, help="port (IDEAPOOL_PORT)")
+    serve_.set_defaults(command=serve)
+
+    models = commands.add_parser("models", help="the model files").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    for name, command, text in (
+        ("list", list_models, "which models the catalog has"),
+        ("fetch", fetch_models, "get the files of the set that is served"),
+        ("verify", verify_models, "compare the files with their hashes"),
+    ):
+        models.add_parser(name, help=text).set_defaults(command=command)
+
+    keys = commands.add_parser("keys", help="API keys").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    create = keys.add_parser("create", help="make a key and print it once")
+    create.add_argument("name", help="what the key is for")
+    create.set_defaults(command=create_key)
+    keys.add_parser("list", help="the keys there are").set_defaults(command=list_keys)
+    revoke = keys.add_parser("revoke", help="end a key")
+    revoke.add_argument("id", help="as `keys list` shows it")
+    revoke.set_defaults(command=revoke_key)
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    given = {
+        name: getattr(options, name)
+        for name in ("host", "port")
+        if getattr(options, name, None) is not None
+    }
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  IDEAPOOL_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise ConfigurationError(f"These settings cannot be used:\n{problems}") from error
+
+
+class _Server(uvicorn.Server):
+    """Ends the runs at the first signal, since uvicorn waits for event streams to end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, runs: Runs, drain_s: float) -> None:
+        super().__init__(config)
+        self._runs = runs
+        self._drain_s = drain_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # A signal handler may run anywhere in the main thread: only hand over here.
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._begin_closing)
+        super().handle_exit(sig, frame)
+
+    def _begin_closing(self) -> None:
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._runs.close(self._drain_s))
+
+
+def serve(settings: Settings, _options: argparse.Namespace) -> int:
+    _ensure_key(settings)
+    app = create_app(settings)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    shown = "localhost" if host in ("0.0.0.0", "[::]") else host  # noqa: S104
+    print(f"Ideapool is at http://{shown}:{settings.port}", flush=True)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning" if settings.log_level == "info" else settings.log_level,
+        # One process holds the models and the only writing connection.
+        workers=1,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.drain_s) + 5,
+    )
+    server = _Server(config, app.state.runs, settings.drain_s)
+    server.run()
+    return 0 if server.started else 1
+
+
+def _ensure_key(settings: Settings) -> None:
+    """Raises: ConfigurationError where a key is needed and there is none, nor may one be made."""
+    if not settings.needs_key:
+        return
+    keys = _keys(settings)
+    if keys.any():
+        return
+    if not settings.create_key:
+        raise ConfigurationError(
+            f"Binding {settings.host} lets others reach this service, so it needs an API key and "
+            "there is none. Make one with `ideapool keys create NAME`, or set "
+            "IDEAPOOL_CREATE_KEY=true to have it made and printed, or bind 127.0.0.1."
+        )
+    print(f"API key, shown only now: {keys.create('first')}", flush=True)
+    print("Sign in with it at /login, or send it as `Authorization: Bearer <key>`.", flush=True)
+
+
+def _keys(settings: Settings) -> KeyStore:
+    database = Database(settings.sqlalchemy_url)
+    database.migrate()
+    limits = Limits(settings.title_limit, settings.idea_limit, settings.suggestion_limit)
+    return Store(database, limits).keys
+
+
+def create_key(settings: Settings, options: argparse.Namespace) -> int:
+    print(_keys(settings).create(options.name))
+    return 0
+
+
+def list_keys(settings: Settings, _options: argparse.Namespace) -> int:
+    for key in _keys(settings).all():
+        print(f"{key.id}  {key.created_at:%Y-%m-%d}  {key.name}")
+    return 0
+
+
+def revoke_key(settings: Settings, options: argparse.Namespace) -> int:
+    _keys(settings).revoke(options.id)
+    return 0
+
+
+def list_models(settings: Settings, _options: argparse.Namespace) -> int:
+    for model, is_served in catalog_models(settings):
+        path = model.weights_path(weights_folder(settings, model))
+        state = "here" if path.is_file() else "not fetched"
+        mark = "*" if is_served else " "
+        print(f"{mark} {model.name:24} {model.set or '-':10} {', '.join(model.roles):22} {state}")
+    print("* is served with the present settings")
+    return 0
+
+
+def fetch_models(settings: Settings, _options: argparse.Namespace) -> int:
+    for model, is_served in catalog_models(settings):
+        if is_served:
+            line = ProgressLine(sys.stderr)
+            folder = weights_folder(settings, model)
+            fetch(model, folder, hub_url=settings.hub_url, report=line.show)
+            line.close()
+    return 0
+
+
+def verify_models(settings: Settings, _options: argparse.Namespace) -> int:
+    for model, is_served in catalog_models(settings):
+        if is_served:
+            print(f"{model.name}: {verify_weights(settings, model)}")
+    return 0
+

@@ -1,0 +1,1 @@
+"""The model pool: knows neither web nor database."""

@@ -1,0 +1,102 @@
+"""Every error the service raises on purpose; knows neither HTTP nor HTML.
+
+ServiceError
+├── ConfigurationError          the operator's settings cannot work; refuses to start
+├── InvalidInput                what the caller sent cannot be used
+├── NotFound                    no such board, idea, run …
+├── LostUpdate                  somebody else changed it since the caller read it
+├── Conflict                    the thing is not in a state that allows this
+├── Unauthorised                no key, or one that is not valid
+├── Forbidden                   cross-site request, or a host that is not ours
+├── BodyTooLarge                more bytes than the limit
+├── StorageUnavailable          the disk is full or the database cannot be written
+└── EngineError                 generation failed; ideas stay editable
+    ├── ModelUnavailable        missing, corrupt, still loading or unknown
+    ├── EngineBusy              all slots and the queue are taken
+    ├── PromptTooLong           does not fit the model's context
+    ├── EngineCrashed           the model process died under this request
+    ├── DeadlineExceeded        not finished in the time a run may take
+    └── AnswerUnusable          what the model wrote cannot be used within the budget
+
+`routes/errors.py` holds the one table from class to status.
+"""
+
+
+class ServiceError(Exception):
+    """`detail` says what happened and what to do; it is shown to users as it is."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class ConfigurationError(ServiceError):
+    pass
+
+
+class InvalidInput(ServiceError):
+    """`pointer` is the JSON Pointer (RFC 6901) of the offending field, if there is one."""
+
+    def __init__(self, detail: str, *, pointer: str | None = None) -> None:
+        super().__init__(detail)
+        self.pointer = pointer
+
+
+class NotFound(ServiceError):
+    pass
+
+
+class LostUpdate(ServiceError):
+    def __init__(self, detail: str, *, current_version: int) -> None:
+        super().__init__(detail)
+        self.current_version = current_version
+
+
+class Conflict(ServiceError):
+    pass
+
+
+class Unauthorised(ServiceError):
+    pass
+
+
+class Forbidden(ServiceError):
+    pass
+
+
+class BodyTooLarge(ServiceError):
+    pass
+
+
+class StorageUnavailable(ServiceError):
+    pass
+
+
+class EngineError(ServiceError):
+    pass
+
+
+class ModelUnavailable(EngineError):
+    pass
+
+
+class EngineBusy(EngineError):
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class PromptTooLong(EngineError):
+    pass
+
+
+class EngineCrashed(EngineError):
+    pass
+
+
+class DeadlineExceeded(EngineError):
+    pass
+
+
+class AnswerUnusable(EngineError):
+    pass

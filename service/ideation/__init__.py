@@ -1,0 +1,33 @@
+"""The use cases: brainstorm, refine, evaluate. What is asked of the models, and when to ask again.
+
+`plan` turns a task into work, or refuses it; `perform` does the work and reports each step.
+"""
+
+from service.ideation.perform import Ideation
+from service.ideation.plan import Work, plan
+from service.ideation.steps import (
+    Began,
+    DraftDropped,
+    Drafted,
+    Emit,
+    Ledger,
+    Scored,
+    Step,
+    Suggested,
+    Waiting,
+)
+
+__all__ = [
+    "Began",
+    "DraftDropped",
+    "Drafted",
+    "Emit",
+    "Ideation",
+    "Ledger",
+    "Scored",
+    "Step",
+    "Suggested",
+    "Waiting",
+    "Work",
+    "plan",
+]

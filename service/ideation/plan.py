@@ -1,0 +1,135 @@
+"""From a task to the work it means: reads the store, checks the limits, draws the seed."""
+
+import secrets
+from dataclasses import dataclass
+
+from service.engine.backend import Backend
+from service.engine.types import Role
+from service.errors import InvalidInput
+from service.methods import METHODS
+from service.prompts import DEFAULT_CRITERIA, Criterion
+from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, RefineTask, RunKind, Task
+from service.store import Store
+from service.store.runs import NewRun
+
+
+@dataclass(frozen=True, slots=True)
+class BrainstormWork:
+    topic: str
+    context: str
+    method: str
+    n: int
+    creativity: float
+    known: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefineWork:
+    title: str
+    body: str
+    instruction: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateWork:
+    title: str
+    body: str
+    criteria: tuple[Criterion, ...]
+
+
+Work = BrainstormWork | RefineWork | EvaluateWork
+ROLES: dict[type[Work], Role] = {
+    BrainstormWork: "brainstorm",
+    RefineWork: "general",
+    EvaluateWork: "general",
+}
+
+
+def plan(task: Task, store: Store, backend: Backend) -> tuple[NewRun, Work]:
+    """Check a task against the store and decide what will be asked.
+
+    Raises:
+        InvalidInput: the task contradicts itself or goes beyond a limit.
+        NotFound: it names a board or an idea that is not there.
+        ModelUnavailable: no model of the catalog has the role it needs.
+    """
+    if isinstance(task, BrainstormTask):
+        new, work = _plan_brainstorm(task, store)
+    elif isinstance(task, RefineTask):
+        new, work = _plan_refine(task, store)
+    else:
+        new, work = _plan_evaluate(task, store)
+    backend.model_for(ROLES[type(work)])
+    return new, work
+
+
+def _plan_brainstorm(task: BrainstormTask, store: Store) -> tuple[NewRun, Work]:
+    store.limits.check_suggestions(task.n)
+    store.limits.check(title=task.topic, body=task.context)
+    if (task.topic is None) == (task.idea_id is None):
+        raise InvalidInput("Give either a topic or an idea_id.", pointer="/topic")
+    if task.method not in METHODS:
+        raise InvalidInput(
+            f"There is no method {task.method!r}; there are {', '.join(METHODS)}.",
+            pointer="/method",
+        )
+    idea = None if task.idea_id is None else store.ideas.get(task.idea_id)
+    board_id = task.board_id or (idea.board_id if idea else None)
+    board = store.boards.default() if board_id is None else store.boards.get(board_id)
+    context = [task.context, idea.body if idea else "", board.goal]
+    known = store.ideas.texts(board.id)
+    return _new("brainstorm", task, idea, board_id=board.id), BrainstormWork(
+        topic=task.topic or (idea.title if idea else ""),
+        context="\n".join(part for part in context if part),
+        method=task.method,
+        n=task.n,
+        creativity=task.creativity,
+        known=tuple((idea_id, f"{title}. {body}") for idea_id, title, body in known),
+    )
+
+
+def _plan_refine(task: RefineTask, store: Store) -> tuple[NewRun, Work]:
+    idea, title, body = _text(task, store)
+    store.limits.check(body=task.instruction)
+    return _new("refine", task, idea), RefineWork(title, body, task.instruction)
+
+
+def _plan_evaluate(task: EvaluateTask, store: Store) -> tuple[NewRun, Work]:
+    idea, title, body = _text(task, store)
+    criteria = tuple(
+        Criterion(shape, _description(shape))
+        if isinstance(shape, str)
+        else Criterion(shape.name, shape.description or _description(shape.name))
+        for shape in task.criteria or [criterion.name for criterion in DEFAULT_CRITERIA]
+    )
+    if len({criterion.name for criterion in criteria}) < len(criteria):
+        raise InvalidInput("Two criteria have the same name.", pointer="/criteria")
+    return _new("evaluate", task, idea), EvaluateWork(title, body, criteria)
+
+
+def _description(name: str) -> str:
+    return next((known.description for known in DEFAULT_CRITERIA if known.name == name), "")
+
+
+def _text(task: RefineTask | EvaluateTask, store: Store) -> tuple[IdeaPublic | None, str, str]:
+    if task.idea_id is not None:
+        if task.title is not None or task.body is not None:
+            raise InvalidInput("Give either an idea_id or title and body.", pointer="/idea_id")
+        idea = store.ideas.get(task.idea_id)
+        return idea, idea.title, idea.body
+    if task.title is None:
+        raise InvalidInput("Give either an idea_id or title and body.", pointer="/title")
+    store.limits.check(title=task.title, body=task.body)
+    return None, task.title, task.body or ""
+
+
+def _new(kind: RunKind, task: Task, idea: IdeaPublic | None, board_id: str | None = None) -> NewRun:
+    return NewRun(
+        kind=kind,
+        request=task.model_dump(mode="json", exclude_none=True),
+        # Drawn, but kept with the run, so that it can be repeated.
+        seed=secrets.randbelow(2**31) if task.seed is None else task.seed,
+        board_id=board_id or (idea.board_id if idea else None),
+        idea_id=idea.id if idea else None,
+        idea_version=idea.version if idea else None,
+    )

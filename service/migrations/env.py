@@ -1,0 +1,15 @@
+"""Alembic's entry point: runs the steps on the connection that `database` hands over."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from service import models
+
+assert models  # fills SQLModel.metadata, which autogenerate compares the tables with
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,  # SQLite cannot alter most things in place
+)
+context.run_migrations()

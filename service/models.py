@@ -1,0 +1,172 @@
+"""The tables; what the API takes and gives stands in `shapes`."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """SQLite forgets time zones: stored as UTC without one, given back with it."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _json_column() -> Any:
+    return Field(default=None, sa_column=Column(JSON, nullable=True))
+
+
+class Board(SQLModel, table=True):
+    id: str = Field(default_factory=new_id, primary_key=True)
+    name: str
+    goal: str = ""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Idea(SQLModel, table=True):
+    """`number` orders ideas by creation and is the row id of the full-text index.
+
+    `version` counts texts and names a row of IdeaVersion; `revision` counts every change and is the
+    entity tag. `score` repeats the overall score of the newest evaluation, to sort by.
+    """
+
+    __table_args__ = (
+        Index("ix_idea_board_new", "board_id", "deleted_at", "number"),
+        Index("ix_idea_board_updated", "board_id", "deleted_at", "updated_at", "number"),
+        Index("ix_idea_board_score", "board_id", "deleted_at", "score", "number"),
+        Index("ix_idea_board_title", "board_id", "deleted_at", "title_key", "number"),
+    )
+
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(default_factory=new_id, unique=True, index=True)
+    board_id: str = Field(foreign_key="board.id")
+    title: str
+    title_key: str = Field(description="Case-folded title, to sort by.")
+    body: str = ""
+    status: str = "draft"
+    star: bool = False
+    parent_id: str | None = Field(default=None, foreign_key="idea.id", index=True)
+    origin: str = "human"
+    version: int = 1
+    revision: int = 1
+    score: float | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class IdeaTag(SQLModel, table=True):
+    __tablename__ = "idea_tag"
+
+    idea_number: int = Field(foreign_key="idea.number", primary_key=True)
+    name: str = Field(primary_key=True, index=True)
+
+
+class IdeaVersion(SQLModel, table=True):
+    __tablename__ = "idea_version"
+    __table_args__ = (UniqueConstraint("idea_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    idea_id: str = Field(foreign_key="idea.id", index=True)
+    number: int
+    title: str
+    body: str
+    origin: str = "human"
+    run_id: str | None = Field(default=None, foreign_key="run.id")
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Run(SQLModel, table=True):
+    """One use of a model, with its provenance: what was asked, of what, and what came back.
+
+    `request` is what the caller asked, `prompts` the chats as the model got them, `result` the
+    answer in the API's form. `decision` says what became of a refinement.
+    """
+
+    __table_args__ = (Index("ix_run_idea", "idea_id", "created_at"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    kind: str
+    status: str = Field(default="queued", index=True)
+    board_id: str | None = Field(default=None, foreign_key="board.id", index=True)
+    idea_id: str | None = Field(default=None, foreign_key="idea.id")
+    idea_version: int | None = None
+    request: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    model: str = ""
+    weights_sha256: str = ""
+    adapter_sha256: str | None = None
+    seed: int = 0
+    prompts: list[Any] | None = _json_column()
+    result: dict[str, Any] | None = _json_column()
+    usage: dict[str, Any] | None = _json_column()
+    timing: dict[str, Any] | None = _json_column()
+    error: dict[str, Any] | None = _json_column()
+    decision: str = "open"
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Suggestion(SQLModel, table=True):
+    id: str = Field(default_factory=new_id, primary_key=True)
+    run_id: str = Field(foreign_key="run.id", index=True)
+    position: int
+    angle: str
+    title: str
+    text: str
+    similar_to: str | None = Field(
+        default=None, sa_column=Column(ForeignKey("idea.id"), nullable=True)
+    )
+    state: str = "open"
+    idea_id: str | None = Field(default=None, foreign_key="idea.id")
+
+
+class Evaluation(SQLModel, table=True):
+    """Belongs to one version of an idea, so that it can be told when the text has moved on."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    run_id: str = Field(foreign_key="run.id", index=True)
+    idea_id: str = Field(foreign_key="idea.id", index=True)
+    idea_version: int
+    scores: dict[str, float] = Field(sa_column=Column(JSON, nullable=False))
+    overall: float
+    method: str
+    calibrated: bool
+    strengths: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    concerns: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    next_step: str
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class ApiKey(SQLModel, table=True):
+    """Only the SHA-256 of a key is kept; a key has 256 random bits, so it needs no slow hash."""
+
+    __tablename__ = "api_key"
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    kind: str = Field(default="key", description="`key`, or `session` for a signed-in browser.")
+    name: str
+    sha256: str = Field(unique=True, index=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -1,0 +1,38 @@
+"""Shows a long job in a terminal: one line that changes, or a line now and then in a log."""
+
+import time
+from typing import TextIO
+
+from service.engine.starter import FetchProgress
+
+TERMINAL_S = 0.2
+LOG_S = 5.0
+
+
+class ProgressLine:
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._is_terminal = out.isatty()
+        self._shown_at = 0.0
+        self._phase = ""
+
+    def show(self, progress: FetchProgress) -> None:
+        pause = TERMINAL_S if self._is_terminal else LOG_S
+        moment = time.monotonic()
+        if progress.phase == self._phase and moment - self._shown_at < pause:
+            return
+        self._phase, self._shown_at = progress.phase, moment
+        line = f"{progress.model}: {progress.phase}{_amount(progress)}"
+        self._out.write(f"\r\x1b[2K{line}" if self._is_terminal else f"{line}\n")
+        self._out.flush()
+
+    def close(self) -> None:
+        if self._is_terminal:
+            self._out.write("\n")
+
+
+def _amount(progress: FetchProgress) -> str:
+    if not progress.bytes_total:
+        return ""
+    share = progress.bytes_done / progress.bytes_total
+    return f" {progress.bytes_done / 1e6:.0f} of {progress.bytes_total / 1e6:.0f} MB ({share:.0%})"

@@ -1,0 +1,1 @@
+"""What the service answers to: the API, the pages, and what operators ask."""

@@ -1,0 +1,145 @@
+"""Brainstorm, refine, evaluate over REST, each answering in the way the caller asks for.
+
+By default the call waits and answers 200; `Accept: text/event-stream` streams the run's events;
+`Prefer: respond-async` (RFC 7240) answers 202 at once. A caller who goes away from a waiting or
+streaming call stops its run; one started with 202 goes on.
+"""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import JSONResponse
+
+from service.dependencies import BackendDep, ClientDep, MetricsDep, RunsDep, StoreDep
+from service.errors import EngineBusy
+from service.ideation import plan
+from service.routes.api.shared import problems
+from service.runs import Runs, answer
+from service.shapes import (
+    BrainstormAnswer,
+    BrainstormTask,
+    EvaluateAnswer,
+    EvaluateTask,
+    RefineAnswer,
+    RefineTask,
+    RunPublic,
+    Task,
+)
+from service.streaming import event_stream, json_events
+
+router = APIRouter(tags=["actions"])
+
+
+class Responder:
+    """Starts a run for a task and answers in the asked-for way."""
+
+    def __init__(
+        self,
+        request: Request,
+        store: StoreDep,
+        backend: BackendDep,
+        runs: RunsDep,
+        metrics: MetricsDep,
+        client: ClientDep,
+        accept: Annotated[str, Header(max_length=500)] = "*/*",
+        prefer: Annotated[
+            str, Header(max_length=500, description="`respond-async` answers 202 at once.")
+        ] = "",
+    ) -> None:
+        self._request = request
+        self._store = store
+        self._backend = backend
+        self._runs = runs
+        self._metrics = metrics
+        self._client = client
+        self._is_streaming = "text/event-stream" in accept
+        self._is_detached = "respond-async" in prefer
+
+    async def respond(self, task: Task) -> Response | dict[str, Any]:
+        new, work = await asyncio.to_thread(plan, task, self._store, self._backend)
+        try:
+            run = await self._runs.start(new, work, client=self._client)
+        except EngineBusy:
+            self._metrics.run_refused()
+            raise
+        if self._is_detached:
+            return _accepted(run)
+        if self._is_streaming:
+            return event_stream(
+                json_events(self._runs.watch(run.run_id)),
+                closed=lambda: self._runs.abandon(run.run_id),
+            )
+        return answer(await _wait_or_abandon(self._request, self._runs, run.run_id))
+
+
+def _accepted(run: RunPublic) -> Response:
+    return JSONResponse(
+        run.model_dump(mode="json"),
+        status_code=202,
+        headers={
+            "Location": f"/api/v1/runs/{run.run_id}",
+            "Preference-Applied": "respond-async",
+        },
+    )
+
+
+async def _wait_or_abandon(request: Request, runs: Runs, run_id: str) -> RunPublic:
+    waiting = asyncio.ensure_future(runs.wait(run_id))
+    # The body has been read, so the next message can only be that the client went away.
+    leaving = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            runs.abandon(run_id)
+        return await waiting
+    finally:
+        for task in (waiting, leaving):
+            task.cancel()
+
+
+ResponderDep = Annotated[Responder, Depends()]
+_RESPONSES = problems(404, 502, 503, 504) | {
+    200: {
+        "description": "The answer; or its events, if `text/event-stream` was asked for.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    202: {"model": RunPublic, "description": "Started; `Location` is the run."},
+}
+
+
+@router.post(
+    "/brainstorm",
+    operation_id="brainstorm",
+    summary="Ideas for a topic, or branching from an idea",
+    description="Gives exactly `n` suggestions, each with its angle, no two alike.",
+    response_model=BrainstormAnswer,
+    response_model_exclude_none=True,
+    responses=_RESPONSES,
+)
+async def brainstorm(task: BrainstormTask, responder: ResponderDep) -> Any:
+    return await responder.respond(task)
+
+
+@router.post(
+    "/refine",
+    operation_id="refine",
+    summary="A better text for an idea",
+    description="The idea itself is not changed; `accept` of the run does that.",
+    response_model=RefineAnswer,
+    responses=_RESPONSES,
+)
+async def refine(task: RefineTask, responder: ResponderDep) -> Any:
+    return await responder.respond(task)
+
+
+@router.post(
+    "/evaluate",
+    operation_id="evaluate",
+    summary="Scores, strengths, concerns and a next step",
+    description="Scores go from 1 to 10; the same text gets the same scores.",
+    response_model=EvaluateAnswer,
+    responses=_RESPONSES,
+)
+async def evaluate(task: EvaluateTask, responder: ResponderDep) -> Any:
+    return await responder.respond(task)

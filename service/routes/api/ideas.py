@@ -1,0 +1,163 @@
+"""Ideas, their versions and evaluations over REST."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response, status
+
+from service.dependencies import StoreDep
+from service.routes.api.shared import Id, RevisionDep, link_next, problems, tag
+from service.shapes import (
+    EvaluationPublic,
+    IdeaCreate,
+    IdeaPublic,
+    IdeaUpdate,
+    Status,
+    VersionPublic,
+)
+from service.store.listing import IdeaQuery, Sort
+from service.text import clean_line
+
+router = APIRouter(prefix="/ideas", tags=["ideas"])
+_LINK = {
+    200: {"headers": {"Link": {"description": "The next page.", "schema": {"type": "string"}}}}
+}
+
+
+@router.get(
+    "",
+    operation_id="listIdeas",
+    summary="Search and list ideas",
+    description="`Link: <…>; rel=\"next\"` leads to the next page; there is none on the last.",
+    responses=_LINK,
+)
+def list_ideas(
+    request: Request,
+    response: Response,
+    store: StoreDep,
+    q: Annotated[
+        str, Query(max_length=200, description="Every word must occur, or begin a word.")
+    ] = "",
+    board: Annotated[str | None, Query(max_length=64)] = None,
+    tag: Annotated[str | None, Query(max_length=40)] = None,
+    status: Status | None = None,
+    star: bool | None = None,
+    sort: Sort = "new",
+    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 30,
+) -> list[IdeaPublic]:
+    page = store.ideas.page(
+        IdeaQuery(
+            board=board,
+            q=clean_line(q),
+            tag=None if tag is None else clean_line(tag),
+            status=status,
+            star=star,
+            sort=sort,
+            cursor=cursor,
+            limit=limit,
+        )
+    )
+    link_next(request, response, page.cursor)
+    return page.items
+
+
+@router.post(
+    "", operation_id="createIdea", summary="Add an idea", status_code=status.HTTP_201_CREATED
+)
+def create_idea(shape: IdeaCreate, store: StoreDep, response: Response) -> IdeaPublic:
+    idea = store.ideas.create(shape)
+    response.headers["Location"] = f"/api/v1/ideas/{idea.id}"
+    return tag(response, idea)
+
+
+@router.get(
+    "/{idea_id}",
+    operation_id="getIdea",
+    summary="One idea",
+    response_model=IdeaPublic,
+    responses=problems(404) | {304: {"description": "Not changed since the `ETag` you sent."}},
+)
+def get_idea(
+    idea_id: Id,
+    store: StoreDep,
+    response: Response,
+    if_none_match: Annotated[str | None, Header(max_length=200)] = None,
+) -> IdeaPublic | Response:
+    idea = tag(response, store.ideas.get(idea_id))
+    etag = response.headers["ETag"]
+    if if_none_match is not None and etag in if_none_match:
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
+    return idea
+
+
+@router.patch(
+    "/{idea_id}",
+    operation_id="updateIdea",
+    summary="Change an idea",
+    description="A changed title or body becomes a new version. Send `If-Match` with the `ETag` "
+    "you read, so that you never overwrite what you have not seen.",
+    responses=problems(404, 412),
+)
+def update_idea(
+    idea_id: Id, shape: IdeaUpdate, store: StoreDep, response: Response, revision: RevisionDep
+) -> IdeaPublic:
+    return tag(response, store.ideas.update(idea_id, shape, revision=revision))
+
+
+@router.delete(
+    "/{idea_id}",
+    operation_id="deleteIdea",
+    summary="Delete an idea",
+    description="Can be undone with `restore`.",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404, 412),
+)
+def delete_idea(idea_id: Id, store: StoreDep, revision: RevisionDep) -> None:
+    store.ideas.delete(idea_id, revision=revision)
+
+
+@router.post(
+    "/{idea_id}/restore",
+    operation_id="restoreIdea",
+    summary="Undo the deletion of an idea",
+    responses=problems(404),
+)
+def restore_idea(idea_id: Id, store: StoreDep, response: Response) -> IdeaPublic:
+    return tag(response, store.ideas.restore(idea_id))
+
+
+@router.get(
+    "/{idea_id}/versions",
+    operation_id="listVersions",
+    summary="All texts the idea has had, newest first",
+    responses=problems(404),
+)
+def list_versions(idea_id: Id, store: StoreDep) -> list[VersionPublic]:
+    return store.ideas.versions(idea_id)
+
+
+@router.post(
+    "/{idea_id}/versions/{number}/restore",
+    operation_id="restoreVersion",
+    summary="Make an old text the newest version",
+    responses=problems(404, 412),
+)
+def restore_version(
+    idea_id: Id,
+    number: Annotated[int, Path(ge=1, lt=2**31)],
+    store: StoreDep,
+    response: Response,
+    revision: RevisionDep,
+) -> IdeaPublic:
+    return tag(response, store.ideas.restore_version(idea_id, number, revision=revision))
+
+
+@router.get(
+    "/{idea_id}/evaluations",
+    operation_id="listEvaluations",
+    summary="All evaluations of the idea, newest first",
+    responses=problems(404),
+)
+def list_evaluations(idea_id: Id, store: StoreDep) -> list[EvaluationPublic]:
+    store.ideas.get(idea_id)
+    return store.runs.evaluations(idea_id)

@@ -1,0 +1,57 @@
+"""What several API routes need: entity tags, links, how errors are described."""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Header, Path, Request, Response
+
+from service.shapes import IdeaPublic
+
+# 412 for anything that is not one of our tags: it cannot be the current one.
+NO_REVISION = -1
+
+
+def _wanted_revision(
+    if_match: Annotated[
+        str | None,
+        Header(
+            max_length=200,
+            description='The `ETag` you read, like `"3"`: refuses with 412 if it is out of date.',
+        ),
+    ] = None,
+) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tag = if_match.strip().removeprefix("W/").strip('"')
+    return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else NO_REVISION
+
+
+RevisionDep = Annotated[int | None, Depends(_wanted_revision)]
+Id = Annotated[str, Path(min_length=1, max_length=64)]
+
+
+def tag(response: Response, idea: IdeaPublic) -> IdeaPublic:
+    response.headers["ETag"] = f'"{idea.revision}"'
+    return idea
+
+
+def link_next(request: Request, response: Response, cursor: str | None) -> None:
+    """RFC 8288: where the next page is, if there is one."""
+    if cursor is not None:
+        query = urlencode(dict(request.query_params) | {"cursor": cursor})
+        response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors a route may answer with beside those that any may (see `openapi`)."""
+    return {status: {"description": _MEANINGS[status]} for status in statuses}
+
+
+_MEANINGS = {
+    404: "There is no such thing, or it was deleted.",
+    409: "It is not in a state that allows this.",
+    412: "Somebody else changed it since you read it.",
+    502: "The model failed, or wrote nothing that can be used.",
+    503: "No model, or all of them busy: `Retry-After` says when to try again.",
+    504: "Not done in the time a run may take.",
+}

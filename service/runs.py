@@ -1,0 +1,363 @@
+"""A run's life: queued -> running -> done | failed | cancelled | interrupted.
+
+A run belongs to the server: whoever asked may go away and come back. While it lives, its events
+are kept in memory for anybody who watches; what must last is in the store at each step.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from service.engine.types import ModelInfo
+from service.errors import DeadlineExceeded, EngineBusy, ServiceError
+from service.ideation import (
+    Began,
+    DraftDropped,
+    Drafted,
+    Ideation,
+    Ledger,
+    Scored,
+    Step,
+    Suggested,
+    Waiting,
+    Work,
+)
+from service.shapes import RunPublic, RunStatus, SuggestionPublic
+from service.store import Store
+from service.store.runs import NewRun, Provenance, RunOutcome
+
+REMEMBERED = 200
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """`id` counts from 1 within the run, so that a client can resume after the last it saw."""
+
+    id: int
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a branch is writing just now."""
+
+    angle: str
+    title: str | None = None
+    text: str = ""
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """A run in memory. `drafts` is keyed by branch; `position` is 0 once the model works on it."""
+
+    run_id: str
+    began: float = field(default_factory=time.monotonic)
+    started: float | None = None
+    first: float | None = None
+    position: int = 0
+    status: RunStatus = "queued"
+    model: str = ""
+    drafts: dict[int, Draft] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    suggestions: list[SuggestionPublic] = field(default_factory=list)
+    events: list[RunEvent] = field(default_factory=list)
+    failure: BaseException | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    task: "asyncio.Task[None] | None" = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.status not in ("queued", "running")
+
+    def say(self, name: str, data: dict[str, Any]) -> None:
+        self.events.append(RunEvent(len(self.events) + 1, name, data))
+        self.wake()
+
+    def wake(self) -> None:
+        # A fresh event each time: whoever waits holds the old one and is woken exactly once.
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+
+    def timing(self) -> dict[str, Any]:
+        def since(moment: float | None) -> float | None:
+            return None if moment is None else round(moment - self.began, 3)
+
+        over = time.monotonic()
+        return {
+            "queued_s": since(self.started or over),
+            "first_s": since(self.first),
+            "total_s": since(over),
+        }
+
+
+class Runs:
+    """Starts, watches and stops runs.
+
+    At most `limit` runs are waiting or running; each may take `deadline_s`.
+    """
+
+    def __init__(self, store: Store, ideation: Ideation, *, limit: int, deadline_s: float) -> None:
+        self._store = store
+        self._ideation = ideation
+        self._limit = limit
+        self._deadline_s = deadline_s
+        self._ended = ended
+        self._live: OrderedDict[str, LiveRun] = OrderedDict()
+        self._admitted = 0
+        self._mean_s = 20.0
+        self._closing = False
+
+    @property
+    def active(self) -> int:
+        return self._admitted
+
+    @property
+    def is_closing(self) -> bool:
+        return self._closing
+
+    async def start(self, new: NewRun, work: Work, *, client: str = "") -> RunPublic:
+        """Write the run down and begin; returns at once.
+
+        Raises:
+            EngineBusy: too many runs are waiting already, or the server is stopping.
+        """
+        if self._closing or self._admitted >= self._limit:
+            raise self._busy()
+        # Counted before the first await, so that a burst cannot pass the limit.
+        self._admitted += 1
+        try:
+            run = await asyncio.to_thread(self._store.runs.create, new)
+        except BaseException:
+            self._admitted -= 1
+            raise
+        live = LiveRun(run.run_id)
+        self._live[run.run_id] = live
+        self._forget_old()
+        live.say("queued", {"run_id": run.run_id, "position": self._admitted})
+        live.task = asyncio.create_task(self._execute(live, work, run.seed, client))
+        return run
+
+    def live(self, run_id: str) -> LiveRun | None:
+        """The run as it is in memory; None once it is only in the store."""
+        return self._live.get(run_id)
+
+    async def get(self, run_id: str) -> RunPublic:
+        return await asyncio.to_thread(self._store.runs.get, run_id)
+
+    async def wait(self, run_id: str) -> RunPublic:
+        """The run when it is over.
+
+        Raises: what made it fail.
+        """
+        live = self._live[run_id]
+        while not live.is_over:
+            await live.changed.wait()
+        if isinstance(live.failure, ServiceError):
+            raise live.failure
+        return await self.get(run_id)
+
+    async def watch(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
+        """All events after number `after`, those to come included, until the run is over.
+
+        Raises: NotFound.
+        """
+        live = self._live.get(run_id)
+        if live is None:
+            for event in replay(await self.get(run_id)):
+                if event.id > after:
+                    yield event
+            return
+        while True:
+            changed = live.changed
+            for event in live.events[after:]:
+                after = event.id
+                yield event
+            if live.is_over and after >= len(live.events):
+                return
+            await changed.wait()
+
+    async def cancel(self, run_id: str) -> RunPublic:
+        """Stop the run and free the model; what was made until then stays."""
+        self.abandon(run_id)
+        live = self._live.get(run_id)
+        while live is not None and not live.is_over:
+            await live.changed.wait()
+        return await self.get(run_id)
+
+    def abandon(self, run_id: str) -> None:
+        """The same without waiting for it: for callers that are being cancelled themselves."""
+        live = self._live.get(run_id)
+        if live is not None and live.task is not None and not live.is_over:
+            live.task.cancel()
+
+    async def close(self, drain_s: float) -> None:
+        """Refuse new runs, give those under way `drain_s`, then mark the rest interrupted."""
+        self._closing = True
+        tasks = [live.task for live in self._live.values() if live.task and not live.task.done()]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=drain_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _execute(self, live: LiveRun, work: Work, seed: int, client: str) -> None:
+        ledger = Ledger()
+        outcome = RunOutcome("interrupted" if self._closing else "cancelled")
+        try:
+            outcome = await self._perform(live, work, seed, client, ledger)
+        except asyncio.CancelledError:
+            outcome = RunOutcome("interrupted" if self._closing else "cancelled")
+        except Exception as error:
+            live.failure = error
+            outcome = RunOutcome("failed", error=describe(error))
+            if not isinstance(error, ServiceError):
+                _log.exception("run %s failed unexpectedly", live.run_id)
+        finally:
+            # Shielded: a second cancel must not keep the end from being written down.
+            await asyncio.shield(self._finish(live, ledger, outcome))
+
+    async def _perform(
+        self, live: LiveRun, work: Work, seed: int, client: str, ledger: Ledger
+    ) -> RunOutcome:
+        async def emit(step: Step) -> None:
+            await self._record(live, step)
+
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                result = await self._ideation.perform(
+                    work, seed=seed, client=client or live.run_id, ledger=ledger, emit=emit
+                )
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                f"The run was not done after {self._deadline_s:g} seconds and was stopped. "
+                "Ask for less, or raise IDEAPOOL_RUN_DEADLINE_S."
+            ) from error
+        return RunOutcome("done", result=result)
+
+    async def _record(self, live: LiveRun, step: Step) -> None:
+        if isinstance(step, Waiting) and live.started is None:
+            live.position = step.position
+            live.say("queued", {"run_id": live.run_id, "position": step.position})
+        elif isinstance(step, Began) and live.started is None:
+            await self._begin(live, step.model)
+        elif isinstance(step, Drafted):
+            live.drafts[step.branch] = Draft(step.angle, step.title, step.body)
+            live.say("delta", {"branch": step.branch, "angle": step.angle, "text": step.text})
+        elif isinstance(step, DraftDropped):
+            live.drafts.pop(step.branch, None)
+            live.say("delta", {"branch": step.branch, "dropped": step.reason})
+        elif isinstance(step, Scored):
+            live.scores = dict(step.scores)
+            live.first = live.first or time.monotonic()
+            live.wake()
+        elif isinstance(step, Suggested):
+            await self._suggest(live, step)
+
+    async def _begin(self, live: LiveRun, model: ModelInfo) -> None:
+        live.started, live.status, live.position = time.monotonic(), "running", 0
+        live.model = model.name
+        provenance = Provenance(model.name, model.weights_sha256, model.adapter_sha256)
+        await asyncio.to_thread(self._store.runs.start, live.run_id, provenance)
+        live.say("started", {"run_id": live.run_id, "model": model.name})
+
+    async def _suggest(self, live: LiveRun, step: Suggested) -> None:
+        position = len(live.suggestions)
+        live.suggestions.append(step.suggestion)
+        await asyncio.to_thread(
+            self._store.runs.add_suggestion, live.run_id, position, step.suggestion
+        )
+        live.drafts.pop(step.branch, None)
+        live.first = live.first or time.monotonic()
+        live.say("suggestion", _suggestion(step.suggestion))
+
+    async def _finish(self, live: LiveRun, ledger: Ledger, outcome: RunOutcome) -> None:
+        whole = RunOutcome(
+            status=outcome.status,
+            result=outcome.result,
+            error=outcome.error,
+            prompts=[[asdict(message) for message in prompt] for prompt in ledger.prompts],
+            usage={
+                "prompt_tokens": ledger.usage.prompt_tokens,
+                "cached_tokens": ledger.usage.cached_tokens,
+                "completion_tokens": ledger.usage.completion_tokens,
+            },
+            timing=live.timing(),
+        )
+        live.drafts.clear()
+        self._admitted -= 1
+        try:
+            run = await asyncio.to_thread(self._store.runs.finish, live.run_id, whole)
+        except ServiceError as error:
+            # The disk is full, say: whoever waits is told, and the next start marks the run.
+            live.failure, live.status = error, "failed"
+            live.say("error", describe(error) | {"run_id": live.run_id})
+            return
+        live.status = outcome.status
+        self._ended(run)
+        if outcome.status == "done":
+            self._mean_s = 0.8 * self._mean_s + 0.2 * live.timing()["total_s"]
+        for name, data in _closing(run):
+            live.say(name, data)
+
+    def _busy(self) -> EngineBusy:
+        if self._closing:
+            return EngineBusy("The server is stopping. Try again in a moment.", retry_after_s=5)
+        wait_s = max(1, math.ceil(self._mean_s))
+        return EngineBusy(
+            f"{self._admitted} runs are waiting or running, which is the limit. "
+            f"Try again in about {wait_s} seconds.",
+            retry_after_s=wait_s,
+        )
+
+    def _forget_old(self) -> None:
+        for run_id in [key for key, live in self._live.items() if live.is_over][:-REMEMBERED]:
+            del self._live[run_id]
+
+
+def replay(run: RunPublic) -> list[RunEvent]:
+    """The events of a run that is only in the store; without the deltas, which are not kept."""
+    events = [("queued", {"run_id": run.run_id, "position": 0})]
+    if run.started_at is not None:
+        events.append(("started", {"run_id": run.run_id, "model": run.model}))
+    events += [("suggestion", _suggestion(suggestion)) for suggestion in run.suggestions]
+    events += _closing(run)
+    return [RunEvent(number, name, data) for number, (name, data) in enumerate(events, start=1)]
+
+
+def answer(run: RunPublic) -> dict[str, Any]:
+    """The run in the form in which the three calls answer."""
+    fields: dict[str, Any] = {"run_id": run.run_id, "status": run.status, "model": run.model}
+    if run.kind == "brainstorm":
+        fields["suggestions"] = [_suggestion(suggestion) for suggestion in run.suggestions]
+    return fields | (run.result or {}) | {"usage": run.usage, "timing": run.timing}
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """What is kept and shown of a failure."""
+    if isinstance(error, ServiceError):
+        name = type(error).__name__
+        kebab = "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+        return {"type": kebab, "detail": error.detail}
+    return {
+        "type": "internal-error",
+        "detail": "Something went wrong in the server; its log says what.",
+    }
+
+
+def _suggestion(suggestion: SuggestionPublic) -> dict[str, Any]:
+    return suggestion.model_dump(mode="json", exclude_none=True)
+
+
+def _closing(run: RunPublic) -> list[tuple[str, dict[str, Any]]]:
+    if run.status == "failed" and run.error is not None:
+        return [("error", {"run_id": run.run_id, **run.error.model_dump()})]
+    done = ("done", {"run_id": run.run_id, "status": run.status})
+    return [("result", answer(run)), done] if run.status == "done" else [done]

@@ -1,0 +1,211 @@
+"""An idea and a rubric in, scores from 1 to 10 out; the one seam through which scores come.
+
+Where the catalog names a score head for the model, scores are a linear function of the model's own
+embedding of the idea, trained on labelled ideas. Criteria no head knows are read off the
+probabilities of the digits the model would answer with: a weaker signal, marked as uncalibrated.
+Nothing is sampled, so the same text gets the same scores.
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.backend import Backend
+from service.engine.types import (
+    Embedding,
+    EmbedRequest,
+    Event,
+    ModelInfo,
+    Probabilities,
+    ProbeRequest,
+    Request,
+    Usage,
+)
+from service.errors import EngineCrashed, ModelUnavailable
+from service.prompts import PROBE_CHOICES, Criterion, embedding_text, probe_messages
+
+LOWEST, HIGHEST = 1.0, 10.0
+Vector = NDArray[np.float32]
+Observe = Callable[[Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """`values` are in the order of the criteria; `uncalibrated` names those read off digits."""
+
+    values: dict[str, float]
+    uncalibrated: tuple[str, ...]
+    usage: Usage
+
+    @property
+    def overall(self) -> float:
+        return round(sum(self.values.values()) / len(self.values), 1)
+
+    @property
+    def method(self) -> Literal["head", "digits", "mixed"]:
+        if not self.uncalibrated:
+            return "head"
+        return "digits" if len(self.uncalibrated) == len(self.values) else "mixed"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreHead:
+    """score = bias + weights · (embedding - mean) / scale, for each criterion.
+
+    Shapes: `mean` and `scale` (embedding,), `weights` (criteria, embedding), `bias` (criteria,).
+    """
+
+    weights_sha256: str
+    criteria: tuple[str, ...]
+    mean: Vector
+    scale: Vector
+    weights: Vector
+    bias: Vector
+
+    @classmethod
+    def load(cls, path: Path) -> "ScoreHead":
+        """Raises: ModelUnavailable if the file is missing or not a head."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(
+                    weights_sha256=str(file["weights_sha256"]),
+                    criteria=tuple(str(name) for name in file["criteria"]),
+                    mean=file["mean"],
+                    scale=file["scale"],
+                    weights=file["weights"],
+                    bias=file["bias"],
+                )
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelUnavailable(
+                f"The score head {path} cannot be read ({error}). Restore the file, or take "
+                "`score_head` out of the catalog to score without it."
+            ) from error
+
+    def save(self, path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez(
+                file,
+                weights_sha256=np.array(self.weights_sha256),
+                criteria=np.array(self.criteria),
+                mean=self.mean,
+                scale=self.scale,
+                weights=self.weights,
+                bias=self.bias,
+            )
+
+    def scores(self, vector: Sequence[float]) -> dict[str, float]:
+        """Raises: ModelUnavailable if the embedding has another size than the head."""
+        if len(vector) != len(self.mean):
+            raise ModelUnavailable(
+                f"The score head expects {len(self.mean)} numbers and the model gives "
+                f"{len(vector)}: it belongs to another model."
+            )
+        standardised = (np.asarray(vector, dtype=np.float32) - self.mean) / self.scale
+        raw = self.bias + self.weights @ standardised
+        return {
+            name: _rounded(float(value)) for name, value in zip(self.criteria, raw, strict=True)
+        }
+
+
+class Scorer:
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._heads: dict[str, ScoreHead] = {}
+
+    async def score(
+        self,
+        model: ModelInfo,
+        title: str,
+        body: str,
+        criteria: Sequence[Criterion],
+        *,
+        client: str,
+        observe: Observe,
+    ) -> Scores:
+        """Raises: EngineError of any kind; a score is never made up."""
+        ask = _Asker(self._backend, model, client, observe)
+        head = self._head(model)
+        known: dict[str, float] = {}
+        usage = Usage()
+        if head is not None and any(criterion.name in head.criteria for criterion in criteria):
+            embedding = await ask.embedding(title, body)
+            known, usage = head.scores(embedding.vector), embedding.usage
+        unknown = [criterion for criterion in criteria if criterion.name not in known]
+        if unknown:
+            probed = await ask.probabilities(title, body, unknown)
+            usage += probed.usage
+            for criterion, row in zip(unknown, probed.rows, strict=True):
+                known[criterion.name] = _expected(row)
+        return Scores(
+            values={criterion.name: known[criterion.name] for criterion in criteria},
+            uncalibrated=tuple(criterion.name for criterion in unknown),
+            usage=usage,
+        )
+
+    def _head(self, model: ModelInfo) -> ScoreHead | None:
+        if model.score_head is None:
+            return None
+        if model.score_head not in self._heads:
+            head = ScoreHead.load(Path(model.score_head))
+            if head.weights_sha256 != model.weights_sha256:
+                raise ModelUnavailable(
+                    f"The score head {model.score_head} was trained on other weights than "
+                    f"{model.name}'s: its scores would mean nothing. Name the right one in the "
+                    "catalog, or none."
+                )
+            self._heads[model.score_head] = head
+        return self._heads[model.score_head]
+
+
+class _Asker:
+    def __init__(self, backend: Backend, model: ModelInfo, client: str, observe: Observe) -> None:
+        self._backend = backend
+        self._model = model
+        self._client = client
+        self._observe = observe
+
+    async def embedding(self, title: str, body: str) -> Embedding:
+        text = embedding_text(title, body)
+        answer = await self._last(EmbedRequest(_id(), self._model.name, text, self._client))
+        if not isinstance(answer, Embedding):
+            raise EngineCrashed("The engine ended without an embedding. Try again.")
+        return answer
+
+    async def probabilities(
+        self, title: str, body: str, criteria: Sequence[Criterion]
+    ) -> Probabilities:
+        prompts = tuple(probe_messages(title, body, criterion) for criterion in criteria)
+        answer = await self._last(
+            ProbeRequest(_id(), self._model.name, prompts, PROBE_CHOICES, self._client)
+        )
+        if not isinstance(answer, Probabilities):
+            raise EngineCrashed("The engine ended without probabilities. Try again.")
+        return answer
+
+    async def _last(self, request: Request) -> Event | None:
+        last = None
+        async for event in self._backend.submit(request):
+            await self._observe(event)
+            last = event
+        return last
+
+
+def _expected(row: Sequence[float]) -> float:
+    """The expectation over digits 0-9, moved to 1-10; the digits' share of the mass cancels."""
+    total = sum(row)
+    if total <= 0:
+        raise ModelUnavailable("The model gives no digit any probability: it cannot score.")
+    return _rounded(1 + sum(digit * value for digit, value in enumerate(row)) / total)
+
+
+def _rounded(value: float) -> float:
+    return round(min(max(value, LOWEST), HIGHEST), 1)
+
+
+def _id() -> str:
+    return uuid.uuid4().hex

@@ -1,0 +1,94 @@
+"""The only reader of the environment: every setting, its default and its limits."""
+
+import ipaddress
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+Csv = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Read from `IDEAPOOL_<NAME>`; the README lists them all."""
+
+    model_config = SettingsConfigDict(env_prefix="IDEAPOOL_", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to bind. Anything but loopback needs keys.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("data"), description="Database and model files.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL; default `sqlite:///<data_dir>/ideapool.db`."
+    )
+    allowed_hosts: Csv = Field(
+        (), description="Further `Host` names to answer to, comma-separated; `*` allows any."
+    )
+    require_key: bool | None = Field(
+        None, description="Ask for an API key; default: when the bind is not loopback."
+    )
+    create_key: bool = Field(
+        False, description="Make and print a first key where one is needed and none exists."
+    )
+    catalog: Path = Field(
+        PROJECT_ROOT / "models" / "catalog.toml", description="Which models exist."
+    )
+    bundled_models_dir: Path | None = Field(
+        None, description="A read-only folder of weights, looked in before the data folder."
+    )
+    model: str | None = Field(
+        None, description="The catalog's set to serve; default: the one the catalog names."
+    )
+    hub_url: str = Field("https://huggingface.co", description="Where `hub` files come from.")
+    threads: int | None = Field(
+        None, ge=1, le=512, description="Compute threads; default: the CPUs this process may use."
+    )
+    gpu_layers: int | None = Field(
+        None, ge=-1, description="Layers on the GPU (-1 all); default: the catalog's."
+    )
+    queue_limit: int = Field(32, ge=1, le=1000, description="Runs that may run and wait.")
+    run_deadline_s: float = Field(
+        600, gt=0, le=86400, description="Longest time a run may take, waiting included."
+    )
+    stall_s: float = Field(
+        120, gt=0, le=3600, description="Silence after which the model process is restarted."
+    )
+    drain_s: float = Field(10, ge=0, le=600, description="Time running work gets at shutdown.")
+    body_limit_bytes: int = Field(256 * 1024, ge=1024, description="Largest request body.")
+    title_limit: int = Field(200, ge=20, le=1000, description="Characters in a title.")
+    idea_limit: int = Field(8192, ge=256, le=65536, description="Characters in a body.")
+    suggestion_limit: int = Field(20, ge=1, le=100, description="Largest `n` of a brainstorm.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much is logged; prompts and ideas never are."
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @cached_property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def needs_key(self) -> bool:
+        return not self.is_loopback if self.require_key is None else self.require_key
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'ideapool.db'}"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where fetched weights are kept."""
+        return self.data_dir / "models"

@@ -1,0 +1,19 @@
+"""Named queries; the only package that builds SQL. Every method is one short transaction."""
+
+from service.database import Database
+from service.store.boards import BoardStore
+from service.store.ideas import IdeaStore
+from service.store.keys import KeyStore
+from service.store.limits import Limits
+from service.store.runs import RunStore
+
+__all__ = ["Limits", "Store"]
+
+
+class Store:
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self.limits = limits
+        self.boards = BoardStore(database, limits)
+        self.ideas = IdeaStore(database, limits)
+        self.runs = RunStore(database, self.ideas)
+        self.keys = KeyStore(database)

@@ -1,0 +1,99 @@
+"""Boards."""
+
+from sqlmodel import Session, col, func, select
+
+from service.database import Database
+from service.errors import NotFound
+from service.models import Board, Idea, now
+from service.shapes import BoardCreate, BoardPublic, BoardUpdate
+from service.store.limits import Limits
+
+
+class BoardStore:
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database = database
+        self._limits = limits
+
+    def ensure_one(self) -> BoardPublic:
+        """The oldest board; makes the first one on an empty database."""
+        with self._database.write() as session:
+            board = _oldest(session)
+            if board is None:
+                board = Board(name="My ideas")
+                session.add(board)
+            return BoardPublic.model_validate(board, from_attributes=True)
+
+    def all(self) -> list[BoardPublic]:
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Board).where(col(Board.deleted_at).is_(None)).order_by(col(Board.created_at))
+            )
+            return [BoardPublic.model_validate(row, from_attributes=True) for row in rows]
+
+    def get(self, board_id: str) -> BoardPublic:
+        with self._database.read() as session:
+            return BoardPublic.model_validate(_found(session, board_id), from_attributes=True)
+
+    def default(self) -> BoardPublic:
+        with self._database.read() as session:
+            board = _oldest(session)
+            if board is None:
+                raise NotFound("There is no board. Make one first.")
+            return BoardPublic.model_validate(board, from_attributes=True)
+
+    def create(self, shape: BoardCreate) -> BoardPublic:
+        self._limits.check(title=shape.name, body=shape.goal)
+        with self._database.write() as session:
+            board = Board(name=shape.name, goal=shape.goal)
+            session.add(board)
+            return BoardPublic.model_validate(board, from_attributes=True)
+
+    def update(self, board_id: str, shape: BoardUpdate) -> BoardPublic:
+        self._limits.check(title=shape.name, body=shape.goal)
+        with self._database.write() as session:
+            board = _found(session, board_id)
+            for name, value in shape.model_dump(exclude_none=True).items():
+                setattr(board, name, value)
+            board.updated_at = now()
+            session.add(board)
+            return BoardPublic.model_validate(board, from_attributes=True)
+
+    def delete(self, board_id: str) -> None:
+        """Hides the board and its ideas until `restore`."""
+        with self._database.write() as session:
+            board = _found(session, board_id)
+            board.deleted_at = now()
+            session.add(board)
+
+    def restore(self, board_id: str) -> BoardPublic:
+        with self._database.write() as session:
+            board = _found(session, board_id, deleted=True)
+            board.deleted_at = None
+            session.add(board)
+            return BoardPublic.model_validate(board, from_attributes=True)
+
+    def counts(self) -> dict[str, int]:
+        """How many ideas each board holds."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Idea.board_id, func.count())
+                .where(col(Idea.deleted_at).is_(None))
+                .group_by(col(Idea.board_id))
+            )
+            return dict(rows.all())
+
+
+def _oldest(session: Session) -> Board | None:
+    return session.exec(
+        select(Board)
+        .where(col(Board.deleted_at).is_(None))
+        .order_by(col(Board.created_at))
+        .limit(1)
+    ).first()
+
+
+def _found(session: Session, board_id: str, *, deleted: bool = False) -> Board:
+    board = session.get(Board, board_id)
+    if board is None or (board.deleted_at is not None and not deleted):
+        raise NotFound(f"There is no board {board_id}.")
+    return board

@@ -1,0 +1,266 @@
+"""Ideas, their tags and versions."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlmodel import Session, col, delete, func, select
+
+from service.database import Database
+from service.errors import InvalidInput, LostUpdate, NotFound
+from service.models import Board, Idea, IdeaTag, IdeaVersion, now
+from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
+from service.store.limits import Limits
+from service.store.listing import IdeaQuery, Page, idea_page
+
+
+class IdeaStore:
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database = database
+        self._limits = limits
+
+    def create(
+        self, shape: IdeaCreate, *, origin: str = "human", run_id: str | None = None
+    ) -> IdeaPublic:
+        with self._database.write() as session:
+            return self.create_in(session, shape, origin=origin, run_id=run_id)
+
+    def create_in(
+        self, session: Session, shape: IdeaCreate, *, origin: str, run_id: str | None
+    ) -> IdeaPublic:
+        """The same within a caller's transaction."""
+        self._limits.check(title=shape.title, body=shape.body)
+        idea = Idea(
+            **shape.model_dump(exclude={"board_id", "tags"}),
+            board_id=_board_id(session, shape.board_id),
+            title_key=shape.title.casefold(),
+            origin=origin,
+        )
+        if (
+            shape.parent_id is not None
+            and session.exec(select(Idea.id).where(Idea.id == shape.parent_id)).first() is None
+        ):
+            raise InvalidInput(f"There is no idea {shape.parent_id}.", pointer="/parent_id")
+        session.add(idea)
+        session.flush()
+        _write_tags(session, idea, shape.tags)
+        _write_version(session, idea, origin=origin, run_id=run_id)
+        _index(session, idea, shape.tags)
+        return public(session, idea)
+
+    def get(self, idea_id: str) -> IdeaPublic:
+        with self._database.read() as session:
+            return public(session, found(session, idea_id))
+
+    def public_in(self, session: Session, idea_id: str) -> IdeaPublic:
+        """The idea within a caller's transaction, deleted or not."""
+        return public(session, found(session, idea_id, deleted=True))
+
+    def page(self, query: IdeaQuery) -> Page:
+        with self._database.read() as session:
+            ideas, cursor = idea_page(session, query)
+            return Page(publics(session, ideas), cursor)
+
+    def count(self, query: IdeaQuery) -> int:
+        with self._database.read() as session:
+            return session.scalar(query.counted()) or 0
+
+    def children(self, idea_id: str) -> list[IdeaPublic]:
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Idea)
+                .where(Idea.parent_id == idea_id, col(Idea.deleted_at).is_(None))
+                .order_by(col(Idea.number))
+            )
+            return publics(session, rows.all())
+
+    def tags(self, board_id: str) -> list[tuple[str, int]]:
+        """The board's tags and how often each is used, most used first."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(IdeaTag.name, func.count().label("uses"))
+                .join(Idea, col(Idea.number) == IdeaTag.idea_number)
+                .where(Idea.board_id == board_id, col(Idea.deleted_at).is_(None))
+                .group_by(col(IdeaTag.name))
+                .order_by(text("uses DESC"), col(IdeaTag.name))
+            )
+            return list(rows.all())
+
+    def texts(self, board_id: str, *, limit: int = 1000) -> list[tuple[str, str, str]]:
+        """(id, title, body) of the board's newest ideas."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Idea.id, Idea.title, Idea.body)
+                .where(Idea.board_id == board_id, col(Idea.deleted_at).is_(None))
+                .order_by(col(Idea.number).desc())
+                .limit(limit)
+            )
+            return list(rows.all())
+
+    def update(
+        self,
+        idea_id: str,
+        shape: IdeaUpdate,
+        *,
+        revision: int | None = None,
+        origin: str = "human",
+        run_id: str | None = None,
+    ) -> IdeaPublic:
+        """Change what the shape names; a new text becomes a new version.
+
+        Raises:
+            LostUpdate: `revision` is given and no longer the idea's.
+        """
+        with self._database.write() as session:
+            idea = found(session, idea_id)
+            check_revision(idea, revision)
+            return self.update_in(session, idea, shape, origin=origin, run_id=run_id)
+
+    def update_in(
+        self, session: Session, idea: Idea, shape: IdeaUpdate, *, origin: str, run_id: str | None
+    ) -> IdeaPublic:
+        """The same within a caller's transaction."""
+        self._limits.check(title=shape.title, body=shape.body)
+        changes = shape.model_dump(exclude_none=True, exclude={"tags"})
+        if "board_id" in changes:
+            changes["board_id"] = _board_id(session, changes["board_id"])
+        before = (idea.title, idea.body)
+        for name, value in changes.items():
+            setattr(idea, name, value)
+        if (idea.title, idea.body) != before:
+            idea.version += 1
+            idea.title_key = idea.title.casefold()
+            _write_version(session, idea, origin=origin, run_id=run_id)
+        if shape.tags is not None:
+            _write_tags(session, idea, shape.tags)
+        _touch(session, idea)
+        result = public(session, idea)
+        _index(session, idea, result.tags)
+        return result
+
+    def delete(self, idea_id: str, *, revision: int | None = None) -> None:
+        """Hides the idea until `restore`."""
+        with self._database.write() as session:
+            idea = found(session, idea_id)
+            check_revision(idea, revision)
+            idea.deleted_at = now()
+            _touch(session, idea)
+            session.connection().execute(
+                text("DELETE FROM idea_search WHERE rowid = :number"), {"number": idea.number}
+            )
+
+    def restore(self, idea_id: str) -> IdeaPublic:
+        with self._database.write() as session:
+            idea = found(session, idea_id, deleted=True)
+            if idea.deleted_at is not None:
+                idea.deleted_at = None
+                _touch(session, idea)
+            result = public(session, idea)
+            _index(session, idea, result.tags)
+            return result
+
+    def versions(self, idea_id: str) -> list[VersionPublic]:
+        """Newest first."""
+        with self._database.read() as session:
+            found(session, idea_id)
+            rows = session.exec(
+                select(IdeaVersion)
+                .where(IdeaVersion.idea_id == idea_id)
+                .order_by(col(IdeaVersion.number).desc())
+            )
+            return [VersionPublic.model_validate(row, from_attributes=True) for row in rows]
+
+    def restore_version(
+        self, idea_id: str, number: int, *, revision: int | None = None
+    ) -> IdeaPublic:
+        """Make an old text the newest version; nothing in between is lost."""
+        with self._database.write() as session:
+            idea = found(session, idea_id)
+            check_revision(idea, revision)
+            old = session.exec(
+                select(IdeaVersion).where(
+                    IdeaVersion.idea_id == idea_id, IdeaVersion.number == number
+                )
+            ).first()
+            if old is None:
+                raise NotFound(f"The idea {idea_id} has no version {number}.")
+            shape = IdeaUpdate(title=old.title, body=old.body)
+            return self.update_in(session, idea, shape, origin=old.origin, run_id=old.run_id)
+
+
+def found(session: Session, idea_id: str, *, deleted: bool = False) -> Idea:
+    idea = session.exec(
+        select(Idea)
+        .join(Board, col(Board.id) == Idea.board_id)
+        .where(Idea.id == idea_id, col(Board.deleted_at).is_(None))
+    ).first()
+    if idea is None or (idea.deleted_at is not None and not deleted):
+        raise NotFound(f"There is no idea {idea_id}.")
+    return idea
+
+
+def check_revision(idea: Idea, revision: int | None) -> None:
+    if revision is not None and revision != idea.revision:
+        raise LostUpdate(
+            "Somebody changed this idea since you read it. Read it again, then repeat your change.",
+            current_version=idea.revision,
+        )
+
+
+def public(session: Session, idea: Idea) -> IdeaPublic:
+    return publics(session, [idea])[0]
+
+
+def publics(session: Session, ideas: Sequence[Idea]) -> list[IdeaPublic]:
+    numbers = [idea.number for idea in ideas]
+    tags: dict[int, list[str]] = {}
+    for row in session.exec(
+        select(IdeaTag).where(col(IdeaTag.idea_number).in_(numbers)).order_by(col(IdeaTag.name))
+    ):
+        tags.setdefault(row.idea_number, []).append(row.name)
+    return [IdeaPublic(**idea.model_dump(), tags=tags.get(idea.number or 0, [])) for idea in ideas]
+
+
+def _board_id(session: Session, board_id: str | None) -> str:
+    query = select(Board.id).where(col(Board.deleted_at).is_(None))
+    if board_id is not None:
+        query = query.where(Board.id == board_id)
+    found_id = session.exec(query.order_by(col(Board.created_at)).limit(1)).first()
+    if found_id is None:
+        raise InvalidInput(f"There is no board {board_id}.", pointer="/board_id")
+    return found_id
+
+
+def _touch(session: Session, idea: Idea) -> None:
+    idea.revision += 1
+    idea.updated_at = now()
+    session.add(idea)
+    session.flush()
+
+
+def _write_tags(session: Session, idea: Idea, tags: Sequence[str]) -> None:
+    session.exec(delete(IdeaTag).where(col(IdeaTag.idea_number) == idea.number))
+    session.add_all(IdeaTag(idea_number=idea.number, name=name) for name in dict.fromkeys(tags))
+    session.flush()
+
+
+def _write_version(session: Session, idea: Idea, *, origin: str, run_id: str | None) -> None:
+    session.add(
+        IdeaVersion(
+            idea_id=idea.id,
+            number=idea.version,
+            title=idea.title,
+            body=idea.body,
+            origin=origin,
+            run_id=run_id,
+        )
+    )
+
+
+def _index(session: Session, idea: Idea, tags: Sequence[str]) -> None:
+    session.connection().execute(
+        text(
+            "INSERT OR REPLACE INTO idea_search(rowid, title, body, tags) "
+            "VALUES (:number, :title, :body, :tags)"
+        ),
+        {"number": idea.number, "title": idea.title, "body": idea.body, "tags": " ".join(tags)},
+    )

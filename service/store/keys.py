@@ -1,0 +1,92 @@
+"""API keys and browser sessions: random tokens of which only the hash is kept."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from sqlmodel import col, func, select, update
+
+from service.database import Database
+from service.errors import NotFound
+from service.models import ApiKey, now
+
+PREFIX = "ip_"
+SESSION_LIFE = timedelta(days=30)
+
+
+class KeyStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, name: str, *, kind: str = "key") -> str:
+        """Returns the token; it cannot be read again."""
+        token = PREFIX + secrets.token_urlsafe(32)
+        with self._database.write() as session:
+            session.add(
+                ApiKey(
+                    kind=kind,
+                    name=name,
+                    sha256=_digest(token),
+                    expires_at=now() + SESSION_LIFE if kind == "session" else None,
+                )
+            )
+        return token
+
+    def is_valid(self, token: str) -> bool:
+        # Looked up by its hash, so the time taken tells nothing about the token.
+        with self._database.read() as session:
+            key = session.exec(select(ApiKey).where(ApiKey.sha256 == _digest(token))).first()
+        return (
+            key is not None
+            and key.revoked_at is None
+            and (key.expires_at is None or key.expires_at > now())
+        )
+
+    def all(self) -> list[ApiKey]:
+        with self._database.read() as session:
+            rows = session.exec(
+                select(ApiKey)
+                .where(ApiKey.kind == "key", col(ApiKey.revoked_at).is_(None))
+                .order_by(col(ApiKey.created_at))
+            )
+            return list(rows)
+
+    def any(self) -> bool:
+        with self._database.read() as session:
+            return bool(
+                session.scalar(
+                    select(func.count())
+                    .select_from(ApiKey)
+                    .where(ApiKey.kind == "key", col(ApiKey.revoked_at).is_(None))
+                )
+            )
+
+    def revoke(self, key_id: str) -> None:
+        """End a key, and every browser's session with it: they may have been opened by its holder.
+
+        Raises: NotFound.
+        """
+        with self._database.write() as session:
+            key = session.get(ApiKey, key_id)
+            if key is None or key.kind != "key":
+                raise NotFound(f"There is no key {key_id}. `ideapool keys list` shows them.")
+            key.revoked_at = now()
+            session.add(key)
+            session.exec(
+                update(ApiKey)
+                .where(col(ApiKey.kind) == "session", col(ApiKey.revoked_at).is_(None))
+                .values(revoked_at=now())
+            )
+
+    def revoke_session(self, token: str) -> None:
+        """End the session of this token; anything else is left alone."""
+        with self._database.write() as session:
+            session.exec(
+                update(ApiKey)
+                .where(col(ApiKey.sha256) == _digest(token), col(ApiKey.kind) == "session")
+                .values(revoked_at=now())
+            )
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,146 @@
+"""One page of ideas: search, filters, order, and the cursor that continues it.
+
+Keyset paging: the cursor holds the last row's place in the order, so that ideas added or removed
+meanwhile neither repeat nor skip others, and page 300 costs what page 1 costs.
+"""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from sqlalchemy import Select, and_, exists, or_, text
+from sqlmodel import Session, col, func, select
+
+from service.errors import InvalidInput
+from service.models import Board, Idea, IdeaTag
+from service.shapes import IdeaPublic
+
+Sort = Literal["new", "old", "updated", "score", "title"]
+SORTS: tuple[Sort, ...] = get_args(Sort)
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    items: list[IdeaPublic]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdeaQuery:
+    """`q` finds ideas that hold every word, or words that begin with it, in title, body or tags."""
+
+    board: str | None = None
+    q: str = ""
+    tag: str | None = None
+    status: str | None = None
+    star: bool | None = None
+    sort: Sort = "new"
+    cursor: str | None = None
+    limit: int = 30
+
+    def selected(self, columns: Any) -> Any:
+        statement = (
+            select(columns)
+            .select_from(Idea)
+            .join(Board, col(Board.id) == Idea.board_id)
+            .where(col(Idea.deleted_at).is_(None), col(Board.deleted_at).is_(None))
+        )
+        if self.board is not None:
+            statement = statement.where(Idea.board_id == self.board)
+        if self.status is not None:
+            statement = statement.where(Idea.status == self.status)
+        if self.star is not None:
+            statement = statement.where(Idea.star == self.star)
+        if self.tag is not None:
+            statement = statement.where(
+                exists().where(IdeaTag.idea_number == Idea.number, IdeaTag.name == self.tag)
+            )
+        return self._searched(statement)
+
+    def counted(self) -> Select[tuple[int]]:
+        statement: Select[tuple[int]] = self.selected(func.count())
+        return statement
+
+    def _searched(self, statement: Any) -> Any:
+        if not self.q.strip():
+            return statement
+        words = _WORD.findall(self.q)
+        # Quoted, so that no word is read as an operator of the query language.
+        match = " ".join(f'"{word}"*' for word in words) or '""'
+        found = text("SELECT rowid FROM idea_search WHERE idea_search MATCH :match").bindparams(
+            match=match
+        )
+        return statement.where(col(Idea.number).in_(found.columns(Idea.number).scalar_subquery()))
+
+
+def idea_page(session: Session, query: IdeaQuery) -> tuple[list[Idea], str | None]:
+    """Up to `limit` ideas and the cursor for the next page, if there is one.
+
+    Raises: InvalidInput for a cursor that this order did not make.
+    """
+    key, descending = _ORDERS[query.sort]
+    number = col(Idea.number)
+    statement = query.selected(Idea)
+    if query.cursor is not None:
+        statement = statement.where(_after(query, key, descending))
+    order = [number] if key is None else [key, number]
+    statement = statement.order_by(*(c.desc() if descending else c.asc() for c in order))
+    rows = list(session.exec(statement.limit(query.limit + 1)))
+    if len(rows) <= query.limit:
+        return rows, None
+    rows.pop()
+    return rows, _encode(query.sort, rows[-1], key)
+
+
+_UNSCORED = -1.0
+_ORDERS: dict[Sort, tuple[Any, bool]] = {
+    "new": (None, True),
+    "old": (None, False),
+    "updated": (col(Idea.updated_at), True),
+    "score": (func.coalesce(col(Idea.score), _UNSCORED), True),
+    "title": (col(Idea.title_key), False),
+}
+
+
+def _after(query: IdeaQuery, key: Any, descending: bool) -> Any:
+    value, number = _decode(query)
+    here = col(Idea.number)
+    beyond = here < number if descending else here > number
+    if key is None:
+        return beyond
+    return or_(key < value if descending else key > value, and_(key == value, beyond))
+
+
+def _encode(sort: Sort, last: Idea, key: Any) -> str:
+    values: dict[Sort, Any] = {
+        "updated": last.updated_at.isoformat(),
+        "score": _UNSCORED if last.score is None else last.score,
+        "title": last.title_key,
+    }
+    place = json.dumps([sort, None if key is None else values[sort], last.number])
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def _decode(query: IdeaQuery) -> tuple[Any, int]:
+    cursor = query.cursor or ""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        sort, value, number = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        if sort != query.sort or not isinstance(number, int) or not 0 <= number < 2**63:
+            raise ValueError(sort)
+        if sort == "updated":
+            value = datetime.fromisoformat(value)
+        elif sort in ("score", "title") and not isinstance(
+            value, float if sort == "score" else str
+        ):
+            raise ValueError(value)
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise InvalidInput(
+            "The cursor is not one this list gave. Start again without it.", pointer="/cursor"
+        ) from error
+    return value, number

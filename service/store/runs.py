@@ -1,0 +1,270 @@
+"""Runs, their suggestions and evaluations, and what people decide about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, select, update
+
+from service.database import Database
+from service.errors import Conflict, NotFound
+from service.models import Evaluation, Idea, Run, Suggestion, now
+from service.shapes import (
+    EvaluationPublic,
+    IdeaCreate,
+    IdeaPublic,
+    IdeaUpdate,
+    RunKind,
+    RunPublic,
+    RunStatus,
+    SuggestionPublic,
+)
+from service.store.ideas import IdeaStore, check_revision, found
+
+UNFINISHED = ("queued", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    kind: RunKind
+    request: dict[str, Any]
+    seed: int
+    board_id: str | None = None
+    idea_id: str | None = None
+    idea_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which model answered what; hashes are SHA-256 in hex."""
+
+    model: str
+    weights_sha256: str
+    adapter_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended. `result` is the answer in the API's form, if there is one."""
+
+    status: RunStatus
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    prompts: list[Any] | None = None
+    usage: dict[str, Any] | None = None
+    timing: dict[str, Any] | None = None
+
+
+class RunStore:
+    def __init__(self, database: Database, ideas: IdeaStore) -> None:
+        self._database = database
+        self._ideas = ideas
+
+    def create(self, new: NewRun) -> RunPublic:
+        with self._database.write() as session:
+            run = Run(
+                kind=new.kind,
+                request=new.request,
+                seed=new.seed,
+                board_id=new.board_id,
+                idea_id=new.idea_id,
+                idea_version=new.idea_version,
+            )
+            session.add(run)
+            session.flush()
+            return _public(session, run)
+
+    def start(self, run_id: str, provenance: Provenance) -> None:
+        with self._database.write() as session:
+            run = _run(session, run_id)
+            run.status, run.started_at = "running", now()
+            run.model = provenance.model
+            run.weights_sha256 = provenance.weights_sha256
+            run.adapter_sha256 = provenance.adapter_sha256
+            session.add(run)
+
+    def finish(self, run_id: str, outcome: RunOutcome) -> RunPublic:
+        """Write how it ended; an evaluation of a stored idea becomes a row of its own."""
+        with self._database.write() as session:
+            run = _run(session, run_id)
+            run.status, run.finished_at = outcome.status, now()
+            run.result, run.error = outcome.result, outcome.error
+            run.prompts, run.usage, run.timing = outcome.prompts, outcome.usage, outcome.timing
+            session.add(run)
+            if run.kind == "evaluate" and outcome.status == "done" and run.idea_id is not None:
+                _write_evaluation(session, run)
+            session.flush()
+            return _public(session, run)
+
+    def interrupt_unfinished(self) -> int:
+        """Mark what a crash left behind; returns how many runs that were."""
+        with self._database.write() as session:
+            result = session.exec(
+                update(Run)
+                .where(col(Run.status).in_(UNFINISHED))
+                .values(
+                    status="interrupted",
+                    finished_at=now(),
+                    error={
+                        "type": "interrupted",
+                        "detail": "The server stopped during this run. Start it again.",
+                    },
+                )
+            )
+            return int(result.rowcount)
+
+    def get(self, run_id: str) -> RunPublic:
+        with self._database.read() as session:
+            return _public(session, _run(session, run_id))
+
+    def recent(
+        self, *, board_id: str | None = None, idea_id: str | None = None, limit: int = 20
+    ) -> list[RunPublic]:
+        """Newest first."""
+        with self._database.read() as session:
+            statement = select(Run).order_by(col(Run.created_at).desc()).limit(limit)
+            if board_id is not None:
+                statement = statement.where(Run.board_id == board_id)
+            if idea_id is not None:
+                statement = statement.where(Run.idea_id == idea_id)
+            return [_public(session, run) for run in session.exec(statement)]
+
+    def add_suggestion(self, run_id: str, position: int, shape: SuggestionPublic) -> None:
+        with self._database.write() as session:
+            session.add(
+                Suggestion(
+                    run_id=run_id,
+                    position=position,
+                    **shape.model_dump(include={"id", "angle", "title", "text", "similar_to"}),
+                )
+            )
+
+    def suggestion(self, suggestion_id: str) -> tuple[str, SuggestionPublic]:
+        """The run's id and the suggestion."""
+        with self._database.read() as session:
+            row = _suggestion(session, suggestion_id)
+            return row.run_id, SuggestionPublic.model_validate(row, from_attributes=True)
+
+    def keep(
+        self, suggestion_id: str, *, title: str | None = None, body: str | None = None
+    ) -> tuple[IdeaPublic, bool]:
+        """Make the suggestion an idea; True if it was not one already."""
+        with self._database.write() as session:
+            row = _suggestion(session, suggestion_id)
+            if row.state == "kept" and row.idea_id is not None:
+                return self._ideas.public_in(session, row.idea_id), False
+            run = _run(session, row.run_id)
+            shape = IdeaCreate(
+                board_id=run.board_id,
+                title=title or row.title,
+                body=row.text if body is None else body,
+                status="kept",
+                parent_id=run.idea_id,
+            )
+            idea = self._ideas.create_in(session, shape, origin="model", run_id=run.id)
+            row.state, row.idea_id = "kept", idea.id
+            session.add(row)
+            return idea, True
+
+    def discard(self, suggestion_id: str) -> SuggestionPublic:
+        return self._mark(suggestion_id, "discarded")
+
+    def reopen(self, suggestion_id: str) -> SuggestionPublic:
+        """Take a discard back."""
+        return self._mark(suggestion_id, "open")
+
+    def _mark(self, suggestion_id: str, state: str) -> SuggestionPublic:
+        with self._database.write() as session:
+            row = _suggestion(session, suggestion_id)
+            if row.state == "kept":
+                raise Conflict("This suggestion is an idea now. Delete the idea instead.")
+            row.state = state
+            session.add(row)
+            return SuggestionPublic.model_validate(row, from_attributes=True)
+
+    def accept(self, run_id: str, *, revision: int | None = None) -> IdeaPublic:
+        """Give the idea the refined text, as a new version that names the run.
+
+        Raises:
+            Conflict: not a finished refinement of a stored idea, or decided already.
+            LostUpdate: `revision` is given and no longer the idea's.
+        """
+        with self._database.write() as session:
+            run = _undecided(session, run_id)
+            idea = found(session, run.idea_id or "")
+            check_revision(idea, revision)
+            result = run.result or {}
+            shape = IdeaUpdate(title=result["title"], body=result["body"])
+            run.decision = "accepted"
+            session.add(run)
+            return self._ideas.update_in(session, idea, shape, origin="model", run_id=run.id)
+
+    def reject(self, run_id: str) -> RunPublic:
+        with self._database.write() as session:
+            run = _undecided(session, run_id)
+            run.decision = "rejected"
+            session.add(run)
+            return _public(session, run)
+
+    def evaluations(self, idea_id: str) -> list[EvaluationPublic]:
+        """Newest first."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Evaluation)
+                .where(Evaluation.idea_id == idea_id)
+                .order_by(col(Evaluation.created_at).desc())
+            )
+            return [EvaluationPublic.model_validate(row, from_attributes=True) for row in rows]
+
+
+def _write_evaluation(session: Session, run: Run) -> None:
+    result = run.result or {}
+    session.add(
+        Evaluation(
+            run_id=run.id,
+            idea_id=run.idea_id or "",
+            idea_version=run.idea_version or 1,
+            scores=result["scores"],
+            overall=result["overall"],
+            method=result["scoring"]["method"],
+            calibrated=result["scoring"]["calibrated"],
+            strengths=result["strengths"],
+            concerns=result["concerns"],
+            next_step=result["next_step"],
+        )
+    )
+    session.exec(update(Idea).where(col(Idea.id) == run.idea_id).values(score=result["overall"]))
+
+
+def _run(session: Session, run_id: str) -> Run:
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id}.")
+    return run
+
+
+def _undecided(session: Session, run_id: str) -> Run:
+    run = _run(session, run_id)
+    if run.kind != "refine" or run.status != "done" or run.idea_id is None:
+        raise Conflict("Only a finished refinement of a stored idea can be accepted or rejected.")
+    if run.decision != "open":
+        raise Conflict(f"This refinement was {run.decision} already.")
+    return run
+
+
+def _suggestion(session: Session, suggestion_id: str) -> Suggestion:
+    row = session.get(Suggestion, suggestion_id)
+    if row is None:
+        raise NotFound(f"There is no suggestion {suggestion_id}.")
+    return row
+
+
+def _public(session: Session, run: Run) -> RunPublic:
+    rows: Sequence[Suggestion] = session.exec(
+        select(Suggestion).where(Suggestion.run_id == run.id).order_by(col(Suggestion.position))
+    ).all()
+    return RunPublic(
+        **run.model_dump(exclude={"id"}),
+        run_id=run.id,
+        suggestions=[SuggestionPublic.model_validate(row, from_attributes=True) for row in rows],
+    )

@@ -1,0 +1,76 @@
+"""Cleaning text from people and models: what is invisible goes, what is cut is mended.
+
+Knows nothing of ideas, prompts or where the text is going.
+"""
+
+import re
+import unicodedata
+
+SENTENCE_END = re.compile(r"[.!?…](?=[\"'”’»)\]*_]*(?:\s|$))|[。！？]")
+_CLOSING = "\"'”’»)]*_」』）"
+_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+# Emoji need the zero-width joiner and U+FE0F, Persian the zero-width non-joiner. Every other
+# format character can hide text from a reader but not from a model.
+_KEPT_FORMAT = "\u200c\u200d"
+_VARIATION_SELECTOR = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
+
+
+def clean_text(text: str) -> str:
+    """The text as it may be stored and shown: NFC, plain newlines, nothing invisible in it.
+
+    Applied to everything that comes in and to everything a model writes. Idempotent.
+    """
+    text = re.sub(r"\r\n?|[\u2028\u2029\x85\x0b\x0c]", "\n", text)
+    text = _VARIATION_SELECTOR.sub("", text)
+    kept = "".join(c for c in text if not _is_invisible(c))
+    return unicodedata.normalize("NFC", kept).strip()
+
+
+def _is_invisible(character: str) -> bool:
+    if " " <= character <= "~" or character in "\n\t" or character in _KEPT_FORMAT:
+        return False
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs")
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def tidy_title(text: str) -> str:
+    """One line without Markdown, quotes around it or punctuation after it."""
+    title = re.sub(r"^[#>\-*•\s]+", "", one_line(text))
+    title = re.sub(r"(\*\*|__|`)", "", title)
+    title = title.rstrip(" .:;,-–—")
+    while len(title) > 1 and (title[0], title[-1]) in _QUOTES:
+        title = title[1:-1].strip(" .:;,-–—")
+    return title.strip("*_ ")
+
+
+_QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"), ("„", "“"), ("「", "」")}
+
+
+def whole_sentences(text: str) -> str:
+    """`text` up to the end of its last complete sentence; empty if there is none."""
+    ends = [match.end() for match in SENTENCE_END.finditer(text)]
+    if not ends:
+        return ""
+    end = ends[-1]
+    while end < len(text) and text[end] in _CLOSING:
+        end += 1
+    return text[:end].rstrip()
+
+
+def count_words(text: str) -> int:
+    """In scripts without spaces two characters count as one word."""
+    unspaced = len(_UNSPACED.findall(text))
+    return len(_UNSPACED.sub(" ", text).split()) + (unspaced + 1) // 2
+
+
+def repeats_itself(text: str) -> bool:
+    """Whether four words in a row come three times: a small model caught in a loop."""
+    words = text.casefold().split()
+    seen: dict[tuple[str, ...], int] = {}
+    for i in range(len(words) - 3):
+        key = tuple(words[i : i + 4])
+        seen[key] = seen.get(key, 0) + 1
+    return max(seen.values(), default=0) >= 3
