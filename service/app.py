@@ -16,7 +16,7 @@ from service.errors import ServiceError
 from service.ideation import Ideation
 from service.metrics import Metrics
 from service.pool import build_backend
-from service.routes import api, openapi, ops, pages
+from service.routes import api, openapi, ops, pages, session
 from service.routes.errors import ErrorAnswers
 from service.runs import Runs
 from service.security import Guard, Rules
@@ -77,7 +77,13 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         setattr(app.state, name, value)
     for kind in (ServiceError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answers.handle)
-    for router in (api.router, ops.router, openapi.router, pages.router):
+    for router in (
+        api.router,
+        ops.router,
+        openapi.router,
+        session.router,
+        pages.router,
+    ):
         app.include_router(router)
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]

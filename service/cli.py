@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from service.app import create_app
 from service.database import Database
 from service.engine.starter import fetch
+from service.engine.weights import FETCH_ADVICE, verified_sha256
 from service.errors import ConfigurationError, ServiceError
-from service.pool import catalog_models, verify_weights, weights_folder
+from service.pool import catalog, selection
 from service.progress import ProgressLine
 from service.runs import Runs
 from service.settings import Settings
@@ -179,28 +180,26 @@ def revoke_key(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def list_models(settings: Settings, _options: argparse.Namespace) -> int:
-    for model, is_served in catalog_models(settings):
-        path = model.weights_path(weights_folder(settings, model))
-        state = "here" if path.is_file() else "not fetched"
-        mark = "*" if is_served else " "
+    served = selection(settings).models
+    for model in catalog(settings).model:
+        state = "here" if model.weights_path(settings.models_dir).is_file() else "not fetched"
+        mark = "*" if model in served else " "
         print(f"{mark} {model.name:24} {model.set or '-':10} {', '.join(model.roles):22} {state}")
     print("* is served with the present settings")
     return 0
 
 
 def fetch_models(settings: Settings, _options: argparse.Namespace) -> int:
-    for model, is_served in catalog_models(settings):
-        if is_served:
-            line = ProgressLine(sys.stderr)
-            folder = weights_folder(settings, model)
-            fetch(model, folder, hub_url=settings.hub_url, report=line.show)
-            line.close()
+    for model in selection(settings).models:
+        line = ProgressLine(sys.stderr)
+        fetch(model, settings.models_dir, hub_url=settings.hub_url, report=line.show)
+        line.close()
     return 0
 
 
 def verify_models(settings: Settings, _options: argparse.Namespace) -> int:
-    for model, is_served in catalog_models(settings):
-        if is_served:
-            print(f"{model.name}: {verify_weights(settings, model)}")
+    for model in selection(settings).models:
+        path = model.weights_path(settings.models_dir)
+        found = verified_sha256(path, model.sha256, advice=FETCH_ADVICE)
+        print(f"{model.name}: {path} is right, SHA-256 {found}")
     return 0
-

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from service.engine.types import ModelInfo
-from service.errors import DeadlineExceeded, EngineBusy, ServiceError
+from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError
 from service.ideation import (
     Began,
     DraftDropped,
@@ -68,7 +68,7 @@ class LiveRun:
     scores: dict[str, float] = field(default_factory=dict)
     suggestions: list[SuggestionPublic] = field(default_factory=list)
     events: list[RunEvent] = field(default_factory=list)
-    failure: BaseException | None = None
+    failure: Exception | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
@@ -100,10 +100,19 @@ class LiveRun:
 class Runs:
     """Starts, watches and stops runs.
 
-    At most `limit` runs are waiting or running; each may take `deadline_s`.
+    At most `limit` runs are waiting or running; each may take `deadline_s`. `ended` is told of each
+    run that is over.
     """
 
-    def __init__(self, store: Store, ideation: Ideation, *, limit: int, deadline_s: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ideation: Ideation,
+        *,
+        limit: int,
+        deadline_s: float,
+        ended: Callable[[RunPublic], None],
+    ) -> None:
         self._store = store
         self._ideation = ideation
         self._limit = limit
@@ -152,15 +161,19 @@ class Runs:
         return await asyncio.to_thread(self._store.runs.get, run_id)
 
     async def wait(self, run_id: str) -> RunPublic:
-        """The run when it is over.
+        """The run when it is done.
 
-        Raises: what made it fail.
+        Raises:
+            Conflict: somebody stopped it, or the server is stopping.
+            Exception: what made it fail.
         """
         live = self._live[run_id]
         while not live.is_over:
             await live.changed.wait()
-        if isinstance(live.failure, ServiceError):
+        if live.failure is not None:
             raise live.failure
+        if live.status != "done":
+            raise Conflict(f"The run was {live.status} before it was done; /runs/{run_id} has the rest.")
         return await self.get(run_id)
 
     async def watch(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
@@ -264,9 +277,10 @@ class Runs:
     async def _begin(self, live: LiveRun, model: ModelInfo) -> None:
         live.started, live.status, live.position = time.monotonic(), "running", 0
         live.model = model.name
+        # Said before it is written, so that no other branch's text comes first.
+        live.say("started", {"run_id": live.run_id, "model": model.name})
         provenance = Provenance(model.name, model.weights_sha256, model.adapter_sha256)
         await asyncio.to_thread(self._store.runs.start, live.run_id, provenance)
-        live.say("started", {"run_id": live.run_id, "model": model.name})
 
     async def _suggest(self, live: LiveRun, step: Suggested) -> None:
         position = len(live.suggestions)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
-from service.text import clean_line, clean_text
+from service.text import clean_text, one_line
 
 # The largest the limits in the settings may be set to; the settings themselves are checked in
 # `store`, and written into the OpenAPI document by `app`.
@@ -22,6 +22,11 @@ RunKind = Literal["brainstorm", "refine", "evaluate"]
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 SuggestionState = Literal["open", "kept", "discarded"]
 Decision = Literal["open", "accepted", "rejected"]
+
+
+def clean_line(text: str) -> str:
+    """`clean_text` on one line."""
+    return one_line(clean_text(text))
 
 
 def filled(value: str) -> str:

@@ -6,8 +6,8 @@ Knows nothing of ideas, prompts or where the text is going.
 import re
 import unicodedata
 
-SENTENCE_END = re.compile(r"[.!?…](?=[\"'”’»)\]*_]*(?:\s|$))|[。！？]")
-_CLOSING = "\"'”’»)]*_」』）"
+SENTENCE_END = re.compile(r"[.!?…](?=[\"'\u201d\u2019\u00bb)\]*_]*(?:\s|$))|[。！？]")
+_CLOSING = "\"'\u201d\u2019\u00bb)]*_」』）"
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 # Emoji need the zero-width joiner and U+FE0F, Persian the zero-width non-joiner. Every other
 # format character can hide text from a reader but not from a model.
@@ -40,13 +40,21 @@ def tidy_title(text: str) -> str:
     """One line without Markdown, quotes around it or punctuation after it."""
     title = re.sub(r"^[#>\-*•\s]+", "", one_line(text))
     title = re.sub(r"(\*\*|__|`)", "", title)
-    title = title.rstrip(" .:;,-–—")
+    title = title.rstrip(" .:;,-\u2013\u2014")
     while len(title) > 1 and (title[0], title[-1]) in _QUOTES:
-        title = title[1:-1].strip(" .:;,-–—")
+        title = title[1:-1].strip(" .:;,-\u2013\u2014")
     return title.strip("*_ ")
 
 
-_QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"), ("„", "“"), ("「", "」")}
+_QUOTES = {
+    ('"', '"'),
+    ("'", "'"),
+    ("\u201c", "\u201d"),
+    ("\u2018", "\u2019"),
+    ("\u00ab", "\u00bb"),
+    ("\u201e", "\u201c"),
+    ("「", "」"),
+}
 
 
 def whole_sentences(text: str) -> str:

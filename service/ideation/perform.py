@@ -9,9 +9,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from service.answers import (
+    Refinement,
+    parse_assessment,
+    parse_refinement,
+    parse_suggestion,
+    partial_refinement,
+    partial_suggestion,
+)
 from service.engine.backend import Backend
 from service.engine.types import Delta, Event, Finished, GenerateRequest, ModelInfo, Queued, Started
-from service.errors import AnswerUnusable, EngineCrashed, EngineError
+from service.errors import AnswerUnusable, EngineCrashed
 from service.ideation.plan import ROLES, BrainstormWork, EvaluateWork, RefineWork, Work
 from service.ideation.steps import (
     Began,
@@ -25,19 +33,7 @@ from service.ideation.steps import (
 )
 from service.methods import Angle, draw_angles
 from service.models import new_id
-from service.prompts import (
-    Prompt,
-    Refinement,
-    brainstorm_prompt,
-    evaluate_prompt,
-    parse_assessment,
-    parse_refinement,
-    parse_suggestion,
-    partial_assessment,
-    partial_refinement,
-    partial_suggestion,
-    refine_prompt,
-)
+from service.prompts import Prompt, brainstorm_prompt, evaluate_prompt, refine_prompt
 from service.scoring import Scorer
 from service.shapes import SuggestionPublic
 from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
@@ -85,7 +81,7 @@ class Ideation:
                 work.title, work.body, seed=_attempt_seed(seed, attempt)
             ),
             parse_assessment,
-            lambda text: (None, partial_assessment(text)),
+            lambda text: (None, text),
         )
         return {
             "scores": scores.values,
@@ -142,13 +138,14 @@ class _Brainstorm:
         )
         self._made: list[SuggestionPublic] = []
         self._reasons: list[str] = []
+        self._drawing = 0
 
     async def perform(self) -> dict[str, Any]:
         try:
             async with asyncio.TaskGroup() as group:
                 for branch in range(min(self._work.n, self._asker.model.slots)):
                     group.create_task(self._branch(branch))
-        except* EngineError as failures:
+        except* Exception as failures:
             # One branch's failure (a full queue, a dead model) ends the run for the same reason.
             raise _first(failures) from failures
         missing = self._work.n - len(self._made)
@@ -161,20 +158,23 @@ class _Brainstorm:
         return {}
 
     async def _branch(self, branch: int) -> None:
-        while len(self._made) < self._work.n:
+        # What others are drawing counts as made: if theirs fails, they draw again themselves.
+        while len(self._made) + self._drawing < self._work.n:
             attempt = next(self._attempts, None)
             if attempt is None:
                 return
             number, angle = attempt
+            self._drawing += 1
             try:
                 suggestion = await self._draw(branch, number, angle)
             except AnswerUnusable as unusable:
                 self._reasons.append(unusable.detail)
                 await self._asker.emit(DraftDropped(branch, unusable.detail))
                 continue
-            if len(self._made) < self._work.n:
-                self._made.append(suggestion)
-                await self._asker.emit(Suggested(branch, suggestion))
+            finally:
+                self._drawing -= 1
+            self._made.append(suggestion)
+            await self._asker.emit(Suggested(branch, suggestion))
 
     async def _draw(self, branch: int, attempt: int, angle: Angle) -> SuggestionPublic:
         work = self._work
@@ -213,9 +213,9 @@ class _Brainstorm:
         return nearest[0]
 
 
-def _first(group: BaseExceptionGroup[EngineError]) -> EngineError:
+def _first(group: ExceptionGroup[Exception]) -> Exception:
     first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    return _first(first) if isinstance(first, ExceptionGroup) else first
 
 
 class _Asker:

@@ -100,7 +100,8 @@ def headers_of(error: Exception) -> dict[str, str]:
 
 
 def _problem(status: int, kind: str, detail: str, **more: Any) -> dict[str, Any]:
-    title = http.HTTPStatus(status).phrase
+    # Said in our own words: the standard phrases differ between versions of Python.
+    title = kind.replace("-", " ").capitalize()
     return {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail, **more}
 
 

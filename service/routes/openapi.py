@@ -29,7 +29,9 @@ PROBLEM = {
         },
     },
 }
-_PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_PROBLEM_CONTENT = {
+    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+}
 # What any call may answer: a refused host, origin or key, a body too large, bad input, a full disk.
 _ANY = {
     "401": "No key, or one that is not valid.",

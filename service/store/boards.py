@@ -3,7 +3,7 @@
 from sqlmodel import Session, col, func, select
 
 from service.database import Database
-from service.errors import NotFound
+from service.errors import Conflict, NotFound
 from service.models import Board, Idea, now
 from service.shapes import BoardCreate, BoardPublic, BoardUpdate
 from service.store.limits import Limits
@@ -59,9 +59,16 @@ class BoardStore:
             return BoardPublic.model_validate(board, from_attributes=True)
 
     def delete(self, board_id: str) -> None:
-        """Hides the board and its ideas until `restore`."""
+        """Hides the board and its ideas until `restore`.
+
+        Raises:
+            Conflict: it is the only board.
+        """
         with self._database.write() as session:
             board = _found(session, board_id)
+            others = select(Board).where(col(Board.deleted_at).is_(None), Board.id != board_id)
+            if session.exec(others.limit(1)).first() is None:
+                raise Conflict("This is the only board. Make another one before deleting it.")
             board.deleted_at = now()
             session.add(board)
 

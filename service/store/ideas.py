@@ -73,6 +73,16 @@ class IdeaStore:
             )
             return publics(session, rows.all())
 
+    def titles(self, idea_ids: Sequence[str]) -> dict[str, str]:
+        """The titles of those of the ideas that are there."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Idea.id, Idea.title).where(
+                    col(Idea.id).in_(idea_ids), col(Idea.deleted_at).is_(None)
+                )
+            )
+            return dict(rows.all())
+
     def tags(self, board_id: str) -> list[tuple[str, int]]:
         """The board's tags and how often each is used, most used first."""
         with self._database.read() as session:
@@ -217,7 +227,7 @@ def publics(session: Session, ideas: Sequence[Idea]) -> list[IdeaPublic]:
         select(IdeaTag).where(col(IdeaTag.idea_number).in_(numbers)).order_by(col(IdeaTag.name))
     ):
         tags.setdefault(row.idea_number, []).append(row.name)
-    return [IdeaPublic(**idea.model_dump(), tags=tags.get(idea.number or 0, [])) for idea in ideas]
+    return [IdeaPublic(**idea.model_dump(), tags=tags.get(_number(idea), [])) for idea in ideas]
 
 
 def _board_id(session: Session, board_id: str | None) -> str:
@@ -239,8 +249,13 @@ def _touch(session: Session, idea: Idea) -> None:
 
 def _write_tags(session: Session, idea: Idea, tags: Sequence[str]) -> None:
     session.exec(delete(IdeaTag).where(col(IdeaTag.idea_number) == idea.number))
-    session.add_all(IdeaTag(idea_number=idea.number, name=name) for name in dict.fromkeys(tags))
+    session.add_all(IdeaTag(idea_number=_number(idea), name=name) for name in dict.fromkeys(tags))
     session.flush()
+
+
+def _number(idea: Idea) -> int:
+    assert idea.number is not None, "flushed ideas have a number"
+    return idea.number
 
 
 def _write_version(session: Session, idea: Idea, *, origin: str, run_id: str | None) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Select, and_, exists, or_, text
+from sqlalchemy import Integer, Select, and_, column, exists, or_, text
 from sqlmodel import Session, col, func, select
 
 from service.errors import InvalidInput
@@ -58,7 +58,9 @@ class IdeaQuery:
             statement = statement.where(Idea.star == self.star)
         if self.tag is not None:
             statement = statement.where(
-                exists().where(IdeaTag.idea_number == Idea.number, IdeaTag.name == self.tag)
+                exists().where(
+                    col(IdeaTag.idea_number) == col(Idea.number), col(IdeaTag.name) == self.tag
+                )
             )
         return self._searched(statement)
 
@@ -72,10 +74,12 @@ class IdeaQuery:
         words = _WORD.findall(self.q)
         # Quoted, so that no word is read as an operator of the query language.
         match = " ".join(f'"{word}"*' for word in words) or '""'
-        found = text("SELECT rowid FROM idea_search WHERE idea_search MATCH :match").bindparams(
-            match=match
+        found = text("SELECT rowid FROM idea_search WHERE idea_search MATCH :match").columns(
+            column("rowid", Integer)
         )
-        return statement.where(col(Idea.number).in_(found.columns(Idea.number).scalar_subquery()))
+        return statement.where(
+            col(Idea.number).in_(found.bindparams(match=match).scalar_subquery())
+        )
 
 
 def idea_page(session: Session, query: IdeaQuery) -> tuple[list[Idea], str | None]:

@@ -118,7 +118,12 @@ class RunStore:
             return _public(session, _run(session, run_id))
 
     def recent(
-        self, *, board_id: str | None = None, idea_id: str | None = None, limit: int = 20
+        self,
+        *,
+        board_id: str | None = None,
+        idea_id: str | None = None,
+        kind: RunKind | None = None,
+        limit: int = 20,
     ) -> list[RunPublic]:
         """Newest first."""
         with self._database.read() as session:
@@ -127,6 +132,8 @@ class RunStore:
                 statement = statement.where(Run.board_id == board_id)
             if idea_id is not None:
                 statement = statement.where(Run.idea_id == idea_id)
+            if kind is not None:
+                statement = statement.where(Run.kind == kind)
             return [_public(session, run) for run in session.exec(statement)]
 
     def add_suggestion(self, run_id: str, position: int, shape: SuggestionPublic) -> None:

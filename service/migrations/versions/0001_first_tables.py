@@ -60,9 +60,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("number"),
     )
-    op.create_index(
-        "ix_idea_board_new", "idea", ["board_id", "deleted_at", "number"], unique=False
-    )
+    op.create_index("ix_idea_board_new", "idea", ["board_id", "deleted_at", "number"], unique=False)
     op.create_index(
         "ix_idea_board_score",
         "idea",
@@ -153,12 +151,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        op.f("ix_evaluation_idea_id"), "evaluation", ["idea_id"], unique=False
-    )
-    op.create_index(
-        op.f("ix_evaluation_run_id"), "evaluation", ["run_id"], unique=False
-    )
+    op.create_index(op.f("ix_evaluation_idea_id"), "evaluation", ["idea_id"], unique=False)
+    op.create_index(op.f("ix_evaluation_run_id"), "evaluation", ["run_id"], unique=False)
     op.create_table(
         "idea_version",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -180,9 +174,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("idea_id", "number"),
     )
-    op.create_index(
-        op.f("ix_idea_version_idea_id"), "idea_version", ["idea_id"], unique=False
-    )
+    op.create_index(op.f("ix_idea_version_idea_id"), "idea_version", ["idea_id"], unique=False)
     op.create_table(
         "suggestion",
         sa.Column("id", sa.String(), nullable=False),
@@ -208,9 +200,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        op.f("ix_suggestion_run_id"), "suggestion", ["run_id"], unique=False
-    )
+    op.create_index(op.f("ix_suggestion_run_id"), "suggestion", ["run_id"], unique=False)
     # Keeps its own copy of the text: an index over the table itself would lose its row ids to
     # VACUUM, which the backup uses. `store` writes it in the same transaction as the idea.
     op.execute(

@@ -99,7 +99,7 @@ async def _wait_or_abandon(request: Request, runs: Runs, run_id: str) -> RunPubl
 
 
 ResponderDep = Annotated[Responder, Depends()]
-_RESPONSES = problems(404, 502, 503, 504) | {
+_RESPONSES = problems(404, 409, 502, 503, 504) | {
     200: {
         "description": "The answer; or its events, if `text/event-stream` was asked for.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},

@@ -23,9 +23,7 @@ def create_board(shape: BoardCreate, store: StoreDep, response: Response) -> Boa
     return board
 
 
-@router.get(
-    "/{board_id}", operation_id="getBoard", summary="One board", responses=problems(404)
-)
+@router.get("/{board_id}", operation_id="getBoard", summary="One board", responses=problems(404))
 def get_board(board_id: Id, store: StoreDep) -> BoardPublic:
     return store.boards.get(board_id)
 

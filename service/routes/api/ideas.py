@@ -1,6 +1,6 @@
 """Ideas, their versions and evaluations over REST."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 
@@ -13,12 +13,12 @@ from service.shapes import (
     IdeaUpdate,
     Status,
     VersionPublic,
+    clean_line,
 )
 from service.store.listing import IdeaQuery, Sort
-from service.text import clean_line
 
 router = APIRouter(prefix="/ideas", tags=["ideas"])
-_LINK = {
+_LINK: dict[int | str, dict[str, Any]] = {
     200: {"headers": {"Link": {"description": "The next page.", "schema": {"type": "string"}}}}
 }
 
@@ -27,7 +27,7 @@ _LINK = {
     "",
     operation_id="listIdeas",
     summary="Search and list ideas",
-    description="`Link: <…>; rel=\"next\"` leads to the next page; there is none on the last.",
+    description='`Link: <…>; rel="next"` leads to the next page; there is none on the last.',
     responses=_LINK,
 )
 def list_ideas(

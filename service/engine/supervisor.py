@@ -1,0 +1,168 @@
+"""Keeps the model process alive: starts it, relays frames, kills it when it hangs, starts again.
+
+Knows nothing of models and requests; whoever owns it is told when a process is up or down.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from service.engine.wire import HEADER_BYTES, Envelope, decode, encode, payload_size
+
+logger = logging.getLogger(__name__)
+
+PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+GRACE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+
+
+class Owner(Protocol):
+    """Called on the event loop; must not block."""
+
+    def on_up(self) -> None: ...
+
+    def on_reports(self, envelopes: list[Envelope]) -> None: ...
+
+    def on_down(self) -> None: ...
+
+    def is_busy(self) -> bool:
+        """Whether the process owes a sign of life."""
+
+
+class Child:
+    """One model process and the socket to it."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.process = process
+        self._reader = reader
+        self._writer = writer
+        self.heard_at = time.monotonic()
+
+    @classmethod
+    async def start(cls) -> "Child":
+        ours, theirs = socket.socketpair()
+        # Threads that spin at a barrier take the CPU from the thread they wait for as soon as
+        # anything else runs on the machine, and then decode ten times slower.
+        environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
+        with theirs:
+            descriptor = theirs.fileno()
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "service.engine.worker", str(descriptor)),
+                    pass_fds=(descriptor,),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    cwd=PACKAGE_PARENT,
+                    env=environment,
+                    # A Ctrl-C is for the server, which then closes this process in order.
+                    start_new_session=True,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        reader, writer = await asyncio.open_connection(sock=ours)
+        return cls(process, reader, writer)
+
+    def send(self, envelopes: Iterable[Envelope]) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(encode(envelopes))
+
+    async def receive(self) -> list[Envelope]:
+        """Raises EOFError or OSError when the process has closed its end."""
+        header = await self._reader.readexactly(HEADER_BYTES)
+        payload = await self._reader.readexactly(payload_size(header))
+        self.heard_at = time.monotonic()
+        return decode(payload)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+    async def close(self, grace_s: float) -> None:
+        """The process ends by itself when the socket closes; after `grace_s` it is killed."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+        try:
+            await asyncio.wait_for(self.process.wait(), grace_s)
+        except TimeoutError:
+            self.kill()
+            await self.process.wait()
+
+
+class Supervisor:
+    def __init__(self, owner: Owner, *, stall_s: float) -> None:
+        self._owner = owner
+        self._stall_s = stall_s
+        self._child: Child | None = None
+        self._failures = 0
+        self.restarts = 0
+
+    @property
+    def process_id(self) -> int | None:
+        return self._child.process.pid if self._child is not None else None
+
+    @property
+    def is_up(self) -> bool:
+        return self._child is not None
+
+    def send(self, envelopes: Iterable[Envelope]) -> None:
+        """Lost if the process is down; the owner is told of that anyway."""
+        if self._child is not None:
+            self._child.send(envelopes)
+
+    def note_success(self) -> None:
+        """Work got done: the next crash is the first again, and restarts at once."""
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Until cancelled, which closes the process."""
+        while True:
+            try:
+                child = await Child.start()
+            except OSError as error:
+                logger.error("The model process cannot be started: %s", error)
+            else:
+                await self._serve(child)
+            self._failures += 1
+            self.restarts += 1
+            if self._failures > 1:
+                await asyncio.sleep(min(LONGEST_PAUSE_S, 0.5 * 2 ** (self._failures - 2)))
+
+    async def _serve(self, child: Child) -> None:
+        watchdog = asyncio.create_task(self._watch(child))
+        grace_s = GRACE_S
+        try:
+            self._child = child
+            self._owner.on_up()
+            while True:
+                self._owner.on_reports(await child.receive())
+        except (EOFError, OSError):
+            grace_s = 0.0
+        finally:
+            self._child = None
+            watchdog.cancel()
+            await child.close(grace_s)
+        logger.warning("The model process ended with status %s.", child.process.returncode)
+        self._owner.on_down()
+
+    async def _watch(self, child: Child) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self._stall_s / 4))
+            if not self._owner.is_busy():
+                child.heard_at = time.monotonic()
+            elif time.monotonic() - child.heard_at > self._stall_s:
+                logger.error("The model process was silent for %.0f s; killing it.", self._stall_s)
+                child.kill()
+                return

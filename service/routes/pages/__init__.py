@@ -1,0 +1,11 @@
+"""The pages: every action is a plain form that ends in a redirect; htmx only makes it smoother."""
+
+from fastapi import APIRouter
+
+from service.routes.pages import boards, choices, ideas, live, runs, suggestions
+
+router = APIRouter(include_in_schema=False)
+for _part in (boards, ideas, runs, live, suggestions, choices):
+    router.include_router(_part.router)
+
+__all__ = ["router"]

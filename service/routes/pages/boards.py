@@ -1,0 +1,138 @@
+"""The board: its ideas, what is brainstormed for it, and the boards themselves."""
+
+import asyncio
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request, Response
+
+from service.dependencies import RunsDep, StoreDep
+from service.methods import METHODS
+from service.routes.pages.forms import BoardForm, BoardQuery, BrainstormForm, IdeaForm
+from service.routes.pages.once import OnceDep
+from service.routes.pages.replies import Flash, redirect, render
+from service.routes.pages.starting import Starter
+from service.routes.pages.views import RunView, view_run
+from service.runs import Runs
+from service.shapes import BoardCreate, BoardUpdate, BrainstormTask, IdeaCreate
+from service.store import Store
+from service.store.listing import IdeaQuery
+
+PAGE_SIZE = 30
+RECENT_RUNS = 4
+SORT_NAMES = {
+    "new": "Newest",
+    "old": "Oldest",
+    "updated": "Last changed",
+    "score": "Best score",
+    "title": "Title",
+}
+router = APIRouter()
+
+
+@router.get("/")
+def home(store: StoreDep) -> Response:
+    boards = store.boards.all()
+    board = boards[0] if boards else store.boards.ensure_one()
+    return redirect(f"/boards/{board.id}")
+
+
+@router.post("/boards")
+def create_board(store: StoreDep, form: Annotated[BoardForm, Form()]) -> Response:
+    board = store.boards.create(BoardCreate(name=form.name, goal=form.goal))
+    return redirect(f"/boards/{board.id}", Flash(f"The board “{board.name}” is ready."))
+
+
+@router.get("/boards/{board_id}")
+def show_board(
+    request: Request,
+    board_id: str,
+    store: StoreDep,
+    runs: RunsDep,
+    query: Annotated[BoardQuery, Query()],
+) -> Response:
+    board = store.boards.get(board_id)
+    asked = IdeaQuery(
+        board=board_id,
+        q=query.q,
+        tag=query.tag,
+        status=query.status,
+        star=query.star or None,
+        sort=query.sort or "new",
+        cursor=query.cursor or None,
+        limit=PAGE_SIZE,
+    )
+    page = store.ideas.page(asked)
+    context = {
+        "board": board,
+        "query": query,
+        "page": page,
+        "count": store.ideas.count(asked),
+        "tags": store.ideas.tags(board_id),
+        "more": _more(board_id, query, page.cursor),
+        "methods": METHODS,
+        "sorts": SORT_NAMES,
+        "most": store.limits.suggestions,
+        "view": _shown(store, runs, query.run),
+        "recent": store.runs.recent(board_id=board_id, kind="brainstorm", limit=RECENT_RUNS),
+    }
+    return render(request, "board.html", context, board_id=board_id)
+
+
+@router.post("/boards/{board_id}")
+def update_board(board_id: str, store: StoreDep, form: Annotated[BoardForm, Form()]) -> Response:
+    store.boards.update(board_id, BoardUpdate(name=form.name, goal=form.goal))
+    return redirect(f"/boards/{board_id}", Flash("Saved."))
+
+
+@router.post("/boards/{board_id}/delete")
+def delete_board(board_id: str, store: StoreDep) -> Response:
+    name = store.boards.get(board_id).name
+    store.boards.delete(board_id)
+    return redirect("/", Flash(f"The board “{name}” is deleted.", f"/boards/{board_id}/restore"))
+
+
+@router.post("/boards/{board_id}/restore")
+def restore_board(board_id: str, store: StoreDep) -> Response:
+    board = store.boards.restore(board_id)
+    return redirect(f"/boards/{board_id}", Flash(f"The board “{board.name}” is back."))
+
+
+@router.post("/boards/{board_id}/ideas")
+async def add_idea(
+    board_id: str,
+    store: StoreDep,
+    once: OnceDep,
+    form: Annotated[IdeaForm, Form()],
+) -> Response:
+    shape = IdeaCreate(board_id=board_id, title=form.title, body=form.body, tags=form.tags)
+
+    async def create() -> str:
+        return (await asyncio.to_thread(store.ideas.create, shape)).title
+
+    title = await once.do(repr(shape), create)
+    return redirect(f"/boards/{board_id}", Flash(f"Added “{title}”."))
+
+
+@router.post("/boards/{board_id}/brainstorm")
+async def brainstorm(
+    request: Request,
+    board_id: str,
+    runs: RunsDep,
+    once: OnceDep,
+    form: Annotated[BrainstormForm, Form()],
+) -> Response:
+    task = BrainstormTask(board_id=board_id, **form.model_dump(exclude={"n"}), n=min(form.n, 100))
+    run_id = await Starter(request, runs, once).start(task)
+    return redirect(f"/boards/{board_id}?run={run_id}")
+
+
+def _shown(store: Store, runs: Runs, run_id: str | None) -> RunView | None:
+    return view_run(store, run_id, runs.live(run_id)) if run_id else None
+
+
+def _more(board_id: str, query: BoardQuery, cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    fields = query.model_dump(exclude_defaults=True, exclude={"cursor", "run"})
+    return f"/boards/{board_id}?{urlencode({**fields, 'cursor': cursor})}"

@@ -1,0 +1,31 @@
+"""What a browser remembers for its user: the theme, and whether single keys are shortcuts."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request, Response
+
+from service.routes.pages.replies import back
+
+LIFE_S = 365 * 24 * 3600
+router = APIRouter()
+
+
+@router.post("/theme")
+def choose_theme(
+    request: Request, theme: Annotated[Literal["auto", "light", "dark"], Form()]
+) -> Response:
+    return _remember(request, "theme", theme)
+
+
+@router.post("/shortcuts")
+def choose_shortcuts(
+    request: Request, shortcuts: Annotated[Literal["on", "off"], Form()]
+) -> Response:
+    return _remember(request, "shortcuts", shortcuts)
+
+
+def _remember(request: Request, name: str, value: str) -> Response:
+    response = back(request, "/")
+    # Readable by the page's own script, which switches without a reload.
+    response.set_cookie(name, value, max_age=LIFE_S, samesite="lax")
+    return response

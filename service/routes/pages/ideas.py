@@ -1,0 +1,167 @@
+"""One idea: its text, what the models say about it, where it came from."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response, status
+
+from service.dependencies import RunsDep, StoreDep
+from service.errors import LostUpdate
+from service.methods import METHODS
+from service.routes.pages.forms import BranchForm, IdeaEdit, RefineForm
+from service.routes.pages.once import OnceDep
+from service.routes.pages.replies import Flash, back, is_part, redirect, render
+from service.routes.pages.starting import Starter
+from service.routes.pages.views import RunView, view_run
+from service.runs import Runs
+from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, IdeaUpdate, RefineTask, Status
+from service.store import Store
+
+RECENT_RUNS = 8
+PRESETS = {
+    "Shorter": "Make it shorter.",
+    "Clearer": "Make it clearer and simpler to read.",
+    "More concrete": "Make it more concrete: who does what, where and when.",
+    "Cheaper": "Make it cheaper to do.",
+    "Bolder": "Make it bolder and more surprising.",
+    "Friendlier": "Use a friendlier, warmer tone.",
+    "As a pitch": "Turn it into a short pitch that convinces.",
+    "Add a first step": "Add a first step that can be taken this week.",
+    "Face the main risk": "Name the main risk and say how to deal with it.",
+}
+router = APIRouter()
+
+
+@router.get("/ideas/{idea_id}")
+def show_idea(
+    request: Request, idea_id: str, store: StoreDep, runs: RunsDep, run: str | None = None
+) -> Response:
+    idea = store.ideas.get(idea_id)
+    context = _context(store, idea) | {"view": _shown(store, runs, idea, run)}
+    return render(request, "idea.html", context, board_id=idea.board_id)
+
+
+@router.post("/ideas/{idea_id}")
+def save_idea(
+    request: Request, idea_id: str, store: StoreDep, form: Annotated[IdeaEdit, Form()]
+) -> Response:
+    shape = IdeaUpdate(title=form.title, body=form.body, tags=form.tags)
+    try:
+        store.ideas.update(idea_id, shape, revision=form.revision)
+    except LostUpdate:
+        # Nothing that was typed may be lost: both texts are shown, to choose or to mix.
+        theirs = store.ideas.get(idea_id)
+        return render(
+            request,
+            "conflict.html",
+            {"idea": theirs, "mine": form},
+            board_id=theirs.board_id,
+            status_code=status.HTTP_409_CONFLICT,
+        )
+    return redirect(f"/ideas/{idea_id}", Flash("Saved."))
+
+
+@router.post("/ideas/{idea_id}/star")
+def star_idea(
+    request: Request, idea_id: str, store: StoreDep, star: Annotated[bool, Form()]
+) -> Response:
+    idea = store.ideas.update(idea_id, IdeaUpdate(star=star))
+    if is_part(request, f"idea-{idea_id}"):
+        return render(request, "partials/_card.html", {"idea": idea})
+    return back(request, f"/ideas/{idea_id}")
+
+
+@router.post("/ideas/{idea_id}/status")
+def set_status(
+    request: Request, idea_id: str, store: StoreDep, status: Annotated[Status, Form()]
+) -> Response:
+    store.ideas.update(idea_id, IdeaUpdate(status=status))
+    return back(request, f"/ideas/{idea_id}")
+
+
+@router.post("/ideas/{idea_id}/delete")
+def delete_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
+    idea = store.ideas.get(idea_id)
+    store.ideas.delete(idea_id)
+    flash = Flash(f"“{idea.title}” is deleted.", f"/ideas/{idea_id}/restore")
+    if is_part(request, f"idea-{idea_id}"):
+        return render(request, "partials/_deleted.html", {"flash": flash})
+    return redirect(f"/boards/{idea.board_id}", flash)
+
+
+@router.post("/ideas/{idea_id}/restore")
+def restore_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
+    idea = store.ideas.restore(idea_id)
+    return back(request, f"/ideas/{idea_id}", Flash(f"“{idea.title}” is back."))
+
+
+@router.post("/ideas/{idea_id}/versions/{number}/restore")
+def restore_version(idea_id: str, number: int, store: StoreDep) -> Response:
+    store.ideas.restore_version(idea_id, number)
+    return redirect(f"/ideas/{idea_id}", Flash(f"Version {number} is the newest one again."))
+
+
+@router.post("/ideas/{idea_id}/brainstorm")
+async def branch(
+    request: Request,
+    idea_id: str,
+    store: StoreDep,
+    runs: RunsDep,
+    once: OnceDep,
+    form: Annotated[BranchForm, Form()],
+) -> Response:
+    idea = await asyncio.to_thread(store.ideas.get, idea_id)
+    task = BrainstormTask(idea_id=idea_id, **form.model_dump(exclude={"n"}), n=min(form.n, 100))
+    run_id = await Starter(request, runs, once).start(task)
+    return redirect(f"/boards/{idea.board_id}?run={run_id}")
+
+
+@router.post("/ideas/{idea_id}/refine")
+async def refine(
+    request: Request,
+    idea_id: str,
+    runs: RunsDep,
+    once: OnceDep,
+    form: Annotated[RefineForm, Form()],
+) -> Response:
+    task = RefineTask(idea_id=idea_id, instruction=form.whole)
+    run_id = await Starter(request, runs, once).start(task)
+    return redirect(f"/ideas/{idea_id}?run={run_id}")
+
+
+@router.post("/ideas/{idea_id}/evaluate")
+async def evaluate(request: Request, idea_id: str, runs: RunsDep, once: OnceDep) -> Response:
+    run_id = await Starter(request, runs, once).start(EvaluateTask(idea_id=idea_id))
+    return redirect(f"/ideas/{idea_id}?run={run_id}")
+
+
+def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
+    evaluations = store.runs.evaluations(idea.id)
+    return {
+        "idea": idea,
+        "board": store.boards.get(idea.board_id),
+        "versions": store.ideas.versions(idea.id),
+        "children": store.ideas.children(idea.id),
+        "parent": store.ideas.titles([idea.parent_id or ""]),
+        "evaluation": evaluations[0] if evaluations else None,
+        "earlier": evaluations[1:],
+        "presets": PRESETS,
+        "methods": METHODS,
+        "most": store.limits.suggestions,
+    }
+
+
+def _shown(store: Store, runs: Runs, idea: IdeaPublic, run_id: str | None) -> RunView | None:
+    """The run to show with the idea: the one asked for, one under way, or one to decide on."""
+    for run in store.runs.recent(idea_id=idea.id, limit=RECENT_RUNS):
+        if run.kind == "brainstorm":
+            continue
+        is_under_way = run.status in ("queued", "running")
+        is_undecided = (run.kind, run.status, run.decision) == ("refine", "done", "open")
+        is_asked_for = run.run_id == run_id and (is_undecided or run.status != "done")
+        if is_asked_for or (run_id is None and (is_under_way or is_undecided)):
+            return view_run(store, run.run_id, runs.live(run.run_id))
+        if run_id is None and run.status == "done":
+            # Something newer has been done with the idea: older proposals are out of date.
+            return None
+    return None

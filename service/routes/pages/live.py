@@ -1,0 +1,64 @@
+"""A run as it changes: whole snapshots as HTML, so that a lost or late one costs nothing."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from fastapi import APIRouter, Request, Response
+from fastapi.sse import format_sse_event
+
+from service.dependencies import RunsDep, StoreDep
+from service.routes.pages.replies import fragment
+from service.routes.pages.views import RunView, view_run
+from service.runs import Runs
+from service.store import Store
+from service.streaming import event_stream
+
+# Five a second looks like writing; more would only cost.
+LEAST_GAP_S = 0.2
+# The clock of the run is part of the snapshot.
+TICK_S = 1.0
+router = APIRouter()
+
+
+@router.get("/runs/{run_id}/live")
+async def watch_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> Response:
+    # Asked before the stream begins, while the answer can still be 404.
+    await runs.get(run_id)
+    return event_stream(_snapshots(request, run_id, store, runs))
+
+
+async def _snapshots(
+    request: Request, run_id: str, store: Store, runs: Runs
+) -> AsyncGenerator[bytes, None]:
+    told = sent = ""
+    while True:
+        live = runs.live(run_id)
+        changed = None if live is None else live.changed
+        view, html = await asyncio.to_thread(_look, request, run_id, store, runs)
+        if view.announcement != told:
+            told = view.announcement
+            html += fragment(request, "partials/_announcement.html", {"text": told})
+        if html != sent:
+            yield format_sse_event(data_str=html)
+            sent = html
+        if not view.is_live:
+            yield format_sse_event(event="done", data_str="over")
+            return
+        await asyncio.sleep(LEAST_GAP_S)
+        await _wait(changed)
+
+
+def _look(request: Request, run_id: str, store: Store, runs: Runs) -> tuple[RunView, str]:
+    view = view_run(store, run_id, runs.live(run_id))
+    return view, fragment(request, "partials/_run.html", {"view": view})
+
+
+async def _wait(changed: asyncio.Event | None) -> None:
+    if changed is None:
+        await asyncio.sleep(TICK_S)
+        return
+    try:
+        async with asyncio.timeout(TICK_S):
+            await changed.wait()
+    except TimeoutError:
+        return

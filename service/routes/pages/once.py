@@ -1,0 +1,40 @@
+"""A form that is sent twice by a double click is carried out once, also without JavaScript."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+# Longer than a double click, shorter than meaning it again.
+WINDOW_S = 2.0
+
+
+class Once:
+    def __init__(self) -> None:
+        self._answers: dict[str, tuple[float, asyncio.Future[str]]] = {}
+
+    async def do(self, key: str, action: Callable[[], Awaitable[str]]) -> str:
+        """What `action` returns, or returned for the same `key` a moment ago."""
+        now = time.monotonic()
+        self._answers = {k: v for k, v in self._answers.items() if now - v[0] < WINDOW_S}
+        if key not in self._answers:
+            self._answers[key] = now, asyncio.ensure_future(action())
+        # Shielded: the second sender must not end what the first one waits for.
+        try:
+            return await asyncio.shield(self._answers[key][1])
+        except Exception:
+            self._answers.pop(key, None)
+            raise
+
+
+async def _once(request: Request) -> Once:
+    state = request.app.state
+    if not hasattr(state, "once"):
+        state.once = Once()
+    once: Once = state.once
+    return once
+
+
+OnceDep = Annotated[Once, Depends(_once)]

@@ -1,0 +1,110 @@
+"""How pages are answered: whole pages, redirects back to where a form stood, messages in between."""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from fastapi import Request, Response, status
+from fastapi.responses import RedirectResponse
+from starlette.templating import Jinja2Templates
+
+from service.settings import Settings
+from service.shapes import BoardPublic
+from service.store import Store
+
+FLASH_COOKIE = "ideapool_flash"
+FLASH_LIFE_S = 120
+# What a message may offer to undo; anything else in the cookie is not ours.
+_UNDO = re.compile(r"/(ideas|boards|suggestions)/[0-9a-f-]{36}/(restore|reopen)")
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """A message for the next page; `undo` is where a form takes back what was done."""
+
+    text: str
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What every page shows around its own content."""
+
+    boards: list[BoardPublic]
+    counts: dict[str, int]
+    board_id: str | None
+    flash: Flash | None
+    has_login: bool
+
+
+def render(
+    request: Request,
+    template: str,
+    context: dict[str, Any],
+    *,
+    board_id: str | None = None,
+    status_code: int = 200,
+) -> Response:
+    """A whole page; shows, once, the message that the last action left."""
+    store = cast(Store, request.app.state.store)
+    shell = Shell(
+        boards=store.boards.all(),
+        counts=store.boards.counts(),
+        board_id=board_id,
+        flash=_read_flash(request),
+        has_login=cast(Settings, request.app.state.settings).needs_key,
+    )
+    templates = cast(Jinja2Templates, request.app.state.templates)
+    response = templates.TemplateResponse(
+        request, template, {**context, "shell": shell}, status_code=status_code
+    )
+    # Pages hold people's own ideas and change with every action.
+    response.headers["Cache-Control"] = "private, no-cache"
+    if shell.flash is not None:
+        response.delete_cookie(FLASH_COOKIE)
+    return response
+
+
+def fragment(request: Request, template: str, context: dict[str, Any]) -> str:
+    templates = cast(Jinja2Templates, request.app.state.templates)
+    return templates.get_template(template).render(request=request, **context)
+
+
+def redirect(url: str, flash: Flash | None = None) -> Response:
+    response = RedirectResponse(url, status.HTTP_303_SEE_OTHER)
+    if flash is not None:
+        packed = base64.urlsafe_b64encode(json.dumps(asdict(flash)).encode()).decode()
+        response.set_cookie(
+            FLASH_COOKIE, packed, max_age=FLASH_LIFE_S, httponly=True, samesite="lax"
+        )
+    return response
+
+
+def back(request: Request, default: str, flash: Flash | None = None) -> Response:
+    """Redirects to the page the form stood on, with its search and filters."""
+    url = request.headers.get("HX-Current-URL") or request.headers.get("referer") or ""
+    parts = urlsplit(url)
+    is_ours = parts.netloc == request.headers.get("host") and re.match(r"/(?!/)", parts.path)
+    here = parts.path + (f"?{parts.query}" if parts.query else "")
+    return redirect(here if is_ours else default, flash)
+
+
+def is_part(request: Request, element_id: str) -> bool:
+    """Whether htmx asks for this one element only."""
+    return request.headers.get("HX-Target", "").endswith(f"#{element_id}")
+
+
+def _read_flash(request: Request) -> Flash | None:
+    packed = request.cookies.get(FLASH_COOKIE)
+    if not packed:
+        return None
+    try:
+        fields = json.loads(base64.urlsafe_b64decode(packed))
+        flash = Flash(str(fields["text"]), str(fields["undo"]))
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        return None
+    return flash if not flash.undo or _UNDO.fullmatch(flash.undo) else Flash(flash.text)

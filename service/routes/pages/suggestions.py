@@ -1,0 +1,35 @@
+"""What people do with a suggestion: keep it, keep it changed, discard it, take that back."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+
+from service.dependencies import StoreDep
+from service.routes.pages.forms import TextForm
+from service.routes.pages.replies import Flash, back
+
+router = APIRouter(prefix="/suggestions/{suggestion_id}")
+
+
+@router.post("/keep")
+def keep(
+    request: Request, suggestion_id: str, store: StoreDep, form: Annotated[TextForm, Form()]
+) -> Response:
+    run_id, _ = store.runs.suggestion(suggestion_id)
+    idea, _ = store.runs.keep(suggestion_id, title=form.title, body=form.body)
+    return back(request, f"/runs/{run_id}", Flash(f"“{idea.title}” is on the board now."))
+
+
+@router.post("/discard")
+def discard(request: Request, suggestion_id: str, store: StoreDep) -> Response:
+    run_id, _ = store.runs.suggestion(suggestion_id)
+    title = store.runs.discard(suggestion_id).title
+    flash = Flash(f"“{title}” is discarded.", f"/suggestions/{suggestion_id}/reopen")
+    return back(request, f"/runs/{run_id}", flash)
+
+
+@router.post("/reopen")
+def reopen(request: Request, suggestion_id: str, store: StoreDep) -> Response:
+    run_id, _ = store.runs.suggestion(suggestion_id)
+    store.runs.reopen(suggestion_id)
+    return back(request, f"/runs/{run_id}")

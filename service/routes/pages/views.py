@@ -1,0 +1,126 @@
+"""What the templates show of a run: the stored run, joined with what it is writing just now."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from service.methods import METHODS
+from service.runs import Draft, LiveRun
+from service.shapes import IdeaPublic, RunPublic, SuggestionPublic
+from service.store import Store
+
+WORDS = {
+    "queued": "Waiting",
+    "running": "Writing",
+    "done": "Done",
+    "failed": "Failed",
+    "cancelled": "Stopped",
+    "interrupted": "Interrupted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """`titles` names the ideas that the suggestions became or resemble; a deleted one is not in it.
+
+    `idea` is the idea the run is about, as it is now.
+    """
+
+    run: RunPublic
+    titles: dict[str, str]
+    idea: IdeaPublic | None
+    position: int
+    drafts: list[tuple[int, Draft]]
+    scores: dict[str, float]
+
+    @property
+    def id(self) -> str:
+        return self.run.run_id
+
+    @property
+    def is_live(self) -> bool:
+        return self.run.status in ("queued", "running")
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.run.status]
+
+    @property
+    def request(self) -> dict[str, Any]:
+        return self.run.request
+
+    @property
+    def topic(self) -> str:
+        return str(self.request.get("topic") or (self.idea.title if self.idea else "an idea"))
+
+    @property
+    def wanted(self) -> int:
+        return int(self.request.get("n", 0))
+
+    @property
+    def method(self) -> str:
+        method = METHODS.get(str(self.request.get("method")))
+        return method.title if method else ""
+
+    @property
+    def elapsed_s(self) -> float:
+        until = self.run.finished_at or datetime.now(UTC)
+        return (until - self.run.created_at).total_seconds()
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return self.run.result or {}
+
+    @property
+    def open_suggestions(self) -> list[SuggestionPublic]:
+        return [each for each in self.run.suggestions if each.state == "open"]
+
+    @property
+    def before(self) -> tuple[str, str]:
+        """Title and body that a refinement starts from."""
+        if self.idea is not None:
+            return self.idea.title, self.idea.body
+        return str(self.request.get("title", "")), str(self.request.get("body", ""))
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the idea's text has changed since the run read it."""
+        return self.idea is not None and self.idea.version != self.run.idea_version
+
+    @property
+    def address(self) -> str:
+        """Where the run is shown among what it belongs to."""
+        if self.run.kind != "brainstorm" and self.idea is not None:
+            return f"/ideas/{self.idea.id}?run={self.id}#run"
+        return f"/runs/{self.id}"
+
+    @property
+    def announcement(self) -> str:
+        """One line for people who hear the page; it changes only when something happened."""
+        if self.run.status == "queued":
+            return f"Waiting, place {self.position} in line" if self.position > 1 else "Waiting"
+        if self.run.kind != "brainstorm":
+            return self.word
+        made = len(self.run.suggestions)
+        ideas = f"{made} of {self.wanted} ideas" if self.is_live else f"{made} ideas"
+        return f"{self.word}: {ideas}"
+
+
+def view_run(store: Store, run_id: str, live: LiveRun | None) -> RunView:
+    """Raises: NotFound. Blocking: call it in a thread."""
+    drafts = [] if live is None else sorted(live.drafts.items())
+    position = 0 if live is None else live.position
+    scores = {} if live is None else dict(live.scores)
+    run = store.runs.get(run_id)
+    made = {suggestion.title for suggestion in run.suggestions}
+    named = [each.idea_id or each.similar_to or "" for each in run.suggestions]
+    titles = store.ideas.titles([*named, run.idea_id or ""])
+    return RunView(
+        run=run,
+        titles=titles,
+        idea=store.ideas.get(run.idea_id) if run.idea_id in titles else None,
+        position=position,
+        # A draft may be stored as a suggestion between the two looks: it is shown once.
+        drafts=[draft for draft in drafts if draft[1].title not in made],
+        scores=scores,
+    )

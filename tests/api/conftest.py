@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests.fakes import FakeBackend
+
+
+@pytest.fixture
+def backend() -> FakeBackend:
+    return FakeBackend()
+
+
+@pytest.fixture
+def client(settings: Settings, backend: FakeBackend) -> Iterator[TestClient]:
+    app = create_app(settings, backend)
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        yield client

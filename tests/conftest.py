@@ -1,0 +1,24 @@
+"""What every kind of test may use: settings that touch nothing but a temporary folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from service.settings import PROJECT_ROOT, Settings
+
+DATA = PROJECT_ROOT / "data"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own IDEAPOOL_* variables must not decide what a test sees."""
+    for name in list(os.environ):
+        if name.startswith("IDEAPOOL_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Its own database; the real small model, which `make test` has fetched."""
+    return Settings(data_dir=tmp_path, bundled_models_dir=DATA / "models", model="small")
