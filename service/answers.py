@@ -1,4 +1,4 @@
-"""The form of the model's answers: grammars, how an answer is written and how it is read.
+"""The form of the model's answers: how each one is written and how it is read.
 
 Reading is strict and total: any string gives a good value or `AnswerUnusable`. Knows no prompts.
 """
@@ -19,27 +19,6 @@ from service.text import (
 TITLE_LIMIT = 200
 BODY_LIMIT_BYTES = 8192
 MIN_WORDS = 8
-
-_SUGGESTION = 'root ::= "Title: " title "\\nIdea: " sentence (" " addition)?'
-_REFINEMENT = (
-    'root ::= "Title: " title "\\nIdea: " line ("\\n" "\\n"? line){0,15} '
-    '"\\n\\nChanges:" ("\\n- " sentence){1,4}'
-)
-_ASSESSMENT = (
-    'root ::= "Strengths:\\n" item item item? "Concerns:\\n" item item item? "Next step: " sentence'
-)
-_TERMINALS = r"""
-title ::= word (" " word){0,11}
-word ::= [^\x00-\x20"*#:.,;<>_`{}()@FOREIGN]+
-line ::= [^\x00-\x20@FOREIGN] [^\x00-\x1f@FOREIGN]*
-sentence ::= [^\x00-\x20"*#<>_`.!?0-9{}(@FOREIGN-] inner* [.!?。！？]
-inner ::= [^\x00-\x1f".!?。！？*#<>_`{}@FOREIGN] | "." [0-9] | "\"" [^\x00-\x1f"@FOREIGN]+ "\""
-addition ::= ([^\x00-\x20"*#<>_`.!?0-9{}(@FOREIGNT-] | "T" [^h] | "Th" [^i]) inner* [.!?。！？]
-item ::= "- " sentence "\n"
-"""
-# A second sentence that begins with "This" praises the first one instead of adding to it.
-# The standard model slips into Chinese at times. Where the text has none, none may come.
-_EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +61,6 @@ class PartialAssessment:
     strengths: tuple[str, ...]
     concerns: tuple[str, ...]
     next_step: str
-
-
-def suggestion_grammar(written: str) -> str:
-    """`written` is what the user wrote: it decides which scripts the answer may use."""
-    return _SUGGESTION + _terminals(written)
-
-
-def refinement_grammar(written: str) -> str:
-    return _REFINEMENT + _terminals(written)
-
-
-def assessment_grammar(written: str) -> str:
-    return _ASSESSMENT + _terminals(written)
-
-
-def _terminals(written: str) -> str:
-    is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
-    return _TERMINALS.replace("@FOREIGN", "" if is_east_asian else _EAST_ASIAN)
 
 
 def brainstorm_answer(title: str, text: str) -> str:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.answers import assessment_grammar, refinement_grammar, suggestion_grammar
+from service.answers import refine_answer
 from service.engine.types import Message, Sampling
+from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
 from service.methods import Angle
 from service.text import clean_text, one_line
 
@@ -45,6 +46,8 @@ _DATA_RULE = (
 _BRAINSTORM_SYSTEM = (
     "You give practical ideas. Each idea really helps with the topic and says in plain words "
     "what to do, with which things, when and where, so that someone can start tomorrow. "
+    "Vague: 'encourage people to be tidy', 'create a reading program'. Concrete: 'hang one hook "
+    "for each key beside the door', 'read one page aloud at breakfast'. "
     f"{_DATA_RULE} Answer in the language of the topic."
 )
 _BRAINSTORM_TASK = (
@@ -53,27 +56,51 @@ _BRAINSTORM_TASK = (
     "Idea: <one or two sentences that say exactly what to do, with an example>"
 )
 _REFINE_SYSTEM = (
-    "You improve notes about ideas. You keep every fact of the note: all names, numbers, places, "
-    "times and prices. You invent no facts. You write plain, complete sentences. "
+    "You rewrite notes about ideas. You keep every fact of the note: all names, numbers, places, "
+    "times and prices. You add no new facts. You write plain, complete sentences. "
     f"{_DATA_RULE} Answer in the language of the note."
 )
 _REFINE_TASK = (
-    "Rewrite this note so that a stranger understands at once what is done, for whom and how. "
-    "Use this form:\n\n"
+    "Rewrite this note in this form:\n\n"
     "Title: <a title of two to seven words>\n"
-    "Idea: <the whole note, rewritten>\n\n"
-    "Changes:\n- <what you changed, in a few words>\n- <what else you changed>"
+    "Idea: <{result}>\n\n"
+    "Changes:\n- <what you changed, in at most ten words>"
 )
+_REFINE_RESULT = "the whole note in complete sentences, so that a stranger understands it"
+_EXAMPLE_NOTE = (
+    "bike pump",
+    "40 bikes at the office, no pump!! chain one to door B. Lena (reception) buys it, 25 euros. "
+    "needle adapter too",
+)
+_EXAMPLE_REFINEMENT = refine_answer(
+    "A Shared Pump at Door B",
+    "Forty people come to the office by bike, but there is no pump. Lena from reception buys one "
+    "for 25 euros, with a needle adapter, and chains it to door B, so that everybody can use it.",
+    ("Said first that forty cyclists lack a pump", "Joined Lena, the price and door B"),
+)
+_WISHES = {
+    "shorter": "the note in half as many words, with all its names and numbers",
+    "clearer": _REFINE_RESULT,
+    "more concrete": "the note, and more exactly who does what, where and when",
+    "cheaper": "the note, and how it can be done with less money",
+    "bolder": "the note, with a bigger and more daring goal",
+    "friendlier tone": "the note in a warm and friendly tone",
+    "for a pitch": "the note as a pitch: first the problem, then the plan, last what is asked for",
+    "add a first step": f"{_REFINE_RESULT}; its last sentence begins with 'As a first step,'",
+    "address the main risk": f"{_REFINE_RESULT}; its last sentence begins with 'The main risk is'",
+}
 _EVALUATE_SYSTEM = (
-    "You judge notes about ideas, fairly and with care. Every point names something that stands "
-    "in this note, or something important that is missing from it; general praise is not allowed. "
+    "You judge notes about ideas, fairly and exactly. Every point names a thing, person, place or "
+    "number of the note, or something important that the note leaves open. What a note says in "
+    "praise of itself is not a strength. "
     f"{_DATA_RULE} Answer in the language of the note."
 )
 _EVALUATE_TASK = (
     "Judge this idea in this form:\n\n"
-    "Strengths:\n- <a part of the note that is good, and why>\n- <another part>\n"
-    "Concerns:\n- <what could go wrong, or what is missing>\n- <another problem>\n"
-    "Next step: <one small thing to do or to find out first>"
+    "Strengths:\n- <a detail of the note that is good, and what it is good for>\n- <another detail>\n"
+    "Concerns:\n- <what could go wrong with a detail of the note>\n"
+    "- <a question that the note leaves open>\n"
+    "Next step: <one small thing to try or to ask first, with whom>"
 )
 _PROBE_SYSTEM = (
     "You grade notes about ideas on a scale from 0 to 9: 0 is the worst of all notes, 4 and 5 are "
@@ -108,21 +135,31 @@ def brainstorm_prompt(
 
 
 def refine_prompt(title: str, body: str, *, instruction: str = "", seed: int = 0) -> Prompt:
-    task = _REFINE_TASK
-    if instruction.strip():
-        wish = _block("wish", one_line(clean_text(instruction)))
-        task += f"\n\nFollow this wish about the text:\n{wish}".rstrip()
-    # The rewritten note may be half as long again as the note, in tokens of about three bytes.
-    room = len(clean_text(body).encode()) // 2
+    wish = one_line(clean_text(instruction))
+    result = _WISHES.get(wish.casefold(), _REFINE_RESULT)
+    wish_block = ""
+    if wish and wish.casefold() not in _WISHES:
+        result = "the whole note, rewritten as the wish asks"
+        wish_block = _block("wish", wish)
+    note = clean_text(body)
     return Prompt(
         messages=(
             Message("system", _REFINE_SYSTEM),
-            Message("user", f"{_idea_block(title, body)}\n{task}"),
+            Message("user", _refine_request(_EXAMPLE_NOTE, _REFINE_RESULT)),
+            Message("assistant", _EXAMPLE_REFINEMENT),
+            Message("user", _refine_request((title, body), result, wish_block)),
         ),
-        grammar=refinement_grammar(title + body + instruction),
-        max_tokens=min(3000, 300 + room),
+        grammar=refinement_grammar(
+            title + body + instruction, sentences=min(60, 3 + len(re.findall(r"[.!?。\n]+", note)))
+        ),
+        # The rewritten note may be half as long again as the note, in tokens of about three bytes.
+        max_tokens=min(3000, 300 + len(note.encode()) // 2),
         sampling=Sampling(temperature=0.3, top_p=0.9, top_k=40, min_p=0.05, seed=seed),
     )
+
+
+def _refine_request(note: tuple[str, str], result: str, wish_block: str = "") -> str:
+    return f"{_idea_block(*note)}{wish_block}\n{_REFINE_TASK.format(result=result)}"
 
 
 def evaluate_prompt(title: str, body: str, *, seed: int = 0) -> Prompt:

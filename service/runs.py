@@ -173,7 +173,9 @@ class Runs:
         if live.failure is not None:
             raise live.failure
         if live.status != "done":
-            raise Conflict(f"The run was {live.status} before it was done; /runs/{run_id} has the rest.")
+            raise Conflict(
+                f"The run was {live.status} before it was done; /runs/{run_id} has the rest."
+            )
         return await self.get(run_id)
 
     async def watch(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:

@@ -3,8 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+from pydantic.config import JsonDict, JsonValue
 
 from service.text import clean_text, one_line
 
@@ -21,6 +28,10 @@ Origin = Literal["human", "model", "import"]
 RunKind = Literal["brainstorm", "refine", "evaluate"]
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 SuggestionState = Literal["open", "kept", "discarded"]
+# The catalogue is in `methods`; a test keeps the two the same.
+MethodId = Literal[
+    "free", "scamper", "reverse", "six-hats", "personas", "constraints", "analogies", "questions"
+]
 Decision = Literal["open", "accepted", "rejected"]
 
 
@@ -36,16 +47,22 @@ def filled(value: str) -> str:
 
 
 Line = Annotated[str, AfterValidator(clean_line)]
-Filled = Annotated[Line, AfterValidator(filled)]
-Title = Annotated[Filled, StringConstraints(min_length=1, max_length=TITLE_CEILING)]
+# For readers of the schema; what counts is `filled`, after cleaning.
+_VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+Filled = Annotated[
+    Line, AfterValidator(filled), Field(min_length=1, json_schema_extra={"pattern": _VISIBLE})
+]
+Title = Annotated[Filled, StringConstraints(max_length=TITLE_CEILING)]
 Body = Annotated[str, AfterValidator(clean_text), StringConstraints(max_length=BODY_CEILING)]
-Tag = Annotated[Filled, StringConstraints(min_length=1, max_length=TAG_CEILING)]
+Tag = Annotated[Filled, StringConstraints(max_length=TAG_CEILING)]
 
 
 class Shape(BaseModel):
-    """What comes over the API: unknown fields are refused, so that a typing error is seen."""
+    """What comes over the API. Unknown fields and other types are refused, so that a typing error is
+    seen instead of guessed at.
+    """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class BoardCreate(Shape):
@@ -135,49 +152,78 @@ class EvaluationPublic(BaseModel):
     created_at: datetime
 
 
-Topic = Annotated[Filled, StringConstraints(min_length=1, max_length=TITLE_CEILING)]
+def whole(value: object) -> object:
+    """JSON has one kind of number: 8.0 is the integer 8."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(whole)]
+Count = Annotated[int, Field(ge=1, le=SUGGESTIONS_CEILING), BeforeValidator(whole)]
+Topic = Annotated[Filled, StringConstraints(max_length=TITLE_CEILING)]
+
+
+def _given(name: str, *without: str) -> JsonDict:
+    """JSON Schema: `name` is there and is a text, the others are not."""
+    kinds = {name: "string"} | dict.fromkeys(without, "null")
+    properties: JsonDict = {field: {"type": kind} for field, kind in kinds.items()}
+    return {"required": [name], "properties": properties}
+
+
+_IDEA_OR_TEXT: list[JsonValue] = [_given("idea_id", "title", "body"), _given("title", "idea_id")]
 
 
 class BrainstormTask(Shape):
     """Ideas for a `topic`, or branching from the idea `idea_id`; exactly one of the two."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [_given("topic"), _given("idea_id")]}  # null is not given
+    )
+
     topic: Topic | None = Field(default=None, examples=["a street party that costs nothing"])
     idea_id: str | None = None
     board_id: str | None = Field(default=None, description="Whose ideas and goal to know about.")
     context: Body = Field(default="", description="Background the ideas should fit.")
-    method: str = Field(default="free", max_length=40, description="How to look for ideas.")
-    n: int = Field(default=8, ge=1, le=SUGGESTIONS_CEILING)
-    seed: int | None = Field(default=None, ge=0, lt=2**31, description="Default: drawn at random.")
+    method: MethodId = Field(default="free", description="How to look for ideas.")
+    n: Count = 8
+    seed: Seed | None = Field(default=None, description="Default: drawn at random.")
     creativity: float = Field(default=0.5, ge=0, le=1)
 
 
 class RefineTask(Shape):
     """A better text for the idea `idea_id`, or for `title` and `body`."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": _IDEA_OR_TEXT})
+
     idea_id: str | None = None
     title: Title | None = Field(default=None, examples=["tool shelf"])
     body: Body | None = Field(default=None, examples=["shelf in the hall, people lend drills"])
     instruction: Body = Field(default="", examples=["shorter"])
-    seed: int | None = Field(default=None, ge=0, lt=2**31)
+    seed: Seed | None = None
 
 
 class CriterionShape(Shape):
-    name: Annotated[Filled, StringConstraints(min_length=1, max_length=40)]
+    name: Annotated[Filled, StringConstraints(max_length=40)]
     description: Annotated[Line, StringConstraints(max_length=200)] = ""
 
 
 class EvaluateTask(Shape):
     """Scores and advice for the idea `idea_id`, or for `title` and `body`."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": _IDEA_OR_TEXT})
+
     idea_id: str | None = None
     title: Title | None = Field(default=None, examples=["Tool shelf"])
     body: Body | None = Field(default=None, examples=["A shelf in the hall for borrowed tools."])
     criteria: list[CriterionShape | Annotated[Filled, StringConstraints(max_length=40)]] | None = (
         Field(
-            default=None, min_length=1, max_length=8, description="Default: the four of the rubric."
+            default=None,
+            min_length=1,
+            max_length=8,
+            description="Default: the four of the rubric.",
+            json_schema_extra={"uniqueItems": True},
         )
     )
-    seed: int | None = Field(default=None, ge=0, lt=2**31)
+    seed: Seed | None = None
 
 
 Task = BrainstormTask | RefineTask | EvaluateTask

@@ -89,12 +89,14 @@ class EmbeddedBackend:
         self._jobs: dict[str, _Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._mean_run_s = FIRST_GUESS_S
+        self._is_closed = False
 
     async def start(self) -> None:
         self._spawn(self._supervisor.run())
         self._spawn(self._shelf.prepare())
 
     async def close(self) -> None:
+        self._is_closed = True
         for job in self._jobs.values():
             job.inbox.put_nowait(None)
         for task in self._tasks:
@@ -139,6 +141,8 @@ class EmbeddedBackend:
         )
 
     def _admit(self, request: Request) -> _Job:
+        if self._is_closed:
+            raise ModelUnavailable("The server is stopping.")
         changed = self._shelf.usable(request.model)
         if changed is not None:
             self._spawn(self._shelf.prepare(changed))

@@ -1,10 +1,10 @@
 """Who runs next: a bounded queue and the slots of each model. Pure; knows no process or clock.
 
 Fair turns: a client's first request of a burst takes the turn being served, its next one the
-turn after, and so on; lower turns run first, the earlier arrival among equals. The turn being
-served moves on by each client's share of a request, so that ever new clients cannot starve the
-old. One client's fifty requests delay another's first by the one that runs, and a single client
-sees first come, first served.
+turn after, and so on; lower turns run first, the earlier arrival among equals. While several
+clients wait, each request that starts moves the turn on by a client's share, so that ever new
+clients cannot starve the old. One client's fifty requests delay another's first by the one that
+runs, and a single client sees first come, first served.
 """
 
 from collections.abc import Collection, Mapping
@@ -105,9 +105,9 @@ class Scheduler:
 
     def _move_on(self, ticket: Ticket) -> None:
         clients = {one.client for one in self._waiting.values() if one.model == ticket.model}
-        served = self._served_turn[ticket.model] + 1 / len(clients)
-        # The very first request has nobody before it to pay for.
-        self._served_turn[ticket.model] = max(served, ticket.turn) if ticket.arrival > 1 else 0.0
+        share = 1 / len(clients) if len(clients) > 1 else 0.0
+        served = self._served_turn[ticket.model]
+        self._served_turn[ticket.model] = max(served + share, ticket.turn)
 
     def _has_slot(self, model: str) -> bool:
         taken = sum(ticket.model == model for ticket in self._running.values())

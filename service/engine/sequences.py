@@ -34,7 +34,7 @@ from service.errors import InvalidInput, PromptTooLong
 # Prompts are decoded in pieces of this many tokens, counted from their start. A piece is what a
 # cancel has to wait for. The same pieces also give the same numbers to the last bit, so prefixes
 # are reused by whole pieces and a seed gives the same text whether or not the cache was warm.
-CPU_CHUNK, GPU_CHUNK = 64, 512
+CPU_CHUNK, GPU_CHUNK = 32, 512
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,7 +219,7 @@ class _Download:
             if answer.status_code != httpx.codes.PARTIAL_CONTENT:
                 part.truncate(0)
             try:
-                for chunk in answer.iter_bytes(COPY_BYTES):
+                for chunk in answer.iter_bytes():
                     part.write(chunk)
                     self._tell("downloading", part.tell())
             finally:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import time
@@ -86,16 +87,18 @@ class Child:
         return decode(payload)
 
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+        # asyncio's own kill would reap the process behind the back of asyncio's watcher.
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
 
-    async def close(self, grace_s: float) -> None:
-        """The process ends by itself when the socket closes; after `grace_s` it is killed."""
+    async def close(self) -> None:
+        """The process ends by itself when the socket closes; if it does not, it is killed."""
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
         try:
-            await asyncio.wait_for(self.process.wait(), grace_s)
+            await asyncio.wait_for(self.process.wait(), GRACE_S)
         except TimeoutError:
             self.kill()
             await self.process.wait()
@@ -142,18 +145,17 @@ class Supervisor:
 
     async def _serve(self, child: Child) -> None:
         watchdog = asyncio.create_task(self._watch(child))
-        grace_s = GRACE_S
         try:
             self._child = child
             self._owner.on_up()
-            while True:
-                self._owner.on_reports(await child.receive())
-        except (EOFError, OSError):
-            grace_s = 0.0
+            # A frame that cannot be read is a broken process too.
+            with contextlib.suppress(EOFError, OSError, ValueError):
+                while True:
+                    self._owner.on_reports(await child.receive())
         finally:
             self._child = None
             watchdog.cancel()
-            await child.close(grace_s)
+            await child.close()
         logger.warning("The model process ended with status %s.", child.process.returncode)
         self._owner.on_down()
 

@@ -41,6 +41,8 @@ from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
 # Measured on the starter models: the standard one needs about one redraw in ten ideas.
 REDRAWS_PER_IDEA = 2
 ATTEMPTS_FOR_A_TEXT = 3
+# Two cards under one title look like one idea twice, whatever stands below.
+SAME_TITLE = 0.99
 View = Callable[[str], tuple[str | None, str]]
 Parsed = TypeVar("Parsed")
 
@@ -194,7 +196,7 @@ class _Brainstorm:
         parsed = parse_suggestion(answer, topic=work.topic)
         whole = f"{parsed.title}. {parsed.text}"
         for made in self._made:
-            if resemblance(whole, f"{made.title}. {made.text}") >= SAME_IDEA:
+            if self._is_alike(parsed.title, whole, made):
                 raise AnswerUnusable(f"“{parsed.title}” is too like “{made.title}”.")
         return SuggestionPublic(
             id=new_id(),
@@ -204,8 +206,16 @@ class _Brainstorm:
             similar_to=self._known_like(whole, parsed.title),
         )
 
+    def _is_alike(self, title: str, whole: str, made: SuggestionPublic) -> bool:
+        # The words of the topic say nothing: every idea has them.
+        topic = self._work.topic
+        return (
+            resemblance(title, made.title) >= SAME_TITLE
+            or resemblance(whole, f"{made.title}. {made.text}", ignore=topic) >= SAME_IDEA
+        )
+
     def _known_like(self, whole: str, title: str) -> str | None:
-        nearest = most_similar(whole, self._work.known)
+        nearest = most_similar(whole, self._work.known, ignore=self._work.topic)
         if nearest is None or nearest[1] < NEAR:
             return None
         if nearest[1] >= SAME_IDEA:

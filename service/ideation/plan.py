@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import InvalidInput
-from service.methods import METHODS
 from service.prompts import DEFAULT_CRITERIA, Criterion
 from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, RefineTask, RunKind, Task
 from service.store import Store
@@ -68,11 +67,6 @@ def _plan_brainstorm(task: BrainstormTask, store: Store) -> tuple[NewRun, Work]:
     store.limits.check(title=task.topic, body=task.context)
     if (task.topic is None) == (task.idea_id is None):
         raise InvalidInput("Give either a topic or an idea_id.", pointer="/topic")
-    if task.method not in METHODS:
-        raise InvalidInput(
-            f"There is no method {task.method!r}; there are {', '.join(METHODS)}.",
-            pointer="/method",
-        )
     idea = None if task.idea_id is None else store.ideas.get(task.idea_id)
     board_id = task.board_id or (idea.board_id if idea else None)
     board = store.boards.default() if board_id is None else store.boards.get(board_id)

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 from starlette.templating import Jinja2Templates
 from starlette.types import Scope
 
@@ -43,9 +44,10 @@ class ErrorAnswers:
 
     def respond(self, scope: Scope, error: Exception) -> Response:
         request = Request(scope)
-        problem = problem_of(error)
+        problem, headers = problem_of(error), headers_of(error)
+        if problem["status"] == 405:
+            headers["Allow"] = _allowed(request)
         problem["instance"] = f"urn:uuid:{scope.get('state', {}).get('request_id', '')}"
-        headers = headers_of(error)
         if request.url.path.startswith(PROGRAM_PATHS) or not _wants_html(request):
             return JSONResponse(
                 problem, problem["status"], headers=headers, media_type=PROBLEM_TYPE
@@ -97,6 +99,15 @@ def headers_of(error: Exception) -> dict[str, str]:
     if isinstance(error, HTTPException) and isinstance(error.headers, Mapping):
         return dict(error.headers)
     return {}
+
+
+def _allowed(request: Request) -> str:
+    """Every method some route takes at this path; Starlette only names the first route's."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return ", ".join(sorted(methods))
 
 
 def _problem(status: int, kind: str, detail: str, **more: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, delete, func, select
 
 from service.database import Database
-from service.errors import InvalidInput, LostUpdate, NotFound
+from service.errors import LostUpdate, NotFound
 from service.models import Board, Idea, IdeaTag, IdeaVersion, now
 from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store.limits import Limits
@@ -39,7 +39,7 @@ class IdeaStore:
             shape.parent_id is not None
             and session.exec(select(Idea.id).where(Idea.id == shape.parent_id)).first() is None
         ):
-            raise InvalidInput(f"There is no idea {shape.parent_id}.", pointer="/parent_id")
+            raise NotFound(f"There is no idea {shape.parent_id} to be the parent.")
         session.add(idea)
         session.flush()
         _write_tags(session, idea, shape.tags)
@@ -236,7 +236,7 @@ def _board_id(session: Session, board_id: str | None) -> str:
         query = query.where(Board.id == board_id)
     found_id = session.exec(query.order_by(col(Board.created_at)).limit(1)).first()
     if found_id is None:
-        raise InvalidInput(f"There is no board {board_id}.", pointer="/board_id")
+        raise NotFound(f"There is no board {board_id}.")
     return found_id
 
 

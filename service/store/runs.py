@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select, update
 
 from service.database import Database
 from service.errors import Conflict, NotFound
-from service.models import Evaluation, Idea, Run, Suggestion, now
+from service.models import Board, Evaluation, Idea, Run, Suggestion, now
 from service.shapes import (
     EvaluationPublic,
     IdeaCreate,
@@ -155,12 +155,19 @@ class RunStore:
     def keep(
         self, suggestion_id: str, *, title: str | None = None, body: str | None = None
     ) -> tuple[IdeaPublic, bool]:
-        """Make the suggestion an idea; True if it was not one already."""
+        """Make the suggestion an idea; True if it was not one already.
+
+        Raises:
+            Conflict: the run's board was deleted.
+        """
         with self._database.write() as session:
             row = _suggestion(session, suggestion_id)
             if row.state == "kept" and row.idea_id is not None:
                 return self._ideas.public_in(session, row.idea_id), False
             run = _run(session, row.run_id)
+            board = session.get(Board, run.board_id)
+            if board is None or board.deleted_at is not None:
+                raise Conflict("The board of this suggestion was deleted. Restore it first.")
             shape = IdeaCreate(
                 board_id=run.board_id,
                 title=title or row.title,

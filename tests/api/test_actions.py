@@ -154,7 +154,9 @@ def test_an_exhausted_budget_fails_says_why_and_keeps_what_there_is(
 def test_a_suggestion_like_an_idea_on_the_board_names_it(
     client: TestClient, backend: FakeBackend
 ) -> None:
-    near = add(client, "Film night", "Everyone brings a chair and a blanket for a film.")
+    near = add(
+        client, "Film night", "Everyone brings a chair and we watch on the wall of the school."
+    )
 
     answer = post(client, "brainstorm", TOPIC | {"n": 1})
 

@@ -205,8 +205,7 @@ def test_the_last_board_can_not_be_deleted(client: TestClient) -> None:
         ({"title": "x", "colour": "red"}, "/colour"),
         ({"title": "x", "status": "lost"}, "/status"),
         ({"title": "x", "tags": [""]}, "/tags/0"),
-        ({"title": "x", "board_id": "nowhere"}, "/board_id"),
-        ({"title": "x", "parent_id": "nobody"}, "/parent_id"),
+        ({"title": "x", "star": "yes"}, "/star"),
     ],
 )
 def test_bad_input_is_named_by_its_place(
@@ -235,3 +234,11 @@ def test_text_is_stored_without_what_cannot_be_seen(client: TestClient) -> None:
 
     assert idea["title"] == "ab"
     assert idea["body"] == "one\ntwo 👩\u200d🔧"
+
+
+@pytest.mark.parametrize("reference", ["board_id", "parent_id"])
+def test_an_idea_cannot_refer_to_what_is_not_there(client: TestClient, reference: str) -> None:
+    response = client.post(IDEAS, json={"title": "x", reference: "nobody"})
+
+    assert response.status_code == 404
+    assert client.get(IDEAS).json() == []

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from service.dependencies import BackendDep, ClientDep, MetricsDep, RunsDep, StoreDep
 from service.errors import EngineBusy
 from service.ideation import plan
-from service.routes.api.shared import problems
+from service.routes.api.shared import links, problems
 from service.runs import Runs, answer
 from service.shapes import (
     BrainstormAnswer,
@@ -108,6 +108,11 @@ _RESPONSES = problems(404, 409, 502, 503, 504) | {
 }
 
 
+def _with_links(**operations: str) -> dict[int | str, dict[str, Any]]:
+    answered = _RESPONSES[200] | links(200, "run_id", **operations)[200]
+    return _RESPONSES | {200: answered}
+
+
 @router.post(
     "/brainstorm",
     operation_id="brainstorm",
@@ -115,7 +120,7 @@ _RESPONSES = problems(404, 409, 502, 503, 504) | {
     description="Gives exactly `n` suggestions, each with its angle, no two alike.",
     response_model=BrainstormAnswer,
     response_model_exclude_none=True,
-    responses=_RESPONSES,
+    responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
 )
 async def brainstorm(task: BrainstormTask, responder: ResponderDep) -> Any:
     return await responder.respond(task)
@@ -127,7 +132,7 @@ async def brainstorm(task: BrainstormTask, responder: ResponderDep) -> Any:
     summary="A better text for an idea",
     description="The idea itself is not changed; `accept` of the run does that.",
     response_model=RefineAnswer,
-    responses=_RESPONSES,
+    responses=_with_links(acceptRefinement="run_id", rejectRefinement="run_id"),
 )
 async def refine(task: RefineTask, responder: ResponderDep) -> Any:
     return await responder.respond(task)
@@ -139,7 +144,7 @@ async def refine(task: RefineTask, responder: ResponderDep) -> Any:
     summary="Scores, strengths, concerns and a next step",
     description="Scores go from 1 to 10; the same text gets the same scores.",
     response_model=EvaluateAnswer,
-    responses=_RESPONSES,
+    responses=_with_links(getRun="run_id"),
 )
 async def evaluate(task: EvaluateTask, responder: ResponderDep) -> Any:
     return await responder.respond(task)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 
 from service.dependencies import StoreDep
-from service.routes.api.shared import Id, RevisionDep, link_next, problems, tag
+from service.routes.api.shared import Id, RevisionDep, link_next, links, problems, tag
 from service.shapes import (
     EvaluationPublic,
     IdeaCreate,
@@ -62,7 +62,20 @@ def list_ideas(
 
 
 @router.post(
-    "", operation_id="createIdea", summary="Add an idea", status_code=status.HTTP_201_CREATED
+    "",
+    operation_id="createIdea",
+    summary="Add an idea",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(404)
+    | links(
+        201,
+        "id",
+        getIdea="idea_id",
+        updateIdea="idea_id",
+        deleteIdea="idea_id",
+        listVersions="idea_id",
+        listEvaluations="idea_id",
+    ),
 )
 def create_idea(shape: IdeaCreate, store: StoreDep, response: Response) -> IdeaPublic:
     idea = store.ideas.create(shape)

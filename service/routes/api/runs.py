@@ -93,7 +93,7 @@ def reject_refinement(run_id: Id, store: StoreDep) -> RunPublic:
     description="The body may give it another title or text. Keeping twice makes one idea: the "
     "second time answers 200 with it.",
     status_code=status.HTTP_201_CREATED,
-    responses=problems(404)
+    responses=problems(404, 409)
     | {200: {"model": IdeaPublic, "description": "It was kept before; this is the idea."}},
 )
 def keep_suggestion(

@@ -47,6 +47,21 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _MEANINGS[status]} for status in statuses}
 
 
+def links(status: int, id_field: str, **operations: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI links: which operations take the id this answer gives, and as which parameter."""
+    return {
+        status: {
+            "links": {
+                operation: {
+                    "operationId": operation,
+                    "parameters": {parameter: f"$response.body#/{id_field}"},
+                }
+                for operation, parameter in operations.items()
+            }
+        }
+    }
+
+
 _MEANINGS = {
     404: "There is no such thing, or it was deleted.",
     409: "It is not in a state that allows this.",

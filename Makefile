@@ -1,0 +1,142 @@
+# Ideapool: `make run` to use it, `make test` to check it, `make help` for the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.SILENT:
+.DEFAULT_GOAL := help
+
+HOST := $(or $(IDEAPOOL_HOST),127.0.0.1)
+PORT := $(or $(IDEAPOOL_PORT),8000)
+MODEL := $(or $(IDEAPOOL_MODEL),standard)
+CUDA :=
+ARGS :=
+
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --no-build-isolation
+LOCKED := $(INSTALL) --require-hashes
+ACCELERATOR := $(if $(filter-out 0,$(CUDA)),cuda,cpu)
+OTHER := $(if $(filter cuda,$(ACCELERATOR)),cpu,cuda)
+RUNTIME := .venv/.runtime-$(ACCELERATOR)
+DEV := .venv/.dev
+
+cpu_options := -DLLAVA_BUILD=OFF
+cuda_options := -DLLAVA_BUILD=OFF -DGGML_CUDA=on
+# pip keys the wheels it keeps by source, not by options: a CUDA build must not enter or leave there.
+cuda_pip_options := --no-cache-dir
+
+.PHONY: help run test check format lock clean chromium
+
+help: ## show this list
+	echo 'make run [PORT=8000] [MODEL=standard|medium|small] [HOST=127.0.0.1] [CUDA=1]'
+	echo 'make test [ARGS="-k words"]'
+	sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: $(RUNTIME) ## install what is missing, fetch the model, serve on http://HOST:PORT
+	export IDEAPOOL_HOST='$(HOST)' IDEAPOOL_PORT='$(PORT)' IDEAPOOL_MODEL='$(MODEL)'
+	$(if $(filter cuda,$(ACCELERATOR)),export IDEAPOOL_GPU_LAYERS=$${IDEAPOOL_GPU_LAYERS:--1})
+	$(BIN)/ideapool models fetch
+	exec $(BIN)/ideapool serve
+
+test: $(DEV) chromium ## run every test, on the real small model
+	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
+	exec $(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## formatting, lint, types and imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV) ## rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: .venv/.created ## resolve the dependencies again (ARGS=--upgrade for newer ones)
+	$(INSTALL) --quiet uv==0.13.9
+	lock() {
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --custom-compile-command 'make lock' $(ARGS) "$$@"
+	}
+	lock --group build -o requirements-build.lock
+	lock pyproject.toml -o requirements.lock
+	lock pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove the environment and the caches; data/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
+	find service static templates tests -name __pycache__ -prune -exec rm -rf {} +
+
+# A step leaves its stamp only when it is done, so an interrupted one is simply repeated.
+.venv/.created:
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then
+	  for python in python3 python3.11 python3.12 python3.13 python3.14 none; do
+	    "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	      2>/dev/null && break
+	  done
+	  if [ "$$python" = none ]; then
+	    echo 'Ideapool needs Python 3.11 or newer with venv' \
+	      '(on Debian and Ubuntu: apt-get install python3 python3-venv).' >&2
+	    exit 1
+	  fi
+	  echo "Creating .venv with $$("$$python" --version)"
+	  "$$python" -m venv --clear .venv
+	fi
+	touch $@
+
+$(RUNTIME): .venv/.created requirements-build.lock requirements.lock pyproject.toml
+	$(SHOW_PROGRESS)
+	if ! command -v $${CC:-cc gcc clang} >/dev/null || ! command -v $${CXX:-c++ g++ clang++} >/dev/null
+	then
+	  echo 'llama.cpp is compiled here and needs a C and C++ compiler' \
+	    '(on Debian and Ubuntu: apt-get install g++).' >&2
+	  exit 1
+	fi
+	if [ -e .venv/.runtime-$(OTHER) ]; then
+	  $(BIN)/python -m pip uninstall --quiet --yes llama-cpp-python
+	fi
+	rm -f .venv/.runtime-* $(DEV)
+	echo 'Installing the locked packages into .venv'
+	$(LOCKED) --quiet -r requirements-build.lock
+	export CMAKE_ARGS='$($(ACCELERATOR)_options)' CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc)
+	$(LOCKED) --verbose $($(ACCELERATOR)_pip_options) -r requirements.lock 2>&1 \
+	  | tee .venv/install.log | show_progress || {
+	    tail -n 40 .venv/install.log | cut -c 1-300 >&2
+	    echo 'The installation failed; all of its output is in .venv/install.log.' >&2
+	    exit 1
+	  }
+	$(INSTALL) --quiet --no-deps --editable .
+	touch $@
+
+$(DEV): $(RUNTIME) requirements-dev.lock
+	echo 'Installing what the checks and tests need'
+	$(LOCKED) --quiet -r requirements-dev.lock
+	touch $@
+
+chromium:
+	if command -v chromium chromium-browser google-chrome >/dev/null; then exit; fi
+	as_root=$$([ "$$(id -u)" = 0 ] || command -v sudo || echo none)
+	if [ "$$as_root" = none ] || ! command -v apt-get >/dev/null; then
+	  echo 'The browser tests need Chromium: please install it.' >&2
+	  exit 1
+	fi
+	echo 'Installing Chromium for the browser tests'
+	$$as_root apt-get -qq update
+	$$as_root apt-get -qq install --yes --no-install-recommends chromium >/dev/null
+
+# Reduces the build's output to its [n/m]: in place on a terminal, every ten seconds in a log.
+define SHOW_PROGRESS
+show_progress() {
+  local line next=
+  while IFS= read -r line; do
+    [[ $$line =~ ^\ *\[([0-9]+)/([0-9]+)\]\  ]] || continue
+    [ "$$next" ] || echo 'Compiling llama.cpp (once, about 6 minutes on two cores)'
+    if [ -t 1 ]; then
+      printf '\r  %s of %s files' "$${BASH_REMATCH[@]:1}"
+      next=now
+    elif (( SECONDS >= next )); then
+      printf '  %s of %s files\n' "$${BASH_REMATCH[@]:1}"
+      next=$$((SECONDS + 10))
+    fi
+  done
+  [ -z "$$next" ] || [ ! -t 1 ] || echo
+}
+endef

@@ -1,0 +1,78 @@
+"""GBNF grammars that hold the form of an answer while it is generated.
+
+They keep the form and bar empty phrases; `answers.py` reads the result. Knows no prompts.
+"""
+
+_SUGGESTION = 'root ::= "Title: " title "\\nIdea: " opening (" " opening)?'
+_REFINEMENT = (
+    'root ::= "Title: " title "\\nIdea: " point (gap point){0,@MORE} '
+    '"\\n\\nChanges:" ("\\n- " change){1,3}'
+)
+_ASSESSMENT = (
+    'root ::= "Strengths:\\n" item item item? "Concerns:\\n" item item item? "Next step: " sentence'
+)
+_TERMINALS = r"""
+title ::= word (" " word){0,11}
+word ::= [^\x00-\x20"*#:.,;<>_`{}()@FOREIGN]+
+point ::= "- "? (@NOT_HEADING) within* [.!?。！？]
+gap ::= " " | "\n" | "\n\n"
+within ::= [^@SENTENCE_END@CODE@FOREIGN] | "." [0-9a-z,)]
+change ::= first name (" " name){1,13} "."
+name ::= [^ @NEVER@FOREIGN]+
+item ::= "- " sentence "\n"
+sentence ::= first inner* [.!?。！？]
+opening ::= (@NOT_FILLER) inner* [.!?。！？]
+first ::= [^@NEVER_FIRST@FOREIGN]
+inner ::= [^@NEVER@FOREIGN] | "." [0-9] | "e.g." | "i.e." | "\"" [^\x00-\x1f"@FOREIGN]+ "\""
+"""
+_NEVER = r'\x00-\x1f".!?。！？*#<>_`{}'
+_NEVER_FIRST = r" 0-9(\x2d" + _NEVER
+# The standard model slips into Chinese at times. Where the text has none, none may come.
+_EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
+# Sentences that begin so (Encourage, Implement, Start by, This …) stay general or only praise.
+_FILLERS = ("Edu", "Enc", "Enh", "Ens", "Est", "Fos", "Impl", "Prom", "Start b", "Start w", "This")
+
+
+def suggestion_grammar(written: str) -> str:
+    """`written` is what the user wrote: it decides which scripts the answer may use."""
+    return _SUGGESTION + _terminals(written)
+
+
+def refinement_grammar(written: str, *, sentences: int) -> str:
+    """A small model never ends a text by itself: it may write this many sentences."""
+    return _REFINEMENT.replace("@MORE", str(sentences - 1)) + _terminals(written)
+
+
+def assessment_grammar(written: str) -> str:
+    return _ASSESSMENT + _terminals(written)
+
+
+def _terminals(written: str) -> str:
+    is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
+    values = {
+        "@NOT_FILLER": _not_beginning_with(_FILLERS, "@NEVER_FIRST", "@NEVER"),
+        "@NOT_HEADING": _not_beginning_with(
+            ("Changes",), r" \x2d@SENTENCE_END@CODE", "@SENTENCE_END@CODE"
+        ),
+        "@SENTENCE_END": r"\x00-\x1f.!?。！？",
+        "@NEVER_FIRST": _NEVER_FIRST,
+        "@NEVER": _NEVER,
+        "@CODE": "".join(c for c in "`<>{}" if c not in written),
+        "@FOREIGN": "" if is_east_asian else _EAST_ASIAN,
+    }
+    terminals = _TERMINALS
+    for name, value in values.items():
+        terminals = terminals.replace(name, value)
+    return terminals
+
+
+def _not_beginning_with(words: tuple[str, ...], never_first: str, never: str) -> str:
+    """Alternatives for the beginning of a text that turn aside before any of the words is full."""
+    begun = {word[:length] for word in words for length in range(len(word))}
+    alternatives = []
+    for beginning in sorted(begun):
+        barred = "".join(sorted({w[len(beginning)] for w in words if w.startswith(beginning)}))
+        literal = f'"{beginning}" ' if beginning else ""
+        excluded = never if beginning else never_first
+        alternatives.append(f"{literal}[^{excluded}@FOREIGN{barred}]")
+    return " | ".join(alternatives)

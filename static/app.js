@@ -1,0 +1,203 @@
+/* What the pages do beyond links, forms and htmx. Every action works without this file. */
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const YEAR_S = 31536000;
+
+  /* Focus. A swap may take away the focused element: then the nearest thing around it that is
+     still there gets the focus, so that nobody is thrown back to the top of the page. */
+  let trail = [];
+
+  function trailOf(element) {
+    const ids = [];
+    for (let at = element; at && at !== document.body; at = at.parentElement) {
+      if (at.id) ids.push(at.id);
+      if (at.matches("li[id]")) {
+        for (const beside of [at.nextElementSibling, at.previousElementSibling]) {
+          if (beside?.id) ids.push(beside.id);
+        }
+      }
+    }
+    return ids;
+  }
+
+  function focusOn(element, options) {
+    if (!element) return false;
+    element.focus(options);
+    if (document.activeElement !== element) {
+      element.tabIndex = -1;
+      element.focus(options);
+    }
+    return document.activeElement === element;
+  }
+
+  function keepFocus() {
+    const at = document.activeElement;
+    if (at && at !== document.body) return;
+    for (const id of trail) {
+      if (focusOn(byId(id), { preventScroll: true })) return;
+    }
+  }
+
+  document.addEventListener("htmx:before:swap", () => {
+    trail = trailOf(document.activeElement);
+  });
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    const form = event.detail?.ctx?.sourceElement;
+    const status = event.detail?.ctx?.response?.status ?? 200;
+    if (form instanceof HTMLFormElement && form.method === "post") finish(form, status);
+    keepFocus();
+    describeMethod();
+  });
+
+  /* `data-reset` empties a form after it was taken and names the field for the next entry,
+     `data-closes` names the disclosure it stands in, `data-then` what to read next. */
+  function finish(form, status) {
+    if (status >= 400) {
+      focusOn(document.querySelector("[data-read-first]"));
+      return;
+    }
+    byId("alerts").replaceChildren();
+    if (form.dataset.reset) {
+      form.reset();
+      focusOn(form.querySelector(form.dataset.reset), { preventScroll: true });
+    }
+    if (form.dataset.closes) {
+      const closed = form.closest(form.dataset.closes);
+      const had = closed?.contains(document.activeElement);
+      closed?.removeAttribute("open");
+      if (had) focusOn(closed.querySelector("summary"));
+    }
+    if (form.dataset.then) focusOn(document.querySelector(form.dataset.then));
+  }
+
+  /* A run that is over may have changed more than its own panel. */
+  document.addEventListener("done", (event) => {
+    if (event.target.id !== "run") return;
+    htmx.ajax("GET", location.pathname + location.search, {
+      source: byId("main"),
+      target: "#main",
+      select: "#main",
+      swap: "outerMorph",
+    });
+  });
+
+  /* What htmx cannot say by itself: no answer came at all. Streams reconnect on their own. */
+  document.addEventListener("htmx:error", (event) => {
+    if (event.detail?.ctx?.response) return;
+    byId("alerts").replaceChildren(byId("unreachable").content.cloneNode(true));
+  });
+
+  /* Addresses stay short: blank fields of the search are left out. */
+  document.addEventListener("htmx:config:request", (event) => {
+    const { request, sourceElement } = event.detail.ctx;
+    if (sourceElement.id !== "filters") return;
+    const body = request.body;
+    for (const [name, value] of [...body.entries()]) if (value === "") body.delete(name);
+  });
+
+  /* Forms that leave the page are sent once, however often they are clicked. */
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.matches("[data-theme-form], [data-shortcuts-form]")) {
+      event.preventDefault();
+      choose(form, event.submitter);
+    } else if (form.hasAttribute("data-once")) {
+      if (form.dataset.sent) event.preventDefault();
+      form.dataset.sent = "yes";
+    }
+    form.dataset.submitted = "yes";
+  });
+
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
+  });
+
+  window.addEventListener("beforeunload", (event) => {
+    for (const form of document.querySelectorAll("[data-guard]:not([data-submitted])")) {
+      const fields = [...form.querySelectorAll("input:not([type=hidden]), textarea")];
+      if (fields.some((field) => field.value !== field.defaultValue)) event.preventDefault();
+    }
+  });
+
+  function choose(form, button) {
+    document.cookie = `${button.name}=${button.value}; path=/; max-age=${YEAR_S}; samesite=lax`;
+    if (button.name === "theme") {
+      document.documentElement.dataset.theme = button.value;
+      for (const each of form.querySelectorAll("button")) {
+        each.setAttribute("aria-pressed", String(each === button));
+      }
+    } else {
+      const isOn = button.value === "on";
+      document.body.toggleAttribute("data-shortcuts", isOn);
+      button.value = isOn ? "off" : "on";
+      button.textContent = isOn ? "Switch single keys off" : "Switch single keys on";
+    }
+  }
+
+  function describeMethod() {
+    const hint = byId("method-when");
+    const chosen = byId("method")?.selectedOptions[0];
+    if (hint && chosen) hint.textContent = chosen.dataset.when;
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "method") describeMethod();
+    event.target.closest("[data-send-on-change]")?.requestSubmit();
+  });
+
+  document.addEventListener("input", (event) => {
+    const form = event.target.form;
+    if (form) delete form.dataset.submitted;
+  });
+
+  document.addEventListener("click", (event) => {
+    const target = event.target;
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(target)) menu.removeAttribute("open");
+    }
+    if (target.closest("[data-dismiss]")) target.closest(".flash, .alert").remove();
+    if (target.closest("[data-open=shortcuts]")) showShortcuts();
+    if (target.closest("[data-close]")) byId("shortcuts").close();
+  });
+
+  function showShortcuts() {
+    for (const menu of document.querySelectorAll("details.menu[open]")) menu.removeAttribute("open");
+    byId("shortcuts").showModal();
+  }
+
+  function closeMenu(event) {
+    const menu = document.querySelector("details.menu[open]");
+    if (!menu) return;
+    event.preventDefault();
+    menu.removeAttribute("open");
+    menu.querySelector("summary").focus();
+  }
+
+  const KEYS = {
+    "/": () => byId("q"),
+    n: () => byId("new-title"),
+    b: () => byId("topic"),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeMenu(event);
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, dialog, [contenteditable]")) return;
+    if (!document.body.hasAttribute("data-shortcuts")) return;
+    if (event.key === "?") {
+      event.preventDefault();
+      showShortcuts();
+      return;
+    }
+    const field = KEYS[event.key]?.();
+    if (!field) return;
+    event.preventDefault();
+    field.scrollIntoView({ block: "center" });
+    field.focus();
+  });
+
+  document.documentElement.classList.add("has-script");
+  describeMethod();
+})();

@@ -1,0 +1,50 @@
+"""The API against its own description: schemathesis looks for answers that the document denies.
+
+The model is the fake one: what is fuzzed is everything around it, and every call must be quick.
+"""
+
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from service.answers import brainstorm_answer
+from service.app import create_app
+from service.engine.types import GenerateRequest
+from service.settings import Settings
+from tests.fakes import FakeBackend
+from tests.serving import served
+
+EXAMPLES = 25
+LETTERS = str.maketrans("0123456789", "ghijklmnop")
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+class Inexhaustible(FakeBackend):
+    """Never has the same idea twice, however much is kept on the board."""
+
+    def _canned(self, request: GenerateRequest) -> str:
+        if "Strengths" in (request.grammar or "") or "Changes" in (request.grammar or ""):
+            return super()._canned(request)
+        words = [uuid.uuid4().hex[:8].translate(LETTERS) for _ in range(12)]
+        return brainstorm_answer(" ".join(words[:2]).capitalize(), f"Say {' '.join(words[2:])}.")
+
+
+def test_the_api_keeps_what_its_description_promises(settings: Settings, tmp_path: Path) -> None:
+    with served(create_app(settings, Inexhaustible())) as url:
+        fuzzed = subprocess.run(
+            [
+                *(str(Path(sys.executable).with_name("schemathesis")),),
+                *("--config-file", str(CONFIG), "run"),
+                *("--max-examples", str(EXAMPLES), "--seed", "1", "--no-color"),
+                *("--request-timeout", "20", "--generation-database", "none"),
+                f"{url}/api/v1/openapi.json",
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+
+    assert fuzzed.returncode == 0, fuzzed.stdout[fuzzed.stdout.find("= FAILURES =") :]

@@ -1,0 +1,142 @@
+"""Every page for everybody: axe in both themes and at both widths, and the keyboard alone."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from service.errors import EngineCrashed
+from service.shapes import IdeaUpdate
+from tests.browser.conftest import WIDTHS, Pool, Scheme, Visitors
+from tests.browser.test_runs import brainstorm
+
+pytestmark = pytest.mark.browser
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def assert_accessible(page: Page, state: str) -> None:
+    page.wait_for_timeout(60)
+    results = Axe().run(page, options=RULES)
+    assert results.violations_count == 0, f"{state}: {results.generate_report()}"
+    width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert width <= 0, f"{state} is wider than the window by {width} px"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_and_state_passes_axe(
+    visit: Visitors, pool: Pool, width: int, scheme: Scheme
+) -> None:
+    visit.traps.expect("404")
+    visit.traps.expect("409")
+    page = visit(width=width, scheme=scheme)
+    page.goto("/")
+    assert_accessible(page, "empty board")
+    page.locator("#fine > summary").click()
+    page.locator(".boards-menu > summary").click()
+    assert_accessible(page, "open menu and options")
+
+    idea = pool.add("Soup from one pot", "Each household adds *one* vegetable.", tags=["food"])
+    pool.add("Chalk the road", "x" * 300, star=True, status="archived")
+    pool.backend.delay_s = 0.03
+    brainstorm(page, pool)
+    expect(page.locator("#run .is-draft").first).to_be_visible()
+    assert_accessible(page, "brainstorm under way")
+    pool.backend.delay_s = 0
+    expect(page.locator("#keep-all")).to_be_visible()
+    page.get_by_role("button", name="Keep “").first.click()
+    expect(page.locator("#run .is-kept")).to_be_visible()
+    page.get_by_role("button", name="Discard").first.click()
+    expect(page.locator("#run .is-discarded")).to_be_visible()
+    page.locator("#run .edit > summary").first.click()
+    page.locator("#run .provenance > summary").click()
+    assert_accessible(page, "brainstorm done")
+
+    page.goto(f"/ideas/{idea.id}")
+    page.get_by_role("button", name="Clearer").click()
+    expect(page.locator("#diff")).to_be_visible()
+    assert_accessible(page, "refinement")
+    page.locator("#accept").click()
+    expect(page.locator("#diff")).to_have_count(0)
+    page.locator("#evaluate").click()
+    expect(page.locator("#evaluation")).to_be_visible()
+    assert_accessible(page, "evaluation")
+    pool.backend.replies.append(EngineCrashed("It ran dry."))
+    page.locator("#evaluate").click()
+    expect(page.get_by_text("This run failed")).to_be_visible()
+    assert_accessible(page, "failed run")
+
+    page.goto(f"/ideas/{idea.id}")
+    page.locator("#editor > summary").click()
+    assert_accessible(page, "editor")
+    pool.store.ideas.update(idea.id, IdeaUpdate(star=True))
+    page.locator("#save").click()
+    expect(page.locator("#conflict-title")).to_be_focused()
+    assert_accessible(page, "lost update")
+    for address in ("/ideas/nope", "/login", "/?q=nothing-like-this"):
+        page.goto(address)
+        assert_accessible(page, address)
+    page.locator(".more-menu > summary").click()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    assert_accessible(page, "shortcuts")
+
+
+def test_the_keyboard_alone_adds_brainstorms_and_keeps(page: Page, pool: Pool) -> None:
+    page.goto("/")
+    page.keyboard.press("n")
+    page.keyboard.type("Written without a mouse")
+    page.keyboard.press("Enter")
+    expect(page.locator("#ideas .card h3")).to_have_text(["Written without a mouse"])
+    page.keyboard.press("Escape")
+    page.locator("body").press("Shift+Tab")
+
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("b")
+    page.keyboard.type("a party for the street")
+    page.keyboard.press("Enter")
+    expect(page.locator("#run-title")).to_be_focused()
+    expect(page.locator("#keep-all")).to_be_visible()
+    keep = page.locator("#run").get_by_role("button", name="Keep “").first
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if keep.evaluate("button => button === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#run .is-kept")).to_have_count(1)
+    expect(page.locator("#run .is-kept")).to_be_focused()
+
+
+def test_focus_moves_to_a_neighbour_when_its_card_is_deleted(page: Page, pool: Pool) -> None:
+    first, second = pool.add("First"), pool.add("Second")
+    page.goto("/")
+
+    page.locator(f"#idea-{second.id} .card-delete button").focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator(f"#idea-{second.id}")).to_have_count(0)
+    expect(page.locator(f"#idea-{first.id}")).to_be_focused()
+
+
+def test_single_keys_can_be_switched_off(page: Page, pool: Pool) -> None:
+    page.goto("/")
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Switch single keys off").click()
+    page.get_by_role("button", name="Close").click()
+    page.evaluate("document.activeElement.blur()")
+
+    page.keyboard.press("/")
+
+    expect(page.get_by_label("Search")).not_to_be_focused()
+    page.reload()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search")).not_to_be_focused()
+
+
+def test_the_skip_link_leads_past_the_header(page: Page, pool: Pool) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#main")).to_be_focused()

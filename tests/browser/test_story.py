@@ -1,0 +1,89 @@
+"""A newcomer's way through the product, with the real small model, with and without scripts."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visitors
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# The small model's answers cannot always be used; then a person tries again, as the page says.
+ATTEMPTS = 6
+MODEL_MS = 90_000
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["with scripts", "without scripts"])
+def test_a_newcomer_gets_from_a_topic_to_an_evaluated_idea(
+    visit_server: Visitors, has_script: bool
+) -> None:
+    page = visit_server(java_script_enabled=has_script)
+    page.goto("/")
+    _make_a_board(page, f"Story {has_script}")
+
+    title = _brainstorm_and_keep(page)
+    page.locator("#ideas").get_by_role("link", name=title).click()
+    expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
+    _refine_and_accept(page)
+    _evaluate(page)
+    address = page.url
+    shown = page.get_by_role("heading", level=1).inner_text()
+    overall = page.locator("#evaluation .overall b").inner_text()
+    page.goto("/")
+    page.goto(address)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(shown)
+    expect(page.locator("#evaluation .overall b")).to_have_text(overall)
+    expect(page.locator("#evaluation meter")).to_have_count(4)
+    expect(page.locator(".versions > li")).to_have_count(2)
+
+
+def _make_a_board(page: Page, name: str) -> None:
+    page.locator(".boards-menu > summary").click()
+    page.get_by_label("New board").fill(name)
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name="The pool is still empty")).to_be_visible()
+
+
+def _brainstorm_and_keep(page: Page) -> str:
+    page.get_by_label("What do you want ideas for?").fill("a street party that costs nothing")
+    page.get_by_label("Ideas", exact=True).fill("3")
+    page.get_by_role("button", name="Brainstorm").click()
+    first = page.locator("#run .suggestion:not(.is-draft)").first
+    expect(first).to_be_visible(timeout=MODEL_MS)
+    title = first.get_by_role("heading").inner_text()
+    _await_the_end(page)
+    first.get_by_role("button", name="Keep", exact=False).first.click()
+    expect(first.get_by_text("On the board")).to_be_visible()
+    expect(page.locator("#ideas").get_by_role("link", name=title)).to_be_visible()
+    return title
+
+
+def _refine_and_accept(page: Page) -> None:
+    page.get_by_role("button", name="Shorter").click()
+    for _ in range(ATTEMPTS):
+        _await_the_end(page)
+        if page.locator("#accept").is_visible():
+            break
+        page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#diff ins").first).to_be_visible()
+    page.locator("#accept").click()
+    expect(page.locator("#diff")).to_have_count(0)
+
+
+def _evaluate(page: Page) -> None:
+    page.locator("#evaluate").click()
+    for _ in range(ATTEMPTS):
+        _await_the_end(page)
+        if page.locator("#evaluation").is_visible():
+            break
+        page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#evaluation")).to_be_visible()
+
+
+def _await_the_end(page: Page) -> None:
+    """Without scripts the page asks again by itself while the run is under way."""
+    expect(page.locator("#stop")).to_have_count(0, timeout=MODEL_MS)
+    over = page.locator("#run .state").or_(page.locator("#evaluation")).first
+    expect(over).to_be_visible()
+    expect(page.locator("#run .state")).not_to_have_text(re.compile("Writing|Waiting"))

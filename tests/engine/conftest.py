@@ -1,0 +1,139 @@
+"""The real small model, in one process for all tests that do not break it."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from service.engine.catalog import CatalogModel, Selection, read_catalog
+from service.engine.embedded import EmbeddedBackend
+from service.engine.starter import fetch
+from service.engine.types import Delta, Event, GenerateRequest, Message, Request, Sampling
+from service.settings import Settings
+
+READY_S = 60.0
+
+
+class Ask(Protocol):
+    def __call__(
+        self, text: str = ..., max_tokens: int = ..., **changes: Any
+    ) -> GenerateRequest: ...
+
+
+class NewBackend(Protocol):
+    """A started backend of its own for a test; `ready` waits for its models."""
+
+    def __call__(
+        self, *models: CatalogModel, ready: bool = ..., **options: Any
+    ) -> EmbeddedBackend: ...
+
+
+Collect = Callable[..., list[Event]]
+
+
+@pytest.fixture(scope="session")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    return Settings().models_dir.absolute()
+
+
+@pytest.fixture(scope="session")
+def small(models_dir: Path) -> CatalogModel:
+    """The small starter model with a short context, fetched if need be."""
+    settings = Settings()
+    model = read_catalog(settings.catalog).select("small").models[0]
+    fetch(model, models_dir, hub_url=settings.hub_url, report=lambda _: None)
+    return model
+
+
+@pytest.fixture(scope="session")
+def small_path(small: CatalogModel, models_dir: Path) -> Path:
+    return small.weights_path(models_dir)
+
+
+def start_backend(
+    runner: asyncio.Runner, models: tuple[CatalogModel, ...], models_dir: Path, **options: Any
+) -> EmbeddedBackend:
+    by_role = {role: model for model in models for role in model.roles}
+    backend = EmbeddedBackend(Selection(None, models, by_role), models_dir=models_dir, **options)
+    runner.run(backend.start())
+    return backend
+
+
+async def settle(backend: EmbeddedBackend) -> None:
+    """Wait until every model is ready or known not to be."""
+    deadline = time.monotonic() + READY_S
+    while any(one.state in ("idle", "loading") for one in backend.models()):
+        assert time.monotonic() < deadline, backend.models()
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def backend(
+    runner: asyncio.Runner, small: CatalogModel, models_dir: Path
+) -> Iterator[EmbeddedBackend]:
+    backend = start_backend(runner, (small,), models_dir)
+    runner.run(settle(backend))
+    assert [one.state for one in backend.models()] == ["ready"]
+    yield backend
+    runner.run(backend.close())
+
+
+@pytest.fixture
+def new_backend(runner: asyncio.Runner, models_dir: Path) -> Iterator[NewBackend]:
+    started: list[EmbeddedBackend] = []
+
+    def build(*models: CatalogModel, ready: bool = True, **options: Any) -> EmbeddedBackend:
+        backend = start_backend(runner, models, models_dir, **options)
+        started.append(backend)
+        if ready:
+            runner.run(settle(backend))
+        return backend
+
+    yield build
+    for backend in started:
+        runner.run(backend.close())
+
+
+@pytest.fixture
+def collect(runner: asyncio.Runner, backend: EmbeddedBackend) -> Collect:
+    """All events of a request."""
+
+    async def drain(request: Request, on: EmbeddedBackend) -> list[Event]:
+        return [event async for event in on.submit(request)]
+
+    def run(request: Request, on: EmbeddedBackend | None = None) -> list[Event]:
+        return runner.run(asyncio.wait_for(drain(request, on or backend), 60))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def ask(small: CatalogModel) -> Ask:
+    numbers = itertools.count()
+
+    def build(
+        text: str = "Name three things to grow.", max_tokens: int = 24, **changes: Any
+    ) -> GenerateRequest:
+        messages = (Message("system", "You are brief."), Message("user", text))
+        request = GenerateRequest(
+            f"ask-{next(numbers)}", small.name, messages, max_tokens, Sampling(seed=1)
+        )
+        return replace(request, **changes)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def text_of() -> Callable[[list[Event]], str]:
+    return lambda events: "".join(one.text for one in events if isinstance(one, Delta))

@@ -1,0 +1,191 @@
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from service.engine.catalog import CatalogModel
+from service.engine.types import (
+    Delta,
+    Embedding,
+    EmbedRequest,
+    Event,
+    Finished,
+    Message,
+    Probabilities,
+    ProbeRequest,
+    Sampling,
+    Started,
+    TokenLogprob,
+)
+from service.errors import InvalidInput, PromptTooLong
+from tests.engine.conftest import Ask, Collect
+
+TextOf = Callable[[list[Event]], str]
+CARD = r"""
+root  ::= "{\"a\":\"" title "\",\"b\":" [0-9] "}"
+title ::= [A-Za-z] [A-Za-z ]{0,8}
+"""
+
+
+def logprobs_of(events: list[Event]) -> list[TokenLogprob]:
+    return [one for event in events if isinstance(event, Delta) for one in event.logprobs]
+
+
+def test_streams_text_and_ends_with_usage(collect: Collect, ask: Ask, text_of: TextOf) -> None:
+    events = collect(ask(max_tokens=12))
+
+    assert isinstance(events[0], Started)
+    assert isinstance(events[-1], Finished)
+    assert len([event for event in events if isinstance(event, Delta)]) > 3
+    assert text_of(events)
+    usage = events[-1].usage
+    assert usage.prompt_tokens == events[0].prompt_tokens
+    assert events[-1].reason == "length"
+    assert usage.completion_tokens == 12
+    assert usage.prompt_s > 0
+    assert usage.completion_s > 0
+
+
+def test_the_end_of_the_turn_is_a_stop(collect: Collect, ask: Ask, text_of: TextOf) -> None:
+    events = collect(ask(max_tokens=8, grammar='root ::= "yes"'))
+
+    assert text_of(events) == "yes"
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "stop"
+
+
+def test_the_same_seed_gives_the_same_text(collect: Collect, ask: Ask, text_of: TextOf) -> None:
+    first = text_of(collect(ask()))
+    collect(ask("Something else entirely, to fill the cache with other tokens."))
+
+    assert text_of(collect(ask())) == first
+    assert text_of(collect(ask())) == first
+    assert text_of(collect(ask(sampling=Sampling(seed=2)))) != first
+
+
+def test_a_cached_prefix_is_reused_and_changes_nothing(
+    collect: Collect, ask: Ask, text_of: TextOf
+) -> None:
+    long = "Here is what we know so far. " + "The garden is small and gets little sun. " * 30
+    cold = collect(ask(long))
+    warm = collect(ask(long))
+
+    assert isinstance(cold[-1], Finished)
+    assert isinstance(warm[-1], Finished)
+    assert cold[-1].usage.cached_tokens == 0
+    assert warm[-1].usage.cached_tokens >= 192
+    assert text_of(warm) == text_of(cold)
+
+
+def test_greedy_takes_the_likeliest_token(collect: Collect, ask: Ask) -> None:
+    events = collect(ask(logprobs=2, sampling=Sampling(temperature=0), max_tokens=8))
+
+    tokens = logprobs_of(events)
+    assert len(tokens) == 8
+    assert all(one.text == one.top[0][0] for one in tokens)
+    assert all(one.logprob == one.top[0][1] >= one.top[1][1] for one in tokens)
+
+
+def test_logprobs_cover_the_whole_vocabulary(collect: Collect, ask: Ask) -> None:
+    tokens = logprobs_of(collect(ask(logprobs=1_000_000, max_tokens=1)))
+
+    assert math.fsum(math.exp(value) for _, value in tokens[0].top) == pytest.approx(1)
+
+
+def test_a_stop_string_ends_the_text_even_across_token_borders(
+    collect: Collect, ask: Ask, text_of: TextOf
+) -> None:
+    deltas = [event.text for event in collect(ask()) if isinstance(event, Delta)]
+    stop = deltas[4][-1] + deltas[5][:2]
+    whole = "".join(deltas)
+    events = collect(ask(stop=(stop, "never in it")))
+
+    assert stop in whole
+    assert text_of(events) == whole[: whole.index(stop)]
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "stop"
+
+
+def test_a_grammar_holds_for_every_seed(collect: Collect, ask: Ask, text_of: TextOf) -> None:
+    for seed in range(20):
+        sampling = Sampling(temperature=1.2, seed=seed)
+        card = json.loads(text_of(collect(ask(grammar=CARD, sampling=sampling, max_tokens=40))))
+
+        assert 1 <= len(card["a"]) <= 9
+        assert 0 <= card["b"] <= 9
+
+
+@pytest.mark.parametrize("grammar", ["", "root ::= ", "root ::= missing", 'start ::= "a"', "}{"])
+def test_a_bad_grammar_is_refused(
+    collect: Collect, ask: Ask, text_of: TextOf, grammar: str
+) -> None:
+    try:
+        events = collect(ask(grammar=grammar, max_tokens=4))
+    except InvalidInput:
+        return
+    assert text_of(events) == ""
+
+
+def test_what_does_not_fit_the_context_is_refused(
+    collect: Collect, ask: Ask, small: CatalogModel
+) -> None:
+    with pytest.raises(PromptTooLong, match=str(small.context)):
+        collect(ask(max_tokens=small.context))
+    with pytest.raises(PromptTooLong):
+        collect(ask("word " * small.context))
+
+
+def test_a_probe_gives_the_same_numbers_after_any_other_work(
+    collect: Collect, ask: Ask, small: CatalogModel
+) -> None:
+    prompts = tuple(
+        (Message("system", "Rate from 0 to 9."), Message("user", f"A garden on the {place}."))
+        for place in ("roof", "moon")
+    )
+    probe = ProbeRequest("probe", small.name, prompts, tuple("0123456789"))
+    first = collect(probe)[-1]
+    collect(ask("A garden on the roof."))
+    second = collect(probe)[-1]
+
+    assert isinstance(first, Probabilities)
+    assert isinstance(second, Probabilities)
+    assert second.rows == first.rows
+    assert first.rows[0] != first.rows[1]
+    assert all(0 < sum(row) < 1 for row in first.rows)
+    assert first.usage.cached_tokens > 0
+
+
+def test_a_choice_of_several_tokens_is_refused(collect: Collect, small: CatalogModel) -> None:
+    probe = ProbeRequest("probe", small.name, ((Message("user", "Well?"),),), ("Yes", "Not at all"))
+
+    with pytest.raises(InvalidInput, match="Not at all"):
+        collect(probe)
+
+
+def test_an_embedding_is_deterministic_and_as_wide_as_the_model(
+    collect: Collect, ask: Ask, small: CatalogModel
+) -> None:
+    request = EmbedRequest("embed", small.name, "A garden on the roof of the library. " * 20)
+    first = collect(request)[-1]
+    collect(ask())
+    second = collect(request)[-1]
+    other = collect(replace(request, text="Rent out spare desks."))[-1]
+
+    assert isinstance(first, Embedding)
+    assert isinstance(second, Embedding)
+    assert isinstance(other, Embedding)
+    assert len(first.vector) == 576
+    assert second.vector == first.vector
+    assert other.vector != first.vector
+
+
+def test_nothing_cannot_be_embedded(collect: Collect, small: CatalogModel) -> None:
+    with pytest.raises(InvalidInput):
+        collect(EmbedRequest("embed", small.name, ""))
+
+
+def test_any_text_can_be_sent(collect: Collect, ask: Ask) -> None:
+    for text in ("", "\x00", "\ud800", "🌱" * 20, "\ue0000\ue001", "<|im_start|>" * 5):
+        assert isinstance(collect(ask(text, max_tokens=2))[-1], Finished)

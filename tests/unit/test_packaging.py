@@ -1,0 +1,121 @@
+"""What the image, the locks and the size of the code promise, read from the files."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+STAGES = (ROOT / "Dockerfile").read_text().split("\nFROM ")
+IMAGE = STAGES[-1]
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+MODULES = sorted(
+    path for path in (ROOT / "service").rglob("*.py") if "migrations/versions" not in str(path)
+)
+
+
+def test_the_image_runs_as_a_numeric_non_root_user() -> None:
+    users = re.findall(r"^USER (\S+)$", IMAGE, re.MULTILINE)
+
+    assert users
+    assert all(re.fullmatch(r"[1-9]\d*:[1-9]\d*", user) for user in users)
+
+
+def test_the_image_starts_one_server_that_gets_the_stop_signal() -> None:
+    assert re.findall(r"^CMD (.+)$", IMAGE, re.MULTILINE) == ['["ideapool", "serve"]']
+    assert "STOPSIGNAL SIGTERM" in IMAGE
+    assert "--workers" not in IMAGE
+
+
+def test_the_image_has_one_volume_and_its_models_lie_outside_it() -> None:
+    assert re.findall(r"^VOLUME (.+)$", IMAGE, re.MULTILINE) == ["/data"]
+    assert "IDEAPOOL_DATA_DIR=/data" in IMAGE
+    assert "IDEAPOOL_BUNDLED_MODELS_DIR=/app/" in IMAGE
+
+
+def test_the_image_checks_its_health_with_what_it_has() -> None:
+    check = IMAGE.partition("HEALTHCHECK")[2]
+
+    assert '["python", "-c"' in check
+    assert "/livez" in check
+
+
+def test_base_images_are_pinned() -> None:
+    bases = [stage.split()[0] for stage in STAGES[1:]]
+    stages = set(re.findall(r" AS (\S+)", "".join(STAGES)))
+    foreign = [base for base in bases if base not in stages and "${" not in base]
+
+    assert foreign
+    assert all(re.search(r":\d+\.\d+|@sha256:", base) for base in foreign)
+
+
+def test_the_image_installs_only_what_the_locks_name() -> None:
+    installs = re.findall(r"pip (?:install|wheel) .*", "".join(STAGES).replace("\\\n", " "))
+
+    assert installs
+    assert all("--require-hashes" in line or "--no-index" in line for line in installs)
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_a_composed_service_is_confined(name: str) -> None:
+    service: dict[str, Any] = COMPOSE["services"][name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert "/tmp" in service["tmpfs"]
+    assert int(service["stop_grace_period"].removesuffix("s")) > 10
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_the_lock_names_no_registry(lock: Path) -> None:
+    assert "://" not in lock.read_text()
+    assert "index" not in lock.read_text()
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_locked_package_has_a_hash(lock: Path) -> None:
+    requirements = re.split(r"\n(?=[a-z0-9])", lock.read_text())[1:]
+
+    assert requirements
+    assert all("--hash=sha256:" in requirement for requirement in requirements)
+
+
+def test_every_dependency_is_locked() -> None:
+    locked = (ROOT / "requirements.lock").read_text()
+    names = [re.split(r"[\[<>=]", line)[0] for line in PROJECT["project"]["dependencies"]]
+
+    assert [name for name in names if f"\n{name}==" not in f"\n{locked}"] == []
+
+
+def test_the_tests_lock_pins_the_versions_that_are_served() -> None:
+    pins = [set(re.findall(r"^\S+==.*(?= \\)", lock.read_text(), re.MULTILINE)) for lock in LOCKS]
+    named = dict(zip([lock.name for lock in LOCKS], pins, strict=True))
+
+    assert named["requirements.lock"] <= named["requirements-dev.lock"]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_functions_stay_small(module: Path) -> None:
+    source = module.read_text()
+    long = [
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= 60
+    ]
+
+    assert len(source.splitlines()) <= 300
+    assert long == []
+
+
+def test_no_module_is_a_drawer_for_leftovers() -> None:
+    drawers = {"utils", "util", "common", "helpers", "misc", "manager"}
+
+    assert [path for path in MODULES if path.stem in drawers] == []

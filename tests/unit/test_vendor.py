@@ -1,0 +1,27 @@
+"""The third-party files in static/vendor are the published ones."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+VENDOR = Path(__file__).resolve().parents[2] / "static" / "vendor"
+PACKAGES = json.loads((VENDOR / "vendor.json").read_text())["packages"]
+FILES = {entry["file"]: entry["sha256"] for package in PACKAGES for entry in package["files"]}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_vendored_file_has_the_recorded_hash(name: str) -> None:
+    assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == FILES[name]
+
+
+def test_every_vendored_file_is_recorded() -> None:
+    assert {path.name for path in VENDOR.iterdir()} == {*FILES, "vendor.json"}
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package["name"])
+def test_a_vendored_package_brings_its_licence(package: dict[str, object]) -> None:
+    assert package["version"]
+    assert package["licence"]
+    assert "LICENSE" in str(package["files"])
