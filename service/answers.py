@@ -19,6 +19,8 @@ from service.text import (
 TITLE_LIMIT = 200
 BODY_LIMIT_BYTES = 8192
 MIN_WORDS = 8
+EXAMPLE_PHRASES = ("hang one hook for each key beside the door", "read one page aloud at breakfast")
+"""What the prompt shows as examples; a small model sometimes hands one back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def parse_suggestion(answer: str, *, topic: str) -> ParsedSuggestion:
     text = _complete(written, "The idea")
     if repeats_itself(text):
         raise AnswerUnusable("The idea repeats itself.")
+    if any(phrase in text.casefold() for phrase in EXAMPLE_PHRASES):
+        raise AnswerUnusable("The idea is an example from the prompt.")
     if _says_only(text, topic):
         raise AnswerUnusable("The idea only repeats the topic.")
     return ParsedSuggestion(title, text)

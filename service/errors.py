@@ -21,6 +21,8 @@ ServiceError
 `routes/errors.py` holds the one table from class to status.
 """
 
+from typing import Any
+
 
 class ServiceError(Exception):
     """`detail` says what happened and what to do; it is shown to users as it is."""
@@ -100,3 +102,15 @@ class DeadlineExceeded(EngineError):
 
 class AnswerUnusable(EngineError):
     pass
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """What is kept and shown of a failure."""
+    if isinstance(error, ServiceError):
+        name = type(error).__name__
+        kebab = "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+        return {"type": kebab, "detail": error.detail}
+    return {
+        "type": "internal-error",
+        "detail": "Something went wrong in the server; its log says what.",
+    }

@@ -12,7 +12,7 @@ _ASSESSMENT = (
     'root ::= "Strengths:\\n" item item item? "Concerns:\\n" item item item? "Next step: " sentence'
 )
 _TERMINALS = r"""
-title ::= word (" " word){0,11}
+title ::= word (" " word){0,19}
 word ::= [^\x00-\x20"*#:.,;<>_`{}()@FOREIGN]+
 point ::= "- "? (@NOT_HEADING) within* [.!?。！？]
 gap ::= " " | "\n" | "\n\n"
@@ -30,7 +30,20 @@ _NEVER_FIRST = r" 0-9(\x2d" + _NEVER
 # The standard model slips into Chinese at times. Where the text has none, none may come.
 _EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
 # Sentences that begin so (Encourage, Implement, Start by, This …) stay general or only praise.
-_FILLERS = ("Edu", "Enc", "Enh", "Ens", "Est", "Fos", "Impl", "Prom", "Start b", "Start w", "This")
+_FILLERS = (
+    "Dev",
+    "Edu",
+    "Enc",
+    "Enh",
+    "Ens",
+    "Est",
+    "Fos",
+    "Impl",
+    "Prom",
+    "Start b",
+    "Start w",
+    "This",
+)
 
 
 def suggestion_grammar(written: str) -> str:

@@ -83,7 +83,7 @@ _FREE = _family(
     "a small game: a small game or contest",
     "sharing: sharing things",
     "a thank-you: a small reward or a thank-you",
-    "the day before: preparing something the day before",
+    "the day before: something that is done one day before",
     "a good example: a good example that people can copy",
     "a fixed time: a fixed time of the day",
     "an invitation: inviting people",
@@ -100,7 +100,7 @@ _FREE = _family(
     "tools at hand: a simple tool that most people have",
     "the room: how the room or the place is arranged",
     "fewer choices: making the choice smaller and easier",
-    "a story: telling a true story",
+    "reasons: telling people the reason",
     "a common problem: solving the most common problem",
     "a shared calendar: a shared calendar or list",
     "small portions: dividing it into small parts",
@@ -109,7 +109,7 @@ _FREE = _family(
     "a meeting: a short meeting at a fixed time",
     "showing how: showing others how it is done",
     "a goal: a clear and small goal for one week",
-    "comfort: making it more comfortable",
+    "comfort: making it easier and more pleasant",
     "telling others: telling others about it in a friendly way",
 )
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.answers import refine_answer
+from service.answers import EXAMPLE_PHRASES, refine_answer
 from service.engine.types import Message, Sampling
 from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
 from service.methods import Angle
@@ -46,13 +46,13 @@ _DATA_RULE = (
 _BRAINSTORM_SYSTEM = (
     "You give practical ideas. Each idea really helps with the topic and says in plain words "
     "what to do, with which things, when and where, so that someone can start tomorrow. "
-    "Vague: 'encourage people to be tidy', 'create a reading program'. Concrete: 'hang one hook "
-    "for each key beside the door', 'read one page aloud at breakfast'. "
+    "Vague: 'encourage people to be tidy', 'create a reading program'. "
+    f"Concrete: '{EXAMPLE_PHRASES[0]}', '{EXAMPLE_PHRASES[1]}'. "
     f"{_DATA_RULE} Answer in the language of the topic."
 )
 _BRAINSTORM_TASK = (
     "Give one idea for the topic below that has worked well for other people, in this form:\n\n"
-    "Title: <name of the idea in two to five words>\n"
+    "Title: <name of the idea in two to five words, not the topic>\n"
     "Idea: <one or two sentences that say exactly what to do, with an example>"
 )
 _REFINE_SYSTEM = (
@@ -122,10 +122,13 @@ def brainstorm_prompt(
     user = f"{_BRAINSTORM_TASK}\n\n"
     if context.strip():
         user += _block("background", context)
-    user += _block("topic", one_line(clean_text(topic))) + "\n"
+    user += (
+        _block("topic", one_line(clean_text(topic)))
+        + "\nThe idea, in the language of the topic, solves one real problem of it. "
+    )
     if avoid:
         titles = "; ".join(one_line(_defused(title)) for title in avoid)
-        user += f"These ideas are already there, find another one: {titles}.\n"
+        user += f"These ideas are already there, find another one: {titles}. "
     return Prompt(
         messages=(Message("system", _BRAINSTORM_SYSTEM), Message("user", user + angle.hint)),
         grammar=suggestion_grammar(topic + context),

@@ -10,11 +10,10 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict
 
 from service.engine.types import ModelInfo
-from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError
+from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError, describe
 from service.ideation import (
     Began,
     DraftDropped,
@@ -27,74 +26,13 @@ from service.ideation import (
     Waiting,
     Work,
 )
-from service.shapes import RunPublic, RunStatus, SuggestionPublic
+from service.run_events import Draft, LiveRun, RunEvent, closing_events, replay, suggestion_fields
+from service.shapes import RunPublic
 from service.store import Store
 from service.store.runs import NewRun, Provenance, RunOutcome
 
 REMEMBERED = 200
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RunEvent:
-    """`id` counts from 1 within the run, so that a client can resume after the last it saw."""
-
-    id: int
-    name: str
-    data: dict[str, Any]
-
-
-@dataclass(slots=True)
-class Draft:
-    """What a branch is writing just now."""
-
-    angle: str
-    title: str | None = None
-    text: str = ""
-
-
-@dataclass(slots=True)
-class LiveRun:
-    """A run in memory. `drafts` is keyed by branch; `position` is 0 once the model works on it."""
-
-    run_id: str
-    began: float = field(default_factory=time.monotonic)
-    started: float | None = None
-    first: float | None = None
-    position: int = 0
-    status: RunStatus = "queued"
-    model: str = ""
-    drafts: dict[int, Draft] = field(default_factory=dict)
-    scores: dict[str, float] = field(default_factory=dict)
-    suggestions: list[SuggestionPublic] = field(default_factory=list)
-    events: list[RunEvent] = field(default_factory=list)
-    failure: Exception | None = None
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    task: "asyncio.Task[None] | None" = None
-
-    @property
-    def is_over(self) -> bool:
-        return self.status not in ("queued", "running")
-
-    def say(self, name: str, data: dict[str, Any]) -> None:
-        self.events.append(RunEvent(len(self.events) + 1, name, data))
-        self.wake()
-
-    def wake(self) -> None:
-        # A fresh event each time: whoever waits holds the old one and is woken exactly once.
-        changed, self.changed = self.changed, asyncio.Event()
-        changed.set()
-
-    def timing(self) -> dict[str, Any]:
-        def since(moment: float | None) -> float | None:
-            return None if moment is None else round(moment - self.began, 3)
-
-        over = time.monotonic()
-        return {
-            "queued_s": since(self.started or over),
-            "first_s": since(self.first),
-            "total_s": since(over),
-        }
 
 
 class Runs:
@@ -292,7 +230,7 @@ class Runs:
         )
         live.drafts.pop(step.branch, None)
         live.first = live.first or time.monotonic()
-        live.say("suggestion", _suggestion(step.suggestion))
+        live.say("suggestion", suggestion_fields(step.suggestion))
 
     async def _finish(self, live: LiveRun, ledger: Ledger, outcome: RunOutcome) -> None:
         whole = RunOutcome(
@@ -320,7 +258,7 @@ class Runs:
         self._ended(run)
         if outcome.status == "done":
             self._mean_s = 0.8 * self._mean_s + 0.2 * live.timing()["total_s"]
-        for name, data in _closing(run):
+        for name, data in closing_events(run):
             live.say(name, data)
 
     def _busy(self) -> EngineBusy:
@@ -336,44 +274,3 @@ class Runs:
     def _forget_old(self) -> None:
         for run_id in [key for key, live in self._live.items() if live.is_over][:-REMEMBERED]:
             del self._live[run_id]
-
-
-def replay(run: RunPublic) -> list[RunEvent]:
-    """The events of a run that is only in the store; without the deltas, which are not kept."""
-    events = [("queued", {"run_id": run.run_id, "position": 0})]
-    if run.started_at is not None:
-        events.append(("started", {"run_id": run.run_id, "model": run.model}))
-    events += [("suggestion", _suggestion(suggestion)) for suggestion in run.suggestions]
-    events += _closing(run)
-    return [RunEvent(number, name, data) for number, (name, data) in enumerate(events, start=1)]
-
-
-def answer(run: RunPublic) -> dict[str, Any]:
-    """The run in the form in which the three calls answer."""
-    fields: dict[str, Any] = {"run_id": run.run_id, "status": run.status, "model": run.model}
-    if run.kind == "brainstorm":
-        fields["suggestions"] = [_suggestion(suggestion) for suggestion in run.suggestions]
-    return fields | (run.result or {}) | {"usage": run.usage, "timing": run.timing}
-
-
-def describe(error: BaseException) -> dict[str, Any]:
-    """What is kept and shown of a failure."""
-    if isinstance(error, ServiceError):
-        name = type(error).__name__
-        kebab = "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
-        return {"type": kebab, "detail": error.detail}
-    return {
-        "type": "internal-error",
-        "detail": "Something went wrong in the server; its log says what.",
-    }
-
-
-def _suggestion(suggestion: SuggestionPublic) -> dict[str, Any]:
-    return suggestion.model_dump(mode="json", exclude_none=True)
-
-
-def _closing(run: RunPublic) -> list[tuple[str, dict[str, Any]]]:
-    if run.status == "failed" and run.error is not None:
-        return [("error", {"run_id": run.run_id, **run.error.model_dump()})]
-    done = ("done", {"run_id": run.run_id, "status": run.status})
-    return [("result", answer(run)), done] if run.status == "done" else [done]

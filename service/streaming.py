@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from fastapi.sse import format_sse_event
 from starlette.responses import StreamingResponse
 
-from service.runs import RunEvent
+from service.run_events import RunEvent
 
 HEARTBEAT_S = 15.0
 # Proxies must neither keep nor collect the stream.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2 as httpx
+import httpx2
 import uvicorn
 from fastapi import FastAPI
 
@@ -34,7 +34,7 @@ class Server:
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.http = httpx.Client(base_url=self.url, timeout=120)
+        self.http = httpx2.Client(base_url=self.url, timeout=120)
         self._log = data_dir / "server.log"
         self._environment = os.environ | {
             "IDEAPOOL_PORT": str(self.port),
@@ -59,7 +59,7 @@ class Server:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended: {self.log}")
-            with contextlib.suppress(httpx.HTTPError):
+            with contextlib.suppress(httpx2.HTTPError):
                 if self.http.get("/readyz").status_code == 200:
                     return
             time.sleep(0.05)

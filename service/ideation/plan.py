@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import InvalidInput
+from service.fields import RunKind
 from service.prompts import DEFAULT_CRITERIA, Criterion
-from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, RefineTask, RunKind, Task
+from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, RefineTask, Task
 from service.store import Store
 from service.store.runs import NewRun
 

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match, Route
+from starlette.routing import compile_path
 from starlette.templating import Jinja2Templates
 from starlette.types import Scope
 
 from service import errors
-from service.runs import describe
 
 STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,
@@ -82,7 +82,7 @@ def problem_of(error: Exception) -> dict[str, Any]:
     if isinstance(error, HTTPException):
         kind = http.HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         return _problem(error.status_code, kind, _http_detail(error))
-    known = describe(error)
+    known = errors.describe(error)
     problem = _problem(status_of(error), known["type"], known["detail"])
     if isinstance(error, errors.InvalidInput) and error.pointer:
         problem["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
@@ -104,8 +104,8 @@ def headers_of(error: Exception) -> dict[str, str]:
 def _allowed(request: Request) -> str:
     """Every method some route takes at this path; Starlette only names the first route's."""
     methods: set[str] = set()
-    for route in request.app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+    for route in iter_route_contexts(request.app.routes):
+        if route.path is not None and compile_path(route.path)[0].match(request.url.path):
             methods |= route.methods or set()
     return ", ".join(sorted(methods))
 

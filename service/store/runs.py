@@ -8,15 +8,14 @@ from sqlmodel import Session, col, select, update
 
 from service.database import Database
 from service.errors import Conflict, NotFound
+from service.fields import RunKind, RunStatus
 from service.models import Board, Evaluation, Idea, Run, Suggestion, now
 from service.shapes import (
     EvaluationPublic,
     IdeaCreate,
     IdeaPublic,
     IdeaUpdate,
-    RunKind,
     RunPublic,
-    RunStatus,
     SuggestionPublic,
 )
 from service.store.ideas import IdeaStore, check_revision, found

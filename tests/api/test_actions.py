@@ -93,7 +93,7 @@ def test_watching_resumes_after_the_last_event_seen(client: TestClient) -> None:
     assert rest == whole[3:]
 
 
-def test_a_run_keeps_its_provenance(client: TestClient, backend: FakeBackend) -> None:
+def test_a_run_keeps_its_provenance(client: TestClient) -> None:
     answer = post(client, "brainstorm", TOPIC | {"n": 1, "seed": 42})
 
     run = client.get(f"{API}/runs/{answer['run_id']}").json()
@@ -109,7 +109,7 @@ def test_the_same_seed_asks_the_same(client: TestClient, backend: FakeBackend) -
         post(client, "brainstorm", TOPIC | {"n": 3, "seed": 7})
         backend._ideas = 0
 
-    asked = [replace(request, id="") for request in backend.history]  # type: ignore[type-var]
+    asked = [replace(request, id="") for request in backend.history]
     assert sorted(map(repr, asked[:3])) == sorted(map(repr, asked[3:]))
 
 
@@ -151,9 +151,7 @@ def test_an_exhausted_budget_fails_says_why_and_keeps_what_there_is(
     assert run["error"]["detail"] == problem["detail"]
 
 
-def test_a_suggestion_like_an_idea_on_the_board_names_it(
-    client: TestClient, backend: FakeBackend
-) -> None:
+def test_a_suggestion_like_an_idea_on_the_board_names_it(client: TestClient) -> None:
     near = add(
         client, "Film night", "Everyone brings a chair and we watch on the wall of the school."
     )

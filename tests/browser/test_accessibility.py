@@ -21,66 +21,85 @@ def assert_accessible(page: Page, state: str) -> None:
     assert width <= 0, f"{state} is wider than the window by {width} px"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-def test_every_page_and_state_passes_axe(
-    visit: Visitors, pool: Pool, width: int, scheme: Scheme
-) -> None:
+@pytest.fixture(
+    params=[(width, scheme) for width in WIDTHS for scheme in ("light", "dark")],
+    ids=lambda param: "-".join(map(str, param)),
+)
+def seen(visit: Visitors, request: pytest.FixtureRequest) -> Page:
+    """A page in each theme and width."""
+    width: int
+    scheme: Scheme
+    width, scheme = request.param
+    return visit(width=width, scheme=scheme)
+
+
+def test_boards_pass_axe(seen: Page, pool: Pool) -> None:
+    seen.goto("/")
+    assert_accessible(seen, "empty board")
+    seen.locator("#fine > summary").click()
+    seen.locator(".boards-menu > summary").click()
+    assert_accessible(seen, "open menu and options")
+    pool.add("Soup from one pot", "Each household adds *one* vegetable.", tags=["food"])
+    pool.add("Chalk the road", "x" * 300, star=True, status="archived")
+    seen.goto("/")
+    assert_accessible(seen, "board")
+    seen.goto("/?q=nothing-like-this")
+    assert_accessible(seen, "nothing found")
+
+
+def test_brainstorms_pass_axe(seen: Page, pool: Pool) -> None:
+    pool.backend.delay_s = 0.03
+    brainstorm(seen, pool)
+    expect(seen.locator("#run .is-draft").first).to_be_visible()
+    assert_accessible(seen, "brainstorm under way")
+    pool.backend.delay_s = 0
+    expect(seen.locator("#keep-all")).to_be_visible()
+    seen.get_by_role("button", name="Keep “").first.click()
+    expect(seen.locator("#run .is-kept")).to_be_visible()
+    seen.get_by_role("button", name="Discard").first.click()
+    expect(seen.locator("#run .is-discarded")).to_be_visible()
+    seen.locator("#run .edit > summary").first.click()
+    seen.locator("#run .provenance > summary").click()
+    assert_accessible(seen, "brainstorm done")
+
+
+def test_ideas_pass_axe(seen: Page, pool: Pool) -> None:
+    idea = pool.add("Soup from one pot", "Each household adds *one* vegetable.", tags=["food"])
+    seen.goto(f"/ideas/{idea.id}")
+    seen.get_by_role("button", name="Clearer").click()
+    expect(seen.locator("#diff")).to_be_visible()
+    assert_accessible(seen, "refinement")
+    seen.locator("#accept").click()
+    expect(seen.locator("#diff")).to_have_count(0)
+    seen.locator("#evaluate").click()
+    expect(seen.locator("#evaluation")).to_be_visible()
+    assert_accessible(seen, "evaluation")
+    pool.backend.replies.append(EngineCrashed("It ran dry."))
+    seen.locator("#evaluate").click()
+    expect(seen.get_by_text("This run failed")).to_be_visible()
+    assert_accessible(seen, "failed run")
+
+
+def test_troubles_pass_axe(visit: Visitors, seen: Page, pool: Pool) -> None:
     visit.traps.expect("404")
     visit.traps.expect("409")
-    page = visit(width=width, scheme=scheme)
-    page.goto("/")
-    assert_accessible(page, "empty board")
-    page.locator("#fine > summary").click()
-    page.locator(".boards-menu > summary").click()
-    assert_accessible(page, "open menu and options")
-
-    idea = pool.add("Soup from one pot", "Each household adds *one* vegetable.", tags=["food"])
-    pool.add("Chalk the road", "x" * 300, star=True, status="archived")
-    pool.backend.delay_s = 0.03
-    brainstorm(page, pool)
-    expect(page.locator("#run .is-draft").first).to_be_visible()
-    assert_accessible(page, "brainstorm under way")
-    pool.backend.delay_s = 0
-    expect(page.locator("#keep-all")).to_be_visible()
-    page.get_by_role("button", name="Keep “").first.click()
-    expect(page.locator("#run .is-kept")).to_be_visible()
-    page.get_by_role("button", name="Discard").first.click()
-    expect(page.locator("#run .is-discarded")).to_be_visible()
-    page.locator("#run .edit > summary").first.click()
-    page.locator("#run .provenance > summary").click()
-    assert_accessible(page, "brainstorm done")
-
-    page.goto(f"/ideas/{idea.id}")
-    page.get_by_role("button", name="Clearer").click()
-    expect(page.locator("#diff")).to_be_visible()
-    assert_accessible(page, "refinement")
-    page.locator("#accept").click()
-    expect(page.locator("#diff")).to_have_count(0)
-    page.locator("#evaluate").click()
-    expect(page.locator("#evaluation")).to_be_visible()
-    assert_accessible(page, "evaluation")
-    pool.backend.replies.append(EngineCrashed("It ran dry."))
-    page.locator("#evaluate").click()
-    expect(page.get_by_text("This run failed")).to_be_visible()
-    assert_accessible(page, "failed run")
-
-    page.goto(f"/ideas/{idea.id}")
-    page.locator("#editor > summary").click()
-    assert_accessible(page, "editor")
+    idea = pool.add("Soup from one pot", "Each household adds *one* vegetable.")
+    seen.goto(f"/ideas/{idea.id}")
+    seen.locator("#editor > summary").click()
+    assert_accessible(seen, "editor")
     pool.store.ideas.update(idea.id, IdeaUpdate(star=True))
-    page.locator("#save").click()
-    expect(page.locator("#conflict-title")).to_be_focused()
-    assert_accessible(page, "lost update")
-    for address in ("/ideas/nope", "/login", "/?q=nothing-like-this"):
-        page.goto(address)
-        assert_accessible(page, address)
-    page.locator(".more-menu > summary").click()
-    page.get_by_role("button", name="Keyboard shortcuts").click()
-    assert_accessible(page, "shortcuts")
+    seen.locator("#save").click()
+    expect(seen.locator("#conflict-title")).to_be_focused()
+    assert_accessible(seen, "lost update")
+    for address in ("/ideas/nope", "/login"):
+        seen.goto(address)
+        assert_accessible(seen, address)
+    seen.locator(".more-menu > summary").click()
+    seen.get_by_role("button", name="Keyboard shortcuts").click()
+    assert_accessible(seen, "shortcuts")
 
 
-def test_the_keyboard_alone_adds_brainstorms_and_keeps(page: Page, pool: Pool) -> None:
+def test_the_keyboard_alone_adds_brainstorms_and_keeps(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("n")
     page.keyboard.type("Written without a mouse")
@@ -117,7 +136,7 @@ def test_focus_moves_to_a_neighbour_when_its_card_is_deleted(page: Page, pool: P
     expect(page.locator(f"#idea-{first.id}")).to_be_focused()
 
 
-def test_single_keys_can_be_switched_off(page: Page, pool: Pool) -> None:
+def test_single_keys_can_be_switched_off(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("?")
     page.get_by_role("button", name="Switch single keys off").click()
@@ -132,7 +151,7 @@ def test_single_keys_can_be_switched_off(page: Page, pool: Pool) -> None:
     expect(page.get_by_label("Search")).not_to_be_focused()
 
 
-def test_the_skip_link_leads_past_the_header(page: Page, pool: Pool) -> None:
+def test_the_skip_link_leads_past_the_header(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()

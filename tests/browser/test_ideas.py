@@ -12,7 +12,7 @@ from tests.browser.conftest import Pool, Visitors
 pytestmark = pytest.mark.browser
 
 
-def test_an_idea_is_written_down_with_text_and_tags(page: Page, pool: Pool) -> None:
+def test_an_idea_is_written_down_with_text_and_tags(page: Page) -> None:
     page.goto("/")
     page.get_by_label("New idea").fill("A shelf for borrowed tools")
     page.locator("#add-more > summary").click()
@@ -189,7 +189,7 @@ def test_boards_are_made_renamed_deleted_and_taken_back(page: Page, pool: Pool) 
     assert [board.name for board in pool.store.boards.all()] == ["My ideas", "Winter evenings"]
 
 
-def test_the_theme_is_chosen_and_remembered(page: Page, pool: Pool) -> None:
+def test_the_theme_is_chosen_and_remembered(page: Page) -> None:
     page.goto("/")
     page.locator(".more-menu > summary").click()
     page.get_by_role("button", name="Dark").click()

@@ -23,10 +23,6 @@ def brainstorm(page: Page, pool: Pool, n: int = 4) -> None:
     expect(page.locator("#run")).to_be_visible()
 
 
-def suggestions(page: Page) -> "object":
-    return page.locator("#run .suggestion:not(.is-draft)")
-
-
 def run_id(page: Page) -> str:
     found = re.search(r"run=([0-9a-f-]+)", page.url)
     assert found is not None

@@ -15,7 +15,8 @@ from service.dependencies import BackendDep, ClientDep, MetricsDep, RunsDep, Sto
 from service.errors import EngineBusy
 from service.ideation import plan
 from service.routes.api.shared import links, problems
-from service.runs import Runs, answer
+from service.run_events import answer
+from service.runs import Runs
 from service.shapes import (
     BrainstormAnswer,
     BrainstormTask,

@@ -5,16 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 
 from service.dependencies import StoreDep
+from service.fields import Status, clean_line
 from service.routes.api.shared import Id, RevisionDep, link_next, links, problems, tag
-from service.shapes import (
-    EvaluationPublic,
-    IdeaCreate,
-    IdeaPublic,
-    IdeaUpdate,
-    Status,
-    VersionPublic,
-    clean_line,
-)
+from service.shapes import EvaluationPublic, IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store.listing import IdeaQuery, Sort
 
 router = APIRouter(prefix="/ideas", tags=["ideas"])

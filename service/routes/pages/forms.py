@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from service.shapes import Body, Filled, Status, Tag, Title, Topic
+from service.fields import Body, Filled, Status, Tag, Title, Topic
 from service.store.listing import Sort
 
 MOST_TAGS = 20

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request, Response, status
 
 from service.dependencies import RunsDep, StoreDep
 from service.errors import LostUpdate
+from service.fields import Status
 from service.methods import METHODS
 from service.routes.pages.forms import BranchForm, IdeaEdit, RefineForm
 from service.routes.pages.once import OnceDep
@@ -14,7 +15,7 @@ from service.routes.pages.replies import Flash, back, is_part, redirect, render
 from service.routes.pages.starting import Starter
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
-from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, IdeaUpdate, RefineTask, Status
+from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, IdeaUpdate, RefineTask
 from service.store import Store
 
 RECENT_RUNS = 8

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.methods import METHODS
-from service.runs import Draft, LiveRun
+from service.run_events import Draft, LiveRun
 from service.shapes import IdeaPublic, RunPublic, SuggestionPublic
 from service.store import Store
 

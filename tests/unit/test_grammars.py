@@ -1,0 +1,33 @@
+import re
+
+import pytest
+
+from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
+
+GRAMMARS = [
+    suggestion_grammar("a shed"),
+    suggestion_grammar("棚"),
+    refinement_grammar("a shed", sentences=3),
+    refinement_grammar("`a` <b>", sentences=1),
+    assessment_grammar("a shed"),
+]
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS)
+def test_every_rule_that_is_used_is_defined(grammar: str) -> None:
+    defined = set(re.findall(r"^(\w+) ::=", grammar, re.MULTILINE))
+    bare = re.sub(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]', " ", grammar)
+    used = set(re.findall(r"[a-z]+", bare))
+
+    assert "root" in defined
+    assert used <= defined
+    assert "@" not in grammar
+
+
+def test_a_refinement_may_have_as_many_sentences_as_asked() -> None:
+    assert "(gap point){0,6}" in refinement_grammar("a shed", sentences=7)
+
+
+def test_code_marks_are_allowed_when_the_note_has_them() -> None:
+    assert "`<>{}" in refinement_grammar("a shed", sentences=1)
+    assert "`<>{}" not in refinement_grammar("List<str> in `main`", sentences=1)
