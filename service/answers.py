@@ -19,7 +19,7 @@ from service.text import (
 TITLE_LIMIT = 200
 BODY_LIMIT_BYTES = 8192
 MIN_WORDS = 8
-EXAMPLE_PHRASES = ("hang one hook for each key beside the door", "read one page aloud at breakfast")
+EXAMPLE_PHRASES = ("one hook for each key beside the door", "one page read aloud at breakfast")
 """What the prompt shows as examples; a small model sometimes hands one back."""
 
 

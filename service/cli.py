@@ -5,7 +5,8 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -20,7 +21,6 @@ from service.pool import catalog, selection
 from service.progress import ProgressLine
 from service.runs import Runs
 from service.settings import Settings
-from service.store import Limits, Store
 from service.store.keys import KeyStore
 
 
@@ -122,7 +122,7 @@ def serve(settings: Settings, _options: argparse.Namespace) -> int:
     _ensure_key(settings)
     app = create_app(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    shown = "localhost" if host in ("0.0.0.0", "[::]") else host  # noqa: S104
+    shown = "localhost" if host in ("0.0.0.0", "[::]") else host
     print(f"Ideapool is at http://{shown}:{settings.port}", flush=True)
     config = uvicorn.Config(
         app,
@@ -143,39 +143,45 @@ def _ensure_key(settings: Settings) -> None:
     """Raises: ConfigurationError where a key is needed and there is none, nor may one be made."""
     if not settings.needs_key:
         return
-    keys = _keys(settings)
-    if keys.any():
-        return
-    if not settings.create_key:
-        raise ConfigurationError(
-            f"Binding {settings.host} lets others reach this service, so it needs an API key and "
-            "there is none. Make one with `ideapool keys create NAME`, or set "
-            "IDEAPOOL_CREATE_KEY=true to have it made and printed, or bind 127.0.0.1."
-        )
-    print(f"API key, shown only now: {keys.create('first')}", flush=True)
-    print("Sign in with it at /login, or send it as `Authorization: Bearer <key>`.", flush=True)
+    with _keys(settings) as keys:
+        if keys.any():
+            return
+        if not settings.create_key:
+            raise ConfigurationError(
+                f"Binding {settings.host} lets others reach this service, so it needs an API key "
+                "and there is none. Make one with `ideapool keys create NAME`, or set "
+                "IDEAPOOL_CREATE_KEY=true to have it made and printed, or bind 127.0.0.1."
+            )
+        print(f"API key, shown only now: {keys.create('first')}", flush=True)
+        print("Sign in with it at /login, or send it as `Authorization: Bearer …`.", flush=True)
 
 
-def _keys(settings: Settings) -> KeyStore:
+@contextmanager
+def _keys(settings: Settings) -> Iterator[KeyStore]:
     database = Database(settings.sqlalchemy_url)
-    database.migrate()
-    limits = Limits(settings.title_limit, settings.idea_limit, settings.suggestion_limit)
-    return Store(database, limits).keys
+    try:
+        database.migrate()
+        yield KeyStore(database)
+    finally:
+        database.close()
 
 
 def create_key(settings: Settings, options: argparse.Namespace) -> int:
-    print(_keys(settings).create(options.name))
+    with _keys(settings) as keys:
+        print(keys.create(options.name))
     return 0
 
 
 def list_keys(settings: Settings, _options: argparse.Namespace) -> int:
-    for key in _keys(settings).all():
-        print(f"{key.id}  {key.created_at:%Y-%m-%d}  {key.name}")
+    with _keys(settings) as keys:
+        for key in keys.all():
+            print(f"{key.id}  {key.created_at:%Y-%m-%d}  {key.name}")
     return 0
 
 
 def revoke_key(settings: Settings, options: argparse.Namespace) -> int:
-    _keys(settings).revoke(options.id)
+    with _keys(settings) as keys:
+        keys.revoke(options.id)
     return 0
 
 

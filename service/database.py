@@ -78,9 +78,12 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction: committed at the end of the block, rolled back by an exception."""
-        with _storage_errors(), Session(self._writer, expire_on_commit=False) as session:
-            with session.begin():
-                yield session
+        with (
+            _storage_errors(),
+            Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
 
     def close(self) -> None:
         self._reader.dispose()

@@ -23,7 +23,7 @@ item ::= "- " sentence "\n"
 sentence ::= first inner* [.!?。！？]
 opening ::= (@NOT_FILLER) inner* [.!?。！？]
 first ::= [^@NEVER_FIRST@FOREIGN]
-inner ::= [^@NEVER@FOREIGN] | "." [0-9] | "e.g." | "i.e." | "\"" [^\x00-\x1f"@FOREIGN]+ "\""
+inner ::= [^@NEVER@FOREIGN] | "." [0-9] | "e.g." | "i.e." | "\"" [^\x00-\x1f"@FOREIGN]{1,90} "\""
 """
 _NEVER = r'\x00-\x1f".!?。！？*#<>_`{}'
 _NEVER_FIRST = r" 0-9(\x2d" + _NEVER

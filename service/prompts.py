@@ -47,12 +47,12 @@ _BRAINSTORM_SYSTEM = (
     "You give practical ideas. Each idea really helps with the topic and says in plain words "
     "what to do, with which things, when and where, so that someone can start tomorrow. "
     "Vague: 'encourage people to be tidy', 'create a reading program'. "
-    f"Concrete: '{EXAMPLE_PHRASES[0]}', '{EXAMPLE_PHRASES[1]}'. "
+    f"Concrete: {EXAMPLE_PHRASES[0]}; {EXAMPLE_PHRASES[1]}. "
     f"{_DATA_RULE} Answer in the language of the topic."
 )
 _BRAINSTORM_TASK = (
     "Give one idea for the topic below that has worked well for other people, in this form:\n\n"
-    "Title: <name of the idea in two to five words, not the topic>\n"
+    "Title: <two to five words that name the thing or the action of this idea>\n"
     "Idea: <one or two sentences that say exactly what to do, with an example>"
 )
 _REFINE_SYSTEM = (

@@ -44,9 +44,10 @@
   });
 
   document.addEventListener("htmx:after:swap", (event) => {
-    const form = event.detail?.ctx?.sourceElement;
+    const source = event.detail?.ctx?.sourceElement;
     const status = event.detail?.ctx?.response?.status ?? 200;
-    if (form instanceof HTMLFormElement && form.method === "post") finish(form, status);
+    // By attribute: a field named `method` hides the form's property of that name.
+    if (source?.matches?.("form[method=post]")) finish(source, status);
     keepFocus();
     describeMethod();
   });

@@ -3,9 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from service import models
-
-assert models  # fills SQLModel.metadata, which autogenerate compares the tables with
+import service.models  # noqa: F401 - fills SQLModel.metadata, which autogenerate compares with
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -184,7 +184,7 @@ def test_boards_are_made_renamed_deleted_and_taken_back(page: Page, pool: Pool) 
     page.get_by_role("button", name="Delete this board").click()
     expect(page.locator(".menu-now")).to_have_text("My ideas")
     page.get_by_role("button", name="Undo").click()
-    page.wait_for_load_state()
+    expect(page.locator("#flash")).to_contain_text("is back")
 
     assert [board.name for board in pool.store.boards.all()] == ["My ideas", "Winter evenings"]
 

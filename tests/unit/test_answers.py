@@ -86,7 +86,7 @@ def test_a_cut_idea_ends_with_its_last_complete_sentence() -> None:
             "Title: Tool Wall\nIdea: How to keep all the tools in our shed tidy.",
             "repeats the topic",
         ),
-        (f"Title: Keys\nIdea: {EXAMPLE_PHRASES[0].capitalize()}.", "example from the prompt"),
+        (f"Title: Keys\nIdea: Hang {EXAMPLE_PHRASES[0]}.", "example from the prompt"),
         (f"Title: {'x' * (TITLE_LIMIT + 1)}\nIdea: {TEXT}", "longer than"),
         ("Here are some ideas for you, as you asked me to give.", "no title"),
     ],

@@ -86,7 +86,7 @@ def delete_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
     store.ideas.delete(idea_id)
     flash = Flash(f"“{idea.title}” is deleted.", f"/ideas/{idea_id}/restore")
     if is_part(request, f"idea-{idea_id}"):
-        return render(request, "partials/_deleted.html", {"flash": flash})
+        return render(request, "partials/_deleted.html", {"idea": idea, "flash": flash})
     return redirect(f"/boards/{idea.board_id}", flash)
 
 

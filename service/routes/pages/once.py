@@ -15,11 +15,17 @@ class Once:
     def __init__(self) -> None:
         self._answers: dict[str, tuple[float, asyncio.Future[str]]] = {}
 
-    async def do(self, key: str, action: Callable[[], Awaitable[str]]) -> str:
-        """What `action` returns, or returned for the same `key` a moment ago."""
+    async def do(
+        self,
+        key: str,
+        action: Callable[[], Awaitable[str]],
+        *,
+        is_current: Callable[[str], bool] = lambda _: True,
+    ) -> str:
+        """What `action` returns, or returned for the same `key` a moment ago and is current."""
         now = time.monotonic()
         self._answers = {k: v for k, v in self._answers.items() if now - v[0] < WINDOW_S}
-        if key not in self._answers:
+        if not self._has(key, is_current):
             self._answers[key] = now, asyncio.ensure_future(action())
         # Shielded: the second sender must not end what the first one waits for.
         try:
@@ -27,6 +33,12 @@ class Once:
         except Exception:
             self._answers.pop(key, None)
             raise
+
+    def _has(self, key: str, is_current: Callable[[str], bool]) -> bool:
+        if key not in self._answers:
+            return False
+        answer = self._answers[key][1]
+        return not answer.done() or is_current(answer.result())
 
 
 async def _once(request: Request) -> Once:

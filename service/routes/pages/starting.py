@@ -30,4 +30,9 @@ class Starter:
             run = await self._runs.start(new, work, client=self._client)
             return run.run_id
 
-        return await self._once.do(f"{self._client} {task!r}", begin)
+        return await self._once.do(f"{self._client} {task!r}", begin, is_current=self._is_under_way)
+
+    def _is_under_way(self, run_id: str) -> bool:
+        """A run that is over is asked for again on purpose, however soon."""
+        live = self._runs.live(run_id)
+        return live is not None and not live.is_over
