@@ -14,6 +14,7 @@ from service.text import (
     repeats_itself,
     tidy_title,
     whole_sentences,
+    without_repeated_sentences,
 )
 
 TITLE_LIMIT = 200
@@ -110,7 +111,7 @@ def parse_refinement(answer: str) -> Refinement:
     """Raises `AnswerUnusable` when a part is missing, cut or over its limit."""
     parts = _sections(clean_text(answer), ("Title", "Idea", "Changes"))
     title = _title(parts)
-    body = parts.get("Idea", "")
+    body = without_repeated_sentences(parts.get("Idea", ""))
     changes = _changes(parts.get("Changes", ""))
     if not body or _is_placeholder(body):
         raise AnswerUnusable("The answer has no text for the idea.")

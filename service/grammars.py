@@ -13,7 +13,7 @@ _ASSESSMENT = (
 )
 _TERMINALS = r"""
 title ::= word (" " word){0,19}
-word ::= [^\x00-\x20"*#:.,;<>_`{}()@FOREIGN]+
+word ::= [^\x00-\x20\x5b\x5d"*#:.,;<>_`{}()@FOREIGN]+
 point ::= "- "? (@NOT_HEADING) within* [.!?。！？]
 gap ::= " " | "\n" | "\n\n"
 within ::= [^@SENTENCE_END@CODE@FOREIGN] | "." [0-9a-z,)]
@@ -25,7 +25,7 @@ opening ::= (@NOT_FILLER) inner* [.!?。！？]
 first ::= [^@NEVER_FIRST@FOREIGN]
 inner ::= [^@NEVER@FOREIGN] | "." [0-9] | "e.g." | "i.e." | "\"" [^\x00-\x1f"@FOREIGN]{1,90} "\""
 """
-_NEVER = r'\x00-\x1f".!?。！？*#<>_`{}'
+_NEVER = r'\x00-\x1f\x5b\x5d".!?。！？*#<>_`{}'
 _NEVER_FIRST = r" 0-9(\x2d" + _NEVER
 # The standard model slips into Chinese at times. Where the text has none, none may come.
 _EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
@@ -39,6 +39,7 @@ _FILLERS = (
     "Est",
     "Fos",
     "Impl",
+    "Org",
     "Prom",
     "Start b",
     "Start w",

@@ -76,7 +76,7 @@ _EXAMPLE_REFINEMENT = refine_answer(
     "A Shared Pump at Door B",
     "Forty people come to the office by bike, but there is no pump. Lena from reception buys one "
     "for 25 euros, with a needle adapter, and chains it to door B, so that everybody can use it.",
-    ("Said first that forty cyclists lack a pump", "Joined Lena, the price and door B"),
+    ("Joined the loose notes into full sentences", "Put the reason before the plan"),
 )
 _WISHES = {
     "shorter": "the note in half as many words, with all its names and numbers",
@@ -153,7 +153,7 @@ def refine_prompt(title: str, body: str, *, instruction: str = "", seed: int = 0
             Message("user", _refine_request((title, body), result, wish_block)),
         ),
         grammar=refinement_grammar(
-            title + body + instruction, sentences=min(60, 3 + len(re.findall(r"[.!?。\n]+", note)))
+            title + body + instruction, sentences=min(60, 2 + len(re.findall(r"[.!?。\n]+", note)))
         ),
         # The rewritten note may be half as long again as the note, in tokens of about three bytes.
         max_tokens=min(3000, 300 + len(note.encode()) // 2),

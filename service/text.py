@@ -82,3 +82,19 @@ def repeats_itself(text: str) -> bool:
         key = tuple(words[i : i + 4])
         seen[key] = seen.get(key, 0) + 1
     return max(seen.values(), default=0) >= 3
+
+
+def without_repeated_sentences(text: str) -> str:
+    """Each sentence of six words or more is kept where it comes first, and only there."""
+    seen: set[str] = set()
+    kept: list[str] = []
+    for piece in re.split(r"(?<=[.!?])(\s+)", text):
+        key = piece.strip().casefold()
+        if key in seen:
+            if kept and not kept[-1].strip():
+                kept.pop()
+            continue
+        if count_words(key) >= 6:
+            seen.add(key)
+        kept.append(piece)
+    return "".join(kept).rstrip()

@@ -118,6 +118,13 @@ def test_a_refinement_that_would_lose_text_is_refused(answer: str, reason: str) 
         parse_refinement(answer)
 
 
+def test_a_sentence_that_a_refinement_says_again_is_kept_once() -> None:
+    body = f"{TEXT} Anna keeps the key. {TEXT}\n\n{TEXT}"
+    answer = refine_answer("Tool Wall", body, ("Named Anna",))
+
+    assert parse_refinement(answer).body == f"{TEXT} Anna keeps the key."
+
+
 def test_a_change_that_is_cut_off_is_left_out() -> None:
     assert parse_refinement(REFINED[:-4]).changes == ("Named the number of hooks",)
 

@@ -11,7 +11,7 @@ from service.methods import METHODS
 from service.routes.pages.forms import BoardForm, BoardQuery, BrainstormForm, IdeaForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, redirect, render
-from service.routes.pages.starting import Starter
+from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
 from service.shapes import BoardCreate, BoardUpdate, BrainstormTask, IdeaCreate
@@ -122,7 +122,7 @@ async def brainstorm(
     once: OnceDep,
     form: Annotated[BrainstormForm, Form()],
 ) -> Response:
-    task = BrainstormTask(board_id=board_id, **form.model_dump(exclude={"n"}), n=min(form.n, 100))
+    task = task_of(BrainstormTask, board_id=board_id, **form.model_dump())
     run_id = await Starter(request, runs, once).start(task)
     return redirect(f"/boards/{board_id}?run={run_id}")
 

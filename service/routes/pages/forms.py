@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from service.fields import Body, Filled, Status, Tag, Title, Topic
+from service.fields import Body, Status, Tag, Title, Topic
 from service.store.listing import Sort
 
 MOST_TAGS = 20
@@ -47,8 +47,8 @@ class IdeaEdit(IdeaForm):
 class BrainstormForm(BaseModel):
     topic: Topic
     method: str = "free"
-    n: int = Field(default=8, ge=1)
-    creativity: float = Field(default=0.5, ge=0, le=1)
+    n: int = 8
+    creativity: float = 0.5
     context: Body = ""
 
 
@@ -56,8 +56,8 @@ class BranchForm(BaseModel):
     """A brainstorm from an idea, whose title is the topic."""
 
     method: str = "free"
-    n: int = Field(default=8, ge=1)
-    creativity: float = Field(default=0.5, ge=0, le=1)
+    n: int = 8
+    creativity: float = 0.5
 
 
 class RefineForm(BaseModel):
@@ -74,7 +74,7 @@ class RefineForm(BaseModel):
 class TextForm(BaseModel):
     """A text changed before it is taken over; None takes it as it is."""
 
-    title: Filled | None = None
+    title: Title | None = None
     body: Body | None = None
 
 

@@ -12,7 +12,7 @@ from service.methods import METHODS
 from service.routes.pages.forms import BranchForm, IdeaEdit, RefineForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, back, is_part, redirect, render
-from service.routes.pages.starting import Starter
+from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
 from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, IdeaUpdate, RefineTask
@@ -112,7 +112,7 @@ async def branch(
     form: Annotated[BranchForm, Form()],
 ) -> Response:
     idea = await asyncio.to_thread(store.ideas.get, idea_id)
-    task = BrainstormTask(idea_id=idea_id, **form.model_dump(exclude={"n"}), n=min(form.n, 100))
+    task = task_of(BrainstormTask, idea_id=idea_id, **form.model_dump())
     run_id = await Starter(request, runs, once).start(task)
     return redirect(f"/boards/{idea.board_id}?run={run_id}")
 
@@ -125,7 +125,7 @@ async def refine(
     once: OnceDep,
     form: Annotated[RefineForm, Form()],
 ) -> Response:
-    task = RefineTask(idea_id=idea_id, instruction=form.whole)
+    task = task_of(RefineTask, idea_id=idea_id, instruction=form.whole)
     run_id = await Starter(request, runs, once).start(task)
     return redirect(f"/ideas/{idea_id}?run={run_id}")
 

@@ -9,7 +9,7 @@ from service.errors import Conflict
 from service.routes.pages.forms import TextForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, back, redirect, render
-from service.routes.pages.starting import Starter
+from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import view_run
 from service.shapes import BrainstormTask, EvaluateTask, IdeaUpdate, RefineTask, RunPublic, Task
 
@@ -83,7 +83,7 @@ async def _repeat(
     if run.status in ("queued", "running"):
         raise Conflict("This run is not over yet. Stop it first, or wait.")
     fields: dict[str, Any] = {key: value for key, value in run.request.items() if key != "seed"}
-    task: Task = TASKS[run.kind].model_validate({**fields, "seed": seed})
+    task: Task = task_of(TASKS[run.kind], **fields, seed=seed)
     run_id = await Starter(request, runs, once).start(task)
     if run.kind != "brainstorm" and run.idea_id:
         return redirect(f"/ideas/{run.idea_id}?run={run_id}")

@@ -1,14 +1,27 @@
-"""Starts a run from a form and says where it is to be watched."""
+"""Makes a task of a form's fields and starts it as a run."""
 
 import asyncio
+from typing import Any, TypeVar
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from service.ideation import plan
 from service.routes.pages.once import Once
 from service.runs import Runs
-from service.shapes import Task
+from service.shapes import BrainstormTask, EvaluateTask, RefineTask, Task
 from service.store import Store
+
+Made = TypeVar("Made", BrainstormTask, RefineTask, EvaluateTask)
+
+
+def task_of(shape: type[Made], **fields: Any) -> Made:
+    """Raises: RequestValidationError, as if the fields had come as a body of the API."""
+    try:
+        return shape.model_validate(fields)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
 
 
 class Starter:

@@ -1,0 +1,28 @@
+"""The README says what is there."""
+
+import re
+
+import pytest
+
+from service.settings import PROJECT_ROOT, Settings
+
+README = (PROJECT_ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_documented_with_its_meaning(name: str) -> None:
+    description = Settings.model_fields[name].description or ""
+
+    assert f"| `IDEAPOOL_{name.upper()}` |" in README
+    assert description in README
+
+
+def test_no_documented_setting_is_unknown() -> None:
+    named = set(re.findall(r"IDEAPOOL_([A-Z_]+)\b", README))
+
+    assert {name.lower() for name in named} <= set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(((?!http|#)[^)]+)\)", README))))
+def test_every_linked_file_is_there(path: str) -> None:
+    assert (PROJECT_ROOT / path).exists()
