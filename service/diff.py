@@ -53,7 +53,8 @@ def _without_lone_words(changes: list[_Change]) -> list[_Change]:
 def _pieces(changes: Iterable[_Change]) -> Iterable[Piece]:
     for is_same, old, new in changes:
         if is_same:
-            yield Piece("same", "".join(new))
+            # The last word is parted from whatever follows it in either text.
+            yield Piece("same", "".join([*new[:-1], max(new[-1], old[-1], key=len)]))
             continue
         if old:
             yield Piece("removed", "".join(old))

@@ -52,13 +52,17 @@
     describeMethod();
   });
 
+  /* Heard also when the swap took the form itself away: then nobody hears the event above. */
+  document.addEventListener("htmx:after:settle", () => {
+    const first = document.querySelector("[data-read-first]");
+    if (first && !first.dataset.wasRead && focusOn(first)) first.dataset.wasRead = "yes";
+    keepFocus();
+  });
+
   /* `data-reset` empties a form after it was taken and names the field for the next entry,
      `data-closes` names the disclosure it stands in, `data-then` what to read next. */
   function finish(form, status) {
-    if (status >= 400) {
-      focusOn(document.querySelector("[data-read-first]"));
-      return;
-    }
+    if (status >= 400) return;
     byId("alerts").replaceChildren();
     if (form.dataset.reset) {
       form.reset();

@@ -5,10 +5,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Request,
+    sync_playwright,
+)
 
 from service.app import create_app
 from service.settings import Settings
@@ -54,27 +61,25 @@ class Traps:
         self.expected.append(part)
 
     def set(self, context: BrowserContext) -> None:
-        context.route(lambda url: urlsplit(url).scheme not in ("data", "blob"), self._pass)
+        context.on("request", self._see)
         context.on("page", self._watch)
 
-    def _pass(self, route: Route) -> None:
-        if route.request.url.startswith(self.base):
-            route.fallback()
-        else:
-            self.faults.append(f"request to {route.request.url}")
-            route.abort()
+    def _see(self, request: Request) -> None:
+        if not request.url.startswith((self.base, "data:", "blob:")):
+            self.faults.append(f"request to {request.url}")
 
     def _watch(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (self.faults.append("dialog"), dialog.dismiss())[1])
-        page.on(
-            "console",
-            lambda message: (
-                self.faults.append(f"console: {message.text}")
-                if message.type in ("error", "warning")
-                else None
-            ),
-        )
+        page.on("dialog", self._dismiss)
+        page.on("console", self._listen)
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"console: {message.text}")
 
     def check(self) -> None:
         unexpected = [

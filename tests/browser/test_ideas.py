@@ -69,6 +69,7 @@ def test_a_star_on_a_card_leaves_the_list_as_it_is(page: Page, pool: Pool) -> No
         pool.add(f"Idea {number}")
     page.goto("/")
     page.get_by_role("link", name="Show more").click()
+    expect(page.locator("#ideas .card:not(.add)")).to_have_count(40)
     card = page.locator("#ideas .card").last
 
     card.locator(".star").click()

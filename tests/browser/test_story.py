@@ -1,7 +1,5 @@
 """A newcomer's way through the product, with the real small model, with and without scripts."""
 
-import re
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -48,42 +46,43 @@ def _make_a_board(page: Page, name: str) -> None:
 def _brainstorm_and_keep(page: Page) -> str:
     page.get_by_label("What do you want ideas for?").fill("a street party that costs nothing")
     page.get_by_label("Ideas", exact=True).fill("3")
-    page.get_by_role("button", name="Brainstorm").click()
+    _ask(page, "Brainstorm")
     first = page.locator("#run .suggestion:not(.is-draft)").first
-    expect(first).to_be_visible(timeout=MODEL_MS)
     title = first.get_by_role("heading").inner_text()
-    _await_the_end(page)
-    first.get_by_role("button", name="Keep", exact=False).first.click()
+    first.get_by_role("button", name="Keep “").click()
     expect(first.get_by_text("On the board")).to_be_visible()
     expect(page.locator("#ideas").get_by_role("link", name=title)).to_be_visible()
     return title
 
 
 def _refine_and_accept(page: Page) -> None:
-    page.get_by_role("button", name="Shorter").click()
-    for _ in range(ATTEMPTS):
-        _await_the_end(page)
-        if page.locator("#accept").is_visible():
-            break
-        page.get_by_role("button", name="Try again").click()
-    expect(page.locator("#diff ins").first).to_be_visible()
+    _insist(page, "Shorter", "#accept")
+    expect(page.locator("#diff ins").first).to_be_attached()
     page.locator("#accept").click()
     expect(page.locator("#diff")).to_have_count(0)
 
 
 def _evaluate(page: Page) -> None:
-    page.locator("#evaluate").click()
+    _insist(page, "Evaluate", "#evaluation")
+
+
+def _insist(page: Page, button: str, wanted: str) -> None:
     for _ in range(ATTEMPTS):
-        _await_the_end(page)
-        if page.locator("#evaluation").is_visible():
-            break
-        page.get_by_role("button", name="Try again").click()
-    expect(page.locator("#evaluation")).to_be_visible()
+        _ask(page, button)
+        button = "Try again"
+        expect(page.locator(wanted).or_(page.get_by_role("button", name=button))).to_be_visible()
+        if page.locator(wanted).is_visible():
+            return
+    raise AssertionError(f"no usable answer in {ATTEMPTS} attempts")
 
 
-def _await_the_end(page: Page) -> None:
-    """Without scripts the page asks again by itself while the run is under way."""
-    expect(page.locator("#stop")).to_have_count(0, timeout=MODEL_MS)
-    over = page.locator("#run .state").or_(page.locator("#evaluation")).first
-    expect(over).to_be_visible()
-    expect(page.locator("#run .state")).not_to_have_text(re.compile("Writing|Waiting"))
+def _ask(page: Page, button: str) -> None:
+    """Press the button and wait for the end of the run it starts.
+
+    Without scripts the page asks again by itself while the run is under way.
+    """
+    before = page.url
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page).not_to_have_url(before)
+    under_way = page.locator("#run .state-running, #run .state-queued")
+    expect(under_way).to_have_count(0, timeout=MODEL_MS)

@@ -38,7 +38,9 @@ def show_idea(
     request: Request, idea_id: str, store: StoreDep, runs: RunsDep, run: str | None = None
 ) -> Response:
     idea = store.ideas.get(idea_id)
-    context = _context(store, idea) | {"view": _shown(store, runs, idea, run)}
+    # The run is looked at first: what it leaves when it ends in between is then read after it.
+    view = _shown(store, runs, idea, run)
+    context = {"view": view} | _context(store, store.ideas.get(idea_id))
     return render(request, "idea.html", context, board_id=idea.board_id)
 
 

@@ -7,13 +7,14 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from service.fields import Shape
 from service.ideation import plan
 from service.routes.pages.once import Once
 from service.runs import Runs
-from service.shapes import BrainstormTask, EvaluateTask, RefineTask, Task
+from service.shapes import Task
 from service.store import Store
 
-Made = TypeVar("Made", BrainstormTask, RefineTask, EvaluateTask)
+Made = TypeVar("Made", bound=Shape)
 
 
 def task_of(shape: type[Made], **fields: Any) -> Made:

@@ -1,0 +1,65 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.diff import Piece, word_diff
+
+PROSE = st.lists(st.sampled_from(["a", "tool", "shelf", "hall.", "\n", "\n\n"]), max_size=30).map(
+    " ".join
+)
+
+
+def words(pieces: tuple[Piece, ...], without: str) -> list[str]:
+    return "".join(piece.text for piece in pieces if piece.kind != without).split()
+
+
+@given(PROSE, PROSE)
+def test_the_pieces_give_both_texts(before: str, after: str) -> None:
+    pieces = word_diff(before, after)
+
+    assert words(pieces, without="added") == before.split()
+    assert words(pieces, without="removed") == after.split()
+
+
+@given(PROSE)
+def test_a_text_does_not_differ_from_itself(text: str) -> None:
+    assert {piece.kind for piece in word_diff(text, text)} <= {"same"}
+
+
+def test_only_the_words_that_changed_are_marked() -> None:
+    pieces = word_diff("A shelf in the hall for tools.", "A shelf in the cellar for tools.")
+
+    assert pieces == (
+        Piece("same", "A shelf in the "),
+        Piece("removed", "hall "),
+        Piece("added", "cellar "),
+        Piece("same", "for tools."),
+    )
+
+
+def test_a_single_word_between_changes_belongs_to_them() -> None:
+    pieces = word_diff("red and green hats", "blue and yellow hats")
+
+    assert [piece.text for piece in pieces] == ["red and green ", "blue and yellow ", "hats"]
+
+
+def test_reflowed_lines_are_no_change() -> None:
+    assert {piece.kind for piece in word_diff("a  b\nc", "a b\nc")} == {"same"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a " * 4000, "b a " * 2000),
+        (" ".join(str(i % 97) for i in range(4000)), " ".join(str(i % 89) for i in range(4000))),
+        ("x" * 8000, "y" * 8000),
+    ],
+)
+def test_no_text_makes_it_slow(before: str, after: str) -> None:
+    began = time.perf_counter()
+
+    word_diff(before, after)
+
+    assert time.perf_counter() - began < 1

@@ -1,0 +1,93 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.markdown import excerpt, render
+
+ALLOWED = set(
+    "a blockquote br code del em h3 h4 h5 h6 hr li ol p pre s strong "
+    "table tbody td th thead tr ul".split()
+)
+ATTACKS = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "![pixel](http://evil.example/p.png)",
+    "![pixel][p]\n\n[p]: http://evil.example/p.png",
+    "[click](javascript:alert(1))",
+    "[click](JaVaScRiPt:alert(1))",
+    "[click](data:text/html,<script>alert(1)</script>)",
+    "<javascript:alert(1)>",
+    "[click](vbscript:msgbox)",
+    '[x](http://a.example "\\" onmouseover=alert(1)")',
+    '<b hx-get="/x" hx-trigger="load">x</b>',
+    "<style>*{display:none}</style>",
+    "<iframe src=http://evil.example></iframe>",
+    "<svg><animate onbegin=alert(1)>",
+    "<form action=http://evil.example><button>x</button></form>",
+    '<a id=alerts name=body class="alert" href=http://a.example>x</a>',
+    "```html\n<script>alert(1)</script>\n```",
+    "| a |\n| :-: |\n| <img src=x onerror=alert(1)> |",
+)
+
+
+class Tags(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def assert_safe(html: str) -> None:
+    for tag, attributes in Tags(html).found:
+        assert tag in ALLOWED
+        assert set(attributes) <= {"href", "title", "rel", "start"}
+        if tag == "a" and "href" in attributes:
+            assert re.match(r"(https?:|mailto:|[^:]*$)", attributes["href"] or "", re.IGNORECASE)
+            assert attributes["rel"] == "noopener noreferrer nofollow"
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_that_acts_or_loads_gets_through(attack: str) -> None:
+    assert_safe(render(f"Before\n\n{attack}\n\nafter"))
+
+
+@given(st.text(alphabet="<>[]()!&\"'`*_#-=:/ab\n jsx", max_size=80))
+def test_any_text_is_safe(text: str) -> None:
+    assert_safe(render(text))
+
+
+def test_renders_what_people_write() -> None:
+    html = render("# Plan\n\n**Bold** and [a link](https://a.example)\n\n- one\n- two\n\n3. three")
+
+    assert "<h3>Plan</h3>" in html
+    assert "<strong>Bold</strong>" in html
+    assert 'href="https://a.example"' in html
+    assert "<li>one</li>" in html
+    assert '<ol start="3">' in html
+
+
+def test_headings_stay_below_those_of_the_page() -> None:
+    assert "<h6>deep</h6>" in render("###### deep")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# Plan\n- **one**\n- `two`", "Plan one two"),
+        ("[a link](https://a.example) and ![a picture](p.png)", "a link and a picture"),
+        ("2 * 3 * 4 is not_a_mark", "2 * 3 * 4 is not_a_mark"),
+        ("", ""),
+    ],
+)
+def test_an_excerpt_is_plain_words(text: str, words: str) -> None:
+    assert excerpt(text) == words
+
+
+def test_an_excerpt_ends_between_words() -> None:
+    assert excerpt("one two three four", 10) == "one two…"

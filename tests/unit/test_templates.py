@@ -1,0 +1,95 @@
+"""Templates name only what exists, and keep within the content security policy."""
+
+import gzip
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from jinja2 import Environment, meta
+
+from service.templating import STATIC, TEMPLATES, age, build_templates, clock, plural, water
+
+FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
+# What a route gives its page, or a template to the one it includes.
+CONTEXT = set(
+    "after before board children close count detail earlier error evaluation flash idea key mine "
+    "methods more most page parent presets query recent request scores shell sorts status tags "
+    "text title ui versions view words".split()
+)
+FORBIDDEN = {
+    "inline script": r"<script(?![^>]*\bsrc=)",
+    "inline style": r"\sstyle\s*=|<style",
+    "an event attribute": r"\son\w+\s*=|\shx-on",
+    "what htmx would evaluate": r"hx-[\w:-]+\s*=\s*[\"'](js|javascript):|hx-trigger=\"[^\"]*\[",
+    "another origin": r"(src|href|action)\s*=\s*[\"'](https?:)?//",
+    "an unescaped value": r"\{\{(?![^}]*shapes\[name\])(?![^}]*replace-url)[^}]*\|\s*safe",
+}
+
+
+@pytest.fixture(scope="module")
+def environment() -> Environment:
+    return build_templates().env
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_template_uses_only_known_names(environment: Environment, name: str) -> None:
+    source = (TEMPLATES / name).read_text()
+    used = meta.find_undeclared_variables(environment.parse(source))
+    environment.get_template(name)
+
+    assert used - set(environment.globals) <= CONTEXT
+
+
+@pytest.mark.parametrize("kind", FORBIDDEN)
+@pytest.mark.parametrize("name", FILES)
+def test_a_template_keeps_within_the_policy(name: str, kind: str) -> None:
+    assert re.findall(FORBIDDEN[kind], (TEMPLATES / name).read_text(), re.IGNORECASE) == []
+
+
+def test_the_stylesheet_loads_nothing_and_stays_small() -> None:
+    sheet = (STATIC / "app.css").read_bytes()
+
+    assert re.findall(rb"url\((?!\"data:)", sheet) == []
+    assert b"@import" not in sheet
+    assert len(gzip.compress(sheet)) < 16 * 1024
+
+
+def test_a_static_url_names_the_content(environment: Environment) -> None:
+    url = environment.from_string("{{ static('app.css') }}").render()
+
+    assert re.fullmatch(r"/static/app\.css\?v=[0-9a-f]{12}", url)
+    with pytest.raises(KeyError):
+        environment.from_string("{{ static('no-such.css') }}").render()
+
+
+def test_every_partial_is_included_somewhere() -> None:
+    texts = "".join(path.read_text() for path in (*TEMPLATES.rglob("*.html"), *_routes()))
+    partials = [name for name in FILES if name.startswith("partials/")]
+    kinds = {f"partials/_run_{kind}.html" for kind in ("brainstorm", "refine", "evaluate")}
+
+    assert [name for name in partials if name not in kinds and f'"{name}"' not in texts] == []
+
+
+def _routes() -> list[Path]:
+    return list((TEMPLATES.parent / "service" / "routes").rglob("*.py"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(5, "just now"), (90, "1 min ago"), (7300, "2 h ago"), (2e5, "2 d ago")]
+)
+def test_ages(seconds: float, words: str) -> None:
+    assert age(datetime.now(UTC) - timedelta(seconds=seconds)) == words
+
+
+def test_small_words() -> None:
+    assert clock(9.7) == "9 s"
+    assert clock(75) == "1:15"
+    assert plural(1, "idea") == "1 idea"
+    assert plural(1200, "idea") == "1,200 ideas"
+
+
+def test_the_glass_is_empty_at_nothing_and_full_at_ten() -> None:
+    assert water(0) == "5.00,25.00 19.00,25.00 19,25 5,25"
+    assert water(10).split()[0] == "3.18,5.00"
+    assert water(99) == water(10)
