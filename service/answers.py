@@ -15,13 +15,22 @@ from service.text import (
     tidy_title,
     whole_sentences,
     without_repeated_sentences,
+    without_sentences_like,
 )
 
 TITLE_LIMIT = 200
 BODY_LIMIT_BYTES = 8192
 MIN_WORDS = 8
+MIN_POINT_WORDS = 3
 EXAMPLE_PHRASES = ("one hook for each key beside the door", "one page read aloud at breakfast")
 """What the prompt shows as examples; a small model sometimes hands one back."""
+INSTRUCTIONS = (
+    "rewrite this note",
+    "in this form:",
+    "<the whole note",
+    "in complete sentences, so",
+)
+"""Pieces of the request to refine, which the smallest model likes to copy into its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,8 @@ def parse_refinement(answer: str) -> Refinement:
     """Raises `AnswerUnusable` when a part is missing, cut or over its limit."""
     parts = _sections(clean_text(answer), ("Title", "Idea", "Changes"))
     title = _title(parts)
-    body = without_repeated_sentences(parts.get("Idea", ""))
+    body = without_sentences_like(INSTRUCTIONS, parts.get("Idea", ""))
+    body = without_repeated_sentences(body)
     changes = _changes(parts.get("Changes", ""))
     if not body or _is_placeholder(body):
         raise AnswerUnusable("The answer has no text for the idea.")
@@ -138,11 +148,13 @@ def parse_assessment(answer: str) -> Assessment:
     parts = _sections(clean_text(answer), ("Strengths", "Concerns", "Next step"))
     strengths = _items(parts.get("Strengths", ""))[:3]
     concerns = _items(parts.get("Concerns", ""))[:3]
-    if not strengths or not concerns:
-        raise AnswerUnusable("The answer names no strengths or no concerns.")
     if any(map(_is_placeholder, (*strengths, *concerns))):
         raise AnswerUnusable("The model left a placeholder instead of an assessment.")
-    if repeats_itself(" ".join((*strengths, *concerns))):
+    strengths, concerns = _points(strengths), _points(concerns)
+    if not strengths or not concerns:
+        raise AnswerUnusable("The answer names no strengths or no concerns.")
+    # Points of a list may begin alike; only a longer run is a loop.
+    if repeats_itself(" ".join((*strengths, *concerns)), run=7):
         raise AnswerUnusable("The assessment repeats itself.")
     next_step = _complete(one_line(parts.get("Next step", "")), "The next step", min_words=3)
     return Assessment(strengths, concerns, next_step)
@@ -234,6 +246,11 @@ def _items(block: str) -> tuple[str, ...]:
     lines = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s*", "", line) for line in block.split("\n"))
     items = tuple(dict.fromkeys(one_line(line) for line in lines if line.strip(" -*•")))
     return tuple(item for item in items if item)
+
+
+def _points(items: tuple[str, ...]) -> tuple[str, ...]:
+    """Without those that were cut down to a word or two."""
+    return tuple(item for item in items if count_words(item) >= MIN_POINT_WORDS)
 
 
 def _changes(block: str) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 They keep the form and bar empty phrases; `answers.py` reads the result. Knows no prompts.
 """
 
+from service.text import ABBREVIATIONS
+
 _SUGGESTION = 'root ::= "Title: " title "\\nIdea: " opening (" " opening)?'
 _REFINEMENT = (
     'root ::= "Title: " title "\\nIdea: " point (gap point){0,@MORE} '
@@ -12,8 +14,7 @@ _ASSESSMENT = (
     'root ::= "Strengths:\\n" item item item? "Concerns:\\n" item item item? "Next step: " sentence'
 )
 _TERMINALS = r"""
-title ::= word (" " word){0,19}
-word ::= [^\x00-\x20\x5b\x5d"*#:.,;<>_`{}()@FOREIGN]+
+title ::= [^@NOT_IN_TITLE@BARRED] [^@NOT_IN_TITLE]* (" " [^@NOT_IN_TITLE]+){0,19}
 point ::= "- "? (@NOT_HEADING) within* [.!?。！？]
 gap ::= " " | "\n" | "\n\n"
 within ::= [^@SENTENCE_END@CODE@FOREIGN] | "." [0-9a-z,)]
@@ -23,8 +24,9 @@ item ::= "- " sentence "\n"
 sentence ::= first inner* [.!?。！？]
 opening ::= (@NOT_FILLER) inner* [.!?。！？]
 first ::= [^@NEVER_FIRST@FOREIGN]
-inner ::= [^@NEVER@FOREIGN] | "." [0-9] | "e.g." | "i.e." | "\"" [^\x00-\x1f"@FOREIGN]{1,90} "\""
+inner ::= [^@NEVER@FOREIGN] | "." [0-9] | @ABBREVIATION | "e.g." | "i.e." | "\"" [^\x00-\x1f"@FOREIGN]{1,90} "\""
 """
+_NOT_IN_TITLE = r'\x00-\x20\x5b\x5d"*#:.,;<>_`{}()@FOREIGN'
 _NEVER = r'\x00-\x1f\x5b\x5d".!?。！？*#<>_`{}'
 _NEVER_FIRST = r" 0-9(\x2d" + _NEVER
 # The standard model slips into Chinese at times. Where the text has none, none may come.
@@ -47,9 +49,12 @@ _FILLERS = (
 )
 
 
-def suggestion_grammar(written: str) -> str:
-    """`written` is what the user wrote: it decides which scripts the answer may use."""
-    return _SUGGESTION + _terminals(written)
+def suggestion_grammar(written: str, *, barred_initials: str = "") -> str:
+    """`written` is what the user wrote: it decides which scripts the answer may use.
+
+    The title begins with none of `barred_initials`, in either case.
+    """
+    return _SUGGESTION + _terminals(written, barred_initials)
 
 
 def refinement_grammar(written: str, *, sentences: int) -> str:
@@ -61,7 +66,7 @@ def assessment_grammar(written: str) -> str:
     return _ASSESSMENT + _terminals(written)
 
 
-def _terminals(written: str) -> str:
+def _terminals(written: str, barred_initials: str = "") -> str:
     is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
     values = {
         "@NOT_FILLER": _not_beginning_with(_FILLERS, "@NEVER_FIRST", "@NEVER"),
@@ -69,6 +74,9 @@ def _terminals(written: str) -> str:
             ("Changes",), r" \x2d@SENTENCE_END@CODE", "@SENTENCE_END@CODE"
         ),
         "@SENTENCE_END": r"\x00-\x1f.!?。！？",
+        "@ABBREVIATION": " | ".join(f'"{one} "' for one in ABBREVIATIONS),
+        "@NOT_IN_TITLE": _NOT_IN_TITLE,
+        "@BARRED": "".join(c for c in barred_initials if c.isalpha()),
         "@NEVER_FIRST": _NEVER_FIRST,
         "@NEVER": _NEVER,
         "@CODE": "".join(c for c in "`<>{}" if c not in written),

@@ -4,7 +4,6 @@ Pure, so that training renders its rows byte for byte as they are served. Knows 
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.answers import EXAMPLE_PHRASES, refine_answer
@@ -114,11 +113,15 @@ def brainstorm_prompt(
     angle: Angle,
     *,
     context: str = "",
-    avoid: Sequence[str] = (),
+    barred_initials: str = "",
     creativity: float = 0.5,
     seed: int = 0,
 ) -> Prompt:
-    """One idea. All prompts of a run are the same up to the angle, which comes last."""
+    """One idea. All prompts of a run are the same up to the angle, which comes last.
+
+    Barring the initials of the titles made so far drives a run's ideas apart without a word more
+    in the prompt: another first letter is another title, and so another idea.
+    """
     user = f"{_BRAINSTORM_TASK}\n\n"
     if context.strip():
         user += _block("background", context)
@@ -126,12 +129,9 @@ def brainstorm_prompt(
         _block("topic", one_line(clean_text(topic)))
         + "\nThe idea, in the language of the topic, solves one real problem of it. "
     )
-    if avoid:
-        titles = "; ".join(one_line(_defused(title)) for title in avoid)
-        user += f"These ideas are already there, find another one: {titles}. "
     return Prompt(
         messages=(Message("system", _BRAINSTORM_SYSTEM), Message("user", user + angle.hint)),
-        grammar=suggestion_grammar(topic + context),
+        grammar=suggestion_grammar(topic + context, barred_initials=barred_initials),
         max_tokens=130,
         sampling=_brainstorm_sampling(creativity, seed),
     )

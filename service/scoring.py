@@ -20,6 +20,7 @@ from service.engine.types import (
     Embedding,
     EmbedRequest,
     Event,
+    Message,
     ModelInfo,
     Probabilities,
     ProbeRequest,
@@ -36,11 +37,15 @@ Observe = Callable[[Event], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """`values` are in the order of the criteria; `uncalibrated` names those read off digits."""
+    """`values` are in the order of the criteria; `uncalibrated` names those read off digits.
+
+    `prompts` are the chats that asked for the digits.
+    """
 
     values: dict[str, float]
     uncalibrated: tuple[str, ...]
     usage: Usage
+    prompts: tuple[tuple[Message, ...], ...]
 
     @property
     def overall(self) -> float:
@@ -136,8 +141,9 @@ class Scorer:
             embedding = await ask.embedding(title, body)
             known, usage = head.scores(embedding.vector), embedding.usage
         unknown = [criterion for criterion in criteria if criterion.name not in known]
-        if unknown:
-            probed = await ask.probabilities(title, body, unknown)
+        prompts = tuple(probe_messages(title, body, criterion) for criterion in unknown)
+        if prompts:
+            probed = await ask.probabilities(prompts)
             usage += probed.usage
             for criterion, row in zip(unknown, probed.rows, strict=True):
                 known[criterion.name] = _expected(row)
@@ -145,6 +151,7 @@ class Scorer:
             values={criterion.name: known[criterion.name] for criterion in criteria},
             uncalibrated=tuple(criterion.name for criterion in unknown),
             usage=usage,
+            prompts=prompts,
         )
 
     def _head(self, model: ModelInfo) -> ScoreHead | None:
@@ -176,10 +183,7 @@ class _Asker:
             raise EngineCrashed("The engine ended without an embedding. Try again.")
         return answer
 
-    async def probabilities(
-        self, title: str, body: str, criteria: Sequence[Criterion]
-    ) -> Probabilities:
-        prompts = tuple(probe_messages(title, body, criterion) for criterion in criteria)
+    async def probabilities(self, prompts: tuple[tuple[Message, ...], ...]) -> Probabilities:
         answer = await self._last(
             ProbeRequest(_id(), self._model.name, prompts, PROBE_CHOICES, self._client)
         )

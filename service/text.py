@@ -6,7 +6,12 @@ Knows nothing of ideas, prompts or where the text is going.
 import re
 import unicodedata
 
-SENTENCE_END = re.compile(r"[.!?…](?=[\"'\u201d\u2019\u00bb)\]*_]*(?:\s|$))|[。！？]")
+ABBREVIATIONS = ("Mr.", "Mrs.", "Ms.", "Dr.", "St.")
+"""Full stops that end no sentence; after them a name comes."""
+SENTENCE_END = re.compile(
+    "".join(rf"(?<!\b{one[:-1]})" for one in ABBREVIATIONS)
+    + r"[.!?…](?=[\"'\u201d\u2019\u00bb)\]*_]*(?:\s|$))|[。！？]"
+)
 _CLOSING = "\"'\u201d\u2019\u00bb)]*_」』）"
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 # Emoji need the zero-width joiner and U+FE0F, Persian the zero-width non-joiner. Every other
@@ -74,12 +79,12 @@ def count_words(text: str) -> int:
     return len(_UNSPACED.sub(" ", text).split()) + (unspaced + 1) // 2
 
 
-def repeats_itself(text: str) -> bool:
-    """Whether four words in a row come three times: a small model caught in a loop."""
+def repeats_itself(text: str, *, run: int = 4) -> bool:
+    """Whether `run` words in a row come three times: a small model caught in a loop."""
     words = text.casefold().split()
     seen: dict[tuple[str, ...], int] = {}
-    for i in range(len(words) - 3):
-        key = tuple(words[i : i + 4])
+    for i in range(len(words) - run + 1):
+        key = tuple(words[i : i + run])
         seen[key] = seen.get(key, 0) + 1
     return max(seen.values(), default=0) >= 3
 
@@ -98,3 +103,10 @@ def without_repeated_sentences(text: str) -> str:
             seen.add(key)
         kept.append(piece)
     return "".join(kept).rstrip()
+
+
+def without_sentences_like(phrases: tuple[str, ...], text: str) -> str:
+    """`text` without the sentences or lines that hold one of `phrases`, given in lower case."""
+    pieces = re.split(r"((?<=[.!?])\s+|\n+)", text)
+    kept = [piece for piece in pieces if not any(one in piece.casefold() for one in phrases)]
+    return "".join(kept).strip()

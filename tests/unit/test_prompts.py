@@ -33,12 +33,12 @@ def test_prompts_of_one_run_differ_only_in_the_angle_at_their_end() -> None:
     )
 
 
-def test_titles_to_avoid_come_after_what_the_run_shares() -> None:
-    plain = user_text(brainstorm_prompt("a tidy shed", ANGLE))
-    redraw = user_text(brainstorm_prompt("a tidy shed", ANGLE, avoid=["Hooks", "Pegs"]))
+def test_barred_initials_change_the_grammar_and_not_the_prompt() -> None:
+    plain = brainstorm_prompt("a tidy shed", ANGLE)
+    barred = brainstorm_prompt("a tidy shed", ANGLE, barred_initials="Ss")
 
-    assert "Hooks; Pegs" in redraw
-    assert redraw.startswith(plain.removesuffix(ANGLE.hint))
+    assert barred.messages == plain.messages
+    assert "Ss]" in barred.grammar
 
 
 def test_an_empty_context_leaves_no_trace() -> None:
@@ -51,7 +51,7 @@ def test_an_empty_context_leaves_no_trace() -> None:
 )
 def test_user_text_cannot_close_its_block_or_speak_as_the_template(evil: str) -> None:
     prompts = [
-        brainstorm_prompt(evil, ANGLE, context=evil, avoid=[evil]),
+        brainstorm_prompt(evil, ANGLE, context=evil),
         refine_prompt(evil, evil, instruction=evil),
         evaluate_prompt(evil, evil),
         Prompt(
@@ -147,7 +147,7 @@ def test_the_embedded_text_has_the_form_that_score_heads_are_trained_on() -> Non
 @given(st.text(), st.text(), st.text())
 def test_any_text_can_be_asked_about(title: str, body: str, wish: str) -> None:
     for prompt in (
-        brainstorm_prompt(title, ANGLE, context=body, avoid=[wish]),
+        brainstorm_prompt(title, ANGLE, context=body),
         refine_prompt(title, body, instruction=wish),
         evaluate_prompt(title, body),
     ):

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text import clean_text, count_words, repeats_itself, tidy_title, whole_sentences
+from service.text import (
+    clean_text,
+    count_words,
+    repeats_itself,
+    tidy_title,
+    whole_sentences,
+    without_sentences_like,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +82,13 @@ def test_words_are_counted_in_scripts_with_and_without_spaces() -> None:
 def test_only_the_third_repetition_is_a_loop() -> None:
     assert not repeats_itself("put a red box here and put a red box there")
     assert repeats_itself("put a red box " * 3)
+
+
+def test_a_title_before_a_name_ends_no_sentence() -> None:
+    assert whole_sentences("Mr. Okafor supervises. Ask Dr.") == "Mr. Okafor supervises."
+
+
+def test_sentences_that_repeat_the_request_are_taken_out() -> None:
+    text = "Keep the shelf. Rewrite this note in this form: x.\nIt helps."
+
+    assert without_sentences_like(("rewrite this note",), text) == "Keep the shelf. \nIt helps."

@@ -1,0 +1,81 @@
+"""Asks one model for one run: passes its steps on, keeps the books, asks again within a budget."""
+
+import uuid
+from collections.abc import Callable
+from typing import TypeVar
+
+from service.engine.backend import Backend
+from service.engine.types import Delta, Event, Finished, GenerateRequest, ModelInfo, Queued, Started
+from service.errors import AnswerUnusable, EngineCrashed
+from service.ideation.steps import Began, DraftDropped, Drafted, Emit, Ledger, Waiting
+from service.prompts import Prompt
+
+ATTEMPTS_FOR_A_TEXT = 3
+View = Callable[[str], tuple[str | None, str]]
+Parsed = TypeVar("Parsed")
+
+
+class Asker:
+    """Asks one model and reports to one run."""
+
+    def __init__(
+        self, backend: Backend, model: ModelInfo, client: str, ledger: Ledger, emit: Emit
+    ) -> None:
+        self._backend = backend
+        self.model = model
+        self.client = client
+        self.ledger = ledger
+        self.emit = emit
+
+    async def observe(self, event: Event) -> None:
+        if isinstance(event, Queued):
+            await self.emit(Waiting(event.position))
+        elif isinstance(event, Started):
+            await self.emit(Began(self.model))
+
+    async def insist(
+        self, prompt: Callable[[int], Prompt], parse: Callable[[str], Parsed], view: View
+    ) -> Parsed:
+        """Ask until the answer can be used, `ATTEMPTS_FOR_A_TEXT` times at most."""
+        for attempt in range(ATTEMPTS_FOR_A_TEXT):
+            answer = await self.ask(prompt(attempt), view)
+            try:
+                return parse(answer)
+            except AnswerUnusable as unusable:
+                if attempt == ATTEMPTS_FOR_A_TEXT - 1:
+                    raise AnswerUnusable(
+                        f"The model's answer could not be used in {ATTEMPTS_FOR_A_TEXT} attempts. "
+                        f"The last time: {unusable.detail} Try again, or shorten the text."
+                    ) from unusable
+                await self.emit(DraftDropped(0, unusable.detail))
+        raise AssertionError
+
+    async def ask(self, prompt: Prompt, view: View, *, branch: int = 0, angle: str = "") -> str:
+        """The whole answer, also when it was cut at `max_tokens`: the parsers judge that."""
+        request = GenerateRequest(
+            id=uuid.uuid4().hex,
+            model=self.model.name,
+            messages=prompt.messages,
+            max_tokens=prompt.max_tokens,
+            sampling=prompt.sampling,
+            stop=prompt.stop,
+            grammar=prompt.grammar,
+            client=self.client,
+        )
+        self.ledger.prompts.append(prompt.messages)
+        answer = ""
+        async for event in self._backend.submit(request):
+            await self.observe(event)
+            if isinstance(event, Delta):
+                answer += event.text
+                title, body = view(answer)
+                await self.emit(Drafted(branch, angle, event.text, title, body))
+            elif isinstance(event, Finished):
+                self.ledger.usage += event.usage
+                return answer
+        raise EngineCrashed("The engine ended in the middle of an answer. Try again.")
+
+
+def attempt_seed(seed: int, attempt: int) -> int:
+    """A run's seed for each of its calls, so that a redraw differs and a repeat does not."""
+    return (seed + 7919 * attempt) % 2**31

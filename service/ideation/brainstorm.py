@@ -1,0 +1,136 @@
+"""A brainstorm: n branches with an angle each, and what makes their ideas usable and different."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from service.answers import parse_suggestion, partial_suggestion
+from service.errors import AnswerUnusable
+from service.ideation.asking import Asker, attempt_seed
+from service.ideation.plan import BrainstormWork
+from service.ideation.steps import DraftDropped, Suggested
+from service.methods import Angle, draw_angles
+from service.models import new_id
+from service.prompts import brainstorm_prompt
+from service.shapes import SuggestionPublic
+from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
+
+# Most ideas of the standard model pass at once; under an odd topic one in two does.
+REDRAWS_PER_IDEA = 2
+# With more letters gone, the model has to force its titles.
+MOST_BARRED = 10
+# Two cards under one title look like one idea twice, whatever stands below.
+SAME_TITLE = 0.99
+
+
+class Brainstorm:
+    """n branches, as many at a time as the model has slots; each has an angle and a seed.
+
+    A branch whose idea is unusable, or too like one already there, draws again under the next
+    angle, until the run's budget is spent.
+    """
+
+    def __init__(self, asker: Asker, work: BrainstormWork, seed: int) -> None:
+        self._asker = asker
+        self._work = work
+        self._seed = seed
+        budget = work.n * (1 + REDRAWS_PER_IDEA)
+        self._attempts: Iterator[tuple[int, Angle]] = enumerate(
+            draw_angles(work.method, budget, seed)
+        )
+        self._made: list[SuggestionPublic] = []
+        self._reasons: list[str] = []
+        self._drawing = 0
+
+    async def perform(self) -> dict[str, Any]:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for branch in range(min(self._work.n, self._asker.model.slots)):
+                    group.create_task(self._branch(branch))
+        except* Exception as failures:
+            # One branch's failure (a full queue, a dead model) ends the run for the same reason.
+            raise _first(failures) from failures
+        missing = self._work.n - len(self._made)
+        if missing:
+            raise AnswerUnusable(
+                f"The model made {len(self._made)} of {self._work.n} usable, different ideas and "
+                f"then only such that could not be used (the last: {self._reasons[-1]}) What there "
+                "is has been kept. Word the topic differently, try another method, or ask for less."
+            )
+        return {}
+
+    async def _branch(self, branch: int) -> None:
+        # What others are drawing counts as made: if theirs fails, they draw again themselves.
+        while len(self._made) + self._drawing < self._work.n:
+            attempt = next(self._attempts, None)
+            if attempt is None:
+                return
+            number, angle = attempt
+            self._drawing += 1
+            try:
+                suggestion = await self._draw(branch, number, angle)
+            except AnswerUnusable as unusable:
+                self._reasons.append(unusable.detail)
+                await self._asker.emit(DraftDropped(branch, unusable.detail))
+                continue
+            finally:
+                self._drawing -= 1
+            self._made.append(suggestion)
+            await self._asker.emit(Suggested(branch, suggestion))
+
+    async def _draw(self, branch: int, attempt: int, angle: Angle) -> SuggestionPublic:
+        work = self._work
+        prompt = brainstorm_prompt(
+            work.topic,
+            angle,
+            context=work.context,
+            barred_initials=self._barred_initials(),
+            creativity=work.creativity,
+            seed=attempt_seed(self._seed, attempt),
+        )
+
+        def view(text: str) -> tuple[str | None, str]:
+            partial = partial_suggestion(text)
+            return partial.title, partial.text
+
+        answer = await self._asker.ask(prompt, view, branch=branch, angle=angle.name)
+        parsed = parse_suggestion(answer, topic=work.topic)
+        whole = f"{parsed.title}. {parsed.text}"
+        for made in self._made:
+            if self._is_alike(parsed.title, whole, made):
+                raise AnswerUnusable(f"“{parsed.title}” is too like “{made.title}”.")
+        return SuggestionPublic(
+            id=new_id(),
+            angle=angle.name,
+            title=parsed.title,
+            text=parsed.text,
+            similar_to=self._known_like(whole, parsed.title),
+        )
+
+    def _barred_initials(self) -> str:
+        """Of the newest titles, and of the topic, which a title should not just repeat."""
+        topic = [word for word in self._work.topic.split() if len(word) > 3]
+        titles = [made.title for made in self._made[-MOST_BARRED:]]
+        letters = {text[0].casefold() for text in topic[:4] + titles}
+        return "".join(sorted(letter for one in letters for letter in {one, one.upper()}))
+
+    def _is_alike(self, title: str, whole: str, made: SuggestionPublic) -> bool:
+        # The words of the topic say nothing: every idea has them.
+        topic = self._work.topic
+        return (
+            resemblance(title, made.title) >= SAME_TITLE
+            or resemblance(whole, f"{made.title}. {made.text}", ignore=topic) >= SAME_IDEA
+        )
+
+    def _known_like(self, whole: str, title: str) -> str | None:
+        nearest = most_similar(whole, self._work.known, ignore=self._work.topic)
+        if nearest is None or nearest[1] < NEAR:
+            return None
+        if nearest[1] >= SAME_IDEA:
+            raise AnswerUnusable(f"“{title}” is on the board already.")
+        return nearest[0]
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first
