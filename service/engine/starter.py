@@ -258,8 +258,10 @@ def _append_member(wheel: Path, member: str, part: BinaryIO) -> None:
 
 
 def _bytes_of_wheels(scratch: Path) -> int:
+    """The size of the largest wheel there just now; for progress only."""
     size = 0
-    for path in scratch.rglob("*.whl"):
-        with contextlib.suppress(FileNotFoundError):
+    # pip moves and removes its folders meanwhile, also while they are being listed.
+    with contextlib.suppress(FileNotFoundError):
+        for path in scratch.rglob("*.whl"):
             size = max(size, path.stat().st_size)
     return size

@@ -230,3 +230,23 @@ def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
     path.write_bytes(CONTENT[:-1])
     with pytest.raises(ModelUnavailable, match="corrupt"):
         verified_sha256(path, HASH)
+
+
+def test_folders_that_vanish_while_they_are_listed_do_not_stop_a_download(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def churn() -> None:
+        while not stop.is_set():
+            folder = tmp_path / "a" / "b" / "c"
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(tmp_path / "a", ignore_errors=True)
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        sizes = [starter._bytes_of_wheels(tmp_path) for _ in range(2000)]
+    finally:
+        stop.set()
+        thread.join()
+
+    assert set(sizes) == {0}
