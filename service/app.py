@@ -102,5 +102,6 @@ def _rules(settings: Settings, store: Store) -> Rules:
     return Rules(
         hosts=LOCAL_HOSTS | {settings.host} | {name.lower() for name in settings.allowed_hosts},
         body_limit_bytes=settings.body_limit_bytes,
+        import_limit_bytes=settings.import_limit_bytes,
         is_valid_key=store.keys.is_valid if settings.needs_key else None,
     )

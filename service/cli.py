@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(
             level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
         )
+        if settings.log_level != "debug":
+            # Says three lines at each start that tell an operator nothing.
+            logging.getLogger("alembic").setLevel(logging.WARNING)
         status: int = options.command(settings, options)
     except ServiceError as error:
         print(f"ideapool: {error.detail}", file=sys.stderr)

@@ -23,6 +23,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What works without a key: health for orchestrators, and what the sign-in page needs.
 OPEN_PATHS = frozenset({"/livez", "/healthz", "/readyz", "/login"})
 OPEN_PREFIXES = ("/static/",)
+# Takes whole boards, so it has a limit of its own.
+IMPORT_PATH = "/api/v1/import"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; "
@@ -46,7 +48,11 @@ class Rules:
 
     hosts: frozenset[str]
     body_limit_bytes: int
+    import_limit_bytes: int
     is_valid_key: Callable[[str], bool] | None
+
+    def limit_of(self, path: str) -> int:
+        return self.import_limit_bytes if path == IMPORT_PATH else self.body_limit_bytes
 
 
 class Guard:
@@ -103,12 +109,12 @@ class Guard:
         """Read the body within the limit before the app sees it, and hand it on."""
         if scope["method"] in SAFE_METHODS:
             return receive
-        limit = self._rules.body_limit_bytes
+        limit = self._rules.limit_of(scope["path"])
         too_large = BodyTooLarge(f"The request body is larger than {limit} bytes, the limit.")
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             raise too_large
-        body, more = b"", True
+        body, more = bytearray(), True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -117,7 +123,7 @@ class Guard:
             more = message.get("more_body", False)
             if len(body) > limit:
                 raise too_large
-        return _replay({"type": "http.request", "body": body, "more_body": False}, receive)
+        return _replay({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
 
 
 def check_host(headers: Headers, allowed: frozenset[str]) -> None:

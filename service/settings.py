@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     )
     drain_s: float = Field(10, ge=0, le=600, description="Time running work gets at shutdown.")
     body_limit_bytes: int = Field(256 * 1024, ge=1024, description="Largest request body.")
+    import_limit_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024, description="Largest file that can be imported."
+    )
     title_limit: int = Field(200, ge=20, le=1000, description="Characters in a title.")
     idea_limit: int = Field(8192, ge=256, le=65536, description="Characters in a body.")
     suggestion_limit: int = Field(20, ge=1, le=100, description="Largest `n` of a brainstorm.")

@@ -6,6 +6,7 @@ from service.store.ideas import IdeaStore
 from service.store.keys import KeyStore
 from service.store.limits import Limits
 from service.store.runs import RunStore
+from service.store.transfer import TransferStore
 
 __all__ = ["Limits", "Store"]
 
@@ -17,3 +18,4 @@ class Store:
         self.ideas = IdeaStore(database, limits)
         self.runs = RunStore(database, self.ideas)
         self.keys = KeyStore(database)
+        self.transfer = TransferStore(database, limits)

@@ -164,7 +164,7 @@ class RunStore:
             if row.state == "kept" and row.idea_id is not None:
                 return self._ideas.public_in(session, row.idea_id), False
             run = _run(session, row.run_id)
-            board = session.get(Board, run.board_id)
+            board = None if run.board_id is None else session.get(Board, run.board_id)
             if board is None or board.deleted_at is not None:
                 raise Conflict("The board of this suggestion was deleted. Restore it first.")
             shape = IdeaCreate(

@@ -1,0 +1,284 @@
+"""Everything out of the database, and into it again."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import insert, text
+from sqlmodel import Session, SQLModel, and_, col, func, or_, select
+
+from service.database import Database
+from service.errors import InvalidInput, NotFound
+from service.models import Board, Evaluation, Idea, IdeaTag, IdeaVersion, Run, Suggestion, now
+from service.shapes import BoardPublic, IdeaPublic
+from service.store.limits import Limits
+from service.store.runs import UNFINISHED
+from service.transfer_shapes import Archive, Counts, IdeaRow, Imported, RunRow
+
+# Section -> table, in an order in which what is referred to comes first.
+_TABLES: dict[str, type[SQLModel]] = {
+    "boards": Board,
+    "ideas": Idea,
+    "runs": Run,
+    "versions": IdeaVersion,
+    "suggestions": Suggestion,
+    "evaluations": Evaluation,
+}
+# Section -> column -> the section it refers to.
+_REFERENCES: dict[str, dict[str, str]] = {
+    "ideas": {"board_id": "boards", "parent_id": "ideas"},
+    "runs": {"board_id": "boards", "idea_id": "ideas"},
+    "versions": {"idea_id": "ideas", "run_id": "runs"},
+    "suggestions": {"run_id": "runs", "similar_to": "ideas", "idea_id": "ideas"},
+    "evaluations": {"run_id": "runs", "idea_id": "ideas"},
+}
+_TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
+_NOT_EXPORTED = {
+    "boards": {"deleted_at"},
+    "ideas": {"number", "title_key", "deleted_at"},
+    "versions": {"id"},
+}
+Row = dict[str, Any]
+Ids = dict[str, set[str]]
+
+
+class TransferStore:
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database = database
+        self._limits = limits
+
+    def archive(self, board_id: str | None = None) -> Row:
+        """One board or all, in the form of `Archive`; what was deleted stays out.
+
+        A run goes with its idea, or with its board if it has none; references to what is not in
+        the archive are null.
+        """
+        with self._database.read() as session:
+            _check_board(session, board_id)
+            tags = _tags(session)
+            sections = {
+                name: [_exported(name, row, tags) for row in session.exec(selection)]
+                for name, selection in _selections(board_id).items()
+            }
+        _forget_missing(sections)
+        return {"format": "ideapool", "version": 1, "exported_at": now(), **sections}
+
+    def readable(self, board_id: str | None = None) -> list[tuple[BoardPublic, list[IdeaPublic]]]:
+        """The boards, oldest first, with their ideas in the order they were added."""
+        with self._database.read() as session:
+            _check_board(session, board_id)
+            boards = session.exec(_boards(Board, board_id).order_by(col(Board.created_at)))
+            found: dict[str, tuple[BoardPublic, list[IdeaPublic]]] = {
+                board.id: (BoardPublic.model_validate(board, from_attributes=True), [])
+                for board in boards
+            }
+            tags = _tags(session)
+            for idea in session.exec(_ideas(Idea, board_id)):
+                public = IdeaPublic(**idea.model_dump(), tags=tags.get(idea.number, []))
+                found[idea.board_id][1].append(public)
+            return list(found.values())
+
+    def add(self, archive: Archive) -> Imported:
+        """All that is new in the archive, or nothing; what has a known id is left as it is.
+
+        An idea that is there already keeps its own versions. A run that was not over is
+        interrupted: no process here works on it.
+
+        Raises:
+            InvalidInput: by its JSON Pointer: a text beyond the limits, an id given twice, a
+                reference to nothing, a version beyond its idea's, an idea among its own ancestors.
+        """
+        self._check_texts(archive)
+        _check_unique(archive)
+        _check_ancestors(archive.ideas)
+        _check_versions(archive)
+        with self._database.write() as session:
+            known = {name: _known(session, name) for name in _TABLES}
+            _check_references(archive, known)
+            result = Imported(added=Counts(), already_there=Counts())
+            for name in _TABLES:
+                rows = getattr(archive, name)
+                new = [row for row in rows if _home(name, row) not in known[name]]
+                _insert(session, name, new)
+                setattr(result.added, name, len(new))
+                setattr(result.already_there, name, len(rows) - len(new))
+            return result
+
+    def _check_texts(self, archive: Archive) -> None:
+        for name in _TABLES:
+            for place, row in enumerate(getattr(archive, name)):
+                for field, kind in _TEXTS.items():
+                    try:
+                        self._limits.check(**{kind: getattr(row, field, None)})
+                    except InvalidInput as error:
+                        pointer = f"/{name}/{place}/{field}"
+                        raise InvalidInput(f"{pointer}: {error.detail}", pointer=pointer) from error
+
+
+def _check_board(session: Session, board_id: str | None) -> None:
+    if board_id is not None and session.exec(_boards(Board.id, board_id)).first() is None:
+        raise NotFound(f"There is no board {board_id}.")
+
+
+def _boards(columns: Any, board_id: str | None) -> Any:
+    statement = select(columns).where(col(Board.deleted_at).is_(None))
+    return statement if board_id is None else statement.where(Board.id == board_id)
+
+
+def _ideas(columns: Any, board_id: str | None) -> Any:
+    return (
+        select(columns)
+        .where(col(Idea.deleted_at).is_(None), col(Idea.board_id).in_(_boards(Board.id, board_id)))
+        .order_by(col(Idea.number))
+    )
+
+
+def _runs(columns: Any, board_id: str | None) -> Any:
+    of_board: Any = col(Run.board_id).in_(_boards(Board.id, board_id))
+    if board_id is None:
+        of_board = or_(of_board, col(Run.board_id).is_(None))
+    of_idea = col(Run.idea_id).in_(_ideas(Idea.id, board_id))
+    return select(columns).where(or_(of_idea, and_(col(Run.idea_id).is_(None), of_board)))
+
+
+def _selections(board_id: str | None) -> dict[str, Any]:
+    ideas, runs = _ideas(Idea.id, board_id), _runs(Run.id, board_id)
+    return {
+        "boards": _boards(Board, board_id).order_by(col(Board.created_at), col(Board.id)),
+        "ideas": _ideas(Idea, board_id),
+        "versions": select(IdeaVersion)
+        .where(col(IdeaVersion.idea_id).in_(ideas))
+        .order_by(col(IdeaVersion.id)),
+        "runs": _runs(Run, board_id).order_by(col(Run.created_at), col(Run.id)),
+        "suggestions": select(Suggestion)
+        .where(col(Suggestion.run_id).in_(runs))
+        .order_by(col(Suggestion.run_id), col(Suggestion.position), col(Suggestion.id)),
+        "evaluations": select(Evaluation)
+        .where(col(Evaluation.idea_id).in_(ideas), col(Evaluation.run_id).in_(runs))
+        .order_by(col(Evaluation.created_at), col(Evaluation.id)),
+    }
+
+
+def _tags(session: Session) -> dict[int | None, list[str]]:
+    tags: dict[int | None, list[str]] = {}
+    for row in session.exec(select(IdeaTag).order_by(col(IdeaTag.name))):
+        tags.setdefault(row.idea_number, []).append(row.name)
+    return tags
+
+
+def _exported(name: str, row: Any, tags: dict[int | None, list[str]]) -> Row:
+    fields: Row = row.model_dump(exclude=_NOT_EXPORTED.get(name))
+    return fields | {"tags": tags.get(row.number, [])} if name == "ideas" else fields
+
+
+def _forget_missing(sections: dict[str, list[Row]]) -> None:
+    ids = {name: {row.get("id") for row in rows} for name, rows in sections.items()}
+    for name, references in _REFERENCES.items():
+        for row in sections[name]:
+            for field, target in references.items():
+                if row[field] not in ids[target]:
+                    row[field] = None
+
+
+def _home(name: str, row: Any) -> str:
+    """The id that decides whether the row is there already."""
+    return str(row.idea_id if name == "versions" else row.id)
+
+
+def _known(session: Session, name: str) -> set[str]:
+    table: Any = Idea if name == "versions" else _TABLES[name]
+    return set(session.exec(select(table.id)))
+
+
+def _check_references(archive: Archive, known: Ids) -> None:
+    ids = {
+        name: known[name] | {_home(name, row) for row in getattr(archive, name)} for name in known
+    }
+    for name, references in _REFERENCES.items():
+        for place, row in enumerate(getattr(archive, name)):
+            for field, target in references.items():
+                value = getattr(row, field)
+                if value is not None and value not in ids[target]:
+                    what = f"There is no {target.removesuffix('s')} {value}, here or in the file."
+                    raise _refused(name, place, field, what)
+
+
+def _check_unique(archive: Archive) -> None:
+    for name in _TABLES:
+        seen: set[object] = set()
+        for place, row in enumerate(getattr(archive, name)):
+            is_version = name == "versions"
+            key = (row.idea_id, row.number) if is_version else row.id
+            if key in seen:
+                raise _refused(name, place, "number" if is_version else "id", "It is there twice.")
+            seen.add(key)
+
+
+def _check_versions(archive: Archive) -> None:
+    newest = {idea.id: idea.version for idea in archive.ideas}
+    for place, row in enumerate(archive.versions):
+        if row.number > newest.get(row.idea_id, row.number):
+            raise _refused("versions", place, "number", "The idea has no such version.")
+
+
+def _check_ancestors(ideas: Iterable[IdeaRow]) -> None:
+    rows = {row.id: (place, row.parent_id) for place, row in enumerate(ideas)}
+    settled: set[str] = set()
+    for start in rows:
+        path: set[str] = set()
+        here: str | None = start
+        while here in rows and here not in settled:
+            path.add(here)
+            place, here = rows[here]
+            if here in path:
+                raise _refused("ideas", place, "parent_id", "The idea is its own ancestor.")
+        settled |= path
+
+
+def _refused(name: str, place: int, field: str, what: str) -> InvalidInput:
+    pointer = f"/{name}/{place}/{field}"
+    return InvalidInput(f"{pointer}: {what} Nothing was imported.", pointer=pointer)
+
+
+def _insert(session: Session, name: str, rows: list[Any]) -> None:
+    if not rows:
+        return
+    if name == "ideas":
+        _insert_ideas(session, rows)
+    else:
+        values = [_ended(row) if name == "runs" else row.model_dump() for row in rows]
+        session.connection().execute(insert(_TABLES[name]), values)
+
+
+def _ended(run: RunRow) -> Row:
+    if run.status not in UNFINISHED:
+        return run.model_dump()
+    detail = "This run was not over when it was exported. Start it again."
+    error = {"type": "interrupted", "detail": detail}
+    return run.model_dump() | {"status": "interrupted", "finished_at": now(), "error": error}
+
+
+def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
+    # There is one writer, so these numbers stay free until the transaction ends.
+    first = (session.scalar(select(func.max(Idea.number))) or 0) + 1
+    values, tags, words = [], [], []
+    for number, row in enumerate(rows, start=first):
+        names = list(dict.fromkeys(row.tags))
+        more = {"number": number, "title_key": row.title.casefold()}
+        values.append(row.model_dump(exclude={"tags"}) | more)
+        tags += [{"idea_number": number, "name": name} for name in names]
+        words.append(
+            {"number": number, "title": row.title, "body": row.body, "tags": " ".join(names)}
+        )
+    connection = session.connection()
+    # A parent may come later in the file; within this transaction it only has to come.
+    connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+    connection.execute(insert(Idea), values)
+    if tags:
+        connection.execute(insert(IdeaTag), tags)
+    connection.execute(
+        text(
+            "INSERT INTO idea_search(rowid, title, body, tags) "
+            "VALUES (:number, :title, :body, :tags)"
+        ),
+        words,
+    )

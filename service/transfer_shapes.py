@@ -1,0 +1,287 @@
+"""The file that export gives and import takes; versioned, so that old files can be told apart.
+
+Nothing in it is optional: a file that lacks something is a damaged one. What came from a model is
+checked like what comes from a person, because whoever writes the file writes both.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from service.fields import (
+    SUGGESTIONS_CEILING,
+    TAGS_CEILING,
+    Body,
+    Decision,
+    Filled,
+    Line,
+    Origin,
+    RunKind,
+    RunStatus,
+    Seed,
+    Shape,
+    Status,
+    SuggestionState,
+    Tag,
+    Title,
+    whole,
+)
+from service.shapes import BrainstormTask, EvaluateTask, RefineTask, ScoringPublic
+
+ROWS_CEILING = 1_000_000
+PLAIN_CEILING = 1_000_000
+POINTS_CEILING = 100
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _bounded(text: str) -> str:
+    if len(text) > PLAIN_CEILING:
+        raise ValueError(f"must have at most {PLAIN_CEILING} characters")
+    return text
+
+
+def _in_range(moment: datetime) -> datetime:
+    # Beyond, a change of time zone can leave the years that there are.
+    if not FIRST <= moment < LAST:
+        raise ValueError("must lie between the years 1970 and 9000")
+    return moment.astimezone(UTC)
+
+
+# In addresses, so nothing that an address would have to escape.
+Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", min_length=1, max_length=64)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
+Number = Annotated[int, Field(ge=1, lt=2**31), BeforeValidator(whole)]
+Amount = Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(whole)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Score = Annotated[float, Field(ge=1, le=10)]
+Name = Annotated[Line, StringConstraints(max_length=200)]
+Point = Annotated[Body, StringConstraints(max_length=8000)]
+# As it was, for the record: neither cleaned nor held to the limits of what people write.
+Plain = Annotated[str, AfterValidator(_bounded)]
+Criterion = Annotated[Filled, StringConstraints(max_length=40)]
+Scores = Annotated[dict[Criterion, Score], Field(min_length=1, max_length=8)]
+Points = Annotated[list[Point], Field(max_length=POINTS_CEILING)]
+
+
+Item = TypeVar("Item")
+# A file of another kind is wrong a million times: the first place in each list says so.
+Rows = Annotated[list[Item], Field(max_length=ROWS_CEILING, fail_fast=True)]
+
+
+class BoardRow(Shape):
+    id: Key
+    name: Title
+    goal: Body
+    created_at: Moment
+    updated_at: Moment
+
+
+class IdeaRow(Shape):
+    id: Key
+    board_id: Key
+    title: Title
+    body: Body
+    status: Status
+    star: bool
+    tags: list[Tag] = Field(max_length=TAGS_CEILING)
+    parent_id: Key | None
+    origin: Origin
+    version: Number
+    revision: Number
+    score: Score | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class VersionRow(Shape):
+    idea_id: Key
+    number: Number
+    title: Title
+    body: Body
+    origin: Origin
+    run_id: Key | None
+    created_at: Moment
+
+
+class MessageRow(Shape):
+    role: Literal["system", "user", "assistant"]
+    content: Plain
+
+
+class UsageRow(Shape):
+    prompt_tokens: Amount
+    cached_tokens: Amount
+    completion_tokens: Amount
+
+
+class TimingRow(Shape):
+    queued_s: Seconds | None
+    first_s: Seconds | None
+    total_s: Seconds
+
+
+class ErrorRow(Shape):
+    type: Name
+    detail: Plain
+
+
+class _NoResult(Shape):
+    """The suggestions of a brainstorm are rows of their own."""
+
+
+class _Refined(Shape):
+    title: Title
+    body: Body
+    changes: Points
+
+
+class _Scoring(ScoringPublic):
+    model_config = Shape.model_config
+
+    uncalibrated: list[Criterion] = Field(max_length=8)
+
+
+class _Evaluated(Shape):
+    scores: Scores
+    overall: Score
+    scoring: _Scoring
+    strengths: Points
+    concerns: Points
+    next_step: Point
+
+
+_REQUESTS: dict[str, type[Shape]] = {
+    "brainstorm": BrainstormTask,
+    "refine": RefineTask,
+    "evaluate": EvaluateTask,
+}
+_RESULTS: dict[str, type[Shape]] = {
+    "brainstorm": _NoResult,
+    "refine": _Refined,
+    "evaluate": _Evaluated,
+}
+
+
+class RunRow(Shape):
+    """`request` is what its kind of call takes, `result` what is kept of its answer."""
+
+    id: Key
+    kind: RunKind
+    status: RunStatus
+    board_id: Key | None
+    idea_id: Key | None
+    idea_version: Number | None
+    request: dict[str, JsonValue]
+    model: Name
+    weights_sha256: Name
+    adapter_sha256: Name | None
+    seed: Seed
+    prompts: Rows[Rows[MessageRow]] | None
+    result: dict[str, JsonValue] | None
+    usage: UsageRow | None
+    timing: TimingRow | None
+    error: ErrorRow | None
+    decision: Decision
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+
+    @field_validator("request")
+    @classmethod
+    def fit_request(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        return _fit(_REQUESTS, value, info)
+
+    @field_validator("result")
+    @classmethod
+    def fit_result(cls, value: dict[str, Any] | None, info: ValidationInfo) -> Any:
+        if value is None:
+            if info.data.get("status") == "done":
+                raise ValueError("must be there, because the run is done")
+            return None
+        return _fit(_RESULTS, value, info)
+
+
+def _fit(
+    kinds: dict[str, type[Shape]], value: dict[str, Any], info: ValidationInfo
+) -> dict[str, Any]:
+    if "kind" not in info.data:
+        return value  # which is what the caller will be told
+    try:
+        fitting = kinds[info.data["kind"]].model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "/".join(str(part) for part in first["loc"])
+        raise ValueError(f"does not fit the kind of run: {place}: {first['msg']}") from error
+    return fitting.model_dump(mode="json", exclude_none=True)
+
+
+class SuggestionRow(Shape):
+    id: Key
+    run_id: Key
+    position: Annotated[int, Field(ge=0, lt=SUGGESTIONS_CEILING), BeforeValidator(whole)]
+    angle: Name
+    title: Title
+    text: Body
+    similar_to: Key | None
+    state: SuggestionState
+    idea_id: Key | None
+
+
+class EvaluationRow(Shape):
+    id: Key
+    run_id: Key
+    idea_id: Key
+    idea_version: Number
+    scores: Scores
+    overall: Score
+    method: Literal["head", "digits", "mixed"]
+    calibrated: bool
+    strengths: Points
+    concerns: Points
+    next_step: Point
+    created_at: Moment
+
+
+class Archive(Shape):
+    """A whole board or all of them; ideas are in the order in which they were added."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    format: Literal["ideapool"]
+    version: Annotated[Literal[1], BeforeValidator(whole)]
+    exported_at: Moment
+    boards: Rows[BoardRow]
+    ideas: Rows[IdeaRow]
+    versions: Rows[VersionRow]
+    runs: Rows[RunRow]
+    suggestions: Rows[SuggestionRow]
+    evaluations: Rows[EvaluationRow]
+
+
+class Counts(BaseModel):
+    boards: int = 0
+    ideas: int = 0
+    versions: int = 0
+    runs: int = 0
+    suggestions: int = 0
+    evaluations: int = 0
+
+
+class Imported(BaseModel):
+    """How many rows came in, and how many were left as they are because their id exists."""
+
+    added: Counts
+    already_there: Counts

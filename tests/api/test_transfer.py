@@ -1,0 +1,361 @@
+"""Export and import over REST, on real databases."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests.fakes import FakeBackend
+
+EXPORT, IMPORT = "/api/v1/export", "/api/v1/import"
+BOARDS, IDEAS = "/api/v1/boards", "/api/v1/ideas"
+SECTIONS = ("boards", "ideas", "versions", "runs", "suggestions", "evaluations")
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def other(settings: Settings, tmp_path: Path) -> Iterator[TestClient]:
+    """A second server, with nothing on it but its first board."""
+    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "other"})
+    with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as client:
+        yield client
+
+
+def post(client: TestClient, path: str, **body: Any) -> Json:
+    response = client.post(path, json=body)
+    assert response.is_success, response.text
+    posted: Json = response.json()
+    return posted
+
+
+def exported(client: TestClient, **params: str) -> Json:
+    response = client.get(EXPORT, params=params)
+    assert response.status_code == 200, response.text
+    archive: Json = response.json()
+    del archive["exported_at"]
+    return archive
+
+
+def archive_of(client: TestClient) -> Json:
+    archive: Json = client.get(EXPORT).json()
+    return archive
+
+
+@pytest.fixture
+def board(client: TestClient) -> str:
+    """A board on which every kind of row is there; its id."""
+    board = post(client, BOARDS, name="Street party", goal="A party the whole street enjoys.")["id"]
+    idea = post(
+        client, IDEAS, board_id=board, title="Tool shelf", body="Drills.", tags=["home", "a, b"]
+    )["id"]
+    client.patch(f"{IDEAS}/{idea}", json={"body": "Lend drills.", "star": True})
+    made = post(client, "/api/v1/brainstorm", idea_id=idea, n=3)["suggestions"]
+    post(client, f"/api/v1/suggestions/{made[0]['id']}/keep")
+    client.post(f"/api/v1/suggestions/{made[1]['id']}/discard")
+    post(client, "/api/v1/brainstorm", board_id=board, topic="a party", n=2)
+    refined = post(client, "/api/v1/refine", idea_id=idea)
+    post(client, f"/api/v1/runs/{refined['run_id']}/accept")
+    post(client, "/api/v1/evaluate", idea_id=idea)
+    post(client, "/api/v1/evaluate", title="Not stored", criteria=["novelty"])
+    return str(board)
+
+
+@pytest.fixture
+def archive(client: TestClient, board: str) -> Json:
+    """What holds that board, and the empty one that was there first."""
+    whole = archive_of(client)
+    assert [found["id"] for found in whole["boards"]][1:] == [board]
+    return whole
+
+
+def test_an_export_imported_elsewhere_is_exported_the_same(
+    client: TestClient, other: TestClient, board: str, archive: Json
+) -> None:
+    first = other.get(BOARDS).json()[0]["id"]
+
+    answer = post(other, IMPORT, **archive)
+    other.delete(f"{BOARDS}/{first}")
+
+    assert all(archive[section] for section in SECTIONS)
+    assert answer["added"] == {section: len(archive[section]) for section in SECTIONS}
+    assert exported(other) == exported(client)
+    assert exported(other, board=board) == exported(client, board=board)
+    ideas = {"board": board, "sort": "score"}
+    assert other.get(IDEAS, params=ideas).json() == client.get(IDEAS, params=ideas).json()
+
+
+def test_an_imported_board_can_be_worked_on(other: TestClient, board: str, archive: Json) -> None:
+    post(other, IMPORT, **archive)
+    idea = archive["ideas"][0]["id"]
+
+    changed = other.patch(f"{IDEAS}/{idea}", json={"body": "Lend ladders."})
+    undone = other.post(f"{IDEAS}/{idea}/versions/1/restore")
+
+    assert (changed.status_code, undone.status_code) == (200, 200)
+    assert undone.json()["body"] == "Drills."
+    for page in (
+        f"/boards/{board}",
+        f"/ideas/{idea}",
+        *(f"/runs/{r['id']}" for r in archive["runs"]),
+    ):
+        assert other.get(page, headers={"accept": "text/html"}).status_code == 200
+
+
+def test_importing_twice_adds_nothing(other: TestClient, archive: Json) -> None:
+    post(other, IMPORT, **archive)
+    before = exported(other)
+
+    again = post(other, IMPORT, **archive)
+
+    assert set(again["added"].values()) == {0}
+    assert again["already_there"] == {section: len(archive[section]) for section in SECTIONS}
+    assert exported(other) == before
+
+
+def test_what_is_there_already_is_left_as_it_is(client: TestClient, archive: Json) -> None:
+    idea = archive["ideas"][0]["id"]
+    client.patch(f"{IDEAS}/{idea}", json={"title": "Newer"})
+
+    post(client, IMPORT, **archive)
+
+    assert client.get(f"{IDEAS}/{idea}").json()["title"] == "Newer"
+    assert client.patch(f"{IDEAS}/{idea}", json={"title": "Newest"}).status_code == 200
+
+
+def test_search_finds_imported_ideas_by_text_and_tag(other: TestClient, archive: Json) -> None:
+    post(other, IMPORT, **archive)
+
+    for word in ("drills", "home"):
+        found = other.get(IDEAS, params={"q": word}).json()
+        assert archive["ideas"][0]["id"] in [idea["id"] for idea in found]
+
+
+def test_a_parent_may_come_after_its_child(other: TestClient, archive: Json) -> None:
+    archive["ideas"].reverse()
+    child = next(idea for idea in archive["ideas"] if idea["parent_id"])
+
+    post(other, IMPORT, **archive)
+
+    assert other.get(f"{IDEAS}/{child['id']}").json()["parent_id"] == child["parent_id"]
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value"),
+    [
+        ("ideas", "board_id", "nobody"),
+        ("ideas", "parent_id", "nobody"),
+        ("versions", "idea_id", "nobody"),
+        ("versions", "run_id", "nobody"),
+        ("runs", "board_id", "nobody"),
+        ("runs", "idea_id", "nobody"),
+        ("suggestions", "run_id", "nobody"),
+        ("suggestions", "similar_to", "nobody"),
+        ("evaluations", "idea_id", "nobody"),
+        ("boards", "id", "../up"),
+        ("boards", "colour", "red"),
+        ("boards", "name", " "),
+        ("boards", "name", "x" * 201),
+        ("boards", "created_at", "0001-01-01T00:00:00+14:00"),
+        ("boards", "created_at", "2026-01-01T00:00:00"),
+        ("ideas", "title", "x" * 201),
+        ("ideas", "body", "x" * 8193),
+        ("ideas", "score", 11),
+        ("versions", "number", 99),
+        ("runs", "request", {"topic": 7}),
+        ("runs", "result", None),
+        ("runs", "result", {"title": "x"}),
+        ("runs", "prompts", [["hello"]]),
+        ("suggestions", "text", "x" * 8193),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_by_place_and_writes_nothing(
+    other: TestClient, archive: Json, section: str, field: str, value: Any
+) -> None:
+    place = len(archive[section]) - 1
+    archive[section][place][field] = value
+    before = exported(other)
+
+    response = other.post(IMPORT, json=archive)
+
+    assert response.status_code == 422
+    pointers = [error["pointer"].split("/")[:4] for error in response.json()["errors"]]
+    assert ["", section, str(place), field] in pointers
+    assert exported(other) == before
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_row_given_twice_is_refused(other: TestClient, archive: Json, section: str) -> None:
+    archive[section].append(archive[section][0])
+
+    response = other.post(IMPORT, json=archive)
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"].startswith(f"/{section}/")
+
+
+def test_a_file_that_is_wrong_everywhere_is_refused_by_its_first_places(
+    client: TestClient, archive: Json
+) -> None:
+    response = client.post(IMPORT, json=archive | {"boards": [0] * 1000, "ideas": [{}] * 1000})
+
+    pointers = [error["pointer"] for error in response.json()["errors"]]
+    assert pointers[:2] == ["/boards/0", "/ideas/0/id"]
+    assert all(pointer.startswith(("/boards/0", "/ideas/0/")) for pointer in pointers)
+
+
+def test_an_idea_among_its_own_ancestors_is_refused(other: TestClient, archive: Json) -> None:
+    child = next(idea for idea in archive["ideas"] if idea["parent_id"])
+    parent = next(idea for idea in archive["ideas"] if idea["id"] == child["parent_id"])
+    parent["parent_id"] = child["id"]
+
+    assert other.post(IMPORT, json=archive).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b'{"x": NaN}', b'{"format": "\\ud800"}', b"\xff", b"[" * 10_000]
+)
+def test_a_body_that_is_no_archive_is_refused(client: TestClient, raw: bytes) -> None:
+    response = client.post(IMPORT, content=raw, headers={"content-type": "application/json"})
+
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_a_number_that_is_none_is_refused(client: TestClient, archive: Json) -> None:
+    for number in ("NaN", "1e999"):
+        text = re.sub(r'"overall": [\d.]+', f'"overall": {number}', json.dumps(archive))
+        assert number in text
+        assert client.post(IMPORT, content=text).status_code == 422
+
+
+def test_a_run_that_was_not_over_is_interrupted_where_it_is_imported(
+    other: TestClient, archive: Json
+) -> None:
+    archive["runs"][0] |= {"status": "running", "result": None, "finished_at": None}
+
+    post(other, IMPORT, **archive)
+
+    run = other.get(f"/api/v1/runs/{archive['runs'][0]['id']}").json()
+    assert (run["status"], run["error"]["type"]) == ("interrupted", "interrupted")
+
+
+def test_deleted_ideas_are_not_exported_nor_what_belongs_to_them(
+    client: TestClient, archive: Json
+) -> None:
+    kept = next(idea for idea in archive["ideas"] if idea["parent_id"])
+    client.delete(f"{IDEAS}/{kept['parent_id']}")
+
+    after = exported(client)
+
+    assert kept["parent_id"] not in str(after)
+    assert [idea["id"] for idea in after["ideas"]] == [kept["id"]]
+    assert after["ideas"][0]["parent_id"] is None
+    assert after["versions"][0]["run_id"] is None
+    assert [run["kind"] for run in after["runs"]] == ["brainstorm", "evaluate"]
+    assert after["evaluations"] == []
+
+
+def test_deleted_boards_are_not_exported(client: TestClient, board: str) -> None:
+    client.delete(f"{BOARDS}/{board}")
+
+    archive = exported(client)
+
+    assert [found["name"] for found in archive["boards"]] == ["My ideas"]
+    assert archive["ideas"] == archive["versions"] == archive["suggestions"] == []
+    assert client.get(EXPORT, params={"board": board}).status_code == 404
+
+
+def test_one_board_is_exported_without_the_others(
+    client: TestClient, other: TestClient, board: str
+) -> None:
+    post(client, IDEAS, title="On the first board")
+
+    archive = client.get(EXPORT, params={"board": board}).json()
+
+    assert [found["id"] for found in archive["boards"]] == [board]
+    assert {idea["board_id"] for idea in archive["ideas"]} == {board}
+    assert post(other, IMPORT, **archive)["added"]["boards"] == 1
+
+
+@pytest.mark.parametrize("format", ["json", "markdown", "csv"])
+def test_an_unknown_board_is_not_found(client: TestClient, format: str) -> None:
+    response = client.get(EXPORT, params={"board": "nobody", "format": format})
+
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("format", "kind", "ending"),
+    [
+        ("json", "application/json", "json"),
+        ("markdown", "text/markdown; charset=utf-8", "md"),
+        ("csv", "text/csv; charset=utf-8", "csv"),
+    ],
+)
+def test_an_export_is_a_file_with_a_name(
+    client: TestClient, format: str, kind: str, ending: str
+) -> None:
+    headers = client.get(EXPORT, params={"format": format}).headers
+
+    assert headers["content-type"] == kind
+    assert re.fullmatch(
+        rf'attachment; filename="ideapool-\d{{4}}-\d\d-\d\d\.{ending}"',
+        headers["content-disposition"],
+    )
+
+
+@pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x")'])
+def test_a_formula_is_harmless_in_csv(client: TestClient, title: str) -> None:
+    post(client, IDEAS, title=title, body="one\ntwo, three", tags=["=x"])
+
+    text = client.get(EXPORT, params={"format": "csv"}).content.decode()
+
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert rows[0]["title"] == f"'{title}"
+    assert (rows[0]["body"], rows[0]["tags"]) == ("one\ntwo, three", "'=x")
+    assert text.startswith("id,board,title,body,status,star,tags,score,created_at,updated_at\r\n")
+
+
+def test_markdown_of_a_board_is_readable(client: TestClient) -> None:
+    board = post(client, BOARDS, name="Street party", goal="A party all enjoy.")["id"]
+    tags = ["home", "cheap"]
+    post(client, IDEAS, board_id=board, title="Tool shelf", body="Lend *drills*.", tags=tags)
+    post(client, IDEAS, board_id=board, title="Soup", status="kept", star=True)
+
+    text = client.get(EXPORT, params={"board": board, "format": "markdown"}).text
+
+    assert text == (
+        "# Street party\n\nA party all enjoy.\n\n"
+        "## Tool shelf\n\nStatus: draft · Tags: cheap, home\n\nLend *drills*.\n\n"
+        "## Soup\n\nStatus: kept, starred\n"
+    )
+
+
+def test_an_import_may_be_larger_than_other_calls_but_not_without_limit(
+    settings: Settings,
+) -> None:
+    limited = settings.model_copy(update={"import_limit_bytes": 1024 * 1024})
+    with TestClient(create_app(limited, FakeBackend()), base_url="http://localhost") as client:
+        archive = client.get(EXPORT).content
+        allowed = archive + b" " * (limited.body_limit_bytes + 1)
+
+        assert client.post(IMPORT, content=allowed).status_code == 200
+        assert client.post(IMPORT, content=archive + b" " * 1024 * 1024).status_code == 413
+        assert client.post(BOARDS, content=allowed).status_code == 413
+
+
+def test_a_page_links_to_exports_that_are_there(client: TestClient) -> None:
+    page = client.get("/", headers={"accept": "text/html"}).text
+
+    links = re.findall(r'href="(/api/v1/export[^"]*)"', page)
+
+    assert links
+    assert all(client.get(link.replace("&amp;", "&")).status_code == 200 for link in links)
