@@ -3,6 +3,8 @@
 They keep the form and bar empty phrases; `answers.py` reads the result. Knows no prompts.
 """
 
+import re
+
 from service.text import ABBREVIATIONS
 
 _SUGGESTION = 'root ::= "Title: " title "\\nIdea: " opening (" " opening)?'
@@ -17,8 +19,8 @@ _TERMINALS = r"""
 title ::= [^@NOT_IN_TITLE@BARRED] [^@NOT_IN_TITLE]* (" " [^@NOT_IN_TITLE]+){0,19}
 point ::= "- "? (@NOT_HEADING) within* [.!?。！？]
 gap ::= " " | "\n" | "\n\n"
-within ::= [^@SENTENCE_END@CODE@FOREIGN] | "." [0-9a-z,)]
-change ::= first name (" " name){1,13} "."
+within ::= [^@SENTENCE_END@CODE@FOREIGN] | "." [0-9@DOTTED,)] | @ABBREVIATION | "a.m." | "p.m." | "e.g." | "i.e."
+change ::= first name (" " name){1,23} "."
 name ::= [^ @NEVER@FOREIGN]+
 item ::= "- " sentence "\n"
 sentence ::= first inner* [.!?。！？]
@@ -27,7 +29,7 @@ first ::= [^@NEVER_FIRST@FOREIGN]
 inner ::= [^@NEVER@FOREIGN] | "." [0-9] | @ABBREVIATION | "e.g." | "i.e." | "\"" [^\x00-\x1f"@FOREIGN]{1,90} "\""
 """
 _NOT_IN_TITLE = r'\x00-\x20\x5b\x5d"*#:.,;<>_`{}()@FOREIGN'
-_NEVER = r'\x00-\x1f\x5b\x5d".!?。！？*#<>_`{}'
+_NEVER = r'\x00-\x1f\u2000-\u200b\x5b\x5d".!?。！？*#<>_`{}'
 _NEVER_FIRST = r" 0-9(\x2d" + _NEVER
 # The standard model slips into Chinese at times. Where the text has none, none may come.
 _EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
@@ -73,12 +75,14 @@ def _terminals(written: str, barred_initials: str = "") -> str:
         "@NOT_HEADING": _not_beginning_with(
             ("Changes",), r" \x2d@SENTENCE_END@CODE", "@SENTENCE_END@CODE"
         ),
-        "@SENTENCE_END": r"\x00-\x1f.!?。！？",
+        "@SENTENCE_END": r"\x00-\x1f\u2000-\u200b.!?。！？",
         "@ABBREVIATION": " | ".join(f'"{one} "' for one in ABBREVIATIONS),
         "@NOT_IN_TITLE": _NOT_IN_TITLE,
         "@BARRED": "".join(c for c in barred_initials if c.isalpha()),
         "@NEVER_FIRST": _NEVER_FIRST,
         "@NEVER": _NEVER,
+        # Names such as node.js only where the note has one: else words are glued to the full stop.
+        "@DOTTED": "a-z" if re.search(r"[a-z]\.[a-z]", written) else "",
         "@CODE": "".join(c for c in "`<>{}" if c not in written),
         "@FOREIGN": "" if is_east_asian else _EAST_ASIAN,
     }

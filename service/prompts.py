@@ -153,7 +153,8 @@ def refine_prompt(title: str, body: str, *, instruction: str = "", seed: int = 0
             Message("user", _refine_request((title, body), result, wish_block)),
         ),
         grammar=refinement_grammar(
-            title + body + instruction, sentences=min(60, 2 + len(re.findall(r"[.!?。\n]+", note)))
+            f"{title}\n{body}\n{instruction}",
+            sentences=min(60, 2 + len(re.findall(r"[.!?]+(?:\s|$)|[。！？\n]", note))),
         ),
         # The rewritten note may be half as long again as the note, in tokens of about three bytes.
         max_tokens=min(3000, 300 + len(note.encode()) // 2),

@@ -31,3 +31,10 @@ def test_a_refinement_may_have_as_many_sentences_as_asked() -> None:
 def test_code_marks_are_allowed_when_the_note_has_them() -> None:
     assert "`<>{}" in refinement_grammar("a shed", sentences=1)
     assert "`<>{}" not in refinement_grammar("List<str> in `main`", sentences=1)
+
+
+def test_a_dot_inside_a_word_is_allowed_when_the_note_has_one() -> None:
+    dotted = '"." [0-9a-z,)]'
+
+    assert dotted in refinement_grammar("written in node.js", sentences=1)
+    assert dotted not in refinement_grammar("It ends. It begins.", sentences=1)
