@@ -22,6 +22,7 @@ TITLE_LIMIT = 200
 BODY_LIMIT_BYTES = 8192
 MIN_WORDS = 8
 MIN_POINT_WORDS = 3
+LONGEST_WORD = 80
 EXAMPLE_PHRASES = ("one hook for each key beside the door", "one page read aloud at breakfast")
 """What the prompt shows as examples; a small model sometimes hands one back."""
 INSTRUCTIONS = (
@@ -106,8 +107,8 @@ def parse_suggestion(answer: str, *, topic: str) -> ParsedSuggestion:
         raise AnswerUnusable("The idea repeats itself.")
     if any(phrase in text.casefold() for phrase in EXAMPLE_PHRASES):
         raise AnswerUnusable("The idea is an example from the prompt.")
-    if _says_only(text, topic):
-        raise AnswerUnusable("The idea only repeats the topic.")
+    if _says_only(text, topic) or _says_only(text, title):
+        raise AnswerUnusable("The idea only repeats the topic or its own title.")
     return ParsedSuggestion(title, text)
 
 
@@ -157,6 +158,8 @@ def parse_assessment(answer: str) -> Assessment:
     if repeats_itself(" ".join((*strengths, *concerns)), run=7):
         raise AnswerUnusable("The assessment repeats itself.")
     next_step = _complete(one_line(parts.get("Next step", "")), "The next step", min_words=3)
+    if max(map(len, next_step.split())) > LONGEST_WORD:
+        raise AnswerUnusable("The next step is not made of words.")
     return Assessment(strengths, concerns, next_step)
 
 

@@ -210,3 +210,19 @@ def test_any_plain_idea_reads_back_as_it_was_written(title: str, count: int) -> 
     parsed = parse_suggestion(brainstorm_answer("Good " + title, text), topic="")
 
     assert parsed == ParsedSuggestion("Good " + title, text)
+
+
+def test_an_idea_that_only_says_its_title_again_is_refused() -> None:
+    title = "A small shelf in the hall for all tools"
+
+    with pytest.raises(AnswerUnusable, match="title"):
+        parse_suggestion(brainstorm_answer(title, f"{title}."), topic="tools")
+
+
+def test_a_next_step_of_one_endless_word_is_refused() -> None:
+    answer = evaluate_answer(
+        ("It costs nothing at all.",), ("It may rain on that day.",), f"Try it {'1.' * 60}."
+    )
+
+    with pytest.raises(AnswerUnusable, match="words"):
+        parse_assessment(answer)
