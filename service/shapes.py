@@ -129,7 +129,7 @@ class BrainstormTask(Shape):
         json_schema_extra={"oneOf": [_given("topic"), _given("idea_id")]}  # null is not given
     )
 
-    topic: Topic | None = Field(default=None, examples=["a street party that costs nothing"])
+    topic: Topic | None = Field(default=None, examples=["helping children eat more vegetables"])
     idea_id: str | None = None
     board_id: str | None = Field(default=None, description="Whose ideas and goal to know about.")
     context: Body = Field(default="", description="Background the ideas should fit.")
