@@ -44,6 +44,7 @@ class LiveRun:
     events: list[RunEvent] = field(default_factory=list)
     failure: Exception | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     task: "asyncio.Task[None] | None" = None
 
     @property

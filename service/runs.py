@@ -223,14 +223,16 @@ class Runs:
         await asyncio.to_thread(self._store.runs.start, live.run_id, provenance)
 
     async def _suggest(self, live: LiveRun, step: Suggested) -> None:
-        position = len(live.suggestions)
-        live.suggestions.append(step.suggestion)
-        await asyncio.to_thread(
-            self._store.runs.add_suggestion, live.run_id, position, step.suggestion
-        )
-        live.drafts.pop(step.branch, None)
-        live.first = live.first or time.monotonic()
-        live.say("suggestion", suggestion_fields(step.suggestion))
+        # One at a time: two branches that end together must be told in the order they are stored.
+        async with live.writing:
+            position = len(live.suggestions)
+            await asyncio.to_thread(
+                self._store.runs.add_suggestion, live.run_id, position, step.suggestion
+            )
+            live.suggestions.append(step.suggestion)
+            live.drafts.pop(step.branch, None)
+            live.first = live.first or time.monotonic()
+            live.say("suggestion", suggestion_fields(step.suggestion))
 
     async def _finish(self, live: LiveRun, ledger: Ledger, outcome: RunOutcome) -> None:
         whole = RunOutcome(
