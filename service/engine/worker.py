@@ -39,7 +39,6 @@ WeightsKey = tuple[str, int]
 class Running:
     steps: Steps
     row: NDArray[np.float32] | None = None
-    is_begun: bool = False
 
 
 class Pool:

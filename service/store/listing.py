@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from sqlalchemy import Integer, Select, and_, column, exists, or_, text
 from sqlmodel import Session, col, func, select
@@ -20,7 +20,6 @@ from service.models import Board, Idea, IdeaTag
 from service.shapes import IdeaPublic
 
 Sort = Literal["new", "old", "updated", "score", "title"]
-SORTS: tuple[Sort, ...] = get_args(Sort)
 _WORD = re.compile(r"\w+")
 
 
