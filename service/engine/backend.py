@@ -26,6 +26,7 @@ class Backend(Protocol):
             ModelUnavailable: the model is unknown, or its file is missing or corrupt.
             PromptTooLong: prompt and `max_tokens` do not fit the model's context.
             EngineCrashed: the model process died under the request.
+            DeadlineExceeded: `timeout_s` has passed; what came until then stands.
         """
 
     async def cancel(self, request_id: str) -> None:

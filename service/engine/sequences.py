@@ -171,7 +171,7 @@ class _Answer:
         if self._weights.is_end(token):
             self._end("stop")
             return
-        if self._request.logprobs:
+        if self._request.logprobs is not None:
             self._logprobs.append(self._logprob_of(token, row))
         self._send(self._transcript.push(self._weights.piece(token)))
         if self._transcript.is_stopped:
@@ -191,8 +191,8 @@ class _Answer:
 
     def _logprob_of(self, token: int, row: Logits) -> TokenLogprob:
         logprobs = _log_softmax(row)
-        count = min(self._request.logprobs, row.size)
-        best = np.argpartition(-logprobs, count - 1)[:count]
+        count = min(self._request.logprobs or 0, row.size)
+        best = np.argpartition(-logprobs, max(count - 1, 0))[:count]
         best = best[np.argsort(-logprobs[best], kind="stable")]
         top = tuple((self._text(int(one)), float(logprobs[one])) for one in best)
         return TokenLogprob(self._text(token), float(logprobs[token]), top)

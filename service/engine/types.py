@@ -16,22 +16,32 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """`temperature` 0 means greedy; `top_k` 0 and `min_p` 0 switch that filter off."""
+    """`temperature` 0 means greedy; `top_k` 0 and `min_p` 0 switch that filter off.
+
+    The penalties are OpenAI's: subtracted from the logit of a token the answer already has, once
+    (`presence_penalty`) and for each time (`frequency_penalty`). `logit_bias` pairs token ids with
+    what is added to their logits.
+    """
 
     temperature: float = 0.7
     top_p: float = 0.95
     top_k: int = 40
     min_p: float = 0.0
     seed: int = 0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
     """One chat completion.
 
-    `grammar` is GBNF with a `root` rule. `stop` strings end the text and are not part of it.
-    `logprobs` asks for that many of the most likely tokens at each step (natural log, before
-    temperature and filters). `client` groups requests for fair turns.
+    `grammar` is GBNF with a `root` rule; `json_schema` is the text of a JSON schema the answer must
+    follow; at most one of them may be given. `stop` strings end the text and are not part of it.
+    `logprobs` asks for each token's logprob and for that many of the most likely alternatives
+    (natural log, before temperature and filters); None asks for nothing. `client` groups requests
+    for fair turns. `timeout_s` bounds the time from submission to the last token.
     """
 
     id: str
@@ -41,8 +51,10 @@ class GenerateRequest:
     sampling: Sampling = field(default_factory=Sampling)
     stop: tuple[str, ...] = ()
     grammar: str | None = None
-    logprobs: int = 0
+    json_schema: str | None = None
+    logprobs: int | None = None
     client: str = ""
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
