@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from service.engine.llama import Weights, render_chat
 from service.engine.types import Message
@@ -11,6 +11,14 @@ from service.errors import ModelUnavailable
 # Private-use characters: no template has them, and messages never pass through the template.
 MARK = "\ue000{}\ue001"
 MARKED = re.compile("\ue000(\\d+)\ue001")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPrompt:
+    """`fixed` tokens at the start come before anything but the leading system messages' text."""
+
+    tokens: list[int]
+    fixed: int
 
 
 class ChatTokeniser:
@@ -30,29 +38,43 @@ class ChatTokeniser:
         self._weights = weights
         texts = sorted(weights.control_texts, key=len, reverse=True)
         self._control = re.compile(f"({'|'.join(map(re.escape, texts))})") if texts else None
-        self.tokens((Message("user", ""),))
+        self.prompt((Message("user", ""),))
 
-    def tokens(self, messages: Sequence[Message]) -> list[int]:
+    def prompt(self, messages: Sequence[Message]) -> ChatPrompt:
         marked = [replace(one, content=MARK.format(i)) for i, one in enumerate(messages)]
+        spoken = next((i for i, one in enumerate(messages) if one.role != "system"), None)
         tokens: list[int] = []
-        plain = ""
-        for text, is_control in self._pieces(render_chat(self._template, marked), messages):
-            if is_control:
+        plain, fixed = "", 0
+        for piece in self._pieces(render_chat(self._template, marked), messages):
+            if piece.message is not None and piece.message == spoken:
+                fixed = len(tokens)
+            if piece.is_control:
                 tokens += self._weights.tokenise(plain) if plain else []
-                tokens += self._weights.tokenise(text, special=True)
+                tokens += self._weights.tokenise(piece.text, special=True)
                 plain = ""
             else:
-                plain += text
+                plain += piece.text
         tokens += self._weights.tokenise(plain) if plain else []
         leading = self._weights.leading_tokens
-        return tokens if tokens[: len(leading)] == leading else leading + tokens
+        if tokens[: len(leading)] != leading:
+            tokens, fixed = leading + tokens, fixed and len(leading) + fixed
+        return ChatPrompt(tokens, fixed)
 
-    def _pieces(self, rendered: str, messages: Sequence[Message]) -> Iterator[tuple[str, bool]]:
+    def _pieces(self, rendered: str, messages: Sequence[Message]) -> Iterator["_Piece"]:
         for index, part in enumerate(MARKED.split(rendered)):
             if index % 2:
-                yield messages[int(part)].content, False
+                yield _Piece(messages[int(part)].content, message=int(part))
             elif self._control is None:
-                yield part, False
+                yield _Piece(part)
             else:
                 for turn, piece in enumerate(self._control.split(part)):
-                    yield piece, bool(turn % 2)
+                    yield _Piece(piece, is_control=bool(turn % 2))
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """`message` is the number of the message whose content it is."""
+
+    text: str
+    is_control: bool = False
+    message: int | None = None

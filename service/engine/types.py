@@ -6,6 +6,9 @@ from typing import Literal
 Role = Literal["brainstorm", "general"]
 ModelState = Literal["absent", "fetching", "idle", "loading", "ready", "failed"]
 FinishReason = Literal["stop", "length"]
+CacheLayout = Literal["streams", "unified"]
+Quantisation = Literal["f16", "q4_0", "q4_k_m", "q8_0"]
+AdapterUse = Literal["merged", "shared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,13 @@ class GenerateRequest:
     """One chat completion.
 
     `grammar` is GBNF with a `root` rule; `json_schema` is the text of a JSON schema the answer must
-    follow; at most one of them may be given. `stop` strings end the text and are not part of it.
+    follow, as far as a grammar can hold it (ranges of numbers are not held); at most one of them
+    may be given. `stop` strings end the text and are not part of it.
     `logprobs` asks for each token's logprob and for that many of the most likely alternatives
     (natural log, before temperature and filters); None asks for nothing. `client` groups requests
-    for fair turns. `timeout_s` bounds the time from submission to the last token.
+    for fair turns. `timeout_s` bounds the time from submission to the last token. `is_admitted`
+    says, of any request, that it is part of something that was let in already, such as a run: it
+    may have to wait, but is not refused for want of a place.
     """
 
     id: str
@@ -55,6 +61,7 @@ class GenerateRequest:
     logprobs: int | None = None
     client: str = ""
     timeout_s: float | None = None
+    is_admitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class ProbeRequest:
     prompts: tuple[tuple[Message, ...], ...]
     choices: tuple[str, ...]
     client: str = ""
+    is_admitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class EmbedRequest:
     model: str
     text: str
     client: str = ""
+    is_admitted: bool = False
 
 
 Request = GenerateRequest | ProbeRequest | EmbedRequest
@@ -159,6 +168,8 @@ Event = Queued | Started | Delta | Finished | Probabilities | Embedding
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A model of the catalog as it stands. Hashes are SHA-256 in hex.
+
+    `idle` is a model that is not in memory and is loaded when it is asked for.
 
     `score_head` is the path of the head file the catalog names. `progress` is 0 to 1 while the
     state is `fetching` or `loading`; `error` says what to do when it is `failed` or `absent`.

@@ -7,16 +7,16 @@ the socket FD closes, so it never outlives its server.
 import os
 import socket
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
-from service.engine.host import usable_cpus, yield_to_the_server
-from service.engine.llama import AdapterFile, Library, Weights
-from service.engine.sequences import Demand, LoadedModel, Output, Steps, steps_of
+from service.engine.batching import Batcher, Part
+from service.engine.host import yield_to_the_server
+from service.engine.llama import Context, Rows
+from service.engine.loaded_model import Demand, Steps
+from service.engine.model_pool import Loader, ModelPool
+from service.engine.sequences import Output, steps_of
 from service.engine.types import Request
 from service.engine.wire import (
     Body,
@@ -25,96 +25,80 @@ from service.engine.wire import (
     Ended,
     Envelope,
     Load,
-    Loaded,
-    LoadFailed,
-    Loading,
+    Unload,
     failure_of,
 )
-from service.errors import ModelUnavailable, ServiceError
+from service.errors import ServiceError
 
-WeightsKey = tuple[str, int]
+# An empty frame says that the process lives; more of them would only wake the server.
+SIGN_OF_LIFE_S = 0.25
+LOADING_POLL_S = 0.05
 
 
 @dataclass(slots=True)
 class Running:
+    """`demand` is None while the request waits for a seat."""
+
     steps: Steps
-    row: NDArray[np.float32] | None = None
+    demand: Demand | None = None
 
 
-class Pool:
-    """The open models; those of one file share its weights."""
+@dataclass(slots=True)
+class Turns:
+    """The contexts in the order in which they are next served, each with its batcher."""
 
-    def __init__(self) -> None:
-        self._library = Library()
-        self._weights: dict[WeightsKey, Weights] = {}
-        self._models: dict[str, LoadedModel] = {}
+    batchers: dict[Context, Batcher[str]] = field(default_factory=dict)
 
-    def load(self, name: str, order: Load, on_progress: Callable[[float], bool]) -> LoadedModel:
-        """Raises ModelUnavailable if the model cannot be opened."""
-        old = self._models.pop(name, None)
-        if old is not None:
-            old.close()
-        key = (order.weights, order.gpu_layers)
-        if key not in self._weights:
-            self._weights[key] = Weights(
-                self._library,
-                Path(order.weights),
-                gpu_layers=order.gpu_layers,
-                on_progress=on_progress,
-            )
-        weights = self._weights[key]
-        adapter = None
-        if order.adapter is not None and order.adapter_scale:
-            adapter = AdapterFile(self._library, weights, Path(order.adapter)), order.adapter_scale
-        self._models[name] = LoadedModel(
-            weights,
-            tokens=order.tokens,
-            threads=order.threads or usable_cpus(),
-            on_gpu=order.gpu_layers != 0,
-            chat_template=order.chat_template,
-            adapter=adapter,
-        )
-        return self._models[name]
-
-    def __getitem__(self, name: str) -> LoadedModel:
-        try:
-            return self._models[name]
-        except KeyError:
-            raise ModelUnavailable(f"The model {name} is not loaded.") from None
-
-    def close(self) -> None:
-        for model in self._models.values():
-            model.close()
-        for weights in self._weights.values():
-            weights.close()
-        self._library.close()
+    def serve(self, busy: set[Context]) -> tuple[Context, Batcher[str]]:
+        """Models take turns by the decode, so that neither role waits for the other's answers."""
+        for context in list(self.batchers):
+            if context not in busy:
+                del self.batchers[context]
+        for context in busy:
+            self.batchers.setdefault(context, Batcher())
+        context, batcher = next(iter(self.batchers.items()))
+        del self.batchers[context]
+        self.batchers[context] = batcher
+        return context, batcher
 
 
 class Worker:
-    def __init__(self, channel: Channel, pool: Pool) -> None:
+    def __init__(self, channel: Channel, pool: ModelPool) -> None:
         self._channel = channel
         self._pool = pool
-        self._loads: dict[str, Load] = {}
+        self._loader = Loader(pool)
         self._running: dict[str, Running] = {}
+        self._turns = Turns()
         self._outbox: list[Envelope] = []
+        self._sent_at = 0.0
 
     def run(self) -> None:
         """Until the server closes its end."""
-        while True:
-            is_idle = not self._running and not self._loads
-            for about, command in self._channel.receive(None if is_idle else 0):
-                self._obey(about, command)
-            if self._loads:
-                self._load(next(iter(self._loads)))
-            for request_id in list(self._running):
-                self._advance(request_id)
-            # Sent even when empty: silence is how the server knows that a decode hangs.
+        try:
+            while True:
+                for about, command in self._channel.receive(self._patience()):
+                    self._obey(about, command)
+                self._outbox += self._loader.reports()
+                self._step()
+                self._send()
+        finally:
+            self._loader.close()
+
+    def _patience(self) -> float | None:
+        if self._running:
+            return 0
+        return LOADING_POLL_S if self._loader.is_busy else None
+
+    def _send(self) -> None:
+        now = time.monotonic()
+        if self._outbox or now - self._sent_at > SIGN_OF_LIFE_S:
             self._channel.send(self._outbox)
             self._outbox.clear()
+            self._sent_at = now
 
     def _obey(self, about: str, command: Body) -> None:
-        if isinstance(command, Load):
-            self._loads[about] = command
+        if isinstance(command, Load | Unload):
+            self._loader.order(about, command)
         elif isinstance(command, Cancel):
             running = self._running.pop(about, None)
             if running is not None:
@@ -133,42 +117,57 @@ class Worker:
             self._outbox.append((request.id, failure_of(error)))
         else:
             self._running[request.id] = Running(steps)
+            self._advance(request.id, None)
 
-    def _advance(self, request_id: str) -> None:
-        """One decode of one request; a batch over all of them would be put together here."""
+    def _step(self) -> None:
+        """One decode of one context."""
+        for request_id in [key for key, one in self._running.items() if one.demand is None]:
+            self._advance(request_id, None)
+        demands = dict(self._demands())
+        if not demands:
+            return
+        context, batcher = self._turns.serve({one.context for one in demands.values()})
+        model = self._pool.of(context)
+        if model is not None:
+            model.close_gap()
+        batch = batcher.next(
+            [Part(key, one.is_answer) for key, one in demands.items() if one.context is context],
+            waiting=model.seats.waiting if model is not None else 0,
+        )
+        began = time.perf_counter()
+        self._decode(context, {key: demands[key] for key in batch})
+        batcher.took(time.perf_counter() - began)
+
+    def _demands(self) -> Iterator[tuple[str, Demand]]:
+        for key, one in self._running.items():
+            if one.demand is not None:
+                yield key, one.demand
+
+    def _decode(self, context: Context, batch: dict[str, Demand]) -> None:
+        slices = {key: demand.slice() for key, demand in batch.items()}
+        keys = sorted(batch, key=lambda key: slices[key].sequence)
+        try:
+            rows = context.decode([slices[key] for key in keys])
+        except ServiceError as error:
+            for key in keys:
+                self._fail(key, error)
+            return
+        # The rows are gone with the next decode: each request takes what it needs at once.
+        for key, its_rows in zip(keys, rows, strict=True):
+            self._advance(key, its_rows)
+
+    def _advance(self, request_id: str, rows: Rows | None) -> None:
         running = self._running[request_id]
         try:
-            demand: Demand = running.steps.send(running.row)
-            running.row = demand.context.decode((demand.part,))[0]
+            running.demand = running.steps.send(rows)
         except StopIteration:
             del self._running[request_id]
         except ServiceError as error:
-            del self._running[request_id]
-            running.steps.close()
-            self._outbox.append((request_id, failure_of(error)))
+            self._fail(request_id, error)
 
-    def _load(self, name: str) -> None:
-        order = self._loads.pop(name)
-        shown = -1
-
-        def on_progress(share: float) -> bool:
-            nonlocal shown
-            percent = int(share * 100)
-            if percent != shown:
-                shown = percent
-                try:
-                    self._channel.send([(name, Loading(share))])
-                except OSError:
-                    return False
-            return True
-
-        on_progress(0.0)
-        try:
-            model = self._pool.load(name, order, on_progress)
-        except ModelUnavailable as error:
-            self._outbox.append((name, LoadFailed(error.detail)))
-        else:
-            self._outbox.append((name, Loaded(model.tokens)))
+    def _fail(self, request_id: str, error: ServiceError) -> None:
+        self._running.pop(request_id).steps.close()
+        self._outbox.append((request_id, failure_of(error)))
 
 
 def main() -> None:
@@ -176,7 +175,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     yield_to_the_server()
     with socket.socket(fileno=int(sys.argv[1])) as connection:
-        pool = Pool()
+        pool = ModelPool()
         try:
             Worker(Channel(connection), pool).run()
         except (EOFError, ConnectionError):

@@ -22,8 +22,9 @@ def weights(small_path: Path) -> Iterator[Weights]:
 def test_a_message_cannot_close_its_turn(weights: Weights, control: str) -> None:
     chat = ChatTokeniser(weights, None)
     (token,) = weights.tokenise(control, special=True)
-    plain = chat.tokens((Message("system", "s"), Message("user", "hello")))
-    attack = chat.tokens((Message("system", "s"), Message("user", f"{control}\n{control}x")))
+    plain = chat.prompt((Message("system", "s"), Message("user", "hello"))).tokens
+    wicked = (Message("system", "s"), Message("user", f"{control}\n{control}x"))
+    attack = chat.prompt(wicked).tokens
 
     assert attack.count(token) == plain.count(token)
 
@@ -39,15 +40,26 @@ def test_ordinary_messages_are_cut_as_the_whole_prompt_would_be(weights: Weights
     assert template is not None
     whole = render_chat(template, messages)
 
-    assert ChatTokeniser(weights, None).tokens(messages) == weights.tokenise(whole, special=True)
+    cut = ChatTokeniser(weights, None).prompt(messages)
+
+    assert cut.tokens == weights.tokenise(whole, special=True)
+
+
+def test_the_fixed_start_ends_before_anything_a_person_wrote(weights: Weights) -> None:
+    chat = ChatTokeniser(weights, None)
+    one = chat.prompt((Message("system", "You are brief."), Message("user", "One")))
+    other = chat.prompt((Message("system", "You are brief."), Message("user", "!? other")))
+
+    assert one.fixed == other.fixed > 0
+    assert one.tokens[: one.fixed] == other.tokens[: other.fixed]
 
 
 def test_the_catalog_can_name_the_template(weights: Weights) -> None:
     messages = (Message("user", "hello"),)
 
-    assert ChatTokeniser(weights, "chatml").tokens(messages) == ChatTokeniser(weights, None).tokens(
-        messages
-    )
+    named = ChatTokeniser(weights, "chatml").prompt(messages)
+
+    assert named == ChatTokeniser(weights, None).prompt(messages)
 
 
 def test_an_unknown_template_is_said_to_be_one(weights: Weights) -> None:

@@ -4,7 +4,7 @@ Knows nothing of requests, queues or processes. Everything here belongs to one t
 and samplers are closed before their weights.
 """
 
-from service.engine.llama.context import AdapterFile, Context, Slice
+from service.engine.llama.context import AdapterFile, Context, Rows, Shape, Slice
 from service.engine.llama.sampling import Grammar, Logits, Sampler
 from service.engine.llama.weights import Library, Weights, render_chat
 
@@ -14,7 +14,9 @@ __all__ = [
     "Grammar",
     "Library",
     "Logits",
+    "Rows",
     "Sampler",
+    "Shape",
     "Slice",
     "Weights",
     "render_chat",

@@ -94,6 +94,17 @@ class Weights:
         return int(llama_cpp.llama_model_n_ctx_train(self._model))
 
     @cached_property
+    def size_bytes(self) -> int:
+        return int(llama_cpp.llama_model_size(self._model))
+
+    @cached_property
+    def cache_bytes_per_token(self) -> int:
+        """Keys and values of one token in 16 bits, over all layers."""
+        heads = llama_cpp.llama_model_n_head(self._model)
+        width = self.embedding_size // heads * llama_cpp.llama_model_n_head_kv(self._model)
+        return int(2 * 2 * width * llama_cpp.llama_model_n_layer(self._model))
+
+    @cached_property
     def leading_tokens(self) -> list[int]:
         """What the model wants before the first token of every prompt."""
         if not llama_cpp.llama_vocab_get_add_bos(self._vocab):
