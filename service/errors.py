@@ -9,6 +9,7 @@ ServiceError
 ├── Unauthorised                no key, or one that is not valid
 ├── Forbidden                   cross-site request, or a host that is not ours
 ├── BodyTooLarge                more bytes than the limit
+├── ClientLeft                  whoever asked went away; nobody reads the answer
 ├── StorageUnavailable          the disk is full or the database cannot be written
 └── EngineError                 generation failed; ideas stay editable
     ├── ModelUnavailable        missing, corrupt, still loading or unknown
@@ -67,6 +68,10 @@ class Forbidden(ServiceError):
 
 
 class BodyTooLarge(ServiceError):
+    pass
+
+
+class ClientLeft(ServiceError):
     pass
 
 

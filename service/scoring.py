@@ -178,14 +178,18 @@ class _Asker:
 
     async def embedding(self, title: str, body: str) -> Embedding:
         text = embedding_text(title, body)
-        answer = await self._last(EmbedRequest(_id(), self._model.name, text, self._client))
+        answer = await self._last(
+            EmbedRequest(_id(), self._model.name, text, self._client, is_admitted=True)
+        )
         if not isinstance(answer, Embedding):
             raise EngineCrashed("The engine ended without an embedding. Try again.")
         return answer
 
     async def probabilities(self, prompts: tuple[tuple[Message, ...], ...]) -> Probabilities:
         answer = await self._last(
-            ProbeRequest(_id(), self._model.name, prompts, PROBE_CHOICES, self._client)
+            ProbeRequest(
+                _id(), self._model.name, prompts, PROBE_CHOICES, self._client, is_admitted=True
+            )
         )
         if not isinstance(answer, Probabilities):
             raise EngineCrashed("The engine ended without probabilities. Try again.")

@@ -5,7 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+import httpx2
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +49,26 @@ class Settings(BaseSettings):
     gpu_layers: int | None = Field(
         None, ge=-1, description="Layers on the GPU (-1 all); default: the catalog's."
     )
+    slots: int | None = Field(
+        None, ge=1, le=256, description="Requests a model runs at a time; default: the catalog's."
+    )
+    adapters: Literal["merged", "shared"] | None = Field(
+        None, description="How LoRA adapters are served; default: the catalog's, which is `merged`."
+    )
+    memory_limit_mb: int | None = Field(
+        None,
+        ge=100,
+        description="Megabytes all models may take; default: the container's limit less a reserve.",
+    )
+    engine_url: str | None = Field(
+        None, description="OpenAI-compatible server to ask instead of the catalog's models."
+    )
+    engine_key: SecretStr | None = Field(
+        None, description="Key of that server, sent as a bearer token."
+    )
+    engine_model: str | None = Field(
+        None, min_length=1, description="Its model; may be left out where it has only one."
+    )
     queue_limit: int = Field(32, ge=1, le=1000, description="Runs that may run and wait.")
     run_deadline_s: float = Field(
         600, gt=0, le=86400, description="Longest time a run may take, waiting included."
@@ -72,6 +93,32 @@ class Settings(BaseSettings):
     def split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("engine_url")
+    @classmethod
+    def check_url(cls, value: str | None) -> str | None:
+        """A password or a key in it would be shown wherever the engine is named."""
+        if value is None:
+            return None
+        try:
+            url = httpx2.URL(value)
+        except httpx2.InvalidURL as error:
+            raise ValueError(f"must be like http://localhost:8080 ({error})") from error
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ValueError("must be like http://localhost:8080")
+        if url.userinfo or url.query or url.fragment:
+            raise ValueError("must have no user, query or fragment; keys go in IDEAPOOL_ENGINE_KEY")
+        return value
+
+    @field_validator("engine_key")
+    @classmethod
+    def check_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        key = value.get_secret_value()
+        if not (key.isascii() and key.isprintable() and key == key.strip() != ""):
+            raise ValueError("must be printable ASCII without spaces around it")
         return value
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from service.engine.types import Role
+from service.engine.types import AdapterUse, CacheLayout, Quantisation, Role
 from service.errors import ConfigurationError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
@@ -56,13 +56,14 @@ class WheelSource:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA adapter in GGUF form, applied with `scale`."""
+    """A LoRA adapter in GGUF form, applied with `scale`: once, to a copy, or whenever it is used."""
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
     path: Path
     sha256: Sha256 | None = None
     scale: Annotated[float, Field(ge=-10, le=10)] = 1.0
+    use: AdapterUse = "merged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,12 @@ class CatalogModel:
     file: FileName | None = None
     sha256: Sha256 | None = None
     size_bytes: Annotated[int, Field(gt=0)] | None = None
+    quantise: Quantisation | None = None
     context: Annotated[int, Field(ge=256, le=1_048_576)] = 4096
     gpu_layers: Annotated[int, Field(ge=-1)] = 0
-    slots: Annotated[int, Field(ge=1, le=256)] = 1
+    slots: Annotated[int, Field(ge=1, le=256)] = 8
+    cache: CacheLayout = "unified"
+    cache_tokens: Annotated[int, Field(ge=256)] | None = None
     chat_template: str | None = None
     licence: str | None = None
     adapter: Adapter | None = None
@@ -102,6 +106,27 @@ class CatalogModel:
             raise ValueError("`path` is a file of yours; it cannot be combined with a download")
         if self.path is None and self.sha256 is None:
             raise ValueError("`sha256` is required for weights that are downloaded")
+        if self.cache_tokens is not None:
+            self._check_cache_tokens(self.cache_tokens)
+
+    def _check_cache_tokens(self, tokens: int) -> None:
+        most = self.slots * self.context
+        if self.cache == "streams":
+            raise ValueError(
+                "`cache_tokens` is for a unified cache; one of streams has slots × context"
+            )
+        if not self.context <= tokens <= most:
+            raise ValueError(
+                f"`cache_tokens` must be between context and slots × context, "
+                f"{self.context} and {most} here"
+            )
+
+    @property
+    def cells(self) -> int:
+        """Tokens that the whole cache holds, over all slots."""
+        if self.cache == "streams":
+            return self.slots * self.context
+        return self.cache_tokens or min(2, self.slots) * self.context
 
     def weights_path(self, models_dir: Path) -> Path:
         """Where the weights are, or will be once they are fetched."""

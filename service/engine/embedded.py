@@ -4,12 +4,13 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Coroutine
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from service.engine.catalog import CatalogModel, Selection
+from service.engine.catalog import Selection
+from service.engine.jobs import Job, Pace
+from service.engine.memory import Demand
 from service.engine.scheduler import QueueFullError, Scheduler
-from service.engine.shelf import SLOTS, Shelf
+from service.engine.shelf import Shelf
 from service.engine.supervisor import Supervisor
 from service.engine.types import (
     Delta,
@@ -31,9 +32,9 @@ from service.engine.wire import (
     Envelope,
     Failure,
     Load,
-    Loaded,
-    LoadFailed,
     Loading,
+    ModelReport,
+    Unload,
     error_of,
 )
 from service.errors import (
@@ -44,22 +45,7 @@ from service.errors import (
     ServiceError,
 )
 
-LONGEST_RETRY_AFTER_S = 120
-FIRST_GUESS_S = 10.0
 CRASHED = "The model process stopped while it worked on this. It starts again by itself; try again."
-
-
-@dataclass(slots=True)
-class _Job:
-    """`inbox` ends with a last event, an error, or None for a cancelled request."""
-
-    request: Request
-    inbox: asyncio.Queue[Event | ServiceError | None] = field(default_factory=asyncio.Queue)
-    position: int = 0
-    sent_at: float = 0.0
-    sendings: int = 0
-    has_started: bool = False
-    is_cancelled: bool = False
 
 
 class EmbeddedBackend:
@@ -72,23 +58,27 @@ class EmbeddedBackend:
         models_dir: Path,
         queue_limit: int = 32,
         threads: int | None = None,
-        gpu_layers: int | None = None,
+        memory_limit_bytes: int | None = None,
         stall_s: float = 120,
     ) -> None:
-        """`queue_limit` bounds requests that run and wait; `gpu_layers` overrides the catalog."""
+        """`queue_limit` bounds the places for requests; the memory limit, what models take."""
         self._selection = selection
-        self._threads = threads
-        self._gpu_layers = gpu_layers
         self._queue_limit = queue_limit
         self._shelf = Shelf(
-            selection.models, models_dir, send_load=self._send_load, on_failed=self._fail_jobs
+            selection.models,
+            models_dir,
+            owner=self,
+            threads=threads,
+            memory_limit_bytes=memory_limit_bytes,
         )
-        slots = {model.name: SLOTS for model in selection.models}
-        self._scheduler = Scheduler(slots, queue_limit)
+        self._slots = {model.name: model.slots for model in selection.models}
+        self._scheduler = Scheduler(self._slots, queue_limit)
         self._supervisor = Supervisor(self, stall_s=stall_s)
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._mean_run_s = FIRST_GUESS_S
+        self._alarm: asyncio.TimerHandle | None = None
+        self._is_dispatch_due = False
+        self._pace = Pace(self._slots)
         self._is_closed = False
 
     async def start(self) -> None:
@@ -97,8 +87,9 @@ class EmbeddedBackend:
 
     async def close(self) -> None:
         self._is_closed = True
+        self._set_alarm(math.inf)
         for job in self._jobs.values():
-            job.inbox.put_nowait(None)
+            job.inbox.put(None)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -119,7 +110,7 @@ class EmbeddedBackend:
         job = self._jobs.get(request_id)
         if job is not None:
             self._abandon(job)
-            job.inbox.put_nowait(None)
+            job.inbox.put(None)
 
     def model_for(self, role: Role) -> ModelInfo:
         model = self._selection.by_role.get(role)
@@ -140,49 +131,97 @@ class EmbeddedBackend:
             process_id=self._supervisor.process_id,
         )
 
-    def _admit(self, request: Request) -> _Job:
+    def _admit(self, request: Request) -> Job:
         if self._is_closed:
             raise ModelUnavailable("The server is stopping.")
         changed = self._shelf.usable(request.model)
         if changed is not None:
             self._spawn(self._shelf.prepare(changed))
+        job = Job(request)
+        deadline = time.monotonic() + job.timeout_s
         try:
-            self._scheduler.add(request.id, request.model, request.client)
+            self._scheduler.add(
+                request.id,
+                request.model,
+                request.client,
+                deadline=deadline,
+                takes_place=not request.is_admitted,
+            )
         except QueueFullError:
-            wait_s = min(LONGEST_RETRY_AFTER_S, max(1, math.ceil(self._mean_run_s)))
-            raise EngineBusy(
-                f"All {self._queue_limit} places are taken; try again in {wait_s} s.",
-                retry_after_s=wait_s,
-            ) from None
+            raise self._busy(request.model) from None
         except ValueError:
             raise InvalidInput(f"A request {request.id!r} is running already.") from None
-        job = self._jobs[request.id] = _Job(request)
-        self._dispatch()
+        self._jobs[request.id] = job
+        self._dispatch_soon()
         return job
 
-    def _dispatch(self) -> None:
-        """Hand out free slots, and tell those who wait where they stand."""
-        if self._supervisor.is_up:
-            for request_id in self._scheduler.start(self._shelf.ready):
-                job = self._jobs[request_id]
-                job.sent_at = time.monotonic()
-                job.sendings += 1
-                self._supervisor.send([(request_id, job.request)])
-        for model in self._selection.models:
-            for request_id, position in self._scheduler.positions(model.name).items():
-                job = self._jobs[request_id]
-                if job.position != position:
-                    job.position = position
-                    job.inbox.put_nowait(Queued(position))
+    def _busy(self, model: str) -> EngineBusy:
+        wait_s = self._pace.retry_after_s(model, self._scheduler.waiting_for(model))
+        detail = f"All {self._queue_limit} places are taken; try again in {wait_s} s."
+        return EngineBusy(detail, retry_after_s=wait_s)
 
-    def _abandon(self, job: _Job) -> None:
+    def _dispatch_soon(self) -> None:
+        """Once for all that arrives in the same turn of the event loop."""
+        if not self._is_dispatch_due:
+            self._is_dispatch_due = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        """End what is overdue, hand out free slots, and tell those who wait where they stand."""
+        self._is_dispatch_due = False
+        if self._is_closed:
+            return
+        now = time.monotonic()
+        for request_id in self._scheduler.overdue(now):
+            self._expire(self._jobs[request_id])
+        wake_at = math.inf
+        if self._supervisor.is_up:
+            self._start(now)
+            wake_at = self._shelf.wake_at
+        for model in self._slots:
+            self._tell_positions(model)
+        self._set_alarm(min(wake_at, self._scheduler.next_deadline()) - now)
+
+    def _start(self, now: float) -> None:
+        queue = self._scheduler
+        demands = {
+            one: Demand(queue.running_for(one), queue.waiting_for(one)) for one in self._slots
+        }
+        started = queue.start(self._shelf.plan(demands, now))
+        for request_id in started:
+            job = self._jobs[request_id]
+            job.sent_at = now
+            job.sendings += 1
+        if started:
+            self._supervisor.send([(one, self._jobs[one].request) for one in started])
+
+    def _tell_positions(self, model: str) -> None:
+        for request_id, position in self._scheduler.positions(model).items():
+            job = self._jobs[request_id]
+            if job.position != position:
+                job.position = position
+                job.inbox.put(Queued(position))
+
+    def _set_alarm(self, delay_s: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if delay_s < math.inf:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(max(0.0, delay_s), self._dispatch)
+
+    def _expire(self, job: Job) -> None:
+        self._abandon(job)
+        job.inbox.put(job.overdue())
+
+    def _abandon(self, job: Job) -> None:
         """Nobody reads the job any more. A slot is free only once the process has let go of it."""
         request_id = job.request.id
         if self._jobs.get(request_id) is not job or job.is_cancelled:
             return
         if self._scheduler.withdraw(request_id):
             del self._jobs[request_id]
-            self._dispatch()
+            self._dispatch_soon()
         else:
             job.is_cancelled = True
             self._supervisor.send([(request_id, Cancel())])
@@ -193,57 +232,53 @@ class EmbeddedBackend:
             return
         self._scheduler.withdraw(request_id)
         self._scheduler.finish(request_id)
-        job.inbox.put_nowait(last)
-        if isinstance(last, Finished):
-            took_s = time.monotonic() - job.sent_at
-            self._mean_run_s += 0.2 * (took_s - self._mean_run_s)
+        job.inbox.put(last)
+        if isinstance(last, Finished | Probabilities | Embedding):
+            self._supervisor.note_success()
+            self._pace.note(job.request.model, time.monotonic() - job.sent_at)
 
-    def _send_load(self, model: CatalogModel, weights: Path) -> None:
-        adapter = model.adapter
-        order = Load(
-            weights=str(weights.resolve()),
-            tokens=model.context,
-            threads=self._threads,
-            gpu_layers=model.gpu_layers if self._gpu_layers is None else self._gpu_layers,
-            chat_template=model.chat_template,
-            adapter=str(adapter.path) if adapter is not None else None,
-            adapter_scale=adapter.scale if adapter is not None else 0.0,
-        )
-        self._supervisor.send([(model.name, order)])
+    def send_order(self, name: str, order: Load | Unload) -> None:
+        self._supervisor.send([(name, order)])
 
-    def _fail_jobs(self, model_name: str, detail: str) -> None:
+    def on_models_changed(self) -> None:
+        self._dispatch_soon()
+
+    def on_model_failed(self, name: str, detail: str) -> None:
         for job in list(self._jobs.values()):
-            if job.request.model == model_name:
+            if job.request.model == name:
                 self._conclude(job.request.id, ModelUnavailable(detail))
 
     def is_busy(self) -> bool:
-        return self._scheduler.running > 0 or self._shelf.is_loading
+        return self._scheduler.running > 0 or self._shelf.is_moving
 
     def on_up(self) -> None:
-        self._shelf.on_up()
+        self._dispatch()
 
     def on_reports(self, envelopes: list[Envelope]) -> None:
+        is_changed = False
         for about, body in envelopes:
-            if isinstance(body, Loading | Loaded | LoadFailed):
-                self._shelf.on_report(about, body)
+            if isinstance(body, Delta | Started):
+                self._relay(about, body)
+            elif isinstance(body, ModelReport):
+                self._shelf.on_report(about, body, time.monotonic())
+                is_changed |= not isinstance(body, Loading)
             else:
-                self._on_job_report(about, body)
-        if envelopes:
+                self._on_end(about, body)
+                is_changed = True
+        if is_changed:
             self._dispatch()
 
-    def _on_job_report(self, request_id: str, body: Body) -> None:
-        if isinstance(body, Started | Delta):
-            job = self._jobs.get(request_id)
-            if job is not None:
-                job.has_started = True
-                job.inbox.put_nowait(body)
-        elif isinstance(body, Finished | Probabilities | Embedding):
-            self._supervisor.note_success()
-            self._conclude(request_id, body)
-        elif isinstance(body, Failure):
+    def _relay(self, request_id: str, event: Delta | Started) -> None:
+        job = self._jobs.get(request_id)
+        if job is not None and not job.is_cancelled:
+            job.has_started = True
+            job.inbox.put(event)
+
+    def _on_end(self, request_id: str, body: Body) -> None:
+        if isinstance(body, Failure):
             self._conclude(request_id, error_of(body))
-        elif isinstance(body, Ended):
-            self._conclude(request_id, None)
+        elif isinstance(body, Finished | Probabilities | Embedding | Ended):
+            self._conclude(request_id, None if isinstance(body, Ended) else body)
 
     def on_down(self) -> None:
         self._shelf.on_down()

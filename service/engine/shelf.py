@@ -1,86 +1,36 @@
 """The models of a server as they stand: verified, loading, ready, or why they cannot be used.
 
-Decides what is loaded when; how the order reaches the model process is the owner's business.
+Which of them are in memory is planned elsewhere, and how an order reaches the model process is the
+owner's business.
 """
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from math import inf
 from pathlib import Path
+from typing import Protocol
 
 from service.engine.catalog import CatalogModel
-from service.engine.types import ModelInfo, ModelState
-from service.engine.weights import FETCH_ADVICE, verified_sha256
-from service.engine.wire import Loaded, LoadFailed, Loading
+from service.engine.memory import Demand, Memory
+from service.engine.served_model import ServedModel
+from service.engine.types import ModelState
+from service.engine.wire import Load, Loaded, Loading, ModelReport, Unload, Unloaded
 from service.errors import ModelUnavailable
 
 logger = logging.getLogger(__name__)
 
-SLOTS = 1
 LOAD_ATTEMPTS = 2
-PATH_ADVICE = "Correct the catalog, or put the right file there."
-FileState = tuple[int, int] | None
+# Until a model has been loaded, its size is guessed from the file's.
+GUESS = 1.1
 
 
-@dataclass(slots=True)
-class ServedModel:
-    """`seen` is the state its files had when they were last tried."""
+class Owner(Protocol):
+    def send_order(self, name: str, order: Load | Unload) -> None: ...
 
-    model: CatalogModel
-    path: Path
-    context: int
-    sha256: str
-    adapter_sha256: str | None
-    state: ModelState = "idle"
-    progress: float = 0.0
-    error: str | None = None
-    is_verified: bool = False
-    failed_loads: int = 0
-    seen: tuple[FileState, ...] = ()
+    def on_models_changed(self) -> None:
+        """A model can be loaded now: time for a plan."""
 
-    @classmethod
-    def of(cls, model: CatalogModel, models_dir: Path) -> "ServedModel":
-        adapter_sha256 = model.adapter.sha256 if model.adapter is not None else None
-        path = model.weights_path(models_dir)
-        return cls(model, path, model.context, model.sha256 or "", adapter_sha256)
-
-    def settle(self, state: ModelState, error: str | None = None) -> None:
-        self.state, self.error = state, error
-        self.progress = 1.0 if state == "ready" else 0.0
-
-    @property
-    def advice(self) -> str:
-        return FETCH_ADVICE if self.model.path is None else PATH_ADVICE
-
-    def file_states(self) -> tuple[FileState, ...]:
-        adapter = self.model.adapter
-        paths = [self.path] if adapter is None else [self.path, adapter.path]
-        return tuple(map(_file_state, paths))
-
-    def verify(self) -> None:
-        """Hashes; not for the event loop's thread. Raises ModelUnavailable."""
-        self.sha256 = verified_sha256(self.path, self.model.sha256, advice=self.advice)
-        adapter = self.model.adapter
-        if adapter is not None:
-            found = verified_sha256(adapter.path, adapter.sha256, advice=PATH_ADVICE)
-            self.adapter_sha256 = found
-
-    def info(self) -> ModelInfo:
-        head = self.model.score_head
-        return ModelInfo(
-            name=self.model.name,
-            roles=self.model.roles,
-            weights_sha256=self.sha256,
-            context=self.context,
-            slots=SLOTS,
-            adapter_sha256=self.adapter_sha256,
-            score_head=str(head.path) if head is not None else None,
-            state=self.state,
-            progress=self.progress,
-            error=self.error,
-        )
+    def on_model_failed(self, name: str, detail: str) -> None: ...
 
 
 class Shelf:
@@ -89,28 +39,27 @@ class Shelf:
         models: tuple[CatalogModel, ...],
         models_dir: Path,
         *,
-        send_load: Callable[[CatalogModel, Path], None],
-        on_failed: Callable[[str, str], None],
+        owner: Owner,
+        threads: int | None,
+        memory_limit_bytes: int | None,
     ) -> None:
-        """`on_failed` gets a model's name and why it cannot be used."""
         self._served = {one.name: ServedModel.of(one, models_dir) for one in models}
-        self._send_load = send_load
-        self._on_failed = on_failed
-        self._loading: ServedModel | None = None
+        self._owner = owner
+        self._threads = threads
+        self._memory = Memory(memory_limit_bytes)
+        self._opening: ServedModel | None = None
+        self.wake_at = inf
 
     def __iter__(self) -> Iterator[ServedModel]:
         return iter(self._served.values())
 
     @property
-    def is_loading(self) -> bool:
-        return self._loading is not None
-
-    @property
-    def ready(self) -> list[str]:
-        return [name for name, one in self._served.items() if one.state == "ready"]
+    def is_moving(self) -> bool:
+        """Whether the process loads or frees a model."""
+        return self._memory.is_moving
 
     def usable(self, name: str) -> ServedModel | None:
-        """None if the model is on its way or ready; itself if its files must be tried again.
+        """None if the model can be asked; itself if its files must be verified again first.
 
         Raises:
             ModelUnavailable: it is unknown, or cannot be used and its files have not changed.
@@ -119,50 +68,64 @@ class Shelf:
         if served is None:
             known = ", ".join(self._served)
             raise ModelUnavailable(f"There is no model {name!r}; there are: {known}.")
-        if served.state not in ("absent", "failed"):
+        is_out = served.is_verified and served.state == "idle"
+        if served.state not in ("absent", "failed") and not is_out:
             return None
         if served.file_states() == served.seen:
+            if is_out:
+                return None
             raise ModelUnavailable(served.error or f"The model {name} cannot be used.")
+        self._withdraw(served)
         served.settle("loading")
         served.failed_loads = 0
         return served
 
     async def prepare(self, *models: ServedModel) -> None:
-        """Verify files, then have them loaded, in this order."""
+        """Verify and build files, in this order; models whose files are right can be loaded."""
         for served in models or self:
             served.settle("loading")
             served.seen = served.file_states()
             try:
-                await asyncio.to_thread(served.verify)
+                await served.make_ready()
             except ModelUnavailable as error:
-                self._fail(served, error.detail, "absent" if None in served.seen else "failed")
+                is_absent = None in served.seen[:-1]
+                self._fail(served, error.detail, "absent" if is_absent else "failed")
             else:
-                served.is_verified = True
-                self._send_load(served.model, served.path)
+                served.settle("loading")
+                self._admit(served)
 
-    def on_up(self) -> None:
-        """A new process has no models."""
-        for served in self:
-            if served.is_verified:
-                self._send_load(served.model, served.path)
+    def plan(self, demands: Mapping[str, Demand], now: float) -> tuple[str, ...]:
+        """Load and unload as need be; the models whose requests may start."""
+        plan = self._memory.plan(demands, now)
+        self.wake_at = plan.wake_at
+        for name in plan.unload:
+            self._served[name].settle("idle")
+            self._owner.send_order(name, Unload())
+        if plan.load is not None:
+            self._owner.send_order(plan.load, self._served[plan.load].order(self._threads))
+        for name, served in self._served.items():
+            if served.is_verified and served.state != "ready":
+                served.state = "loading" if self._memory.is_coming(name) else "idle"
+        return plan.open
 
-    def on_report(self, name: str, report: Loading | Loaded | LoadFailed) -> None:
+    def on_report(self, name: str, report: ModelReport, now: float) -> None:
         served = self._served[name]
         if isinstance(report, Loading):
-            self._loading = served
+            self._opening = served
             served.progress = report.progress
-            return
-        self._loading = None
-        if isinstance(report, Loaded):
-            served.failed_loads = 0
-            served.context = report.tokens
-            served.settle("ready")
+        elif isinstance(report, Unloaded):
+            self._memory.left(name)
         else:
-            self._fail(served, f"{report.detail} (SHA-256 {served.sha256}) {served.advice}")
+            self._opening = None
+            if isinstance(report, Loaded):
+                self._on_loaded(served, report, now)
+            else:
+                self._fail(served, f"{report.detail} (SHA-256 {served.sha256}) {served.advice}")
 
     def on_down(self) -> None:
         """A file that ends the process each time it is opened must not take the others along."""
-        blamed, self._loading = self._loading, None
+        self._memory.forget_loaded()
+        blamed, self._opening = self._opening, None
         if blamed is not None:
             blamed.failed_loads += 1
             if blamed.failed_loads >= LOAD_ATTEMPTS:
@@ -176,15 +139,42 @@ class Shelf:
             if served.state == "ready":
                 served.settle("loading")
 
+    def _admit(self, served: ServedModel) -> None:
+        model = served.model
+        weights = (served.path.resolve(), model.gpu_layers)
+        weights_bytes, adapter_bytes = (int(GUESS * size) for size in served.size_bytes())
+        self._memory.admit(model.name, weights, weights_bytes, adapter_bytes)
+        served.is_verified = True
+        self._check_size(served)
+        self._owner.on_models_changed()
+
+    def _on_loaded(self, served: ServedModel, report: Loaded, now: float) -> None:
+        served.failed_loads = 0
+        served.context = report.tokens
+        served.settle("ready")
+        self._memory.entered(served.model.name, report.weights_bytes, report.own_bytes, now)
+        if not self._check_size(served):
+            self._owner.send_order(served.model.name, Unload())
+
+    def _check_size(self, served: ServedModel) -> bool:
+        name = served.model.name
+        if self._memory.can_ever_hold(name):
+            return True
+        needed = self._memory.bytes_of([name]) / 1e6
+        self._fail(
+            served,
+            f"The model {name} needs about {needed:.0f} MB of memory, and models may take "
+            f"{self._memory.limit / 1e6:.0f} MB. Raise IDEAPOOL_MEMORY_LIMIT_MB, or give the model "
+            "a shorter context or fewer slots in the catalog.",
+        )
+        return False
+
     def _fail(self, served: ServedModel, detail: str, state: ModelState = "failed") -> None:
         logger.error("Model %s: %s", served.model.name, detail)
-        served.is_verified = False
+        self._withdraw(served)
         served.settle(state, detail)
-        self._on_failed(served.model.name, detail)
+        self._owner.on_model_failed(served.model.name, detail)
 
-
-def _file_state(path: Path) -> FileState:
-    with contextlib.suppress(OSError):
-        stat = path.stat()
-        return stat.st_size, stat.st_mtime_ns
-    return None
+    def _withdraw(self, served: ServedModel) -> None:
+        served.is_verified = False
+        self._memory.remove(served.model.name)

@@ -61,6 +61,7 @@ class Asker:
             stop=prompt.stop,
             grammar=prompt.grammar,
             client=self.client,
+            is_admitted=True,
         )
         self.ledger.prompts.append(prompt.messages)
         answer = ""

@@ -115,6 +115,47 @@ def test_a_process_that_hangs_is_killed(
     assert isinstance(runner.run(scenario())[-1], Finished)
 
 
+def test_a_process_that_hangs_fails_all_it_ran_and_those_who_wait_are_served(
+    runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
+) -> None:
+    backend = new_backend(replace(small, slots=3), stall_s=1.5)
+
+    async def scenario() -> tuple[list[list[Event] | BaseException], list[Event]]:
+        running = [asyncio.create_task(drain(backend, ask(max_tokens=1500))) for _ in range(3)]
+        streams = [backend.submit(ask(max_tokens=4)) for _ in range(2)]
+        await until(lambda: backend.stats().running == 3)
+        # Long enough for all of them to have begun.
+        await asyncio.sleep(1)
+        waiting = [asyncio.create_task(anext(stream)) for stream in streams]
+        await until(lambda: backend.stats().waiting == 2)
+        os.kill(await pid_of(backend), signal.SIGSTOP)
+        ended = await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*waiting)
+        return ended, [event for stream in streams async for event in stream]
+
+    ended, served = runner.run(scenario())
+
+    assert [type(one) for one in ended] == [EngineCrashed] * 3
+    assert [type(one) for one in served if isinstance(one, Finished)] == [Finished] * 2
+    assert backend.stats().restarts == 1
+    assert backend.stats().running == backend.stats().waiting == 0
+
+
+def test_several_requests_that_nothing_was_seen_of_are_sent_again(
+    runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
+) -> None:
+    backend = new_backend(small, stall_s=1.5)
+
+    async def scenario() -> list[list[Event]]:
+        os.kill(await pid_of(backend), signal.SIGSTOP)
+        return await asyncio.gather(*(drain(backend, ask(max_tokens=4)) for _ in range(4)))
+
+    results = runner.run(scenario())
+
+    assert all(isinstance(events[-1], Finished) for events in results)
+    assert backend.stats().restarts == 1
+
+
 def test_the_process_ends_when_its_parent_is_killed(small_path: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(small_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as parent:

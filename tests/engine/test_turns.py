@@ -1,18 +1,31 @@
-"""Cancelling, waiting and refusing."""
+"""Cancelling, waiting and deadlines."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from service.engine.catalog import CatalogModel
 from service.engine.embedded import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Queued, Request, Started
-from service.errors import EngineBusy, InvalidInput, ModelUnavailable
-from tests.engine.conftest import Ask, NewBackend
+from service.errors import DeadlineExceeded, InvalidInput, ModelUnavailable
+from tests.engine.conftest import Ask, NewBackend, settle, start_backend
 
 LONG = "word " * 1500
+
+
+@pytest.fixture(scope="module")
+def single(
+    runner: asyncio.Runner, small: CatalogModel, models_dir: Path
+) -> Iterator[EmbeddedBackend]:
+    """One request at a time."""
+    backend = start_backend(runner, (replace(small, slots=1),), models_dir)
+    runner.run(settle(backend))
+    yield backend
+    runner.run(backend.close())
 
 
 async def until(is_so: Callable[[], object]) -> float:
@@ -30,6 +43,12 @@ async def until_idle(backend: EmbeddedBackend) -> float:
 
 async def until_running(backend: EmbeddedBackend) -> float:
     return await until(lambda: backend.stats().running)
+
+
+async def read(backend: EmbeddedBackend, request: Request, events: list[Event]) -> None:
+    """What came stays in `events`, however it ends."""
+    async for event in backend.submit(request):
+        events.append(event)
 
 
 async def drain(backend: EmbeddedBackend, request: Request) -> list[Event]:
@@ -95,15 +114,15 @@ def test_cancelling_the_reading_task_cancels(
 
 
 def test_a_cancelled_waiting_request_never_touches_the_running_one(
-    runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
+    runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> tuple[list[Event], list[Event]]:
-        running = asyncio.create_task(drain(backend, ask(max_tokens=30)))
+        running = asyncio.create_task(drain(single, ask(max_tokens=30)))
         waiting = ask()
-        queued = asyncio.create_task(drain(backend, waiting))
+        queued = asyncio.create_task(drain(single, waiting))
         await asyncio.sleep(0.05)
-        await backend.cancel(waiting.id)
-        await backend.cancel("nobody")
+        await single.cancel(waiting.id)
+        await single.cancel("nobody")
         return await running, await queued
 
     running, queued = runner.run(scenario())
@@ -113,10 +132,10 @@ def test_a_cancelled_waiting_request_never_touches_the_running_one(
 
 
 def test_those_who_wait_hear_when_they_move_up(
-    runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
+    runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> list[list[Event]]:
-        return await asyncio.gather(*(drain(backend, ask(max_tokens=4)) for _ in range(3)))
+        return await asyncio.gather(*(drain(single, ask(max_tokens=4)) for _ in range(3)))
 
     results = runner.run(scenario())
 
@@ -125,30 +144,6 @@ def test_those_who_wait_hear_when_they_move_up(
         [Queued(1)],
         [Queued(2), Queued(1)],
     ]
-
-
-def test_a_full_queue_refuses_at_once_while_the_model_works(
-    runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
-) -> None:
-    backend = new_backend(small, queue_limit=3)
-
-    async def scenario() -> tuple[float, EngineBusy]:
-        tasks = [asyncio.create_task(drain(backend, ask(LONG))) for _ in range(3)]
-        await until_running(backend)
-        await asyncio.sleep(0.1)
-        began = time.monotonic()
-        with pytest.raises(EngineBusy) as refusal:
-            await anext(backend.submit(ask()))
-        took_s = time.monotonic() - began
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return took_s, refusal.value
-
-    took_s, refusal = runner.run(scenario())
-
-    assert took_s < 0.1
-    assert refusal.retry_after_s >= 1
 
 
 def test_an_unknown_model_is_refused_by_name(
@@ -170,6 +165,65 @@ def test_an_id_cannot_run_twice_at_once(
         return await first
 
     assert isinstance(runner.run(scenario())[-1], Finished)
+
+
+def test_a_deadline_ends_what_runs_and_frees_its_slot(
+    runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
+) -> None:
+    events: list[Event] = []
+
+    async def scenario() -> tuple[float, float]:
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match=r"0\.5 s"):
+            await read(single, ask(max_tokens=1500, timeout_s=0.5), events)
+        return time.monotonic() - began, await until_idle(single)
+
+    took_s, freed_s = runner.run(scenario())
+
+    assert 0.5 <= took_s < 1
+    assert freed_s < 1
+    assert any(isinstance(event, Delta) for event in events)
+
+
+def test_a_deadline_counts_the_time_in_the_queue(
+    runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
+) -> None:
+    async def scenario() -> tuple[list[Event], list[Event]]:
+        running = asyncio.create_task(drain(single, ask(max_tokens=200)))
+        await until_running(single)
+        waited: list[Event] = []
+        with pytest.raises(DeadlineExceeded):
+            await read(single, ask(timeout_s=0.2), waited)
+        return waited, await running
+
+    waited, running = runner.run(scenario())
+
+    assert waited == [Queued(1)]
+    assert isinstance(running[-1], Finished)
+
+
+def test_a_deadline_that_is_kept_changes_nothing(
+    runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
+) -> None:
+    events = runner.run(drain(single, ask(max_tokens=3, timeout_s=30)))
+
+    assert isinstance(events[-1], Finished)
+
+
+def test_a_reader_that_does_not_read_delays_nobody(
+    runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
+) -> None:
+    async def scenario() -> tuple[list[Event], list[Event]]:
+        slow = backend.submit(ask(max_tokens=60))
+        first = await anext(slow)
+        quick = await drain(backend, ask(max_tokens=60))
+        await until_idle(backend)
+        return [first, *[event async for event in slow]], quick
+
+    slow, quick = runner.run(scenario())
+
+    assert isinstance(quick[-1], Finished)
+    assert [type(event) for event in slow] == [Started, Delta, Finished]
 
 
 def test_close_ends_streams_and_process_within_two_seconds(

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,30 @@ def test_a_catalog_for_one_machine_needs_no_set_and_no_hash(tmp_path: Path) -> N
     assert model.path == tmp_path / "weights" / "mine.gguf"
     assert model.sha256 is None
     assert selection.by_role["general"] is model
+
+
+@pytest.mark.parametrize(
+    ("keys", "cells"),
+    [
+        ("", 2 * 4096),
+        ("slots = 1", 4096),
+        ("cache_tokens = 20000", 20000),
+        ('cache = "streams"\nslots = 3', 3 * 4096),
+    ],
+)
+def test_a_cache_has_the_size_that_its_layout_needs(tmp_path: Path, keys: str, cells: int) -> None:
+    (model,) = read(tmp_path, MINIMAL + keys).model
+
+    assert model.cells == cells
+
+
+def test_the_examples_in_the_shipped_catalog_can_be_used(tmp_path: Path) -> None:
+    text = (PROJECT_ROOT / "models" / "catalog.toml").read_text()
+    blocks = re.findall(r"^#   \[\[model\]\]\n(?:#   \S.*\n)*", text, re.MULTILINE)
+    simple, *roles = [block.replace("#   ", "") for block in blocks]
+
+    assert read(tmp_path, simple).select().by_role.keys() == {"brainstorm", "general"}
+    assert len(read(tmp_path, "\n".join(roles)).select().models) == 2
 
 
 def test_a_path_may_start_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +127,10 @@ def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         ),
         ('path = "x.gguf"\nsha256 = "abc"', "sha256"),
         ('path = "x.gguf"\ncontext = 10', "context"),
+        ('path = "x.gguf"\ncache = "none"', "cache"),
+        ('path = "x.gguf"\ncache = "streams"\ncache_tokens = 8192', "for a unified cache"),
+        ('path = "x.gguf"\ncontext = 4096\ncache_tokens = 4095', "between context and slots"),
+        ('path = "x.gguf"\nslots = 2\ncontext = 512\ncache_tokens = 1025', "512 and 1024 here"),
         (
             f'sha256 = "{HASH}"\nwheels = {{ package = "p{{m}}", version = "1", member = "x" }}',
             "{n}",

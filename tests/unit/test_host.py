@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.host import usable_cpus
+from service.engine.host import memory_limit_bytes, usable_cpus
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,22 @@ def test_an_older_kernels_quota_counts_too(tmp_path: Path) -> None:
 
 def test_without_a_quota_the_affinity_counts(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path) == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "limit"),
+    [
+        ("memory.max", "2000000000\n", 2_000_000_000),
+        ("memory.max", "max\n", None),
+        ("memory/memory.limit_in_bytes", "2000000000\n", 2_000_000_000),
+        ("memory/memory.limit_in_bytes", "9223372036854771712\n", None),
+        ("nothing", "", None),
+    ],
+)
+def test_the_containers_memory_is_known(
+    tmp_path: Path, file: str, text: str, limit: int | None
+) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(text)
+
+    assert memory_limit_bytes(tmp_path) == limit

@@ -1,5 +1,8 @@
+import pickle
+from math import inf
+
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
@@ -21,18 +24,27 @@ class SchedulerLaws(RuleBasedStateMachine):
         self.scheduler = Scheduler(SLOTS, LIMIT)
         self.waiting: dict[str, str] = {}
         self.running: dict[str, str] = {}
+        self.deadlines: dict[str, float] = {}
         self.count = 0
+        self.now = 0.0
 
-    @rule(target=requests, model=MODELS, client=st.sampled_from("abc"))
-    def add(self, model: str, client: str) -> str:
+    @rule(
+        target=requests,
+        model=MODELS,
+        client=st.sampled_from("abc"),
+        timeout_s=st.sampled_from([0.0, 1.0, 5.0, inf]),
+    )
+    def add(self, model: str, client: str, timeout_s: float) -> str:
         self.count += 1
         request_id = f"r{self.count}"
+        deadline = self.now + timeout_s
         if len(self.waiting) + len(self.running) >= LIMIT:
             with pytest.raises(QueueFullError):
-                self.scheduler.add(request_id, model, client)
+                self.scheduler.add(request_id, model, client, deadline=deadline)
         else:
-            self.scheduler.add(request_id, model, client)
+            self.scheduler.add(request_id, model, client, deadline=deadline)
             self.waiting[request_id] = model
+            self.deadlines[request_id] = deadline
         return request_id
 
     @rule(request_id=requests)
@@ -58,11 +70,25 @@ class SchedulerLaws(RuleBasedStateMachine):
     def finish(self, request_id: str) -> None:
         was_running = self.running.pop(request_id, None) is not None
         assert self.scheduler.finish(request_id) == was_running
+        self.forget(request_id, was_running)
 
     @rule(request_id=consumes(requests))
     def withdraw(self, request_id: str) -> None:
         was_waiting = self.waiting.pop(request_id, None) is not None
         assert self.scheduler.withdraw(request_id) == was_waiting
+        self.forget(request_id, was_waiting)
+
+    def forget(self, request_id: str, is_gone: bool) -> None:
+        if is_gone:
+            self.deadlines.pop(request_id, None)
+
+    @rule(passed_s=st.sampled_from([0.0, 0.5, 2.0]))
+    def time_passes(self, passed_s: float) -> None:
+        self.now += passed_s
+        late = {one for one, deadline in self.deadlines.items() if deadline <= self.now}
+        assert set(self.scheduler.overdue(self.now)) == late
+        for request_id in late:
+            del self.deadlines[request_id]
 
     @rule(request_id=requests)
     def put_back(self, request_id: str) -> None:
@@ -79,15 +105,22 @@ class SchedulerLaws(RuleBasedStateMachine):
         assert not self.waiting.keys() & self.running.keys()
 
     @invariant()
+    def the_next_deadline_is_known(self) -> None:
+        assert self.scheduler.next_deadline() == min(self.deadlines.values(), default=inf)
+
+    @invariant()
     def no_model_runs_more_than_its_slots(self) -> None:
         for model, slots in SLOTS.items():
-            assert list(self.running.values()).count(model) <= slots
+            running = list(self.running.values()).count(model)
+            assert running <= slots
+            assert self.scheduler.running_for(model) == running
 
     @invariant()
     def positions_count_from_one_without_gaps(self) -> None:
         for model in SLOTS:
             positions = self.scheduler.positions(model)
             assert sorted(positions.values()) == list(range(1, len(positions) + 1))
+            assert self.scheduler.waiting_for(model) == len(positions)
             assert positions.keys() == {one for one in self.waiting if self.waiting[one] == model}
 
 
@@ -173,3 +206,88 @@ def test_what_is_put_back_keeps_its_place() -> None:
     scheduler.put_back("a")
 
     assert order_of(scheduler) == ["a", "b", "c"]
+
+
+EVENTS = st.lists(
+    st.one_of(st.tuples(st.just("add"), st.integers(0, 9)), st.just(("start", 0))), max_size=120
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(EVENTS, st.integers(1, 3))
+def test_nobody_is_overtaken_without_end(events: list[tuple[str, int]], slots: int) -> None:
+    """Whatever the others do: once for each place in the queue, per request of one's own."""
+    limit = 12
+    scheduler = Scheduler({"one": slots}, limit)
+    starts = 0
+    since: dict[str, tuple[int, int]] = {}
+    own: dict[str, str] = {}
+    for number, (what, client) in enumerate([*events, *[("start", 0)] * limit]):
+        if what == "start":
+            for request_id in scheduler.start(["one"]):
+                starts += 1
+                before, began = since.pop(request_id)
+                assert starts - began <= (before + 1) * limit
+                scheduler.finish(request_id)
+        elif scheduler.waiting < limit:
+            name, request_id = f"client-{client}", f"r{number}"
+            since[request_id] = sum(own[one] == name for one in since), starts
+            own[request_id] = name
+            scheduler.add(request_id, "one", name)
+
+    assert not since
+
+
+@given(st.integers(0, 30))
+def test_what_waits_for_one_model_delays_no_other(waiting: int) -> None:
+    scheduler = Scheduler({"one": 1, "two": 1}, 100)
+    for number in range(waiting):
+        scheduler.add(f"one-{number}", "one", "")
+    scheduler.start(["one", "two"])
+    scheduler.add("other", "two", "")
+
+    assert scheduler.start(["one", "two"]) == ["other"]
+
+
+def test_a_withdrawn_waiting_request_never_touches_a_running_one() -> None:
+    scheduler = Scheduler({"one": 1}, 10)
+    scheduler.add("running", "one", "me")
+    scheduler.start(["one"])
+    scheduler.add("waiting", "one", "me")
+
+    assert not scheduler.withdraw("running")
+    assert scheduler.withdraw("waiting")
+    assert (scheduler.running, scheduler.waiting) == (1, 0)
+    assert scheduler.finish("running")
+    assert not scheduler.finish("running")
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_clients_that_come_and_go_leave_nothing_behind(slots: int) -> None:
+    scheduler = Scheduler({"one": slots}, 10)
+    running: list[str] = []
+    sizes = []
+    for number in range(2000):
+        scheduler.add(f"request-{number:06}", "one", f"client-{number:06}")
+        running += scheduler.start(["one"])
+        if len(running) == slots:
+            scheduler.finish(running.pop(0))
+        sizes.append(len(pickle.dumps(scheduler)))
+
+    assert sizes[-1] <= sizes[100] + 100
+
+
+def test_what_was_let_in_already_is_never_refused_and_takes_no_place() -> None:
+    scheduler = Scheduler({"one": 1}, 2)
+    for number in range(5):
+        scheduler.add(f"part-{number}", "one", "run", takes_place=False)
+    scheduler.add("a", "one", "x")
+    scheduler.add("b", "one", "x")
+
+    with pytest.raises(QueueFullError):
+        scheduler.add("c", "one", "x")
+
+    scheduler.withdraw("a")
+    scheduler.add("d", "one", "x")
+
+    assert scheduler.waiting == 7

@@ -30,6 +30,8 @@ from service.engine.wire import (
     Loaded,
     LoadFailed,
     Loading,
+    Unload,
+    Unloaded,
     decode,
     encode,
     error_of,
@@ -39,15 +41,27 @@ from service.engine.wire import (
 from service.errors import EngineBusy, EngineError, InvalidInput, PromptTooLong
 
 BODIES: list[Body] = [
-    Load("/m.gguf", 4096, None, -1, "chatml", "/a.gguf", 0.5),
+    Load("/m.gguf", 4096, 8, "unified", 8192, None, -1, "chatml", "/a.gguf", 0.5),
     Cancel(),
     GenerateRequest(
-        "1", "m", (Message("user", 'é\n"'),), 9, Sampling(seed=3), ("x",), "root ::= [a]", 2, "c"
+        "1",
+        "m",
+        (Message("user", 'é\n"'),),
+        9,
+        Sampling(seed=3),
+        ("x",),
+        "root ::= [a]",
+        logprobs=2,
+        client="c",
+        timeout_s=1.5,
     ),
+    GenerateRequest("4", "m", (), 9, Sampling(logit_bias=((7, -100.0),)), json_schema="{}"),
     ProbeRequest("2", "m", ((Message("system", "s"), Message("user", "u")),), ("a", "b")),
     EmbedRequest("3", "m", "text"),
     Loading(0.25),
-    Loaded(2048),
+    Unload(),
+    Loaded(2048, 135_000_000, 47_000_000),
+    Unloaded(),
     LoadFailed("no"),
     Ended(),
     Failure("InvalidInput", "bad"),
@@ -67,6 +81,16 @@ def test_every_message_arrives_as_it_was_sent(body: Body) -> None:
 @given(st.text(st.characters(), max_size=30))
 def test_any_text_arrives(text: str) -> None:
     assert decode(encode([(text, Delta(text))])[HEADER_BYTES:]) == [(text, Delta(text))]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"3", b"{}", b"[3]", b'[["a"]]', b'[["a", 1]]', b'[[1, "a"]]', b'[["a", "Nobody", {}]]',
+     b'[["a", "Started", {"prompt_tokens": "many"}]]', b"[", b"\xff"],
+)  # fmt: skip
+def test_what_is_no_frame_is_noticed(payload: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        decode(payload)
 
 
 def test_frames_arrive_whole_however_the_bytes_come() -> None:
