@@ -10,13 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from service.completions import Completions
 from service.database import Database
 from service.engine.backend import Backend
 from service.errors import ServiceError
 from service.ideation import Ideation
 from service.metrics import Metrics
 from service.pool import build_backend
-from service.routes import api, openapi, ops, pages, session
+from service.routes import api, openai, openapi, ops, pages, session
 from service.routes.errors import ErrorAnswers
 from service.runs import Runs
 from service.security import Guard, Rules
@@ -70,6 +71,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "settings": settings,
         "store": store,
         "runs": runs,
+        "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
         "metrics": metrics,
         "templates": templates,
@@ -77,14 +79,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         setattr(app.state, name, value)
     for kind in (ServiceError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answers.handle)
-    for router in (
-        api.router,
-        ops.router,
-        openapi.router,
-        session.router,
-        pages.router,
-    ):
-        app.include_router(router)
+    for part in (api, openai, ops, openapi, session, pages):
+        app.include_router(part.router)
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
     return app

@@ -10,16 +10,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from service.app import create_app
 from service.database import Database
-from service.engine.starter import fetch
-from service.engine.weights import FETCH_ADVICE, verified_sha256
+from service.engine.build import check, obtain, whereabouts
 from service.errors import ConfigurationError, ServiceError
 from service.pool import catalog, selection
 from service.progress import ProgressLine
-from service.runs import Runs
 from service.settings import Settings
 from service.store.keys import KeyStore
 
@@ -62,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, command, text in (
         ("list", list_models, "which models the catalog has"),
-        ("fetch", fetch_models, "get the files of the set that is served"),
+        ("fetch", fetch_models, "get the files of the set that is served, and build what it needs"),
         ("verify", verify_models, "compare the files with their hashes"),
     ):
         models.add_parser(name, help=text).set_defaults(command=command)
@@ -97,11 +96,11 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 class _Server(uvicorn.Server):
-    """Ends the runs at the first signal, since uvicorn waits for event streams to end by themselves."""
+    """Ends the work at the first signal, since uvicorn waits for event streams to end by themselves."""
 
-    def __init__(self, config: uvicorn.Config, runs: Runs, drain_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_s: float) -> None:
         super().__init__(config)
-        self._runs = runs
+        self._app = app
         self._drain_s = drain_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -118,7 +117,13 @@ class _Server(uvicorn.Server):
 
     def _begin_closing(self) -> None:
         if self._closing is None:
-            self._closing = asyncio.ensure_future(self._runs.close(self._drain_s))
+            self._closing = asyncio.ensure_future(self._close())
+
+    async def _close(self) -> None:
+        state = self._app.state
+        await asyncio.gather(
+            state.runs.close(self._drain_s), state.completions.close(self._drain_s)
+        )
 
 
 def serve(settings: Settings, _options: argparse.Namespace) -> int:
@@ -137,7 +142,7 @@ def serve(settings: Settings, _options: argparse.Namespace) -> int:
         server_header=False,
         timeout_graceful_shutdown=int(settings.drain_s) + 5,
     )
-    server = _Server(config, app.state.runs, settings.drain_s)
+    server = _Server(config, app, settings.drain_s)
     server.run()
     return 0 if server.started else 1
 
@@ -191,7 +196,7 @@ def revoke_key(settings: Settings, options: argparse.Namespace) -> int:
 def list_models(settings: Settings, _options: argparse.Namespace) -> int:
     served = selection(settings).models
     for model in catalog(settings).model:
-        state = "here" if model.weights_path(settings.models_dir).is_file() else "not fetched"
+        state = whereabouts(model, settings.models_dir)
         mark = "*" if model in served else " "
         print(f"{mark} {model.name:24} {model.set or '-':10} {', '.join(model.roles):22} {state}")
     print("* is served with the present settings")
@@ -199,16 +204,18 @@ def list_models(settings: Settings, _options: argparse.Namespace) -> int:
 
 
 def fetch_models(settings: Settings, _options: argparse.Namespace) -> int:
+    if settings.engine_url is not None:
+        print("IDEAPOOL_ENGINE_URL is set: its models are asked, so none are fetched.")
+        return 0
     for model in selection(settings).models:
         line = ProgressLine(sys.stderr)
-        fetch(model, settings.models_dir, hub_url=settings.hub_url, report=line.show)
+        obtain(model, settings.models_dir, hub_url=settings.hub_url, report=line.show)
         line.close()
     return 0
 
 
 def verify_models(settings: Settings, _options: argparse.Namespace) -> int:
     for model in selection(settings).models:
-        path = model.weights_path(settings.models_dir)
-        found = verified_sha256(path, model.sha256, advice=FETCH_ADVICE)
-        print(f"{model.name}: {path} is right, SHA-256 {found}")
+        for line in check(model, settings.models_dir):
+            print(f"{model.name}: {line}")
     return 0

@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from service.completions import CompletionEnd
 from service.engine.types import Stats
 from service.shapes import RunPublic
 
@@ -14,18 +15,21 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._runs = Counter(
-            "ideapool_runs", "Runs that ended.", ["kind", "status"], registry=self.registry
+            "ideapool_runs",
+            "Runs and chat completions that ended.",
+            ["kind", "status"],
+            registry=self.registry,
         )
         self._refused = Counter(
             "ideapool_runs_refused",
-            "Runs refused because the queue was full.",
+            "Runs and chat completions refused because the queue was full.",
             registry=self.registry,
         )
         self._tokens = Counter(
             "ideapool_tokens", "Tokens read and written.", ["direction"], registry=self.registry
         )
         self._first = Histogram(
-            "ideapool_run_first_seconds", "Time to the first suggestion or score.", ["kind"],
+            "ideapool_run_first_seconds", "Time to the first suggestion, score or text.", ["kind"],
             buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
         self._total = Histogram(
@@ -53,6 +57,18 @@ class Metrics:
             self._first.labels(run.kind).observe(timing["first_s"])
         if run.status == "done":
             self._total.labels(run.kind).observe(timing["total_s"])
+
+    def completion_ended(self, end: CompletionEnd) -> None:
+        if end.status == "refused":
+            self.run_refused()
+            return
+        self._runs.labels("chat", end.status).inc()
+        self._tokens.labels("prompt").inc(end.usage.prompt_tokens)
+        self._tokens.labels("completion").inc(end.usage.completion_tokens)
+        if end.first_s is not None:
+            self._first.labels("chat").observe(end.first_s)
+        if end.status == "done":
+            self._total.labels("chat").observe(end.total_s)
 
     def run_refused(self) -> None:
         self._refused.inc()

@@ -27,6 +27,7 @@ from service.engine.types import (
     Role,
     Started,
     Stats,
+    TokenLogprob,
     Usage,
 )
 from service.errors import EngineBusy, EngineCrashed, ModelUnavailable, ServiceError
@@ -215,7 +216,7 @@ class FakeBackend:
             await self._pause()
             if request.id in self._stopped:
                 return
-            yield Delta(token)
+            yield Delta(token, _logprobs(token, request.logprobs))
         if error is not None:
             raise error
         made = min(len(tokens), request.max_tokens)
@@ -239,6 +240,14 @@ class FakeBackend:
             self._ideas += 1
             return brainstorm_answer(title, text)
         return "Here is a short answer."
+
+
+def _logprobs(token: str, alternatives: int | None) -> tuple[TokenLogprob, ...]:
+    """Of a token that is all but sure; its alternatives are itself with more and more dots."""
+    if alternatives is None:
+        return ()
+    top = tuple((token + "." * rank, -0.1 - rank) for rank in range(alternatives))
+    return (TokenLogprob(token, -0.1, top),)
 
 
 def _digit_row(centre: int) -> tuple[float, ...]:

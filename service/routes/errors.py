@@ -1,7 +1,11 @@
-"""The one table from an error to its answer: RFC 9457 for programs, a page or alert for people."""
+"""The one table from an error to its answer.
+
+Programs get RFC 9457, OpenAI clients OpenAI's form under /v1, people a page or an alert.
+"""
 
 import http
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -23,6 +27,8 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.Unauthorised: 401,
     errors.Forbidden: 403,
     errors.BodyTooLarge: 413,
+    # Nobody reads it; nginx has made the number customary.
+    errors.ClientLeft: 499,
     errors.StorageUnavailable: 503,
     errors.ModelUnavailable: 503,
     errors.EngineBusy: 503,
@@ -33,7 +39,14 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.ServiceError: 500,
 }
 PROGRAM_PATHS = ("/api/", "/v1/", "/livez", "/readyz", "/healthz", "/metrics")
+OPENAI_PATHS = "/v1/"
 PROBLEM_TYPE = "application/problem+json"
+# What OpenAI calls it; other codes are the problem's type.
+_OPENAI_CODES: dict[type[Exception], str] = {
+    errors.Unauthorised: "invalid_api_key",
+    errors.NotFound: "model_not_found",
+    errors.PromptTooLong: "context_length_exceeded",
+}
 
 
 class ErrorAnswers:
@@ -47,6 +60,9 @@ class ErrorAnswers:
         problem, headers = problem_of(error), headers_of(error)
         if problem["status"] == 405:
             headers["Allow"] = _allowed(request)
+        if request.url.path.startswith(OPENAI_PATHS):
+            status, body = openai_error(error)
+            return JSONResponse(body, status, headers=headers)
         problem["instance"] = f"urn:uuid:{scope.get('state', {}).get('request_id', '')}"
         if request.url.path.startswith(PROGRAM_PATHS) or not _wants_html(request):
             return JSONResponse(
@@ -87,6 +103,23 @@ def problem_of(error: Exception) -> dict[str, Any]:
     if isinstance(error, errors.InvalidInput) and error.pointer:
         problem["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
     return problem
+
+
+def openai_error(error: Exception) -> tuple[int, dict[str, Any]]:
+    """The status and body that OpenAI's clients look for; they know 400 but not 422."""
+    problem = problem_of(error)
+    status = 400 if problem["status"] == 422 else problem["status"]
+    kind = problem["type"].rpartition("/")[2].replace("-", "_")
+    code, param, message = _OPENAI_CODES.get(type(error), kind), None, problem["detail"]
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        param = _param(first["loc"][1:])
+        message = f"{param or 'The body'}: {first['msg']}"
+        code = "unsupported" if first["type"] == "unsupported" else code
+    elif isinstance(error, errors.InvalidInput) and error.pointer:
+        param = error.pointer.strip("/").replace("/", ".")
+    family = "server_error" if status >= 500 else "invalid_request_error"
+    return status, {"error": {"message": message, "type": family, "param": param, "code": code}}
 
 
 def headers_of(error: Exception) -> dict[str, str]:
@@ -140,6 +173,14 @@ def _pointers(error: RequestValidationError) -> list[dict[str, str]]:
             pointer = "".join(f"/{_escape(str(part))}" for part in path)
         found.append({"pointer": pointer, "detail": str(item["msg"])})
     return found
+
+
+def _param(path: Sequence[int | str]) -> str | None:
+    """`messages[0].content`; without the names that pydantic gives to the kinds of a value."""
+    param = ""
+    for part in takewhile(lambda one: isinstance(one, int) or one.isidentifier(), path):
+        param += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return param.lstrip(".") or None
 
 
 def _escape(part: str) -> str:

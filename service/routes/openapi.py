@@ -7,6 +7,8 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.templating import Jinja2Templates
 
+from service.routes.errors import OPENAI_PATHS
+from service.routes.openai.questions import served
 from service.store.limits import Limits
 
 router = APIRouter(include_in_schema=False)
@@ -29,9 +31,27 @@ PROBLEM = {
         },
     },
 }
+OPENAI_ERROR = {
+    "type": "object",
+    "description": "What went wrong, as OpenAI says it.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string", "examples": ["There is no model 'gpt-4'."]},
+                "type": {"enum": ["invalid_request_error", "server_error"]},
+                "param": {"type": ["string", "null"], "examples": ["messages[0].content"]},
+                "code": {"type": "string", "examples": ["model_not_found"]},
+            },
+        }
+    },
+}
 _PROBLEM_CONTENT = {
     "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
 }
+_OPENAI_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}}
 # What any call may answer: a refused host, origin or key, a body too large, bad input, a full disk.
 _ANY = {
     "401": "No key, or one that is not valid.",
@@ -54,9 +74,11 @@ def describe_api(app: FastAPI, limits: Limits) -> Callable[[], dict[str, Any]]:
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
             schemas["Problem"] = PROBLEM
-            for path in document["paths"].values():
-                for operation in path.values():
-                    _describe_errors(operation)
+            schemas["OpenAIError"] = OPENAI_ERROR
+            schemas["ChatRequest"]["properties"]["model"]["enum"] = list(served(app.state.backend))
+            for path, operations in document["paths"].items():
+                for operation in operations.values():
+                    _describe_errors(operation, is_openai=path.startswith(OPENAI_PATHS))
             _apply_limits(schemas, limits)
             app.openapi_schema = document
         return app.openapi_schema
@@ -64,14 +86,17 @@ def describe_api(app: FastAPI, limits: Limits) -> Callable[[], dict[str, Any]]:
     return openapi
 
 
-def _describe_errors(operation: dict[str, Any]) -> None:
+def _describe_errors(operation: dict[str, Any], *, is_openai: bool) -> None:
     responses = operation["responses"]
     for status, meaning in _ANY.items():
         responses.setdefault(status, {"description": meaning})
     responses["422"] = {"description": _ANY["422"]}
+    if is_openai:
+        del responses["422"]
+        responses["400"] = {"description": "The input cannot be used; `param` says which field."}
     for status, response in responses.items():
         if status == "default" or int(status) >= 400:
-            response["content"] = _PROBLEM_CONTENT
+            response["content"] = _OPENAI_CONTENT if is_openai else _PROBLEM_CONTENT
 
 
 def _apply_limits(schemas: dict[str, Any], limits: Limits) -> None:

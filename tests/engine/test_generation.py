@@ -228,13 +228,29 @@ def test_a_schema_of_any_object_gives_an_object(
 
 @pytest.mark.parametrize(
     "schema",
-    ["", "nonsense", "[]", '{"type": "no such type"}', '{"$ref": "https://example.com/s.json"}'],
+    [
+        "",
+        "nonsense",
+        "[]",
+        '{"type": "no such type"}',
+        '{"$ref": "https://example.com/s.json"}',
+        '{"type": "object", "properties": {"a": {"type": "string", "maxLength": 1000000000}}}',
+        '{"type": "array", "items": {"type": "string"}, "minItems": 1000000}',
+    ],
 )
 def test_a_schema_that_cannot_be_followed_is_refused(
     collect: Collect, ask: Ask, schema: str
 ) -> None:
     with pytest.raises(InvalidInput, match="JSON schema"):
         collect(ask(json_schema=schema))
+
+
+@pytest.mark.parametrize("grammar", ['root ::= ("a"?){1000}', "root ::= ([a-z]*)+"])
+def test_a_grammar_that_repeats_nothing_is_refused(
+    collect: Collect, ask: Ask, grammar: str
+) -> None:
+    with pytest.raises(InvalidInput, match="can be empty"):
+        collect(ask(grammar=grammar))
 
 
 def test_a_schema_and_a_grammar_are_too_much(collect: Collect, ask: Ask) -> None:

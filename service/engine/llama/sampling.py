@@ -1,6 +1,8 @@
 """From a row of logits to a token: filters, the draw, and what a grammar allows."""
 
 import ctypes
+import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -18,6 +20,12 @@ RANDOM_SEED = 0xFFFFFFFF
 CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)], align=True)
 # Into how many parts a vocabulary is laid to look for its likeliest tokens.
 PARTS = 64
+# A grammar that takes longer to follow than a model to decode would stop everybody's answers.
+LONGEST_GRAMMAR = 65536
+MOST_REPEATS = 1000
+# In how many ways can nothing be repeated? llama.cpp follows them all.
+EMPTY_REPEATED = re.compile(r"[?*]\s*\)\s*[*+{]")
+BOUNDS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
 # With a grammar: what is this far below the best allowed token is not worth a look (e^-12).
 REACH = 12.0
 
@@ -27,6 +35,13 @@ class Grammar:
 
     def __init__(self, weights: Weights, text: str) -> None:
         """Raises InvalidInput if the text is not a grammar with a `root` rule."""
+        if len(text) > LONGEST_GRAMMAR:
+            raise InvalidInput(f"The grammar is longer than {LONGEST_GRAMMAR} characters.")
+        if EMPTY_REPEATED.search(text):
+            raise InvalidInput(
+                "The grammar repeats something that can be empty, such as (x?)*: leave the inner "
+                "mark out."
+            )
         # llama.cpp takes an empty text for no grammar at all.
         self._sampler: Any = text.strip() and llama_cpp.llama_sampler_init_grammar(
             weights.vocabulary, text.encode("utf-8", "replace"), b"root"
@@ -37,6 +52,7 @@ class Grammar:
     @classmethod
     def of_schema(cls, weights: Weights, schema: str) -> "Grammar":
         """Raises InvalidInput for a schema that cannot be turned into a grammar."""
+        _check_bounds(schema)
         try:
             # The converter fails in as many ways as there are wrong schemas.
             text = json_schema_to_gbnf(schema)
@@ -62,6 +78,23 @@ class Grammar:
         if self._sampler:
             llama_cpp.llama_sampler_free(self._sampler)
             self._sampler = None
+
+
+def _check_bounds(schema: str) -> None:
+    """Raises InvalidInput for a count that would make a grammar too large to follow."""
+
+    def check(entries: list[tuple[str, Any]]) -> dict[str, Any]:
+        for name, value in entries:
+            if name in BOUNDS and isinstance(value, int | float) and value > MOST_REPEATS:
+                raise InvalidInput(
+                    f"The JSON schema cannot be followed: {name} is over {MOST_REPEATS}."
+                )
+        return dict(entries)
+
+    try:
+        json.loads(schema, object_pairs_hook=check)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"The JSON schema cannot be followed: {error}.") from error
 
 
 class Sampler:

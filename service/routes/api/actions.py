@@ -5,15 +5,18 @@ By default the call waits and answers 200; `Accept: text/event-stream` streams t
 streaming call stops its run; one started with 202 goes on.
 """
 
-import asyncio
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.dependencies import BackendDep, ClientDep, MetricsDep, RunsDep, StoreDep
-from service.errors import EngineBusy
+from service.engine.backend import Backend
+from service.errors import ClientLeft, EngineBusy
 from service.ideation import plan
+from service.metrics import Metrics
 from service.routes.api.shared import links, problems
 from service.run_events import answer
 from service.runs import Runs
@@ -27,51 +30,57 @@ from service.shapes import (
     RunPublic,
     Task,
 )
-from service.streaming import event_stream, json_events
+from service.store import Store
+from service.streaming import EventStream, json_events, while_connected
 
 router = APIRouter(tags=["actions"])
 
 
+@dataclass(frozen=True, slots=True)
 class Responder:
     """Starts a run for a task and answers in the asked-for way."""
 
-    def __init__(
-        self,
-        request: Request,
-        store: StoreDep,
-        backend: BackendDep,
-        runs: RunsDep,
-        metrics: MetricsDep,
-        client: ClientDep,
-        accept: Annotated[str, Header(max_length=500)] = "*/*",
-        prefer: Annotated[
-            str, Header(max_length=500, description="`respond-async` answers 202 at once.")
-        ] = "",
-    ) -> None:
-        self._request = request
-        self._store = store
-        self._backend = backend
-        self._runs = runs
-        self._metrics = metrics
-        self._client = client
-        self._is_streaming = "text/event-stream" in accept
-        self._is_detached = "respond-async" in prefer
+    request: Request
+    store: Store
+    backend: Backend
+    runs: Runs
+    metrics: Metrics
+    client: str
+    is_streaming: bool
+    is_detached: bool
 
     async def respond(self, task: Task) -> Response | dict[str, Any]:
-        new, work = await asyncio.to_thread(plan, task, self._store, self._backend)
+        planned = partial(plan, task, self.store, self.backend)
         try:
-            run = await self._runs.start(new, work, client=self._client)
+            run = await self.runs.start(planned, client=self.client)
         except EngineBusy:
-            self._metrics.run_refused()
+            self.metrics.run_refused()
             raise
-        if self._is_detached:
+        if self.is_detached:
             return _accepted(run)
-        if self._is_streaming:
-            return event_stream(
-                json_events(self._runs.watch(run.run_id)),
-                closed=lambda: self._runs.abandon(run.run_id),
+        if self.is_streaming:
+            return EventStream(
+                json_events(self.runs.watch(run.run_id)),
+                closed=lambda: self.runs.abandon(run.run_id),
             )
-        return answer(await _wait_or_abandon(self._request, self._runs, run.run_id))
+        return answer(await _wait_or_abandon(self.request, self.runs, run.run_id))
+
+
+async def _responder(
+    request: Request,
+    store: StoreDep,
+    backend: BackendDep,
+    runs: RunsDep,
+    metrics: MetricsDep,
+    client: ClientDep,
+    accept: Annotated[str, Header(max_length=500)] = "*/*",
+    prefer: Annotated[
+        str, Header(max_length=500, description="`respond-async` answers 202 at once.")
+    ] = "",
+) -> Responder:
+    is_streaming = "text/event-stream" in accept
+    is_detached = "respond-async" in prefer
+    return Responder(request, store, backend, runs, metrics, client, is_streaming, is_detached)
 
 
 def _accepted(run: RunPublic) -> Response:
@@ -86,20 +95,15 @@ def _accepted(run: RunPublic) -> Response:
 
 
 async def _wait_or_abandon(request: Request, runs: Runs, run_id: str) -> RunPublic:
-    waiting = asyncio.ensure_future(runs.wait(run_id))
-    # The body has been read, so the next message can only be that the client went away.
-    leaving = asyncio.ensure_future(request.receive())
     try:
-        await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not waiting.done():
-            runs.abandon(run_id)
-        return await waiting
-    finally:
-        for task in (waiting, leaving):
-            task.cancel()
+        async with while_connected(request.receive):
+            return await runs.wait(run_id)
+    except ClientLeft:
+        runs.abandon(run_id)
+        raise
 
 
-ResponderDep = Annotated[Responder, Depends()]
+ResponderDep = Annotated[Responder, Depends(_responder)]
 _RESPONSES = problems(404, 409, 502, 503, 504) | {
     200: {
         "description": "The answer; or its events, if `text/event-stream` was asked for.",

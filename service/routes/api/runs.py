@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Response, status
 from service.dependencies import RunsDep, StoreDep
 from service.routes.api.shared import Id, RevisionDep, problems, tag
 from service.shapes import IdeaPublic, RunPublic, SuggestionKeep, SuggestionPublic
-from service.streaming import event_stream, json_events
+from service.streaming import EventStream, json_events
 
 router = APIRouter(tags=["runs"])
 
@@ -49,7 +49,7 @@ async def watch_run(
     if runs.live(run_id) is None:
         await runs.get(run_id)  # a 404 must come before the stream begins
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
-    return event_stream(json_events(runs.watch(run_id, after=seen)))
+    return EventStream(json_events(runs.watch(run_id, after=seen)))
 
 
 @router.post(

@@ -11,7 +11,7 @@ from service.routes.pages.replies import fragment
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
 from service.store import Store
-from service.streaming import event_stream
+from service.streaming import EventStream
 
 # Five a second looks like writing; more would only cost.
 LEAST_GAP_S = 0.2
@@ -24,7 +24,7 @@ router = APIRouter()
 async def watch_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> Response:
     # Asked before the stream begins, while the answer can still be 404.
     await runs.get(run_id)
-    return event_stream(_snapshots(request, run_id, store, runs))
+    return EventStream(_snapshots(request, run_id, store, runs))
 
 
 async def _snapshots(

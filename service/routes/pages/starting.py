@@ -1,6 +1,6 @@
 """Makes a task of a form's fields and starts it as a run."""
 
-import asyncio
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -36,13 +36,12 @@ class Starter:
     async def start(self, task: Task) -> str:
         """The run's id.
 
-        Raises: what `plan` and `Runs.start` raise.
+        Raises: what `Runs.start` raises.
         """
 
         async def begin() -> str:
-            new, work = await asyncio.to_thread(plan, task, self._store, self._backend)
-            run = await self._runs.start(new, work, client=self._client)
-            return run.run_id
+            planned = partial(plan, task, self._store, self._backend)
+            return (await self._runs.start(planned, client=self._client)).run_id
 
         return await self._once.do(f"{self._client} {task!r}", begin, is_current=self._is_under_way)
 

@@ -1,0 +1,162 @@
+"""Numbers in llama.cpp's blocked types: a whole file made anew, or rows of one tensor.
+
+llama.cpp ends the process on a damaged file, so this belongs in a process of its own.
+"""
+
+import ctypes
+import functools
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+from llama_cpp._ggml import libggml
+from numpy.typing import NDArray
+
+from service.engine.llama.layout import Tensor
+from service.engine.types import Quantisation
+from service.errors import ModelUnavailable
+
+Floats = NDArray[np.float32]
+
+GGML_LOG_ERROR = 4
+GGML_TYPE_F32 = 0
+FILE_TYPES: dict[Quantisation, int] = {
+    "f16": llama_cpp.LLAMA_FTYPE_MOSTLY_F16,
+    "q4_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0,
+    "q4_k_m": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M,
+    "q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0,
+}
+PLAIN = frozenset({"f32", "f16", "bf16"})
+# Weights that share one evenly spaced grid, by type.
+GRIDS = dict.fromkeys(("q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q4_K", "q5_K"), 32) | dict.fromkeys(
+    ("q2_K", "q3_K", "q6_K"), 16
+)
+BUFFER_BYTES = 256 * 1024 * 1024
+STEP = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
+NEW_SIZE = re.compile(r"quant size\s*=\s*([\d.]+) MiB")
+
+
+class Quantiser:
+    """llama.cpp's own tool, with its log read for how far it is."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._on_step: Callable[[int, int], None] | None = None
+        self._last_error = ""
+        self._new_mib = 0.0
+        # ctypes does not keep the callback alive; llama.cpp would call into freed memory.
+        self._callback = llama_cpp.llama_log_callback(self._log)
+        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _log(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
+        line = text.decode("utf-8", "replace")
+        if level == GGML_LOG_ERROR:
+            self._last_error = line.strip()
+        elif step := STEP.match(line):
+            if self._on_step is not None:
+                self._on_step(int(step[1]), int(step[2]))
+        elif size := NEW_SIZE.search(line):
+            self._new_mib = float(size[1])
+
+    def size_bytes(self, source: Path, kind: Quantisation) -> int:
+        """Of the tensors in the file that `write` would make."""
+        self._on_step = None
+        self._run(source, Path(os.devnull), kind, is_dry=True)
+        return int(self._new_mib * 1024 * 1024)
+
+    def write(
+        self, source: Path, target: Path, kind: Quantisation, on_step: Callable[[int, int], None]
+    ) -> None:
+        """`on_step` gets the number of the tensor that is begun, and how many there are.
+
+        Raises:
+            ModelUnavailable: llama.cpp refuses.
+        """
+        self._on_step = on_step
+        self._run(source, target, kind, is_dry=False)
+
+    def _run(self, source: Path, target: Path, kind: Quantisation, *, is_dry: bool) -> None:
+        params = llama_cpp.llama_model_quantize_default_params()
+        params.ftype = FILE_TYPES[kind]
+        params.nthread = self._threads
+        params.allow_requantize = True
+        params.max_buf_size = BUFFER_BYTES
+        params.dry_run = is_dry
+        self._last_error = ""
+        if llama_cpp.llama_model_quantize(bytes(source), bytes(target), ctypes.byref(params)):
+            reason = self._last_error or "it gives no reason"
+            raise ModelUnavailable(f"llama.cpp cannot turn {source} into {kind}: {reason}.")
+
+
+class _TypeTraits(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("block_size", ctypes.c_int64),
+        ("block_size_interleave", ctypes.c_int64),
+        ("size_bytes", ctypes.c_size_t),
+        ("is_quantized", ctypes.c_bool),
+        ("to_float", ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)),
+        ("from_float", ctypes.c_void_p),
+    ]
+
+
+@functools.cache
+def _ggml() -> Any:
+    """Converters of ggml, which the bindings of llama.cpp leave out."""
+    pointer, size, kind = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+    for name, result, arguments in (
+        ("ggml_get_type_traits", ctypes.POINTER(_TypeTraits), [kind]),
+        (
+            "ggml_quantize_chunk",
+            ctypes.c_size_t,
+            [kind, pointer, pointer, size, size, size, pointer],
+        ),
+    ):
+        function = getattr(libggml, name)
+        function.restype, function.argtypes = result, arguments
+    return libggml
+
+
+def type_name(tensor: Tensor) -> str:
+    name: bytes = _ggml().ggml_get_type_traits(tensor.kind).contents.name
+    return name.decode()
+
+
+def steps(tensor: Tensor, floats: Floats) -> Floats:
+    """How far apart the values are that each of these rows' weights can have.
+
+    A grid's step is the smallest difference between two of its weights; where all of them are the
+    same it counts as infinite.
+    """
+    width = GRIDS[type_name(tensor)]
+    groups = np.sort(floats.reshape(-1, width), axis=1)
+    gaps = np.diff(groups, axis=1)
+    # Neighbours that only rounding tells apart are the same value.
+    gaps[gaps <= 1e-3 * (groups[:, -1:] - groups[:, :1])] = np.inf
+    return np.repeat(gaps.min(axis=1), width).reshape(floats.shape)
+
+
+def to_floats(tensor: Tensor, blocks: bytes, rows: int) -> Floats:
+    """Raises ModelUnavailable for types that hold no weights."""
+    traits = _ggml().ggml_get_type_traits(tensor.kind).contents
+    floats = np.empty((rows, tensor.columns), dtype=np.float32)
+    if tensor.kind == GGML_TYPE_F32:
+        floats[:] = np.frombuffer(blocks, dtype=np.float32).reshape(floats.shape)
+    elif traits.to_float:
+        traits.to_float(blocks, floats.ctypes.data, floats.size)
+    else:
+        raise ModelUnavailable(f"{tensor.name} has the type {type_name(tensor)}: no weights.")
+    return floats
+
+
+def to_blocks(tensor: Tensor, floats: Floats) -> bytes:
+    """Rows of the tensor in its own type, which is one of `PLAIN` or `GRIDS`."""
+    floats = np.ascontiguousarray(floats)
+    rows, columns = floats.shape
+    blocks = ctypes.create_string_buffer(rows * (tensor.size_bytes // tensor.rows))
+    _ggml().ggml_quantize_chunk(tensor.kind, floats.ctypes.data, blocks, 0, rows, columns, None)
+    return blocks.raw

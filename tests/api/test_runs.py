@@ -1,0 +1,121 @@
+"""Runs by themselves: who is let in, and what is kept for those who watch."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.database import Database
+from service.errors import EngineBusy
+from service.ideation import Ideation, Work, plan
+from service.run_events import RunEvent
+from service.runs import REMEMBERED_WHOLE, Runs
+from service.shapes import BrainstormTask
+from service.store import Limits, Store
+from service.store.runs import NewRun
+from tests.fakes import FakeBackend
+
+Planned = Callable[[], tuple[NewRun, Work]]
+Scenario = Callable[[Runs, Planned, FakeBackend], Awaitable[Any]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[[Scenario], Any]:
+    def run(scenario: Scenario) -> Any:
+        database = Database(f"sqlite:///{tmp_path / 'runs.db'}")
+        database.migrate()
+        store, backend = Store(database, Limits(200, 8192, 20)), FakeBackend()
+        store.boards.ensure_one()
+        runs = Runs(store, Ideation(backend), limit=2, deadline_s=60, ended=lambda _: None)
+        planned = partial(plan, BrainstormTask(topic="a street party", n=2), store, backend)
+        try:
+            return asyncio.run(
+                asyncio.wait_for(_as_coroutine(scenario, runs, planned, backend), 60)
+            )
+        finally:
+            database.close()
+
+    return run
+
+
+async def _as_coroutine(scenario: Scenario, *given: Any) -> Any:
+    return await scenario(*given)
+
+
+async def one_after_the_other(runs: Runs, planned: Planned, count: int) -> None:
+    for _ in range(count):
+        await runs.wait((await runs.start(planned)).run_id)
+
+
+async def drain(runs: Runs, run_id: str, after: int = 0) -> list[RunEvent]:
+    return [event async for event in runs.watch(run_id, after)]
+
+
+def test_who_is_refused_costs_no_look_at_the_store(play: Callable[[Scenario], Any]) -> None:
+    looked = []
+
+    def forbidden() -> tuple[NewRun, Work]:
+        looked.append(True)
+        raise AssertionError
+
+    async def scenario(runs: Runs, planned: Planned, backend: FakeBackend) -> None:
+        backend.gate.clear()
+        await runs.start(planned)
+        await runs.start(planned)
+        with pytest.raises(EngineBusy):
+            await runs.start(forbidden)
+        backend.gate.set()
+        await runs.close(60)
+
+    play(scenario)
+
+    assert not looked
+
+
+def test_a_task_that_cannot_be_planned_gives_its_place_back(
+    play: Callable[[Scenario], Any],
+) -> None:
+    def failing() -> tuple[NewRun, Work]:
+        raise KeyError("board")
+
+    async def scenario(runs: Runs, planned: Planned, _: FakeBackend) -> int:
+        for _attempt in range(3):
+            with pytest.raises(KeyError):
+                await runs.start(failing)
+        await one_after_the_other(runs, planned, 1)
+        return runs.active
+
+    assert play(scenario) == 0
+
+
+def test_runs_long_over_keep_their_events_but_no_deltas(play: Callable[[Scenario], Any]) -> None:
+    async def scenario(runs: Runs, planned: Planned, _: FakeBackend) -> Any:
+        run_id = (await runs.start(planned)).run_id
+        whole = await drain(runs, run_id)
+        await one_after_the_other(runs, planned, REMEMBERED_WHOLE + 1)
+        return whole, await drain(runs, run_id), await drain(runs, run_id, after=whole[-2].id)
+
+    whole, kept, rest = play(scenario)
+
+    assert "delta" in {event.name for event in whole}
+    assert kept == [event for event in whole if event.name != "delta"]
+    assert rest == whole[-1:]
+
+
+def test_a_slow_watcher_still_gets_the_deltas_of_a_run_long_over(
+    play: Callable[[Scenario], Any],
+) -> None:
+    async def scenario(runs: Runs, planned: Planned, _: FakeBackend) -> Any:
+        run_id = (await runs.start(planned)).run_id
+        watching = runs.watch(run_id)
+        first = await anext(watching)
+        whole = await drain(runs, run_id)
+        await one_after_the_other(runs, planned, REMEMBERED_WHOLE + 1)
+        return whole, [first] + [event async for event in watching]
+
+    whole, told = play(scenario)
+
+    assert told == whole

@@ -1,0 +1,321 @@
+"""The official `openai` client, as it is, on the real server with the real small model."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import openai
+import pytest
+from openai import OpenAI
+from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+
+from service.settings import PROJECT_ROOT
+from tests.serving import Server, serving
+
+MODEL = "smollm2-135m"
+WEIGHTS = PROJECT_ROOT / "data" / "models" / "smollm2-135m-instruct-q4_1.gguf"
+QUESTION: list[ChatCompletionMessageParam] = [
+    {"role": "system", "content": "You are brief."},
+    {"role": "user", "content": "Name three things to grow in a garden."},
+]
+STORY: list[ChatCompletionMessageParam] = [
+    {"role": "user", "content": "Tell a very long story about a garden."}
+]
+
+# The model's own marks of an end, never to be taken.
+ENDLESS = {"0": -100, "2": -100}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("openai")) as server:
+        server.await_models()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+        yield client
+
+
+def running(server: Server) -> float:
+    series = 'ideapool_engine_requests{state="running"}'
+    lines = server.http.get("/metrics").text.splitlines()
+    return next(float(line.split()[-1]) for line in lines if line.startswith(series))
+
+
+def await_idle(server: Server) -> None:
+    """Fails where the model still works after a second."""
+    began = time.monotonic()
+    while running(server) > 0:
+        assert time.monotonic() - began < 1
+        time.sleep(0.02)
+
+
+def tokens(answer: ChatCompletion) -> list[str]:
+    logprobs = answer.choices[0].logprobs
+    assert logprobs is not None
+    return [one.token for one in logprobs.content or ()]
+
+
+def test_the_client_lists_the_models(client: OpenAI) -> None:
+    names = [model.id for model in client.models.list()]
+
+    assert names == [MODEL, "brainstorm", "general"]
+    assert client.models.retrieve("general").id == "general"
+
+
+def test_the_client_reads_an_answer(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="general", messages=STORY, max_tokens=16, logit_bias=ENDLESS, seed=1
+    )
+
+    (choice,) = answer.choices
+    assert answer.model == MODEL
+    assert choice.message.content
+    assert choice.finish_reason == "length"
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 16
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + 16
+
+
+def test_a_stream_says_what_the_whole_answer_says(client: OpenAI) -> None:
+    whole = client.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_tokens=24, temperature=0
+    )
+    stream = client.chat.completions.create(
+        model=MODEL,
+        messages=QUESTION,
+        max_tokens=24,
+        temperature=0,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = list(stream)
+
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == whole.choices[0].message.content
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "length"
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.completion_tokens == 24
+
+
+def test_several_answers_differ_and_come_in_order(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_tokens=16, n=3, seed=3, temperature=1
+    )
+    one = client.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=16)
+
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+    assert len({choice.message.content for choice in answer.choices}) == 3
+    assert answer.usage is not None
+    assert one.usage is not None
+    assert answer.usage.prompt_tokens == one.usage.prompt_tokens
+
+
+def test_a_stop_text_ends_the_answer_and_is_not_in_it(client: OpenAI) -> None:
+    whole = client.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_tokens=24, temperature=0
+    )
+    word = (whole.choices[0].message.content or "").split()[4]
+    cut = client.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_tokens=24, temperature=0, stop=[word]
+    )
+
+    assert cut.choices[0].finish_reason == "stop"
+    assert word not in (cut.choices[0].message.content or "")
+    assert (whole.choices[0].message.content or "").startswith(
+        cut.choices[0].message.content or "?"
+    )
+
+
+def test_an_answer_follows_the_schema_it_was_given(client: OpenAI) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "plant": {"type": "string", "maxLength": 20},
+            "weeks": {"enum": [4, 8, 12]},
+        },
+        "required": ["plant", "weeks"],
+        "additionalProperties": False,
+    }
+    answer = client.chat.completions.create(
+        model=MODEL,
+        messages=QUESTION,
+        max_tokens=80,
+        seed=1,
+        response_format={
+            "type": "json_schema",
+            "json_schema": {"name": "crop", "schema": schema, "strict": True},
+        },
+    )
+
+    crop = json.loads(answer.choices[0].message.content or "")
+    assert set(crop) == {"plant", "weeks"}
+    assert isinstance(crop["plant"], str)
+    assert len(crop["plant"]) <= 20
+    assert crop["weeks"] in (4, 8, 12)
+
+
+def test_a_json_object_is_one(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model=MODEL,
+        messages=[{"role": "user", "content": 'Answer as {"colour": "…"}: the colour of grass?'}],
+        max_tokens=200,
+        temperature=0,
+        response_format={"type": "json_object"},
+        stream=True,
+    )
+
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in answer)
+    assert isinstance(json.loads(text), dict)
+
+
+def test_a_grammar_is_followed(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model=MODEL,
+        messages=QUESTION,
+        max_tokens=8,
+        extra_body={"grammar": 'root ::= "yes" | "no"', "top_k": 20, "min_p": 0.01},
+    )
+
+    assert answer.choices[0].message.content in ("yes", "no")
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_logprobs_name_the_token_taken_and_the_likeliest(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_tokens=6, temperature=0, logprobs=True, top_logprobs=3
+    )
+
+    assert "".join(tokens(answer)) == answer.choices[0].message.content
+    for one in (answer.choices[0].logprobs.content if answer.choices[0].logprobs else None) or ():
+        assert one.token == one.top_logprobs[0].token
+        assert one.logprob == one.top_logprobs[0].logprob <= 0
+        likely = [two.logprob for two in one.top_logprobs]
+        assert likely == sorted(likely, reverse=True)
+
+
+def test_a_favoured_token_is_always_taken(client: OpenAI) -> None:
+    answers = [
+        client.chat.completions.create(
+            model=MODEL,
+            messages=QUESTION,
+            max_tokens=3,
+            temperature=0,
+            logit_bias=bias,
+            logprobs=True,
+        )
+        for bias in ({}, {"100": 100}, {"100": -100})
+    ]
+
+    free, favoured, banned = [tokens(answer) for answer in answers]
+    assert len(set(favoured)) == 1
+    assert free == banned != favoured
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "code"),
+    [
+        ({"model": "gpt-4"}, openai.NotFoundError, "model_not_found"),
+        ({"max_tokens": 100_000}, openai.BadRequestError, "context_length_exceeded"),
+        ({"extra_body": {"grammar": "root ::= ("}}, openai.BadRequestError, "invalid_input"),
+        ({"temperature": 9}, openai.BadRequestError, "invalid_input"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_client_raises_its_own_errors(
+    client: OpenAI,
+    fields: dict[str, object],
+    kind: type[openai.APIStatusError],
+    code: str,
+    stream: bool,
+) -> None:
+    asked: dict[str, object] = {"model": MODEL, "messages": QUESTION, "stream": stream} | fields
+    with pytest.raises(kind) as raised:
+        client.chat.completions.create(**asked)  # type: ignore[call-overload]
+
+    assert raised.value.code == code
+
+
+def test_without_a_limit_an_answer_gets_what_the_prompt_leaves(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.toml"
+    catalog.write_text(
+        f'[[model]]\nname = "narrow"\nroles = ["brainstorm", "general"]\ncontext = 256\n'
+        f'path = "{WEIGHTS}"\n'
+    )
+    with serving(tmp_path, IDEAPOOL_CATALOG=str(catalog), IDEAPOOL_MODEL="") as server:
+        server.await_models()
+        with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+            answer = client.chat.completions.create(
+                model="narrow", messages=STORY, extra_body={"grammar": 'root ::= "ok"'}
+            )
+
+    assert answer.choices[0].message.content == "ok"
+
+
+def test_closing_a_stream_frees_the_model_within_a_second(server: Server, client: OpenAI) -> None:
+    stream = client.chat.completions.create(
+        model=MODEL, messages=STORY, max_tokens=1500, logit_bias=ENDLESS, stream=True, n=2
+    )
+    next(stream)
+    assert running(server) > 0
+    stream.close()
+
+    await_idle(server)
+
+
+def test_a_key_is_asked_for_where_the_service_needs_one(tmp_path: Path) -> None:
+    with serving(tmp_path, IDEAPOOL_REQUIRE_KEY="true", IDEAPOOL_CREATE_KEY="true") as server:
+        token = next(line for line in server.log.splitlines() if "API key" in line).split()[-1]
+        with (
+            OpenAI(base_url=f"{server.url}/v1", api_key="wrong", max_retries=0) as stranger,
+            pytest.raises(openai.AuthenticationError) as refused,
+        ):
+            stranger.models.list()
+        with OpenAI(base_url=f"{server.url}/v1", api_key=token) as known:
+            assert known.models.list().data
+
+    assert refused.value.code == "invalid_api_key"
+
+
+def test_a_completion_ends_at_the_deadline(tmp_path: Path) -> None:
+    with serving(tmp_path, IDEAPOOL_RUN_DEADLINE_S="1") as server:
+        server.await_models()
+        with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+            with pytest.raises(openai.InternalServerError) as late:
+                client.chat.completions.create(
+                    model=MODEL, messages=STORY, max_tokens=1500, logit_bias=ENDLESS
+                )
+            with pytest.raises(openai.APIError) as cut:
+                list(
+                    client.chat.completions.create(
+                        model=MODEL,
+                        messages=STORY,
+                        max_tokens=1500,
+                        logit_bias=ENDLESS,
+                        stream=True,
+                    )
+                )
+
+        await_idle(server)
+    assert late.value.status_code == 504
+    assert late.value.code == cut.value.code == "deadline_exceeded"
+
+
+def test_a_terminated_server_ends_its_completions_with_a_reason(tmp_path: Path) -> None:
+    with serving(tmp_path, IDEAPOOL_DRAIN_S="0") as server:
+        server.await_models()
+        with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+            stream = client.chat.completions.create(
+                model=MODEL, messages=STORY, max_tokens=1500, logit_bias=ENDLESS, stream=True
+            )
+            next(stream)
+            took = server.stop()
+            with pytest.raises(openai.APIError, match="stopping"):
+                list(stream)
+
+    assert took < 5
