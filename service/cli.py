@@ -32,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
         )
         if settings.log_level != "debug":
-            # Says three lines at each start that tell an operator nothing.
-            logging.getLogger("alembic").setLevel(logging.WARNING)
+            # What they say at each start and each request tells an operator nothing.
+            for name in ("alembic", "httpx2"):
+                logging.getLogger(name).setLevel(logging.WARNING)
         status: int = options.command(settings, options)
     except ServiceError as error:
         print(f"ideapool: {error.detail}", file=sys.stderr)

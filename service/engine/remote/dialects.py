@@ -1,0 +1,137 @@
+"""What each kind of server calls things: our requests -> bodies for its OpenAI-compatible API.
+
+Pure. A field is sent only to servers that know it; what a server cannot do is refused here, except
+for grammars: whoever asks judges the answer anyway.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.engine.types import EmbedRequest, GenerateRequest, Message, Sampling
+from service.errors import InvalidInput
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """`alternatives` is how many of the likeliest tokens the server tells when asked for so many.
+
+    `generating` and `probing` are sent with every request of that kind.
+    """
+
+    name: str
+    grammar: Callable[[str], Body] | None = None
+    takes_filters: bool = False
+    takes_logit_bias: bool = True
+    alternatives: int = 20
+    generating: Body = field(default_factory=dict)
+    probing: Body = field(default_factory=dict)
+
+
+def _gbnf(grammar: str) -> Body:
+    return {"grammar": grammar}
+
+
+LLAMA_SERVER = Dialect(
+    "llama-server", _gbnf, takes_filters=True, alternatives=1000, probing={"cache_prompt": False}
+)
+IDEAPOOL = Dialect("Ideapool", _gbnf, takes_filters=True)
+# vLLM takes its defaults from the model's files, which often bring a repetition penalty.
+VLLM = Dialect(
+    "vLLM",
+    lambda grammar: {"structured_outputs": {"grammar": grammar}},
+    takes_filters=True,
+    generating={"repetition_penalty": 1.0},
+)
+# Before 0.12 the grammar was a field of its own.
+OLD_VLLM = Dialect(
+    "vLLM",
+    lambda grammar: {"guided_grammar": grammar},
+    takes_filters=True,
+    generating={"repetition_penalty": 1.0},
+)
+OLLAMA = Dialect("Ollama", takes_logit_bias=False)
+OPENAI = Dialect("an OpenAI-compatible server")
+
+
+def vllm_of(version: str) -> Dialect:
+    """Builds from source may call themselves `dev`; they are taken for new."""
+    numbers = re.match(r"0\.(\d+)\.", version)
+    is_old = numbers is not None and 0 < int(numbers[1]) < 12
+    return OLD_VLLM if is_old else VLLM
+
+
+def chat_body(request: GenerateRequest, dialect: Dialect, model: str) -> Body:
+    """Raises: InvalidInput where the server cannot do what is asked, or the schema is no JSON."""
+    body: Body = {
+        "model": model,
+        "messages": _messages(request.messages),
+        "max_tokens": request.max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **_sampling(request.sampling, dialect),
+        **dialect.generating,
+    }
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if request.logprobs is not None:
+        # One more: llama-server takes 0 for no logprobs at all, and vLLM counts the token itself.
+        count = min(request.logprobs + 1, dialect.alternatives)
+        body |= {"logprobs": True, "top_logprobs": count}
+    if request.json_schema is not None:
+        body["response_format"] = _json_form(request.json_schema)
+    if request.grammar is not None and dialect.grammar is not None:
+        body |= dialect.grammar(request.grammar)
+    return body
+
+
+def probe_body(messages: tuple[Message, ...], dialect: Dialect, model: str) -> Body:
+    return {
+        "model": model,
+        "messages": _messages(messages),
+        "max_tokens": 1,
+        "temperature": 0.0,
+        "logprobs": True,
+        "top_logprobs": dialect.alternatives,
+        **dialect.probing,
+    }
+
+
+def embed_body(request: EmbedRequest, model: str) -> Body:
+    return {"model": model, "input": request.text, "encoding_format": "float"}
+
+
+def _messages(messages: tuple[Message, ...]) -> list[Body]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def _sampling(sampling: Sampling, dialect: Dialect) -> Body:
+    body: Body = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "seed": sampling.seed,
+        "frequency_penalty": sampling.frequency_penalty,
+        "presence_penalty": sampling.presence_penalty,
+    }
+    if dialect.takes_filters:
+        body |= {"top_k": sampling.top_k, "min_p": sampling.min_p}
+    if sampling.logit_bias:
+        if not dialect.takes_logit_bias:
+            raise InvalidInput(f"The engine is {dialect.name}, which takes no logit_bias.")
+        body["logit_bias"] = {str(token): bias for token, bias in sampling.logit_bias}
+    return body
+
+
+def _json_form(schema: str) -> Body:
+    try:
+        parsed = json.loads(schema)
+    except ValueError as error:
+        raise InvalidInput(f"The JSON schema is not JSON: {error}") from error
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": parsed, "strict": True},
+    }

@@ -1,0 +1,112 @@
+"""Which server is at a URL, and what it serves: from its list of models and what only it answers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from service.engine.remote.dialects import (
+    IDEAPOOL,
+    LLAMA_SERVER,
+    OLLAMA,
+    OPENAI,
+    VLLM,
+    Dialect,
+    vllm_of,
+)
+from service.engine.remote.exchange import Exchange
+from service.errors import ModelUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`context` 0 and `slots` None: it does not tell."""
+
+    model: str
+    dialect: Dialect
+    context: int
+    slots: int | None
+
+
+async def discover(exchange: Exchange, wanted: str | None) -> Server:
+    """Raises: EngineBusy while it loads; other ServiceErrors if it cannot be used."""
+    listed = await exchange.look("v1/models")
+    if listed is None and wanted is not None:
+        # Some serve chats and nothing else; the first request will tell.
+        return Server(wanted, OPENAI, 0, None)
+    model = chosen_model(listed_models(listed, exchange.engine), wanted, exchange.engine)
+    slots = None
+    if model.owned_by == "llamacpp":
+        dialect = LLAMA_SERVER
+        properties = await exchange.look("props")
+        slots = _positive(_member(properties, "total_slots"))
+    elif model.owned_by == "vllm":
+        version = _member(await exchange.look("version"), "version")
+        dialect = vllm_of(version) if isinstance(version, str) else VLLM
+    elif model.owned_by == "ideapool":
+        dialect = IDEAPOOL
+    else:
+        is_ollama = _member(await exchange.look("api/version"), "version") is not None
+        dialect = OLLAMA if is_ollama else OPENAI
+    return Server(wanted or model.id, dialect, model.context, slots)
+
+
+class _Meta(BaseModel):
+    n_ctx: int = 0
+
+
+class ListedModel(BaseModel):
+    """An entry of `/v1/models`: what is common, and what single kinds of servers add."""
+
+    id: str
+    aliases: list[str] = []
+    owned_by: str = ""
+    max_model_len: int | None = None
+    meta: _Meta | None = None
+
+    @property
+    def context(self) -> int:
+        """0 where the server does not tell."""
+        return self.max_model_len or (self.meta.n_ctx if self.meta is not None else 0)
+
+    def is_called(self, name: str) -> bool:
+        return name in (self.id, *self.aliases) or self.id == f"{name}:latest"
+
+
+class ModelList(BaseModel):
+    data: list[ListedModel] = Field(min_length=1)
+
+
+def listed_models(answer: Any, engine: str) -> list[ListedModel]:
+    """Raises: ModelUnavailable if the answer to `/v1/models` is no such list."""
+    try:
+        return ModelList.model_validate(answer).data
+    except ValidationError as error:
+        raise ModelUnavailable(
+            f"{engine} lists no models at /v1/models. Give it one, or correct IDEAPOOL_ENGINE_URL."
+        ) from error
+
+
+def chosen_model(models: list[ListedModel], wanted: str | None, engine: str) -> ListedModel:
+    """Raises: ModelUnavailable where the choice is open or the wanted model is not there."""
+    names = ", ".join(model.id for model in models[:10])
+    if wanted is None:
+        if len(models) > 1:
+            raise ModelUnavailable(
+                f"{engine} has several models: {names}. Name one in IDEAPOOL_ENGINE_MODEL."
+            )
+        return models[0]
+    for model in models:
+        if model.is_called(wanted):
+            return model
+    raise ModelUnavailable(
+        f"{engine} has no model {wanted!r}; it has: {names}. Correct IDEAPOOL_ENGINE_MODEL."
+    )
+
+
+def _member(answer: Any, name: str) -> Any:
+    return answer.get(name) if isinstance(answer, dict) else None
+
+
+def _positive(value: Any) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None

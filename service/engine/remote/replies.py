@@ -1,0 +1,238 @@
+"""What an OpenAI-compatible server says -> events and errors of ours. Pure; knows no HTTP library.
+
+A server may send anything: what cannot be read is an error, never a guess.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.engine.remote.refusals import error_object, message_of, quoted, refusal
+from service.engine.types import (
+    Delta,
+    Finished,
+    FinishReason,
+    GenerateRequest,
+    TokenLogprob,
+    Usage,
+)
+from service.errors import EngineCrashed, ModelUnavailable, ServiceError
+
+# What the missing choices of a probe may have together, as a share of those that were told.
+UNTOLD_SHARE = 0.02
+Read = TypeVar("Read", bound=BaseModel)
+_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+
+
+class _Shape(BaseModel):
+    # What a model wrote must not get into logs by way of an error.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class _Alternative(_Shape):
+    token: str
+    logprob: float = Field(le=0.001, allow_inf_nan=False)
+
+
+class _Token(_Alternative):
+    top_logprobs: list[_Alternative] = []
+
+    def best(self, count: int) -> TokenLogprob:
+        ranked = sorted(self.top_logprobs, key=lambda other: -other.logprob)[:count]
+        top = tuple((other.token, other.logprob) for other in ranked)
+        return TokenLogprob(self.token, self.logprob, top)
+
+
+class _Logprobs(_Shape):
+    content: list[_Token] | None = None
+
+
+class _Text(_Shape):
+    content: str | None = None
+
+
+class _Choice(_Shape):
+    index: int = 0
+    delta: _Text = _Text()
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _PromptDetails(_Shape):
+    cached_tokens: int | None = None
+
+
+class _Usage(_Shape):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _PromptDetails | None = None
+
+    def lasting(self, prompt_s: float, completion_s: float) -> Usage:
+        details = self.prompt_tokens_details
+        return Usage(
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=(details.cached_tokens or 0) if details is not None else 0,
+            completion_tokens=self.completion_tokens,
+            prompt_s=prompt_s,
+            completion_s=completion_s,
+        )
+
+
+class _Answer(_Shape):
+    """A whole answer, or a chunk of one."""
+
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+    error: Any = None
+    object: str = ""
+
+
+class _Vector(_Shape):
+    embedding: list[float] = Field(min_length=1)
+
+
+class _Vectors(_Shape):
+    data: list[_Vector] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+class AnswerReader:
+    """One streamed chat completion, event by event."""
+
+    def __init__(self, request: GenerateRequest, engine: str) -> None:
+        """`engine` names the server in what is said about it."""
+        self._request = request
+        self._engine = engine
+        self._most_events = 2 * request.max_tokens + 64
+        self._events = 0
+        self._reason: FinishReason | None = None
+        self._usage = _Usage()
+        self._lacks_logprobs = request.logprobs is not None
+        self._began = time.monotonic()
+        self._first: float | None = None
+        self._last = self._began
+
+    @property
+    def is_finished(self) -> bool:
+        return self._reason is not None
+
+    def read(self, data: str) -> Delta | None:
+        """Raises: EngineError of any kind, InvalidInput; the stream is of no use after that."""
+        self._events += 1
+        if self._events > self._most_events:
+            raise EngineCrashed(
+                f"{self._engine} went on past max_tokens and was stopped. Try again."
+            )
+        chunk = _parsed(_Answer, data, self._engine)
+        if chunk.error is not None or chunk.object == "error":
+            raise self._broken_off(data)
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+        choice = next((one for one in chunk.choices if one.index == 0), None)
+        return self._delta(choice) if choice is not None and not self.is_finished else None
+
+    def finish(self) -> Finished:
+        """Raises: EngineCrashed if the answer is not whole."""
+        if self._reason is None:
+            raise EngineCrashed(f"{self._engine} ended in the middle of an answer. Try again.")
+        if self._lacks_logprobs and self._first is not None:
+            raise ModelUnavailable(f"{self._engine} tells no logprobs. Ask without them.")
+        first = self._first or self._last
+        usage = self._usage.lasting(first - self._began, self._last - first)
+        return Finished(self._reason, usage)
+
+    def _delta(self, choice: _Choice) -> Delta | None:
+        self._last = time.monotonic()
+        text = choice.delta.content or ""
+        logprobs = self._logprobs(choice.logprobs)
+        if choice.finish_reason is not None:
+            self._reason = self._reason_of(choice.finish_reason)
+        if not text and not logprobs:
+            return None
+        self._first = self._first or self._last
+        return Delta(text, logprobs)
+
+    def _logprobs(self, told: _Logprobs | None) -> tuple[TokenLogprob, ...]:
+        count = self._request.logprobs
+        if told is None or not told.content or count is None:
+            return ()
+        self._lacks_logprobs = False
+        return tuple(one.best(count) for one in told.content)
+
+    def _reason_of(self, reason: str) -> FinishReason:
+        if reason not in _REASONS:
+            raise EngineCrashed(
+                f"{self._engine} broke the answer off, giving as the reason "
+                f"{quoted(reason)!r}. Try again."
+            )
+        return _REASONS[reason]
+
+    def _broken_off(self, data: str) -> ServiceError:
+        error = error_object(data)
+        code = error.get("code")
+        if self._first is None and isinstance(code, int) and 400 <= code < 600:
+            return refusal(code, data, engine=self._engine, retry_after_s=1)
+        return EngineCrashed(
+            f"{self._engine} broke off in the middle of an answer: {message_of(data)}. Try again."
+        )
+
+
+def probabilities(
+    body: str, choices: Sequence[str], engine: str
+) -> tuple[tuple[float, ...], Usage]:
+    """How likely each choice is as the next token, and what that took.
+
+    Only the likeliest tokens are told. A choice that is not among them counts as 0, which is right
+    to within `UNTOLD_SHARE` of what the choices have together: it can have no more than the least
+    likely token told, and all of those left out no more than what is missing from 1.
+
+    Raises:
+        ModelUnavailable: the server tells too little for that.
+        EngineCrashed: the answer cannot be read.
+    """
+    answer = _parsed(_Answer, body, engine)
+    told, most_untold = _told(answer)
+    if not told:
+        raise ModelUnavailable(f"{engine} tells no logprobs, so it cannot be asked for scores.")
+    row = tuple(told.get(choice, 0.0) for choice in choices)
+    missing = sum(choice not in told for choice in choices)
+    untold = min(missing * most_untold, max(0.0, 1 - sum(told.values())))
+    if untold > UNTOLD_SHARE * sum(row):
+        raise ModelUnavailable(
+            f"{engine} tells only the {len(told)} likeliest tokens, and of "
+            f"{', '.join(choices)} too few are among them to tell how likely they are."
+        )
+    return row, (answer.usage or _Usage()).lasting(0.0, 0.0)
+
+
+def embedding(body: str, engine: str) -> tuple[tuple[float, ...], Usage]:
+    """Raises: EngineCrashed if the answer cannot be read."""
+    answer = _parsed(_Vectors, body, engine)
+    return tuple(answer.data[0].embedding), (answer.usage or _Usage()).lasting(0.0, 0.0)
+
+
+def _told(answer: _Answer) -> tuple[dict[str, float], float]:
+    """The probabilities of the first token, and the most that any other may have."""
+    choice = next(iter(answer.choices), None)
+    content = (
+        choice.logprobs.content if choice is not None and choice.logprobs is not None else None
+    )
+    if not content:
+        return {}, 1.0
+    told: dict[str, float] = {}
+    for one in content[0].top_logprobs:
+        # Several tokens may have the same text.
+        told[one.token] = told.get(one.token, 0.0) + math.exp(one.logprob)
+    most_untold = min((math.exp(one.logprob) for one in content[0].top_logprobs), default=1.0)
+    told.setdefault(content[0].token, math.exp(content[0].logprob))
+    return told, most_untold
+
+
+def _parsed(shape: type[Read], body: str, engine: str) -> Read:
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        raise EngineCrashed(f"{engine} sent an answer that cannot be read. Try again.") from error

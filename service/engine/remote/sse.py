@@ -1,0 +1,75 @@
+"""Bytes of a text/event-stream -> the data of its events, as the HTML standard reads them.
+
+Knows nothing of what the data mean. Names, ids and retry times of events are left out.
+"""
+
+import re
+
+LIMIT_BYTES = 1024 * 1024
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class EventTooLargeError(Exception):
+    """A line or an event goes on past the limit."""
+
+
+class EventReader:
+    """Chunks may end anywhere, in the middle of a character or a line end too.
+
+    An event that is not closed by an empty line when the stream ends is none.
+    """
+
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self._is_first = True
+        self._is_after_return = False
+        self._line = bytearray()
+        self._data: list[bytes] = []
+        self._size_bytes = 0
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """The data of the events that this chunk completes.
+
+        Raises: EventTooLargeError.
+        """
+        if not chunk:
+            return []
+        if self._is_after_return:
+            # The carriage return ended its line; a line feed after it belongs to it.
+            chunk = chunk.removeprefix(b"\n")
+        self._is_after_return = chunk.endswith(b"\r")
+        *ended, rest = _LINE_END.split(chunk)
+        found: list[str] = []
+        for piece in ended:
+            self._extend(piece)
+            found += self._end_line()
+        self._extend(rest)
+        return found
+
+    def _extend(self, piece: bytes) -> None:
+        self._line += piece
+        if self._size_bytes + len(self._line) > self._limit_bytes:
+            raise EventTooLargeError
+
+    def _end_line(self) -> list[str]:
+        line = bytes(self._line)
+        self._line.clear()
+        if self._is_first:
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+            self._is_first = False
+        if not line:
+            return self._end_event()
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            self._data.append(value.removeprefix(b" "))
+            self._size_bytes += len(line)
+        return []
+
+    def _end_event(self) -> list[str]:
+        if not self._data:
+            return []
+        data = b"\n".join(self._data).decode("utf-8", "replace")
+        self._data.clear()
+        self._size_bytes = 0
+        return [data]
