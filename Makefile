@@ -18,13 +18,14 @@ ACCELERATOR := $(if $(filter-out 0,$(CUDA)),cuda,cpu)
 OTHER := $(if $(filter cuda,$(ACCELERATOR)),cpu,cuda)
 RUNTIME := .venv/.runtime-$(ACCELERATOR)
 DEV := .venv/.dev
+PEERS := .venv-bench/.peers
 
 cpu_options := -DLLAVA_BUILD=OFF
 cuda_options := -DLLAVA_BUILD=OFF -DGGML_CUDA=on
 # pip keys the wheels it keeps by source, not by options: a CUDA build must not enter or leave there.
 cuda_pip_options := --no-cache-dir
 
-.PHONY: help run test check format lock clean chromium
+.PHONY: help run test check format lock bench clean chromium
 
 help: ## show this list
 	echo 'make run [PORT=8000] [MODEL=standard|medium|small] [HOST=127.0.0.1] [CUDA=1]'
@@ -60,9 +61,13 @@ lock: .venv/.created ## resolve the dependencies again (ARGS=--upgrade for newer
 	lock --group build -o requirements-build.lock
 	lock pyproject.toml -o requirements.lock
 	lock pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	lock --group bench -c requirements.lock -o requirements-bench.lock
 
-clean: ## remove the environment and the caches; data/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
+bench: $(RUNTIME) $(PEERS) ## measure beside other servers (ARGS="--quick", "--model standard", "--help")
+	exec $(BIN)/python -m tests.bench.bench_servers $(ARGS)
+
+clean: ## remove the environments and the caches; data/ stays
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
 	find service static templates tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A step leaves its stamp only when it is done, so an interrupted one is simply repeated.
@@ -110,6 +115,40 @@ $(DEV): $(RUNTIME) requirements-dev.lock
 	echo 'Installing what the checks and tests need'
 	$(LOCKED) --quiet -r requirements-dev.lock
 	touch $@
+
+# The peers get their own environment. llama-server is compiled like our llama.cpp, from the same
+# source for the same CPU: the packaged one, made for any CPU of the last ten years, is slower.
+$(PEERS): .venv/.created requirements-build.lock requirements-bench.lock
+	$(SHOW_PROGRESS)
+	echo 'Installing the servers to compare with into .venv-bench'
+	[ -x .venv-bench/bin/python ] || $(BIN)/python -m venv --clear .venv-bench
+	rm -f $@
+	export PATH="$$PWD/.venv-bench/bin:$$PATH" CMAKE_ARGS='$(cpu_options)'
+	export CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc)
+	pip='python -m pip --disable-pip-version-check --quiet'
+	$$pip install --require-hashes -r requirements-build.lock
+	$$pip install --require-hashes --no-build-isolation -r requirements-bench.lock
+	cd .venv-bench
+	sed -n '/^llama-cpp-python==/,/--hash/p' ../requirements-bench.lock >llama-cpp.lock
+	if ! cmp --quiet llama-cpp.lock llama-server.lock; then
+	  rm -rf source
+	  $$pip download --no-deps --no-build-isolation --no-binary llama-cpp-python \
+	    --require-hashes -r llama-cpp.lock -d source
+	  tar -xzf source/*.tar.gz -C source --strip-components=1
+	  {
+	    cmake -G Ninja -S source/vendor/llama.cpp -B source/build -DCMAKE_BUILD_TYPE=Release \
+	      -DBUILD_SHARED_LIBS=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_OPENSSL=OFF
+	    cmake --build source/build --target llama-server
+	  } 2>&1 | tee build.log | show_progress || {
+	    tail -n 40 build.log | cut -c 1-300 >&2
+	    echo 'The compilation failed; all of its output is in .venv-bench/build.log.' >&2
+	    exit 1
+	  }
+	  mv source/build/bin/llama-server bin/
+	  rm -rf source
+	  mv llama-cpp.lock llama-server.lock
+	fi
+	touch $(@F)
 
 chromium:
 	if command -v chromium chromium-browser google-chrome >/dev/null; then exit; fi

@@ -28,7 +28,10 @@ opening ::= (@NOT_FILLER) inner* [.!?。！？]
 first ::= [^@NEVER_FIRST@FOREIGN]
 inner ::= [^@NEVER@FOREIGN] | "." [0-9] | @ABBREVIATION | "e.g." | "i.e." | "\"" [^\x00-\x1f"@FOREIGN]{1,90} "\""
 """
-_NOT_IN_TITLE = r'\x00-\x20\x5b\x5d"*#:.,;<>_`{}()@FOREIGN'
+_EXOTIC_SPACES = r"\x7f-\xa0\u2000-\u200b\u2028-\u202f"
+_NOT_IN_TITLE = rf'\x00-\x20{_EXOTIC_SPACES}\x5b\x5d"*#:.,;<>_`{{}}()@FOREIGN'
+# Digits and symbols: a model that may not begin with its letter would begin with one of them.
+_NO_LETTERS = r"\x21-\x40\x5b-\x60\x7b-\x7e\xa1-\xbf\u2010-\u2bff\U0001f000-\U0001faff"
 _NEVER = r'\x00-\x1f\u2000-\u200b\x5b\x5d".!?。！？*#<>_`{}'
 _NEVER_FIRST = r" 0-9(\x2d" + _NEVER
 # The standard model slips into Chinese at times. Where the text has none, none may come.
@@ -54,9 +57,10 @@ _FILLERS = (
 def suggestion_grammar(written: str, *, barred_initials: str = "") -> str:
     """`written` is what the user wrote: it decides which scripts the answer may use.
 
-    The title begins with none of `barred_initials`, in either case.
+    The title begins with a letter, but none of `barred_initials`.
     """
-    return _SUGGESTION + _terminals(written, barred_initials)
+    barred = "".join(letter for letter in barred_initials if letter.isalpha())
+    return _SUGGESTION + _terminals(written, _NO_LETTERS + barred)
 
 
 def refinement_grammar(written: str, *, sentences: int) -> str:
@@ -68,7 +72,7 @@ def assessment_grammar(written: str) -> str:
     return _ASSESSMENT + _terminals(written)
 
 
-def _terminals(written: str, barred_initials: str = "") -> str:
+def _terminals(written: str, barred_initial: str = "") -> str:
     is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
     values = {
         "@NOT_FILLER": _not_beginning_with(_FILLERS, "@NEVER_FIRST", "@NEVER"),
@@ -78,7 +82,7 @@ def _terminals(written: str, barred_initials: str = "") -> str:
         "@SENTENCE_END": r"\x00-\x1f\u2000-\u200b.!?。！？",
         "@ABBREVIATION": " | ".join(f'"{one} "' for one in ABBREVIATIONS),
         "@NOT_IN_TITLE": _NOT_IN_TITLE,
-        "@BARRED": "".join(c for c in barred_initials if c.isalpha()),
+        "@BARRED": barred_initial,
         "@NEVER_FIRST": _NEVER_FIRST,
         "@NEVER": _NEVER,
         # Names such as node.js only where the note has one: else words are glued to the full stop.

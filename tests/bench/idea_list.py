@@ -44,7 +44,7 @@ def items(text: str, *, is_whole: bool) -> list[str]:
 
 def as_answer(item: str) -> str:
     """An item in the form of the brainstorm's answers, so that the same rules judge it."""
-    item = _LABEL.sub("", item)
+    item = _LABEL.sub("", item).lstrip("*_ ")
     end = _TITLE_END.search(item)
     if end is None:
         return brainstorm_answer("", item)

@@ -10,13 +10,15 @@ from typing import Any, Protocol
 
 import pytest
 
+from service.engine.build import obtain
 from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded import EmbeddedBackend
-from service.engine.starter import fetch
 from service.engine.types import Delta, Event, GenerateRequest, Message, Request, Sampling
 from service.settings import Settings
 
 READY_S = 60.0
+# The small model's ends of an answer and of a text, forbidden: it writes until `max_tokens`.
+ENDLESS = Sampling(seed=1, logit_bias=((0, -100.0), (2, -100.0)))
 
 
 class Ask(Protocol):
@@ -43,21 +45,24 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.fixture(scope="session")
-def models_dir() -> Path:
-    return Settings().models_dir.absolute()
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tests build; the small model lies elsewhere, as one that is bundled does."""
+    return tmp_path_factory.mktemp("models")
 
 
 @pytest.fixture(scope="session")
-def small(models_dir: Path) -> CatalogModel:
-    """The small starter model with a short context, fetched if need be."""
+def small() -> CatalogModel:
+    """The small starter model, fetched and built if need be."""
     settings = Settings()
+    folder = settings.models_dir.absolute()
     model = read_catalog(settings.catalog).select("small").models[0]
-    fetch(model, models_dir, hub_url=settings.hub_url, report=lambda _: None)
-    return model
+    obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    return replace(model, path=model.weights_path(folder), wheels=None, hub=None)
 
 
 @pytest.fixture(scope="session")
 def small_path(small: CatalogModel, models_dir: Path) -> Path:
+    """Its weights as they were fetched."""
     return small.weights_path(models_dir)
 
 
@@ -73,7 +78,7 @@ def start_backend(
 async def settle(backend: EmbeddedBackend) -> None:
     """Wait until every model is ready or known not to be."""
     deadline = time.monotonic() + READY_S
-    while any(one.state in ("idle", "loading") for one in backend.models()):
+    while any(one.state in ("idle", "loading", "fetching") for one in backend.models()):
         assert time.monotonic() < deadline, backend.models()
         await asyncio.sleep(0.01)
 
@@ -94,7 +99,8 @@ def new_backend(runner: asyncio.Runner, models_dir: Path) -> Iterator[NewBackend
     started: list[EmbeddedBackend] = []
 
     def build(*models: CatalogModel, ready: bool = True, **options: Any) -> EmbeddedBackend:
-        backend = start_backend(runner, models, models_dir, **options)
+        folder = options.pop("models_dir", models_dir)
+        backend = start_backend(runner, models, folder, **options)
         started.append(backend)
         if ready:
             runner.run(settle(backend))

@@ -1,15 +1,23 @@
-"""Adapters and shared weights."""
+"""Adapters, applied and merged, and shared weights."""
 
+from dataclasses import replace
 from pathlib import Path
 
-import gguf
 import numpy as np
 import pytest
 
 from service.engine.catalog import Adapter, CatalogModel
 from service.engine.embedded import EmbeddedBackend
-from service.engine.types import Finished, Message, Probabilities, ProbeRequest
+from service.engine.types import (
+    AdapterUse,
+    Finished,
+    Message,
+    Probabilities,
+    ProbeRequest,
+    Quantisation,
+)
 from tests.engine.conftest import Ask, Collect, NewBackend
+from tests.gguf_files import Floats, write_adapter
 
 WIDTH, RANK, BLOCKS = 576, 4, 8
 
@@ -17,21 +25,16 @@ WIDTH, RANK, BLOCKS = 576, 4, 8
 @pytest.fixture(scope="module")
 def adapter_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random numbers of the right shapes."""
-    path = tmp_path_factory.mktemp("adapter") / "random.gguf"
     random = np.random.default_rng(7)
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_type("adapter")
-    writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", 8.0)
-    for block in range(BLOCKS):
-        for side, shape in (("a", (RANK, WIDTH)), ("b", (WIDTH, RANK))):
-            tensor = random.normal(scale=0.1, size=shape).astype(np.float32)
-            writer.add_tensor(f"blk.{block}.attn_q.weight.lora_{side}", tensor)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+
+    def numbers(*shape: int) -> Floats:
+        return random.normal(scale=0.1, size=shape).astype(np.float32)
+
+    pairs = {
+        f"blk.{block}.attn_q.weight": (numbers(RANK, WIDTH), numbers(WIDTH, RANK))
+        for block in range(BLOCKS)
+    }
+    return write_adapter(tmp_path_factory.mktemp("adapter") / "random.gguf", pairs, alpha=8.0)
 
 
 def resident_bytes(backend: EmbeddedBackend) -> int:
@@ -51,16 +54,9 @@ def test_an_adapter_changes_the_numbers_and_scale_zero_does_not(
     new_backend: NewBackend, small_path: Path, adapter_path: Path, collect: Collect
 ) -> None:
     plain = CatalogModel("plain", ("general",), path=small_path, context=512)
-    tuned = CatalogModel(
-        "tuned", ("brainstorm",), path=small_path, context=512, adapter=Adapter(adapter_path)
-    )
-    muted = CatalogModel(
-        "muted",
-        ("brainstorm",),
-        path=small_path,
-        context=512,
-        adapter=Adapter(adapter_path, scale=0),
-    )
+    adapter = Adapter(adapter_path, use="shared")
+    tuned = replace(plain, name="tuned", adapter=adapter)
+    muted = replace(plain, name="muted", adapter=replace(adapter, scale=0))
     backend = new_backend(plain, tuned, muted)
 
     assert row_of(collect, backend, "muted") == row_of(collect, backend, "plain")
@@ -68,17 +64,32 @@ def test_an_adapter_changes_the_numbers_and_scale_zero_does_not(
     assert len(backend.models()[1].adapter_sha256 or "") == 64
 
 
-def test_an_adapter_of_another_model_is_refused(
-    new_backend: NewBackend, small_path: Path, tmp_path: Path
+@pytest.mark.parametrize(("quantise", "tolerance"), [("f16", 0.002), ("q8_0", 0.02), (None, 0.04)])
+def test_a_merged_adapter_gives_the_numbers_of_an_applied_one(
+    new_backend: NewBackend,
+    small_path: Path,
+    adapter_path: Path,
+    collect: Collect,
+    quantise: Quantisation | None,
+    tolerance: float,
 ) -> None:
-    path = tmp_path / "other.gguf"
-    writer = gguf.GGUFWriter(path, "qwen2")
-    writer.add_type("adapter")
-    writer.add_string("adapter.type", "lora")
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.close()
-    model = CatalogModel("m", ("general",), path=small_path, adapter=Adapter(path))
+    """As far as the type of the weights can tell."""
+    plain = CatalogModel("plain", ("general",), path=small_path, context=512, quantise=quantise)
+    shared = replace(plain, name="shared", adapter=Adapter(adapter_path, use="shared"))
+    merged = replace(plain, name="merged", adapter=Adapter(adapter_path))
+    backend = new_backend(plain, shared, merged)
+    rows = {name: row_of(collect, backend, name) for name in ("plain", "shared", "merged")}
+
+    assert rows["merged"] == pytest.approx(rows["shared"], abs=tolerance)
+    assert rows["merged"] != rows["plain"]
+
+
+@pytest.mark.parametrize("use", ["merged", "shared"])
+def test_an_adapter_of_another_model_is_refused(
+    new_backend: NewBackend, small_path: Path, tmp_path: Path, use: AdapterUse
+) -> None:
+    path = write_adapter(tmp_path / "other.gguf", {}, architecture="qwen2")
+    model = CatalogModel("m", ("general",), path=small_path, adapter=Adapter(path, use=use))
     (info,) = new_backend(model).models()
 
     assert info.state == "failed"
@@ -103,7 +114,11 @@ def test_models_of_one_process_do_not_share_their_cache(
 ) -> None:
     one = CatalogModel("one", ("general",), path=small_path, context=512)
     two = CatalogModel(
-        "two", ("brainstorm",), path=small_path, context=512, adapter=Adapter(adapter_path)
+        "two",
+        ("brainstorm",),
+        path=small_path,
+        context=512,
+        adapter=Adapter(adapter_path, use="shared"),
     )
     backend = new_backend(one, two)
     long = "The garden is small. " * 40

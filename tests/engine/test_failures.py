@@ -17,7 +17,7 @@ from service.engine.catalog import CatalogModel
 from service.engine.embedded import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Started
 from service.errors import EngineCrashed, ModelUnavailable
-from tests.engine.conftest import Ask, Collect, NewBackend, settle
+from tests.engine.conftest import ENDLESS, Ask, Collect, NewBackend, settle
 from tests.engine.test_turns import LONG, drain, until, until_running
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def test_killing_the_process_fails_what_runs_and_the_next_request_works(
     backend = new_backend(small)
 
     async def scenario() -> tuple[EngineCrashed, list[Event], float]:
-        stream = backend.submit(ask(max_tokens=1500))
+        stream = backend.submit(ask(max_tokens=1500, sampling=ENDLESS))
         while not isinstance(await anext(stream), Delta):
             pass
         waiting = asyncio.create_task(drain(backend, ask(max_tokens=4)))
@@ -121,7 +121,10 @@ def test_a_process_that_hangs_fails_all_it_ran_and_those_who_wait_are_served(
     backend = new_backend(replace(small, slots=3), stall_s=1.5)
 
     async def scenario() -> tuple[list[list[Event] | BaseException], list[Event]]:
-        running = [asyncio.create_task(drain(backend, ask(max_tokens=1500))) for _ in range(3)]
+        running = [
+            asyncio.create_task(drain(backend, ask(max_tokens=1500, sampling=ENDLESS)))
+            for _ in range(3)
+        ]
         streams = [backend.submit(ask(max_tokens=4)) for _ in range(2)]
         await until(lambda: backend.stats().running == 3)
         # Long enough for all of them to have begun.

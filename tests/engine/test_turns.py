@@ -12,7 +12,7 @@ from service.engine.catalog import CatalogModel
 from service.engine.embedded import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Queued, Request, Started
 from service.errors import DeadlineExceeded, InvalidInput, ModelUnavailable
-from tests.engine.conftest import Ask, NewBackend, settle, start_backend
+from tests.engine.conftest import ENDLESS, Ask, NewBackend, settle, start_backend
 
 LONG = "word " * 1500
 
@@ -59,7 +59,7 @@ def test_cancel_frees_the_model_within_a_second(
     runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> tuple[float, list[Event]]:
-        request = ask(max_tokens=1500)
+        request = ask(max_tokens=1500, sampling=ENDLESS)
         stream = backend.submit(request)
         while not isinstance(await anext(stream), Delta):
             pass
@@ -92,7 +92,7 @@ def test_closing_the_stream_cancels(
     runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> float:
-        stream = backend.submit(ask(max_tokens=1500))
+        stream = backend.submit(ask(max_tokens=1500, sampling=ENDLESS))
         await anext(stream)
         await stream.aclose()
         return await until_idle(backend)
@@ -104,7 +104,7 @@ def test_cancelling_the_reading_task_cancels(
     runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> float:
-        task = asyncio.create_task(drain(backend, ask(max_tokens=1500)))
+        task = asyncio.create_task(drain(backend, ask(max_tokens=1500, sampling=ENDLESS)))
         await until_running(backend)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -175,7 +175,7 @@ def test_a_deadline_ends_what_runs_and_frees_its_slot(
     async def scenario() -> tuple[float, float]:
         began = time.monotonic()
         with pytest.raises(DeadlineExceeded, match=r"0\.5 s"):
-            await read(single, ask(max_tokens=1500, timeout_s=0.5), events)
+            await read(single, ask(max_tokens=1500, sampling=ENDLESS, timeout_s=0.5), events)
         return time.monotonic() - began, await until_idle(single)
 
     took_s, freed_s = runner.run(scenario())

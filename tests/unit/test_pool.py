@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import CatalogModel
+from service.engine.types import AdapterUse
 from service.pool import memory_for_models, selection
 from service.settings import Settings
 
@@ -47,6 +48,17 @@ def test_a_setting_overrides_the_slots_and_no_cache_is_larger_than_they_can_use(
 
 def test_a_setting_overrides_the_layers_on_the_gpu(path: Path) -> None:
     assert only(Settings(catalog=path, gpu_layers=0)).gpu_layers == 0
+
+
+@pytest.mark.parametrize("setting", [None, "merged", "shared"])
+def test_a_setting_overrides_how_adapters_are_served(
+    path: Path, setting: AdapterUse | None
+) -> None:
+    path.write_text(CATALOG + 'adapter = { path = "lora.gguf", use = "shared" }\n')
+    adapter = only(Settings(catalog=path, adapters=setting)).adapter
+
+    assert adapter is not None
+    assert adapter.use == (setting or "shared")
 
 
 @pytest.mark.parametrize(

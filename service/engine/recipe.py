@@ -1,0 +1,153 @@
+"""What a model is built from, once: the plan, the name of the file, the record beside it.
+
+The record tells which inputs a file was made of and what its hash was, so that a file of other
+inputs, of another llama.cpp or with another content is never served. Builds nothing.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from service.engine.catalog import CatalogModel
+from service.engine.types import Quantisation
+from service.engine.weights import PATH_ADVICE, known_sha256, verified_sha256
+
+# Counts up when the same inputs give another file.
+VERSION = 1
+KEY_DIGITS = 12
+LONGEST_STEM = 150
+SUFFIX = ".build.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The base, in `quantise` if that is given, with the adapter added if there is one."""
+
+    model: str
+    base: Path
+    base_sha256: str
+    quantise: Quantisation | None
+    adapter: Path | None = None
+    adapter_sha256: str | None = None
+    adapter_scale: float = 0.0
+
+    @classmethod
+    def of(cls, model: CatalogModel, models_dir: Path) -> Self | None:
+        """None where the weights are served as they are. May hash files.
+
+        Raises:
+            ModelUnavailable: a file whose hash is needed is missing or corrupt.
+        """
+        adapter = model.adapter
+        if adapter is not None and (adapter.use == "shared" or not adapter.scale):
+            adapter = None
+        if adapter is None and model.quantise is None:
+            return None
+        base = model.weights_path(models_dir)
+        # A catalog's hash counts without the file, which the built one has replaced.
+        base_sha256 = model.sha256 or verified_sha256(base, None, advice=PATH_ADVICE)
+        plain = cls(model.name, base, base_sha256, model.quantise)
+        if adapter is None:
+            return plain
+        found = verified_sha256(adapter.path, adapter.sha256, advice=PATH_ADVICE)
+        scale = float(adapter.scale)
+        return replace(plain, adapter=adapter.path, adapter_sha256=found, adapter_scale=scale)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """All that decides what comes out."""
+        return {
+            "recipe": VERSION,
+            "llama_cpp_python": version("llama-cpp-python"),
+            "base_sha256": self.base_sha256,
+            "quantise": self.quantise,
+            "adapter_sha256": self.adapter_sha256,
+            "adapter_scale": self.adapter_scale,
+        }
+
+    @property
+    def file_name(self) -> str:
+        text = json.dumps(self.inputs, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
+        # One file for all models that only re-quantise the same base, so that they share memory.
+        stem = self.base.stem if self.adapter is None else self.model
+        return "-".join(filter(None, (stem[:LONGEST_STEM], self.quantise, key))) + ".gguf"
+
+    def __str__(self) -> str:
+        parts = [self.base.name]
+        if self.quantise is not None:
+            parts.append(f"re-quantised to {self.quantise}")
+        if self.adapter is not None:
+            parts.append(f"with {self.adapter.name} merged in (scale {self.adapter_scale:g})")
+        return ", ".join(parts)
+
+    def find(self, models_dir: Path) -> "Built | None":
+        """A file that was built like this, beside the base (as in an image) or in the folder."""
+        for folder in dict.fromkeys((self.base.parent, models_dir)):
+            path = folder / self.file_name
+            record = Record.read(path)
+            if record is None or record.inputs != self.inputs or not path.is_file():
+                continue
+            if known_sha256(path) == record.sha256:
+                return Built(path, record.sha256)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`<file>.build.json`. The file goes when no model of `models` is served from it any more."""
+
+    models: tuple[str, ...]
+    made_of: str
+    inputs: dict[str, Any]
+    sha256: str
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
+            note = json.loads(_record_path(path).read_text(encoding="utf-8"))
+            return cls(tuple(note["models"]), note["made_of"], note["inputs"], note["sha256"])
+        return None
+
+    def write(self, path: Path) -> None:
+        draft = path.with_name(f"{path.name}{SUFFIX}.{os.getpid()}")
+        draft.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        draft.replace(_record_path(path))
+
+
+def settle(model: str, models_dir: Path, serves: Path | None) -> None:
+    """Note that the model is served from this file, and remove what it was served from before."""
+    # What a folder that cannot be written has too many of only takes room.
+    with contextlib.suppress(OSError):
+        for path, record in _records(models_dir):
+            others = tuple(name for name in record.models if name != model)
+            models = (*others, model) if path == serves else others
+            if not models:
+                for name in (path.name, path.name + ".sha256.json", path.name + SUFFIX):
+                    path.with_name(name).unlink(missing_ok=True)
+            elif set(models) != set(record.models):
+                replace(record, models=models).write(path)
+
+
+def _records(models_dir: Path) -> Iterator[tuple[Path, Record]]:
+    for found in sorted(models_dir.glob("*" + SUFFIX)):
+        path = found.with_name(found.name.removesuffix(SUFFIX))
+        record = Record.read(path)
+        if record is not None:
+            yield path, record
+
+
+def _record_path(path: Path) -> Path:
+    return path.with_name(path.name + SUFFIX)

@@ -1,0 +1,358 @@
+"""The process that builds, on files of a few hundred kilobytes and on the real small model."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+from gguf import GGMLQuantizationType as Kind
+from numpy.typing import NDArray
+
+from service.engine.build import check, make_ready, obtain, whereabouts
+from service.engine.catalog import Adapter, CatalogModel
+from service.engine.folder import require_room
+from service.engine.llama.layout import Layout
+from service.engine.llama.quantise import type_name
+from service.engine.starter import FetchProgress
+from service.engine.types import Quantisation
+from service.engine.weights import sha256_of
+from service.errors import ModelUnavailable
+from tests.engine.conftest import Ask, Collect, NewBackend, start_backend
+from tests.gguf_files import WIDTH, write_adapter, write_gguf
+
+NAMES = "attn_q attn_k attn_v attn_output ffn_gate ffn_up ffn_down".split()
+WEIGHTS = [f"blk.0.{name}.weight" for name in NAMES]
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    random = np.random.default_rng(1)
+    names = ["token_embd.weight", "output.weight", *WEIGHTS]
+    tensors = {name: random.normal(size=(WIDTH, WIDTH)).astype(np.float32) for name in names}
+    return write_gguf(tmp_path / "base.gguf", tensors, kind=Kind.Q8_0)
+
+
+@pytest.fixture
+def model(base: Path) -> CatalogModel:
+    return CatalogModel("tiny", ("general",), path=base, quantise="q4_0")
+
+
+def lora(path: Path, seed: int = 2) -> Adapter:
+    random = np.random.default_rng(seed)
+    sides = [random.normal(size=shape).astype(np.float32) for shape in ((4, WIDTH), (WIDTH, 4))]
+    return Adapter(write_adapter(path, {WEIGHTS[0]: (sides[0], sides[1])}))
+
+
+def silent(_: FetchProgress) -> None:
+    pass
+
+
+def build(model: CatalogModel, models_dir: Path) -> Path:
+    return make_ready(model, models_dir, silent).path
+
+
+def builders(parent: int) -> list[int]:
+    """The building processes a process has started."""
+    found = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{parent}/task").iterdir():
+            for pid in map(int, (task / "children").read_text().split()):
+                if b"builder" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.append(pid)
+    return found
+
+
+def until(condition: Callable[[], object], timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("kind", "types"),
+    [("q4_0", {"q4_0"}), ("q8_0", {"q8_0"}), ("q4_k_m", {"q4_K", "q6_K"}), ("f16", {"f16"})],
+)
+def test_weights_are_requantised(
+    model: CatalogModel, tmp_path: Path, kind: Quantisation, types: set[str]
+) -> None:
+    path = build(replace(model, quantise=kind), tmp_path / "models")
+    layout = Layout.of(path)
+
+    assert {type_name(layout.tensors[name]) for name in WEIGHTS} <= types
+    assert layout.tensors.keys() == Layout.of(tmp_path / "base.gguf").tensors.keys()
+
+
+def test_a_build_tells_how_far_it_is_and_leaves_only_the_file_and_its_records(
+    model: CatalogModel, tmp_path: Path
+) -> None:
+    told: list[FetchProgress] = []
+    path = obtain(model, tmp_path / "models", hub_url="", report=told.append)
+
+    assert {one.phase for one in told} == {"building", "verifying", "ready"}
+    assert all(0 <= one.bytes_done <= one.bytes_total for one in told)
+    assert {one.name.removeprefix(path.name) for one in path.parent.iterdir()} == {
+        "",
+        ".build.json",
+        ".sha256.json",
+        ".lock",
+    }
+
+
+def test_what_is_built_is_not_built_again(model: CatalogModel, tmp_path: Path) -> None:
+    path = build(model, tmp_path)
+    inode = path.stat().st_ino
+
+    assert build(model, tmp_path) == path
+    assert path.stat().st_ino == inode
+
+
+def test_weights_that_were_built_from_are_not_needed_any_more(
+    model: CatalogModel, base: Path, tmp_path: Path
+) -> None:
+    model = replace(model, sha256=sha256_of(base))
+    path = build(model, tmp_path)
+    base.unlink()
+
+    assert build(model, tmp_path) == path
+
+
+def test_what_is_bundled_is_served_from_where_it_lies(model: CatalogModel, tmp_path: Path) -> None:
+    path = build(model, tmp_path)
+
+    assert build(model, tmp_path / "data") == path
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_built_file_has_a_time_that_an_image_can_keep(
+    model: CatalogModel, tmp_path: Path
+) -> None:
+    assert build(model, tmp_path).stat().st_mtime_ns % 1_000_000_000 == 0
+
+
+def test_a_built_file_that_was_changed_is_built_again(model: CatalogModel, tmp_path: Path) -> None:
+    path = build(model, tmp_path)
+    found = sha256_of(path)
+    path.write_bytes(path.read_bytes()[:-64] + bytes(64))
+
+    assert sha256_of(build(model, tmp_path)) == found
+
+
+def test_a_file_of_ones_own_is_never_changed(
+    model: CatalogModel, base: Path, tmp_path: Path
+) -> None:
+    before = base.read_bytes()
+    adapter = lora(tmp_path / "lora.gguf")
+    path = build(replace(model, adapter=adapter, quantise=None), tmp_path / "models")
+
+    assert path != base
+    assert base.read_bytes() == before
+
+
+def test_another_adapter_makes_another_file_and_the_old_one_goes(
+    model: CatalogModel, tmp_path: Path
+) -> None:
+    models_dir = tmp_path / "models"
+    old = build(replace(model, adapter=lora(tmp_path / "lora.gguf")), models_dir)
+    new = build(replace(model, adapter=lora(tmp_path / "lora.gguf", seed=3)), models_dir)
+
+    assert new != old
+    assert [one.name for one in models_dir.glob("*.gguf")] == [new.name]
+
+
+def test_a_merged_adapter_is_still_named(model: CatalogModel, tmp_path: Path) -> None:
+    adapter = lora(tmp_path / "lora.gguf")
+    merged = make_ready(replace(model, adapter=adapter), tmp_path, silent)
+    shared = make_ready(replace(model, adapter=replace(adapter, use="shared")), tmp_path, silent)
+
+    assert merged.adapter is None
+    assert shared.adapter is not None
+    assert merged.adapter_sha256 == shared.adapter_sha256 == sha256_of(adapter.path)
+    assert merged.sha256 != shared.sha256
+
+
+def test_a_small_change_survives_where_the_type_gets_coarser(
+    model: CatalogModel, tmp_path: Path
+) -> None:
+    def read(path: Path, name: str) -> NDArray[np.float32]:
+        tensor = next(one for one in gguf.GGUFReader(path).tensors if one.name == name)
+        return gguf.dequantize(tensor.data, tensor.tensor_type)
+
+    adapter = replace(lora(tmp_path / "lora.gguf"), scale=0.01)
+    merged = build(replace(model, adapter=adapter), tmp_path / "merged")
+    plain = build(model, tmp_path / "plain")
+    sides = [read(adapter.path, f"{WEIGHTS[0]}.lora_{side}") for side in "ab"]
+    wanted = 0.01 * sides[1] @ sides[0]
+    change = read(merged, WEIGHTS[0]) - read(plain, WEIGHTS[0])
+
+    assert np.vdot(change, wanted) / np.vdot(wanted, wanted) == pytest.approx(1.0, abs=0.3)
+
+
+def test_a_build_that_is_given_up_leaves_nothing(model: CatalogModel, tmp_path: Path) -> None:
+    class GivenUp(Exception):
+        pass
+
+    def report(_: FetchProgress) -> None:
+        raise GivenUp
+
+    with pytest.raises(GivenUp):
+        make_ready(model, tmp_path / "models", report)
+
+    assert [one.name for one in (tmp_path / "models").iterdir()] == [".lock"]
+    assert builders(os.getpid()) == []
+
+
+def test_a_building_process_that_dies_is_told_and_leaves_nothing(
+    model: CatalogModel, tmp_path: Path
+) -> None:
+    def report(_: FetchProgress) -> None:
+        for pid in builders(os.getpid()):
+            os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(ModelUnavailable, match=r"base\.gguf.*ended \(SIGKILL\)"):
+        make_ready(model, tmp_path / "models", report)
+
+    assert [one.name for one in (tmp_path / "models").iterdir()] == [".lock"]
+
+
+SERVER = """
+import sys
+from pathlib import Path
+from service.engine.build import make_ready
+from service.engine.catalog import CatalogModel
+model = CatalogModel("m", ("general",), path=Path(sys.argv[1]), quantise="q8_0")
+make_ready(model, Path(sys.argv[2]), lambda _: None)
+"""
+
+
+@pytest.fixture
+def killed(small_path: Path, tmp_path: Path) -> Iterator[Path]:
+    """A models folder whose server was killed while a file was being built in it."""
+    models_dir = tmp_path / "models"
+    command = [sys.executable, "-c", SERVER, str(small_path), str(models_dir)]
+    with subprocess.Popen(command) as process:
+        until(lambda: list(models_dir.glob(".build-*")))
+        (builder,) = builders(process.pid)
+        process.kill()
+    yield models_dir
+    until(lambda: not Path(f"/proc/{builder}").exists())
+
+
+def test_a_server_that_was_killed_leaves_nothing_that_is_served(
+    killed: Path, small_path: Path
+) -> None:
+    model = CatalogModel("m", ("general",), path=small_path, quantise="q8_0")
+    was_there = [one.name for one in killed.glob("*.gguf")]
+    path = build(model, killed)
+
+    assert was_there == []
+    assert list(killed.glob(".build-*")) == []
+    assert path.is_file()
+
+
+def test_two_servers_do_not_build_at_once(model: CatalogModel, tmp_path: Path) -> None:
+    phases: list[str] = []
+
+    def run() -> None:
+        make_ready(model, tmp_path / "models", lambda one: phases.append(one.phase))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(list((tmp_path / "models").glob("*.gguf"))) == 1
+    assert "waiting" in phases
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (lambda data: data[:-4096], "is cut off"),
+        (lambda _: b"GGUF" + bytes(200), "is not a GGUF file"),
+        (lambda data: data.replace(b"llama", b"lemma"), "cannot turn"),
+    ],
+)
+def test_a_damaged_base_is_told_in_words(
+    model: CatalogModel,
+    base: Path,
+    tmp_path: Path,
+    content: Callable[[bytes], bytes],
+    words: str,
+) -> None:
+    base.write_bytes(content(base.read_bytes()))
+
+    with pytest.raises(ModelUnavailable, match=r"base\.gguf") as error:
+        build(model, tmp_path / "models")
+
+    assert words in error.value.detail
+
+
+def test_a_folder_that_cannot_be_written_is_told(model: CatalogModel, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ModelUnavailable, match=r"Cannot build base\.gguf"):
+        build(model, tmp_path / "file" / "models")
+
+
+def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"GB free; building it needs 100000\.1 GB"):
+        require_room(tmp_path, 10**14, "building it")
+
+
+def test_the_files_of_a_model_are_listed_and_verified_in_words(
+    model: CatalogModel, base: Path, tmp_path: Path
+) -> None:
+    models_dir = tmp_path / "models"
+    before = whereabouts(model, models_dir)
+    with pytest.raises(ModelUnavailable, match="models fetch"):
+        list(check(model, models_dir))
+    path = build(model, models_dir)
+
+    assert before == "fetched, to be built: base.gguf, re-quantised to q4_0"
+    assert whereabouts(model, models_dir) == "here, built from base.gguf, re-quantised to q4_0"
+    assert [line.split(" is right")[0] for line in check(model, models_dir)] == [
+        str(base),
+        str(path),
+    ]
+
+
+def test_a_server_builds_what_is_missing_while_it_starts(
+    new_backend: NewBackend, small: CatalogModel, tmp_path: Path, collect: Collect, ask: Ask
+) -> None:
+    model = replace(small, quantise="q8_0", slots=1, context=512)
+    backend = new_backend(model, models_dir=tmp_path)
+    (info,) = backend.models()
+    (built,) = tmp_path.glob("*.gguf")
+
+    assert info.state == "ready"
+    assert info.weights_sha256 == sha256_of(built)
+    assert collect(ask(max_tokens=2), backend)
+
+
+def test_a_server_that_stops_gives_up_its_build_at_once(
+    runner: asyncio.Runner, small: CatalogModel, tmp_path: Path
+) -> None:
+    async def begin_and_stop() -> float:
+        await asyncio.to_thread(until, lambda: backend.models()[0].state == "fetching")
+        began = time.monotonic()
+        await backend.close()
+        return time.monotonic() - began
+
+    backend = start_backend(runner, (replace(small, quantise="f16"),), tmp_path)
+    took_s = runner.run(asyncio.wait_for(begin_and_stop(), 20))
+    until(lambda: builders(os.getpid()) == [])
+
+    assert took_s < 5
+    until(lambda: list(tmp_path.glob("*.gguf")) == list(tmp_path.glob(".build-*")) == [])

@@ -1,0 +1,186 @@
+"""What is built from what: names, records, and which files go."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from service.engine.catalog import Adapter, CatalogModel, read_catalog
+from service.engine.recipe import Built, Recipe, Record, settle
+from service.engine.weights import remember_sha256, sha256_of
+from service.errors import ModelUnavailable
+from service.settings import Settings
+
+CONTENT = b"GGUF and what was built"
+PLAIN = Recipe("one", Path("/elsewhere/base.gguf"), "b" * 64, "q4_0")
+MERGED = replace(PLAIN, adapter=Path("/a/lora.gguf"), adapter_sha256="a" * 64, adapter_scale=1.0)
+
+
+def put(recipe: Recipe, folder: Path, *models: str) -> Path:
+    """A file with its record, as after a build."""
+    path = folder / recipe.file_name
+    path.write_bytes(CONTENT)
+    found = sha256_of(path)
+    Record(models or (recipe.model,), str(recipe), recipe.inputs, found).write(path)
+    remember_sha256(path, found)
+    return path
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [None, Adapter(Path("lora.gguf"), scale=0), Adapter(Path("lora.gguf"), use="shared")],
+)
+def test_weights_that_are_served_as_they_are_need_no_recipe(
+    tmp_path: Path, adapter: Adapter | None
+) -> None:
+    model = CatalogModel("m", ("general",), path=tmp_path / "base.gguf", adapter=adapter)
+
+    assert Recipe.of(model, tmp_path) is None
+
+
+def test_the_small_starter_model_is_served_in_a_type_that_decodes_in_batches(
+    tmp_path: Path,
+) -> None:
+    (small,) = read_catalog(Settings().catalog).select("small").models
+    recipe = Recipe.of(small, tmp_path)
+
+    assert recipe is not None
+    assert recipe.quantise == "q4_0"
+
+
+def test_a_hash_from_the_catalog_counts_without_the_file(tmp_path: Path) -> None:
+    model = CatalogModel(
+        "m", ("general",), path=tmp_path / "gone.gguf", sha256="b" * 64, quantise="q4_0"
+    )
+    recipe = Recipe.of(model, tmp_path)
+
+    assert recipe is not None
+    assert recipe.base_sha256 == "b" * 64
+
+
+def test_an_adapter_that_is_not_the_catalogs_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lora.gguf"
+    path.write_bytes(b"GGUF of another adapter")
+    model = CatalogModel(
+        "m",
+        ("general",),
+        path=tmp_path / "base.gguf",
+        sha256="b" * 64,
+        adapter=Adapter(path, "0" * 64),
+    )
+
+    with pytest.raises(ModelUnavailable, match=r"lora\.gguf is corrupt"):
+        Recipe.of(model, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(MERGED, base_sha256="c" * 64),
+        replace(MERGED, quantise=None),
+        replace(MERGED, quantise="q8_0"),
+        replace(MERGED, adapter_sha256="c" * 64),
+        replace(MERGED, adapter_scale=0.5),
+    ],
+)
+def test_each_input_makes_another_name(other: Recipe) -> None:
+    assert other.file_name != MERGED.file_name
+
+
+def test_the_version_of_llama_cpp_is_an_input() -> None:
+    assert PLAIN.inputs["llama_cpp_python"]
+
+
+def test_a_name_tells_what_was_made() -> None:
+    assert PLAIN.file_name.startswith("base-q4_0-")
+    assert MERGED.file_name.startswith("one-q4_0-")
+    assert str(MERGED) == "base.gguf, re-quantised to q4_0, with lora.gguf merged in (scale 1)"
+
+
+def test_a_long_name_is_cut(tmp_path: Path) -> None:
+    recipe = replace(PLAIN, base=tmp_path / ("x" * 250 + ".gguf"))
+
+    assert put(recipe, tmp_path).is_file()
+
+
+def test_models_that_only_requantise_one_base_share_the_file() -> None:
+    assert replace(PLAIN, model="two").file_name == PLAIN.file_name
+
+
+@pytest.mark.parametrize("where", ["beside the base", "in the models folder"])
+def test_what_was_built_is_found(tmp_path: Path, where: str) -> None:
+    models_dir = tmp_path / "models"
+    models_dir.mkdir()
+    recipe = replace(PLAIN, base=tmp_path / "base.gguf")
+    path = put(recipe, tmp_path if where == "beside the base" else models_dir)
+
+    assert recipe.find(models_dir) == Built(path, sha256_of(path))
+
+
+def change_a_byte(path: Path) -> None:
+    path.write_bytes(CONTENT[:-1] + b"!")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(CONTENT[:-1])
+
+
+def lose_the_record(path: Path) -> None:
+    path.with_name(path.name + ".build.json").unlink()
+
+
+def break_the_record(path: Path) -> None:
+    path.with_name(path.name + ".build.json").write_text('{"models": 1')
+
+
+def swap_the_record(path: Path) -> None:
+    record = Record.read(path)
+    assert record is not None
+    replace(record, inputs={**record.inputs, "llama_cpp_python": "0.0.1"}).write(path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [change_a_byte, cut, lose_the_record, break_the_record, swap_the_record, Path.unlink],
+    ids=lambda spoil: spoil.__name__,
+)
+def test_what_is_not_as_it_was_built_is_not_found(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    spoil(put(PLAIN, tmp_path))
+
+    assert PLAIN.find(tmp_path) is None
+
+
+def test_a_file_goes_when_its_model_is_served_from_another(tmp_path: Path) -> None:
+    put(replace(PLAIN, quantise="q8_0"), tmp_path)
+    new = put(PLAIN, tmp_path)
+    settle("one", tmp_path, new)
+
+    assert {path.name.removeprefix(new.name) for path in tmp_path.iterdir()} == {
+        "",
+        ".build.json",
+        ".sha256.json",
+    }
+
+
+def test_a_shared_file_stays_until_its_last_model_has_left(tmp_path: Path) -> None:
+    path = put(PLAIN, tmp_path)
+    settle("two", tmp_path, path)
+    settle("one", tmp_path, None)
+    stayed = path.is_file()
+    settle("two", tmp_path, None)
+
+    assert stayed
+    assert not path.exists()
+
+
+def test_files_of_other_models_and_of_people_stay(tmp_path: Path) -> None:
+    other = put(replace(PLAIN, model="two", base_sha256="c" * 64), tmp_path)
+    mine = tmp_path / "mine.gguf"
+    mine.write_bytes(CONTENT)
+    settle("one", tmp_path, None)
+
+    assert other.is_file()
+    assert mine.is_file()
