@@ -4,6 +4,7 @@ They keep the form and bar empty phrases; `answers.py` reads the result. Knows n
 """
 
 import re
+from string import ascii_uppercase
 
 from service.text import ABBREVIATIONS
 
@@ -16,7 +17,7 @@ _ASSESSMENT = (
     'root ::= "Strengths:\\n" item item item? "Concerns:\\n" item item item? "Next step: " sentence'
 )
 _TERMINALS = r"""
-title ::= [^@NOT_IN_TITLE@BARRED] [^@NOT_IN_TITLE]* (" " [^@NOT_IN_TITLE]+){0,19}
+title ::= @INITIAL [^@NOT_IN_TITLE]* (" " [^@NOT_IN_TITLE]+){0,9}
 point ::= "- "? (@NOT_HEADING) within* [.!?。！？]
 gap ::= " " | "\n" | "\n\n"
 within ::= [^@SENTENCE_END@CODE@FOREIGN] | "." [0-9@DOTTED,)] | @ABBREVIATION | "a.m." | "p.m." | "e.g." | "i.e."
@@ -30,8 +31,6 @@ inner ::= [^@NEVER@FOREIGN] | "." [0-9] | @ABBREVIATION | "e.g." | "i.e." | "\""
 """
 _EXOTIC_SPACES = r"\x7f-\xa0\u2000-\u200b\u2028-\u202f"
 _NOT_IN_TITLE = rf'\x00-\x20{_EXOTIC_SPACES}\x5b\x5d"*#:.,;<>_`{{}}()@FOREIGN'
-# Digits and symbols: a model that may not begin with its letter would begin with one of them.
-_NO_LETTERS = r"\x21-\x40\x5b-\x60\x7b-\x7e\xa1-\xbf\u2010-\u2bff\U0001f000-\U0001faff"
 _NEVER = r'\x00-\x1f\u2000-\u200b\x5b\x5d".!?。！？*#<>_`{}'
 _NEVER_FIRST = r" 0-9(\x2d" + _NEVER
 # The standard model slips into Chinese at times. Where the text has none, none may come.
@@ -57,10 +56,9 @@ _FILLERS = (
 def suggestion_grammar(written: str, *, barred_initials: str = "") -> str:
     """`written` is what the user wrote: it decides which scripts the answer may use.
 
-    The title begins with a letter, but none of `barred_initials`.
+    The title begins with none of `barred_initials`, in either case.
     """
-    barred = "".join(letter for letter in barred_initials if letter.isalpha())
-    return _SUGGESTION + _terminals(written, _NO_LETTERS + barred)
+    return _SUGGESTION + _terminals(written, _initial(written, barred_initials))
 
 
 def refinement_grammar(written: str, *, sentences: int) -> str:
@@ -72,9 +70,20 @@ def assessment_grammar(written: str) -> str:
     return _ASSESSMENT + _terminals(written)
 
 
-def _terminals(written: str, barred_initial: str = "") -> str:
+def _initial(written: str, barred: str) -> str:
+    """Where nothing but ASCII is written, a capital: a model that may not begin as it would like
+    would turn to digits, symbols and other scripts.
+    """
+    if written.isascii():
+        capitals = "".join(letter for letter in ascii_uppercase if letter not in barred)
+        return f"[{capitals}]" if capitals else "[A-Z]"
+    return "[^@NOT_IN_TITLE" + "".join(letter for letter in barred if letter.isalpha()) + "]"
+
+
+def _terminals(written: str, initial: str = "[^@NOT_IN_TITLE]") -> str:
     is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
     values = {
+        "@INITIAL": initial,
         "@NOT_FILLER": _not_beginning_with(_FILLERS, "@NEVER_FIRST", "@NEVER"),
         "@NOT_HEADING": _not_beginning_with(
             ("Changes",), r" \x2d@SENTENCE_END@CODE", "@SENTENCE_END@CODE"
@@ -82,7 +91,6 @@ def _terminals(written: str, barred_initial: str = "") -> str:
         "@SENTENCE_END": r"\x00-\x1f\u2000-\u200b.!?。！？",
         "@ABBREVIATION": " | ".join(f'"{one} "' for one in ABBREVIATIONS),
         "@NOT_IN_TITLE": _NOT_IN_TITLE,
-        "@BARRED": barred_initial,
         "@NEVER_FIRST": _NEVER_FIRST,
         "@NEVER": _NEVER,
         # Names such as node.js only where the note has one: else words are glued to the full stop.

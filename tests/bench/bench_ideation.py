@@ -92,9 +92,6 @@ async def _run(options: argparse.Namespace, model: CatalogModel, url: str) -> li
     outcomes = []
     async with Ways(backend, url) as ways:
         chosen = [name for name in ways.all if any(part in name for part in options.ways)]
-        for name in chosen:
-            # The prompts of the product are read once; a topic of its own keeps the rest fair.
-            await ways.measure(name, "a warm-up", seed=0)
         for number, topic in enumerate(TOPICS[: options.topics]):
             turn = number % len(chosen)
             for name in chosen[turn:] + chosen[:turn]:

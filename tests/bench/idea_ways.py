@@ -94,7 +94,9 @@ class Ways:
     def __init__(self, backend: Backend, url: str) -> None:
         self._backend = backend
         self._url = url
-        self._http = httpx2.AsyncClient(timeout=600)
+        # A list that is cut off ends its connection; the next must not be sent on it.
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        self._http = httpx2.AsyncClient(timeout=600, limits=limits)
         self.all: dict[str, Way] = {
             PARALLEL: self._side_by_side,
             ALONE: self._one_by_one,
@@ -121,6 +123,10 @@ class Ways:
             if self._model.error is not None:
                 raise RuntimeError(self._model.error)
             await asyncio.sleep(0.05)
+        short = replace(_list_request(Collection("a warm-up"), N, 0), max_tokens=8)
+        for ask in (self._ask_ours, self._ask_peer):
+            async for _ in ask(short):
+                pass
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,6 +1,7 @@
 """The servers under test: how each is started as its own users would, all on the same file."""
 
 import contextlib
+import ctypes
 import http.client
 import json
 import os
@@ -21,6 +22,7 @@ from tests.serving import free_port
 
 PEER_BIN = PROJECT_ROOT / ".venv-bench" / "bin"
 SHORT_SPIN = {"GOMP_SPINCOUNT": "1000"}
+PR_SET_PDEATHSIG = 1
 START_S = 120
 STOP_S = 15
 ANSWER_S = 300
@@ -105,7 +107,9 @@ def running(peer: Peer, setup: Setup) -> Iterator[Running]:
             cwd=PROJECT_ROOT if peer.name == OURS else setup.folder,
             stdout=output,
             stderr=output,
+            # Ctrl-C is for us; a server that outlived us would spoil what is measured next.
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
     server = Running(peer, port, process, log)
     try:
@@ -120,6 +124,10 @@ def running(peer: Peer, setup: Setup) -> Iterator[Running]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _await(server: Running) -> None:
