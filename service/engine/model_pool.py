@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service.engine.host import usable_cpus
 from service.engine.llama import AdapterFile, Context, Library, Shape, Weights
-from service.engine.loaded_model import CPU_PIECE, GPU_PIECE, LoadedModel
+from service.engine.loaded_model import LoadedModel, piece_of
 from service.engine.wire import Envelope, Load, Loaded, LoadFailed, Loading, Unload, Unloaded
 from service.errors import EngineError, ModelUnavailable
 
@@ -41,7 +41,7 @@ class ModelPool:
         shape = Shape(
             tokens=tokens,
             sequences=order.slots,
-            batch=GPU_PIECE if order.gpu_layers else CPU_PIECE,
+            batch=piece_of(weights.parameters, order.gpu_layers),
             streams=order.cache == "streams",
             cells=min(order.cache_tokens, tokens * order.slots),
         )

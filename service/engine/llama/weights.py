@@ -94,6 +94,10 @@ class Weights:
         return int(llama_cpp.llama_model_n_ctx_train(self._model))
 
     @cached_property
+    def parameters(self) -> int:
+        return int(llama_cpp.llama_model_n_params(self._model))
+
+    @cached_property
     def size_bytes(self) -> int:
         return int(llama_cpp.llama_model_size(self._model))
 
