@@ -18,6 +18,7 @@ ACCELERATOR := $(if $(filter-out 0,$(CUDA)),cuda,cpu)
 OTHER := $(if $(filter cuda,$(ACCELERATOR)),cpu,cuda)
 RUNTIME := .venv/.runtime-$(ACCELERATOR)
 DEV := .venv/.dev
+TRAINING := .venv/.training
 PEERS := .venv-bench/.peers
 
 cpu_options := -DLLAVA_BUILD=OFF
@@ -25,7 +26,7 @@ cuda_options := -DLLAVA_BUILD=OFF -DGGML_CUDA=on
 # pip keys the wheels it keeps by source, not by options: a CUDA build must not enter or leave there.
 cuda_pip_options := --no-cache-dir
 
-.PHONY: help run test check format lock bench clean chromium
+.PHONY: help run test check format lock train bench clean chromium
 
 help: ## show this list
 	echo 'make run [PORT=8000] [MODEL=standard|medium|small] [HOST=127.0.0.1] [CUDA=1]'
@@ -38,11 +39,11 @@ run: $(RUNTIME) ## install what is missing, fetch the model, serve on http://HOS
 	$(BIN)/ideapool models fetch
 	exec $(BIN)/ideapool serve
 
-test: $(DEV) chromium ## run every test, on the real small model
+test: $(DEV) $(TRAINING) chromium ## run every test, on the real small model
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
 	exec $(BIN)/python -m pytest $(ARGS)
 
-check: $(DEV) ## formatting, lint, types and imports
+check: $(DEV) $(TRAINING) ## formatting, lint, types and imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -61,14 +62,20 @@ lock: .venv/.created ## resolve the dependencies again (ARGS=--upgrade for newer
 	lock --group build -o requirements-build.lock
 	lock pyproject.toml -o requirements.lock
 	lock pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	lock pyproject.toml --extra training -c requirements-dev.lock --excludes <(echo torch) \
+	  -o requirements-training.lock
 	lock --group bench -c requirements.lock -o requirements-bench.lock
+
+train: $(TRAINING) ## a whole small training run on the CPU: data, adapter, GGUF, figures
+	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
+	exec $(BIN)/ideapool-train all training/configs/tiny.toml --resume $(ARGS)
 
 bench: $(RUNTIME) $(PEERS) ## measure beside other servers (ARGS="--quick", "--model standard", "--help")
 	exec $(BIN)/python -m tests.bench.bench_servers $(ARGS)
 
 clean: ## remove the environments and the caches; data/ stays
 	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
-	find service static templates tests -name __pycache__ -prune -exec rm -rf {} +
+	find service static templates tests training -name __pycache__ -prune -exec rm -rf {} +
 
 # A step leaves its stamp only when it is done, so an interrupted one is simply repeated.
 .venv/.created:
@@ -98,7 +105,7 @@ $(RUNTIME): .venv/.created requirements-build.lock requirements.lock pyproject.t
 	if [ -e .venv/.runtime-$(OTHER) ]; then
 	  $(BIN)/python -m pip uninstall --quiet --yes llama-cpp-python
 	fi
-	rm -f .venv/.runtime-* $(DEV)
+	rm -f .venv/.runtime-* $(DEV) $(TRAINING)
 	echo 'Installing the locked packages into .venv'
 	$(LOCKED) --quiet -r requirements-build.lock
 	export CMAKE_ARGS='$($(ACCELERATOR)_options)' CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc)
@@ -114,6 +121,15 @@ $(RUNTIME): .venv/.created requirements-build.lock requirements.lock pyproject.t
 $(DEV): $(RUNTIME) requirements-dev.lock
 	echo 'Installing what the checks and tests need'
 	$(LOCKED) --quiet -r requirements-dev.lock
+	touch $@
+
+# torch comes first and unlocked, and one that is there already is kept: a machine with a GPU needs
+# another build of it than one without.
+$(TRAINING): $(RUNTIME) requirements-training.lock pyproject.toml
+	echo 'Installing what training needs (torch is large)'
+	$(INSTALL) --quiet "$$(sed -nE 's/^ *"(torch[<>=].*)",$$/\1/p' pyproject.toml)"
+	$(LOCKED) --quiet --no-deps -r requirements-training.lock
+	$(INSTALL) --quiet --no-deps --editable .
 	touch $@
 
 # The peers get their own environment. llama-server is compiled like our llama.cpp, from the same

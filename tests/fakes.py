@@ -25,6 +25,8 @@ from service.engine.types import (
     Queued,
     Request,
     Role,
+    Scored,
+    ScoreRequest,
     Started,
     Stats,
     TokenLogprob,
@@ -200,6 +202,8 @@ class FakeBackend:
             await self._pause()
             rows = tuple(_digit_row(5 + index) for index in range(len(request.prompts)))
             yield Probabilities(rows, usage)
+        elif isinstance(request, ScoreRequest):
+            yield Scored((-0.1,) * (len(request.answer.split()) + 1), usage)
         else:
             async for event in self._generate(request, usage):
                 yield event

@@ -16,7 +16,7 @@ class Backend(Protocol):
         """Cancel what runs and free the models."""
 
     def submit(self, request: Request) -> AsyncGenerator[Event, None]:
-        """Stream the request's events; the last is Finished, Probabilities or Embedding.
+        """Stream the request's events; the last is an `Outcome`.
 
         Admission is decided at the first `__anext__`, before anything is decoded. Closing the
         generator, or cancelling the task that iterates it, cancels the request.
@@ -25,6 +25,7 @@ class Backend(Protocol):
             EngineBusy: slots and queue are taken.
             ModelUnavailable: the model is unknown, or its file is missing or corrupt.
             PromptTooLong: prompt and `max_tokens` do not fit the model's context.
+            InvalidInput: the request cannot be met, such as a score by a remote engine.
             EngineCrashed: the model process died under the request.
             DeadlineExceeded: `timeout_s` has passed; what came until then stands.
         """

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from service.engine.llama import Weights, render_chat
 from service.engine.types import Message
@@ -59,6 +60,19 @@ class ChatTokeniser:
         if tokens[: len(leading)] != leading:
             tokens, fixed = leading + tokens, fixed and len(leading) + fixed
         return ChatPrompt(tokens, fixed)
+
+    @cached_property
+    def turn_end(self) -> int:
+        """The token after an assistant's message.
+
+        Raises: ModelUnavailable if the template has none there.
+        """
+        messages = (Message("user", ""), Message("assistant", MARK.format(0)))
+        after = render_chat(self._template, messages).rpartition(messages[1].content)[2]
+        for token in self._weights.tokenise(after, special=True):
+            if self._weights.is_end(token):
+                return token
+        raise ModelUnavailable("The model's chat template ends an answer with no token.")
 
     def _pieces(self, rendered: str, messages: Sequence[Message]) -> Iterator["_Piece"]:
         for index, part in enumerate(MARKED.split(rendered)):

@@ -14,11 +14,9 @@ from service.engine.shelf import Shelf
 from service.engine.supervisor import Supervisor
 from service.engine.types import (
     Delta,
-    Embedding,
     Event,
-    Finished,
     ModelInfo,
-    Probabilities,
+    Outcome,
     Queued,
     Request,
     Role,
@@ -101,7 +99,7 @@ class EmbeddedBackend:
                 if isinstance(item, ServiceError):
                     raise item
                 yield item
-                if isinstance(item, Finished | Probabilities | Embedding):
+                if isinstance(item, Outcome):
                     return
         finally:
             self._abandon(job)
@@ -233,7 +231,7 @@ class EmbeddedBackend:
         self._scheduler.withdraw(request_id)
         self._scheduler.finish(request_id)
         job.inbox.put(last)
-        if isinstance(last, Finished | Probabilities | Embedding):
+        if isinstance(last, Outcome):
             self._supervisor.note_success()
             self._pace.note(job.request.model, time.monotonic() - job.sent_at)
 
@@ -277,7 +275,7 @@ class EmbeddedBackend:
     def _on_end(self, request_id: str, body: Body) -> None:
         if isinstance(body, Failure):
             self._conclude(request_id, error_of(body))
-        elif isinstance(body, Finished | Probabilities | Embedding | Ended):
+        elif isinstance(body, Outcome | Ended):
             self._conclude(request_id, None if isinstance(body, Ended) else body)
 
     def on_down(self) -> None:

@@ -21,16 +21,19 @@ from service.engine.types import (
     Finished,
     FinishReason,
     GenerateRequest,
+    Outcome,
     Probabilities,
     ProbeRequest,
     Request,
+    Scored,
+    ScoreRequest,
     Started,
     TokenLogprob,
     Usage,
 )
 from service.errors import InvalidInput
 
-Output = Started | Delta | Finished | Probabilities | Embedding
+Output = Started | Delta | Outcome
 Emit = Callable[[Output], None]
 
 
@@ -39,6 +42,8 @@ def steps_of(model: LoadedModel, request: Request, emit: Emit) -> Steps:
         return generate(model, request, emit)
     if isinstance(request, ProbeRequest):
         return probe(model, request, emit)
+    if isinstance(request, ScoreRequest):
+        return score(model, request, emit)
     return embed(model, request, emit)
 
 
@@ -165,6 +170,31 @@ def _single_token(weights: Weights, choice: str) -> int:
     return tokens[0]
 
 
+def score(model: LoadedModel, request: ScoreRequest, emit: Emit) -> Steps:
+    prompt = model.chat.prompt(request.messages)
+    answer = [*model.weights.tokenise(request.answer), model.chat.turn_end]
+    size = len(prompt.tokens)
+    model.check_fit(size, len(answer))
+    seat, start = yield from model.sit_down(request.id, prompt, len(answer))
+    try:
+        emit(Started(size))
+        began = time.monotonic()
+        rows = yield from model.prefill(seat, prompt, start)
+        prompt_s = time.monotonic() - began
+        logprobs = [_logprob(rows[0], answer[0])]
+        # There is room for one row of logits a sequence.
+        piece = min(model.piece, model.context.shape.sequences)
+        for first in range(0, len(answer) - 1, piece):
+            part = answer[first : min(first + piece, len(answer) - 1)]
+            decoded = yield Demand(model.context, seat, size + first, part, wants_all=True)
+            assert decoded is not None
+            logprobs += map(_logprob, decoded, answer[first + 1 :])
+    finally:
+        model.stand_up(seat)
+    score_s = time.monotonic() - began - prompt_s
+    emit(Scored(tuple(logprobs), Usage(size, start, len(answer), prompt_s, score_s)))
+
+
 def embed(model: LoadedModel, request: EmbedRequest, emit: Emit) -> Steps:
     tokens = model.weights.leading_tokens + model.weights.tokenise(request.text)
     if not tokens:
@@ -187,6 +217,10 @@ def embed(model: LoadedModel, request: EmbedRequest, emit: Emit) -> Steps:
     vector = tuple(float(value) for value in total / len(tokens))
     usage = Usage(len(tokens), 0, 0, time.monotonic() - began, 0.0)
     emit(Embedding(vector, usage))
+
+
+def _logprob(row: Logits, token: int) -> float:
+    return float(_log_softmax(row)[token])
 
 
 def _log_softmax(row: Logits) -> NDArray[np.float64]:

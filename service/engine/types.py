@@ -92,7 +92,22 @@ class EmbedRequest:
     is_admitted: bool = False
 
 
-Request = GenerateRequest | ProbeRequest | EmbedRequest
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """How likely `answer`, and then the end of the turn, is after `messages`.
+
+    The answer is plain text, cut into tokens as the training does it: for itself.
+    """
+
+    id: str
+    model: str
+    messages: tuple[Message, ...]
+    answer: str
+    client: str = ""
+    is_admitted: bool = False
+
+
+Request = GenerateRequest | ProbeRequest | EmbedRequest | ScoreRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +177,24 @@ class Embedding:
     usage: Usage
 
 
-Event = Queued | Started | Delta | Finished | Probabilities | Embedding
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The logprob of each of the answer's tokens, the last of which ends the turn.
+
+    Natural log, over the whole vocabulary.
+    """
+
+    logprobs: tuple[float, ...]
+    usage: Usage
+
+    @property
+    def tokens(self) -> int:
+        return len(self.logprobs)
+
+
+# What a stream of events ends with.
+Outcome = Finished | Probabilities | Embedding | Scored
+Event = Queued | Started | Delta | Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,8 @@ from pydantic import TypeAdapter
 from service.engine.types import (
     CacheLayout,
     Delta,
-    Embedding,
-    EmbedRequest,
-    Finished,
-    GenerateRequest,
-    Probabilities,
-    ProbeRequest,
+    Outcome,
+    Request,
     Started,
 )
 from service.errors import EngineError, InvalidInput, ModelUnavailable, PromptTooLong, ServiceError
@@ -97,9 +93,9 @@ class Failure:
     detail: str
 
 
-Command = Load | Unload | Cancel | GenerateRequest | ProbeRequest | EmbedRequest
+Command = Load | Unload | Cancel | Request
 ModelReport = Loading | Loaded | LoadFailed | Unloaded
-Report = ModelReport | Ended | Failure | Started | Delta | Finished | Probabilities | Embedding
+Report = ModelReport | Ended | Failure | Started | Delta | Outcome
 Body = Command | Report
 # A body and whom it is about: a request's id, or a model's name for the load messages.
 Envelope = tuple[str, Body]

@@ -29,6 +29,7 @@ from service.engine.types import (
     Queued,
     Request,
     Sampling,
+    ScoreRequest,
     Started,
     Usage,
 )
@@ -695,6 +696,19 @@ def test_a_probe_that_is_told_too_little_fails(runner: asyncio.Runner) -> None:
             return await failure(backend, probe("a", "b"))
 
     assert isinstance(runner.run(scenario()), ModelUnavailable)
+
+
+def test_a_given_answer_is_not_scored(runner: asyncio.Runner) -> None:
+    async def scenario() -> tuple[ServiceError, int]:
+        async with engine() as (server, backend):
+            request = ScoreRequest("s", "m", (Message("user", "one"),), "two")
+            return await failure(backend, request), len(server.asked())
+
+    error, asked = runner.run(scenario())
+
+    assert isinstance(error, InvalidInput)
+    assert "embedded" in error.detail
+    assert asked == 0
 
 
 def test_a_text_is_embedded_as_the_server_does_it(runner: asyncio.Runner) -> None:

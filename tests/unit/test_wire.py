@@ -15,6 +15,8 @@ from service.engine.types import (
     Probabilities,
     ProbeRequest,
     Sampling,
+    Scored,
+    ScoreRequest,
     Started,
     TokenLogprob,
     Usage,
@@ -58,6 +60,7 @@ BODIES: list[Body] = [
     GenerateRequest("4", "m", (), 9, Sampling(logit_bias=((7, -100.0),)), json_schema="{}"),
     ProbeRequest("2", "m", ((Message("system", "s"), Message("user", "u")),), ("a", "b")),
     EmbedRequest("3", "m", "text"),
+    ScoreRequest("5", "m", (Message("user", "u"),), "an answer"),
     Loading(0.25),
     Unload(),
     Loaded(2048, 135_000_000, 47_000_000),
@@ -70,6 +73,7 @@ BODIES: list[Body] = [
     Finished("stop", Usage(1, 2, 3, 0.5, 0.25)),
     Probabilities(((0.25, 0.5), (1e-300, 1.0)), Usage()),
     Embedding((0.1, -2.5), Usage()),
+    Scored((-0.5, -12.25), Usage(3, 0, 2)),
 ]
 
 

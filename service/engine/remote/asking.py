@@ -18,6 +18,7 @@ from service.engine.types import (
     Probabilities,
     ProbeRequest,
     Request,
+    ScoreRequest,
     Started,
     Usage,
 )
@@ -45,6 +46,11 @@ class Asking:
             return await self._generate(request, emit)
         if isinstance(request, ProbeRequest):
             return await self._probe(request, emit)
+        if isinstance(request, ScoreRequest):
+            raise InvalidInput(
+                "A remote engine does not tell how likely a given answer is; "
+                "take an embedded model for that."
+            )
         return await self._embed(request, emit)
 
     async def _generate(self, request: GenerateRequest, emit: Emit) -> Finished:

@@ -18,11 +18,9 @@ from service.engine.remote.discovery import Server, discover
 from service.engine.remote.exchange import Exchange
 from service.engine.scheduler import QueueFullError, Scheduler
 from service.engine.types import (
-    Embedding,
     Event,
-    Finished,
     ModelInfo,
-    Probabilities,
+    Outcome,
     Queued,
     Request,
     Role,
@@ -114,7 +112,7 @@ class RemoteBackend:
                 if isinstance(item, ServiceError):
                     raise item
                 yield item
-                if isinstance(item, Finished | Probabilities | Embedding):
+                if isinstance(item, Outcome):
                     return
         finally:
             self._abandon(job)
@@ -216,7 +214,7 @@ class RemoteBackend:
             else:
                 last = task.result()
         self._scheduler.finish(job.request.id)
-        if isinstance(last, Finished | Probabilities | Embedding):
+        if isinstance(last, Outcome):
             self._pace.note(LINE, time.monotonic() - job.sent_at)
         elif isinstance(last, ModelUnavailable | EngineCrashed):
             self._looked_at = -math.inf

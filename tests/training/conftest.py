@@ -1,0 +1,114 @@
+"""A tiny model of random weights that trains in seconds, a few records, and the real small model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from service.engine.build import obtain
+from service.engine.catalog import read_catalog
+from service.settings import PROJECT_ROOT, Settings
+from training.config import (
+    BaseConfig,
+    DataConfig,
+    DuplicateConfig,
+    LoraConfig,
+    RunConfig,
+    SourceConfig,
+    TrainConfig,
+    with_values,
+)
+
+IDEATION = PROJECT_ROOT / "training" / "data" / "ideation"
+RECORDS = {"brainstorm": 4, "refine": 16, "evaluate": 16}
+
+MakeConfig = Callable[..., RunConfig]
+
+
+def quiet(_: str) -> None:
+    """A report that nobody reads."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """The tiny model has no work for two, which then wait for each other."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def small_gguf() -> Path:
+    """The small starter model as it is served, fetched and built if need be."""
+    settings = Settings()
+    model = read_catalog(settings.catalog).select("small").models[0]
+    folder = settings.models_dir.absolute()
+    return obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory, small_gguf: Path) -> Path:
+    """A folder with a random model of two layers and the small model's own tokenizer."""
+    folder = tmp_path_factory.mktemp("tiny-base")
+    tokenizer = AutoTokenizer.from_pretrained(str(small_gguf.parent), gguf_file=small_gguf.name)
+    torch.manual_seed(0)
+    shape = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    LlamaForCausalLM(shape).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ideation_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first records of each task of the ideation set."""
+    folder = tmp_path_factory.mktemp("ideation")
+    for task, count in RECORDS.items():
+        lines = (IDEATION / f"{task}.jsonl").read_text(encoding="utf-8").splitlines()[:count]
+        assert all(json.loads(line)["task"] == task for line in lines)
+        (folder / f"{task}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def tiny_config(tmp_path: Path, tiny_base: Path, ideation_records: Path) -> MakeConfig:
+    """A run of six steps; changes are given as dotted keys."""
+
+    def build(name: str = "tiny", **changes: Any) -> RunConfig:
+        config = RunConfig(
+            name=name,
+            output=tmp_path / "runs",
+            base=BaseConfig(hf=str(tiny_base)),
+            data=DataConfig(
+                sources=(SourceConfig(kind="ideation", path=ideation_records, licence="CC0-1.0"),),
+                test_share=0.2,
+                validation_share=0.2,
+                max_tokens=768,
+                duplicates=DuplicateConfig(near=0),
+            ),
+            lora=LoraConfig(r=4, alpha=8),
+            training=TrainConfig(
+                learning_rate=1e-2,
+                epochs=3,
+                max_steps=6,
+                batch_size=4,
+                eval_steps=2,
+                warmup_steps=1,
+            ),
+        )
+        return with_values(config, {key.replace("__", "."): one for key, one in changes.items()})
+
+    return build

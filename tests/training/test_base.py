@@ -1,0 +1,77 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tokenizers import pre_tokenizers
+from transformers import AutoTokenizer
+
+from service.engine.llama import Library, Weights
+from service.engine.weights import sha256_of
+from tests.training.conftest import IDEATION
+from training.config import BaseConfig
+from training.errors import BaseMismatch
+from training.learning.base import Base, load_base, match_llama_cpp
+from training.learning.tokens import Vocabulary
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bases")
+
+
+@pytest.fixture(scope="module")
+def unpacked(small_gguf: Path, cache: Path) -> Base:
+    return load_base(BaseConfig(gguf=small_gguf), cache=cache, models_dir=cache, report=print)
+
+
+def test_a_gguf_is_unpacked_once(unpacked: Base, small_gguf: Path, cache: Path) -> None:
+    told: list[str] = []
+    again = load_base(
+        BaseConfig(gguf=small_gguf), cache=cache, models_dir=cache, report=told.append
+    )
+    assert told == []
+    assert again.folder == unpacked.folder
+    assert again.sha256 == sha256_of(small_gguf)
+    assert not any(one.requires_grad for one in again.model.parameters())
+
+
+def test_texts_are_cut_as_llama_cpp_cuts_them(unpacked: Base, small_gguf: Path) -> None:
+    lines = (IDEATION / "refine.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["body"] for line in lines]
+    library = Library()
+    weights = Weights(library, small_gguf)
+    ours = Vocabulary(unpacked.tokenizer)
+    assert [ours.tokenise(text) for text in texts] == [weights.tokenise(text) for text in texts]
+    weights.close()
+    library.close()
+
+
+def test_a_tokenizer_that_cuts_otherwise_is_refused(small_gguf: Path, tiny_base: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(str(tiny_base))
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(
+        add_prefix_space=True, use_regex=False
+    )
+    with pytest.raises(BaseMismatch, match=r"differs from llama\.cpp's on \d of \d texts"):
+        match_llama_cpp(tokenizer, small_gguf)
+
+
+def test_another_base_than_the_named_one_is_refused(tiny_base: Path, tmp_path: Path) -> None:
+    config = BaseConfig(hf=str(tiny_base), sha256="0" * 64)
+    with pytest.raises(BaseMismatch, match="not 0000"):
+        load_base(config, cache=tmp_path, models_dir=tmp_path, report=print)
+
+
+def test_the_hash_of_a_folder_is_that_of_its_weights(tiny_base: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_base, copy)
+    (copy / "README.md").write_text("Beside the weights.", encoding="utf-8")
+    base = load_base(BaseConfig(hf=str(copy)), cache=tmp_path, models_dir=tmp_path, report=print)
+    assert base.sha256 == sha256_of(tiny_base / "model.safetensors")
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BaseMismatch, match=r"no \*\.safetensors"):
+        load_base(BaseConfig(hf=str(tmp_path)), cache=tmp_path, models_dir=tmp_path, report=print)

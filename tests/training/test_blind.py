@@ -1,0 +1,106 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from training.errors import DataProblem
+from training.measuring.blind import Key, Opinion, count_opinions, draw, key_as_json, read
+from training.measuring.judge import Pair
+
+PAIRS = [Pair(f"p{n}", f"Topic {n}", f"first {n}", f"second {n}") for n in range(60)]
+
+
+def shown(page: str) -> list[dict[str, str]]:
+    found = re.search(r"const pairs = (\[.*\]);", page)
+    assert found is not None
+    pairs: list[dict[str, str]] = json.loads(found[1])
+    return pairs
+
+
+def test_the_page_shows_fifty_pairs_each_side_as_its_key_says() -> None:
+    page, key = draw(PAIRS, title="Which?", seed=1)
+
+    pairs = shown(page)
+    assert len(pairs) == len(key.left) == 50
+    for number, pair in enumerate(pairs, start=1):
+        assert pair["left"].startswith("first" if key.left[str(number)] == "base" else "second")
+    assert 10 < sum(side == "base" for side in key.left.values()) < 40
+
+
+def test_nothing_in_the_page_tells_whose_a_text_is() -> None:
+    page, _ = draw(PAIRS, title="Which?", seed=1)
+
+    assert not re.search(r"\b(base|tuned|p\d+)\b", page)
+
+
+def test_the_page_needs_nothing_from_anywhere() -> None:
+    page, _ = draw(PAIRS, title="Which?", seed=1)
+
+    assert not re.search(r"https?://|\bsrc=|<link|@import|@PAIRS|@PAGE|@TITLE", page)
+
+
+def test_texts_cannot_break_out_of_the_page() -> None:
+    nasty = Pair("1", "</script><b>&", "<!-- a", "'\"\\ b")
+
+    page, _ = draw([nasty], title="<i>", seed=0)
+
+    assert page.count("</script>") == 1
+    assert "<i>" not in page
+    assert shown(page)[0]["request"] == nasty.request
+
+
+def test_the_same_seed_draws_the_same_page() -> None:
+    assert draw(PAIRS, title="", seed=5) == draw(PAIRS, title="", seed=5)
+    assert draw(PAIRS, title="", seed=5) != draw(PAIRS, title="", seed=6)
+
+
+def test_opinions_are_counted_for_whom_they_were_about() -> None:
+    key = Key("x", {"1": "base", "2": "tuned", "3": "base"})
+
+    found = count_opinions(
+        key,
+        {
+            "1": Opinion("right", left="not", right="useful"),
+            "2": Opinion("left", left="passable", right="not"),
+            "3": Opinion("same", left="useful"),
+        },
+    )
+
+    assert (found.pairs, found.wins, found.losses) == (3, 2, 0)
+    assert found.useful["tuned"].value == 0.5
+    assert found.passable["tuned"].value == 1
+    assert found.useful["base"].value == pytest.approx(1 / 3)
+
+
+def test_answers_that_the_page_saves_are_read_with_its_key(tmp_path: Path) -> None:
+    _, key = draw(PAIRS, title="Which?", seed=1)
+    (tmp_path / "key.json").write_text(json.dumps(key_as_json(key)))
+    answers = {"page": key.page, "answers": {"7": {"better": "left", "left": "useful"}}}
+    (tmp_path / "answers.json").write_text(json.dumps(answers))
+
+    found = read(tmp_path / "key.json", tmp_path / "answers.json")
+
+    assert (found.pairs, found.wins + found.losses) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ('{"page": "other", "answers": {}}', "another page"),
+        ('{"page": "x", "answers": {"9": {"better": "left"}}}', "no such pair"),
+        ('{"page": "x", "answers": {"1": {"better": "up"}}}', "not what the page saves"),
+        ("[]", "not what the page saves"),
+    ],
+)
+def test_other_answers_are_refused(tmp_path: Path, answers: str, message: str) -> None:
+    (tmp_path / "key.json").write_text(json.dumps(key_as_json(Key("x", {"1": "base"}))))
+    (tmp_path / "answers.json").write_text(answers)
+
+    with pytest.raises(DataProblem, match=message):
+        read(tmp_path / "key.json", tmp_path / "answers.json")
+
+
+def test_missing_answers_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataProblem, match="cannot be read"):
+        read(tmp_path / "key.json", tmp_path / "answers.json")

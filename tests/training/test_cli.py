@@ -1,0 +1,145 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.settings import PROJECT_ROOT
+from training.cli import main
+from training.config import RunConfig, dump_config, read_config
+
+CONFIGS = PROJECT_ROOT / "training" / "configs"
+TINY = str(CONFIGS / "tiny.toml")
+WITH_CONFIG = ("prepare", "train", "sweep", "export", "evaluate", "all")
+HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "optuna", "matplotlib", "llama_cpp")
+
+
+def write(config: RunConfig, folder: Path) -> str:
+    path = folder / "config.toml"
+    path.write_text(dump_config(config))
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_all_shipped_configs_are_right(capsys: pytest.CaptureFixture[str]) -> None:
+    configs = sorted(map(str, CONFIGS.glob("*.toml")))
+
+    assert main(["validate", *configs]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{one} is right" for one in configs]
+
+
+def test_problems_of_all_configs_are_listed_at_once(
+    capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    bad = working_directory / "bad.toml"
+    bad.write_text("[base]\n")
+
+    status = main(["validate", TINY, str(bad), str(working_directory / "none.toml")])
+
+    out, err = capsys.readouterr()
+    assert status == 2
+    assert out == ""
+    assert "2 of 3 configs cannot be used:" in err
+    assert f"{bad}: name: is missing" in err
+    assert f"{bad}: base: give exactly one" in err
+    assert "none.toml: it cannot be read" in err
+
+
+@pytest.mark.parametrize("command", WITH_CONFIG)
+def test_a_dry_run_says_what_would_be_done_and_leaves_nothing(
+    command: str, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    assert main([command, TINY, "--dry-run", "--set", "lora.r=4"]) == 0
+
+    out = capsys.readouterr().out
+    assert f"# {Path('runs', 'tiny')} would be made." in out
+    assert "\nr = 4\n" in out
+    assert list(working_directory.iterdir()) == []
+    copy = working_directory / "copy.toml"
+    copy.write_text(out)
+    assert read_config(copy) == read_config(Path(TINY), {"lora.r": "4"})
+
+
+def test_a_dry_run_counts_the_runs_of_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", str(CONFIGS / "seed-ranks.toml"), "--dry-run"]) == 0
+    assert "would be made. 12 runs in a sweep." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", WITH_CONFIG)
+def test_a_dry_run_reports_the_problems_of_a_config(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, TINY, "--dry-run", "--set", "lora.r=0"]) == 2
+    assert "lora.r: should be greater than 0" in capsys.readouterr().err
+
+
+def test_help_and_checks_load_nothing_that_trains() -> None:
+    code = (
+        "import sys; from training.cli import main; main(['validate', sys.argv[1]]);"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, TINY],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT_ROOT,
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["train"],
+        ["sing", TINY],
+        ["train", TINY, "--set", "no equals"],
+        ["distil", "http://x/v1", "m", "sing", "in.jsonl", "out.jsonl", "--licence", "MIT"],
+    ],
+)
+def test_a_wrong_command_line_is_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: ideapool-train" in capsys.readouterr().err
+
+
+def test_data_that_cannot_be_used_is_named(
+    tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    config = write(tiny_config(data__filters={"min_answer_words": 9999}), working_directory)
+
+    assert main(["prepare", config]) == 2
+    assert "No rows are left for train" in capsys.readouterr().err
+
+
+def test_prepare_leaves_rows_and_a_report_with_masked_samples(
+    tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    config = tiny_config()
+
+    assert main(["prepare", write(config, working_directory)]) == 0
+    folder = config.output / config.name / "data"
+    assert f"See {folder / 'report.md'}" in capsys.readouterr().out
+    assert "⟦Title: " in (folder / "report.md").read_text()
+    assert (folder / "train.jsonl").stat().st_size > 0
+
+
+def test_what_is_missing_for_a_comparison_is_said(
+    tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    config = write(tiny_config(), working_directory)
+
+    assert main(["evaluate", config]) == 1
+    assert "with --base to compare with" in capsys.readouterr().err

@@ -1,0 +1,201 @@
+from pathlib import Path
+
+import pytest
+
+from training.config import RunConfig, SweepConfig, dump_config, read_config, with_values
+from training.errors import ConfigProblems
+
+CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
+GOOD = """
+name = "good"
+
+[base]
+model = "smollm2-135m"
+
+[data]
+sources = [{ kind = "alpaca", path = "rows.jsonl", licence = "MIT" }]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "rows.jsonl").touch()
+    return tmp_path
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems_of(path: Path, **overrides: str) -> str:
+    with pytest.raises(ConfigProblems) as caught:
+        read_config(path, overrides)
+    return "\n".join(caught.value.problems)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_can_be_used_and_is_named_after_its_file(path: Path) -> None:
+    assert read_config(path).name == path.stem
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_dumped_config_reads_the_same_from_anywhere(path: Path, tmp_path: Path) -> None:
+    config = read_config(path)
+
+    assert read_config(written(tmp_path, dump_config(config))) == config
+
+
+def test_a_config_that_uses_every_kind_of_value_survives_being_dumped(folder: Path) -> None:
+    config = read_config(
+        written(
+            folder,
+            GOOD
+            + """
+[lora]
+targets = ["q_proj", "v_proj"]
+
+[training]
+warmup_steps = 0.05
+bf16 = false
+
+[sweep]
+kind = "optuna"
+space = { "training.learning_rate" = { low = 1e-5, high = 1e-3, log = true }, "lora.r" = [4, 8] }
+""",
+        )
+    )
+
+    assert read_config(written(folder, dump_config(config))) == config
+
+
+def test_every_problem_is_named_with_its_key_at_once(folder: Path) -> None:
+    found = problems_of(
+        written(
+            folder,
+            """
+nam = "x"
+
+[base]
+model = "smollm2-135m"
+gguf = "nothing.gguf"
+
+[data]
+sources = [{ kind = "ideatio", path = "rows.jsonl" }, { kind = "alpaca" }]
+
+[lora]
+r = 0
+targets = 3
+""",
+        )
+    ).splitlines()
+
+    assert [line.split(": ")[0] for line in found] == [
+        "name",
+        "base",
+        "data.sources.0.kind",
+        "data.sources.1",
+        "lora.r",
+        "lora.targets",
+        "nam",
+    ]
+    assert "exactly one of `model`, `gguf` and `hf`" in found[1]
+
+
+def test_files_that_are_missing_are_problems_of_the_config(folder: Path) -> None:
+    text = GOOD.replace('model = "smollm2-135m"', 'gguf = "no.gguf"').replace("rows.", "no.")
+    text += 'decontaminate = ["rows.jsonl", "gone.jsonl"]\n[evaluation]\nprompts = "no.jsonl"\n'
+
+    found = problems_of(written(folder, text))
+
+    for key in ("base.gguf", "data.sources.0.path", "data.decontaminate.1", "evaluation.prompts"):
+        assert f"{key}: there is no {folder}" in found
+    assert "data.decontaminate.0" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "is missing"),
+        ("name = ", "not valid TOML"),
+        (GOOD.replace("smollm2-135m", "smollm3"), "the catalog has no 'smollm3'"),
+        (GOOD + "test_share = 0.5\nvalidation_share = 0.5", "leave nothing to train on"),
+        (GOOD.replace("alpaca", "ideation").replace("path", "hub"), "read from a `path`"),
+        (GOOD + '[evaluation]\njudge_url = "http://x"', "evaluation.judge_model"),
+        (GOOD + '[sweep]\nspace = { "lora.rank" = [4] }', 'sweep.space."lora.rank" = 4: lora.rank'),
+        (GOOD + '[sweep]\nspace = { "name" = ["a"] }', "only base, data, lora and training"),
+        (GOOD + '[sweep]\nspace = { "lora.r" = { low = 1, high = 2 } }', "a grid needs lists"),
+        (GOOD + "[sweep]\nspace = {}", "sweep.space: "),
+        (
+            GOOD.replace("MIT", "CC-BY-NC-4.0") + '[export]\ncatalog = "rows.jsonl"',
+            "non-commercial",
+        ),
+    ],
+)
+def test_what_cannot_work_together_is_refused(folder: Path, text: str, problem: str) -> None:
+    assert problem in problems_of(written(folder, text))
+
+
+def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    assert "cannot be read" in problems_of(tmp_path / "none.toml")
+
+
+def test_overrides_are_toml_or_else_text(folder: Path) -> None:
+    config = read_config(
+        written(folder, GOOD),
+        {
+            "name": "other",
+            "data.sources.0.first": "60",
+            "lora.targets": '["q_proj"]',
+            "training.bf16": "true",
+        },
+    )
+
+    assert config.name == "other"
+    assert config.data.sources[0].first == 60
+    assert config.lora.targets == ("q_proj",)
+    assert config.training.bf16 is True
+
+
+@pytest.mark.parametrize("key", ["data.sources.3.first", "data.sources.x", "name.first", ""])
+def test_an_override_of_no_key_is_a_problem(folder: Path, key: str) -> None:
+    assert "there is no such key" in problems_of(written(folder, GOOD), **{key: "1"})
+
+
+def test_paths_start_at_the_file_and_those_of_the_command_line_where_one_is(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "mine.jsonl").touch()
+    monkeypatch.chdir(elsewhere)
+
+    plain = read_config(written(folder, GOOD))
+    given = read_config(written(folder, GOOD), {"data.sources.0.path": "mine.jsonl"})
+
+    assert plain.data.sources[0].path == folder / "rows.jsonl"
+    assert given.data.sources[0].path == elsewhere / "mine.jsonl"
+    assert plain.output == Path("runs")
+
+
+def test_a_sweep_changes_values_at_dotted_keys_only(folder: Path) -> None:
+    config = read_config(written(folder, GOOD))
+
+    changed = with_values(config, {"training.learning_rate": 1e-3, "lora.targets": ("q_proj",)})
+
+    assert changed.training.learning_rate == 1e-3
+    assert changed.lora.targets == ("q_proj",)
+    assert with_values(changed, {"training.learning_rate": 2e-4, "lora.targets": "all-linear"}) == (
+        config
+    )
+    with pytest.raises(ConfigProblems, match=r"lora\.r"):
+        with_values(config, {"lora.r": -1})
+
+
+def test_configs_cannot_be_changed_in_place(folder: Path) -> None:
+    config = read_config(written(folder, GOOD))
+
+    with pytest.raises(ValueError, match="frozen"):
+        setattr(config, "name", "other")  # noqa: B010
+    assert RunConfig.model_validate(config) == config
+    assert SweepConfig(space={"lora.r": (4,)}).seeds == (0,)

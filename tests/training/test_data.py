@@ -1,0 +1,144 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from training.config import RunConfig
+from training.data import prepare, read_prepared
+from training.errors import DataProblem
+from training.records.filters import RowLikelihood
+from training.rundir import Manifest, RunDir, now
+
+MakeConfig = Callable[..., RunConfig]
+
+
+@pytest.fixture
+def rundir(tmp_path: Path) -> RunDir:
+    return RunDir(tmp_path / "run")
+
+
+def ignore(_line: str) -> None:
+    pass
+
+
+def test_the_same_config_prepares_the_same_files(tmp_path: Path, tiny_config: MakeConfig) -> None:
+    one = prepare(tiny_config(), RunDir(tmp_path / "a"), report=ignore)
+    other = prepare(tiny_config(), RunDir(tmp_path / "b"), report=ignore)
+
+    assert one == other
+    assert set(one.sha256) == {"train", "validation", "test"}
+
+
+def test_what_was_prepared_can_be_read_again(rundir: RunDir, tiny_config: MakeConfig) -> None:
+    prepared = prepare(tiny_config(), rundir, report=ignore)
+
+    assert read_prepared(rundir) == prepared
+    assert prepared.split("test") == prepared.test
+
+
+def test_nothing_prepared_is_a_problem(rundir: RunDir) -> None:
+    with pytest.raises(DataProblem, match=r"train\.jsonl: cannot be read"):
+        read_prepared(rundir)
+
+
+def test_the_report_counts_what_is_there_and_what_was_dropped_and_why(
+    rundir: RunDir, tiny_config: MakeConfig
+) -> None:
+    prepared = prepare(tiny_config(), rundir, report=ignore, show=lambda row: f"⟦{row.id}⟧")
+
+    summary = json.loads((rundir.data / "report.json").read_text())
+    text = (rundir.data / "report.md").read_text()
+    rows = sum(split["rows"] for split in summary["splits"].values())
+    dropped = sum(reason["rows"] for reason in summary["dropped"].values())
+    assert rows + dropped == summary["rows_read"]
+    assert summary["splits"]["train"]["licences"] == {"CC0-1.0": len(prepared.train)}
+    assert summary["sha256"] == prepared.sha256
+    assert "the grammar would not allow the answer" in text
+    assert f"⟦{prepared.train[0].id}⟧" in text
+
+
+def test_no_prompt_is_on_two_sides(rundir: RunDir, tiny_config: MakeConfig) -> None:
+    prepared = prepare(tiny_config(), rundir, report=ignore)
+    sides = [{row.group for row in side} for side in (prepared.train, prepared.validation)]
+
+    assert not sides[0] & sides[1]
+    assert not (sides[0] | sides[1]) & {row.group for row in prepared.test}
+
+
+def test_rows_of_weight_two_are_learnt_twice_and_measured_once(
+    tmp_path: Path, tiny_config: MakeConfig
+) -> None:
+    once = prepare(tiny_config(), RunDir(tmp_path / "a"), report=ignore)
+    twice = prepare(tiny_config(data__sources__0__weight=2), RunDir(tmp_path / "b"), report=ignore)
+
+    assert len(twice.train) == 2 * len(once.train)
+    assert twice.test == once.test
+    assert len({row.id for row in twice.train}) == len(twice.train)
+
+
+def test_duplicates_are_gone_before_the_split(
+    rundir: RunDir, tiny_config: MakeConfig, ideation_records: Path
+) -> None:
+    source = {"kind": "ideation", "path": str(ideation_records)}
+    config = tiny_config(data__sources=[source, source])
+
+    prepared = prepare(config, rundir, report=ignore)
+
+    rows = [*prepared.train, *prepared.validation, *prepared.test]
+    assert len({row.answer for row in rows}) == len(rows)
+
+
+def test_the_base_chooses_the_plainest_rows(rundir: RunDir, tiny_config: MakeConfig) -> None:
+    config = tiny_config(data__filters={"plainest_share": 0.5}, data__validation_share=0)
+
+    with pytest.raises(DataProblem, match="need the base model"):
+        prepare(config, rundir, report=ignore)
+    prepared = prepare(
+        config,
+        rundir,
+        report=ignore,
+        likelihood=lambda rows: [RowLikelihood(float(len(row.answer)), 0.5) for row in rows],
+    )
+
+    whole = prepare(tiny_config(data__validation_share=0), rundir, report=ignore)
+    assert len(prepared.train) < 0.7 * len(whole.train)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"data__filters": {"min_answer_words": 9999}}, "No rows are left for train"),
+        ({"data__test_share": 0.000001}, "No rows are left for test"),
+    ],
+)
+def test_an_empty_result_is_a_problem(
+    rundir: RunDir, tiny_config: MakeConfig, changes: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(DataProblem, match=problem):
+        prepare(tiny_config(**changes), rundir, report=ignore)
+    assert not rundir.path.exists()
+
+
+class TestRunDir:
+    def test_a_manifest_comes_back_as_it_was_written(self, rundir: RunDir) -> None:
+        manifest = Manifest(
+            "tiny", "running", now(), data_sha256={"train": "0"}, command=("train",)
+        )
+        rundir.create()
+
+        assert rundir.read_manifest() is None
+        rundir.write_manifest(manifest)
+        assert rundir.read_manifest() == manifest
+        assert [path.name for path in rundir.path.iterdir()] == ["manifest.json"]
+
+    def test_what_cannot_be_read_is_named(self, rundir: RunDir) -> None:
+        rundir.write_text(rundir.manifest, "{}")
+
+        with pytest.raises(Exception, match=r"manifest\.json is not a manifest"):
+            rundir.read_manifest()
+        with pytest.raises(Exception, match=r"Cannot read .*result\.json"):
+            rundir.read_json(rundir.result)
+        rundir.write_text(rundir.result, "{")
+        with pytest.raises(Exception, match=r"result\.json is not JSON"):
+            rundir.read_json(rundir.result)

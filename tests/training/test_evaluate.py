@@ -1,0 +1,245 @@
+"""The whole of an evaluation by the real small model, once, and its parts without a model."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from service.settings import PROJECT_ROOT
+from tests.training.chat_server import chatting
+from tests.training.measured import GOOD, any_vectors, system
+from training.config import BaseConfig, DataConfig, EvaluationConfig, RunConfig, SourceConfig
+from training.data import prepare
+from training.errors import DataProblem, TrainingError
+from training.evaluate import Evaluation, evaluate, plain
+from training.measuring.comparison import compare, idea_pairs
+from training.measuring.likelihoods import RowLikelihood, total
+from training.measuring.prompt_sets import read_prompts, read_sets
+from training.measuring.scores import CRITERIA, agreement
+from training.records.labelled import LabelledNote
+from training.rundir import RunDir
+
+DATA = PROJECT_ROOT / "training" / "data"
+
+
+def config_of(folder: Path, **evaluation: object) -> RunConfig:
+    """A few records of each task and a set of prompts of somebody else's form."""
+    records = folder / "records"
+    records.mkdir(parents=True)
+    for task, source, count in (
+        ("brainstorm", "plain", 2),
+        ("refine", "plain", 4),
+        ("evaluate", "ideation", 3),
+    ):
+        lines = (DATA / source / f"{task}.jsonl").read_text(encoding="utf-8").splitlines()
+        (records / f"{task}.jsonl").write_text("\n".join(lines[:count]) + "\n", encoding="utf-8")
+    prompts = folder / "novelty.jsonl"
+    prompts.write_text('{"id": "n-0", "prompt": "Name a rule for a card game."}\n')
+    return RunConfig(
+        name="measured",
+        output=folder,
+        base=BaseConfig(gguf=folder),
+        data=DataConfig(
+            sources=(SourceConfig(kind="ideation", path=records),),
+            test_share=0.35,
+            validation_share=0,
+        ),
+        evaluation=EvaluationConfig.model_validate(
+            {
+                "prompts": prompts,
+                "prompt_count": 1,
+                "ideas_per_prompt": 2,
+                "max_tokens_per_idea": 40,
+                **evaluation,
+            }
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, small_gguf: Path) -> tuple[RunDir, Evaluation]:
+    folder = tmp_path_factory.mktemp("evaluate")
+    with chatting(lambda _: "Verdict: A") as judge:
+        config = config_of(folder, judge_url=judge.url, judge_model="first")
+        rundir = RunDir(folder / "run")
+        prepare(config, rundir, report=lambda _: None)
+        lines: list[str] = []
+        evaluation = evaluate(
+            config,
+            rundir,
+            base=small_gguf,
+            tuned=small_gguf,
+            report=lines.append,
+            embed=any_vectors,
+        )
+    assert any(line.startswith("tuned: ideas: round 2 of 2") for line in lines)
+    return rundir, evaluation
+
+
+@pytest.mark.slow
+def test_a_model_does_not_differ_from_itself(run: tuple[RunDir, Evaluation]) -> None:
+    comparison = run[1].comparison
+
+    assert list(comparison.ideas) == ["topics", "novelty"]
+    assert comparison.ideas["topics"]["udi"].n == 1
+    assert comparison.ideas["novelty"]["valid"].n == 1
+    assert not comparison.ideas["topics"]["valid"].difference.excludes_zero
+    assert set(comparison.likelihoods) == {"brainstorm", "refine", "evaluate"}
+    for change in comparison.likelihoods.values():
+        assert change.change.value == pytest.approx(0, abs=0.01)
+        assert 2 < change.base.nll_per_token < 8
+    assert run[1].base == run[1].tuned
+
+
+@pytest.mark.slow
+def test_everything_that_was_asked_is_measured(run: tuple[RunDir, Evaluation]) -> None:
+    comparison, judgement = run[1].comparison, run[1].judgement
+
+    assert run[1].not_measured == ()
+    assert comparison.refinements["valid"].n > 0
+    assert comparison.assessments.n > 0
+    assert comparison.agreement["base"] is not None
+    assert judgement is not None
+    assert (judgement.pairs, judgement.ties, judgement.is_led_by_order) == (2, 2, True)
+
+
+@pytest.mark.slow
+def test_the_run_directory_holds_the_figures_the_answers_and_the_blind_pages(
+    run: tuple[RunDir, Evaluation],
+) -> None:
+    rundir = run[0]
+
+    saved = json.loads(rundir.evaluation_json.read_text())
+    assert saved["comparison"]["ideas"]["topics"]["udi"]["n"] == 1
+    text = rundir.evaluation_md.read_text()
+    assert all(
+        heading in text
+        for heading in ("## Ideas: novelty", "## Refinements", "## Held-out", "## The judge first")
+    )
+    answers = json.loads((rundir.path / "evaluation" / "answers-tuned.json").read_text())
+    assert all(len(one["drafts"]) == 2 for one in answers["ideas"])
+    for kind in ("ideas", "refinements"):
+        key = json.loads((rundir.path / "evaluation" / f"blind-{kind}-key.json").read_text())
+        assert key["page"] in (rundir.path / "evaluation" / f"blind-{kind}.html").read_text()
+
+
+def test_a_model_that_was_not_exported_is_named(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+
+    with pytest.raises(TrainingError, match="Export the run first"):
+        evaluate(
+            config,
+            RunDir(tmp_path / "run"),
+            base=tmp_path / "no.gguf",
+            tuned=tmp_path / "no.gguf",
+            report=lambda _: None,
+        )
+
+
+def test_only_held_out_records_are_refined_and_scored(tmp_path: Path) -> None:
+    config, rundir = config_of(tmp_path), RunDir(tmp_path / "run")
+    prepare(config, rundir, report=lambda _: None)
+
+    sets = read_sets(config, rundir)
+
+    test_ids = {row.id for row in sets.rows}
+    ids = [note.id for note in sets.notes] + [note.id for note in sets.labelled]
+    assert sets.notes
+    assert sets.labelled
+    assert all(f"records/{one}" in test_ids for one in ids)
+    assert len([row for row in sets.rows if row.task == "refine"]) == len(sets.notes)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": "1"}', "row 1: there is neither"),
+        ('{"topic": "x", "constraints": {"max_cost": 3}}', "constraints.max_cost"),
+    ],
+)
+def test_a_prompt_that_cannot_be_used_is_named(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text(line + "\n")
+
+    with pytest.raises(DataProblem, match=message):
+        read_prompts(path)
+
+
+def test_better_answers_are_a_difference_above_zero() -> None:
+    found = compare(system("", "", GOOD, ""), system(GOOD, GOOD, GOOD, GOOD))
+
+    valid = found.ideas["own"]["valid"]
+    assert (valid.base, valid.tuned, valid.n) == (0.25, 1, 4)
+    assert valid.difference.low > 0
+    assert found.form.difference.value == 0.75
+
+
+def test_likelier_answers_are_a_change_below_zero() -> None:
+    found = compare(system(GOOD, GOOD), system(GOOD, GOOD, nll=20.0)).likelihoods["refine"]
+
+    assert found.change.value == pytest.approx(41 / 61 - 1)
+    assert found.change.high < 0
+    assert found.base.bits_per_byte == pytest.approx(61 / math.log(2) / 80)
+
+
+def test_metrics_without_values_are_left_out_of_the_family() -> None:
+    found = compare(system(GOOD, GOOD), system(GOOD, GOOD))
+
+    assert "kept" not in found.ideas["own"]
+    assert found.refinements == {}
+
+
+def test_pairs_show_ideas_as_users_see_them_and_unusable_answers_as_they_are() -> None:
+    base = system(GOOD, "")
+
+    pairs = idea_pairs(base, replace(base, ideas=base.ideas))
+
+    assert pairs[0].base == f"A title\n{GOOD}"
+    assert pairs[1].base == "Title: A title\nIdea: "
+
+
+def test_json_has_null_for_what_is_no_number() -> None:
+    assert plain({"a": (math.nan, 1.5), 2: math.inf}) == {"a": [None, 1.5], "2": None}
+
+
+def test_likelihood_of_a_set_weighs_answers_by_their_length() -> None:
+    found = total([RowLikelihood("a", "x", 10, 10, 40), RowLikelihood("b", "x", 90, 30, 100)])
+
+    assert (found.rows, found.nll_per_token) == (2, 2.5)
+
+
+def notes(*labels: float) -> list[LabelledNote]:
+    return [
+        LabelledNote(id=str(n), title="", body="x", scores=dict.fromkeys(CRITERIA, label))
+        for n, label in enumerate(labels)
+    ]
+
+
+def given(*values: float) -> list[dict[str, float]]:
+    return [dict.fromkeys(CRITERIA, value) for value in values]
+
+
+def test_scores_in_the_order_of_the_labels_agree() -> None:
+    plain_scores = given(2, 4, 6, 8)
+
+    found = agreement(notes(1, 3, 7, 9), plain_scores, [plain_scores])
+
+    assert found.spearman["impact"] == pytest.approx(1)
+    assert found.error["impact"] == pytest.approx(1)
+    assert found.stability["impact"] == 1
+
+
+def test_scores_that_praise_can_raise_are_not_stable() -> None:
+    praised = given(9, 9)
+
+    found = agreement(notes(2, 8), given(3, 7), [given(3, 7), praised])
+
+    assert found.stability["novelty"] == 0.5
+
+
+def test_notes_that_readers_find_alike_say_nothing_about_stability() -> None:
+    found = agreement(notes(5, 6), given(3, 7), [given(9, 9)])
+
+    assert math.isnan(found.stability["novelty"])

@@ -1,0 +1,233 @@
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.measured import GOOD, system
+from training.errors import TrainingError
+from training.evaluate import Evaluation, plain
+from training.measuring.blind import draw, key_as_json
+from training.measuring.comparison import compare, idea_pairs
+from training.report import report
+from training.report.training_text import SEED
+from training.rundir import Manifest, RunDir, Status, now
+
+RESULT: dict[str, Any] = {
+    "rows": {"train": 120},
+    "base_test_nll": 4.0,
+    "test_nll": 3.5,
+    "test_bits_per_byte": 1.25,
+    "validation_nll": 3.6,
+    "tokens_per_s": 812.4,
+    "peak_memory_mb": 900,
+    "seconds": 61.0,
+}
+CONFIG = """
+[base]
+model = "smollm2-135m"
+[data]
+sources = [{ kind = "ideation", path = "/somewhere/of/mine/plain" }]
+"""
+
+
+class Runs:
+    """A folder of runs, and the report on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.models = folder / "runs", folder / "models"
+        self.configs = folder / "configs"
+        for one in (self.folder, self.models, self.configs):
+            one.mkdir()
+        self.output = folder / "out" / "REPORT.md"
+
+    def add(self, name: str, status: Status = "finished", **result: Any) -> RunDir:
+        rundir = RunDir(self.folder / name)
+        rundir.create()
+        rundir.write_manifest(Manifest(name.rpartition("/")[2], status, now()))
+        rundir.write_text(rundir.config, CONFIG)
+        if status == "finished":
+            rundir.write_json(rundir.result, RESULT | result)
+        return rundir
+
+    def evaluate(self, rundir: RunDir, *missing: str) -> None:
+        base, tuned = system("", GOOD), system(GOOD, GOOD, nll=25.0)
+        evaluation = Evaluation(
+            name="x",
+            finished_at=now(),
+            base={"file": "a.gguf", "sha256": "0" * 64},
+            tuned={"file": "b.gguf", "sha256": "1" * 64},
+            ideas_per_prompt=1,
+            max_tokens_per_idea=130,
+            seeds=(0,),
+            comparison=compare(base, tuned),
+            judgement=None,
+            samples=tuple(replace(one, tuned="A drawn sample") for one in idea_pairs(base, tuned)),
+            not_measured=missing,
+        )
+        rundir.write_json(rundir.evaluation_json, plain(evaluation))
+
+    def text(self) -> str:
+        written = report(self.folder, self.output, models=self.models, configs=self.configs)
+        return written.read_text()
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(tmp_path)
+
+
+def spread(mean: float) -> dict[str, float]:
+    return {"mean": mean, "deviation": 0.0012}
+
+
+def test_without_runs_everything_is_said_to_be_missing(runs: Runs) -> None:
+    (runs.configs / "seed-baseline.toml").touch()
+
+    text = runs.text()
+
+    for said in (
+        "No single run has been made.",
+        "No sweep has been run.",
+        "No run has been evaluated.",
+        "No score head has been trained.",
+        "The config `seed-baseline` was not run.",
+    ):
+        assert said in text
+    assert (
+        "| baseline: rate 2e-4, r 16 | Llama-3.2-1B-Instruct | 0.8358 | 0.8190 | not run |" in text
+    )
+
+
+def test_a_run_stands_with_its_figures_and_its_change_against_the_base(runs: Runs) -> None:
+    runs.add("starter")
+
+    assert (
+        "| starter | finished | smollm2-135m | 120 | 4.0000 | 3.5000 | -12.5 % | 1.2500 | 812 | 900 "
+        "| 61 |"
+    ) in runs.text()
+
+
+def test_a_repeated_run_of_the_seed_stands_beside_it_with_its_own_base_and_data(runs: Runs) -> None:
+    rundir = runs.add("seed-baseline")
+    line = {"step": 250, "epoch": 0.2, "validation_nll": 3.7}
+    rundir.write_text(rundir.metrics_jsonl, json.dumps(line) + "\n")
+
+    text = runs.text()
+
+    assert "| 0.8358 | 0.8190 | smollm2-135m | plain | 3.6000 | 3.5000 |" in text
+    assert "| 250 | 0.8799 | 3.7000 |" in text
+    assert "/somewhere" not in text
+
+
+def test_a_sweep_is_shown_with_its_spread_and_its_plot(runs: Runs) -> None:
+    runs.add("seed-learning-rates/seed-learning-rates-00-seed-0")
+    sweep = RunDir(runs.folder / "seed-learning-rates")
+    setting = {
+        "rank": 1,
+        "number": 0,
+        "values": {"training.learning_rate": 1e-4},
+        "seeds": 3,
+        "validation_nll": spread(3.61),
+        "test_nll": spread(3.51),
+        "test_bits_per_byte": None,
+        "tokens_per_s": 5000.0,
+    }
+    sweep.write_json(sweep.path / "sweep.json", {"name": "x", "settings": [setting]})
+    (sweep.path / "sweep.png").write_bytes(b"plot")
+
+    text = runs.text()
+
+    assert "1 settings on smollm2-135m with plain" in text
+    assert "| 1 | learning_rate 0.0001 | 3 | 3.6100 ± 0.0012 | 3.5100 ± 0.0012 | – | 5000 |" in text
+    assert "(plots/seed-learning-rates.png)" in text
+    assert (runs.output.parent / "plots" / "seed-learning-rates.png").read_bytes() == b"plot"
+    assert "| 0.8482 | – | smollm2-135m | plain | 3.6100 ± 0.0012 | 3.5100 ± 0.0012 |" in text
+
+
+def test_a_sweep_that_was_stopped_is_said_not_to_be_finished(runs: Runs) -> None:
+    runs.add("rates/rates-00-seed-0")
+    runs.add("rates/rates-01-seed-0", "pruned")
+
+    text = runs.text()
+
+    assert "Not finished: 2 runs are there" in text
+    assert "`rates-01-seed-0` was stopped early" in text
+
+
+def test_an_evaluation_is_shown_with_samples_and_what_it_lacks(runs: Runs) -> None:
+    runs.evaluate(runs.add("starter"), "a judge's opinion: no judge")
+
+    text = runs.text()
+
+    assert "| valid answers, share | 0.500 | 1.000 |" in text
+    assert "- tuned: A drawn sample" in text
+    assert "The ideas have not been judged blind." in text
+    assert "Not measured of `starter`: a judge's opinion: no judge." in text
+
+
+def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) -> None:
+    rundir = runs.add("starter")
+    runs.evaluate(rundir)
+    _, key = draw(idea_pairs(system(GOOD), system(GOOD)), title="", seed=0)
+    folder = rundir.path / "evaluation"
+    rundir.write_json(folder / "blind-ideas-key.json", key_as_json(key))
+    tuned = "right" if key.left["1"] == "base" else "left"
+    opinion = {"better": tuned, "left": "useful", "right": "useful"}
+    saved = {"page": key.page, "answers": {"1": opinion}}
+    rundir.write_json(folder / "blind-ideas-answers.json", saved)
+
+    assert "Judged blind, 1 pairs of ideas: tuned better 1 times, base 0 times" in runs.text()
+
+
+def test_answers_to_another_page_are_refused(runs: Runs) -> None:
+    rundir = runs.add("starter")
+    runs.evaluate(rundir)
+    folder = rundir.path / "evaluation"
+    rundir.write_json(folder / "blind-ideas-key.json", {"page": "a", "left": {}})
+    rundir.write_json(folder / "blind-ideas-answers.json", {"page": "b", "answers": {}})
+
+    with pytest.raises(TrainingError, match="another page"):
+        runs.text()
+
+
+def test_a_score_head_stands_with_its_agreement(runs: Runs) -> None:
+    figures = {
+        "model": "small.gguf",
+        "agreement": {
+            "spearman": {"novelty": 0.4, "clarity": 0.8},
+            "error": {"novelty": 1.0, "clarity": 2.0},
+        },
+        "pairs": {"right": 53, "pairs": 60},
+    }
+    RunDir(runs.models).write_json(runs.models / "small-score-head.json", figures)
+    (runs.models / "small-score-head.npz").touch()
+
+    assert (
+        "| small-score-head.npz | small.gguf | novelty 0.40, clarity 0.80 | 0.60 | 1.50 | 53 of 60 |"
+    ) in runs.text()
+
+
+@pytest.mark.parametrize("status", ["failed", "running"])
+def test_a_run_that_did_not_end_well_is_named(runs: Runs, status: Status) -> None:
+    runs.add("starter", status)
+
+    assert f"`starter` is {status}, not finished." in runs.text()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="There is no folder"):
+        report(tmp_path / "none", tmp_path / "REPORT.md")
+
+
+def test_the_seed_s_figures_are_whole() -> None:
+    seed = tomllib.loads(SEED.read_text("utf-8"))
+
+    assert len(seed["run"]) == 5
+    for run in seed["run"]:
+        for split in ("training", "validation", "test"):
+            values = run.get(split, [])
+            assert len(values) in (0, len(seed["steps"]))
+            assert values == sorted(values, reverse=True)

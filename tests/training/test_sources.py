@@ -1,0 +1,196 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from training.config import SourceConfig
+from training.errors import DataProblem
+from training.records.sources import raw_records, read_source
+
+CHAT = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello."}]}
+DOLLY = {"instruction": "Name a tree.", "context": "", "response": "Oak.", "category": "open_qa"}
+
+
+def jsonl(path: Path, *records: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def source(path: Path, kind: Any = "sharegpt", **changes: Any) -> SourceConfig:
+    return SourceConfig.model_validate({"kind": kind, "path": path, "licence": "MIT"} | changes)
+
+
+def read(config: SourceConfig) -> list[Any]:
+    return [one.row for one in read_source(config)]
+
+
+def test_jsonl_and_parquet_give_the_same_rows(tmp_path: Path) -> None:
+    lines = jsonl(tmp_path / "rows.jsonl", CHAT, CHAT)
+    table = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([CHAT, CHAT]), table)
+
+    chats = [[row.messages for row in read(source(path))] for path in (lines, table)]
+
+    assert chats[0] == chats[1]
+    assert len(chats[0]) == 2
+
+
+def test_a_folder_is_read_file_by_file(tmp_path: Path) -> None:
+    jsonl(tmp_path / "b.jsonl", {"n": 3})
+    jsonl(tmp_path / "a.jsonl", {"n": 1}, {"n": 2})
+
+    assert [raw.data["n"] for raw in raw_records(tmp_path)] == [1, 2, 3]
+
+
+def test_rows_keep_where_they_come_from_and_their_own_licence(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "mix.jsonl", {**CHAT, "source": "forum", "license": "CC0-1.0"}, CHAT)
+
+    own, other = read(source(path))
+
+    assert (own.source, own.licence, own.id) == ("mix.jsonl:forum", "CC0-1.0", "mix.jsonl-1")
+    assert (other.source, other.licence) == ("mix.jsonl", "MIT")
+    assert own.answers == "all"
+
+
+def test_rows_with_the_same_prompt_are_one_group(tmp_path: Path) -> None:
+    asked = {**DOLLY, "instruction": "name a TREE"}
+    path = jsonl(tmp_path / "d.jsonl", DOLLY, asked, {**DOLLY, "instruction": "Name a bird."})
+
+    first, second, third = read(source(path, "dolly"))
+
+    assert first.group == second.group != third.group
+
+
+def test_dolly_is_read_by_category_and_has_its_licence(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "d.jsonl", DOLLY, {**DOLLY, "category": "brainstorming"})
+
+    rows = read(source(path, "dolly", categories=["brainstorming"], licence=None))
+
+    assert [(row.id, row.licence) for row in rows] == [("d.jsonl-2", "CC-BY-SA-3.0")]
+
+
+def test_the_first_rows_are_taken(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "d.jsonl", *[DOLLY] * 5)
+
+    assert len(read(source(path, "dolly", first=3))) == 3
+
+
+def test_a_share_of_the_rows_is_the_same_share_each_time(tmp_path: Path) -> None:
+    records = [{**DOLLY, "instruction": f"Name tree {n}."} for n in range(200)]
+    half = source(jsonl(tmp_path / "d.jsonl", *records), "dolly", weight=0.5)
+
+    assert read(half) == read(half)
+    assert 70 < len(read(half)) < 130
+
+
+@pytest.mark.parametrize(
+    ("record", "problem"),
+    [
+        ({"conversations": [{"from": "human", "value": "Hi"}]}, "row 2: the row has no label"),
+        ([1], "row 2: is no JSON object"),
+    ],
+)
+def test_a_row_that_is_broken_or_has_no_label_is_named(
+    tmp_path: Path, record: Any, problem: str
+) -> None:
+    path = jsonl(tmp_path / "rows.jsonl", CHAT, record)
+
+    with pytest.raises(DataProblem, match=problem) as caught:
+        read(source(path))
+    assert str(path) in caught.value.detail
+    assert caught.value.row == 2
+
+
+def test_a_line_that_is_not_json_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(CHAT) + "\n\n{oops\n")
+
+    with pytest.raises(DataProblem, match="row 3: is not JSON"):
+        read(source(path))
+
+
+def test_a_row_without_a_licence_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataProblem, match=r"row 1: the row has no licence"):
+        read(source(jsonl(tmp_path / "rows.jsonl", CHAT), licence=None))
+
+
+def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    path.write_text("no")
+
+    with pytest.raises(DataProblem, match="not a Parquet file"):
+        list(raw_records(path))
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "folder"])
+def test_other_files_and_empty_folders_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "rows.csv").touch()
+
+    with pytest.raises(DataProblem, match=r"\.jsonl and \.parquet"):
+        list(raw_records(tmp_path / name))
+
+
+def test_a_data_set_that_the_hub_does_not_give_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    config = SourceConfig(kind="sharegpt", hub=f"{tmp_path}/none", licence="MIT")
+
+    with pytest.raises(DataProblem, match="cannot be had from the hub"):
+        read(config)
+
+
+def test_the_hub_name_of_a_data_set_may_be_any_that_its_library_reads(tmp_path: Path) -> None:
+    jsonl(tmp_path / "set" / "train.jsonl", CHAT, CHAT)
+
+    rows = read(SourceConfig(kind="sharegpt", hub=str(tmp_path / "set"), licence="MIT", first=1))
+
+    assert len(rows) == 1
+
+
+class TestOwnRecords:
+    def test_every_task_of_a_folder_is_read_in_the_order_asked_for(
+        self, ideation_records: Path
+    ) -> None:
+        rows = read(source(ideation_records, "ideation", tasks=["evaluate", "brainstorm"]))
+
+        assert list(dict.fromkeys(row.task for row in rows)) == ["evaluate", "brainstorm"]
+        assert rows[0].id == f"{ideation_records.name}/evaluate-0001"
+        assert rows[-1].source == f"{ideation_records.name}/brainstorm.jsonl"
+
+    def test_ideas_on_one_topic_are_one_group(self, ideation_records: Path) -> None:
+        rows = read(source(ideation_records, "ideation", tasks=["brainstorm"]))
+
+        assert len({row.group for row in rows}) == 5
+        assert len(rows) > 20
+
+    def test_the_halves_of_a_contrast_pair_are_one_group(self, tmp_path: Path) -> None:
+        note = {
+            "task": "evaluate", "title": "t", "scores": {"novelty": 1}, "strengths": ["Good to have."],
+            "concerns": ["Bad to have."], "next_step": "Ask somebody.",
+        }  # fmt: skip
+        path = jsonl(
+            tmp_path / "own" / "evaluate.jsonl",
+            {"id": "1", "body": "Winter coats. Schools ask.", **note},
+            {"id": "2", "body": "The bus is late.", **note},
+            {"id": "3", "body": "Winter coats. We collect.", **note},
+        )
+
+        one, other, half = read(source(path, "ideation"))
+
+        assert one.group == half.group != other.group
+
+    def test_a_folder_without_records_is_a_problem(self, tmp_path: Path) -> None:
+        with pytest.raises(DataProblem, match="no records for refine"):
+            read(source(tmp_path, "ideation", tasks=["refine"]))
+
+    def test_a_broken_record_is_named(self, tmp_path: Path) -> None:
+        path = jsonl(tmp_path / "refine.jsonl", {"id": "1", "task": "refine", "title": "x"})
+
+        with pytest.raises(DataProblem, match=r"refine\.jsonl row 1: .*body"):
+            read(source(path, "ideation"))

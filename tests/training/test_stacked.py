@@ -1,0 +1,88 @@
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.conftest import MakeConfig, quiet
+from tests.training.test_train import adapter, losses, opened
+from training.config import RunConfig
+from training.errors import TrainingError
+from training.learning.trainer import Job
+from training.rundir import RunDir
+from training.train import learn
+
+pytestmark = pytest.mark.slow
+
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"training__learning_rate": 3e-3, "lora__r": 2, "training__weight_decay": 0.1},
+    {"lora__alpha": 32, "lora__rslora": True, "seed": 3},
+)
+
+
+def trained(*configs: RunConfig, at_once: bool) -> list[tuple[RunDir, Any]]:
+    """With another base each time they are not trained at once, as each leaves its adapter in it."""
+    folder = "stacked" if at_once else "alone"
+    found: list[tuple[RunDir, Any]] = []
+    for group in [configs] if at_once else [(one,) for one in configs]:
+        rundirs = [RunDir(one.output / folder / one.name) for one in group]
+        base, ready = opened(group[0], rundirs[0])
+        jobs = [
+            Job(config, base, ready.splits, rundir, quiet)
+            for config, rundir in zip(group, rundirs, strict=True)
+        ]
+        found += zip(rundirs, learn(jobs, ready), strict=True)
+    return found
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_adapters_trained_at_once_are_those_that_peft_trains_alone(
+    accumulation: int, tiny_config: MakeConfig
+) -> None:
+    configs = [
+        tiny_config(f"setting-{number}", training__accumulation=accumulation, **changes)
+        for number, changes in enumerate(SETTINGS)
+    ]
+    stacked, alone = trained(*configs, at_once=True), trained(*configs, at_once=False)
+    for (rundir, result), (expected_dir, expected) in zip(stacked, alone, strict=True):
+        assert losses(rundir) == pytest.approx(losses(expected_dir), rel=1e-5)
+        assert result.test_nll == pytest.approx(expected.test_nll, rel=1e-5)
+        assert (result.tokens, result.steps) == (expected.tokens, expected.steps)
+        ours, theirs = adapter(rundir.adapter), adapter(expected_dir.adapter)
+        assert ours.keys() == theirs.keys()
+        for name, weights in ours.items():
+            torch.testing.assert_close(weights, theirs[name], rtol=1e-3, atol=1e-4)
+
+
+def test_each_adapter_keeps_its_own_best_step(tiny_config: MakeConfig) -> None:
+    wild = {"training__learning_rate": 0.9}
+    common = {
+        "training__eval_steps": 1,
+        "training__patience": 1,
+        "training__scheduler": "constant",
+    }
+    configs = [
+        tiny_config("calm", **common),
+        tiny_config("wild", **(common | wild)),
+    ]
+    calm, wild_one = (result for _, result in trained(*configs, at_once=True))
+    alone = trained(configs[1], at_once=False)[0][1]
+    assert (calm.steps, calm.best_step) == (6, 6)
+    assert (wild_one.steps, wild_one.best_step) == (alone.steps, alone.best_step)
+    assert wild_one.test_nll == pytest.approx(alone.test_nll, rel=1e-4)
+
+
+def test_the_base_is_as_before_when_the_stack_is_out(tiny_config: MakeConfig) -> None:
+    config = tiny_config(training__trainer="stacked", training__max_steps=1)
+    rundir = RunDir(config.output / "one")
+    base, ready = opened(config, rundir)
+    before = {name: one.clone() for name, one in base.model.state_dict().items()}
+    learn([Job(config, base, ready.splits, rundir, quiet)], ready)
+    after = base.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_settings_that_need_other_batches_are_not_trained_at_once(tiny_config: MakeConfig) -> None:
+    with pytest.raises(TrainingError, match="may differ in rate and rank only"):
+        trained(tiny_config("a"), tiny_config("b", training__batch_size=2), at_once=True)

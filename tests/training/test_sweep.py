@@ -1,0 +1,129 @@
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from tests.training.conftest import MakeConfig, quiet
+from training.config import Range, RunConfig, SweepConfig, read_config
+from training.errors import ConfigProblems, TrainingError
+from training.learning.ranking import Trial, as_table, rank
+from training.learning.result import TrainResult
+from training.rundir import RunDir
+from training.sweep import sweep
+
+pytestmark = pytest.mark.slow
+
+
+def swept(config: RunConfig, **settings: Any) -> RunConfig:
+    return config.model_copy(update={"sweep": SweepConfig(**settings)})
+
+
+def result(nll: float, name: str = "one") -> TrainResult:
+    return TrainResult(
+        name, "trl", 6, 6, {}, nll, nll / 3, 9.0, 3.0, nll, nll / 3, 100, 1.0, 100.0, 1, 1
+    )
+
+
+def files(folder: Path) -> dict[str, int]:
+    return {str(one): one.stat().st_mtime_ns for one in folder.glob("*/result.json")}
+
+
+def test_a_grid_is_ranked_with_the_spread_of_its_seeds(tiny_config: MakeConfig) -> None:
+    space = {"training.learning_rate": (1e-4, 1e-2), "lora.r": (2, 4)}
+    config = swept(tiny_config(), space=space, seeds=(0, 1), stacked=True)
+    folder = config.output / "sweep"
+    ranked = sweep(config, folder, report=quiet)
+    assert [one.rank for one in ranked] == [1, 2, 3, 4]
+    assert {one.values["training.learning_rate"] for one in ranked[:2]} == {1e-2}
+    assert all(one.seeds == 2 for one in ranked)
+    assert ranked[0].validation_nll is not None
+    assert ranked[0].validation_nll.deviation > 0
+    for number in range(4):
+        for seed in (0, 1):
+            rundir = RunDir(folder / f"tiny-{number:02}-seed-{seed}")
+            manifest = rundir.read_manifest()
+            assert manifest is not None
+            assert manifest.status == "finished"
+            assert rundir.adapter.is_dir()
+            assert rundir.curves.is_file()
+            assert rundir.rows("test").is_file()
+            own = read_config(rundir.config)
+            assert (own.seed, own.output / own.name) == (seed, rundir.path)
+    with (folder / "sweep.csv").open(encoding="utf-8") as file:
+        assert [row["rank"] for row in csv.DictReader(file)] == ["1", "2", "3", "4"]
+    assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
+    assert "±" in (folder / "sweep.md").read_text(encoding="utf-8")
+
+
+def test_a_sweep_goes_on_with_what_is_left(tiny_config: MakeConfig) -> None:
+    space = {"training.learning_rate": (1e-3, 1e-2)}
+    config = swept(tiny_config(training__max_steps=2), space=space)
+    folder = config.output / "sweep"
+    ranked = sweep(config, folder, report=quiet)
+    with pytest.raises(TrainingError, match="has a sweep already"):
+        sweep(config, folder, report=quiet)
+    before = files(folder)
+    gone = folder / "tiny-01-seed-0" / "result.json"
+    gone.unlink()
+    again = sweep(config, folder, resume=True, report=quiet)
+    assert [one.test_nll for one in again] == [one.test_nll for one in ranked]
+    after = files(folder)
+    assert [name for name in after if after[name] != before[name]] == [str(gone)]
+
+
+def test_optuna_tries_what_it_is_asked_to_and_goes_on(tiny_config: MakeConfig) -> None:
+    space = {
+        "training.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "lora.r": Range(low=2, high=4),
+        "lora.targets": ("all-linear", ("q_proj", "v_proj")),
+    }
+    config = tiny_config(training__max_steps=2)
+    folder = config.output / "sweep"
+    first = sweep(swept(config, kind="optuna", space=space, trials=1), folder, report=quiet)
+    before = files(folder)
+    both = sweep(
+        swept(config, kind="optuna", space=space, trials=2), folder, resume=True, report=quiet
+    )
+    assert (len(first), len(both)) == (1, 2)
+    assert before.items() <= files(folder).items()
+    for one in both:
+        assert 1e-4 <= one.values["training.learning_rate"] <= 1e-2
+        assert one.values["lora.r"] in range(2, 5)
+
+
+def test_a_trial_without_promise_is_stopped(
+    tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda self: self.number == 1)
+    space = {"training.learning_rate": Range(low=1e-4, high=1e-2, log=True)}
+    config = swept(tiny_config(training__max_steps=4), kind="optuna", space=space, trials=2)
+    folder = config.output / "sweep"
+    ranked = sweep(config, folder, report=quiet)
+    assert [(one.number, one.rank, one.seeds) for one in ranked] == [(0, 1, 1), (1, None, 0)]
+    manifest = RunDir(folder / "tiny-01-seed-0").read_manifest()
+    assert manifest is not None
+    assert manifest.status == "pruned"
+    assert json.loads((folder / "sweep.json").read_text(encoding="utf-8"))["name"] == "tiny"
+
+
+def test_a_config_without_a_sweep_is_refused(tiny_config: MakeConfig, tmp_path: Path) -> None:
+    with pytest.raises(ConfigProblems, match=r"needs a `\[sweep\]` table"):
+        sweep(tiny_config(), tmp_path / "sweep", report=quiet)
+
+
+def test_settings_that_came_to_no_number_are_last() -> None:
+    trials = [
+        Trial(0, {"lora.r": 4}, (result(float("nan")),)),
+        Trial(1, {"lora.r": 8}, (result(3.0), result(3.2))),
+        Trial(2, {"lora.r": 16}, ()),
+        Trial(3, {"lora.r": 32}, (result(2.9), result(3.1))),
+    ]
+    ranked = rank(trials)
+    assert [(one.rank, one.number) for one in ranked] == [(1, 3), (2, 1), (None, 0), (None, 2)]
+    best = ranked[0].test_nll
+    assert best is not None
+    assert (best.mean, best.deviation) == pytest.approx((3.0, 0.1414), abs=1e-4)
+    assert "3.0000 ± 0.1414" in as_table(ranked)

@@ -1,0 +1,173 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from service.engine.chat import ChatTokeniser
+from service.engine.llama import Library, Weights
+from service.engine.types import Message
+from service.methods import METHODS
+from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
+from training.errors import DataProblem
+from training.learning.likelihood import BaseLikelihood, answer_nll, label_losses
+from training.learning.packing import choose_bins, fill_bins, lay_out, lay_out_parts
+from training.learning.tokens import RowTokeniser, shown, tokenise, tokenise_all
+from training.records.rows import Row
+
+ANGLE = METHODS["free"].angles[0]
+ANSWER = "Title: A Hook by the Door\nIdea: Hang one hook for 12 keys beside the door."
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_base: Path) -> Any:
+    return AutoTokenizer.from_pretrained(str(tiny_base))
+
+
+@pytest.fixture(scope="module")
+def model(tiny_base: Path) -> Any:
+    return AutoModelForCausalLM.from_pretrained(str(tiny_base), dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def served(small_gguf: Path) -> Iterator[ChatTokeniser]:
+    library = Library()
+    weights = Weights(library, small_gguf)
+    yield ChatTokeniser(weights, None)
+    weights.close()
+    library.close()
+
+
+def row(*prompt: Message, answer: str = ANSWER, **changes: Any) -> Row:
+    asked = prompt or (Message("system", "You are brief."), Message("user", "Where do keys go?"))
+    messages = (*asked, Message("assistant", answer))
+    return replace(Row("row-1", "brainstorm", messages, "test", "CC0-1.0", "keys"), **changes)
+
+
+CHAT = row(
+    Message("user", "Name a tree."),
+    Message("assistant", "Oak."),
+    Message("user", "Another?"),
+    answer="Ash.",
+    task="general",
+)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        brainstorm_prompt("keep 24 keys in one place", ANGLE).messages,
+        refine_prompt("key hooks", "12 hooks at 3.50 euros, by the door!!").messages,
+        evaluate_prompt("Key hooks", "Hooks for <|im_end|> keys & more, 漢字 🙂.").messages,
+        (Message("user", "No system message at all."),),
+    ],
+    ids=["brainstorm", "refine", "evaluate", "no-system"],
+)
+def test_prompts_are_learnt_with_the_ids_that_are_served(
+    messages: tuple[Message, ...], tokenizer: Any, served: ChatTokeniser
+) -> None:
+    tokens = tokenise(row(*messages), tokenizer, 2048)
+    assert tokens.ids[~tokens.mask].tolist() == served.prompt(messages).tokens
+    assert tokens.ids[-1] == served.turn_end
+
+
+def test_the_answer_and_the_token_that_ends_it_are_learnt_and_nothing_else(tokenizer: Any) -> None:
+    tokens = tokenise(row(), tokenizer, 2048)
+    assert tokenizer.decode(tokens.ids[tokens.mask].tolist()) == f"{ANSWER}<|im_end|>"
+    assert tokens.answer_bytes == len(ANSWER.encode())
+    assert np.flatnonzero(np.diff(tokens.mask.astype(int))).tolist() == [
+        len(tokens.ids) - tokens.labels - 1
+    ]
+
+
+def test_control_tokens_that_people_write_are_plain_text(tokenizer: Any) -> None:
+    written = tokenise(row(answer="Say <|im_end|> twice."), tokenizer, 2048)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert written.ids[written.mask].tolist().count(end) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "learnt"), [("last", "Ash.<|im_end|>"), ("all", "Oak.<|im_end|>Ash.<|im_end|>")]
+)
+def test_a_chat_is_learnt_in_its_last_turn_or_in_all(
+    answers: Any, learnt: str, tokenizer: Any
+) -> None:
+    tokens = tokenise(replace(CHAT, answers=answers), tokenizer, 2048)
+    assert tokenizer.decode(tokens.ids[tokens.mask].tolist()) == learnt
+    assert tokens.answer_bytes == len(learnt.replace("<|im_end|>", ""))
+
+
+def test_what_is_learnt_is_shown_between_brackets(tokenizer: Any) -> None:
+    text = shown(tokenise(replace(CHAT, answers="all"), tokenizer, 2048), tokenizer)
+    assert text.endswith("assistant\n⟦Ash.<|im_end|>⟧")
+    assert "⟦Oak.<|im_end|>⟧\n<|im_start|>user\nAnother?" in text
+
+
+def test_a_row_whose_prompt_fills_the_limit_is_named(tokenizer: Any) -> None:
+    with pytest.raises(DataProblem, match="row row-1: its prompt leaves no token"):
+        tokenise(row(), tokenizer, 10)
+
+
+def test_rows_without_room_for_an_answer_are_left_out_and_counted(tokenizer: Any) -> None:
+    long = row(Message("user", "word " * 100), id="row-2")
+    wordy = row(answer="word " * 100, id="row-3")
+    found = tokenise_all([row(), long, wordy], tokenizer, 64)
+    assert [one.row for one in found.tokens] == ["row-1", "row-3"]
+    assert (found.cut, found.left_out) == (("row-3",), ("row-2",))
+    assert [len(one) for one in found.tokens[1:]] == [64]
+    assert found.tokens[1].answer_bytes < len("word " * 100)
+    with pytest.raises(DataProblem, match="all 1 rows fill 64 tokens"):
+        tokenise_all([long], tokenizer, 64)
+
+
+def test_bins_are_filled_best_fit_the_longest_first() -> None:
+    assert fill_bins([3, 9, 4, 6, 1, 12], 10) == [[5], [1, 4], [3, 2], [0]]
+
+
+def test_rows_that_are_packed_do_not_see_each_other(model: Any, tokenizer: Any) -> None:
+    answers = [ANSWER, "Short.", "A line that is longer than the others. " * 3, "Last 1."]
+    rows = tokenise_all([row(answer=one) for one in answers], tokenizer, 512).tokens
+    together = [one.nll for one in answer_nll(model, rows)]
+    alone = [answer_nll(model, [one])[0].nll for one in rows]
+    assert together == pytest.approx(alone, rel=1e-5)
+    masked = [_with_attention_mask(model, one) for one in rows]
+    assert together == pytest.approx(masked, rel=1e-5)
+
+
+def _with_attention_mask(model: Any, tokens: Any) -> float:
+    ids = torch.from_numpy(tokens.ids.astype(np.int64))[None]
+    labels = ids.masked_fill(~torch.from_numpy(tokens.mask), -100)
+    with torch.no_grad():
+        loss = model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
+    return float(loss) * int(tokens.mask.sum())
+
+
+def test_packed_and_padded_rows_give_the_same_losses(model: Any, tokenizer: Any) -> None:
+    rows = tokenise_all([row(answer="word " * n) for n in (2, 40, 7, 23)], tokenizer, 512).tokens
+    with torch.no_grad():
+        packed, padded = (
+            label_losses(model, lay_out(rows, choose_bins(rows, width))) for width in (160, None)
+        )
+    assert sorted(packed.tolist()) == pytest.approx(sorted(padded.tolist()), rel=1e-4)
+
+
+def test_parts_are_filled_up_to_one_shape(tokenizer: Any) -> None:
+    rows = tokenise_all([row(), row(answer="Short.")], tokenizer, 512).tokens
+    batch = lay_out_parts([rows, rows[1:]], None)
+    assert batch.input_ids.shape == (4, len(rows[0]))
+    first, second = (one.labels for one in rows)
+    assert (batch.labels != -100).sum(1).tolist() == [first, second, second, 0]
+
+
+def test_the_base_tells_how_much_a_prompt_helps(model: Any, tokenizer: Any) -> None:
+    long = row(Message("user", "word " * 100), id="row-2")
+    likelihood = BaseLikelihood(model, tokenizer, 64, lambda _: None)
+    known, unknown = likelihood([row(), long])
+    tokens = RowTokeniser(tokenizer, 64)(row())
+    assert known.nll == pytest.approx(answer_nll(model, [tokens])[0].per_token)
+    assert known.ifd == pytest.approx(1.0, abs=0.1)
+    assert unknown.nll == unknown.ifd == float("inf")

@@ -1,0 +1,195 @@
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peft import PeftModel
+from safetensors.torch import load_file
+
+from tests.training.conftest import MakeConfig, quiet
+from training.config import RunConfig
+from training.errors import BaseMismatch, TrainingError
+from training.learning.base import Base
+from training.learning.likelihood import answer_nll, total
+from training.learning.metrics import Measured, read_metrics
+from training.learning.result import TrainResult, read_result
+from training.learning.schedule import plan
+from training.learning.trainer import Job
+from training.rundir import RunDir
+from training.train import Ready, get_ready, learn, open_base, train
+
+pytestmark = pytest.mark.slow
+
+
+class Interrupted(BaseException):
+    """A run is killed."""
+
+
+def run(config: RunConfig, name: str = "", **options: Any) -> tuple[RunDir, TrainResult]:
+    rundir = RunDir(config.output / (name or config.name))
+    return rundir, train(config, rundir, report=quiet, **options)
+
+
+def opened(config: RunConfig, rundir: RunDir) -> tuple[Base, Ready]:
+    base = open_base(config, quiet)
+    return base, get_ready(config, rundir, base, report=quiet)
+
+
+def figures(rundir: RunDir) -> list[Measured]:
+    """What was measured, without what depends on the machine."""
+    return [
+        replace(one, seconds=None, tokens_per_s=None, peak_memory_mb=None)
+        for one in read_metrics(rundir)
+    ]
+
+
+def losses(rundir: RunDir) -> list[float]:
+    return [
+        value
+        for one in read_metrics(rundir)
+        for value in (one.loss, one.validation_nll)
+        if value is not None
+    ]
+
+
+def adapter(folder: Path) -> dict[str, Any]:
+    return dict(load_file(folder / "adapter_model.safetensors"))
+
+
+def is_same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return first.keys() == second.keys() and all(
+        bool((first[key] == second[key]).all()) for key in first
+    )
+
+
+def test_a_run_leaves_everything_it_was_made_from_and_came_to(tiny_config: MakeConfig) -> None:
+    config = tiny_config()
+    rundir, result = run(config)
+    assert result == read_result(rundir)
+    assert result.test_nll is not None
+    assert result.base_test_nll is not None
+    assert result.test_nll < result.base_test_nll
+    assert result.steps == 6
+    assert sum(task["rows"] for task in result.tasks.values()) == result.rows["test"]
+    assert result.adapter_bytes < 100_000
+    manifest = rundir.read_manifest()
+    assert manifest is not None
+    assert manifest.status == "finished"
+    assert set(manifest.data_sha256) == {"train", "validation", "test"}
+    assert manifest.versions.keys() >= {"torch", "peft", "trl"}
+    assert "⟦Title: " in (rundir.data / "report.md").read_text(encoding="utf-8")
+    assert rundir.curves.read_bytes().startswith(b"\x89PNG")
+    with rundir.metrics_csv.open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == len(read_metrics(rundir))
+    steps = [one.step for one in read_metrics(rundir) if one.validation_nll is not None]
+    assert steps == [2, 4, 6]
+
+
+def test_a_run_that_was_killed_ends_like_one_that_was_not(tiny_config: MakeConfig) -> None:
+    config = tiny_config(lora__dropout=0.1, training__patience=3)
+    straight, expected = run(config, "straight")
+    killed = RunDir(config.output / "killed")
+
+    def kill(step: int, _: float) -> None:
+        if step == 4:
+            raise Interrupted
+
+    base, ready = opened(config, killed)
+    with pytest.raises(Interrupted):
+        learn([Job(config, base, ready.splits, killed, quiet, kill)], ready)
+    _, result = run(config, "killed", resume=True)
+    assert figures(killed) == figures(straight)
+    assert is_same(adapter(killed.adapter), adapter(straight.adapter))
+    assert result.test_nll == expected.test_nll
+    assert run(config, "killed", resume=True)[1] == result
+
+
+def test_the_best_step_is_kept_and_a_run_that_gets_worse_ends(tiny_config: MakeConfig) -> None:
+    config = tiny_config(
+        training__learning_rate=0.9,
+        training__patience=1,
+        training__eval_steps=1,
+        training__scheduler="constant",
+    )
+    rundir, result = run(config)
+    measured = [one for one in read_metrics(rundir) if one.validation_nll is not None]
+    best = min(measured, key=lambda one: one.validation_nll or 0.0)
+    assert result.steps < 6
+    assert result.best_step == best.step == result.steps - 1
+    base, ready = opened(config, RunDir(config.output / "again"))
+    tuned = PeftModel.from_pretrained(base.model, str(rundir.adapter))
+    found = total(answer_nll(tuned, ready.splits.validation)).nll_per_token
+    assert found == pytest.approx(best.validation_nll, rel=1e-6)
+    assert result.validation_nll == best.validation_nll
+
+
+def test_lora_changes_its_own_weights_and_nothing_else(tiny_config: MakeConfig) -> None:
+    config = tiny_config()
+    rundir = RunDir(config.output / "one")
+    base, ready = opened(config, rundir)
+    before = {name: one.clone() for name, one in base.model.state_dict().items()}
+    learn([Job(config, base, ready.splits, rundir, quiet)], ready)
+    after = {
+        name.replace("base_layer.", ""): one
+        for name, one in base.model.state_dict().items()
+        if "lora_" not in name
+    }
+    assert is_same(before, after)
+    learnt = adapter(rundir.adapter)
+    assert all("lora_" in name for name in learnt)
+    assert len({name.split(".lora_")[0] for name in learnt}) == 2 * 7
+    assert all(bool(one.any()) for one in learnt.values())
+
+
+def test_packing_changes_no_loss(tiny_config: MakeConfig) -> None:
+    packed, _ = run(tiny_config(), "packed")
+    padded, _ = run(tiny_config(training__packing=False), "padded")
+    assert losses(packed) == pytest.approx(losses(padded), rel=1e-5)
+
+
+def test_a_step_may_be_taken_in_parts(tiny_config: MakeConfig) -> None:
+    whole, _ = run(tiny_config(training__batch_size=4), "whole")
+    parts, _ = run(tiny_config(training__batch_size=1, training__accumulation=4), "parts")
+    assert losses(whole) == pytest.approx(losses(parts), rel=1e-5)
+
+
+def test_a_run_directory_holds_one_run(tiny_config: MakeConfig) -> None:
+    config = tiny_config(training__max_steps=1)
+    rundir, _ = run(config)
+    with pytest.raises(TrainingError, match="a run that is finished"):
+        run(config)
+    with pytest.raises(TrainingError, match="another config: lora, training differ"):
+        run(tiny_config(lora__r=8), resume=True)
+    manifest = rundir.read_manifest()
+    assert manifest is not None
+    rundir.result.unlink()
+    rundir.write_manifest(replace(manifest, base_sha256="0" * 64))
+    with pytest.raises(BaseMismatch, match="was begun on the base 0000"):
+        run(config, resume=True)
+    rundir.write_manifest(manifest)
+    lines = rundir.rows("train").read_text(encoding="utf-8").splitlines(keepends=True)
+    rundir.rows("train").write_text("".join(lines[1:]), encoding="utf-8")
+    with pytest.raises(TrainingError, match="were changed since the run began"):
+        run(config, resume=True)
+
+
+def test_without_validation_and_test_rows_the_last_step_stands(tiny_config: MakeConfig) -> None:
+    config = tiny_config(data__validation_share=0.0, data__test_share=0.0, training__max_steps=2)
+    rundir, result = run(config)
+    assert (result.best_step, result.validation_nll, result.test_nll) == (2, None, None)
+    assert adapter(rundir.adapter)
+    assert json.loads(rundir.result.read_text(encoding="utf-8"))["rows"]["test"] == 0
+
+
+def test_every_epoch_takes_every_row_once_in_an_order_of_its_own(tiny_config: MakeConfig) -> None:
+    settings = tiny_config(training__epochs=2.5, training__warmup_steps=0.1).training
+    settings = settings.model_copy(update={"max_steps": None})
+    schedule = plan(10, settings, seed=1)
+    first, second, rest = schedule.order[:10], schedule.order[10:20], schedule.order[20:]
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+    assert len(rest) == 5
+    assert (schedule.steps, schedule.warmup_steps, schedule.epoch_at(7)) == (7, 1, 2.5)
+    assert schedule == plan(10, settings, seed=1) != plan(10, settings, seed=2)

@@ -1,0 +1,38 @@
+"""One TOML file says all of a run: base, data, settings, sweep, export and evaluation."""
+
+from training.config.reading import CATALOG, dump_config, read_config, with_values
+from training.config.shapes import (
+    BaseConfig,
+    DataConfig,
+    DuplicateConfig,
+    EvaluationConfig,
+    ExportConfig,
+    FilterConfig,
+    LoraConfig,
+    Range,
+    RunConfig,
+    SourceConfig,
+    SourceKind,
+    SweepConfig,
+    TrainConfig,
+)
+
+__all__ = [
+    "CATALOG",
+    "BaseConfig",
+    "DataConfig",
+    "DuplicateConfig",
+    "EvaluationConfig",
+    "ExportConfig",
+    "FilterConfig",
+    "LoraConfig",
+    "Range",
+    "RunConfig",
+    "SourceConfig",
+    "SourceKind",
+    "SweepConfig",
+    "TrainConfig",
+    "dump_config",
+    "read_config",
+    "with_values",
+]

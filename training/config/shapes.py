@@ -1,0 +1,248 @@
+"""The shapes of a config and what they refuse by themselves. Reads no file and looks at no disk.
+
+Paths start at the folder of the config file, those given on a command line and `output` at the
+working directory.
+"""
+
+import os
+from math import prod
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+
+from service.engine.types import Quantisation, Role
+
+SourceKind = Literal["ideation", "sharegpt", "messages", "alpaca", "prompt_completion", "dolly"]
+OwnTask = Literal["brainstorm", "refine", "evaluate"]
+
+
+class Given(str):
+    """A value from a command line."""
+
+    __slots__ = ()
+
+
+def _anchored(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str) or not value:
+        return value
+    folder = Path.cwd() if isinstance(value, Given) else (info.context or Path.cwd())
+    # Not `resolve`: a link to a model's file may have a name that means something.
+    return Path(os.path.normpath(folder / Path(value).expanduser()))
+
+
+def _anchored_folder(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str) and value.startswith((".", "/", "~")):
+        return str(_anchored(value, info))
+    return value
+
+
+InputPath = Annotated[Path, BeforeValidator(_anchored)]
+HubOrFolder = Annotated[str, BeforeValidator(_anchored_folder)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BaseConfig(_Shape):
+    """`model` is a name of the service's catalog, `hf` a name of the hub or a folder."""
+
+    model: str | None = None
+    gguf: InputPath | None = None
+    hf: HubOrFolder | None = None
+    sha256: Sha256 | None = None
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    @model_validator(mode="after")
+    def _is_one_base(self) -> Self:
+        if sum(one is not None for one in (self.model, self.gguf, self.hf)) != 1:
+            raise ValueError("give exactly one of `model`, `gguf` and `hf`")
+        return self
+
+
+class SourceConfig(_Shape):
+    """`licence` is for rows that carry none of their own.
+
+    `weight` is the share of the rows that are taken, the same ones each time; above 1, training
+    rows are repeated.
+    """
+
+    kind: SourceKind
+    path: InputPath | None = None
+    hub: str | None = None
+    split: str = "train"
+    task: str = "general"
+    licence: str | None = None
+    tasks: tuple[OwnTask, ...] = ("brainstorm", "refine", "evaluate")
+    categories: tuple[str, ...] = ()
+    first: Positive | None = None
+    weight: Annotated[float, Field(gt=0, le=20)] = 1.0
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("give exactly one of `path` and `hub`")
+        if self.kind == "ideation" and self.path is None:
+            raise ValueError("the ideation set is read from a `path`")
+        if self.categories and self.kind != "dolly":
+            raise ValueError("`categories` are Dolly's; other kinds have none")
+        return self
+
+
+class DuplicateConfig(_Shape):
+    """`near` is the Jaccard index of word 3-shingles from which rows are the same; 0: off."""
+
+    exact: bool = True
+    near: Annotated[float, Field(ge=0, le=1)] = 0.8
+
+
+class FilterConfig(_Shape):
+    """`grammar` drops answers that the grammar they are served with would not allow.
+
+    `ifd_max` and `plainest_share` need the base model's likelihood of every row.
+
+    `plainest_share` keeps, in each task, the rows whose answers surprise the base least.
+    """
+
+    min_answer_words: Annotated[int, Field(ge=0)] = 1
+    max_answer_words: Positive | None = None
+    language: Literal["en", "any"] = "en"
+    refusals: bool = True
+    grammar: bool = True
+    ifd_max: Annotated[float, Field(gt=0)] | None = None
+    plainest_share: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @property
+    def needs_likelihood(self) -> bool:
+        return self.ifd_max is not None or self.plainest_share is not None
+
+
+class DataConfig(_Shape):
+    """`train_rows` and the like keep the first rows of a split."""
+
+    sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
+    test_share: Share = 0.1
+    validation_share: Share = 0.1
+    split_seed: int = 0
+    train_rows: Positive | None = None
+    validation_rows: Positive | None = None
+    test_rows: Positive | None = None
+    max_tokens: Annotated[int, Field(ge=64)] = 1024
+    duplicates: DuplicateConfig = DuplicateConfig()
+    decontaminate: tuple[InputPath, ...] = ()
+    filters: FilterConfig = FilterConfig()
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> Self:
+        if self.test_share + self.validation_share >= 1:
+            raise ValueError("`test_share` and `validation_share` leave nothing to train on")
+        return self
+
+
+class LoraConfig(_Shape):
+    r: Annotated[int, Field(gt=0, le=512)] = 16
+    alpha: Annotated[float, Field(gt=0)] = 16
+    dropout: Share = 0.0
+    rslora: bool = False
+    targets: Literal["all-linear"] | Annotated[tuple[str, ...], Field(min_length=1)] = "all-linear"
+
+
+class TrainConfig(_Shape):
+    """`warmup_steps` below 1 is a share of all steps; `patience` counts evaluations."""
+
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-4
+    epochs: Annotated[float, Field(gt=0)] = 1.0
+    max_steps: Positive | None = None
+    batch_size: Positive = 8
+    accumulation: Positive = 1
+    packing: bool = True
+    scheduler: Literal["linear", "cosine", "constant"] = "linear"
+    warmup_steps: Annotated[int | float, Field(ge=0)] = 100
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    optimizer: str = "adamw_torch"
+    eval_steps: Positive = 250
+    patience: Positive | None = None
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    bf16: Literal["auto"] | bool = "auto"
+    threads: Positive | None = None
+    trainer: Literal["trl", "stacked"] = "trl"
+
+
+class Range(_Shape):
+    """What Optuna draws from; whole numbers where both ends are."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _goes_up(self) -> Self:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError("`low` has to be below `high`, and above 0 with `log`")
+        return self
+
+
+Scalar = bool | int | float | str
+Choices = Annotated[tuple[Scalar | tuple[Scalar, ...], ...], Field(min_length=1)]
+
+
+class SweepConfig(_Shape):
+    """`space` maps keys such as "training.learning_rate" to what is tried for them."""
+
+    kind: Literal["grid", "optuna"] = "grid"
+    space: Annotated[dict[str, Range | Choices], Field(min_length=1)]
+    trials: Positive = 20
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    stacked: bool = False
+    pruning: bool = True
+
+    @property
+    def runs(self) -> int:
+        """How many there are if none is pruned."""
+        if self.kind == "optuna":
+            return self.trials * len(self.seeds)
+        lists = [values for values in self.space.values() if not isinstance(values, Range)]
+        return prod(map(len, lists)) * len(self.seeds)
+
+    @model_validator(mode="after")
+    def _grid_has_values(self) -> Self:
+        ranges = [key for key, values in self.space.items() if isinstance(values, Range)]
+        if self.kind == "grid" and ranges:
+            raise ValueError(f"a grid needs lists of values, not a range: {', '.join(ranges)}")
+        return self
+
+
+class ExportConfig(_Shape):
+    """`catalog` is the file that gets an entry for what is exported, serving `roles`."""
+
+    quantisations: Annotated[tuple[Quantisation, ...], Field(min_length=1)] = ("f16", "q4_k_m")
+    catalog: InputPath | None = None
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ("brainstorm", "general")
+
+
+class EvaluationConfig(_Shape):
+    prompts: InputPath | None = None
+    prompt_count: Positive | None = None
+    ideas_per_prompt: Annotated[int, Field(ge=2)] = 10
+    max_tokens_per_idea: Positive = 130
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    judge_url: str | None = None
+    judge_model: str | None = None
+
+
+class RunConfig(_Shape):
+    name: Name
+    seed: int = 0
+    output: Path = Path("runs")
+    base: BaseConfig
+    data: DataConfig
+    lora: LoraConfig = LoraConfig()
+    training: TrainConfig = TrainConfig()
+    sweep: SweepConfig | None = None
+    export: ExportConfig = ExportConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()

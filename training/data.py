@@ -1,0 +1,158 @@
+"""From the sources of a config to the three files of rows that a run learns and is measured on.
+
+Rows are read, filtered, freed of duplicates and of evaluation prompts, and only then divided.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from training.config import DataConfig, RunConfig, SourceConfig
+from training.errors import DataProblem, Report
+from training.records.decontamination import without_evaluation_prompts
+from training.records.duplicates import without_nearly_same, without_same
+from training.records.filters import Likelihood, keep_good, keep_likely
+from training.records.rows import Dropped, Row, read_rows, write_rows
+from training.records.sources import fraction, read_source
+from training.records.split import SPLITS, Split, divide
+from training.records.summary import as_markdown, summarise
+from training.records.tasks import Rendered
+from training.rundir import RunDir
+
+SAMPLES = 4
+ShowRow = Callable[[Row], str]
+"""A row as a model reads it, with what is learnt between ⟦ and ⟧."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    train: tuple[Row, ...]
+    validation: tuple[Row, ...]
+    test: tuple[Row, ...]
+    sha256: dict[str, str]
+
+    def split(self, name: Split) -> tuple[Row, ...]:
+        by_name: Mapping[Split, tuple[Row, ...]] = {
+            "train": self.train,
+            "validation": self.validation,
+            "test": self.test,
+        }
+        return by_name[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What is left before the split, and everything that is not."""
+
+    rows: tuple[Row, ...]
+    dropped: tuple[Dropped, ...]
+    rows_read: int
+    repeats: Mapping[str, float]
+
+
+def prepare(
+    config: RunConfig,
+    rundir: RunDir,
+    *,
+    report: Report,
+    likelihood: Likelihood | None = None,
+    show: ShowRow | None = None,
+) -> Prepared:
+    """Leaves the rows and a report on them in the run's directory.
+
+    Raises `DataProblem`: a broken row, a row without a label or licence, or nothing left.
+    """
+    selected = select(config.data, report=report, likelihood=likelihood)
+    splits = divide(selected.rows, config.data)
+    _check_filled(splits, config.data)
+    splits["train"] = _repeated(splits["train"], selected.repeats)
+    hashes = {str(name): write_rows(rundir.rows(name), splits[name]) for name in SPLITS}
+    samples = [show(row) for row in _one_of_each_task(splits["train"])] if show is not None else []
+    summary = summarise(
+        {str(name): rows for name, rows in splits.items()},
+        selected.dropped,
+        samples,
+        rows_read=selected.rows_read,
+    )
+    rundir.write_json(rundir.data / "report.json", {**summary, "sha256": hashes})
+    rundir.write_text(rundir.data / "report.md", as_markdown(config.name, summary))
+    report(", ".join(f"{len(splits[name]):,} {name} rows" for name in SPLITS))
+    return Prepared(
+        tuple(splits["train"]), tuple(splits["validation"]), tuple(splits["test"]), hashes
+    )
+
+
+def read_prepared(rundir: RunDir) -> Prepared:
+    """What `prepare` left. Raises `DataProblem` if it is not there."""
+    rows = {name: read_rows(rundir.rows(name)) for name in SPLITS}
+    hashes = {
+        str(name): hashlib.sha256(rundir.rows(name).read_bytes()).hexdigest() for name in SPLITS
+    }
+    return Prepared(rows["train"], rows["validation"], rows["test"], hashes)
+
+
+def select(config: DataConfig, *, report: Report, likelihood: Likelihood | None) -> Selected:
+    """Raises `DataProblem`."""
+    if config.filters.needs_likelihood and likelihood is None:
+        raise DataProblem("`ifd_max` and `plainest_share` need the base model at hand.")
+    rendered: list[Rendered] = []
+    repeats: dict[str, float] = {}
+    for source in config.sources:
+        found = _read(source)
+        report(f"{len(found):,} rows from {source.hub or source.path}")
+        rendered += found
+        repeats |= {one.row.id: source.weight for one in found if source.weight > 1}
+    rows, dropped = keep_good(rendered, config.filters)
+    steps: list[Callable[[Sequence[Row]], tuple[list[Row], list[Dropped]]]] = []
+    if config.duplicates.exact:
+        steps.append(without_same)
+    if config.duplicates.near:
+        steps.append(lambda rows: without_nearly_same(rows, config.duplicates.near))
+    if config.decontaminate:
+        steps.append(lambda rows: without_evaluation_prompts(rows, config.decontaminate))
+    if likelihood is not None and config.filters.needs_likelihood:
+        # Last, as it takes the longest.
+        steps.append(lambda rows: keep_likely(rows, config.filters, likelihood))
+    for step in steps:
+        rows, gone = step(rows)
+        dropped += gone
+        report(f"{len(rows):,} rows left")
+    return Selected(tuple(rows), tuple(dropped), len(rendered), repeats)
+
+
+def _read(source: SourceConfig) -> list[Rendered]:
+    found = list(read_source(source))
+    if not found:
+        raise DataProblem("there are no rows.", path=source.path or source.hub)
+    return found
+
+
+def _check_filled(splits: Mapping[Split, Sequence[Row]], config: DataConfig) -> None:
+    needed: dict[Split, bool] = {
+        "train": True,
+        "validation": config.validation_share > 0,
+        "test": config.test_share > 0,
+    }
+    empty = [name for name, is_needed in needed.items() if is_needed and not splits[name]]
+    if empty:
+        raise DataProblem(
+            f"No rows are left for {' and '.join(empty)}. Add data, or loosen `data.filters` and "
+            "`data.duplicates`."
+        )
+
+
+def _repeated(rows: Sequence[Row], weights: Mapping[str, float]) -> list[Row]:
+    """Each as often as its weight says; what is left over decides for some of them."""
+    repeated: list[Row] = []
+    for row in rows:
+        weight = weights.get(row.id, 1.0)
+        times = int(weight) + (fraction("repeat", row.id) < weight % 1)
+        repeated += [row, *(replace(row, id=f"{row.id}#{n}") for n in range(2, times + 1))]
+    return repeated
+
+
+def _one_of_each_task(rows: Sequence[Row]) -> list[Row]:
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(row.task, row)
+    return list(first.values())[:SAMPLES]

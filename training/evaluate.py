@@ -1,0 +1,162 @@
+"""Base against tuned, both as served: measures, compares, and writes what was found.
+
+The baseline is the untuned base with our best prompt and grammar, not a straw man.
+"""
+
+import math
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from training.config import RunConfig
+from training.errors import Report, TrainingError
+from training.measuring import blind
+from training.measuring.comparison import Comparison, compare, idea_pairs, refinement_pairs
+from training.measuring.embedder import Embed, open_embedder
+from training.measuring.endpoint import open_endpoint
+from training.measuring.evaluation_text import as_markdown
+from training.measuring.judge import Judgement, Pair, judge, summarise
+from training.measuring.prompt_sets import PromptSets, read_sets
+from training.measuring.system import SystemResult, measure
+from training.rundir import RunDir, now
+
+SAMPLES = 12
+FOLDER = "evaluation"
+"""Of the run's directory: the blind pages with their keys, and every answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`not_measured` says what is missing from it and why."""
+
+    name: str
+    finished_at: str
+    base: dict[str, str]
+    tuned: dict[str, str]
+    ideas_per_prompt: int
+    max_tokens_per_idea: int
+    seeds: tuple[int, ...]
+    comparison: Comparison
+    judgement: Judgement | None
+    samples: tuple[Pair, ...]
+    not_measured: tuple[str, ...]
+
+
+def evaluate(
+    config: RunConfig,
+    rundir: RunDir,
+    *,
+    base: Path,
+    tuned: Path,
+    report: Report,
+    embed: Embed | None = None,
+) -> Evaluation:
+    """Leaves evaluation.json, evaluation.md and the pages to judge blind in the run's directory.
+
+    Raises: TrainingError if a file or the test rows are missing; ServiceErrors of the engine.
+    """
+    for path in (base, tuned):
+        if not path.is_file():
+            raise TrainingError(f"There is no {path}. Export the run first, or name the file.")
+    sets = read_sets(config, rundir)
+    report(
+        f"{len(sets.prompts)} prompts, {len(sets.rows)} held-out rows, {len(sets.notes)} notes to "
+        f"refine, {len(sets.labelled)} labelled notes"
+    )
+    embed = embed or open_embedder()
+    results = {
+        side: measure(path, sets, config, embed, report=_prefixed(side, report))
+        for side, path in (("base", base), ("tuned", tuned))
+    }
+    pairs = idea_pairs(results["base"], results["tuned"])
+    judgement = _judgement(config, pairs, report)
+    evaluation = Evaluation(
+        name=config.name,
+        finished_at=now(),
+        base=_file(results["base"]),
+        tuned=_file(results["tuned"]),
+        ideas_per_prompt=config.evaluation.ideas_per_prompt,
+        max_tokens_per_idea=config.evaluation.max_tokens_per_idea,
+        seeds=config.evaluation.seeds,
+        comparison=compare(results["base"], results["tuned"]),
+        judgement=judgement,
+        samples=tuple(Random(config.seed).sample(pairs, min(SAMPLES, len(pairs)))),
+        not_measured=tuple(_missing(config, sets)),
+    )
+    _write_answers(rundir, results)
+    _write_pages(config, rundir, sets, results, pairs)
+    rundir.write_json(rundir.evaluation_json, plain(evaluation))
+    rundir.write_text(rundir.evaluation_md, as_markdown(plain(evaluation)))
+    report(f"see {rundir.evaluation_md}")
+    return evaluation
+
+
+def plain(value: Any) -> Any:
+    """As JSON has it, which knows no NaN."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _prefixed(side: str, report: Report) -> Report:
+    return lambda line: report(f"{side}: {line}")
+
+
+def _judgement(config: RunConfig, pairs: list[Pair], report: Report) -> Judgement | None:
+    url, model = config.evaluation.judge_url, config.evaluation.judge_model
+    if url is None or model is None:
+        return None
+    with open_endpoint(url, model) as endpoint:
+        return summarise(model, judge(endpoint, pairs, report=report))
+
+
+def _missing(config: RunConfig, sets: PromptSets) -> list[str]:
+    reasons = {
+        "a judge's opinion: the config names no `evaluation.judge_url`": (
+            config.evaluation.judge_url is None
+        ),
+        "prompts of others: the config names no `evaluation.prompts`": (
+            config.evaluation.prompts is None
+        ),
+        "refinements: no refine record is among the test rows": not sets.notes,
+        "scores: no labelled evaluate record is among the test rows": not sets.labelled,
+    }
+    return [reason for reason, is_missing in reasons.items() if is_missing]
+
+
+def _file(result: SystemResult) -> dict[str, str]:
+    return {"file": result.file, "sha256": result.sha256}
+
+
+def _write_answers(rundir: RunDir, results: dict[str, SystemResult]) -> None:
+    for side, result in results.items():
+        rundir.write_json(
+            rundir.path / FOLDER / f"answers-{side}.json",
+            {"ideas": plain(result.ideas), "refinements": plain(result.refined)},
+        )
+
+
+def _write_pages(
+    config: RunConfig,
+    rundir: RunDir,
+    sets: PromptSets,
+    results: dict[str, SystemResult],
+    ideas: list[Pair],
+) -> None:
+    requests = [
+        (note.id, f"{note.title}: {note.body} (wish: {note.instruction or 'none'})")
+        for note in sets.notes
+    ]
+    refined = refinement_pairs(results["base"], results["tuned"], requests)
+    for kind, pairs in (("ideas", ideas), ("refinements", refined)):
+        if pairs:
+            page, key = blind.draw(pairs, title=f"Which {kind} are better?", seed=config.seed)
+            rundir.write_text(rundir.path / FOLDER / f"blind-{kind}.html", page)
+            rundir.write_json(
+                rundir.path / FOLDER / f"blind-{kind}-key.json", blind.key_as_json(key)
+            )

@@ -1,0 +1,178 @@
+"""The cards of models and score heads, in Markdown: what they are made of and what they are worth.
+
+Takes figures as they were written down; measures nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+RULES = (
+    "The score of a criterion is a linear function of the model's own embedding of "
+    "'Title: …\\nIdea: …' (the mean of its last hidden states), fitted by ridge regression and cut "
+    "off at 1 and 10. Criteria the head does not know are read off the probabilities of digits and "
+    "are marked as not calibrated."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a model's card tells. `limits` are plain sentences on what it cannot do."""
+
+    name: str
+    base: str
+    base_sha256: str
+    base_licence: str
+    files: Sequence[Mapping[str, Any]]
+    parity: Mapping[str, Any]
+    config: str
+    data: Mapping[str, Any] | None = None
+    result: Mapping[str, Any] | None = None
+    evaluation: Mapping[str, Any] | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    limits: Sequence[str] = ()
+
+
+def model_card(facts: ModelFacts) -> str:
+    lines = [
+        f"# {facts.name}",
+        "",
+        f"A LoRA adapter for `{facts.base}` (SHA-256 `{facts.base_sha256}`, "
+        f"{facts.base_licence}), and the models that are that base with the adapter merged in. "
+        "The adapter fits this base only.",
+        "",
+        "## Files",
+        "",
+        *_table(
+            ("file", "what", "MB", "SHA-256"),
+            ((one["file"], one["kind"], _mb(one["size_bytes"]), f"`{one['sha256']}`")
+             for one in facts.files),
+        ),
+    ]  # fmt: skip
+    lines += ["", "## Data", "", *_data(facts.data)]
+    lines += ["", "## Training", "", *_flat(facts.result or {}, "There are no figures of the run.")]
+    lines += ["", "## As exported", "", *_parity(facts.parity)]
+    if facts.evaluation is not None:
+        lines += ["", "## As served", "", "See `evaluation.md` of the run."]
+    if facts.limits:
+        lines += ["", "## Limits", "", *(f"- {limit}" for limit in facts.limits)]
+    if facts.versions:
+        named = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
+        lines += ["", f"Made with {named}."]
+    lines += ["", "## Config", "", "```toml", facts.config.rstrip(), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def head_card(name: str, figures: Mapping[str, Any]) -> str:
+    agreement, pairs = figures["agreement"], figures["pairs"]
+    criteria = list(agreement["spearman"])
+    rows = [
+        (
+            criterion,
+            f"{agreement['spearman'][criterion]:.2f}",
+            f"{agreement['error'][criterion]:.2f}",
+            "{} of {}".format(*pairs["by_criterion"][criterion]),
+            f"{figures['praise']['mean'][criterion]:+.2f}",
+            f"{figures['filler']['mean'][criterion]:+.2f}",
+            f"{figures['penalties'][criterion]:g}",
+        )
+        for criterion in criteria
+    ]
+    rows.append(
+        (
+            "all",
+            f"{_mean(agreement['spearman'].values()):.2f}",
+            f"{_mean(agreement['error'].values()):.2f}",
+            f"{pairs['right']} of {pairs['pairs']}",
+            f"{figures['praise']['overall']:+.2f}",
+            f"{figures['filler']['overall']:+.2f}",
+            "",
+        )
+    )
+    share = pairs["share"]
+    return "\n".join(
+        [
+            f"# {name}",
+            "",
+            f"A score head for `{figures['model']}`, SHA-256 `{figures['weights_sha256']}`, and for "
+            "no other file.",
+            "",
+            RULES,
+            "",
+            f"Fitted to {agreement['notes']} labelled notes ({figures['records']}), CC0-1.0.",
+            "",
+            *_table(
+                ("criterion", "Spearman", "mean error", "pairs right", "praise", "filler",
+                 "penalty"),
+                rows,
+            ),
+            "",
+            f"- Spearman and mean error: ten-fold over {agreement['subjects']} subjects; notes on "
+            "one subject, such as the halves of a contrast pair, are in one fold, and each fold's "
+            "penalty is chosen without it.",
+            "- Pairs: a better and a worse note on one subject, written for this test and not "
+            f"trained on. {100 * share['value']:.0f}% are in the right order (95% interval "
+            f"{100 * share['low']:.0f} to {100 * share['high']:.0f}%).",
+            f"- Praise: how praise of itself moves the scores of {figures['praise']['notes']} "
+            f"notes; the overall score by at most {figures['praise']['largest']:.2f}.",
+            "- Filler: the same for sentences that say nothing of the idea, at most "
+            f"{figures['filler']['largest']:.2f}. How much too high a score is and how long the "
+            f"note is correlate by {figures['length']:+.2f}.",
+            "- The order of the criteria in a rubric cannot matter: each is computed by itself.",
+            "",
+            "The labels are one large language model's; scores are for keeping or dropping ideas, "
+            "not for judging people.",
+            "",
+        ]
+    )  # fmt: skip
+
+
+def _data(data: Mapping[str, Any] | None) -> list[str]:
+    if data is None:
+        return ["There is no data report of the run."]
+    splits = data["splits"]
+    lines = [", ".join(f"{one['rows']:,} {name} rows" for name, one in splits.items()) + ".", ""]
+    for title, key in (("task", "tasks"), ("source", "sources"), ("licence", "licences")):
+        values = dict.fromkeys(value for one in splits.values() for value in one[key])
+        rows = ((value, *(one[key].get(value, 0) for one in splits.values())) for value in values)
+        lines += [*_table((title, *splits), rows), ""]
+    return lines[:-1]
+
+
+def _parity(parity: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (one["file"], f"{one['nll_per_token']:.4f}", f"{100 * one['change']:+.2f}%")
+        for one in parity["files"]
+    ]
+    return [
+        f"Of {parity['rows']} held-out rows, the merged model in transformers has an NLL of "
+        f"{parity['nll_per_token']:.4f} per token of the answer.",
+        "",
+        *_table(("file", "NLL per token", "change"), rows),
+        "",
+        f"Of {parity['greedy_tokens']:,} tokens that the f16 file writes greedily, "
+        f"{100 * parity['greedy_agreement']:.1f}% are the likeliest in transformers, too.",
+    ]
+
+
+def _flat(values: Mapping[str, Any], missing: str) -> list[str]:
+    rows = [
+        (key, f"{value:.4g}" if isinstance(value, float) else value)
+        for key, value in values.items()
+        if isinstance(value, str | int | float)
+    ]
+    return _table(("figure", "value"), rows) if rows else [missing]
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f}"
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found)

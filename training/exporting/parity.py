@@ -1,0 +1,101 @@
+"""Does a file say what the trained model says? Likelihoods and greedy answers, as served.
+
+Knows GGUFs only; what transformers makes of the same rows comes from outside.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from service.engine.types import GenerateRequest, Sampling
+from training.errors import Report
+from training.exporting.files import ExportedFile
+from training.records.rows import Row
+from training.served import NAME, Answer, served
+
+GREEDY_TOKENS = 32
+LEAST_AGREEMENT = 0.99
+# By how much the NLL may differ from the trained model's. Four bits without a second scale cost a
+# small model several per cent; more than that is a fault.
+LIMITS = {"f16": 0.005, "q8_0": 0.01, "q4_k_m": 0.03, "q4_0": 0.15}
+SHORTEST_CONTEXT = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class FileParity:
+    file: str
+    kind: str
+    nll_per_token: float
+    change: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """`nll_per_token` is the merged model's in transformers, `change` the share by which a file's
+    is above it; `greedy_agreement` the share of the f16 file's greedy tokens that are the likeliest
+    in transformers, too.
+    """
+
+    rows: int
+    nll_per_token: float
+    files: tuple[FileParity, ...]
+    greedy_tokens: int
+    greedy_agreement: float
+
+    def problems(self) -> list[str]:
+        found = [
+            f"{one.file} has an NLL of {one.nll_per_token:.4f}, {100 * one.change:+.2f}% "
+            f"({100 * LIMITS[one.kind]:g}% is the limit)"
+            for one in self.files
+            if not abs(one.change) <= LIMITS[one.kind]
+        ]
+        if not self.greedy_agreement >= LEAST_AGREEMENT:
+            found.append(
+                f"{100 * self.greedy_agreement:.1f}% of the greedy tokens are the same "
+                f"({100 * LEAST_AGREEMENT:g}% is the least)"
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A row with an answer of the file's own; `is_ended` if it wrote the end of the turn, too."""
+
+    row: Row
+    is_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    rows: Sequence[Row]
+    max_tokens: int
+    threads: int | None
+    report: Report
+
+    def nll_per_token(self, file: ExportedFile) -> float:
+        """Of the rows' answers."""
+        self.report(f"Reading {len(self.rows)} rows with {file.path.name}, as it is served")
+        with served(file.path, context=self._context, threads=self.threads) as model:
+            scored = model.score([row.messages for row in self.rows])
+        return -sum(sum(one.logprobs) for one in scored) / sum(one.tokens for one in scored)
+
+    def write(self, path: Path) -> list[Written]:
+        """What the file answers to the rows' prompts, greedily."""
+        self.report(f"Writing greedily with {path.name}")
+        with served(path, context=self._context, threads=self.threads) as model:
+            answers = model.generate([_greedy(row) for row in self.rows])
+        pairs = zip(self.rows, answers, strict=True)
+        return [_written(row, answer) for row, answer in pairs if answer.text]
+
+    @property
+    def _context(self) -> int:
+        return max(SHORTEST_CONTEXT, self.max_tokens + GREEDY_TOKENS)
+
+
+def _greedy(row: Row) -> GenerateRequest:
+    return GenerateRequest("", NAME, row.prompt, GREEDY_TOKENS, Sampling(temperature=0))
+
+
+def _written(row: Row, answer: Answer) -> Written:
+    last = replace(row.messages[-1], content=answer.text)
+    return Written(replace(row, messages=(*row.prompt, last)), answer.finish == "stop")

@@ -1,0 +1,196 @@
+"""The model that is tuned: found, checked, unpacked once, with a tokenizer that cuts as llama.cpp.
+
+Knows neither rows nor adapters.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from tokenizers import pre_tokenizers
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from transformers.utils import logging
+
+from service.engine.catalog import read_catalog
+from service.engine.folder import sole_writer
+from service.engine.llama import Library
+from service.engine.llama import Weights as LlamaWeights
+from service.engine.starter import FetchProgress, fetch
+from service.engine.weights import known_sha256
+from service.settings import Settings
+from training.config import CATALOG, BaseConfig
+from training.errors import BaseMismatch, Report
+from training.learning.tokens import Vocabulary
+
+MARK = "base.json"
+HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model")
+# What tokenizers built from a GGUF have got wrong: numbers, runs of blanks, signs, other scripts.
+SAMPLES = (
+    "In 2024 the 3rd floor paid 1,250.50 euros for 16 chairs; call 0049 30 123456 by 09:45.",
+    "12345678 x 90 = ?",
+    "Lists:\n- one\n- two\n\n\n  indented   blanks\tand a tab \n",
+    "naïve café, “quotes”, l'idée, don't, it's WE'LL, ½ of 3² m², 20 % — 漢字かな 한글 русский עברית",
+    'emoji 🙂👩‍🔧 and <tags> {"json": [1, 2.5, -3e10]} x_y->z != f(a)[0];',
+    "<|im_start|>system<|im_end|> </s> are plain text here",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """`sha256` is the GGUF's, or that of the weights in `folder` where there is no GGUF."""
+
+    model: Any
+    tokenizer: Any
+    sha256: str
+    folder: Path
+    gguf: Path | None = None
+
+
+def load_base(config: BaseConfig, *, cache: Path, models_dir: Path, report: Report) -> Base:
+    """A GGUF is unpacked into a folder of `cache`, once; nothing of the base is trained.
+
+    Raises:
+        BaseMismatch: it is not the base that is named, or its tokenizer is not llama.cpp's.
+        ModelUnavailable: it cannot be got.
+    """
+    logging.disable_progress_bar()
+    gguf = _gguf(config, models_dir, report)
+    if gguf is not None:
+        found = known_sha256(gguf)
+        folder = cache / found[:16]
+    else:
+        folder = _hub_folder(str(config.hf), report)
+        found = _sha256_of_folder(folder)
+    if config.sha256 is not None and found != config.sha256:
+        raise BaseMismatch(
+            f"The base {gguf or folder} has the SHA-256 {found}, not {config.sha256} as the config "
+            "says. Correct `base.sha256`, or take the file that the adapter is meant for."
+        )
+    if gguf is not None and not (folder / MARK).is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        with sole_writer(cache, lambda: None):
+            # Whoever held the lock may have unpacked it.
+            if not (folder / MARK).is_file():
+                _unpack(gguf, folder, found, report)
+    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=_dtype(config.dtype))
+    model.requires_grad_(False)
+    return Base(model, AutoTokenizer.from_pretrained(str(folder)), found, folder, gguf)
+
+
+def _dtype(name: str) -> torch.dtype:
+    if name == "auto":
+        name = "bfloat16" if torch.cuda.is_available() else "float32"
+    return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def _gguf(config: BaseConfig, models_dir: Path, report: Report) -> Path | None:
+    if config.model is None:
+        return config.gguf
+    model = next(one for one in read_catalog(CATALOG).model if one.name == config.model)
+    # The weights as they come: a copy that was quantised again for serving has lost more.
+    return fetch(model, models_dir, hub_url=Settings().hub_url, report=_Fetching(report))
+
+
+class _Fetching:
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._last = ""
+
+    def __call__(self, progress: FetchProgress) -> None:
+        share = 10 * progress.bytes_done // max(1, progress.bytes_total)
+        line = f"{progress.model}: {progress.phase}" + (f", {share}0 %" if share else "")
+        if line != self._last and progress.phase != "ready":
+            self._report(line)
+        self._last = line
+
+
+def _hub_folder(name: str, report: Report) -> Path:
+    if Path(name).is_dir():
+        return Path(name)
+    report(f"Fetching {name} from the hub")
+    return Path(snapshot_download(name, allow_patterns=list(HUB_FILES)))
+
+
+def _sha256_of_folder(folder: Path) -> str:
+    """Of the one file of weights, or of the list of names and hashes where there are more."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise BaseMismatch(f"{folder} has no *.safetensors; give a folder or a name that has them.")
+    hashes = [known_sha256(file) for file in files]
+    if len(hashes) == 1:
+        return hashes[0]
+    listing = "".join(f"{one}  {file.name}\n" for one, file in zip(hashes, files, strict=True))
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def _unpack(gguf: Path, folder: Path, sha256: str, report: Report) -> None:
+    """To half precision, which holds what a quantised file says and is what is exported."""
+    report(f"Unpacking {gguf.name}, once")
+    draft = folder.with_name(f".{folder.name}")
+    shutil.rmtree(draft, ignore_errors=True)
+    source = {"gguf_file": gguf.name}
+    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), **source)
+    match_llama_cpp(tokenizer, gguf)
+    model = AutoModelForCausalLM.from_pretrained(
+        str(gguf.parent),
+        # Without it, transformers will neither save nor train what comes from a GGUF.
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.float16,
+        **source,
+    )
+    model.save_pretrained(draft)
+    tokenizer.save_pretrained(draft)
+    note = {"gguf": gguf.name, "sha256": sha256}
+    (draft / MARK).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.rename(folder)
+
+
+def match_llama_cpp(tokenizer: Any, gguf: Path) -> None:
+    """Makes the tokenizer cut the samples as llama.cpp does, which is how it is served.
+
+    Raises:
+        BaseMismatch: shows a text that is cut differently.
+    """
+    expected, controls = _as_llama_cpp_cuts(gguf)
+    vocabulary = Vocabulary(tokenizer)
+    if set(vocabulary.control_texts) != controls:
+        odd = set(vocabulary.control_texts) ^ controls
+        raise BaseMismatch(
+            f"transformers and llama.cpp see different control tokens in {gguf}: {sorted(odd)}. "
+            "Give the base as `base.hf` instead."
+        )
+    differing = _differing(vocabulary, expected)
+    if differing:
+        backend = tokenizer.backend_tokenizer
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
+        differing = _differing(vocabulary, expected)
+    if differing:
+        raise BaseMismatch(
+            f"The tokenizer that transformers builds from {gguf} differs from llama.cpp's on "
+            f"{len(differing)} of {len(SAMPLES)} texts, such as {differing[0]!r}. Give the base as "
+            "`base.hf` instead, where the tokenizer is the model's own."
+        )
+
+
+def _differing(vocabulary: Vocabulary, expected: dict[str, list[int]]) -> list[str]:
+    return [text for text, ids in expected.items() if vocabulary.tokenise(text) != ids]
+
+
+def _as_llama_cpp_cuts(gguf: Path) -> tuple[dict[str, list[int]], set[str]]:
+    library = Library()
+    try:
+        weights = LlamaWeights(library, gguf)
+        try:
+            cuts = {text: weights.tokenise(text) for text in SAMPLES}
+            return cuts, set(weights.control_texts)
+        finally:
+            weights.close()
+    finally:
+        library.close()

@@ -1,0 +1,30 @@
+"""Pictures of runs: how the loss went, and how the trials of a sweep compare."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from training.learning.metrics import Measured
+
+
+def draw_curves(path: Path, runs: Mapping[str, Sequence[Measured]]) -> None:
+    """Validation as lines with dots; for a single run its training loss behind them."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for name, measured in runs.items():
+        if len(runs) == 1:
+            points = [(one.step, one.loss) for one in measured if one.loss is not None]
+            axes.plot(*_columns(points), color="0.75", label="training, since the last point")
+        points = [(m.step, m.validation_nll) for m in measured if m.validation_nll is not None]
+        label = "validation" if len(runs) == 1 else name
+        axes.plot(*_columns(points), marker="o", markersize=3, linewidth=1, label=label)
+    axes.set_xlabel("step")
+    axes.set_ylabel("NLL per token of the answers")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
+    figure.savefig(path, dpi=110)
+
+
+def _columns(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]

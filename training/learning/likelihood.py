@@ -1,0 +1,152 @@
+"""How likely a model finds answers: summed over tokens, so that rows of any length compare."""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from training.errors import Report
+from training.learning.packing import IGNORED, Batch, fill_bins, lay_out, stack
+from training.learning.tokens import Tokens, tokenise_all
+from training.records.filters import RowLikelihood
+from training.records.rows import Row
+
+TOKENS_AT_ONCE = 2048
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RowNll:
+    """`nll` is the sum over `tokens` tokens of the answer, in nats."""
+
+    nll: float
+    tokens: int
+    answer_bytes: int
+
+    @property
+    def per_token(self) -> float:
+        return self.nll / max(1, self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Nll:
+    rows: int
+    nll_per_token: float
+    bits_per_byte: float
+
+
+def total(rows: Sequence[RowNll]) -> Nll:
+    """Over all rows, so that a long answer counts for more than a short one."""
+    nll = sum(row.nll for row in rows)
+    tokens, size = sum(row.tokens for row in rows), sum(row.answer_bytes for row in rows)
+    return Nll(len(rows), nll / max(1, tokens), nll / math.log(2) / max(1, size))
+
+
+def answer_nll(
+    model: Any, rows: Sequence[Tokens], *, on_done: Progress | None = None
+) -> list[RowNll]:
+    """Of each row's answer after its prompt; several rows go through the model together."""
+    return answer_nll_of_each(model, rows, 1, on_done=on_done)[0]
+
+
+def answer_nll_of_each(
+    model: Any, rows: Sequence[Tokens], adapters: int, *, on_done: Progress | None = None
+) -> list[list[RowNll]]:
+    """For each of the adapters that lie stacked in the model, of each row."""
+    sums = torch.zeros((adapters, len(rows)), dtype=torch.float64)
+    done = 0
+    with evaluating(model):
+        for members in fill_bins([len(row) for row in rows], TOKENS_AT_ONCE):
+            chosen = [rows[index] for index in members]
+            batch = stack([lay_out(chosen, [list(range(len(chosen)))])] * adapters)
+            losses = label_losses(model, batch.to(model.device)).double().cpu()
+            sizes = [row.labels for row in chosen]
+            parts = torch.split_with_sizes(losses.view(adapters, -1), sizes, dim=1)
+            sums[:, members] = torch.stack([part.sum(1) for part in parts], dim=1)
+            done += len(members)
+            if on_done is not None:
+                on_done(done, len(rows))
+    return [
+        [RowNll(nll, row.labels, row.answer_bytes) for nll, row in zip(own, rows, strict=True)]
+        for own in sums.tolist()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class BaseLikelihood:
+    """What a base makes of rows it may be trained on; the filters ask for it."""
+
+    model: Any
+    tokenizer: Any
+    max_tokens: int
+    report: Report
+
+    def __call__(self, rows: Sequence[Row]) -> list[RowLikelihood]:
+        tokens = tokenise_all(rows, self.tokenizer, self.max_tokens).tokens
+        both = answer_nll(
+            self.model, [*tokens, *map(_without_prompt, tokens)], on_done=self._on_done
+        )
+        halves = zip(tokens, both[: len(tokens)], both[len(tokens) :], strict=True)
+        known = {one.row: _compare(after_prompt, alone) for one, after_prompt, alone in halves}
+        # The answer of a row that is not known does not fit, so that it cannot be learnt either.
+        return [known.get(row.id, RowLikelihood(math.inf, math.inf)) for row in rows]
+
+    def _on_done(self, done: int, count: int) -> None:
+        self.report(f"The base has read {done:,} of {count:,} answers")
+
+
+def _compare(after_prompt: RowNll, alone: RowNll) -> RowLikelihood:
+    """The ratio is the instruction-following difficulty of Li et al. 2023.
+
+    From 1 on, the prompt does not make the answer likelier, so the two hardly belong together.
+    """
+    return RowLikelihood(
+        after_prompt.per_token, after_prompt.per_token / max(1e-9, alone.per_token)
+    )
+
+
+@contextlib.contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def label_losses(model: Any, batch: Batch) -> torch.Tensor:
+    """The NLL of every token that is learnt, in the order of the batch.
+
+    Only what is learnt goes through the output layer, which is the widest by far.
+    """
+    labels = batch.labels[:, 1:]
+    is_learnt = labels != IGNORED
+    hook = output_layer(model).register_forward_pre_hook(
+        lambda _, inputs: (inputs[0][:, :-1][is_learnt],)
+    )
+    try:
+        logits = model(
+            input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False
+        ).logits
+    finally:
+        hook.remove()
+    return functional.cross_entropy(logits.float(), labels[is_learnt], reduction="none")
+
+
+def output_layer(model: Any) -> Any:
+    # Wrapped by accelerate's launcher, or not.
+    return getattr(model, "module", model).get_output_embeddings()
+
+
+def _without_prompt(row: Tokens) -> Tokens:
+    """The answer alone, behind the token that ends a turn."""
+    answer = row.ids[row.mask]
+    ids = np.concatenate([answer[-1:], answer])
+    return replace(row, ids=ids, mask=np.arange(len(ids)) > 0)

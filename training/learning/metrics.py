@@ -1,0 +1,96 @@
+"""What a run says of itself while it goes on: one line of JSON at a time, and a table of all."""
+
+import csv
+import io
+import json
+import resource
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from training.rundir import RunDir
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """At a step: `loss` over the steps since the last one, the `validation_` figures where taken.
+
+    `tokens` counts those of all rows so far, padding left out.
+    """
+
+    step: int
+    epoch: float
+    loss: float | None = None
+    learning_rate: float | None = None
+    gradient_norm: float | None = None
+    validation_nll: float | None = None
+    validation_bits_per_byte: float | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+    tokens_per_s: float | None = None
+    peak_memory_mb: int | None = None
+
+
+class MetricsLog:
+    def __init__(self, rundir: RunDir, earlier: Sequence[Measured] = ()) -> None:
+        """`earlier` is what stands of a run that is taken up again."""
+        self.rundir = rundir
+        self.measured = list(earlier)
+        rundir.write_text(rundir.metrics_jsonl, "".join(map(_line, self.measured)))
+
+    def add(self, measured: Measured) -> None:
+        self.measured.append(measured)
+        with self.rundir.metrics_jsonl.open("a", encoding="utf-8") as file:
+            file.write(_line(measured))
+
+    def write_table(self) -> None:
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(Measured.__dataclass_fields__), lineterminator="\n")
+        table.writeheader()
+        table.writerows(asdict(one) for one in self.measured)
+        self.rundir.write_text(self.rundir.metrics_csv, text.getvalue())
+
+
+def read_metrics(rundir: RunDir, *, up_to: int | None = None) -> list[Measured]:
+    """As far as they are there and whole, up to a step."""
+    if not rundir.metrics_jsonl.exists():
+        return []
+    found: list[Measured] = []
+    for line in rundir.metrics_jsonl.read_text(encoding="utf-8").splitlines():
+        try:
+            values: dict[str, Any] = json.loads(line)
+        except ValueError:
+            break
+        if up_to is None or values["step"] <= up_to:
+            found.append(Measured(**values))
+    return found
+
+
+def forget_peak_memory() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_memory_mb() -> int:
+    """Of the GPU where there is one, else of this process."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated() // 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def in_words(measured: Measured, steps: int) -> str:
+    parts = [f"step {measured.step}/{steps}"]
+    if measured.loss is not None:
+        parts.append(f"loss {measured.loss:.4f}")
+    if measured.validation_nll is not None:
+        parts.append(f"validation NLL {measured.validation_nll:.4f}")
+    if measured.tokens_per_s:
+        parts.append(f"{measured.tokens_per_s:,.0f} tokens/s")
+    return ", ".join(parts)
+
+
+def _line(measured: Measured) -> str:
+    known = {key: value for key, value in asdict(measured).items() if value is not None}
+    return json.dumps(known) + "\n"

@@ -1,0 +1,231 @@
+"""Trains several settings at once on one base; each as if it were alone.
+
+They share the data and everything but rate, rank, scale, decay and seed. An interrupted run begins
+again: it has no checkpoints.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any
+
+import torch
+from transformers import get_scheduler
+
+from training.config import RunConfig
+from training.errors import TrainingError
+from training.learning.likelihood import RowNll, answer_nll_of_each, label_losses, total
+from training.learning.metrics import (
+    Measured,
+    MetricsLog,
+    forget_peak_memory,
+    in_words,
+    peak_memory_mb,
+)
+from training.learning.packing import lay_out_parts
+from training.learning.schedule import Schedule, plan
+from training.learning.stack import Stack
+from training.learning.tokens import Tokens
+from training.learning.trainer import LOG_STEPS, Fitted, Job, uses_bf16
+
+OPTIMIZERS = ("adamw_torch", "adamw_torch_fused")
+
+
+def shared_settings(config: RunConfig) -> RunConfig:
+    """Settings with the same result of this can be trained together."""
+    return config.model_copy(
+        update={
+            "name": "shared",
+            "seed": 0,
+            "sweep": None,
+            "training": config.training.model_copy(
+                update={"learning_rate": 1e-4, "weight_decay": 0.0}
+            ),
+            "lora": config.lora.model_copy(update={"r": 1, "alpha": 1.0, "rslora": False}),
+        }
+    )
+
+
+def fit_stacked(jobs: Sequence[Job]) -> list[Fitted]:
+    """Raises `TrainingError` if the settings cannot be trained together."""
+    first = jobs[0]
+    if len({shared_settings(job.config).model_dump_json() for job in jobs}) > 1:
+        raise TrainingError("Settings that are trained at once may differ in rate and rank only.")
+    if first.config.training.optimizer not in OPTIMIZERS:
+        raise TrainingError(f"The stacked trainer has one of {', '.join(OPTIMIZERS)} only.")
+    if first.config.training.threads is not None:
+        torch.set_num_threads(first.config.training.threads)
+    forget_peak_memory()
+    if torch.cuda.is_available():
+        first.base.model.to("cuda")
+    stack = Stack(first.base, [job.config.lora for job in jobs], [job.config.seed for job in jobs])
+    try:
+        run = _Run(jobs, stack)
+        run.learn()
+        tests = run.test()
+    finally:
+        stack.remove()
+    return [_finish(run, number, test) for number, test in enumerate(tests)]
+
+
+def _finish(run: "_Run", number: int, test: list[RowNll]) -> Fitted:
+    best = run.best[number]
+    run.stack.save(number, best.weights, str(run.jobs[number].rundir.adapter))
+    measured = tuple(run.logs[number].measured)
+    return Fitted(best.stopped or run.step, best.step, best.nll, measured, tuple(test))
+
+
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """`worse` counts the validations since; `stopped` is the step at which patience ran out."""
+
+    step: int
+    nll: float | None
+    weights: torch.Tensor
+    worse: int = 0
+    stopped: int | None = None
+
+
+class _Run:
+    def __init__(self, jobs: Sequence[Job], stack: Stack) -> None:
+        self.jobs, self.stack = jobs, stack
+        self.config, self.splits = jobs[0].config, jobs[0].splits
+        self.model = jobs[0].base.model
+        self.settings = self.config.training
+        rows = len(self.splits.train)
+        self.schedules = [plan(rows, self.settings, job.config.seed) for job in jobs]
+        self.steps = self.schedules[0].steps
+        self.logs = [MetricsLog(job.rundir) for job in jobs]
+        self.best = [_Best(0, None, weights.clone()) for weights in stack.weights]
+        self.step, self.seconds = 0, 0.0
+        self.tokens = [_tokens_by_step(one, self.splits.train) for one in self.schedules]
+
+    def learn(self) -> None:
+        self.optimizer, self.scheduler = self._optimizer()
+        every = max(1, min(LOG_STEPS, self.steps // 10))
+        losses = torch.zeros(len(self.stack), dtype=torch.float64)
+        since, seconds = 0, 0.0
+        while self.step < self.steps and any(one.stopped is None for one in self.best):
+            begun = time.perf_counter()
+            found, norms = self._take_step()
+            losses += found
+            self.step += 1
+            self.seconds += time.perf_counter() - begun
+            is_last = self.step == self.steps
+            if self.step % every == 0 or is_last:
+                self._log(losses / (self.step - since), norms, since, self.seconds - seconds)
+                losses.zero_()
+                since, seconds = self.step, self.seconds
+            if self.step % self.settings.eval_steps == 0 or is_last:
+                self._validate()
+
+    def test(self) -> list[list[RowNll]]:
+        self.jobs[0].report("Measuring the test rows")
+        self.stack.weights.copy_(torch.stack([one.weights for one in self.best]))
+        return answer_nll_of_each(self.model, self.splits.test, len(self.stack))
+
+    def _optimizer(self) -> tuple[torch.optim.Optimizer, Any]:
+        groups = []
+        for number, job in enumerate(self.jobs):
+            weights = torch.nn.Parameter(self.stack.weights[number])
+            weights.grad = self.stack.gradients[number]
+            settings = job.config.training
+            groups.append(
+                {
+                    "params": [weights],
+                    "lr": settings.learning_rate,
+                    "weight_decay": settings.weight_decay,
+                }
+            )
+        optimizer = torch.optim.AdamW(groups)
+        warmup = self.schedules[0].warmup_steps
+        return optimizer, get_scheduler(self.settings.scheduler, optimizer, warmup, self.steps)
+
+    def _take_step(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The loss and the gradient's norm of each adapter."""
+        chosen = [
+            [self.splits.train[index] for index in schedule.rows_of(self.step)]
+            for schedule in self.schedules
+        ]
+        counts = torch.tensor([sum(row.labels for row in rows) for rows in chosen])
+        self.model.train()
+        losses = torch.zeros(len(self.stack), dtype=torch.float64)
+        for start in range(0, len(chosen[0]), self.settings.batch_size):
+            parts = [rows[start : start + self.settings.batch_size] for rows in chosen]
+            losses += self._backward(parts, counts)
+        self.stack.take_gradients()
+        norms = self.stack.gradients.norm(dim=1)
+        limit = (self.settings.max_grad_norm / (norms + 1e-6)).clamp(max=1)
+        self.stack.gradients.mul_(limit[:, None])
+        self.optimizer.step()
+        self.scheduler.step()
+        return losses, norms.cpu()
+
+    def _backward(self, parts: Sequence[Sequence[Tokens]], counts: torch.Tensor) -> torch.Tensor:
+        width = self.config.data.max_tokens if self.settings.packing else None
+        batch = lay_out_parts(parts, width).to(self.model.device)
+        device, is_bf16 = self.model.device.type, uses_bf16(self.settings)
+        with torch.autocast(device, torch.bfloat16, enabled=is_bf16):
+            found = label_losses(self.model, batch)
+        sizes = [sum(row.labels for row in rows) for rows in parts]
+        sums = torch.stack([part.sum() for part in torch.split_with_sizes(found, sizes)])
+        losses = sums / counts.to(sums.device)
+        torch.autograd.backward(losses.sum())
+        return losses.detach().double().cpu()
+
+    def _validate(self) -> None:
+        if not self.splits.validation:
+            self.best = [_Best(self.step, None, own.clone()) for own in self.stack.weights]
+            return
+        every = answer_nll_of_each(self.model, self.splits.validation, len(self.stack))
+        for number, found in enumerate(map(total, every)):
+            best = self.best[number]
+            if best.stopped is not None:
+                continue
+            self._write(
+                number,
+                validation_nll=found.nll_per_token,
+                validation_bits_per_byte=found.bits_per_byte,
+            )
+            if best.nll is None or found.nll_per_token < best.nll:
+                own = self.stack.weights[number].clone()
+                self.best[number] = _Best(self.step, found.nll_per_token, own)
+            else:
+                is_over = best.worse + 1 == self.settings.patience
+                stopped = self.step if is_over else None
+                self.best[number] = replace(best, worse=best.worse + 1, stopped=stopped)
+
+    def _log(self, losses: torch.Tensor, norms: torch.Tensor, since: int, seconds: float) -> None:
+        rates = self.scheduler.get_last_lr()
+        for number, tokens in enumerate(self.tokens):
+            if self.best[number].stopped is None:
+                self._write(
+                    number,
+                    loss=losses[number].item(),
+                    learning_rate=rates[number],
+                    gradient_norm=norms[number].item(),
+                    tokens_per_s=round((tokens[self.step] - tokens[since]) / seconds, 1),
+                )
+
+    def _write(self, number: int, **figures: float) -> None:
+        """`tokens_per_s` and `seconds` of one are those of all that are trained with it."""
+        common: dict[str, Any] = {
+            "step": self.step,
+            "epoch": self.schedules[number].epoch_at(self.step),
+            "tokens": self.tokens[number][self.step],
+            "seconds": round(self.seconds, 3),
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        measured = Measured(**(common | figures))
+        self.logs[number].add(measured)
+        job = self.jobs[number]
+        job.report(f"{job.config.name}: {in_words(measured, self.steps)}")
+
+
+def _tokens_by_step(schedule: Schedule, rows: Sequence[Tokens]) -> list[int]:
+    """How many have been read after each step."""
+    sizes = [
+        sum(len(rows[index]) for index in schedule.rows_of(step)) for step in range(schedule.steps)
+    ]
+    return [0, *accumulate(sizes)]

@@ -1,0 +1,177 @@
+"""Rows as token ids, cut by the very code that serves them. Knows no model.
+
+The prompt's ids are those the engine sends; the answer's follow, and then the token that ends it,
+which is learnt like the rest of the answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.chat import ChatTokeniser
+from service.engine.llama import Weights
+from training.errors import DataProblem
+from training.records.rows import Row
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tokens:
+    """`mask` is True where the loss is taken; `answer_bytes` is the text behind those tokens."""
+
+    row: str
+    task: str
+    ids: NDArray[np.int32]
+    mask: NDArray[np.bool_]
+    answer_bytes: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def labels(self) -> int:
+        """How many tokens are learnt."""
+        return int(self.mask.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenised:
+    """`cut` rows lost the end of their answer; of those `left_out` nothing would be left."""
+
+    tokens: tuple[Tokens, ...]
+    cut: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+class Vocabulary:
+    """A tokenizer of transformers with what the engine asks of a GGUF's vocabulary."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    @property
+    def chat_template(self) -> str | None:
+        template = self._tokenizer.chat_template
+        return template if isinstance(template, str) else None
+
+    @cached_property
+    def control_texts(self) -> tuple[str, ...]:
+        return tuple(self._controls)
+
+    @cached_property
+    def _controls(self) -> dict[str, int]:
+        added = self._tokenizer.added_tokens_decoder.items()
+        return {token.content: number for number, token in added if token.special}
+
+    @cached_property
+    def leading_tokens(self) -> list[int]:
+        ids = self._tokenizer("").input_ids
+        return [int(ids[0])] if ids and ids[0] == self._tokenizer.bos_token_id else []
+
+    def is_end(self, token: int) -> bool:
+        """Whatever steers the model may end an answer; the chat template says which one does."""
+        return token in self._controls.values()
+
+    def tokenise(self, text: str, *, special: bool = False) -> list[int]:
+        encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=not special)
+        return [int(token) for token in encoded.input_ids]
+
+
+class RowTokeniser:
+    def __init__(self, tokenizer: Any, max_tokens: int) -> None:
+        """Raises `ModelUnavailable` if llama.cpp does not know the tokenizer's chat template."""
+        self._tokenizer = tokenizer
+        self._vocabulary = Vocabulary(tokenizer)
+        # It asks of its weights nothing but what a vocabulary has.
+        self._chat = ChatTokeniser(cast(Weights, self._vocabulary), None)
+        self._max_tokens = max_tokens
+
+    def __call__(self, row: Row) -> Tokens:
+        """Raises `DataProblem` if no part of the answer is within the limit."""
+        tokens, _ = self.cut(row)
+        if not tokens.mask.any():
+            raise DataProblem(
+                f"its prompt leaves no token of the answer within {self._max_tokens} tokens; "
+                "raise `data.max_tokens` or leave the row out.",
+                row=row.id,
+            )
+        return tokens
+
+    def cut(self, row: Row) -> tuple[Tokens, bool]:
+        """The row's tokens, and whether some had to go."""
+        ids = list(self._chat.prompt(row.prompt).tokens)
+        mask = [False] * len(ids)
+        answer = [*self._vocabulary.tokenise(row.answer), self._chat.turn_end]
+        ids += answer
+        mask += [True] * len(answer)
+        texts = [row.answer]
+        if row.answers == "all":
+            texts += self._label_earlier_turns(row, ids, mask)
+        is_cut = len(ids) > self._max_tokens
+        kept, labelled = ids[: self._max_tokens], mask[: self._max_tokens]
+        size = sum(len(text.encode()) for text in texts)
+        if is_cut:
+            learnt = [one for one, is_label in zip(kept, labelled, strict=True) if is_label]
+            size = len(self._tokenizer.decode(learnt, skip_special_tokens=True).encode())
+        return Tokens(row.id, row.task, np.array(kept, np.int32), np.array(labelled), size), is_cut
+
+    def _label_earlier_turns(self, row: Row, ids: list[int], mask: list[bool]) -> list[str]:
+        """Marks the turns in place and returns their texts.
+
+        A turn that, as part of a history, is cut into other tokens than as an answer is not learnt.
+        """
+        texts = []
+        for index, message in enumerate(row.prompt):
+            if message.role != "assistant":
+                continue
+            before = self._chat.prompt(row.messages[:index]).tokens
+            if ids[: len(before)] == before:
+                end = ids.index(self._chat.turn_end, len(before)) + 1
+                mask[len(before) : end] = [True] * (end - len(before))
+                texts.append(message.content)
+        return texts
+
+
+def tokenise(row: Row, tokenizer: Any, max_tokens: int) -> Tokens:
+    """Raises `DataProblem` if no part of the answer is within the limit."""
+    return RowTokeniser(tokenizer, max_tokens)(row)
+
+
+def tokenise_all(rows: Sequence[Row], tokenizer: Any, max_tokens: int) -> Tokenised:
+    """Rows whose prompts alone fill the limit are left out; all that are left have a label.
+
+    Raises:
+        DataProblem: there are rows, and not one is left.
+    """
+    tokeniser = RowTokeniser(tokenizer, max_tokens)
+    kept: list[Tokens] = []
+    cut: list[str] = []
+    left_out: list[str] = []
+    for row in rows:
+        tokens, is_cut = tokeniser.cut(row)
+        if not tokens.mask.any():
+            left_out.append(row.id)
+            continue
+        kept.append(tokens)
+        if is_cut:
+            cut.append(row.id)
+    if rows and not kept:
+        raise DataProblem(
+            f"the prompts of all {len(rows)} rows fill {max_tokens} tokens; raise `data.max_tokens`.",
+            row=rows[0].id,
+        )
+    return Tokenised(tuple(kept), tuple(cut), tuple(left_out))
+
+
+def shown(tokens: Tokens, tokenizer: Any) -> str:
+    """The text with what is learnt between ⟦ and ⟧, for people to check."""
+    edges = np.flatnonzero(np.diff(tokens.mask.astype(np.int8), prepend=0)).tolist()
+    spans = zip([0, *edges], [*edges, len(tokens)], strict=True)
+    parts = []
+    for start, end in spans:
+        text = tokenizer.decode(tokens.ids[start:end].tolist())
+        parts.append(f"⟦{text}⟧" if end > start and tokens.mask[start] else text)
+    return "".join(parts)

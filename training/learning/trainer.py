@@ -1,0 +1,223 @@
+"""One adapter by TRL's trainer, with our own order of rows, bins and validation.
+
+Knows no run directory but its checkpoints and metrics.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+from datasets import Dataset
+from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
+from trl import SFTConfig, SFTTrainer
+
+from training.config import LoraConfig, RunConfig, TrainConfig
+from training.errors import Report
+from training.learning.base import Base
+from training.learning.diary import Diary, Watch, Watching
+from training.learning.likelihood import RowNll, answer_nll, label_losses, total
+from training.learning.metrics import Measured, MetricsLog, forget_peak_memory, read_metrics
+from training.learning.packing import Batch, choose_bins, lay_out
+from training.learning.schedule import Schedule, plan
+from training.learning.tokens import Tokens
+from training.rundir import RunDir
+
+LOG_STEPS = 10
+CHECKPOINT_PARTS = ("trainer_state.json", "optimizer.pt", "scheduler.pt")
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    train: tuple[Tokens, ...]
+    validation: tuple[Tokens, ...]
+    test: tuple[Tokens, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    config: RunConfig
+    base: Base
+    splits: Splits
+    rundir: RunDir
+    report: Report
+    watch: Watch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The adapter of the best step lies in the run's directory; `test` is its NLL of every row."""
+
+    steps: int
+    best_step: int
+    validation_nll: float | None
+    measured: tuple[Measured, ...]
+    test: tuple[RowNll, ...]
+
+
+def new_adapter(base: Base, config: LoraConfig, seed: int) -> Any:
+    """The base with an untrained adapter in it; the seed decides how that begins."""
+    alpha = int(config.alpha) if config.alpha == int(config.alpha) else config.alpha
+    targets = config.targets if isinstance(config.targets, str) else list(config.targets)
+    set_seed(seed)
+    return peft.get_peft_model(
+        base.model,
+        peft.LoraConfig(
+            task_type="CAUSAL_LM",
+            r=config.r,
+            lora_alpha=alpha,
+            lora_dropout=config.dropout,
+            use_rslora=config.rslora,
+            target_modules=targets,
+        ),
+    )
+
+
+def fit(job: Job, *, checkpoint: Path | None = None) -> Fitted:
+    """Goes on from `checkpoint` as if the run had never stopped there."""
+    settings, splits = job.config.training, job.splits
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    forget_peak_memory()
+    model = new_adapter(job.base, job.config.lora, job.config.seed)
+    args = _arguments(job)
+    schedule = plan(len(splits.train), settings, job.config.seed, processes=args.world_size)
+    args.max_steps, args.warmup_steps = schedule.steps, schedule.warmup_steps
+    args.logging_steps = max(1, min(LOG_STEPS, schedule.steps // 10))
+    earlier = read_metrics(job.rundir, up_to=_step_of(checkpoint)) if checkpoint is not None else []
+    diary = Diary(MetricsLog(job.rundir, earlier), schedule, splits.train, job.report)
+    trainer = _Trainer(job, model, args, schedule)
+    trainer.add_callback(diary)
+    if splits.validation and settings.patience is not None:
+        trainer.add_callback(EarlyStoppingCallback(settings.patience))
+    if job.watch is not None:
+        trainer.add_callback(Watching(job.watch))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
+    state = trainer.state
+    if trainer.is_world_process_zero():
+        model.save_pretrained(str(job.rundir.adapter))
+    job.report("Measuring the test rows")
+    return Fitted(
+        state.global_step,
+        state.best_global_step or state.global_step,
+        state.best_metric,
+        tuple(diary.log.measured),
+        tuple(answer_nll(model, splits.test)),
+    )
+
+
+def uses_bf16(config: TrainConfig) -> bool:
+    if config.bf16 == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return config.bf16
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest that was written to its end."""
+    whole = [
+        path
+        for path in folder.glob("checkpoint-*")
+        if all((path / part).is_file() for part in CHECKPOINT_PARTS)
+    ]
+    return max(whole, key=_step_of, default=None)
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _arguments(job: Job) -> SFTConfig:
+    settings, has_validation = job.config.training, bool(job.splits.validation)
+    has_gpu = torch.cuda.is_available()
+    return SFTConfig(
+        output_dir=str(job.rundir.checkpoints),
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.scheduler,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.accumulation,
+        weight_decay=settings.weight_decay,
+        optim=settings.optimizer,
+        max_grad_norm=settings.max_grad_norm,
+        seed=job.config.seed,
+        bf16=uses_bf16(settings),
+        use_cpu=not has_gpu,
+        dataloader_pin_memory=has_gpu,
+        eval_strategy="steps" if has_validation else "no",
+        eval_steps=settings.eval_steps,
+        save_strategy="steps",
+        save_steps=settings.eval_steps,
+        save_total_limit=2,
+        load_best_model_at_end=has_validation,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        restore_callback_states_from_checkpoint=True,
+        # Rows, their order and their bins are ours.
+        train_sampling_strategy="sequential",
+        max_length=None,
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        gradient_checkpointing=False,
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+class _Trainer(SFTTrainer):  # type: ignore[misc]
+    def __init__(self, job: Job, model: Any, args: SFTConfig, schedule: Schedule) -> None:
+        self._splits = job.splits
+        self._pack_width = job.config.data.max_tokens if job.config.training.packing else None
+        rows = Dataset.from_dict({"row": list(schedule.order)})
+        super().__init__(
+            model,
+            args,
+            data_collator=self._collate,
+            train_dataset=rows,
+            # Only its presence counts: `evaluate` has the rows.
+            eval_dataset=rows if job.splits.validation else None,
+            processing_class=job.base.tokenizer,
+        )
+        self.remove_callback(PrinterCallback)
+
+    def _collate(self, examples: Sequence[dict[str, int]]) -> dict[str, torch.Tensor]:
+        rows = [self._splits.train[example["row"]] for example in examples]
+        return asdict(lay_out(rows, choose_bins(rows, self._pack_width)))
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Per token of the whole step; TRL's own sends every position through the output layer."""
+        assert not return_outputs
+        losses = label_losses(model, Batch(**inputs))
+        if num_items_in_batch is None:
+            return losses.mean()
+        # The launcher averages over processes, whose tokens are all in the count.
+        return losses.sum() / num_items_in_batch * float(self.args.world_size)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Over tokens, not over batches; processes share the rows."""
+        mine = self._splits.validation[self.args.process_index :: self.args.world_size]
+        self.model.eval()
+        found = answer_nll(self.model, mine)
+        mine_summed = torch.tensor(
+            [sum(column) for column in zip(*map(astuple, found), strict=True)] or [0.0] * 3,
+            dtype=torch.float64,
+        )
+        sums = self.accelerator.reduce(mine_summed.to(self.args.device), "sum").tolist()
+        whole = total([RowNll(*sums)])
+        metrics = {
+            "eval_loss": whole.nll_per_token,
+            "eval_bits_per_byte": whole.bits_per_byte,
+        }
+        self.log(dict(metrics))
+        control: Any = self.control
+        self.callback_handler.on_evaluate(self.args, self.state, control, metrics)
+        return metrics
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Cards are written when an adapter is exported."""

@@ -1,0 +1,93 @@
+"""A chat model behind any OpenAI-compatible URL: a judge or a teacher. Knows no tasks."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx2
+
+from service.engine.types import Message
+from training.errors import JudgeFailed
+
+KEY_VARIABLE = "IDEAPOOL_ENDPOINT_KEY"
+ATTEMPTS = 4
+AT_ONCE = 4
+TIMEOUT_S = 300
+_PASSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Endpoint:
+    """`pause_s` is the first wait before an attempt is repeated; each is twice the last."""
+
+    def __init__(self, client: httpx2.Client, model: str, *, pause_s: float) -> None:
+        self._client = client
+        self._pause_s = pause_s
+        self.model = model
+
+    def ask(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> str:
+        """Raises: JudgeFailed when the endpoint refuses, or still fails after a few attempts."""
+        body = {
+            "model": self.model,
+            "messages": [{"role": one.role, "content": one.content} for one in messages],
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+        }
+        reason = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(self._pause_s * 2 ** (attempt - 1))
+            try:
+                answer = self._client.post("/chat/completions", json=body)
+            except httpx2.TransportError as error:
+                reason = f"it cannot be reached ({error or type(error).__name__})"
+                continue
+            if answer.is_success:
+                return _content(answer)
+            reason = f"it answers {answer.status_code}: {answer.text[:200]}"
+            if answer.status_code not in _PASSES:
+                break
+        raise JudgeFailed(f"{self._client.base_url} does not work as {self.model}: {reason}.")
+
+    def map(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """`work` for a few items at a time; results come in the order of the items."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            try:
+                yield from pool.map(work, items)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+@contextmanager
+def open_endpoint(url: str, model: str, *, pause_s: float = 1.0) -> Iterator[Endpoint]:
+    """`url` is the address before /chat/completions, such as http://localhost:8000/v1.
+
+    A key, where one is needed, is taken from the variable `IDEAPOOL_ENDPOINT_KEY`.
+    """
+    key = os.environ.get(KEY_VARIABLE)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        client = httpx2.Client(base_url=url, headers=headers, timeout=TIMEOUT_S)
+    except (httpx2.InvalidURL, TypeError) as error:
+        raise JudgeFailed(f"{url} is not an address: {error}.") from error
+    with client:
+        yield Endpoint(client, model, pause_s=pause_s)
+
+
+def _content(answer: httpx2.Response) -> str:
+    try:
+        data: Any = answer.json()
+        content = data["choices"][0]["message"]["content"]
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise JudgeFailed(
+            f"{answer.url} gives no chat completion: {answer.text[:200]}. "
+            "The address ends where /chat/completions begins, often in /v1."
+        ) from error
+    if not isinstance(content, str):
+        raise JudgeFailed(f"{answer.url} gives an answer without text.")
+    return content

@@ -1,0 +1,192 @@
+"""An evaluation as Markdown, from the values of its JSON file. Measures nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Values = Mapping[str, Any]
+
+NAMES = {
+    "valid": "valid answers, share",
+    "on_topic": "on topic, share",
+    "distinct": "distinct ideas",
+    "udi": "useful distinct ideas (UDI)",
+    "udi_per_1000_tokens": "UDI per 1,000 tokens",
+    "self_repetition": "self-repetition",
+    "vendi": "Vendi score",
+    "kept": "constraints kept, share",
+    "words": "words of an idea",
+    "facts_kept": "facts kept, share",
+    "numbers_added": "numbers added",
+    "length": "length against the note's",
+    "obeyed": "wish done, share",
+}
+
+
+def as_markdown(evaluation: Values) -> str:
+    return "\n".join(_lines(evaluation)).rstrip() + "\n"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{100 * value:+.{digits}f} %"
+
+
+def interval(one: Values, digits: int = 3) -> str:
+    return f"{number(one['value'], digits)} [{number(one['low'], digits)}, {number(one['high'], digits)}]"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        cells = (cell.replace("|", r"\|") for cell in row)
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def differences(values: Values) -> Iterator[str]:
+    """A table of what was measured of both, with the difference and its 95 % interval."""
+    yield from table(
+        ("", "base", "tuned", "difference [95 %]", "p (Holm)", "n"),
+        [
+            (
+                NAMES.get(name, name),
+                number(one["base"]),
+                number(one["tuned"]),
+                interval(one["difference"]),
+                number(one["p"], 4),
+                str(one["n"]),
+            )
+            for name, one in values.items()
+        ],
+    )
+
+
+def likelihoods(values: Values) -> Iterator[str]:
+    yield from table(
+        (
+            "task",
+            "rows",
+            "base, nats a token",
+            "tuned",
+            "base, bits a byte",
+            "tuned",
+            "change [95 %]",
+        ),
+        [
+            (
+                task,
+                str(one["base"]["rows"]),
+                number(one["base"]["nll_per_token"]),
+                number(one["tuned"]["nll_per_token"]),
+                number(one["base"]["bits_per_byte"]),
+                number(one["tuned"]["bits_per_byte"]),
+                f"{percent(one['change']['value'])} [{percent(one['change']['low'])}, "
+                f"{percent(one['change']['high'])}]",
+            )
+            for task, one in values.items()
+        ],
+    )
+
+
+def samples(pairs: Sequence[Values]) -> Iterator[str]:
+    for pair in pairs:
+        yield f"**{pair['request']}**"
+        yield ""
+        yield f"- base: {' — '.join(pair['base'].split(chr(10), 1))}"
+        yield f"- tuned: {' — '.join(pair['tuned'].split(chr(10), 1))}"
+        yield ""
+
+
+def _lines(evaluation: Values) -> Iterator[str]:
+    comparison = evaluation["comparison"]
+    yield f"# Evaluation of {evaluation['name']}"
+    yield ""
+    for side in ("base", "tuned"):
+        one = evaluation[side]
+        yield f"- {side}: `{one['file']}`, SHA-256 `{one['sha256']}`"
+    yield (
+        f"- {evaluation['ideas_per_prompt']} first drafts a prompt with at most "
+        f"{evaluation['max_tokens_per_idea']} tokens each, seeds "
+        f"{', '.join(map(str, evaluation['seeds']))}; both models with the same prompt, grammar, "
+        "sampling and seeds, through the service's engine"
+    )
+    yield "- intervals: paired bootstrap over prompts; p: Holm over each table"
+    for reason in evaluation["not_measured"]:
+        yield f"- not measured: {reason}"
+    yield ""
+    for name, metrics in comparison["ideas"].items():
+        yield f"## Ideas: {name}"
+        yield ""
+        yield from differences(metrics)
+    yield "## Form"
+    yield ""
+    yield from differences(
+        {
+            "ideas without a grammar": comparison["form"],
+            "assessments with one": comparison["assessments"],
+        }
+    )
+    if comparison["refinements"]:
+        yield "## Refinements"
+        yield ""
+        yield from differences(comparison["refinements"])
+    if comparison["likelihoods"]:
+        yield "## Held-out answers"
+        yield ""
+        yield from likelihoods(comparison["likelihoods"])
+    yield from _scores(comparison["agreement"])
+    yield from _judgement(evaluation["judgement"])
+    yield "## Samples, drawn at random"
+    yield ""
+    yield from samples(evaluation["samples"])
+
+
+def _scores(agreement: Values) -> Iterator[str]:
+    known = {side: one for side, one in agreement.items() if one is not None}
+    if not known:
+        return
+    yield "## Scores read off digits, against labels"
+    yield ""
+    yield from table(
+        ("", "criterion", "Spearman", "mean absolute error", "order kept"),
+        [
+            (
+                side,
+                name,
+                number(one["spearman"][name]),
+                number(one["error"][name], 2),
+                number(one["stability"][name]),
+            )
+            for side, one in known.items()
+            for name in one["spearman"]
+        ],
+    )
+
+
+def _judgement(judgement: Values | None) -> Iterator[str]:
+    if judgement is None:
+        return
+    yield f"## The judge {judgement['judge']}"
+    yield ""
+    yield (
+        "Exploratory: this judge has not been compared with people."
+        + (" It is led by the order of the answers." if judgement["is_led_by_order"] else "")
+    )
+    yield ""
+    yield from table(
+        ("", ""),
+        [
+            ("pairs", str(judgement["pairs"])),
+            ("wins, losses, ties of tuned", "{wins}, {losses}, {ties}".format_map(judgement)),
+            ("win rate without ties [95 %]", interval(judgement["win_rate"])),
+            ("p, sign test", number(judgement["p"], 4)),
+            ("win rate at equal length [95 %]", interval(judgement["rate_at_equal_length"])),
+            ("same verdict in both orders", number(judgement["consistency"])),
+            ("the longer one wins", number(judgement["longer_wins"])),
+            ("pairs with an unreadable verdict", str(judgement["unreadable"])),
+        ],
+    )

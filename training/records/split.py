@@ -1,0 +1,36 @@
+"""Divides rows into train, validation and test, by what may not be torn apart.
+
+A group's side depends on its name alone, so that sets made from more or fewer sources agree.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from training.config import DataConfig
+from training.records.rows import Row
+from training.records.sources import fraction
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+def side_of(group: str, config: DataConfig) -> Split:
+    place = fraction(config.split_seed, group)
+    if place < config.test_share:
+        return "test"
+    if place < config.test_share + config.validation_share:
+        return "validation"
+    return "train"
+
+
+def divide(rows: Sequence[Row], config: DataConfig) -> dict[Split, list[Row]]:
+    """In the order of the rows, cut to what the config asks for."""
+    sides: dict[Split, list[Row]] = {name: [] for name in SPLITS}
+    for row in rows:
+        sides[side_of(row.group, config)].append(row)
+    limits: dict[Split, int | None] = {
+        "train": config.train_rows,
+        "validation": config.validation_rows,
+        "test": config.test_rows,
+    }
+    return {name: side[: limits[name]] for name, side in sides.items()}

@@ -1,0 +1,69 @@
+"""REPORT.md from the run directories there are: our figures beside the seed's, and what is missing.
+
+What has no run directory was not run, and the report says so.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from training.errors import TrainingError
+from training.report.found import Found, Run, find
+from training.report.serving_text import evaluations, heads
+from training.report.training_text import overview, seed_experiments, sweeps
+from training.rundir import RunDir
+
+PACKAGE = Path(__file__).resolve().parents[1]
+OUTPUT = PACKAGE / "REPORT.md"
+MODELS = PACKAGE.parent / "models"
+CONFIGS = PACKAGE / "configs"
+
+
+def report(
+    runs: Path, output: Path = OUTPUT, *, models: Path = MODELS, configs: Path = CONFIGS
+) -> Path:
+    """Copies the plots beside the report.
+
+    Raises: TrainingError if there are no runs, or one of their files cannot be read.
+    """
+    if not runs.is_dir():
+        raise TrainingError(f"There is no folder {runs}. Train something first, or name its runs.")
+    found = find(runs)
+    lines = [
+        "# Training report",
+        "",
+        "Written by `ideapool-train report` from the run directories; nothing in it is by hand.",
+        "",
+        *overview(found),
+        *seed_experiments(found),
+        *sweeps(found, output.parent),
+        *evaluations(found),
+        *heads(models),
+        *_missing(found, configs),
+    ]
+    RunDir(output.parent).write_text(output, "\n".join(lines).rstrip() + "\n")
+    return output
+
+
+def _missing(found: Found, configs: Path) -> Iterator[str]:
+    yield "## What failed or was not run"
+    yield ""
+    there = {run.rundir.path.name for run in found.runs} | set(found.sweeps)
+    listed = [
+        f"The config `{path.stem}` was not run."
+        for path in sorted(configs.glob("*.toml"))
+        if path.stem not in there
+    ]
+    inner = [run for sweep in found.sweeps.values() for run in sweep.runs]
+    listed += [line for run in (*found.runs, *inner) for line in _shortfalls(run)]
+    yield from (f"- {line}" for line in listed or ["Everything was run and has ended well."])
+
+
+def _shortfalls(run: Run) -> Iterator[str]:
+    name, status = run.rundir.path.name, run.manifest.status
+    if status == "pruned":
+        yield f"`{name}` was stopped early, as others were better at that step."
+    elif status != "finished":
+        yield f"`{name}` is {status}, not finished."
+    if run.rundir.evaluation_json.exists():
+        for reason in run.rundir.read_json(run.rundir.evaluation_json)["not_measured"]:
+            yield f"Not measured of `{name}`: {reason}."

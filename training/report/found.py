@@ -1,0 +1,79 @@
+"""The run directories of a folder, as a report needs them. Writes nothing."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.measuring.evaluation_text import Values
+from training.rundir import Manifest, RunDir
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run directory; `result` is None for a run that did not end well."""
+
+    rundir: RunDir
+    manifest: Manifest
+    config: Values
+    result: Values | None
+
+    @property
+    def base(self) -> str:
+        base = self.config.get("base", {})
+        named = base.get("model") or base.get("hf") or base.get("gguf") or "?"
+        return Path(str(named)).name
+
+    @property
+    def data(self) -> str:
+        """The sources' names."""
+        sources = self.config.get("data", {}).get("sources", ())
+        return ", ".join(
+            dict.fromkeys(Path(one.get("hub") or one.get("path", "?")).name for one in sources)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """`ranking` is what sweep.json says; None if it is not finished."""
+
+    path: Path
+    ranking: Values | None
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    runs: tuple[Run, ...]
+    sweeps: Mapping[str, Sweep]
+
+    def run(self, name: str) -> Run | None:
+        return next((one for one in self.runs if one.rundir.path.name == name), None)
+
+
+def find(folder: Path) -> Found:
+    """Raises: TrainingError if a file of theirs cannot be read."""
+    runs: list[Run] = []
+    sweeps: dict[str, Sweep] = {}
+    for path in sorted(one for one in folder.iterdir() if one.is_dir()):
+        run = _read_run(path)
+        if run is not None:
+            runs.append(run)
+            continue
+        trials = [_read_run(one) for one in sorted(path.iterdir()) if one.is_dir()]
+        inner = tuple(one for one in trials if one is not None)
+        ranking = path / "sweep.json"
+        if inner or ranking.exists():
+            ranked = RunDir(path).read_json(ranking) if ranking.exists() else None
+            sweeps[path.name] = Sweep(path, ranked, inner)
+    return Found(tuple(runs), sweeps)
+
+
+def _read_run(path: Path) -> Run | None:
+    rundir = RunDir(path)
+    manifest = rundir.read_manifest()
+    if manifest is None:
+        return None
+    config = tomllib.loads(rundir.config.read_text("utf-8")) if rundir.config.exists() else {}
+    result = rundir.read_json(rundir.result) if rundir.result.exists() else None
+    return Run(rundir, manifest, config, result)

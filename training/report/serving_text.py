@@ -1,0 +1,108 @@
+"""What a report says of the models as they are served: evaluations, blind readings, score heads."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from training.errors import DataProblem, TrainingError
+from training.measuring import blind
+from training.measuring.evaluation_text import (
+    differences,
+    interval,
+    likelihoods,
+    number,
+    samples,
+    table,
+)
+from training.measuring.statistics import Interval
+from training.report.found import Found, Run
+from training.rundir import RunDir
+
+BLIND_ANSWERS = "blind-{kind}-answers.json"
+"""In a run's `evaluation` folder, where what a page saved is put to be counted."""
+
+
+def evaluations(found: Found) -> Iterator[str]:
+    yield "## Base against tuned, as served"
+    yield ""
+    evaluated = [run for run in found.runs if run.rundir.evaluation_json.exists()]
+    if not evaluated:
+        yield "No run has been evaluated."
+        yield ""
+    for run in evaluated:
+        evaluation = run.rundir.read_json(run.rundir.evaluation_json)
+        comparison = evaluation["comparison"]
+        yield f"### {run.rundir.path.name} on {run.base}"
+        yield ""
+        for name, metrics in comparison["ideas"].items():
+            yield f"Ideas for {name}:"
+            yield ""
+            yield from differences(metrics)
+        yield from differences(
+            {f"refinements: {name}": one for name, one in comparison["refinements"].items()}
+            | {"ideas in the asked form, without a grammar": comparison["form"]}
+        )
+        yield from likelihoods(comparison["likelihoods"])
+        yield from _readings(run)
+        yield "Drawn at random:"
+        yield ""
+        yield from samples(evaluation["samples"])
+
+
+def _readings(run: Run) -> Iterator[str]:
+    """What people said of the blind pages."""
+    folder = run.rundir.path / "evaluation"
+    for kind in ("ideas", "refinements"):
+        key, answers = folder / f"blind-{kind}-key.json", folder / BLIND_ANSWERS.format(kind=kind)
+        if not answers.exists():
+            yield f"The {kind} have not been judged blind."
+            yield ""
+            continue
+        try:
+            reading = blind.read(key, answers)
+        except DataProblem as error:
+            raise TrainingError(f"The blind answers of {run.manifest.name}: {error}") from error
+        yield (
+            f"Judged blind, {reading.pairs} pairs of {kind}: tuned better {reading.wins} times, base "
+            f"{reading.losses} times (sign test p {reading.p:.3f}). Useful [95 %]: base "
+            f"{_share(reading.useful['base'])}, tuned {_share(reading.useful['tuned'])}; at least "
+            f"passable: base {_share(reading.passable['base'])}, tuned "
+            f"{_share(reading.passable['tuned'])}."
+        )
+        yield ""
+
+
+def _share(one: Interval) -> str:
+    return interval({"value": one.value, "low": one.low, "high": one.high}, 2)
+
+
+def heads(models: Path) -> Iterator[str]:
+    yield "## Score heads"
+    yield ""
+    rows = []
+    for path in sorted(models.glob("**/*.npz")):
+        figures = path.with_suffix(".json")
+        if not figures.exists():
+            continue
+        one = RunDir(models).read_json(figures)
+        agreement, pairs = one["agreement"], one["pairs"]
+        correlations, errors = agreement["spearman"], agreement["error"]
+        rows.append(
+            (
+                path.name,
+                one["model"],
+                ", ".join(f"{name} {value:.2f}" for name, value in correlations.items()),
+                number(sum(correlations.values()) / len(correlations), 2),
+                number(sum(errors.values()) / len(errors), 2),
+                f"{pairs['right']} of {pairs['pairs']}",
+            )
+        )
+    if not rows:
+        yield "No score head has been trained."
+        yield ""
+        return
+    yield "Cross-validated, with both halves of a contrast pair in one fold:"
+    yield ""
+    yield from table(
+        ("head", "model", "Spearman", "mean", "mean absolute error", "pairs in the right order"),
+        rows,
+    )

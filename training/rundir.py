@@ -1,0 +1,134 @@
+"""The directory of one run: where everything it leaves lies. Reads and writes; decides nothing."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from training.errors import TrainingError
+
+Status = Literal["prepared", "running", "finished", "failed", "pruned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a run was made from. `data_sha256` has one hash for each split."""
+
+    name: str
+    status: Status
+    started_at: str
+    finished_at: str | None = None
+    base_sha256: str | None = None
+    data_sha256: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+
+
+_MANIFEST = TypeAdapter(Manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.toml"
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def metrics_jsonl(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def metrics_csv(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def curves(self) -> Path:
+        return self.path / "curves.png"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        """A folder in PEFT's form."""
+        return self.path / "adapter"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def export(self) -> Path:
+        return self.path / "export"
+
+    @property
+    def evaluation_json(self) -> Path:
+        return self.path / "evaluation.json"
+
+    @property
+    def evaluation_md(self) -> Path:
+        return self.path / "evaluation.md"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "REPORT.md"
+
+    def rows(self, split: str) -> Path:
+        """`split` is train, validation or test."""
+        return self.data / f"{split}.jsonl"
+
+    def create(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def read_manifest(self) -> Manifest | None:
+        """None before the run has begun. Raises `TrainingError` if it cannot be read."""
+        if not self.manifest.exists():
+            return None
+        try:
+            return _MANIFEST.validate_json(self.manifest.read_bytes())
+        except ValidationError as error:
+            raise TrainingError(
+                f"{self.manifest} is not a manifest; move the run directory away and start again."
+            ) from error
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        self.write_text(self.manifest, _MANIFEST.dump_json(manifest, indent=2).decode() + "\n")
+
+    def read_json(self, path: Path) -> Any:
+        """Raises `TrainingError` if the file is missing or no JSON."""
+        try:
+            return json.loads(path.read_bytes())
+        except OSError as error:
+            raise TrainingError(f"Cannot read {path}: {error.strerror}.") from error
+        except ValueError as error:
+            raise TrainingError(f"{path} is not JSON: {error}.") from error
+
+    def write_json(self, path: Path, value: Mapping[str, Any]) -> None:
+        self.write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Whoever reads sees the old text or the new one, never half of it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

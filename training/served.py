@@ -1,0 +1,184 @@
+"""A GGUF as it is served, for programs that are not asynchronous: scores, answers, embeddings.
+
+Everything goes through the service's own engine, so what is measured is what users get. Knows no
+rows, no configs and no metrics.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.catalog import Adapter, CatalogModel, Selection
+from service.engine.embedded import EmbeddedBackend
+from service.engine.types import (
+    Delta,
+    Embedding,
+    EmbedRequest,
+    Event,
+    Finished,
+    FinishReason,
+    GenerateRequest,
+    Message,
+    Outcome,
+    Request,
+    Scored,
+    ScoreRequest,
+    Usage,
+)
+from service.engine.weights import known_sha256
+from service.errors import EngineCrashed, ModelUnavailable
+from service.prompts import Prompt
+
+NAME = "served"
+# More of them at once bring nothing; each waits in the engine's queue.
+AT_ONCE = 64
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    text: str
+    finish: FinishReason
+    usage: Usage
+
+
+def request_of(prompt: Prompt, *, with_grammar: bool = True) -> GenerateRequest:
+    """What the service asks for a prompt, or the same without its grammar."""
+    grammar = prompt.grammar if with_grammar else None
+    return GenerateRequest(
+        "", NAME, prompt.messages, prompt.max_tokens, prompt.sampling, prompt.stop, grammar
+    )
+
+
+class Served:
+    """One model in a process of its own, which is asked for many things at once.
+
+    `on_done` is told how many of how many are done. All methods raise ServiceErrors of the engine.
+    """
+
+    def __init__(self, backend: EmbeddedBackend, runner: asyncio.Runner, sha256: str) -> None:
+        self._backend = backend
+        self._runner = runner
+        self._numbers = itertools.count()
+        self.sha256 = sha256
+
+    def score(
+        self, chats: Sequence[Sequence[Message]], *, on_done: Progress | None = None
+    ) -> list[Scored]:
+        """How likely the last message of each chat is, which is the assistant's."""
+
+        async def one(chat: Sequence[Message]) -> Scored:
+            request = ScoreRequest("", NAME, tuple(chat[:-1]), chat[-1].content)
+            _, last = await self._ask(request)
+            if not isinstance(last, Scored):
+                raise EngineCrashed("The engine ended without a score. Try again.")
+            return last
+
+        return self._all(one, chats, on_done)
+
+    def generate(
+        self, requests: Sequence[GenerateRequest], *, on_done: Progress | None = None
+    ) -> list[Answer]:
+        """The requests' ids and models are of no account."""
+
+        async def one(request: GenerateRequest) -> Answer:
+            text, last = await self._ask(request)
+            if not isinstance(last, Finished):
+                raise EngineCrashed("The engine ended without an answer. Try again.")
+            return Answer(text, last.reason, last.usage)
+
+        return self._all(one, requests, on_done)
+
+    def embed(
+        self, texts: Sequence[str], *, on_done: Progress | None = None
+    ) -> NDArray[np.float64]:
+        """A row for each text."""
+
+        async def one(text: str) -> tuple[float, ...]:
+            _, last = await self._ask(EmbedRequest("", NAME, text))
+            if not isinstance(last, Embedding):
+                raise EngineCrashed("The engine ended without an embedding. Try again.")
+            return last.vector
+
+        return np.asarray(self._all(one, texts, on_done), dtype=np.float64)
+
+    async def _ask(self, request: Request) -> tuple[str, Event | None]:
+        unique = replace(request, id=f"{NAME}-{next(self._numbers)}", model=NAME, is_admitted=True)
+        text, last = "", None
+        async for event in self._backend.submit(unique):
+            if isinstance(event, Delta):
+                text += event.text
+            last = event
+        return text, last if isinstance(last, Outcome) else None
+
+    def _all(
+        self,
+        work: Callable[[Item], Awaitable[Result]],
+        items: Sequence[Item],
+        on_done: Progress | None,
+    ) -> list[Result]:
+        places, done = asyncio.Semaphore(AT_ONCE), 0
+
+        async def one(item: Item) -> Result:
+            nonlocal done
+            async with places:
+                result = await work(item)
+            done += 1
+            if on_done is not None:
+                on_done(done, len(items))
+            return result
+
+        async def gathered() -> list[Result]:
+            tasks = [asyncio.ensure_future(one(item)) for item in items]
+            try:
+                return await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+        return self._runner.run(gathered())
+
+
+@contextlib.contextmanager
+def served(
+    gguf: Path,
+    *,
+    context: int = 2048,
+    slots: int = 32,
+    threads: int | None = None,
+    adapter: Path | None = None,
+) -> Iterator[Served]:
+    """The model, ready to be asked; `adapter` is a GGUF that is applied to every token.
+
+    Raises:
+        ModelUnavailable: a file is missing, or llama.cpp cannot load it.
+    """
+    if not gguf.is_file():
+        raise ModelUnavailable(f"There is no model file {gguf}.")
+    model = CatalogModel(
+        name=NAME,
+        roles=("brainstorm", "general"),
+        path=gguf.absolute(),
+        context=context,
+        slots=slots,
+        cache_tokens=min(slots, 4) * context,
+        adapter=Adapter(adapter.absolute(), use="shared") if adapter is not None else None,
+    )
+    selection = Selection(None, (model,), dict.fromkeys(model.roles, model))
+    backend = EmbeddedBackend(selection, models_dir=gguf.parent.absolute(), threads=threads)
+    with asyncio.Runner() as runner:
+        runner.run(backend.start())
+        try:
+            yield Served(backend, runner, known_sha256(gguf))
+        finally:
+            runner.run(backend.close())

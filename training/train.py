@@ -1,0 +1,206 @@
+"""One run: from a config to an adapter, with everything it was made from and how good it is.
+
+The adapter lies in the run's directory in PEFT's form; nothing here knows GGUF.
+"""
+
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from service.settings import Settings
+from training.config import RunConfig, dump_config, read_config
+from training.data import Prepared, prepare, read_prepared
+from training.errors import BaseMismatch, Report, TrainingError
+from training.learning.base import Base, load_base
+from training.learning.curves import draw_curves
+from training.learning.likelihood import BaseLikelihood, RowNll, answer_nll
+from training.learning.metrics import MetricsLog
+from training.learning.result import TrainResult, in_words, read_result, result_of
+from training.learning.stacked import fit_stacked
+from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise_all
+from training.learning.trainer import Fitted, Job, Splits, fit, last_checkpoint
+from training.rundir import Manifest, RunDir, Status, now
+
+PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "llama-cpp-python")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """`base_test` is the untuned base's NLL of every test row."""
+
+    prepared: Prepared
+    splits: Splits
+    base_sha256: str
+    base_test: tuple[RowNll, ...]
+
+
+def train(
+    config: RunConfig, rundir: RunDir, *, resume: bool = False, report: Report
+) -> TrainResult:
+    """With `resume`, a run that was stopped ends as if it had not been.
+
+    Raises:
+        TrainingError: the directory has a run already, or one of another config.
+        DataProblem: the data cannot be used.
+        BaseMismatch: the base is not the one that is named.
+    """
+    done = check_free(config, rundir, resume=resume)
+    if done is not None:
+        report(f"{rundir.path} is finished already")
+        return done
+    base = open_base(config, report)
+    ready = get_ready(config, rundir, base, resume=resume, report=report)
+    return learn([Job(config, base, ready.splits, rundir, report)], ready, resume=resume)[0]
+
+
+def open_base(config: RunConfig, report: Report) -> Base:
+    """Keeps what it unpacks in the data folder. Raises `BaseMismatch` or `ModelUnavailable`."""
+    settings = Settings()
+    cache = settings.data_dir.absolute() / "training" / "bases"
+    models = settings.models_dir.absolute()
+    return load_base(config.base, cache=cache, models_dir=models, report=report)
+
+
+def prepare_data(config: RunConfig, rundir: RunDir, base: Base, report: Report) -> Prepared:
+    """The rows as the base reads them. Raises `DataProblem`."""
+    limit = config.data.max_tokens
+    tokeniser = RowTokeniser(base.tokenizer, limit)
+    return prepare(
+        config,
+        rundir,
+        report=report,
+        likelihood=BaseLikelihood(base.model, base.tokenizer, limit, report),
+        show=lambda row: shown(tokeniser.cut(row)[0], base.tokenizer),
+    )
+
+
+def check_free(config: RunConfig, rundir: RunDir, *, resume: bool) -> TrainResult | None:
+    """The result of the same run if it is finished.
+
+    Raises:
+        TrainingError: there is a run that is not to be resumed, or that is another one.
+    """
+    manifest = rundir.read_manifest()
+    if manifest is None or manifest.status == "prepared":
+        return None
+    if not resume:
+        raise TrainingError(
+            f"{rundir.path} has a run that is {manifest.status}. Use --resume to go on with it, or "
+            "move it away, or give this one another name."
+        )
+    if rundir.config.exists():
+        differing = _differing(config, read_config(rundir.config))
+        if differing:
+            raise TrainingError(
+                f"{rundir.path} has a run of another config: {', '.join(differing)} differ. Give "
+                "this one another name."
+            )
+    return read_result(rundir) if rundir.result.exists() else None
+
+
+def get_ready(
+    config: RunConfig, rundir: RunDir, base: Base, *, resume: bool = False, report: Report
+) -> Ready:
+    """The data as tokens, and how likely the base finds the test rows.
+
+    Raises:
+        DataProblem: the data cannot be used.
+        TrainingError: base or data are not those of the run that is resumed.
+    """
+    before = rundir.read_manifest() if resume else None
+    if before is not None and before.base_sha256 not in (None, base.sha256):
+        raise BaseMismatch(
+            f"{rundir.path} was begun on the base {before.base_sha256}; this one is {base.sha256}."
+        )
+    if before is not None and rundir.rows("train").exists():
+        prepared = read_prepared(rundir)
+        if before.data_sha256 not in ({}, prepared.sha256):
+            raise TrainingError(f"The rows in {rundir.data} were changed since the run began.")
+    else:
+        prepared = prepare_data(config, rundir, base, report)
+    parts = {
+        name: _tokens_of(name, rows, base, config.data.max_tokens, report)
+        for name, rows in (
+            ("train", prepared.train),
+            ("validation", prepared.validation),
+            ("test", prepared.test),
+        )
+    }
+    splits = Splits(**parts)
+    report("Measuring the base on the test rows")
+    return Ready(prepared, splits, base.sha256, tuple(answer_nll(base.model, splits.test)))
+
+
+def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[TrainResult]:
+    """All settings at once if there are several, or if the config asks for the stacked trainer."""
+    for job in jobs:
+        _begin(job, ready)
+    try:
+        if len(jobs) > 1 or jobs[0].config.training.trainer == "stacked":
+            fitted = fit_stacked(jobs)
+        else:
+            folder = jobs[0].rundir.checkpoints
+            fitted = [fit(jobs[0], checkpoint=last_checkpoint(folder) if resume else None)]
+    except BaseException:
+        for job in jobs:
+            set_status(job.rundir, "failed")
+        raise
+    return [_finish(job, ready, one) for job, one in zip(jobs, fitted, strict=True)]
+
+
+def _differing(config: RunConfig, other: RunConfig) -> list[str]:
+    return [
+        key
+        for key in ("base", "data", "lora", "training", "seed")
+        if getattr(config, key) != getattr(other, key)
+    ]
+
+
+def _tokens_of(
+    name: str, rows: Sequence[Any], base: Base, max_tokens: int, report: Report
+) -> tuple[Tokens, ...]:
+    found = tokenise_all(rows, base.tokenizer, max_tokens)
+    if found.cut or found.left_out:
+        report(
+            f"{name}: {max_tokens} tokens cut {len(found.cut)} answers and left no room for the "
+            f"answers of {len(found.left_out)} rows, which are left out"
+        )
+    return found.tokens
+
+
+def _begin(job: Job, ready: Ready) -> None:
+    rundir = job.rundir
+    before = rundir.read_manifest()
+    rundir.create()
+    rundir.write_text(rundir.config, dump_config(job.config))
+    rundir.write_manifest(
+        Manifest(
+            job.config.name,
+            "running",
+            before.started_at if before is not None else now(),
+            base_sha256=ready.base_sha256,
+            data_sha256=ready.prepared.sha256,
+            versions={name: importlib.metadata.version(name) for name in PACKAGES},
+            command=("ideapool-train", *sys.argv[1:]),
+        )
+    )
+
+
+def set_status(rundir: RunDir, status: Status) -> None:
+    """How the run has ended."""
+    manifest = rundir.read_manifest()
+    if manifest is not None:
+        rundir.write_manifest(replace(manifest, status=status, finished_at=now()))
+
+
+def _finish(job: Job, ready: Ready, fitted: Fitted) -> TrainResult:
+    rundir = job.rundir
+    result = result_of(job, fitted, ready.base_test)
+    rundir.write_json(rundir.result, asdict(result))
+    MetricsLog(rundir, fitted.measured).write_table()
+    draw_curves(rundir.curves, {job.config.name: fitted.measured})
+    set_status(rundir, "finished")
+    job.report(in_words(result))
+    return result
