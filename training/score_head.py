@@ -1,8 +1,6 @@
 """A score head: from a served model's embeddings of labelled notes to scores from 1 to 10.
 
-The head is fitted to the file that is served and carries its hash. It is judged on subjects it has
-not seen, on pairs of a better and a worse note, and by what must not move it: praise of oneself and
-words that say nothing.
+The head is fitted to the file that is served and carries its hash; it means nothing for another.
 """
 
 import hashlib
@@ -13,14 +11,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.prompts import embedding_text
 from service.scoring import HIGHEST, LOWEST, ScoreHead
 from training.errors import DataProblem, Report
 from training.exporting.cards import head_card
-from training.learning.ridge import Floats, Ridge, choose, cross_validated, fit
-from training.measuring.statistics import Interval, spearman, wilson
+from training.learning.ridge import Examples, Floats, Ridge, choose, cross_validated, fit
+from training.measuring.heads import (
+    Choices,
+    HeldOut,
+    Shift,
+    check,
+    held_out,
+    notes_to_check,
+)
 from training.records.labelled import (
     CONTRASTS,
     LabelledNote,
@@ -28,69 +32,68 @@ from training.records.labelled import (
     Pair,
     Praised,
     groups_of,
+    positions,
     read_labelled,
     read_records,
 )
+from training.records.variants import padded
 from training.served import served
 
-# Says nothing of the idea; repeated, it makes a note longer.
-FILLER = " This note was written on a Tuesday afternoon and copied here by hand."
-FILLERS = 3
+PADDED_NOTES = 120
 EMBEDDED_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """Over notes whose subject was left out of the fit, by criterion."""
-
-    notes: int
-    subjects: int
-    spearman: dict[str, float]
-    error: dict[str, float]
-
-    @property
-    def mean_spearman(self) -> float:
-        return float(np.mean(list(self.spearman.values())))
-
-    @property
-    def mean_error(self) -> float:
-        return float(np.mean(list(self.error.values())))
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """How many pairs are put in the right order; `by_criterion` holds right ones and all."""
-
-    right: int
-    pairs: int
-    share: Interval
-    by_criterion: dict[str, tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """By how much a text that should not count moves the scores: the mean, by criterion, and the
-    largest change of the overall score."""
-
-    notes: int
-    mean: dict[str, float]
-    overall: float
-    largest: float
-
-
-@dataclass(frozen=True, slots=True)
 class HeadReport:
-    """`length` is the rank correlation of what is predicted too high with the number of words."""
+    """`records` names the labelled notes and their hash; `subjects` is how many they are about."""
 
     model: str
     weights_sha256: str
     records: str
+    subjects: int
     penalties: dict[str, float]
-    agreement: Agreement
+    agreement: HeldOut
     pairs: Choices
     praise: Shift
     filler: Shift
-    length: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """`padded` are some of the notes, by position, with more words that say nothing."""
+
+    labelled: tuple[LabelledNote, ...]
+    padded: list[tuple[int, Note]]
+    pairs: tuple[Pair, ...]
+    praised: tuple[Praised, ...]
+    contrasts: Path
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        return tuple(self.labelled[0].scores)
+
+    def texts(self) -> list[str]:
+        added = [note for _, note in self.padded]
+        notes = [*self.labelled, *added, *notes_to_check(self.pairs, self.praised)]
+        return [embedding_text(note.title, note.body) for note in notes]
+
+    def examples(self, vectors: Floats) -> tuple[Examples, Floats]:
+        """What to fit to, and the vectors of the test notes."""
+        x, moved, tests = np.split(
+            vectors, (len(self.labelled), len(self.labelled) + len(self.padded))
+        )
+        labels = [[note.scores[name] for name in self.criteria] for note in self.labelled]
+        places = np.array([position for position, _ in self.padded], dtype=np.int64)
+        contrasts = positions(self.labelled, self.contrasts)
+        examples = Examples(
+            x=x,
+            y=np.array(labels, dtype=np.float64),
+            groups=np.array(groups_of(self.labelled, self.contrasts)),
+            differences=np.array(contrasts, dtype=np.int64).reshape(-1, 2),
+            moves=moved - x[places],
+            moved=places,
+        )
+        return examples, tests
 
 
 def train_head(
@@ -104,38 +107,30 @@ def train_head(
         DataProblem: names the file and the line that is wrong.
         ModelUnavailable: the model cannot be loaded.
     """
-    notes = read_labelled(records)
-    chosen = read_records(pairs, Pair)
-    praised = read_records(praise, Praised)
-    _check_pairs(notes, chosen, pairs)
-    groups = groups_of(notes, records.with_name(CONTRASTS))
-    texts = [embedding_text(note.title, note.body) for note in notes]
-    variants = _variants(chosen, praised)
+    material = _material(records, pairs, praise)
     target.parent.mkdir(parents=True, exist_ok=True)
-    vectors, sha256 = embeddings(
-        gguf, texts + variants, cache=target.with_suffix(".embeddings.npz"), report=report
-    )
+    cache = target.with_suffix(".embeddings.npz")
+    vectors, sha256 = embeddings(gguf, material.texts(), cache=cache, report=report)
     report("Fitting")
-    criteria = tuple(notes[0].scores)
-    x = vectors[: len(notes)]
-    y = np.array([[note.scores[name] for name in criteria] for note in notes], dtype=np.float64)
-    penalties = choose(x, y, groups)
-    ridge = fit(x, y, penalties)
-    checks = _Checks(criteria, _clipped(ridge.predict(vectors[len(notes) :])))
-    held_out = _clipped(cross_validated(x, y, groups))
+    examples, tests = material.examples(vectors)
+    criteria, penalties = material.criteria, choose(examples)
+    ridge = fit(examples, penalties)
+    checks = check(criteria, _clipped(ridge.predict(tests)), material.pairs)
     result = HeadReport(
         model=gguf.name,
         weights_sha256=sha256,
         records=f"{records.name}, SHA-256 {hashlib.sha256(records.read_bytes()).hexdigest()}",
+        subjects=len(np.unique(examples.groups)),
         penalties=dict(zip(criteria, penalties, strict=True)),
-        agreement=_agreement(criteria, held_out, y, len(set(groups))),
-        pairs=checks.choices(chosen),
-        praise=checks.shift(2 * len(chosen), len(praised), 1),
-        filler=checks.shift(2 * len(chosen), len(praised), 2),
-        length=_length_effect(notes, held_out, y),
+        agreement=held_out(
+            criteria, _clipped(cross_validated(examples)), examples.y, material.labelled
+        ),
+        pairs=checks.choices,
+        praise=checks.praise,
+        filler=checks.filler,
     )
     _write(target, _head(ridge, criteria, sha256), result)
-    target.with_suffix(".embeddings.npz").unlink(missing_ok=True)
+    cache.unlink(missing_ok=True)
     return result
 
 
@@ -143,10 +138,9 @@ def embeddings(
     gguf: Path, texts: Sequence[str], *, cache: Path, report: Report
 ) -> tuple[Floats, str]:
     """A row for each text, as served, and the hash of the file; what `cache` has is not redone."""
-    known: dict[str, NDArray[np.float64]] = {}
+    known: dict[str, Floats] = {}
     with served(gguf) as model:
-        key = f"{model.sha256}\n"
-        names = [hashlib.sha256((key + text).encode()).hexdigest() for text in texts]
+        names = [hashlib.sha256(f"{model.sha256}\n{text}".encode()).hexdigest() for text in texts]
         if cache.exists():
             with np.load(cache, allow_pickle=False) as file:
                 known = dict(zip(map(str, file["names"]), file["vectors"], strict=True))
@@ -160,80 +154,34 @@ def embeddings(
         return np.array([known[name] for name in names]), model.sha256
 
 
-def _keep(cache: Path, known: dict[str, NDArray[np.float64]]) -> None:
+def _keep(cache: Path, known: dict[str, Floats]) -> None:
     draft = cache.with_name(f".{os.getpid()}.{cache.name}")
     np.savez(draft, names=np.array(list(known)), vectors=np.array(list(known.values())))
     draft.replace(cache)
 
 
-def _variants(pairs: Sequence[Pair], praised: Sequence[Praised]) -> list[str]:
-    """Better and worse notes in turn; then all plain notes, all praised ones, all with filler."""
-    notes: list[Note] = [note for pair in pairs for note in (pair.better, pair.worse)]
-    bodies = [one.body for one in praised]
-    bodies += [one.praised_body for one in praised]
-    bodies += [one.body + FILLERS * FILLER for one in praised]
-    titles = [one.title for one in praised] * 3
-    return [embedding_text(note.title, note.body) for note in notes] + [
-        embedding_text(title, body) for title, body in zip(titles, bodies, strict=True)
-    ]
-
-
-def _check_pairs(notes: Sequence[LabelledNote], pairs: Sequence[Pair], path: Path) -> None:
-    trained = {note.body for note in notes}
-    for pair in pairs:
-        if pair.criterion not in notes[0].scores:
-            raise DataProblem(
-                f"no note is labelled for {pair.criterion!r}.", path=path, row=pair.id
-            )
+def _material(records: Path, pairs: Path, praise: Path) -> _Material:
+    labelled = read_labelled(records)
+    step = max(1, len(labelled) // PADDED_NOTES)
+    material = _Material(
+        labelled=labelled,
+        padded=[(step * position, note) for position, note in padded(labelled[::step])],
+        pairs=read_records(pairs, Pair),
+        praised=read_records(praise, Praised),
+        contrasts=records.with_name(CONTRASTS),
+    )
+    trained = {note.body for note in labelled}
+    for pair in material.pairs:
+        if pair.criterion not in material.criteria:
+            problem = f"no note is labelled for {pair.criterion!r}."
+            raise DataProblem(problem, path=pairs, row=pair.id)
         if trained & {pair.better.body, pair.worse.body}:
-            raise DataProblem("the note is among those trained on.", path=path, row=pair.id)
+            raise DataProblem("the note is among those trained on.", path=pairs, row=pair.id)
+    return material
 
 
 def _clipped(scores: Floats) -> Floats:
     return np.clip(scores, LOWEST, HIGHEST)
-
-
-def _agreement(
-    criteria: Sequence[str], predicted: Floats, labels: Floats, subjects: int
-) -> Agreement:
-    columns = list(enumerate(criteria))
-    return Agreement(
-        notes=len(labels),
-        subjects=subjects,
-        spearman={name: spearman(predicted[:, i], labels[:, i]) for i, name in columns},
-        error={name: float(np.abs(predicted - labels)[:, i].mean()) for i, name in columns},
-    )
-
-
-def _length_effect(notes: Sequence[Note], predicted: Floats, labels: Floats) -> float:
-    words = [len(note.body.split()) for note in notes]
-    return spearman((predicted - labels).mean(axis=1), words)
-
-
-class _Checks:
-    """What the head says of the texts of `_variants`."""
-
-    def __init__(self, criteria: Sequence[str], scores: Floats) -> None:
-        self._criteria = list(criteria)
-        self._scores = scores
-
-    def choices(self, pairs: Sequence[Pair]) -> Choices:
-        counts = dict.fromkeys(self._criteria, (0, 0))
-        for index, pair in enumerate(pairs):
-            column = self._criteria.index(pair.criterion)
-            better, worse = self._scores[2 * index : 2 * index + 2, column]
-            right, total = counts[pair.criterion]
-            counts[pair.criterion] = right + bool(better > worse), total + 1
-        right = sum(one for one, _ in counts.values())
-        return Choices(right, len(pairs), wilson(right, len(pairs)), counts)
-
-    def shift(self, start: int, count: int, variant: int) -> Shift:
-        plain = self._scores[start : start + count]
-        changed = self._scores[start + variant * count : start + (variant + 1) * count]
-        moves = changed - plain
-        overall = moves.mean(axis=1)
-        means = dict(zip(self._criteria, map(float, moves.mean(axis=0)), strict=True))
-        return Shift(count, means, float(overall.mean()), float(np.abs(overall).max()))
 
 
 def _head(ridge: Ridge, criteria: tuple[str, ...], sha256: str) -> ScoreHead:

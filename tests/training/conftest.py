@@ -24,7 +24,7 @@ from training.config import (
 )
 
 IDEATION = PROJECT_ROOT / "training" / "data" / "ideation"
-RECORDS = {"brainstorm": 4, "refine": 16, "evaluate": 16}
+RECORDS = {"brainstorm": 4, "refine": 4, "evaluate": 4}
 
 MakeConfig = Callable[..., RunConfig]
 
@@ -96,6 +96,7 @@ def tiny_config(tmp_path: Path, tiny_base: Path, ideation_records: Path) -> Make
                 sources=(SourceConfig(kind="ideation", path=ideation_records, licence="CC0-1.0"),),
                 test_share=0.2,
                 validation_share=0.2,
+                split_seed=2,
                 max_tokens=768,
                 duplicates=DuplicateConfig(near=0),
             ),

@@ -10,6 +10,7 @@ FULL = (
     "Forty people come to the office by bike, but there is no pump. Lena buys one for 25 euros "
     "and chains it to door B."
 )
+PADDED = f"{FULL} They hope that all pump, ride, smile, wave, sing and come back every other day."
 
 
 def refined(body: str, instruction: str = "", source: str = BODY) -> RefinementMeasures:
@@ -53,7 +54,7 @@ def test_an_answer_that_cannot_be_read_is_not_valid() -> None:
         ("shorter", FULL, 0),
         ("clearer", FULL, 1),
         ("", FULL, 1),
-        ("", f"{FULL} They hope that everybody pumps, rides, smiles, waves and comes back on every other day.", 0),
+        ("", PADDED, 0),
         ("add a first step", f"{FULL} As a first step, Lena asks the porter.", 1),
         ("add a first step", f"As a first step, Lena asks the porter. {FULL}", 0),
         ("address the main risk", f"{FULL} The main risk is theft.", 1),

@@ -33,7 +33,7 @@ def files(folder: Path) -> dict[str, int]:
 
 def test_a_grid_is_ranked_with_the_spread_of_its_seeds(tiny_config: MakeConfig) -> None:
     space = {"training.learning_rate": (1e-4, 1e-2), "lora.r": (2, 4)}
-    config = swept(tiny_config(), space=space, seeds=(0, 1), stacked=True)
+    config = swept(tiny_config(training__max_steps=3), space=space, seeds=(0, 1), stacked=True)
     folder = config.output / "sweep"
     ranked = sweep(config, folder, report=quiet)
     assert [one.rank for one in ranked] == [1, 2, 3, 4]

@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 from tests.training.conftest import MakeConfig, quiet
 from training.config import RunConfig
 from training.errors import BaseMismatch, TrainingError
+from training.learning import trainer
 from training.learning.base import Base
-from training.learning.likelihood import answer_nll, total
+from training.learning.likelihood import Nll, answer_nll, total
 from training.learning.metrics import Measured, read_metrics
 from training.learning.result import TrainResult, read_result
 from training.learning.schedule import plan
@@ -106,23 +107,28 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(tiny_config: MakeConfi
     assert run(config, "killed", resume=True)[1] == result
 
 
-def test_the_best_step_is_kept_and_a_run_that_gets_worse_ends(tiny_config: MakeConfig) -> None:
-    config = tiny_config(
-        training__learning_rate=0.9,
-        training__patience=1,
-        training__eval_steps=1,
-        training__scheduler="constant",
-    )
+def test_the_best_step_is_kept_and_a_run_that_gets_worse_ends(
+    tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validations = iter([3.0, 2.0, 2.5, 2.2, 1.0])
+    monkeypatch.setattr(trainer, "total", lambda _: Nll(1, next(validations), 1.0))
+    config = tiny_config(training__patience=2, training__eval_steps=1)
     rundir, result = run(config)
-    measured = [one for one in read_metrics(rundir) if one.validation_nll is not None]
-    best = min(measured, key=lambda one: one.validation_nll or 0.0)
-    assert result.steps < 6
-    assert result.best_step == best.step == result.steps - 1
+    assert (result.steps, result.best_step, result.validation_nll) == (4, 2, 2.0)
+    best, last = (adapter(rundir.checkpoints / f"checkpoint-{step}") for step in (2, 4))
+    assert is_same(adapter(rundir.adapter), best)
+    assert not is_same(best, last)
+
+
+def test_the_adapter_that_is_kept_is_the_one_that_was_measured(tiny_config: MakeConfig) -> None:
+    config = tiny_config()
+    rundir, result = run(config)
     base, ready = opened(config, RunDir(config.output / "again"))
     tuned = PeftModel.from_pretrained(base.model, str(rundir.adapter))
-    found = total(answer_nll(tuned, ready.splits.validation)).nll_per_token
-    assert found == pytest.approx(best.validation_nll, rel=1e-6)
-    assert result.validation_nll == best.validation_nll
+    validation = total(answer_nll(tuned, ready.splits.validation)).nll_per_token
+    test = total(answer_nll(tuned, ready.splits.test)).nll_per_token
+    assert validation == pytest.approx(result.validation_nll, rel=1e-6)
+    assert test == pytest.approx(result.test_nll, rel=1e-6)
 
 
 def test_lora_changes_its_own_weights_and_nothing_else(tiny_config: MakeConfig) -> None:

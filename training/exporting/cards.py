@@ -10,7 +10,9 @@ from typing import Any
 RULES = (
     "The score of a criterion is a linear function of the model's own embedding of "
     "'Title: …\\nIdea: …' (the mean of its last hidden states), fitted by ridge regression and cut "
-    "off at 1 and 10. Criteria the head does not know are read off the probabilities of digits and "
+    "off at 1 and 10. Large errors count by their size, differences between the halves of a contrast "
+    "pair count besides, and sentences that say nothing of the idea are taught not to matter. "
+    "Criteria the head does not know are read off the probabilities of digits and "
     "are marked as not calibrated."
 )
 
@@ -65,6 +67,7 @@ def model_card(facts: ModelFacts) -> str:
 
 def head_card(name: str, figures: Mapping[str, Any]) -> str:
     agreement, pairs = figures["agreement"], figures["pairs"]
+    praise, filler = figures["praise"], figures["filler"]
     criteria = list(agreement["spearman"])
     rows = [
         (
@@ -72,8 +75,8 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
             f"{agreement['spearman'][criterion]:.2f}",
             f"{agreement['error'][criterion]:.2f}",
             "{} of {}".format(*pairs["by_criterion"][criterion]),
-            f"{figures['praise']['mean'][criterion]:+.2f}",
-            f"{figures['filler']['mean'][criterion]:+.2f}",
+            f"{praise['mean'][criterion]:+.2f}",
+            f"{filler['mean'][criterion]:+.2f}",
             f"{figures['penalties'][criterion]:g}",
         )
         for criterion in criteria
@@ -84,8 +87,8 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
             f"{_mean(agreement['spearman'].values()):.2f}",
             f"{_mean(agreement['error'].values()):.2f}",
             f"{pairs['right']} of {pairs['pairs']}",
-            f"{figures['praise']['overall']:+.2f}",
-            f"{figures['filler']['overall']:+.2f}",
+            f"{praise['overall']:+.2f}",
+            f"{filler['overall']:+.2f}",
             "",
         )
     )
@@ -107,17 +110,17 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
                 rows,
             ),
             "",
-            f"- Spearman and mean error: ten-fold over {agreement['subjects']} subjects; notes on "
+            f"- Spearman and mean error: ten-fold over {figures['subjects']} subjects; notes on "
             "one subject, such as the halves of a contrast pair, are in one fold, and each fold's "
             "penalty is chosen without it.",
             "- Pairs: a better and a worse note on one subject, written for this test and not "
             f"trained on. {100 * share['value']:.0f}% are in the right order (95% interval "
             f"{100 * share['low']:.0f} to {100 * share['high']:.0f}%).",
-            f"- Praise: how praise of itself moves the scores of {figures['praise']['notes']} "
-            f"notes; the overall score by at most {figures['praise']['largest']:.2f}.",
-            "- Filler: the same for sentences that say nothing of the idea, at most "
-            f"{figures['filler']['largest']:.2f}. How much too high a score is and how long the "
-            f"note is correlate by {figures['length']:+.2f}.",
+            f"- Praise: how praise of itself moves the scores of {praise['notes']} "
+            f"notes; the overall score by at most {praise['largest']:.2f}.",
+            "- Filler: the same for two sentences that say nothing of the idea, at most "
+            f"{filler['largest']:.2f}. How much too high a score is and how long the "
+            f"note is correlate by {agreement['length']:+.2f}.",
             "- The order of the criteria in a rubric cannot matter: each is computed by itself.",
             "",
             "The labels are one large language model's; scores are for keeping or dropping ideas, "

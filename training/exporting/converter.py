@@ -43,7 +43,7 @@ class Converter:
             data_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=data_dir, prefix=".llama.cpp-") as scratch:
                 source = _download(Path(scratch))
-                _unpack(source, Path(scratch) / "scripts")
+                unpack(source, Path(scratch) / "scripts")
                 (Path(scratch) / "scripts").rename(folder)
         return cls(folder)
 
@@ -109,7 +109,7 @@ def _requirement(scratch: Path) -> list[str]:
     return ["--require-hashes", "-r", str(lock)]
 
 
-def _unpack(source: Path, folder: Path) -> None:
+def unpack(source: Path, folder: Path) -> None:
     with tarfile.open(source) as archive:
         for member in archive:
             found = WANTED.fullmatch(member.name)

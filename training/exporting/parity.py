@@ -59,9 +59,12 @@ class Parity:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A row with an answer of the file's own; `is_ended` if it wrote the end of the turn, too."""
+    """A row with an answer of the file's own, of so many tokens; `is_ended` if the last of them is
+    the end of the turn.
+    """
 
     row: Row
+    tokens: int
     is_ended: bool
 
 
@@ -98,4 +101,5 @@ def _greedy(row: Row) -> GenerateRequest:
 
 def _written(row: Row, answer: Answer) -> Written:
     last = replace(row.messages[-1], content=answer.text)
-    return Written(replace(row, messages=(*row.prompt, last)), answer.finish == "stop")
+    changed = replace(row, messages=(*row.prompt, last))
+    return Written(changed, answer.usage.completion_tokens, answer.finish == "stop")

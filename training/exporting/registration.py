@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from service.engine.catalog import CatalogModel, read_catalog
@@ -67,7 +68,7 @@ def _without(text: str, name: str) -> str:
     starts = [found.start() for found in ENTRY.finditer(text)]
     kept = [text[: starts[0]] if starts else text]
     named = re.compile(rf'^name\s*=\s*"{re.escape(name)}"', re.MULTILINE)
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in pairwise([*starts, len(text)]):
         entry = text[start:end]
         # Comments at its end are about the next one.
         kept.append(ABOUT_NEXT.search(entry)[0] if named.search(entry) else entry)

@@ -16,7 +16,8 @@ from training.learning.tokens import Tokens, tokenise_all
 from training.records.filters import RowLikelihood
 from training.records.rows import Row
 
-TOKENS_AT_ONCE = 2048
+# More at once only pays where the model waits for work.
+TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 4096}
 Progress = Callable[[int, int], None]
 
 
@@ -61,7 +62,7 @@ def answer_nll_of_each(
     sums = torch.zeros((adapters, len(rows)), dtype=torch.float64)
     done = 0
     with evaluating(model):
-        for members in fill_bins([len(row) for row in rows], TOKENS_AT_ONCE):
+        for members in fill_bins([len(row) for row in rows], TOKENS_AT_ONCE[model.device.type]):
             chosen = [rows[index] for index in members]
             batch = stack([lay_out(chosen, [list(range(len(chosen)))])] * adapters)
             losses = label_losses(model, batch.to(model.device)).double().cpu()

@@ -4,6 +4,7 @@ transformers keeps rows of a bin apart where positions start again at 0, as long
 attention mask and no cache.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ import torch
 from training.learning.tokens import Tokens
 
 IGNORED = -100
+ATTENTION_WIDTH = 4096
+"""Where attention takes about as long as the rest of a layer, in models of 0.1 to 2 B parameters."""
 Bins = list[list[int]]
 
 
@@ -71,10 +74,32 @@ def lay_out(
 
 
 def choose_bins(rows: Sequence[Tokens], width: int | None) -> Bins:
-    """Without a width each row has a bin, and all are padded to the longest."""
+    """As many bins of at most that width, equally full, as cost least.
+
+    Without a width each row has a bin, and all are padded to the longest.
+    """
+    lengths = [len(row) for row in rows]
     if width is None:
         return [[index] for index in range(len(rows))]
-    return fill_bins([len(row) for row in rows], width)
+    few = min(len(rows), math.ceil(sum(lengths) / width))
+    choices = [_balanced(lengths, count) for count in range(few, len(rows) + 1)]
+    return min(choices, key=lambda bins: _cost(lengths, bins, width))
+
+
+def _balanced(lengths: Sequence[int], count: int) -> Bins:
+    """The longest first, each where there is least."""
+    bins: Bins = [[] for _ in range(count)]
+    filled = [0] * count
+    for index in sorted(range(len(lengths)), key=lambda one: (-lengths[one], one)):
+        emptiest = filled.index(min(filled))
+        bins[emptiest].append(index)
+        filled[emptiest] += lengths[index]
+    return bins
+
+
+def _cost(lengths: Sequence[int], bins: Bins, width: int) -> tuple[bool, float]:
+    widest = max(sum(lengths[index] for index in members) for members in bins)
+    return widest > max(width, *lengths), len(bins) * widest * (1 + widest / ATTENTION_WIDTH)
 
 
 def lay_out_parts(parts: Sequence[Sequence[Tokens]], width: int | None) -> Batch:

@@ -1,19 +1,62 @@
 """Ridge regression on standardised features, and what it is worth on groups it has not seen.
 
-Plain linear algebra; knows no model and no notes.
+Besides the rows themselves it is told differences that count (of two rows on one subject) and moves
+that should not. Plain linear algebra; knows no model and no notes.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-PENALTIES = (200.0, 300.0, 500.0, 800.0, 1500.0, 3000.0)
+Integers = NDArray[np.int64]
+PENALTIES = (200.0, 400.0, 800.0, 1500.0, 3000.0)
 FOLDS, INNER_FOLDS = 10, 5
+# What a difference, and a move, weigh beside a row.
+DIFFERENCE_WEIGHT, MOVE_WEIGHT = 0.3, 0.5
+# Errors from about here on count by their size, no more by their square: labels have outliers.
+ROBUST_FROM, ROBUST_STEPS = 1.0, 4
 # A feature that does not vary says nothing, and may not divide by zero.
 LEAST_SCALE = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """`differences` are pairs of positions; `moves` are added to the rows at `moved` and should
+    change nothing. Rows of one group are never parted.
+    """
+
+    x: Floats
+    y: Floats
+    groups: Integers
+    differences: Integers
+    moves: Floats
+    moved: Integers
+
+    def only(self, is_kept: NDArray[np.bool_]) -> "Examples":
+        """Those of some rows."""
+        position = np.cumsum(is_kept) - 1
+        differences = self.differences[is_kept[self.differences].all(axis=1)]
+        has_move = is_kept[self.moved]
+        return replace(
+            self,
+            x=self.x[is_kept],
+            y=self.y[is_kept],
+            groups=self.groups[is_kept],
+            differences=position[differences],
+            moves=self.moves[has_move],
+            moved=position[self.moved[has_move]],
+        )
+
+    def folds(self, count: int, seed: int) -> Iterator[NDArray[np.bool_]]:
+        """Which rows are left out each time."""
+        names, inverse = np.unique(self.groups, return_inverse=True)
+        count = min(count, len(names))
+        fold_of = np.random.default_rng(seed).permutation(len(names)) % count
+        for fold in range(count):
+            yield fold_of[inverse] == fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,73 +73,89 @@ class Ridge:
         return result
 
 
-def fit(x: Floats, y: Floats, penalties: Sequence[float]) -> Ridge:
+def fit(examples: Examples, penalties: Sequence[float]) -> Ridge:
     """One penalty for each target."""
-    plan = _Plan(x)
-    columns = [plan.weights(y[:, index], penalty) for index, penalty in enumerate(penalties)]
-    return Ridge(plan.mean, plan.scale, np.array(columns), y.mean(axis=0))
+    stack = _Stack(examples)
+    found = [stack.robust(index, penalty) for index, penalty in enumerate(penalties)]
+    weights, bias = zip(*found, strict=True)
+    return Ridge(stack.mean, stack.scale, np.array(weights), np.array(bias))
 
 
 def choose(
-    x: Floats,
-    y: Floats,
-    groups: ArrayLike,
-    penalties: Sequence[float] = PENALTIES,
-    *,
-    seed: int = 0,
+    examples: Examples, penalties: Sequence[float] = PENALTIES, *, seed: int = 0
 ) -> tuple[float, ...]:
     """For each target the penalty with the least squared error on groups that were left out."""
-    errors = np.zeros((len(penalties), y.shape[1]))
-    for is_test in folds(groups, INNER_FOLDS, seed):
-        plan = _Plan(x[~is_test])
-        for index, penalty in enumerate(penalties):
-            found = plan.predict(y[~is_test], x[is_test], penalty)
-            errors[index] += ((found - y[is_test]) ** 2).sum(axis=0)
+    errors = np.zeros((len(penalties), examples.y.shape[1]))
+    for is_test in examples.folds(INNER_FOLDS, seed):
+        stack = _Stack(examples.only(~is_test))
+        for index, ridge in enumerate(stack.plain(penalties)):
+            errors[index] += ((ridge.predict(examples.x[is_test]) - examples.y[is_test]) ** 2).sum(
+                0
+            )
     return tuple(penalties[index] for index in errors.argmin(axis=0))
 
 
 def cross_validated(
-    x: Floats,
-    y: Floats,
-    groups: ArrayLike,
-    penalties: Sequence[float] = PENALTIES,
-    *,
-    seed: int = 0,
+    examples: Examples, penalties: Sequence[float] = PENALTIES, *, seed: int = 0
 ) -> Floats:
     """What is predicted for each row by a fit on other groups, which chose its penalties itself."""
-    groups = np.asarray(groups)
-    predicted = np.zeros_like(y)
-    for is_test in folds(groups, FOLDS, seed):
-        kept = ~is_test
-        best = choose(x[kept], y[kept], groups[kept], penalties, seed=seed)
-        predicted[is_test] = fit(x[kept], y[kept], best).predict(x[is_test])
+    predicted = np.zeros_like(examples.y)
+    for is_test in examples.folds(FOLDS, seed):
+        kept = examples.only(~is_test)
+        ridge = fit(kept, choose(kept, penalties, seed=seed))
+        predicted[is_test] = ridge.predict(examples.x[is_test])
     return predicted
 
 
-def folds(groups: ArrayLike, count: int, seed: int) -> Iterator[NDArray[np.bool_]]:
-    """Which rows are left out each time; those of one group always together."""
-    names, inverse = np.unique(np.asarray(groups), return_inverse=True)
-    fold_of = np.random.default_rng(seed).permutation(len(names)) % min(count, len(names))
-    for fold in range(min(count, len(names))):
-        yield fold_of[inverse] == fold
+class _Stack:
+    """Rows, differences and moves, standardised and weighted, in one system of equations."""
 
+    def __init__(self, examples: Examples) -> None:
+        self.mean = examples.x.mean(axis=0)
+        self.scale = np.maximum(examples.x.std(axis=0), LEAST_SCALE)
+        self._means = examples.y.mean(axis=0)
+        z, y = (examples.x - self.mean) / self.scale, examples.y - self._means
+        first, second = examples.differences.reshape(-1, 2).T
+        strength = DIFFERENCE_WEIGHT**0.5
+        self._rows = len(z)
+        self._left = np.vstack(
+            [
+                z,
+                strength * (z[first] - z[second]),
+                MOVE_WEIGHT**0.5 * examples.moves / self.scale,
+            ]
+        )
+        still = np.zeros((len(examples.moves), y.shape[1]))
+        self._right = np.vstack([y, strength * (y[first] - y[second]), still])
 
-class _Plan:
-    """What all targets and penalties have in common: the rows' own geometry."""
+    def plain(self, penalties: Sequence[float]) -> Iterator[Ridge]:
+        """By squared errors; all targets have the same penalty."""
+        values, vectors = np.linalg.eigh(self._left @ self._left.T)
+        values, turned = np.maximum(values, 0), vectors.T @ self._right
+        for penalty in penalties:
+            weights = self._left.T @ (vectors @ (turned / (values + penalty)[:, None]))
+            yield Ridge(self.mean, self.scale, weights.T, self._means)
 
-    def __init__(self, x: Floats) -> None:
-        self.mean = x.mean(axis=0)
-        self.scale = np.maximum(x.std(axis=0), LEAST_SCALE)
-        self._z = (x - self.mean) / self.scale
-        values, self._vectors = np.linalg.eigh(self._z @ self._z.T)
-        self._values = np.maximum(values, 0)
+    def robust(self, target: int, penalty: float) -> tuple[Floats, float]:
+        """The weights and the bias of one target, by errors that are cut down where large."""
+        right, bias = self._right[:, target].copy(), 0.0
+        importance = np.ones(len(right))
+        weights = self._solve(importance, right, penalty)
+        for _ in range(ROBUST_STEPS):
+            rows = importance[: self._rows]
+            errors = right[: self._rows] - self._left[: self._rows] @ weights
+            shift = float(np.average(errors, weights=rows))
+            right[: self._rows] -= shift
+            bias += shift
+            rows[:] = 1 / np.sqrt(1 + ((errors - shift) / ROBUST_FROM) ** 2)
+            rows /= rows.mean()
+            weights = self._solve(importance, right, penalty)
+        return weights, float(self._means[target]) + bias
 
-    def weights(self, y: Floats, penalty: float) -> Floats:
-        turned = self._vectors.T @ (y - y.mean(axis=0))
-        damped = (turned.T / (self._values + penalty)).T
-        result: Floats = self._z.T @ (self._vectors @ damped)
-        return result
-
-    def predict(self, y: Floats, x: Floats, penalty: float) -> Floats:
-        result: Floats = y.mean(axis=0) + (x - self.mean) / self.scale @ self.weights(y, penalty)
+    def _solve(self, importance: Floats, right: Floats, penalty: float) -> Floats:
+        root = np.sqrt(importance)
+        left = self._left * root[:, None]
+        gram = left @ left.T
+        gram[np.diag_indices_from(gram)] += penalty
+        result: Floats = left.T @ np.linalg.solve(gram, right * root)
         return result

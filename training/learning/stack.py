@@ -81,7 +81,8 @@ class Stack:
     def take_gradients(self) -> None:
         """What the backward passes since the last time came to, as `gradients`."""
         views = [one for slot in self.slots for one in self._matrices(self.gradients, slot)]
-        torch._foreach_copy_(views, [parameter.grad for parameter in self._parameters])
+        found = [one.grad for one in self._parameters if one.grad is not None]
+        torch._foreach_copy_(views, found)
         for parameter in self._parameters:
             parameter.grad = None
 

@@ -44,7 +44,7 @@ class Endpoint:
             try:
                 answer = self._client.post("/chat/completions", json=body)
             except httpx2.TransportError as error:
-                reason = f"it cannot be reached ({error or type(error).__name__})"
+                reason = f"it cannot be reached ({str(error) or type(error).__name__})"
                 continue
             if answer.is_success:
                 return _content(answer)

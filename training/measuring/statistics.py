@@ -82,7 +82,7 @@ def sign_test(wins: int, losses: int) -> float:
     """The exact two-sided p of this split, or a more uneven one, if both were as likely."""
     n = wins + losses
     tail = sum(comb(n, k) for k in range(min(wins, losses) + 1))
-    return min(1.0, 2 * tail / 2**n)
+    return min(1.0, 2 * tail / (1 << n))
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

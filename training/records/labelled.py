@@ -59,11 +59,12 @@ Read = TypeVar("Read", bound=_Record)
 def read_labelled(path: Path) -> tuple[LabelledNote, ...]:
     """Notes that all have labels for the same criteria. Raises `DataProblem`."""
     notes = read_records(path, LabelledNote)
+    criteria = list(notes[0].scores)
     for number, note in enumerate(notes, start=1):
-        if note.scores.keys() != notes[0].scores.keys() or not note.scores:
+        if set(note.scores) != set(criteria) or not criteria:
             raise DataProblem(
                 f"the note is labelled for {', '.join(note.scores) or 'nothing'}, the first one "
-                f"for {', '.join(notes[0].scores)}.",
+                f"for {', '.join(criteria)}.",
                 path=path,
                 row=number,
             )
@@ -98,13 +99,14 @@ def groups_of(notes: Sequence[LabelledNote], contrasts: Path) -> tuple[int, ...]
     `contrasts` need not exist; then only likeness of words tells.
     """
     groups = list(subjects([note.body for note in notes]))
-    for one, other in _positions(notes, contrasts):
+    for one, other in positions(notes, contrasts):
         keep, drop = groups[one], groups[other]
         groups = [keep if group == drop else group for group in groups]
     return tuple(groups)
 
 
-def _positions(notes: Sequence[LabelledNote], contrasts: Path) -> list[tuple[int, int]]:
+def positions(notes: Sequence[LabelledNote], contrasts: Path) -> list[tuple[int, int]]:
+    """Of the two halves of each contrast pair."""
     if not contrasts.exists():
         return []
     place: Mapping[str, int] = {note.id: index for index, note in enumerate(notes)}

@@ -6,6 +6,7 @@ from pathlib import Path
 from training.errors import DataProblem, TrainingError
 from training.measuring import blind
 from training.measuring.evaluation_text import (
+    NAMES,
     differences,
     interval,
     likelihoods,
@@ -38,7 +39,7 @@ def evaluations(found: Found) -> Iterator[str]:
             yield ""
             yield from differences(metrics)
         yield from differences(
-            {f"refinements: {name}": one for name, one in comparison["refinements"].items()}
+            {f"refinements: {NAMES[name]}": one for name, one in comparison["refinements"].items()}
             | {"ideas in the asked form, without a grammar": comparison["form"]}
         )
         yield from likelihoods(comparison["likelihoods"])

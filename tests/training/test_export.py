@@ -1,0 +1,277 @@
+"""From a tiny run's adapter to files that the service loads, on a model of random weights."""
+
+import io
+import json
+import re
+import tarfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import peft
+import pytest
+import torch
+
+from service.engine.catalog import read_catalog
+from service.engine.llama.layout import Layout
+from service.engine.weights import sha256_of
+from service.errors import ConfigurationError
+from service.settings import PROJECT_ROOT, Settings
+from tests.training.conftest import quiet
+from training.config import (
+    BaseConfig,
+    DataConfig,
+    DuplicateConfig,
+    ExportConfig,
+    RunConfig,
+    SourceConfig,
+)
+from training.data import prepare, read_prepared
+from training.errors import BaseMismatch, ExportFailed
+from training.export import Exported, export, tuned_gguf
+from training.exporting import converter as converters
+from training.exporting.converter import Converter
+from training.exporting.files import merged
+from training.exporting.parity import FileParity, Parity
+from training.exporting.registration import Registration, register
+from training.learning.base import Base, load_base
+from training.rundir import Manifest, RunDir, now
+from training.served import served
+
+CATALOG = PROJECT_ROOT / "models" / "catalog.toml"
+PARITY = Parity(
+    rows=9,
+    nll_per_token=2.0,
+    files=(
+        FileParity("a-f16.gguf", "f16", 2.009, 0.0045),
+        FileParity("a-q4_k_m.gguf", "q4_k_m", 2.05, 0.025),
+    ),
+    greedy_tokens=200,
+    greedy_agreement=0.995,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    config: RunConfig
+    rundir: RunDir
+
+
+def opened(config: RunConfig) -> Base:
+    return load_base(config.base, cache=config.output, models_dir=config.output, report=quiet)
+
+
+def add_adapter(base: Base, rundir: RunDir) -> None:
+    """A random one, large enough to change what the model says."""
+    torch.manual_seed(1)
+    shape = peft.LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear")
+    model = peft.get_peft_model(base.model, shape)
+    for name, weights in model.named_parameters():
+        if "lora_B" in name:
+            weights.data.normal_(0, 0.1)
+    model.save_pretrained(str(rundir.adapter))
+
+
+@pytest.fixture(scope="module")
+def run(tiny_base: Path, ideation_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("export")
+    source = SourceConfig(kind="ideation", path=ideation_records, licence="CC0-1.0")
+    config = RunConfig(
+        name="tiny",
+        output=folder,
+        base=BaseConfig(hf=str(tiny_base)),
+        data=DataConfig(
+            sources=(source,),
+            test_share=0.2,
+            validation_share=0.2,
+            max_tokens=768,
+            duplicates=DuplicateConfig(near=0),
+        ),
+        export=ExportConfig(quantisations=("f16", "q8_0"), catalog=folder / "catalog.toml"),
+    )
+    rundir = RunDir(folder / config.name)
+    prepare(config, rundir, report=quiet)
+    base = opened(config)
+    add_adapter(base, rundir)
+    rundir.write_manifest(Manifest(config.name, "finished", now(), base_sha256=base.sha256))
+    return Run(config, rundir)
+
+
+@pytest.fixture(scope="module")
+def exported(run: Run) -> Exported:
+    return export(run.config, run.rundir, report=quiet)
+
+
+@pytest.mark.slow
+def test_what_is_exported_is_what_was_trained(run: Run, exported: Exported) -> None:
+    half, eight_bits = exported.parity.files
+    note = json.loads((run.rundir.export / "parity.json").read_text())
+
+    assert abs(half.change) < 0.001
+    assert abs(eight_bits.change) < 0.01
+    assert exported.parity.greedy_agreement >= 0.99
+    assert exported.parity.greedy_tokens > 20
+    assert note["nll_per_token"] == exported.parity.nll_per_token
+
+
+@pytest.mark.slow
+def test_an_export_leaves_what_was_asked_for_and_says_what_it_is(
+    run: Run, exported: Exported
+) -> None:
+    names = sorted(path.name for path in run.rundir.export.glob("*.gguf"))
+    (entry,) = read_catalog(run.config.output / "catalog.toml").model
+    chosen, card = exported.models[-1], (run.rundir.export / "CARD.md").read_text()
+
+    assert names == ["tiny-adapter.gguf", "tiny-f16.gguf", "tiny-q8_0.gguf"]
+    assert chosen.path == tuned_gguf(run.config, run.rundir)
+    assert chosen.sha256 == sha256_of(chosen.path)
+    assert (entry.name, entry.path, entry.sha256) == ("tiny", chosen.path, chosen.sha256)
+    assert all(one.sha256 in card for one in (exported.adapter, *exported.models))
+    assert "CC0-1.0" in card
+    # Embeddings that are the output as well are there once.
+    assert "output.weight" not in Layout.of(exported.models[0].path).tensors
+
+
+@pytest.mark.slow
+def test_an_adapter_beside_its_base_says_what_the_merged_model_says(
+    run: Run, exported: Exported, tiny_base: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base.gguf"
+    Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(tiny_base, base)
+    chats = [row.messages for row in read_prepared(run.rundir).test[:2]]
+    found = []
+    for path, adapter in (
+        (base, None),
+        (base, exported.adapter.path),
+        (exported.models[0].path, None),
+    ):
+        with served(path, slots=2, adapter=adapter) as model:
+            found.append(np.concatenate([one.logprobs for one in model.score(chats)]))
+    alone, beside, together = found
+
+    assert np.abs(beside - together).max() < 0.1 * np.abs(alone - together).max()
+
+
+def test_another_base_than_the_run_was_trained_on_is_refused(run: Run, tmp_path: Path) -> None:
+    rundir = RunDir(tmp_path)
+    rundir.adapter.mkdir()
+    rundir.write_manifest(Manifest("tiny", "finished", now(), base_sha256="0" * 64))
+
+    with pytest.raises(BaseMismatch, match="0" * 64):
+        export(run.config, rundir, report=quiet)
+
+
+def test_a_run_without_an_adapter_is_refused(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ExportFailed, match="Train the run first"):
+        export(run.config, RunDir(tmp_path), report=quiet)
+
+
+def test_an_adapter_of_another_model_is_refused(run: Run, tmp_path: Path) -> None:
+    rundir = RunDir(tmp_path)
+    add_adapter(opened(run.config), rundir)
+    note = rundir.adapter / "adapter_config.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"r": 8}))
+
+    with pytest.raises(ExportFailed, match="does not fit"):
+        merged(opened(run.config).model, rundir.adapter)
+
+
+@pytest.mark.parametrize(
+    ("parity", "problem"),
+    [
+        (PARITY, None),
+        (replace(PARITY, files=(FileParity("x.gguf", "f16", 2.02, 0.01),)), r"x\.gguf.*\+1\.00%"),
+        (replace(PARITY, files=(FileParity("x.gguf", "f16", 1.98, -0.01),)), r"-1\.00%"),
+        (replace(PARITY, files=(FileParity("x.gguf", "q4_k_m", 2.1, 0.05),)), "3% is the limit"),
+        (replace(PARITY, files=(FileParity("x.gguf", "q8_0", 0, float("nan")),)), "nan"),
+        (replace(PARITY, greedy_agreement=0.98), r"98\.0% of the greedy tokens"),
+    ],
+)
+def test_a_file_that_differs_too_much_is_a_problem(parity: Parity, problem: str | None) -> None:
+    found = parity.problems()
+
+    assert len(found) == (problem is not None)
+    if problem is not None:
+        assert re.search(problem, found[0])
+
+
+def registration(tmp_path: Path, name: str = "mine") -> Registration:
+    path = tmp_path / "models" / f"{name}.gguf"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"GGUF")
+    like = next(one for one in read_catalog(CATALOG).model if one.name == "smollm2-135m")
+    return Registration(name, path, sha256_of(path), ("brainstorm", "general"), like)
+
+
+def test_an_entry_has_what_its_base_has_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.toml"
+    text = CATALOG.read_text(encoding="utf-8")
+    catalog.write_text(text, encoding="utf-8")
+    register(registration(tmp_path), catalog)
+    entry = read_catalog(catalog).select("mine").models[0]
+
+    assert catalog.read_text(encoding="utf-8").startswith(text)
+    assert entry.path == tmp_path / "models" / "mine.gguf"
+    assert (entry.context, entry.slots, entry.cache) == (2048, 8, "streams")
+    assert entry.licence == "Apache-2.0"
+    # It has its own type; it is not to be quantised again.
+    assert entry.quantise is None
+
+
+def test_registering_again_replaces_the_entry_and_keeps_comments(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.toml"
+    register(registration(tmp_path), catalog)
+    with catalog.open("a", encoding="utf-8") as file:
+        file.write("\n# What follows is good.\n")
+    register(registration(tmp_path, "other"), catalog)
+    register(registration(tmp_path), catalog)
+
+    assert [one.name for one in read_catalog(catalog).model] == ["other", "mine"]
+    assert catalog.read_text().lstrip().startswith("# What follows is good.")
+
+
+def test_a_catalog_that_cannot_be_read_stays_as_it_is(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.toml"
+    catalog.write_text("default = 3\n", encoding="utf-8")
+
+    with pytest.raises(ConfigurationError):
+        register(registration(tmp_path), catalog)
+    assert catalog.read_text() == "default = 3\n"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["catalog.toml"]
+
+
+def test_a_converter_that_fails_is_quoted(tmp_path: Path) -> None:
+    script = tmp_path / "convert_hf_to_gguf.py"
+    script.write_text("print('first'); raise SystemExit('Model Foo is not supported')")
+    target = tmp_path / "out.gguf"
+
+    with pytest.raises(ExportFailed, match="Model Foo is not supported"):
+        Converter(tmp_path).model(tmp_path, target)
+    assert list(tmp_path.iterdir()) == [script]
+
+
+def test_only_the_converters_are_taken_out_of_the_source(tmp_path: Path) -> None:
+    source, folder = tmp_path / "source.tar.gz", tmp_path / "scripts"
+    inside = "llama_cpp_python-1/vendor/llama.cpp"
+    _pack(source, f"{inside}/convert_hf_to_gguf.py", f"{inside}/conversion/base.py", "x/setup.py")
+    converters.unpack(source, folder)
+
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.py"))
+    assert found == ["conversion/base.py", "convert_hf_to_gguf.py"]
+
+
+def test_a_source_with_a_file_outside_its_folder_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "source.tar.gz"
+    _pack(source, "a/vendor/llama.cpp/conversion/../../../evil.py")
+
+    with pytest.raises(ExportFailed, match="outside"):
+        converters.unpack(source, tmp_path / "inner" / "scripts")
+    assert not list(tmp_path.rglob("evil.py"))
+
+
+def _pack(path: Path, *names: str) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = 1
+            archive.addfile(member, io.BytesIO(b"#"))

@@ -1,0 +1,246 @@
+"""Score heads: what they are fitted to, what is said of them, and the one that is shipped."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.engine.build import obtain
+from service.engine.catalog import read_catalog
+from service.engine.embedded import EmbeddedBackend
+from service.engine.types import EmbedRequest, Event
+from service.engine.weights import sha256_of
+from service.prompts import DEFAULT_CRITERIA, Criterion
+from service.scoring import ScoreHead, Scorer, Scores
+from service.settings import PROJECT_ROOT, Settings
+from training.errors import DataProblem
+from training.measuring.heads import check, held_out, notes_to_check
+from training.records.labelled import (
+    CONTRASTS,
+    Note,
+    Pair,
+    Praised,
+    groups_of,
+    read_labelled,
+    read_records,
+)
+from training.records.variants import FILLER, NEUTRAL, PRAISE, padded
+from training.score_head import train_head
+
+DATA = PROJECT_ROOT / "training" / "data"
+RECORDS = DATA / "ideation" / "evaluate.jsonl"
+PAIRS, PRAISED = DATA / "plain" / "pairs.jsonl", DATA / "plain" / "praise.jsonl"
+Score = Callable[..., Scores]
+
+
+def first_lines(source: Path, count: int, folder: Path) -> Path:
+    lines = source.read_text(encoding="utf-8").splitlines()[:count]
+    target = folder / source.name
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return target
+
+
+def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:
+    notes = read_labelled(RECORDS)
+    contrasts = RECORDS.with_name(CONTRASTS)
+    of_note = dict(zip((note.id for note in notes), groups_of(notes, contrasts), strict=True))
+    pairs = [json.loads(line)["ids"] for line in contrasts.read_text().splitlines()]
+
+    assert len(pairs) == 150
+    assert len({one for pair in pairs for one in pair}) == 300
+    assert all(of_note[one] == of_note[other] for one, other in pairs)
+    assert len(set(of_note.values())) > 350
+
+
+def test_no_pair_is_among_the_notes_that_are_fitted_to() -> None:
+    bodies = {note.body for note in read_labelled(RECORDS)}
+    pairs = read_records(PAIRS, Pair)
+
+    assert len(pairs) >= 60
+    assert not bodies & {note.body for pair in pairs for note in (pair.better, pair.worse)}
+
+
+def test_what_should_not_count_is_tested_with_other_sentences_than_it_is_taught_with() -> None:
+    tested = FILLER + " ".join(note.praised_body for note in read_records(PRAISED, Praised))
+
+    assert not [sentence for sentence in (*NEUTRAL, *PRAISE) if sentence in tested]
+
+
+def test_padding_leaves_the_note_and_says_which_it_was() -> None:
+    notes = [Note(title=f"t{index}", body=f"Body {index}.") for index in range(5)]
+    found = padded(notes)
+
+    assert found == padded(notes)
+    assert [position for position, _ in found] == [0, 1, 2, 3, 4] * 2
+    assert all(note.body.startswith(notes[position].body + " ") for position, note in found)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"id": "b", "title": "t", "body": "b", "scores": {"clarity": 11}}', "clarity"),
+        (
+            '{"id": "b", "title": "t", "body": "b", "scores": {"novelty": 3}}',
+            "labelled for novelty",
+        ),
+        ('{"id": "b", "title": "t", "scores": {"clarity": 3}}', "body"),
+        ("no JSON", "row 2"),
+    ],
+)
+def test_a_broken_note_is_named(tmp_path: Path, line: str, problem: str) -> None:
+    path = tmp_path / "notes.jsonl"
+    path.write_text('{"id": "a", "title": "t", "body": "", "scores": {"clarity": 3}}\n' + line)
+
+    with pytest.raises(DataProblem, match=problem) as caught:
+        read_labelled(path)
+    assert caught.value.row == 2
+
+
+def test_a_pair_that_no_label_speaks_of_is_refused(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    half = {"title": "t", "body": "b"}
+    pairs.write_text(json.dumps({"id": "p", "criterion": "beauty", "better": half, "worse": half}))
+
+    with pytest.raises(DataProblem, match="beauty"):
+        train_head(
+            tmp_path / "none.gguf",
+            RECORDS,
+            pairs,
+            PRAISED,
+            target=tmp_path / "head.npz",
+            report=str,
+        )
+
+
+def test_pairs_and_moves_are_counted_by_criterion() -> None:
+    note = Note(title="t", body="b")
+    pairs = [
+        Pair(id=name, criterion=name, better=note, worse=note) for name in ("novelty", "clarity")
+    ]
+    praised = [Praised(id="p", title="t", body="b", praised_body="b!")]
+    scores = np.array([[5, 1], [4, 9], [1, 3], [2, 3], [5.0, 5], [6, 5], [5, 3]])
+    checks = check(("novelty", "clarity"), scores, pairs)
+
+    assert len(notes_to_check(pairs, praised)) == len(scores)
+    assert checks.choices.by_criterion == {"novelty": (1, 1), "clarity": (0, 1)}
+    assert checks.choices.share.value == 0.5
+    assert checks.praise.mean == {"novelty": 1, "clarity": 0}
+    assert checks.filler.overall == -1
+    assert checks.filler.largest == 1
+
+
+def test_agreement_is_by_criterion_and_length_counts_against_it() -> None:
+    notes = [Note(title="t", body="word " * (index + 1)) for index in range(4)]
+    labels = np.array([[1, 4], [2, 3], [3, 2], [4.0, 1]])
+    longer_is_better = labels + np.arange(4)[:, None] / 10
+    found = held_out(("a", "b"), longer_is_better, labels, notes)
+
+    assert found.spearman == pytest.approx({"a": 1, "b": 1})
+    assert found.mean_error == pytest.approx(0.15)
+    assert found.length == pytest.approx(1)
+
+
+@pytest.mark.slow
+def test_a_head_is_made_for_the_file_that_is_served_and_goes_on_where_it_stopped(
+    tmp_path: Path, small_gguf: Path
+) -> None:
+    records = first_lines(RECORDS, 24, tmp_path)
+    pairs, praise = first_lines(PAIRS, 2, tmp_path), first_lines(PRAISED, 2, tmp_path)
+    target, told = tmp_path / "models" / "head.npz", list[str]()
+
+    def stop(line: str) -> None:
+        told.append(line)
+        if line.startswith("Embedded"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_head(small_gguf, records, pairs, praise, target=target, report=stop)
+    result = train_head(small_gguf, records, pairs, praise, target=target, report=told.append)
+    head = ScoreHead.load(target)
+    figures = json.loads(target.with_suffix(".json").read_text())
+    card = target.with_suffix(".md").read_text()
+
+    # 24 notes, two more of each, two pairs, two notes three times.
+    assert told[0] == "Embedded 32 of 82 texts"
+    assert told[1] == "Embedded 32 of 50 texts"
+    assert head.weights_sha256 == result.weights_sha256 == sha256_of(small_gguf)
+    assert head.criteria == ("novelty", "feasibility", "impact", "clarity")
+    assert all(1 <= value <= 10 for value in head.scores([0.1] * 576).values())
+    assert figures["agreement"]["spearman"].keys() == set(head.criteria)
+    assert figures["pairs"]["pairs"] == 2
+    assert head.weights_sha256 in card
+    assert target.stat().st_size < 40_000
+    assert sorted(path.name for path in target.parent.iterdir()) == [
+        "head.json", "head.md", "head.npz"
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[Score]:
+    """Scores of the small model as the catalog has it."""
+    settings = Settings()
+    folder = settings.models_dir.absolute()
+    selection = read_catalog(settings.catalog).select("small")
+    model = selection.models[0]
+    if model.score_head is None:
+        pytest.skip("the catalog names no score head")
+    obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    backend = EmbeddedBackend(selection, models_dir=folder)
+    scorer = Scorer(backend)
+
+    async def observe(_: Event) -> None:
+        pass
+
+    async def settle() -> None:
+        await backend.start()
+        # The hash of what is served is known with the first answer.
+        warm_up = EmbedRequest("warm-up", selection.models[0].name, "Hello.")
+        assert [event async for event in backend.submit(warm_up)]
+
+    with asyncio.Runner() as runner:
+
+        def score(note: Note, criteria: Sequence[Criterion] = DEFAULT_CRITERIA) -> Scores:
+            info = backend.model_for("general")
+            return runner.run(
+                scorer.score(info, note.title, note.body, criteria, client="", observe=observe)
+            )
+
+        runner.run(settle())
+        yield score
+        runner.run(backend.close())
+
+
+@pytest.mark.slow
+def test_the_shipped_head_is_not_moved_by_praise_or_by_words_that_say_nothing(
+    shipped: Score,
+) -> None:
+    notes = read_records(PRAISED, Praised)[:8]
+    plain = [shipped(note).overall for note in notes]
+    praised = [shipped(Note(title=one.title, body=one.praised_body)).overall for one in notes]
+    filled = [shipped(Note(title=one.title, body=one.body + FILLER)).overall for one in notes]
+
+    assert np.mean(np.subtract(praised, plain)) < 0.1
+    assert abs(np.mean(np.subtract(filled, plain))) < 0.4
+    assert np.abs(np.subtract([praised, filled], plain)).max() < 1
+
+
+@pytest.mark.slow
+def test_the_order_of_the_criteria_does_not_move_the_shipped_head(shipped: Score) -> None:
+    note = read_records(PRAISED, Praised)[0]
+    forwards, backwards = shipped(note), shipped(note, DEFAULT_CRITERIA[::-1])
+
+    assert backwards.values == forwards.values
+    assert list(backwards.values) == list(forwards.values)[::-1]
+    assert forwards.method == "head"
+
+
+@pytest.mark.slow
+def test_a_criterion_without_labels_is_marked_as_not_calibrated(shipped: Score) -> None:
+    note = read_records(PRAISED, Praised)[0]
+    found = shipped(note, (Criterion("charm", "how charming it is"), DEFAULT_CRITERIA[0]))
+
+    assert found.uncalibrated == ("charm",)
+    assert found.method == "mixed"

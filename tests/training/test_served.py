@@ -1,0 +1,81 @@
+"""The small model behind its synchronous face."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.engine.types import GenerateRequest, Message, Sampling
+from service.engine.weights import sha256_of
+from service.errors import ModelUnavailable, PromptTooLong
+from service.prompts import evaluate_prompt
+from training.served import Served, request_of, served
+
+pytestmark = pytest.mark.slow
+
+QUESTION = (Message("system", "You are brief."), Message("user", "Name a fruit that is yellow."))
+
+
+@pytest.fixture(scope="module")
+def model(small_gguf: Path) -> Iterator[Served]:
+    with served(small_gguf, context=1024, slots=4) as model:
+        yield model
+
+
+def ask(max_tokens: int) -> GenerateRequest:
+    # The end of a turn is forbidden: it writes until it has to stop.
+    endless = Sampling(seed=1, logit_bias=((0, -100.0), (2, -100.0)))
+    return GenerateRequest("same", "any", QUESTION, max_tokens, endless)
+
+
+def test_it_carries_the_hash_of_its_file(model: Served, small_gguf: Path) -> None:
+    assert model.sha256 == sha256_of(small_gguf)
+
+
+def test_scores_come_in_the_order_of_the_chats(model: Served) -> None:
+    told: list[tuple[int, int]] = []
+    chats = [(*QUESTION, Message("assistant", text)) for text in ("A banana.", "A seldom.", "")]
+    banana, seldom, nothing = model.score(chats, on_done=lambda *done: told.append(done))
+
+    assert sum(banana.logprobs) > sum(seldom.logprobs)
+    assert nothing.tokens == 1
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_many_requests_run_at_once_whatever_their_ids(model: Served) -> None:
+    answers = model.generate([ask(count) for count in range(1, 9)])
+
+    assert [one.usage.completion_tokens for one in answers] == list(range(1, 9))
+    assert all(one.text and one.finish == "length" for one in answers)
+
+
+def test_a_prompt_is_asked_as_it_is_served_or_without_its_grammar() -> None:
+    prompt = evaluate_prompt("Bin day magnet", "A fridge magnet with two sides.", seed=7)
+    request = request_of(prompt)
+
+    assert request.messages == prompt.messages
+    assert (request.grammar, request.max_tokens) == (prompt.grammar, prompt.max_tokens)
+    assert request.sampling == prompt.sampling
+    assert request_of(prompt, with_grammar=False).grammar is None
+
+
+def test_embeddings_are_a_row_for_each_text(model: Served) -> None:
+    vectors = model.embed(["A garden on the roof.", "Rent out desks.", "A garden on the roof."])
+
+    assert vectors.shape == (3, 576)
+    assert np.array_equal(vectors[0], vectors[2])
+    assert not np.array_equal(vectors[0], vectors[1])
+
+
+def test_one_failure_ends_the_whole_call_and_the_next_one_works(model: Served) -> None:
+    long = Message("assistant", "word " * 2000)
+
+    with pytest.raises(PromptTooLong):
+        model.score([(*QUESTION, long), (*QUESTION, Message("assistant", "Yes."))])
+    assert model.score([(*QUESTION, Message("assistant", "Yes."))])[0].tokens == 3
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"none\.gguf"), served(tmp_path / "none.gguf"):
+        pass
