@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from accelerate import PartialState
+
 from service.settings import Settings
 from training.config import RunConfig, dump_config, read_config
 from training.data import Prepared, prepare, read_prepared
@@ -50,6 +52,8 @@ def train(
     if done is not None:
         report(f"{rundir.path} is finished already")
         return done
+    # Under accelerate's launcher: none may see what another one has begun.
+    PartialState().wait_for_everyone()
     base = open_base(config, report)
     ready = get_ready(config, rundir, base, resume=resume, report=report)
     return learn([Job(config, base, ready.splits, rundir, report)], ready, resume=resume)[0]

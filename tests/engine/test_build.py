@@ -186,7 +186,8 @@ def test_a_small_change_survives_where_the_type_gets_coarser(
 ) -> None:
     def read(path: Path, name: str) -> NDArray[np.float32]:
         tensor = next(one for one in gguf.GGUFReader(path).tensors if one.name == name)
-        return gguf.dequantize(tensor.data, tensor.tensor_type)
+        values: NDArray[np.float32] = gguf.dequantize(tensor.data, tensor.tensor_type)
+        return values
 
     adapter = replace(lora(tmp_path / "lora.gguf"), scale=0.01)
     merged = build(replace(model, adapter=adapter), tmp_path / "merged")

@@ -7,7 +7,7 @@ import pytest
 
 from training.learning.ridge import Examples, choose, cross_validated, fit
 
-ROWS, FEATURES = 160, 12
+ROWS, FEATURES = 80, 12
 TRUE = np.linspace(-1, 1, FEATURES)
 
 

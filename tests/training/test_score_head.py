@@ -16,6 +16,7 @@ from service.engine.weights import sha256_of
 from service.prompts import DEFAULT_CRITERIA, Criterion
 from service.scoring import ScoreHead, Scorer, Scores
 from service.settings import PROJECT_ROOT, Settings
+from tests.training.conftest import quiet
 from training.errors import DataProblem
 from training.measuring.heads import check, held_out, notes_to_check
 from training.records.labelled import (
@@ -111,7 +112,7 @@ def test_a_pair_that_no_label_speaks_of_is_refused(tmp_path: Path) -> None:
             pairs,
             PRAISED,
             target=tmp_path / "head.npz",
-            report=str,
+            report=quiet,
         )
 
 

@@ -16,7 +16,7 @@ from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
 from training.errors import DataProblem
 from training.learning.likelihood import BaseLikelihood, answer_nll, label_losses
 from training.learning.packing import choose_bins, fill_bins, lay_out, lay_out_parts
-from training.learning.tokens import RowTokeniser, shown, tokenise, tokenise_all
+from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise, tokenise_all
 from training.records.rows import Row
 
 ANGLE = METHODS["free"].angles[0]
@@ -126,6 +126,16 @@ def test_rows_without_room_for_an_answer_are_left_out_and_counted(tokenizer: Any
 
 def test_bins_are_filled_best_fit_the_longest_first() -> None:
     assert fill_bins([3, 9, 4, 6, 1, 12], 10) == [[5], [1, 4], [3, 2], [0]]
+
+
+def test_packed_rows_of_mixed_lengths_take_less_than_half_of_what_padded_ones_take() -> None:
+    lengths = [700, 210, 160, 110, 90, 80, 70, 60, 330, 150, 120, 95, 85, 75, 65, 55]
+    rows = [Tokens("", "", np.ones(n, np.int32), np.arange(n) > 9, n) for n in lengths]
+    taken = {
+        width: lay_out(rows, choose_bins(rows, width)).labels.numel() for width in (1024, None)
+    }
+    assert taken[1024] < 1.1 * sum(lengths)
+    assert taken[1024] < 0.5 * taken[None]
 
 
 def test_rows_that_are_packed_do_not_see_each_other(model: Any, tokenizer: Any) -> None:

@@ -5,14 +5,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 from service.engine.catalog import CatalogModel, read_catalog
 from service.engine.types import Role
 
 ENTRY = re.compile(r"^\[\[\s*model\s*\]\]", re.MULTILINE)
-ABOUT_NEXT = re.compile(r"(?:^(?:#.*)?\n)*\Z", re.MULTILINE)
 # Of the base's entry, what holds for the tuned model as well.
 INHERITED = ("context", "slots", "cache", "cache_tokens", "chat_template", "licence")
 
@@ -70,6 +69,12 @@ def _without(text: str, name: str) -> str:
     named = re.compile(rf'^name\s*=\s*"{re.escape(name)}"', re.MULTILINE)
     for start, end in pairwise([*starts, len(text)]):
         entry = text[start:end]
-        # Comments at its end are about the next one.
-        kept.append(ABOUT_NEXT.search(entry)[0] if named.search(entry) else entry)
+        kept.append(_about_the_next(entry) if named.search(entry) else entry)
     return "".join(kept)
+
+
+def _about_the_next(entry: str) -> str:
+    """The comments at its end."""
+    lines = entry.splitlines(keepends=True)
+    found = takewhile(lambda line: not line.strip() or line.startswith("#"), reversed(lines))
+    return "".join(reversed(list(found)))

@@ -43,7 +43,7 @@ class Diary(TrainerCallback):  # type: ignore[misc]
             control.should_evaluate = args.eval_strategy != "no"
 
     def on_log(self, _: Any, state: Any, __: Any, logs: dict[str, Any], **___: Any) -> None:
-        if not state.is_world_process_zero or not {"loss", "eval_loss"} & logs.keys():
+        if not {"loss", "eval_loss"} & logs.keys():
             return
         step = state.global_step
         speed = None
@@ -65,7 +65,8 @@ class Diary(TrainerCallback):  # type: ignore[misc]
             peak_memory_mb=peak_memory_mb(),
         )
         self.log.add(measured)
-        self._report(in_words(measured, state.max_steps))
+        if state.is_world_process_zero:
+            self._report(in_words(measured, state.max_steps))
 
 
 class Watching(TrainerCallback):  # type: ignore[misc]

@@ -87,7 +87,8 @@ def fit(job: Job, *, checkpoint: Path | None = None) -> Fitted:
     args.max_steps, args.warmup_steps = schedule.steps, schedule.warmup_steps
     args.logging_steps = max(1, min(LOG_STEPS, schedule.steps // 10))
     earlier = read_metrics(job.rundir, up_to=_step_of(checkpoint)) if checkpoint is not None else []
-    diary = Diary(MetricsLog(job.rundir, earlier), schedule, splits.train, job.report)
+    log = MetricsLog(job.rundir, earlier, is_written=args.process_index == 0)
+    diary = Diary(log, schedule, splits.train, job.report)
     trainer = _Trainer(job, model, args, schedule)
     trainer.add_callback(diary)
     if splits.validation and settings.patience is not None:
@@ -103,7 +104,7 @@ def fit(job: Job, *, checkpoint: Path | None = None) -> Fitted:
         state.global_step,
         state.best_global_step or state.global_step,
         state.best_metric,
-        tuple(diary.log.measured),
+        tuple(log.measured),
         tuple(answer_nll(model, splits.test)),
     )
 
