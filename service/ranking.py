@@ -213,7 +213,7 @@ def _fit(games: Array, wins: Array) -> tuple[Array, Array]:
         values = values + length * step
         if not len(step) or float(np.abs(step).max()) < _CLOSE_ENOUGH:
             break
-    return values, np.linalg.inv(_hessian(games, values))
+    return values, np.linalg.inv(_hessian(games, values)).astype(np.float64)
 
 
 def _gradient(games: Array, wins: Array, values: Array) -> Array:

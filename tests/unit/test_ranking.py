@@ -13,7 +13,9 @@ ITEMS = tuple("abcdef")
 PAIRS = st.tuples(st.sampled_from(ITEMS), st.sampled_from(ITEMS)).filter(lambda p: p[0] != p[1])
 OUTCOMES: tuple[Outcome, ...] = ("first", "second", "tie")
 RESULTS = st.lists(
-    st.builds(lambda pair, outcome: Result(*pair, outcome), PAIRS, st.sampled_from(OUTCOMES)),
+    st.builds(
+        lambda pair, outcome: Result(pair[0], pair[1], outcome), PAIRS, st.sampled_from(OUTCOMES)
+    ),
     max_size=25,
 )
 OTHER_WAY: dict[Outcome, Outcome] = {"first": "second", "second": "first", "tie": "tie"}
@@ -208,6 +210,7 @@ def test_nothing_and_a_single_idea_have_no_question() -> None:
 def test_a_large_board_is_answered_quickly() -> None:
     draw = Random(1)
     items = [str(number) for number in range(5000)]
-    results = [Result(*draw.sample(items[:150], 2), "first") for _ in range(500)]
+    pairs = [draw.sample(items[:150], 2) for _ in range(500)]
+    results = [Result(one, other, "first") for one, other in pairs]
 
     assert Ranking(items, results).next_question() is not None
