@@ -80,7 +80,9 @@ class TextForm(BaseModel):
 
 
 class VoteForm(BaseModel):
-    """`skip` is handed on, so that a skipped pair does not come back with the next vote."""
+    """`skip` is handed on, so that a skipped pair does not come back with the next vote, and `run`,
+    so that its end is seen.
+    """
 
     ballot: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
     first_id: str
@@ -89,6 +91,7 @@ class VoteForm(BaseModel):
     second_version: int
     outcome: Outcome
     skip: list[PairOfIds] = Field(default_factory=list, max_length=50)
+    run: str | None = None
 
 
 class RankForm(BaseModel):

@@ -84,9 +84,9 @@ def show_ranking(
 
 @router.post("/votes")
 def vote(board_id: str, store: StoreDep, form: Annotated[VoteForm, Form()]) -> Response:
-    shape = task_of(ComparisonCreate, **form.model_dump(exclude={"ballot", "skip"}))
+    shape = task_of(ComparisonCreate, **form.model_dump(exclude={"ballot", "skip", "run"}))
     made = store.comparisons.vote(board_id, shape, ballot=form.ballot)
-    return redirect(_address(board_id, skip=form.skip, voted=made.id))
+    return redirect(_address(board_id, skip=form.skip, voted=made.id, run=form.run))
 
 
 @router.post("/votes/{comparison_id}/undo")
