@@ -93,6 +93,16 @@ def board_standings(store: Store, board_id: str, by: Judge) -> Standings:
     return Standings(board_id, by, contenders, store.comparisons.of_board(board_id, by))
 
 
+def rank_order(store: Store, board_id: str) -> dict[str, int]:
+    """To sort the board by: of the ideas that people compared, the higher the better."""
+    ranking = board_standings(store, board_id, "people").ranking
+    return {
+        idea_id: round(1e6 * strength.value)
+        for idea_id, strength in ranking.strengths.items()
+        if strength.comparisons
+    }
+
+
 def next_pair(
     store: Store, standings: Standings, skipped: Collection[Pair] = ()
 ) -> PairPublic | None:

@@ -219,6 +219,23 @@ def test_the_ranking_as_markdown_is_a_table(
     assert text.endswith("Not compared yet:\n\n- Chalk\n")
 
 
+def test_a_board_can_be_sorted_by_rank_page_by_page(
+    client: TestClient, board: str, ideas: dict[str, str]
+) -> None:
+    vote(client, board, ideas["Chalk"], ideas["Soup"])
+    query: dict[str, str | int] = {"board": board, "sort": "rank", "limit": 1}
+    first = client.get(IDEAS, params=query)
+    second = client.get(first.links["next"]["url"])
+    third = client.get(second.links["next"]["url"])
+
+    found = [page.json()[0]["title"] for page in (first, second, third)]
+    assert found == ["Chalk", "Soup", "Dogs"]
+    assert "next" not in third.links
+    assert client.get(IDEAS, params={"sort": "rank"}).status_code == 422
+    page = client.get(f"/boards/{board}?sort=rank", headers={"accept": "text/html"}).text
+    assert page.index(f"idea-{ideas['Chalk']}") < page.index(f"idea-{ideas['Soup']}")
+
+
 def test_the_model_is_asked_both_ways_and_its_comparisons_name_the_run(
     client: TestClient, backend: FakeBackend, board: str, ideas: dict[str, str]
 ) -> None:

@@ -162,7 +162,7 @@ async def evaluate(task: EvaluateTask, responder: ResponderDep) -> Any:
     operation_id="rank",
     summary="Let the model compare a board's ideas in pairs",
     description="Asks about the pairs that tell most, each in both orders; where the orders "
-    "disagree, it is a tie. It reads the first 1,200 characters of each text. The comparisons "
+    "disagree, it is a tie. It reads the first 800 characters of each text. The comparisons "
     "are kept as they come and count in `ranking?by=model`, which is a weak signal beside "
     "people's votes. 409 if there is no pair that it has not compared.",
     response_model=RankAnswer,
