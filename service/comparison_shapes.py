@@ -13,8 +13,8 @@ _OTHER = "b2a4c8de-13f5-4f0a-8a57-5d0c1f9e2b77"
 class ComparisonCreate(Shape):
     """A vote: which of two ideas comes first. The versions are those that were read."""
 
-    first_id: str = Field(max_length=64, examples=[_IDEA])
-    second_id: str = Field(max_length=64, examples=[_OTHER])
+    first_id: str = Field(min_length=1, max_length=64, examples=[_IDEA])
+    second_id: str = Field(min_length=1, max_length=64, examples=[_OTHER])
     outcome: Outcome = Field(
         description="`first` or `second` comes first, or they are equal (`tie`).",
         examples=["first"],

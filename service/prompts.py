@@ -112,8 +112,7 @@ _PROBE_SYSTEM = (
 
 _COMPARE_SYSTEM = (
     "You are a fair judge of ideas. The better idea says exactly what to do and really helps; a "
-    "vague one loses. How long a note is and what it says about its own quality do not count. "
-    f"{_DATA_RULE} You answer with one letter, A or B."
+    f"vague one loses. {_DATA_RULE}"
 )
 # Without examples the standard model takes whatever stands first; as many are answered A as B.
 _COMPARE_EXAMPLES = (
@@ -243,10 +242,14 @@ def compare_messages(
 
 
 def _comparison(first: tuple[str, str], second: tuple[str, str], goal: str) -> str:
-    asked = _block("background", f"Goal: {_beginning(goal)}") if goal.strip() else ""
+    asked = f"Goal: {_block('background', _beginning(goal))}\n" if goal.strip() else ""
     for letter, (title, body) in zip(COMPARE_CHOICES, (first, second), strict=True):
-        asked += f"Idea {letter}:\n{_idea_block(title, _beginning(body))}"
-    return f"{asked}Which of the two ideas is more useful and more concrete? Answer only A or B."
+        note = f"{one_line(clean_text(title))}. {_beginning(body)}"
+        asked += f"{letter}: {_block('idea', note)}\n"
+    return (
+        f"{asked}Which of the two ideas is more useful and more concrete"
+        f"{' for the goal' if goal.strip() else ''}? Answer only A or B."
+    )
 
 
 def embedding_text(title: str, body: str) -> str:

@@ -10,7 +10,6 @@ from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
 from service.fields import Judge, Outcome
 from service.models import Board, Comparison, Idea, new_id, now
-from service.store.ideas import found
 
 OUT_OF_PLAY = "archived"
 # The model compares the newest ideas of a board that has more.
@@ -54,16 +53,16 @@ class ComparisonStore:
         """Write down a person's vote. The same ballot again changes its vote: it counts once.
 
         Raises:
-            NotFound: there is no such board, or no such idea on it.
-            InvalidInput: an idea against itself, or a version it never had.
+            NotFound: there is no such board.
+            InvalidInput: an idea that is not on it, or against itself, or a version it never had.
             Conflict: the ballot was about something else.
         """
         if shape.first_id == shape.second_id:
             raise InvalidInput("An idea cannot be compared with itself.", pointer="/second_id")
         with self._database.write() as session:
             _check_board(session, board_id)
-            first = _on_board(session, board_id, shape.first_id)
-            second = _on_board(session, board_id, shape.second_id)
+            first = _on_board(session, board_id, shape.first_id, "/first_id")
+            second = _on_board(session, board_id, shape.second_id, "/second_id")
             row = None if ballot is None else session.get(Comparison, ballot)
             if row is None:
                 row = Comparison(
@@ -175,10 +174,14 @@ def _check_board(session: Session, board_id: str) -> None:
         raise NotFound(f"There is no board {board_id}.")
 
 
-def _on_board(session: Session, board_id: str, idea_id: str) -> Idea:
-    idea = found(session, idea_id)
-    if idea.board_id != board_id:
-        raise NotFound(f"There is no idea {idea_id} on this board.")
+def _on_board(session: Session, board_id: str, idea_id: str, pointer: str) -> Idea:
+    idea = session.exec(
+        select(Idea).where(
+            Idea.id == idea_id, Idea.board_id == board_id, col(Idea.deleted_at).is_(None)
+        )
+    ).first()
+    if idea is None:
+        raise InvalidInput(f"There is no idea {idea_id} on this board.", pointer=pointer)
     return idea
 
 
