@@ -16,14 +16,12 @@ from service.shapes import PairPublic
 from service.standings import board_standings, next_pair
 
 router = APIRouter(prefix="/boards/{board_id}", tags=["ranking"])
+_ID = "comparison_id"
 _PAIR = r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$"
 Skipped = Annotated[
     list[Annotated[str, StringConstraints(pattern=_PAIR)]],
     Query(max_length=50, description="Pairs to leave out, as two ids with a dot between."),
 ]
-_ON_ITS_BOARD = links(201, "id", getComparison="comparison_id", deleteComparison="comparison_id")
-for _link in _ON_ITS_BOARD[201]["links"].values():
-    _link["parameters"]["board_id"] = "$response.body#/board_id"
 
 
 @router.get(
@@ -47,7 +45,7 @@ def list_comparisons(
     summary="Vote: which of two ideas comes first",
     description="Every vote counts, also several on one pair.",
     status_code=status.HTTP_201_CREATED,
-    responses=problems(404) | _ON_ITS_BOARD,
+    responses=problems(404) | links(201, "id", "board_id", getComparison=_ID, deleteComparison=_ID),
 )
 def compare_ideas(
     board_id: Id, shape: ComparisonCreate, store: StoreDep, response: Response
