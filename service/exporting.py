@@ -1,15 +1,22 @@
-"""Boards as Markdown to read and as CSV for spreadsheets; pure, and not meant to be read back."""
+"""Boards and rankings as Markdown to read and as CSV for spreadsheets; pure, and not meant to be
+read back.
+"""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from service.comparison_shapes import RankingPublic, StandingPublic
 from service.shapes import BoardPublic, IdeaPublic
 
 BoardWithIdeas = tuple[BoardPublic, Sequence[IdeaPublic]]
 COLUMNS = (
     *("id", "board", "title", "body", "status", "star"),
     *("tags", "score", "created_at", "updated_at"),
+)
+RANKING_COLUMNS = (
+    *("rank", "title", "score", "low", "high", "comparisons"),
+    *("strength", "standard_error", "idea_id"),
 )
 # A spreadsheet runs a cell that begins so (OWASP: CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -35,11 +42,54 @@ def _facts(idea: IdeaPublic) -> str:
 
 def spreadsheet(boards: Iterable[BoardWithIdeas]) -> str:
     """CSV by RFC 4180."""
+    rows = (_cells(board, idea) for board, ideas in boards for idea in ideas)
+    return _csv(COLUMNS, ([_harmless(cell) for cell in row] for row in rows))
+
+
+def ranking_markdown(name: str, ranking: RankingPublic) -> str:
+    """A table; ideas never compared are named below it."""
+    ranked = [one for one in ranking.ideas if one.rank is not None]
+    others = [one for one in ranking.ideas if one.rank is None]
+    judge = "people" if ranking.by == "people" else "the model"
+    parts = [f"# {name}: ranked by {judge}", f"Comparisons: {ranking.comparisons}"]
+    if ranked:
+        head = (
+            "| Rank | Idea | Score | Likely between | Comparisons |",
+            "|---:|---|---:|---|---:|",
+        )
+        parts.append("\n".join((*head, *(_table_row(one) for one in ranked))))
+    if others:
+        parts.append("Not compared yet:")
+        parts.append("\n".join(f"- {one.title}" for one in others))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table_row(one: StandingPublic) -> str:
+    title = one.title.replace("\\", "\\\\").replace("|", "\\|")
+    likely = f"{one.low:.0f}–{one.high:.0f}"
+    return f"| {one.rank} | {title} | {one.score:.0f} | {likely} | {one.comparisons} |"
+
+
+def ranking_spreadsheet(ranking: RankingPublic) -> str:
+    """CSV by RFC 4180; numbers are numbers, also those that begin with a minus."""
+    return _csv(RANKING_COLUMNS, (_ranking_cells(one) for one in ranking.ideas))
+
+
+def _ranking_cells(one: StandingPublic) -> list[str]:
+    fields = one.model_dump()
+    cells = ["" if fields[name] is None else str(fields[name]) for name in RANKING_COLUMNS]
+    texts = ("title", "idea_id")
+    return [
+        _harmless(cell) if name in texts else cell
+        for name, cell in zip(RANKING_COLUMNS, cells, strict=True)
+    ]
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for board, ideas in boards:
-        writer.writerows([_harmless(cell) for cell in _cells(board, idea)] for idea in ideas)
+    writer.writerow(columns)
+    writer.writerows(rows)
     return text.getvalue()
 
 

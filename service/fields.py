@@ -20,10 +20,11 @@ BODY_CEILING = 65536
 TAG_CEILING = 40
 TAGS_CEILING = 20
 SUGGESTIONS_CEILING = 100
+PAIRS_CEILING = 200
 
 Status = Literal["draft", "kept", "in-progress", "done", "archived"]
 Origin = Literal["human", "model", "import"]
-RunKind = Literal["brainstorm", "refine", "evaluate"]
+RunKind = Literal["brainstorm", "refine", "evaluate", "rank"]
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 SuggestionState = Literal["open", "kept", "discarded"]
 # The catalogue is in `methods`; a test keeps the two the same.
@@ -31,6 +32,9 @@ MethodId = Literal[
     "free", "scamper", "reverse", "six-hats", "personas", "constraints", "analogies", "questions"
 ]
 Decision = Literal["open", "accepted", "rejected"]
+# Which of two ideas was put first, and who said so.
+Outcome = Literal["first", "second", "tie"]
+Judge = Literal["people", "model"]
 
 
 def clean_line(text: str) -> str:
@@ -69,5 +73,7 @@ def whole(value: object) -> object:
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(whole)]
+Version = Annotated[int, Field(ge=1, lt=2**31), BeforeValidator(whole)]
+Pairs = Annotated[int, Field(ge=1, le=PAIRS_CEILING), BeforeValidator(whole)]
 Count = Annotated[int, Field(ge=1, le=SUGGESTIONS_CEILING), BeforeValidator(whole)]
 Topic = Annotated[Filled, StringConstraints(max_length=TITLE_CEILING)]

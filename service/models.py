@@ -159,6 +159,27 @@ class Evaluation(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
+class Comparison(SQLModel, table=True):
+    """Which of two ideas was put first, each in the version that was read.
+
+    `probability` is the model's for the first idea, the mean of asking in both orders.
+    """
+
+    __table_args__ = (Index("ix_comparison_board", "board_id", "by", "created_at"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    board_id: str = Field(foreign_key="board.id")
+    first_id: str = Field(foreign_key="idea.id")
+    first_version: int
+    second_id: str = Field(foreign_key="idea.id")
+    second_version: int
+    outcome: str
+    by: str
+    probability: float | None = None
+    run_id: str | None = Field(default=None, foreign_key="run.id", index=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
 class ApiKey(SQLModel, table=True):
     """Only the SHA-256 of a key is kept; a key has 256 random bits, so it needs no slow hash."""
 

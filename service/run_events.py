@@ -82,15 +82,18 @@ def replay(run: RunPublic) -> list[RunEvent]:
     if run.started_at is not None:
         events.append(("started", {"run_id": run.run_id, "model": run.model}))
     events += [("suggestion", suggestion_fields(suggestion)) for suggestion in run.suggestions]
+    events += [("comparison", one.model_dump(mode="json")) for one in run.comparisons]
     events += closing_events(run)
     return [RunEvent(number, name, data) for number, (name, data) in enumerate(events, start=1)]
 
 
 def answer(run: RunPublic) -> dict[str, Any]:
-    """The run in the form in which the three calls answer."""
+    """The run in the form in which the calls answer that start one."""
     fields: dict[str, Any] = {"run_id": run.run_id, "status": run.status, "model": run.model}
     if run.kind == "brainstorm":
         fields["suggestions"] = [suggestion_fields(suggestion) for suggestion in run.suggestions]
+    if run.kind == "rank":
+        fields["comparisons"] = [one.model_dump(mode="json") for one in run.comparisons]
     return fields | (run.result or {}) | {"usage": run.usage, "timing": run.timing}
 
 

@@ -17,6 +17,7 @@ from service.engine.types import ModelInfo
 from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError, describe
 from service.ideation import (
     Began,
+    Compared,
     DraftDropped,
     Drafted,
     Ideation,
@@ -227,6 +228,8 @@ class Runs:
             live.wake()
         elif isinstance(step, Suggested):
             await self._suggest(live, step)
+        elif isinstance(step, Compared):
+            await self._compare(live, step)
 
     async def _begin(self, live: LiveRun, model: ModelInfo) -> None:
         live.started, live.status, live.position = time.monotonic(), "running", 0
@@ -248,17 +251,19 @@ class Runs:
             live.first = live.first or time.monotonic()
             live.say("suggestion", suggestion_fields(step.suggestion))
 
+    async def _compare(self, live: LiveRun, step: Compared) -> None:
+        store = self._store.comparisons
+        comparison = await asyncio.to_thread(store.add_verdict, live.run_id, step.verdict)
+        live.first = live.first or time.monotonic()
+        live.say("comparison", comparison.model_dump(mode="json"))
+
     async def _finish(self, live: LiveRun, ledger: Ledger, outcome: RunOutcome) -> None:
         whole = RunOutcome(
             status=outcome.status,
             result=outcome.result,
             error=outcome.error,
             prompts=[[asdict(message) for message in prompt] for prompt in ledger.prompts],
-            usage={
-                "prompt_tokens": ledger.usage.prompt_tokens,
-                "cached_tokens": ledger.usage.cached_tokens,
-                "completion_tokens": ledger.usage.completion_tokens,
-            },
+            usage=ledger.tokens,
             timing=live.timing(),
         )
         live.drafts.clear()

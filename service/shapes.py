@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict, JsonValue
 
+from service.comparison_shapes import ComparisonPublic, RankTask
 from service.fields import (
     TAGS_CEILING,
     Body,
@@ -176,7 +177,7 @@ class EvaluateTask(Shape):
     seed: Seed | None = None
 
 
-Task = BrainstormTask | RefineTask | EvaluateTask
+Task = BrainstormTask | RefineTask | EvaluateTask | RankTask
 
 
 class RunError(BaseModel):
@@ -205,6 +206,7 @@ class RunPublic(BaseModel):
     decision: Decision = "open"
     result: dict[str, Any] | None = None
     suggestions: list[SuggestionPublic] = Field(default_factory=list)
+    comparisons: list[ComparisonPublic] = Field(default_factory=list)
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -261,6 +263,20 @@ class EvaluateAnswer(Answer):
     strengths: list[str]
     concerns: list[str]
     next_step: str
+
+
+class RankAnswer(Answer):
+    """The comparisons that this run made. Where the two orders disagree, it is a tie."""
+
+    comparisons: list[ComparisonPublic]
+
+
+class PairPublic(BaseModel):
+    """`information`, in nats, is what its answer is expected to tell about the board's order."""
+
+    first: IdeaPublic
+    second: IdeaPublic
+    information: float = Field(examples=[0.549])
 
 
 class SuggestionKeep(Shape):

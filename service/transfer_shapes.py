@@ -4,31 +4,28 @@ Nothing in it is optional: a file that lacks something is a damaged one. What ca
 checked like what comes from a person, because whoever writes the file writes both.
 """
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
-    StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
 
+from service.comparison_shapes import RankTask
 from service.fields import (
     SUGGESTIONS_CEILING,
     TAGS_CEILING,
     Body,
     Decision,
-    Filled,
-    Line,
+    Judge,
     Origin,
+    Outcome,
     RunKind,
     RunStatus,
     Seed,
@@ -40,45 +37,21 @@ from service.fields import (
     whole,
 )
 from service.shapes import BrainstormTask, EvaluateTask, RefineTask, ScoringPublic
-
-ROWS_CEILING = 1_000_000
-PLAIN_CEILING = 1_000_000
-POINTS_CEILING = 100
-FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-
-
-def _bounded(text: str) -> str:
-    if len(text) > PLAIN_CEILING:
-        raise ValueError(f"must have at most {PLAIN_CEILING} characters")
-    return text
-
-
-def _in_range(moment: datetime) -> datetime:
-    # Beyond, a change of time zone can leave the years that there are.
-    if not FIRST <= moment < LAST:
-        raise ValueError("must lie between the years 1970 and 9000")
-    return moment.astimezone(UTC)
-
-
-# In addresses, so nothing that an address would have to escape.
-Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", min_length=1, max_length=64)]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
-Number = Annotated[int, Field(ge=1, lt=2**31), BeforeValidator(whole)]
-Amount = Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(whole)]
-Seconds = Annotated[float, Field(ge=0, le=1e9)]
-Score = Annotated[float, Field(ge=1, le=10)]
-Name = Annotated[Line, StringConstraints(max_length=200)]
-Point = Annotated[Body, StringConstraints(max_length=8000)]
-# As it was, for the record: neither cleaned nor held to the limits of what people write.
-Plain = Annotated[str, AfterValidator(_bounded)]
-Criterion = Annotated[Filled, StringConstraints(max_length=40)]
-Scores = Annotated[dict[Criterion, Score], Field(min_length=1, max_length=8)]
-Points = Annotated[list[Point], Field(max_length=POINTS_CEILING)]
-
-
-Item = TypeVar("Item")
-# A file of another kind is wrong a million times: the first place in each list says so.
-Rows = Annotated[list[Item], Field(max_length=ROWS_CEILING, fail_fast=True)]
+from service.transfer_fields import (
+    Amount,
+    Criterion,
+    Key,
+    Moment,
+    Name,
+    Number,
+    Plain,
+    Point,
+    Points,
+    Rows,
+    Score,
+    Scores,
+    Seconds,
+)
 
 
 class BoardRow(Shape):
@@ -139,7 +112,7 @@ class ErrorRow(Shape):
 
 
 class _NoResult(Shape):
-    """The suggestions of a brainstorm are rows of their own."""
+    """What a brainstorm suggests and a ranking compares are rows of their own."""
 
 
 class _Refined(Shape):
@@ -167,11 +140,13 @@ _REQUESTS: dict[str, type[Shape]] = {
     "brainstorm": BrainstormTask,
     "refine": RefineTask,
     "evaluate": EvaluateTask,
+    "rank": RankTask,
 }
 _RESULTS: dict[str, type[Shape]] = {
     "brainstorm": _NoResult,
     "refine": _Refined,
     "evaluate": _Evaluated,
+    "rank": _NoResult,
 }
 
 
@@ -255,13 +230,37 @@ class EvaluationRow(Shape):
     created_at: Moment
 
 
+class ComparisonRow(Shape):
+    id: Key
+    board_id: Key
+    first_id: Key
+    first_version: Number
+    second_id: Key
+    second_version: Number
+    outcome: Outcome
+    by: Judge
+    probability: Annotated[float, Field(ge=0, le=1)] | None
+    run_id: Key | None
+    created_at: Moment
+
+    @field_validator("second_id")
+    @classmethod
+    def differ(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("first_id"):
+            raise ValueError("must be another idea than the first")
+        return value
+
+
 class Archive(Shape):
-    """A whole board or all of them; ideas are in the order in which they were added."""
+    """A whole board or all of them; ideas are in the order in which they were added.
+
+    Version 1 had no comparisons.
+    """
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     format: Literal["ideapool"]
-    version: Annotated[Literal[1], BeforeValidator(whole)]
+    version: Annotated[Literal[1, 2], BeforeValidator(whole)]
     exported_at: Moment
     boards: Rows[BoardRow]
     ideas: Rows[IdeaRow]
@@ -269,6 +268,17 @@ class Archive(Shape):
     runs: Rows[RunRow]
     suggestions: Rows[SuggestionRow]
     evaluations: Rows[EvaluationRow]
+    comparisons: Rows[ComparisonRow] | None = Field(default=None, validate_default=True)
+
+    # After the rest, not before: what a function hands on is no longer read as JSON.
+    @field_validator("comparisons")
+    @classmethod
+    def need_comparisons(
+        cls, value: list[ComparisonRow] | None, info: ValidationInfo
+    ) -> list[ComparisonRow]:
+        if value is None and info.data.get("version") != 1:
+            raise ValueError("must be there since version 2")
+        return value or []
 
 
 class Counts(BaseModel):
@@ -278,6 +288,7 @@ class Counts(BaseModel):
     runs: int = 0
     suggestions: int = 0
     evaluations: int = 0
+    comparisons: int = 0
 
 
 class Imported(BaseModel):

@@ -186,6 +186,8 @@
     b: () => byId("topic"),
   };
 
+  const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip" };
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") closeMenu(event);
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -194,6 +196,13 @@
     if (event.key === "?") {
       event.preventDefault();
       showShortcuts();
+      return;
+    }
+    const button = byId(PRESSES[event.key.toLowerCase()]);
+    if (button) {
+      event.preventDefault();
+      // A key held down is one vote.
+      if (!event.repeat) button.click();
       return;
     }
     const field = KEYS[event.key]?.();

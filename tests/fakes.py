@@ -200,8 +200,7 @@ class FakeBackend:
             yield Embedding(tuple(vector), usage)
         elif isinstance(request, ProbeRequest):
             await self._pause()
-            rows = tuple(_digit_row(5 + index) for index in range(len(request.prompts)))
-            yield Probabilities(rows, usage)
+            yield Probabilities(tuple(_rows(request)), usage)
         elif isinstance(request, ScoreRequest):
             yield Scored((-0.1,) * (len(request.answer.split()) + 1), usage)
         else:
@@ -252,6 +251,18 @@ def _logprobs(token: str, alternatives: int | None) -> tuple[TokenLogprob, ...]:
         return ()
     top = tuple((token + "." * rank, -0.1 - rank) for rank in range(alternatives))
     return (TokenLogprob(token, -0.1, top),)
+
+
+def _rows(request: ProbeRequest) -> list[tuple[float, ...]]:
+    """Digits that peak higher with each prompt; of two notes the longer one, or else the first."""
+    if len(request.choices) == 2:
+        return [_longer(messages[-1].content) for messages in request.prompts]
+    return [_digit_row(5 + index) for index in range(len(request.prompts))]
+
+
+def _longer(question: str) -> tuple[float, float]:
+    one, other = (len(note) for note in re.findall(r"<idea>(.*?)</idea>", question, re.DOTALL))
+    return (0.2, 0.6) if other > one else (0.6, 0.2)
 
 
 def _digit_row(centre: int) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""The use cases: brainstorm, refine, evaluate. What is asked of the models, and when to ask again.
+"""The use cases: brainstorm, refine, evaluate, rank. What is asked of the models, and when to ask again.
 
 `plan` turns a task into work, or refuses it; `perform` does the work and reports each step.
 """
@@ -7,6 +7,7 @@ from service.ideation.perform import Ideation
 from service.ideation.plan import Work, plan
 from service.ideation.steps import (
     Began,
+    Compared,
     DraftDropped,
     Drafted,
     Emit,
@@ -19,6 +20,7 @@ from service.ideation.steps import (
 
 __all__ = [
     "Began",
+    "Compared",
     "DraftDropped",
     "Drafted",
     "Emit",

@@ -5,7 +5,18 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from service.engine.backend import Backend
-from service.engine.types import Delta, Event, Finished, GenerateRequest, ModelInfo, Queued, Started
+from service.engine.types import (
+    Delta,
+    Event,
+    Finished,
+    GenerateRequest,
+    Message,
+    ModelInfo,
+    Probabilities,
+    ProbeRequest,
+    Queued,
+    Started,
+)
 from service.errors import AnswerUnusable, EngineCrashed
 from service.ideation.steps import Began, DraftDropped, Drafted, Emit, Ledger, Waiting
 from service.prompts import Prompt
@@ -75,6 +86,21 @@ class Asker:
                 self.ledger.usage += event.usage
                 return answer
         raise EngineCrashed("The engine ended in the middle of an answer. Try again.")
+
+    async def choose(
+        self, prompts: tuple[tuple[Message, ...], ...], choices: tuple[str, ...]
+    ) -> tuple[tuple[float, ...], ...]:
+        """How likely each choice is after each prompt; see `ProbeRequest`."""
+        self.ledger.prompts += prompts
+        request = ProbeRequest(
+            uuid.uuid4().hex, self.model.name, prompts, choices, self.client, is_admitted=True
+        )
+        async for event in self._backend.submit(request):
+            await self.observe(event)
+            if isinstance(event, Probabilities):
+                self.ledger.usage += event.usage
+                return event.rows
+        raise EngineCrashed("The engine ended without probabilities. Try again.")
 
 
 def attempt_seed(seed: int, attempt: int) -> int:

@@ -16,7 +16,8 @@ from service.engine.backend import Backend
 from service.errors import AnswerUnusable
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm import Brainstorm
-from service.ideation.plan import ROLES, BrainstormWork, EvaluateWork, RefineWork, Work
+from service.ideation.plan import ROLES, BrainstormWork, EvaluateWork, RankWork, RefineWork, Work
+from service.ideation.rank import rank
 from service.ideation.steps import Emit, Ledger, Scored
 from service.prompts import evaluate_prompt, refine_prompt
 from service.scoring import Scorer
@@ -40,6 +41,8 @@ class Ideation:
             return await Brainstorm(asker, work, seed).perform()
         if isinstance(work, RefineWork):
             return await _refine(asker, work, seed)
+        if isinstance(work, RankWork):
+            return await rank(asker, work, seed)
         return await self._evaluate(asker, work, seed)
 
     async def _evaluate(self, asker: Asker, work: EvaluateWork, seed: int) -> dict[str, Any]:

@@ -3,13 +3,17 @@
 import secrets
 from dataclasses import dataclass
 
+from service.comparison_shapes import RankTask
 from service.engine.backend import Backend
 from service.engine.types import Role
-from service.errors import InvalidInput
+from service.errors import Conflict, InvalidInput
 from service.fields import RunKind
 from service.prompts import DEFAULT_CRITERIA, Criterion
+from service.ranking import Pair, Result
 from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, RefineTask, Task
+from service.standings import board_standings
 from service.store import Store
+from service.store.comparisons import ContenderText
 from service.store.runs import NewRun
 
 
@@ -37,11 +41,24 @@ class EvaluateWork:
     criteria: tuple[Criterion, ...]
 
 
-Work = BrainstormWork | RefineWork | EvaluateWork
+@dataclass(frozen=True, slots=True)
+class RankWork:
+    """`known` is what the model said before; the pairs in `settled` are not asked again."""
+
+    board_id: str
+    goal: str
+    texts: dict[str, ContenderText]
+    known: tuple[Result, ...]
+    settled: frozenset[Pair]
+    pairs: int
+
+
+Work = BrainstormWork | RefineWork | EvaluateWork | RankWork
 ROLES: dict[type[Work], Role] = {
     BrainstormWork: "brainstorm",
     RefineWork: "general",
     EvaluateWork: "general",
+    RankWork: "general",
 }
 
 
@@ -50,6 +67,7 @@ def plan(task: Task, store: Store, backend: Backend) -> tuple[NewRun, Work]:
 
     Raises:
         InvalidInput: the task contradicts itself or goes beyond a limit.
+        Conflict: there is no pair left that the model could compare.
         NotFound: it names a board or an idea that is not there.
         ModelUnavailable: no model of the catalog has the role it needs.
     """
@@ -57,6 +75,8 @@ def plan(task: Task, store: Store, backend: Backend) -> tuple[NewRun, Work]:
         new, work = _plan_brainstorm(task, store)
     elif isinstance(task, RefineTask):
         new, work = _plan_refine(task, store)
+    elif isinstance(task, RankTask):
+        new, work = _plan_rank(task, store)
     else:
         new, work = _plan_evaluate(task, store)
     backend.model_for(ROLES[type(work)])
@@ -100,6 +120,23 @@ def _plan_evaluate(task: EvaluateTask, store: Store) -> tuple[NewRun, Work]:
     if len({criterion.name for criterion in criteria}) < len(criteria):
         raise InvalidInput("Two criteria have the same name.", pointer="/criteria")
     return _new("evaluate", task, idea), EvaluateWork(title, body, criteria)
+
+
+def _plan_rank(task: RankTask, store: Store) -> tuple[NewRun, Work]:
+    board = store.boards.default() if task.board_id is None else store.boards.get(task.board_id)
+    standings = board_standings(store, board.id, "model")
+    texts = {one.id: one for one in store.comparisons.texts(board.id)}
+    if len(texts) < 2:
+        raise Conflict("There are no two ideas to compare. Add some to the board first.")
+    settled = frozenset(pair for pair in standings.settled if pair <= texts.keys())
+    open_pairs = len(texts) * (len(texts) - 1) // 2 - len(settled)
+    if not open_pairs:
+        raise Conflict("The model has compared every pair of these ideas, and would say the same.")
+    # As many as there will be, so that progress has an end.
+    task = task.model_copy(update={"pairs": min(task.pairs, open_pairs), "board_id": board.id})
+    return _new("rank", task, None, board_id=board.id), RankWork(
+        board.id, board.goal, texts, tuple(standings.results), settled, task.pairs
+    )
 
 
 def _description(name: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from service.engine.types import Message, ModelInfo, Usage
 from service.shapes import SuggestionPublic
+from service.store.comparisons import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,12 @@ class Scored:
     scores: dict[str, float]
 
 
-Step = Waiting | Began | Drafted | DraftDropped | Suggested | Scored
+@dataclass(frozen=True, slots=True)
+class Compared:
+    verdict: Verdict
+
+
+Step = Waiting | Began | Drafted | DraftDropped | Suggested | Scored | Compared
 Emit = Callable[[Step], Awaitable[None]]
 
 
@@ -59,3 +65,8 @@ class Ledger:
 
     prompts: list[tuple[Message, ...]] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        names = ("prompt_tokens", "cached_tokens", "completion_tokens")
+        return {name: getattr(self.usage, name) for name in names}

@@ -135,12 +135,15 @@ def headers_of(error: Exception) -> dict[str, str]:
 
 
 def _allowed(request: Request) -> str:
-    """Every method some route takes at this path; Starlette only names the first route's."""
-    methods: set[str] = set()
+    """Every method that routes take at this path; Starlette only names the first route's.
+
+    A path that also fits another's parameter, as `next` does, is still its own.
+    """
+    methods: dict[str, set[str]] = {}
     for route in iter_route_contexts(request.app.routes):
         if route.path is not None and compile_path(route.path)[0].match(request.url.path):
-            methods |= route.methods or set()
-    return ", ".join(sorted(methods))
+            methods.setdefault(route.path, set()).update(route.methods or ())
+    return ", ".join(sorted(next(iter(methods.values()), ())))
 
 
 def _problem(status: int, kind: str, detail: str, **more: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from service.database import Database
 from service.store.boards import BoardStore
+from service.store.comparisons import ComparisonStore
 from service.store.ideas import IdeaStore
 from service.store.keys import KeyStore
 from service.store.limits import Limits
@@ -17,5 +18,6 @@ class Store:
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
         self.runs = RunStore(database, self.ideas)
+        self.comparisons = ComparisonStore(database)
         self.keys = KeyStore(database)
         self.transfer = TransferStore(database, limits)

@@ -8,18 +8,20 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Integer, Select, and_, column, exists, or_, text
+from sqlalchemy import Integer, Select, and_, column, exists, literal, or_, text
 from sqlmodel import Session, col, func, select
 
 from service.errors import InvalidInput
 from service.models import Board, Idea, IdeaTag
 from service.shapes import IdeaPublic
 
-Sort = Literal["new", "old", "updated", "score", "title"]
+Sort = Literal["new", "old", "updated", "score", "rank", "title"]
+_KINDS = {"score": float, "rank": int, "title": str}
 _WORD = re.compile(r"\w+")
 
 
@@ -31,7 +33,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class IdeaQuery:
-    """`q` finds ideas that hold every word, or words that begin with it, in title, body or tags."""
+    """`q` finds ideas that hold every word, or words that begin with it, in title, body or tags.
+
+    `ranked` is what to sort by rank with: the higher the number, the sooner comes the idea.
+    """
 
     board: str | None = None
     q: str = ""
@@ -41,6 +46,7 @@ class IdeaQuery:
     sort: Sort = "new"
     cursor: str | None = None
     limit: int = 30
+    ranked: Mapping[str, int] = field(default_factory=dict)
 
     def selected(self, columns: Any) -> Any:
         statement = (
@@ -86,7 +92,7 @@ def idea_page(session: Session, query: IdeaQuery) -> tuple[list[Idea], str | Non
 
     Raises: InvalidInput for a cursor that this order did not make.
     """
-    key, descending = _ORDERS[query.sort]
+    key, descending = _order(query)
     number = col(Idea.number)
     statement = query.selected(Idea)
     if query.cursor is not None:
@@ -97,10 +103,11 @@ def idea_page(session: Session, query: IdeaQuery) -> tuple[list[Idea], str | Non
     if len(rows) <= query.limit:
         return rows, None
     rows.pop()
-    return rows, _encode(query.sort, rows[-1], key)
+    return rows, _encode(query, rows[-1], key)
 
 
 _UNSCORED = -1.0
+_UNRANKED = -(2**31)
 _ORDERS: dict[Sort, tuple[Any, bool]] = {
     "new": (None, True),
     "old": (None, False),
@@ -108,6 +115,15 @@ _ORDERS: dict[Sort, tuple[Any, bool]] = {
     "score": (func.coalesce(col(Idea.score), _UNSCORED), True),
     "title": (col(Idea.title_key), False),
 }
+
+
+def _order(query: IdeaQuery) -> tuple[Any, bool]:
+    if query.sort != "rank":
+        return _ORDERS[query.sort]
+    # The order is worked out elsewhere and changes with every vote, so it comes along as a table.
+    place = literal('$."') + col(Idea.id) + literal('"')
+    number = func.json_extract(json.dumps(dict(query.ranked)), place)
+    return func.coalesce(number, _UNRANKED), True
 
 
 def _after(query: IdeaQuery, key: Any, descending: bool) -> Any:
@@ -119,13 +135,15 @@ def _after(query: IdeaQuery, key: Any, descending: bool) -> Any:
     return or_(key < value if descending else key > value, and_(key == value, beyond))
 
 
-def _encode(sort: Sort, last: Idea, key: Any) -> str:
+def _encode(query: IdeaQuery, last: Idea, key: Any) -> str:
     values: dict[Sort, Any] = {
         "updated": last.updated_at.isoformat(),
         "score": _UNSCORED if last.score is None else last.score,
+        "rank": query.ranked.get(last.id, _UNRANKED),
         "title": last.title_key,
     }
-    place = json.dumps([sort, None if key is None else values[sort], last.number])
+    value = None if key is None else values[query.sort]
+    place = json.dumps([query.sort, value, last.number])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
@@ -138,9 +156,7 @@ def _decode(query: IdeaQuery) -> tuple[Any, int]:
             raise ValueError(sort)
         if sort == "updated":
             value = datetime.fromisoformat(value)
-        elif sort in ("score", "title") and not isinstance(
-            value, float if sort == "score" else str
-        ):
+        elif sort in _KINDS and type(value) is not _KINDS[sort]:
             raise ValueError(value)
     except (ValueError, TypeError, binascii.Error) as error:
         raise InvalidInput(

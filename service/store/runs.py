@@ -18,6 +18,7 @@ from service.shapes import (
     RunPublic,
     SuggestionPublic,
 )
+from service.store.comparisons import of_run
 from service.store.ideas import IdeaStore, check_revision, found
 
 UNFINISHED = ("queued", "running")
@@ -280,4 +281,5 @@ def _public(session: Session, run: Run) -> RunPublic:
         **run.model_dump(exclude={"id"}),
         run_id=run.id,
         suggestions=[SuggestionPublic.model_validate(row, from_attributes=True) for row in rows],
+        comparisons=of_run(session, run.id) if run.kind == "rank" else [],
     )

@@ -1,6 +1,5 @@
 """Everything out of the database, and into it again."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import insert, text
@@ -8,8 +7,26 @@ from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
 from service.database import Database
 from service.errors import InvalidInput, NotFound
-from service.models import Board, Evaluation, Idea, IdeaTag, IdeaVersion, Run, Suggestion, now
+from service.models import (
+    Board,
+    Comparison,
+    Evaluation,
+    Idea,
+    IdeaTag,
+    IdeaVersion,
+    Run,
+    Suggestion,
+    now,
+)
 from service.shapes import BoardPublic, IdeaPublic
+from service.store.archive_checks import (
+    REFERENCES,
+    check_ancestors,
+    check_references,
+    check_unique,
+    check_versions,
+    home,
+)
 from service.store.limits import Limits
 from service.store.runs import UNFINISHED
 from service.transfer_shapes import Archive, Counts, IdeaRow, Imported, RunRow
@@ -22,14 +39,7 @@ _TABLES: dict[str, type[SQLModel]] = {
     "versions": IdeaVersion,
     "suggestions": Suggestion,
     "evaluations": Evaluation,
-}
-# Section -> column -> the section it refers to.
-_REFERENCES: dict[str, dict[str, str]] = {
-    "ideas": {"board_id": "boards", "parent_id": "ideas"},
-    "runs": {"board_id": "boards", "idea_id": "ideas"},
-    "versions": {"idea_id": "ideas", "run_id": "runs"},
-    "suggestions": {"run_id": "runs", "similar_to": "ideas", "idea_id": "ideas"},
-    "evaluations": {"run_id": "runs", "idea_id": "ideas"},
+    "comparisons": Comparison,
 }
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
@@ -38,7 +48,6 @@ _NOT_EXPORTED = {
     "versions": {"id"},
 }
 Row = dict[str, Any]
-Ids = dict[str, set[str]]
 
 
 class TransferStore:
@@ -60,7 +69,7 @@ class TransferStore:
                 for name, selection in _selections(board_id).items()
             }
         _forget_missing(sections)
-        return {"format": "ideapool", "version": 1, "exported_at": now(), **sections}
+        return {"format": "ideapool", "version": 2, "exported_at": now(), **sections}
 
     def readable(self, board_id: str | None = None) -> list[tuple[BoardPublic, list[IdeaPublic]]]:
         """The boards, oldest first, with their ideas in the order they were added."""
@@ -88,16 +97,16 @@ class TransferStore:
                 reference to nothing, a version beyond its idea's, an idea among its own ancestors.
         """
         self._check_texts(archive)
-        _check_unique(archive)
-        _check_ancestors(archive.ideas)
-        _check_versions(archive)
+        check_unique(archive)
+        check_ancestors(archive.ideas)
+        check_versions(archive)
         with self._database.write() as session:
             known = {name: _known(session, name) for name in _TABLES}
-            _check_references(archive, known)
+            check_references(archive, known)
             result = Imported(added=Counts(), already_there=Counts())
             for name in _TABLES:
                 rows = getattr(archive, name)
-                new = [row for row in rows if _home(name, row) not in known[name]]
+                new = [row for row in rows if home(name, row) not in known[name]]
                 _insert(session, name, new)
                 setattr(result.added, name, len(new))
                 setattr(result.already_there, name, len(rows) - len(new))
@@ -155,6 +164,13 @@ def _selections(board_id: str | None) -> dict[str, Any]:
         "evaluations": select(Evaluation)
         .where(col(Evaluation.idea_id).in_(ideas), col(Evaluation.run_id).in_(runs))
         .order_by(col(Evaluation.created_at), col(Evaluation.id)),
+        "comparisons": select(Comparison)
+        .where(
+            col(Comparison.board_id).in_(_boards(Board.id, board_id)),
+            col(Comparison.first_id).in_(ideas),
+            col(Comparison.second_id).in_(ideas),
+        )
+        .order_by(col(Comparison.created_at), col(Comparison.id)),
     }
 
 
@@ -172,71 +188,16 @@ def _exported(name: str, row: Any, tags: dict[int | None, list[str]]) -> Row:
 
 def _forget_missing(sections: dict[str, list[Row]]) -> None:
     ids = {name: {row.get("id") for row in rows} for name, rows in sections.items()}
-    for name, references in _REFERENCES.items():
+    for name, references in REFERENCES.items():
         for row in sections[name]:
             for field, target in references.items():
                 if row[field] not in ids[target]:
                     row[field] = None
 
 
-def _home(name: str, row: Any) -> str:
-    """The id that decides whether the row is there already."""
-    return str(row.idea_id if name == "versions" else row.id)
-
-
 def _known(session: Session, name: str) -> set[str]:
     table: Any = Idea if name == "versions" else _TABLES[name]
     return set(session.exec(select(table.id)))
-
-
-def _check_references(archive: Archive, known: Ids) -> None:
-    ids = {
-        name: known[name] | {_home(name, row) for row in getattr(archive, name)} for name in known
-    }
-    for name, references in _REFERENCES.items():
-        for place, row in enumerate(getattr(archive, name)):
-            for field, target in references.items():
-                value = getattr(row, field)
-                if value is not None and value not in ids[target]:
-                    what = f"There is no {target.removesuffix('s')} {value}, here or in the file."
-                    raise _refused(name, place, field, what)
-
-
-def _check_unique(archive: Archive) -> None:
-    for name in _TABLES:
-        seen: set[object] = set()
-        for place, row in enumerate(getattr(archive, name)):
-            is_version = name == "versions"
-            key = (row.idea_id, row.number) if is_version else row.id
-            if key in seen:
-                raise _refused(name, place, "number" if is_version else "id", "It is there twice.")
-            seen.add(key)
-
-
-def _check_versions(archive: Archive) -> None:
-    newest = {idea.id: idea.version for idea in archive.ideas}
-    for place, row in enumerate(archive.versions):
-        if row.number > newest.get(row.idea_id, row.number):
-            raise _refused("versions", place, "number", "The idea has no such version.")
-
-
-def _check_ancestors(ideas: Iterable[IdeaRow]) -> None:
-    rows = {row.id: (place, row.parent_id) for place, row in enumerate(ideas)}
-    settled: set[str] = set()
-    for start in rows:
-        path: set[str] = set()
-        here: str | None = start
-        while here in rows and here not in settled:
-            path.add(here)
-            place, here = rows[here]
-            if here in path:
-                raise _refused("ideas", place, "parent_id", "The idea is its own ancestor.")
-        settled |= path
-
-
-def _refused(name: str, place: int, field: str, what: str) -> InvalidInput:
-    pointer = f"/{name}/{place}/{field}"
-    return InvalidInput(f"{pointer}: {what} Nothing was imported.", pointer=pointer)
 
 
 def _insert(session: Session, name: str, rows: list[Any]) -> None:

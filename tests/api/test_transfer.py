@@ -17,7 +17,10 @@ from tests.fakes import FakeBackend
 
 EXPORT, IMPORT = "/api/v1/export", "/api/v1/import"
 BOARDS, IDEAS = "/api/v1/boards", "/api/v1/ideas"
-SECTIONS = ("boards", "ideas", "versions", "runs", "suggestions", "evaluations")
+SECTIONS = (
+    *("boards", "ideas", "versions", "runs"),
+    *("suggestions", "evaluations", "comparisons"),
+)
 Json = dict[str, Any]
 
 
@@ -65,6 +68,10 @@ def board(client: TestClient) -> str:
     post(client, f"/api/v1/runs/{refined['run_id']}/accept")
     post(client, "/api/v1/evaluate", idea_id=idea)
     post(client, "/api/v1/evaluate", title="Not stored", criteria=["novelty"])
+    kept = client.get(IDEAS, params={"board": board}).json()[0]["id"]
+    vote = {"first_id": idea, "first_version": 1, "second_id": kept, "outcome": "first"}
+    post(client, f"{BOARDS}/{board}/comparisons", **vote)
+    post(client, "/api/v1/rank", board_id=board)
     return str(board)
 
 
@@ -130,6 +137,34 @@ def test_what_is_there_already_is_left_as_it_is(client: TestClient, archive: Jso
     assert client.patch(f"{IDEAS}/{idea}", json={"title": "Newest"}).status_code == 200
 
 
+def test_a_ranking_is_the_same_where_it_was_imported(
+    client: TestClient, other: TestClient, board: str, archive: Json
+) -> None:
+    post(other, IMPORT, **archive)
+
+    for by in ("people", "model"):
+        path = f"{BOARDS}/{board}/ranking?by={by}"
+        assert other.get(path).json() == client.get(path).json()
+        assert other.get(path).json()["comparisons"] == 1
+
+
+def test_a_file_from_before_there_were_comparisons_can_be_imported(
+    other: TestClient, archive: Json
+) -> None:
+    del archive["comparisons"]
+
+    assert other.post(IMPORT, json=archive).status_code == 422
+    assert post(other, IMPORT, **archive | {"version": 1})["added"]["ideas"]
+
+
+def test_an_idea_compared_with_itself_is_refused(other: TestClient, archive: Json) -> None:
+    archive["comparisons"][0]["second_id"] = archive["comparisons"][0]["first_id"]
+
+    response = other.post(IMPORT, json=archive)
+
+    assert response.json()["errors"][0]["pointer"] == "/comparisons/0/second_id"
+
+
 def test_search_finds_imported_ideas_by_text_and_tag(other: TestClient, archive: Json) -> None:
     post(other, IMPORT, **archive)
 
@@ -159,6 +194,11 @@ def test_a_parent_may_come_after_its_child(other: TestClient, archive: Json) -> 
         ("suggestions", "run_id", "nobody"),
         ("suggestions", "similar_to", "nobody"),
         ("evaluations", "idea_id", "nobody"),
+        ("comparisons", "first_id", "nobody"),
+        ("comparisons", "run_id", "nobody"),
+        ("comparisons", "second_version", 99),
+        ("comparisons", "outcome", "both"),
+        ("comparisons", "probability", 1.5),
         ("boards", "id", "../up"),
         ("boards", "colour", "red"),
         ("boards", "name", " "),
@@ -259,8 +299,8 @@ def test_deleted_ideas_are_not_exported_nor_what_belongs_to_them(
     assert [idea["id"] for idea in after["ideas"]] == [kept["id"]]
     assert after["ideas"][0]["parent_id"] is None
     assert after["versions"][0]["run_id"] is None
-    assert [run["kind"] for run in after["runs"]] == ["brainstorm", "evaluate"]
-    assert after["evaluations"] == []
+    assert [run["kind"] for run in after["runs"]] == ["brainstorm", "evaluate", "rank"]
+    assert after["evaluations"] == after["comparisons"] == []
 
 
 def test_deleted_boards_are_not_exported(client: TestClient, board: str) -> None:

@@ -4,11 +4,14 @@ from hypothesis import strategies as st
 
 from service.methods import Angle
 from service.prompts import (
+    COMPARE_CHOICES,
+    COMPARED_CHARACTERS,
     DEFAULT_CRITERIA,
     PROBE_CHOICES,
     Criterion,
     Prompt,
     brainstorm_prompt,
+    compare_messages,
     embedding_text,
     evaluate_prompt,
     probe_messages,
@@ -66,6 +69,9 @@ def test_user_text_cannot_close_its_block_or_speak_as_the_template(evil: str) ->
         ),
     ]
 
+    prompts += [
+        Prompt(compare_messages((evil, evil), ("a", evil), evil), "", 1, prompts[0].sampling)
+    ]
     assert all(evil.lower() not in user_text(prompt).lower() for prompt in prompts)
     assert all("<|" not in user_text(prompt) for prompt in prompts)
 
@@ -142,6 +148,31 @@ def test_an_own_criterion_needs_no_description() -> None:
 
 def test_choices_of_the_probe_are_the_ten_digits() -> None:
     assert PROBE_CHOICES == ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+
+
+def test_the_two_orders_of_a_comparison_differ_in_nothing_but_the_order() -> None:
+    one, other = ("Hooks", "On the wall."), ("Labels", "On every box.")
+    forward, backward = compare_messages(one, other, "Order"), compare_messages(other, one, "Order")
+
+    assert forward[:-1] == backward[:-1]
+    assert forward[-1] != backward[-1]
+    assert sorted(forward[-1].content) == sorted(backward[-1].content)
+    assert forward[-1].content.index("Hooks") < forward[-1].content.index("Labels")
+
+
+def test_the_examples_of_a_comparison_favour_no_place() -> None:
+    letters = [
+        one.content for one in compare_messages(("a", ""), ("b", "")) if one.role == "assistant"
+    ]
+
+    assert {letters.count(choice) for choice in COMPARE_CHOICES} == {len(letters) // 2}
+
+
+def test_a_comparison_reads_the_beginning_of_a_long_text() -> None:
+    question = compare_messages(("a", "x" * 5000), ("b", "y"), "z" * 5000)[-1].content
+
+    assert question.count("x") == COMPARED_CHARACTERS
+    assert question.count("z") == COMPARED_CHARACTERS
 
 
 def test_the_embedded_text_has_the_form_that_score_heads_are_trained_on() -> None:

@@ -13,9 +13,9 @@ from service.templating import STATIC, TEMPLATES, age, build_templates, clock, p
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 # What a route gives its page, or a template to the one it includes.
 CONTEXT = set(
-    "after before board children close count detail earlier error evaluation flash idea key mine "
-    "methods more most page parent presets query recent request scores shell sorts status tags "
-    "text title ui versions view words".split()
+    "after agreement ballot before board children close count detail earlier error evaluation flash idea key mine "
+    "methods more most page pair parent presets query recent request rows scores shell skips sorts "
+    "status tags text title ui verdicts versions view vote votes words".split()
 )
 FORBIDDEN = {
     "inline script": r"<script(?![^>]*\bsrc=)",
@@ -66,7 +66,7 @@ def test_a_static_url_names_the_content(environment: Environment) -> None:
 def test_every_partial_is_included_somewhere() -> None:
     texts = "".join(path.read_text() for path in (*TEMPLATES.rglob("*.html"), *_routes()))
     partials = [name for name in FILES if name.startswith("partials/")]
-    kinds = {f"partials/_run_{kind}.html" for kind in ("brainstorm", "refine", "evaluate")}
+    kinds = {f"partials/_run_{kind}.html" for kind in ("brainstorm", "refine", "evaluate", "rank")}
 
     assert [name for name in partials if name not in kinds and f'"{name}"' not in texts] == []
 

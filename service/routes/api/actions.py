@@ -1,4 +1,4 @@
-"""Brainstorm, refine, evaluate over REST, each answering in the way the caller asks for.
+"""Brainstorm, refine, evaluate, rank over REST, each answering in the way the caller asks for.
 
 By default the call waits and answers 200; `Accept: text/event-stream` streams the run's events;
 `Prefer: respond-async` (RFC 7240) answers 202 at once. A caller who goes away from a waiting or
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
+from service.comparison_shapes import RankTask
 from service.dependencies import BackendDep, ClientDep, MetricsDep, RunsDep, StoreDep
 from service.engine.backend import Backend
 from service.errors import ClientLeft, EngineBusy
@@ -25,6 +26,7 @@ from service.shapes import (
     BrainstormTask,
     EvaluateAnswer,
     EvaluateTask,
+    RankAnswer,
     RefineAnswer,
     RefineTask,
     RunPublic,
@@ -152,4 +154,19 @@ async def refine(task: RefineTask, responder: ResponderDep) -> Any:
     responses=_with_links(getRun="run_id"),
 )
 async def evaluate(task: EvaluateTask, responder: ResponderDep) -> Any:
+    return await responder.respond(task)
+
+
+@router.post(
+    "/rank",
+    operation_id="rank",
+    summary="Let the model compare a board's ideas in pairs",
+    description="Asks about the pairs that tell most, each in both orders; where the orders "
+    "disagree, it is a tie. It reads the first 800 characters of each text. The comparisons "
+    "are kept as they come and count in `ranking?by=model`, which is a weak signal beside "
+    "people's votes. 409 if there is no pair that it has not compared.",
+    response_model=RankAnswer,
+    responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
+)
+async def rank(task: RankTask, responder: ResponderDep) -> Any:
     return await responder.respond(task)

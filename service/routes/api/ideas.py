@@ -5,9 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 
 from service.dependencies import StoreDep
+from service.errors import InvalidInput
 from service.fields import Status, clean_line
 from service.routes.api.shared import Id, RevisionDep, link_next, links, problems, tag
 from service.shapes import EvaluationPublic, IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
+from service.standings import rank_order
 from service.store.listing import IdeaQuery, Sort
 
 router = APIRouter(prefix="/ideas", tags=["ideas"])
@@ -20,7 +22,8 @@ _LINK: dict[int | str, dict[str, Any]] = {
     "",
     operation_id="listIdeas",
     summary="Search and list ideas",
-    description='`Link: <…>; rel="next"` leads to the next page; there is none on the last.',
+    description='`Link: <…>; rel="next"` leads to the next page; there is none on the last. '
+    "`sort=rank` is the order of people's votes and needs `board`.",
     responses=_LINK,
 )
 def list_ideas(
@@ -38,6 +41,8 @@ def list_ideas(
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
 ) -> list[IdeaPublic]:
+    if sort == "rank" and board is None:
+        raise InvalidInput("Name the board whose ranking it is.", pointer="/board")
     page = store.ideas.page(
         IdeaQuery(
             board=board,
@@ -48,6 +53,7 @@ def list_ideas(
             sort=sort,
             cursor=cursor,
             limit=limit,
+            ranked=rank_order(store, board) if board and sort == "rank" else {},
         )
     )
     link_next(request, response, page.cursor)

@@ -47,14 +47,20 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _MEANINGS[status]} for status in statuses}
 
 
-def links(status: int, id_field: str, **operations: str) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI links: which operations take the id this answer gives, and as which parameter."""
+def links(
+    status: int, id_field: str, *same: str, **operations: str
+) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI links: which operations take the id this answer gives, and as which parameter.
+
+    `same` are further fields that they take under their own names.
+    """
     return {
         status: {
             "links": {
                 operation: {
                     "operationId": operation,
-                    "parameters": {parameter: f"$response.body#/{id_field}"},
+                    "parameters": {parameter: f"$response.body#/{id_field}"}
+                    | {name: f"$response.body#/{name}" for name in same},
                 }
                 for operation, parameter in operations.items()
             }

@@ -15,6 +15,7 @@ from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
 from service.shapes import BoardCreate, BoardUpdate, BrainstormTask, IdeaCreate
+from service.standings import rank_order
 from service.store import Store
 from service.store.listing import IdeaQuery
 
@@ -25,6 +26,7 @@ SORT_NAMES = {
     "old": "Oldest",
     "updated": "Last changed",
     "score": "Best score",
+    "rank": "Ranking",
     "title": "Title",
 }
 router = APIRouter()
@@ -61,6 +63,7 @@ def show_board(
         sort=query.sort or "new",
         cursor=query.cursor or None,
         limit=PAGE_SIZE,
+        ranked=rank_order(store, board_id) if query.sort == "rank" else {},
     )
     page = store.ideas.page(asked)
     context = {

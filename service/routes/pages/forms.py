@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from service.fields import Body, Status, Tag, Title, Topic
+from service.fields import Body, Judge, Outcome, Status, Tag, Title, Topic
 from service.store.listing import Sort
 
 MOST_TAGS = 20
@@ -26,6 +26,7 @@ def _absent_if_blank(value: Any) -> Any:
 Tags = Annotated[list[Tag], BeforeValidator(_split), Field(max_length=MOST_TAGS)]
 OptionalTag = Annotated[Tag | None, BeforeValidator(_absent_if_blank)]
 OptionalStatus = Annotated[Status | None, BeforeValidator(_absent_if_blank)]
+PairOfIds = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$")]
 OptionalSort = Annotated[Sort | None, BeforeValidator(_absent_if_blank)]
 
 
@@ -76,6 +77,39 @@ class TextForm(BaseModel):
 
     title: Title | None = None
     body: Body | None = None
+
+
+class VoteForm(BaseModel):
+    """`skip` is handed on, so that a skipped pair does not come back with the next vote, and `run`,
+    so that its end is seen.
+    """
+
+    ballot: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
+    first_id: str
+    second_id: str
+    first_version: int
+    second_version: int
+    outcome: Outcome
+    skip: list[PairOfIds] = Field(default_factory=list, max_length=50)
+    run: str | None = None
+
+
+class RankForm(BaseModel):
+    pairs: int = 20
+
+
+class RankQuery(BaseModel):
+    """The ranking's address: whose order, which pairs not to show, or which one to show again."""
+
+    by: Judge = "people"
+    skip: list[PairOfIds] = Field(default_factory=list, max_length=50)
+    pair: str | None = None
+    voted: str | None = None
+    run: str | None = None
+
+
+def pair_of(both: str | None) -> list[str]:
+    return [] if both is None else both.split(".")
 
 
 class BoardQuery(BaseModel):

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
+from service.comparison_shapes import RankTask
 from service.dependencies import RunsDep, StoreDep
 from service.errors import Conflict
 from service.routes.pages.forms import TextForm
@@ -13,10 +14,11 @@ from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import view_run
 from service.shapes import BrainstormTask, EvaluateTask, IdeaUpdate, RefineTask, RunPublic, Task
 
-TASKS: dict[str, type[BrainstormTask] | type[RefineTask] | type[EvaluateTask]] = {
+TASKS: dict[str, type[BrainstormTask | RefineTask | EvaluateTask | RankTask]] = {
     "brainstorm": BrainstormTask,
     "refine": RefineTask,
     "evaluate": EvaluateTask,
+    "rank": RankTask,
 }
 router = APIRouter()
 
@@ -87,5 +89,7 @@ async def _repeat(
     run_id = await Starter(request, runs, once).start(task)
     if run.kind != "brainstorm" and run.idea_id:
         return redirect(f"/ideas/{run.idea_id}?run={run_id}")
+    if run.kind == "rank":
+        return redirect(f"/boards/{run.board_id}/rank?run={run_id}")
     is_on_board = "/boards/" in request.headers.get("referer", "")
     return redirect(f"/boards/{run.board_id}?run={run_id}" if is_on_board else f"/runs/{run_id}")

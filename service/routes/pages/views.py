@@ -21,7 +21,8 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """`titles` names the ideas that the suggestions became or resemble; a deleted one is not in it.
+    """`titles` names the ideas that the suggestions became or resemble, and those compared; a deleted
+    one is not in it.
 
     `idea` is the idea the run is about, as it is now.
     """
@@ -43,6 +44,8 @@ class RunView:
 
     @property
     def word(self) -> str:
+        if self.run.kind == "rank" and self.run.status == "running":
+            return "Comparing"
         return WORDS[self.run.status]
 
     @property
@@ -55,7 +58,12 @@ class RunView:
 
     @property
     def wanted(self) -> int:
-        return int(self.request.get("n", 0))
+        """Ideas of a brainstorm, pairs of a ranking."""
+        return int(self.request.get("pairs" if self.run.kind == "rank" else "n", 0))
+
+    @property
+    def ties(self) -> int:
+        return sum(one.outcome == "tie" for one in self.run.comparisons)
 
     @property
     def method(self) -> str:
@@ -92,6 +100,8 @@ class RunView:
         """Where the run is shown among what it belongs to."""
         if self.run.kind != "brainstorm" and self.idea is not None:
             return f"/ideas/{self.idea.id}?run={self.id}#run"
+        if self.run.kind == "rank":
+            return f"/boards/{self.run.board_id}/rank?run={self.id}#run"
         return f"/runs/{self.id}"
 
     @property
@@ -99,6 +109,8 @@ class RunView:
         """One line for people who hear the page; it changes only when something happened."""
         if self.run.status == "queued":
             return f"Waiting, place {self.position} in line" if self.position > 1 else "Waiting"
+        if self.run.kind == "rank":
+            return f"{self.word}: {len(self.run.comparisons)} of {self.wanted} pairs"
         if self.run.kind != "brainstorm":
             return self.word
         made = len(self.run.suggestions)
@@ -114,6 +126,7 @@ def view_run(store: Store, run_id: str, live: LiveRun | None) -> RunView:
     run = store.runs.get(run_id)
     made = {suggestion.title for suggestion in run.suggestions}
     named = [each.idea_id or each.similar_to or "" for each in run.suggestions]
+    named += [side for one in run.comparisons for side in (one.first_id, one.second_id)]
     titles = store.ideas.titles([*named, run.idea_id or ""])
     return RunView(
         run=run,

@@ -1,0 +1,84 @@
+"""Whether an archive holds together: its references, ids, versions and ancestors."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from service.errors import InvalidInput
+from service.transfer_shapes import Archive, Counts, IdeaRow
+
+Ids = dict[str, set[str]]
+# Section -> column -> the section it refers to.
+REFERENCES: dict[str, dict[str, str]] = {
+    "ideas": {"board_id": "boards", "parent_id": "ideas"},
+    "runs": {"board_id": "boards", "idea_id": "ideas"},
+    "versions": {"idea_id": "ideas", "run_id": "runs"},
+    "suggestions": {"run_id": "runs", "similar_to": "ideas", "idea_id": "ideas"},
+    "evaluations": {"run_id": "runs", "idea_id": "ideas"},
+    "comparisons": {
+        "board_id": "boards",
+        "first_id": "ideas",
+        "second_id": "ideas",
+        "run_id": "runs",
+    },
+}
+
+
+def check_references(archive: Archive, known: Ids) -> None:
+    ids = {
+        name: known[name] | {home(name, row) for row in getattr(archive, name)} for name in known
+    }
+    for name, references in REFERENCES.items():
+        for place, row in enumerate(getattr(archive, name)):
+            for field, target in references.items():
+                value = getattr(row, field)
+                if value is not None and value not in ids[target]:
+                    what = f"There is no {target.removesuffix('s')} {value}, here or in the file."
+                    raise _refused(name, place, field, what)
+
+
+def check_unique(archive: Archive) -> None:
+    for name in Counts.model_fields:
+        seen: set[object] = set()
+        for place, row in enumerate(getattr(archive, name)):
+            is_version = name == "versions"
+            key = (row.idea_id, row.number) if is_version else row.id
+            if key in seen:
+                raise _refused(name, place, "number" if is_version else "id", "It is there twice.")
+            seen.add(key)
+
+
+def check_versions(archive: Archive) -> None:
+    newest = {idea.id: idea.version for idea in archive.ideas}
+    for place, row in enumerate(archive.versions):
+        if row.number > newest.get(row.idea_id, row.number):
+            raise _refused("versions", place, "number", "The idea has no such version.")
+    for place, compared in enumerate(archive.comparisons or ()):
+        for side in ("first", "second"):
+            version = getattr(compared, f"{side}_version")
+            if version > newest.get(getattr(compared, f"{side}_id"), version):
+                what = "The idea has no such version."
+                raise _refused("comparisons", place, f"{side}_version", what)
+
+
+def check_ancestors(ideas: Iterable[IdeaRow]) -> None:
+    rows = {row.id: (place, row.parent_id) for place, row in enumerate(ideas)}
+    settled: set[str] = set()
+    for start in rows:
+        path: set[str] = set()
+        here: str | None = start
+        while here in rows and here not in settled:
+            path.add(here)
+            place, here = rows[here]
+            if here in path:
+                raise _refused("ideas", place, "parent_id", "The idea is its own ancestor.")
+        settled |= path
+
+
+def _refused(name: str, place: int, field: str, what: str) -> InvalidInput:
+    pointer = f"/{name}/{place}/{field}"
+    return InvalidInput(f"{pointer}: {what} Nothing was imported.", pointer=pointer)
+
+
+def home(name: str, row: Any) -> str:
+    """The id that decides whether the row is there already."""
+    return str(row.idea_id if name == "versions" else row.id)

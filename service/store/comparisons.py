@@ -1,0 +1,198 @@
+"""Which ideas were put before which others, by people and by the model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from service.comparison_shapes import ComparisonCreate, ComparisonPublic
+from service.database import Database
+from service.errors import Conflict, InvalidInput, NotFound
+from service.fields import Judge, Outcome
+from service.models import Board, Comparison, Idea, new_id, now
+
+OUT_OF_PLAY = "archived"
+# The model compares the newest ideas of a board that has more.
+MOST_TEXTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """An idea that takes part in its board's ranking."""
+
+    id: str
+    title: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContenderText(Contender):
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the model says of a pair; `probability` is that of the first idea."""
+
+    board_id: str
+    first_id: str
+    first_version: int
+    second_id: str
+    second_version: int
+    outcome: Outcome
+    probability: float
+
+
+class ComparisonStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def vote(
+        self, board_id: str, shape: ComparisonCreate, *, ballot: str | None = None
+    ) -> ComparisonPublic:
+        """Write down a person's vote. The same ballot again changes its vote: it counts once.
+
+        Raises:
+            NotFound: there is no such board.
+            InvalidInput: an idea that is not on it, or against itself, or a version it never had.
+            Conflict: the ballot was about something else.
+        """
+        if shape.first_id == shape.second_id:
+            raise InvalidInput("An idea cannot be compared with itself.", pointer="/second_id")
+        with self._database.write() as session:
+            _check_board(session, board_id)
+            first = _on_board(session, board_id, shape.first_id, "/first_id")
+            second = _on_board(session, board_id, shape.second_id, "/second_id")
+            row = None if ballot is None else session.get(Comparison, ballot)
+            if row is None:
+                row = Comparison(
+                    id=ballot or new_id(),
+                    board_id=board_id,
+                    first_id=first.id,
+                    first_version=_version(first, shape.first_version, "/first_version"),
+                    second_id=second.id,
+                    second_version=_version(second, shape.second_version, "/second_version"),
+                    outcome=shape.outcome,
+                    by="people",
+                )
+            elif (row.by, row.first_id, row.second_id) != ("people", first.id, second.id):
+                raise Conflict("This ballot was about two other ideas. Load the page again.")
+            row.outcome, row.created_at = shape.outcome, now()
+            session.add(row)
+            return _public(row)
+
+    def add_verdict(self, run_id: str, verdict: Verdict) -> ComparisonPublic:
+        with self._database.write() as session:
+            row = Comparison(
+                board_id=verdict.board_id,
+                first_id=verdict.first_id,
+                first_version=verdict.first_version,
+                second_id=verdict.second_id,
+                second_version=verdict.second_version,
+                outcome=verdict.outcome,
+                by="model",
+                probability=verdict.probability,
+                run_id=run_id,
+            )
+            session.add(row)
+            return _public(row)
+
+    def get(self, board_id: str, comparison_id: str) -> ComparisonPublic:
+        with self._database.read() as session:
+            _check_board(session, board_id)
+            return _public(_found(session, board_id, comparison_id))
+
+    def delete(self, board_id: str, comparison_id: str) -> ComparisonPublic:
+        """Take it back, for good; returns what it was."""
+        with self._database.write() as session:
+            _check_board(session, board_id)
+            row = _found(session, board_id, comparison_id)
+            session.delete(row)
+            return _public(row)
+
+    def recent(
+        self, board_id: str, *, by: Judge | None = None, limit: int = 100
+    ) -> list[ComparisonPublic]:
+        """Newest first, those of deleted ideas included."""
+        with self._database.read() as session:
+            _check_board(session, board_id)
+            statement = select(Comparison).where(Comparison.board_id == board_id)
+            if by is not None:
+                statement = statement.where(Comparison.by == by)
+            newest = statement.order_by(col(Comparison.created_at).desc(), col(Comparison.id))
+            return [_public(row) for row in session.exec(newest.limit(limit))]
+
+    def contenders(self, board_id: str) -> list[Contender]:
+        """The ideas of the board that can be ranked, oldest first: not deleted, not archived."""
+        with self._database.read() as session:
+            _check_board(session, board_id)
+            statement = _in_play(select(Idea.id, Idea.title, Idea.version), board_id)
+            return [Contender(*row) for row in session.exec(statement.order_by(col(Idea.number)))]
+
+    def texts(self, board_id: str) -> list[ContenderText]:
+        """The newest of them, with their texts."""
+        with self._database.read() as session:
+            statement = _in_play(select(Idea.id, Idea.title, Idea.version, Idea.body), board_id)
+            newest = statement.order_by(col(Idea.number).desc()).limit(MOST_TEXTS)
+            return [ContenderText(*row) for row in session.exec(newest)]
+
+    def of_board(self, board_id: str, by: Judge) -> list[ComparisonPublic]:
+        """All of them, oldest first."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Comparison)
+                .where(Comparison.board_id == board_id, Comparison.by == by)
+                .order_by(col(Comparison.created_at), col(Comparison.id))
+            )
+            return [_public(row) for row in rows]
+
+
+def of_run(session: Session, run_id: str) -> list[ComparisonPublic]:
+    rows = session.exec(
+        select(Comparison)
+        .where(Comparison.run_id == run_id)
+        .order_by(col(Comparison.created_at), col(Comparison.id))
+    )
+    return [_public(row) for row in rows]
+
+
+def _public(row: Comparison) -> ComparisonPublic:
+    return ComparisonPublic.model_validate(row, from_attributes=True)
+
+
+def _in_play(statement: Any, board_id: str) -> Any:
+    return statement.where(
+        Idea.board_id == board_id,
+        col(Idea.deleted_at).is_(None),
+        Idea.status != OUT_OF_PLAY,
+    )
+
+
+def _check_board(session: Session, board_id: str) -> None:
+    board = session.get(Board, board_id)
+    if board is None or board.deleted_at is not None:
+        raise NotFound(f"There is no board {board_id}.")
+
+
+def _on_board(session: Session, board_id: str, idea_id: str, pointer: str) -> Idea:
+    idea = session.exec(
+        select(Idea).where(
+            Idea.id == idea_id, Idea.board_id == board_id, col(Idea.deleted_at).is_(None)
+        )
+    ).first()
+    if idea is None:
+        raise InvalidInput(f"There is no idea {idea_id} on this board.", pointer=pointer)
+    return idea
+
+
+def _version(idea: Idea, version: int | None, pointer: str) -> int:
+    if version is not None and version > idea.version:
+        raise InvalidInput(f"The idea {idea.id} has no version {version}.", pointer=pointer)
+    return version or idea.version
+
+
+def _found(session: Session, board_id: str, comparison_id: str) -> Comparison:
+    row = session.get(Comparison, comparison_id)
+    if row is None or row.board_id != board_id:
+        raise NotFound(f"There is no comparison {comparison_id} on this board.")
+    return row
