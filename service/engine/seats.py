@@ -62,7 +62,8 @@ class Seats:
         """None until it is the key's turn and there is room.
 
         `need` is the most tokens the request can put in the cache; a prompt's start is shared up
-        to one of `cuts`, so that warm and cold caches are decoded in the same pieces.
+        to one of `cuts`, so that warm and cold caches are decoded in the same pieces. No cut is at
+        the prompt's end: its last token is decoded anew, for what follows from it.
         """
         free = self._allowed()
         if not free or self._line[:1] != [key] or not self._has_room(need):
