@@ -1,8 +1,9 @@
-"""The command line: `ideapool serve | models | keys`."""
+"""The command line: `ideapool serve | models | keys`, and the commands of `commands`."""
 
 import argparse
 import asyncio
 import logging
+import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,18 +14,23 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from service import commands as client_commands
 from service.app import create_app
 from service.database import Database
 from service.engine.build import check, obtain, whereabouts
-from service.errors import ConfigurationError, ServiceError
+from service.errors import ConfigurationError, InvalidInput, ServerRefused, ServiceError
 from service.pool import catalog, selection
 from service.progress import ProgressLine
 from service.settings import Settings
 from service.store.keys import KeyStore
 
+BAD_REQUESTS = (400, 413, 422)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 2 where the settings cannot work, 1 for any other known failure."""
+    """Returns the exit status: 2 where what was asked or set cannot work, 1 for any other known
+    failure, 130 after Ctrl-C.
+    """
     options = _parser().parse_args(arguments)
     try:
         settings = _settings(options)
@@ -38,10 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.command(settings, options)
     except ServiceError as error:
         print(f"ideapool: {error.detail}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigurationError) else 1
+        return 2 if _is_at_fault(error) else 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Who read the output has enough of it; the flush at exit must not say so again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return status
+
+
+def _is_at_fault(error: ServiceError) -> bool:
+    if isinstance(error, ServerRefused):
+        return error.status in BAD_REQUESTS
+    return isinstance(error, ConfigurationError | InvalidInput)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,13 +93,14 @@ def _parser() -> argparse.ArgumentParser:
     revoke = keys.add_parser("revoke", help="end a key")
     revoke.add_argument("id", help="as `keys list` shows it")
     revoke.set_defaults(command=revoke_key)
+    client_commands.add_to(commands)
     return parser
 
 
 def _settings(options: argparse.Namespace) -> Settings:
     given = {
         name: getattr(options, name)
-        for name in ("host", "port")
+        for name in ("host", "port", "url", "key")
         if getattr(options, name, None) is not None
     }
     try:

@@ -22,6 +22,18 @@ READERS = 8
 WAIT_S = 5.0
 
 
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite database; None for any other."""
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(str(parsed.database)) if is_file else None
+
+
+def known_revisions() -> set[str]:
+    """Every state of the tables there has been, as `alembic_version` names it."""
+    return {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
 class Database:
     """One writing connection and a few reading ones.
 
@@ -31,12 +43,12 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        path = sqlite_path(url)
+        if path is None:
             raise ConfigurationError(
                 "IDEAPOOL_DATABASE_URL must name a SQLite file, like sqlite:////data/ideapool.db."
             )
-        self.path = Path(parsed.database)
+        self.path = path
         self._writer = _engine(url, size=1, begin="BEGIN IMMEDIATE")
         self._reader = _engine(url, size=READERS, begin="BEGIN", query_only=True)
 

@@ -11,6 +11,8 @@ ServiceError
 ├── BodyTooLarge                more bytes than the limit
 ├── ClientLeft                  whoever asked went away; nobody reads the answer
 ├── StorageUnavailable          the disk is full or the database cannot be written
+├── ServerUnreachable           no server answers the command line, or its answer broke off
+├── ServerRefused               a server answered the command line with a problem
 └── EngineError                 generation failed; ideas stay editable
     ├── ModelUnavailable        missing, corrupt, still loading or unknown
     ├── EngineBusy              all slots and the queue are taken
@@ -77,6 +79,18 @@ class ClientLeft(ServiceError):
 
 class StorageUnavailable(ServiceError):
     pass
+
+
+class ServerUnreachable(ServiceError):
+    pass
+
+
+class ServerRefused(ServiceError):
+    """`status` is HTTP's; None for a run that failed after its stream had begun."""
+
+    def __init__(self, detail: str, *, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 class EngineError(ServiceError):

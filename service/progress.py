@@ -17,12 +17,15 @@ class ProgressLine:
         self._phase = ""
 
     def show(self, progress: FetchProgress) -> None:
+        self.tell(progress.model, progress.phase, _amount(progress))
+
+    def tell(self, model: str, phase: str, amount: str) -> None:
         pause = TERMINAL_S if self._is_terminal else LOG_S
         moment = time.monotonic()
-        if progress.phase == self._phase and moment - self._shown_at < pause:
+        if phase == self._phase and moment - self._shown_at < pause:
             return
-        self._phase, self._shown_at = progress.phase, moment
-        line = f"{progress.model}: {progress.phase}{_amount(progress)}"
+        self._phase, self._shown_at = phase, moment
+        line = f"{model}: {phase}{amount}"
         self._out.write(f"\r\x1b[2K{line}" if self._is_terminal else f"{line}\n")
         self._out.flush()
 

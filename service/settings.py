@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import httpx2
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     engine_model: str | None = Field(
         None, min_length=1, description="Its model; may be left out where it has only one."
     )
+    url: str | None = Field(
+        None,
+        description="Server the commands talk to; default: the one at the host and port above, "
+        "else one of their own.",
+    )
+    key: SecretStr | None = Field(None, description="API key the commands send to it.")
     queue_limit: int = Field(32, ge=1, le=1000, description="Runs that may run and wait.")
     run_deadline_s: float = Field(
         600, gt=0, le=86400, description="Longest time a run may take, waiting included."
@@ -95,10 +101,10 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("engine_url")
+    @field_validator("engine_url", "url")
     @classmethod
-    def check_url(cls, value: str | None) -> str | None:
-        """A password or a key in it would be shown wherever the engine is named."""
+    def check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """A password or a key in it would be shown wherever the server is named."""
         if value is None:
             return None
         try:
@@ -108,10 +114,11 @@ class Settings(BaseSettings):
         if url.scheme not in ("http", "https") or not url.host:
             raise ValueError("must be like http://localhost:8080")
         if url.userinfo or url.query or url.fragment:
-            raise ValueError("must have no user, query or fragment; keys go in IDEAPOOL_ENGINE_KEY")
+            place = "IDEAPOOL_KEY" if info.field_name == "url" else "IDEAPOOL_ENGINE_KEY"
+            raise ValueError(f"must have no user, query or fragment; keys go in {place}")
         return value
 
-    @field_validator("engine_key")
+    @field_validator("engine_key", "key")
     @classmethod
     def check_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:

@@ -28,6 +28,18 @@ def free_port() -> int:
         return port
 
 
+def processes_of(data_dir: Path) -> list[int]:
+    """Who else has the folder as its data."""
+    needle = f"IDEAPOOL_DATA_DIR={data_dir}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if needle in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+    return found
+
+
 class Server:
     """`ideapool serve` on a free port, with the real small model unless `environment` says else."""
 
@@ -114,9 +126,9 @@ def serving(data_dir: Path, **environment: str) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def served(app: FastAPI) -> Iterator[str]:
+def served(app: FastAPI, port: int | None = None) -> Iterator[str]:
     """An app of this process on a free port, for backends that only exist here; gives its URL."""
-    port = free_port()
+    port = port or free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="on"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import Server, serving
+from tests.serving import Server, processes_of, serving
 
 API = "/api/v1"
 DETACHED = {"prefer": "respond-async"}
@@ -131,20 +131,7 @@ def test_a_terminated_server_ends_its_streams_and_itself(tmp_path: Path) -> None
 
         assert took < 5
         assert '"status": "interrupted"' in "".join(told)
-        assert not _is_alive_in(tmp_path)
-
-
-def _is_alive_in(data_dir: Path) -> bool:
-    """Whether any process still has the folder as its data."""
-    needle = f"IDEAPOOL_DATA_DIR={data_dir}".encode()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                if needle in (entry / "environ").read_bytes():
-                    return True
-            except OSError:
-                continue
-    return False
+        assert not processes_of(tmp_path)
 
 
 def test_the_same_seed_and_the_same_text_give_the_same_answers(server: Server) -> None:

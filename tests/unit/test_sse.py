@@ -64,3 +64,9 @@ def test_what_never_ends_is_refused(piece: bytes) -> None:
 
 def test_a_long_stream_of_small_events_is_no_large_event() -> None:
     assert len(read(*[b": ping\n\ndata: small\n\n"] * 500, limit_bytes=100)) == 500
+
+
+def test_an_event_without_a_name_is_a_message_and_a_name_is_for_one_event() -> None:
+    stream = b"event: first\n\nevent:second\ndata: a\n\ndata: b\n\n"
+
+    assert EventReader().feed_named(stream) == [("second", "a"), ("message", "b")]

@@ -1,6 +1,6 @@
 """Bytes of a text/event-stream -> the data of its events, as the HTML standard reads them.
 
-Knows nothing of what the data mean. Names, ids and retry times of events are left out.
+Knows nothing of what the data mean. Ids and retry times of events are left out.
 """
 
 import re
@@ -25,6 +25,7 @@ class EventReader:
         self._is_first = True
         self._is_after_return = False
         self._line = bytearray()
+        self._name = b""
         self._data: list[bytes] = []
         self._size_bytes = 0
 
@@ -33,6 +34,10 @@ class EventReader:
 
         Raises: EventTooLargeError.
         """
+        return [data for _, data in self.feed_named(chunk)]
+
+    def feed_named(self, chunk: bytes) -> list[tuple[str, str]]:
+        """The same with the events' names; one without a name is a `message`."""
         if not chunk:
             return []
         if self._is_after_return:
@@ -40,7 +45,7 @@ class EventReader:
             chunk = chunk.removeprefix(b"\n")
         self._is_after_return = chunk.endswith(b"\r")
         *ended, rest = _LINE_END.split(chunk)
-        found: list[str] = []
+        found: list[tuple[str, str]] = []
         for piece in ended:
             self._extend(piece)
             found += self._end_line()
@@ -52,7 +57,7 @@ class EventReader:
         if self._size_bytes + len(self._line) > self._limit_bytes:
             raise EventTooLargeError
 
-    def _end_line(self) -> list[str]:
+    def _end_line(self) -> list[tuple[str, str]]:
         line = bytes(self._line)
         self._line.clear()
         if self._is_first:
@@ -64,12 +69,15 @@ class EventReader:
         if name == b"data":
             self._data.append(value.removeprefix(b" "))
             self._size_bytes += len(line)
+        elif name == b"event":
+            self._name = value.removeprefix(b" ")
         return []
 
-    def _end_event(self) -> list[str]:
+    def _end_event(self) -> list[tuple[str, str]]:
+        name, self._name = self._name.decode("utf-8", "replace") or "message", b""
         if not self._data:
             return []
         data = b"\n".join(self._data).decode("utf-8", "replace")
         self._data.clear()
         self._size_bytes = 0
-        return [data]
+        return [(name, data)]

@@ -1,0 +1,189 @@
+"""`ideapool brainstorm | refine | evaluate`: the models' work, shown as it comes."""
+
+import argparse
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, get_args
+
+from service.commands.boards import add_option, board_id
+from service.commands.connection import add_talk
+from service.commands.printing import as_json, facts, line, note, paragraph
+from service.commands.rest import Event, Rest, given
+from service.errors import InvalidInput
+from service.fields import MethodId
+
+BAR_WIDTH = 20
+
+
+def add_to(commands: Any) -> None:
+    brainstorm = commands.add_parser(
+        "brainstorm", help="ideas for a topic, one by one as they come"
+    )
+    brainstorm.add_argument("topic", nargs="?", help="what the ideas are for")
+    brainstorm.add_argument("--idea", metavar="ID", help="branch from this idea instead of a topic")
+    brainstorm.add_argument("--n", type=int, help="how many (default: 8)")
+    brainstorm.add_argument("--method", choices=get_args(MethodId), help="how to look for ideas")
+    brainstorm.add_argument("--context", help="background the ideas should fit; - reads it")
+    add_option(brainstorm, "whose ideas and goal to know about")
+    brainstorm.add_argument("--seed", type=int, help="the same seed gives the same ideas")
+    brainstorm.add_argument("--creativity", type=float, metavar="0..1", help="default: 0.5")
+    brainstorm.add_argument("--keep", action="store_true", help="put all of them on the board")
+    brainstorm.add_argument(
+        "--json", action="store_true", help="print the answer as JSON, at the end"
+    )
+    add_talk(brainstorm, _brainstorm, check=_check_topic, needs_models=True)
+
+    refine = commands.add_parser("refine", help="a better text for an idea")
+    _add_idea(refine)
+    refine.add_argument("--instruction", help="what should change, like 'shorter'")
+    refine.add_argument("--accept", action="store_true", help="give the idea the new text")
+    add_talk(refine, _refine, check=_check_refinement, needs_models=True)
+
+    evaluate = commands.add_parser("evaluate", help="scores, strengths, concerns and a next step")
+    _add_idea(evaluate)
+    evaluate.add_argument(
+        "--criteria", metavar="NAMES", help="separated by commas (default: the four of the rubric)"
+    )
+    add_talk(evaluate, _evaluate, check=_check_text, needs_models=True)
+
+
+def _add_idea(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("idea_id", nargs="?", metavar="IDEA_ID", help="an idea of a board")
+    parser.add_argument("--title", help="or a text that is on no board")
+    parser.add_argument("--body", help="its text; - reads it from standard input")
+    parser.add_argument("--seed", type=int, help="the same seed gives the same answer")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def read_text(value: str | None) -> str | None:
+    """`-` stands for what standard input holds."""
+    return sys.stdin.read() if value == "-" else value
+
+
+def _check_topic(options: argparse.Namespace) -> None:
+    if (options.topic is None) == (options.idea is None):
+        raise InvalidInput("Give either a topic or --idea ID.")
+
+
+def _check_text(options: argparse.Namespace) -> None:
+    if (options.idea_id is None) == (options.title is None):
+        raise InvalidInput("Give either an IDEA_ID or --title and --body.")
+
+
+def _check_refinement(options: argparse.Namespace) -> None:
+    _check_text(options)
+    if options.accept and options.idea_id is None:
+        raise InvalidInput("--accept needs an IDEA_ID: a text on no board has nowhere to go.")
+
+
+async def _brainstorm(rest: Rest, options: argparse.Namespace) -> int:
+    task = given(
+        topic=options.topic,
+        idea_id=options.idea,
+        board_id=await board_id(rest, options.board),
+        n=options.n,
+        method=options.method,
+        context=read_text(options.context),
+        seed=options.seed,
+        creativity=options.creativity,
+    )
+    count, answer = 0, {}
+    async with aclosing(_told(rest, "/brainstorm", task)) as events:
+        async for event in events:
+            if event.name == "result":
+                answer = event.data
+            elif event.name == "suggestion":
+                count += 1
+                if not options.json:
+                    _show_suggestion(count, event.data)
+                if options.keep:
+                    await rest.post(f"/suggestions/{event.data['id']}/keep")
+    if options.json:
+        as_json(answer)
+    elif options.keep:
+        note(f"{count} ideas are on the board now.")
+    else:
+        note("Keep what you like: ideapool keep ID…")
+    return 0
+
+
+def _show_suggestion(number: int, suggestion: dict[str, Any]) -> None:
+    line(f"{number}. {suggestion['title']}")
+    paragraph(suggestion["text"], "   ")
+    like = suggestion.get("similar_to")
+    line("   " + facts([suggestion["id"], suggestion["angle"], f"like {like}" if like else ""]))
+    line()
+
+
+async def _refine(rest: Rest, options: argparse.Namespace) -> int:
+    task = _idea(options) | given(instruction=options.instruction)
+    answer = await _answer(rest, "/refine", task)
+    if options.accept:
+        await rest.post(f"/runs/{answer['run_id']}/accept")
+    if options.json:
+        as_json(answer)
+        return 0
+    line(answer["title"])
+    line()
+    paragraph(answer["body"])
+    if answer["changes"]:
+        line()
+        _show_points("Changes", answer["changes"])
+    if options.accept:
+        note("The idea has this text now; its versions have the old one.")
+    return 0
+
+
+async def _evaluate(rest: Rest, options: argparse.Namespace) -> int:
+    names = None if options.criteria is None else options.criteria.split(",")
+    criteria = None if names is None else [name.strip() for name in names]
+    answer = await _answer(rest, "/evaluate", _idea(options) | given(criteria=criteria))
+    if options.json:
+        as_json(answer)
+        return 0
+    scores = answer["scores"] | {"overall": answer["overall"]}
+    width = max(map(len, scores))
+    for name, score in scores.items():
+        bar = "█" * round(score / 10 * BAR_WIDTH)
+        line(f"{name:{width}}  {score:4.1f}  {bar}")
+    if not answer["scoring"]["calibrated"]:
+        line("These scores are the model's own and not calibrated.")
+    for heading in ("strengths", "concerns"):
+        line()
+        _show_points(heading.capitalize(), answer[heading])
+    line()
+    paragraph(f"Next step: {answer['next_step']}")
+    return 0
+
+
+def _show_points(heading: str, points: list[str]) -> None:
+    line(f"{heading}:")
+    for point in points:
+        paragraph(f"- {point}", "  ")
+
+
+def _idea(options: argparse.Namespace) -> dict[str, Any]:
+    return given(
+        idea_id=options.idea_id,
+        title=options.title,
+        body=read_text(options.body),
+        seed=options.seed,
+    )
+
+
+async def _answer(rest: Rest, path: str, task: dict[str, Any]) -> dict[str, Any]:
+    async with aclosing(_told(rest, path, task)) as events:
+        return [event.data async for event in events][-1]
+
+
+async def _told(rest: Rest, path: str, task: dict[str, Any]) -> AsyncGenerator[Event, None]:
+    """A run's events up to its result, having told a person who waits how the run stands."""
+    is_watched = sys.stderr.isatty()
+    async with aclosing(rest.result(rest.events(path, task))) as events:
+        async for event in events:
+            if is_watched and event.name == "queued" and event.data["position"] > 1:
+                note(f"Waiting at place {event.data['position']}; Ctrl-C stops.")
+            elif is_watched and event.name == "started":
+                note(f"{event.data['model']} is writing; Ctrl-C stops.")
+            yield event

@@ -1,0 +1,107 @@
+"""`ideapool export | import | backup | restore`: boards as files, and the database as one."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from service import backups
+from service.commands.boards import add_option, board_id
+from service.commands.connection import add_talk
+from service.commands.printing import as_json, line, note
+from service.commands.rest import Rest
+from service.database import sqlite_path
+from service.errors import ConfigurationError, NotFound, StorageUnavailable
+from service.settings import Settings
+
+FORMATS = ("json", "markdown", "csv")
+# What the file is, as its name says; the server decides what it takes.
+_KINDS = {".md": "text/markdown", ".csv": "text/csv", ".txt": "text/plain"}
+
+
+def add_to(commands: Any) -> None:
+    export = commands.add_parser("export", help="all boards or one, as a file")
+    export.add_argument(
+        "--format", choices=FORMATS, default="json", help="json (default) holds everything"
+    )
+    add_option(export, "only this board")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: print it")
+    add_talk(export, _export)
+
+    import_ = commands.add_parser("import", help="add what an exported file holds")
+    import_.add_argument("file", metavar="FILE", help="- reads standard input")
+    import_.add_argument("--json", action="store_true", help="print the counts as JSON")
+    add_talk(import_, _import, check=_read)
+
+    backup = commands.add_parser("backup", help="copy the database, also while the server runs")
+    backup.add_argument("file", type=Path, metavar="FILE")
+    backup.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    backup.set_defaults(command=_backup)
+
+    restore = commands.add_parser("restore", help="put a backup in the place of the database")
+    restore.add_argument("file", type=Path, metavar="FILE")
+    restore.set_defaults(command=_restore)
+
+
+async def _export(rest: Rest, options: argparse.Namespace) -> int:
+    query = {"format": options.format, "board": await board_id(rest, options.board)}
+    content = (await rest.call("GET", "/export", query=query)).content
+    if options.output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return 0
+    try:
+        options.output.write_bytes(content)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"{options.output} cannot be written: {error.strerror}."
+        ) from error
+    note(f"{options.output}: {len(content):,} bytes")
+    return 0
+
+
+def _read(options: argparse.Namespace) -> None:
+    """Before there is a server: where the file is not there, none is needed."""
+    try:
+        is_input = options.file == "-"
+        options.content = sys.stdin.buffer.read() if is_input else Path(options.file).read_bytes()
+    except OSError as error:
+        raise NotFound(f"{options.file} cannot be read: {error.strerror}.") from error
+
+
+async def _import(rest: Rest, options: argparse.Namespace) -> int:
+    content = options.content
+    kind = _KINDS.get(Path(options.file).suffix.lower(), "application/json")
+    counts = (await rest.call("POST", "/import", file=(content, kind))).json()
+    if options.json:
+        as_json(counts)
+        return 0
+    for name, text in (("added", "Added"), ("already_there", "Already there")):
+        found = [f"{number} {what}" for what, number in counts[name].items() if number]
+        line(f"{text}: {', '.join(found) or 'nothing'}")
+    return 0
+
+
+def _backup(settings: Settings, options: argparse.Namespace) -> int:
+    backups.back_up(_database(settings), options.file, replace=options.force)
+    note(f"{options.file}: {options.file.stat().st_size:,} bytes. Model files are not in it.")
+    return 0
+
+
+def _restore(settings: Settings, options: argparse.Namespace) -> int:
+    database = _database(settings)
+    kept = backups.restore(options.file, database)
+    note(f"{database} is now what {options.file} holds.")
+    if kept is not None:
+        note(f"What it was is kept in {kept}.")
+    return 0
+
+
+def _database(settings: Settings) -> Path:
+    path = sqlite_path(settings.sqlalchemy_url)
+    if path is None:
+        raise ConfigurationError(
+            "Only a SQLite database is copied here; IDEAPOOL_DATABASE_URL names another, "
+            "which has tools of its own."
+        )
+    return path

@@ -1,0 +1,49 @@
+"""A connection for a process that stays, whoever it turns out to be with."""
+
+import asyncio
+
+from service.commands.connection import connect
+from service.commands.rest import Rest
+from service.errors import ServiceError
+from service.settings import Settings
+
+
+class HeldConnection:
+    """Made at the first call, since assistants start every server they know; again if it is lost."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = asyncio.Lock()
+        self._holder: asyncio.Task[None] | None = None
+        self._rest: asyncio.Future[Rest] | None = None
+        self._leaving = asyncio.Event()
+
+    async def rest(self) -> Rest:
+        async with self._lock:
+            if self._rest is None:
+                self._leaving.clear()
+                self._rest = asyncio.get_running_loop().create_future()
+                self._holder = asyncio.create_task(self._hold(self._rest))
+        try:
+            return await asyncio.shield(self._rest)
+        except ServiceError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        async with self._lock:
+            self._leaving.set()
+            if self._holder is not None:
+                await self._holder
+            self._holder = self._rest = None
+
+    async def _hold(self, ready: asyncio.Future[Rest]) -> None:
+        # In one task from beginning to end: the application's parts are closed by whoever opened them.
+        try:
+            async with connect(self._settings, needs_models=True) as rest:
+                ready.set_result(rest)
+                await self._leaving.wait()
+        except Exception as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)

@@ -1,0 +1,268 @@
+"""The use cases as tools of the Model Context Protocol, for assistants; a client like the others.
+
+Eight tools at most: an assistant reads all their descriptions before it does anything.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing, suppress
+from functools import wraps
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+from service.commands.boards import board_id
+from service.commands.connection import be_quiet
+from service.commands.held_connection import HeldConnection
+from service.commands.ideas import find
+from service.commands.rest import Rest, given
+from service.errors import InvalidInput, ServerUnreachable, ServiceError
+from service.fields import MethodId, Status
+from service.settings import Settings
+from service.store.listing import Sort
+
+INSTRUCTIONS = (
+    "An idea board with its own small language models. Brainstorm gives suggestions; keep the good "
+    "ones to make them ideas, then refine and evaluate those. Calls of the models take seconds."
+)
+_READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+_CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
+
+IdeaId = Annotated[str | None, Field(description="An idea of a board.")]
+BoardName = Annotated[str | None, Field(description="A board's name or id.")]
+Title = Annotated[str | None, Field(description="A text that is on no board, instead.")]
+Body = Annotated[str | None, Field(description="Its text, Markdown.")]
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def serve(settings: Settings) -> int:
+    async def whole() -> None:
+        connection = HeldConnection(settings)
+        try:
+            await build(connection).run_stdio_async()
+        finally:
+            await connection.close()
+
+    be_quiet(settings)
+    asyncio.run(whole())
+    return 0
+
+
+def _answering(
+    tool: Callable[Concatenate["Tools", Arguments], Coroutine[Any, Any, Result]],
+) -> Callable[Concatenate["Tools", Arguments], Coroutine[Any, Any, Result]]:
+    """Errors that have a text for people get it to the assistant."""
+
+    @wraps(tool)
+    async def call(tools: "Tools", /, *args: Arguments.args, **named: Arguments.kwargs) -> Result:
+        try:
+            return await tool(tools, *args, **named)
+        except ServiceError as error:
+            if isinstance(error, ServerUnreachable):
+                with suppress(ServiceError):
+                    await tools.connection.close()
+            raise ToolError(error.detail) from error
+
+    return call
+
+
+def build(connection: HeldConnection) -> MCPServer[Any]:
+    tools = Tools(connection)
+    server: MCPServer[Any] = MCPServer(
+        "ideapool", title="Ideapool", instructions=INSTRUCTIONS, log_level="WARNING"
+    )
+    for tool, annotations in (
+        (tools.brainstorm, _ADDS),
+        (tools.refine, _CHANGES),
+        (tools.evaluate, _ADDS),
+        (tools.find_ideas, _READS),
+        (tools.add_idea, _ADDS),
+        (tools.update_idea, _CHANGES),
+        (tools.keep_suggestion, _ADDS),
+        (tools.export_ideas, _READS),
+    ):
+        server.add_tool(tool, annotations=annotations)
+    return server
+
+
+class Tools:
+    """Each method is a tool; its docstring is what an assistant reads."""
+
+    def __init__(self, connection: HeldConnection) -> None:
+        self.connection = connection
+
+    @_answering
+    async def brainstorm(
+        self,
+        context: Context,
+        topic: Annotated[str | None, Field(description="What the ideas are for.")] = None,
+        idea_id: Annotated[str | None, Field(description="Branch from this instead.")] = None,
+        n: Annotated[int, Field(ge=1, le=20, description="How many.")] = 8,
+        method: Annotated[MethodId, Field(description="How to look for ideas.")] = "free",
+        background: Annotated[str, Field(description="What the ideas should fit.")] = "",
+        board: BoardName = None,
+        creativity: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        seed: int | None = None,
+    ) -> dict[str, Any]:
+        """Let the model find ideas for a topic, or branch from an idea. Gives suggestions with
+        ids; they are no ideas of the board until keep_suggestion."""
+        rest = await self.connection.rest()
+        task = given(
+            topic=topic,
+            idea_id=idea_id,
+            n=n,
+            method=method,
+            context=background,
+            board_id=await board_id(rest, board),
+            creativity=creativity,
+            seed=seed,
+        )
+        return await _run(rest, "/brainstorm", task, context, total=n)
+
+    @_answering
+    async def refine(
+        self,
+        context: Context,
+        idea_id: IdeaId = None,
+        title: Title = None,
+        body: Body = None,
+        instruction: Annotated[str, Field(description="What to change, like 'shorter'.")] = "",
+        accept: Annotated[bool, Field(description="Give the idea the new text.")] = False,
+    ) -> dict[str, Any]:
+        """Let the model write a better text of an idea. The idea stays as it is unless `accept`
+        is true; its old text is kept as a version."""
+        if accept and idea_id is None:
+            raise InvalidInput("accept needs an idea_id.")
+        rest = await self.connection.rest()
+        task = given(idea_id=idea_id, title=title, body=body, instruction=instruction)
+        answer = await _run(rest, "/refine", task, context)
+        if accept:
+            await rest.post(f"/runs/{answer['run_id']}/accept")
+        return answer | {"accepted": accept}
+
+    @_answering
+    async def evaluate(
+        self,
+        context: Context,
+        idea_id: IdeaId = None,
+        title: Title = None,
+        body: Body = None,
+        criteria: Annotated[
+            list[str] | None, Field(description="Default: novelty, feasibility, impact, clarity.")
+        ] = None,
+    ) -> dict[str, Any]:
+        """Score an idea from 1 to 10 by criteria, with strengths, concerns and a next step.
+        `scoring` says whether the scores are calibrated."""
+        rest = await self.connection.rest()
+        task = given(idea_id=idea_id, title=title, body=body, criteria=criteria)
+        return await _run(rest, "/evaluate", task, context)
+
+    @_answering
+    async def find_ideas(
+        self,
+        words: Annotated[str, Field(description="Each must occur in it. Empty: all.")] = "",
+        idea_id: Annotated[str | None, Field(description="Only this one.")] = None,
+        board: BoardName = None,
+        tag: str | None = None,
+        status: Status | None = None,
+        starred: bool | None = None,
+        sort: Sort = "new",
+        limit: Annotated[int, Field(ge=1, le=200)] = 20,
+    ) -> dict[str, Any]:
+        """List or search the ideas, or read one; also tells which boards there are."""
+        rest = await self.connection.rest()
+        boards = [given(id=one["id"], name=one["name"]) for one in await rest.get("/boards")]
+        if idea_id is not None:
+            ideas, has_more = [await rest.get(f"/ideas/{idea_id}")], False
+        else:
+            query: dict[str, Any] = {
+                "q": words,
+                "board": await board_id(rest, board),
+                "tag": tag,
+                "sort": sort,
+            }
+            query |= {"status": status, "star": starred}
+            ideas, has_more = await find(rest, query, limit)
+        return {"ideas": ideas, "has_more": has_more, "boards": boards}
+
+    @_answering
+    async def add_idea(
+        self,
+        title: str,
+        body: Annotated[str, Field(description="Markdown.")] = "",
+        board: BoardName = None,
+        tags: list[str] | None = None,
+        status: Status = "draft",
+        starred: bool = False,
+    ) -> dict[str, Any]:
+        """Put an idea on a board."""
+        rest = await self.connection.rest()
+        fields = {"title": title, "body": body, "status": status, "star": starred}
+        more = given(board_id=await board_id(rest, board), tags=tags)
+        return dict(await rest.post("/ideas", fields | more))
+
+    @_answering
+    async def update_idea(
+        self,
+        idea_id: str,
+        title: str | None = None,
+        body: Body = None,
+        board: BoardName = None,
+        tags: Annotated[list[str] | None, Field(description="All it shall have.")] = None,
+        status: Status | None = None,
+        starred: bool | None = None,
+        revision: Annotated[
+            int | None, Field(description="As it was read: refuses if it changed since.")
+        ] = None,
+    ) -> dict[str, Any]:
+        """Change what is given of an idea; a changed text becomes a new version."""
+        rest = await self.connection.rest()
+        fields = given(title=title, body=body, tags=tags, status=status, star=starred)
+        fields |= given(board_id=await board_id(rest, board))
+        answer = await rest.call("PATCH", f"/ideas/{idea_id}", body=fields, revision=revision)
+        return dict(answer.json())
+
+    @_answering
+    async def keep_suggestion(
+        self,
+        suggestion_id: str,
+        title: Annotated[str | None, Field(description="Instead of its own.")] = None,
+        body: Annotated[str | None, Field(description="Instead of its text.")] = None,
+    ) -> dict[str, Any]:
+        """Make a suggestion of a brainstorm an idea of the board. Twice makes one idea."""
+        rest = await self.connection.rest()
+        fields = given(title=title, body=body)
+        return dict(await rest.post(f"/suggestions/{suggestion_id}/keep", fields))
+
+    @_answering
+    async def export_ideas(
+        self,
+        board: BoardName = None,
+        format: Annotated[
+            Literal["markdown", "csv", "json"], Field(description="json holds everything.")
+        ] = "markdown",
+    ) -> str:
+        """All boards or one as a text to read or to store."""
+        rest = await self.connection.rest()
+        query = {"format": format, "board": await board_id(rest, board)}
+        return (await rest.call("GET", "/export", query=query)).text
+
+
+async def _run(
+    rest: Rest, path: str, task: dict[str, Any], context: Context, *, total: int | None = None
+) -> dict[str, Any]:
+    """The run's answer. A call that is cancelled closes the events, which stops the run."""
+    count, answer = 0, {}
+    async with aclosing(rest.result(rest.events(path, task))) as events:
+        async for event in events:
+            if event.name == "suggestion":
+                count += 1
+                await context.report_progress(count, total, event.data["title"])
+            elif event.name == "result":
+                answer = event.data
+    return answer

@@ -1,0 +1,451 @@
+"""The commands as a person types them: against a server, and without one."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from service.app import create_app
+from service.cli import main
+from service.commands.in_process import AppTransport
+from service.commands.rest import Rest
+from service.errors import EngineCrashed, ServerRefused
+from service.settings import PROJECT_ROOT, Settings
+from tests.fakes import Broken, FakeBackend
+from tests.serving import free_port, served
+
+TOPIC = ["brainstorm", "a street party"]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def backend() -> FakeBackend:
+    return FakeBackend()
+
+
+@pytest.fixture
+def url(settings: Settings, backend: FakeBackend) -> Iterator[str]:
+    with served(create_app(settings, backend)) as url:
+        yield url
+
+
+@pytest.fixture
+def run(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Exit status, standard output and standard error of a command that talks to the server."""
+    monkeypatch.setenv("IDEAPOOL_URL", url)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments)
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def alone(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """The same where no server runs."""
+    monkeypatch.setenv("IDEAPOOL_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("IDEAPOOL_PORT", str(free_port()))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments)
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return call
+
+
+def of(run: Run, *arguments: str) -> Any:
+    status, out, err = run(*arguments, "--json")
+    assert status == 0, err
+    return json.loads(out)
+
+
+def command(url: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "service", *arguments],
+        cwd=PROJECT_ROOT,
+        env=os.environ | {"IDEAPOOL_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_brainstorm_prints_numbered_ideas_with_the_ids_that_keep_takes(run: Run) -> None:
+    status, out, err = run(*TOPIC, "--n", "3")
+
+    lines = out.splitlines()
+    assert status == 0
+    assert [text.partition(".")[0] for text in lines if text[:1].isdigit()] == ["1", "2", "3"]
+    suggestion = lines[2].strip().partition(" ")[0]
+    assert "ideapool keep" in err
+    assert run("keep", suggestion)[0] == 0
+    assert [idea["title"] for idea in of(run, "ideas", "list")] == [lines[0].removeprefix("1. ")]
+
+
+def test_suggestions_are_printed_as_they_come(url: str, backend: FakeBackend) -> None:
+    backend.delay_s = 0.02
+
+    with command(url, *TOPIC, "--n", "6") as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        run = httpx2.get(f"{url}/api/v1/runs").json()[0]
+        rest, _ = process.communicate()
+
+    assert first.startswith("1. ")
+    assert run["status"] == "running"
+    assert "\n6. " in rest
+
+
+def test_ctrl_c_stops_the_run_and_frees_the_model(url: str, backend: FakeBackend) -> None:
+    backend.delay_s = 0.02
+
+    with command(url, *TOPIC, "--n", "12") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    deadline = time.monotonic() + 5
+    while backend.running and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert process.returncode == 130
+    assert err == ""
+    assert not backend.running
+    assert httpx2.get(f"{url}/api/v1/runs").json()[0]["status"] == "cancelled"
+
+
+def test_who_reads_only_the_beginning_gets_no_traceback(url: str, backend: FakeBackend) -> None:
+    backend.delay_s = 0.01
+
+    with command(url, *TOPIC, "--n", "4") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read()
+
+    assert process.returncode == 1
+    assert "Traceback" not in err
+
+
+def test_what_is_asked_for_is_what_the_model_gets(run: Run) -> None:
+    run("ideas", "add", "x")
+    board = of(run, "boards")[0]
+    options = ["--method", "scamper", "--context", "no cars", "--seed", "5", "--creativity", "0.9"]
+
+    answer = of(run, *TOPIC, "--n", "2", "--board", board["name"].upper(), *options)
+
+    exported = json.loads(run("export")[1])
+    asked = next(one for one in exported["runs"] if one["id"] == answer["run_id"])
+    assert asked["request"] == {
+        "topic": "a street party",
+        "n": 2,
+        "board_id": board["id"],
+        "method": "scamper",
+        "context": "no cars",
+        "creativity": 0.9,
+        "seed": 5,
+    }
+
+
+def test_json_of_an_action_is_the_answer_of_the_api(run: Run) -> None:
+    text = ["--title", "Tool shelf", "--body", "Neighbours lend drills."]
+
+    suggestions = of(run, *TOPIC, "--n", "2")["suggestions"]
+    refined = of(run, "refine", *text, "--instruction", "shorter")
+    evaluated = of(run, "evaluate", *text, "--criteria", "novelty, fun")
+
+    assert len(suggestions) == 2
+    assert {"run_id", "title", "body", "changes", "usage", "timing"} <= refined.keys()
+    assert evaluated["scores"].keys() == {"novelty", "fun"}
+
+
+def test_kept_ideas_of_a_brainstorm_are_on_the_board(run: Run) -> None:
+    assert run(*TOPIC, "--n", "3", "--keep")[0] == 0
+
+    assert len(of(run, "ideas", "list")) == 3
+
+
+def test_a_refinement_changes_the_idea_only_if_it_is_accepted(run: Run) -> None:
+    idea = of(run, "ideas", "add", "tool shelf")["id"]
+    status, out, _ = run("refine", idea)
+    before = of(run, "ideas", "show", idea)
+    run("refine", idea, "--accept")
+    after = of(run, "ideas", "show", idea)
+
+    assert status == 0
+    assert out.startswith(f"{after['title']}\n\n")
+    assert "Changes:\n  - " in out
+    assert (before["title"], before["version"]) == ("tool shelf", 1)
+    assert (after["title"] != "tool shelf", after["version"]) == (True, 2)
+
+
+def test_an_evaluation_shows_bars_and_says_what_they_are_not(run: Run) -> None:
+    idea = of(run, "ideas", "add", "tool shelf")["id"]
+
+    status, out, _ = run("evaluate", idea)
+
+    assert status == 0
+    assert "█" in out
+    assert "not calibrated" in out
+    assert "Next step: " in out
+    assert "Evaluation: novelty " in run("ideas", "show", idea)[1]
+
+
+def test_ideas_are_added_changed_found_deleted_and_brought_back(run: Run) -> None:
+    made = of(run, "ideas", "add", "Tool shelf", "--body", "Drills.", "--tag", "home", "--star")
+    run("ideas", "add", "Soup", "--status", "kept")
+    changed = of(run, "ideas", "edit", made["id"], "--title", "Shelf", "--no-star", "--tag", "")
+
+    assert (changed["title"], changed["body"]) == ("Shelf", "Drills.")
+    assert (changed["star"], changed["tags"]) == (False, [])
+    assert [idea["title"] for idea in of(run, "ideas", "search", "drill")] == ["Shelf"]
+    assert [idea["title"] for idea in of(run, "ideas", "list", "--status", "kept")] == ["Soup"]
+    assert "ideas restore" in run("ideas", "delete", made["id"])[2]
+    assert len(of(run, "ideas", "list")) == 1
+    assert run("ideas", "restore", made["id"])[0] == 0
+    assert run("ideas", "show", made["id"])[1].startswith("Shelf\n")
+
+
+def test_a_list_goes_on_over_pages_up_to_its_limit(run: Run, url: str) -> None:
+    with httpx2.Client(base_url=url) as http:
+        for number in range(103):
+            http.post("/api/v1/ideas", json={"title": f"idea {number}"})
+
+    whole = of(run, "ideas", "list", "--limit", "1000", "--sort", "old")
+    _, out, err = run("ideas", "list", "--limit", "101")
+
+    assert [idea["title"] for idea in whole] == [f"idea {number}" for number in range(103)]
+    assert len(out.splitlines()) == 101
+    assert "more than 101" in err
+
+
+def test_an_export_is_imported_elsewhere_and_importing_twice_adds_nothing(
+    run: Run, tmp_path: Path, settings: Settings
+) -> None:
+    file = tmp_path / "ideas.json"
+    run("ideas", "add", "Tool shelf")
+    assert run("export", "-o", str(file))[:2] == (0, "")
+    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
+
+    with served(create_app(elsewhere, FakeBackend())) as url:
+        first = of(run, "import", str(file), "--url", url)
+        _, again, _ = run("import", str(file), "--url", url)
+
+    assert first["added"]["ideas"] == 1
+    assert again.startswith("Added: nothing\nAlready there: ")
+
+
+@pytest.mark.parametrize(("format", "begins"), [("markdown", "# "), ("csv", "id,board,")])
+def test_an_export_to_read_is_printed(run: Run, format: str, begins: str) -> None:
+    assert run("export", "--format", format)[1].startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["ideas", "show", "nobody"], 1, "There is no idea nobody."),
+        ([*TOPIC, "--n", "0"], 2, "/n: "),
+        ([*TOPIC, "--idea", "x"], 2, "either a topic or --idea"),
+        (["brainstorm"], 2, "either a topic or --idea"),
+        ([*TOPIC, "--board", "nowhere"], 2, "no board 'nowhere'; there are: "),
+        (["refine"], 2, "either an IDEA_ID or --title"),
+        (["refine", "--title", "x", "--accept"], 2, "needs an IDEA_ID"),
+        (["evaluate", "x", "--title", "y"], 2, "either an IDEA_ID or --title"),
+        (["ideas", "edit", "x"], 2, "what to change"),
+        (["ideas", "list", "--limit", "0"], 2, "1 or more"),
+        (["import", "/no/such/file"], 1, "cannot be read"),
+        (["export", "-o", "/no/such/folder/x"], 1, "cannot be written"),
+        (["boards", "--url", "nonsense"], 2, "IDEAPOOL_URL: "),
+        (["boards", "--url", "http://127.0.0.1:9"], 1, "http://127.0.0.1:9 does not answer"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_fails_says_why_and_whose_fault_it_is(
+    run: Run, arguments: list[str], status: int, says: str
+) -> None:
+    found, out, err = run(*arguments)
+
+    assert (found, out) == (status, "")
+    assert err.startswith("ideapool: ")
+    assert says in err
+
+
+def test_an_unknown_option_is_the_callers_fault() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["ideas", "list", "--nonsense"])
+
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "failure", [EngineCrashed("The model died."), Broken("Title: So", EngineCrashed("It died."))]
+)
+def test_a_run_that_fails_says_what_the_server_says(
+    run: Run, backend: FakeBackend, failure: Any
+) -> None:
+    backend.replies.append(failure)
+
+    status, out, err = run("refine", "--title", "Tool shelf")
+
+    assert (status, out) == (1, "")
+    assert "died." in err
+
+
+def test_a_key_is_asked_for_and_taken_from_the_option(
+    settings: Settings, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = settings.model_copy(update={"require_key": True})
+    app = create_app(locked, FakeBackend())
+    with served(app) as url:
+        key = app.state.store.keys.create("test")
+        refused = run("boards", "--url", url)
+        admitted = run("boards", "--url", url, "--key", key)
+        monkeypatch.setenv("IDEAPOOL_KEY", key)
+
+        assert run("boards", "--url", url)[0] == 0
+
+    assert refused[0] == 1
+    assert "IDEAPOOL_KEY" in refused[2]
+    assert admitted[0] == 0
+
+
+def test_without_a_server_the_commands_use_the_database_themselves(alone: Run) -> None:
+    made = of(alone, "ideas", "add", "Tool shelf")
+    _, out, err = alone("ideas", "list")
+
+    assert out.startswith(made["id"])
+    assert "No server answers at http://127.0.0.1:" in err
+
+
+def test_where_the_server_would_ask_for_a_key_its_database_does_not(
+    alone: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEAPOOL_REQUIRE_KEY", "true")
+
+    assert alone("boards")[0] == 0
+
+
+def test_a_database_that_a_server_uses_elsewhere_is_left_alone(alone: Run, url: str) -> None:
+    status, _, err = alone("ideas", "add", "Tool shelf")
+
+    assert status == 1
+    assert "--url" in err
+    assert alone("ideas", "add", "Tool shelf", "--url", url)[0] == 0
+
+
+def test_what_is_no_ideapool_at_the_usual_port_is_not_asked(
+    alone: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def other(scope: Any, _receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b'{"status": "ok"}'})
+
+    with served(other) as url:  # type: ignore[arg-type]
+        monkeypatch.setenv("IDEAPOOL_PORT", url.rpartition(":")[2])
+
+        assert alone("boards")[0] == 0
+
+
+def test_a_server_at_the_usual_address_is_found(
+    alone: Run, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEAPOOL_PORT", url.rpartition(":")[2])
+
+    status, _, err = alone("boards")
+
+    assert (status, err) == (0, "")
+
+
+def test_a_backup_is_taken_from_a_server_and_restored_without_it(
+    alone: Run, settings: Settings, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "backup.db")
+    with served(create_app(settings, FakeBackend())) as url:
+        alone("ideas", "add", "before", "--url", url)
+        taken = alone("backup", file)
+        alone("ideas", "add", "after", "--url", url)
+        refused = alone("restore", file)
+    restored = alone("restore", file)
+
+    assert taken[0] == 0
+    assert (refused[0], "Stop the server" in refused[2]) == (1, True)
+    assert (restored[0], "is kept in" in restored[2]) == (0, True)
+    assert [idea["title"] for idea in of(alone, "ideas", "list")] == ["before"]
+
+
+def test_the_app_in_this_process_streams_and_a_closed_stream_stops_its_run(
+    settings: Settings, backend: FakeBackend
+) -> None:
+    backend.delay_s = 0.005
+    app = create_app(settings, backend)
+
+    async def scenario() -> str:
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=AppTransport(app), base_url="http://localhost") as http,
+        ):
+            rest = Rest(http, "the app")
+            async with aclosing(rest.events("/brainstorm", {"topic": "x", "n": 12})) as events:
+                async for event in events:
+                    if event.name == "suggestion":
+                        break
+            run = (await rest.get("/runs"))[0]
+            async for event in app.state.runs.watch(run["run_id"]):
+                last = event
+            return str(last.data["status"])
+
+    assert asyncio.run(asyncio.wait_for(scenario(), 30)) == "cancelled"
+    assert not backend.running
+
+
+def test_a_stream_that_breaks_off_is_not_taken_for_an_answer() -> None:
+    async def cut_off(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b'event: queued\ndata: {"a": 1}\n\n'})
+
+    async def scenario() -> None:
+        async with httpx2.AsyncClient(
+            transport=AppTransport(cut_off), base_url="http://localhost"
+        ) as http:
+            rest = Rest(http, "The server")
+            async for _ in rest.result(rest.events("/brainstorm", {})):
+                pass
+
+    with pytest.raises(Exception, match="broke off"):
+        asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("status", ["cancelled", "interrupted"])
+def test_a_run_that_somebody_stopped_is_no_answer(status: str) -> None:
+    async def stopped(_scope: Any, _receive: Any, send: Any) -> None:
+        body = f'event: done\ndata: {{"status": "{status}"}}\n\n'.encode()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    async def scenario() -> None:
+        async with httpx2.AsyncClient(
+            transport=AppTransport(stopped), base_url="http://localhost"
+        ) as http:
+            rest = Rest(http, "The server")
+            async for _ in rest.result(rest.events("/brainstorm", {})):
+                pass
+
+    with pytest.raises(ServerRefused, match=status):
+        asyncio.run(scenario())

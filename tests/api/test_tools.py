@@ -1,0 +1,212 @@
+"""The tools of `ideapool mcp`, asked by the SDK's own client over stdio."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import httpx2
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.types import CallToolResult, TextContent
+
+from service.app import create_app
+from service.commands.held_connection import HeldConnection
+from service.commands.tools import build
+from service.settings import PROJECT_ROOT, Settings
+from tests.fakes import FakeBackend
+from tests.serving import free_port, served
+
+Story = Callable[[Client], Awaitable[Any]]
+Play = Callable[[Story], Any]
+
+
+@pytest.fixture
+def backend() -> FakeBackend:
+    return FakeBackend()
+
+
+@pytest.fixture
+def url(settings: Settings, backend: FakeBackend) -> Iterator[str]:
+    with served(create_app(settings, backend)) as url:
+        yield url
+
+
+def play_with(environment: dict[str, str]) -> Play:
+    server = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "service", "mcp"],
+        cwd=PROJECT_ROOT,
+        env=os.environ | environment,
+    )
+
+    def run(story: Story) -> Any:
+        async def whole() -> Any:
+            async with Client(server) as client:
+                return await story(client)
+
+        return asyncio.run(asyncio.wait_for(whole(), 60))
+
+    return run
+
+
+def play_here(settings: Settings, story: Story) -> Any:
+    """The same without a process of its own, for what does not depend on that."""
+
+    async def whole() -> Any:
+        connection = HeldConnection(settings)
+        try:
+            async with Client(build(connection)) as client:
+                return await story(client)
+        finally:
+            await connection.close()
+
+    return asyncio.run(asyncio.wait_for(whole(), 60))
+
+
+@pytest.fixture
+def play(url: str) -> Play:
+    return play_with({"IDEAPOOL_URL": url})
+
+
+async def use(client: Client, tool: str, **arguments: Any) -> Any:
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, text_of(result)
+    return result.structured_content
+
+
+def text_of(result: CallToolResult) -> str:
+    return "".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+def test_there_are_at_most_eight_tools_each_described_with_its_parameters(play: Play) -> None:
+    async def story(client: Client) -> Any:
+        return (await client.list_tools()).tools
+
+    tools = play(story)
+
+    assert {tool.name for tool in tools} == {
+        *("brainstorm", "refine", "evaluate", "find_ideas"),
+        *("add_idea", "update_idea", "keep_suggestion", "export_ideas"),
+    }
+    assert len(tools) <= 8
+    assert all(tool.description and tool.annotations for tool in tools)
+    methods = next(tool for tool in tools if tool.name == "brainstorm").input_schema
+    assert "scamper" in methods["properties"]["method"]["enum"]
+    assert not {"context", "self", "tools"} & methods["properties"].keys()
+
+
+def test_from_a_topic_to_a_kept_refined_evaluated_exported_idea(play: Play) -> None:
+    async def story(client: Client) -> Any:
+        told: list[tuple[float, float | None, str | None]] = []
+
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+            told.append((progress, total, message))
+
+        result = await client.call_tool(
+            "brainstorm", {"topic": "a street party", "n": 3}, progress_callback=on_progress
+        )
+        assert result.structured_content is not None
+        suggestions = result.structured_content["suggestions"]
+        idea = await use(client, "keep_suggestion", suggestion_id=suggestions[0]["id"])
+        again = await use(client, "keep_suggestion", suggestion_id=suggestions[0]["id"])
+        refined = await use(client, "refine", idea_id=idea["id"], accept=True)
+        evaluated = await use(client, "evaluate", idea_id=idea["id"])
+        found = await use(client, "find_ideas", idea_id=idea["id"])
+        exported = await use(client, "export_ideas")
+        assert idea["id"] == again["id"]
+        return suggestions, told, refined, evaluated, found["ideas"][0], exported["result"]
+
+    suggestions, told, refined, evaluated, idea, exported = play(story)
+
+    assert told == [(place, 3, one["title"]) for place, one in enumerate(suggestions, start=1)]
+    assert (idea["title"], idea["version"]) == (refined["title"], 2)
+    assert idea["score"] == evaluated["overall"]
+    assert f"## {refined['title']}" in exported
+
+
+def test_ideas_are_added_changed_and_found_by_words_and_board(play: Play, url: str) -> None:
+    httpx2.post(f"{url}/api/v1/boards", json={"name": "Street"})
+
+    async def story(client: Client) -> Any:
+        made = await use(client, "add_idea", title="Tool shelf", board="street", tags=["home"])
+        for number in range(3):
+            await use(client, "add_idea", title=f"other {number}")
+        changed = await use(client, "update_idea", idea_id=made["id"], starred=True)
+        stale = await client.call_tool(
+            "update_idea", {"idea_id": made["id"], "title": "x", "revision": made["revision"]}
+        )
+        found = await use(client, "find_ideas", board="Street", words="shel", starred=True)
+        some = await use(client, "find_ideas", limit=2)
+        return changed, stale, found, some
+
+    changed, stale, found, some = play(story)
+
+    assert [idea["id"] for idea in found["ideas"]] == [changed["id"]]
+    assert stale.is_error
+    assert (len(some["ideas"]), some["has_more"]) == (2, True)
+    assert "Street" in {board["name"] for board in some["boards"]}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "says"),
+    [
+        ("find_ideas", {"idea_id": "nobody"}, "There is no idea nobody."),
+        ("brainstorm", {}, "either a topic or an idea_id"),
+        ("brainstorm", {"topic": "x", "board": "nowhere"}, "there are: "),
+        ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
+        ("keep_suggestion", {"suggestion_id": "none"}, "none"),
+    ],
+)
+def test_what_fails_tells_the_assistant_why(
+    url: str, tool: str, arguments: dict[str, Any], says: str
+) -> None:
+    async def story(client: Client) -> CallToolResult:
+        return await client.call_tool(tool, arguments)
+
+    result = play_here(Settings(url=url), story)
+
+    assert result.is_error
+    assert says in text_of(result)
+
+
+def test_a_call_that_is_cancelled_stops_its_run(play: Play, url: str, backend: FakeBackend) -> None:
+    backend.delay_s = 0.02
+
+    async def story(client: Client) -> Any:
+        begun = asyncio.Event()
+
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
+            begun.set()
+
+        arguments = {"topic": "a street party", "n": 12}
+        call = asyncio.create_task(
+            client.call_tool("brainstorm", arguments, progress_callback=on_progress)
+        )
+        await begun.wait()
+        call.cancel()
+        async with httpx2.AsyncClient(base_url=url) as http:
+            while True:
+                run = (await http.get("/api/v1/runs")).json()[0]
+                if run["status"] != "running":
+                    return run
+                await asyncio.sleep(0.02)
+
+    assert play(story)["status"] == "cancelled"
+
+
+def test_a_server_that_comes_back_is_found_again(settings: Settings) -> None:
+    port = free_port()
+    asking = Settings(url=f"http://127.0.0.1:{port}")
+    app = create_app(settings, FakeBackend())
+
+    async def story(client: Client) -> list[bool]:
+        failed = []
+        for is_up in (False, True, False, True):
+            with served(app, port) if is_up else nullcontext():
+                failed.append((await client.call_tool("find_ideas", {})).is_error)
+        return failed
+
+    assert play_here(asking, story) == [True, False, True, False]
