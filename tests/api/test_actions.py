@@ -104,13 +104,17 @@ def test_a_run_keeps_its_provenance(client: TestClient) -> None:
     assert run["started_at"] <= run["finished_at"]
 
 
-def test_the_same_seed_asks_the_same(client: TestClient, backend: FakeBackend) -> None:
+def test_drafts_that_begin_together_are_asked_the_same_for_the_same_seed(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    # A later draft may not begin with the letters of titles that happen to be there by then.
+    together = 2
     for _ in range(2):
-        post(client, "brainstorm", TOPIC | {"n": 3, "seed": 7})
+        post(client, "brainstorm", TOPIC | {"n": together, "seed": 7})
         backend._ideas = 0
 
     asked = [replace(request, id="") for request in backend.history]
-    assert sorted(map(repr, asked[:3])) == sorted(map(repr, asked[3:]))
+    assert sorted(map(repr, asked[:together])) == sorted(map(repr, asked[together:]))
 
 
 @pytest.mark.parametrize(
