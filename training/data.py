@@ -3,10 +3,10 @@
 Rows are read, filtered, freed of duplicates and of evaluation prompts, and only then divided.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from service.engine.weights import sha256_of
 from training.config import DataConfig, RunConfig, SourceConfig
 from training.errors import DataProblem, Report
 from training.records.decontamination import without_evaluation_prompts
@@ -85,9 +85,7 @@ def prepare(
 def read_prepared(rundir: RunDir) -> Prepared:
     """What `prepare` left. Raises `DataProblem` if it is not there."""
     rows = {name: read_rows(rundir.rows(name)) for name in SPLITS}
-    hashes = {
-        str(name): hashlib.sha256(rundir.rows(name).read_bytes()).hexdigest() for name in SPLITS
-    }
+    hashes = {str(name): sha256_of(rundir.rows(name)) for name in SPLITS}
     return Prepared(rows["train"], rows["validation"], rows["test"], hashes)
 
 

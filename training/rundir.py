@@ -1,7 +1,6 @@
 """The directory of one run: where everything it leaves lies. Reads and writes; decides nothing."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from training.drafts import write_whole
 from training.errors import TrainingError
 
 Status = Literal["prepared", "running", "finished", "failed", "pruned"]
@@ -124,10 +124,7 @@ class RunDir:
 
     def write_text(self, path: Path, text: str) -> None:
         """Whoever reads sees the old text or the new one, never half of it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, text)
 
 
 def now() -> str:

@@ -5,15 +5,16 @@ The head is fitted to the file that is served and carries its hash; it means not
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from service.engine.weights import sha256_of
 from service.prompts import embedding_text
 from service.scoring import HIGHEST, LOWEST, ScoreHead
+from training.drafts import replacing, write_whole
 from training.errors import DataProblem, Report
 from training.exporting.cards import head_card
 from training.learning.ridge import Examples, Floats, Ridge, choose, cross_validated, fit
@@ -119,7 +120,7 @@ def train_head(
     result = HeadReport(
         model=gguf.name,
         weights_sha256=sha256,
-        records=f"{records.name}, SHA-256 {hashlib.sha256(records.read_bytes()).hexdigest()}",
+        records=f"{records.name}, SHA-256 {sha256_of(records)}",
         subjects=len(np.unique(examples.groups)),
         penalties=dict(zip(criteria, penalties, strict=True)),
         agreement=held_out(
@@ -155,9 +156,8 @@ def embeddings(
 
 
 def _keep(cache: Path, known: dict[str, Floats]) -> None:
-    draft = cache.with_name(f".{os.getpid()}.{cache.name}")
-    np.savez(draft, names=np.array(list(known)), vectors=np.array(list(known.values())))
-    draft.replace(cache)
+    with replacing(cache) as draft:
+        np.savez(draft, names=np.array(list(known)), vectors=np.array(list(known.values())))
 
 
 def _material(records: Path, pairs: Path, praise: Path) -> _Material:
@@ -197,9 +197,8 @@ def _head(ridge: Ridge, criteria: tuple[str, ...], sha256: str) -> ScoreHead:
 
 def _write(target: Path, head: ScoreHead, result: HeadReport) -> None:
     figures = asdict(result)
-    draft = target.with_name(f".{os.getpid()}.{target.name}")
-    head.save(draft)
-    draft.replace(target)
+    with replacing(target) as draft:
+        head.save(draft)
     text = json.dumps(figures, indent=2, ensure_ascii=False) + "\n"
-    target.with_suffix(".json").write_text(text, encoding="utf-8")
-    target.with_suffix(".md").write_text(head_card(target.name, figures), encoding="utf-8")
+    write_whole(target.with_suffix(".json"), text)
+    write_whole(target.with_suffix(".md"), head_card(target.name, figures))

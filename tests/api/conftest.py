@@ -6,6 +6,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.fakes import FakeBackend
+from tests.serving import served
 
 
 @pytest.fixture
@@ -18,3 +19,10 @@ def client(settings: Settings, backend: FakeBackend) -> Iterator[TestClient]:
     app = create_app(settings, backend)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture
+def url(settings: Settings, backend: FakeBackend) -> Iterator[str]:
+    """Of the same app behind a socket."""
+    with served(create_app(settings, backend)) as url:
+        yield url

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,6 @@ from tests.serving import free_port, served
 
 TOPIC = ["brainstorm", "a street party"]
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def backend() -> FakeBackend:
-    return FakeBackend()
-
-
-@pytest.fixture
-def url(settings: Settings, backend: FakeBackend) -> Iterator[str]:
-    with served(create_app(settings, backend)) as url:
-        yield url
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -21,17 +21,6 @@ from tests.serving import free_port, served
 
 Story = Callable[[Client], Awaitable[Any]]
 Play = Callable[[Story], Any]
-
-
-@pytest.fixture
-def backend() -> FakeBackend:
-    return FakeBackend()
-
-
-@pytest.fixture
-def url(settings: Settings, backend: FakeBackend) -> Iterator[str]:
-    with served(create_app(settings, backend)) as url:
-        yield url
 
 
 def play_with(environment: dict[str, str]) -> Play:

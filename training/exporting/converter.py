@@ -4,7 +4,6 @@ Their scripts are not in the installed package, only in its source, of which the
 """
 
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from service.settings import PROJECT_ROOT
+from training.drafts import replacing
 from training.errors import ExportFailed, Report
 
 PACKAGE = "llama-cpp-python"
@@ -56,24 +56,26 @@ class Converter:
         self._run("convert_lora_to_gguf.py", str(source), "--base", str(base), target=target)
 
     def _run(self, script: str, *arguments: str, target: Path) -> None:
-        draft = target.with_name(f".{os.getpid()}.{target.name}")
         command = [sys.executable, str(self.folder / script), *arguments]
-        command += ["--outfile", str(draft), "--outtype", "f16"]
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                check=False,
-            )
-            if done.returncode or not draft.is_file():
-                raise ExportFailed(f"{script} cannot convert {arguments[0]}:\n{_end(done.stdout)}")
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        with replacing(target) as draft:
+            command += ["--outfile", str(draft), "--outtype", "f16"]
+            status, told = _told_by(command)
+            if status or not draft.is_file():
+                raise ExportFailed(f"{script} cannot convert {arguments[0]}:\n{_end(told)}")
+
+
+def _told_by(command: list[str]) -> tuple[int, str]:
+    """The exit status, and what it printed."""
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return done.returncode, done.stdout
 
 
 def _download(scratch: Path) -> Path:
@@ -83,17 +85,10 @@ def _download(scratch: Path) -> Path:
         # What pip needs to look at the source is here, from our locks.
         command.append("--no-build-isolation")
     command += ["--dest", str(scratch), *_requirement(scratch)]
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    status, told = _told_by(command)
     sources = list(scratch.glob("*.tar.gz"))
-    if done.returncode or len(sources) != 1:
-        raise ExportFailed(f"pip cannot download the source of {PACKAGE}:\n{_end(done.stdout)}")
+    if status or len(sources) != 1:
+        raise ExportFailed(f"pip cannot download the source of {PACKAGE}:\n{_end(told)}")
     return sources[0]
 
 

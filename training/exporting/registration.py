@@ -10,6 +10,7 @@ from pathlib import Path
 
 from service.engine.catalog import CatalogModel, read_catalog
 from service.engine.types import Role
+from training.drafts import replacing
 
 ENTRY = re.compile(r"^\[\[\s*model\s*\]\]", re.MULTILINE)
 # Of the base's entry, what holds for the tuned model as well.
@@ -53,14 +54,9 @@ def register(registration: Registration, catalog: Path) -> None:
     text = catalog.read_text(encoding="utf-8") if catalog.is_file() else ""
     kept = _without(text, registration.name).rstrip()
     entry = registration.entry(catalog)
-    draft = catalog.with_name(f".{os.getpid()}.{catalog.name}")
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    draft.write_text(f"{kept}\n\n{entry}" if kept else entry, encoding="utf-8")
-    try:
+    with replacing(catalog) as draft:
+        draft.write_text(f"{kept}\n\n{entry}" if kept else entry, encoding="utf-8")
         read_catalog(draft)
-        draft.replace(catalog)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _without(text: str, name: str) -> str:

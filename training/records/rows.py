@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from service.engine.types import Message
+from training.drafts import replacing
 from training.errors import DataProblem
 
 OWN_TASKS = ("brainstorm", "refine", "evaluate")
@@ -58,14 +58,11 @@ _ROW = TypeAdapter(Row)
 def write_rows(path: Path, rows: Iterable[Row]) -> str:
     """Returns the SHA-256 of the file, which is either the whole of it or the old one."""
     digest = hashlib.sha256()
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with draft.open("wb") as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         for row in rows:
             line = json.dumps(asdict(row), ensure_ascii=False).encode() + b"\n"
             digest.update(line)
             file.write(line)
-    draft.replace(path)
     return digest.hexdigest()
 
 

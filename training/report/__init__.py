@@ -6,11 +6,11 @@ What has no run directory was not run, and the report says so.
 from collections.abc import Iterator
 from pathlib import Path
 
+from training.drafts import write_whole
 from training.errors import TrainingError
 from training.report.found import Found, Run, find
 from training.report.serving_text import evaluations, heads
 from training.report.training_text import overview, seed_experiments, sweeps
-from training.rundir import RunDir
 
 PACKAGE = Path(__file__).resolve().parents[1]
 OUTPUT = PACKAGE / "REPORT.md"
@@ -40,7 +40,7 @@ def report(
         *heads(models),
         *_missing(found, configs),
     ]
-    RunDir(output.parent).write_text(output, "\n".join(lines).rstrip() + "\n")
+    write_whole(output, "\n".join(lines).rstrip() + "\n")
     return output
 
 
