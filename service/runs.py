@@ -7,31 +7,18 @@ are kept in memory for anybody who watches; what must last is in the store at ea
 import asyncio
 import logging
 import math
-import time
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict
 
-from service.engine.types import ModelInfo
 from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError, describe
-from service.ideation import (
-    Began,
-    Compared,
-    DraftDropped,
-    Drafted,
-    Ideation,
-    Ledger,
-    Scored,
-    Step,
-    Suggested,
-    Waiting,
-    Work,
-)
-from service.run_events import Draft, LiveRun, RunEvent, closing_events, replay, suggestion_fields
+from service.ideation import Ideation, Ledger, Step, Work
+from service.recording import Recorder
+from service.run_events import LiveRun, RunEvent, closing_events, replay
 from service.shapes import RunPublic
 from service.store import Store
-from service.store.runs import NewRun, Provenance, RunOutcome
+from service.store.runs import NewRun, RunOutcome
 
 # Who reconnects after a run's end gets what is left of its events: of the newest with every delta.
 REMEMBERED, REMEMBERED_WHOLE = 200, 20
@@ -56,6 +43,7 @@ class Runs:
     ) -> None:
         self._store = store
         self._ideation = ideation
+        self._recorder = Recorder(store)
         self._limit = limit
         self._deadline_s = deadline_s
         self._ended = ended
@@ -196,7 +184,7 @@ class Runs:
         self, live: LiveRun, work: Work, seed: int, client: str, ledger: Ledger
     ) -> RunOutcome:
         async def emit(step: Step) -> None:
-            await self._record(live, step)
+            await self._recorder.record(live, step)
 
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -209,53 +197,6 @@ class Runs:
                 "Ask for less, or raise IDEAPOOL_RUN_DEADLINE_S."
             ) from error
         return RunOutcome("done", result=result)
-
-    async def _record(self, live: LiveRun, step: Step) -> None:
-        if isinstance(step, Waiting) and live.started is None:
-            live.position = step.position
-            live.say("queued", {"run_id": live.run_id, "position": step.position})
-        elif isinstance(step, Began) and live.started is None:
-            await self._begin(live, step.model)
-        elif isinstance(step, Drafted):
-            live.drafts[step.branch] = Draft(step.angle, step.title, step.body)
-            live.say("delta", {"branch": step.branch, "angle": step.angle, "text": step.text})
-        elif isinstance(step, DraftDropped):
-            live.drafts.pop(step.branch, None)
-            live.say("delta", {"branch": step.branch, "dropped": step.reason})
-        elif isinstance(step, Scored):
-            live.scores = dict(step.scores)
-            live.first = live.first or time.monotonic()
-            live.wake()
-        elif isinstance(step, Suggested):
-            await self._suggest(live, step)
-        elif isinstance(step, Compared):
-            await self._compare(live, step)
-
-    async def _begin(self, live: LiveRun, model: ModelInfo) -> None:
-        live.started, live.status, live.position = time.monotonic(), "running", 0
-        live.model = model.name
-        # Said before it is written, so that no other branch's text comes first.
-        live.say("started", {"run_id": live.run_id, "model": model.name})
-        provenance = Provenance(model.name, model.weights_sha256, model.adapter_sha256)
-        await asyncio.to_thread(self._store.runs.start, live.run_id, provenance)
-
-    async def _suggest(self, live: LiveRun, step: Suggested) -> None:
-        # One at a time: two branches that end together must be told in the order they are stored.
-        async with live.writing:
-            position = len(live.suggestions)
-            await asyncio.to_thread(
-                self._store.runs.add_suggestion, live.run_id, position, step.suggestion
-            )
-            live.suggestions.append(step.suggestion)
-            live.drafts.pop(step.branch, None)
-            live.first = live.first or time.monotonic()
-            live.say("suggestion", suggestion_fields(step.suggestion))
-
-    async def _compare(self, live: LiveRun, step: Compared) -> None:
-        store = self._store.comparisons
-        comparison = await asyncio.to_thread(store.add_verdict, live.run_id, step.verdict)
-        live.first = live.first or time.monotonic()
-        live.say("comparison", comparison.model_dump(mode="json"))
 
     async def _finish(self, live: LiveRun, ledger: Ledger, outcome: RunOutcome) -> None:
         whole = RunOutcome(
