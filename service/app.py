@@ -79,7 +79,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         setattr(app.state, name, value)
     for kind in (ServiceError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answers.handle)
-    for part in (api, openai, ops, openapi, session, pages):
+    # Routes are tried one after the other: first those whose refusals must be quick in a burst.
+    for part in (openai, ops, api, openapi, session, pages):
         app.include_router(part.router)
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
