@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from service.completions import Completions
 from service.database import Database
@@ -26,6 +27,8 @@ from service.store import Limits, Store
 from service.templating import StaticAssets, build_templates
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+# An entity tag stands for the bytes that were sent, and those of ideas come back in If-Match.
+UNCOMPRESSED = ("application/json", "application/problem+json")
 _log = logging.getLogger(__name__)
 
 
@@ -64,7 +67,15 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[Middleware(Guard, rules=_rules(settings, store), respond=answers.respond)],
+        middleware=[
+            Middleware(Guard, rules=_rules(settings, store), respond=answers.respond),
+            Middleware(
+                GZipMiddleware,
+                minimum_size=1024,
+                compresslevel=6,
+                exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *UNCOMPRESSED),
+            ),
+        ],
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     for name, value in {

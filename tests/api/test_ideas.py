@@ -242,3 +242,11 @@ def test_an_idea_cannot_refer_to_what_is_not_there(client: TestClient, reference
 
     assert response.status_code == 404
     assert client.get(IDEAS).json() == []
+
+
+def test_an_entity_tag_is_of_the_bytes_that_were_sent(client: TestClient) -> None:
+    made = client.post("/api/v1/ideas", json={"title": "Long", "body": "word " * 1000})
+    answer = client.get(made.headers["location"], headers={"Accept-Encoding": "gzip"})
+
+    assert answer.headers["etag"] == made.headers["etag"]
+    assert "content-encoding" not in answer.headers

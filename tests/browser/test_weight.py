@@ -1,0 +1,38 @@
+"""What the first visit costs: bytes over the wire, on a board with work on it."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Pool
+from tests.fakes import IDEAS
+
+FIRST_LOAD_BYTES = 60 * 1024
+
+
+def test_the_first_load_of_a_board_and_of_an_idea_stays_small(page: Page, pool: Pool) -> None:
+    for title, text in IDEAS * 6:
+        idea = pool.add(title, text, tags=["street", "summer"])
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    costs: dict[str, float] = {}
+    network.on(
+        "Network.loadingFinished",
+        lambda event: costs.update({event["requestId"]: event["encodedDataLength"]}),
+    )
+
+    for address in (f"/boards/{pool.board_id}", f"/ideas/{idea.id}"):
+        costs.clear()
+        page.goto(address, wait_until="networkidle")
+
+        assert len(costs) >= 5, "page, sheet and scripts"
+        assert sum(costs.values()) < FIRST_LOAD_BYTES
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_a_page_is_compressed_for_who_can_read_it(page: Page, pool: Pool, encoding: str) -> None:
+    address = f"{pool.url}/boards/{pool.board_id}"
+    answer = page.request.get(address, headers={"Accept-Encoding": encoding})
+
+    assert answer.headers.get("content-encoding", "identity") == encoding
+    assert "accept-encoding" in answer.headers["vary"].lower()
