@@ -4,6 +4,7 @@ ServiceError
 ├── ConfigurationError          the operator's settings cannot work; refuses to start
 ├── InvalidInput                what the caller sent cannot be used
 ├── NotFound                    no such board, idea, run …
+│   └── UnknownIdeas            some of the ideas that were named together
 ├── LostUpdate                  somebody else changed it since the caller read it
 ├── Conflict                    the thing is not in a state that allows this
 ├── Unauthorised                no key, or one that is not valid
@@ -24,7 +25,10 @@ ServiceError
 `routes/errors.py` holds the one table from class to status.
 """
 
+from collections.abc import Mapping
 from typing import Any
+
+_MOST_NAMED = 5
 
 
 class ServiceError(Exception):
@@ -49,6 +53,19 @@ class InvalidInput(ServiceError):
 
 class NotFound(ServiceError):
     pass
+
+
+class UnknownIdeas(NotFound):
+    """`missing` are the ids that lead nowhere, by their place in the caller's list."""
+
+    def __init__(self, missing: Mapping[int, str]) -> None:
+        *shown, last = list(missing.values())[:_MOST_NAMED]
+        more = f", and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        names = (
+            ", ".join(shown) + " or " + last if shown and not more else ", ".join([*shown, last])
+        )
+        super().__init__(f"There is no idea {names}{more}. Nothing was changed.")
+        self.missing = missing
 
 
 class LostUpdate(ServiceError):

@@ -21,6 +21,7 @@ TAG_CEILING = 40
 TAGS_CEILING = 20
 SUGGESTIONS_CEILING = 100
 PAIRS_CEILING = 200
+IDEAS_CEILING = 1000
 
 Status = Literal["draft", "kept", "in-progress", "done", "archived"]
 Origin = Literal["human", "model", "import"]

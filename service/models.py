@@ -83,6 +83,21 @@ class IdeaTag(SQLModel, table=True):
     name: str = Field(primary_key=True, index=True)
 
 
+class Change(SQLModel, table=True):
+    """What one operation did to several ideas, kept for a while so that it can be taken back.
+
+    `value` is what was asked for, `before` holds, by idea, what it took the place of; of tags, those
+    that were really added or removed.
+    """
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    operation: str
+    value: Any = _json_column()
+    before: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
+    undone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class IdeaVersion(SQLModel, table=True):
     __tablename__ = "idea_version"
     __table_args__ = (UniqueConstraint("idea_id", "number"),)

@@ -102,6 +102,11 @@ def problem_of(error: Exception) -> dict[str, Any]:
     problem = _problem(status_of(error), known["type"], known["detail"])
     if isinstance(error, errors.InvalidInput) and error.pointer:
         problem["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
+    if isinstance(error, errors.UnknownIdeas):
+        problem["errors"] = [
+            {"pointer": f"/ids/{place}", "detail": f"There is no idea {idea_id}."}
+            for place, idea_id in error.missing.items()
+        ]
     return problem
 
 

@@ -2,6 +2,7 @@
 
 from service.database import Database
 from service.store.boards import BoardStore
+from service.store.changes import ChangeStore
 from service.store.comparisons import ComparisonStore
 from service.store.ideas import IdeaStore
 from service.store.keys import KeyStore
@@ -17,6 +18,7 @@ class Store:
         self.limits = limits
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
+        self.changes = ChangeStore(database)
         self.runs = RunStore(database, self.ideas)
         self.comparisons = ComparisonStore(database)
         self.keys = KeyStore(database)

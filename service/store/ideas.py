@@ -11,6 +11,7 @@ from service.models import Board, Idea, IdeaTag, IdeaVersion, now
 from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, Page, idea_page
+from service.store.search import forget, index, words_of
 
 
 class IdeaStore:
@@ -31,7 +32,7 @@ class IdeaStore:
         self._limits.check(title=shape.title, body=shape.body)
         idea = Idea(
             **shape.model_dump(exclude={"board_id", "tags"}),
-            board_id=_board_id(session, shape.board_id),
+            board_id=live_board_id(session, shape.board_id),
             title_key=shape.title.casefold(),
             origin=origin,
         )
@@ -44,7 +45,7 @@ class IdeaStore:
         session.flush()
         _write_tags(session, idea, shape.tags)
         _write_version(session, idea, origin=origin, run_id=run_id)
-        _index(session, idea, shape.tags)
+        index(session, [words_of(idea, shape.tags)])
         return public(session, idea)
 
     def get(self, idea_id: str) -> IdeaPublic:
@@ -132,7 +133,7 @@ class IdeaStore:
         self._limits.check(title=shape.title, body=shape.body)
         changes = shape.model_dump(exclude_none=True, exclude={"tags"})
         if "board_id" in changes:
-            changes["board_id"] = _board_id(session, changes["board_id"])
+            changes["board_id"] = live_board_id(session, changes["board_id"])
         before = (idea.title, idea.body)
         for name, value in changes.items():
             setattr(idea, name, value)
@@ -142,9 +143,9 @@ class IdeaStore:
             _write_version(session, idea, origin=origin, run_id=run_id)
         if shape.tags is not None:
             _write_tags(session, idea, shape.tags)
-        _touch(session, idea)
+        touch(session, idea)
         result = public(session, idea)
-        _index(session, idea, result.tags)
+        index(session, [words_of(idea, result.tags)])
         return result
 
     def delete(self, idea_id: str, *, revision: int | None = None) -> None:
@@ -153,19 +154,17 @@ class IdeaStore:
             idea = found(session, idea_id)
             check_revision(idea, revision)
             idea.deleted_at = now()
-            _touch(session, idea)
-            session.connection().execute(
-                text("DELETE FROM idea_search WHERE rowid = :number"), {"number": idea.number}
-            )
+            touch(session, idea)
+            forget(session, [idea])
 
     def restore(self, idea_id: str) -> IdeaPublic:
         with self._database.write() as session:
             idea = found(session, idea_id, deleted=True)
             if idea.deleted_at is not None:
                 idea.deleted_at = None
-                _touch(session, idea)
+                touch(session, idea)
             result = public(session, idea)
-            _index(session, idea, result.tags)
+            index(session, [words_of(idea, result.tags)])
             return result
 
     def versions(self, idea_id: str) -> list[VersionPublic]:
@@ -221,16 +220,21 @@ def public(session: Session, idea: Idea) -> IdeaPublic:
 
 
 def publics(session: Session, ideas: Sequence[Idea]) -> list[IdeaPublic]:
-    numbers = [idea.number for idea in ideas]
-    tags: dict[int, list[str]] = {}
+    tags = tags_of(session, ideas)
+    return [IdeaPublic(**idea.model_dump(), tags=tags[number_of(idea)]) for idea in ideas]
+
+
+def tags_of(session: Session, ideas: Sequence[Idea]) -> dict[int, list[str]]:
+    """By the ideas' numbers."""
+    tags: dict[int, list[str]] = {number_of(idea): [] for idea in ideas}
     for row in session.exec(
-        select(IdeaTag).where(col(IdeaTag.idea_number).in_(numbers)).order_by(col(IdeaTag.name))
+        select(IdeaTag).where(col(IdeaTag.idea_number).in_(tags)).order_by(col(IdeaTag.name))
     ):
-        tags.setdefault(row.idea_number, []).append(row.name)
-    return [IdeaPublic(**idea.model_dump(), tags=tags.get(_number(idea), [])) for idea in ideas]
+        tags[row.idea_number].append(row.name)
+    return tags
 
 
-def _board_id(session: Session, board_id: str | None) -> str:
+def live_board_id(session: Session, board_id: str | None) -> str:
     query = select(Board.id).where(col(Board.deleted_at).is_(None))
     if board_id is not None:
         query = query.where(Board.id == board_id)
@@ -240,20 +244,19 @@ def _board_id(session: Session, board_id: str | None) -> str:
     return found_id
 
 
-def _touch(session: Session, idea: Idea) -> None:
+def touch(session: Session, idea: Idea) -> None:
     idea.revision += 1
     idea.updated_at = now()
     session.add(idea)
-    session.flush()
 
 
 def _write_tags(session: Session, idea: Idea, tags: Sequence[str]) -> None:
     session.exec(delete(IdeaTag).where(col(IdeaTag.idea_number) == idea.number))
-    session.add_all(IdeaTag(idea_number=_number(idea), name=name) for name in dict.fromkeys(tags))
+    session.add_all(IdeaTag(idea_number=number_of(idea), name=name) for name in dict.fromkeys(tags))
     session.flush()
 
 
-def _number(idea: Idea) -> int:
+def number_of(idea: Idea) -> int:
     assert idea.number is not None, "flushed ideas have a number"
     return idea.number
 
@@ -268,14 +271,4 @@ def _write_version(session: Session, idea: Idea, *, origin: str, run_id: str | N
             origin=origin,
             run_id=run_id,
         )
-    )
-
-
-def _index(session: Session, idea: Idea, tags: Sequence[str]) -> None:
-    session.connection().execute(
-        text(
-            "INSERT OR REPLACE INTO idea_search(rowid, title, body, tags) "
-            "VALUES (:number, :title, :body, :tags)"
-        ),
-        {"number": idea.number, "title": idea.title, "body": idea.body, "tags": " ".join(tags)},
     )

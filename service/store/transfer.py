@@ -29,6 +29,7 @@ from service.store.archive_checks import (
 )
 from service.store.limits import Limits
 from service.store.runs import UNFINISHED
+from service.store.search import index
 from service.transfer_shapes import Archive, Counts, IdeaRow, Imported, RunRow
 
 # Section -> table, in an order in which what is referred to comes first.
@@ -236,10 +237,4 @@ def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
     connection.execute(insert(Idea), values)
     if tags:
         connection.execute(insert(IdeaTag), tags)
-    connection.execute(
-        text(
-            "INSERT INTO idea_search(rowid, title, body, tags) "
-            "VALUES (:number, :title, :body, :tags)"
-        ),
-        words,
-    )
+    index(session, words)

@@ -1,0 +1,33 @@
+"""The full-text index over ideas, kept by hand in the transaction that changes them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from service.models import Idea
+
+
+def words_of(idea: Idea, tags: Sequence[str]) -> dict[str, Any]:
+    """An idea's row in the index."""
+    tagged = " ".join(tags)
+    return {"number": idea.number, "title": idea.title, "body": idea.body, "tags": tagged}
+
+
+def index(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes the rows, over those of the same ideas."""
+    if values := list(rows):
+        session.connection().execute(
+            text(
+                "INSERT OR REPLACE INTO idea_search(rowid, title, body, tags) "
+                "VALUES (:number, :title, :body, :tags)"
+            ),
+            values,
+        )
+
+
+def forget(session: Session, ideas: Iterable[Idea]) -> None:
+    """Ideas that are not to be found."""
+    if values := [{"number": idea.number} for idea in ideas]:
+        session.connection().execute(text("DELETE FROM idea_search WHERE rowid = :number"), values)

@@ -1,0 +1,215 @@
+"""Several ideas changed at once over REST, and taken back."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.test_ideas import IDEAS, add
+
+BULK = f"{IDEAS}/bulk"
+Ideas = list[dict[str, Any]]
+
+
+def change(client: TestClient, ideas: Ideas, operation: str, **fields: Any) -> dict[str, Any]:
+    ids = [idea["id"] for idea in ideas]
+    response = client.post(BULK, json={"operation": operation, "ids": ids, **fields})
+    assert response.status_code == 200, response.text
+    made: dict[str, Any] = response.json()
+    return made
+
+
+def undo(client: TestClient, made: dict[str, Any]) -> None:
+    assert client.post(f"/api/v1/changes/{made['id']}/undo").status_code == 200
+
+
+def now(client: TestClient, idea: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = client.get(f"{IDEAS}/{idea['id']}").json()
+    return found
+
+
+def three(client: TestClient) -> Ideas:
+    return [
+        add(client, "Soup from one pot", tags=["food"], status="kept"),
+        add(client, "Chalk the road", tags=["cheap"], star=True),
+        add(client, "Tool shelf"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields", "field", "expected"),
+    [
+        ("add_tags", {"tags": ["cheap"]}, "tags", [["cheap", "food"], ["cheap"], ["cheap"]]),
+        ("remove_tags", {"tags": ["cheap", "food"]}, "tags", [[], [], []]),
+        ("set_status", {"status": "archived"}, "status", ["archived"] * 3),
+        ("set_star", {"star": True}, "star", [True] * 3),
+    ],
+)
+def test_one_call_changes_every_idea_and_one_undo_restores_all(
+    client: TestClient, operation: str, fields: dict[str, Any], field: str, expected: list[Any]
+) -> None:
+    ideas = three(client)
+
+    made = change(client, ideas, operation, **fields)
+    changed = [now(client, idea)[field] for idea in ideas]
+    undo(client, made)
+
+    assert changed == expected
+    assert [now(client, idea)[field] for idea in ideas] == [idea[field] for idea in ideas]
+
+
+def test_deleted_ideas_are_found_again_after_one_undo(client: TestClient) -> None:
+    ideas = three(client)
+
+    made = change(client, ideas[:2], "delete")
+    left = [idea["title"] for idea in client.get(IDEAS).json()]
+    lost = client.get(IDEAS, params={"q": "chalk"}).json()
+    undo(client, made)
+
+    assert (left, lost) == (["Tool shelf"], [])
+    assert len(client.get(IDEAS).json()) == 3
+    assert len(client.get(IDEAS, params={"q": "chalk"}).json()) == 1
+
+
+def test_moved_ideas_return_to_the_boards_they_came_from(client: TestClient) -> None:
+    other, target = (
+        client.post("/api/v1/boards", json={"name": name}).json()["id"] for name in ("A", "B")
+    )
+    ideas = [add(client, "Here"), add(client, "There", board_id=other)]
+
+    made = change(client, ideas, "move", board_id=target)
+    moved = [idea["title"] for idea in client.get(IDEAS, params={"board": target}).json()]
+    undo(client, made)
+
+    assert moved == ["There", "Here"]
+    assert [now(client, idea)["board_id"] for idea in ideas] == [idea["board_id"] for idea in ideas]
+
+
+def test_search_follows_tags_that_were_changed_together(client: TestClient) -> None:
+    ideas = three(client)
+
+    change(client, ideas, "add_tags", tags=["hallway"])
+
+    assert len(client.get(IDEAS, params={"q": "hallway"}).json()) == 3
+
+
+def test_only_what_was_not_so_already_counts_as_changed(client: TestClient) -> None:
+    ideas = three(client)
+
+    made = change(client, ideas, "set_status", status="kept")
+
+    assert made["changed"] == [ideas[1]["id"], ideas[2]["id"]]
+    assert [now(client, idea)["revision"] for idea in ideas] == [1, 2, 2]
+
+
+def test_an_unknown_id_is_named_and_nothing_is_changed(client: TestClient) -> None:
+    idea = add(client)
+    gone = add(client)
+    client.delete(f"{IDEAS}/{gone['id']}")
+
+    response = client.post(
+        BULK,
+        json={"operation": "set_star", "star": True, "ids": [idea["id"], "nobody", gone["id"]]},
+    )
+
+    assert response.status_code == 404
+    problem = response.json()
+    assert problem["detail"] == (f"There is no idea nobody or {gone['id']}. Nothing was changed.")
+    assert [error["pointer"] for error in problem["errors"]] == ["/ids/1", "/ids/2"]
+    assert now(client, idea) == idea
+
+
+def test_an_idea_that_would_have_too_many_tags_refuses_the_whole(client: TestClient) -> None:
+    full = add(client, "Full", tags=[f"t{number}" for number in range(20)])
+    empty = add(client, "Empty")
+
+    response = client.post(
+        BULK, json={"operation": "add_tags", "tags": ["more"], "ids": [empty["id"], full["id"]]}
+    )
+
+    assert response.status_code == 422
+    assert "“Full” would have 21 tags" in response.json()["detail"]
+    assert now(client, empty) == empty
+    assert client.get(IDEAS, params={"q": "more"}).json() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"operation": "delete", "ids": []}, "/ids"),
+        ({"operation": "add_tags", "ids": ["a"], "tags": []}, "/tags"),
+        ({"operation": "set_status", "ids": ["a"], "status": "lost"}, "/status"),
+        ({"operation": "delete", "ids": ["a"] * 1001}, "/ids"),
+    ],
+)
+def test_bad_changes_are_named_by_their_place(
+    client: TestClient, body: dict[str, Any], place: str
+) -> None:
+    response = client.post(BULK, json=body)
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"].endswith(place)
+
+
+def test_an_unknown_operation_is_answered_with_those_there_are(client: TestClient) -> None:
+    response = client.post(BULK, json={"operation": "paint", "ids": ["a"]})
+
+    assert response.status_code == 422
+    assert "set_status" in response.json()["detail"]
+
+
+def test_undo_leaves_what_was_changed_again_meanwhile(client: TestClient) -> None:
+    ideas = three(client)
+    made = change(client, ideas, "set_status", status="archived")
+    client.patch(f"{IDEAS}/{ideas[0]['id']}", json={"status": "done"})
+
+    undo(client, made)
+
+    assert [now(client, idea)["status"] for idea in ideas] == ["done", "draft", "draft"]
+
+
+def test_undo_takes_away_only_the_tags_it_gave(client: TestClient) -> None:
+    ideas = three(client)
+    made = change(client, ideas, "add_tags", tags=["cheap"])
+    client.patch(f"{IDEAS}/{ideas[2]['id']}", json={"tags": ["cheap", "later"]})
+
+    undo(client, made)
+
+    assert [now(client, idea)["tags"] for idea in ideas] == [["food"], ["cheap"], ["later"]]
+
+
+def test_a_second_undo_does_nothing(client: TestClient) -> None:
+    ideas = three(client)
+    made = change(client, ideas, "set_status", status="archived")
+    undo(client, made)
+    change(client, ideas, "set_status", status="archived")
+
+    undo(client, made)
+
+    assert [now(client, idea)["status"] for idea in ideas] == ["archived"] * 3
+    assert client.get(f"/api/v1/changes/{made['id']}").json()["undone_at"] is not None
+
+
+def test_ideas_do_not_return_to_a_board_that_was_deleted(client: TestClient) -> None:
+    home, target = (
+        client.post("/api/v1/boards", json={"name": name}).json()["id"] for name in ("A", "B")
+    )
+    idea = add(client, board_id=home)
+    made = change(client, [idea], "move", board_id=target)
+    client.delete(f"/api/v1/boards/{home}")
+
+    response = client.post(f"/api/v1/changes/{made['id']}/undo")
+
+    assert response.status_code == 404
+    assert home in response.json()["detail"]
+    assert now(client, idea)["board_id"] == target
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_change_that_was_never_made_cannot_be_taken_back(client: TestClient, method: str) -> None:
+    path = {"GET": "/api/v1/changes/nothing", "POST": "/api/v1/changes/nothing/undo"}[method]
+
+    response = client.request(method, path)
+
+    assert response.status_code == 404
+    assert "kept for a day" in response.json()["detail"]
