@@ -50,6 +50,7 @@
     if (source?.matches?.("form[method=post]")) finish(source, status);
     keepFocus();
     describeMethod();
+    countPicks();
   });
 
   /* Heard also when the swap took the form itself away: then nobody hears the event above. */
@@ -74,6 +75,7 @@
       closed?.removeAttribute("open");
       if (had) focusOn(closed.querySelector("summary"));
     }
+    if (form.hasAttribute("data-unpick")) pickAll(false);
     if (form.dataset.then) focusOn(document.querySelector(form.dataset.then));
   }
 
@@ -147,7 +149,22 @@
     if (hint && chosen) hint.textContent = chosen.dataset.when;
   }
 
+  /* Ideas that are selected, to do something with all of them. */
+  function pickAll(isPicked) {
+    for (const box of document.querySelectorAll(".pick")) box.checked = isPicked;
+    countPicks();
+  }
+
+  function countPicks() {
+    const count = byId("bulk-count");
+    if (!count) return;
+    const picked = document.querySelectorAll(".pick:checked").length;
+    const words = picked === 1 ? count.dataset.one : count.dataset.many.replace("#", picked);
+    count.textContent = picked ? words : "";
+  }
+
   document.addEventListener("change", (event) => {
+    if (event.target.matches(".pick")) countPicks();
     if (event.target.id === "method") describeMethod();
     event.target.closest("[data-send-on-change]")?.requestSubmit();
   });
@@ -161,6 +178,11 @@
     const target = event.target;
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(target)) menu.removeAttribute("open");
+    }
+    const pick = target.closest("[data-pick]");
+    if (pick) {
+      event.preventDefault();
+      pickAll(pick.dataset.pick === "shown");
     }
     if (target.closest("[data-dismiss]")) target.closest(".flash, .alert").remove();
     if (target.closest("[data-open=shortcuts]")) showShortcuts();
@@ -186,7 +208,7 @@
     b: () => byId("topic"),
   };
 
-  const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip" };
+  const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip", z: "undo" };
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") closeMenu(event);
@@ -214,4 +236,5 @@
 
   document.documentElement.classList.add("has-script");
   describeMethod();
+  countPicks();
 })();

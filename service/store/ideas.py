@@ -61,6 +61,12 @@ class IdeaStore:
             ideas, cursor = idea_page(session, query)
             return Page(publics(session, ideas), cursor)
 
+    def among(self, query: IdeaQuery, idea_ids: Sequence[str]) -> list[IdeaPublic]:
+        """Those of the ideas that the query finds, on whatever page."""
+        with self._database.read() as session:
+            rows = session.exec(query.selected(Idea).where(col(Idea.id).in_(idea_ids)))
+            return publics(session, rows.all())
+
     def count(self, query: IdeaQuery) -> int:
         with self._database.read() as session:
             return session.scalar(query.counted()) or 0

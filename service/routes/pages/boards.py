@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
@@ -11,15 +10,13 @@ from service.methods import METHODS
 from service.routes.pages.forms import BoardForm, BoardQuery, BrainstormForm, IdeaForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, redirect, render
+from service.routes.pages.shown import list_context
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
 from service.shapes import BoardCreate, BoardUpdate, BrainstormTask, IdeaCreate
-from service.standings import rank_order
 from service.store import Store
-from service.store.listing import IdeaQuery
 
-PAGE_SIZE = 30
 RECENT_RUNS = 4
 SORT_NAMES = {
     "new": "Newest",
@@ -54,25 +51,8 @@ def show_board(
     query: Annotated[BoardQuery, Query()],
 ) -> Response:
     board = store.boards.get(board_id)
-    asked = IdeaQuery(
-        board=board_id,
-        q=query.q,
-        tag=query.tag,
-        status=query.status,
-        star=query.star or None,
-        sort=query.sort or "new",
-        cursor=query.cursor or None,
-        limit=PAGE_SIZE,
-        ranked=rank_order(store, board_id) if query.sort == "rank" else {},
-    )
-    page = store.ideas.page(asked)
-    context = {
-        "board": board,
-        "query": query,
-        "page": page,
-        "count": store.ideas.count(asked),
+    context = list_context(store, board, query) | {
         "tags": store.ideas.tags(board_id),
-        "more": _more(board_id, query, page.cursor),
         "methods": METHODS,
         "sorts": SORT_NAMES,
         "most": store.limits.suggestions,
@@ -132,10 +112,3 @@ async def brainstorm(
 
 def _shown(store: Store, runs: Runs, run_id: str | None) -> RunView | None:
     return view_run(store, run_id, runs.live(run_id)) if run_id else None
-
-
-def _more(board_id: str, query: BoardQuery, cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    fields = query.model_dump(exclude_defaults=True, exclude={"cursor", "run"})
-    return f"/boards/{board_id}?{urlencode({**fields, 'cursor': cursor})}"

@@ -1,10 +1,12 @@
 """What the forms of the pages send, checked by the same types as the API's bodies."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from service.fields import Body, Judge, Outcome, Status, Tag, Title, Topic
+from service.change_shapes import AddTags, ChangeTask, Delete, Move, RemoveTags, SetStatus
+from service.errors import InvalidInput
+from service.fields import IDEAS_CEILING, Body, Judge, Outcome, Status, Tag, Title, Topic
 from service.store.listing import Sort
 
 MOST_TAGS = 20
@@ -43,6 +45,43 @@ class IdeaForm(BaseModel):
 
 class IdeaEdit(IdeaForm):
     revision: int
+
+
+class PickedIdeas(BaseModel):
+    """The ideas whose checkboxes on a board are ticked."""
+
+    idea: list[str] = Field(default_factory=list, max_length=IDEAS_CEILING)
+
+    @property
+    def ids(self) -> list[str]:
+        """Raises: InvalidInput if there are none."""
+        if not self.idea:
+            raise InvalidInput("Select ideas first: tick the box on their cards.", pointer="/idea")
+        return self.idea
+
+
+class BulkForm(PickedIdeas):
+    """One button was pressed: it is named `operation`, `status` or `board_id`."""
+
+    operation: Literal["add_tags", "remove_tags", "delete"] | None = None
+    status: Status | None = None
+    board_id: str | None = None
+    tags: Tags = Field(default_factory=list)
+
+    @property
+    def task(self) -> ChangeTask:
+        """Raises: InvalidInput if something is missing."""
+        if self.status is not None:
+            return SetStatus(operation="set_status", ids=self.ids, status=self.status)
+        if self.board_id is not None:
+            return Move(operation="move", ids=self.ids, board_id=self.board_id)
+        if self.operation == "delete":
+            return Delete(operation="delete", ids=self.ids)
+        if not self.tags:
+            raise InvalidInput("Write a tag first.", pointer="/tags")
+        if self.operation == "remove_tags":
+            return RemoveTags(operation="remove_tags", ids=self.ids, tags=self.tags)
+        return AddTags(operation="add_tags", ids=self.ids, tags=self.tags)
 
 
 class BrainstormForm(BaseModel):
@@ -122,6 +161,7 @@ class BoardQuery(BaseModel):
     sort: OptionalSort = None
     cursor: str | None = None
     run: str | None = None
+    select: Literal["shown"] | None = None
 
     @property
     def is_narrowed(self) -> bool:

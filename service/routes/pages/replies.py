@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Request, Response, status
 from fastapi.responses import RedirectResponse
@@ -19,7 +19,7 @@ from service.store import Store
 FLASH_COOKIE = "ideapool_flash"
 FLASH_LIFE_S = 120
 # What a message may offer to undo; anything else in the cookie is not ours.
-_UNDO = re.compile(r"/(ideas|boards|suggestions)/[0-9a-f-]{36}/(restore|reopen)")
+_UNDO = re.compile(r"/(ideas|boards|suggestions|changes)/[0-9a-f-]{36}/(restore|reopen|undo)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,9 @@ def back(request: Request, default: str, flash: Flash | None = None) -> Response
     url = request.headers.get("HX-Current-URL") or request.headers.get("referer") or ""
     parts = urlsplit(url)
     is_ours = parts.netloc == request.headers.get("host") and re.match(r"/(?!/)", parts.path)
-    here = parts.path + (f"?{parts.query}" if parts.query else "")
+    # What was selected has been dealt with.
+    fields = [field for field in parse_qsl(parts.query) if field[0] != "select"]
+    here = parts.path + (f"?{urlencode(fields)}" if fields else "")
     return redirect(here if is_ours else default, flash)
 
 
