@@ -1,11 +1,12 @@
 """What changed from one text to another, word by word; pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
-from typing import Literal
+from itertools import takewhile
+from typing import Literal, NamedTuple
 
 Kind = Literal["same", "removed", "added"]
 # A word with the blanks after it, or a break between lines with the blanks around it.
@@ -15,52 +16,118 @@ LONE_WORDS = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """`added` comes in the place of `removed`, which stands at character `start`."""
+
+    start: int
+    removed: str
+    added: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.removed)
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     kind: Kind
     text: str
 
 
 @lru_cache(maxsize=64)
+def edits_between(before: str, after: str) -> tuple[Edit, ...]:
+    """Edits in their order, apart from each other, that give `after`, but for blanks between
+    the same words.
+
+    Each is bounded by words or breaks that both texts have, so any of them can be left out.
+    """
+    old, new = (list(_TOKEN.finditer(text)) for text in (before, after))
+    # With the automatic treatment of frequent words left on, no text can make this slow.
+    matcher = SequenceMatcher(None, list(map(_key, old)), list(map(_key, new)))
+    blocks = [_Block(tag == "equal", *place) for tag, *place in matcher.get_opcodes()]
+    return tuple(
+        _edit(
+            before,
+            _gap(old, block.i1, block.i2, before),
+            after,
+            _gap(new, block.j1, block.j2, after),
+        )
+        for block in _without_lone_words(blocks, new)
+        if not block.is_same
+    )
+
+
+def applied(before: str, edits: Iterable[Edit]) -> str:
+    """`before` with the edits, which are in their order."""
+    text, at = "", 0
+    for edit in edits:
+        text += before[at : edit.start] + edit.added
+        at = edit.end
+    return text + before[at:]
+
+
 def word_diff(before: str, after: str) -> tuple[Piece, ...]:
     """Pieces that give `before` without the added ones and `after` without the removed ones,
     but for blanks; what is removed stands before what replaces it.
     """
-    old, new = _TOKEN.findall(before), _TOKEN.findall(after)
-    # With the automatic treatment of frequent words left on, no text can make this slow.
-    matcher = SequenceMatcher(None, list(map(_key, old)), list(map(_key, new)))
-    changes = [
-        (tag == "equal", old[i1:i2], new[j1:j2]) for tag, i1, i2, j1, j2 in matcher.get_opcodes()
-    ]
-    return tuple(_pieces(_without_lone_words(changes)))
+    pieces, at = [], 0
+    for edit in edits_between(before, after):
+        pieces += [Piece("same", before[at : edit.start]), Piece("removed", edit.removed)]
+        pieces.append(Piece("added", edit.added))
+        at = edit.end
+    pieces.append(Piece("same", before[at:]))
+    return tuple(piece for piece in pieces if piece.text)
 
 
-_Change = tuple[bool, list[str], list[str]]
+class _Block(NamedTuple):
+    """Tokens i1 to i2 of the old text, j1 to j2 of the new one."""
+
+    is_same: bool
+    i1: int
+    i2: int
+    j1: int
+    j2: int
 
 
-def _without_lone_words(changes: list[_Change]) -> list[_Change]:
-    kept: list[_Change] = []
-    for place, (is_same, old, new) in enumerate(changes):
-        is_between = 0 < place < len(changes) - 1
-        is_lone = is_same and is_between and len(new) <= LONE_WORDS and "\n" not in "".join(new)
-        if kept and not kept[-1][0] and (is_lone or not is_same):
-            _, old_before, new_before = kept.pop()
-            kept.append((False, old_before + old, new_before + new))
+def _without_lone_words(blocks: list[_Block], new: Sequence[re.Match[str]]) -> list[_Block]:
+    kept: list[_Block] = []
+    for place, block in enumerate(blocks):
+        is_between = 0 < place < len(blocks) - 1
+        words = [match[0] for match in new[block.j1 : block.j2]]
+        is_lone = block.is_same and is_between and len(words) <= LONE_WORDS
+        is_lone = is_lone and "\n" not in "".join(words)
+        if kept and not kept[-1].is_same and (is_lone or not block.is_same):
+            first = kept.pop()
+            kept.append(_Block(False, first.i1, block.i2, first.j1, block.j2))
         else:
-            kept.append((is_same, old, new))
+            kept.append(block)
     return kept
 
 
-def _pieces(changes: Iterable[_Change]) -> Iterable[Piece]:
-    for is_same, old, new in changes:
-        if is_same:
-            # The last word is parted from whatever follows it in either text.
-            yield Piece("same", "".join([*new[:-1], max(new[-1], old[-1], key=len)]))
-            continue
-        if old:
-            yield Piece("removed", "".join(old))
-        if new:
-            yield Piece("added", "".join(new))
+def _gap(tokens: Sequence[re.Match[str]], first: int, last: int, text: str) -> tuple[int, int]:
+    """Where the tokens stand, with the blanks between them and their neighbours."""
+    start = 0
+    if first > 0:
+        before = tokens[first - 1]
+        start = before.end() if "\n" in before[0] else before.start() + len(before[0].rstrip())
+    return start, tokens[last].start() if last < len(tokens) else len(text)
 
 
-def _key(token: str) -> str:
-    return token.strip(" \t") if "\n" not in token else "\n" * min(token.count("\n"), 2)
+def _edit(before: str, old_gap: tuple[int, int], after: str, new_gap: tuple[int, int]) -> Edit:
+    """Without the blanks that both have at the beginning or at the end."""
+    removed, added = before[slice(*old_gap)], after[slice(*new_gap)]
+    lead = _shared_blanks(removed, added)
+    removed, added = removed[lead:], added[lead:]
+    tail = _shared_blanks(removed[::-1], added[::-1])
+    return Edit(old_gap[0] + lead, removed[: len(removed) - tail], added[: len(added) - tail])
+
+
+def _shared_blanks(one: str, other: str) -> int:
+    """How many blanks both begin with."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1] and pair[0].isspace(), pairs))
+
+
+def _key(token: re.Match[str]) -> str:
+    text = token[0]
+    return text.strip(" \t") if "\n" not in text else "\n" * min(text.count("\n"), 2)

@@ -13,12 +13,14 @@ _REFINEMENT = (
     'root ::= "Title: " title "\\nIdea: " point (gap point){0,@MORE} '
     '"\\n\\nChanges:" ("\\n- " change){1,3}'
 )
+_PASSAGE = 'root ::= "Idea: " @UNIT (gap @UNIT){0,@MORE} "\\n\\nChanges:" ("\\n- " change){1,3}'
 _ASSESSMENT = (
     'root ::= "Strengths:\\n" item item item? "Concerns:\\n" item item item? "Next step: " sentence'
 )
 _TERMINALS = r"""
 title ::= @INITIAL [^@NOT_IN_TITLE]* (" " [^@NOT_IN_TITLE]+){0,9}
 point ::= "- "? (@NOT_HEADING) within* [.!?。！？]
+phrase ::= "- "? (@NOT_HEADING) within*
 gap ::= " " | "\n" | "\n\n"
 within ::= [^@SENTENCE_END@CODE@FOREIGN] | "." [0-9@DOTTED,)] | @ABBREVIATION | "a.m." | "p.m." | "e.g." | "i.e."
 change ::= first name (" " name){1,23} "."
@@ -64,6 +66,12 @@ def suggestion_grammar(written: str, *, barred_initials: str = "") -> str:
 def refinement_grammar(written: str, *, sentences: int) -> str:
     """A small model never ends a text by itself: it may write this many sentences."""
     return _REFINEMENT.replace("@MORE", str(sentences - 1)) + _terminals(written)
+
+
+def passage_grammar(written: str, *, units: int, is_phrase: bool) -> str:
+    """At most so many sentences, or lines without a full stop at their end."""
+    unit = "phrase" if is_phrase else "point"
+    return _PASSAGE.replace("@UNIT", unit).replace("@MORE", str(units - 1)) + _terminals(written)
 
 
 def assessment_grammar(written: str) -> str:

@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic.config import JsonDict, JsonValue
 
 from service.comparison_shapes import ComparisonPublic, RankTask
@@ -23,6 +30,8 @@ from service.fields import (
     Tag,
     Title,
     Topic,
+    filled,
+    whole,
 )
 
 
@@ -141,7 +150,7 @@ class BrainstormTask(Shape):
 
 
 class RefineTask(Shape):
-    """A better text for the idea `idea_id`, or for `title` and `body`."""
+    """A better text for the idea `idea_id`, or for `title` and `body`; of all of it or of one passage."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": _IDEA_OR_TEXT})
 
@@ -149,6 +158,13 @@ class RefineTask(Shape):
     title: Title | None = Field(default=None, examples=["tool shelf"])
     body: Body | None = Field(default=None, examples=["shelf in the hall, people lend drills"])
     instruction: Body = Field(default="", examples=["shorter"])
+    selection: Annotated[Body, AfterValidator(filled)] | None = Field(
+        default=None,
+        description="Only this passage, as it stands in the body; the rest stays byte for byte.",
+    )
+    start: Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(whole)] | None = Field(
+        default=None, description="The character of the body where it begins, if it is there twice."
+    )
     seed: Seed | None = None
 
 
@@ -236,12 +252,6 @@ class Answer(BaseModel):
 
 class BrainstormAnswer(Answer):
     suggestions: list[SuggestionPublic]
-
-
-class RefineAnswer(Answer):
-    title: str
-    body: str
-    changes: list[str]
 
 
 class ScoringPublic(BaseModel):

@@ -1,11 +1,12 @@
-"""The kinds of values in the file of export and import."""
+"""The kinds of values in the file of export and import, and what a refinement leaves in it."""
 
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
-from service.fields import Body, Filled, Line, whole
+from service.fields import Body, Filled, Line, Shape, Title, whole
+from service.proposals import Part
 
 ROWS_CEILING = 1_000_000
 PLAIN_CEILING = 1_000_000
@@ -45,3 +46,20 @@ Points = Annotated[list[Point], Field(max_length=POINTS_CEILING)]
 Item = TypeVar("Item")
 # A file of another kind is wrong a million times: the first place in each list says so.
 Rows = Annotated[list[Item], Field(max_length=ROWS_CEILING, fail_fast=True)]
+
+
+class EditRow(Shape):
+    number: Number
+    part: Part
+    start: Amount
+    removed: Plain
+    added: Plain
+
+
+class Refined(Shape):
+    """Runs of older servers have no edits."""
+
+    title: Title
+    body: Body
+    changes: Points
+    edits: Rows[EditRow] | None = None

@@ -47,6 +47,7 @@ from service.transfer_fields import (
     Plain,
     Point,
     Points,
+    Refined,
     Rows,
     Score,
     Scores,
@@ -115,12 +116,6 @@ class _NoResult(Shape):
     """What a brainstorm suggests and a ranking compares are rows of their own."""
 
 
-class _Refined(Shape):
-    title: Title
-    body: Body
-    changes: Points
-
-
 class _Scoring(ScoringPublic):
     model_config = Shape.model_config
 
@@ -144,7 +139,7 @@ _REQUESTS: dict[str, type[Shape]] = {
 }
 _RESULTS: dict[str, type[Shape]] = {
     "brainstorm": _NoResult,
-    "refine": _Refined,
+    "refine": Refined,
     "evaluate": _Evaluated,
     "rank": _NoResult,
 }

@@ -84,6 +84,7 @@ REFINEMENT = (
     "other. A notebook on a string says who took what.\n\nStart with ten tools this Saturday.",
     ("Said who lends what to whom", "Added a first step"),
 )
+PASSAGE = ("Neighbours lend each other drills and ladders.", ("Said who lends what to whom",))
 ASSESSMENT = (
     ("It needs no money, only things people own already.", "It lets neighbours meet by chance."),
     ("Tools may vanish without a list of borrowers.", "A shelf in the hall may block the way out."),
@@ -237,7 +238,9 @@ class FakeBackend:
         if "Strengths" in grammar:
             return evaluate_answer(*ASSESSMENT)
         if "Changes" in grammar:
-            return refine_answer(*REFINEMENT)
+            whole = refine_answer(*REFINEMENT)
+            is_passage = "Title: " not in grammar
+            return refine_answer("", *PASSAGE).partition("\n")[2] if is_passage else whole
         if "Idea: " in grammar:
             title, text = IDEAS[self._ideas % len(IDEAS)]
             self._ideas += 1

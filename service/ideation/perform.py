@@ -6,20 +6,15 @@ says what was wrong, and what was made until then is kept.
 
 from typing import Any
 
-from service.answers import (
-    Refinement,
-    parse_assessment,
-    parse_refinement,
-    partial_refinement,
-)
+from service.answers import parse_assessment
 from service.engine.backend import Backend
-from service.errors import AnswerUnusable
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm import Brainstorm
 from service.ideation.plan import ROLES, BrainstormWork, EvaluateWork, RankWork, RefineWork, Work
 from service.ideation.rank import rank
+from service.ideation.refine import refine
 from service.ideation.steps import Emit, Ledger, Scored
-from service.prompts import evaluate_prompt, refine_prompt
+from service.prompts import evaluate_prompt
 from service.scoring import Scorer
 
 
@@ -40,7 +35,7 @@ class Ideation:
         if isinstance(work, BrainstormWork):
             return await Brainstorm(asker, work, seed).perform()
         if isinstance(work, RefineWork):
-            return await _refine(asker, work, seed)
+            return await refine(asker, work, seed)
         if isinstance(work, RankWork):
             return await rank(asker, work, seed)
         return await self._evaluate(asker, work, seed)
@@ -76,27 +71,3 @@ class Ideation:
             "concerns": list(answer.concerns),
             "next_step": answer.next_step,
         }
-
-
-async def _refine(asker: Asker, work: RefineWork, seed: int) -> dict[str, Any]:
-    def parse(text: str) -> Refinement:
-        refined = parse_refinement(text)
-        if (refined.title, refined.body) == (work.title, work.body):
-            raise AnswerUnusable("The model gave the text back unchanged.")
-        return refined
-
-    def view(text: str) -> tuple[str | None, str]:
-        partial = partial_refinement(text)
-        return partial.title, partial.body
-
-    refined = await asker.insist(
-        lambda attempt: refine_prompt(
-            work.title,
-            work.body,
-            instruction=work.instruction,
-            seed=attempt_seed(seed, attempt),
-        ),
-        parse,
-        view,
-    )
-    return {"title": refined.title, "body": refined.body, "changes": list(refined.changes)}

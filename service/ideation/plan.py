@@ -8,6 +8,7 @@ from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict, InvalidInput
 from service.fields import RunKind
+from service.passages import Passage, find_passage
 from service.prompts import DEFAULT_CRITERIA, Criterion
 from service.ranking import Pair, Result
 from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, RefineTask, Task
@@ -32,6 +33,7 @@ class RefineWork:
     title: str
     body: str
     instruction: str
+    passage: Passage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,10 @@ def _plan_brainstorm(task: BrainstormTask, store: Store) -> tuple[NewRun, Work]:
 def _plan_refine(task: RefineTask, store: Store) -> tuple[NewRun, Work]:
     idea, title, body = _text(task, store)
     store.limits.check(body=task.instruction)
-    return _new("refine", task, idea), RefineWork(title, body, task.instruction)
+    if task.start is not None and task.selection is None:
+        raise InvalidInput("start needs a selection that begins there.", pointer="/selection")
+    passage = None if task.selection is None else find_passage(body, task.selection, task.start)
+    return _new("refine", task, idea), RefineWork(title, body, task.instruction, passage)
 
 
 def _plan_evaluate(task: EvaluateTask, store: Store) -> tuple[NewRun, Work]:

@@ -7,6 +7,7 @@ from service.store.comparisons import ComparisonStore
 from service.store.ideas import IdeaStore
 from service.store.keys import KeyStore
 from service.store.limits import Limits
+from service.store.refinements import RefinementStore
 from service.store.runs import RunStore
 from service.store.transfer import TransferStore
 
@@ -20,6 +21,7 @@ class Store:
         self.ideas = IdeaStore(database, limits)
         self.changes = ChangeStore(database)
         self.runs = RunStore(database, self.ideas)
+        self.refinements = RefinementStore(database, self.ideas)
         self.comparisons = ComparisonStore(database)
         self.keys = KeyStore(database)
         self.transfer = TransferStore(database, limits)

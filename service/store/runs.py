@@ -1,4 +1,4 @@
-"""Runs, their suggestions and evaluations, and what people decide about them."""
+"""Runs, their suggestions and evaluations, and which of these people keep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,11 @@ from service.shapes import (
     EvaluationPublic,
     IdeaCreate,
     IdeaPublic,
-    IdeaUpdate,
     RunPublic,
     SuggestionPublic,
 )
 from service.store.comparisons import of_run
-from service.store.ideas import IdeaStore, check_revision, found
+from service.store.ideas import IdeaStore
 
 UNFINISHED = ("queued", "running")
 
@@ -72,11 +71,11 @@ class RunStore:
             )
             session.add(run)
             session.flush()
-            return _public(session, run)
+            return public_run(session, run)
 
     def start(self, run_id: str, provenance: Provenance) -> None:
         with self._database.write() as session:
-            run = _run(session, run_id)
+            run = run_in(session, run_id)
             run.status, run.started_at = "running", now()
             run.model = provenance.model
             run.weights_sha256 = provenance.weights_sha256
@@ -86,7 +85,7 @@ class RunStore:
     def finish(self, run_id: str, outcome: RunOutcome) -> RunPublic:
         """Write how it ended; an evaluation of a stored idea becomes a row of its own."""
         with self._database.write() as session:
-            run = _run(session, run_id)
+            run = run_in(session, run_id)
             run.status, run.finished_at = outcome.status, now()
             run.result, run.error = outcome.result, outcome.error
             run.prompts, run.usage, run.timing = outcome.prompts, outcome.usage, outcome.timing
@@ -94,7 +93,7 @@ class RunStore:
             if run.kind == "evaluate" and outcome.status == "done" and run.idea_id is not None:
                 _write_evaluation(session, run)
             session.flush()
-            return _public(session, run)
+            return public_run(session, run)
 
     def interrupt_unfinished(self) -> int:
         """Mark what a crash left behind; returns how many runs that were."""
@@ -115,7 +114,7 @@ class RunStore:
 
     def get(self, run_id: str) -> RunPublic:
         with self._database.read() as session:
-            return _public(session, _run(session, run_id))
+            return public_run(session, run_in(session, run_id))
 
     def recent(
         self,
@@ -134,7 +133,7 @@ class RunStore:
                 statement = statement.where(Run.idea_id == idea_id)
             if kind is not None:
                 statement = statement.where(Run.kind == kind)
-            return [_public(session, run) for run in session.exec(statement)]
+            return [public_run(session, run) for run in session.exec(statement)]
 
     def add_suggestion(self, run_id: str, position: int, shape: SuggestionPublic) -> None:
         with self._database.write() as session:
@@ -164,7 +163,7 @@ class RunStore:
             row = _suggestion(session, suggestion_id)
             if row.state == "kept" and row.idea_id is not None:
                 return self._ideas.public_in(session, row.idea_id), False
-            run = _run(session, row.run_id)
+            run = run_in(session, row.run_id)
             board = None if run.board_id is None else session.get(Board, run.board_id)
             if board is None or board.deleted_at is not None:
                 raise Conflict("The board of this suggestion was deleted. Restore it first.")
@@ -196,30 +195,6 @@ class RunStore:
             session.add(row)
             return SuggestionPublic.model_validate(row, from_attributes=True)
 
-    def accept(self, run_id: str, *, revision: int | None = None) -> IdeaPublic:
-        """Give the idea the refined text, as a new version that names the run.
-
-        Raises:
-            Conflict: not a finished refinement of a stored idea, or decided already.
-            LostUpdate: `revision` is given and no longer the idea's.
-        """
-        with self._database.write() as session:
-            run = _undecided(session, run_id)
-            idea = found(session, run.idea_id or "")
-            check_revision(idea, revision)
-            result = run.result or {}
-            shape = IdeaUpdate(title=result["title"], body=result["body"])
-            run.decision = "accepted"
-            session.add(run)
-            return self._ideas.update_in(session, idea, shape, origin="model", run_id=run.id)
-
-    def reject(self, run_id: str) -> RunPublic:
-        with self._database.write() as session:
-            run = _undecided(session, run_id)
-            run.decision = "rejected"
-            session.add(run)
-            return _public(session, run)
-
     def evaluations(self, idea_id: str) -> list[EvaluationPublic]:
         """Newest first."""
         with self._database.read() as session:
@@ -250,19 +225,10 @@ def _write_evaluation(session: Session, run: Run) -> None:
     session.exec(update(Idea).where(col(Idea.id) == run.idea_id).values(score=result["overall"]))
 
 
-def _run(session: Session, run_id: str) -> Run:
+def run_in(session: Session, run_id: str) -> Run:
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound(f"There is no run {run_id}.")
-    return run
-
-
-def _undecided(session: Session, run_id: str) -> Run:
-    run = _run(session, run_id)
-    if run.kind != "refine" or run.status != "done" or run.idea_id is None:
-        raise Conflict("Only a finished refinement of a stored idea can be accepted or rejected.")
-    if run.decision != "open":
-        raise Conflict(f"This refinement was {run.decision} already.")
     return run
 
 
@@ -273,7 +239,7 @@ def _suggestion(session: Session, suggestion_id: str) -> Suggestion:
     return row
 
 
-def _public(session: Session, run: Run) -> RunPublic:
+def public_run(session: Session, run: Run) -> RunPublic:
     rows: Sequence[Suggestion] = session.exec(
         select(Suggestion).where(Suggestion.run_id == run.id).order_by(col(Suggestion.position))
     ).all()

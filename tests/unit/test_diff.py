@@ -1,10 +1,11 @@
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.diff import Piece, word_diff
+from service.diff import Edit, Piece, applied, edits_between, word_diff
 
 PROSE = st.lists(st.sampled_from(["a", "tool", "shelf", "hall.", "\n", "\n\n"]), max_size=30).map(
     " ".join
@@ -33,20 +34,60 @@ def test_only_the_words_that_changed_are_marked() -> None:
 
     assert pieces == (
         Piece("same", "A shelf in the "),
-        Piece("removed", "hall "),
-        Piece("added", "cellar "),
-        Piece("same", "for tools."),
+        Piece("removed", "hall"),
+        Piece("added", "cellar"),
+        Piece("same", " for tools."),
     )
 
 
 def test_a_single_word_between_changes_belongs_to_them() -> None:
     pieces = word_diff("red and green hats", "blue and yellow hats")
 
-    assert [piece.text for piece in pieces] == ["red and green ", "blue and yellow ", "hats"]
+    assert [piece.text for piece in pieces] == ["red and green", "blue and yellow", " hats"]
 
 
 def test_reflowed_lines_are_no_change() -> None:
     assert {piece.kind for piece in word_diff("a  b\nc", "a b\nc")} == {"same"}
+
+
+@given(PROSE, PROSE, st.data())
+def test_any_choice_of_edits_gives_a_text_of_whole_words(
+    before: str, after: str, data: st.DataObject
+) -> None:
+    edits = edits_between(before, after)
+    chosen = [edit for edit in edits if data.draw(st.booleans())]
+    words_of = {id(edit): (edit.removed.split(), edit.added.split()) for edit in edits}
+
+    made = applied(before, chosen)
+    expected, at = [], 0
+    for edit in edits:
+        expected += before[at : edit.start].split() + words_of[id(edit)][edit in chosen]
+        at = edit.end
+
+    assert made.split() == expected + before[at:].split()
+    assert len(made) == len(before) + sum(len(one.added) - len(one.removed) for one in chosen)
+
+
+@given(PROSE, PROSE)
+def test_all_edits_give_the_new_text_but_for_blanks_and_none_the_old_one(
+    before: str, after: str
+) -> None:
+    assert applied(before, edits_between(before, after)).split() == after.split()
+    assert applied(before, []) == before
+
+
+@given(PROSE, PROSE)
+def test_edits_stand_apart_and_change_something(before: str, after: str) -> None:
+    edits = edits_between(before, after)
+
+    assert all(one.end <= other.start for one, other in pairwise(edits))
+    assert all(before[edit.start : edit.end] == edit.removed != edit.added for edit in edits)
+
+
+def test_a_new_paragraph_is_one_edit_with_the_break_before_it() -> None:
+    edits = edits_between("A shelf.", "A shelf.\n\nAsk first.")
+
+    assert edits == (Edit(8, "", "\n\nAsk first."),)
 
 
 @pytest.mark.parametrize(

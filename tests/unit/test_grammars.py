@@ -2,13 +2,20 @@ import re
 
 import pytest
 
-from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
+from service.grammars import (
+    assessment_grammar,
+    passage_grammar,
+    refinement_grammar,
+    suggestion_grammar,
+)
 
 GRAMMARS = [
     suggestion_grammar("a shed"),
     suggestion_grammar("棚"),
     refinement_grammar("a shed", sentences=3),
     refinement_grammar("`a` <b>", sentences=1),
+    passage_grammar("a shed", units=2, is_phrase=False),
+    passage_grammar("a shed", units=1, is_phrase=True),
     assessment_grammar("a shed"),
 ]
 

@@ -2,8 +2,17 @@
 
 from fastapi import APIRouter
 
-from service.routes.api import actions, boards, changes, comparisons, ideas, runs, transfer
+from service.routes.api import (
+    actions,
+    boards,
+    changes,
+    comparisons,
+    ideas,
+    refinements,
+    runs,
+    transfer,
+)
 
 router = APIRouter(prefix="/api/v1")
-for part in (actions, runs, boards, comparisons, changes, ideas, transfer):
+for part in (actions, runs, refinements, boards, comparisons, changes, ideas, transfer):
     router.include_router(part.router)

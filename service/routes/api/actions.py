@@ -18,6 +18,7 @@ from service.engine.backend import Backend
 from service.errors import ClientLeft, EngineBusy
 from service.ideation import plan
 from service.metrics import Metrics
+from service.refinement_shapes import RefineAnswer
 from service.routes.api.shared import links, problems
 from service.run_events import answer
 from service.runs import Runs
@@ -27,7 +28,6 @@ from service.shapes import (
     EvaluateAnswer,
     EvaluateTask,
     RankAnswer,
-    RefineAnswer,
     RefineTask,
     RunPublic,
     Task,
@@ -137,9 +137,11 @@ async def brainstorm(task: BrainstormTask, responder: ResponderDep) -> Any:
     "/refine",
     operation_id="refine",
     summary="A better text for an idea",
-    description="The idea itself is not changed; `accept` of the run does that.",
+    description="The idea itself is not changed; `accept` of the run does that, with all edits or "
+    "some. With `selection` only that passage is rewritten; 422 if the body does not hold it, or "
+    "holds it more than once and `start` does not say which is meant.",
     response_model=RefineAnswer,
-    responses=_with_links(acceptRefinement="run_id", rejectRefinement="run_id"),
+    responses=_with_links(acceptRefinement="run_id", rejectRefinement="run_id", listEdits="run_id"),
 )
 async def refine(task: RefineTask, responder: ResponderDep) -> Any:
     return await responder.respond(task)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response, status
 
 from service.dependencies import RunsDep, StoreDep
-from service.routes.api.shared import Id, RevisionDep, problems, tag
+from service.routes.api.shared import Id, problems, tag
 from service.shapes import IdeaPublic, RunPublic, SuggestionKeep, SuggestionPublic
 from service.streaming import EventStream, json_events
 
@@ -61,29 +61,6 @@ async def watch_run(
 )
 async def cancel_run(run_id: Id, runs: RunsDep) -> RunPublic:
     return await runs.cancel(run_id)
-
-
-@router.post(
-    "/runs/{run_id}/accept",
-    operation_id="acceptRefinement",
-    summary="Give the idea the refined text",
-    description="It becomes a new version of the idea that names this run.",
-    responses=problems(404, 409, 412),
-)
-def accept_refinement(
-    run_id: Id, store: StoreDep, response: Response, revision: RevisionDep
-) -> IdeaPublic:
-    return tag(response, store.runs.accept(run_id, revision=revision))
-
-
-@router.post(
-    "/runs/{run_id}/reject",
-    operation_id="rejectRefinement",
-    summary="Leave the idea as it is",
-    responses=problems(404, 409),
-)
-def reject_refinement(run_id: Id, store: StoreDep) -> RunPublic:
-    return store.runs.reject(run_id)
 
 
 @router.post(

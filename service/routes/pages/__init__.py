@@ -2,10 +2,20 @@
 
 from fastapi import APIRouter
 
-from service.routes.pages import boards, bulk, choices, ideas, live, rank, runs, suggestions
+from service.routes.pages import (
+    boards,
+    bulk,
+    choices,
+    ideas,
+    live,
+    rank,
+    refinements,
+    runs,
+    suggestions,
+)
 
 router = APIRouter(include_in_schema=False)
-for _part in (boards, bulk, rank, ideas, runs, live, suggestions, choices):
+for _part in (boards, bulk, rank, ideas, runs, refinements, live, suggestions, choices):
     router.include_router(_part.router)
 
 __all__ = ["router"]

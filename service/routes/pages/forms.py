@@ -6,7 +6,8 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from service.change_shapes import AddTags, ChangeTask, Delete, Move, RemoveTags, SetStatus
 from service.errors import InvalidInput
-from service.fields import IDEAS_CEILING, Body, Judge, Outcome, Status, Tag, Title, Topic
+from service.fields import IDEAS_CEILING, Body, Judge, Outcome, Status, Tag, Title, Topic, Version
+from service.refinement_shapes import EDITS_CEILING, EditNumber
 from service.store.listing import Sort
 
 MOST_TAGS = 20
@@ -116,6 +117,18 @@ class TextForm(BaseModel):
 
     title: Title | None = None
     body: Body | None = None
+
+
+class EditQuery(BaseModel):
+    """Which edits of a proposal to take, numbered for which version of the idea."""
+
+    take: Literal["chosen", "all"] = "all"
+    edits: list[EditNumber] = Field(default_factory=list, max_length=EDITS_CEILING)
+    idea_version: Version | None = None
+
+
+class AcceptForm(EditQuery, TextForm):
+    revision: int | None = None
 
 
 class VoteForm(BaseModel):

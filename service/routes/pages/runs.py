@@ -1,18 +1,17 @@
-"""A run: watched, stopped, asked again; what a refinement proposes is taken or not."""
+"""A run: watched, stopped, asked again; all it suggests kept at once."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from service.comparison_shapes import RankTask
 from service.dependencies import RunsDep, StoreDep
 from service.errors import Conflict
-from service.routes.pages.forms import TextForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, back, redirect, render
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import view_run
-from service.shapes import BrainstormTask, EvaluateTask, IdeaUpdate, RefineTask, RunPublic, Task
+from service.shapes import BrainstormTask, EvaluateTask, RefineTask, RunPublic, Task
 
 TASKS: dict[str, type[BrainstormTask | RefineTask | EvaluateTask | RankTask]] = {
     "brainstorm": BrainstormTask,
@@ -56,27 +55,6 @@ def keep_all(request: Request, run_id: str, store: StoreDep) -> Response:
     for suggestion in kept:
         store.runs.keep(suggestion.id)
     return back(request, f"/runs/{run_id}", Flash(f"{len(kept)} ideas are on the board now."))
-
-
-@router.post("/runs/{run_id}/accept")
-def accept(
-    run_id: str,
-    store: StoreDep,
-    form: Annotated[TextForm, Form()],
-    revision: Annotated[int | None, Form()] = None,
-) -> Response:
-    idea = store.runs.accept(run_id, revision=revision)
-    edit = IdeaUpdate(title=form.title, body=form.body)
-    if edit.model_dump(exclude_none=True):
-        # Two versions: what the model wrote, and what the person made of it.
-        idea = store.ideas.update(idea.id, edit, revision=idea.revision)
-    return redirect(f"/ideas/{idea.id}", Flash(f"Accepted. This is version {idea.version} now."))
-
-
-@router.post("/runs/{run_id}/reject")
-def reject(run_id: str, store: StoreDep) -> Response:
-    run = store.runs.reject(run_id)
-    return redirect(f"/ideas/{run.idea_id}", Flash("Rejected. The text is as it was."))
 
 
 async def _repeat(

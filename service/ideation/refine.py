@@ -1,0 +1,76 @@
+"""A better text for an idea: of all of it, or of one passage while the rest stays as it is."""
+
+from dataclasses import asdict
+from typing import Any
+
+from service.answers import (
+    BODY_LIMIT_BYTES,
+    Refinement,
+    parse_refinement,
+    partial_refinement,
+)
+from service.errors import AnswerUnusable
+from service.ideation.asking import Asker, attempt_seed
+from service.ideation.plan import RefineWork
+from service.passages import Passage
+from service.prompts import Prompt, refine_prompt
+from service.proposals import Text, proposed_edits
+from service.rewriting import parse_passage, partial_passage, passage_prompt
+
+
+async def refine(asker: Asker, work: RefineWork, seed: int) -> dict[str, Any]:
+    """Returns the answer's own fields as the API gives them."""
+    if work.passage is None:
+        refined = await _whole(asker, work, seed)
+    else:
+        refined = await _passage(asker, work, work.passage, seed)
+    edits = proposed_edits(Text(work.title, work.body), Text(refined.title, refined.body))
+    return {
+        "title": refined.title,
+        "body": refined.body,
+        "changes": list(refined.changes),
+        "edits": [asdict(edit) for edit in edits],
+    }
+
+
+async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
+    def prompt(attempt: int) -> Prompt:
+        return refine_prompt(
+            work.title, work.body, instruction=work.instruction, seed=attempt_seed(seed, attempt)
+        )
+
+    def parse(text: str) -> Refinement:
+        refined = parse_refinement(text)
+        if (refined.title, refined.body) == (work.title, work.body):
+            raise AnswerUnusable("The model gave the text back unchanged.")
+        return refined
+
+    def view(text: str) -> tuple[str | None, str]:
+        partial = partial_refinement(text)
+        return partial.title, partial.body
+
+    return await asker.insist(prompt, parse, view)
+
+
+async def _passage(asker: Asker, work: RefineWork, passage: Passage, seed: int) -> Refinement:
+    def prompt(attempt: int) -> Prompt:
+        return passage_prompt(
+            (work.title, work.body),
+            passage,
+            instruction=work.instruction,
+            seed=attempt_seed(seed, attempt),
+        )
+
+    def parse(text: str) -> Refinement:
+        refined = parse_passage(text, work.body, passage)
+        if refined.body == passage.of(work.body):
+            raise AnswerUnusable("The model gave the passage back unchanged.")
+        body = passage.replaced(work.body, refined.body)
+        if len(body.encode()) > BODY_LIMIT_BYTES:
+            raise AnswerUnusable("The refined text is longer than an idea may be.")
+        return Refinement(work.title, body, refined.changes)
+
+    def view(text: str) -> tuple[str | None, str]:
+        return None, partial_passage(text).body
+
+    return await asker.insist(prompt, parse, view)

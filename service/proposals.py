@@ -1,0 +1,88 @@
+"""A proposed text as single edits, each of which can be taken or left; pure.
+
+Knows neither the models that propose nor the store that keeps what is taken.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from service.diff import Edit, applied, edits_between
+from service.errors import InvalidInput
+
+Part = Literal["title", "body"]
+
+
+class Text(NamedTuple):
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedEdit:
+    """`number` counts from 1 through title and body; `start` counts characters of its part."""
+
+    number: int
+    part: Part
+    start: int
+    removed: str
+    added: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a proposal: text that stays, or an edit."""
+
+    text: str = ""
+    edit: ProposedEdit | None = None
+
+
+def proposed_edits(before: Text, after: Text) -> list[ProposedEdit]:
+    """A title changes as a whole: half of one and half of another make no title."""
+    found: list[tuple[Part, Edit]] = []
+    if before.title != after.title:
+        found.append(("title", Edit(0, before.title, after.title)))
+    found += [("body", edit) for edit in edits_between(before.body, after.body)]
+    return [
+        ProposedEdit(number, part, edit.start, edit.removed, edit.added)
+        for number, (part, edit) in enumerate(found, start=1)
+    ]
+
+
+def compose(
+    before: Text, after: Text, edits: Sequence[ProposedEdit], taken: Collection[int]
+) -> Text:
+    """`before` with the edits whose numbers are taken; with all of them it is `after`.
+
+    Raises:
+        InvalidInput: a number is taken that no edit has.
+    """
+    numbers = {edit.number for edit in edits}
+    unknown = sorted(set(taken) - numbers)
+    if unknown:
+        raise InvalidInput(
+            f"There is no edit {unknown[0]}. The proposal has {len(edits)}, counted from 1.",
+            pointer="/edits",
+        )
+    if numbers == set(taken):
+        # Blanks between words that stay belong to no edit: they come with the whole.
+        return after
+    chosen = [edit for edit in edits if edit.number in taken]
+    return Text(
+        after.title if any(edit.part == "title" for edit in chosen) else before.title,
+        applied(
+            before.body,
+            [Edit(one.start, one.removed, one.added) for one in chosen if one.part == "body"],
+        ),
+    )
+
+
+def segments(before: Text, edits: Sequence[ProposedEdit]) -> list[Segment]:
+    """The body's stretches in their order; without edits they are the body before."""
+    found, at = [], 0
+    for edit in edits:
+        if edit.part == "body":
+            found += [Segment(before.body[at : edit.start]), Segment(edit=edit)]
+            at = edit.start + len(edit.removed)
+    found.append(Segment(before.body[at:]))
+    return [one for one in found if one.edit or one.text]

@@ -1,0 +1,166 @@
+"""What people decide about refinements: taken whole or in part, changed, or left."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, select
+
+from service.database import Database
+from service.errors import Conflict, InvalidInput, LostUpdate, NotFound
+from service.models import IdeaVersion, Run
+from service.proposals import ProposedEdit, Text, compose, proposed_edits
+from service.refinement_shapes import (
+    Acceptance,
+    ComparisonOfVersions,
+    EditPublic,
+    EditsPublic,
+)
+from service.shapes import IdeaPublic, IdeaUpdate, RunPublic
+from service.store.ideas import IdeaStore, check_revision, found
+from service.store.runs import public_run, run_in
+
+
+class RefinementStore:
+    def __init__(self, database: Database, ideas: IdeaStore) -> None:
+        self._database = database
+        self._ideas = ideas
+
+    def edits(self, run_id: str) -> EditsPublic:
+        """The edits that the proposal makes of the text as it is now.
+
+        Raises:
+            Conflict: it is not a finished refinement.
+        """
+        with self._database.read() as session:
+            run = _refinement(session, run_id)
+            version = None
+            if run.idea_id is not None:
+                version = found(session, run.idea_id).version
+            before = _before(session, run, version)
+            return EditsPublic(
+                run_id=run.id,
+                idea_version=version,
+                is_stale=version != run.idea_version,
+                title=before.title,
+                body=before.body,
+                edits=[EditPublic.model_validate(one) for one in _edits(run, before, version)],
+            )
+
+    def composed(self, run_id: str, choice: Acceptance) -> Text:
+        """The text that accepting would give, without what the person changed in it."""
+        with self._database.read() as session:
+            return _composed(session, _undecided(session, run_id), choice)
+
+    def accept(
+        self, run_id: str, choice: Acceptance | None = None, *, revision: int | None = None
+    ) -> IdeaPublic:
+        """Give the idea what was taken, as a version by the model that names the run; what the
+        person changed in it becomes a version by the person, after that.
+
+        Raises:
+            Conflict: not a finished refinement of a stored idea, or decided already.
+            LostUpdate: `revision` is given and no longer the idea's; or it is not, and the edits
+                were numbered for another text than the idea has now.
+            InvalidInput: there is no edit of such a number.
+        """
+        choice = choice or Acceptance()
+        with self._database.write() as session:
+            run = _undecided(session, run_id)
+            idea = found(session, run.idea_id or "")
+            check_revision(idea, revision)
+            numbered_for = choice.idea_version or run.idea_version
+            if revision is None and choice.edits is not None and numbered_for != idea.version:
+                raise LostUpdate(
+                    f"The edits were numbered for version {numbered_for} of the idea, which is at "
+                    f"version {idea.version} now. /runs/{run.id}/edits numbers them anew.",
+                    current_version=idea.revision,
+                )
+            text = _composed(session, run, choice)
+            shape = IdeaUpdate(title=text.title, body=text.body)
+            run.decision = "accepted"
+            session.add(run)
+            made = self._ideas.update_in(session, idea, shape, origin="model", run_id=run.id)
+            if choice.title is None and choice.body is None:
+                return made
+            shape = IdeaUpdate(title=choice.title, body=choice.body)
+            return self._ideas.update_in(session, idea, shape, origin="human", run_id=None)
+
+    def reject(self, run_id: str) -> RunPublic:
+        with self._database.write() as session:
+            run = _undecided(session, run_id)
+            run.decision = "rejected"
+            session.add(run)
+            return public_run(session, run)
+
+    def compare(
+        self, idea_id: str, before: int | None = None, after: int | None = None
+    ) -> ComparisonOfVersions:
+        """From one version to another; by default the newest step.
+
+        Raises:
+            NotFound: the idea has no such version.
+        """
+        versions = {one.number: one for one in self._ideas.versions(idea_id)}
+        after = after or max(versions)
+        before = before or max(1, after - 1)
+        for number in (before, after):
+            if number not in versions:
+                raise NotFound(
+                    f"The idea {idea_id} has no version {number}; its versions go from 1 to "
+                    f"{max(versions)}."
+                )
+        texts = [Text(versions[each].title, versions[each].body) for each in (before, after)]
+        return ComparisonOfVersions(
+            idea_id=idea_id,
+            before=versions[before],
+            after=versions[after],
+            edits=[EditPublic.model_validate(one) for one in proposed_edits(*texts)],
+        )
+
+
+def _refinement(session: Session, run_id: str) -> Run:
+    run = run_in(session, run_id)
+    if run.kind != "refine" or run.status != "done":
+        raise Conflict("Only a finished refinement proposes a text.")
+    return run
+
+
+def _undecided(session: Session, run_id: str) -> Run:
+    run = run_in(session, run_id)
+    if run.kind != "refine" or run.status != "done" or run.idea_id is None:
+        raise Conflict("Only a finished refinement of a stored idea can be accepted or rejected.")
+    if run.decision != "open":
+        raise Conflict(f"This refinement was {run.decision} already.")
+    return run
+
+
+def _composed(session: Session, run: Run, choice: Acceptance) -> Text:
+    after = _after(run)
+    if choice.edits is None:
+        return after
+    version = choice.idea_version or run.idea_version
+    before = _before(session, run, version)
+    return compose(before, after, _edits(run, before, version), choice.edits)
+
+
+def _before(session: Session, run: Run, version: int | None) -> Text:
+    if run.idea_id is None:
+        return Text(str(run.request.get("title", "")), str(run.request.get("body", "")))
+    row = session.exec(
+        select(IdeaVersion).where(IdeaVersion.idea_id == run.idea_id, IdeaVersion.number == version)
+    ).first()
+    if row is None:
+        raise InvalidInput(f"The idea has no version {version}.", pointer="/idea_version")
+    return Text(row.title, row.body)
+
+
+def _after(run: Run) -> Text:
+    result = run.result or {}
+    return Text(result["title"], result["body"])
+
+
+def _edits(run: Run, before: Text, version: int | None) -> Sequence[ProposedEdit]:
+    """As they were told to whoever asked for the refinement, if they are of the text it read."""
+    told = (run.result or {}).get("edits")
+    if told is not None and version == run.idea_version:
+        return [ProposedEdit(**edit) for edit in told]
+    return proposed_edits(before, _after(run))

@@ -1,0 +1,258 @@
+"""Refinements over REST: a passage alone, single edits, what becomes of them, versions side by side."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.answers import refine_answer
+from tests.fakes import PASSAGE, FakeBackend
+
+API = "/api/v1"
+TITLE = "tool shelf"
+BODY = "A shelf in the hall.\n\nPeople lend drills. Ask first.\n\nAsk first!"
+# Of the title, and of three places in the text.
+NEW_TITLE = "Tool Shelf"
+NEW_BODY = "A shelf in the cellar.\n\nNeighbours lend drills. Ask Lena first.\n\nAsk first!"
+
+
+@pytest.fixture
+def idea(client: TestClient) -> Any:
+    return client.post(f"{API}/ideas", json={"title": TITLE, "body": BODY}).json()
+
+
+@pytest.fixture
+def run(client: TestClient, backend: FakeBackend, idea: Any) -> Any:
+    backend.replies.append(refine_answer(NEW_TITLE, NEW_BODY, ("Said who lends",)))
+    return refine(client, idea_id=idea["id"])
+
+
+def refine(client: TestClient, status: int = 200, **task: Any) -> Any:
+    response = client.post(f"{API}/refine", json=task)
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def accept(client: TestClient, run: Any, status: int = 200, tag: str = "", **choice: Any) -> Any:
+    headers = {"if-match": tag} if tag else {}
+    response = client.post(f"{API}/runs/{run['run_id']}/accept", json=choice, headers=headers)
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def versions(client: TestClient, idea: Any) -> list[tuple[str, str | None, str]]:
+    rows = client.get(f"{API}/ideas/{idea['id']}/versions").json()
+    return [(row["origin"], row["run_id"], row["body"]) for row in rows]
+
+
+def test_a_refinement_numbers_its_edits(run: Any) -> None:
+    assert [(one["number"], one["part"], one["removed"], one["added"]) for one in run["edits"]] == [
+        (1, "title", "tool shelf", "Tool Shelf"),
+        (2, "body", "hall.", "cellar."),
+        (3, "body", "People", "Neighbours"),
+        (4, "body", "", "Lena "),
+    ]
+    assert all(
+        BODY[one["start"] :].startswith(one["removed"])
+        for one in run["edits"]
+        if one["part"] == "body"
+    )
+
+
+def test_single_edits_are_accepted_as_a_version_by_the_model(
+    client: TestClient, idea: Any, run: Any
+) -> None:
+    accepted = accept(client, run, edits=[3, 4])
+
+    text = BODY.replace("People", "Neighbours").replace("drills. Ask", "drills. Ask Lena")
+    assert (accepted["title"], accepted["body"], accepted["version"]) == (TITLE, text, 2)
+    assert versions(client, idea) == [("model", run["run_id"], text), ("human", None, BODY)]
+    assert client.get(f"{API}/runs/{run['run_id']}").json()["decision"] == "accepted"
+
+
+@pytest.mark.parametrize("choice", [{}, {"edits": [4, 2, 1, 3]}, {"edits": None}])
+def test_all_edits_give_exactly_the_proposed_text(
+    client: TestClient, run: Any, choice: dict[str, Any]
+) -> None:
+    accepted = accept(client, run, **choice)
+
+    assert (accepted["title"], accepted["body"]) == (run["title"], run["body"])
+
+
+def test_what_a_person_changed_is_a_version_by_the_person(
+    client: TestClient, idea: Any, run: Any
+) -> None:
+    accepted = accept(client, run, edits=[2], body="In my own words.")
+
+    composed = BODY.replace("hall.", "cellar.")
+    assert (accepted["title"], accepted["body"], accepted["version"]) == (
+        TITLE, "In my own words.", 3,
+    )  # fmt: skip
+    assert versions(client, idea) == [
+        ("human", None, "In my own words."),
+        ("model", run["run_id"], composed),
+        ("human", None, BODY),
+    ]
+
+
+def test_an_edit_that_changes_nothing_makes_no_version(
+    client: TestClient, idea: Any, run: Any
+) -> None:
+    accept(client, run, title=run["title"], body=run["body"])
+
+    assert [origin for origin, _, _ in versions(client, idea)] == ["model", "human"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "pointer"),
+    [
+        ({"edits": []}, "/edits"),
+        ({"edits": [5]}, "/edits"),
+        ({"edits": [0]}, "/edits/0"),
+        ({"edits": [1], "idea_version": 7}, "/idea_version"),
+    ],
+)
+def test_a_choice_that_cannot_be_made_leaves_the_idea_as_it_was(
+    client: TestClient, idea: Any, run: Any, choice: dict[str, Any], pointer: str
+) -> None:
+    # As if it had been seen, so that only the choice is wrong.
+    problem = accept(client, run, 422, tag='"1"', **choice)
+
+    assert problem["errors"][0]["pointer"] == pointer
+    assert versions(client, idea) == [("human", None, BODY)]
+    assert client.get(f"{API}/runs/{run['run_id']}").json()["decision"] == "open"
+
+
+def test_edits_of_an_outdated_text_are_not_taken_unseen(
+    client: TestClient, idea: Any, run: Any
+) -> None:
+    theirs = BODY + "\n\nBring it back."
+    client.patch(f"{API}/ideas/{idea['id']}", json={"body": theirs})
+
+    problem = accept(client, run, 412, edits=[2])
+
+    assert "numbered for version 1" in problem["detail"]
+    assert versions(client, idea)[0] == ("human", None, theirs)
+
+
+def test_edits_are_numbered_anew_for_the_text_as_it_is_now(
+    client: TestClient, idea: Any, run: Any
+) -> None:
+    theirs = "Bring it back.\n\n" + BODY
+    client.patch(f"{API}/ideas/{idea['id']}", json={"body": theirs})
+
+    now = client.get(f"{API}/runs/{run['run_id']}/edits").json()
+    number = next(one["number"] for one in now["edits"] if one["added"] == "Neighbours")
+    accepted = accept(client, run, edits=[number], idea_version=now["idea_version"])
+
+    assert (now["idea_version"], now["is_stale"], now["body"]) == (2, True, theirs)
+    assert accepted["body"] == theirs.replace("People", "Neighbours")
+
+
+def test_edits_are_those_of_the_answer_while_the_text_is_the_same(
+    client: TestClient, run: Any
+) -> None:
+    now = client.get(f"{API}/runs/{run['run_id']}/edits").json()
+
+    assert (now["edits"], now["is_stale"], now["idea_version"]) == (run["edits"], False, 1)
+
+
+def test_a_text_on_no_board_has_edits_too(client: TestClient) -> None:
+    run = refine(client, title="tool shelf", body="drills")
+
+    now = client.get(f"{API}/runs/{run['run_id']}/edits").json()
+
+    assert (now["edits"], now["idea_version"], now["body"]) == (run["edits"], None, "drills")
+
+
+def test_what_is_no_refinement_has_no_edits(client: TestClient) -> None:
+    run = client.post(f"{API}/evaluate", json={"title": "Shelf"}).json()
+
+    assert client.get(f"{API}/runs/{run['run_id']}/edits").status_code == 409
+
+
+def test_only_the_selected_passage_is_rewritten(
+    client: TestClient, backend: FakeBackend, idea: Any
+) -> None:
+    run = refine(client, idea_id=idea["id"], selection="People lend drills.", instruction="longer")
+
+    assert run["title"] == TITLE
+    assert run["body"] == BODY.replace("People lend drills.", PASSAGE[0])
+    assert run["changes"] == list(PASSAGE[1])
+    assert {one["part"] for one in run["edits"]} == {"body"}
+    assert "<idea>People lend drills.</idea>" in repr(backend.history[0])
+    assert accept(client, run)["body"] == run["body"]
+
+
+def test_a_passage_of_a_text_on_no_board_is_rewritten(client: TestClient) -> None:
+    run = refine(client, title="Shelf", body="One. Two drills. Three.", selection="Two drills.")
+
+    assert run["body"] == f"One. {PASSAGE[0]} Three."
+
+
+def test_a_passage_that_stands_twice_needs_its_start(client: TestClient, idea: Any) -> None:
+    problem = refine(client, 422, idea_id=idea["id"], selection="Ask first")
+    place = BODY.rindex("Ask first")
+
+    run = refine(client, idea_id=idea["id"], selection="Ask first", start=place)
+
+    assert "holds this passage 2 times" in problem["detail"]
+    assert run["body"] == BODY[:place] + PASSAGE[0].rstrip(".") + "!"
+
+
+@pytest.mark.parametrize(
+    ("task", "pointer"),
+    [
+        ({"selection": "not in it"}, "/selection"),
+        ({"selection": " \n"}, "/selection"),
+        ({"start": 3}, "/selection"),
+        ({"selection": "Ask first", "start": 3}, "/start"),
+        ({"selection": "Ask first", "start": -1}, "/start"),
+    ],
+)
+def test_a_passage_that_cannot_be_told_starts_no_run(
+    client: TestClient, idea: Any, task: dict[str, Any], pointer: str
+) -> None:
+    problem = refine(client, 422, idea_id=idea["id"], **task)
+
+    assert problem["errors"][0]["pointer"] == pointer
+    assert client.get(f"{API}/runs").json() == []
+
+
+def test_a_passage_given_back_unchanged_is_asked_for_again(
+    client: TestClient, backend: FakeBackend, idea: Any
+) -> None:
+    backend.replies.append("Idea: People lend drills.\n\nChanges:\n- Nothing at all changed.")
+
+    run = refine(client, idea_id=idea["id"], selection="People lend drills.")
+
+    assert PASSAGE[0] in run["body"]
+    assert len(backend.history) == 2
+
+
+def test_any_two_versions_are_compared(client: TestClient, idea: Any) -> None:
+    address = f"{API}/ideas/{idea['id']}"
+    for body in ("A shelf in the cellar.", "A box in the cellar."):
+        client.patch(address, json={"body": body})
+
+    newest = client.get(f"{address}/compare").json()
+    backwards = client.get(f"{address}/compare", params={"from": 3, "to": 2}).json()
+    same = client.get(f"{address}/compare", params={"from": 2, "to": 2}).json()
+
+    assert (newest["before"]["number"], newest["after"]["number"]) == (2, 3)
+    assert [(one["removed"], one["added"]) for one in newest["edits"]] == [("shelf", "box")]
+    assert [(one["removed"], one["added"]) for one in backwards["edits"]] == [("box", "shelf")]
+    assert same["edits"] == []
+
+
+def test_a_version_that_never_was_cannot_be_compared(client: TestClient, idea: Any) -> None:
+    response = client.get(f"{API}/ideas/{idea['id']}/compare", params={"to": 9})
+
+    assert response.status_code == 404
+    assert "versions go from 1 to 1" in response.json()["detail"]
+
+
+def test_an_idea_with_one_version_is_compared_with_itself(client: TestClient, idea: Any) -> None:
+    compared = client.get(f"{API}/ideas/{idea['id']}/compare").json()
+
+    assert (compared["before"], compared["edits"]) == (compared["after"], [])
