@@ -82,6 +82,7 @@ COPY LICENSE pyproject.toml ./
 COPY models models
 COPY static static
 COPY templates templates
+COPY translations translations
 COPY service service
 USER 10001:10001
 VOLUME /data

@@ -26,7 +26,7 @@ cuda_options := -DLLAVA_BUILD=OFF -DGGML_CUDA=on
 # pip keys the wheels it keeps by source, not by options: a CUDA build must not enter or leave there.
 cuda_pip_options := --no-cache-dir
 
-.PHONY: help run test check format lock train bench clean chromium
+.PHONY: help run test check format translations lock train bench clean chromium
 
 help: ## show this list
 	echo 'make run [PORT=8000] [MODEL=standard|medium|small] [HOST=127.0.0.1] [CUDA=1]'
@@ -52,6 +52,14 @@ check: $(DEV) $(TRAINING) ## formatting, lint, types and imports
 format: $(DEV) ## rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+translations: $(RUNTIME) ## collect the texts of the pages into the catalogues of translations/
+	texts=$$(mktemp)
+	trap 'rm -f "$$texts"' EXIT
+	$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --sort-by-file --add-location file \
+	  --output-file "$$texts" .
+	$(BIN)/pybabel --quiet update --input-file "$$texts" --output-dir translations \
+	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 
 lock: .venv/.created ## resolve the dependencies again (ARGS=--upgrade for newer ones)
 	$(INSTALL) --quiet uv==0.13.9

@@ -24,7 +24,7 @@ from service.runs import Runs
 from service.security import Guard, Rules
 from service.settings import Settings
 from service.store import Limits, Store
-from service.templating import StaticAssets, build_templates
+from service.templating import StaticAssets, Templates
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # An entity tag stands for the bytes that were sent, and those of ideas come back in If-Match.
@@ -57,7 +57,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             stack.push_async_callback(runs.close, settings.drain_s)
             yield
 
-    templates = build_templates()
+    templates = Templates()
     answers = ErrorAnswers(templates)
     app = FastAPI(
         title="Ideapool",

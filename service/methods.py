@@ -11,6 +11,7 @@ from random import Random
 from types import MappingProxyType
 
 from service.errors import InvalidInput
+from service.wording import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,22 +273,22 @@ _QUESTIONS = _family(
     "how to save time: How can it take half the time?",
 )
 
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {
-        method.id: method
-        for method in (
-            Method("free", "Free", "When you simply want many practical ideas.", _FREE),
-            Method("scamper", "SCAMPER", "When something exists and should get better.", _SCAMPER),
-            Method("reverse", "Reverse", "When you know well how it fails.", _REVERSE),
-            Method("six-hats", "Six hats", "When you want to see every side of it.", _SIX_HATS),
-            Method("personas", "Personas", "When different people see it differently.", _PERSONAS),
-            Method(
-                "constraints", "Constraints", "When time, money or room is short.", _CONSTRAINTS
-            ),
-            Method("analogies", "Analogies", "When you want to borrow from elsewhere.", _ANALOGIES),
-            Method(
-                "questions", "Questions", "When you do not yet know where to begin.", _QUESTIONS
-            ),
-        )
-    }
+_METHODS = (
+    Method("free", Text("Free"), Text("When you simply want many practical ideas."), _FREE),
+    Method("scamper", "SCAMPER", Text("When something exists and should get better."), _SCAMPER),
+    Method("reverse", Text("Reverse"), Text("When you know well how it fails."), _REVERSE),
+    Method("six-hats", Text("Six hats"), Text("When you want to see every side of it."), _SIX_HATS),
+    Method(
+        "personas", Text("Personas"), Text("When different people see it differently."), _PERSONAS
+    ),
+    Method(
+        "constraints", Text("Constraints"), Text("When time, money or room is short."), _CONSTRAINTS
+    ),
+    Method(
+        "analogies", Text("Analogies"), Text("When you want to borrow from elsewhere."), _ANALOGIES
+    ),
+    Method(
+        "questions", Text("Questions"), Text("When you do not yet know where to begin."), _QUESTIONS
+    ),
 )
+METHODS: Mapping[str, Method] = MappingProxyType({method.id: method for method in _METHODS})

@@ -12,6 +12,7 @@ from service.grammars import assessment_grammar, refinement_grammar, suggestion_
 from service.material import DATA_RULE, block, defused
 from service.methods import Angle
 from service.text import clean_text, one_line
+from service.wording import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,10 @@ class Criterion:
 
 
 DEFAULT_CRITERIA = (
-    Criterion("novelty", "how different the idea is from what already exists"),
-    Criterion("feasibility", "how well a small team could do it with ordinary means"),
-    Criterion("impact", "how much it would help those it is for"),
-    Criterion("clarity", "how well the note says what is done, for whom and how"),
+    Criterion(Text("novelty"), "how different the idea is from what already exists"),
+    Criterion(Text("feasibility"), "how well a small team could do it with ordinary means"),
+    Criterion(Text("impact"), "how much it would help those it is for"),
+    Criterion(Text("clarity"), "how well the note says what is done, for whom and how"),
 )
 PROBE_CHOICES = tuple("0123456789")
 COMPARE_CHOICES = ("A", "B")

@@ -1,54 +1,120 @@
 """The Jinja environment: escaping on, undefined names refused, static files under hashed URLs."""
 
 import hashlib
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.datastructures import QueryParams
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.templating import Jinja2Templates
 from starlette.types import Scope
 
 from service import markdown
 from service.diff import word_diff
 from service.settings import PROJECT_ROOT
+from service.translation import DEFAULT, LANGUAGES, Translator, choose
+from service.wording import Text, Value
 
 TEMPLATES = PROJECT_ROOT / "templates"
 STATIC = PROJECT_ROOT / "static"
 STATUS_NAMES = {
-    "draft": "Draft",
-    "kept": "Kept",
-    "in-progress": "In progress",
-    "done": "Done",
-    "archived": "Archived",
+    "draft": Text("Draft"),
+    "kept": Text("Kept"),
+    "in-progress": Text("In progress"),
+    "done": Text("Done"),
+    "archived": Text("Archived"),
 }
-_UNITS = ((86400 * 365, "y"), (86400 * 30, "mo"), (86400, "d"), (3600, "h"), (60, "min"))
 
 
-def build_templates() -> Jinja2Templates:
+class Templates:
+    """The pages in every language; each has an environment, so that macros speak it too."""
+
+    def __init__(self) -> None:
+        static = _StaticUrls(STATIC)
+        self._environments = {name: _environment(name, static) for name in LANGUAGES}
+
+    def environment(self, language: str = DEFAULT) -> Environment:
+        return self._environments[language]
+
+    def render(self, request: Request, template: str, context: Mapping[str, Any]) -> str:
+        language = language_of(request)
+        page = self._environments[language].get_template(template)
+        return page.render(context, request=request)
+
+    def respond(
+        self,
+        request: Request,
+        template: str,
+        context: Mapping[str, Any],
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        response = HTMLResponse(self.render(request, template, context), status_code, headers)
+        response.headers["Content-Language"] = language_of(request)
+        # The cookies are those for the language and the theme.
+        for name in ("Accept-Language", "Cookie"):
+            response.headers.add_vary_header(name)
+        return response
+
+
+def language_of(request: Request) -> str:
+    return choose(request.cookies.get("language"), request.headers.get("accept-language", ""))
+
+
+def _environment(language: str, static: "_StaticUrls") -> Environment:
+    translator = Translator(language)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        # A Text that a page shows is in the language of the page.
+        finalize=lambda value: translator.text(value) if isinstance(value, Text) else value,
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    _install(environment, translator)
     environment.filters |= {
         "markdown": markdown.render,
         "excerpt": markdown.excerpt,
-        "age": age,
+        "age": translator.age,
         "clock": clock,
-        "plural": plural,
+        "number": translator.number,
+        "time": translator.time,
+        "translate": translator.text,
         "water": water,
     }
     environment.globals |= {
-        "static": _StaticUrls(STATIC),
+        "language": language,
+        "languages": LANGUAGES,
+        "static": static,
         "status_names": STATUS_NAMES,
         "word_diff": word_diff,
     }
-    return Jinja2Templates(env=environment)
+    return environment
+
+
+def _install(environment: Environment, translator: Translator) -> None:
+    """The functions behind `_()` and `{% trans %}`.
+
+    Jinja's own would not write numbers as the language does. What is marked safe is a constant of a
+    template, with its values escaped; what a route gives is said by `translate`.
+    """
+
+    def gettext(message: str, **values: Value) -> str:
+        return Markup(translator.message(message)) % translator.said(values)
+
+    def ngettext(one: str, many: str, num: int, **values: Value) -> str:
+        said = translator.said({"num": num, **values})
+        return Markup(translator.plural(one, many, num)) % said
+
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    environment.globals |= {"_": gettext, "gettext": gettext, "ngettext": ngettext}
 
 
 class _StaticUrls:
@@ -80,21 +146,9 @@ class StaticAssets(StaticFiles):
         return response
 
 
-def age(moment: datetime) -> str:
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    for size, unit in _UNITS:
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit} ago"
-    return "just now"
-
-
 def clock(seconds: float) -> str:
     minutes, rest = divmod(max(0, int(seconds)), 60)
     return f"{minutes}:{rest:02d}" if minutes else f"{rest} s"
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def water(score: float) -> str:

@@ -139,7 +139,7 @@
       const isOn = button.value === "on";
       document.body.toggleAttribute("data-shortcuts", isOn);
       button.value = isOn ? "off" : "on";
-      button.textContent = isOn ? "Switch single keys off" : "Switch single keys on";
+      button.textContent = isOn ? button.dataset.off : button.dataset.on;
     }
   }
 

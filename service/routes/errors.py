@@ -14,10 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
-from starlette.templating import Jinja2Templates
 from starlette.types import Scope
 
 from service import errors
+from service.templating import Templates
 
 STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,
@@ -52,7 +52,7 @@ _OPENAI_CODES: dict[type[Exception], str] = {
 class ErrorAnswers:
     """Turns an exception into a response in the form that the caller can read."""
 
-    def __init__(self, templates: Jinja2Templates) -> None:
+    def __init__(self, templates: Templates) -> None:
         self._templates = templates
 
     def respond(self, scope: Scope, error: Exception) -> Response:
@@ -75,7 +75,7 @@ class ErrorAnswers:
         template = "partials/_alert.html" if is_fragment else "error.html"
         if problem["status"] == 401 and not is_fragment:
             return Response(status_code=303, headers={"Location": "/login"})
-        return self._templates.TemplateResponse(
+        return self._templates.respond(
             request,
             template,
             {key: problem[key] for key in ("status", "title", "detail")},

@@ -5,11 +5,11 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from starlette.templating import Jinja2Templates
 
 from service.routes.errors import OPENAI_PATHS
 from service.routes.openai.questions import served
 from service.store.limits import Limits
+from service.templating import Templates
 
 router = APIRouter(include_in_schema=False)
 PROBLEM = {
@@ -119,8 +119,8 @@ def document(request: Request) -> Response:
 @router.get("/api/docs")
 @router.get("/docs")
 def docs(request: Request) -> Response:
-    templates: Jinja2Templates = request.app.state.templates
-    response = templates.TemplateResponse(request, "docs.html", {})
+    templates: Templates = request.app.state.templates
+    response = templates.respond(request, "docs.html", {})
     # Swagger UI writes style attributes; scripts stay our own.
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response, status
 from fastapi.responses import RedirectResponse
-from starlette.templating import Jinja2Templates
 
 from service.dependencies import SettingsDep, StoreDep
 from service.security import SESSION_COOKIE, token_of
 from service.store.keys import SESSION_LIFE
+from service.templating import Templates
+from service.wording import Text
 
 router = APIRouter(include_in_schema=False)
 
@@ -26,7 +27,7 @@ def login(
     key: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     if settings.needs_key and not store.keys.is_valid(key.strip()):
-        return _form(request, error="That key is not valid. Check that all of it was copied.")
+        return _form(request, error=Text("That key is not valid. Check that all of it was copied."))
     response = RedirectResponse("/", status.HTTP_303_SEE_OTHER)
     response.set_cookie(
         SESSION_COOKIE,
@@ -51,7 +52,7 @@ def logout(request: Request, store: StoreDep) -> Response:
 
 
 def _form(request: Request, error: str | None = None) -> Response:
-    templates: Jinja2Templates = request.app.state.templates
-    return templates.TemplateResponse(
+    templates: Templates = request.app.state.templates
+    return templates.respond(
         request, "login.html", {"error": error}, status_code=401 if error else 200
     )

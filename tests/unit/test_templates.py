@@ -2,13 +2,12 @@
 
 import gzip
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from jinja2 import Environment, meta
 
-from service.templating import STATIC, TEMPLATES, age, build_templates, clock, plural, water
+from service.templating import STATIC, TEMPLATES, Templates, clock, water
 
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 # What a route gives its page, or a template to the one it includes.
@@ -30,7 +29,7 @@ FORBIDDEN = {
 
 @pytest.fixture(scope="module")
 def environment() -> Environment:
-    return build_templates().env
+    return Templates().environment()
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -76,18 +75,9 @@ def _routes() -> list[Path]:
     return list((TEMPLATES.parent / "service" / "routes").rglob("*.py"))
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(5, "just now"), (90, "1 min ago"), (7300, "2 h ago"), (2e5, "2 d ago")]
-)
-def test_ages(seconds: float, words: str) -> None:
-    assert age(datetime.now(UTC) - timedelta(seconds=seconds)) == words
-
-
-def test_small_words() -> None:
+def test_times_that_run() -> None:
     assert clock(9.7) == "9 s"
     assert clock(75) == "1:15"
-    assert plural(1, "idea") == "1 idea"
-    assert plural(1200, "idea") == "1,200 ideas"
 
 
 def test_the_glass_is_empty_at_nothing_and_full_at_ten() -> None:

@@ -16,15 +16,16 @@ from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
 from service.shapes import BoardCreate, BoardUpdate, BrainstormTask, IdeaCreate
 from service.store import Store
+from service.wording import Text
 
 RECENT_RUNS = 4
 SORT_NAMES = {
-    "new": "Newest",
-    "old": "Oldest",
-    "updated": "Last changed",
-    "score": "Best score",
-    "rank": "Ranking",
-    "title": "Title",
+    "new": Text("Newest"),
+    "old": Text("Oldest"),
+    "updated": Text("Last changed"),
+    "score": Text("Best score"),
+    "rank": Text("Ranking"),
+    "title": Text("Title"),
 }
 router = APIRouter()
 
@@ -39,7 +40,9 @@ def home(store: StoreDep) -> Response:
 @router.post("/boards")
 def create_board(store: StoreDep, form: Annotated[BoardForm, Form()]) -> Response:
     board = store.boards.create(BoardCreate(name=form.name, goal=form.goal))
-    return redirect(f"/boards/{board.id}", Flash(f"The board “{board.name}” is ready."))
+    return redirect(
+        f"/boards/{board.id}", Flash(Text("The board “%(name)s” is ready.", name=board.name))
+    )
 
 
 @router.get("/boards/{board_id}")
@@ -65,20 +68,22 @@ def show_board(
 @router.post("/boards/{board_id}")
 def update_board(board_id: str, store: StoreDep, form: Annotated[BoardForm, Form()]) -> Response:
     store.boards.update(board_id, BoardUpdate(name=form.name, goal=form.goal))
-    return redirect(f"/boards/{board_id}", Flash("Saved."))
+    return redirect(f"/boards/{board_id}", Flash(Text("Saved.")))
 
 
 @router.post("/boards/{board_id}/delete")
 def delete_board(board_id: str, store: StoreDep) -> Response:
     name = store.boards.get(board_id).name
     store.boards.delete(board_id)
-    return redirect("/", Flash(f"The board “{name}” is deleted.", f"/boards/{board_id}/restore"))
+    deleted = Text("The board “%(name)s” is deleted.", name=name)
+    return redirect("/", Flash(deleted, f"/boards/{board_id}/restore"))
 
 
 @router.post("/boards/{board_id}/restore")
 def restore_board(board_id: str, store: StoreDep) -> Response:
     board = store.boards.restore(board_id)
-    return redirect(f"/boards/{board_id}", Flash(f"The board “{board.name}” is back."))
+    back = Text("The board “%(name)s” is back.", name=board.name)
+    return redirect(f"/boards/{board_id}", Flash(back))
 
 
 @router.post("/boards/{board_id}/ideas")
@@ -94,7 +99,7 @@ async def add_idea(
         return (await asyncio.to_thread(store.ideas.create, shape)).title
 
     title = await once.do(repr(shape), create)
-    return redirect(f"/boards/{board_id}", Flash(f"Added “{title}”."))
+    return redirect(f"/boards/{board_id}", Flash(Text("Added “%(title)s”.", title=title)))
 
 
 @router.post("/boards/{board_id}/brainstorm")

@@ -10,7 +10,8 @@ from service.routes.pages.forms import BulkForm
 from service.routes.pages.replies import Flash, back, is_part, render
 from service.routes.pages.shown import changed_context, current_query
 from service.store import Store
-from service.templating import STATUS_NAMES, plural
+from service.templating import STATUS_NAMES
+from service.wording import Counted, Text
 
 router = APIRouter()
 
@@ -31,23 +32,41 @@ def change_ideas(
 @router.post("/changes/{change_id}/undo")
 def undo_change(request: Request, change_id: str, store: StoreDep) -> Response:
     change = store.changes.undo(change_id)
-    return back(request, "/", Flash(f"Taken back: {plural(len(change.changed), 'idea')}."))
+    told = Counted(
+        "Taken back: %(count)s idea.", "Taken back: %(count)s ideas.", len(change.changed)
+    )
+    return back(request, "/", Flash(told))
 
 
 def told(store: Store, change: ChangePublic, form: BulkForm) -> Flash:
     """What was done, with the undo for all of it."""
     if not change.changed:
-        return Flash("Nothing to change: they are so already.")
-    ideas = plural(len(change.changed), "idea")
+        return Flash(Text("Nothing to change: they are so already."))
+    return Flash(_words(store, change, form), f"/changes/{change.id}/undo")
+
+
+def _words(store: Store, change: ChangePublic, form: BulkForm) -> Text:
+    ideas = len(change.changed)
     tags = ", ".join(form.tags)
     if change.operation == "set_status" and form.status is not None:
-        text = f"{ideas}: {STATUS_NAMES[form.status]}."
-    elif change.operation == "move" and form.board_id is not None:
-        text = f"{ideas} moved to “{store.boards.get(form.board_id).name}”."
-    else:
-        text = {
-            "add_tags": f"{ideas} tagged {tags}.",
-            "remove_tags": f"{tags} removed from {ideas}.",
-            "delete": f"{ideas} deleted.",
-        }[change.operation]
-    return Flash(text, f"/changes/{change.id}/undo")
+        name = STATUS_NAMES[form.status]
+        return Counted("%(count)s idea: %(name)s.", "%(count)s ideas: %(name)s.", ideas, name=name)
+    if change.operation == "move" and form.board_id is not None:
+        return Counted(
+            "%(count)s idea moved to “%(board)s”.",
+            "%(count)s ideas moved to “%(board)s”.",
+            ideas,
+            board=store.boards.get(form.board_id).name,
+        )
+    if change.operation == "delete":
+        return Counted("%(count)s idea deleted.", "%(count)s ideas deleted.", ideas)
+    if change.operation == "add_tags":
+        return Counted(
+            "%(count)s idea tagged %(tags)s.", "%(count)s ideas tagged %(tags)s.", ideas, tags=tags
+        )
+    return Counted(
+        "%(tags)s removed from %(count)s idea.",
+        "%(tags)s removed from %(count)s ideas.",
+        ideas,
+        tags=tags,
+    )

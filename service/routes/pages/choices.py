@@ -1,10 +1,11 @@
-"""What a browser remembers for its user: the theme, and whether single keys are shortcuts."""
+"""What a browser remembers for its user: theme, language, and whether single keys are shortcuts."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response
 
 from service.routes.pages.replies import back
+from service.translation import LANGUAGES
 
 LIFE_S = 365 * 24 * 3600
 router = APIRouter()
@@ -22,6 +23,12 @@ def choose_shortcuts(
     request: Request, shortcuts: Annotated[Literal["on", "off"], Form()]
 ) -> Response:
     return _remember(request, "shortcuts", shortcuts)
+
+
+@router.post("/language")
+def choose_language(request: Request, language: Annotated[str, Form(max_length=20)]) -> Response:
+    """Any other than those there are is the browser's."""
+    return _remember(request, "language", language if language in LANGUAGES else "auto")
 
 
 def _remember(request: Request, name: str, value: str) -> Response:

@@ -17,18 +17,19 @@ from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
 from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, IdeaUpdate, RefineTask
 from service.store import Store
+from service.wording import Text
 
 RECENT_RUNS = 8
 PRESETS = {
-    "Shorter": "Make it shorter.",
-    "Clearer": "Make it clearer and simpler to read.",
-    "More concrete": "Make it more concrete: who does what, where and when.",
-    "Cheaper": "Make it cheaper to do.",
-    "Bolder": "Make it bolder and more surprising.",
-    "Friendlier": "Use a friendlier, warmer tone.",
-    "As a pitch": "Turn it into a short pitch that convinces.",
-    "Add a first step": "Add a first step that can be taken this week.",
-    "Face the main risk": "Name the main risk and say how to deal with it.",
+    Text("Shorter"): "Make it shorter.",
+    Text("Clearer"): "Make it clearer and simpler to read.",
+    Text("More concrete"): "Make it more concrete: who does what, where and when.",
+    Text("Cheaper"): "Make it cheaper to do.",
+    Text("Bolder"): "Make it bolder and more surprising.",
+    Text("Friendlier"): "Use a friendlier, warmer tone.",
+    Text("As a pitch"): "Turn it into a short pitch that convinces.",
+    Text("Add a first step"): "Add a first step that can be taken this week.",
+    Text("Face the main risk"): "Name the main risk and say how to deal with it.",
 }
 router = APIRouter()
 
@@ -61,7 +62,7 @@ def save_idea(
             board_id=theirs.board_id,
             status_code=status.HTTP_409_CONFLICT,
         )
-    return redirect(f"/ideas/{idea_id}", Flash("Saved."))
+    return redirect(f"/ideas/{idea_id}", Flash(Text("Saved.")))
 
 
 @router.post("/ideas/{idea_id}/star")
@@ -86,7 +87,8 @@ def set_status(
 def delete_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
     idea = store.ideas.get(idea_id)
     store.ideas.delete(idea_id)
-    flash = Flash(f"“{idea.title}” is deleted.", f"/ideas/{idea_id}/restore")
+    deleted = Text("“%(title)s” is deleted.", title=idea.title)
+    flash = Flash(deleted, f"/ideas/{idea_id}/restore")
     if is_part(request, f"idea-{idea_id}"):
         return render(request, "partials/_deleted.html", {"idea": idea, "flash": flash})
     return redirect(f"/boards/{idea.board_id}", flash)
@@ -95,13 +97,15 @@ def delete_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
 @router.post("/ideas/{idea_id}/restore")
 def restore_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
     idea = store.ideas.restore(idea_id)
-    return back(request, f"/ideas/{idea_id}", Flash(f"“{idea.title}” is back."))
+    restored = Text("“%(title)s” is back.", title=idea.title)
+    return back(request, f"/ideas/{idea_id}", Flash(restored))
 
 
 @router.post("/ideas/{idea_id}/versions/{number}/restore")
 def restore_version(idea_id: str, number: int, store: StoreDep) -> Response:
     store.ideas.restore_version(idea_id, number)
-    return redirect(f"/ideas/{idea_id}", Flash(f"Version {number} is the newest one again."))
+    restored = Text("Version %(number)s is the newest one again.", number=number)
+    return redirect(f"/ideas/{idea_id}", Flash(restored))
 
 
 @router.post("/ideas/{idea_id}/brainstorm")

@@ -27,6 +27,7 @@ from service.runs import Runs
 from service.shapes import PairPublic
 from service.standings import Standings, board_standings, next_pair
 from service.store import Store
+from service.wording import Text
 
 SHOWN = 100
 # Skipped pairs come back after so many others.
@@ -94,9 +95,11 @@ def undo(board_id: str, comparison_id: str, store: StoreDep) -> Response:
     try:
         gone = store.comparisons.delete(board_id, comparison_id)
     except NotFound:
-        return redirect(_address(board_id), Flash("This vote was taken back already."))
+        return redirect(_address(board_id), Flash(Text("This vote was taken back already.")))
     again = f"{gone.first_id}.{gone.second_id}"
-    return redirect(_address(board_id, pair=again), Flash("Taken back. Here is the pair again."))
+    return redirect(
+        _address(board_id, pair=again), Flash(Text("Taken back. Here is the pair again."))
+    )
 
 
 @router.post("/compare")
@@ -149,9 +152,9 @@ def _last_vote(store: Store, board_id: str, comparison_id: str | None) -> LastVo
 def _words(made: ComparisonPublic, titles: dict[str, str]) -> str:
     first, second = titles[made.first_id], titles[made.second_id]
     if made.outcome == "tie":
-        return f"“{first}” and “{second}” are equal."
+        return Text("“%(first)s” and “%(second)s” are equal.", first=first, second=second)
     one, other = (first, second) if made.outcome == "first" else (second, first)
-    return f"“{one}” comes before “{other}”."
+    return Text("“%(first)s” comes before “%(second)s”.", first=one, second=other)
 
 
 def _rows(people: Standings, model: Standings, by: str) -> list[Row]:

@@ -10,6 +10,7 @@ from service.refinement_shapes import Acceptance
 from service.routes.pages.forms import AcceptForm
 from service.routes.pages.replies import Flash, redirect
 from service.routes.pages.starting import task_of
+from service.wording import Text
 
 router = APIRouter()
 
@@ -18,17 +19,18 @@ router = APIRouter()
 def accept(run_id: str, store: StoreDep, form: Annotated[AcceptForm, Form()]) -> Response:
     choice = _choice(form)
     idea = store.refinements.accept(run_id, choice, revision=form.revision)
-    return redirect(f"/ideas/{idea.id}", Flash(f"Accepted. This is version {idea.version} now."))
+    accepted = Text("Accepted. This is version %(number)s now.", number=idea.version)
+    return redirect(f"/ideas/{idea.id}", Flash(accepted))
 
 
 @router.post("/runs/{run_id}/reject")
 def reject(run_id: str, store: StoreDep) -> Response:
     run = store.refinements.reject(run_id)
-    return redirect(f"/ideas/{run.idea_id}", Flash("Rejected. The text is as it was."))
+    return redirect(f"/ideas/{run.idea_id}", Flash(Text("Rejected. The text is as it was.")))
 
 
 def _choice(form: AcceptForm) -> Acceptance:
     if form.take == "chosen" and not form.edits:
-        raise InvalidInput("Tick at least one change to accept, or reject the proposal.")
+        raise InvalidInput(Text("Tick at least one change to accept, or reject the proposal."))
     fields: dict[str, Any] = form.model_dump(include={"title", "body", "idea_version"})
     return task_of(Acceptance, **fields, edits=form.edits if form.take == "chosen" else None)

@@ -4,17 +4,18 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Request, Response, status
 from fastapi.responses import RedirectResponse
-from starlette.templating import Jinja2Templates
 
 from service.settings import Settings
 from service.shapes import BoardPublic
 from service.store import Store
+from service.templating import Templates
+from service.wording import pack, unpack
 
 FLASH_COOKIE = "ideapool_flash"
 FLASH_LIFE_S = 120
@@ -58,8 +59,8 @@ def render(
         flash=_read_flash(request),
         has_login=cast(Settings, request.app.state.settings).needs_key,
     )
-    templates = cast(Jinja2Templates, request.app.state.templates)
-    response = templates.TemplateResponse(
+    templates = cast(Templates, request.app.state.templates)
+    response = templates.respond(
         request, template, {**context, "shell": shell}, status_code=status_code
     )
     # Pages hold people's own ideas and change with every action.
@@ -70,14 +71,16 @@ def render(
 
 
 def fragment(request: Request, template: str, context: dict[str, Any]) -> str:
-    templates = cast(Jinja2Templates, request.app.state.templates)
-    return templates.get_template(template).render(request=request, **context)
+    templates = cast(Templates, request.app.state.templates)
+    return templates.render(request, template, context)
 
 
 def redirect(url: str, flash: Flash | None = None) -> Response:
     response = RedirectResponse(url, status.HTTP_303_SEE_OTHER)
     if flash is not None:
-        packed = base64.urlsafe_b64encode(json.dumps(asdict(flash)).encode()).decode()
+        packed = base64.urlsafe_b64encode(
+            json.dumps([pack(flash.text), flash.undo]).encode()
+        ).decode()
         response.set_cookie(
             FLASH_COOKIE, packed, max_age=FLASH_LIFE_S, httponly=True, samesite="lax"
         )
@@ -105,8 +108,8 @@ def _read_flash(request: Request) -> Flash | None:
     if not packed:
         return None
     try:
-        fields = json.loads(base64.urlsafe_b64decode(packed))
-        flash = Flash(str(fields["text"]), str(fields["undo"]))
-    except (binascii.Error, ValueError, KeyError, TypeError):
+        text, undo = json.loads(base64.urlsafe_b64decode(packed))
+        flash = Flash(unpack(text), str(undo))
+    except (binascii.Error, ValueError, TypeError):
         return None
     return flash if not flash.undo or _UNDO.fullmatch(flash.undo) else Flash(flash.text)

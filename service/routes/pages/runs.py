@@ -12,6 +12,7 @@ from service.routes.pages.replies import Flash, back, redirect, render
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import view_run
 from service.shapes import BrainstormTask, EvaluateTask, RefineTask, RunPublic, Task
+from service.wording import Counted, Text
 
 TASKS: dict[str, type[BrainstormTask | RefineTask | EvaluateTask | RankTask]] = {
     "brainstorm": BrainstormTask,
@@ -33,7 +34,9 @@ def show_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> R
 @router.post("/runs/{run_id}/stop")
 async def stop(request: Request, run_id: str, runs: RunsDep) -> Response:
     await runs.cancel(run_id)
-    return back(request, f"/runs/{run_id}", Flash("Stopped. What was made until then is kept."))
+    return back(
+        request, f"/runs/{run_id}", Flash(Text("Stopped. What was made until then is kept."))
+    )
 
 
 @router.post("/runs/{run_id}/again")
@@ -54,14 +57,17 @@ def keep_all(request: Request, run_id: str, store: StoreDep) -> Response:
     kept = [each for each in store.runs.get(run_id).suggestions if each.state == "open"]
     for suggestion in kept:
         store.runs.keep(suggestion.id)
-    return back(request, f"/runs/{run_id}", Flash(f"{len(kept)} ideas are on the board now."))
+    told = Counted(
+        "%(count)s idea is on the board now.", "%(count)s ideas are on the board now.", len(kept)
+    )
+    return back(request, f"/runs/{run_id}", Flash(told))
 
 
 async def _repeat(
     request: Request, runs: RunsDep, once: OnceDep, run: RunPublic, *, seed: int | None
 ) -> Response:
     if run.status in ("queued", "running"):
-        raise Conflict("This run is not over yet. Stop it first, or wait.")
+        raise Conflict(Text("This run is not over yet. Stop it first, or wait."))
     fields: dict[str, Any] = {key: value for key, value in run.request.items() if key != "seed"}
     task: Task = task_of(TASKS[run.kind], **fields, seed=seed)
     run_id = await Starter(request, runs, once).start(task)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request, Response
 from service.dependencies import StoreDep
 from service.routes.pages.forms import TextForm
 from service.routes.pages.replies import Flash, back
+from service.wording import Text
 
 router = APIRouter(prefix="/suggestions/{suggestion_id}")
 
@@ -17,14 +18,19 @@ def keep(
 ) -> Response:
     run_id, _ = store.runs.suggestion(suggestion_id)
     idea, _ = store.runs.keep(suggestion_id, title=form.title, body=form.body)
-    return back(request, f"/runs/{run_id}", Flash(f"“{idea.title}” is on the board now."))
+    return back(
+        request,
+        f"/runs/{run_id}",
+        Flash(Text("“%(title)s” is on the board now.", title=idea.title)),
+    )
 
 
 @router.post("/discard")
 def discard(request: Request, suggestion_id: str, store: StoreDep) -> Response:
     run_id, _ = store.runs.suggestion(suggestion_id)
     title = store.runs.discard(suggestion_id).title
-    flash = Flash(f"“{title}” is discarded.", f"/suggestions/{suggestion_id}/reopen")
+    discarded = Text("“%(title)s” is discarded.", title=title)
+    flash = Flash(discarded, f"/suggestions/{suggestion_id}/reopen")
     return back(request, f"/runs/{run_id}", flash)
 
 

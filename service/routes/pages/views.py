@@ -8,14 +8,21 @@ from service.methods import METHODS
 from service.run_events import Draft, LiveRun
 from service.shapes import IdeaPublic, RunPublic, SuggestionPublic
 from service.store import Store
+from service.wording import Counted, Text
 
+TITLES = {
+    "brainstorm": Text("Brainstorm"),
+    "refine": Text("Proposed text"),
+    "evaluate": Text("New evaluation"),
+    "rank": Text("The model compares"),
+}
 WORDS = {
-    "queued": "Waiting",
-    "running": "Writing",
-    "done": "Done",
-    "failed": "Failed",
-    "cancelled": "Stopped",
-    "interrupted": "Interrupted",
+    "queued": Text("Waiting"),
+    "running": Text("Writing"),
+    "done": Text("Done"),
+    "failed": Text("Failed"),
+    "cancelled": Text("Stopped"),
+    "interrupted": Text("Interrupted"),
 }
 
 
@@ -43,9 +50,13 @@ class RunView:
         return self.run.status in ("queued", "running")
 
     @property
+    def title(self) -> str:
+        return TITLES[self.run.kind]
+
+    @property
     def word(self) -> str:
         if self.run.kind == "rank" and self.run.status == "running":
-            return "Comparing"
+            return Text("Comparing")
         return WORDS[self.run.status]
 
     @property
@@ -54,7 +65,9 @@ class RunView:
 
     @property
     def topic(self) -> str:
-        return str(self.request.get("topic") or (self.idea.title if self.idea else "an idea"))
+        if self.request.get("topic"):
+            return str(self.request["topic"])
+        return self.idea.title if self.idea else Text("an idea")
 
     @property
     def wanted(self) -> int:
@@ -108,14 +121,31 @@ class RunView:
     def announcement(self) -> str:
         """One line for people who hear the page; it changes only when something happened."""
         if self.run.status == "queued":
-            return f"Waiting, place {self.position} in line" if self.position > 1 else "Waiting"
+            if self.position > 1:
+                return Text("Waiting, place %(place)s in line", place=self.position)
+            return self.word
         if self.run.kind == "rank":
-            return f"{self.word}: {len(self.run.comparisons)} of {self.wanted} pairs"
+            return Counted(
+                "%(word)s: %(made)s of %(count)s pair",
+                "%(word)s: %(made)s of %(count)s pairs",
+                self.wanted,
+                word=self.word,
+                made=len(self.run.comparisons),
+            )
         if self.run.kind != "brainstorm":
             return self.word
         made = len(self.run.suggestions)
-        ideas = f"{made} of {self.wanted} ideas" if self.is_live else f"{made} ideas"
-        return f"{self.word}: {ideas}"
+        if not self.is_live:
+            return Counted(
+                "%(word)s: %(count)s idea", "%(word)s: %(count)s ideas", made, word=self.word
+            )
+        return Counted(
+            "%(word)s: %(made)s of %(count)s idea",
+            "%(word)s: %(made)s of %(count)s ideas",
+            self.wanted,
+            word=self.word,
+            made=made,
+        )
 
 
 def view_run(store: Store, run_id: str, live: LiveRun | None) -> RunView:
