@@ -17,6 +17,7 @@ from service.engine.backend import Backend
 from service.errors import ServiceError
 from service.ideation import Ideation
 from service.metrics import Metrics
+from service.neighbours import Neighbours
 from service.pool import build_backend
 from service.routes import api, openai, openapi, ops, pages, session
 from service.routes.errors import ErrorAnswers
@@ -25,6 +26,7 @@ from service.security import Guard, Rules
 from service.settings import Settings
 from service.store import Limits, Store
 from service.templating import StaticAssets, Templates
+from service.word_vectors import WordVectors
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # An entity tag stands for the bytes that were sent, and those of ideas come back in If-Match.
@@ -85,6 +87,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
         "metrics": metrics,
+        "neighbours": Neighbours(store, WordVectors()),
         "templates": templates,
     }.items():
         setattr(app.state, name, value)

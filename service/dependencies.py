@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from service.completions import Completions
 from service.engine.backend import Backend
 from service.metrics import Metrics
+from service.neighbours import Neighbours
 from service.runs import Runs
 from service.settings import Settings
 from service.store import Store
@@ -32,6 +33,10 @@ async def _backend(request: Request) -> Backend:
     return cast(Backend, request.app.state.backend)
 
 
+async def _neighbours(request: Request) -> Neighbours:
+    return cast(Neighbours, request.app.state.neighbours)
+
+
 async def _settings(request: Request) -> Settings:
     return cast(Settings, request.app.state.settings)
 
@@ -49,6 +54,7 @@ StoreDep = Annotated[Store, Depends(_store)]
 RunsDep = Annotated[Runs, Depends(_runs)]
 CompletionsDep = Annotated[Completions, Depends(_completions)]
 BackendDep = Annotated[Backend, Depends(_backend)]
+NeighboursDep = Annotated[Neighbours, Depends(_neighbours)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 ClientDep = Annotated[str, Depends(_client)]

@@ -24,7 +24,10 @@ _STOP_WORDS = frozenset(
     what when where which while who whole will with without would you your title idea
     das dem den der die ein eine einen einer für im in ist mit nicht oder sich sie um und von zu
     con de del el en es la las lo los para por que se sin su un una y
-    au aux avec ce ces dans des du et le les leur ou par pas pour qui sur une""".split()
+    au aux avec ce ces dans des du et le les leur ou par pas pour qui sur une
+    alla att av blir dem den deras det detta där efter eller ett från får genom han har hon hos hur
+    här inte kan med men mer mot mycket någon något när och också om på sedan ska skulle som så till
+    upp ut utan vad var varje vi vid är över""".split()
 )
 
 
@@ -51,6 +54,14 @@ def most_similar(
     return best
 
 
+def content_words(text: str) -> list[tuple[str, str]]:
+    """(stem, word) of each word that says something, in order and case-folded."""
+    words = _WORD.findall(text.casefold())
+    kept = [word for word in words if word not in _STOP_WORDS and len(word) > 1]
+    # A text of stop words alone, such as a title "Let It Be", is still a text.
+    return [(_stem(word), word) for word in kept or words]
+
+
 def _cosine(a: frozenset[str], b: frozenset[str]) -> float:
     if not a or not b:
         return 0.0
@@ -59,10 +70,7 @@ def _cosine(a: frozenset[str], b: frozenset[str]) -> float:
 
 @lru_cache(maxsize=4096)
 def _content_words(text: str) -> frozenset[str]:
-    words = _WORD.findall(text.casefold())
-    kept = {_stem(word) for word in words if word not in _STOP_WORDS and len(word) > 1}
-    # A text of stop words alone, such as a title "Let It Be", is still a text.
-    kept = kept or {_stem(word) for word in words}
+    kept = {stem for stem, _ in content_words(text)}
     return frozenset(kept.union(*map(_pairs, _UNSPACED.findall(text))) if kept else kept)
 
 

@@ -14,6 +14,7 @@ from service.engine.catalog import read_catalog
 from service.errors import ServiceError
 from service.progress import ProgressLine
 from service.settings import Settings
+from service.word_vectors import FILE as WORD_VECTORS
 from training.config import CATALOG, RunConfig, dump_config, read_config
 from training.errors import ConfigProblems, DataProblem, TrainingError
 from training.records.rows import OWN_TASKS
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--tuned", type=Path, help="GGUF; default: what `export` left")
     _add_score_head(commands.add_parser("score-head", help="train scores on embeddings"))
     _add_distil(commands.add_parser("distil", help="let a bigger model write records"))
+    _add_likeness(commands)
     runs = commands.add_parser("report", help="write REPORT.md from the runs there are")
     runs.add_argument("runs", nargs="?", type=Path, default=Path("runs"), metavar="RUNS")
     runs.set_defaults(command=report)
@@ -102,6 +104,16 @@ def _add_distil(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=100, help="records that file shall have")
     parser.add_argument("--licence", required=True, help="of what the teacher writes")
     parser.set_defaults(command=distil)
+
+
+def _add_likeness(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    vectors = commands.add_parser("word-vectors", help="make what ideas are compared with")
+    vectors.add_argument("target", nargs="?", type=Path, default=WORD_VECTORS, metavar="TARGET")
+    vectors.set_defaults(command=word_vectors)
+    measured = commands.add_parser("likeness", help="measure how well alike ideas are found")
+    pairs = DATA / "similarity" / "pairs.jsonl"
+    measured.add_argument("pairs", nargs="?", type=Path, default=pairs, metavar="PAIRS")
+    measured.set_defaults(command=likeness)
 
 
 def _override(text: str) -> tuple[str, str]:
@@ -236,6 +248,19 @@ def distil(options: argparse.Namespace) -> None:
         options.licence,
     )
     ask_teacher(order, options.target, report=_say)
+
+
+def word_vectors(options: argparse.Namespace) -> None:
+    from training.word_vectors import make_word_vectors
+
+    make_word_vectors(options.target, _say)
+
+
+def likeness(options: argparse.Namespace) -> None:
+    from training.measuring.likeness import measure_likeness
+
+    sets = [DATA / name / "brainstorm.jsonl" for name in ("ideation", "plain")]
+    measure_likeness(options.pairs, sets, _say)
 
 
 def report(options: argparse.Namespace) -> None:

@@ -7,6 +7,8 @@ from service.store.comparisons import ComparisonStore
 from service.store.ideas import IdeaStore
 from service.store.keys import KeyStore
 from service.store.limits import Limits
+from service.store.lineage import LineageStore
+from service.store.overview import OverviewStore
 from service.store.refinements import RefinementStore
 from service.store.runs import RunStore
 from service.store.transfer import TransferStore
@@ -24,4 +26,6 @@ class Store:
         self.refinements = RefinementStore(database, self.ideas)
         self.comparisons = ComparisonStore(database)
         self.keys = KeyStore(database)
+        self.lineage = LineageStore(database)
+        self.overview = OverviewStore(database)
         self.transfer = TransferStore(database, limits)

@@ -46,6 +46,25 @@ class ChangeStore:
             session.add(change)
             return _public(change)
 
+    def tag_each(self, board_id: str, tags: Mapping[str, Sequence[str]]) -> ChangePublic:
+        """Adds to each of the board's ideas tags of its own.
+
+        Raises:
+            NotFound: there is no such board.
+            UnknownIdeas, InvalidInput: as `make` does.
+        """
+        with self._database.write() as session:
+            live_board_id(session, board_id)
+            ideas = _named(session, list(tags))
+            strangers = {at: one.id for at, one in enumerate(ideas) if one.board_id != board_id}
+            if strangers:
+                raise UnknownIdeas(strangers)
+            before = _set_tags(session, "add_tags", tags, ideas)
+            value = sorted({tag for one in tags.values() for tag in one})
+            change = Change(operation="add_tags", value=value, before=before)
+            session.add(change)
+            return _public(change)
+
     def get(self, change_id: str) -> ChangePublic:
         with self._database.read() as session:
             return _public(_found(session, change_id))

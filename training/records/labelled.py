@@ -53,7 +53,7 @@ class Contrast(_Record):
     ids: tuple[Text, Text]
 
 
-Read = TypeVar("Read", bound=_Record)
+Read = TypeVar("Read", bound=BaseModel)
 
 
 def read_labelled(path: Path) -> tuple[LabelledNote, ...]:

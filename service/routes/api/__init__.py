@@ -8,11 +8,12 @@ from service.routes.api import (
     changes,
     comparisons,
     ideas,
+    overview,
     refinements,
     runs,
     transfer,
 )
 
 router = APIRouter(prefix="/api/v1")
-for part in (actions, runs, refinements, boards, comparisons, changes, ideas, transfer):
+for part in (actions, runs, refinements, boards, comparisons, changes, ideas, overview, transfer):
     router.include_router(part.router)

@@ -1,0 +1,84 @@
+"""Which ideas of a board come from which: links only, without their texts."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, func, or_, select
+
+from service.database import Database
+from service.lineage import Origin
+from service.models import Idea, Run, Suggestion
+
+# SQLite takes some thousand values in one statement.
+AT_ONCE = 500
+
+
+class LineageStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of_board(self, board_id: str) -> list[Origin]:
+        """Every idea of the board that comes from another or has others come from it, and those of
+        other boards that they come from. Deleted ones too: they hold trees together.
+        """
+        with self._database.read() as session:
+            also = _combined(session, board_id)
+            parents = select(Idea.parent_id).where(col(Idea.parent_id).is_not(None))
+            linked = _origins(
+                session,
+                also,
+                Idea.board_id == board_id,
+                or_(col(Idea.parent_id).is_not(None), col(Idea.id).in_(parents)),
+            )
+            linked |= _by_ids(session, also, also.keys() - linked.keys())
+            wanted = {up for one in linked.values() for up in one.parents}
+            linked |= _by_ids(session, also, wanted - linked.keys())
+            return sorted(linked.values(), key=lambda one: one.number)
+
+
+def _combined(session: Session, board_id: str) -> dict[str, list[str]]:
+    """The ideas that went into those kept from a brainstorm on several ideas."""
+    sources = func.json_extract(Run.request, "$.idea_ids")
+    rows = session.exec(
+        select(Suggestion.idea_id, Run.request)
+        .join(Run, col(Run.id) == Suggestion.run_id)
+        .where(
+            Run.board_id == board_id,
+            col(Suggestion.idea_id).is_not(None),
+            sources.is_not(None),
+        )
+    )
+    return {
+        idea_id: [str(one) for one in request["idea_ids"] or []]
+        for idea_id, request in rows
+        if idea_id is not None
+    }
+
+
+def _by_ids(session: Session, also: dict[str, list[str]], ids: Iterable[str]) -> dict[str, Origin]:
+    ordered = sorted(ids)
+    found: dict[str, Origin] = {}
+    for start in range(0, len(ordered), AT_ONCE):
+        found |= _origins(session, also, col(Idea.id).in_(ordered[start : start + AT_ONCE]))
+    return found
+
+
+def _origins(session: Session, also: dict[str, list[str]], *conditions: Any) -> dict[str, Origin]:
+    names = ("id", "number", "title", "status", "parent_id", "deleted_at")
+    columns = [col(getattr(Idea, name)) for name in names]
+    return {
+        row.id: Origin(
+            id=row.id,
+            number=row.number,
+            title=row.title,
+            status=row.status,
+            parent_id=row.parent_id,
+            also_from=tuple(
+                one for one in also.get(row.id, ()) if one not in (row.parent_id, row.id)
+            ),
+            is_deleted=row.deleted_at is not None,
+        )
+        # Columns, not whole ideas: their texts may be long, and none is needed.
+        for row in session.connection().execute(select_columns(*columns).where(*conditions))
+    }

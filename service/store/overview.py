@@ -1,0 +1,127 @@
+"""What is asked of many ideas at once: their outlines, counts, and what has changed lately."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from service.database import Database
+from service.models import Comparison, Evaluation, Idea, IdeaTag, IdeaVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What tells an idea from others, without the rest of it."""
+
+    id: str
+    number: int
+    title: str
+    body: str
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    idea_id: str
+    title: str
+    version: int
+    origin: str
+    at: datetime
+
+
+class OverviewStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def outlines(self, board_id: str, *, limit: int, archived: bool = True) -> list[Outline]:
+        """Of the board's newest ideas, the newest first."""
+        query = select(Idea.id, col(Idea.number), Idea.title, Idea.body).where(*_living(board_id))
+        if not archived:
+            query = query.where(Idea.status != "archived")
+        with self._database.read() as session:
+            rows = session.exec(query.order_by(col(Idea.number).desc()).limit(limit)).all()
+            tags: dict[int, set[str]] = {}
+            for number, name in session.exec(
+                select(IdeaTag.idea_number, IdeaTag.name)
+                .join(Idea, col(Idea.number) == IdeaTag.idea_number)
+                .where(*_living(board_id))
+            ):
+                tags.setdefault(number, set()).add(name)
+            return [
+                Outline(idea_id, number or 0, title, body, frozenset(tags.get(number or 0, ())))
+                for idea_id, number, title, body in rows
+            ]
+
+    def unarchived(self, board_id: str) -> int:
+        with self._database.read() as session:
+            return _count(session, *_living(board_id), Idea.status != "archived")
+
+    def counts(self, board_id: str) -> Mapping[str, int]:
+        """How many of the board's ideas are starred, evaluated, without a tag."""
+        tagged = select(IdeaTag.idea_number)
+        living = _living(board_id)
+        with self._database.read() as session:
+            return {
+                "starred": _count(session, *living, col(Idea.star).is_(True)),
+                "evaluated": _count(session, *living, col(Idea.score).is_not(None)),
+                "untagged": _count(session, *living, col(Idea.number).not_in(tagged)),
+            }
+
+    def by(self, board_id: str, field: str) -> dict[str, int]:
+        """How many ideas have each value of `status` or `origin`."""
+        column = {"status": col(Idea.status), "origin": col(Idea.origin)}[field]
+        with self._database.read() as session:
+            rows = session.exec(
+                select(column, func.count()).where(*_living(board_id)).group_by(column)
+            )
+            return dict(rows.all())
+
+    def since(self, board_id: str, moment: datetime) -> dict[str, int]:
+        """How many texts were added, changed, evaluated and compared since then."""
+        with self._database.read() as session:
+            texts = (
+                select(func.count())
+                .select_from(IdeaVersion)
+                .join(Idea, col(Idea.id) == IdeaVersion.idea_id)
+                .where(*_living(board_id), col(IdeaVersion.created_at) >= moment)
+            )
+            evaluations = (
+                select(func.count())
+                .select_from(Evaluation)
+                .join(Idea, col(Idea.id) == Evaluation.idea_id)
+                .where(*_living(board_id), col(Evaluation.created_at) >= moment)
+            )
+            comparisons = select(func.count()).where(
+                Comparison.board_id == board_id, col(Comparison.created_at) >= moment
+            )
+            return {
+                "added": session.exec(texts.where(IdeaVersion.number == 1)).one(),
+                "changed": session.exec(texts.where(IdeaVersion.number > 1)).one(),
+                "evaluated": session.exec(evaluations).one(),
+                "compared": session.exec(comparisons).one(),
+            }
+
+    def changes(self, board_id: str, *, limit: int) -> list[Change]:
+        """The newest texts of the board, the newest first."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(IdeaVersion, Idea.title)
+                .join(Idea, col(Idea.id) == IdeaVersion.idea_id)
+                .where(*_living(board_id))
+                .order_by(col(IdeaVersion.created_at).desc(), col(IdeaVersion.id).desc())
+                .limit(limit)
+            )
+            return [
+                Change(one.idea_id, title, one.number, one.origin, one.created_at)
+                for one, title in rows
+            ]
+
+
+def _living(board_id: str) -> Sequence[Any]:
+    return (Idea.board_id == board_id, col(Idea.deleted_at).is_(None))
+
+
+def _count(session: Session, *conditions: Any) -> int:
+    return session.exec(select(func.count()).select_from(Idea).where(*conditions)).one()
