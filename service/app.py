@@ -71,12 +71,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         lifespan=lifespan,
         middleware=[
             Middleware(Guard, rules=_rules(settings, store), respond=answers.respond),
-            Middleware(
-                GZipMiddleware,
-                minimum_size=1024,
-                compresslevel=6,
-                exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *UNCOMPRESSED),
-            ),
+            _compression(),
         ],
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
@@ -107,6 +102,15 @@ def _open(database: Database, store: Store) -> None:
     if interrupted:
         _log.warning("%d runs were cut off when the server last stopped", interrupted)
     store.boards.ensure_one()
+
+
+def _compression() -> Middleware:
+    return Middleware(
+        GZipMiddleware,
+        minimum_size=1024,
+        compresslevel=6,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *UNCOMPRESSED),
+    )
 
 
 def _rules(settings: Settings, store: Store) -> Rules:

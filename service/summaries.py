@@ -5,13 +5,13 @@ from datetime import timedelta
 from service.models import now
 from service.neighbours import Neighbours
 from service.overview_shapes import (
-    TextChange,
     ClusterCount,
     RankedIdea,
     RecentCounts,
     ScoredIdea,
     SummaryPublic,
     TagCount,
+    TextChange,
 )
 from service.standings import board_standings
 from service.store import Store

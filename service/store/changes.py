@@ -50,15 +50,19 @@ class ChangeStore:
         """Adds to each of the board's ideas tags of its own.
 
         Raises:
-            NotFound: there is no such board.
-            UnknownIdeas, InvalidInput: as `make` does.
+            NotFound: there is no such board, or an idea is not on it; then none is changed.
+            InvalidInput: an idea would have too many tags.
         """
         with self._database.write() as session:
             live_board_id(session, board_id)
-            ideas = _named(session, list(tags))
-            strangers = {at: one.id for at, one in enumerate(ideas) if one.board_id != board_id}
-            if strangers:
-                raise UnknownIdeas(strangers)
+            try:
+                ideas = _named(session, list(tags))
+            except UnknownIdeas as unknown:
+                # Their places in a list of ours would tell the caller nothing.
+                raise NotFound(unknown.detail) from unknown
+            stranger = next((one for one in ideas if one.board_id != board_id), None)
+            if stranger is not None:
+                raise NotFound(f"The idea {stranger.id} is on another board. Nothing was changed.")
             before = _set_tags(session, "add_tags", tags, ideas)
             value = sorted({tag for one in tags.values() for tag in one})
             change = Change(operation="add_tags", value=value, before=before)

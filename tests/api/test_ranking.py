@@ -357,3 +357,10 @@ def test_a_database_from_before_there_were_comparisons_is_brought_up_to_date(
     with TestClient(create_app(settings, FakeBackend()), base_url="http://localhost") as client:
         assert client.get(BOARDS).json()[0]["name"] == "Old"
         assert client.get(f"{BOARDS}/b/ranking").json()["ideas"] == []
+
+
+@pytest.mark.parametrize("sort", ["new", "rank"])
+def test_a_board_that_is_not_there_has_no_ideas_in_any_order(client: TestClient, sort: str) -> None:
+    answer = client.get(IDEAS, params={"board": "no-such-id", "sort": sort})
+
+    assert (answer.status_code, answer.json()) == (200, [])

@@ -63,13 +63,17 @@ def test_rows_have_length_one_or_none_and_come_back_the_same(texts: list[str]) -
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=30))
 def test_the_pieces_of_a_word_are_the_word(word: str) -> None:
-    table = Table(["\u2581a", "b", "ab", "\u2581ab"], np.zeros((4, 2), np.uint8), np.ones((4, 1)))
+    table = Table(
+        ["\u2581a", "b", "ab", "\u2581ab"], np.zeros((4, 2), np.uint8), np.ones((4, 1), np.float32)
+    )
 
     assert "".join(table.pieces(word)) == "\u2581" + word
 
 
 def test_frequent_pieces_are_joined_first() -> None:
-    table = Table(["bc", "\u2581a", "\u2581abc"], np.zeros((3, 2), np.uint8), np.ones((3, 1)))
+    table = Table(
+        ["bc", "\u2581a", "\u2581abc"], np.zeros((3, 2), np.uint8), np.ones((3, 1), np.float32)
+    )
 
     assert table.pieces("abc") == ["\u2581abc"]
     assert table.pieces("abd") == ["\u2581a", "b", "d"]

@@ -1,15 +1,17 @@
 """Ideas, their versions and evaluations over REST."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 
 from service.dependencies import StoreDep
-from service.errors import InvalidInput
+from service.errors import InvalidInput, NotFound
 from service.fields import Status, clean_line
 from service.routes.api.shared import Id, RevisionDep, link_next, links, problems, tag
 from service.shapes import EvaluationPublic, IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.standings import rank_order
+from service.store import Store
 from service.store.listing import IdeaQuery, Sort
 
 router = APIRouter(prefix="/ideas", tags=["ideas"])
@@ -53,11 +55,18 @@ def list_ideas(
             sort=sort,
             cursor=cursor,
             limit=limit,
-            ranked=rank_order(store, board) if board and sort == "rank" else {},
+            ranked=_ranked(store, board) if board and sort == "rank" else {},
         )
     )
     link_next(request, response, page.cursor)
     return page.items
+
+
+def _ranked(store: Store, board_id: str) -> dict[str, int]:
+    """A board that is not there has no ideas, in whatever order they are asked for."""
+    with suppress(NotFound):
+        return rank_order(store, board_id)
+    return {}
 
 
 @router.post(
