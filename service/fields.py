@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     StringConstraints,
 )
+from pydantic.config import JsonDict
 
 from service.text import clean_text, one_line
 
@@ -22,12 +23,15 @@ TAGS_CEILING = 20
 SUGGESTIONS_CEILING = 100
 PAIRS_CEILING = 200
 IDEAS_CEILING = 1000
+COMBINED_CEILING = 5
+AVOIDED_CEILING = 20
 
 Status = Literal["draft", "kept", "in-progress", "done", "archived"]
 Origin = Literal["human", "model", "import"]
 RunKind = Literal["brainstorm", "refine", "evaluate", "rank"]
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
-SuggestionState = Literal["open", "kept", "discarded"]
+# `avoided` is discarded, and what is drawn next shall be less like it.
+SuggestionState = Literal["open", "kept", "discarded", "avoided"]
 # The catalogue is in `methods`; a test keeps the two the same.
 MethodId = Literal[
     "free", "scamper", "reverse", "six-hats", "personas", "constraints", "analogies", "questions"
@@ -66,6 +70,13 @@ class Shape(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def given(name: str, *without: str, kind: str = "string") -> JsonDict:
+    """JSON Schema: `name` is there and of that kind, the others are not."""
+    kinds = {name: kind} | dict.fromkeys(without, "null")
+    properties: JsonDict = {field: {"type": each} for field, each in kinds.items()}
+    return {"required": [name], "properties": properties}
 
 
 def whole(value: object) -> object:

@@ -32,11 +32,11 @@ class Method:
     angles: tuple[Angle, ...]
 
 
-def draw_angles(method_id: str, n: int, seed: int) -> tuple[Angle, ...]:
-    """The first n angles of the seed's order: to draw more later, ask for more.
+def draw_angles(method_id: str, n: int, seed: int, name: str | None = None) -> tuple[Angle, ...]:
+    """The first n angles of the seed's order, or of those with the name: for more, ask for more.
 
     Every name comes once before any comes again, and every hint before any comes again.
-    Raises `InvalidInput` for an unknown method.
+    Raises `InvalidInput` for an unknown method or name.
     """
     method = METHODS.get(method_id)
     if method is None:
@@ -44,19 +44,23 @@ def draw_angles(method_id: str, n: int, seed: int) -> tuple[Angle, ...]:
             f"There is no method {method_id!r}; choose one of {', '.join(METHODS)}.",
             pointer="/method",
         )
+    if name is not None and all(angle.name != name for angle in method.angles):
+        detail = f"{method.title} has no angle {name!r}; GET /api/v1/methods lists them."
+        raise InvalidInput(detail, pointer="/angle")
     random = Random(f"{method_id}:{seed}")
     drawn: list[Angle] = []
     while len(drawn) < n:
-        for angles in _rounds(method):
+        for angles in _rounds(method, name):
             random.shuffle(angles)
             drawn += angles
     return tuple(drawn[:n])
 
 
-def _rounds(method: Method) -> list[list[Angle]]:
+def _rounds(method: Method, name: str | None) -> list[list[Angle]]:
     by_name: dict[str, list[Angle]] = {}
     for angle in method.angles:
-        by_name.setdefault(angle.name, []).append(angle)
+        if name in (None, angle.name):
+            by_name.setdefault(angle.name, []).append(angle)
     rounds = zip_longest(*by_name.values())
     return [[angle for angle in one if angle is not None] for one in rounds]
 

@@ -119,7 +119,10 @@ class Run(SQLModel, table=True):
     answer in the API's form. `decision` says what became of a refinement.
     """
 
-    __table_args__ = (Index("ix_run_idea", "idea_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_run_idea", "idea_id", "created_at"),
+        Index("ix_run_board_new", "board_id", "created_at", "id"),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True)
     kind: str
@@ -144,6 +147,8 @@ class Run(SQLModel, table=True):
 
 
 class Suggestion(SQLModel, table=True):
+    """`redrawn_in` is the run that drew another one in its place."""
+
     id: str = Field(default_factory=new_id, primary_key=True)
     run_id: str = Field(foreign_key="run.id", index=True)
     position: int
@@ -155,6 +160,7 @@ class Suggestion(SQLModel, table=True):
     )
     state: str = "open"
     idea_id: str | None = Field(default=None, foreign_key="idea.id")
+    redrawn_in: str | None = Field(default=None, foreign_key="run.id")
 
 
 class Evaluation(SQLModel, table=True):

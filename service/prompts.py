@@ -169,7 +169,7 @@ def brainstorm_prompt(
         messages=(Message("system", _BRAINSTORM_SYSTEM), Message("user", user + angle.hint)),
         grammar=suggestion_grammar(topic + context, barred_initials=barred_initials),
         max_tokens=130,
-        sampling=_brainstorm_sampling(creativity, seed),
+        sampling=brainstorm_sampling(creativity, seed),
     )
 
 
@@ -255,7 +255,7 @@ def embedding_text(title: str, body: str) -> str:
     return f"Title: {title}\nIdea: {body}"
 
 
-def _brainstorm_sampling(creativity: float, seed: int) -> Sampling:
+def brainstorm_sampling(creativity: float, seed: int) -> Sampling:
     creativity = min(1.0, max(0.0, creativity))
     return Sampling(
         temperature=round(0.2 + 0.5 * creativity, 3),

@@ -58,7 +58,7 @@ class Recorder:
         async with live.writing:
             position = len(live.suggestions)
             await asyncio.to_thread(
-                self.store.runs.add_suggestion, live.run_id, position, step.suggestion
+                self.store.suggestions.add, live.run_id, position, step.suggestion
             )
             live.suggestions.append(step.suggestion)
             live.drafts.pop(step.branch, None)

@@ -5,8 +5,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.brainstorm_shapes import SuggestionPublic
 from service.fields import RunStatus
-from service.shapes import RunPublic, SuggestionPublic
+from service.shapes import RunPublic
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,16 @@ from pydantic import (
     Field,
     StringConstraints,
 )
-from pydantic.config import JsonDict, JsonValue
+from pydantic.config import JsonValue
 
+from service.brainstorm_shapes import BrainstormTask, SuggestionPublic
 from service.comparison_shapes import ComparisonPublic, RankTask
 from service.fields import (
     TAGS_CEILING,
     Body,
-    Count,
     Decision,
     Filled,
     Line,
-    MethodId,
     RunKind,
     RunStatus,
     Seed,
@@ -29,8 +28,8 @@ from service.fields import (
     Status,
     Tag,
     Title,
-    Topic,
     filled,
+    given,
     whole,
 )
 
@@ -98,16 +97,6 @@ class VersionPublic(BaseModel):
     created_at: datetime
 
 
-class SuggestionPublic(BaseModel):
-    id: str
-    angle: str
-    title: str
-    text: str
-    similar_to: str | None = None
-    state: str = "open"
-    idea_id: str | None = None
-
-
 class EvaluationPublic(BaseModel):
     run_id: str
     idea_id: str
@@ -122,31 +111,7 @@ class EvaluationPublic(BaseModel):
     created_at: datetime
 
 
-def _given(name: str, *without: str) -> JsonDict:
-    """JSON Schema: `name` is there and is a text, the others are not."""
-    kinds = {name: "string"} | dict.fromkeys(without, "null")
-    properties: JsonDict = {field: {"type": kind} for field, kind in kinds.items()}
-    return {"required": [name], "properties": properties}
-
-
-_IDEA_OR_TEXT: list[JsonValue] = [_given("idea_id", "title", "body"), _given("title", "idea_id")]
-
-
-class BrainstormTask(Shape):
-    """Ideas for a `topic`, or branching from the idea `idea_id`; exactly one of the two."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [_given("topic"), _given("idea_id")]}  # null is not given
-    )
-
-    topic: Topic | None = Field(default=None, examples=["helping children eat more vegetables"])
-    idea_id: str | None = None
-    board_id: str | None = Field(default=None, description="Whose ideas and goal to know about.")
-    context: Body = Field(default="", description="Background the ideas should fit.")
-    method: MethodId = Field(default="free", description="How to look for ideas.")
-    n: Count = 8
-    seed: Seed | None = Field(default=None, description="Default: drawn at random.")
-    creativity: float = Field(default=0.5, ge=0, le=1)
+_IDEA_OR_TEXT: list[JsonValue] = [given("idea_id", "title", "body"), given("title", "idea_id")]
 
 
 class RefineTask(Shape):
@@ -287,10 +252,3 @@ class PairPublic(BaseModel):
     first: IdeaPublic
     second: IdeaPublic
     information: float = Field(examples=[0.549])
-
-
-class SuggestionKeep(Shape):
-    """Another title or text than the suggestion's own, if they are given."""
-
-    title: Title | None = None
-    body: Body | None = None

@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
 )
 
+from service.brainstorm_shapes import BrainstormTask
 from service.comparison_shapes import RankTask
 from service.fields import (
     SUGGESTIONS_CEILING,
@@ -36,7 +37,7 @@ from service.fields import (
     Title,
     whole,
 )
-from service.shapes import BrainstormTask, EvaluateTask, RefineTask, ScoringPublic
+from service.shapes import EvaluateTask, RefineTask, ScoringPublic
 from service.transfer_fields import (
     Amount,
     Criterion,
@@ -208,6 +209,8 @@ class SuggestionRow(Shape):
     similar_to: Key | None
     state: SuggestionState
     idea_id: Key | None
+    # Older files of the same version have none.
+    redrawn_in: Key | None = None
 
 
 class EvaluationRow(Shape):

@@ -3,6 +3,7 @@
 `plan` turns a task into work, or refuses it; `perform` does the work and reports each step.
 """
 
+from service.ideation.again import asked_anew, redrawn, repeated
 from service.ideation.perform import Ideation
 from service.ideation.plan import Work, plan
 from service.ideation.steps import (
@@ -31,5 +32,8 @@ __all__ = [
     "Suggested",
     "Waiting",
     "Work",
+    "asked_anew",
     "plan",
+    "redrawn",
+    "repeated",
 ]

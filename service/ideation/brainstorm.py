@@ -2,41 +2,45 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from service.answers import parse_suggestion, partial_suggestion
+from service.brainstorm_shapes import SuggestionPublic
+from service.combining import combine_prompt
 from service.errors import AnswerUnusable
 from service.ideation.asking import Asker, attempt_seed
+from service.ideation.brainstorm_plan import BrainstormWork
 from service.ideation.initials import Initials
-from service.ideation.plan import BrainstormWork
 from service.ideation.steps import DraftDropped, Suggested
 from service.methods import Angle, draw_angles
 from service.models import new_id
 from service.prompts import brainstorm_prompt
-from service.shapes import SuggestionPublic
 from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
 
 # Most ideas of the standard model pass at once; under an odd topic one in two does.
 REDRAWS_PER_IDEA = 2
 # Two cards under one title look like one idea twice, whatever stands below.
 SAME_TITLE = 0.99
+# A combination shares words with each of its parts; with more than these it is one of them.
+COPY = 0.8
 
 
 class Collection:
-    """The ideas made so far: usable, unlike each other and unlike `known` (id, text) pairs."""
+    """The ideas made so far: usable, unlike each other and unlike what the work says."""
 
-    def __init__(self, topic: str, known: tuple[tuple[str, str], ...] = ()) -> None:
-        self.topic = topic
+    def __init__(self, work: BrainstormWork) -> None:
         self.made: list[SuggestionPublic] = []
-        self._known = known
+        self.work = work
 
     def add(self, answer: str, angle: str) -> SuggestionPublic:
         """Raises `AnswerUnusable` for an answer that is no idea or is like one that is there."""
-        parsed = parse_suggestion(answer, topic=self.topic)
+        parsed = parse_suggestion(answer, topic=self.work.topic)
         whole = f"{parsed.title}. {parsed.text}"
-        for made in self.made:
+        for made in (*self.work.beside, *self.made):
             if self._is_alike(parsed.title, whole, made):
                 raise AnswerUnusable(f"“{parsed.title}” is too like “{made.title}”.")
+        self._check(parsed.title, whole)
         suggestion = SuggestionPublic(
             id=new_id(),
             angle=angle,
@@ -51,14 +55,22 @@ class Collection:
         # The words of the topic say nothing: every idea has them.
         return (
             resemblance(title, made.title) >= SAME_TITLE
-            or resemblance(whole, f"{made.title}. {made.text}", ignore=self.topic) >= SAME_IDEA
+            or resemblance(whole, f"{made.title}. {made.text}", ignore=self.work.topic) >= SAME_IDEA
         )
 
+    def _check(self, title: str, whole: str) -> None:
+        for text in self.work.avoided:
+            if resemblance(whole, text, ignore=self.work.topic) >= NEAR:
+                raise AnswerUnusable(f"“{title}” is like what shall be avoided.")
+        for name, body in self.work.combined:
+            if resemblance(whole, f"{name}. {body}") >= COPY:
+                raise AnswerUnusable(f"“{title}” only repeats “{name}”.")
+
     def _known_like(self, whole: str, title: str) -> str | None:
-        nearest = most_similar(whole, self._known, ignore=self.topic)
+        nearest = most_similar(whole, self.work.known, ignore=self.work.topic)
         if nearest is None or nearest[1] < NEAR:
             return None
-        if nearest[1] >= SAME_IDEA:
+        if nearest[1] >= SAME_IDEA and self.work.avoids_known:
             raise AnswerUnusable(f"“{title}” is on the board already.")
         return nearest[0]
 
@@ -76,9 +88,9 @@ class Brainstorm:
         self._seed = seed
         budget = work.n * (1 + REDRAWS_PER_IDEA)
         self._attempts: Iterator[tuple[int, Angle]] = enumerate(
-            draw_angles(work.method, budget, seed)
+            draw_angles(work.method, budget, seed, work.angle)
         )
-        self._ideas = Collection(work.topic, work.known)
+        self._ideas = Collection(work)
         self._initials = Initials(work.topic, seed)
         self._reasons: list[str] = []
         self._drawing = 0
@@ -131,8 +143,12 @@ class Brainstorm:
 
     async def _draw(self, branch: int, attempt: int, angle: Angle, barred: str) -> str:
         work = self._work
-        prompt = brainstorm_prompt(
-            work.topic,
+        ask = (
+            partial(combine_prompt, work.combined)
+            if work.combined
+            else partial(brainstorm_prompt, work.topic)
+        )
+        prompt = ask(
             angle,
             context=work.context,
             barred_initials=barred,

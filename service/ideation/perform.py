@@ -10,7 +10,8 @@ from service.answers import parse_assessment
 from service.engine.backend import Backend
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm import Brainstorm
-from service.ideation.plan import ROLES, BrainstormWork, EvaluateWork, RankWork, RefineWork, Work
+from service.ideation.brainstorm_plan import BrainstormWork
+from service.ideation.plan import ROLES, EvaluateWork, RankWork, RefineWork, Work
 from service.ideation.rank import rank
 from service.ideation.refine import refine
 from service.ideation.steps import Emit, Ledger, Scored

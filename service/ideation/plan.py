@@ -1,31 +1,23 @@
 """From a task to the work it means: reads the store, checks the limits, draws the seed."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from service.brainstorm_shapes import BrainstormTask
 from service.comparison_shapes import RankTask
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict, InvalidInput
 from service.fields import RunKind
+from service.ideation.brainstorm_plan import BrainstormWork, plan_brainstorm
 from service.passages import Passage, find_passage
 from service.prompts import DEFAULT_CRITERIA, Criterion
 from service.ranking import Pair, Result
-from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, RefineTask, Task
+from service.shapes import EvaluateTask, IdeaPublic, RefineTask, Task
 from service.standings import board_standings
 from service.store import Store
 from service.store.comparisons import ContenderText
 from service.store.runs import NewRun
-
-
-@dataclass(frozen=True, slots=True)
-class BrainstormWork:
-    topic: str
-    context: str
-    method: str
-    n: int
-    creativity: float
-    known: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +56,10 @@ ROLES: dict[type[Work], Role] = {
 }
 
 
-def plan(task: Task, store: Store, backend: Backend) -> tuple[NewRun, Work]:
-    """Check a task against the store and decide what will be asked.
+def plan(
+    task: Task, store: Store, backend: Backend, redraws: str | None = None
+) -> tuple[NewRun, Work]:
+    """Check a task against the store and decide what will be asked. `redraws` as in `NewRun`.
 
     Raises:
         InvalidInput: the task contradicts itself or goes beyond a limit.
@@ -73,8 +67,10 @@ def plan(task: Task, store: Store, backend: Backend) -> tuple[NewRun, Work]:
         NotFound: it names a board or an idea that is not there.
         ModelUnavailable: no model of the catalog has the role it needs.
     """
+    work: Work
     if isinstance(task, BrainstormTask):
-        new, work = _plan_brainstorm(task, store)
+        work, idea, board_id = plan_brainstorm(task, store, redraws)
+        new = replace(_new("brainstorm", task, idea, board_id=board_id), redraws=redraws)
     elif isinstance(task, RefineTask):
         new, work = _plan_refine(task, store)
     elif isinstance(task, RankTask):
@@ -83,26 +79,6 @@ def plan(task: Task, store: Store, backend: Backend) -> tuple[NewRun, Work]:
         new, work = _plan_evaluate(task, store)
     backend.model_for(ROLES[type(work)])
     return new, work
-
-
-def _plan_brainstorm(task: BrainstormTask, store: Store) -> tuple[NewRun, Work]:
-    store.limits.check_suggestions(task.n)
-    store.limits.check(title=task.topic, body=task.context)
-    if (task.topic is None) == (task.idea_id is None):
-        raise InvalidInput("Give either a topic or an idea_id.", pointer="/topic")
-    idea = None if task.idea_id is None else store.ideas.get(task.idea_id)
-    board_id = task.board_id or (idea.board_id if idea else None)
-    board = store.boards.default() if board_id is None else store.boards.get(board_id)
-    context = [task.context, idea.body if idea else "", board.goal]
-    known = store.ideas.texts(board.id)
-    return _new("brainstorm", task, idea, board_id=board.id), BrainstormWork(
-        topic=task.topic or (idea.title if idea else ""),
-        context="\n".join(part for part in context if part),
-        method=task.method,
-        n=task.n,
-        creativity=task.creativity,
-        known=tuple((idea_id, f"{title}. {body}") for idea_id, title, body in known),
-    )
 
 
 def _plan_refine(task: RefineTask, store: Store) -> tuple[NewRun, Work]:

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from service.brainstorm_shapes import SuggestionPublic
 from service.engine.types import Message, ModelInfo, Usage
-from service.shapes import SuggestionPublic
 from service.store.comparisons import Verdict
 
 

@@ -11,6 +11,7 @@ from service.store.lineage import LineageStore
 from service.store.overview import OverviewStore
 from service.store.refinements import RefinementStore
 from service.store.runs import RunStore
+from service.store.suggestions import SuggestionStore
 from service.store.transfer import TransferStore
 
 __all__ = ["Limits", "Store"]
@@ -24,6 +25,7 @@ class Store:
         self.changes = ChangeStore(database)
         self.runs = RunStore(database, self.ideas)
         self.refinements = RefinementStore(database, self.ideas)
+        self.suggestions = SuggestionStore(database, limits, self.ideas)
         self.comparisons = ComparisonStore(database)
         self.keys = KeyStore(database)
         self.lineage = LineageStore(database)

@@ -12,7 +12,12 @@ REFERENCES: dict[str, dict[str, str]] = {
     "ideas": {"board_id": "boards", "parent_id": "ideas"},
     "runs": {"board_id": "boards", "idea_id": "ideas"},
     "versions": {"idea_id": "ideas", "run_id": "runs"},
-    "suggestions": {"run_id": "runs", "similar_to": "ideas", "idea_id": "ideas"},
+    "suggestions": {
+        "run_id": "runs",
+        "similar_to": "ideas",
+        "idea_id": "ideas",
+        "redrawn_in": "runs",
+    },
     "evaluations": {"run_id": "runs", "idea_id": "ideas"},
     "comparisons": {
         "board_id": "boards",

@@ -4,8 +4,6 @@ Keyset paging: the cursor holds the last row's place in the order, so that ideas
 meanwhile neither repeat nor skip others, and page 300 costs what page 1 costs.
 """
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -16,9 +14,9 @@ from typing import Any, Literal
 from sqlalchemy import Integer, Select, and_, column, exists, literal, or_, text
 from sqlmodel import Session, col, func, select
 
-from service.errors import InvalidInput
 from service.models import Board, Idea, IdeaTag
 from service.shapes import IdeaPublic
+from service.store import cursors
 
 Sort = Literal["new", "old", "updated", "score", "rank", "title"]
 _KINDS = {"score": float, "rank": int, "title": str}
@@ -143,23 +141,18 @@ def _encode(query: IdeaQuery, last: Idea, key: Any) -> str:
         "title": last.title_key,
     }
     value = None if key is None else values[query.sort]
-    place = json.dumps([query.sort, value, last.number])
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    return cursors.encode([query.sort, value, last.number])
 
 
 def _decode(query: IdeaQuery) -> tuple[Any, int]:
-    cursor = query.cursor or ""
     try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        sort, value, number = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        sort, value, number = cursors.decode(query.cursor or "")
         if sort != query.sort or not isinstance(number, int) or not 0 <= number < 2**63:
             raise ValueError(sort)
         if sort == "updated":
             value = datetime.fromisoformat(value)
         elif sort in _KINDS and type(value) is not _KINDS[sort]:
             raise ValueError(value)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise InvalidInput(
-            "The cursor is not one this list gave. Start again without it.", pointer="/cursor"
-        ) from error
+    except (ValueError, TypeError) as error:
+        raise cursors.foreign() from error
     return value, number

@@ -1,4 +1,4 @@
-"""Runs, their suggestions and evaluations, and which of these people keep."""
+"""Runs and their evaluations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,31 +6,31 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
+from service.brainstorm_shapes import SuggestionPublic
 from service.database import Database
-from service.errors import Conflict, NotFound
+from service.errors import NotFound
 from service.fields import RunKind, RunStatus
-from service.models import Board, Evaluation, Idea, Run, Suggestion, now
-from service.shapes import (
-    EvaluationPublic,
-    IdeaCreate,
-    IdeaPublic,
-    RunPublic,
-    SuggestionPublic,
-)
+from service.models import Evaluation, Idea, Run, Suggestion, now
+from service.shapes import EvaluationPublic, RunPublic
 from service.store.comparisons import of_run
 from service.store.ideas import IdeaStore
+from service.store.run_listing import RunPage, RunQuery, run_page
+from service.store.suggestions import mark_redrawn
 
 UNFINISHED = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
+    """`redraws` is the suggestion in whose place another one is drawn."""
+
     kind: RunKind
     request: dict[str, Any]
     seed: int
     board_id: str | None = None
     idea_id: str | None = None
     idea_version: int | None = None
+    redraws: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,8 @@ class RunStore:
             )
             session.add(run)
             session.flush()
+            if new.redraws is not None:
+                mark_redrawn(session, new.redraws, run.id)
             return public_run(session, run)
 
     def start(self, run_id: str, provenance: Provenance) -> None:
@@ -116,84 +118,14 @@ class RunStore:
         with self._database.read() as session:
             return public_run(session, run_in(session, run_id))
 
-    def recent(
-        self,
-        *,
-        board_id: str | None = None,
-        idea_id: str | None = None,
-        kind: RunKind | None = None,
-        limit: int = 20,
-    ) -> list[RunPublic]:
-        """Newest first."""
+    def page(self, query: RunQuery) -> RunPage:
         with self._database.read() as session:
-            statement = select(Run).order_by(col(Run.created_at).desc()).limit(limit)
-            if board_id is not None:
-                statement = statement.where(Run.board_id == board_id)
-            if idea_id is not None:
-                statement = statement.where(Run.idea_id == idea_id)
-            if kind is not None:
-                statement = statement.where(Run.kind == kind)
-            return [public_run(session, run) for run in session.exec(statement)]
+            runs, cursor = run_page(session, query)
+            return RunPage(_publics(session, runs), cursor)
 
-    def add_suggestion(self, run_id: str, position: int, shape: SuggestionPublic) -> None:
-        with self._database.write() as session:
-            session.add(
-                Suggestion(
-                    run_id=run_id,
-                    position=position,
-                    **shape.model_dump(include={"id", "angle", "title", "text", "similar_to"}),
-                )
-            )
-
-    def suggestion(self, suggestion_id: str) -> tuple[str, SuggestionPublic]:
-        """The run's id and the suggestion."""
-        with self._database.read() as session:
-            row = _suggestion(session, suggestion_id)
-            return row.run_id, SuggestionPublic.model_validate(row, from_attributes=True)
-
-    def keep(
-        self, suggestion_id: str, *, title: str | None = None, body: str | None = None
-    ) -> tuple[IdeaPublic, bool]:
-        """Make the suggestion an idea; True if it was not one already.
-
-        Raises:
-            Conflict: the run's board was deleted.
-        """
-        with self._database.write() as session:
-            row = _suggestion(session, suggestion_id)
-            if row.state == "kept" and row.idea_id is not None:
-                return self._ideas.public_in(session, row.idea_id), False
-            run = run_in(session, row.run_id)
-            board = None if run.board_id is None else session.get(Board, run.board_id)
-            if board is None or board.deleted_at is not None:
-                raise Conflict("The board of this suggestion was deleted. Restore it first.")
-            shape = IdeaCreate(
-                board_id=run.board_id,
-                title=title or row.title,
-                body=row.text if body is None else body,
-                status="kept",
-                parent_id=run.idea_id,
-            )
-            idea = self._ideas.create_in(session, shape, origin="model", run_id=run.id)
-            row.state, row.idea_id = "kept", idea.id
-            session.add(row)
-            return idea, True
-
-    def discard(self, suggestion_id: str) -> SuggestionPublic:
-        return self._mark(suggestion_id, "discarded")
-
-    def reopen(self, suggestion_id: str) -> SuggestionPublic:
-        """Take a discard back."""
-        return self._mark(suggestion_id, "open")
-
-    def _mark(self, suggestion_id: str, state: str) -> SuggestionPublic:
-        with self._database.write() as session:
-            row = _suggestion(session, suggestion_id)
-            if row.state == "kept":
-                raise Conflict("This suggestion is an idea now. Delete the idea instead.")
-            row.state = state
-            session.add(row)
-            return SuggestionPublic.model_validate(row, from_attributes=True)
+    def recent(self, **narrowed: Any) -> list[RunPublic]:
+        """The newest first; by what it is narrowed stands in `RunQuery`."""
+        return self.page(RunQuery(**narrowed)).items
 
     def evaluations(self, idea_id: str) -> list[EvaluationPublic]:
         """Newest first."""
@@ -232,20 +164,25 @@ def run_in(session: Session, run_id: str) -> Run:
     return run
 
 
-def _suggestion(session: Session, suggestion_id: str) -> Suggestion:
-    row = session.get(Suggestion, suggestion_id)
-    if row is None:
-        raise NotFound(f"There is no suggestion {suggestion_id}.")
-    return row
-
-
 def public_run(session: Session, run: Run) -> RunPublic:
-    rows: Sequence[Suggestion] = session.exec(
-        select(Suggestion).where(Suggestion.run_id == run.id).order_by(col(Suggestion.position))
-    ).all()
-    return RunPublic(
-        **run.model_dump(exclude={"id"}),
-        run_id=run.id,
-        suggestions=[SuggestionPublic.model_validate(row, from_attributes=True) for row in rows],
-        comparisons=of_run(session, run.id) if run.kind == "rank" else [],
-    )
+    return _publics(session, [run])[0]
+
+
+def _publics(session: Session, runs: Sequence[Run]) -> list[RunPublic]:
+    suggestions: dict[str, list[SuggestionPublic]] = {}
+    for row in session.exec(
+        select(Suggestion)
+        .where(col(Suggestion.run_id).in_([run.id for run in runs]))
+        .order_by(col(Suggestion.position))
+    ):
+        public = SuggestionPublic.model_validate(row, from_attributes=True)
+        suggestions.setdefault(row.run_id, []).append(public)
+    return [
+        RunPublic(
+            **run.model_dump(exclude={"id"}),
+            run_id=run.id,
+            suggestions=suggestions.get(run.id, []),
+            comparisons=of_run(session, run.id) if run.kind == "rank" else [],
+        )
+        for run in runs
+    ]

@@ -8,11 +8,11 @@ import sys
 import uuid
 from pathlib import Path
 
-from service.answers import brainstorm_answer
+from service.answers import brainstorm_answer, refine_answer
 from service.app import create_app
 from service.engine.types import GenerateRequest
 from service.settings import Settings
-from tests.fakes import FakeBackend
+from tests.fakes import REFINEMENT, FakeBackend
 from tests.serving import served
 
 EXAMPLES = 25
@@ -24,9 +24,11 @@ class Inexhaustible(FakeBackend):
     """Never has the same idea twice, however much is kept on the board."""
 
     def _canned(self, request: GenerateRequest) -> str:
-        if "Strengths" in (request.grammar or "") or "Changes" in (request.grammar or ""):
+        if "Strengths" in (request.grammar or ""):
             return super()._canned(request)
         words = [uuid.uuid4().hex[:8].translate(LETTERS) for _ in range(12)]
+        if "Changes" in (request.grammar or ""):
+            return refine_answer("Other words", f"Say {' '.join(words)}.", REFINEMENT[2])
         return brainstorm_answer(" ".join(words[:2]).capitalize(), f"Say {' '.join(words[2:])}.")
 
 

@@ -63,7 +63,11 @@ def board(client: TestClient) -> str:
     made = post(client, "/api/v1/brainstorm", idea_id=idea, n=3)["suggestions"]
     post(client, f"/api/v1/suggestions/{made[0]['id']}/keep")
     client.post(f"/api/v1/suggestions/{made[1]['id']}/discard")
-    post(client, "/api/v1/brainstorm", board_id=board, topic="a party", n=2)
+    spare = post(client, "/api/v1/brainstorm", board_id=board, topic="a party", n=2)["suggestions"]
+    post(client, f"/api/v1/suggestions/{spare[0]['id']}/redraw")
+    post(client, f"/api/v1/suggestions/{spare[1]['id']}/avoid")
+    kept = client.get(IDEAS, params={"board": board}).json()[0]["id"]
+    post(client, "/api/v1/brainstorm", idea_ids=[idea, kept], n=1)
     refined = post(client, "/api/v1/refine", idea_id=idea)
     post(client, f"/api/v1/runs/{refined['run_id']}/accept")
     post(client, "/api/v1/evaluate", idea_id=idea)
@@ -299,7 +303,8 @@ def test_deleted_ideas_are_not_exported_nor_what_belongs_to_them(
     assert [idea["id"] for idea in after["ideas"]] == [kept["id"]]
     assert after["ideas"][0]["parent_id"] is None
     assert after["versions"][0]["run_id"] is None
-    assert [run["kind"] for run in after["runs"]] == ["brainstorm", "evaluate", "rank"]
+    kinds = [run["kind"] for run in after["runs"]]
+    assert kinds == ["brainstorm", "brainstorm", "evaluate", "rank"]
     assert after["evaluations"] == after["comparisons"] == []
 
 

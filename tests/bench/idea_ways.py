@@ -21,16 +21,16 @@ from typing import Any, Self
 import httpx2
 import numpy as np
 
+from service.brainstorm_shapes import SuggestionPublic
 from service.engine.backend import Backend
 from service.engine.types import Delta, Embedding, EmbedRequest, GenerateRequest, ModelInfo
 from service.errors import AnswerUnusable
 from service.ideation import DraftDropped, Ledger, Step, Suggested
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm import Brainstorm, Collection
-from service.ideation.plan import BrainstormWork
+from service.ideation.brainstorm_plan import BrainstormWork
 from service.methods import Angle
 from service.prompts import brainstorm_prompt, embedding_text
-from service.shapes import SuggestionPublic
 from service.similarity import resemblance
 from tests.bench import idea_list
 from tests.bench.processes import cpu_seconds, machine_cpu_seconds
@@ -123,7 +123,7 @@ class Ways:
             if self._model.error is not None:
                 raise RuntimeError(self._model.error)
             await asyncio.sleep(0.05)
-        short = replace(_list_request(Collection("a warm-up"), N, 0), max_tokens=8)
+        short = replace(_list_request(Collection(_work("a warm-up")), N, 0), max_tokens=8)
         for ask in (self._ask_ours, self._ask_peer):
             async for _ in ask(short):
                 pass
@@ -158,9 +158,8 @@ class Ways:
 
         ledger = Ledger()
         asker = Asker(self._backend, replace(self._model, slots=slots), "bench", ledger, note)
-        work = BrainstormWork(topic, "", "free", N, CREATIVITY, ())
         try:
-            await Brainstorm(asker, work, seed).perform()
+            await Brainstorm(asker, _work(topic), seed).perform()
         finally:
             outcome.tokens = ledger.usage.completion_tokens
 
@@ -206,7 +205,7 @@ async def _list(
     ask: Callable[[GenerateRequest], Pieces], topic: str, seed: int, outcome: Outcome
 ) -> None:
     """Asked until all are there; an answer that goes on beyond what was asked for is cut off."""
-    collection = Collection(topic)
+    collection = Collection(_work(topic))
     outcome.ideas = collection.made
     for attempt in range(LISTS_AT_MOST):
         missing = N - len(collection.made)
@@ -242,8 +241,10 @@ def _judge(items: list[str], collection: Collection, outcome: Outcome) -> None:
 
 def _list_request(collection: Collection, missing: int, seed: int) -> GenerateRequest:
     """With the sampling of the brainstorm."""
-    like = brainstorm_prompt(collection.topic, Angle("", ""), creativity=CREATIVITY, seed=seed)
-    asked = idea_list.messages(collection.topic, missing, [idea.title for idea in collection.made])
+    like = brainstorm_prompt(collection.work.topic, Angle("", ""), creativity=CREATIVITY, seed=seed)
+    asked = idea_list.messages(
+        collection.work.topic, missing, [idea.title for idea in collection.made]
+    )
     return GenerateRequest(
         id=uuid.uuid4().hex,
         model="",
@@ -251,6 +252,10 @@ def _list_request(collection: Collection, missing: int, seed: int) -> GenerateRe
         max_tokens=missing * idea_list.TOKENS_PER_IDEA,
         sampling=like.sampling,
     )
+
+
+def _work(topic: str) -> BrainstormWork:
+    return BrainstormWork(topic, "", "free", N, CREATIVITY, ())
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -12,7 +12,7 @@ from service.engine.types import GenerateRequest
 from service.ideation import Ledger, Step, Suggested
 from service.ideation.asking import Asker
 from service.ideation.brainstorm import Brainstorm
-from service.ideation.plan import BrainstormWork
+from service.ideation.brainstorm_plan import BrainstormWork
 from tests.fakes import FAKE_MODEL, FakeBackend
 
 WALL = brainstorm_answer("Tool Wall", "Hang a hook for every tool on the wall and draw around it.")

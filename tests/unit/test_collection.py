@@ -1,15 +1,23 @@
+from dataclasses import replace
+
 import pytest
 
 from service.answers import brainstorm_answer
 from service.errors import AnswerUnusable
 from service.ideation.brainstorm import Collection
+from service.ideation.brainstorm_plan import BrainstormWork
 
+SHED = BrainstormWork("a tidy shed", "", "free", 8, 0.5, ())
+KNOWN = (
+    ("1", "Tool Wall. Hang a hook for every tool on the wall and draw around it."),
+    ("2", "Sorting. Put screws and nails by size into a box with a lid, and lock it."),
+)
 HOOKS = brainstorm_answer("Tool Wall", "Hang a hook for every tool on the wall and draw around it.")
 LABELS = brainstorm_answer("Labels", "Write on every box in big letters which screws are in it.")
 
 
 def test_an_idea_is_kept_with_its_angle() -> None:
-    collection = Collection("a tidy shed")
+    collection = Collection(SHED)
     made = collection.add(HOOKS, "a sign")
 
     assert (made.title, made.angle, made.similar_to) == ("Tool Wall", "a sign", None)
@@ -25,7 +33,7 @@ def test_an_idea_is_kept_with_its_angle() -> None:
     ],
 )
 def test_an_idea_like_one_that_is_there_is_refused(again: str) -> None:
-    collection = Collection("a tidy shed")
+    collection = Collection(SHED)
     collection.add(HOOKS, "")
 
     with pytest.raises(AnswerUnusable, match="too like “Tool Wall”"):
@@ -34,7 +42,7 @@ def test_an_idea_like_one_that_is_there_is_refused(again: str) -> None:
 
 
 def test_different_ideas_stand_side_by_side() -> None:
-    collection = Collection("a tidy shed")
+    collection = Collection(SHED)
     collection.add(HOOKS, "")
     collection.add(LABELS, "")
 
@@ -42,14 +50,45 @@ def test_different_ideas_stand_side_by_side() -> None:
 
 
 def test_an_idea_of_the_board_is_refused_and_one_near_to_it_is_marked() -> None:
-    collection = Collection(
-        "a tidy shed",
-        (
-            ("1", "Tool Wall. Hang a hook for every tool on the wall and draw around it."),
-            ("2", "Sorting. Put screws and nails by size into a box with a lid, and lock it."),
-        ),
-    )
+    collection = Collection(replace(SHED, known=KNOWN))
 
     with pytest.raises(AnswerUnusable, match="on the board already"):
         collection.add(HOOKS, "")
     assert collection.add(LABELS, "").similar_to == "2"
+
+
+def test_what_is_on_the_board_is_only_marked_if_it_need_not_be_avoided() -> None:
+    collection = Collection(replace(SHED, known=KNOWN, avoids_known=False))
+
+    assert collection.add(HOOKS, "").similar_to == "1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"), [(HOOKS, KNOWN[0][1]), (LABELS, KNOWN[1][1])], ids=["alike", "near"]
+)
+def test_what_comes_near_to_an_avoided_text_is_refused(answer: str, text: str) -> None:
+    collection = Collection(replace(SHED, avoided=(text,)))
+
+    with pytest.raises(AnswerUnusable, match="shall be avoided"):
+        collection.add(answer, "")
+
+
+def test_an_idea_drawn_anew_is_unlike_those_beside_it() -> None:
+    beside = Collection(SHED).add(HOOKS, "")
+    collection = Collection(replace(SHED, beside=(beside,)))
+
+    with pytest.raises(AnswerUnusable, match="too like “Tool Wall”"):
+        collection.add(HOOKS, "")
+
+
+def test_a_combination_may_share_words_with_its_parts_but_not_repeat_one() -> None:
+    parts = (
+        ("Tool Wall", "Hang a hook for every tool on the wall and draw around it."),
+        ("Labels", "Write on every box in big letters which screws are in it."),
+    )
+    collection = Collection(replace(SHED, topic="Tool Wall + Labels", combined=parts))
+    joined = "Hang a hook for every tool on the wall and write in big letters which tool it is for."
+
+    with pytest.raises(AnswerUnusable, match="only repeats “Tool Wall”"):
+        collection.add(HOOKS, "")
+    assert collection.add(brainstorm_answer("Lettered Hooks", joined), "").title == "Lettered Hooks"

@@ -11,9 +11,21 @@ from service.routes.api import (
     overview,
     refinements,
     runs,
+    suggestions,
     transfer,
 )
 
 router = APIRouter(prefix="/api/v1")
-for part in (actions, runs, refinements, boards, comparisons, changes, ideas, overview, transfer):
+for part in (
+    actions,
+    runs,
+    suggestions,
+    refinements,
+    boards,
+    comparisons,
+    changes,
+    ideas,
+    overview,
+    transfer,
+):
     router.include_router(part.router)

@@ -5,26 +5,29 @@ By default the call waits and answers 200; `Accept: text/event-stream` streams t
 streaming call stops its run; one started with 202 goes on.
 """
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Request, Response
+from fastapi.openapi.models import Example
 from fastapi.responses import JSONResponse
 
+from service.brainstorm_shapes import BrainstormTask, MethodPublic, RunRepeat, SuggestionRedraw
 from service.comparison_shapes import RankTask
 from service.dependencies import BackendDep, ClientDep, MetricsDep, RunsDep, StoreDep
 from service.engine.backend import Backend
 from service.errors import ClientLeft, EngineBusy
-from service.ideation import plan
+from service.ideation import asked_anew, plan, redrawn, repeated
+from service.methods import METHODS
 from service.metrics import Metrics
 from service.refinement_shapes import RefineAnswer
-from service.routes.api.shared import links, problems
+from service.routes.api.shared import Id, links, problems
 from service.run_events import answer
 from service.runs import Runs
 from service.shapes import (
     BrainstormAnswer,
-    BrainstormTask,
     EvaluateAnswer,
     EvaluateTask,
     RankAnswer,
@@ -51,8 +54,8 @@ class Responder:
     is_streaming: bool
     is_detached: bool
 
-    async def respond(self, task: Task) -> Response | dict[str, Any]:
-        planned = partial(plan, task, self.store, self.backend)
+    async def respond(self, task: Task, redraws: str | None = None) -> Response | dict[str, Any]:
+        planned = partial(plan, task, self.store, self.backend, redraws)
         try:
             run = await self.runs.start(planned, client=self.client)
         except EngineBusy:
@@ -115,22 +118,94 @@ _RESPONSES = problems(404, 409, 502, 503, 504) | {
 }
 
 
+_IDS = [f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123"]
+_BRAINSTORMS: dict[str, Example] = {
+    "topic": {
+        "summary": "For a topic",
+        "value": {"topic": "a street party that costs nothing", "method": "scamper", "n": 5},
+    },
+    "idea": {"summary": "From an idea", "value": {"idea_id": _IDS[0], "n": 5}},
+    "combine": {"summary": "Joining ideas", "value": {"idea_ids": _IDS, "n": 3}},
+    "more": {"summary": "More like a suggestion", "value": {"suggestion_id": _IDS[0], "n": 4}},
+    "less": {
+        "summary": "Less like a text, and whatever is on the board",
+        "value": {
+            "topic": "a street party that costs nothing",
+            "avoid": ["Cinema outside. Hang a sheet between two trees and borrow a projector."],
+            "avoid_board": False,
+        },
+    },
+}
+
+
 def _with_links(**operations: str) -> dict[int | str, dict[str, Any]]:
     answered = _RESPONSES[200] | links(200, "run_id", **operations)[200]
     return _RESPONSES | {200: answered}
 
 
+@router.get("/methods", operation_id="listMethods", summary="The ways to look for ideas")
+async def list_methods() -> list[MethodPublic]:
+    return [
+        MethodPublic(
+            id=method.id,
+            title=method.title,
+            when=method.when,
+            angles=list(dict.fromkeys(angle.name for angle in method.angles)),
+        )
+        for method in METHODS.values()
+    ]
+
+
 @router.post(
     "/brainstorm",
     operation_id="brainstorm",
-    summary="Ideas for a topic, or branching from an idea",
+    summary="Ideas for a topic, from an idea or a suggestion, or joining several ideas",
     description="Gives exactly `n` suggestions, each with its angle, no two alike.",
     response_model=BrainstormAnswer,
     response_model_exclude_none=True,
     responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
 )
-async def brainstorm(task: BrainstormTask, responder: ResponderDep) -> Any:
+async def brainstorm(
+    task: Annotated[BrainstormTask, Body(openapi_examples=_BRAINSTORMS)], responder: ResponderDep
+) -> Any:
     return await responder.respond(task)
+
+
+@router.post(
+    "/suggestions/{suggestion_id}/redraw",
+    operation_id="redrawSuggestion",
+    summary="Another suggestion in the place of this one",
+    description="Asks the question of its run once more, under the same angle and with another "
+    "seed, for something unlike this suggestion and those beside it. It is a run of its own; the "
+    "old suggestion is discarded, names it in `redrawn_in`, and can be taken back with `reopen`. "
+    "409 if it is an idea already, or was redrawn.",
+    response_model=BrainstormAnswer,
+    response_model_exclude_none=True,
+    responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
+)
+async def redraw_suggestion(
+    suggestion_id: Id, responder: ResponderDep, shape: SuggestionRedraw | None = None
+) -> Any:
+    seed = None if shape is None else shape.seed
+    task = await asyncio.to_thread(redrawn, suggestion_id, responder.store, seed)
+    return await responder.respond(task, redraws=suggestion_id)
+
+
+@router.post(
+    "/runs/{run_id}/repeat",
+    operation_id="repeatRun",
+    summary="The same question again, with the same or a new seed",
+    description="It is a run of its own. With the same seed drafts are asked for exactly as "
+    "before, and come out the same as far as the engine decodes them in the same company. With a "
+    "new one, a brainstorm keeps away from the suggestions that were avoided.",
+    response_model=BrainstormAnswer | RefineAnswer | EvaluateAnswer | RankAnswer,
+    responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
+)
+async def repeat_run(run_id: Id, responder: ResponderDep, shape: RunRepeat | None = None) -> Any:
+    run = await responder.runs.get(run_id)
+    if shape is None or shape.seed == "same":
+        return await responder.respond(repeated(run))
+    return await responder.respond(await asyncio.to_thread(asked_anew, run, responder.store))
 
 
 @router.post(

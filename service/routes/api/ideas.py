@@ -1,23 +1,20 @@
 """Ideas, their versions and evaluations over REST."""
 
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 
 from service.dependencies import StoreDep
 from service.errors import InvalidInput, NotFound
 from service.fields import Status, clean_line
-from service.routes.api.shared import Id, RevisionDep, link_next, links, problems, tag
+from service.routes.api.shared import NEXT_PAGE, Id, RevisionDep, link_next, links, problems, tag
 from service.shapes import EvaluationPublic, IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.standings import rank_order
 from service.store import Store
 from service.store.listing import IdeaQuery, Sort
 
 router = APIRouter(prefix="/ideas", tags=["ideas"])
-_LINK: dict[int | str, dict[str, Any]] = {
-    200: {"headers": {"Link": {"description": "The next page.", "schema": {"type": "string"}}}}
-}
 
 
 @router.get(
@@ -26,7 +23,7 @@ _LINK: dict[int | str, dict[str, Any]] = {
     summary="Search and list ideas",
     description='`Link: <…>; rel="next"` leads to the next page; there is none on the last. '
     "`sort=rank` is the order of people's votes and needs `board`.",
-    responses=_LINK,
+    responses=NEXT_PAGE,
 )
 def list_ideas(
     request: Request,

@@ -1,25 +1,42 @@
-"""Runs over REST: how they stand, their events, stopping them, and what is done with what they made."""
+"""Runs over REST: how they stand, their events, stopping them, and what becomes of refinements."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response, status
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from service.dependencies import RunsDep, StoreDep
-from service.routes.api.shared import Id, problems, tag
-from service.shapes import IdeaPublic, RunPublic, SuggestionKeep, SuggestionPublic
+from service.fields import RunKind, RunStatus
+from service.routes.api.shared import NEXT_PAGE, Id, link_next, problems
+from service.shapes import RunPublic
+from service.store.run_listing import RunQuery
 from service.streaming import EventStream, json_events
 
 router = APIRouter(tags=["runs"])
 
 
-@router.get("/runs", operation_id="listRuns", summary="The newest runs")
+@router.get(
+    "/runs",
+    operation_id="listRuns",
+    summary="Runs, newest first",
+    description='`Link: <…>; rel="next"` leads to the next page; there is none on the last.',
+    responses=NEXT_PAGE,
+)
 def list_runs(
+    request: Request,
+    response: Response,
     store: StoreDep,
     board: Annotated[str | None, Query(max_length=64)] = None,
     idea: Annotated[str | None, Query(max_length=64)] = None,
+    kind: RunKind | None = None,
+    status: RunStatus | None = None,
+    cursor: Annotated[str | None, Query(max_length=2000)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> list[RunPublic]:
-    return store.runs.recent(board_id=board, idea_id=idea, limit=limit)
+    page = store.runs.page(
+        RunQuery(board_id=board, idea_id=idea, kind=kind, status=status, cursor=cursor, limit=limit)
+    )
+    link_next(request, response, page.cursor)
+    return page.items
 
 
 @router.get(
@@ -61,44 +78,3 @@ async def watch_run(
 )
 async def cancel_run(run_id: Id, runs: RunsDep) -> RunPublic:
     return await runs.cancel(run_id)
-
-
-@router.post(
-    "/suggestions/{suggestion_id}/keep",
-    operation_id="keepSuggestion",
-    summary="Make a suggestion an idea",
-    description="The body may give it another title or text. Keeping twice makes one idea: the "
-    "second time answers 200 with it.",
-    status_code=status.HTTP_201_CREATED,
-    responses=problems(404, 409)
-    | {200: {"model": IdeaPublic, "description": "It was kept before; this is the idea."}},
-)
-def keep_suggestion(
-    suggestion_id: Id, store: StoreDep, response: Response, shape: SuggestionKeep | None = None
-) -> IdeaPublic:
-    shape = shape or SuggestionKeep()
-    idea, is_new = store.runs.keep(suggestion_id, title=shape.title, body=shape.body)
-    if not is_new:
-        response.status_code = status.HTTP_200_OK
-    response.headers["Location"] = f"/api/v1/ideas/{idea.id}"
-    return tag(response, idea)
-
-
-@router.post(
-    "/suggestions/{suggestion_id}/discard",
-    operation_id="discardSuggestion",
-    summary="Put a suggestion aside",
-    responses=problems(404, 409),
-)
-def discard_suggestion(suggestion_id: Id, store: StoreDep) -> SuggestionPublic:
-    return store.runs.discard(suggestion_id)
-
-
-@router.post(
-    "/suggestions/{suggestion_id}/reopen",
-    operation_id="reopenSuggestion",
-    summary="Take a discard back",
-    responses=problems(404, 409),
-)
-def reopen_suggestion(suggestion_id: Id, store: StoreDep) -> SuggestionPublic:
-    return store.runs.reopen(suggestion_id)

@@ -68,6 +68,9 @@ def links(
     }
 
 
+NEXT_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"Link": {"description": "The next page.", "schema": {"type": "string"}}}}
+}
 _MEANINGS = {
     404: "There is no such thing, or it was deleted.",
     409: "It is not in a state that allows this.",

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
+from service.brainstorm_shapes import BrainstormTask
 from service.dependencies import RunsDep, StoreDep
 from service.methods import METHODS
 from service.routes.pages.forms import BoardForm, BoardQuery, BrainstormForm, IdeaForm
@@ -14,7 +15,7 @@ from service.routes.pages.shown import list_context
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
-from service.shapes import BoardCreate, BoardUpdate, BrainstormTask, IdeaCreate
+from service.shapes import BoardCreate, BoardUpdate, IdeaCreate
 from service.store import Store
 from service.wording import Text
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response, status
 
+from service.brainstorm_shapes import BrainstormTask
 from service.dependencies import RunsDep, StoreDep
 from service.errors import LostUpdate
 from service.fields import Status
@@ -15,7 +16,7 @@ from service.routes.pages.replies import Flash, back, is_part, redirect, render
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
-from service.shapes import BrainstormTask, EvaluateTask, IdeaPublic, IdeaUpdate, RefineTask
+from service.shapes import EvaluateTask, IdeaPublic, IdeaUpdate, RefineTask
 from service.store import Store
 from service.wording import Text
 

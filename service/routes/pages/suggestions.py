@@ -16,8 +16,8 @@ router = APIRouter(prefix="/suggestions/{suggestion_id}")
 def keep(
     request: Request, suggestion_id: str, store: StoreDep, form: Annotated[TextForm, Form()]
 ) -> Response:
-    run_id, _ = store.runs.suggestion(suggestion_id)
-    idea, _ = store.runs.keep(suggestion_id, title=form.title, body=form.body)
+    run_id, _ = store.suggestions.get(suggestion_id)
+    idea, _ = store.suggestions.keep(suggestion_id, title=form.title, body=form.body)
     return back(
         request,
         f"/runs/{run_id}",
@@ -27,8 +27,8 @@ def keep(
 
 @router.post("/discard")
 def discard(request: Request, suggestion_id: str, store: StoreDep) -> Response:
-    run_id, _ = store.runs.suggestion(suggestion_id)
-    title = store.runs.discard(suggestion_id).title
+    run_id, _ = store.suggestions.get(suggestion_id)
+    title = store.suggestions.discard(suggestion_id).title
     discarded = Text("“%(title)s” is discarded.", title=title)
     flash = Flash(discarded, f"/suggestions/{suggestion_id}/reopen")
     return back(request, f"/runs/{run_id}", flash)
@@ -36,6 +36,6 @@ def discard(request: Request, suggestion_id: str, store: StoreDep) -> Response:
 
 @router.post("/reopen")
 def reopen(request: Request, suggestion_id: str, store: StoreDep) -> Response:
-    run_id, _ = store.runs.suggestion(suggestion_id)
-    store.runs.reopen(suggestion_id)
+    run_id, _ = store.suggestions.get(suggestion_id)
+    store.suggestions.reopen(suggestion_id)
     return back(request, f"/runs/{run_id}")

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from service.brainstorm_shapes import SuggestionPublic
 from service.methods import METHODS
 from service.run_events import Draft, LiveRun
-from service.shapes import IdeaPublic, RunPublic, SuggestionPublic
+from service.shapes import IdeaPublic, RunPublic
 from service.store import Store
 from service.wording import Counted, Text
 

@@ -1,0 +1,49 @@
+"""What a model is asked to join several ideas into one; answered and read like any brainstorm."""
+
+from collections.abc import Sequence
+
+from service.engine.types import Message
+from service.grammars import suggestion_grammar
+from service.material import DATA_RULE, block
+from service.methods import Angle
+from service.prompts import Prompt, brainstorm_sampling
+from service.text import clean_text, one_line
+
+# Of each idea; five of them have to fit into a small context.
+COMBINED_CHARACTERS = 600
+_SYSTEM = (
+    "You join practical ideas into a new one. It says in plain words what to do, with which "
+    "things, when and where, so that someone can start tomorrow. "
+    f"{DATA_RULE} Answer in the language of the ideas."
+)
+_TASK = (
+    "Join all the ideas below into one new idea, in this form:\n\n"
+    "Title: <two to five words that name the thing or the action of the new idea>\n"
+    "Idea: <one or two sentences that say exactly what to do, with something of each idea>"
+)
+
+
+def combine_prompt(
+    ideas: Sequence[tuple[str, str]],
+    angle: Angle,
+    *,
+    context: str = "",
+    barred_initials: str = "",
+    creativity: float = 0.5,
+    seed: int = 0,
+) -> Prompt:
+    """One idea made of several (title, body). As in `brainstorm_prompt`, the angle comes last."""
+    user = f"{_TASK}\n\n"
+    if context.strip():
+        user += block("background", context)
+    for title, body in ideas:
+        beginning = clean_text(body)[:COMBINED_CHARACTERS]
+        user += block("idea", f"{one_line(clean_text(title))}. {beginning}".rstrip())
+    user += "\nThe new idea, in the language of the ideas, uses something of each of them. "
+    written = context + "".join(title + body for title, body in ideas)
+    return Prompt(
+        messages=(Message("system", _SYSTEM), Message("user", user + angle.hint)),
+        grammar=suggestion_grammar(written, barred_initials=barred_initials),
+        max_tokens=130,
+        sampling=brainstorm_sampling(creativity, seed),
+    )

@@ -1,0 +1,68 @@
+"""Asking again: a whole run, or one suggestion of it."""
+
+from service.brainstorm_shapes import BrainstormTask
+from service.comparison_shapes import RankTask
+from service.errors import Conflict
+from service.fields import AVOIDED_CEILING, RunKind
+from service.methods import METHODS
+from service.shapes import EvaluateTask, RefineTask, RunPublic, Task
+from service.store import Store
+
+_TASKS: dict[RunKind, type[BrainstormTask | RefineTask | EvaluateTask | RankTask]] = {
+    "brainstorm": BrainstormTask,
+    "refine": RefineTask,
+    "evaluate": EvaluateTask,
+    "rank": RankTask,
+}
+
+
+def repeated(run: RunPublic) -> Task:
+    """The run's question with its seed.
+
+    Raises:
+        Conflict: it is not over.
+    """
+    if run.status in ("queued", "running"):
+        raise Conflict("This run is not over yet. Stop it first, or wait.")
+    return _TASKS[run.kind].model_validate(run.request | {"seed": run.seed})
+
+
+def asked_anew(run: RunPublic, store: Store) -> Task:
+    """The run's question with a seed to be drawn; a brainstorm keeps away from what was avoided.
+
+    Raises:
+        Conflict: it is not over.
+    """
+    task = repeated(run).model_copy(update={"seed": None})
+    if isinstance(task, BrainstormTask):
+        return task.model_copy(update={"avoid": _avoided(task, store, run.run_id)})
+    return task
+
+
+def redrawn(suggestion_id: str, store: Store, seed: int | None = None) -> BrainstormTask:
+    """One idea more for the question of its run, under the suggestion's angle and unlike it.
+
+    The run may still be going on.
+    """
+    run_id, suggestion = store.suggestions.get(suggestion_id)
+    run = store.runs.get(run_id)
+    task = BrainstormTask.model_validate(run.request)
+    names = {angle.name for angle in METHODS[task.method].angles}
+    avoid = [*_avoided(task, store, run.run_id), f"{suggestion.title}. {suggestion.text}"]
+    return task.model_copy(
+        update={
+            "n": 1,
+            "seed": seed,
+            "angle": suggestion.angle if suggestion.angle in names else task.angle,
+            "avoid": avoid[-AVOIDED_CEILING:],
+        }
+    )
+
+
+def _avoided(task: BrainstormTask, store: Store, run_id: str) -> list[str]:
+    avoided = [
+        f"{one.title}. {one.text}"
+        for one in store.suggestions.of_run(run_id)
+        if one.state == "avoided"
+    ]
+    return list(dict.fromkeys([*task.avoid, *avoided]))[-AVOIDED_CEILING:]

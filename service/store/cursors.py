@@ -1,0 +1,30 @@
+"""The cursor that continues a list: the last row's place in the order, in a form fit for an address."""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from service.errors import InvalidInput
+
+
+def encode(place: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str) -> list[Any]:
+    """Raises: InvalidInput for what is no cursor of any list."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        place = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+    except (ValueError, binascii.Error) as error:
+        raise foreign() from error
+    if not isinstance(place, list):
+        raise foreign()
+    return place
+
+
+def foreign() -> InvalidInput:
+    return InvalidInput(
+        "The cursor is not one this list gave. Start again without it.", pointer="/cursor"
+    )

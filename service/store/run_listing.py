@@ -1,0 +1,67 @@
+"""One page of runs, newest first: by board, idea, kind and status, continued by a keyset cursor."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import and_, or_
+from sqlmodel import Session, col, select
+
+from service.fields import RunKind, RunStatus
+from service.models import Run
+from service.shapes import RunPublic
+from service.store import cursors
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    items: list[RunPublic]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    board_id: str | None = None
+    idea_id: str | None = None
+    kind: RunKind | None = None
+    status: RunStatus | None = None
+    cursor: str | None = None
+    limit: int = 20
+
+    def selected(self) -> Any:
+        statement: Any = select(Run)
+        for name in ("board_id", "idea_id", "kind", "status"):
+            value = getattr(self, name)
+            if value is not None:
+                statement = statement.where(getattr(Run, name) == value)
+        return statement
+
+
+def run_page(session: Session, query: RunQuery) -> tuple[list[Run], str | None]:
+    """Up to `limit` runs and the cursor for the next page, if there is one.
+
+    Raises: InvalidInput for a cursor that this list did not make.
+    """
+    statement = query.selected()
+    if query.cursor is not None:
+        moment, run_id = _decode(query.cursor)
+        earlier = col(Run.created_at) < moment
+        statement = statement.where(
+            or_(earlier, and_(col(Run.created_at) == moment, col(Run.id) < run_id))
+        )
+    newest_first = statement.order_by(col(Run.created_at).desc(), col(Run.id).desc())
+    rows = list(session.exec(newest_first.limit(query.limit + 1)))
+    if len(rows) <= query.limit:
+        return rows, None
+    rows.pop()
+    return rows, cursors.encode(["runs", rows[-1].created_at.isoformat(), rows[-1].id])
+
+
+def _decode(cursor: str) -> tuple[datetime, str]:
+    try:
+        name, moment, run_id = cursors.decode(cursor)
+        if name != "runs" or not isinstance(run_id, str):
+            raise ValueError(name)
+        return datetime.fromisoformat(moment).astimezone(UTC), run_id
+    except (ValueError, TypeError, OverflowError) as error:
+        raise cursors.foreign() from error

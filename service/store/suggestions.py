@@ -1,0 +1,176 @@
+"""Suggestions of brainstorms, and what people decide about them."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from service.brainstorm_shapes import SuggestionPublic
+from service.database import Database
+from service.errors import Conflict, InvalidInput, NotFound
+from service.models import Board, Run, Suggestion
+from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate
+from service.store.ideas import IdeaStore, found
+from service.store.limits import Limits
+
+KEPT = "This suggestion is an idea now. Delete the idea instead."
+
+
+class SuggestionStore:
+    def __init__(self, database: Database, limits: Limits, ideas: IdeaStore) -> None:
+        self._database = database
+        self._limits = limits
+        self._ideas = ideas
+
+    def add(self, run_id: str, position: int, shape: SuggestionPublic) -> None:
+        with self._database.write() as session:
+            session.add(
+                Suggestion(
+                    run_id=run_id,
+                    position=position,
+                    **shape.model_dump(include={"id", "angle", "title", "text", "similar_to"}),
+                )
+            )
+
+    def get(self, suggestion_id: str) -> tuple[str, SuggestionPublic]:
+        """The run's id and the suggestion."""
+        with self._database.read() as session:
+            row = _found(session, suggestion_id)
+            return row.run_id, _public(row)
+
+    def of_run(self, run_id: str) -> list[SuggestionPublic]:
+        """The run's suggestions, each followed by what was drawn in its place."""
+        with self._database.read() as session:
+            return [_public(row) for row in _family(session, run_id)]
+
+    def keep(
+        self, suggestion_id: str, *, title: str | None = None, body: str | None = None
+    ) -> tuple[IdeaPublic, bool]:
+        """Make the suggestion an idea; True if it was not one already.
+
+        Its first version is the model's text. Where that was edited, a second one is the person's.
+
+        Raises:
+            Conflict: the run's board was deleted.
+        """
+        self._limits.check(title=title, body=body)
+        with self._database.write() as session:
+            row = _found(session, suggestion_id)
+            if row.state == "kept" and row.idea_id is not None:
+                return self._ideas.public_in(session, row.idea_id), False
+            idea = self._keep_in(session, row)
+            edit = IdeaUpdate(title=title, body=body)
+            if (title or row.title, row.text if body is None else body) != (row.title, row.text):
+                idea = self._ideas.update_in(
+                    session, found(session, idea.id), edit, origin="human", run_id=None
+                )
+            return idea, True
+
+    def keep_many(
+        self, run_id: str, suggestion_ids: Sequence[str] | None = None
+    ) -> list[IdeaPublic]:
+        """Make those suggestions of the run ideas, or all open ones; in their order, all or none.
+
+        Raises:
+            InvalidInput: one of them is not of this run.
+            Conflict: the run's board was deleted.
+        """
+        with self._database.write() as session:
+            rows = {row.id: row for row in _family(session, run_id)}
+            strangers = [one for one in suggestion_ids or () if one not in rows]
+            if strangers:
+                raise InvalidInput(
+                    f"The run has no suggestion {strangers[0]}.", pointer="/suggestion_ids"
+                )
+            return [
+                self._keep_in(session, row)
+                for row in rows.values()
+                if (row.state == "open" if suggestion_ids is None else row.id in suggestion_ids)
+                and row.state != "kept"
+            ]
+
+    def discard(self, suggestion_id: str) -> SuggestionPublic:
+        return self._mark(suggestion_id, "discarded")
+
+    def avoid(self, suggestion_id: str) -> SuggestionPublic:
+        """Discard it, and have what is drawn next for the run's question be less like it."""
+        return self._mark(suggestion_id, "avoided")
+
+    def reopen(self, suggestion_id: str) -> SuggestionPublic:
+        """Take a discard back."""
+        return self._mark(suggestion_id, "open")
+
+    def _mark(self, suggestion_id: str, state: str) -> SuggestionPublic:
+        with self._database.write() as session:
+            row = _found(session, suggestion_id)
+            if row.state == "kept":
+                raise Conflict(KEPT)
+            row.state = state
+            session.add(row)
+            return _public(row)
+
+    def _keep_in(self, session: Session, row: Suggestion) -> IdeaPublic:
+        run = session.get(Run, row.run_id)
+        board = None if run is None or run.board_id is None else session.get(Board, run.board_id)
+        if run is None or board is None or board.deleted_at is not None:
+            raise Conflict("The board of this suggestion was deleted. Restore it first.")
+        shape = IdeaCreate(
+            board_id=board.id,
+            title=row.title,
+            body=row.text,
+            status="kept",
+            parent_id=run.idea_id,
+        )
+        idea = self._ideas.create_in(session, shape, origin="model", run_id=run.id)
+        row.state, row.idea_id = "kept", idea.id
+        session.add(row)
+        return idea
+
+
+def mark_redrawn(session: Session, suggestion_id: str, run_id: str) -> None:
+    """Within the transaction that makes the run: it draws another one in the suggestion's place.
+
+    Raises:
+        Conflict: it is an idea by now, or was redrawn already.
+    """
+    row = _found(session, suggestion_id)
+    if row.state == "kept":
+        raise Conflict(KEPT)
+    if row.redrawn_in is not None and not _came_to_nothing(session, row.redrawn_in):
+        raise Conflict("Another one was drawn in its place already.")
+    row.redrawn_in = run_id
+    if row.state == "open":
+        row.state = "discarded"
+    session.add(row)
+
+
+def _came_to_nothing(session: Session, run_id: str) -> bool:
+    run = session.get(Run, run_id)
+    is_over = run is not None and run.status not in ("queued", "running")
+    return is_over and not _of(session, run_id)
+
+
+def _family(session: Session, run_id: str, seen: frozenset[str] = frozenset()) -> list[Suggestion]:
+    family: list[Suggestion] = []
+    for row in _of(session, run_id):
+        family.append(row)
+        # An imported file may lead in circles.
+        if row.redrawn_in is not None and row.redrawn_in not in seen | {run_id}:
+            family += _family(session, row.redrawn_in, seen | {run_id})
+    return family
+
+
+def _of(session: Session, run_id: str) -> Sequence[Suggestion]:
+    return session.exec(
+        select(Suggestion).where(Suggestion.run_id == run_id).order_by(col(Suggestion.position))
+    ).all()
+
+
+def _found(session: Session, suggestion_id: str) -> Suggestion:
+    row = session.get(Suggestion, suggestion_id)
+    if row is None:
+        raise NotFound(f"There is no suggestion {suggestion_id}.")
+    return row
+
+
+def _public(row: Suggestion) -> SuggestionPublic:
+    return SuggestionPublic.model_validate(row, from_attributes=True)
