@@ -7,6 +7,7 @@ from service.fields import AVOIDED_CEILING, RunKind
 from service.methods import METHODS
 from service.shapes import EvaluateTask, RefineTask, RunPublic, Task
 from service.store import Store
+from service.wording import Text
 
 _TASKS: dict[RunKind, type[BrainstormTask | RefineTask | EvaluateTask | RankTask]] = {
     "brainstorm": BrainstormTask,
@@ -23,7 +24,7 @@ def repeated(run: RunPublic) -> Task:
         Conflict: it is not over.
     """
     if run.status in ("queued", "running"):
-        raise Conflict("This run is not over yet. Stop it first, or wait.")
+        raise Conflict(Text("This run is not over yet. Stop it first, or wait."))
     return _TASKS[run.kind].model_validate(run.request | {"seed": run.seed})
 
 

@@ -11,8 +11,9 @@ from service.models import Board, Run, Suggestion
 from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
+from service.wording import Text
 
-KEPT = "This suggestion is an idea now. Delete the idea instead."
+KEPT = Text("This suggestion is an idea now. Delete the idea instead.")
 
 
 class SuggestionStore:
@@ -112,7 +113,7 @@ class SuggestionStore:
         run = session.get(Run, row.run_id)
         board = None if run is None or run.board_id is None else session.get(Board, run.board_id)
         if run is None or board is None or board.deleted_at is not None:
-            raise Conflict("The board of this suggestion was deleted. Restore it first.")
+            raise Conflict(Text("The board of this suggestion was deleted. Restore it first."))
         shape = IdeaCreate(
             board_id=board.id,
             title=row.title,
@@ -136,7 +137,7 @@ def mark_redrawn(session: Session, suggestion_id: str, run_id: str) -> None:
     if row.state == "kept":
         raise Conflict(KEPT)
     if row.redrawn_in is not None and not _came_to_nothing(session, row.redrawn_in):
-        raise Conflict("Another one was drawn in its place already.")
+        raise Conflict(Text("Another one was drawn in its place already."))
     row.redrawn_in = run_id
     if row.state == "open":
         row.state = "discarded"
