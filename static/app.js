@@ -7,6 +7,7 @@
   /* Focus. A swap may take away the focused element: then the nearest thing around it that is
      still there gets the focus, so that nobody is thrown back to the top of the page. */
   let trail = [];
+  let lastCard = null;
 
   function trailOf(element) {
     const ids = [];
@@ -39,8 +40,11 @@
     }
   }
 
-  document.addEventListener("htmx:before:swap", () => {
+  document.addEventListener("htmx:before:swap", (event) => {
     trail = trailOf(document.activeElement);
+    // Who asked for more cards goes on reading with the first of them.
+    const isMore = document.activeElement?.matches("[data-then-first]");
+    lastCard = isMore ? byId("ideas").lastElementChild : null;
   });
 
   document.addEventListener("htmx:after:swap", (event) => {
@@ -48,6 +52,8 @@
     const status = event.detail?.ctx?.response?.status ?? 200;
     // By attribute: a field named `method` hides the form's property of that name.
     if (source?.matches?.("form[method=post]")) finish(source, status);
+    if (lastCard) focusOn(lastCard.nextElementSibling?.querySelector("h3 a"));
+    lastCard = null;
     keepFocus();
     describeMethod();
     countPicks();
@@ -123,10 +129,14 @@
 
   window.addEventListener("beforeunload", (event) => {
     for (const form of document.querySelectorAll("[data-guard]:not([data-submitted])")) {
-      const fields = [...form.querySelectorAll("input:not([type=hidden]), textarea")];
-      if (fields.some((field) => field.value !== field.defaultValue)) event.preventDefault();
+      if (isChanged(form)) event.preventDefault();
     }
   });
+
+  function isChanged(form) {
+    const fields = [...form.querySelectorAll("input:not([type=hidden]), textarea")];
+    return fields.some((field) => field.value !== field.defaultValue);
+  }
 
   function choose(form, button) {
     document.cookie = `${button.name}=${button.value}; path=/; max-age=${YEAR_S}; samesite=lax`;
@@ -169,7 +179,21 @@
     event.target.closest("[data-send-on-change]")?.requestSubmit();
   });
 
+  /* Of several tags in a field, the browser completes the one that is being written. */
+  function completeTags(field) {
+    if (field.list?.id !== "known-tags") return;
+    const written = field.value.slice(0, field.value.lastIndexOf(",") + 1);
+    const before = written && `${written} `;
+    for (const option of field.list.options) {
+      option.dataset.tag ??= option.value;
+      option.value = before + option.dataset.tag;
+    }
+  }
+
+  document.addEventListener("focusin", (event) => completeTags(event.target));
+
   document.addEventListener("input", (event) => {
+    completeTags(event.target);
     const form = event.target.form;
     if (form) delete form.dataset.submitted;
   });
@@ -194,9 +218,16 @@
     byId("shortcuts").showModal();
   }
 
+  /* Nothing that was typed goes away with the Escape key. */
+  function leaveEdit(event) {
+    const form = event.target.closest(".is-edited form");
+    if (!form || isChanged(form)) return;
+    form.querySelector("[data-cancel]").click();
+  }
+
   function closeMenu(event) {
     const menu = document.querySelector("details.menu[open]");
-    if (!menu) return;
+    if (!menu) return leaveEdit(event);
     event.preventDefault();
     menu.removeAttribute("open");
     menu.querySelector("summary").focus();

@@ -1,7 +1,8 @@
 """Boards."""
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, and_, col, func, select
 
+from service.board_shapes import BoardOverview
 from service.database import Database
 from service.errors import Conflict, NotFound
 from service.models import Board, Idea, now
@@ -88,6 +89,35 @@ class BoardStore:
                 .group_by(col(Idea.board_id))
             )
             return dict(rows.all())
+
+    def overview(self) -> list[BoardOverview]:
+        """All boards, oldest first, with what is on them."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(
+                    Board,
+                    func.count(col(Idea.number)),
+                    func.count(col(Idea.number)).filter(col(Idea.status) == "archived"),
+                    func.max(col(Idea.updated_at)),
+                )
+                .join(
+                    Idea,
+                    and_(col(Idea.board_id) == Board.id, col(Idea.deleted_at).is_(None)),
+                    isouter=True,
+                )
+                .where(col(Board.deleted_at).is_(None))
+                .group_by(col(Board.id))
+                .order_by(col(Board.created_at))
+            )
+            return [
+                BoardOverview(
+                    **board.model_dump(exclude={"deleted_at"}),
+                    ideas=ideas,
+                    archived=archived,
+                    changed_at=max(filter(None, (board.updated_at, changed_at))),
+                )
+                for board, ideas, archived, changed_at in rows
+            ]
 
 
 def _oldest(session: Session) -> Board | None:

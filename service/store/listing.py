@@ -6,7 +6,7 @@ meanwhile neither repeat nor skip others, and page 300 costs what page 1 costs.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -33,13 +33,15 @@ class Page:
 class IdeaQuery:
     """`q` finds ideas that hold every word, or words that begin with it, in title, body or tags.
 
-    `ranked` is what to sort by rank with: the higher the number, the sooner comes the idea.
+    An idea has every one of the `tags`. `archived` ones are among the others, or they are left out, or
+    there is nothing else. `ranked` is what to sort by rank with: the higher the number, the sooner comes the idea.
     """
 
     board: str | None = None
     q: str = ""
-    tag: str | None = None
+    tags: Sequence[str] = ()
     status: str | None = None
+    archived: bool | None = None
     star: bool | None = None
     sort: Sort = "new"
     cursor: str | None = None
@@ -59,10 +61,13 @@ class IdeaQuery:
             statement = statement.where(Idea.status == self.status)
         if self.star is not None:
             statement = statement.where(Idea.star == self.star)
-        if self.tag is not None:
+        if self.archived is not None:
+            is_archived = col(Idea.status) == "archived"
+            statement = statement.where(is_archived if self.archived else ~is_archived)
+        for tag in self.tags:
             statement = statement.where(
                 exists().where(
-                    col(IdeaTag.idea_number) == col(Idea.number), col(IdeaTag.name) == self.tag
+                    col(IdeaTag.idea_number) == col(Idea.number), col(IdeaTag.name) == tag
                 )
             )
         return self._searched(statement)

@@ -250,3 +250,56 @@ def test_an_entity_tag_is_of_the_bytes_that_were_sent(client: TestClient) -> Non
 
     assert answer.headers["etag"] == made.headers["etag"]
     assert "content-encoding" not in answer.headers
+
+
+def test_several_tags_must_all_be_there_and_survive_paging(client: TestClient) -> None:
+    for number in range(3):
+        add(client, f"both {number}", tags=["cheap", "outside"])
+        add(client, f"one {number}", tags=["cheap"])
+
+    first = client.get(f"{IDEAS}?tag=cheap&tag=outside&limit=2")
+    second = client.get(first.links["next"]["url"])
+
+    found = [idea["title"] for idea in first.json() + second.json()]
+    assert found == ["both 2", "both 1", "both 0"]
+    assert "next" not in second.links
+
+
+@pytest.mark.parametrize(
+    ("archived", "found"),
+    [(None, ["Old", "New"]), ("false", ["New"]), ("true", ["Old"])],
+)
+def test_archived_ideas_can_be_left_out_or_looked_at_alone(
+    client: TestClient, archived: str | None, found: list[str]
+) -> None:
+    add(client, "New")
+    add(client, "Old", status="archived")
+
+    listed = client.get(IDEAS, params={} if archived is None else {"archived": archived}).json()
+
+    assert [idea["title"] for idea in listed] == found
+
+
+def test_boards_are_listed_with_their_ideas_and_last_change(client: TestClient) -> None:
+    board = client.post("/api/v1/boards", json={"name": "Street"}).json()
+    add(client, board_id=board["id"], status="archived")
+    kept = add(client, board_id=board["id"])
+    gone = add(client, board_id=board["id"])
+    client.delete(f"{IDEAS}/{gone['id']}")
+
+    first, listed = client.get("/api/v1/boards").json()
+
+    assert (first["ideas"], first["changed_at"]) == (0, first["updated_at"])
+    assert (listed["ideas"], listed["archived"]) == (2, 1)
+    assert listed["changed_at"] == kept["updated_at"]
+
+
+def test_tags_of_a_board_are_listed_most_used_first(client: TestClient) -> None:
+    board = client.get("/api/v1/boards").json()[0]["id"]
+    add(client, tags=["cheap", "outside"])
+    add(client, tags=["outside"])
+
+    tags = client.get(f"/api/v1/boards/{board}/tags")
+
+    assert tags.json() == [{"name": "outside", "ideas": 2}, {"name": "cheap", "ideas": 1}]
+    assert client.get("/api/v1/boards/nowhere/tags").status_code == 404

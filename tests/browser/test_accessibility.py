@@ -40,8 +40,32 @@ def test_boards_pass_axe(page: Page, pool: Pool) -> None:
     pool.add("Chalk the road", "x" * 300, star=True, status="archived")
     page.goto("/")
     assert_accessible(page, "board")
-    page.goto("/?q=nothing-like-this")
+    page.goto(f"/boards/{pool.board_id}?q=nothing-like-this")
+    expect(page.get_by_role("heading", name="Nothing here matches")).to_be_visible()
     assert_accessible(page, "nothing found")
+    page.goto("/boards")
+    assert_accessible(page, "boards")
+
+
+def test_changing_ideas_on_the_board_passes_axe(page: Page, pool: Pool) -> None:
+    soup = pool.add("Soup from one pot", "Each household adds *one* vegetable.", tags=["food"])
+    chalk = pool.add("Chalk the road", star=True)
+    old = pool.add("Old fence", status="archived")
+    page.goto(f"/boards/{pool.board_id}?status=any")
+    page.get_by_label("Select “Chalk the road”").check()
+    page.get_by_label("Select “Old fence”").check()
+    page.locator("#bulk-tags > summary").click()
+    assert_accessible(page, "selected ideas")
+    page.keyboard.press("Escape")
+    page.locator(f"#edit-{soup.id}").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Title")).to_be_focused()
+    page.locator(f"#status-{chalk.id} > summary").click()
+    assert_accessible(page, "edited card and open status")
+    page.locator("#filter-tags > summary").click()
+    assert_accessible(page, "tags to filter by")
+    page.goto(f"/ideas/{old.id}/edit")
+    assert_accessible(page, "edit page")
 
 
 def test_brainstorms_pass_axe(page: Page, pool: Pool) -> None:

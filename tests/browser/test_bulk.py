@@ -15,10 +15,6 @@ both_ways = pytest.mark.parametrize(
 )
 
 
-def titles(page: Page) -> list[str]:
-    return page.locator("#ideas .card h3").all_inner_texts()
-
-
 def pick(page: Page, *wanted: str) -> None:
     for title in wanted:
         page.get_by_label(f"Select “{title}”").check()
@@ -106,7 +102,7 @@ def test_further_pages_stay_when_some_of_their_ideas_change(page: Page, pool: Po
     for number in range(40):
         pool.add(f"Idea {number}")
     page.goto("/")
-    page.get_by_role("link", name="Show more").click()
+    page.locator("#more").scroll_into_view_if_needed()
     expect(page.locator("#ideas .card:not(.add)")).to_have_count(40)
 
     pick(page, "Idea 0", "Idea 39")

@@ -21,7 +21,7 @@ def test_an_idea_is_written_down_with_text_and_tags(page: Page) -> None:
     page.get_by_role("button", name="Add", exact=True).click()
 
     card = page.locator("#ideas .card:not(.add)")
-    expect(card.get_by_role("link", name="A shelf for borrowed tools")).to_be_visible()
+    expect(card.get_by_role("link", name="A shelf for borrowed tools", exact=True)).to_be_visible()
     expect(card).to_contain_text("Neighbours lend drills and ladders.")
     expect(card.locator(".tag")).to_have_text(["cheap", "indoors"])
     expect(page.get_by_label("New idea")).to_have_value("")
@@ -46,16 +46,20 @@ def test_search_narrows_the_board_while_typing(page: Page, pool: Pool) -> None:
     expect(page.locator("#ideas .card h3")).to_have_text(["Chalk the whole road"])
 
 
-def test_show_more_appends_and_is_a_link_without_scripts(visit: Visitors, pool: Pool) -> None:
+def test_more_ideas_come_while_scrolling_and_by_a_link_without_scripts(
+    visit: Visitors, pool: Pool
+) -> None:
     for number in range(65):
         pool.add(f"Idea {number}")
     page = visit()
     page.goto("/")
+    cards = page.locator("#ideas .card:not(.add)")
+    expect(cards).to_have_count(30)
 
-    page.get_by_role("link", name="Show more").click()
-    expect(page.locator("#ideas .card:not(.add)")).to_have_count(60)
-    page.get_by_role("link", name="Show more").click()
-    expect(page.locator("#ideas .card:not(.add)")).to_have_count(65)
+    page.locator("#more").scroll_into_view_if_needed()
+    expect(cards).to_have_count(60)
+    page.locator("#more").scroll_into_view_if_needed()
+    expect(cards).to_have_count(65)
     expect(page.get_by_role("link", name="Show more")).to_have_count(0)
 
     plain = visit(java_script_enabled=False)
@@ -68,7 +72,7 @@ def test_a_star_on_a_card_leaves_the_list_as_it_is(page: Page, pool: Pool) -> No
     for number in range(40):
         pool.add(f"Idea {number}")
     page.goto("/")
-    page.get_by_role("link", name="Show more").click()
+    page.locator("#more").scroll_into_view_if_needed()
     expect(page.locator("#ideas .card:not(.add)")).to_have_count(40)
     card = page.locator("#ideas .card").last
 

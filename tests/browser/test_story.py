@@ -21,7 +21,7 @@ def test_a_newcomer_gets_from_a_topic_to_an_evaluated_idea(
     _make_a_board(page, f"Story {has_script}")
 
     title = _brainstorm_and_keep(page)
-    page.locator("#ideas").get_by_role("link", name=title).click()
+    page.locator("#ideas").get_by_role("link", name=title, exact=True).click()
     expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
     _refine_and_accept(page)
     _edit(page)
@@ -53,7 +53,7 @@ def _brainstorm_and_keep(page: Page) -> str:
     title = first.get_by_role("heading").inner_text()
     first.get_by_role("button", name="Keep “").click()
     expect(first.get_by_text("On the board")).to_be_visible()
-    expect(page.locator("#ideas").get_by_role("link", name=title)).to_be_visible()
+    expect(page.locator("#ideas").get_by_role("link", name=title, exact=True)).to_be_visible()
     return title
 
 

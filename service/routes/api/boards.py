@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response, status
 
+from service.board_shapes import BoardOverview, TagPublic
 from service.dependencies import StoreDep
 from service.routes.api.shared import Id, problems
 from service.shapes import BoardCreate, BoardPublic, BoardUpdate
@@ -10,8 +11,8 @@ router = APIRouter(prefix="/boards", tags=["boards"])
 
 
 @router.get("", operation_id="listBoards", summary="All boards, oldest first")
-def list_boards(store: StoreDep) -> list[BoardPublic]:
-    return store.boards.all()
+def list_boards(store: StoreDep) -> list[BoardOverview]:
+    return store.boards.overview()
 
 
 @router.post(
@@ -55,3 +56,14 @@ def delete_board(board_id: Id, store: StoreDep) -> None:
 )
 def restore_board(board_id: Id, store: StoreDep) -> BoardPublic:
     return store.boards.restore(board_id)
+
+
+@router.get(
+    "/{board_id}/tags",
+    operation_id="listTags",
+    summary="The tags of a board's ideas, most used first",
+    responses=problems(404),
+)
+def list_tags(board_id: Id, store: StoreDep) -> list[TagPublic]:
+    store.boards.get(board_id)
+    return [TagPublic(name=name, ideas=ideas) for name, ideas in store.ideas.tags(board_id)]

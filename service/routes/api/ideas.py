@@ -4,10 +4,11 @@ from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
+from pydantic import Field
 
 from service.dependencies import StoreDep
 from service.errors import InvalidInput, NotFound
-from service.fields import Status, clean_line
+from service.fields import TAG_CEILING, TAGS_CEILING, Status, clean_line
 from service.routes.api.shared import NEXT_PAGE, Id, RevisionDep, link_next, links, problems, tag
 from service.shapes import EvaluationPublic, IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.standings import rank_order
@@ -29,12 +30,22 @@ def list_ideas(
     request: Request,
     response: Response,
     store: StoreDep,
+    tag: Annotated[
+        list[Annotated[str, Field(max_length=TAG_CEILING)]],
+        Query(
+            default_factory=list,
+            max_length=TAGS_CEILING,
+            description="Given several times, all of them.",
+        ),
+    ],
     q: Annotated[
         str, Query(max_length=200, description="Every word must occur, or begin a word.")
     ] = "",
     board: Annotated[str | None, Query(max_length=64)] = None,
-    tag: Annotated[str | None, Query(max_length=40)] = None,
     status: Status | None = None,
+    archived: Annotated[
+        bool | None, Query(description="`false` leaves archived ideas out, `true` all others.")
+    ] = None,
     star: bool | None = None,
     sort: Sort = "new",
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
@@ -46,8 +57,9 @@ def list_ideas(
         IdeaQuery(
             board=board,
             q=clean_line(q),
-            tag=None if tag is None else clean_line(tag),
+            tags=[clean_line(each) for each in tag],
             status=status,
+            archived=archived,
             star=star,
             sort=sort,
             cursor=cursor,

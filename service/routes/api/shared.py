@@ -38,7 +38,8 @@ def tag(response: Response, idea: IdeaPublic) -> IdeaPublic:
 def link_next(request: Request, response: Response, cursor: str | None) -> None:
     """RFC 8288: where the next page is, if there is one."""
     if cursor is not None:
-        query = urlencode(dict(request.query_params) | {"cursor": cursor})
+        fields = [field for field in request.query_params.multi_items() if field[0] != "cursor"]
+        query = urlencode([*fields, ("cursor", cursor)])
         response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
 
 

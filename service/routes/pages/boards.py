@@ -10,7 +10,7 @@ from service.dependencies import RunsDep, StoreDep
 from service.methods import METHODS
 from service.routes.pages.forms import BoardForm, BoardQuery, BrainstormForm, IdeaForm
 from service.routes.pages.once import OnceDep
-from service.routes.pages.replies import Flash, redirect, render
+from service.routes.pages.replies import Flash, here, redirect, render
 from service.routes.pages.shown import list_context
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
@@ -38,6 +38,11 @@ def home(store: StoreDep) -> Response:
     return redirect(f"/boards/{board.id}")
 
 
+@router.get("/boards")
+def show_boards(request: Request, store: StoreDep) -> Response:
+    return render(request, "boards.html", {"boards": store.boards.overview()})
+
+
 @router.post("/boards")
 def create_board(store: StoreDep, form: Annotated[BoardForm, Form()]) -> Response:
     board = store.boards.create(BoardCreate(name=form.name, goal=form.goal))
@@ -56,7 +61,6 @@ def show_board(
 ) -> Response:
     board = store.boards.get(board_id)
     context = list_context(store, board, query) | {
-        "tags": store.ideas.tags(board_id),
         "methods": METHODS,
         "sorts": SORT_NAMES,
         "most": store.limits.suggestions,
@@ -73,11 +77,13 @@ def update_board(board_id: str, store: StoreDep, form: Annotated[BoardForm, Form
 
 
 @router.post("/boards/{board_id}/delete")
-def delete_board(board_id: str, store: StoreDep) -> Response:
+def delete_board(request: Request, board_id: str, store: StoreDep) -> Response:
     name = store.boards.get(board_id).name
     store.boards.delete(board_id)
     deleted = Text("The board “%(name)s” is deleted.", name=name)
-    return redirect("/", Flash(deleted, f"/boards/{board_id}/restore"))
+    overview = "/boards"
+    to = overview if here(request, "/") == overview else "/"
+    return redirect(to, Flash(deleted, f"/boards/{board_id}/restore"))
 
 
 @router.post("/boards/{board_id}/restore")

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Form, Request, Response
 from service.change_shapes import ChangePublic
 from service.dependencies import StoreDep
 from service.routes.pages.forms import BulkForm
-from service.routes.pages.replies import Flash, back, is_part, render
-from service.routes.pages.shown import changed_context, current_query
+from service.routes.pages.replies import Flash, back, is_part
+from service.routes.pages.shown import changed_list
 from service.store import Store
 from service.templating import STATUS_NAMES
 from service.wording import Counted, Text
@@ -20,13 +20,11 @@ router = APIRouter()
 def change_ideas(
     request: Request, board_id: str, store: StoreDep, form: Annotated[BulkForm, Form()]
 ) -> Response:
-    board = store.boards.get(board_id)
     change = store.changes.make(form.task)
     flash = told(store, change, form)
     if not is_part(request, "bulk"):
         return back(request, f"/boards/{board_id}", flash)
-    context = changed_context(store, board, current_query(request), form.ids)
-    return render(request, "partials/_changed.html", context | {"flash": flash})
+    return changed_list(request, store, board_id, form.ids, flash, with_bar=True)
 
 
 @router.post("/changes/{change_id}/undo")

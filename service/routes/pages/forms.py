@@ -9,6 +9,7 @@ from service.errors import InvalidInput
 from service.fields import IDEAS_CEILING, Body, Judge, Outcome, Status, Tag, Title, Topic, Version
 from service.refinement_shapes import EDITS_CEILING, EditNumber
 from service.store.listing import Sort
+from service.wording import Text
 
 MOST_TAGS = 20
 
@@ -22,13 +23,16 @@ def _split(value: Any) -> Any:
     return list(dict.fromkeys(name for name in names if name))
 
 
+def _without_blanks(value: Any) -> Any:
+    return [each for each in value if each.strip()] if isinstance(value, list) else value
+
+
 def _absent_if_blank(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
 Tags = Annotated[list[Tag], BeforeValidator(_split), Field(max_length=MOST_TAGS)]
-OptionalTag = Annotated[Tag | None, BeforeValidator(_absent_if_blank)]
-OptionalStatus = Annotated[Status | None, BeforeValidator(_absent_if_blank)]
+OptionalStatus = Annotated[Status | Literal["any"] | None, BeforeValidator(_absent_if_blank)]
 PairOfIds = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$")]
 OptionalSort = Annotated[Sort | None, BeforeValidator(_absent_if_blank)]
 
@@ -45,7 +49,10 @@ class IdeaForm(BaseModel):
 
 
 class IdeaEdit(IdeaForm):
+    """`to` is the board's address from which one came to edit."""
+
     revision: int
+    to: Annotated[str, Field(pattern=r"^(/boards/[0-9a-f-]{36}(\?[^\s#]*)?)?$")] = ""
 
 
 class PickedIdeas(BaseModel):
@@ -57,7 +64,9 @@ class PickedIdeas(BaseModel):
     def ids(self) -> list[str]:
         """Raises: InvalidInput if there are none."""
         if not self.idea:
-            raise InvalidInput("Select ideas first: tick the box on their cards.", pointer="/idea")
+            raise InvalidInput(
+                Text("Select ideas first: tick the box on their cards."), pointer="/idea"
+            )
         return self.idea
 
 
@@ -79,7 +88,7 @@ class BulkForm(PickedIdeas):
         if self.operation == "delete":
             return Delete(operation="delete", ids=self.ids)
         if not self.tags:
-            raise InvalidInput("Write a tag first.", pointer="/tags")
+            raise InvalidInput(Text("Write a tag first."), pointer="/tags")
         if self.operation == "remove_tags":
             return RemoveTags(operation="remove_tags", ids=self.ids, tags=self.tags)
         return AddTags(operation="add_tags", ids=self.ids, tags=self.tags)
@@ -165,10 +174,13 @@ def pair_of(both: str | None) -> list[str]:
 
 
 class BoardQuery(BaseModel):
-    """The board's address: what is searched, filtered and shown. Blank fields count as absent."""
+    """The board's address: what is searched, filtered and shown. Blank fields count as absent.
+
+    Archived ideas are out of the way unless that status, or any, is asked for.
+    """
 
     q: str = ""
-    tag: OptionalTag = None
+    tag: Annotated[list[str], BeforeValidator(_without_blanks)] = Field(default_factory=list)
     status: OptionalStatus = None
     star: bool | None = None
     sort: OptionalSort = None
@@ -179,3 +191,7 @@ class BoardQuery(BaseModel):
     @property
     def is_narrowed(self) -> bool:
         return bool(self.q.strip() or self.tag or self.status or self.star)
+
+    @property
+    def hides_archived(self) -> bool:
+        return self.status is None

@@ -2,17 +2,20 @@
 
 import asyncio
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request, Response, status
 
 from service.brainstorm_shapes import BrainstormTask
+from service.change_shapes import SetStatus
 from service.dependencies import RunsDep, StoreDep
 from service.errors import LostUpdate
 from service.fields import Status
 from service.methods import METHODS
 from service.routes.pages.forms import BranchForm, IdeaEdit, RefineForm
 from service.routes.pages.once import OnceDep
-from service.routes.pages.replies import Flash, back, is_part, redirect, render
+from service.routes.pages.replies import Flash, back, here, is_part, redirect, render
+from service.routes.pages.shown import changed_list
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
@@ -46,13 +49,32 @@ def show_idea(
     return render(request, "idea.html", context, board_id=idea.board_id)
 
 
+@router.get("/ideas/{idea_id}/edit")
+def edit_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
+    idea = store.ideas.get(idea_id)
+    if is_part(request, f"idea-{idea_id}"):
+        return render(request, "partials/_card_edit.html", {"idea": idea})
+    came_from = here(request, f"/boards/{idea.board_id}")
+    to = came_from if urlsplit(came_from).path == f"/boards/{idea.board_id}" else ""
+    context = {"idea": idea, "to": to, "tags": store.ideas.tags(idea.board_id)}
+    return render(request, "idea_edit.html", context, board_id=idea.board_id)
+
+
+@router.get("/ideas/{idea_id}/card")
+def show_card(request: Request, idea_id: str, store: StoreDep) -> Response:
+    """As it stands on the board; for one who leaves the editing of it."""
+    if not is_part(request, f"idea-{idea_id}"):
+        return redirect(f"/ideas/{idea_id}")
+    return render(request, "partials/_card.html", {"idea": store.ideas.get(idea_id)})
+
+
 @router.post("/ideas/{idea_id}")
 def save_idea(
     request: Request, idea_id: str, store: StoreDep, form: Annotated[IdeaEdit, Form()]
 ) -> Response:
     shape = IdeaUpdate(title=form.title, body=form.body, tags=form.tags)
     try:
-        store.ideas.update(idea_id, shape, revision=form.revision)
+        saved = store.ideas.update(idea_id, shape, revision=form.revision)
     except LostUpdate:
         # Nothing that was typed may be lost: both texts are shown, to choose or to mix.
         theirs = store.ideas.get(idea_id)
@@ -63,7 +85,10 @@ def save_idea(
             board_id=theirs.board_id,
             status_code=status.HTTP_409_CONFLICT,
         )
-    return redirect(f"/ideas/{idea_id}", Flash(Text("Saved.")))
+    flash = Flash(Text("Saved."))
+    if is_part(request, f"idea-{idea_id}"):
+        return changed_list(request, store, saved.board_id, [idea_id], flash)
+    return redirect(form.to or f"/ideas/{idea_id}", flash)
 
 
 @router.post("/ideas/{idea_id}/star")
@@ -80,8 +105,14 @@ def star_idea(
 def set_status(
     request: Request, idea_id: str, store: StoreDep, status: Annotated[Status, Form()]
 ) -> Response:
-    store.ideas.update(idea_id, IdeaUpdate(status=status))
-    return back(request, f"/ideas/{idea_id}")
+    change = store.changes.make(SetStatus(operation="set_status", ids=[idea_id], status=status))
+    idea = store.ideas.get(idea_id)
+    is_gone = status == "archived" and change.changed
+    undo = f"/changes/{change.id}/undo"
+    flash = Flash(Text("“%(title)s” is archived.", title=idea.title), undo) if is_gone else None
+    if is_part(request, f"idea-{idea_id}"):
+        return changed_list(request, store, idea.board_id, [idea_id], flash)
+    return back(request, f"/ideas/{idea_id}", flash)
 
 
 @router.post("/ideas/{idea_id}/delete")
@@ -91,7 +122,7 @@ def delete_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
     deleted = Text("“%(title)s” is deleted.", title=idea.title)
     flash = Flash(deleted, f"/ideas/{idea_id}/restore")
     if is_part(request, f"idea-{idea_id}"):
-        return render(request, "partials/_deleted.html", {"idea": idea, "flash": flash})
+        return changed_list(request, store, idea.board_id, [idea_id], flash)
     return redirect(f"/boards/{idea.board_id}", flash)
 
 
@@ -156,6 +187,7 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
         "presets": PRESETS,
         "methods": METHODS,
         "most": store.limits.suggestions,
+        "tags": store.ideas.tags(idea.board_id),
     }
 
 

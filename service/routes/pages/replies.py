@@ -89,13 +89,18 @@ def redirect(url: str, flash: Flash | None = None) -> Response:
 
 def back(request: Request, default: str, flash: Flash | None = None) -> Response:
     """Redirects to the page the form stood on, with its search and filters."""
+    return redirect(here(request, default), flash)
+
+
+def here(request: Request, default: str) -> str:
+    """The page that the request comes from, if it is one of ours."""
     url = request.headers.get("HX-Current-URL") or request.headers.get("referer") or ""
     parts = urlsplit(url)
-    is_ours = parts.netloc == request.headers.get("host") and re.match(r"/(?!/)", parts.path)
+    if parts.netloc != request.headers.get("host") or not re.match(r"/(?!/)", parts.path):
+        return default
     # What was selected has been dealt with.
     fields = [field for field in parse_qsl(parts.query) if field[0] != "select"]
-    here = parts.path + (f"?{urlencode(fields)}" if fields else "")
-    return redirect(here if is_ours else default, flash)
+    return parts.path + (f"?{urlencode(fields)}" if fields else "")
 
 
 def is_part(request: Request, element_id: str) -> bool:

@@ -1,13 +1,15 @@
 """The list of a board's ideas as an address asks for it, whole or after some of them changed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from fastapi import Request
+from fastapi import Request, Response
 from pydantic import ValidationError
 
 from service.routes.pages.forms import BoardQuery
+from service.routes.pages.replies import Flash, render
 from service.shapes import BoardPublic
 from service.standings import rank_order
 from service.store import Store
@@ -20,12 +22,16 @@ def list_context(store: Store, board: BoardPublic, query: BoardQuery) -> dict[st
     """What `_list.html` and `_bulk_bar.html` show."""
     asked = asked_ideas(store, board.id, query)
     page = store.ideas.page(asked)
+    archived = replace(asked, archived=True)
     return {
         "board": board,
         "boards": store.boards.all(),
         "query": query,
         "page": page,
+        "tags": store.ideas.tags(board.id),
         "count": store.ideas.count(asked),
+        "archived": store.ideas.count(archived) if query.hides_archived else 0,
+        "with_archived": address(board.id, query, status="any"),
         "more": address(board.id, query, cursor=page.cursor) if page.cursor else None,
         "here": address(board.id, query, cursor=query.cursor),
         "here_selected": address(board.id, query, cursor=query.cursor, select="shown"),
@@ -33,22 +39,32 @@ def list_context(store: Store, board: BoardPublic, query: BoardQuery) -> dict[st
     }
 
 
-def changed_context(
-    store: Store, board: BoardPublic, query: BoardQuery, changed: Sequence[str]
-) -> dict[str, Any]:
-    """That, and which of the changed ideas are still on the list and which have left it."""
-    context = list_context(store, board, query) | {"is_picked": False}
-    shown = store.ideas.among(asked_ideas(store, board.id, query), changed)
+def changed_list(
+    request: Request,
+    store: Store,
+    board_id: str,
+    changed: Sequence[str],
+    flash: Flash | None,
+    *,
+    with_bar: bool = False,
+) -> Response:
+    """Of the list as its reader has it: the changed ideas, as they are now or gone from it."""
+    board, query = store.boards.get(board_id), current_query(request)
+    context = list_context(store, board, query)
+    shown = store.ideas.among(asked_ideas(store, board_id, query), changed)
     still = {idea.id for idea in shown}
-    return context | {"shown": shown, "gone": [one for one in changed if one not in still]}
+    gone = [idea_id for idea_id in changed if idea_id not in still]
+    context |= {"is_picked": False, "shown": shown, "gone": gone, "flash": flash}
+    return render(request, "partials/_changed.html", context | {"with_bar": with_bar})
 
 
 def asked_ideas(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
     return IdeaQuery(
         board=board_id,
         q=query.q,
-        tag=query.tag,
-        status=query.status,
+        tags=query.tag,
+        status=None if query.status == "any" else query.status,
+        archived=False if query.hides_archived else None,
         star=query.star or None,
         sort=query.sort or "new",
         cursor=query.cursor or None,
@@ -67,7 +83,10 @@ def address(board_id: str, query: BoardQuery, **more: str | None) -> str:
 def current_query(request: Request) -> BoardQuery:
     """What the page asks for on which the reader is just now, as htmx tells it."""
     parts = urlsplit(request.headers.get("HX-Current-URL", ""))
-    fields = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    fields = {
+        name: values if name == "tag" else values[-1]
+        for name, values in parse_qs(parts.query).items()
+    }
     try:
         return BoardQuery.model_validate(fields).model_copy(update={"cursor": None})
     except ValidationError:

@@ -1,0 +1,227 @@
+"""The board's cards and its list: changed in place, narrowed, archived; the boards side by side."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from service.shapes import BoardCreate, IdeaUpdate
+from service.store.listing import IdeaQuery
+from tests.browser.conftest import Pool, Visitors
+
+pytestmark = pytest.mark.browser
+both_ways = pytest.mark.parametrize(
+    "has_script", [True, False], ids=["with scripts", "without scripts"]
+)
+
+
+def card(page: Page, title: str) -> Locator:
+    return page.locator("#ideas .card:not(.add)", has_text=title)
+
+
+@both_ways
+def test_an_idea_is_edited_on_the_board_without_leaving_it(
+    visit: Visitors, pool: Pool, has_script: bool
+) -> None:
+    idea = pool.add("Soup", "One pot.", tags=["food"])
+    pool.add("Tool shelf")
+    page = visit(java_script_enabled=has_script)
+    address = f"/boards/{pool.board_id}?sort=title"
+    page.goto(address)
+
+    card(page, "Soup").hover()
+    page.get_by_role("link", name="Edit “Soup”").click()
+    expect(page.get_by_label("Title")).to_be_focused()
+    page.get_by_label("Title").fill("Soup for everybody")
+    page.get_by_label("Text (Markdown)").fill("Two pots.")
+    page.get_by_label("Tags, parted by commas").last.fill("food, warm")
+    page.get_by_role("button", name="Save").click()
+
+    expect(page).to_have_url(re.compile(re.escape(address)))
+    expect(page.locator("#ideas .card h3")).to_have_text(["Soup for everybody", "Tool shelf"])
+    expect(card(page, "Soup").locator(".tag")).to_have_text(["food", "warm"])
+    expect(page.locator("#flash")).to_contain_text("Saved.")
+    assert pool.store.ideas.get(idea.id).body == "Two pots."
+
+
+def test_escape_leaves_an_edit_only_if_nothing_was_typed(page: Page, pool: Pool) -> None:
+    idea = pool.add("Soup", "One pot.")
+    page.goto("/")
+    page.locator(f"#edit-{idea.id}").focus()
+
+    page.keyboard.press("Enter")
+    page.get_by_label("Title").fill("Soup for everybody")
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Title")).to_have_value("Soup for everybody")
+    page.get_by_label("Title").fill("Soup")
+    page.keyboard.press("Escape")
+
+    expect(page.locator("#ideas .card h3")).to_have_text(["Soup"])
+    expect(page.locator(f"#idea-{idea.id}")).to_be_focused()
+
+
+def test_an_edit_on_the_board_that_comes_too_late_shows_both_texts(
+    visit: Visitors, pool: Pool
+) -> None:
+    visit.traps.expect("409")
+    idea = pool.add("Soup", "One pot.")
+    page = visit()
+    page.goto("/")
+    page.locator(f"#edit-{idea.id}").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Text (Markdown)").fill("Mine.")
+    pool.store.ideas.update(idea.id, IdeaUpdate(body="Theirs."))
+
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.locator("#theirs")).to_contain_text("Theirs.")
+    expect(page.locator("#mine-text")).to_have_value("Mine.")
+
+
+@both_ways
+def test_the_status_is_set_on_the_card(visit: Visitors, pool: Pool, has_script: bool) -> None:
+    idea = pool.add("Soup")
+    page = visit(java_script_enabled=has_script)
+    page.goto("/")
+
+    page.locator(f"#status-{idea.id} > summary").click()
+    page.locator(f"#status-{idea.id}").get_by_role("button", name="In progress").click()
+
+    expect(page.locator(f"#status-{idea.id} > summary")).to_contain_text("In progress")
+    expect(page.locator(f"#status-{idea.id}")).not_to_have_attribute("open", "")
+    if has_script:
+        expect(page.locator(f"#status-{idea.id} > summary")).to_be_focused()
+    assert pool.store.ideas.get(idea.id).status == "in-progress"
+
+
+@both_ways
+def test_an_archived_idea_is_out_of_the_way_until_it_is_shown_or_undone(
+    visit: Visitors, pool: Pool, has_script: bool
+) -> None:
+    idea = pool.add("Soup")
+    pool.add("Tool shelf")
+    page = visit(java_script_enabled=has_script)
+    page.goto("/")
+
+    page.locator(f"#status-{idea.id} > summary").click()
+    page.locator(f"#status-{idea.id}").get_by_role("button", name="Archived").click()
+    expect(page.locator("#ideas .card h3")).to_have_text(["Tool shelf"])
+    expect(page.locator("#count")).to_contain_text("1 idea. 1 archived idea is hidden.")
+    page.get_by_role("link", name="Show archived ideas too").click()
+    expect(page.locator("#ideas .card h3")).to_have_text(["Tool shelf", "Soup"])
+    page.go_back()
+    if has_script:
+        page.goto("/")
+        page.locator(f"#idea-{idea.id}").wait_for(state="detached")
+        page.get_by_label("Status", exact=True).select_option("archived")
+        expect(page.locator("#ideas .card h3")).to_have_text(["Soup"])
+
+
+@both_ways
+def test_archiving_is_taken_back_by_undo(visit: Visitors, pool: Pool, has_script: bool) -> None:
+    idea = pool.add("Soup", status="kept")
+    page = visit(java_script_enabled=has_script)
+    page.goto("/")
+    page.locator(f"#status-{idea.id} > summary").click()
+    page.locator(f"#status-{idea.id}").get_by_role("button", name="Archived").click()
+    expect(page.get_by_role("heading", name="The surface is clear")).to_be_visible()
+
+    page.get_by_role("button", name="Undo").click()
+
+    expect(page.locator("#ideas .card h3")).to_have_text(["Soup"])
+    assert pool.store.ideas.get(idea.id).status == "kept"
+
+
+@both_ways
+def test_several_tags_narrow_the_board_and_stay_in_the_address(
+    visit: Visitors, pool: Pool, has_script: bool
+) -> None:
+    pool.add("Soup", tags=["cheap", "food"])
+    pool.add("Cake", tags=["food"])
+    pool.add("Chalk", tags=["cheap"])
+    page = visit(java_script_enabled=has_script)
+    page.goto("/")
+
+    page.locator("#filter-tags > summary").click()
+    page.locator("#filter-tags").get_by_label("cheap").check()
+    page.locator("#filter-tags").get_by_label("food").check()
+    if not has_script:
+        page.get_by_role("button", name="Show").click()
+
+    expect(page.locator("#ideas .card h3")).to_have_text(["Soup"])
+    expect(page).to_have_url(re.compile(r"tag=cheap&tag=food"))
+    page.reload()
+    expect(page.locator("#ideas .card h3")).to_have_text(["Soup"])
+
+
+def test_the_last_of_several_tags_is_completed(page: Page, pool: Pool) -> None:
+    pool.add("Soup", tags=["cheap", "food"])
+    page.goto("/")
+    page.locator("#add-more > summary").click()
+
+    page.locator("#new-tags").fill("outside, fo")
+
+    options = page.locator("#known-tags option")
+    values = options.evaluate_all("options => options.map(option => option.value)")
+    assert sorted(values) == ["outside, cheap", "outside, food"]
+    page.locator("#new-tags").fill("fo")
+    values = options.evaluate_all("options => options.map(option => option.value)")
+    assert sorted(values) == ["cheap", "food"]
+
+
+def test_who_asks_for_more_cards_reads_on_with_the_first_of_them(page: Page, pool: Pool) -> None:
+    for number in range(35):
+        pool.add(f"Idea {number}")
+    page.set_viewport_size({"width": 1280, "height": 300})
+    page.goto("/")
+
+    page.locator("#more a").evaluate("link => link.focus({preventScroll: true})")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("link", name="Idea 4", exact=True)).to_be_focused()
+
+
+def test_narrowing_survives_the_next_page_and_a_change(visit: Visitors, pool: Pool) -> None:
+    for number in range(40):
+        pool.add(f"Idea {number:02}", tags=["a", "b"], star=True)
+    pool.add("Other", tags=["a"])
+    address = f"/boards/{pool.board_id}?q=idea&tag=a&tag=b&star=true&sort=rank"
+    page = visit(java_script_enabled=False)
+    page.goto(address)
+
+    page.get_by_role("link", name="Show more").click()
+    expect(page.locator("#ideas .card:not(.add)")).to_have_count(10)
+    page.get_by_label("Select “Idea 00”").check()
+    page.locator("#bulk").get_by_role("button", name="Archive").click()
+
+    expect(page.locator("#ideas .card:not(.add)")).to_have_count(9)
+    expect(page.locator("#count")).to_contain_text("39 ideas found. 1 archived idea is hidden.")
+    assert "q=idea&star=true" in page.url or "tag=a&tag=b" in page.url
+
+
+@both_ways
+def test_boards_are_seen_side_by_side_made_deleted_and_taken_back(
+    visit: Visitors, pool: Pool, has_script: bool
+) -> None:
+    summer = pool.store.boards.create(BoardCreate(name="Summer", goal="Nothing but water."))
+    pool.add("Soup", board_id=summer.id)
+    pool.add("Old soup", board_id=summer.id, status="archived")
+    page = visit(java_script_enabled=has_script)
+    page.goto("/")
+    page.locator(".boards-menu > summary").click()
+    page.get_by_role("link", name="All boards").click()
+
+    tile = page.locator(f"#board-{summer.id}")
+    expect(tile).to_contain_text("Nothing but water.")
+    expect(tile).to_contain_text(re.compile(r"2 ideas\s+1 archived"))
+    tile.get_by_role("button", name="Delete the board “Summer”").click()
+    expect(tile).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    page.goto("/boards")
+    expect(tile).to_be_visible()
+    page.get_by_label("New board", exact=True).last.fill("Winter")
+    page.get_by_label("Goal").fill("Warm and cheap.")
+    page.locator("#boards").get_by_role("button", name="Create").click()
+
+    expect(page.locator(".menu-now")).to_have_text("Winter")
+    assert pool.store.ideas.count(IdeaQuery(board=summer.id)) == 2
