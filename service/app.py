@@ -18,6 +18,7 @@ from service.errors import ServiceError
 from service.ideation import Ideation
 from service.metrics import Metrics
 from service.neighbours import Neighbours
+from service.occupancy import occupied
 from service.pool import build_backend
 from service.routes import api, openai, openapi, ops, pages, session
 from service.routes.errors import ErrorAnswers
@@ -52,6 +53,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.enter_context(occupied(database.path))
             stack.callback(database.close)
             await asyncio.to_thread(_open, database, store)
             stack.push_async_callback(pool.close)

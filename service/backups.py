@@ -13,6 +13,7 @@ from pathlib import Path
 
 from service.database import known_revisions
 from service.errors import Conflict, InvalidInput, NotFound, ServiceError, StorageUnavailable
+from service.occupancy import occupied
 
 WAIT_S = 5.0
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -56,7 +57,7 @@ def restore(source: Path, database: Path) -> Path | None:
         raise Conflict(f"{source} is the database itself.")
     part = database.with_name(f".{database.name}.part")
     try:
-        with _writing(database):
+        with _writing(database), occupied(database):
             database.parent.mkdir(parents=True, exist_ok=True)
             with closing(_open(source)) as opened:
                 _check(opened, source)
@@ -64,21 +65,6 @@ def restore(source: Path, database: Path) -> Path | None:
             return _exchange(part, database)
     finally:
         part.unlink(missing_ok=True)
-
-
-def is_in_use(database: Path) -> bool:
-    """Whether another connection has it open: in WAL mode each holds a lock as long as it lives."""
-    if not database.is_file():
-        return False
-    try:
-        with closing(_open(database, wait_s=0)) as connection:
-            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-            connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        return _is_locked(error)
-    except sqlite3.DatabaseError:
-        return False
-    return False
 
 
 def _exchange(part: Path, database: Path) -> Path | None:

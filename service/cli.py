@@ -13,12 +13,14 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import commands as client_commands
 from service.app import create_app
-from service.database import Database
+from service.database import Database, sqlite_path
 from service.engine.build import check, obtain, whereabouts
 from service.errors import ConfigurationError, InvalidInput, ServerRefused, ServiceError
+from service.occupancy import occupied
 from service.pool import catalog, selection
 from service.progress import ProgressLine
 from service.settings import Settings
@@ -113,6 +115,37 @@ def _settings(options: argparse.Namespace) -> Settings:
         raise ConfigurationError(f"These settings cannot be used:\n{problems}") from error
 
 
+class _Startup:
+    """Keeps the error that the app refuses to start with, to be told in a line instead of a trace."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.refusal: ServiceError | None = None
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failed: Message | None = None
+
+        async def hold_back(message: Message) -> None:
+            nonlocal failed
+            if message["type"] == "lifespan.startup.failed":
+                failed = message
+            else:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, hold_back)
+        except ServiceError as error:
+            self.refusal = error
+            await send({"type": "lifespan.startup.failed"})
+        except BaseException:
+            if failed is not None:
+                await send(failed)
+            raise
+
+
 class _Server(uvicorn.Server):
     """Ends the work at the first signal, since uvicorn waits for event streams to end by themselves."""
 
@@ -145,13 +178,15 @@ class _Server(uvicorn.Server):
 
 
 def serve(settings: Settings, _options: argparse.Namespace) -> int:
-    _ensure_key(settings)
+    with occupied(sqlite_path(settings.sqlalchemy_url)):
+        _ensure_key(settings)
     app = create_app(settings)
+    startup = _Startup(app)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     shown = "localhost" if host in ("0.0.0.0", "[::]") else host
     print(f"Ideapool is at http://{shown}:{settings.port}", flush=True)
     config = uvicorn.Config(
-        app,
+        startup,
         host=settings.host,
         port=settings.port,
         log_level="warning" if settings.log_level == "info" else settings.log_level,
@@ -161,7 +196,13 @@ def serve(settings: Settings, _options: argparse.Namespace) -> int:
         timeout_graceful_shutdown=int(settings.drain_s) + 5,
     )
     server = _Server(config, app, settings.drain_s)
-    server.run()
+    try:
+        server.run()
+    except SystemExit:
+        # uvicorn leaves so where the app does not start.
+        if startup.refusal is not None:
+            raise startup.refusal from None
+        raise
     return 0 if server.started else 1
 
 

@@ -3,6 +3,7 @@
 ServiceError
 ├── ConfigurationError          the operator's settings cannot work; refuses to start
 ├── InvalidInput                what the caller sent cannot be used
+│   └── InvalidFile             a file that cannot be read, by line and column
 ├── NotFound                    no such board, idea, run …
 │   └── UnknownIdeas            some of the ideas that were named together
 ├── LostUpdate                  somebody else changed it since the caller read it
@@ -25,7 +26,7 @@ ServiceError
 `routes/errors.py` holds the one table from class to status.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _MOST_NAMED = 5
@@ -49,6 +50,18 @@ class InvalidInput(ServiceError):
     def __init__(self, detail: str, *, pointer: str | None = None) -> None:
         super().__init__(detail)
         self.pointer = pointer
+
+
+class InvalidFile(InvalidInput):
+    """`places` are (line, column, what is wrong there), the first ones of the file."""
+
+    def __init__(self, places: Sequence[tuple[int, int, str]]) -> None:
+        line, column, detail = places[0]
+        more = f" There are more faults: {len(places)} in all." if len(places) > 1 else ""
+        super().__init__(
+            f"Line {line}, column {column}: {detail}{more} Nothing was imported.",
+        )
+        self.places = tuple(places)
 
 
 class NotFound(ServiceError):

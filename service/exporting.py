@@ -1,5 +1,5 @@
-"""Boards and rankings as Markdown to read and as CSV for spreadsheets; pure, and not meant to be
-read back.
+"""Boards and rankings as Markdown to read and as CSV for spreadsheets; pure. `importing` reads the
+boards back.
 """
 
 import csv
@@ -8,42 +8,44 @@ from collections.abc import Iterable, Sequence
 
 from service.comparison_shapes import RankingPublic, StandingPublic
 from service.shapes import BoardPublic, IdeaPublic
+from service.transfer_text import (
+    COLUMNS,
+    board_mark,
+    disarm,
+    idea_mark,
+    join_tags,
+    without_marks,
+)
 
 BoardWithIdeas = tuple[BoardPublic, Sequence[IdeaPublic]]
-COLUMNS = (
-    *("id", "board", "title", "body", "status", "star"),
-    *("tags", "score", "created_at", "updated_at"),
-)
 RANKING_COLUMNS = (
     *("rank", "title", "score", "low", "high", "comparisons"),
     *("strength", "standard_error", "idea_id"),
 )
-# A spreadsheet runs a cell that begins so (OWASP: CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def markdown(boards: Iterable[BoardWithIdeas]) -> str:
     parts: list[str] = []
     for board, ideas in boards:
-        parts += [f"# {board.name}", board.goal]
+        parts += [f"# {board.name}", board_mark(board.id), without_marks(board.goal)]
         for idea in ideas:
-            parts += [f"## {idea.title}", _facts(idea), idea.body]
+            parts += [f"## {idea.title}", _facts(idea), without_marks(idea.body)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _facts(idea: IdeaPublic) -> str:
     facts = [f"Status: {idea.status}{', starred' if idea.star else ''}"]
     if idea.tags:
-        facts.append(f"Tags: {', '.join(idea.tags)}")
+        facts.append(f"Tags: {join_tags(idea.tags)}")
     if idea.score is not None:
         facts.append(f"Score: {idea.score:.1f}")
-    return " · ".join(facts)
+    return f"{' · '.join(facts)} {idea_mark(idea.id)}"
 
 
 def spreadsheet(boards: Iterable[BoardWithIdeas]) -> str:
     """CSV by RFC 4180."""
     rows = (_cells(board, idea) for board, ideas in boards for idea in ideas)
-    return _csv(COLUMNS, ([_harmless(cell) for cell in row] for row in rows))
+    return _csv(COLUMNS, ([disarm(cell) for cell in row] for row in rows))
 
 
 def ranking_markdown(name: str, ranking: RankingPublic) -> str:
@@ -80,7 +82,7 @@ def _ranking_cells(one: StandingPublic) -> list[str]:
     cells = ["" if fields[name] is None else str(fields[name]) for name in RANKING_COLUMNS]
     texts = ("title", "idea_id")
     return [
-        _harmless(cell) if name in texts else cell
+        disarm(cell) if name in texts else cell
         for name, cell in zip(RANKING_COLUMNS, cells, strict=True)
     ]
 
@@ -101,12 +103,8 @@ def _cells(board: BoardPublic, idea: IdeaPublic) -> tuple[str, ...]:
         idea.body,
         idea.status,
         "true" if idea.star else "false",
-        ", ".join(idea.tags),
+        join_tags(idea.tags),
         "" if idea.score is None else f"{idea.score:.1f}",
         idea.created_at.isoformat(),
         idea.updated_at.isoformat(),
     )
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -7,7 +7,6 @@ checked like what comes from a person, because whoever writes the file writes bo
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -277,20 +276,3 @@ class Archive(Shape):
         if value is None and info.data.get("version") != 1:
             raise ValueError("must be there since version 2")
         return value or []
-
-
-class Counts(BaseModel):
-    boards: int = 0
-    ideas: int = 0
-    versions: int = 0
-    runs: int = 0
-    suggestions: int = 0
-    evaluations: int = 0
-    comparisons: int = 0
-
-
-class Imported(BaseModel):
-    """How many rows came in, and how many were left as they are because their id exists."""
-
-    added: Counts
-    already_there: Counts

@@ -3,13 +3,13 @@
 import argparse
 from typing import Any
 
-from service.commands import asking, boards, files, ideas
+from service.commands import asking, boards, files, ideas, ranking
 from service.settings import Settings
 
 
 def add_to(commands: Any) -> None:
     """Adds every command of the package to the command line's."""
-    for family in (asking, ideas, boards, files):
+    for family in (asking, ideas, ranking, boards, files):
         family.add_to(commands)
     mcp = commands.add_parser("mcp", help="serve tools to an assistant (MCP, over stdio)")
     mcp.add_argument("--url", help="the server (IDEAPOOL_URL)")

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 
 import httpx2
 
-from service.backups import is_in_use
 from service.commands.in_process import AppTransport, application
 from service.commands.printing import note
 from service.commands.rest import CONNECT_S, SILENCE_S, Rest
 from service.database import sqlite_path
 from service.errors import Conflict, ServerUnreachable
+from service.occupancy import occupant
 from service.settings import Settings
 
 LOOK_S = 5.0
@@ -102,10 +102,11 @@ async def _answers(http: httpx2.AsyncClient, address: str) -> bool:
 @asynccontextmanager
 async def _own(settings: Settings, address: str, *, needs_models: bool) -> AsyncIterator[Rest]:
     path = sqlite_path(settings.sqlalchemy_url)
-    if path is not None and is_in_use(path):
+    other = None if path is None else occupant(path)
+    if other is not None:
         raise Conflict(
-            f"No server answers at {address}, but another process uses the database {path}. "
-            "Say with --url or IDEAPOOL_URL where it is."
+            f"No server answers at {address}, but {other} uses the database {path}. "
+            "If it is a server, say with --url or IDEAPOOL_URL where it is; else wait for its end."
         )
     folder = settings.data_dir.absolute()
     note(f"No server answers at {address}; using {folder} without one.")

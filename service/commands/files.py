@@ -3,20 +3,20 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from service import backups
+from service.bringing_in import ImportFormat, format_of
 from service.commands.boards import add_option, board_id
 from service.commands.connection import add_talk
-from service.commands.printing import as_json, line, note
+from service.commands.printing import as_json, facts, line, note
 from service.commands.rest import Rest
 from service.database import sqlite_path
 from service.errors import ConfigurationError, NotFound, StorageUnavailable
+from service.import_shapes import Groups, Nested
 from service.settings import Settings
 
 FORMATS = ("json", "markdown", "csv")
-# What the file is, as its name says; the server decides what it takes.
-_KINDS = {".md": "text/markdown", ".csv": "text/csv", ".txt": "text/plain"}
 
 
 def add_to(commands: Any) -> None:
@@ -28,8 +28,22 @@ def add_to(commands: Any) -> None:
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: print it")
     add_talk(export, _export)
 
-    import_ = commands.add_parser("import", help="add what an exported file holds")
+    import_ = commands.add_parser("import", help="add the ideas of a file, ours or another's")
     import_.add_argument("file", metavar="FILE", help="- reads standard input")
+    import_.add_argument(
+        "--format", choices=get_args(ImportFormat), help="default: by the file's name"
+    )
+    add_option(import_, "where ideas go that name no board")
+    import_.add_argument(
+        "--groups", choices=get_args(Groups), help="what headings and the board column become"
+    )
+    import_.add_argument(
+        "--nested", choices=get_args(Nested), help="what items of a list within an item become"
+    )
+    import_.add_argument(
+        "--update", action="store_true", help="change ideas that are there to what the file says"
+    )
+    import_.add_argument("--dry-run", action="store_true", help="only say what would be done")
     import_.add_argument("--json", action="store_true", help="print the counts as JSON")
     add_talk(import_, _import, check=_read)
 
@@ -70,16 +84,35 @@ def _read(options: argparse.Namespace) -> None:
 
 
 async def _import(rest: Rest, options: argparse.Namespace) -> int:
-    content = options.content
-    kind = _KINDS.get(Path(options.file).suffix.lower(), "application/json")
-    counts = (await rest.call("POST", "/import", file=(content, kind))).json()
+    query = {
+        "format": options.format or format_of("", options.file),
+        "board": await board_id(rest, options.board),
+        "groups": options.groups,
+        "nested": options.nested,
+        "update": options.update,
+        "dry_run": options.dry_run,
+    }
+    file = (options.content, "application/octet-stream")
+    told = (await rest.call("POST", "/import", query=query, file=file)).json()
     if options.json:
-        as_json(counts)
+        as_json(told)
         return 0
-    for name, text in (("added", "Added"), ("already_there", "Already there")):
-        found = [f"{number} {what}" for what, number in counts[name].items() if number]
-        line(f"{text}: {', '.join(found) or 'nothing'}")
+    if options.dry_run:
+        _show_plan(told["ideas"])
+        note("Nothing was imported yet; without --dry-run it is.")
+    for name, text in (("added", "Added"), ("changed", "Changed"), ("already_there", "As it was")):
+        found = [f"{number} {what}" for what, number in told[name].items() if number]
+        if found or name == "added":
+            line(f"{text}: {', '.join(found) or 'nothing'}")
+    for one in told["left_out"]:
+        note(f"Left out, line {one['line']}: {one['text']}")
     return 0
+
+
+def _show_plan(ideas: list[dict[str, Any]]) -> None:
+    for idea in ideas:
+        why = ", ".join(idea["changes"]) or idea["reason"].replace("-", " ")
+        line(f"{idea['action']:6}  {facts([idea['title'], idea['board'], why])}")
 
 
 def _backup(settings: Settings, options: argparse.Namespace) -> int:

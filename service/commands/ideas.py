@@ -34,7 +34,11 @@ def _add_reading(actions: Any) -> None:
         add_option(parser, "only of this board")
         parser.add_argument("--tag", help="only with this tag")
         parser.add_argument("--status", choices=get_args(Status), help="only of this status")
-        parser.add_argument("--star", action="store_true", default=None, help="only starred ones")
+        parser.add_argument(
+            "--star",
+            action=argparse.BooleanOptionalAction,
+            help="only starred ones, or only others",
+        )
         parser.add_argument("--sort", choices=get_args(Sort), help="default: new")
         parser.add_argument("--limit", type=int, default=30, help="at most so many (default: 30)")
         parser.add_argument("--json", action="store_true", help="print JSON")

@@ -12,21 +12,22 @@ from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from service.commands.boards import board_id
 from service.commands.connection import be_quiet
 from service.commands.held_connection import HeldConnection
 from service.commands.ideas import find
+from service.commands.ranking import chosen_board
 from service.commands.rest import Rest, given
 from service.errors import InvalidInput, ServerUnreachable, ServiceError
-from service.fields import MethodId, Status
+from service.fields import PAIRS_CEILING, Judge, MethodId, Outcome, Status
 from service.settings import Settings
 from service.store.listing import Sort
 
 INSTRUCTIONS = (
-    "An idea board with its own small language models. Brainstorm gives suggestions; keep the good "
-    "ones to make them ideas, then refine and evaluate those. Calls of the models take seconds."
+    "An idea board with its own small language models. Brainstorm gives suggestions; add the good "
+    "ones as ideas, then refine, evaluate and rank those. Calls of the models take seconds."
 )
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
@@ -83,11 +84,17 @@ def build(connection: HeldConnection) -> MCPServer[Any]:
         (tools.find_ideas, _READS),
         (tools.add_idea, _ADDS),
         (tools.update_idea, _CHANGES),
-        (tools.keep_suggestion, _ADDS),
+        (tools.rank_ideas, _ADDS),
         (tools.export_ideas, _READS),
     ):
         server.add_tool(tool, annotations=annotations)
     return server
+
+
+class Vote(BaseModel):
+    first_id: str
+    second_id: str
+    outcome: Outcome = Field(description="Which one comes first; tie if they are equal.")
 
 
 class Tools:
@@ -110,7 +117,7 @@ class Tools:
         seed: int | None = None,
     ) -> dict[str, Any]:
         """Let the model find ideas for a topic, or branch from an idea. Gives suggestions with
-        ids; they are no ideas of the board until keep_suggestion."""
+        ids; they are no ideas of the board until add_idea."""
         rest = await self.connection.rest()
         task = given(
             topic=topic,
@@ -193,18 +200,30 @@ class Tools:
     @_answering
     async def add_idea(
         self,
-        title: str,
-        body: Annotated[str, Field(description="Markdown.")] = "",
+        title: Annotated[str | None, Field(description="Of an idea of your own.")] = None,
+        body: Annotated[str | None, Field(description="Markdown.")] = None,
+        suggestion_id: Annotated[
+            str | None,
+            Field(description="A brainstorm's suggestion to keep; title and body replace its own."),
+        ] = None,
         board: BoardName = None,
         tags: list[str] | None = None,
-        status: Status = "draft",
-        starred: bool = False,
+        status: Status | None = None,
+        starred: bool | None = None,
     ) -> dict[str, Any]:
-        """Put an idea on a board."""
+        """Put an idea on a board: your own, or a suggestion, which becomes one idea however often
+        it is kept."""
         rest = await self.connection.rest()
-        fields = {"title": title, "body": body, "status": status, "star": starred}
-        more = given(board_id=await board_id(rest, board), tags=tags)
-        return dict(await rest.post("/ideas", fields | more))
+        text = given(title=title, body=body)
+        more = given(board_id=await board_id(rest, board), tags=tags, status=status, star=starred)
+        if suggestion_id is None:
+            if title is None:
+                raise InvalidInput("Give either a title or a suggestion_id.")
+            return dict(await rest.post("/ideas", text | more))
+        kept = dict(await rest.post(f"/suggestions/{suggestion_id}/keep", text))
+        if not more:
+            return kept
+        return dict((await rest.call("PATCH", f"/ideas/{kept['id']}", body=more)).json())
 
     @_answering
     async def update_idea(
@@ -228,16 +247,26 @@ class Tools:
         return dict(answer.json())
 
     @_answering
-    async def keep_suggestion(
+    async def rank_ideas(
         self,
-        suggestion_id: str,
-        title: Annotated[str | None, Field(description="Instead of its own.")] = None,
-        body: Annotated[str | None, Field(description="Instead of its text.")] = None,
+        context: Context,
+        board: BoardName = None,
+        by: Annotated[Judge, Field(description="Whose comparisons make the order.")] = "people",
+        compare: Annotated[
+            int, Field(ge=0, le=PAIRS_CEILING, description="Pairs for the model to compare first.")
+        ] = 0,
+        vote: Annotated[Vote | None, Field(description="A person's choice of two ideas.")] = None,
     ) -> dict[str, Any]:
-        """Make a suggestion of a brainstorm an idea of the board. Twice makes one idea."""
+        """The ideas of a board in order, with scores and their uncertainty. A vote counts as
+        people's: only pass on what a person said. The model's order is a weak signal."""
         rest = await self.connection.rest()
-        fields = given(title=title, body=body)
-        return dict(await rest.post(f"/suggestions/{suggestion_id}/keep", fields))
+        chosen = await chosen_board(rest, board)
+        if vote is not None:
+            await rest.post(f"/boards/{chosen}/comparisons", vote.model_dump())
+        if compare:
+            task = {"board_id": chosen, "pairs": compare}
+            await _run(rest, "/rank", task, context, total=compare)
+        return dict(await rest.get(f"/boards/{chosen}/ranking", by=by))
 
     @_answering
     async def export_ideas(
@@ -260,9 +289,9 @@ async def _run(
     count, answer = 0, {}
     async with aclosing(rest.result(rest.events(path, task))) as events:
         async for event in events:
-            if event.name == "suggestion":
+            if event.name in ("suggestion", "comparison"):
                 count += 1
-                await context.report_progress(count, total, event.data["title"])
+                await context.report_progress(count, total, event.data.get("title"))
             elif event.name == "result":
                 answer = event.data
     return answer

@@ -38,6 +38,12 @@ class Asker:
         self.ledger = ledger
         self.emit = emit
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether others use the model or wait for it; to be asked between calls of one's own."""
+        stats = self._backend.stats()
+        return stats.running + stats.waiting > 0
+
     async def observe(self, event: Event) -> None:
         if isinstance(event, Queued):
             await self.emit(Waiting(event.position))

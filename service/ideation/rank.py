@@ -2,59 +2,107 @@
 
 A small model likes whatever stands first, or last. So each pair is asked both ways; where the two
 answers disagree, the place decided and not the idea: that is a tie.
+
+Most of a question is the same for all pairs: what is asked, and the examples. An engine decodes that
+once a call, and prompts one after the other. So several pairs go in one call, which saves the common
+part; several calls at a time would save nothing and hold others up.
 """
 
 import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from service.engine.types import Message
 from service.errors import ModelUnavailable
 from service.fields import Outcome
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.plan import RankWork
 from service.ideation.steps import Compared
 from service.prompts import COMPARE_CHOICES, compare_messages
-from service.ranking import Question, Ranking, Result
+from service.ranking import Pair, Question, Ranking, Result
 from service.store.comparisons import Verdict
+
+# Of ideas with a paragraph each, four pairs take twice as long as one.
+PAIRS_A_CALL = 4
+Chat = tuple[Message, ...]
 
 
 async def rank(asker: Asker, work: RankWork, seed: int) -> dict[str, Any]:
     results, settled = list(work.known), set(work.settled)
-    for attempt in range(work.pairs):
-        question = await asyncio.to_thread(
-            _next, list(work.texts), results, seed=attempt_seed(seed, attempt), without=settled
+    asked = 0
+    while asked < work.pairs:
+        # The first answer shows that it works; and who waits for the model waits for one pair.
+        most = 1 if asked == 0 or asker.is_shared else min(PAIRS_A_CALL, work.pairs - asked)
+        questions = await asyncio.to_thread(
+            _next,
+            list(work.texts),
+            results,
+            most=most,
+            seed=attempt_seed(seed, asked),
+            without=settled,
         )
-        if question is None:
+        if not questions:
             break
-        verdict = await _compare(asker, work, question)
-        result = Result(question.first, question.second, verdict.outcome)
-        results = [one for one in results if one.pair != result.pair] + [result]
-        settled.add(result.pair)
-        await asker.emit(Compared(verdict))
+        for verdict in await _compare(asker, work, questions):
+            result = Result(verdict.first_id, verdict.second_id, verdict.outcome)
+            results = [one for one in results if one.pair != result.pair] + [result]
+            settled.add(result.pair)
+            await asker.emit(Compared(verdict))
+        asked += len(questions)
     return {}
 
 
 def _next(
-    ideas: Sequence[str], results: Sequence[Result], *, seed: int, without: set[frozenset[str]]
-) -> Question | None:
-    return Ranking(ideas, results).next_question(seed=seed, without=without)
+    ideas: Sequence[str],
+    results: Sequence[Result],
+    *,
+    most: int,
+    seed: int,
+    without: set[Pair],
+) -> list[Question]:
+    """The pairs that tell most together: each is chosen as if those before it were ties."""
+    questions: list[Question] = []
+    while len(questions) < most:
+        ties = [Result(one.first, one.second, "tie") for one in questions]
+        taken = without | {one.pair for one in ties}
+        ranking = Ranking(ideas, [*results, *ties])
+        question = ranking.next_question(seed=attempt_seed(seed, len(questions)), without=taken)
+        if question is None:
+            break
+        questions.append(question)
+    return questions
 
 
-async def _compare(asker: Asker, work: RankWork, question: Question) -> Verdict:
-    first, second = work.texts[question.first], work.texts[question.second]
-    one, other = (first.title, first.body), (second.title, second.body)
-    prompts = (
-        compare_messages(one, other, work.goal),
-        compare_messages(other, one, work.goal),
-    )
-    forward, backward = await asker.choose(prompts, COMPARE_CHOICES)
-    as_first, as_second = preference(forward), 1 - preference(backward)
+async def _compare(asker: Asker, work: RankWork, questions: Sequence[Question]) -> list[Verdict]:
+    chats = {
+        (one, other): _chat(work, one, other)
+        for question in questions
+        for one, other in (
+            (question.first, question.second),
+            (question.second, question.first),
+        )
+    }
+    # Side by side what begins alike, since what two neighbours have in common is decoded once.
+    order = sorted(chats, key=lambda both: chats[both][-1].content)
+    rows = await asker.choose(tuple(chats[both] for both in order), COMPARE_CHOICES)
+    said = dict(zip(order, map(preference, rows), strict=True))
+    return [_verdict(work, question, said) for question in questions]
+
+
+def _chat(work: RankWork, first_id: str, second_id: str) -> Chat:
+    first, second = work.texts[first_id], work.texts[second_id]
+    return compare_messages((first.title, first.body), (second.title, second.body), work.goal)
+
+
+def _verdict(work: RankWork, question: Question, said: dict[tuple[str, str], float]) -> Verdict:
+    as_first = said[question.first, question.second]
+    as_second = 1 - said[question.second, question.first]
     return Verdict(
         board_id=work.board_id,
         first_id=question.first,
-        first_version=first.version,
+        first_version=work.texts[question.first].version,
         second_id=question.second,
-        second_version=second.version,
+        second_version=work.texts[question.second].version,
         outcome=outcome_of(as_first, as_second),
         probability=round((as_first + as_second) / 2, 4),
     )

@@ -107,6 +107,11 @@ def problem_of(error: Exception) -> dict[str, Any]:
             {"pointer": f"/ids/{place}", "detail": f"There is no idea {idea_id}."}
             for place, idea_id in error.missing.items()
         ]
+    if isinstance(error, errors.InvalidFile):
+        problem["errors"] = [
+            {"line": line, "column": column, "detail": detail}
+            for line, column, detail in error.places
+        ]
     return problem
 
 

@@ -1,6 +1,7 @@
 """Named queries; the only package that builds SQL. Every method is one short transaction."""
 
 from service.database import Database
+from service.store.arrivals import ArrivalStore
 from service.store.boards import BoardStore
 from service.store.changes import ChangeStore
 from service.store.comparisons import ComparisonStore
@@ -31,3 +32,4 @@ class Store:
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
         self.transfer = TransferStore(database, limits)
+        self.arrivals = ArrivalStore(database, limits, self.ideas)

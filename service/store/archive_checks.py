@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from service.errors import InvalidInput
-from service.transfer_shapes import Archive, Counts, IdeaRow
+from service.import_shapes import Counts
+from service.transfer_shapes import Archive, IdeaRow
 
 Ids = dict[str, set[str]]
 # Section -> column -> the section it refers to.

@@ -7,6 +7,7 @@ from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
 from service.database import Database
 from service.errors import InvalidInput, NotFound
+from service.import_shapes import SHOWN_IDEAS, Imported, ImportedIdea
 from service.models import (
     Board,
     Comparison,
@@ -30,7 +31,7 @@ from service.store.archive_checks import (
 from service.store.limits import Limits
 from service.store.runs import UNFINISHED
 from service.store.search import index
-from service.transfer_shapes import Archive, Counts, IdeaRow, Imported, RunRow
+from service.transfer_shapes import Archive, IdeaRow, RunRow
 
 # Section -> table, in an order in which what is referred to comes first.
 _TABLES: dict[str, type[SQLModel]] = {
@@ -87,7 +88,7 @@ class TransferStore:
                 found[idea.board_id][1].append(public)
             return list(found.values())
 
-    def add(self, archive: Archive) -> Imported:
+    def add(self, archive: Archive, *, dry_run: bool = False) -> Imported:
         """All that is new in the archive, or nothing; what has a known id is left as it is.
 
         An idea that is there already keeps its own versions. A run that was not over is
@@ -104,13 +105,15 @@ class TransferStore:
         with self._database.write() as session:
             known = {name: _known(session, name) for name in _TABLES}
             check_references(archive, known)
-            result = Imported(added=Counts(), already_there=Counts())
+            result = Imported(dry_run=dry_run)
             for name in _TABLES:
                 rows = getattr(archive, name)
                 new = [row for row in rows if home(name, row) not in known[name]]
-                _insert(session, name, new)
+                if not dry_run:
+                    insert_rows(session, name, new)
                 setattr(result.added, name, len(new))
                 setattr(result.already_there, name, len(rows) - len(new))
+            result.ideas = _told(session, archive, known["ideas"])
             return result
 
     def _check_texts(self, archive: Archive) -> None:
@@ -122,6 +125,21 @@ class TransferStore:
                     except InvalidInput as error:
                         pointer = f"/{name}/{place}/{field}"
                         raise InvalidInput(f"{pointer}: {error.detail}", pointer=pointer) from error
+
+
+def _told(session: Session, archive: Archive, known: set[str]) -> list[ImportedIdea]:
+    names = dict(session.exec(select(Board.id, Board.name)).all())
+    names |= {board.id: board.name for board in archive.boards}
+    return [
+        ImportedIdea(
+            action="skip" if idea.id in known else "add",
+            reason="there" if idea.id in known else "",
+            id=idea.id,
+            title=idea.title,
+            board=names[idea.board_id],
+        )
+        for idea in archive.ideas[:SHOWN_IDEAS]
+    ]
 
 
 def _check_board(session: Session, board_id: str | None) -> None:
@@ -201,7 +219,7 @@ def _known(session: Session, name: str) -> set[str]:
     return set(session.exec(select(table.id)))
 
 
-def _insert(session: Session, name: str, rows: list[Any]) -> None:
+def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
     if not rows:
         return
     if name == "ideas":

@@ -1,6 +1,7 @@
 """The commands as a person types them: against a server, and without one."""
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 
 from service.app import create_app
 from service.cli import main
-from service.commands.in_process import AppTransport
+from service.commands.in_process import AppTransport, application
 from service.commands.rest import Rest
 from service.errors import EngineCrashed, ServerRefused
 from service.settings import PROJECT_ROOT, Settings
@@ -211,6 +212,54 @@ def test_ideas_are_added_changed_found_deleted_and_brought_back(run: Run) -> Non
     assert run("ideas", "show", made["id"])[1].startswith("Shelf\n")
 
 
+def test_starred_ideas_are_listed_or_left_out(run: Run) -> None:
+    run("ideas", "add", "Soup", "--star")
+    run("ideas", "add", "Chalk")
+
+    assert [idea["title"] for idea in of(run, "ideas", "list", "--star")] == ["Soup"]
+    assert [idea["title"] for idea in of(run, "ideas", "list", "--no-star")] == ["Chalk"]
+
+
+def test_votes_make_a_ranking_that_is_shown_and_taken_away(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for title in ("Soup", "Chalk", "Lanterns"):
+        run("ideas", "add", title)
+    monkeypatch.setattr("sys.stdin", io.StringIO("1\n=\nu\nwhat\ns\n2\nq\n"))
+
+    status, asked, told = run("rank", "vote")
+    _, shown, by = run("rank", "show")
+
+    assert (status, asked.count("1. ")) == (0, 7)
+    assert "taken back" in told
+    assert "none of" in told
+    assert "2 votes." in told
+    assert len(shown.splitlines()) == 3
+    assert shown.startswith("  1  ")
+    assert "2 comparisons by people" in by
+    assert run("rank", "show", "--format", "csv")[1].startswith("rank,title,")
+    assert json.loads(run("rank", "show", "--format", "json")[1])["comparisons"] == 2
+
+
+def test_the_model_compares_pairs_as_they_are_told(run: Run) -> None:
+    run("ideas", "add", "Soup")
+    run("ideas", "add", "Chalk", "--body", "A much longer text.")
+
+    status, out, err = run("rank", "compare", "--pairs", "3")
+
+    assert (status, out) == (0, "“Chalk” before “Soup”\n")
+    assert "weak signal" in err
+    assert run("rank", "show", "--by", "model")[1].startswith("  1  Chalk · ")
+    assert run("rank", "compare")[0] == 1
+
+
+def test_a_board_without_two_ideas_has_nothing_to_vote_on(run: Run) -> None:
+    status, out, err = run("rank", "vote")
+
+    assert (status, out) == (0, "")
+    assert "0 votes." in err
+
+
 def test_a_list_goes_on_over_pages_up_to_its_limit(run: Run, url: str) -> None:
     with httpx2.Client(base_url=url) as http:
         for number in range(103):
@@ -237,7 +286,7 @@ def test_an_export_is_imported_elsewhere_and_importing_twice_adds_nothing(
         _, again, _ = run("import", str(file), "--url", url)
 
     assert first["added"]["ideas"] == 1
-    assert again.startswith("Added: nothing\nAlready there: ")
+    assert again.startswith("Added: nothing\nAs it was: ")
 
 
 @pytest.mark.parametrize(("format", "begins"), [("markdown", "# "), ("csv", "id,board,")])
@@ -297,17 +346,17 @@ def test_a_run_that_fails_says_what_the_server_says(
 
 
 def test_a_key_is_asked_for_and_taken_from_the_option(
-    settings: Settings, run: Run, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, alone: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locked = settings.model_copy(update={"require_key": True})
     app = create_app(locked, FakeBackend())
     with served(app) as url:
         key = app.state.store.keys.create("test")
-        refused = run("boards", "--url", url)
-        admitted = run("boards", "--url", url, "--key", key)
+        refused = alone("boards", "--url", url)
+        admitted = alone("boards", "--url", url, "--key", key)
         monkeypatch.setenv("IDEAPOOL_KEY", key)
 
-        assert run("boards", "--url", url)[0] == 0
+        assert alone("boards", "--url", url)[0] == 0
 
     assert refused[0] == 1
     assert "IDEAPOOL_KEY" in refused[2]
@@ -334,8 +383,67 @@ def test_a_database_that_a_server_uses_elsewhere_is_left_alone(alone: Run, url: 
     status, _, err = alone("ideas", "add", "Tool shelf")
 
     assert status == 1
+    assert f"process {os.getpid()} (`" in err
     assert "--url" in err
     assert alone("ideas", "add", "Tool shelf", "--url", url)[0] == 0
+
+
+@pytest.mark.usefixtures("url")
+def test_a_second_server_on_one_database_does_not_start_and_names_the_first(alone: Run) -> None:
+    status, out, err = alone("serve")
+
+    assert (status, out) == (1, "")
+    assert f"in use by process {os.getpid()} (`" in err
+    assert "Stop it first" in err
+
+
+def test_a_server_does_not_start_while_a_command_uses_the_database(
+    alone: Run, settings: Settings
+) -> None:
+    async def story() -> tuple[int, str, str]:
+        async with application(settings, needs_models=False):
+            return alone("serve")
+
+    assert asyncio.run(story())[0] == 1
+    assert alone("boards")[0] == 0
+
+
+def test_a_server_that_cannot_start_says_why_without_a_trace(
+    alone: Run, settings: Settings
+) -> None:
+    (settings.data_dir / "ideapool.db").mkdir()
+
+    status, _, err = alone("serve")
+
+    assert status == 1
+    assert "Is the folder writable?" in err
+    assert "Traceback" not in err
+
+
+def test_a_list_is_imported_after_a_look_at_what_would_happen(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ideas.md"
+    file.write_text("Minutes\n\n- Soup\n  - Minestrone\n")
+
+    _, plan, hint = run("import", str(file), "--dry-run", "--nested", "ideas")
+    before = of(run, "ideas", "list")
+    _, told, left = run("import", str(file), "--nested", "ideas")
+
+    assert plan.splitlines()[:2] == ["add     Soup · My ideas", "add     Minestrone · My ideas"]
+    assert "Nothing was imported yet" in hint
+    assert before == []
+    assert told.startswith("Added: 2 ideas, 2 versions")
+    assert "Left out, line 1: Minutes" in left
+    assert len(of(run, "ideas", "list")) == 2
+
+
+def test_a_file_of_another_name_is_read_in_the_format_that_is_said(
+    run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "notes"
+    file.write_text("Soup\nChalk\n")
+
+    assert run("import", str(file))[0] == 2
+    assert run("import", str(file), "--format", "lines")[0] == 0
 
 
 def test_what_is_no_ideapool_at_the_usual_port_is_not_asked(
@@ -374,7 +482,7 @@ def test_a_backup_is_taken_from_a_server_and_restored_without_it(
     restored = alone("restore", file)
 
     assert taken[0] == 0
-    assert (refused[0], "Stop the server" in refused[2]) == (1, True)
+    assert (refused[0], "in use by process" in refused[2]) == (1, True)
     assert (restored[0], "is kept in" in restored[2]) == (0, True)
     assert [idea["title"] for idea in of(alone, "ideas", "list")] == ["before"]
 

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import re
 import sqlite3
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -243,11 +245,12 @@ def test_the_model_is_asked_both_ways_and_its_comparisons_name_the_run(
     assert {one["first_id"] for one in answer["comparisons"]} <= set(ideas.values())
 
     asked = [request for request in backend.history if isinstance(request, ProbeRequest)]
-    assert [len(request.prompts) for request in asked] == [2, 2, 2]
+    # The first pair alone, so that something is seen soon; then several in one call.
+    assert [len(request.prompts) for request in asked] == [2, 4]
     for request in asked:
-        forward, backward = (messages[-1].content for messages in request.prompts)
-        assert forward != backward
-        assert sorted(forward) == sorted(backward)
+        questions = [messages[-1].content for messages in request.prompts]
+        assert len(set(questions)) == len(questions)
+        assert all(number == 2 for number in Counter(map(both, questions)).values())
     assert len(answer["comparisons"]) == 3
     for one in answer["comparisons"]:
         assert (one["by"], one["run_id"]) == ("model", answer["run_id"])
@@ -258,6 +261,22 @@ def test_the_model_is_asked_both_ways_and_its_comparisons_name_the_run(
     assert (run["kind"], run["weights_sha256"]) == ("rank", backend.model.weights_sha256)
     assert run["comparisons"] == answer["comparisons"]
     assert len(run["prompts"]) == 6
+
+
+def both(question: str) -> frozenset[str]:
+    """The two notes of a comparison, whichever stands first."""
+    return frozenset(re.findall(r"<idea>(.*?)</idea>", question, re.DOTALL))
+
+
+def test_while_others_use_the_model_it_is_asked_for_one_pair_at_a_time(
+    client: TestClient, backend: FakeBackend, board: str, ideas: dict[str, str]
+) -> None:
+    backend.running.add("somebody else's request")
+
+    client.post("/api/v1/rank", json={"board_id": board, "seed": 1})
+
+    asked = [request for request in backend.history if isinstance(request, ProbeRequest)]
+    assert [len(request.prompts) for request in asked] == [2] * len(ideas)
 
 
 def test_where_the_two_orders_disagree_it_is_a_tie(client: TestClient, board: str) -> None:

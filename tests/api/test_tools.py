@@ -1,21 +1,20 @@
 """The tools of `ideapool mcp`, asked by the SDK's own client over stdio."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Any
 
 import httpx2
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
 from service.app import create_app
 from service.commands.held_connection import HeldConnection
 from service.commands.tools import build
-from service.settings import PROJECT_ROOT, Settings
+from service.settings import Settings
+from tests.assistants import over_stdio
 from tests.fakes import FakeBackend
 from tests.serving import free_port, served
 
@@ -24,12 +23,7 @@ Play = Callable[[Story], Any]
 
 
 def play_with(environment: dict[str, str]) -> Play:
-    server = StdioServerParameters(
-        command=sys.executable,
-        args=["-m", "service", "mcp"],
-        cwd=PROJECT_ROOT,
-        env=os.environ | environment,
-    )
+    server = over_stdio(environment)
 
     def run(story: Story) -> Any:
         async def whole() -> Any:
@@ -78,7 +72,7 @@ def test_there_are_at_most_eight_tools_each_described_with_its_parameters(play: 
 
     assert {tool.name for tool in tools} == {
         *("brainstorm", "refine", "evaluate", "find_ideas"),
-        *("add_idea", "update_idea", "keep_suggestion", "export_ideas"),
+        *("add_idea", "update_idea", "rank_ideas", "export_ideas"),
     }
     assert len(tools) <= 8
     assert all(tool.description and tool.annotations for tool in tools)
@@ -99,8 +93,8 @@ def test_from_a_topic_to_a_kept_refined_evaluated_exported_idea(play: Play) -> N
         )
         assert result.structured_content is not None
         suggestions = result.structured_content["suggestions"]
-        idea = await use(client, "keep_suggestion", suggestion_id=suggestions[0]["id"])
-        again = await use(client, "keep_suggestion", suggestion_id=suggestions[0]["id"])
+        idea = await use(client, "add_idea", suggestion_id=suggestions[0]["id"])
+        again = await use(client, "add_idea", suggestion_id=suggestions[0]["id"])
         refined = await use(client, "refine", idea_id=idea["id"], accept=True)
         evaluated = await use(client, "evaluate", idea_id=idea["id"])
         found = await use(client, "find_ideas", idea_id=idea["id"])
@@ -139,6 +133,34 @@ def test_ideas_are_added_changed_and_found_by_words_and_board(play: Play, url: s
     assert "Street" in {board["name"] for board in some["boards"]}
 
 
+def test_ideas_are_ranked_by_votes_and_by_the_model(play: Play) -> None:
+    async def story(client: Client) -> Any:
+        one = await use(client, "add_idea", title="Tool shelf")
+        two = await use(client, "add_idea", title="Soup", body="A much longer text.")
+        vote = {"first_id": one["id"], "second_id": two["id"], "outcome": "first"}
+        people = await use(client, "rank_ideas", vote=vote)
+        model = await use(client, "rank_ideas", by="model", compare=1)
+        return people, model
+
+    people, model = play(story)
+
+    assert [idea["title"] for idea in people["ideas"]] == ["Tool shelf", "Soup"]
+    assert (people["comparisons"], model["comparisons"]) == (1, 1)
+    assert model["by"] == "model"
+
+
+def test_a_suggestion_is_kept_with_another_text_status_and_tags(play: Play) -> None:
+    async def story(client: Client) -> Any:
+        made = await use(client, "brainstorm", topic="a street party", n=1)
+        suggestion = made["suggestions"][0]["id"]
+        more = {"title": "Better", "tags": ["food"], "status": "kept"}
+        return await use(client, "add_idea", suggestion_id=suggestion, **more)
+
+    idea = play(story)
+
+    assert (idea["title"], idea["tags"], idea["status"]) == ("Better", ["food"], "kept")
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "says"),
     [
@@ -146,7 +168,8 @@ def test_ideas_are_added_changed_and_found_by_words_and_board(play: Play, url: s
         ("brainstorm", {}, "either a topic or an idea_id"),
         ("brainstorm", {"topic": "x", "board": "nowhere"}, "there are: "),
         ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
-        ("keep_suggestion", {"suggestion_id": "none"}, "none"),
+        ("add_idea", {"suggestion_id": "none"}, "none"),
+        ("add_idea", {"body": "x"}, "either a title or a suggestion_id"),
     ],
 )
 def test_what_fails_tells_the_assistant_why(

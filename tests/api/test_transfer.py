@@ -371,16 +371,17 @@ def test_a_formula_is_harmless_in_csv(client: TestClient, title: str) -> None:
 
 def test_markdown_of_a_board_is_readable(client: TestClient) -> None:
     board = post(client, BOARDS, name="Street party", goal="A party all enjoy.")["id"]
-    tags = ["home", "cheap"]
-    post(client, IDEAS, board_id=board, title="Tool shelf", body="Lend *drills*.", tags=tags)
-    post(client, IDEAS, board_id=board, title="Soup", status="kept", star=True)
+    more = {"body": "Lend *drills*.", "tags": ["home", "cheap", "a, b"]}
+    shelf = post(client, IDEAS, board_id=board, title="Tool shelf", **more)["id"]
+    soup = post(client, IDEAS, board_id=board, title="Soup", status="kept", star=True)["id"]
 
     text = client.get(EXPORT, params={"board": board, "format": "markdown"}).text
 
     assert text == (
-        "# Street party\n\nA party all enjoy.\n\n"
-        "## Tool shelf\n\nStatus: draft · Tags: cheap, home\n\nLend *drills*.\n\n"
-        "## Soup\n\nStatus: kept, starred\n"
+        f"# Street party\n\n<!-- ideapool:board {board} -->\n\nA party all enjoy.\n\n"
+        f'## Tool shelf\n\nStatus: draft · Tags: "a, b", cheap, home <!-- ideapool:idea {shelf} -->'
+        "\n\nLend *drills*.\n\n"
+        f"## Soup\n\nStatus: kept, starred <!-- ideapool:idea {soup} -->\n"
     )
 
 

@@ -9,10 +9,11 @@ import sys
 from typing import Any
 
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client
 
 from service.cli import main
 from service.settings import PROJECT_ROOT, Settings
+from tests.assistants import over_stdio
 from tests.serving import free_port, processes_of
 
 # One that the small model finds a usable idea with at once.
@@ -71,12 +72,7 @@ def test_ctrl_c_ends_a_command_its_run_and_its_model_process(
 
 
 def test_an_assistant_without_a_server_gets_the_model_too(environment: dict[str, str]) -> None:
-    server = StdioServerParameters(
-        command=sys.executable,
-        args=["-m", "service", "mcp"],
-        cwd=PROJECT_ROOT,
-        env=os.environ | environment,
-    )
+    server = over_stdio(environment)
 
     async def story() -> Any:
         async with Client(server) as client:

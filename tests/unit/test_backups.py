@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from service.backups import back_up, is_in_use, restore
+from service.backups import back_up, restore
 from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
+from service.occupancy import occupied
 from service.shapes import IdeaCreate
 from service.store import Limits, Store
 
@@ -147,14 +148,23 @@ def test_a_second_restore_within_a_second_keeps_both(database: Path, backup: Pat
 def test_a_used_database_is_not_replaced(database: Path, backup: Path) -> None:
     opened, _ = store_at(database)
 
-    assert is_in_use(database)
     with pytest.raises(Conflict, match="Stop the server"):
         restore(backup, database)
 
     opened.close()
-    assert not is_in_use(database)
     assert titles(database) == {"old", "new"}
-    assert sorted(path.name for path in database.parent.iterdir()) == ["backup.db", "ideapool.db"]
+    assert sorted(path.name for path in database.parent.iterdir()) == [
+        "backup.db",
+        "ideapool.db",
+        "ideapool.db.lock",
+    ]
+
+
+def test_a_database_that_a_server_holds_is_not_replaced(database: Path, backup: Path) -> None:
+    with occupied(database), pytest.raises(Conflict, match="in use by process"):
+        restore(backup, database)
+
+    assert titles(database) == {"old", "new"}
 
 
 def test_a_copy_with_a_log_beside_it_is_restored_with_what_is_in_the_log(

@@ -1,17 +1,19 @@
 """Export and import over REST."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from service.bringing_in import ImportManner, bring_in, format_of
 from service.dependencies import StoreDep
 from service.exporting import markdown, spreadsheet
+from service.import_shapes import Imported
 from service.models import now
 from service.routes.api.shared import problems
-from service.transfer_shapes import Archive, Imported
+from service.transfer_shapes import Archive
 
 router = APIRouter(tags=["transfer"])
 Format = Literal["json", "markdown", "csv"]
@@ -28,8 +30,9 @@ SHOWN_ERRORS = 20
     "/export",
     operation_id="exportIdeas",
     summary="All boards or one, as a file",
-    description="JSON holds everything and can be imported; Markdown is to read, CSV for "
-    "spreadsheets. What was deleted is left out.",
+    description="JSON holds everything; Markdown is to read, CSV for spreadsheets. All three can "
+    "be imported; Markdown and CSV hold the ideas as they are, without versions, evaluations and "
+    "runs. What was deleted is left out.",
     response_model=Archive,
     responses=problems(404)
     | {
@@ -60,6 +63,10 @@ def export_ideas(
     )
 
 
+def _text(example: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "example": example}
+
+
 async def _body(request: Request) -> bytes:
     return await request.body()
 
@@ -67,24 +74,41 @@ async def _body(request: Request) -> bytes:
 @router.post(
     "/import",
     operation_id="importIdeas",
-    summary="Add what an exported file holds",
-    description="Takes what `export` gives as JSON. All of it comes in, or nothing; what has an "
-    "id that is there already, deleted or not, is left as it is, so that importing twice does no "
-    "harm.",
+    summary="Add what a file holds",
+    description="JSON as `export` gives it, with everything; Markdown: our own, or lists and "
+    "sections of any other; CSV: our own, or any table whose header has a title column; plain "
+    "text: an idea on each line. All of it comes in, or nothing. What is there already, deleted "
+    "or not, is left as it is, so that importing twice does no harm. It is known by its id; an "
+    "idea that comes without one gets an id made from its board and text, and is also known by "
+    "the same text on the same board. Faults are named by line and column.",
+    responses=problems(404),
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Archive"}}},
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/Archive"}},
+                "text/markdown": _text(
+                    "# Street party\n\n- Soup from one pot #food\n- [x] Chalk\n"
+                ),
+                "text/csv": _text("title,tags\r\nSoup from one pot,food\r\n"),
+                "text/plain": _text("Soup from one pot\nChalk the whole road\n"),
+            },
         }
     },
 )
-def import_ideas(body: Annotated[bytes, Depends(_body)], store: StoreDep) -> Imported:
+def import_ideas(
+    body: Annotated[bytes, Depends(_body)],
+    store: StoreDep,
+    manner: Annotated[ImportManner, Query()],
+    content_type: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Imported:
     # Read here and not by the framework: a large file would hold up the event loop.
+    if manner.format is None:
+        manner = manner.model_copy(update={"format": format_of(content_type)})
     try:
-        archive = Archive.model_validate_json(body)
+        return bring_in(store, body, manner)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise RequestValidationError(
             [{**item, "loc": ("body", *item["loc"])} for item in found[:SHOWN_ERRORS]]
         ) from error
-    return store.transfer.add(archive)

@@ -1,0 +1,280 @@
+"""Text files over REST: what comes in, what is known already, what would happen."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.test_transfer import BOARDS, EXPORT, IDEAS, IMPORT, Json, exported, post
+
+LIST = "# Street party\n\n- Soup from one pot #food\n- [x] Chalk the road\n"
+KINDS = {"markdown": "text/markdown", "csv": "text/csv; charset=utf-8", "lines": "text/plain"}
+
+
+def bring(client: TestClient, text: str | bytes, kind: str = "text/markdown", **query: Any) -> Json:
+    response = client.post(IMPORT, content=text, headers={"content-type": kind}, params=query)
+    assert response.status_code == 200, response.text
+    answer: Json = response.json()
+    return answer
+
+
+def actions(answer: Json) -> list[tuple[str, str]]:
+    return [(idea["action"], idea["reason"]) for idea in answer["ideas"]]
+
+
+def on_boards(client: TestClient) -> list[tuple[str, str]]:
+    """(board, title) of all ideas, oldest first."""
+    names = {board["id"]: board["name"] for board in client.get(BOARDS).json()}
+    ideas = client.get(IDEAS, params={"sort": "old", "limit": 100}).json()
+    return [(names[idea["board_id"]], idea["title"]) for idea in ideas]
+
+
+def test_a_list_comes_to_a_board_of_its_heading(client: TestClient) -> None:
+    answer = bring(client, LIST)
+
+    assert answer["added"]["boards"] == 1
+    assert answer["added"]["ideas"] == answer["added"]["versions"] == 2
+    assert on_boards(client) == [
+        ("Street party", "Soup from one pot"),
+        ("Street party", "Chalk the road"),
+    ]
+    soup, chalk = client.get(IDEAS, params={"sort": "old"}).json()
+    assert (soup["tags"], soup["status"], soup["origin"]) == (["food"], "draft", "import")
+    assert (chalk["tags"], chalk["status"]) == ([], "done")
+    assert client.get(f"{IDEAS}/{soup['id']}/versions").json()[0]["origin"] == "import"
+    assert client.get(IDEAS, params={"q": "pot food"}).json() == [soup]
+
+
+@pytest.mark.parametrize("format", list(KINDS))
+@pytest.mark.parametrize("by", ["content-type", "format"])
+def test_a_format_is_told_by_the_media_type_or_the_parameter(
+    client: TestClient, format: str, by: str
+) -> None:
+    text = "title\nSoup\n" if format == "csv" else "Soup\n"
+    kind, query = (KINDS[format], {}) if by == "content-type" else ("", {"format": format})
+
+    assert bring(client, text, kind, **query)["added"]["ideas"] == 1
+    assert on_boards(client) == [("My ideas", "Soup")]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (LIST, "text/markdown"),
+        ("Soup\nChalk\n\nSoup\n", "text/plain"),
+        ("name,board\nSoup,Party\nChalk,Other\n", "text/csv"),
+        ("# Soup\n\nOne pot.\n\n# Chalk\n", "text/markdown"),
+    ],
+)
+def test_importing_a_text_twice_adds_nothing(client: TestClient, text: str, kind: str) -> None:
+    bring(client, text, kind)
+    before = exported(client)
+
+    again = bring(client, text, kind)
+
+    assert set(again["added"].values()) == {0}
+    assert exported(client) == before
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(client: TestClient) -> None:
+    before = exported(client)
+
+    dry = bring(client, LIST, dry_run=True)
+
+    assert dry["dry_run"]
+    assert exported(client) == before
+    real = bring(client, LIST)
+    assert {**dry, "dry_run": False} == real
+    assert real["ideas"][0] == {
+        "action": "add",
+        "reason": "",
+        "id": client.get(IDEAS, params={"sort": "old"}).json()[0]["id"],
+        "title": "Soup from one pot",
+        "board": "Street party",
+        "line": 3,
+        "changes": [],
+    }
+
+
+def test_a_dry_run_of_json_counts_and_writes_nothing(client: TestClient) -> None:
+    post(client, IDEAS, title="Soup", body="One pot.")
+    archive = client.get(EXPORT).json()
+    archive["ideas"].append(archive["ideas"][0] | {"id": "another"})
+    before = exported(client)
+
+    response = client.post(IMPORT, json=archive, params={"dry_run": True})
+
+    assert response.json()["added"]["ideas"] == 1
+    assert actions(response.json()) == [("skip", "there"), ("add", "")]
+    assert exported(client) == before
+
+
+@pytest.mark.parametrize("format", ["markdown", "csv"])
+def test_our_own_readable_export_adds_nothing_where_it_came_from(
+    client: TestClient, format: str
+) -> None:
+    board = post(client, BOARDS, name="Street party", goal="For all.")["id"]
+    post(client, IDEAS, board_id=board, title="=Soup", body="One\n\n## pot", tags=["a, b", "c"])
+    post(client, IDEAS, title="Chalk", status="kept", star=True)
+    before = exported(client)
+    file = client.get(EXPORT, params={"format": format}).content
+
+    for update in (False, True):
+        answer = bring(client, file, KINDS[format], update=update)
+        assert actions(answer) == [("skip", "there")] * 2
+    assert exported(client) == before
+
+
+@pytest.mark.parametrize("format", ["markdown", "csv"])
+def test_an_edited_export_changes_what_was_edited_if_that_is_asked_for(
+    client: TestClient, format: str
+) -> None:
+    idea = post(client, IDEAS, title="Soup", body="One pot.", tags=["food"])
+    file = client.get(EXPORT, params={"format": format}).text.replace("One pot.", "Two pots.")
+    file = file.replace("draft", "kept")
+
+    left = bring(client, file, KINDS[format])
+    dry = bring(client, file, KINDS[format], update=True, dry_run=True)
+    changed = bring(client, file, KINDS[format], update=True)
+
+    assert actions(left) == [("skip", "there")]
+    assert dry["ideas"] == changed["ideas"]
+    assert changed["changed"]["ideas"] == 1
+    assert changed["ideas"][0]["changes"] == ["body", "status"]
+    after = client.get(f"{IDEAS}/{idea['id']}").json()
+    assert (after["body"], after["status"], after["tags"]) == ("Two pots.", "kept", ["food"])
+    versions = client.get(f"{IDEAS}/{idea['id']}/versions").json()
+    assert [version["origin"] for version in versions] == ["import", "human"]
+
+
+def test_an_idea_that_moved_in_the_table_moves_to_that_board(client: TestClient) -> None:
+    post(client, IDEAS, title="Soup")
+    file = client.get(EXPORT, params={"format": "csv"}).text.replace("My ideas", "Kitchen")
+
+    answer = bring(client, file, "text/csv", update=True)
+
+    assert answer["ideas"][0]["changes"] == ["board"]
+    assert on_boards(client) == [("Kitchen", "Soup")]
+
+
+def test_a_box_ticked_since_is_done_after_an_update(client: TestClient) -> None:
+    bring(client, "- [ ] Soup\n- [ ] Chalk\n")
+
+    answer = bring(client, "- [x] Soup\n- [ ] Chalk\n", update=True)
+
+    assert [idea["changes"] for idea in answer["ideas"]] == [["status"], []]
+    assert client.get(IDEAS, params={"status": "done"}).json()[0]["title"] == "Soup"
+
+
+def test_what_was_typed_here_before_is_known_by_its_text(client: TestClient) -> None:
+    post(client, IDEAS, title="Soup")
+
+    assert actions(bring(client, "Soup\nChalk\nChalk\n", "text/plain")) == [
+        ("skip", "same-text"),
+        ("add", ""),
+        ("skip", "twice"),
+    ]
+
+
+def test_what_was_changed_or_deleted_here_since_does_not_come_back(client: TestClient) -> None:
+    bring(client, "Soup\nChalk\n", "text/plain")
+    chalk, soup = client.get(IDEAS).json()
+    client.patch(f"{IDEAS}/{soup['id']}", json={"title": "Minestrone"})
+    client.delete(f"{IDEAS}/{chalk['id']}")
+
+    again = bring(client, "Soup\nChalk\n", "text/plain")
+
+    assert actions(again) == [("skip", "there"), ("skip", "deleted")]
+    assert on_boards(client) == [("My ideas", "Minestrone")]
+
+
+def test_a_deleted_board_of_that_name_stays_deleted_and_a_new_one_is_made_once(
+    client: TestClient,
+) -> None:
+    bring(client, LIST)
+    first = client.get(BOARDS).json()[1]["id"]
+    client.delete(f"{BOARDS}/{first}")
+
+    again = bring(client, LIST)
+    third = bring(client, LIST)
+
+    assert (again["added"]["ideas"], third["added"]["ideas"]) == (2, 0)
+    assert client.get(f"{BOARDS}/{first}").status_code == 404
+    assert len(client.get(BOARDS).json()) == 2
+
+
+def test_a_board_can_be_chosen_for_ideas_that_name_none(client: TestClient) -> None:
+    board = post(client, BOARDS, name="Garden")["id"]
+
+    bring(client, "Soup\n", "text/plain", board=board)
+    bring(client, LIST, groups="tags", board=board)
+
+    assert {name for name, _ in on_boards(client)} == {"Garden"}
+    assert client.get(IDEAS, params={"tag": "Street party"}).json()
+    refused = client.post(IMPORT, content="Soup", params={"format": "lines", "board": "nobody"})
+    assert refused.status_code == 404
+
+
+def test_nested_items_branch_from_the_outer_one(client: TestClient) -> None:
+    bring(client, "- Soup\n  - Minestrone\n", nested="ideas")
+
+    soup, minestrone = client.get(IDEAS, params={"sort": "old"}).json()
+    assert minestrone["parent_id"] == soup["id"]
+
+
+def test_a_file_with_a_fault_is_refused_by_line_and_column_and_writes_nothing(
+    client: TestClient,
+) -> None:
+    before = exported(client)
+
+    response = client.post(
+        IMPORT, content="title,status\nSoup,kept\nChalk,Backlog\n", params={"format": "csv"}
+    )
+
+    problem = response.json()
+    assert response.status_code == 422
+    assert problem["detail"].startswith("Line 3, column 2: 'Backlog' is no status")
+    assert [(one["line"], one["column"]) for one in problem["errors"]] == [(3, 2)]
+    assert exported(client) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "format", "line"),
+    [
+        ("title\nSoup\n" + "x" * 201, "csv", 3),
+        ("title,body\nSoup," + "x" * 8193, "csv", 2),
+        ("- Soup\n- " + "x " * 5000, "markdown", 2),
+    ],
+)
+def test_texts_beyond_the_limits_are_refused_by_their_line(
+    client: TestClient, content: str, format: str, line: int
+) -> None:
+    response = client.post(IMPORT, content=content, params={"format": format})
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["line"] == line
+    assert on_boards(client) == []
+
+
+def test_json_is_never_an_update(client: TestClient) -> None:
+    archive = client.get(EXPORT).json()
+
+    response = client.post(IMPORT, json=archive, params={"update": True})
+
+    assert response.status_code == 422
+    assert "CSV or Markdown" in response.json()["detail"]
+
+
+def test_text_without_an_idea_is_told_as_left_out(client: TestClient) -> None:
+    answer = bring(client, "Minutes\n\n- Soup\n")
+
+    assert answer["left_out"] == [{"line": 1, "text": "Minutes"}]
+
+
+def test_ten_thousand_lines_come_in_at_once(client: TestClient) -> None:
+    text = "".join(f"Idea number {number}\n" for number in range(10_000))
+
+    answer = bring(client, text, "text/plain")
+
+    assert answer["added"]["ideas"] == 10_000
+    assert len(answer["ideas"]) == 200
