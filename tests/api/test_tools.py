@@ -165,7 +165,7 @@ def test_a_suggestion_is_kept_with_another_text_status_and_tags(play: Play) -> N
     ("tool", "arguments", "says"),
     [
         ("find_ideas", {"idea_id": "nobody"}, "There is no idea nobody."),
-        ("brainstorm", {}, "either a topic or an idea_id"),
+        ("brainstorm", {}, "Give either a topic"),
         ("brainstorm", {"topic": "x", "board": "nowhere"}, "there are: "),
         ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
         ("add_idea", {"suggestion_id": "none"}, "none"),
