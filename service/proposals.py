@@ -3,17 +3,20 @@
 Knows neither the models that propose nor the store that keeps what is taken.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from service.diff import Edit, applied, edits_between
 from service.errors import InvalidInput
+from service.wording import Text
 
 Part = Literal["title", "body"]
 
 
-class Text(NamedTuple):
+class Note(NamedTuple):
+    """What an idea says in one version of it."""
+
     title: str
     body: str
 
@@ -37,7 +40,7 @@ class Segment:
     edit: ProposedEdit | None = None
 
 
-def proposed_edits(before: Text, after: Text) -> list[ProposedEdit]:
+def proposed_edits(before: Note, after: Note) -> list[ProposedEdit]:
     """A title changes as a whole: half of one and half of another make no title."""
     found: list[tuple[Part, Edit]] = []
     if before.title != after.title:
@@ -49,9 +52,20 @@ def proposed_edits(before: Text, after: Text) -> list[ProposedEdit]:
     ]
 
 
+def edits_of(
+    result: Mapping[str, Any], before: Note, *, is_as_read: bool
+) -> Sequence[ProposedEdit]:
+    """The edits of a refinement's `result`. Of the text that the model read they are as they were
+    told to whoever asked, so that their numbers stay what they are.
+    """
+    if is_as_read and "edits" in result:
+        return [ProposedEdit(**edit) for edit in result["edits"]]
+    return proposed_edits(before, Note(result["title"], result["body"]))
+
+
 def compose(
-    before: Text, after: Text, edits: Sequence[ProposedEdit], taken: Collection[int]
-) -> Text:
+    before: Note, after: Note, edits: Sequence[ProposedEdit], taken: Collection[int]
+) -> Note:
     """`before` with the edits whose numbers are taken; with all of them it is `after`.
 
     Raises:
@@ -60,15 +74,17 @@ def compose(
     numbers = {edit.number for edit in edits}
     unknown = sorted(set(taken) - numbers)
     if unknown:
-        raise InvalidInput(
-            f"There is no edit {unknown[0]}. The proposal has {len(edits)}, counted from 1.",
-            pointer="/edits",
+        missing = Text(
+            "There is no edit %(number)s. The proposal has %(count)s, counted from 1.",
+            number=unknown[0],
+            count=len(edits),
         )
+        raise InvalidInput(missing, pointer="/edits")
     if numbers == set(taken):
         # Blanks between words that stay belong to no edit: they come with the whole.
         return after
     chosen = [edit for edit in edits if edit.number in taken]
-    return Text(
+    return Note(
         after.title if any(edit.part == "title" for edit in chosen) else before.title,
         applied(
             before.body,
@@ -77,7 +93,7 @@ def compose(
     )
 
 
-def segments(before: Text, edits: Sequence[ProposedEdit]) -> list[Segment]:
+def segments(before: Note, edits: Sequence[ProposedEdit]) -> list[Segment]:
     """The body's stretches in their order; without edits they are the body before."""
     found, at = [], 0
     for edit in edits:

@@ -14,66 +14,61 @@ from service.answers import (
 )
 from service.engine.types import Message, Sampling
 from service.grammars import passage_grammar
-from service.material import DATA_RULE, block
+from service.material import DATA_RULE, block, defused
 from service.passages import Passage
 from service.prompts import Prompt
 from service.text import SENTENCE_END, clean_text, count_words, one_line
 
-# Of the note on either side: enough to fit in, little to read for a small model.
-CONTEXT_CHARACTERS = 300
 # What the parser of refinements looks for; a passage has no title.
 _TITLE = "Title: Passage\n"
 _SYSTEM = (
-    "You rewrite one passage of a note. You keep all its names, numbers, places, times and prices. "
-    "You add no new facts and nothing that stands around it. "
-    f"{DATA_RULE} Answer in the language of the note."
+    "You rewrite a passage of a note. You keep all its names, numbers, places, times and prices. "
+    "You add no new facts, and a question stays a question. "
+    f"{DATA_RULE} Answer in the language of the passage."
 )
+# The model sees nothing of what stands around but the title: a small one writes it once more, or
+# fills a gap with something else.
 _TASK = (
-    "Rewrite only the text inside <idea>, in this form:\n\n"
-    "Idea: <{result}>\n\n"
+    "{wish} Rewrite only the {kind} inside <idea>, in this form:\n\n"
+    "Idea: <the same {kind} in the same language, rewritten{length}>\n\n"
     "Changes:\n- <what you changed, in at most ten words>"
 )
-_SENTENCES = "the passage in plain, complete sentences"
-_PHRASE = "the passage in {words} words, no sentence"
-_WISHED = "the passage, rewritten as the wish asks"
-_EXAMPLE_TITLE = "bike pump"
-_EXAMPLE_NOTE = (
-    "40 bikes at the office, no pump!! chain one to door B. Lena (reception) buys it, 25 euros. "
-    "needle adapter too"
+_PLAIN = "Say it clearly."
+_SENTENCE_EXAMPLE = (
+    "chain one to door B. Lena (reception) buys it, 25 euros.",
+    "Lena from reception buys a pump for 25 euros. She chains it to door B.",
+    "Wrote whole sentences",
 )
-_EXAMPLE_PASSAGE = Passage(34, 91)
-_EXAMPLE_ANSWER = refine_answer(
-    "",
-    "Lena from reception buys a pump for 25 euros and chains it to door B.",
-    ("Joined two loose notes into one sentence",),
+_PHRASE_EXAMPLE = (
+    "that sth to pump up tyres is by door B",
+    "that a bike pump hangs beside door B",
+    "Named the pump",
 )
 
 
 def passage_prompt(
     note: tuple[str, str], passage: Passage, *, instruction: str = "", seed: int = 0
 ) -> Prompt:
-    """`note` is title and body; the model sees a little of what stands around the passage."""
-    title, body = note
+    """`note` is title and body."""
     wish = one_line(clean_text(instruction))
-    written = passage.of(body)
+    written = passage.of(note[1])
     is_phrase = not _is_sentences(written)
-    most = max(4, 2 * count_words(written))
-    plain = _PHRASE.format(words=f"at most {most}") if is_phrase else _SENTENCES
-    asked = _request(title, body, passage, _WISHED if wish else plain)
+    shown, answer, change = _PHRASE_EXAMPLE if is_phrase else _SENTENCE_EXAMPLE
     sentences = len(SENTENCE_END.findall(written)) + written.count("\n")
     return Prompt(
         messages=(
             Message("system", _SYSTEM),
-            Message("user", _request(_EXAMPLE_TITLE, _EXAMPLE_NOTE, _EXAMPLE_PASSAGE, _SENTENCES)),
-            Message("assistant", _answer(_EXAMPLE_ANSWER)),
-            Message("user", (block("wish", wish) if wish else "") + asked),
+            Message("user", _request("bike pump", shown, "")),
+            Message("assistant", refine_answer("", answer, (change,)).partition("\n")[2]),
+            Message("user", _request(note[0], written, wish)),
         ),
         grammar=passage_grammar(
-            f"{title}\n{body}\n{instruction}",
-            units=min(60, 1 + sentences + (not is_phrase)),
+            f"{note[0]}\n{note[1]}\n{instruction}",
+            # As many as there were: a small model never ends a text by itself.
+            units=min(60, max(1, sentences)),
             is_phrase=is_phrase,
         ),
-        max_tokens=min(3000, 300 + len(written.encode()) // 2),
+        max_tokens=min(3000, 200 + len(written.encode()) // 2),
         sampling=Sampling(temperature=0.3, top_p=0.9, top_k=40, min_p=0.05, seed=seed),
     )
 
@@ -88,9 +83,9 @@ def parse_passage(answer: str, note: str, passage: Passage) -> Refinement:
     if not _is_sentences(written):
         new = new.rstrip(".") or new
     first = re.match(r"\w+", new)
-    begins_within = written[:1].islower() and first is not None and first[0][1:].islower()
-    if begins_within and first is not None and not re.search(rf"\b{first[0]}\b", note):
-        new = new[0].lower() + new[1:]
+    if written[:1].islower() and first is not None and first[0][1:].islower():
+        is_name = re.search(rf"\b{first[0]}\b", note) is not None
+        new = new if is_name else new[0].lower() + new[1:]
     return Refinement("", new, refined.changes)
 
 
@@ -98,24 +93,15 @@ def partial_passage(answer_so_far: str) -> PartialRefinement:
     return partial_refinement(_TITLE + answer_so_far)
 
 
-def _request(title: str, body: str, passage: Passage, result: str) -> str:
-    before = body[: passage.start].strip()[-CONTEXT_CHARACTERS:]
-    after = body[passage.end :].strip()[:CONTEXT_CHARACTERS]
+def _request(title: str, written: str, wish: str) -> str:
+    kind, length = "text", ""
+    if not _is_sentences(written):
+        kind, length = "words", f", at most {2 * count_words(written) + 2} words"
     around = f"Title: {one_line(clean_text(title))}"
-    around += f"\nBefore it: {before}" if before else ""
-    around += f"\nAfter it: {after}" if after else ""
-    return (
-        block("background", around)
-        + block("idea", passage.of(body))
-        + "\n"
-        + _TASK.format(result=result)
-    )
+    task = _TASK.format(wish=defused(wish) or _PLAIN, kind=kind, length=length)
+    return f"{block('background', around)}{block('idea', written)}\n{task}"
 
 
 def _is_sentences(written: str) -> bool:
     """Whether it ends as a sentence does."""
     return SENTENCE_END.search(written.rstrip()[-3:] + " ") is not None
-
-
-def _answer(whole: str) -> str:
-    return whole.partition("\n")[2]

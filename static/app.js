@@ -82,6 +82,7 @@
       if (had) focusOn(closed.querySelector("summary"));
     }
     if (form.hasAttribute("data-unpick")) pickAll(false);
+    for (const field of form.querySelectorAll("[data-forget]")) field.value = "";
     if (form.dataset.then) focusOn(document.querySelector(form.dataset.then));
   }
 
@@ -153,6 +154,61 @@
     }
   }
 
+  /* A passage selected in the idea's text, or in the field to edit it, as it stands in the text that
+     is saved. The page shows Markdown rendered, so its marks may stand between the words. */
+  function selectedPassage() {
+    const field = byId("text");
+    const source = field?.defaultValue ?? "";
+    if (document.activeElement === field) {
+      if (field.value !== source) return null;
+      return passageAt(source, field.selectionStart, field.selectionEnd);
+    }
+    const selection = getSelection();
+    const body = byId("body");
+    if (!body || !selection.rangeCount || selection.isCollapsed) return null;
+    const range = selection.getRangeAt(0);
+    if (!body.contains(range.commonAncestorContainer)) return null;
+    const words = selection.toString().trim().split(/\s+/);
+    const escaped = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+    const pattern = new RegExp(escaped.join("[\\s*_`~>#-]+"), "gu");
+    const before = range.cloneRange();
+    before.setStart(body, 0);
+    before.setEnd(range.startContainer, range.startOffset);
+    const nth = [...before.toString().matchAll(pattern)].length;
+    const found = [...source.matchAll(pattern)][nth];
+    return found ? passageAt(source, found.index, found.index + found[0].length) : null;
+  }
+
+  function passageAt(source, start, end) {
+    const text = source.slice(start, end);
+    // The server counts characters, not halves of them.
+    return text.trim() ? { text, start: [...source.slice(0, start)].length } : null;
+  }
+
+  let offered = null;
+
+  document.addEventListener("selectionchange", () => {
+    const offer = byId("selection-offer");
+    if (!offer || offer.contains(document.activeElement)) return;
+    offered = selectedPassage();
+    offer.hidden = !offered;
+  });
+
+  function takeSelection() {
+    if (!offered) return;
+    byId("selection").value = offered.text;
+    byId("selection-start").value = offered.start;
+    byId("passage").open = true;
+    byId("selection-offer").hidden = true;
+    focusOn(byId("instruction"));
+  }
+
+  function tick(form, name) {
+    const boxes = [...form.querySelectorAll(`[name=${name}]`)];
+    const isOn = boxes.some((box) => !box.checked);
+    for (const box of boxes) box.checked = isOn;
+  }
+
   function describeMethod() {
     const hint = byId("method-when");
     const chosen = byId("method")?.selectedOptions[0];
@@ -192,10 +248,16 @@
 
   document.addEventListener("focusin", (event) => completeTags(event.target));
 
+  // A press would move the focus out of the field, and with it what is selected there.
+  document.addEventListener("mousedown", (event) => {
+    if (event.target.closest("[data-refine-selection]")) event.preventDefault();
+  });
+
   document.addEventListener("input", (event) => {
     completeTags(event.target);
     const form = event.target.form;
     if (form) delete form.dataset.submitted;
+    if (event.target.id === "selection") byId("selection-start").value = "";
   });
 
   document.addEventListener("click", (event) => {
@@ -210,6 +272,9 @@
     }
     if (target.closest("[data-dismiss]")) target.closest(".flash, .alert").remove();
     if (target.closest("[data-open=shortcuts]")) showShortcuts();
+    if (target.closest("[data-refine-selection]")) takeSelection();
+    const ticker = target.closest("[data-tick]");
+    if (ticker) tick(ticker.form, ticker.dataset.tick);
     if (target.closest("[data-close]")) byId("shortcuts").close();
   });
 

@@ -14,7 +14,7 @@ from service.ideation.asking import Asker, attempt_seed
 from service.ideation.plan import RefineWork
 from service.passages import Passage
 from service.prompts import Prompt, refine_prompt
-from service.proposals import Text, proposed_edits
+from service.proposals import Note, proposed_edits
 from service.rewriting import parse_passage, partial_passage, passage_prompt
 
 
@@ -24,7 +24,7 @@ async def refine(asker: Asker, work: RefineWork, seed: int) -> dict[str, Any]:
         refined = await _whole(asker, work, seed)
     else:
         refined = await _passage(asker, work, work.passage, seed)
-    edits = proposed_edits(Text(work.title, work.body), Text(refined.title, refined.body))
+    edits = proposed_edits(Note(work.title, work.body), Note(refined.title, refined.body))
     return {
         "title": refined.title,
         "body": refined.body,

@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 from service.database import Database
 from service.errors import Conflict, InvalidInput, LostUpdate, NotFound
 from service.models import IdeaVersion, Run
-from service.proposals import ProposedEdit, Text, compose, proposed_edits
+from service.proposals import Note, ProposedEdit, compose, edits_of, proposed_edits
 from service.refinement_shapes import (
     Acceptance,
     ComparisonOfVersions,
@@ -17,6 +17,7 @@ from service.refinement_shapes import (
 from service.shapes import IdeaPublic, IdeaUpdate, RunPublic
 from service.store.ideas import IdeaStore, check_revision, found
 from service.store.runs import public_run, run_in
+from service.wording import Text
 
 
 class RefinementStore:
@@ -45,7 +46,7 @@ class RefinementStore:
                 edits=[EditPublic.model_validate(one) for one in _edits(run, before, version)],
             )
 
-    def composed(self, run_id: str, choice: Acceptance) -> Text:
+    def composed(self, run_id: str, choice: Acceptance) -> Note:
         """The text that accepting would give, without what the person changed in it."""
         with self._database.read() as session:
             return _composed(session, _undecided(session, run_id), choice)
@@ -104,11 +105,13 @@ class RefinementStore:
         before = before or max(1, after - 1)
         for number in (before, after):
             if number not in versions:
-                raise NotFound(
-                    f"The idea {idea_id} has no version {number}; its versions go from 1 to "
-                    f"{max(versions)}."
+                absent = Text(
+                    "The idea has no version %(number)s; its versions go from 1 to %(newest)s.",
+                    number=number,
+                    newest=max(versions),
                 )
-        texts = [Text(versions[each].title, versions[each].body) for each in (before, after)]
+                raise NotFound(absent)
+        texts = [Note(versions[each].title, versions[each].body) for each in (before, after)]
         return ComparisonOfVersions(
             idea_id=idea_id,
             before=versions[before],
@@ -129,11 +132,15 @@ def _undecided(session: Session, run_id: str) -> Run:
     if run.kind != "refine" or run.status != "done" or run.idea_id is None:
         raise Conflict("Only a finished refinement of a stored idea can be accepted or rejected.")
     if run.decision != "open":
-        raise Conflict(f"This refinement was {run.decision} already.")
+        raise Conflict(
+            Text("This refinement was accepted already.")
+            if run.decision == "accepted"
+            else Text("This refinement was rejected already.")
+        )
     return run
 
 
-def _composed(session: Session, run: Run, choice: Acceptance) -> Text:
+def _composed(session: Session, run: Run, choice: Acceptance) -> Note:
     after = _after(run)
     if choice.edits is None:
         return after
@@ -142,25 +149,21 @@ def _composed(session: Session, run: Run, choice: Acceptance) -> Text:
     return compose(before, after, _edits(run, before, version), choice.edits)
 
 
-def _before(session: Session, run: Run, version: int | None) -> Text:
+def _before(session: Session, run: Run, version: int | None) -> Note:
     if run.idea_id is None:
-        return Text(str(run.request.get("title", "")), str(run.request.get("body", "")))
+        return Note(str(run.request.get("title", "")), str(run.request.get("body", "")))
     row = session.exec(
         select(IdeaVersion).where(IdeaVersion.idea_id == run.idea_id, IdeaVersion.number == version)
     ).first()
     if row is None:
         raise InvalidInput(f"The idea has no version {version}.", pointer="/idea_version")
-    return Text(row.title, row.body)
+    return Note(row.title, row.body)
 
 
-def _after(run: Run) -> Text:
+def _after(run: Run) -> Note:
     result = run.result or {}
-    return Text(result["title"], result["body"])
+    return Note(result["title"], result["body"])
 
 
-def _edits(run: Run, before: Text, version: int | None) -> Sequence[ProposedEdit]:
-    """As they were told to whoever asked for the refinement, if they are of the text it read."""
-    told = (run.result or {}).get("edits")
-    if told is not None and version == run.idea_version:
-        return [ProposedEdit(**edit) for edit in told]
-    return proposed_edits(before, _after(run))
+def _edits(run: Run, before: Note, version: int | None) -> Sequence[ProposedEdit]:
+    return edits_of(run.result or {}, before, is_as_read=version == run.idea_version)

@@ -145,9 +145,9 @@ def test_a_refinement_is_decided_on(page: Page, pool: Pool, change: str) -> None
     expect(page.locator(".changes li")).to_have_count(2)
 
     if change == "edit":
-        page.locator("#edit-proposal > summary").click()
-        page.locator("#proposal-body").fill("Entirely in my own words.")
-        page.get_by_role("button", name="Accept this version").click()
+        page.locator("#edit-proposal").click()
+        page.locator("#mine-text").fill("Entirely in my own words.")
+        page.locator("#save-mine").click()
     else:
         page.locator(f"#{change}").click()
     expect(page.locator("#diff")).to_have_count(0)

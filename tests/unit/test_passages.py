@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import InvalidInput
-from service.passages import Passage, find_passage, paragraphs
+from service.passages import Passage, find_passage, paragraphs, parts
 
 TEXT = "Ask first. Then lend.\n\nAsk first, always.\n- drills\n- ladders"
 
@@ -55,6 +55,14 @@ def test_paragraphs_are_what_blank_lines_part() -> None:
     ]
     assert [one.of(" a\n \n\n b c \n") for one in paragraphs(" a\n \n\n b c \n")] == ["a", "b c"]
     assert paragraphs(" \n ") == []
+
+
+def test_one_paragraph_is_offered_by_its_sentences_and_several_as_they_are() -> None:
+    text = " Ask Dr. Lee first! Then lend.\n- drills "
+
+    assert [one.of(text) for one in parts(text)] == ["Ask Dr. Lee first!", "Then lend.", "- drills"]
+    assert parts(TEXT) == paragraphs(TEXT)
+    assert parts("") == []
 
 
 @given(st.lists(st.sampled_from(["a", " ", "\n", "b."]), max_size=40).map("".join))

@@ -3,16 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import InvalidInput
-from service.proposals import ProposedEdit, Segment, Text, compose, proposed_edits, segments
+from service.proposals import Note, ProposedEdit, Segment, compose, proposed_edits, segments
 
 WORDS = st.lists(st.sampled_from(["a", "tool", "shelf", "hall.", "\n", "\n\n", "  "]), max_size=25)
-TEXTS = st.builds(Text, st.sampled_from(["Shelf", "Tool shelf"]), WORDS.map(" ".join))
-SHELF = Text("tool shelf", "A shelf in the hall for tools. Ask first.")
-CELLAR = Text("Tool Shelf", "A shelf in the cellar for tools. Ask Lena first.")
+TEXTS = st.builds(Note, st.sampled_from(["Shelf", "Tool shelf"]), WORDS.map(" ".join))
+SHELF = Note("tool shelf", "A shelf in the hall for tools. Ask first.")
+CELLAR = Note("Tool Shelf", "A shelf in the cellar for tools. Ask Lena first.")
 
 
 @given(TEXTS, TEXTS)
-def test_all_edits_are_the_new_text_and_none_are_the_old_one(before: Text, after: Text) -> None:
+def test_all_edits_are_the_new_text_and_none_are_the_old_one(before: Note, after: Note) -> None:
     edits = proposed_edits(before, after)
 
     assert compose(before, after, edits, [edit.number for edit in edits]) == after
@@ -22,7 +22,7 @@ def test_all_edits_are_the_new_text_and_none_are_the_old_one(before: Text, after
 
 @given(TEXTS, TEXTS, st.data())
 def test_any_choice_holds_what_was_taken_and_what_was_there(
-    before: Text, after: Text, data: st.DataObject
+    before: Note, after: Note, data: st.DataObject
 ) -> None:
     edits = proposed_edits(before, after)
     taken = {edit.number for edit in edits if data.draw(st.booleans())}
@@ -39,14 +39,14 @@ def test_any_choice_holds_what_was_taken_and_what_was_there(
 
 
 @given(TEXTS, TEXTS)
-def test_edits_are_numbered_from_one_without_gaps(before: Text, after: Text) -> None:
+def test_edits_are_numbered_from_one_without_gaps(before: Note, after: Note) -> None:
     numbers = [edit.number for edit in proposed_edits(before, after)]
 
     assert numbers == list(range(1, len(numbers) + 1))
 
 
 @given(TEXTS, TEXTS)
-def test_segments_without_their_edits_are_the_body_before(before: Text, after: Text) -> None:
+def test_segments_without_their_edits_are_the_body_before(before: Note, after: Note) -> None:
     found = segments(before, proposed_edits(before, after))
 
     assert "".join(one.edit.removed if one.edit else one.text for one in found) == before.body
@@ -65,7 +65,7 @@ def test_the_title_changes_as_a_whole() -> None:
 def test_single_edits_are_taken_and_the_rest_stays() -> None:
     made = compose(SHELF, CELLAR, proposed_edits(SHELF, CELLAR), [3])
 
-    assert made == Text("tool shelf", "A shelf in the hall for tools. Ask Lena first.")
+    assert made == Note("tool shelf", "A shelf in the hall for tools. Ask Lena first.")
 
 
 def test_a_number_that_no_edit_has_is_refused() -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from service.change_shapes import AddTags, ChangeTask, Delete, Move, RemoveTags, SetStatus
 from service.errors import InvalidInput
 from service.fields import IDEAS_CEILING, Body, Judge, Outcome, Status, Tag, Title, Topic, Version
+from service.passages import parts
 from service.refinement_shapes import EDITS_CEILING, EditNumber
 from service.store.listing import Sort
 from service.wording import Text
@@ -34,6 +35,9 @@ def _absent_if_blank(value: Any) -> Any:
 Tags = Annotated[list[Tag], BeforeValidator(_split), Field(max_length=MOST_TAGS)]
 OptionalStatus = Annotated[Status | Literal["any"] | None, BeforeValidator(_absent_if_blank)]
 PairOfIds = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$")]
+OptionalPlace = Annotated[
+    Annotated[int, Field(ge=0, lt=2**31)] | None, BeforeValidator(_absent_if_blank)
+]
 OptionalSort = Annotated[Sort | None, BeforeValidator(_absent_if_blank)]
 
 
@@ -111,14 +115,30 @@ class BranchForm(BaseModel):
 
 
 class RefineForm(BaseModel):
-    """`preset` is the button that was pressed; the person's own words come on top of it."""
+    """`preset` is the button that was pressed; the person's own words come on top of it. Of the
+    text, all is meant, the passage that is written out, or the part that begins at `part`.
+    """
 
     preset: str = ""
     instruction: Body = ""
+    selection: Body = ""
+    start: OptionalPlace = None
+    part: OptionalPlace = None
 
     @property
     def whole(self) -> str:
         return ". ".join(part for part in (self.preset, self.instruction) if part)
+
+    def passage(self, body: str) -> dict[str, Any]:
+        """The fields of the task that name the passage of `body`; none for all of it."""
+        if self.selection:
+            return {"selection": self.selection, "start": self.start}
+        if self.part is None:
+            return {}
+        chosen = next((one for one in parts(body) if one.start == self.part), None)
+        if chosen is None:
+            raise InvalidInput(Text("The text has changed since. Choose the part of it again."))
+        return {"selection": chosen.of(body), "start": chosen.start}
 
 
 class TextForm(BaseModel):
@@ -129,15 +149,23 @@ class TextForm(BaseModel):
 
 
 class EditQuery(BaseModel):
-    """Which edits of a proposal to take, numbered for which version of the idea."""
+    """Which edits of a proposal to take, numbered for which version of the idea. `take` is the
+    button that was pressed; `edit` goes on to change what was chosen before it is saved.
+    """
 
-    take: Literal["chosen", "all"] = "all"
+    take: Literal["chosen", "all", "edit"] = "all"
     edits: list[EditNumber] = Field(default_factory=list, max_length=EDITS_CEILING)
     idea_version: Version | None = None
 
 
 class AcceptForm(EditQuery, TextForm):
     revision: int | None = None
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """The address at which what was chosen can be changed."""
+        fields = self.model_dump(include={"edits", "idea_version"}, exclude_none=True)
+        return fields | {"take": "chosen"}
 
 
 class VoteForm(BaseModel):

@@ -12,6 +12,7 @@ from service.dependencies import RunsDep, StoreDep
 from service.errors import LostUpdate
 from service.fields import Status
 from service.methods import METHODS
+from service.passages import parts
 from service.routes.pages.forms import BranchForm, IdeaEdit, RefineForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, back, here, is_part, redirect, render
@@ -81,7 +82,7 @@ def save_idea(
         return render(
             request,
             "conflict.html",
-            {"idea": theirs, "mine": form},
+            {"idea": theirs, "mine": form, "run_id": None},
             board_id=theirs.board_id,
             status_code=status.HTTP_409_CONFLICT,
         )
@@ -159,11 +160,14 @@ async def branch(
 async def refine(
     request: Request,
     idea_id: str,
+    store: StoreDep,
     runs: RunsDep,
     once: OnceDep,
     form: Annotated[RefineForm, Form()],
 ) -> Response:
-    task = task_of(RefineTask, idea_id=idea_id, instruction=form.whole)
+    idea = await asyncio.to_thread(store.ideas.get, idea_id)
+    passage = form.passage(idea.body)
+    task = task_of(RefineTask, idea_id=idea_id, instruction=form.whole, **passage)
     run_id = await Starter(request, runs, once).start(task)
     return redirect(f"/ideas/{idea_id}?run={run_id}")
 
@@ -185,6 +189,7 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
         "evaluation": evaluations[0] if evaluations else None,
         "earlier": evaluations[1:],
         "presets": PRESETS,
+        "parts": [(each.start, each.of(idea.body)) for each in parts(idea.body)],
         "methods": METHODS,
         "most": store.limits.suggestions,
         "tags": store.ideas.tags(idea.board_id),

@@ -1,24 +1,36 @@
-"""What people do with a proposed text: take it or parts of it, changed or not, or leave it."""
+"""What people do with a proposed text: take it or parts of it, change it before, leave it; and an
+idea's versions side by side."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Query, Request, Response, status
 
 from service.dependencies import StoreDep
-from service.errors import InvalidInput
+from service.errors import InvalidInput, LostUpdate
+from service.fields import Version
+from service.proposals import Note
 from service.refinement_shapes import Acceptance
-from service.routes.pages.forms import AcceptForm
-from service.routes.pages.replies import Flash, redirect
+from service.routes.pages.forms import AcceptForm, EditQuery
+from service.routes.pages.replies import Flash, redirect, render
 from service.routes.pages.starting import task_of
+from service.store import Store
 from service.wording import Text
 
 router = APIRouter()
 
 
 @router.post("/runs/{run_id}/accept")
-def accept(run_id: str, store: StoreDep, form: Annotated[AcceptForm, Form()]) -> Response:
+def accept(
+    request: Request, run_id: str, store: StoreDep, form: Annotated[AcceptForm, Form()]
+) -> Response:
+    if form.take == "edit":
+        return redirect(f"/runs/{run_id}/edit?{urlencode(form.query, doseq=True)}")
     choice = _choice(form)
-    idea = store.refinements.accept(run_id, choice, revision=form.revision)
+    try:
+        idea = store.refinements.accept(run_id, choice, revision=form.revision)
+    except LostUpdate:
+        return _conflict(request, store, run_id, form)
     accepted = Text("Accepted. This is version %(number)s now.", number=idea.version)
     return redirect(f"/ideas/{idea.id}", Flash(accepted))
 
@@ -29,8 +41,57 @@ def reject(run_id: str, store: StoreDep) -> Response:
     return redirect(f"/ideas/{run.idea_id}", Flash(Text("Rejected. The text is as it was.")))
 
 
-def _choice(form: AcceptForm) -> Acceptance:
+@router.get("/runs/{run_id}/edit")
+def edit(
+    request: Request, run_id: str, store: StoreDep, query: Annotated[EditQuery, Query()]
+) -> Response:
+    note = store.refinements.composed(run_id, _choice(query))
+    idea = store.ideas.get(store.runs.get(run_id).idea_id or "")
+    context = {"idea": idea, "mine": note, "choice": query, "run_id": run_id}
+    return render(request, "edit_proposal.html", context, board_id=idea.board_id)
+
+
+@router.get("/ideas/{idea_id}/compare")
+def compare(
+    request: Request,
+    idea_id: str,
+    store: StoreDep,
+    before: Annotated[Version | None, Query(alias="from")] = None,
+    after: Annotated[Version | None, Query(alias="to")] = None,
+) -> Response:
+    idea = store.ideas.get(idea_id)
+    context = {
+        "idea": idea,
+        "board": store.boards.get(idea.board_id),
+        "versions": store.ideas.versions(idea_id),
+        "compared": store.refinements.compare(idea_id, before, after),
+    }
+    return render(request, "compare.html", context, board_id=idea.board_id)
+
+
+def _choice(form: EditQuery) -> Acceptance:
     if form.take == "chosen" and not form.edits:
         raise InvalidInput(Text("Tick at least one change to accept, or reject the proposal."))
     fields: dict[str, Any] = form.model_dump(include={"title", "body", "idea_version"})
     return task_of(Acceptance, **fields, edits=form.edits if form.take == "chosen" else None)
+
+
+def _conflict(request: Request, store: Store, run_id: str, form: AcceptForm) -> Response:
+    """Somebody saved the idea while this was decided: the proposal is shown beside the new text,
+    and so is what was typed.
+    """
+    idea = store.ideas.get(store.runs.get(run_id).idea_id or "")
+    if form.title is None and form.body is None:
+        return redirect(
+            f"/ideas/{idea.id}?run={run_id}",
+            Flash(Text("Somebody saved this idea meanwhile. Look at the changes once more.")),
+        )
+    mine = Note(form.title or idea.title, form.body or "")
+    context = {"idea": idea, "mine": mine, "choice": form, "run_id": run_id}
+    return render(
+        request,
+        "conflict.html",
+        context,
+        board_id=idea.board_id,
+        status_code=status.HTTP_409_CONFLICT,
+    )

@@ -1,11 +1,13 @@
 """What the templates show of a run: the stored run, joined with what it is writing just now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from service.brainstorm_shapes import SuggestionPublic
 from service.methods import METHODS
+from service.proposals import Note, ProposedEdit, Segment, edits_of, segments
 from service.run_events import Draft, LiveRun
 from service.shapes import IdeaPublic, RunPublic
 from service.store import Store
@@ -103,6 +105,15 @@ class RunView:
         if self.idea is not None:
             return self.idea.title, self.idea.body
         return str(self.request.get("title", "")), str(self.request.get("body", ""))
+
+    @property
+    def edits(self) -> Sequence[ProposedEdit]:
+        """What a refinement proposes to change in the text as it is now."""
+        return edits_of(self.result, Note(*self.before), is_as_read=not self.is_stale)
+
+    @property
+    def segments(self) -> list[Segment]:
+        return segments(Note(*self.before), self.edits)
 
     @property
     def is_stale(self) -> bool:
