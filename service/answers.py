@@ -17,6 +17,7 @@ from service.text import (
     without_repeated_sentences,
     without_sentences_like,
 )
+from service.wording import Text
 
 TITLE_LIMIT = 200
 BODY_LIMIT_BYTES = 8192
@@ -101,14 +102,14 @@ def parse_suggestion(answer: str, *, topic: str) -> ParsedSuggestion:
     title = _title(parts)
     written = one_line(parts.get("Idea", "")).strip("*_ ")
     if written and _is_placeholder(written):
-        raise AnswerUnusable("The model left a placeholder instead of an idea.")
-    text = _complete(written, "The idea")
+        raise AnswerUnusable(Text("The model left a placeholder instead of an idea."))
+    text = _complete(written, Text("The idea"))
     if repeats_itself(text):
-        raise AnswerUnusable("The idea repeats itself.")
+        raise AnswerUnusable(Text("The idea repeats itself."))
     if any(phrase in text.casefold() for phrase in EXAMPLE_PHRASES):
-        raise AnswerUnusable("The idea is an example from the prompt.")
+        raise AnswerUnusable(Text("The idea is an example from the prompt."))
     if _says_only(text, topic) or _says_only(text, title):
-        raise AnswerUnusable("The idea only repeats the topic or its own title.")
+        raise AnswerUnusable(Text("The idea only repeats the topic or its own title."))
     return ParsedSuggestion(title, text)
 
 
@@ -125,13 +126,13 @@ def parse_refinement(answer: str) -> Refinement:
     body = without_repeated_sentences(body)
     changes = _changes(parts.get("Changes", ""))
     if not body or _is_placeholder(body):
-        raise AnswerUnusable("The answer has no text for the idea.")
+        raise AnswerUnusable(Text("The answer has no text for the idea."))
     if not changes:
-        raise AnswerUnusable("The answer was cut before the list of changes.")
+        raise AnswerUnusable(Text("The answer was cut before the list of changes."))
     if len(body.encode()) > BODY_LIMIT_BYTES:
-        raise AnswerUnusable("The refined text is longer than an idea may be.")
+        raise AnswerUnusable(Text("The refined text is longer than an idea may be."))
     if repeats_itself(body):
-        raise AnswerUnusable("The refined text repeats itself.")
+        raise AnswerUnusable(Text("The refined text repeats itself."))
     return Refinement(title, body, changes)
 
 
@@ -150,16 +151,16 @@ def parse_assessment(answer: str) -> Assessment:
     strengths = _items(parts.get("Strengths", ""))[:3]
     concerns = _items(parts.get("Concerns", ""))[:3]
     if any(map(_is_placeholder, (*strengths, *concerns))):
-        raise AnswerUnusable("The model left a placeholder instead of an assessment.")
+        raise AnswerUnusable(Text("The model left a placeholder instead of an assessment."))
     strengths, concerns = _points(strengths), _points(concerns)
     if not strengths or not concerns:
-        raise AnswerUnusable("The answer names no strengths or no concerns.")
+        raise AnswerUnusable(Text("The answer names no strengths or no concerns."))
     # Points of a list may begin alike; only a longer run is a loop.
     if repeats_itself(" ".join((*strengths, *concerns)), run=7):
-        raise AnswerUnusable("The assessment repeats itself.")
-    next_step = _complete(one_line(parts.get("Next step", "")), "The next step", min_words=3)
+        raise AnswerUnusable(Text("The assessment repeats itself."))
+    next_step = _complete(one_line(parts.get("Next step", "")), Text("The next step"), min_words=3)
     if max(map(len, next_step.split())) > LONGEST_WORD:
-        raise AnswerUnusable("The next step is not made of words.")
+        raise AnswerUnusable(Text("The next step is not made of words."))
     return Assessment(strengths, concerns, next_step)
 
 
@@ -200,11 +201,13 @@ def _heading(name: str) -> re.Pattern[str]:
 def _title(parts: dict[str, str]) -> str:
     title = tidy_title(parts.get("Title", ""))
     if not title or "Idea" not in parts:
-        raise AnswerUnusable("The answer has no title or was cut after it.")
+        raise AnswerUnusable(Text("The answer has no title or was cut after it."))
     if len(title) > TITLE_LIMIT:
-        raise AnswerUnusable(f"The title is longer than {TITLE_LIMIT} characters.")
+        raise AnswerUnusable(
+            Text("The title is longer than %(limit)s characters.", limit=TITLE_LIMIT)
+        )
     if _is_placeholder(title):
-        raise AnswerUnusable("The model left a placeholder instead of a title.")
+        raise AnswerUnusable(Text("The model left a placeholder instead of a title."))
     return title
 
 
@@ -228,12 +231,20 @@ def _is_placeholder(text: str) -> bool:
 def _complete(text: str, what: str, *, min_words: int = MIN_WORDS) -> str:
     """`text` up to its last sentence end, if enough is left."""
     if not text:
-        raise AnswerUnusable(f"{what} is empty.")
+        raise AnswerUnusable(Text("%(what)s is empty.", what=what))
     whole = whole_sentences(text)
     if not whole:
-        raise AnswerUnusable(f"{what} was cut in the middle of its first sentence.")
+        raise AnswerUnusable(
+            Text("%(what)s was cut in the middle of its first sentence.", what=what)
+        )
     if count_words(whole) < min_words:
-        raise AnswerUnusable(f"{what} has fewer than {min_words} words in complete sentences.")
+        raise AnswerUnusable(
+            Text(
+                "%(what)s has fewer than %(min_words)s words in complete sentences.",
+                what=what,
+                min_words=min_words,
+            )
+        )
     return whole
 
 

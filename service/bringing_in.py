@@ -9,6 +9,7 @@ from service.import_shapes import Groups, Imported, Nested
 from service.importing import read
 from service.store import Store
 from service.transfer_shapes import Archive
+from service.wording import Text
 
 ImportFormat = Literal["json", "markdown", "csv", "lines"]
 _MEDIA_TYPES: dict[str, ImportFormat] = {
@@ -71,8 +72,10 @@ def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
     if manner.format is None or manner.format == "json":
         if manner.update:
             raise InvalidInput(
-                "Ideas of a JSON file are added or left as they are. Import CSV or Markdown to "
-                "change what is there.",
+                Text(
+                    "Ideas of a JSON file are added or left as they are. Import CSV or Markdown to "
+                    "change what is there."
+                ),
                 pointer="/update",
             )
         archive = Archive.model_validate_json(content)

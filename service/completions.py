@@ -14,6 +14,7 @@ from typing import Literal
 from service.engine.backend import Backend
 from service.engine.types import Delta, Event, Finished, GenerateRequest, Usage
 from service.errors import EngineBusy, EngineCrashed, EngineError, PromptTooLong
+from service.wording import Text
 
 # Halving ends here: an answer that has no room for more is better refused.
 LEAST_TOKENS = 16
@@ -89,7 +90,7 @@ class Completions:
     def _cut_off(self) -> EngineError:
         if self._is_closing:
             return _stopping()
-        return EngineCrashed("The engine ended in the middle of an answer. Try again.")
+        return EngineCrashed(Text("The engine ended in the middle of an answer. Try again."))
 
     async def _fitting(
         self, requests: Sequence[GenerateRequest], may_shorten: bool
@@ -186,4 +187,4 @@ class _Tally:
 
 
 def _stopping() -> EngineBusy:
-    return EngineBusy("The server is stopping. Try again in a moment.", retry_after_s=5)
+    return EngineBusy(Text("The server is stopping. Try again in a moment."), retry_after_s=5)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError, TimeoutError
 from sqlmodel import Session
 
 from service.errors import ConfigurationError, StorageUnavailable
+from service.wording import Text
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 READERS = 8
@@ -67,7 +68,11 @@ class Database:
                 self._upgrade(connection)
         except (DatabaseError, OSError) as error:
             raise StorageUnavailable(
-                f"The database {self.path} cannot be opened: {error}. Is the folder writable?"
+                Text(
+                    "The database %(path)s cannot be opened: %(error)s. Is the folder writable?",
+                    path=self.path,
+                    error=error,
+                )
             ) from error
 
     def _upgrade(self, connection: Connection) -> None:
@@ -109,7 +114,10 @@ def _storage_errors() -> Iterator[None]:
     except (OperationalError, TimeoutError) as error:
         reason = str(getattr(error, "orig", None) or error)
         raise StorageUnavailable(
-            f"The database cannot be used just now ({reason}). Nothing was saved; try again."
+            Text(
+                "The database cannot be used just now (%(reason)s). Nothing was saved; try again.",
+                reason=reason,
+            )
         ) from error
 
 

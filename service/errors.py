@@ -29,11 +29,15 @@ ServiceError
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from service.wording import Text, pack
+
 _MOST_NAMED = 5
 
 
 class ServiceError(Exception):
-    """`detail` says what happened and what to do; it is shown to users as it is."""
+    """`detail` says what happened and what to do; pages show it in their reader's language if it is a
+    `Text`, everyone else gets it as it is.
+    """
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -153,6 +157,11 @@ class AnswerUnusable(EngineError):
     pass
 
 
+def record(failure: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of what `describe` gives: `words` are the parts of the detail."""
+    return {**failure, "detail": str(failure["detail"]), "words": pack(failure["detail"])}
+
+
 def describe(error: BaseException) -> dict[str, Any]:
     """What is kept and shown of a failure."""
     if isinstance(error, ServiceError):
@@ -161,5 +170,5 @@ def describe(error: BaseException) -> dict[str, Any]:
         return {"type": kebab, "detail": error.detail}
     return {
         "type": "internal-error",
-        "detail": "Something went wrong in the server; its log says what.",
+        "detail": Text("Something went wrong in the server; its log says what."),
     }

@@ -13,6 +13,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from service.text import clean_text, one_line
+from service.wording import Text
 
 # The largest the limits in the settings may be set to; the settings themselves are checked in
 # `store`, and written into the OpenAPI document by `app`.
@@ -49,7 +50,7 @@ def clean_line(text: str) -> str:
 
 def filled(value: str) -> str:
     if not value:
-        raise ValueError("must hold at least one visible character")
+        raise ValueError(Text("must hold at least one visible character"))
     return value
 
 

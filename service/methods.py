@@ -40,8 +40,9 @@ def draw_angles(method_id: str, n: int, seed: int, name: str | None = None) -> t
     """
     method = METHODS.get(method_id)
     if method is None:
+        known = ", ".join(METHODS)
         raise InvalidInput(
-            f"There is no method {method_id!r}; choose one of {', '.join(METHODS)}.",
+            Text("There is no method “%(id)s”; choose one of %(all)s.", id=method_id, all=known),
             pointer="/method",
         )
     if name is not None and all(angle.name != name for angle in method.angles):

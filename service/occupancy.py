@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from service.errors import Conflict, StorageUnavailable
+from service.wording import Text
 
 # File systems that know no such lock, as some network shares, say one of these.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
@@ -42,7 +43,11 @@ def occupied(database: Path | None) -> Iterator[None]:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise StorageUnavailable(
-            f"{path} cannot be written: {error.strerror}. Is the folder writable?"
+            Text(
+                "%(path)s cannot be written: %(strerror)s. Is the folder writable?",
+                path=path,
+                strerror=error.strerror,
+            )
         ) from error
     try:
         _lock(file, database)
@@ -76,12 +81,22 @@ def _lock(file: int, database: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise Conflict(
-            f"The database {database} is in use by {_told(file)}. Stop it first, or use another "
-            "folder (IDEAPOOL_DATA_DIR)."
+            Text(
+                "The database %(database)s is in use by %(told)s. Stop it first, or use "
+                "another folder (IDEAPOOL_DATA_DIR).",
+                database=database,
+                told=_told(file),
+            )
         ) from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:
-            raise StorageUnavailable(f"{database} cannot be locked: {error.strerror}.") from error
+            raise StorageUnavailable(
+                Text(
+                    "%(database)s cannot be locked: %(strerror)s.",
+                    database=database,
+                    strerror=error.strerror,
+                )
+            ) from error
         _log.warning(
             "%s is on a file system without locks: see to it that only one process uses it",
             database,

@@ -19,6 +19,7 @@ from service.run_events import LiveRun, RunEvent, closing_events, replay
 from service.shapes import RunPublic
 from service.store import Store
 from service.store.runs import NewRun, RunOutcome
+from service.wording import Text
 
 # Who reconnects after a run's end gets what is left of its events: of the newest with every delta.
 REMEMBERED, REMEMBERED_WHOLE = 200, 20
@@ -108,7 +109,11 @@ class Runs:
             raise live.failure
         if live.status != "done":
             raise Conflict(
-                f"The run was {live.status} before it was done; /runs/{run_id} has the rest."
+                Text(
+                    "The run was %(status)s before it was done; /runs/%(run_id)s has the rest.",
+                    status=live.status,
+                    run_id=run_id,
+                )
             )
         return await self.get(run_id)
 
@@ -193,8 +198,11 @@ class Runs:
                 )
         except TimeoutError as error:
             raise DeadlineExceeded(
-                f"The run was not done after {self._deadline_s:g} seconds and was stopped. "
-                "Ask for less, or raise IDEAPOOL_RUN_DEADLINE_S."
+                Text(
+                    "The run was not done after %(seconds)s seconds and was stopped. Ask for "
+                    "less, or raise IDEAPOOL_RUN_DEADLINE_S.",
+                    seconds=format(self._deadline_s, "g"),
+                )
             ) from error
         return RunOutcome("done", result=result)
 
@@ -225,11 +233,17 @@ class Runs:
 
     def _busy(self) -> EngineBusy:
         if self._closing:
-            return EngineBusy("The server is stopping. Try again in a moment.", retry_after_s=5)
+            return EngineBusy(
+                Text("The server is stopping. Try again in a moment."), retry_after_s=5
+            )
         wait_s = max(1, math.ceil(self._mean_s))
         return EngineBusy(
-            f"{self._admitted} runs are waiting or running, which is the limit. "
-            f"Try again in about {wait_s} seconds.",
+            Text(
+                "%(admitted)s runs are waiting or running, which is the limit. Try again in "
+                "about %(wait_s)s seconds.",
+                admitted=self._admitted,
+                wait_s=wait_s,
+            ),
             retry_after_s=wait_s,
         )
 

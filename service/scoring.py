@@ -29,6 +29,7 @@ from service.engine.types import (
 )
 from service.errors import EngineCrashed, ModelUnavailable
 from service.prompts import PROBE_CHOICES, Criterion, embedding_text, probe_messages
+from service.wording import Text
 
 LOWEST, HIGHEST = 1.0, 10.0
 Vector = NDArray[np.float32]
@@ -87,8 +88,12 @@ class ScoreHead:
                 )
         except (OSError, ValueError, KeyError) as error:
             raise ModelUnavailable(
-                f"The score head {path} cannot be read ({error}). Restore the file, or take "
-                "`score_head` out of the catalog to score without it."
+                Text(
+                    "The score head %(path)s cannot be read (%(error)s). Restore the file, or take "
+                    "`score_head` out of the catalog to score without it.",
+                    path=path,
+                    error=error,
+                )
             ) from error
 
     def save(self, path: Path) -> None:
@@ -107,8 +112,12 @@ class ScoreHead:
         """Raises: ModelUnavailable if the embedding has another size than the head."""
         if len(vector) != len(self.mean):
             raise ModelUnavailable(
-                f"The score head expects {len(self.mean)} numbers and the model gives "
-                f"{len(vector)}: it belongs to another model."
+                Text(
+                    "The score head expects %(count)s numbers and the model gives %(given)s: it "
+                    "belongs to another model.",
+                    count=len(self.mean),
+                    given=len(vector),
+                )
             )
         standardised = (np.asarray(vector, dtype=np.float32) - self.mean) / self.scale
         raw = self.bias + self.weights @ standardised
@@ -161,9 +170,12 @@ class Scorer:
             head = ScoreHead.load(Path(model.score_head))
             if head.weights_sha256 != model.weights_sha256:
                 raise ModelUnavailable(
-                    f"The score head {model.score_head} was trained on other weights than "
-                    f"{model.name}'s: its scores would mean nothing. Name the right one in the "
-                    "catalog, or none."
+                    Text(
+                        "The score head %(score_head)s was trained on other weights than %(name)s's: "
+                        "its scores would mean nothing. Name the right one in the catalog, or none.",
+                        score_head=model.score_head,
+                        name=model.name,
+                    )
                 )
             self._heads[model.score_head] = head
         return self._heads[model.score_head]
@@ -182,7 +194,7 @@ class _Asker:
             EmbedRequest(_id(), self._model.name, text, self._client, is_admitted=True)
         )
         if not isinstance(answer, Embedding):
-            raise EngineCrashed("The engine ended without an embedding. Try again.")
+            raise EngineCrashed(Text("The engine ended without an embedding. Try again."))
         return answer
 
     async def probabilities(self, prompts: tuple[tuple[Message, ...], ...]) -> Probabilities:
@@ -192,7 +204,7 @@ class _Asker:
             )
         )
         if not isinstance(answer, Probabilities):
-            raise EngineCrashed("The engine ended without probabilities. Try again.")
+            raise EngineCrashed(Text("The engine ended without probabilities. Try again."))
         return answer
 
     async def _last(self, request: Request) -> Event | None:
@@ -207,7 +219,7 @@ def _expected(row: Sequence[float]) -> float:
     """The expectation over digits 0-9, moved to 1-10; the digits' share of the mass cancels."""
     total = sum(row)
     if total <= 0:
-        raise ModelUnavailable("The model gives no digit any probability: it cannot score.")
+        raise ModelUnavailable(Text("The model gives no digit any probability: it cannot score."))
     return _rounded(1 + sum(digit * value for digit, value in enumerate(row)) / total)
 
 

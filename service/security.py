@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BodyTooLarge, Forbidden, ServiceError, Unauthorised
+from service.wording import Text
 
 SESSION_COOKIE = "ideapool_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -101,8 +102,10 @@ class Guard:
             token = token_of(headers)
             if token is None or not await anyio.to_thread.run_sync(is_valid, token):
                 raise Unauthorised(
-                    "This needs a key: send `Authorization: Bearer <key>`, or sign in at /login. "
-                    "`ideapool keys create NAME` makes one."
+                    Text(
+                        "This needs a key: send `Authorization: Bearer <key>`, or sign in at /login. "
+                        "`ideapool keys create NAME` makes one."
+                    )
                 )
 
     async def _read_body(self, scope: Scope, receive: Receive) -> Receive:
@@ -110,7 +113,9 @@ class Guard:
         if scope["method"] in SAFE_METHODS:
             return receive
         limit = self._rules.limit_of(scope["path"])
-        too_large = BodyTooLarge(f"The request body is larger than {limit} bytes, the limit.")
+        too_large = BodyTooLarge(
+            Text("The request body is larger than %(limit)s bytes, the limit.", limit=limit)
+        )
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             raise too_large
@@ -132,8 +137,11 @@ def check_host(headers: Headers, allowed: frozenset[str]) -> None:
     host = _host_name(values[0]) if len(values) == 1 else ""
     if "*" not in allowed and host not in allowed:
         raise Forbidden(
-            f"This service does not answer to the host name {host!r}. If it should, add the name "
-            "to IDEAPOOL_ALLOWED_HOSTS."
+            Text(
+                "This service does not answer to the host name %(host)s. If it should, add the "
+                "name to IDEAPOOL_ALLOWED_HOSTS.",
+                host=repr(host),
+            )
         )
 
 
@@ -147,7 +155,7 @@ def check_origin(headers: Headers) -> None:
         # Plain http over a network: browsers leave Sec-Fetch-Site out but still send Origin.
         is_ours = origin is None or urlsplit(origin).netloc == headers.get("host")
     if not is_ours:
-        raise Forbidden("This request comes from a page of another site and is refused.")
+        raise Forbidden(Text("This request comes from a page of another site and is refused."))
 
 
 def token_of(headers: Headers) -> str | None:

@@ -164,6 +164,8 @@ Task = BrainstormTask | RefineTask | EvaluateTask | RankTask
 class RunError(BaseModel):
     type: str
     detail: str
+    # As `wording.pack` gives it; for pages.
+    words: Any = Field(default=None, exclude=True)
 
 
 class RunPublic(BaseModel):

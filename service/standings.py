@@ -11,6 +11,7 @@ from service.ranking import Pair, Ranking, Result
 from service.shapes import PairPublic
 from service.store import Store
 from service.store.comparisons import Contender
+from service.wording import Text
 
 
 class Standings:
@@ -112,7 +113,7 @@ def next_pair(
         Conflict: there are no two ideas to compare.
     """
     if len(standings.contenders) < 2:
-        raise Conflict("There are no two ideas to compare. Add some to the board first.")
+        raise Conflict(Text("There are no two ideas to compare. Add some to the board first."))
     seed = zlib.crc32(f"{standings.board_id} {standings.comparisons}".encode())
     question = standings.ranking.next_question(seed=seed, without=skipped)
     if question is None:

@@ -1,12 +1,13 @@
 """The kinds of values in the file of export and import, and what a refinement leaves in it."""
 
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from service.fields import Body, Filled, Line, Shape, Title, whole
 from service.proposals import Part
+from service.wording import unpack
 
 ROWS_CEILING = 1_000_000
 PLAIN_CEILING = 1_000_000
@@ -18,6 +19,12 @@ def _bounded(text: str) -> str:
     if len(text) > PLAIN_CEILING:
         raise ValueError(f"must have at most {PLAIN_CEILING} characters")
     return text
+
+
+def _checked_words(packed: Any) -> Any:
+    if packed is not None:
+        _bounded(unpack(packed))
+    return packed
 
 
 def _in_range(moment: datetime) -> datetime:
@@ -38,6 +45,8 @@ Name = Annotated[Line, StringConstraints(max_length=200)]
 Point = Annotated[Body, StringConstraints(max_length=8000)]
 # As it was, for the record: neither cleaned nor held to the limits of what people write.
 Plain = Annotated[str, AfterValidator(_bounded)]
+# The parts of a text, so that pages can show it in other languages.
+Words = Annotated[Any, AfterValidator(_checked_words)]
 Criterion = Annotated[Filled, StringConstraints(max_length=40)]
 Scores = Annotated[dict[Criterion, Score], Field(min_length=1, max_length=8)]
 Points = Annotated[list[Point], Field(max_length=POINTS_CEILING)]

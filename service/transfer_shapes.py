@@ -52,6 +52,7 @@ from service.transfer_fields import (
     Score,
     Scores,
     Seconds,
+    Words,
 )
 
 
@@ -110,6 +111,7 @@ class TimingRow(Shape):
 class ErrorRow(Shape):
     type: Name
     detail: Plain
+    words: Words = None
 
 
 class _NoResult(Shape):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from service.errors import ModelUnavailable
 from service.settings import PROJECT_ROOT
+from service.wording import Text
 
 Matrix = NDArray[np.float32]
 FILE = PROJECT_ROOT / "models" / "word-vectors.npz"
@@ -50,8 +51,12 @@ class Table:
                 return cls(pieces, file["packed"], file["scale"].astype(np.float32)[:, None])
         except (OSError, ValueError, KeyError) as error:
             raise ModelUnavailable(
-                f"The word vectors {path} cannot be read ({error}). Restore the file: ideas are "
-                "compared by what they mean with it."
+                Text(
+                    "The word vectors %(path)s cannot be read (%(error)s). Restore the file: ideas "
+                    "are compared by what they mean with it.",
+                    path=path,
+                    error=error,
+                )
             ) from error
 
     @property

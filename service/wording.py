@@ -20,10 +20,10 @@ class Text(str):
     message: str
     values: Mapping[str, Value]
 
-    def __new__(cls, message: str, **values: Value) -> Self:
-        made = super().__new__(cls, message % values)
-        made.message = message
-        made.values = MappingProxyType(values)
+    def __new__(cls, message: str, **values: object) -> Self:
+        known = _known(values)
+        made = super().__new__(cls, message % known)
+        made.message, made.values = message, known
         return made
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Value]]:
@@ -39,16 +39,25 @@ class Counted(Text):
     many: str
     number: int
 
-    def __new__(cls, message: str, many: str, count: int, **values: Value) -> Self:
-        values = {**values, "count": count}
-        made = str.__new__(cls, (message if count == 1 else many) % values)
-        made.message, made.many, made.number = message, many, count
-        made.values = MappingProxyType(values)
+    def __new__(cls, message: str, many: str, count: int, **values: object) -> Self:
+        known = _known({**values, "count": count})
+        made = str.__new__(cls, (message if count == 1 else many) % known)
+        made.message, made.many, made.number, made.values = message, many, count, known
         return made
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Value]]:
         values = {name: value for name, value in self.values.items() if name != "count"}
         return (self.message, self.many, self.number), values
+
+
+def _known(values: dict[str, object]) -> Mapping[str, Value]:
+    """Paths, errors and the like are given as they are written."""
+    return MappingProxyType(
+        {
+            name: value if isinstance(value, str | int | float) else str(value)
+            for name, value in values.items()
+        }
+    )
 
 
 def pack(text: str) -> Any:

@@ -22,6 +22,7 @@ from service.engine.recipe import Built, Recipe, Record, settle
 from service.engine.starter import FetchProgress, Report, fetch
 from service.engine.weights import FETCH_ADVICE, PATH_ADVICE, sha256_of, verified_sha256
 from service.errors import ModelUnavailable
+from service.wording import Text
 
 logger = logging.getLogger(__name__)
 
@@ -108,8 +109,12 @@ def check(model: CatalogModel, models_dir: Path) -> Iterator[str]:
         yield f"{built.path} is right, SHA-256 {built.sha256}, built from {recipe}"
     elif recipe is not None:
         raise ModelUnavailable(
-            f"What is served as {model.name} ({recipe}) is not built yet, or the file was changed. "
-            "Run `ideapool models fetch` to build it."
+            Text(
+                "What is served as %(name)s (%(recipe)s) is not built yet, or the file was "
+                "changed. Run `ideapool models fetch` to build it.",
+                name=model.name,
+                recipe=recipe,
+            )
         )
 
 
@@ -140,7 +145,14 @@ def build(recipe: Recipe, models_dir: Path, report: Report) -> Built:
             return recipe.find(models_dir) or _build(recipe, models_dir, report)
     except OSError as error:
         reason = error.strerror or error
-        raise ModelUnavailable(f"Cannot build {recipe} in {models_dir}: {reason}.") from error
+        raise ModelUnavailable(
+            Text(
+                "Cannot build %(recipe)s in %(models_dir)s: %(reason)s.",
+                recipe=recipe,
+                models_dir=models_dir,
+                reason=reason,
+            )
+        ) from error
 
 
 def _build(recipe: Recipe, models_dir: Path, report: Report) -> Built:
@@ -201,8 +213,12 @@ def _run(recipe: Recipe, draft: Path, on_share: Callable[[float], None]) -> None
             raise
     if not is_done:
         raise ModelUnavailable(
-            f"The process that was building {recipe} ended ({_end_of(process.returncode)}): "
-            "a file is damaged, or there is too little memory."
+            Text(
+                "The process that was building %(recipe)s ended (%(reason)s): a file is "
+                "damaged, or there is too little memory.",
+                recipe=recipe,
+                reason=_end_of(process.returncode),
+            )
         )
 
 

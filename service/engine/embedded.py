@@ -42,8 +42,9 @@ from service.errors import (
     ModelUnavailable,
     ServiceError,
 )
+from service.wording import Text
 
-CRASHED = "The model process stopped while it worked on this. It starts again by itself; try again."
+CRASHED = Text("The model process stopped during this. It starts again by itself; try again.")
 
 
 class EmbeddedBackend:
@@ -115,7 +116,7 @@ class EmbeddedBackend:
         for served in self._shelf:
             if served.model is model:
                 return served.info()
-        raise ModelUnavailable(f"No model of the catalog has the role {role}.")
+        raise ModelUnavailable(Text("No model of the catalog has the role %(role)s.", role=role))
 
     def models(self) -> tuple[ModelInfo, ...]:
         return tuple(served.info() for served in self._shelf)
@@ -131,7 +132,7 @@ class EmbeddedBackend:
 
     def _admit(self, request: Request) -> Job:
         if self._is_closed:
-            raise ModelUnavailable("The server is stopping.")
+            raise ModelUnavailable(Text("The server is stopping."))
         changed = self._shelf.usable(request.model)
         if changed is not None:
             self._spawn(self._shelf.prepare(changed))
@@ -154,9 +155,9 @@ class EmbeddedBackend:
         return job
 
     def _busy(self, model: str) -> EngineBusy:
-        wait_s = self._pace.retry_after_s(model, self._scheduler.waiting_for(model))
-        detail = f"All {self._queue_limit} places are taken; try again in {wait_s} s."
-        return EngineBusy(detail, retry_after_s=wait_s)
+        s = self._pace.retry_after_s(model, self._scheduler.waiting_for(model))
+        text = Text("All %(n)s places are taken; try again in %(s)s s.", n=self._queue_limit, s=s)
+        return EngineBusy(text, retry_after_s=s)
 
     def _dispatch_soon(self) -> None:
         """Once for all that arrives in the same turn of the event loop."""

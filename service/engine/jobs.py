@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from service.engine.types import Delta, Event, GenerateRequest, Request
 from service.errors import DeadlineExceeded, ServiceError
+from service.wording import Text
 
 # The end of a stream is its last event, an error, or None for a cancelled request.
 Item = Event | ServiceError | None
@@ -72,8 +73,11 @@ class Job:
 
     def overdue(self) -> DeadlineExceeded:
         return DeadlineExceeded(
-            f"Not done within {self.timeout_s:g} s, waiting included; what came until then stands. "
-            "Ask for less, or allow more time."
+            Text(
+                "Not done within %(seconds)s s, waiting included; what came until then "
+                "stands. Ask for less, or allow more time.",
+                seconds=format(self.timeout_s, "g"),
+            )
         )
 
 

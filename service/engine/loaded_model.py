@@ -11,6 +11,7 @@ from service.engine.chat import ChatPrompt, ChatTokeniser
 from service.engine.llama import AdapterFile, Context, Rows, Shape, Slice, Weights
 from service.engine.seats import Placement, Seat, Seats
 from service.errors import PromptTooLong
+from service.wording import Text
 
 # Prompts are decoded in pieces of this many tokens. A piece is what a cancel has to wait for. The
 # same pieces also give the same numbers to the last bit, so prefixes are reused by whole pieces
@@ -93,8 +94,13 @@ class LoadedModel:
         """Raises PromptTooLong unless both fit the context together."""
         if tokens + answer > self.tokens:
             raise PromptTooLong(
-                f"The prompt has {tokens} tokens and the answer may have {answer}; "
-                f"the model's context holds {self.tokens}."
+                Text(
+                    "The prompt has %(tokens)s tokens and the answer may have %(answer)s; the "
+                    "model's context holds %(room)s.",
+                    tokens=tokens,
+                    answer=answer,
+                    room=self.tokens,
+                )
             )
 
     def sit_down(

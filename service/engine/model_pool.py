@@ -11,6 +11,7 @@ from service.engine.llama import AdapterFile, Context, Library, Shape, Weights
 from service.engine.loaded_model import LoadedModel, piece_of
 from service.engine.wire import Envelope, Load, Loaded, LoadFailed, Loading, Unload, Unloaded
 from service.errors import EngineError, ModelUnavailable
+from service.wording import Text
 
 WeightsKey = tuple[str, int]
 
@@ -77,7 +78,7 @@ class ModelPool:
         try:
             return self._models[name]
         except KeyError:
-            raise ModelUnavailable(f"The model {name} is not loaded.") from None
+            raise ModelUnavailable(Text("The model %(name)s is not loaded.", name=name)) from None
 
     def of(self, context: Context) -> LoadedModel | None:
         """The model that generates in the context; None for one that embeds."""
@@ -156,4 +157,7 @@ class Loader:
         except ModelUnavailable as error:
             self._opened = name, error
         except (EngineError, MemoryError, OSError) as error:
-            self._opened = name, ModelUnavailable(f"The model cannot be opened: {error!r}.")
+            self._opened = (
+                name,
+                ModelUnavailable(Text("The model cannot be opened: %(error)s.", error=repr(error))),
+            )

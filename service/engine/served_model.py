@@ -13,6 +13,7 @@ from service.engine.types import ModelInfo, ModelState
 from service.engine.weights import FETCH_ADVICE, PATH_ADVICE
 from service.engine.wire import Load
 from service.errors import ModelUnavailable
+from service.wording import Text
 
 # Size and time of the last change; None for a file that is not there.
 FileState = tuple[int, int] | None
@@ -82,7 +83,7 @@ class ServedModel:
 
         def report(progress: FetchProgress) -> None:
             if is_given_up.is_set():
-                raise ModelUnavailable("The server is stopping.")
+                raise ModelUnavailable(Text("The server is stopping."))
             self.state = "fetching"
             if progress.phase == "building":
                 self.progress = progress.bytes_done / progress.bytes_total

@@ -16,6 +16,7 @@ from service.engine.served_model import ServedModel
 from service.engine.types import ModelState
 from service.engine.wire import Load, Loaded, Loading, ModelReport, Unload, Unloaded
 from service.errors import ModelUnavailable
+from service.wording import Text
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,13 @@ class Shelf:
         served = self._served.get(name)
         if served is None:
             known = ", ".join(self._served)
-            raise ModelUnavailable(f"There is no model {name!r}; there are: {known}.")
+            raise ModelUnavailable(
+                Text(
+                    "There is no model %(name)s; there are: %(known)s.",
+                    name=repr(name),
+                    known=known,
+                )
+            )
         is_out = served.is_verified and served.state == "idle"
         if served.state not in ("absent", "failed") and not is_out:
             return None

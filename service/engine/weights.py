@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from service.errors import ModelUnavailable
+from service.wording import Text
 
 CHUNK_BYTES = 4 * 1024 * 1024
 GGUF_MAGIC = b"GGUF"
-FETCH_ADVICE = "Run `ideapool models fetch` to get it again."
-PATH_ADVICE = "Correct the catalog, or put the right file there."
+FETCH_ADVICE = Text("Run `ideapool models fetch` to get it again.")
+PATH_ADVICE = Text("Correct the catalog, or put the right file there.")
 
 
 def sha256_of(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
@@ -71,16 +72,37 @@ def verified_sha256(path: Path, expected: str | None, *, advice: str = FETCH_ADV
         found = known_sha256(path)
     except FileNotFoundError as error:
         wanted = f" (expected SHA-256 {expected})" if expected else ""
-        raise ModelUnavailable(f"The model file {path} is missing{wanted}. {advice}") from error
+        raise ModelUnavailable(
+            Text(
+                "The model file %(path)s is missing%(wanted)s. %(advice)s",
+                path=path,
+                wanted=wanted,
+                advice=advice,
+            )
+        ) from error
     except OSError as error:
         reason = error.strerror or error
-        raise ModelUnavailable(f"The model file {path} cannot be read: {reason}.") from error
+        raise ModelUnavailable(
+            Text("The model file %(path)s cannot be read: %(reason)s.", path=path, reason=reason)
+        ) from error
     if expected is not None and found != expected:
         raise ModelUnavailable(
-            f"The model file {path} is corrupt: expected SHA-256 {expected}, found {found}. {advice}"
+            Text(
+                "The model file %(path)s is corrupt: expected SHA-256 %(expected)s, found "
+                "%(found)s. %(advice)s",
+                path=path,
+                expected=expected,
+                found=found,
+                advice=advice,
+            )
         )
     if magic != GGUF_MAGIC:
         raise ModelUnavailable(
-            f"The model file {path} is not a GGUF file (SHA-256 {found}). {advice}"
+            Text(
+                "The model file %(path)s is not a GGUF file (SHA-256 %(found)s). %(advice)s",
+                path=path,
+                found=found,
+                advice=advice,
+            )
         )
     return found

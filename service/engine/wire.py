@@ -18,6 +18,7 @@ from service.engine.types import (
     Started,
 )
 from service.errors import EngineError, InvalidInput, ModelUnavailable, PromptTooLong, ServiceError
+from service.wording import pack, unpack
 
 HEADER_BYTES = 4
 FRAME_LIMIT_BYTES = 256 * 1024 * 1024
@@ -89,8 +90,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
+    """`detail` is a text as `wording.pack` gives it."""
+
     kind: str
-    detail: str
+    detail: Any
 
 
 Command = Load | Unload | Cancel | Request
@@ -110,11 +113,11 @@ ERRORS: dict[str, type[ServiceError]] = {
 
 def failure_of(error: ServiceError) -> Failure:
     kind = type(error).__name__
-    return Failure(kind if kind in ERRORS else EngineError.__name__, error.detail)
+    return Failure(kind if kind in ERRORS else EngineError.__name__, pack(error.detail))
 
 
 def error_of(failure: Failure) -> ServiceError:
-    return ERRORS[failure.kind](failure.detail)
+    return ERRORS[failure.kind](unpack(failure.detail))
 
 
 def encode(envelopes: Iterable[Envelope]) -> bytes:

@@ -20,6 +20,7 @@ from service.engine.types import (
 from service.errors import AnswerUnusable, EngineCrashed
 from service.ideation.steps import Began, DraftDropped, Drafted, Emit, Ledger, Waiting
 from service.prompts import Prompt
+from service.wording import Text
 
 ATTEMPTS_FOR_A_TEXT = 3
 View = Callable[[str], tuple[str | None, str]]
@@ -61,8 +62,12 @@ class Asker:
             except AnswerUnusable as unusable:
                 if attempt == ATTEMPTS_FOR_A_TEXT - 1:
                     raise AnswerUnusable(
-                        f"The model's answer could not be used in {ATTEMPTS_FOR_A_TEXT} attempts. "
-                        f"The last time: {unusable.detail} Try again, or shorten the text."
+                        Text(
+                            "The model's answer could not be used in %(attempts)s attempts. The "
+                            "last time: %(detail)s Try again, or shorten the text.",
+                            attempts=ATTEMPTS_FOR_A_TEXT,
+                            detail=unusable.detail,
+                        )
                     ) from unusable
                 await self.emit(DraftDropped(0, unusable.detail))
         raise AssertionError
@@ -91,7 +96,7 @@ class Asker:
             elif isinstance(event, Finished):
                 self.ledger.usage += event.usage
                 return answer
-        raise EngineCrashed("The engine ended in the middle of an answer. Try again.")
+        raise EngineCrashed(Text("The engine ended in the middle of an answer. Try again."))
 
     async def choose(
         self, prompts: tuple[tuple[Message, ...], ...], choices: tuple[str, ...]
@@ -106,7 +111,7 @@ class Asker:
             if isinstance(event, Probabilities):
                 self.ledger.usage += event.usage
                 return event.rows
-        raise EngineCrashed("The engine ended without probabilities. Try again.")
+        raise EngineCrashed(Text("The engine ended without probabilities. Try again."))
 
 
 def attempt_seed(seed: int, attempt: int) -> int:

@@ -17,6 +17,7 @@ from service.methods import Angle, draw_angles
 from service.models import new_id
 from service.prompts import brainstorm_prompt
 from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
+from service.wording import Text
 
 # Most ideas of the standard model pass at once; under an odd topic one in two does.
 REDRAWS_PER_IDEA = 2
@@ -39,7 +40,13 @@ class Collection:
         whole = f"{parsed.title}. {parsed.text}"
         for made in (*self.work.beside, *self.made):
             if self._is_alike(parsed.title, whole, made):
-                raise AnswerUnusable(f"“{parsed.title}” is too like “{made.title}”.")
+                raise AnswerUnusable(
+                    Text(
+                        "“%(title)s” is too like “%(other)s”.",
+                        title=parsed.title,
+                        other=made.title,
+                    )
+                )
         self._check(parsed.title, whole)
         suggestion = SuggestionPublic(
             id=new_id(),
@@ -61,17 +68,21 @@ class Collection:
     def _check(self, title: str, whole: str) -> None:
         for text in self.work.avoided:
             if resemblance(whole, text, ignore=self.work.topic) >= NEAR:
-                raise AnswerUnusable(f"“{title}” is like what shall be avoided.")
+                raise AnswerUnusable(
+                    Text("“%(title)s” is like what shall be avoided.", title=title)
+                )
         for name, body in self.work.combined:
             if resemblance(whole, f"{name}. {body}") >= COPY:
-                raise AnswerUnusable(f"“{title}” only repeats “{name}”.")
+                raise AnswerUnusable(
+                    Text("“%(title)s” only repeats “%(name)s”.", title=title, name=name)
+                )
 
     def _known_like(self, whole: str, title: str) -> str | None:
         nearest = most_similar(whole, self.work.known, ignore=self.work.topic)
         if nearest is None or nearest[1] < NEAR:
             return None
         if nearest[1] >= SAME_IDEA and self.work.avoids_known:
-            raise AnswerUnusable(f"“{title}” is on the board already.")
+            raise AnswerUnusable(Text("“%(title)s” is on the board already.", title=title))
         return nearest[0]
 
 
@@ -106,9 +117,14 @@ class Brainstorm:
         made = len(self._ideas.made)
         if made < self._work.n:
             raise AnswerUnusable(
-                f"The model made {made} of {self._work.n} usable, different ideas and "
-                f"then only such that could not be used (the last: {self._reasons[-1]}) What there "
-                "is has been kept. Word the topic differently, try another method, or ask for less."
+                Text(
+                    "The model made %(made)s of %(n)s usable, different ideas and then only such "
+                    "that could not be used (the last: %(reason)s) What there is has been kept. Word "
+                    "the topic differently, try another method, or ask for less.",
+                    made=made,
+                    n=self._work.n,
+                    reason=self._reasons[-1],
+                )
             )
         return {}
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from service import wording
 from service.brainstorm_shapes import SOURCES, BrainstormTask, SuggestionPublic
 from service.errors import InvalidInput, NotFound
 from service.methods import draw_angles
@@ -78,7 +79,9 @@ def plan_brainstorm(
 def _source(task: BrainstormTask, store: Store) -> Source:
     if sum(getattr(task, name) is not None for name in SOURCES) != 1:
         raise InvalidInput(
-            "Give either a topic, an idea_id, two to five idea_ids or a suggestion_id.",
+            wording.Text(
+                "Give either a topic, an idea_id, two to five idea_ids or a suggestion_id."
+            ),
             pointer="/topic",
         )
     if task.idea_id is not None:
@@ -93,7 +96,9 @@ def _source(task: BrainstormTask, store: Store) -> Source:
 
 def _combination(idea_ids: Sequence[str], store: Store) -> Source:
     if len(set(idea_ids)) < len(idea_ids):
-        raise InvalidInput("An idea is named twice. Name each once.", pointer="/idea_ids")
+        raise InvalidInput(
+            wording.Text("An idea is named twice. Name each once."), pointer="/idea_ids"
+        )
     ideas = tuple(store.ideas.get(idea_id) for idea_id in idea_ids)
     topic = " + ".join(idea.title for idea in ideas)
     return Source(topic, "", ideas[0], ideas[0].board_id, ideas)

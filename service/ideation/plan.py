@@ -18,6 +18,7 @@ from service.standings import board_standings
 from service.store import Store
 from service.store.comparisons import ContenderText
 from service.store.runs import NewRun
+from service.wording import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _plan_refine(task: RefineTask, store: Store) -> tuple[NewRun, Work]:
     idea, title, body = _text(task, store)
     store.limits.check(body=task.instruction)
     if task.start is not None and task.selection is None:
-        raise InvalidInput("start needs a selection that begins there.", pointer="/selection")
+        raise InvalidInput(Text("start needs a selection that begins there."), pointer="/selection")
     passage = None if task.selection is None else find_passage(body, task.selection, task.start)
     return _new("refine", task, idea), RefineWork(title, body, task.instruction, passage)
 
@@ -99,7 +100,7 @@ def _plan_evaluate(task: EvaluateTask, store: Store) -> tuple[NewRun, Work]:
         for shape in task.criteria or [criterion.name for criterion in DEFAULT_CRITERIA]
     )
     if len({criterion.name for criterion in criteria}) < len(criteria):
-        raise InvalidInput("Two criteria have the same name.", pointer="/criteria")
+        raise InvalidInput(Text("Two criteria have the same name."), pointer="/criteria")
     return _new("evaluate", task, idea), EvaluateWork(title, body, criteria)
 
 
@@ -108,11 +109,13 @@ def _plan_rank(task: RankTask, store: Store) -> tuple[NewRun, Work]:
     standings = board_standings(store, board.id, "model")
     texts = {one.id: one for one in store.comparisons.texts(board.id)}
     if len(texts) < 2:
-        raise Conflict("There are no two ideas to compare. Add some to the board first.")
+        raise Conflict(Text("There are no two ideas to compare. Add some to the board first."))
     settled = frozenset(pair for pair in standings.settled if pair <= texts.keys())
     open_pairs = len(texts) * (len(texts) - 1) // 2 - len(settled)
     if not open_pairs:
-        raise Conflict("The model has compared every pair of these ideas, and would say the same.")
+        raise Conflict(
+            Text("The model has compared every pair of these ideas, and would say the same.")
+        )
     # As many as there will be, so that progress has an end.
     task = task.model_copy(update={"pairs": min(task.pairs, open_pairs), "board_id": board.id})
     return _new("rank", task, None, board_id=board.id), RankWork(
@@ -127,11 +130,13 @@ def _description(name: str) -> str:
 def _text(task: RefineTask | EvaluateTask, store: Store) -> tuple[IdeaPublic | None, str, str]:
     if task.idea_id is not None:
         if task.title is not None or task.body is not None:
-            raise InvalidInput("Give either an idea_id or title and body.", pointer="/idea_id")
+            raise InvalidInput(
+                Text("Give either an idea_id or title and body."), pointer="/idea_id"
+            )
         idea = store.ideas.get(task.idea_id)
         return idea, idea.title, idea.body
     if task.title is None:
-        raise InvalidInput("Give either an idea_id or title and body.", pointer="/title")
+        raise InvalidInput(Text("Give either an idea_id or title and body."), pointer="/title")
     store.limits.check(title=task.title, body=task.body)
     return None, task.title, task.body or ""
 

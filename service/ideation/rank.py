@@ -21,6 +21,7 @@ from service.ideation.steps import Compared
 from service.prompts import COMPARE_CHOICES, compare_messages
 from service.ranking import Pair, Question, Ranking, Result
 from service.store.comparisons import Verdict
+from service.wording import Text
 
 # Of ideas with a paragraph each, four pairs take twice as long as one.
 PAIRS_A_CALL = 4
@@ -113,7 +114,7 @@ def preference(row: Sequence[float]) -> float:
     total = sum(row)
     if total <= 0:
         raise ModelUnavailable(
-            "The model gives neither A nor B any probability: it cannot compare ideas."
+            Text("The model gives neither A nor B any probability: it cannot compare ideas.")
         )
     return row[0] / total
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from service import wording
 from service.answers import (
     BODY_LIMIT_BYTES,
     Refinement,
@@ -42,7 +43,7 @@ async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
     def parse(text: str) -> Refinement:
         refined = parse_refinement(text)
         if (refined.title, refined.body) == (work.title, work.body):
-            raise AnswerUnusable("The model gave the text back unchanged.")
+            raise AnswerUnusable(wording.Text("The model gave the text back unchanged."))
         return refined
 
     def view(text: str) -> tuple[str | None, str]:
@@ -64,10 +65,10 @@ async def _passage(asker: Asker, work: RefineWork, passage: Passage, seed: int) 
     def parse(text: str) -> Refinement:
         refined = parse_passage(text, work.body, passage)
         if refined.body == passage.of(work.body):
-            raise AnswerUnusable("The model gave the passage back unchanged.")
+            raise AnswerUnusable(wording.Text("The model gave the passage back unchanged."))
         body = passage.replaced(work.body, refined.body)
         if len(body.encode()) > BODY_LIMIT_BYTES:
-            raise AnswerUnusable("The refined text is longer than an idea may be.")
+            raise AnswerUnusable(wording.Text("The refined text is longer than an idea may be."))
         return Refinement(work.title, body, refined.changes)
 
     def view(text: str) -> tuple[str | None, str]:

@@ -17,7 +17,9 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from service import errors
+from service.routes.bad_input import said
 from service.templating import Templates
+from service.wording import Text
 
 STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,
@@ -37,6 +39,20 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.DeadlineExceeded: 504,
     errors.AnswerUnusable: 502,
     errors.ServiceError: 500,
+}
+# What pages call it.
+TITLES = {
+    401: Text("Please sign in"),
+    403: Text("That is not allowed"),
+    404: Text("This is not here"),
+    409: Text("That does not work just now"),
+    412: Text("Somebody else was faster"),
+    413: Text("That is too much at once"),
+    422: Text("That could not be used"),
+    500: Text("Something went wrong"),
+    502: Text("The model stumbled"),
+    503: Text("Not just now"),
+    504: Text("That took too long"),
 }
 PROGRAM_PATHS = ("/api/", "/v1/", "/livez", "/readyz", "/healthz", "/metrics")
 OPENAI_PATHS = "/v1/"
@@ -68,6 +84,8 @@ class ErrorAnswers:
             return JSONResponse(
                 problem, problem["status"], headers=headers, media_type=PROBLEM_TYPE
             )
+        if isinstance(error, RequestValidationError):
+            problem["detail"] = said(error)
         return self._page(request, problem, headers)
 
     def _page(self, request: Request, problem: dict[str, Any], headers: dict[str, str]) -> Response:
@@ -78,7 +96,11 @@ class ErrorAnswers:
         return self._templates.respond(
             request,
             template,
-            {key: problem[key] for key in ("status", "title", "detail")},
+            {
+                "status": problem["status"],
+                "title": TITLES.get(problem["status"], problem["title"]),
+                "detail": problem["detail"],
+            },
             status_code=problem["status"],
             headers=headers | {"Vary": "Accept, HX-Request"},
         )
@@ -164,9 +186,11 @@ def _problem(status: int, kind: str, detail: str, **more: Any) -> dict[str, Any]
 
 def _http_detail(error: HTTPException) -> str:
     if error.status_code == 404:
-        return "There is nothing at this address. The API's paths are listed at /api/docs."
+        return Text("There is nothing at this address. The API's paths are listed at /api/docs.")
     if error.status_code == 405:
-        return "This address does not take that method; the Allow header lists those it takes."
+        return Text(
+            "This address does not take that method; the Allow header lists those it takes."
+        )
     return str(error.detail)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from service.errors import InvalidInput
 from service.import_shapes import Counts
 from service.transfer_shapes import Archive, IdeaRow
+from service.wording import Text
 
 Ids = dict[str, set[str]]
 # Section -> column -> the section it refers to.
@@ -38,7 +39,11 @@ def check_references(archive: Archive, known: Ids) -> None:
             for field, target in references.items():
                 value = getattr(row, field)
                 if value is not None and value not in ids[target]:
-                    what = f"There is no {target.removesuffix('s')} {value}, here or in the file."
+                    what = Text(
+                        "There is no %(kind)s %(id)s, here or in the file.",
+                        kind=target.removesuffix("s"),
+                        id=value,
+                    )
                     raise _refused(name, place, field, what)
 
 
@@ -49,7 +54,9 @@ def check_unique(archive: Archive) -> None:
             is_version = name == "versions"
             key = (row.idea_id, row.number) if is_version else row.id
             if key in seen:
-                raise _refused(name, place, "number" if is_version else "id", "It is there twice.")
+                raise _refused(
+                    name, place, "number" if is_version else "id", Text("It is there twice.")
+                )
             seen.add(key)
 
 
@@ -57,12 +64,12 @@ def check_versions(archive: Archive) -> None:
     newest = {idea.id: idea.version for idea in archive.ideas}
     for place, row in enumerate(archive.versions):
         if row.number > newest.get(row.idea_id, row.number):
-            raise _refused("versions", place, "number", "The idea has no such version.")
+            raise _refused("versions", place, "number", Text("The idea has no such version."))
     for place, compared in enumerate(archive.comparisons or ()):
         for side in ("first", "second"):
             version = getattr(compared, f"{side}_version")
             if version > newest.get(getattr(compared, f"{side}_id"), version):
-                what = "The idea has no such version."
+                what = Text("The idea has no such version.")
                 raise _refused("comparisons", place, f"{side}_version", what)
 
 
@@ -76,13 +83,16 @@ def check_ancestors(ideas: Iterable[IdeaRow]) -> None:
             path.add(here)
             place, here = rows[here]
             if here in path:
-                raise _refused("ideas", place, "parent_id", "The idea is its own ancestor.")
+                raise _refused("ideas", place, "parent_id", Text("The idea is its own ancestor."))
         settled |= path
 
 
 def _refused(name: str, place: int, field: str, what: str) -> InvalidInput:
     pointer = f"/{name}/{place}/{field}"
-    return InvalidInput(f"{pointer}: {what} Nothing was imported.", pointer=pointer)
+    return InvalidInput(
+        Text("%(pointer)s: %(what)s Nothing was imported.", pointer=pointer, what=what),
+        pointer=pointer,
+    )
 
 
 def home(name: str, row: Any) -> str:

@@ -27,6 +27,7 @@ from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
 from service.store.transfer import insert_rows
 from service.transfer_shapes import BoardRow, IdeaRow, VersionRow
+from service.wording import Text
 
 # Chosen once: with another one, what was imported before would come again.
 _NAMESPACE = UUID("5f0a3a2e-7c1b-4f5d-9a55-0d6b2c5e8f31")
@@ -230,7 +231,7 @@ class _Arrival:
         if self._board_id is not None:
             there = [board for board in there if board.id == self._board_id]
         if not there:
-            raise NotFound(f"There is no board {self._board_id}.")
+            raise NotFound(Text("There is no board %(board_id)s.", board_id=self._board_id))
         return min(there, key=lambda board: board.created_at)
 
     def _board(self, draft: BoardDraft) -> Board | BoardRow:

@@ -8,6 +8,7 @@ from service.errors import Conflict, NotFound
 from service.models import Board, Idea, now
 from service.shapes import BoardCreate, BoardPublic, BoardUpdate
 from service.store.limits import Limits
+from service.wording import Text
 
 
 class BoardStore:
@@ -39,7 +40,7 @@ class BoardStore:
         with self._database.read() as session:
             board = _oldest(session)
             if board is None:
-                raise NotFound("There is no board. Make one first.")
+                raise NotFound(Text("There is no board. Make one first."))
             return BoardPublic.model_validate(board, from_attributes=True)
 
     def create(self, shape: BoardCreate) -> BoardPublic:
@@ -69,7 +70,7 @@ class BoardStore:
             board = _found(session, board_id)
             others = select(Board).where(col(Board.deleted_at).is_(None), Board.id != board_id)
             if session.exec(others.limit(1)).first() is None:
-                raise Conflict("This is the only board. Make another one before deleting it.")
+                raise Conflict(Text("This is the only board. Make another one before deleting it."))
             board.deleted_at = now()
             session.add(board)
 
@@ -132,5 +133,5 @@ def _oldest(session: Session) -> Board | None:
 def _found(session: Session, board_id: str, *, deleted: bool = False) -> Board:
     board = session.get(Board, board_id)
     if board is None or (board.deleted_at is not None and not deleted):
-        raise NotFound(f"There is no board {board_id}.")
+        raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
     return board

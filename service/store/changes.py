@@ -21,6 +21,7 @@ from service.fields import TAGS_CEILING
 from service.models import Board, Change, Idea, IdeaTag, now
 from service.store.ideas import live_board_id, number_of, tags_of, touch
 from service.store.search import forget, index, words_of
+from service.wording import Text
 
 KEPT_FOR = timedelta(days=1)
 _FIELDS = {"set_status": "status", "set_star": "star", "move": "board_id"}
@@ -62,7 +63,11 @@ class ChangeStore:
                 raise NotFound(unknown.detail) from unknown
             stranger = next((one for one in ideas if one.board_id != board_id), None)
             if stranger is not None:
-                raise NotFound(f"The idea {stranger.id} is on another board. Nothing was changed.")
+                raise NotFound(
+                    Text(
+                        "The idea %(id)s is on another board. Nothing was changed.", id=stranger.id
+                    )
+                )
             before = _set_tags(session, "add_tags", tags, ideas)
             value = sorted({tag for one in tags.values() for tag in one})
             change = Change(operation="add_tags", value=value, before=before)
@@ -172,8 +177,13 @@ def _set_tags(
         kept = [tag for tag in old if tag not in changed] + (changed if is_adding else [])
         if len(kept) > TAGS_CEILING:
             raise InvalidInput(
-                f"“{idea.title}” would have {len(kept)} tags; at most {TAGS_CEILING} are kept. "
-                "Nothing was changed: remove some of its tags first.",
+                Text(
+                    "“%(title)s” would have %(count)s tags; at most %(limit)s are kept. "
+                    "Nothing was changed: remove some of its tags first.",
+                    title=idea.title,
+                    count=len(kept),
+                    limit=TAGS_CEILING,
+                ),
                 pointer="/tags",
             )
         before[idea.id] = changed
@@ -211,7 +221,12 @@ def _ids(ideas: Sequence[Idea]) -> list[str]:
 def _found(session: Session, change_id: str) -> Change:
     change = session.get(Change, change_id)
     if change is None:
-        raise NotFound(f"There is no change {change_id} to take back; they are kept for a day.")
+        raise NotFound(
+            Text(
+                "There is no change %(change_id)s to take back; they are kept for a day.",
+                change_id=change_id,
+            )
+        )
     return change
 
 

@@ -10,6 +10,7 @@ from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
 from service.fields import Judge, Outcome
 from service.models import Board, Comparison, Idea, new_id, now
+from service.wording import Text
 
 OUT_OF_PLAY = "archived"
 # The model compares the newest ideas of a board that has more.
@@ -58,7 +59,9 @@ class ComparisonStore:
             Conflict: the ballot was about something else.
         """
         if shape.first_id == shape.second_id:
-            raise InvalidInput("An idea cannot be compared with itself.", pointer="/second_id")
+            raise InvalidInput(
+                Text("An idea cannot be compared with itself."), pointer="/second_id"
+            )
         with self._database.write() as session:
             _check_board(session, board_id)
             first = _on_board(session, board_id, shape.first_id, "/first_id")
@@ -76,7 +79,7 @@ class ComparisonStore:
                     by="people",
                 )
             elif (row.by, row.first_id, row.second_id) != ("people", first.id, second.id):
-                raise Conflict("This ballot was about two other ideas. Load the page again.")
+                raise Conflict(Text("This ballot was about two other ideas. Load the page again."))
             row.outcome, row.created_at = shape.outcome, now()
             session.add(row)
             return _public(row)
@@ -171,7 +174,7 @@ def _in_play(statement: Any, board_id: str) -> Any:
 def _check_board(session: Session, board_id: str) -> None:
     board = session.get(Board, board_id)
     if board is None or board.deleted_at is not None:
-        raise NotFound(f"There is no board {board_id}.")
+        raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
 
 
 def _on_board(session: Session, board_id: str, idea_id: str, pointer: str) -> Idea:
@@ -181,18 +184,28 @@ def _on_board(session: Session, board_id: str, idea_id: str, pointer: str) -> Id
         )
     ).first()
     if idea is None:
-        raise InvalidInput(f"There is no idea {idea_id} on this board.", pointer=pointer)
+        raise InvalidInput(
+            Text("There is no idea %(idea_id)s on this board.", idea_id=idea_id), pointer=pointer
+        )
     return idea
 
 
 def _version(idea: Idea, version: int | None, pointer: str) -> int:
     if version is not None and version > idea.version:
-        raise InvalidInput(f"The idea {idea.id} has no version {version}.", pointer=pointer)
+        raise InvalidInput(
+            Text("The idea %(id)s has no version %(version)s.", id=idea.id, version=version),
+            pointer=pointer,
+        )
     return version or idea.version
 
 
 def _found(session: Session, board_id: str, comparison_id: str) -> Comparison:
     row = session.get(Comparison, comparison_id)
     if row is None or row.board_id != board_id:
-        raise NotFound(f"There is no comparison {comparison_id} on this board.")
+        raise NotFound(
+            Text(
+                "There is no comparison %(comparison_id)s on this board.",
+                comparison_id=comparison_id,
+            )
+        )
     return row

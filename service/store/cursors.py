@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from service.errors import InvalidInput
+from service.wording import Text
 
 
 def encode(place: list[Any]) -> str:
@@ -26,5 +27,5 @@ def decode(cursor: str) -> list[Any]:
 
 def foreign() -> InvalidInput:
     return InvalidInput(
-        "The cursor is not one this list gave. Start again without it.", pointer="/cursor"
+        Text("The cursor is not one this list gave. Start again without it."), pointer="/cursor"
     )

@@ -12,6 +12,7 @@ from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, Page, idea_page
 from service.store.search import forget, index, words_of
+from service.wording import Text
 
 
 class IdeaStore:
@@ -40,7 +41,9 @@ class IdeaStore:
             shape.parent_id is not None
             and session.exec(select(Idea.id).where(Idea.id == shape.parent_id)).first() is None
         ):
-            raise NotFound(f"There is no idea {shape.parent_id} to be the parent.")
+            raise NotFound(
+                Text("There is no idea %(parent_id)s to be the parent.", parent_id=shape.parent_id)
+            )
         session.add(idea)
         session.flush()
         _write_tags(session, idea, shape.tags)
@@ -197,7 +200,13 @@ class IdeaStore:
                 )
             ).first()
             if old is None:
-                raise NotFound(f"The idea {idea_id} has no version {number}.")
+                raise NotFound(
+                    Text(
+                        "The idea %(idea_id)s has no version %(number)s.",
+                        idea_id=idea_id,
+                        number=number,
+                    )
+                )
             shape = IdeaUpdate(title=old.title, body=old.body)
             return self.update_in(session, idea, shape, origin=old.origin, run_id=old.run_id)
 
@@ -209,14 +218,17 @@ def found(session: Session, idea_id: str, *, deleted: bool = False) -> Idea:
         .where(Idea.id == idea_id, col(Board.deleted_at).is_(None))
     ).first()
     if idea is None or (idea.deleted_at is not None and not deleted):
-        raise NotFound(f"There is no idea {idea_id}.")
+        raise NotFound(Text("There is no idea %(idea_id)s.", idea_id=idea_id))
     return idea
 
 
 def check_revision(idea: Idea, revision: int | None) -> None:
     if revision is not None and revision != idea.revision:
         raise LostUpdate(
-            "Somebody changed this idea since you read it. Read it again, then repeat your change.",
+            Text(
+                "Somebody changed this idea since you read it. Read it again, then repeat your "
+                "change."
+            ),
             current_version=idea.revision,
         )
 
@@ -246,7 +258,7 @@ def live_board_id(session: Session, board_id: str | None) -> str:
         query = query.where(Board.id == board_id)
     found_id = session.exec(query.order_by(col(Board.created_at)).limit(1)).first()
     if found_id is None:
-        raise NotFound(f"There is no board {board_id}.")
+        raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
     return found_id
 
 

@@ -9,6 +9,7 @@ from sqlmodel import col, func, select, update
 from service.database import Database
 from service.errors import NotFound
 from service.models import ApiKey, now
+from service.wording import Text
 
 PREFIX = "ip_"
 SESSION_LIFE = timedelta(days=30)
@@ -69,7 +70,12 @@ class KeyStore:
         with self._database.write() as session:
             key = session.get(ApiKey, key_id)
             if key is None or key.kind != "key":
-                raise NotFound(f"There is no key {key_id}. `ideapool keys list` shows them.")
+                raise NotFound(
+                    Text(
+                        "There is no key %(key_id)s. `ideapool keys list` shows them.",
+                        key_id=key_id,
+                    )
+                )
             key.revoked_at = now()
             session.add(key)
             session.exec(

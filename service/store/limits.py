@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from service.errors import InvalidInput
+from service.wording import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +14,26 @@ class Limits:
 
     def check(self, *, title: str | None = None, body: str | None = None) -> None:
         """Raises: InvalidInput that names the field and by how much it is too long."""
-        for name, text, most in (("title", title, self.title), ("body", body, self.body)):
+        fields = ((Text("title"), title, self.title), (Text("body"), body, self.body))
+        for name, text, most in fields:
             if text is not None and len(text) > most:
                 raise InvalidInput(
-                    f"The {name} has {len(text)} characters; at most {most} are kept. Shorten it.",
+                    Text(
+                        "The %(name)s has %(count)s characters; at most %(most)s are kept. Shorten it.",
+                        name=name,
+                        count=len(text),
+                        most=most,
+                    ),
                     pointer=f"/{name}",
                 )
 
     def check_suggestions(self, n: int) -> None:
         if n > self.suggestions:
-            raise InvalidInput(f"n is {n}; at most {self.suggestions} are made.", pointer="/n")
+            raise InvalidInput(
+                Text(
+                    "n is %(n)s; at most %(suggestions)s are made.",
+                    n=n,
+                    suggestions=self.suggestions,
+                ),
+                pointer="/n",
+            )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, select
 
+from service import wording
 from service.database import Database
 from service.errors import Conflict, InvalidInput, LostUpdate, NotFound
 from service.models import IdeaVersion, Run
@@ -71,8 +72,13 @@ class RefinementStore:
             numbered_for = choice.idea_version or run.idea_version
             if revision is None and choice.edits is not None and numbered_for != idea.version:
                 raise LostUpdate(
-                    f"The edits were numbered for version {numbered_for} of the idea, which is at "
-                    f"version {idea.version} now. /runs/{run.id}/edits numbers them anew.",
+                    wording.Text(
+                        "The edits were numbered for version %(numbered_for)s of the idea, which is at "
+                        "version %(version)s now. /runs/%(id)s/edits numbers them anew.",
+                        numbered_for=numbered_for,
+                        version=idea.version,
+                        id=run.id,
+                    ),
                     current_version=idea.revision,
                 )
             text = _composed(session, run, choice)
@@ -123,14 +129,16 @@ class RefinementStore:
 def _refinement(session: Session, run_id: str) -> Run:
     run = run_in(session, run_id)
     if run.kind != "refine" or run.status != "done":
-        raise Conflict("Only a finished refinement proposes a text.")
+        raise Conflict(wording.Text("Only a finished refinement proposes a text."))
     return run
 
 
 def _undecided(session: Session, run_id: str) -> Run:
     run = run_in(session, run_id)
     if run.kind != "refine" or run.status != "done" or run.idea_id is None:
-        raise Conflict("Only a finished refinement of a stored idea can be accepted or rejected.")
+        raise Conflict(
+            wording.Text("Only a finished refinement of a stored idea can be accepted or rejected.")
+        )
     if run.decision != "open":
         raise Conflict(
             Text("This refinement was accepted already.")
@@ -156,7 +164,9 @@ def _before(session: Session, run: Run, version: int | None) -> Note:
         select(IdeaVersion).where(IdeaVersion.idea_id == run.idea_id, IdeaVersion.number == version)
     ).first()
     if row is None:
-        raise InvalidInput(f"The idea has no version {version}.", pointer="/idea_version")
+        raise InvalidInput(
+            Text("The idea has no version %(version)s.", version=version), pointer="/idea_version"
+        )
     return Note(row.title, row.body)
 
 

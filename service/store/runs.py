@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select, update
 
 from service.brainstorm_shapes import SuggestionPublic
 from service.database import Database
-from service.errors import NotFound
+from service.errors import NotFound, record
 from service.fields import RunKind, RunStatus
 from service.models import Evaluation, Idea, Run, Suggestion, now
 from service.shapes import EvaluationPublic, RunPublic
@@ -16,6 +16,7 @@ from service.store.comparisons import of_run
 from service.store.ideas import IdeaStore
 from service.store.run_listing import RunPage, RunQuery, run_page
 from service.store.suggestions import mark_redrawn
+from service.wording import Text
 
 UNFINISHED = ("queued", "running")
 
@@ -89,7 +90,8 @@ class RunStore:
         with self._database.write() as session:
             run = run_in(session, run_id)
             run.status, run.finished_at = outcome.status, now()
-            run.result, run.error = outcome.result, outcome.error
+            run.result = outcome.result
+            run.error = record(outcome.error) if outcome.error else None
             run.prompts, run.usage, run.timing = outcome.prompts, outcome.usage, outcome.timing
             session.add(run)
             if run.kind == "evaluate" and outcome.status == "done" and run.idea_id is not None:
@@ -99,6 +101,7 @@ class RunStore:
 
     def interrupt_unfinished(self) -> int:
         """Mark what a crash left behind; returns how many runs that were."""
+        detail = Text("The server stopped during this run. Start it again.")
         with self._database.write() as session:
             result = session.exec(
                 update(Run)
@@ -106,10 +109,7 @@ class RunStore:
                 .values(
                     status="interrupted",
                     finished_at=now(),
-                    error={
-                        "type": "interrupted",
-                        "detail": "The server stopped during this run. Start it again.",
-                    },
+                    error=record({"type": "interrupted", "detail": detail}),
                 )
             )
             return int(result.rowcount)
@@ -160,7 +160,7 @@ def _write_evaluation(session: Session, run: Run) -> None:
 def run_in(session: Session, run_id: str) -> Run:
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(Text("There is no run %(run_id)s.", run_id=run_id))
     return run
 
 

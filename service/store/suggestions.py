@@ -80,7 +80,8 @@ class SuggestionStore:
             strangers = [one for one in suggestion_ids or () if one not in rows]
             if strangers:
                 raise InvalidInput(
-                    f"The run has no suggestion {strangers[0]}.", pointer="/suggestion_ids"
+                    Text("The run has no suggestion %(id)s.", id=strangers[0]),
+                    pointer="/suggestion_ids",
                 )
             return [
                 self._keep_in(session, row)
@@ -169,7 +170,9 @@ def _of(session: Session, run_id: str) -> Sequence[Suggestion]:
 def _found(session: Session, suggestion_id: str) -> Suggestion:
     row = session.get(Suggestion, suggestion_id)
     if row is None:
-        raise NotFound(f"There is no suggestion {suggestion_id}.")
+        raise NotFound(
+            Text("There is no suggestion %(suggestion_id)s.", suggestion_id=suggestion_id)
+        )
     return row
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import insert, text
 from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
 from service.database import Database
-from service.errors import InvalidInput, NotFound
+from service.errors import InvalidInput, NotFound, record
 from service.import_shapes import SHOWN_IDEAS, Imported, ImportedIdea
 from service.models import (
     Board,
@@ -32,6 +32,7 @@ from service.store.limits import Limits
 from service.store.runs import UNFINISHED
 from service.store.search import index
 from service.transfer_shapes import Archive, IdeaRow, RunRow
+from service.wording import Text
 
 # Section -> table, in an order in which what is referred to comes first.
 _TABLES: dict[str, type[SQLModel]] = {
@@ -124,7 +125,10 @@ class TransferStore:
                         self._limits.check(**{kind: getattr(row, field, None)})
                     except InvalidInput as error:
                         pointer = f"/{name}/{place}/{field}"
-                        raise InvalidInput(f"{pointer}: {error.detail}", pointer=pointer) from error
+                        raise InvalidInput(
+                            Text("%(pointer)s: %(detail)s", pointer=pointer, detail=error.detail),
+                            pointer=pointer,
+                        ) from error
 
 
 def _told(session: Session, archive: Archive, known: set[str]) -> list[ImportedIdea]:
@@ -144,7 +148,7 @@ def _told(session: Session, archive: Archive, known: set[str]) -> list[ImportedI
 
 def _check_board(session: Session, board_id: str | None) -> None:
     if board_id is not None and session.exec(_boards(Board.id, board_id)).first() is None:
-        raise NotFound(f"There is no board {board_id}.")
+        raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
 
 
 def _boards(columns: Any, board_id: str | None) -> Any:
@@ -232,8 +236,8 @@ def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
 def _ended(run: RunRow) -> Row:
     if run.status not in UNFINISHED:
         return run.model_dump()
-    detail = "This run was not over when it was exported. Start it again."
-    error = {"type": "interrupted", "detail": detail}
+    detail = Text("This run was not over when it was exported. Start it again.")
+    error = record({"type": "interrupted", "detail": detail})
     return run.model_dump() | {"status": "interrupted", "finished_at": now(), "error": error}
 
 

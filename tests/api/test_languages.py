@@ -2,6 +2,10 @@
 
 from fastapi.testclient import TestClient
 
+from service.errors import PromptTooLong
+from service.wording import Text
+from tests.fakes import FakeBackend
+
 SWEDISH = {"accept-language": "sv-SE,sv;q=0.9,en;q=0.5"}
 PAGE = {"accept": "text/html"}
 
@@ -47,3 +51,41 @@ def test_the_api_speaks_english(client: TestClient) -> None:
     problem = client.get("/api/v1/ideas/nope", headers=SWEDISH).json()
 
     assert problem["title"] == "Not found"
+
+
+def test_an_error_is_explained_in_the_language_of_the_page(client: TestClient) -> None:
+    page = client.get("/ideas/nope", headers=SWEDISH | PAGE)
+
+    assert page.status_code == 404
+    assert "Det finns inte här" in page.text
+    assert "Idén nope finns inte." in page.text
+
+
+def test_input_that_does_not_fit_is_explained_in_the_language_of_the_page(
+    client: TestClient,
+) -> None:
+    board = client.get("/api/v1/boards").json()[0]["id"]
+    address = f"/boards/{board}/ideas"
+
+    blank = client.post(address, data={"title": " "}, headers=SWEDISH | PAGE)
+    long = client.post(address, data={"title": "x" * 1001}, headers=SWEDISH | PAGE)
+
+    assert "Titel: måste innehålla minst ett synligt tecken." in blank.text
+    assert "Titel: får ha högst 1\xa0000 tecken." in long.text
+
+
+def test_a_failed_run_says_why_in_the_language_of_the_page(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    backend.replies.append(PromptTooLong(Text("There is no idea %(idea_id)s.", idea_id="x")))
+    task = {"title": "Soup", "body": "From one pot."}
+    begun = client.post("/api/v1/evaluate", json=task, headers={"prefer": "respond-async"})
+    address = begun.headers["location"]
+    client.get(f"{address}/events")
+
+    assert client.get(address).json()["error"] == {
+        "type": "prompt-too-long",
+        "detail": "There is no idea x.",
+    }
+    page = client.get(address.removeprefix("/api/v1"), headers=SWEDISH)
+    assert "Idén x finns inte." in page.text

@@ -1,5 +1,6 @@
 """Every text that a page can show is marked for translation, and every catalogue is complete."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from babel.messages.frontend import parse_keywords
 from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
+from service import errors
 from service.settings import PROJECT_ROOT
 from service.templating import TEMPLATES, Templates
 from service.translation import DEFAULT, LANGUAGES, Translator, catalogue_of, choose
@@ -232,3 +234,33 @@ def test_a_marked_text_escapes_its_values() -> None:
 
 def test_the_image_has_the_catalogues() -> None:
     assert "COPY translations translations\n" in Path(PROJECT_ROOT / "Dockerfile").read_text()
+
+
+# What only an operator or a programmer sees: commands, and engines that are set up wrongly.
+ENGLISH = ("cli.py", "backups.py", "commands", "engine", "routes/openai")
+NOT_ON_PAGES = {"ConfigurationError", "ClientLeft", "ServerRefused", "ServerUnreachable"}
+PAGE_ERRORS = {
+    name
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.ServiceError)
+} - NOT_ON_PAGES
+MODULES = sorted(
+    path
+    for path in (PROJECT_ROOT / "service").rglob("*.py")
+    if not any(path.is_relative_to(PROJECT_ROOT / "service" / part) for part in ENGLISH)
+)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_an_error_that_a_page_may_show_can_be_translated(module: Path) -> None:
+    tree = ast.parse(module.read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    unmarked = [
+        call.lineno
+        for call in calls
+        if isinstance(call.func, ast.Name)
+        and call.func.id in PAGE_ERRORS | {"Flash"}
+        and isinstance(call.args[0], ast.Constant | ast.JoinedStr)
+    ]
+
+    assert unmarked == []

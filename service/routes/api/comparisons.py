@@ -14,6 +14,7 @@ from service.fields import Judge
 from service.routes.api.shared import Id, links, problems
 from service.shapes import PairPublic
 from service.standings import board_standings, next_pair
+from service.wording import Text
 
 router = APIRouter(prefix="/boards/{board_id}", tags=["ranking"])
 _ID = "comparison_id"
@@ -67,7 +68,7 @@ def show_next_pair(board_id: Id, store: StoreDep, skip: Skipped = []) -> PairPub
     standings = board_standings(store, board_id, "people")
     pair = next_pair(store, standings, {frozenset(one.split(".")) for one in skip})
     if pair is None:
-        raise Conflict("Every pair was skipped. Ask again without `skip`.")
+        raise Conflict(Text("Every pair was skipped. Ask again without `skip`."))
     return pair
 
 

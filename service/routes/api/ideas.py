@@ -14,6 +14,7 @@ from service.shapes import EvaluationPublic, IdeaCreate, IdeaPublic, IdeaUpdate,
 from service.standings import rank_order
 from service.store import Store
 from service.store.listing import IdeaQuery, Sort
+from service.wording import Text
 
 router = APIRouter(prefix="/ideas", tags=["ideas"])
 
@@ -52,7 +53,7 @@ def list_ideas(
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
 ) -> list[IdeaPublic]:
     if sort == "rank" and board is None:
-        raise InvalidInput("Name the board whose ranking it is.", pointer="/board")
+        raise InvalidInput(Text("Name the board whose ranking it is."), pointer="/board")
     page = store.ideas.page(
         IdeaQuery(
             board=board,

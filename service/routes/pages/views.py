@@ -11,7 +11,7 @@ from service.proposals import Note, ProposedEdit, Segment, edits_of, segments
 from service.run_events import Draft, LiveRun
 from service.shapes import IdeaPublic, RunPublic
 from service.store import Store
-from service.wording import Counted, Text
+from service.wording import Counted, Text, unpack
 
 TITLES = {
     "brainstorm": Text("Brainstorm"),
@@ -94,6 +94,14 @@ class RunView:
     @property
     def result(self) -> dict[str, Any]:
         return self.run.result or {}
+
+    @property
+    def failure(self) -> str:
+        """What went wrong, in parts that can be said in the language of the page."""
+        error = self.run.error
+        if error is None:
+            return ""
+        return error.detail if error.words is None else unpack(error.words)
 
     @property
     def open_suggestions(self) -> list[SuggestionPublic]:
