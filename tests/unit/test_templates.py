@@ -13,6 +13,7 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 # What a route gives its page, or a template to the one it includes.
 CONTEXT = set(
     "archived boards gone here here_selected is_picked shown tags to with_archived with_bar "
+    "fewest found map near problem summary tree trees "
     "after agreement ballot before board children choice close compared count detail earlier edit error "
     "evaluation flash idea key mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
     "status tags text title ui verdicts versions view vote votes words".split()

@@ -8,6 +8,7 @@ from service.routes.pages import (
     choices,
     ideas,
     live,
+    overview,
     rank,
     refinements,
     runs,
@@ -15,7 +16,7 @@ from service.routes.pages import (
 )
 
 router = APIRouter(include_in_schema=False)
-for _part in (boards, bulk, rank, ideas, runs, refinements, live, suggestions, choices):
+for _part in (boards, bulk, rank, overview, ideas, runs, refinements, live, suggestions, choices):
     router.include_router(_part.router)
 
 __all__ = ["router"]

@@ -2,11 +2,25 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from service.change_shapes import AddTags, ChangeTask, Delete, Move, RemoveTags, SetStatus
 from service.errors import InvalidInput
-from service.fields import IDEAS_CEILING, Body, Judge, Outcome, Status, Tag, Title, Topic, Version
+from service.fields import (
+    IDEAS_CEILING,
+    TAG_CEILING,
+    Body,
+    Judge,
+    Line,
+    Outcome,
+    Status,
+    Tag,
+    Title,
+    Topic,
+    Version,
+)
+from service.neighbours import DEFAULT_GRANULARITY
+from service.overview_shapes import COARSEST, FINEST, GROUPS_CEILING
 from service.passages import parts
 from service.refinement_shapes import EDITS_CEILING, EditNumber
 from service.store.listing import Sort
@@ -33,6 +47,7 @@ def _absent_if_blank(value: Any) -> Any:
 
 
 Tags = Annotated[list[Tag], BeforeValidator(_split), Field(max_length=MOST_TAGS)]
+TagText = Annotated[Line, StringConstraints(max_length=TAG_CEILING)]
 OptionalStatus = Annotated[Status | Literal["any"] | None, BeforeValidator(_absent_if_blank)]
 PairOfIds = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$")]
 OptionalPlace = Annotated[
@@ -195,6 +210,29 @@ class RankQuery(BaseModel):
     pair: str | None = None
     voted: str | None = None
     run: str | None = None
+
+
+class GroupsForm(BaseModel):
+    """Which groups, and what they are called. For each group there is an `anchor`, which is an idea of
+    it, and at the same place in the lists its `title` and the one that was `suggested`.
+    """
+
+    groups: int = Field(default=DEFAULT_GRANULARITY, ge=COARSEST, le=FINEST)
+    fingerprint: str = ""
+    anchor: list[str] = Field(default_factory=list, max_length=GROUPS_CEILING)
+    title: list[TagText] = Field(default_factory=list, max_length=GROUPS_CEILING)
+    suggested: list[str] = Field(default_factory=list, max_length=GROUPS_CEILING)
+    chosen: list[str] = Field(default_factory=list, max_length=GROUPS_CEILING)
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The titles that somebody changed, by the idea they were given to."""
+        rows = zip(self.anchor, self.title, self.suggested, strict=False)
+        return {anchor: title for anchor, title, suggested in rows if title != suggested}
+
+    @property
+    def unchosen(self) -> set[str]:
+        return set(self.anchor) - set(self.chosen)
 
 
 def pair_of(both: str | None) -> list[str]:

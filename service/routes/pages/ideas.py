@@ -8,10 +8,12 @@ from fastapi import APIRouter, Form, Request, Response, status
 
 from service.brainstorm_shapes import BrainstormTask
 from service.change_shapes import SetStatus
-from service.dependencies import RunsDep, StoreDep
-from service.errors import LostUpdate
+from service.dependencies import NeighboursDep, RunsDep, StoreDep
+from service.errors import LostUpdate, ModelUnavailable
 from service.fields import Status
 from service.methods import METHODS
+from service.neighbours import Neighbours
+from service.overview_shapes import SimilarPublic
 from service.passages import parts
 from service.routes.pages.forms import BranchForm, IdeaEdit, RefineForm
 from service.routes.pages.once import OnceDep
@@ -41,12 +43,18 @@ router = APIRouter()
 
 @router.get("/ideas/{idea_id}")
 def show_idea(
-    request: Request, idea_id: str, store: StoreDep, runs: RunsDep, run: str | None = None
+    request: Request,
+    idea_id: str,
+    store: StoreDep,
+    runs: RunsDep,
+    neighbours: NeighboursDep,
+    run: str | None = None,
 ) -> Response:
     idea = store.ideas.get(idea_id)
     # The run is looked at first: what it leaves when it ends in between is then read after it.
     view = _shown(store, runs, idea, run)
-    context = {"view": view} | _context(store, store.ideas.get(idea_id))
+    idea = store.ideas.get(idea_id)
+    context = {"view": view, "near": _near(neighbours, idea)} | _context(store, idea)
     return render(request, "idea.html", context, board_id=idea.board_id)
 
 
@@ -194,6 +202,14 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
         "most": store.limits.suggestions,
         "tags": store.ideas.tags(idea.board_id),
     }
+
+
+def _near(neighbours: Neighbours, idea: IdeaPublic) -> SimilarPublic | str:
+    """The similar ideas, or why they cannot be told: the rest of the page does without."""
+    try:
+        return neighbours.similar(idea)
+    except ModelUnavailable as error:
+        return error.detail
 
 
 def _shown(store: Store, runs: Runs, idea: IdeaPublic, run_id: str | None) -> RunView | None:
