@@ -71,10 +71,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[
-            Middleware(Guard, rules=_rules(settings, store), respond=answers.respond),
-            _compression(),
-        ],
+        middleware=_middleware(settings, store, answers),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     for name, value in {
@@ -106,13 +103,16 @@ def _open(database: Database, store: Store) -> None:
     store.boards.ensure_one()
 
 
-def _compression() -> Middleware:
-    return Middleware(
-        GZipMiddleware,
-        minimum_size=1024,
-        compresslevel=6,
-        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *UNCOMPRESSED),
-    )
+def _middleware(settings: Settings, store: Store, answers: ErrorAnswers) -> list[Middleware]:
+    return [
+        Middleware(Guard, rules=_rules(settings, store), respond=answers.respond),
+        Middleware(
+            GZipMiddleware,
+            minimum_size=1024,
+            compresslevel=6,
+            exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *UNCOMPRESSED),
+        ),
+    ]
 
 
 def _rules(settings: Settings, store: Store) -> Rules:
