@@ -31,8 +31,6 @@ from typing import Any
 
 from service.wording import Text, pack
 
-_MOST_NAMED = 5
-
 
 class ServiceError(Exception):
     """`detail` says what happened and what to do; pages show it in their reader's language if it is a
@@ -75,13 +73,8 @@ class NotFound(ServiceError):
 class UnknownIdeas(NotFound):
     """`missing` are the ids that lead nowhere, by their place in the caller's list."""
 
-    def __init__(self, missing: Mapping[int, str]) -> None:
-        *shown, last = list(missing.values())[:_MOST_NAMED]
-        more = f", and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-        names = (
-            ", ".join(shown) + " or " + last if shown and not more else ", ".join([*shown, last])
-        )
-        super().__init__(f"There is no idea {names}{more}. Nothing was changed.")
+    def __init__(self, detail: str, *, missing: Mapping[int, str]) -> None:
+        super().__init__(detail)
         self.missing = missing
 
 

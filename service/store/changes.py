@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import bindparam, insert
 from sqlmodel import Session, col, delete, select
 
 from service.change_shapes import (
@@ -21,10 +22,15 @@ from service.fields import TAGS_CEILING
 from service.models import Board, Change, Idea, IdeaTag, now
 from service.store.ideas import live_board_id, number_of, tags_of, touch
 from service.store.search import forget, index, words_of
-from service.wording import Text
+from service.wording import Counted, Text
 
 KEPT_FOR = timedelta(days=1)
+MOST_NAMED = 5
 _FIELDS = {"set_status": "status", "set_star": "star", "move": "board_id"}
+_ADD = insert(IdeaTag).values(idea_number=bindparam("number"), name=bindparam("tag"))
+_REMOVE = delete(IdeaTag).where(
+    col(IdeaTag.idea_number) == bindparam("number"), col(IdeaTag.name) == bindparam("tag")
+)
 _OPPOSITE = {"add_tags": "remove_tags", "remove_tags": "add_tags"}
 Before = dict[str, Any]
 
@@ -97,8 +103,20 @@ def _named(session: Session, idea_ids: Sequence[str]) -> list[Idea]:
     rows = session.exec(_with_live_board(wanted).where(col(Idea.deleted_at).is_(None)))
     ideas = {idea.id: idea for idea in rows}
     if len(ideas) < len(wanted):
-        raise UnknownIdeas({at: one for at, one in enumerate(idea_ids) if one not in ideas})
+        raise _unknown({at: one for at, one in enumerate(idea_ids) if one not in ideas})
     return [ideas[idea_id] for idea_id in wanted]
+
+
+def _unknown(missing: Mapping[int, str]) -> UnknownIdeas:
+    names = list(dict.fromkeys(missing.values()))
+    shown = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
+    detail = Counted(
+        "%(count)s of the ideas is not there or was deleted: %(ids)s. Nothing was changed.",
+        "%(count)s of the ideas are not there or were deleted: %(ids)s. Nothing was changed.",
+        len(names),
+        ids=shown,
+    )
+    return UnknownIdeas(detail, missing=missing)
 
 
 def _with_live_board(idea_ids: Iterable[str]) -> Any:
@@ -168,41 +186,37 @@ def _set_tags(
     """The tags that were added or removed, of the ideas where there were any."""
     had = tags_of(session, ideas)
     is_adding = operation == "add_tags"
-    before, rows = {}, []
+    before: Before = {}
+    words, pairs = [], []
     for idea in ideas:
-        old = had[number_of(idea)]
-        changed = [tag for tag in values[idea.id] if (tag in old) != is_adding]
+        number = number_of(idea)
+        changed = [tag for tag in values[idea.id] if (tag in had[number]) != is_adding]
         if not changed:
             continue
-        kept = [tag for tag in old if tag not in changed] + (changed if is_adding else [])
-        if len(kept) > TAGS_CEILING:
-            raise InvalidInput(
-                Text(
-                    "“%(title)s” would have %(count)s tags; at most %(limit)s are kept. "
-                    "Nothing was changed: remove some of its tags first.",
-                    title=idea.title,
-                    count=len(kept),
-                    limit=TAGS_CEILING,
-                ),
-                pointer="/tags",
-            )
+        kept = [tag for tag in had[number] if tag not in changed] + (changed if is_adding else [])
+        _check_count(idea, kept)
         before[idea.id] = changed
-        _write_difference(session, number_of(idea), changed, is_adding=is_adding)
+        pairs += [{"number": number, "tag": tag} for tag in changed]
         touch(session, idea)
         if idea.deleted_at is None:
-            rows.append(words_of(idea, sorted(kept)))
-    index(session, rows)
+            words.append(words_of(idea, sorted(kept)))
+    if pairs:
+        session.connection().execute(_ADD if is_adding else _REMOVE, pairs)
+    index(session, words)
     return before
 
 
-def _write_difference(
-    session: Session, number: int, tags: Sequence[str], *, is_adding: bool
-) -> None:
-    if is_adding:
-        session.add_all(IdeaTag(idea_number=number, name=tag) for tag in tags)
-    else:
-        session.exec(
-            delete(IdeaTag).where(col(IdeaTag.idea_number) == number, col(IdeaTag.name).in_(tags))
+def _check_count(idea: Idea, tags: Sequence[str]) -> None:
+    if len(tags) > TAGS_CEILING:
+        raise InvalidInput(
+            Text(
+                "“%(title)s” would have %(count)s tags; at most %(limit)s are kept. "
+                "Nothing was changed: remove some of its tags first.",
+                title=idea.title,
+                count=len(tags),
+                limit=TAGS_CEILING,
+            ),
+            pointer="/tags",
         )
 
 

@@ -1,14 +1,32 @@
 """Several ideas changed at once over REST, and taken back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine, event
 
 from tests.api.test_ideas import IDEAS, add
 
 BULK = f"{IDEAS}/bulk"
 Ideas = list[dict[str, Any]]
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """The statements that the database gets meanwhile."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 def change(client: TestClient, ideas: Ideas, operation: str, **fields: Any) -> dict[str, Any]:
@@ -114,7 +132,9 @@ def test_an_unknown_id_is_named_and_nothing_is_changed(client: TestClient) -> No
 
     assert response.status_code == 404
     problem = response.json()
-    assert problem["detail"] == (f"There is no idea nobody or {gone['id']}. Nothing was changed.")
+    assert problem["detail"] == (
+        f"2 of the ideas are not there or were deleted: nobody, {gone['id']}. Nothing was changed."
+    )
     assert [error["pointer"] for error in problem["errors"]] == ["/ids/1", "/ids/2"]
     assert now(client, idea) == idea
 
@@ -213,3 +233,28 @@ def test_a_change_that_was_never_made_cannot_be_taken_back(client: TestClient, m
 
     assert response.status_code == 404
     assert "kept for a day" in response.json()["detail"]
+
+
+def test_a_change_costs_as_many_statements_for_many_ideas_as_for_two(client: TestClient) -> None:
+    ideas = [add(client, f"Idea {number}", tags=["old"]) for number in range(12)]
+    few, many = ideas[:2], ideas[2:]
+
+    with counted() as of_few:
+        undo(client, change(client, few, "remove_tags", tags=["old"]))
+    with counted() as of_many:
+        undo(client, change(client, many, "remove_tags", tags=["old"]))
+
+    assert len(of_many) == len(of_few)
+
+
+def test_a_page_of_many_ideas_costs_as_many_statements_as_one_idea(client: TestClient) -> None:
+    add(client, "Idea", tags=["old"])
+    with counted() as of_one:
+        client.get("/")
+    for number in range(40):
+        add(client, f"Idea {number}", tags=["a", "b"], status="archived" if number % 3 else "kept")
+
+    with counted() as of_many:
+        client.get("/")
+
+    assert len(of_many) == len(of_one)

@@ -225,3 +225,48 @@ def test_boards_are_seen_side_by_side_made_deleted_and_taken_back(
 
     expect(page.locator(".menu-now")).to_have_text("Winter")
     assert pool.store.ideas.count(IdeaQuery(board=summer.id)) == 2
+
+
+@both_ways
+def test_an_idea_moves_to_another_board_and_back_by_undo(
+    visit: Visitors, pool: Pool, has_script: bool
+) -> None:
+    summer = pool.store.boards.create(BoardCreate(name="Summer"))
+    idea = pool.add("Soup")
+    page = visit(java_script_enabled=has_script)
+    page.goto(f"/ideas/{idea.id}")
+
+    page.locator("#move > summary").click()
+    page.locator("#move").get_by_role("button", name="Summer").click()
+    expect(page.locator(".crumb > p")).to_have_text("Summer")
+    assert pool.store.ideas.get(idea.id).board_id == summer.id
+    page.get_by_role("button", name="Undo").click()
+
+    expect(page.locator(".crumb > p")).to_have_text("My ideas")
+
+
+def test_an_idea_archived_on_its_page_is_taken_back_by_undo(page: Page, pool: Pool) -> None:
+    idea = pool.add("Soup", status="kept")
+    page.goto(f"/ideas/{idea.id}")
+
+    page.locator("#status").select_option("archived")
+    expect(page.locator("#flash")).to_contain_text("“Soup” is archived.")
+    page.get_by_role("button", name="Undo").click()
+
+    expect(page.locator("#status")).to_have_value("kept")
+
+
+def test_ideas_deleted_meanwhile_are_told_and_the_selection_stays(
+    visit: Visitors, pool: Pool
+) -> None:
+    visit.traps.expect("404")
+    idea = pool.add("Soup")
+    page = visit()
+    page.goto("/")
+    page.get_by_label("Select “Soup”").check()
+    pool.store.ideas.delete(idea.id)
+
+    page.locator("#bulk").get_by_role("button", name="Archive").click()
+
+    expect(page.locator("#alerts")).to_contain_text("1 of the ideas is not there or was deleted")
+    expect(page.locator(".pick:checked")).to_have_count(1)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request, Response, status
 
 from service.brainstorm_shapes import BrainstormTask
-from service.change_shapes import SetStatus
+from service.change_shapes import Move, SetStatus
 from service.dependencies import NeighboursDep, RunsDep, StoreDep
 from service.errors import LostUpdate, ModelUnavailable
 from service.fields import Status
@@ -122,6 +122,13 @@ def set_status(
     if is_part(request, f"idea-{idea_id}"):
         return changed_list(request, store, idea.board_id, [idea_id], flash)
     return back(request, f"/ideas/{idea_id}", flash)
+
+
+@router.post("/ideas/{idea_id}/move")
+def move_idea(idea_id: str, store: StoreDep, board_id: Annotated[str, Form()]) -> Response:
+    change = store.changes.make(Move(operation="move", ids=[idea_id], board_id=board_id))
+    moved = Text("It is on the board “%(board)s” now.", board=store.boards.get(board_id).name)
+    return redirect(f"/ideas/{idea_id}", Flash(moved, f"/changes/{change.id}/undo"))
 
 
 @router.post("/ideas/{idea_id}/delete")

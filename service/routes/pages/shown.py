@@ -25,7 +25,6 @@ def list_context(store: Store, board: BoardPublic, query: BoardQuery) -> dict[st
     archived = replace(asked, archived=True)
     return {
         "board": board,
-        "boards": store.boards.all(),
         "query": query,
         "page": page,
         "tags": store.ideas.tags(board.id),
