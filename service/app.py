@@ -44,7 +44,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     pool = backend or build_backend(settings)
     runs = Runs(
         store,
-        Ideation(pool),
+        Ideation(pool, each_s=settings.run_deadline_s),
         limit=settings.queue_limit,
         deadline_s=settings.run_deadline_s,
         ended=metrics.run_ended,

@@ -1,5 +1,5 @@
-"""Boards and rankings as Markdown to read and as CSV for spreadsheets; pure. `importing` reads the
-boards back.
+"""Boards, rankings and evaluations as Markdown to read and as CSV for spreadsheets; pure. `importing`
+reads the boards back.
 """
 
 import csv
@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from service.comparison_shapes import RankingPublic, StandingPublic
+from service.evaluation_shapes import TablePublic, TableRow
 from service.shapes import BoardPublic, IdeaPublic
 from service.transfer_text import (
     COLUMNS,
@@ -85,6 +86,32 @@ def _ranking_cells(one: StandingPublic) -> list[str]:
         disarm(cell) if name in texts else cell
         for name, cell in zip(RANKING_COLUMNS, cells, strict=True)
     ]
+
+
+def table_spreadsheet(table: TablePublic) -> str:
+    """CSV by RFC 4180: for each criterion its score and how far off that may be."""
+    names = [one.name for one in table.criteria]
+    columns = ["rank", "title", "overall"]
+    columns += [column for name in names for column in (name, f"{name} ±")]
+    columns += ["stale", "evaluated_at", "idea_id"]
+    rows = (_table_cells(row, names) for row in table.ideas)
+    return _csv([disarm(column) for column in columns], rows)
+
+
+def _table_cells(row: TableRow, names: Sequence[str]) -> list[str]:
+    numbers = [number for name in names for number in (row.scores[name], row.spread[name])]
+    return [
+        _number(row.rank),
+        disarm(row.title),
+        *(_number(number) for number in (row.overall, *numbers)),
+        "true" if row.is_stale else "false",
+        "" if row.evaluated_at is None else row.evaluated_at.isoformat(),
+        disarm(row.idea_id),
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else str(value)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

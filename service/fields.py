@@ -29,7 +29,7 @@ AVOIDED_CEILING = 20
 
 Status = Literal["draft", "kept", "in-progress", "done", "archived"]
 Origin = Literal["human", "model", "import"]
-RunKind = Literal["brainstorm", "refine", "evaluate", "rank"]
+RunKind = Literal["brainstorm", "refine", "evaluate", "evaluate-all", "rank"]
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 # `avoided` is discarded, and what is drawn next shall be less like it.
 SuggestionState = Literal["open", "kept", "discarded", "avoided"]

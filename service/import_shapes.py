@@ -66,6 +66,7 @@ class Counts(BaseModel):
     suggestions: int = 0
     evaluations: int = 0
     comparisons: int = 0
+    rubrics: int = 0
 
 
 class ImportedIdea(BaseModel):

@@ -48,7 +48,8 @@ class Idea(SQLModel, table=True):
     """`number` orders ideas by creation and is the row id of the full-text index.
 
     `version` counts texts and names a row of IdeaVersion; `revision` counts every change and is the
-    entity tag. `score` repeats the overall score of the newest evaluation, to sort by.
+    entity tag. `score` repeats the overall score of the newest evaluation, to sort by, and
+    `scored_version` which version that was of.
     """
 
     __table_args__ = (
@@ -71,9 +72,14 @@ class Idea(SQLModel, table=True):
     version: int = 1
     revision: int = 1
     score: float | None = None
+    scored_version: int | None = None
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+    @property
+    def is_stale(self) -> bool:
+        return self.score is not None and self.scored_version != self.version
 
 
 class IdeaTag(SQLModel, table=True):
@@ -163,17 +169,37 @@ class Suggestion(SQLModel, table=True):
     redrawn_in: str | None = Field(default=None, foreign_key="run.id")
 
 
+class Rubric(SQLModel, table=True):
+    """A board's own criteria, each `{name, description, weight}`; `revision` is the entity tag."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    board_id: str = Field(foreign_key="board.id", index=True)
+    name: str
+    criteria: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    revision: int = 1
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Evaluation(SQLModel, table=True):
-    """Belongs to one version of an idea, so that it can be told when the text has moved on."""
+    """Belongs to one version of an idea, so that it can be told when the text has moved on.
+
+    `criteria` are the rubric's as they were; `uncalibrated` names those read off digits.
+    """
 
     id: str = Field(default_factory=new_id, primary_key=True)
     run_id: str = Field(foreign_key="run.id", index=True)
     idea_id: str = Field(foreign_key="idea.id", index=True)
     idea_version: int
+    rubric_id: str | None = Field(default=None, foreign_key="rubric.id")
+    criteria: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
     scores: dict[str, float] = Field(sa_column=Column(JSON, nullable=False))
+    spread: dict[str, float | None] = Field(sa_column=Column(JSON, nullable=False))
     overall: float
     method: str
     calibrated: bool
+    uncalibrated: list[str] = Field(sa_column=Column(JSON, nullable=False))
     strengths: list[str] = Field(sa_column=Column(JSON, nullable=False))
     concerns: list[str] = Field(sa_column=Column(JSON, nullable=False))
     next_step: str

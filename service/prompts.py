@@ -26,17 +26,18 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """`description` says what a high value means."""
+    """`description` says what a high value means; `weight` is what it counts, and no prompt's."""
 
     name: str
     description: str = ""
+    weight: float = 1.0
 
 
 DEFAULT_CRITERIA = (
-    Criterion(Text("novelty"), "how different the idea is from what already exists"),
-    Criterion(Text("feasibility"), "how well a small team could do it with ordinary means"),
-    Criterion(Text("impact"), "how much it would help those it is for"),
-    Criterion(Text("clarity"), "how well the note says what is done, for whom and how"),
+    Criterion(Text("novelty"), Text("how different the idea is from what already exists")),
+    Criterion(Text("feasibility"), Text("how well a small team could do it with ordinary means")),
+    Criterion(Text("impact"), Text("how much it would help those it is for")),
+    Criterion(Text("clarity"), Text("how well the note says what is done, for whom and how")),
 )
 PROBE_CHOICES = tuple("0123456789")
 COMPARE_CHOICES = ("A", "B")

@@ -10,6 +10,9 @@ from service.ideation import (
     Compared,
     DraftDropped,
     Drafted,
+    Evaluated,
+    NotEvaluated,
+    Reading,
     Scored,
     Step,
     Suggested,
@@ -25,25 +28,17 @@ class Recorder:
     store: Store
 
     async def record(self, live: LiveRun, step: Step) -> None:
-        if isinstance(step, Waiting) and live.started is None:
-            live.position = step.position
-            live.say("queued", {"run_id": live.run_id, "position": step.position})
-        elif isinstance(step, Began) and live.started is None:
-            await self._begin(live, step.model)
-        elif isinstance(step, Drafted):
-            live.drafts[step.branch] = Draft(step.angle, step.title, step.body)
-            live.say("delta", {"branch": step.branch, "angle": step.angle, "text": step.text})
-        elif isinstance(step, DraftDropped):
-            live.drafts.pop(step.branch, None)
-            live.say("delta", {"branch": step.branch, "dropped": step.reason})
-        elif isinstance(step, Scored):
-            live.scores = dict(step.scores)
-            live.first = live.first or time.monotonic()
-            live.wake()
+        if isinstance(step, Began):
+            if live.started is None:
+                await self._begin(live, step.model)
         elif isinstance(step, Suggested):
             await self._suggest(live, step)
         elif isinstance(step, Compared):
             await self._compare(live, step)
+        elif isinstance(step, Evaluated | NotEvaluated):
+            await self._evaluate(live, step)
+        else:
+            _tell(live, step)
 
     async def _begin(self, live: LiveRun, model: ModelInfo) -> None:
         live.started, live.status, live.position = time.monotonic(), "running", 0
@@ -70,3 +65,37 @@ class Recorder:
         comparison = await asyncio.to_thread(store.add_verdict, live.run_id, step.verdict)
         live.first = live.first or time.monotonic()
         live.say("comparison", comparison.model_dump(mode="json"))
+
+    async def _evaluate(self, live: LiveRun, step: Evaluated | NotEvaluated) -> None:
+        live.drafts.pop(step.branch, None)
+        live.first = live.first or time.monotonic()
+        if isinstance(step, NotEvaluated):
+            await asyncio.to_thread(self.store.runs.add_failure, live.run_id, step.failure)
+            live.say("failure", step.failure.model_dump(mode="json"))
+            return
+        add = self.store.evaluations.add
+        made = await asyncio.to_thread(
+            add, live.run_id, step.idea_id, step.idea_version, step.result
+        )
+        live.say("evaluation", made.model_dump(mode="json"))
+
+
+def _tell(live: LiveRun, step: Waiting | Drafted | DraftDropped | Scored | Reading) -> None:
+    """What lasts only as long as the run does."""
+    if isinstance(step, Waiting):
+        if live.started is None:
+            live.position = step.position
+            live.say("queued", {"run_id": live.run_id, "position": step.position})
+    elif isinstance(step, Drafted):
+        live.drafts[step.branch] = Draft(step.angle, step.title, step.body)
+        live.say("delta", {"branch": step.branch, "angle": step.angle, "text": step.text})
+    elif isinstance(step, DraftDropped):
+        live.drafts.pop(step.branch, None)
+        live.say("delta", {"branch": step.branch, "dropped": step.reason})
+    elif isinstance(step, Reading):
+        live.drafts[step.branch] = Draft("", step.title)
+        live.wake()
+    else:
+        live.scores, live.spread = dict(step.scores), dict(step.spread)
+        live.first = live.first or time.monotonic()
+        live.wake()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.brainstorm_shapes import SuggestionPublic
+from service.evaluation_shapes import FailurePublic
 from service.fields import RunStatus
 from service.shapes import RunPublic
 
@@ -41,6 +42,7 @@ class LiveRun:
     model: str = ""
     drafts: dict[int, Draft] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, float | None] = field(default_factory=dict)
     suggestions: list[SuggestionPublic] = field(default_factory=list)
     events: list[RunEvent] = field(default_factory=list)
     failure: Exception | None = None
@@ -84,6 +86,8 @@ def replay(run: RunPublic) -> list[RunEvent]:
         events.append(("started", {"run_id": run.run_id, "model": run.model}))
     events += [("suggestion", suggestion_fields(suggestion)) for suggestion in run.suggestions]
     events += [("comparison", one.model_dump(mode="json")) for one in run.comparisons]
+    events += [("evaluation", one.model_dump(mode="json")) for one in run.evaluations]
+    events += [("failure", one.model_dump(mode="json")) for one in failures(run)]
     events += closing_events(run)
     return [RunEvent(number, name, data) for number, (name, data) in enumerate(events, start=1)]
 
@@ -95,7 +99,16 @@ def answer(run: RunPublic) -> dict[str, Any]:
         fields["suggestions"] = [suggestion_fields(suggestion) for suggestion in run.suggestions]
     if run.kind == "rank":
         fields["comparisons"] = [one.model_dump(mode="json") for one in run.comparisons]
+    if run.kind == "evaluate-all":
+        fields["evaluations"] = [one.model_dump(mode="json") for one in run.evaluations]
+        fields["failed"] = [one.model_dump(mode="json") for one in failures(run)]
+        return fields | {"usage": run.usage, "timing": run.timing}
     return fields | (run.result or {}) | {"usage": run.usage, "timing": run.timing}
+
+
+def failures(run: RunPublic) -> list[FailurePublic]:
+    """The ideas that a run over a board could not evaluate."""
+    return [FailurePublic.model_validate(one) for one in (run.result or {}).get("failed", [])]
 
 
 def suggestion_fields(suggestion: SuggestionPublic) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict
 
 from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError, describe
-from service.ideation import Ideation, Ledger, Step, Work
+from service.ideation import EvaluateAllWork, Ideation, Ledger, Step, Work
 from service.recording import Recorder
 from service.run_events import LiveRun, RunEvent, closing_events, replay
 from service.shapes import RunPublic
@@ -192,7 +192,9 @@ class Runs:
             await self._recorder.record(live, step)
 
         try:
-            async with asyncio.timeout(self._deadline_s):
+            # Over a board, each idea has that time to itself.
+            is_over_board = isinstance(work, EvaluateAllWork)
+            async with asyncio.timeout(None if is_over_board else self._deadline_s):
                 result = await self._ideation.perform(
                     work, seed=seed, client=client or live.run_id, ledger=ledger, emit=emit
                 )

@@ -3,12 +3,15 @@
 Where the catalog names a score head for the model, scores are a linear function of the model's own
 embedding of the idea, trained on labelled ideas. Criteria no head knows are read off the
 probabilities of the digits the model would answer with: a weaker signal, marked as uncalibrated.
-Nothing is sampled, so the same text gets the same scores.
+Nothing is sampled, so the same text gets the same scores. How far off a score may be is told where
+it is known: a head's error on ideas it was not fitted to, or the deviation over the digits.
 """
 
+import json
+import math
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,7 +31,14 @@ from service.engine.types import (
     Usage,
 )
 from service.errors import EngineCrashed, ModelUnavailable
-from service.prompts import PROBE_CHOICES, Criterion, embedding_text, probe_messages
+from service.evaluation_shapes import weighted_mean
+from service.prompts import (
+    DEFAULT_CRITERIA,
+    PROBE_CHOICES,
+    Criterion,
+    embedding_text,
+    probe_messages,
+)
 from service.wording import Text
 
 LOWEST, HIGHEST = 1.0, 10.0
@@ -40,17 +50,20 @@ Observe = Callable[[Event], Awaitable[None]]
 class Scores:
     """`values` are in the order of the criteria; `uncalibrated` names those read off digits.
 
-    `prompts` are the chats that asked for the digits.
+    `spread` is how far off each may be, None where that is not known; `prompts` are the chats that
+    asked for the digits.
     """
 
     values: dict[str, float]
+    spread: dict[str, float | None]
+    weights: dict[str, float]
     uncalibrated: tuple[str, ...]
     usage: Usage
     prompts: tuple[tuple[Message, ...], ...]
 
     @property
     def overall(self) -> float:
-        return round(sum(self.values.values()) / len(self.values), 1)
+        return weighted_mean(self.values, self.weights)
 
     @property
     def method(self) -> Literal["head", "digits", "mixed"]:
@@ -64,6 +77,8 @@ class ScoreHead:
     """score = bias + weights · (embedding - mean) / scale, for each criterion.
 
     Shapes: `mean` and `scale` (embedding,), `weights` (criteria, embedding), `bias` (criteria,).
+    `errors` is the mean error by criterion on ideas that were left out of the fit, where the
+    figures beside the file tell it.
     """
 
     weights_sha256: str
@@ -72,13 +87,14 @@ class ScoreHead:
     scale: Vector
     weights: Vector
     bias: Vector
+    errors: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> "ScoreHead":
         """Raises: ModelUnavailable if the file is missing or not a head."""
         try:
             with np.load(path, allow_pickle=False) as file:
-                return cls(
+                head = cls(
                     weights_sha256=str(file["weights_sha256"]),
                     criteria=tuple(str(name) for name in file["criteria"]),
                     mean=file["mean"],
@@ -86,6 +102,7 @@ class ScoreHead:
                     weights=file["weights"],
                     bias=file["bias"],
                 )
+            return replace(head, errors=_errors(path.with_suffix(".json"), head))
         except (OSError, ValueError, KeyError) as error:
             raise ModelUnavailable(
                 Text(
@@ -144,21 +161,27 @@ class Scorer:
         """Raises: EngineError of any kind; a score is never made up."""
         ask = _Asker(self._backend, model, client, observe)
         head = self._head(model)
-        known: dict[str, float] = {}
+        found: dict[str, tuple[float, float | None]] = {}
         usage = Usage()
-        if head is not None and any(criterion.name in head.criteria for criterion in criteria):
+        known = [one for one in criteria if head is not None and _is_known(head, one)]
+        if head is not None and known:
             embedding = await ask.embedding(title, body)
-            known, usage = head.scores(embedding.vector), embedding.usage
-        unknown = [criterion for criterion in criteria if criterion.name not in known]
+            scores, usage = head.scores(embedding.vector), embedding.usage
+            for one in known:
+                name = one.name.casefold()
+                found[one.name] = scores[name], head.errors.get(name)
+        unknown = [one for one in criteria if one not in known]
         prompts = tuple(probe_messages(title, body, criterion) for criterion in unknown)
         if prompts:
             probed = await ask.probabilities(prompts)
             usage += probed.usage
-            for criterion, row in zip(unknown, probed.rows, strict=True):
-                known[criterion.name] = _expected(row)
+            for one, row in zip(unknown, probed.rows, strict=True):
+                found[one.name] = _expected(row)
         return Scores(
-            values={criterion.name: known[criterion.name] for criterion in criteria},
-            uncalibrated=tuple(criterion.name for criterion in unknown),
+            values={one.name: found[one.name][0] for one in criteria},
+            spread={one.name: found[one.name][1] for one in criteria},
+            weights={one.name: one.weight for one in criteria},
+            uncalibrated=tuple(one.name for one in unknown),
             usage=usage,
             prompts=prompts,
         )
@@ -215,12 +238,34 @@ class _Asker:
         return last
 
 
-def _expected(row: Sequence[float]) -> float:
-    """The expectation over digits 0-9, moved to 1-10; the digits' share of the mass cancels."""
+def _is_known(head: ScoreHead, criterion: Criterion) -> bool:
+    """A head was taught what its criteria mean: one that is described otherwise is another."""
+    name = criterion.name.casefold()
+    usual = {one.name: one.description for one in DEFAULT_CRITERIA}
+    return name in head.criteria and criterion.description in ("", usual.get(name, ""))
+
+
+def _errors(path: Path, head: ScoreHead) -> dict[str, float]:
+    """What training found, if it lies beside the head and is about the same weights."""
+    if not path.exists():
+        return {}
+    figures = json.loads(path.read_text())
+    if figures.get("weights_sha256") != head.weights_sha256:
+        return {}
+    errors = figures.get("agreement", {}).get("error", {})
+    return {name: round(float(value), 2) for name, value in errors.items()}
+
+
+def _expected(row: Sequence[float]) -> tuple[float, float]:
+    """The expectation over digits 0-9, moved to 1-10, and the standard deviation; the digits'
+    share of the mass cancels.
+    """
     total = sum(row)
     if total <= 0:
         raise ModelUnavailable(Text("The model gives no digit any probability: it cannot score."))
-    return _rounded(1 + sum(digit * value for digit, value in enumerate(row)) / total)
+    mean = sum(digit * value for digit, value in enumerate(row)) / total
+    variance = sum((digit - mean) ** 2 * value for digit, value in enumerate(row)) / total
+    return _rounded(1 + mean), round(math.sqrt(variance), 2)
 
 
 def _rounded(value: float) -> float:

@@ -1,7 +1,7 @@
 """What the API takes and gives; the tables they come from stand in `models`."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -11,16 +11,24 @@ from pydantic import (
     Field,
     StringConstraints,
 )
-from pydantic.config import JsonValue
+from pydantic.config import JsonDict, JsonValue
 
 from service.brainstorm_shapes import BrainstormTask, SuggestionPublic
 from service.comparison_shapes import ComparisonPublic, RankTask
+from service.evaluation_shapes import (
+    CRITERIA_CEILING,
+    CriterionName,
+    CriterionShape,
+    EvaluateAllTask,
+    EvaluationPublic,
+    FailurePublic,
+    ScoringPublic,
+    Spread,
+)
 from service.fields import (
     TAGS_CEILING,
     Body,
     Decision,
-    Filled,
-    Line,
     RunKind,
     RunStatus,
     Seed,
@@ -84,6 +92,7 @@ class IdeaPublic(BaseModel):
     version: int
     revision: int
     score: float | None
+    is_stale: bool = Field(description="Whether `score` is of an earlier text.")
     created_at: datetime
     updated_at: datetime
 
@@ -97,20 +106,10 @@ class VersionPublic(BaseModel):
     created_at: datetime
 
 
-class EvaluationPublic(BaseModel):
-    run_id: str
-    idea_id: str
-    idea_version: int
-    scores: dict[str, float]
-    overall: float
-    method: str
-    calibrated: bool
-    strengths: list[str]
-    concerns: list[str]
-    next_step: str
-    created_at: datetime
-
-
+_BOTH_CRITERIA_AND_RUBRIC: JsonDict = {
+    "required": ["criteria", "rubric_id"],
+    "properties": {"criteria": {"type": "array"}, "rubric_id": {"type": "string"}},
+}
 _IDEA_OR_TEXT: list[JsonValue] = [given("idea_id", "title", "body"), given("title", "idea_id")]
 
 
@@ -133,32 +132,32 @@ class RefineTask(Shape):
     seed: Seed | None = None
 
 
-class CriterionShape(Shape):
-    name: Annotated[Filled, StringConstraints(max_length=40)]
-    description: Annotated[Line, StringConstraints(max_length=200)] = ""
-
-
 class EvaluateTask(Shape):
-    """Scores and advice for the idea `idea_id`, or for `title` and `body`."""
+    """Scores and advice for the idea `idea_id`, or for `title` and `body`; by a rubric of its board,
+    or by own `criteria`.
+    """
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": _IDEA_OR_TEXT})
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": _IDEA_OR_TEXT, "not": _BOTH_CRITERIA_AND_RUBRIC}
+    )
 
     idea_id: str | None = None
     title: Title | None = Field(default=None, examples=["Tool shelf"])
     body: Body | None = Field(default=None, examples=["A shelf in the hall for borrowed tools."])
-    criteria: list[CriterionShape | Annotated[Filled, StringConstraints(max_length=40)]] | None = (
-        Field(
-            default=None,
-            min_length=1,
-            max_length=8,
-            description="Default: the four of the rubric.",
-            json_schema_extra={"uniqueItems": True},
-        )
+    criteria: list[CriterionShape | CriterionName] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=CRITERIA_CEILING,
+        description="Default: novelty, feasibility, impact and clarity.",
+        json_schema_extra={"uniqueItems": True},
+    )
+    rubric_id: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        default=None, description="A rubric of the idea's board, instead of `criteria`."
     )
     seed: Seed | None = None
 
 
-Task = BrainstormTask | RefineTask | EvaluateTask | RankTask
+Task = BrainstormTask | RefineTask | EvaluateTask | EvaluateAllTask | RankTask
 
 
 class RunError(BaseModel):
@@ -169,7 +168,10 @@ class RunError(BaseModel):
 
 
 class RunPublic(BaseModel):
-    """A run as it stands; the fields of its answer are filled in as they come."""
+    """A run as it stands; the fields of its answer are filled in as they come.
+
+    `evaluations` are those of a run over a board; a list of runs leaves them out.
+    """
 
     run_id: str
     kind: RunKind
@@ -190,6 +192,7 @@ class RunPublic(BaseModel):
     result: dict[str, Any] | None = None
     suggestions: list[SuggestionPublic] = Field(default_factory=list)
     comparisons: list[ComparisonPublic] = Field(default_factory=list)
+    evaluations: list[EvaluationPublic] = Field(default_factory=list)
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -221,25 +224,25 @@ class BrainstormAnswer(Answer):
     suggestions: list[SuggestionPublic]
 
 
-class ScoringPublic(BaseModel):
-    """How the scores were made: `head` is calibrated on labelled ideas, `digits` is what the model
-    would say, `mixed` has some of both; `uncalibrated` names the criteria that no head knows.
-    """
-
-    method: Literal["head", "digits", "mixed"]
-    calibrated: bool
-    uncalibrated: list[str]
-
-
 class EvaluateAnswer(Answer):
-    """Scores and `overall` go from 1 to 10."""
+    """Scores and `overall`, their weighted mean, go from 1 to 10."""
 
+    rubric_id: str | None
+    criteria: list[CriterionShape]
     scores: dict[str, float]
+    spread: Spread
     overall: float
     scoring: ScoringPublic
     strengths: list[str]
     concerns: list[str]
     next_step: str
+
+
+class EvaluateAllAnswer(Answer):
+    """The evaluations in the order in which they were done, and what could not be evaluated."""
+
+    evaluations: list[EvaluationPublic]
+    failed: list[FailurePublic]
 
 
 class RankAnswer(Answer):

@@ -49,6 +49,9 @@ Plain = Annotated[str, AfterValidator(_bounded)]
 Words = Annotated[Any, AfterValidator(_checked_words)]
 Criterion = Annotated[Filled, StringConstraints(max_length=40)]
 Scores = Annotated[dict[Criterion, Score], Field(min_length=1, max_length=8)]
+Spreads = Annotated[
+    dict[Criterion, Annotated[float, Field(ge=0, le=9)] | None], Field(min_length=1, max_length=8)
+]
 Points = Annotated[list[Point], Field(max_length=POINTS_CEILING)]
 
 

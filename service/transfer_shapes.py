@@ -10,25 +10,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
 
-from service.brainstorm_shapes import BrainstormTask
-from service.comparison_shapes import RankTask
+from service.evaluation_shapes import Criteria
 from service.fields import (
     SUGGESTIONS_CEILING,
     TAGS_CEILING,
     Body,
-    Decision,
     Judge,
     Origin,
     Outcome,
-    RunKind,
-    RunStatus,
-    Seed,
     Shape,
     Status,
     SuggestionState,
@@ -36,24 +29,23 @@ from service.fields import (
     Title,
     whole,
 )
-from service.shapes import EvaluateTask, RefineTask, ScoringPublic
 from service.transfer_fields import (
-    Amount,
     Criterion,
     Key,
     Moment,
     Name,
     Number,
-    Plain,
     Point,
     Points,
-    Refined,
     Rows,
     Score,
     Scores,
-    Seconds,
-    Words,
+    Spreads,
 )
+from service.transfer_runs import RunRow
+
+# Section -> the version of the file that first had it.
+SINCE = {"comparisons": 2, "rubrics": 3}
 
 
 class BoardRow(Shape):
@@ -91,115 +83,6 @@ class VersionRow(Shape):
     created_at: Moment
 
 
-class MessageRow(Shape):
-    role: Literal["system", "user", "assistant"]
-    content: Plain
-
-
-class UsageRow(Shape):
-    prompt_tokens: Amount
-    cached_tokens: Amount
-    completion_tokens: Amount
-
-
-class TimingRow(Shape):
-    queued_s: Seconds | None
-    first_s: Seconds | None
-    total_s: Seconds
-
-
-class ErrorRow(Shape):
-    type: Name
-    detail: Plain
-    words: Words = None
-
-
-class _NoResult(Shape):
-    """What a brainstorm suggests and a ranking compares are rows of their own."""
-
-
-class _Scoring(ScoringPublic):
-    model_config = Shape.model_config
-
-    uncalibrated: list[Criterion] = Field(max_length=8)
-
-
-class _Evaluated(Shape):
-    scores: Scores
-    overall: Score
-    scoring: _Scoring
-    strengths: Points
-    concerns: Points
-    next_step: Point
-
-
-_REQUESTS: dict[str, type[Shape]] = {
-    "brainstorm": BrainstormTask,
-    "refine": RefineTask,
-    "evaluate": EvaluateTask,
-    "rank": RankTask,
-}
-_RESULTS: dict[str, type[Shape]] = {
-    "brainstorm": _NoResult,
-    "refine": Refined,
-    "evaluate": _Evaluated,
-    "rank": _NoResult,
-}
-
-
-class RunRow(Shape):
-    """`request` is what its kind of call takes, `result` what is kept of its answer."""
-
-    id: Key
-    kind: RunKind
-    status: RunStatus
-    board_id: Key | None
-    idea_id: Key | None
-    idea_version: Number | None
-    request: dict[str, JsonValue]
-    model: Name
-    weights_sha256: Name
-    adapter_sha256: Name | None
-    seed: Seed
-    prompts: Rows[Rows[MessageRow]] | None
-    result: dict[str, JsonValue] | None
-    usage: UsageRow | None
-    timing: TimingRow | None
-    error: ErrorRow | None
-    decision: Decision
-    created_at: Moment
-    started_at: Moment | None
-    finished_at: Moment | None
-
-    @field_validator("request")
-    @classmethod
-    def fit_request(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        return _fit(_REQUESTS, value, info)
-
-    @field_validator("result")
-    @classmethod
-    def fit_result(cls, value: dict[str, Any] | None, info: ValidationInfo) -> Any:
-        if value is None:
-            if info.data.get("status") == "done":
-                raise ValueError("must be there, because the run is done")
-            return None
-        return _fit(_RESULTS, value, info)
-
-
-def _fit(
-    kinds: dict[str, type[Shape]], value: dict[str, Any], info: ValidationInfo
-) -> dict[str, Any]:
-    if "kind" not in info.data:
-        return value  # which is what the caller will be told
-    try:
-        fitting = kinds[info.data["kind"]].model_validate(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = "/".join(str(part) for part in first["loc"])
-        raise ValueError(f"does not fit the kind of run: {place}: {first['msg']}") from error
-    return fitting.model_dump(mode="json", exclude_none=True)
-
-
 class SuggestionRow(Shape):
     id: Key
     run_id: Key
@@ -214,15 +97,31 @@ class SuggestionRow(Shape):
     redrawn_in: Key | None = None
 
 
+class RubricRow(Shape):
+    id: Key
+    board_id: Key
+    name: Title
+    criteria: Criteria
+    revision: Number
+    created_at: Moment
+    updated_at: Moment
+
+
 class EvaluationRow(Shape):
+    """Before version 3 it told neither rubric nor criteria, nor how far off the scores may be."""
+
     id: Key
     run_id: Key
     idea_id: Key
     idea_version: Number
+    rubric_id: Key | None = None
+    criteria: Criteria | None = None
     scores: Scores
+    spread: Spreads | None = None
     overall: Score
     method: Literal["head", "digits", "mixed"]
     calibrated: bool
+    uncalibrated: Annotated[list[Criterion], Field(max_length=8)] | None = None
     strengths: Points
     concerns: Points
     next_step: Point
@@ -253,13 +152,13 @@ class ComparisonRow(Shape):
 class Archive(Shape):
     """A whole board or all of them; ideas are in the order in which they were added.
 
-    Version 1 had no comparisons.
+    Version 1 had no comparisons, version 2 no rubrics.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     format: Literal["ideapool"]
-    version: Annotated[Literal[1, 2], BeforeValidator(whole)]
+    version: Annotated[Literal[1, 2, 3], BeforeValidator(whole)]
     exported_at: Moment
     boards: Rows[BoardRow]
     ideas: Rows[IdeaRow]
@@ -268,13 +167,13 @@ class Archive(Shape):
     suggestions: Rows[SuggestionRow]
     evaluations: Rows[EvaluationRow]
     comparisons: Rows[ComparisonRow] | None = Field(default=None, validate_default=True)
+    rubrics: Rows[RubricRow] | None = Field(default=None, validate_default=True)
 
     # After the rest, not before: what a function hands on is no longer read as JSON.
-    @field_validator("comparisons")
+    @field_validator("comparisons", "rubrics")
     @classmethod
-    def need_comparisons(
-        cls, value: list[ComparisonRow] | None, info: ValidationInfo
-    ) -> list[ComparisonRow]:
-        if value is None and info.data.get("version") != 1:
-            raise ValueError("must be there since version 2")
+    def need_since(cls, value: list[Any] | None, info: ValidationInfo) -> list[Any]:
+        since = SINCE[str(info.field_name)]
+        if value is None and info.data.get("version", since) >= since:
+            raise ValueError(f"must be there since version {since}")
         return value or []

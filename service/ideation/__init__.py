@@ -1,18 +1,21 @@
-"""The use cases: brainstorm, refine, evaluate, rank. What is asked of the models, and when to ask again.
+"""The use cases: brainstorm, refine, evaluate, rank. What is asked of the models, and when again.
 
 `plan` turns a task into work, or refuses it; `perform` does the work and reports each step.
 """
 
 from service.ideation.again import asked_anew, redrawn, repeated
 from service.ideation.perform import Ideation
-from service.ideation.plan import Work, plan
+from service.ideation.plan import EvaluateAllWork, Work, plan
 from service.ideation.steps import (
     Began,
     Compared,
     DraftDropped,
     Drafted,
     Emit,
+    Evaluated,
     Ledger,
+    NotEvaluated,
+    Reading,
     Scored,
     Step,
     Suggested,
@@ -25,8 +28,12 @@ __all__ = [
     "DraftDropped",
     "Drafted",
     "Emit",
+    "EvaluateAllWork",
+    "Evaluated",
     "Ideation",
     "Ledger",
+    "NotEvaluated",
+    "Reading",
     "Scored",
     "Step",
     "Suggested",

@@ -3,16 +3,18 @@
 from service.brainstorm_shapes import BrainstormTask
 from service.comparison_shapes import RankTask
 from service.errors import Conflict
+from service.evaluation_shapes import EvaluateAllTask
 from service.fields import AVOIDED_CEILING, RunKind
 from service.methods import METHODS
 from service.shapes import EvaluateTask, RefineTask, RunPublic, Task
 from service.store import Store
 from service.wording import Text
 
-_TASKS: dict[RunKind, type[BrainstormTask | RefineTask | EvaluateTask | RankTask]] = {
+_TASKS: dict[RunKind, type[Task]] = {
     "brainstorm": BrainstormTask,
     "refine": RefineTask,
     "evaluate": EvaluateTask,
+    "evaluate-all": EvaluateAllTask,
     "rank": RankTask,
 }
 
@@ -31,10 +33,15 @@ def repeated(run: RunPublic) -> Task:
 def asked_anew(run: RunPublic, store: Store) -> Task:
     """The run's question with a seed to be drawn; a brainstorm keeps away from what was avoided.
 
+    A run over a board goes on with what is missing, and judges it as it did the others.
+
     Raises:
         Conflict: it is not over.
     """
-    task = repeated(run).model_copy(update={"seed": None})
+    task = repeated(run)
+    if isinstance(task, EvaluateAllTask):
+        return task.model_copy(update={"only_outdated": True})
+    task = task.model_copy(update={"seed": None})
     if isinstance(task, BrainstormTask):
         return task.model_copy(update={"avoid": _avoided(task, store, run.run_id)})
     return task

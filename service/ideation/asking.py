@@ -18,7 +18,7 @@ from service.engine.types import (
     Started,
 )
 from service.errors import AnswerUnusable, EngineCrashed
-from service.ideation.steps import Began, DraftDropped, Drafted, Emit, Ledger, Waiting
+from service.ideation.steps import Began, DraftDropped, Drafted, Emit, Ledger, Step, Waiting
 from service.prompts import Prompt
 from service.wording import Text
 
@@ -44,6 +44,15 @@ class Asker:
         """Whether others use the model or wait for it; to be asked between calls of one's own."""
         stats = self._backend.stats()
         return stats.running + stats.waiting > 0
+
+    def told_less(self, is_told: Callable[[Step], bool]) -> "Asker":
+        """One that passes on only some of its steps."""
+
+        async def emit(step: Step) -> None:
+            if is_told(step):
+                await self.emit(step)
+
+        return Asker(self._backend, self.model, self.client, self.ledger, emit)
 
     async def observe(self, event: Event) -> None:
         if isinstance(event, Queued):

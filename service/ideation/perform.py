@@ -6,22 +6,24 @@ says what was wrong, and what was made until then is kept.
 
 from typing import Any
 
-from service.answers import parse_assessment
 from service.engine.backend import Backend
-from service.ideation.asking import Asker, attempt_seed
+from service.ideation.asking import Asker
 from service.ideation.brainstorm import Brainstorm
 from service.ideation.brainstorm_plan import BrainstormWork
-from service.ideation.plan import ROLES, EvaluateWork, RankWork, RefineWork, Work
+from service.ideation.evaluate import EvaluateAll, evaluate
+from service.ideation.plan import ROLES, EvaluateAllWork, RankWork, RefineWork, Work
 from service.ideation.rank import rank
 from service.ideation.refine import refine
-from service.ideation.steps import Emit, Ledger, Scored
-from service.prompts import evaluate_prompt
+from service.ideation.steps import Emit, Ledger
 from service.scoring import Scorer
 
 
 class Ideation:
-    def __init__(self, backend: Backend) -> None:
+    """`each_s` is what each idea of a run over a board may take; other runs are timed outside."""
+
+    def __init__(self, backend: Backend, *, each_s: float) -> None:
         self._backend = backend
+        self._each_s = each_s
         self._scorer = Scorer(backend)
 
     async def perform(
@@ -39,36 +41,6 @@ class Ideation:
             return await refine(asker, work, seed)
         if isinstance(work, RankWork):
             return await rank(asker, work, seed)
-        return await self._evaluate(asker, work, seed)
-
-    async def _evaluate(self, asker: Asker, work: EvaluateWork, seed: int) -> dict[str, Any]:
-        scores = await self._scorer.score(
-            asker.model,
-            work.title,
-            work.body,
-            work.criteria,
-            client=asker.client,
-            observe=asker.observe,
-        )
-        asker.ledger.usage += scores.usage
-        asker.ledger.prompts += scores.prompts
-        await asker.emit(Scored(scores.values))
-        answer = await asker.insist(
-            lambda attempt: evaluate_prompt(
-                work.title, work.body, seed=attempt_seed(seed, attempt)
-            ),
-            parse_assessment,
-            lambda text: (None, text),
-        )
-        return {
-            "scores": scores.values,
-            "overall": scores.overall,
-            "scoring": {
-                "method": scores.method,
-                "calibrated": not scores.uncalibrated,
-                "uncalibrated": list(scores.uncalibrated),
-            },
-            "strengths": list(answer.strengths),
-            "concerns": list(answer.concerns),
-            "next_step": answer.next_step,
-        }
+        if isinstance(work, EvaluateAllWork):
+            return await EvaluateAll(asker, self._scorer, work, seed, self._each_s).perform()
+        return await evaluate(asker, self._scorer, work, seed)

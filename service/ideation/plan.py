@@ -1,6 +1,7 @@
 """From a task to the work it means: reads the store, checks the limits, draws the seed."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from service.brainstorm_shapes import BrainstormTask
@@ -8,11 +9,13 @@ from service.comparison_shapes import RankTask
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict, InvalidInput
+from service.evaluation_shapes import EvaluateAllTask
 from service.fields import RunKind
 from service.ideation.brainstorm_plan import BrainstormWork, plan_brainstorm
 from service.passages import Passage, find_passage
 from service.prompts import DEFAULT_CRITERIA, Criterion
 from service.ranking import Pair, Result
+from service.rubrics import board_candidates, chosen_rubric, criterion_of
 from service.shapes import EvaluateTask, IdeaPublic, RefineTask, Task
 from service.standings import board_standings
 from service.store import Store
@@ -34,6 +37,17 @@ class EvaluateWork:
     title: str
     body: str
     criteria: tuple[Criterion, ...]
+    rubric_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateAllWork:
+    """`read` gives an idea as it is when its turn comes."""
+
+    ideas: tuple[tuple[str, str], ...]
+    criteria: tuple[Criterion, ...]
+    rubric_id: str | None
+    read: Callable[[str], IdeaPublic]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +62,12 @@ class RankWork:
     pairs: int
 
 
-Work = BrainstormWork | RefineWork | EvaluateWork | RankWork
+Work = BrainstormWork | RefineWork | EvaluateWork | EvaluateAllWork | RankWork
 ROLES: dict[type[Work], Role] = {
     BrainstormWork: "brainstorm",
     RefineWork: "general",
     EvaluateWork: "general",
+    EvaluateAllWork: "general",
     RankWork: "general",
 }
 
@@ -64,7 +79,7 @@ def plan(
 
     Raises:
         InvalidInput: the task contradicts itself or goes beyond a limit.
-        Conflict: there is no pair left that the model could compare.
+        Conflict: there is no pair left to compare, or no idea to evaluate.
         NotFound: it names a board or an idea that is not there.
         ModelUnavailable: no model of the catalog has the role it needs.
     """
@@ -76,6 +91,8 @@ def plan(
         new, work = _plan_refine(task, store)
     elif isinstance(task, RankTask):
         new, work = _plan_rank(task, store)
+    elif isinstance(task, EvaluateAllTask):
+        new, work = _plan_evaluate_all(task, store)
     else:
         new, work = _plan_evaluate(task, store)
     backend.model_for(ROLES[type(work)])
@@ -93,15 +110,36 @@ def _plan_refine(task: RefineTask, store: Store) -> tuple[NewRun, Work]:
 
 def _plan_evaluate(task: EvaluateTask, store: Store) -> tuple[NewRun, Work]:
     idea, title, body = _text(task, store)
-    criteria = tuple(
-        Criterion(shape, _description(shape))
-        if isinstance(shape, str)
-        else Criterion(shape.name, shape.description or _description(shape.name))
-        for shape in task.criteria or [criterion.name for criterion in DEFAULT_CRITERIA]
-    )
-    if len({criterion.name for criterion in criteria}) < len(criteria):
+    if task.criteria is not None and task.rubric_id is not None:
+        raise InvalidInput(Text("Give either criteria or a rubric_id."), pointer="/rubric_id")
+    shapes = task.criteria
+    if task.rubric_id is not None:
+        rubric = store.rubrics.get(task.rubric_id)
+        if idea is not None and rubric.board_id != idea.board_id:
+            raise InvalidInput(
+                Text("This rubric is another board's. Choose one of the idea's board."),
+                pointer="/rubric_id",
+            )
+        shapes = list(rubric.criteria)
+    criteria = DEFAULT_CRITERIA if shapes is None else tuple(map(criterion_of, shapes))
+    if len({criterion.name.casefold() for criterion in criteria}) < len(criteria):
         raise InvalidInput(Text("Two criteria have the same name."), pointer="/criteria")
-    return _new("evaluate", task, idea), EvaluateWork(title, body, criteria)
+    return _new("evaluate", task, idea), EvaluateWork(title, body, criteria, task.rubric_id)
+
+
+def _plan_evaluate_all(task: EvaluateAllTask, store: Store) -> tuple[NewRun, Work]:
+    store.boards.get(task.board_id)
+    rubric = chosen_rubric(store, task.board_id, task.rubric_id)
+    ideas = board_candidates(store, task, rubric)
+    # What was found, so that progress has an end and trying again means the same ideas.
+    fields = {"idea_ids": [one.id for one in ideas], "q": "", "tags": [], "star": None}
+    task = task.model_copy(update=fields | {"status": None})
+    return _new("evaluate-all", task, None, board_id=task.board_id), EvaluateAllWork(
+        ideas=tuple((one.id, one.title) for one in ideas),
+        criteria=tuple(map(criterion_of, rubric.criteria)),
+        rubric_id=rubric.id,
+        read=store.ideas.get,
+    )
 
 
 def _plan_rank(task: RankTask, store: Store) -> tuple[NewRun, Work]:
@@ -121,10 +159,6 @@ def _plan_rank(task: RankTask, store: Store) -> tuple[NewRun, Work]:
     return _new("rank", task, None, board_id=board.id), RankWork(
         board.id, board.goal, texts, tuple(standings.results), settled, task.pairs
     )
-
-
-def _description(name: str) -> str:
-    return next((known.description for known in DEFAULT_CRITERIA if known.name == name), "")
 
 
 def _text(task: RefineTask | EvaluateTask, store: Store) -> tuple[IdeaPublic | None, str, str]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from service.brainstorm_shapes import SuggestionPublic
 from service.engine.types import Message, ModelInfo, Usage
+from service.evaluation_shapes import FailurePublic
 from service.store.comparisons import Verdict
 
 
@@ -47,7 +49,34 @@ class Suggested:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
+    """`spread` is how far off each score may be, where that is known."""
+
     scores: dict[str, float]
+    spread: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The idea that `branch` of a run over a board is at."""
+
+    branch: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """`result` is what evaluating the idea alone would have answered."""
+
+    branch: int
+    idea_id: str
+    idea_version: int
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NotEvaluated:
+    branch: int
+    failure: FailurePublic
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +84,18 @@ class Compared:
     verdict: Verdict
 
 
-Step = Waiting | Began | Drafted | DraftDropped | Suggested | Scored | Compared
+Step = (
+    Waiting
+    | Began
+    | Drafted
+    | DraftDropped
+    | Suggested
+    | Scored
+    | Reading
+    | Evaluated
+    | NotEvaluated
+    | Compared
+)
 Emit = Callable[[Step], Awaitable[None]]
 
 

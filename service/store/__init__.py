@@ -5,12 +5,14 @@ from service.store.arrivals import ArrivalStore
 from service.store.boards import BoardStore
 from service.store.changes import ChangeStore
 from service.store.comparisons import ComparisonStore
+from service.store.evaluations import EvaluationStore
 from service.store.ideas import IdeaStore
 from service.store.keys import KeyStore
 from service.store.limits import Limits
 from service.store.lineage import LineageStore
 from service.store.overview import OverviewStore
 from service.store.refinements import RefinementStore
+from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
 from service.store.suggestions import SuggestionStore
 from service.store.transfer import TransferStore
@@ -28,6 +30,8 @@ class Store:
         self.refinements = RefinementStore(database, self.ideas)
         self.suggestions = SuggestionStore(database, limits, self.ideas)
         self.comparisons = ComparisonStore(database)
+        self.rubrics = RubricStore(database, limits)
+        self.evaluations = EvaluationStore(database)
         self.keys = KeyStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)

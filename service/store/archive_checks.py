@@ -20,7 +20,8 @@ REFERENCES: dict[str, dict[str, str]] = {
         "idea_id": "ideas",
         "redrawn_in": "runs",
     },
-    "evaluations": {"run_id": "runs", "idea_id": "ideas"},
+    "rubrics": {"board_id": "boards"},
+    "evaluations": {"run_id": "runs", "idea_id": "ideas", "rubric_id": "rubrics"},
     "comparisons": {
         "board_id": "boards",
         "first_id": "ideas",

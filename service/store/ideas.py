@@ -239,7 +239,11 @@ def public(session: Session, idea: Idea) -> IdeaPublic:
 
 def publics(session: Session, ideas: Sequence[Idea]) -> list[IdeaPublic]:
     tags = tags_of(session, ideas)
-    return [IdeaPublic(**idea.model_dump(), tags=tags[number_of(idea)]) for idea in ideas]
+    return [as_public(idea, tags[number_of(idea)]) for idea in ideas]
+
+
+def as_public(idea: Idea, tags: list[str]) -> IdeaPublic:
+    return IdeaPublic(**idea.model_dump(), tags=tags, is_stale=idea.is_stale)
 
 
 def tags_of(session: Session, ideas: Sequence[Idea]) -> dict[int, list[str]]:

@@ -38,6 +38,7 @@ class IdeaQuery:
     """
 
     board: str | None = None
+    ids: Sequence[str] | None = None
     q: str = ""
     tags: Sequence[str] = ()
     status: str | None = None
@@ -57,6 +58,8 @@ class IdeaQuery:
         )
         if self.board is not None:
             statement = statement.where(Idea.board_id == self.board)
+        if self.ids is not None:
+            statement = statement.where(col(Idea.id).in_(self.ids))
         if self.status is not None:
             statement = statement.where(Idea.status == self.status)
         if self.star is not None:

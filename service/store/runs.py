@@ -9,10 +9,12 @@ from sqlmodel import Session, col, select, update
 from service.brainstorm_shapes import SuggestionPublic
 from service.database import Database
 from service.errors import NotFound, record
+from service.evaluation_shapes import FailurePublic
 from service.fields import RunKind, RunStatus
-from service.models import Evaluation, Idea, Run, Suggestion, now
-from service.shapes import EvaluationPublic, RunPublic
-from service.store.comparisons import of_run
+from service.models import Run, Suggestion, now
+from service.shapes import RunPublic
+from service.store import comparisons, evaluations
+from service.store.evaluations import write_evaluation
 from service.store.ideas import IdeaStore
 from service.store.run_listing import RunPage, RunQuery, run_page
 from service.store.suggestions import mark_redrawn
@@ -90,12 +92,15 @@ class RunStore:
         with self._database.write() as session:
             run = run_in(session, run_id)
             run.status, run.finished_at = outcome.status, now()
-            run.result = outcome.result
             run.error = record(outcome.error) if outcome.error else None
+            if outcome.result is not None:
+                # What `add_failure` noted stays, also when the run was stopped.
+                run.result = {**(run.result or {}), **outcome.result}
             run.prompts, run.usage, run.timing = outcome.prompts, outcome.usage, outcome.timing
             session.add(run)
             if run.kind == "evaluate" and outcome.status == "done" and run.idea_id is not None:
-                _write_evaluation(session, run)
+                version = run.idea_version or 1
+                write_evaluation(session, run.id, run.idea_id, version, run.result or {})
             session.flush()
             return public_run(session, run)
 
@@ -123,38 +128,31 @@ class RunStore:
             runs, cursor = run_page(session, query)
             return RunPage(_publics(session, runs), cursor)
 
+    def unfinished(self, board_id: str, kind: RunKind) -> str | None:
+        """The newest run of the kind that is not over."""
+        with self._database.read() as session:
+            return session.exec(
+                select(Run.id)
+                .where(Run.board_id == board_id, Run.kind == kind)
+                .where(col(Run.status).in_(UNFINISHED))
+                .order_by(col(Run.created_at).desc())
+                .limit(1)
+            ).first()
+
+    def add_failure(self, run_id: str, failure: FailurePublic) -> None:
+        """Note an idea that a run over a board could not evaluate."""
+        with self._database.write() as session:
+            run = run_in(session, run_id)
+            failed = [
+                *(run.result or {}).get("failed", []),
+                failure.model_dump() | {"words": failure.words},
+            ]
+            run.result = {**(run.result or {}), "failed": failed}
+            session.add(run)
+
     def recent(self, **narrowed: Any) -> list[RunPublic]:
         """The newest first; by what it is narrowed stands in `RunQuery`."""
         return self.page(RunQuery(**narrowed)).items
-
-    def evaluations(self, idea_id: str) -> list[EvaluationPublic]:
-        """Newest first."""
-        with self._database.read() as session:
-            rows = session.exec(
-                select(Evaluation)
-                .where(Evaluation.idea_id == idea_id)
-                .order_by(col(Evaluation.created_at).desc())
-            )
-            return [EvaluationPublic.model_validate(row, from_attributes=True) for row in rows]
-
-
-def _write_evaluation(session: Session, run: Run) -> None:
-    result = run.result or {}
-    session.add(
-        Evaluation(
-            run_id=run.id,
-            idea_id=run.idea_id or "",
-            idea_version=run.idea_version or 1,
-            scores=result["scores"],
-            overall=result["overall"],
-            method=result["scoring"]["method"],
-            calibrated=result["scoring"]["calibrated"],
-            strengths=result["strengths"],
-            concerns=result["concerns"],
-            next_step=result["next_step"],
-        )
-    )
-    session.exec(update(Idea).where(col(Idea.id) == run.idea_id).values(score=result["overall"]))
 
 
 def run_in(session: Session, run_id: str) -> Run:
@@ -165,10 +163,14 @@ def run_in(session: Session, run_id: str) -> Run:
 
 
 def public_run(session: Session, run: Run) -> RunPublic:
-    return _publics(session, [run])[0]
+    public = _publics(session, [run])[0]
+    if run.kind == "evaluate-all":
+        public.evaluations = evaluations.of_run(session, run.id)
+    return public
 
 
 def _publics(session: Session, runs: Sequence[Run]) -> list[RunPublic]:
+    """Without the evaluations of runs over a board, which can be a thousand."""
     suggestions: dict[str, list[SuggestionPublic]] = {}
     for row in session.exec(
         select(Suggestion)
@@ -182,7 +184,7 @@ def _publics(session: Session, runs: Sequence[Run]) -> list[RunPublic]:
             **run.model_dump(exclude={"id"}),
             run_id=run.id,
             suggestions=suggestions.get(run.id, []),
-            comparisons=of_run(session, run.id) if run.kind == "rank" else [],
+            comparisons=comparisons.of_run(session, run.id) if run.kind == "rank" else [],
         )
         for run in runs
     ]

@@ -3,10 +3,10 @@
 from typing import Any
 
 from sqlalchemy import insert, text
-from sqlmodel import Session, SQLModel, and_, col, func, or_, select
+from sqlmodel import Session, SQLModel, and_, col, func, or_, select, update
 
 from service.database import Database
-from service.errors import InvalidInput, NotFound, record
+from service.errors import InvalidInput, NotFound
 from service.import_shapes import SHOWN_IDEAS, Imported, ImportedIdea
 from service.models import (
     Board,
@@ -15,23 +15,24 @@ from service.models import (
     Idea,
     IdeaTag,
     IdeaVersion,
+    Rubric,
     Run,
     Suggestion,
     now,
 )
 from service.shapes import BoardPublic, IdeaPublic
 from service.store.archive_checks import (
-    REFERENCES,
     check_ancestors,
     check_references,
     check_unique,
     check_versions,
     home,
 )
+from service.store.archive_rows import Row, forget_missing, values_of
+from service.store.ideas import as_public
 from service.store.limits import Limits
-from service.store.runs import UNFINISHED
 from service.store.search import index
-from service.transfer_shapes import Archive, IdeaRow, RunRow
+from service.transfer_shapes import Archive, IdeaRow
 from service.wording import Text
 
 # Section -> table, in an order in which what is referred to comes first.
@@ -41,16 +42,17 @@ _TABLES: dict[str, type[SQLModel]] = {
     "runs": Run,
     "versions": IdeaVersion,
     "suggestions": Suggestion,
+    "rubrics": Rubric,
     "evaluations": Evaluation,
     "comparisons": Comparison,
 }
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
     "boards": {"deleted_at"},
-    "ideas": {"number", "title_key", "deleted_at"},
+    "ideas": {"number", "title_key", "scored_version", "deleted_at"},
     "versions": {"id"},
+    "rubrics": {"deleted_at"},
 }
-Row = dict[str, Any]
 
 
 class TransferStore:
@@ -71,8 +73,8 @@ class TransferStore:
                 name: [_exported(name, row, tags) for row in session.exec(selection)]
                 for name, selection in _selections(board_id).items()
             }
-        _forget_missing(sections)
-        return {"format": "ideapool", "version": 2, "exported_at": now(), **sections}
+        forget_missing(sections)
+        return {"format": "ideapool", "version": 3, "exported_at": now(), **sections}
 
     def readable(self, board_id: str | None = None) -> list[tuple[BoardPublic, list[IdeaPublic]]]:
         """The boards, oldest first, with their ideas in the order they were added."""
@@ -85,8 +87,7 @@ class TransferStore:
             }
             tags = _tags(session)
             for idea in session.exec(_ideas(Idea, board_id)):
-                public = IdeaPublic(**idea.model_dump(), tags=tags.get(idea.number, []))
-                found[idea.board_id][1].append(public)
+                found[idea.board_id][1].append(as_public(idea, tags.get(idea.number, [])))
             return list(found.values())
 
     def add(self, archive: Archive, *, dry_run: bool = False) -> Imported:
@@ -114,6 +115,7 @@ class TransferStore:
                     insert_rows(session, name, new)
                 setattr(result.added, name, len(new))
                 setattr(result.already_there, name, len(rows) - len(new))
+            _set_scored_versions(session)
             result.ideas = _told(session, archive, known["ideas"])
             return result
 
@@ -184,6 +186,11 @@ def _selections(board_id: str | None) -> dict[str, Any]:
         "suggestions": select(Suggestion)
         .where(col(Suggestion.run_id).in_(runs))
         .order_by(col(Suggestion.run_id), col(Suggestion.position), col(Suggestion.id)),
+        "rubrics": select(Rubric)
+        .where(
+            col(Rubric.board_id).in_(_boards(Board.id, board_id)), col(Rubric.deleted_at).is_(None)
+        )
+        .order_by(col(Rubric.created_at), col(Rubric.id)),
         "evaluations": select(Evaluation)
         .where(col(Evaluation.idea_id).in_(ideas), col(Evaluation.run_id).in_(runs))
         .order_by(col(Evaluation.created_at), col(Evaluation.id)),
@@ -209,15 +216,6 @@ def _exported(name: str, row: Any, tags: dict[int | None, list[str]]) -> Row:
     return fields | {"tags": tags.get(row.number, [])} if name == "ideas" else fields
 
 
-def _forget_missing(sections: dict[str, list[Row]]) -> None:
-    ids = {name: {row.get("id") for row in rows} for name, rows in sections.items()}
-    for name, references in REFERENCES.items():
-        for row in sections[name]:
-            for field, target in references.items():
-                if row[field] not in ids[target]:
-                    row[field] = None
-
-
 def _known(session: Session, name: str) -> set[str]:
     table: Any = Idea if name == "versions" else _TABLES[name]
     return set(session.exec(select(table.id)))
@@ -229,16 +227,21 @@ def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
     if name == "ideas":
         _insert_ideas(session, rows)
     else:
-        values = [_ended(row) if name == "runs" else row.model_dump() for row in rows]
+        values = [values_of(row) for row in rows]
         session.connection().execute(insert(_TABLES[name]), values)
 
 
-def _ended(run: RunRow) -> Row:
-    if run.status not in UNFINISHED:
-        return run.model_dump()
-    detail = Text("This run was not over when it was exported. Start it again.")
-    error = record({"type": "interrupted", "detail": detail})
-    return run.model_dump() | {"status": "interrupted", "finished_at": now(), "error": error}
+def _set_scored_versions(session: Session) -> None:
+    """Of the ideas that came in with their scores."""
+    newest = (
+        select(Evaluation.idea_version)
+        .where(col(Evaluation.idea_id) == col(Idea.id))
+        .order_by(col(Evaluation.created_at).desc(), col(Evaluation.id).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    is_new = col(Idea.score).is_not(None) & col(Idea.scored_version).is_(None)
+    session.exec(update(Idea).where(is_new).values(scored_version=newest))
 
 
 def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:

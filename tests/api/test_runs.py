@@ -29,7 +29,9 @@ def play(tmp_path: Path) -> Callable[[Scenario], Any]:
         database.migrate()
         store, backend = Store(database, Limits(200, 8192, 20)), FakeBackend()
         store.boards.ensure_one()
-        runs = Runs(store, Ideation(backend), limit=2, deadline_s=60, ended=lambda _: None)
+        runs = Runs(
+            store, Ideation(backend, each_s=10), limit=2, deadline_s=60, ended=lambda _: None
+        )
         planned = partial(plan, BrainstormTask(topic="a street party", n=2), store, backend)
         try:
             return asyncio.run(

@@ -19,7 +19,7 @@ EXPORT, IMPORT = "/api/v1/export", "/api/v1/import"
 BOARDS, IDEAS = "/api/v1/boards", "/api/v1/ideas"
 SECTIONS = (
     *("boards", "ideas", "versions", "runs"),
-    *("suggestions", "evaluations", "comparisons"),
+    *("suggestions", "evaluations", "comparisons", "rubrics"),
 )
 Json = dict[str, Any]
 
@@ -76,6 +76,13 @@ def board(client: TestClient) -> str:
     vote = {"first_id": idea, "first_version": 1, "second_id": kept, "outcome": "first"}
     post(client, f"{BOARDS}/{board}/comparisons", **vote)
     post(client, "/api/v1/rank", board_id=board)
+    criteria = [{"name": "cost", "description": "how cheap it is", "weight": 2.5}, {"name": "fun"}]
+    rubric = post(client, f"{BOARDS}/{board}/rubrics", name="Ours", criteria=criteria)["id"]
+    post(client, f"{BOARDS}/{board}/evaluate", rubric_id=rubric)
+    gone = post(client, f"{BOARDS}/{board}/rubrics", name="Gone", criteria=criteria)["id"]
+    post(client, "/api/v1/evaluate", idea_id=idea, rubric_id=gone)
+    client.delete(f"{BOARDS}/{board}/rubrics/{gone}")
+    client.patch(f"{IDEAS}/{kept}", json={"body": "Another text."})
     return str(board)
 
 
@@ -155,10 +162,33 @@ def test_a_ranking_is_the_same_where_it_was_imported(
 def test_a_file_from_before_there_were_comparisons_can_be_imported(
     other: TestClient, archive: Json
 ) -> None:
-    del archive["comparisons"]
+    del archive["comparisons"], archive["rubrics"]
+    for row in archive["evaluations"]:
+        del row["rubric_id"]
 
     assert other.post(IMPORT, json=archive).status_code == 422
+    assert other.post(IMPORT, json=archive | {"version": 2}).status_code == 422
     assert post(other, IMPORT, **archive | {"version": 1})["added"]["ideas"]
+
+
+def test_evaluations_of_a_file_from_before_there_were_rubrics_claim_nothing_more(
+    other: TestClient, archive: Json
+) -> None:
+    del archive["rubrics"]
+    for row in archive["evaluations"]:
+        for name in ("rubric_id", "criteria", "spread", "uncalibrated"):
+            del row[name]
+    for run in archive["runs"]:
+        for name in ("rubric_id", "criteria", "spread"):
+            (run["result"] or {}).pop(name, None)
+    post(other, IMPORT, **archive | {"version": 2})
+    idea = archive["evaluations"][0]["idea_id"]
+
+    evaluation = other.get(f"{IDEAS}/{idea}/evaluations").json()[-1]
+
+    assert set(evaluation["spread"].values()) == {None}
+    assert evaluation["uncalibrated"] == list(evaluation["scores"])
+    assert [one["weight"] for one in evaluation["criteria"]] == [1] * 4
 
 
 def test_an_idea_compared_with_itself_is_refused(other: TestClient, archive: Json) -> None:
@@ -198,6 +228,11 @@ def test_a_parent_may_come_after_its_child(other: TestClient, archive: Json) -> 
         ("suggestions", "run_id", "nobody"),
         ("suggestions", "similar_to", "nobody"),
         ("evaluations", "idea_id", "nobody"),
+        ("evaluations", "rubric_id", "nobody"),
+        ("evaluations", "spread", {"cost": -1}),
+        ("rubrics", "board_id", "nobody"),
+        ("rubrics", "criteria", []),
+        ("rubrics", "criteria", [{"name": "cost", "weight": 0}]),
         ("comparisons", "first_id", "nobody"),
         ("comparisons", "run_id", "nobody"),
         ("comparisons", "second_version", 99),
@@ -302,10 +337,11 @@ def test_deleted_ideas_are_not_exported_nor_what_belongs_to_them(
     assert kept["parent_id"] not in str(after)
     assert [idea["id"] for idea in after["ideas"]] == [kept["id"]]
     assert after["ideas"][0]["parent_id"] is None
-    assert after["versions"][0]["run_id"] is None
     kinds = [run["kind"] for run in after["runs"]]
-    assert kinds == ["brainstorm", "brainstorm", "evaluate", "rank"]
-    assert after["evaluations"] == after["comparisons"] == []
+    assert kinds == ["brainstorm", "brainstorm", "evaluate", "rank", "evaluate-all"]
+    assert {one["idea_id"] for one in after["evaluations"]} == {kept["id"]}
+    assert after["comparisons"] == []
+    assert after["versions"][0]["run_id"] is None
 
 
 def test_deleted_boards_are_not_exported(client: TestClient, board: str) -> None:

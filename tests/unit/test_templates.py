@@ -3,10 +3,12 @@
 import gzip
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from jinja2 import Environment, meta
 
+from service.fields import RunKind
 from service.templating import STATIC, TEMPLATES, Templates, clock, water
 
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
@@ -14,6 +16,7 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 CONTEXT = set(
     "archived boards gone here here_selected is_picked shown tags to with_archived with_bar "
     "fewest found map near problem summary tree trees "
+    "action criteria most new outdated refused rubric rubrics sheet sheets spread table uncalibrated usual "
     "after agreement ballot before board children choice close compared count detail earlier edit error "
     "evaluation flash idea key mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
     "status tags text title ui verdicts versions view vote votes words".split()
@@ -67,7 +70,7 @@ def test_a_static_url_names_the_content(environment: Environment) -> None:
 def test_every_partial_is_included_somewhere() -> None:
     texts = "".join(path.read_text() for path in (*TEMPLATES.rglob("*.html"), *_routes()))
     partials = [name for name in FILES if name.startswith("partials/")]
-    kinds = {f"partials/_run_{kind}.html" for kind in ("brainstorm", "refine", "evaluate", "rank")}
+    kinds = {f"partials/_run_{kind}.html" for kind in get_args(RunKind)}
 
     assert [name for name in partials if name not in kinds and f'"{name}"' not in texts] == []
 

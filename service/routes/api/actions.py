@@ -19,6 +19,7 @@ from service.comparison_shapes import RankTask
 from service.dependencies import BackendDep, ClientDep, MetricsDep, RunsDep, StoreDep
 from service.engine.backend import Backend
 from service.errors import ClientLeft, EngineBusy
+from service.evaluation_shapes import EvaluateAllTask, EvaluateBoard
 from service.ideation import asked_anew, plan, redrawn, repeated
 from service.methods import METHODS
 from service.metrics import Metrics
@@ -28,6 +29,7 @@ from service.run_events import answer
 from service.runs import Runs
 from service.shapes import (
     BrainstormAnswer,
+    EvaluateAllAnswer,
     EvaluateAnswer,
     EvaluateTask,
     RankAnswer,
@@ -226,12 +228,32 @@ async def refine(task: RefineTask, responder: ResponderDep) -> Any:
     "/evaluate",
     operation_id="evaluate",
     summary="Scores, strengths, concerns and a next step",
-    description="Scores go from 1 to 10; the same text gets the same scores.",
+    description="Scores go from 1 to 10; the same text gets the same scores. `overall` is their "
+    "mean by the weights of the criteria. `spread` says how far off each score may be, and "
+    "`scoring.uncalibrated` which ones are only what the model would say.",
     response_model=EvaluateAnswer,
     responses=_with_links(getRun="run_id"),
 )
 async def evaluate(task: EvaluateTask, responder: ResponderDep) -> Any:
     return await responder.respond(task)
+
+
+@router.post(
+    "/boards/{board_id}/evaluate",
+    operation_id="evaluateBoard",
+    summary="Evaluate many ideas of a board in one run",
+    description="A few at a time, so that others are served in between. Each evaluation is stored "
+    "as it comes and told as the event `evaluation`; an idea that cannot be evaluated is told as "
+    "`failure` and does not stop the others. Stopping the run keeps what is finished. 409 if there "
+    "is nothing to evaluate.",
+    response_model=EvaluateAllAnswer,
+    responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
+)
+async def evaluate_board(
+    board_id: Id, responder: ResponderDep, asked: EvaluateBoard | None = None
+) -> Any:
+    fields = (asked or EvaluateBoard()).model_dump()
+    return await responder.respond(EvaluateAllTask(board_id=board_id, **fields))
 
 
 @router.post(

@@ -11,7 +11,7 @@ from service.dependencies import StoreDep
 from service.errors import Conflict
 from service.exporting import ranking_markdown, ranking_spreadsheet
 from service.fields import Judge
-from service.routes.api.shared import Id, links, problems
+from service.routes.api.shared import Id, file, links, problems
 from service.shapes import PairPublic
 from service.standings import board_standings, next_pair
 from service.wording import Text
@@ -123,13 +123,5 @@ def rank_ideas(
     if format == "json":
         return JSONResponse(ranking.model_dump(mode="json"))
     if format == "csv":
-        return _file(ranking_spreadsheet(ranking), "text/csv", f"ranking-by-{by}.csv")
-    return _file(ranking_markdown(board.name, ranking), "text/markdown", f"ranking-by-{by}.md")
-
-
-def _file(content: str, media_type: str, name: str) -> Response:
-    return Response(
-        content,
-        media_type=media_type,
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+        return file(ranking_spreadsheet(ranking), "text/csv", f"ranking-by-{by}.csv")
+    return file(ranking_markdown(board.name, ranking), "text/markdown", f"ranking-by-{by}.md")

@@ -54,7 +54,8 @@ def get_run(run_id: Id, store: StoreDep) -> RunPublic:
     operation_id="watchRun",
     summary="The run's events from the first, until it is over",
     description="Server-sent events `queued`, `started`, `delta`, `suggestion`, "
-    "`comparison`, `result`, `done` or `error`. Going away does not stop the run; `Last-Event-ID` resumes after what was seen.",
+    "`comparison`, `evaluation`, `failure`, `result`, `done` or `error`. Going away does not stop "
+    "the run; `Last-Event-ID` resumes after what was seen.",
     response_class=Response,
     responses=problems(404) | {200: {"content": {"text/event-stream": {}}}},
 )

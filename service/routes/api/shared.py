@@ -1,10 +1,11 @@
 """What several API routes need: entity tags, links, how errors are described."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Header, Path, Request, Response
 
+from service.evaluation_shapes import RubricPublic
 from service.shapes import IdeaPublic
 
 # 412 for anything that is not one of our tags: it cannot be the current one.
@@ -27,12 +28,13 @@ def _wanted_revision(
 
 
 RevisionDep = Annotated[int | None, Depends(_wanted_revision)]
+Tagged = TypeVar("Tagged", IdeaPublic, RubricPublic)
 Id = Annotated[str, Path(min_length=1, max_length=64)]
 
 
-def tag(response: Response, idea: IdeaPublic) -> IdeaPublic:
-    response.headers["ETag"] = f'"{idea.revision}"'
-    return idea
+def tag(response: Response, thing: Tagged) -> Tagged:
+    response.headers["ETag"] = f'"{thing.revision}"'
+    return thing
 
 
 def link_next(request: Request, response: Response, cursor: str | None) -> None:
@@ -41,6 +43,14 @@ def link_next(request: Request, response: Response, cursor: str | None) -> None:
         fields = [field for field in request.query_params.multi_items() if field[0] != "cursor"]
         query = urlencode([*fields, ("cursor", cursor)])
         response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+
+
+def file(content: str, media_type: str, name: str) -> Response:
+    return Response(
+        content,
+        media_type=media_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -6,17 +6,22 @@ from service.routes.pages import (
     boards,
     bulk,
     choices,
+    evaluating,
     ideas,
     live,
     overview,
     rank,
     refinements,
+    rubrics,
     runs,
     suggestions,
 )
 
 router = APIRouter(include_in_schema=False)
-for _part in (boards, bulk, rank, overview, ideas, runs, refinements, live, suggestions, choices):
+for _part in (
+    *(boards, bulk, evaluating, rubrics, rank, overview, ideas),
+    *(runs, refinements, live, suggestions, choices),
+):
     router.include_router(_part.router)
 
 __all__ = ["router"]

@@ -11,12 +11,10 @@ from service.methods import METHODS
 from service.routes.pages.forms import BoardForm, BoardQuery, BrainstormForm, IdeaForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, here, redirect, render
-from service.routes.pages.shown import list_context
+from service.routes.pages.shown import address, list_context
 from service.routes.pages.starting import Starter, task_of
-from service.routes.pages.views import RunView, view_run
-from service.runs import Runs
+from service.routes.pages.views import shown_run
 from service.shapes import BoardCreate, BoardUpdate, IdeaCreate
-from service.store import Store
 from service.wording import Text
 
 RECENT_RUNS = 4
@@ -60,11 +58,16 @@ def show_board(
     query: Annotated[BoardQuery, Query()],
 ) -> Response:
     board = store.boards.get(board_id)
+    under_way = store.runs.unfinished(board_id, "evaluate-all")
+    if query.run is None and under_way is not None:
+        # Named in the address, so that its end is still shown when it comes.
+        more = {"cursor": query.cursor, "select": query.select, "run": under_way}
+        return redirect(address(board_id, query, **more))
     context = list_context(store, board, query) | {
         "methods": METHODS,
         "sorts": SORT_NAMES,
         "most": store.limits.suggestions,
-        "view": _shown(store, runs, query.run),
+        "view": shown_run(store, runs, query.run),
         "recent": store.runs.recent(board_id=board_id, kind="brainstorm", limit=RECENT_RUNS),
     }
     return render(request, "board.html", context, board_id=board_id)
@@ -120,7 +123,3 @@ async def brainstorm(
     task = task_of(BrainstormTask, board_id=board_id, **form.model_dump())
     run_id = await Starter(request, runs, once).start(task)
     return redirect(f"/boards/{board_id}?run={run_id}")
-
-
-def _shown(store: Store, runs: Runs, run_id: str | None) -> RunView | None:
-    return view_run(store, run_id, runs.live(run_id)) if run_id else None

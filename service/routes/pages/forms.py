@@ -48,6 +48,7 @@ def _absent_if_blank(value: Any) -> Any:
 
 Tags = Annotated[list[Tag], BeforeValidator(_split), Field(max_length=MOST_TAGS)]
 TagText = Annotated[Line, StringConstraints(max_length=TAG_CEILING)]
+OptionalId = Annotated[str | None, BeforeValidator(_absent_if_blank)]
 OptionalStatus = Annotated[Status | Literal["any"] | None, BeforeValidator(_absent_if_blank)]
 PairOfIds = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$")]
 OptionalPlace = Annotated[

@@ -15,6 +15,7 @@ from service.methods import METHODS
 from service.neighbours import Neighbours
 from service.overview_shapes import SimilarPublic
 from service.passages import parts
+from service.routes.pages.evaluation_forms import EvaluateOneForm
 from service.routes.pages.forms import BranchForm, IdeaEdit, RefineForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, back, here, is_part, redirect, render
@@ -188,20 +189,30 @@ async def refine(
 
 
 @router.post("/ideas/{idea_id}/evaluate")
-async def evaluate(request: Request, idea_id: str, runs: RunsDep, once: OnceDep) -> Response:
-    run_id = await Starter(request, runs, once).start(EvaluateTask(idea_id=idea_id))
+async def evaluate(
+    request: Request,
+    idea_id: str,
+    runs: RunsDep,
+    once: OnceDep,
+    form: Annotated[EvaluateOneForm, Form()],
+) -> Response:
+    task = task_of(EvaluateTask, idea_id=idea_id, rubric_id=form.rubric)
+    run_id = await Starter(request, runs, once).start(task)
     return redirect(f"/ideas/{idea_id}?run={run_id}")
 
 
 def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
-    evaluations = store.runs.evaluations(idea.id)
+    evaluations = store.evaluations.of_idea(idea.id)
+    newest = evaluations[0] if evaluations else None
     return {
         "idea": idea,
         "board": store.boards.get(idea.board_id),
         "versions": store.ideas.versions(idea.id),
         "children": store.ideas.children(idea.id),
         "parent": store.ideas.titles([idea.parent_id or ""]),
-        "evaluation": evaluations[0] if evaluations else None,
+        "evaluation": newest,
+        "rubric": store.rubrics.name(newest.rubric_id) if newest and newest.rubric_id else None,
+        "rubrics": store.rubrics.all(idea.board_id),
         "earlier": evaluations[1:],
         "presets": PRESETS,
         "parts": [(each.start, each.of(idea.body)) for each in parts(idea.body)],

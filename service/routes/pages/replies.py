@@ -20,7 +20,9 @@ from service.wording import pack, unpack
 FLASH_COOKIE = "ideapool_flash"
 FLASH_LIFE_S = 120
 # What a message may offer to undo; anything else in the cookie is not ours.
-_UNDO = re.compile(r"/(ideas|boards|suggestions|changes)/[0-9a-f-]{36}/(restore|reopen|undo)")
+_UNDO = re.compile(
+    r"/(ideas|boards|rubrics|suggestions|changes)/[0-9a-f-]{36}/(restore|reopen|undo)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,5 +66,7 @@ async def _repeat(
         return redirect(f"/ideas/{run.idea_id}?run={run_id}")
     if run.kind == "rank":
         return redirect(f"/boards/{run.board_id}/rank?run={run_id}")
+    if run.kind == "evaluate-all":
+        return redirect(f"/boards/{run.board_id}?run={run_id}")
     is_on_board = "/boards/" in request.headers.get("referer", "")
     return redirect(f"/boards/{run.board_id}?run={run_id}" if is_on_board else f"/runs/{run_id}")

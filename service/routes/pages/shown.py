@@ -25,6 +25,7 @@ def list_context(store: Store, board: BoardPublic, query: BoardQuery) -> dict[st
     archived = replace(asked, archived=True)
     return {
         "board": board,
+        "rubrics": store.rubrics.all(board.id),
         "query": query,
         "page": page,
         "tags": store.ideas.tags(board.id),

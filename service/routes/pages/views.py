@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.brainstorm_shapes import SuggestionPublic
+from service.evaluation_shapes import FailurePublic
 from service.methods import METHODS
 from service.proposals import Note, ProposedEdit, Segment, edits_of, segments
-from service.run_events import Draft, LiveRun
+from service.run_events import Draft, LiveRun, failures
+from service.runs import Runs
 from service.shapes import IdeaPublic, RunPublic
 from service.store import Store
 from service.wording import Counted, Text, unpack
@@ -17,6 +19,7 @@ TITLES = {
     "brainstorm": Text("Brainstorm"),
     "refine": Text("Proposed text"),
     "evaluate": Text("New evaluation"),
+    "evaluate-all": Text("Evaluation of the board"),
     "rank": Text("The model compares"),
 }
 WORDS = {
@@ -43,6 +46,7 @@ class RunView:
     position: int
     drafts: list[tuple[int, Draft]]
     scores: dict[str, float]
+    spread: dict[str, float | None]
 
     @property
     def id(self) -> str:
@@ -60,6 +64,8 @@ class RunView:
     def word(self) -> str:
         if self.run.kind == "rank" and self.run.status == "running":
             return Text("Comparing")
+        if self.run.kind == "evaluate-all" and self.run.status == "running":
+            return Text("Evaluating")
         return WORDS[self.run.status]
 
     @property
@@ -74,8 +80,20 @@ class RunView:
 
     @property
     def wanted(self) -> int:
-        """Ideas of a brainstorm, pairs of a ranking."""
+        """Ideas of a brainstorm or to evaluate, pairs of a ranking."""
+        if self.run.kind == "evaluate-all":
+            return len(self.request.get("idea_ids", []))
         return int(self.request.get("pairs" if self.run.kind == "rank" else "n", 0))
+
+    @property
+    def failed(self) -> list[FailurePublic]:
+        """The ideas that a run over a board could not evaluate."""
+        return failures(self.run)
+
+    @property
+    def judged(self) -> int:
+        """How many ideas a run over a board is done with."""
+        return len(self.run.evaluations) + len(self.failed)
 
     @property
     def ties(self) -> int:
@@ -135,6 +153,8 @@ class RunView:
             return f"/ideas/{self.idea.id}?run={self.id}#run"
         if self.run.kind == "rank":
             return f"/boards/{self.run.board_id}/rank?run={self.id}#run"
+        if self.run.kind == "evaluate-all":
+            return f"/boards/{self.run.board_id}?run={self.id}#run"
         return f"/runs/{self.id}"
 
     @property
@@ -151,6 +171,14 @@ class RunView:
                 self.wanted,
                 word=self.word,
                 made=len(self.run.comparisons),
+            )
+        if self.run.kind == "evaluate-all":
+            return Counted(
+                "%(word)s: %(made)s of %(count)s idea",
+                "%(word)s: %(made)s of %(count)s ideas",
+                self.wanted,
+                word=self.word,
+                made=self.judged,
             )
         if self.run.kind != "brainstorm":
             return self.word
@@ -173,10 +201,12 @@ def view_run(store: Store, run_id: str, live: LiveRun | None) -> RunView:
     drafts = [] if live is None else sorted(live.drafts.items())
     position = 0 if live is None else live.position
     scores = {} if live is None else dict(live.scores)
+    spread = {} if live is None else dict(live.spread)
     run = store.runs.get(run_id)
     made = {suggestion.title for suggestion in run.suggestions}
     named = [each.idea_id or each.similar_to or "" for each in run.suggestions]
     named += [side for one in run.comparisons for side in (one.first_id, one.second_id)]
+    named += [one.idea_id for one in run.evaluations] + [one.idea_id for one in failures(run)]
     titles = store.ideas.titles([*named, run.idea_id or ""])
     return RunView(
         run=run,
@@ -186,4 +216,10 @@ def view_run(store: Store, run_id: str, live: LiveRun | None) -> RunView:
         # A draft may be stored as a suggestion between the two looks: it is shown once.
         drafts=[draft for draft in drafts if draft[1].title not in made],
         scores=scores,
+        spread=spread,
     )
+
+
+def shown_run(store: Store, runs: Runs, run_id: str | None) -> RunView | None:
+    """The run that an address names."""
+    return view_run(store, run_id, runs.live(run_id)) if run_id else None

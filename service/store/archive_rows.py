@@ -1,0 +1,64 @@
+"""Rows on their way out of the database and into it: what is not there, not over, or not yet told."""
+
+from typing import Any
+
+from service.errors import record
+from service.evaluation_shapes import CriterionShape
+from service.models import now
+from service.store.archive_checks import REFERENCES
+from service.store.runs import UNFINISHED
+from service.transfer_runs import RunRow
+from service.transfer_shapes import EvaluationRow
+from service.wording import Text
+
+Row = dict[str, Any]
+
+
+def forget_missing(sections: dict[str, list[Row]]) -> None:
+    ids = {name: {row.get("id") for row in rows} for name, rows in sections.items()}
+    for name, references in REFERENCES.items():
+        for row in sections[name]:
+            for field, target in references.items():
+                if row[field] not in ids[target]:
+                    row[field] = None
+    for run in sections["runs"]:
+        if run["kind"] == "evaluate-all":
+            _forget_ideas(run, ids["ideas"])
+
+
+def _forget_ideas(run: Row, ideas: set[Any]) -> None:
+    """Of a run over a board: the ideas that are not in the archive."""
+    wanted = [one for one in run["request"].pop("idea_ids", []) if one in ideas]
+    if wanted:
+        run["request"] = run["request"] | {"idea_ids": wanted}
+    if run["result"] and "failed" in run["result"]:
+        failed = [one for one in run["result"]["failed"] if one["idea_id"] in ideas]
+        run["result"] = run["result"] | {"failed": failed}
+
+
+def values_of(row: Any) -> Row:
+    if isinstance(row, RunRow):
+        return _ended(row)
+    if isinstance(row, EvaluationRow):
+        return row.model_dump() | _described(row)
+    return dict(row.model_dump())
+
+
+def _described(row: EvaluationRow) -> Row:
+    """What an old file does not tell is filled in as far as it is certain."""
+    criteria = row.criteria or [CriterionShape(name=name) for name in row.scores]
+    # Of mixed ones it is not told which: none is called calibrated that may not be.
+    digits = [] if row.method == "head" else list(row.scores)
+    return {
+        "criteria": [one.model_dump() for one in criteria],
+        "spread": row.spread or dict.fromkeys(row.scores),
+        "uncalibrated": digits if row.uncalibrated is None else row.uncalibrated,
+    }
+
+
+def _ended(run: RunRow) -> Row:
+    if run.status not in UNFINISHED:
+        return run.model_dump()
+    detail = Text("This run was not over when it was exported. Start it again.")
+    error = record({"type": "interrupted", "detail": detail})
+    return run.model_dump() | {"status": "interrupted", "finished_at": now(), "error": error}

@@ -1,0 +1,135 @@
+"""The boards' own rubrics."""
+
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from service.database import Database
+from service.errors import Conflict, LostUpdate, NotFound
+from service.evaluation_shapes import RubricCreate, RubricPublic, RubricUpdate
+from service.models import Board, Rubric, now
+from service.store.limits import Limits
+from service.wording import Text
+
+
+class RubricStore:
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database = database
+        self._limits = limits
+
+    def all(self, board_id: str) -> list[RubricPublic]:
+        """By name."""
+        with self._database.read() as session:
+            _check_board(session, board_id)
+            rows = session.exec(_of_board(board_id))
+            return sorted((_public(row) for row in rows), key=lambda one: one.name.casefold())
+
+    def get(self, rubric_id: str, *, board_id: str | None = None) -> RubricPublic:
+        with self._database.read() as session:
+            return _public(_found(session, rubric_id, board_id))
+
+    def name(self, rubric_id: str) -> str:
+        """Also of one that was deleted."""
+        with self._database.read() as session:
+            return _found(session, rubric_id, None, deleted=True).name
+
+    def create(self, board_id: str, shape: RubricCreate) -> RubricPublic:
+        self._limits.check(title=shape.name)
+        with self._database.write() as session:
+            _check_board(session, board_id)
+            row = Rubric(board_id=board_id, **shape.model_dump())
+            _check_name(session, row)
+            session.add(row)
+            return _public(row)
+
+    def update(
+        self, board_id: str, rubric_id: str, shape: RubricUpdate, *, revision: int | None = None
+    ) -> RubricPublic:
+        """Evaluations made before keep the criteria as they were.
+
+        Raises:
+            LostUpdate: `revision` is given and no longer the rubric's.
+            Conflict: another one of the board has that name.
+        """
+        self._limits.check(title=shape.name)
+        with self._database.write() as session:
+            row = _found(session, rubric_id, board_id)
+            _check_revision(row, revision)
+            for name, value in shape.model_dump(exclude_none=True).items():
+                setattr(row, name, value)
+            _check_name(session, row)
+            return _touched(session, row)
+
+    def delete(self, board_id: str, rubric_id: str, *, revision: int | None = None) -> RubricPublic:
+        """Hides it until `restore`; what was evaluated by it stays."""
+        with self._database.write() as session:
+            row = _found(session, rubric_id, board_id)
+            _check_revision(row, revision)
+            row.deleted_at = now()
+            return _touched(session, row)
+
+    def restore(self, rubric_id: str, *, board_id: str | None = None) -> RubricPublic:
+        """Raises: Conflict if another one has taken its name meanwhile."""
+        with self._database.write() as session:
+            row = _found(session, rubric_id, board_id, deleted=True)
+            if row.deleted_at is None:
+                return _public(row)
+            row.deleted_at = None
+            _check_name(session, row)
+            return _touched(session, row)
+
+
+def _of_board(board_id: str) -> Any:
+    return select(Rubric).where(Rubric.board_id == board_id, col(Rubric.deleted_at).is_(None))
+
+
+def _check_board(session: Session, board_id: str) -> None:
+    board = session.get(Board, board_id)
+    if board is None or board.deleted_at is not None:
+        raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
+
+
+def _check_name(session: Session, row: Rubric) -> None:
+    with session.no_autoflush:
+        others = [one for one in session.exec(_of_board(row.board_id)) if one.id != row.id]
+    if any(one.name.casefold() == row.name.casefold() for one in others):
+        raise Conflict(
+            Text(
+                "This board has a rubric named “%(name)s” already. Choose another name.",
+                name=row.name,
+            )
+        )
+
+
+def _check_revision(row: Rubric, revision: int | None) -> None:
+    if revision is not None and revision != row.revision:
+        raise LostUpdate(
+            Text(
+                "Somebody changed this rubric since you read it. Read it again, then repeat your "
+                "change."
+            ),
+            current_version=row.revision,
+        )
+
+
+def _found(
+    session: Session, rubric_id: str, board_id: str | None, *, deleted: bool = False
+) -> Rubric:
+    row = session.get(Rubric, rubric_id)
+    board = None if row is None else session.get(Board, row.board_id)
+    if row is None or board is None or board.deleted_at is not None:
+        raise NotFound(Text("There is no rubric %(rubric_id)s.", rubric_id=rubric_id))
+    if (row.deleted_at is not None and not deleted) or board_id not in (None, row.board_id):
+        raise NotFound(Text("There is no rubric %(rubric_id)s on this board.", rubric_id=rubric_id))
+    return row
+
+
+def _touched(session: Session, row: Rubric) -> RubricPublic:
+    row.revision += 1
+    row.updated_at = now()
+    session.add(row)
+    return _public(row)
+
+
+def _public(row: Rubric) -> RubricPublic:
+    return RubricPublic.model_validate(row, from_attributes=True)
