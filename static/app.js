@@ -8,6 +8,7 @@
      still there gets the focus, so that nobody is thrown back to the top of the page. */
   let trail = [];
   let lastCard = null;
+  let typed = [];
 
   function trailOf(element) {
     const ids = [];
@@ -40,11 +41,25 @@
     }
   }
 
+  /* A card that is being edited stays although a search no longer finds it. */
+  function keepTyped() {
+    for (const card of typed) {
+      if (card.isConnected || !byId("ideas")) continue;
+      byId("ideas").prepend(card);
+      htmx.process(card);
+    }
+    typed = [];
+  }
+
   document.addEventListener("htmx:before:swap", (event) => {
     trail = trailOf(document.activeElement);
     // Who asked for more cards goes on reading with the first of them.
     const isMore = document.activeElement?.matches("[data-then-first]");
     lastCard = isMore ? byId("ideas").lastElementChild : null;
+    const source = event.detail?.ctx?.sourceElement;
+    typed = [...document.querySelectorAll(".is-edited")].filter(
+      (card) => !card.contains(source) && isChanged(card),
+    );
   });
 
   document.addEventListener("htmx:after:swap", (event) => {
@@ -54,6 +69,7 @@
     if (source?.matches?.("form[method=post]")) finish(source, status);
     if (lastCard) focusOn(lastCard.nextElementSibling?.querySelector("h3 a"));
     lastCard = null;
+    keepTyped();
     keepFocus();
     describeMethod();
     countPicks();

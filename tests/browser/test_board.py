@@ -60,6 +60,25 @@ def test_escape_leaves_an_edit_only_if_nothing_was_typed(page: Page, pool: Pool)
     expect(page.locator(f"#idea-{idea.id}")).to_be_focused()
 
 
+@pytest.mark.parametrize("words", ["soup", "shelf"], ids=["finds it", "does not"])
+def test_a_search_leaves_what_is_being_typed_on_a_card(page: Page, pool: Pool, words: str) -> None:
+    idea = pool.add("Soup", "One pot.")
+    pool.add("Tool shelf")
+    page.goto("/")
+    page.locator(f"#edit-{idea.id}").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Text (Markdown)").fill("Not lost.")
+
+    page.get_by_label("Search").fill(words)
+    expect(page.locator("#count")).to_contain_text("1 idea found.")
+    expect(page.get_by_label("Text (Markdown)")).to_have_value("Not lost.")
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.locator("#flash")).to_contain_text("Saved.")
+    expect(page.locator(".is-edited")).to_have_count(0)
+    assert pool.store.ideas.get(idea.id).body == "Not lost."
+
+
 def test_an_edit_on_the_board_that_comes_too_late_shows_both_texts(
     visit: Visitors, pool: Pool
 ) -> None:
