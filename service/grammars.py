@@ -20,7 +20,8 @@ _ASSESSMENT = (
 _TERMINALS = r"""
 title ::= @INITIAL [^@NOT_IN_TITLE]* (" " [^@NOT_IN_TITLE]+){0,9}
 point ::= "- "? (@NOT_HEADING) within* [.!?。！？]
-phrase ::= "- "? (@NOT_HEADING) within*
+phrase ::= "- "? (@NOT_HEADING) bit* (" " bit+){0,@WORDS}
+bit ::= [^ @SENTENCE_END@CODE@FOREIGN] | "." [0-9@DOTTED,)]
 gap ::= " " | "\n" | "\n\n"
 within ::= [^@SENTENCE_END@CODE@FOREIGN] | "." [0-9@DOTTED,)] | @ABBREVIATION | "a.m." | "p.m." | "e.g." | "i.e."
 change ::= first name (" " name){1,23} "."
@@ -68,10 +69,10 @@ def refinement_grammar(written: str, *, sentences: int) -> str:
     return _REFINEMENT.replace("@MORE", str(sentences - 1)) + _terminals(written)
 
 
-def passage_grammar(written: str, *, units: int, is_phrase: bool) -> str:
-    """At most so many sentences, or lines without a full stop at their end."""
-    unit = "phrase" if is_phrase else "point"
-    return _PASSAGE.replace("@UNIT", unit).replace("@MORE", str(units - 1)) + _terminals(written)
+def passage_grammar(written: str, *, units: int, words: int | None = None) -> str:
+    """At most so many sentences; or lines of at most so many words, without a full stop at their end."""
+    passage = _PASSAGE.replace("@UNIT", "point" if words is None else "phrase")
+    return passage.replace("@MORE", str(units - 1)) + _terminals(written, words=words or 1)
 
 
 def assessment_grammar(written: str) -> str:
@@ -88,10 +89,11 @@ def _initial(written: str, barred: str) -> str:
     return "[^@NOT_IN_TITLE" + "".join(letter for letter in barred if letter.isalpha()) + "]"
 
 
-def _terminals(written: str, initial: str = "[^@NOT_IN_TITLE]") -> str:
+def _terminals(written: str, initial: str = "[^@NOT_IN_TITLE]", *, words: int = 1) -> str:
     is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
     values = {
         "@INITIAL": initial,
+        "@WORDS": str(words - 1),
         "@NOT_FILLER": _not_beginning_with(_FILLERS, "@NEVER_FIRST", "@NEVER"),
         "@NOT_HEADING": _not_beginning_with(
             ("Changes",), r" \x2d@SENTENCE_END@CODE", "@SENTENCE_END@CODE"

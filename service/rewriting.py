@@ -53,20 +53,18 @@ def passage_prompt(
     wish = one_line(clean_text(instruction))
     written = passage.of(note[1])
     is_phrase = not _is_sentences(written)
-    shown, answer, change = _PHRASE_EXAMPLE if is_phrase else _SENTENCE_EXAMPLE
     sentences = len(SENTENCE_END.findall(written)) + written.count("\n")
     return Prompt(
         messages=(
             Message("system", _SYSTEM),
-            Message("user", _request("bike pump", shown, "")),
-            Message("assistant", refine_answer("", answer, (change,)).partition("\n")[2]),
+            *_example(is_phrase, is_english=f"{note[0]}{note[1]}".isascii()),
             Message("user", _request(note[0], written, wish)),
         ),
         grammar=passage_grammar(
             f"{note[0]}\n{note[1]}\n{instruction}",
             # As many as there were: a small model never ends a text by itself.
             units=min(60, max(1, sentences)),
-            is_phrase=is_phrase,
+            words=_most_words(written) if is_phrase else None,
         ),
         max_tokens=min(3000, 200 + len(written.encode()) // 2),
         sampling=Sampling(temperature=0.3, top_p=0.9, top_k=40, min_p=0.05, seed=seed),
@@ -93,13 +91,28 @@ def partial_passage(answer_so_far: str) -> PartialRefinement:
     return partial_refinement(_TITLE + answer_so_far)
 
 
+def _example(is_phrase: bool, *, is_english: bool) -> tuple[Message, ...]:
+    """None for a note that is not English: a small model would go on in the language of the example."""
+    if not is_english:
+        return ()
+    shown, answer, change = _PHRASE_EXAMPLE if is_phrase else _SENTENCE_EXAMPLE
+    return (
+        Message("user", _request("bike pump", shown, "")),
+        Message("assistant", refine_answer("", answer, (change,)).partition("\n")[2]),
+    )
+
+
 def _request(title: str, written: str, wish: str) -> str:
     kind, length = "text", ""
     if not _is_sentences(written):
-        kind, length = "words", f", at most {2 * count_words(written) + 2} words"
+        kind, length = "words", f", at most {_most_words(written)} words"
     around = f"Title: {one_line(clean_text(title))}"
     task = _TASK.format(wish=defused(wish) or _PLAIN, kind=kind, length=length)
     return f"{block('background', around)}{block('idea', written)}\n{task}"
+
+
+def _most_words(phrase: str) -> int:
+    return 2 * count_words(phrase) + 2
 
 
 def _is_sentences(written: str) -> bool:

@@ -37,6 +37,7 @@ def add_to(commands: Any) -> None:
     refine = commands.add_parser("refine", help="a better text for an idea")
     _add_idea(refine)
     refine.add_argument("--instruction", help="what should change, like 'shorter'")
+    refine.add_argument("--only", metavar="PASSAGE", help="only this passage of the text")
     refine.add_argument("--accept", action="store_true", help="give the idea the new text")
     add_talk(refine, _refine, check=_check_refinement, needs_models=True)
 
@@ -117,7 +118,7 @@ def _show_suggestion(number: int, suggestion: dict[str, Any]) -> None:
 
 
 async def _refine(rest: Rest, options: argparse.Namespace) -> int:
-    task = _idea(options) | given(instruction=options.instruction)
+    task = _idea(options) | given(instruction=options.instruction, selection=options.only)
     answer = await _answer(rest, "/refine", task)
     if options.accept:
         await rest.post(f"/runs/{answer['run_id']}/accept")

@@ -139,6 +139,7 @@ class Tools:
         title: Title = None,
         body: Body = None,
         instruction: Annotated[str, Field(description="What to change, like 'shorter'.")] = "",
+        selection: Annotated[str | None, Field(description="Only this passage of it.")] = None,
         accept: Annotated[bool, Field(description="Give the idea the new text.")] = False,
     ) -> dict[str, Any]:
         """Let the model write a better text of an idea. The idea stays as it is unless `accept`
@@ -146,8 +147,8 @@ class Tools:
         if accept and idea_id is None:
             raise InvalidInput("accept needs an idea_id.")
         rest = await self.connection.rest()
-        task = given(idea_id=idea_id, title=title, body=body, instruction=instruction)
-        answer = await _run(rest, "/refine", task, context)
+        text = given(idea_id=idea_id, title=title, body=body, selection=selection)
+        answer = await _run(rest, "/refine", text | {"instruction": instruction}, context)
         if accept:
             await rest.post(f"/runs/{answer['run_id']}/accept")
         return answer | {"accepted": accept}

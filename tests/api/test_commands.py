@@ -22,7 +22,7 @@ from service.commands.in_process import AppTransport, application
 from service.commands.rest import Rest
 from service.errors import EngineCrashed, ServerRefused
 from service.settings import PROJECT_ROOT, Settings
-from tests.fakes import Broken, FakeBackend
+from tests.fakes import PASSAGE, Broken, FakeBackend
 from tests.serving import free_port, served
 
 TOPIC = ["brainstorm", "a street party"]
@@ -183,6 +183,17 @@ def test_a_refinement_changes_the_idea_only_if_it_is_accepted(run: Run) -> None:
     assert "Changes:\n  - " in out
     assert (before["title"], before["version"]) == ("tool shelf", 1)
     assert (after["title"] != "tool shelf", after["version"]) == (True, 2)
+
+
+def test_only_a_passage_is_refined(run: Run) -> None:
+    text = ("--title", "Shelf", "--body", "One. Two drills. Three.")
+
+    answer = of(run, "refine", *text, "--only", "Two drills.")
+    status, _, error = run("refine", *text, "--only", "Four.")
+
+    assert answer["body"] == f"One. {PASSAGE[0]} Three."
+    assert status == 2
+    assert "The text does not hold this passage." in error
 
 
 def test_an_evaluation_shows_bars_and_says_what_they_are_not(run: Run) -> None:

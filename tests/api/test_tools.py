@@ -168,6 +168,7 @@ def test_a_suggestion_is_kept_with_another_text_status_and_tags(play: Play) -> N
         ("brainstorm", {}, "Give either a topic"),
         ("brainstorm", {"topic": "x", "board": "nowhere"}, "there are: "),
         ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
+        ("refine", {"title": "x", "body": "y", "selection": "z"}, "does not hold this passage"),
         ("add_idea", {"suggestion_id": "none"}, "none"),
         ("add_idea", {"body": "x"}, "either a title or a suggestion_id"),
     ],

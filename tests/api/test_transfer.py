@@ -69,7 +69,8 @@ def board(client: TestClient) -> str:
     kept = client.get(IDEAS, params={"board": board}).json()[0]["id"]
     post(client, "/api/v1/brainstorm", idea_ids=[idea, kept], n=1)
     refined = post(client, "/api/v1/refine", idea_id=idea)
-    post(client, f"/api/v1/runs/{refined['run_id']}/accept")
+    post(client, f"/api/v1/runs/{refined['run_id']}/accept", edits=[1])
+    post(client, "/api/v1/refine", idea_id=idea, selection="drills", start=5)
     post(client, "/api/v1/evaluate", idea_id=idea)
     post(client, "/api/v1/evaluate", title="Not stored", criteria=["novelty"])
     kept = client.get(IDEAS, params={"board": board}).json()[0]["id"]
@@ -189,6 +190,20 @@ def test_evaluations_of_a_file_from_before_there_were_rubrics_claim_nothing_more
     assert set(evaluation["spread"].values()) == {None}
     assert evaluation["uncalibrated"] == list(evaluation["scores"])
     assert [one["weight"] for one in evaluation["criteria"]] == [1] * 4
+
+
+def test_a_refinement_from_before_there_were_edits_can_be_imported(
+    other: TestClient, archive: Json
+) -> None:
+    run = next(one for one in archive["runs"] if one["kind"] == "refine")
+    told = run["result"].pop("edits")
+
+    imported = other.post(IMPORT, json=archive)
+    edits = other.get(f"/api/v1/runs/{run['id']}/edits").json()["edits"]
+
+    assert imported.status_code == 200
+    # The title was accepted, so that only the text still differs.
+    assert [one["added"] for one in edits] == [one["added"] for one in told[1:]]
 
 
 def test_an_idea_compared_with_itself_is_refused(other: TestClient, archive: Json) -> None:

@@ -14,8 +14,8 @@ GRAMMARS = [
     suggestion_grammar("棚"),
     refinement_grammar("a shed", sentences=3),
     refinement_grammar("`a` <b>", sentences=1),
-    passage_grammar("a shed", units=2, is_phrase=False),
-    passage_grammar("a shed", units=1, is_phrase=True),
+    passage_grammar("a shed", units=2),
+    passage_grammar("a shed", units=1, words=9),
     assessment_grammar("a shed"),
 ]
 
@@ -33,6 +33,10 @@ def test_every_rule_that_is_used_is_defined(grammar: str) -> None:
 
 def test_a_refinement_may_have_as_many_sentences_as_asked() -> None:
     assert "(gap point){0,6}" in refinement_grammar("a shed", sentences=7)
+
+
+def test_a_phrase_may_have_as_many_words_as_asked() -> None:
+    assert '(" " bit+){0,8}' in passage_grammar("a shed", units=1, words=9)
 
 
 def test_code_marks_are_allowed_when_the_note_has_them() -> None:

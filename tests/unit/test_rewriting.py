@@ -35,6 +35,17 @@ def test_a_wish_is_what_is_asked_for() -> None:
     assert "\nSay it clearly. Rewrite only the words" in asked("in the hall")
 
 
+def test_a_note_in_another_language_is_not_led_into_english_by_an_example() -> None:
+    english, other = (
+        passage_prompt(("hylla", note), Passage(0, 5)) for note in ("A box.", "En låda.")
+    )
+
+    assert [message.role for message in english.messages] == [
+        "system", "user", "assistant", "user",
+    ]  # fmt: skip
+    assert [message.role for message in other.messages] == ["system", "user"]
+
+
 def test_a_phrase_is_asked_for_in_about_as_many_words() -> None:
     assert "at most 8 words" in asked("in the hall")
     assert "at most" not in asked("Ask first.").partition("Changes")[0]
