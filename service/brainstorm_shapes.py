@@ -19,6 +19,7 @@ from service.fields import (
     Topic,
     given,
 )
+from service.idea_languages import IdeaLanguage
 
 SOURCES = ("topic", "idea_id", "idea_ids", "suggestion_id")
 
@@ -59,6 +60,7 @@ class BrainstormTask(Shape):
         default=None, description="Only this angle of the method, for every idea."
     )
     n: Count = 8
+    language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
     seed: Seed | None = Field(default=None, description="Default: drawn at random.")
     creativity: float = Field(default=0.5, ge=0, le=1)
     avoid_board: bool = Field(

@@ -79,6 +79,18 @@ def assessment_grammar(written: str) -> str:
     return _ASSESSMENT + _terminals(written)
 
 
+def widened(grammar: str, language: str) -> str:
+    """The grammar with the letters of a language, by its code, whatever the user's text is in."""
+    foreign = "" if language in ("ja", "ko", "zh") else _EAST_ASIAN
+    grammar = grammar.replace(_EAST_ASIAN, foreign)
+    capitals = re.search(r"^title ::= \[([A-Z]+)\]", grammar, re.MULTILINE)
+    if language == "en" or capitals is None:
+        return grammar
+    barred = "".join(letter for letter in ascii_uppercase if letter not in capitals[1])
+    initial = f"[^{_NOT_IN_TITLE}{barred}{barred.lower()}]".replace("@FOREIGN", foreign)
+    return grammar.replace(capitals[0], f"title ::= {initial}", 1)
+
+
 def _initial(written: str, barred: str) -> str:
     """Where nothing but ASCII is written, a capital: a model that may not begin as it would like
     would turn to digits, symbols and other scripts.

@@ -39,6 +39,7 @@ class Board(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True)
     name: str
     goal: str = ""
+    language: str = ""
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

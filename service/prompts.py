@@ -4,11 +4,12 @@ Pure, so that training renders its rows byte for byte as they are served. Knows 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.answers import EXAMPLE_PHRASES, refine_answer
 from service.engine.types import Message, Sampling
-from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
+from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar, widened
+from service.idea_languages import AS_WRITTEN, IDEA_LANGUAGES
 from service.material import DATA_RULE, block, defused
 from service.methods import Angle
 from service.text import clean_text, one_line
@@ -248,6 +249,22 @@ def _comparison(first: tuple[str, str], second: tuple[str, str], goal: str) -> s
     return (
         f"{asked}Which of the two ideas is more useful and more concrete"
         f"{' for the goal' if goal.strip() else ''}? Answer only A or B."
+    )
+
+
+def in_language(prompt: Prompt, language: str) -> Prompt:
+    """The prompt for an answer in a language of `IDEA_LANGUAGES`; as it is where none is chosen.
+
+    The line comes last, after what the prompts of a run have in common.
+    """
+    if language == AS_WRITTEN:
+        return prompt
+    *before, last = prompt.messages
+    line = f"\nWrite all of it in {IDEA_LANGUAGES[language]}."
+    return replace(
+        prompt,
+        messages=(*before, replace(last, content=last.content + line)),
+        grammar=widened(prompt.grammar, language),
     )
 
 

@@ -40,22 +40,26 @@ from service.fields import (
     given,
     whole,
 )
+from service.idea_languages import AS_WRITTEN, IdeaLanguage
 
 
 class BoardCreate(Shape):
     name: Title = Field(examples=["Street party"])
     goal: Body = Field(default="", examples=["A party the whole street enjoys."])
+    language: IdeaLanguage = AS_WRITTEN
 
 
 class BoardUpdate(Shape):
     name: Title | None = None
     goal: Body | None = None
+    language: IdeaLanguage | None = None
 
 
 class BoardPublic(BaseModel):
     id: str
     name: str
     goal: str
+    language: str = AS_WRITTEN
     created_at: datetime
     updated_at: datetime
 
@@ -129,6 +133,7 @@ class RefineTask(Shape):
     start: Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(whole)] | None = Field(
         default=None, description="The character of the body where it begins, if it is there twice."
     )
+    language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
     seed: Seed | None = None
 
 
@@ -154,6 +159,7 @@ class EvaluateTask(Shape):
     rubric_id: Annotated[str, StringConstraints(max_length=64)] | None = Field(
         default=None, description="A rubric of the idea's board, instead of `criteria`."
     )
+    language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
     seed: Seed | None = None
 
 

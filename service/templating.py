@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from service import markdown
 from service.diff import word_diff
+from service.idea_languages import IDEA_LANGUAGES
 from service.settings import PROJECT_ROOT
 from service.translation import DEFAULT, LANGUAGES, Translator, choose
 from service.wording import Text, Value
@@ -91,6 +92,7 @@ def _environment(language: str, static: "_StaticUrls") -> Environment:
     }
     environment.globals |= {
         "language": language,
+        "idea_languages": dict(translator.languages(IDEA_LANGUAGES)),
         "languages": LANGUAGES,
         "static": static,
         "status_names": STATUS_NAMES,

@@ -52,6 +52,7 @@ class BoardRow(Shape):
     id: Key
     name: Title
     goal: Body
+    language: IdeaLanguage = AS_WRITTEN
     created_at: Moment
     updated_at: Moment
 

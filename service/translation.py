@@ -5,12 +5,13 @@ as it is committed, so that there is nothing to compile.
 """
 
 import gettext
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
+from babel import Locale
 from babel.dates import format_datetime, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -69,6 +70,11 @@ class Translator:
 
     def time(self, moment: datetime) -> str:
         return f"{format_datetime(moment, tzinfo=UTC, locale=self.language)} UTC"
+
+    def languages(self, codes: Iterable[str]) -> list[tuple[str, str]]:
+        """Codes of languages with their names in this language, in its order."""
+        names = [(code, Locale(code).get_display_name(self.language) or code) for code in codes]
+        return sorted(names, key=lambda one: one[1].casefold())
 
 
 def choose(cookie: str | None, accepted: str) -> str:

@@ -38,6 +38,7 @@ class Asker:
         self.client = client
         self.ledger = ledger
         self.emit = emit
+        self.language = AS_WRITTEN
 
     @property
     def is_shared(self) -> bool:
@@ -83,6 +84,7 @@ class Asker:
 
     async def ask(self, prompt: Prompt, view: View, *, branch: int = 0, angle: str = "") -> str:
         """The whole answer, also when it was cut at `max_tokens`: the parsers judge that."""
+        prompt = in_language(prompt, self.language)
         request = GenerateRequest(
             id=uuid.uuid4().hex,
             model=self.model.name,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from service import wording
 from service.brainstorm_shapes import SOURCES, BrainstormTask, SuggestionPublic
 from service.errors import InvalidInput, NotFound
+from service.idea_languages import AS_WRITTEN
 from service.methods import draw_angles
 from service.shapes import IdeaPublic
 from service.store import Store
@@ -31,6 +32,7 @@ class BrainstormWork:
     avoided: tuple[str, ...] = ()
     beside: tuple[SuggestionPublic, ...] = ()
     angle: str | None = None
+    language: str = AS_WRITTEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,9 @@ class Ideation:
         """
         model = self._backend.model_for(ROLES[type(work)])
         asker = Asker(self._backend, model, client, ledger, emit)
+        if isinstance(work, RankWork):
+            return await rank(asker, work, seed)
+        asker.language = work.language
         if isinstance(work, BrainstormWork):
             return await Brainstorm(asker, work, seed).perform()
         if isinstance(work, RefineWork):

@@ -11,6 +11,7 @@ from service.engine.types import Role
 from service.errors import Conflict, InvalidInput
 from service.evaluation_shapes import EvaluateAllTask
 from service.fields import RunKind
+from service.idea_languages import AS_WRITTEN
 from service.ideation.brainstorm_plan import BrainstormWork, plan_brainstorm
 from service.passages import Passage, find_passage
 from service.prompts import DEFAULT_CRITERIA, Criterion
@@ -30,6 +31,7 @@ class RefineWork:
     body: str
     instruction: str
     passage: Passage | None = None
+    language: str = AS_WRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,19 @@ def plan(
     else:
         new, work = _plan_evaluate(task, store)
     backend.model_for(ROLES[type(work)])
-    return new, work
+    if isinstance(task, RankTask) or isinstance(work, RankWork):
+        return new, work
+    language = _language(task, new, store)
+    if language != AS_WRITTEN:
+        # Kept with the run, whatever becomes of the board's.
+        new = replace(new, request=new.request | {"language": language})
+    return new, replace(work, language=language)
+
+
+def _language(task: BrainstormTask | RefineTask | EvaluateTask, new: NewRun, store: Store) -> str:
+    if task.language is not None:
+        return task.language
+    return store.boards.get(new.board_id).language if new.board_id else AS_WRITTEN
 
 
 def _plan_refine(task: RefineTask, store: Store) -> tuple[NewRun, Work]:

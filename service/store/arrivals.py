@@ -247,8 +247,13 @@ class _Arrival:
         while new_id in taken:
             # A board of this name was deleted; its ideas stay with it.
             new_id, tries = stable_id("board", draft.name, str(tries)), tries + 1
-        moments = {"created_at": self._moment, "updated_at": self._moment}
-        row = BoardRow(id=new_id, name=draft.name, goal=draft.goal, **moments)
+        row = BoardRow(
+            id=new_id,
+            name=draft.name,
+            goal=draft.goal,
+            created_at=self._moment,
+            updated_at=self._moment,
+        )
         self.new_boards.append(row)
         self.result.added.boards += 1
         return row

@@ -46,7 +46,7 @@ class BoardStore:
     def create(self, shape: BoardCreate) -> BoardPublic:
         self._limits.check(title=shape.name, body=shape.goal)
         with self._database.write() as session:
-            board = Board(name=shape.name, goal=shape.goal)
+            board = Board(**shape.model_dump())
             session.add(board)
             return BoardPublic.model_validate(board, from_attributes=True)
 

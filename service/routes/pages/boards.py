@@ -75,7 +75,7 @@ def show_board(
 
 @router.post("/boards/{board_id}")
 def update_board(board_id: str, store: StoreDep, form: Annotated[BoardForm, Form()]) -> Response:
-    store.boards.update(board_id, BoardUpdate(name=form.name, goal=form.goal))
+    store.boards.update(board_id, BoardUpdate(**form.model_dump()))
     return redirect(f"/boards/{board_id}", Flash(Text("Saved.")))
 
 

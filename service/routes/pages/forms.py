@@ -19,6 +19,7 @@ from service.fields import (
     Topic,
     Version,
 )
+from service.idea_languages import AS_WRITTEN, IdeaLanguage
 from service.neighbours import DEFAULT_GRANULARITY
 from service.overview_shapes import COARSEST, FINEST, GROUPS_CEILING
 from service.passages import parts
@@ -60,6 +61,7 @@ OptionalSort = Annotated[Sort | None, BeforeValidator(_absent_if_blank)]
 class BoardForm(BaseModel):
     name: Title
     goal: Body = ""
+    language: IdeaLanguage = AS_WRITTEN
 
 
 class IdeaForm(BaseModel):
