@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from service.fields import TAGS_CEILING, Filled, Line, Seed, Shape, Status, Tag, Title
+from service.idea_languages import IdeaLanguage
 from service.wording import unpack
 
 CRITERIA_CEILING = 8
@@ -157,6 +158,7 @@ class EvaluateBoard(Shape):
         default_factory=list, max_length=TAGS_CEILING, description="Only with all of these."
     )
     status: Status | None = None
+    language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
     archived: bool = Field(
         default=False, description="Archived ideas too, which else only count if asked for."
     )

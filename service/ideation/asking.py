@@ -18,8 +18,9 @@ from service.engine.types import (
     Started,
 )
 from service.errors import AnswerUnusable, EngineCrashed
+from service.idea_languages import AS_WRITTEN
 from service.ideation.steps import Began, DraftDropped, Drafted, Emit, Ledger, Step, Waiting
-from service.prompts import Prompt
+from service.prompts import Prompt, in_language
 from service.wording import Text
 
 ATTEMPTS_FOR_A_TEXT = 3
@@ -53,7 +54,9 @@ class Asker:
             if is_told(step):
                 await self.emit(step)
 
-        return Asker(self._backend, self.model, self.client, self.ledger, emit)
+        other = Asker(self._backend, self.model, self.client, self.ledger, emit)
+        other.language = self.language
+        return other
 
     async def observe(self, event: Event) -> None:
         if isinstance(event, Queued):

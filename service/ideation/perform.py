@@ -42,8 +42,6 @@ class Ideation:
             return await Brainstorm(asker, work, seed).perform()
         if isinstance(work, RefineWork):
             return await refine(asker, work, seed)
-        if isinstance(work, RankWork):
-            return await rank(asker, work, seed)
         if isinstance(work, EvaluateAllWork):
             return await EvaluateAll(asker, self._scorer, work, seed, self._each_s).perform()
         return await evaluate(asker, self._scorer, work, seed)

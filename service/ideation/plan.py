@@ -40,6 +40,7 @@ class EvaluateWork:
     body: str
     criteria: tuple[Criterion, ...]
     rubric_id: str | None = None
+    language: str = AS_WRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class EvaluateAllWork:
     criteria: tuple[Criterion, ...]
     rubric_id: str | None
     read: Callable[[str], IdeaPublic]
+    language: str = AS_WRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,9 @@ def plan(
     return new, replace(work, language=language)
 
 
-def _language(task: BrainstormTask | RefineTask | EvaluateTask, new: NewRun, store: Store) -> str:
+def _language(
+    task: BrainstormTask | RefineTask | EvaluateTask | EvaluateAllTask, new: NewRun, store: Store
+) -> str:
     if task.language is not None:
         return task.language
     return store.boards.get(new.board_id).language if new.board_id else AS_WRITTEN

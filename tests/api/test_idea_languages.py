@@ -73,3 +73,13 @@ def test_the_settings_of_a_board_have_its_language(client: TestClient) -> None:
 
     page = client.get(f"/boards/{made}", headers={"accept-language": "sv"}).text
     assert '<option value="sv" selected>svenska</option>' in page
+
+
+def test_a_whole_board_is_evaluated_in_its_language(client: TestClient) -> None:
+    made = board(client, language="sv")
+    client.post("/api/v1/ideas", json={"board_id": made, "title": "Soppa", "body": "Ur en gryta."})
+
+    asked = client.post(f"/api/v1/boards/{made}/evaluate")
+
+    assert asked.status_code == 200, asked.text
+    assert last_prompt(client, asked).endswith(LINE.format("Swedish"))
