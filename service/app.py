@@ -42,9 +42,10 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     store = Store(database, limits)
     metrics = Metrics()
     pool = backend or build_backend(settings)
+    vectors = WordVectors()
     runs = Runs(
         store,
-        Ideation(pool, each_s=settings.run_deadline_s),
+        Ideation(pool, vectors, each_s=settings.run_deadline_s),
         limit=settings.queue_limit,
         deadline_s=settings.run_deadline_s,
         ended=metrics.run_ended,
@@ -81,7 +82,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
         "metrics": metrics,
-        "neighbours": Neighbours(store, WordVectors()),
+        "neighbours": Neighbours(store, vectors),
         "templates": templates,
     }.items():
         setattr(app.state, name, value)

@@ -15,11 +15,14 @@ IDEAS_AROUND_ONE = 200
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """`also_from` names, for each idea, the further ones it was made from."""
+    """`also_from` names, for each idea, the further ones it was made from, and `went_into` those of
+    other branches that were made from it. A deleted idea has no title.
+    """
 
     places: list[Place]
     unseen: int
     also_from: dict[str, list[str]]
+    went_into: dict[str, list[str]]
     titles: dict[str, str | None]
 
 
@@ -52,7 +55,7 @@ def idea_tree(store: Store, idea: IdeaPublic) -> Tree | None:
         return None
     root = forest.root_of(idea.id)
     tree = _tree(forest, root, IDEAS_AROUND_ONE, focus=idea.id)
-    return tree if len(tree.places) > 1 or tree.also_from else None
+    return tree if len(tree.places) > 1 or tree.went_into else None
 
 
 def lineage_public(
@@ -67,13 +70,15 @@ def lineage_public(
 
 def _tree(forest: Forest, root: str, limit: int, *, focus: str | None = None) -> Tree:
     places = forest.tree(root, limit, focus=focus)
-    also = {place.origin.id: forest.also_from(place.origin.id) for place in places}
-    also = {idea_id: ups for idea_id, ups in also.items() if ups}
-    named = {up for ups in also.values() for up in ups}
+    ids = [place.origin.id for place in places]
+    also_from = {one: ups for one in ids if (ups := forest.also_from(one))}
+    went_into = {one: downs for one in ids if (downs := forest.went_into(one))}
+    named = {one for links in (also_from, went_into) for ends in links.values() for one in ends}
     return Tree(
         places=places,
         unseen=forest.size(root) - len(places),
-        also_from=also,
+        also_from=also_from,
+        went_into=went_into,
         titles={one: _title(forest, one) for one in named},
     )
 
@@ -92,6 +97,7 @@ def _nodes(tree: Tree) -> list[LineageNode]:
             status=origin.status,
             parent_id=parents.get(origin.id),
             also_from=tree.also_from.get(origin.id, []),
+            went_into=tree.went_into.get(origin.id, []),
             is_deleted=origin.is_deleted,
         )
         for origin in (place.origin for place in tree.places)

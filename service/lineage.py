@@ -50,6 +50,7 @@ class Forest:
         self.origins = {one.id: one for one in known.values() if one.id in alive}
         self._parent = {one: up for one, up in self._parent.items() if one in alive}
         self._children = _children(self._parent)
+        self._further = self._further_links()
 
     @staticmethod
     def _main(one: Origin, known: dict[str, Origin]) -> str:
@@ -78,6 +79,17 @@ class Forest:
         parent = self._parent[idea_id]
         ups = self.origins[idea_id].parents
         return [up for up in ups if up != parent and up in self.origins]
+
+    def went_into(self, idea_id: str) -> list[str]:
+        """The ideas of other branches that were also made from it."""
+        return self._further.get(idea_id, [])
+
+    def _further_links(self) -> dict[str, list[str]]:
+        links: dict[str, list[str]] = {}
+        for idea_id in self.origins:
+            for up in self.also_from(idea_id):
+                links.setdefault(up, []).append(idea_id)
+        return links
 
     def root_of(self, idea_id: str) -> str:
         return self._path(idea_id)[-1]

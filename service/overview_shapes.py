@@ -78,8 +78,8 @@ class ClustersApply(Shape):
 
 
 class LineageNode(BaseModel):
-    """`parent_id` is the idea it was branched from, `also_from` are further ones that went into it.
-    A deleted idea is there only where ideas come from it, and without its title.
+    """`parent_id` is the idea it was branched from, `also_from` are further ones that went into it,
+    and `went_into` are ideas of other branches that it went into. A deleted idea is there only where ideas come from it, and without its title.
     """
 
     idea_id: str
@@ -87,6 +87,7 @@ class LineageNode(BaseModel):
     status: str
     parent_id: str | None = None
     also_from: list[str] = Field(default_factory=list)
+    went_into: list[str] = Field(default_factory=list)
     is_deleted: bool = False
 
 

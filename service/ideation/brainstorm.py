@@ -12,11 +12,13 @@ from service.errors import AnswerUnusable
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm_plan import BrainstormWork
 from service.ideation.initials import Initials
+from service.ideation.known import KnownIdeas
 from service.ideation.steps import DraftDropped, Suggested
 from service.methods import Angle, draw_angles
 from service.models import new_id
 from service.prompts import brainstorm_prompt
 from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
+from service.word_vectors import WordVectors
 from service.wording import Text
 
 # Most ideas of the standard model pass at once; under an odd topic one in two does.
@@ -33,6 +35,7 @@ class Collection:
     def __init__(self, work: BrainstormWork) -> None:
         self.made: list[SuggestionPublic] = []
         self.work = work
+        self.known: KnownIdeas | None = None
 
     def add(self, answer: str, angle: str) -> SuggestionPublic:
         """Raises `AnswerUnusable` for an answer that is no idea or is like one that is there."""
@@ -80,7 +83,7 @@ class Collection:
     def _known_like(self, whole: str, title: str) -> str | None:
         nearest = most_similar(whole, self.work.known, ignore=self.work.topic)
         if nearest is None or nearest[1] < NEAR:
-            return None
+            return None if self.known is None else self.known.like(whole)
         if nearest[1] >= SAME_IDEA and self.work.avoids_known:
             raise AnswerUnusable(Text("“%(title)s” is on the board already.", title=title))
         return nearest[0]
@@ -93,8 +96,11 @@ class Brainstorm:
     angle, until the run's budget is spent.
     """
 
-    def __init__(self, asker: Asker, work: BrainstormWork, seed: int) -> None:
+    def __init__(
+        self, asker: Asker, work: BrainstormWork, seed: int, vectors: WordVectors | None = None
+    ) -> None:
         self._asker = asker
+        self._vectors = vectors
         self._work = work
         self._seed = seed
         budget = work.n * (1 + REDRAWS_PER_IDEA)
@@ -107,6 +113,10 @@ class Brainstorm:
         self._drawing = 0
 
     async def perform(self) -> dict[str, Any]:
+        if self._vectors is not None:
+            self._ideas.known = await asyncio.to_thread(
+                KnownIdeas.read, self._vectors, self._work.known, self._work.topic
+            )
         try:
             async with asyncio.TaskGroup() as group:
                 for branch in range(self._branches):

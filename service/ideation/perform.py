@@ -16,13 +16,19 @@ from service.ideation.rank import rank
 from service.ideation.refine import refine
 from service.ideation.steps import Emit, Ledger
 from service.scoring import Scorer
+from service.word_vectors import WordVectors
 
 
 class Ideation:
-    """`each_s` is what each idea of a run over a board may take; other runs are timed outside."""
+    """`each_s` is what each idea of a run over a board may take; other runs are timed outside. With
+    `vectors`, suggestions are compared with the board by what they mean, too.
+    """
 
-    def __init__(self, backend: Backend, *, each_s: float) -> None:
+    def __init__(
+        self, backend: Backend, vectors: WordVectors | None = None, *, each_s: float
+    ) -> None:
         self._backend = backend
+        self._vectors = vectors
         self._each_s = each_s
         self._scorer = Scorer(backend)
 
@@ -39,7 +45,7 @@ class Ideation:
             return await rank(asker, work, seed)
         asker.language = work.language
         if isinstance(work, BrainstormWork):
-            return await Brainstorm(asker, work, seed).perform()
+            return await Brainstorm(asker, work, seed, self._vectors).perform()
         if isinstance(work, RefineWork):
             return await refine(asker, work, seed)
         if isinstance(work, EvaluateAllWork):

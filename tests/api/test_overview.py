@@ -212,6 +212,23 @@ def test_a_lineage_is_the_whole_tree_of_an_idea(client: TestClient, board: str) 
         ]
 
 
+def test_an_idea_made_of_several_comes_from_all_of_them(client: TestClient, board: str) -> None:
+    parts = [add(client, board, title, body=body) for title, body in list(TEXTS.items())[:3]]
+    run = client.post("/api/v1/brainstorm", json={"idea_ids": parts, "n": 1}).json()
+    kept = client.post(f"/api/v1/suggestions/{run['suggestions'][0]['id']}/keep").json()["id"]
+
+    nodes = client.get(f"{IDEAS}/{kept}/lineage").json()["nodes"]
+    assert [one["idea_id"] for one in nodes] == [parts[0], kept]
+    assert nodes[1]["parent_id"] == parts[0]
+    assert nodes[1]["also_from"] == parts[1:]
+    for part in parts[1:]:
+        shown = client.get(f"{IDEAS}/{part}/lineage").json()["nodes"]
+        assert [(one["idea_id"], one["went_into"]) for one in shown] == [(part, [kept])]
+    page = client.get(f"/ideas/{kept}/lineage").text
+    assert "Also from:" in page
+    assert "Also went into:" in client.get(f"/ideas/{parts[1]}/lineage").text
+
+
 def test_an_idea_by_itself_has_no_lineage(client: TestClient, board: str) -> None:
     alone = add(client, board, "Alone")
 

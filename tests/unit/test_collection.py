@@ -1,4 +1,6 @@
 from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
 
 import pytest
 
@@ -6,11 +8,17 @@ from service.answers import brainstorm_answer
 from service.errors import AnswerUnusable
 from service.ideation.brainstorm import Collection
 from service.ideation.brainstorm_plan import BrainstormWork
+from service.ideation.known import KnownIdeas
+from service.word_vectors import WordVectors
 
 SHED = BrainstormWork("a tidy shed", "", "free", 8, 0.5, ())
 KNOWN = (
     ("1", "Tool Wall. Hang a hook for every tool on the wall and draw around it."),
     ("2", "Sorting. Put screws and nails by size into a box with a lid, and lock it."),
+)
+LENDING = (
+    ("3", "A shelf for borrowed tools. Neighbours lend drills and ladders from the hall."),
+    ("4", "Walking bus. Children walk to school in a line with two parents."),
 )
 HOOKS = brainstorm_answer("Tool Wall", "Hang a hook for every tool on the wall and draw around it.")
 LABELS = brainstorm_answer("Labels", "Write on every box in big letters which screws are in it.")
@@ -92,3 +100,38 @@ def test_a_combination_may_share_words_with_its_parts_but_not_repeat_one() -> No
     with pytest.raises(AnswerUnusable, match="only repeats “Tool Wall”"):
         collection.add(HOOKS, "")
     assert collection.add(brainstorm_answer("Lettered Hooks", joined), "").title == "Lettered Hooks"
+
+
+def test_an_idea_that_means_the_same_in_other_words_is_marked() -> None:
+    collection = Collection(replace(SHED, known=LENDING))
+    library = brainstorm_answer(
+        "Tool library", "Drills and saws belong to all and are signed out on a list."
+    )
+
+    assert collection.add(library, "").similar_to is None, "by its words it is like none"
+    collection.made.clear()
+    collection.known = KnownIdeas.read(WordVectors(), LENDING, SHED.topic)
+    assert collection.add(library, "").similar_to == "3"
+    assert collection.add(LABELS, "").similar_to is None
+
+
+def test_without_word_vectors_words_decide(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    missing = WordVectors(tmp_path / "gone.npz")
+
+    assert KnownIdeas.read(missing, LENDING, "") is None
+    assert "gone.npz" in caplog.text
+    assert KnownIdeas.read(WordVectors(), (), "") is None
+
+
+def test_a_mark_costs_next_to_nothing_beside_a_thousand_ideas() -> None:
+    known = [
+        (str(number), f"{LENDING[number % 2][1]} In house {number}.") for number in range(1000)
+    ]
+    ideas = KnownIdeas(WordVectors(), known, SHED.topic)
+
+    started = perf_counter()
+    for number in range(20):
+        ideas.like(f"Tool library. Drills and saws belong to all {number} houses of the street.")
+    assert (perf_counter() - started) / 20 < 0.005

@@ -47,7 +47,13 @@ def by_words(a: str, b: str, topic: str) -> float:
 
 
 def by_vectors(vectors: WordVectors) -> Likeness:
+    """As similar ideas and groups are found."""
     return lambda a, b, _topic: float(np.prod(vectors.embed([a, b]), axis=0).sum())
+
+
+def by_vectors_without_topic(vectors: WordVectors) -> Likeness:
+    """As suggestions are compared with a board."""
+    return lambda a, b, topic: float(np.prod(vectors.embed([a, b], ignore=topic), axis=0).sum())
 
 
 def auc(values: Values, is_same: NDArray[np.bool_]) -> float:
@@ -75,7 +81,11 @@ def measure_likeness(pairs_path: Path, sets: Sequence[Path], report: Callable[[s
     pairs = read_records(pairs_path, LabelledPair)
     ideas = [record for path in sets for record in read_records(path, Brainstorm)][::4]
     vectors = WordVectors()
-    for name, likeness in (("shared words", by_words), ("word vectors", by_vectors(vectors))):
+    for name, likeness in (
+        ("shared words", by_words),
+        ("word vectors", by_vectors(vectors)),
+        ("word vectors, topic left out", by_vectors_without_topic(vectors)),
+    ):
         values = np.array([likeness(one.a, one.b, one.topic) for one in pairs])
         _report(name, pairs, values, _different(ideas, likeness), report)
 
