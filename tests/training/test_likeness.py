@@ -106,7 +106,7 @@ def test_a_measure_is_reported_on_both_halves(tmp_path: Path) -> None:
 def test_word_vectors_are_made_the_same_twice_and_near_what_they_are_made_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vocabulary = {"<s>": 0, "A": 1, WORD_START + "bread": 2, "s": 3, "!": 4, WORD_START: 5}
+    vocabulary = {"<s>": 0, "A": 1, WORD_START + "a": 2, "s": 3, "!": 4, WORD_START: 5}
     vectors = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float16)
     header = json.dumps({"w": {"dtype": "F16", "shape": [6, 8], "data_offsets": [0, 96]}}).encode()
     weights = len(header).to_bytes(8, "little") + header + vectors.tobytes()
@@ -121,8 +121,8 @@ def test_word_vectors_are_made_the_same_twice_and_near_what_they_are_made_of(
     assert content == (tmp_path / "two.npz").read_bytes()
     assert "2 pieces" in lines[0]
     made = WordVectors(tmp_path / "one.npz", sha256(content).hexdigest())
-    bread = vectors[2].astype(np.float32)
-    assert made.embed(["Bread!"])[0] @ bread / np.linalg.norm(bread) > 0.98
+    word = vectors[2].astype(np.float32)
+    assert made.embed(["A!"])[0] @ word / np.linalg.norm(word) > 0.98
 
 
 def test_other_bytes_than_the_measured_ones_are_refused(tmp_path: Path) -> None:
