@@ -18,7 +18,8 @@ _ASSESSMENT = (
     'root ::= "Strengths:\\n" item item item? "Concerns:\\n" item item item? "Next step: " sentence'
 )
 _TERMINALS = r"""
-title ::= @INITIAL [^@NOT_IN_TITLE]* (" " [^@NOT_IN_TITLE]+){0,9}
+title ::= @INITIAL [^@NOT_IN_TITLE]* ((" " term){0,9} | (" " term){0,3} @PAUSE (" " term){1,4})
+term ::= [^@NOT_IN_TITLE]+
 point ::= "- "? (@NOT_HEADING) within* [.!?。！？]
 phrase ::= "- "? (@NOT_HEADING) bit* (" " bit+){0,@WORDS}
 bit ::= [^ @SENTENCE_END@CODE@FOREIGN] | "." [0-9@DOTTED,)]
@@ -61,12 +62,12 @@ def suggestion_grammar(written: str, *, barred_initials: str = "") -> str:
 
     The title begins with none of `barred_initials`, in either case.
     """
-    return _SUGGESTION + _terminals(written, _initial(written, barred_initials))
+    return _SUGGESTION + _terminals(written, initial=_initial(written, barred_initials))
 
 
 def refinement_grammar(written: str, *, sentences: int) -> str:
     """A small model never ends a text by itself: it may write this many sentences."""
-    return _REFINEMENT.replace("@MORE", str(sentences - 1)) + _terminals(written)
+    return _REFINEMENT.replace("@MORE", str(sentences - 1)) + _terminals(written, pause=",:")
 
 
 def passage_grammar(written: str, *, units: int, words: int | None = None) -> str:
@@ -101,10 +102,15 @@ def _initial(written: str, barred: str) -> str:
     return "[^@NOT_IN_TITLE" + "".join(letter for letter in barred if letter.isalpha()) + "]"
 
 
-def _terminals(written: str, initial: str = "[^@NOT_IN_TITLE]", *, words: int = 1) -> str:
+def _terminals(
+    written: str, *, initial: str = "[^@NOT_IN_TITLE]", pause: str = ",", words: int = 1
+) -> str:
+    """`pause` has the marks of which a title may have one."""
     is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
     values = {
         "@INITIAL": initial,
+        # One, soon, and with little after it: a small model would go on and on.
+        "@PAUSE": f"[{pause}]",
         "@WORDS": str(words - 1),
         "@NOT_FILLER": _not_beginning_with(_FILLERS, "@NEVER_FIRST", "@NEVER"),
         "@NOT_HEADING": _not_beginning_with(

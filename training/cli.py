@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         ("sweep", sweep, "train every setting of `[sweep]` and rank them"),
         ("export", export, "make GGUF files of the adapter and of base and adapter together"),
         ("evaluate", evaluate, "compare base and tuned model as they are served"),
-        ("all", everything, "train, export and evaluate"),
+        ("all", everything, "train or, with a `[sweep]`, sweep; then export and evaluate"),
     ):
         one = commands.add_parser(name, help=text)
         one.add_argument("configs", nargs="+", type=Path, metavar="CONFIG")
@@ -181,6 +181,16 @@ def _rundir(config: RunConfig) -> RunDir:
     return RunDir(config.output / config.name)
 
 
+def _chosen(config: RunConfig) -> tuple[RunConfig, RunDir]:
+    """The best run of the config's sweep if there is one that is finished, or else its own run."""
+    rundir = _rundir(config)
+    if config.sweep is None or not (rundir.path / "sweep.json").exists():
+        return config, rundir
+    from training.winner import winner
+
+    return winner(config, rundir.path)
+
+
 def prepare(config: RunConfig, _options: argparse.Namespace) -> None:
     from training.train import open_base, prepare_data
 
@@ -198,27 +208,32 @@ def train(config: RunConfig, options: argparse.Namespace) -> None:
 def sweep(config: RunConfig, options: argparse.Namespace) -> None:
     from training.sweep import sweep as run_sweep
 
-    run_sweep(config, config.output / config.name, resume=options.resume, report=_say)
+    run_sweep(config, _rundir(config).path, resume=options.resume, report=_say)
 
 
-def export(config: RunConfig, _options: argparse.Namespace) -> None:
+def export(config: RunConfig, options: argparse.Namespace) -> None:
     from training.export import export as export_run
+    from training.export import is_exported
 
-    export_run(config, _rundir(config), report=_say)
+    chosen, rundir = _chosen(config)
+    if getattr(options, "resume", False) and is_exported(chosen, rundir):
+        _say(f"{rundir.export} is finished already")
+    else:
+        export_run(chosen, rundir, report=_say)
 
 
 def evaluate(config: RunConfig, options: argparse.Namespace) -> None:
     from training.evaluate import evaluate as compare
     from training.export import tuned_gguf
 
-    rundir = _rundir(config)
+    chosen, rundir = _chosen(config)
     base = options.base or _served_base(config)
-    tuned = getattr(options, "tuned", None) or tuned_gguf(config, rundir)
-    compare(config, rundir, base=base, tuned=tuned, report=_say)
+    tuned = getattr(options, "tuned", None) or tuned_gguf(chosen, rundir)
+    compare(chosen, rundir, base=base, tuned=tuned, report=_say)
 
 
 def everything(config: RunConfig, options: argparse.Namespace) -> None:
-    for command in (train, export, evaluate):
+    for command in (train if config.sweep is None else sweep, export, evaluate):
         command(config, options)
 
 

@@ -20,10 +20,13 @@ from training.measuring.judge import Judgement, Pair, judge, summarise
 from training.measuring.prompt_sets import PromptSets, read_sets
 from training.measuring.system import SystemResult, measure
 from training.rundir import RunDir, now
+from training.served import Kept
 
 SAMPLES = 12
 FOLDER = "evaluation"
 """Of the run's directory: the blind pages with their keys, and every answer."""
+KEPT = "kept.jsonl"
+"""Answers of an evaluation that is not finished; the next one goes on with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,10 @@ def evaluate(
         f"refine, {len(sets.labelled)} labelled notes"
     )
     embed = embed or open_embedder()
+    answers = rundir.path / FOLDER / KEPT
+    kept = Kept(answers)
     results = {
-        side: measure(path, sets, config, embed, report=_prefixed(side, report))
+        side: measure(path, sets, config, embed, kept=kept, report=_prefixed(side, report))
         for side, path in (("base", base), ("tuned", tuned))
     }
     pairs = idea_pairs(results["base"], results["tuned"])
@@ -88,6 +93,7 @@ def evaluate(
     _write_pages(config, rundir, sets, results, pairs)
     rundir.write_json(rundir.evaluation_json, plain(evaluation))
     rundir.write_text(rundir.evaluation_md, as_markdown(plain(evaluation)))
+    answers.unlink(missing_ok=True)
     report(f"see {rundir.evaluation_md}")
     return evaluation
 

@@ -38,6 +38,7 @@ SMALL_LIMIT = (
     "and its refinements may drop or turn around what a note says."
 )
 PACKAGES = ("torch", "transformers", "peft", "trl", "llama-cpp-python")
+CARD = "CARD.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,19 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     rundir.write_json(rundir.export / "parity.json", asdict(parity))
     _refuse(parity.problems(), rundir)
     exported = Exported(adapter, _asked_for(config, [half, *others]), parity)
-    rundir.write_text(rundir.export / "CARD.md", _card(config, rundir, tuned, exported))
+    rundir.write_text(rundir.export / CARD, _card(config, rundir, tuned, exported))
     if config.export.catalog is not None:
         register(_registration(config, exported), config.export.catalog)
         report(f"Registered as {config.name} in {config.export.catalog}")
     report(f"Exported to {rundir.export}")
     return exported
+
+
+def is_exported(config: RunConfig, rundir: RunDir) -> bool:
+    """Whether an export of this run has come to its end."""
+    card = rundir.export / CARD
+    adapter = max((one.stat().st_mtime for one in rundir.adapter.glob("*")), default=0.0)
+    return card.exists() and card.stat().st_mtime >= adapter and tuned_gguf(config, rundir).exists()
 
 
 def tuned_gguf(config: RunConfig, rundir: RunDir) -> Path:

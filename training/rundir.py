@@ -74,6 +74,11 @@ class RunDir:
         return self.path / "result.json"
 
     @property
+    def test_nll(self) -> Path:
+        """Of each test row by its id: nats under the base, nats under the tuned model, tokens."""
+        return self.path / "test-nll.json"
+
+    @property
     def export(self) -> Path:
         return self.path / "export"
 

@@ -6,7 +6,9 @@ rows, no configs and no metrics.
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
+import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from service.engine.catalog import Adapter, CatalogModel, Selection
 from service.engine.embedded import EmbeddedBackend
@@ -35,6 +38,7 @@ from service.engine.types import (
 from service.engine.weights import known_sha256
 from service.errors import EngineCrashed, ModelUnavailable
 from service.prompts import Prompt
+from training.drafts import write_whole
 
 NAME = "served"
 # More of them at once bring nothing; each waits in the engine's queue.
@@ -51,6 +55,46 @@ class Answer:
     usage: Usage
 
 
+_ANSWER = TypeAdapter(Answer)
+_SCORED = TypeAdapter(Scored)
+
+
+class Kept:
+    """Answers in a file, by what was asked of which model: a measurement that was stopped goes on.
+
+    They are added line by line; a last one that was cut off is asked for again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, str] = {}
+        if path.exists():
+            with contextlib.suppress(ValueError):
+                for line in path.read_text(encoding="utf-8").splitlines():
+                    key, answer = json.loads(line)
+                    self._known[key] = answer
+        write_whole(path, "".join(map(_line, self._known.items())))
+
+    async def obtain(
+        self,
+        sha256: str,
+        request: Request,
+        ask: Callable[[Request], Awaitable[Result]],
+        shape: TypeAdapter[Result],
+    ) -> Result:
+        key = hashlib.sha256(f"{sha256} {request!r}".encode()).hexdigest()
+        if key in self._known:
+            return shape.validate_json(self._known[key])
+        result = await ask(request)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(_line((key, shape.dump_json(result).decode())))
+        return result
+
+
+def _line(item: tuple[str, str]) -> str:
+    return f"{json.dumps(item)}\n"
+
+
 def request_of(prompt: Prompt, *, with_grammar: bool = True) -> GenerateRequest:
     """What the service asks for a prompt, or the same without its grammar."""
     grammar = prompt.grammar if with_grammar else None
@@ -65,9 +109,12 @@ class Served:
     `on_done` is told how many of how many are done. All methods raise ServiceErrors of the engine.
     """
 
-    def __init__(self, backend: EmbeddedBackend, runner: asyncio.Runner, sha256: str) -> None:
+    def __init__(
+        self, backend: EmbeddedBackend, runner: asyncio.Runner, sha256: str, kept: Kept | None
+    ) -> None:
         self._backend = backend
         self._runner = runner
+        self._kept = kept
         self._numbers = itertools.count()
         self.sha256 = sha256
 
@@ -76,27 +123,27 @@ class Served:
     ) -> list[Scored]:
         """How likely the last message of each chat is, which is the assistant's."""
 
-        async def one(chat: Sequence[Message]) -> Scored:
-            request = ScoreRequest("", NAME, tuple(chat[:-1]), chat[-1].content)
+        async def one(request: Request) -> Scored:
             _, last = await self._ask(request)
             if not isinstance(last, Scored):
                 raise EngineCrashed("The engine ended without a score. Try again.")
             return last
 
-        return self._all(one, chats, on_done)
+        requests = [ScoreRequest("", NAME, tuple(chat[:-1]), chat[-1].content) for chat in chats]
+        return self._all(self._keeping(one, _SCORED), requests, on_done)
 
     def generate(
         self, requests: Sequence[GenerateRequest], *, on_done: Progress | None = None
     ) -> list[Answer]:
         """The requests' ids and models are of no account."""
 
-        async def one(request: GenerateRequest) -> Answer:
+        async def one(request: Request) -> Answer:
             text, last = await self._ask(request)
             if not isinstance(last, Finished):
                 raise EngineCrashed("The engine ended without an answer. Try again.")
             return Answer(text, last.reason, last.usage)
 
-        return self._all(one, requests, on_done)
+        return self._all(self._keeping(one, _ANSWER), requests, on_done)
 
     def embed(
         self, texts: Sequence[str], *, on_done: Progress | None = None
@@ -110,6 +157,14 @@ class Served:
             return last.vector
 
         return np.asarray(self._all(one, texts, on_done), dtype=np.float64)
+
+    def _keeping(
+        self, ask: Callable[[Request], Awaitable[Result]], shape: TypeAdapter[Result]
+    ) -> Callable[[Request], Awaitable[Result]]:
+        kept = self._kept
+        if kept is None:
+            return ask
+        return lambda request: kept.obtain(self.sha256, request, ask, shape)
 
     async def _ask(self, request: Request) -> tuple[str, Event | None]:
         unique = replace(request, id=f"{NAME}-{next(self._numbers)}", model=NAME, is_admitted=True)
@@ -157,8 +212,11 @@ def served(
     slots: int = 32,
     threads: int | None = None,
     adapter: Path | None = None,
+    kept: Kept | None = None,
 ) -> Iterator[Served]:
     """The model, ready to be asked; `adapter` is a GGUF that is applied to every token.
+
+    What is `kept` is not asked for again, and what is asked for is kept.
 
     Raises:
         ModelUnavailable: a file is missing, or llama.cpp cannot load it.
@@ -179,6 +237,6 @@ def served(
     with asyncio.Runner() as runner:
         runner.run(backend.start())
         try:
-            yield Served(backend, runner, known_sha256(gguf))
+            yield Served(backend, runner, known_sha256(gguf), kept)
         finally:
             runner.run(backend.close())

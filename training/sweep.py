@@ -17,7 +17,8 @@ import optuna
 import torch
 from optuna.storages.journal import JournalFileBackend
 
-from training.config import Range, RunConfig, SweepConfig, dump_config, with_values
+from training.config import Range, RunConfig, SweepConfig, dump_config, read_config, with_values
+from training.data import Prepared, read_prepared
 from training.errors import ConfigProblems, Report, TrainingError
 from training.learning.diary import Watch
 from training.learning.ranking import Ranked, Trial, rank, write_ranking
@@ -26,6 +27,7 @@ from training.learning.stacked import shared_settings
 from training.learning.trainer import Job
 from training.rundir import RunDir
 from training.train import Ready, check_free, get_ready, learn, open_base, set_status
+from training.winner import gain_of
 
 AT_ONCE = 8
 STUDY = "study.log"
@@ -60,7 +62,10 @@ def sweep(
         for one in ranked
         if one.rank is not None
     }
-    write_ranking(whole, config.name, ranked, curves)
+    gain = gain_of(config, trials, ranked, runs.rundirs_of)
+    write_ranking(whole, config.name, ranked, curves, gain)
+    if gain is not None:
+        report(gain.in_words())
     report(f"See {folder / 'sweep.md'}")
     return ranked
 
@@ -78,6 +83,10 @@ class _Runs:
 
     def name_of(self, number: int, seed: int) -> str:
         return f"{self.config.name}-{number:02}-seed-{seed}"
+
+    def rundirs_of(self, number: int) -> list[RunDir]:
+        """One for each seed."""
+        return [RunDir(self.folder / self.name_of(number, seed)) for seed in self.sweep.seeds]
 
     def config_of(self, setting: Setting, seed: int) -> RunConfig:
         number, values = setting
@@ -133,13 +142,34 @@ class _Runs:
             rundir = self._rundir(config)
             key = f"{config.base.model_dump_json()} {config.data.model_dump_json()}"
             if key not in self._ready:
-                ready = get_ready(config, rundir, base, resume=self.resume, report=self.report)
+                ready = get_ready(
+                    config,
+                    rundir,
+                    base,
+                    resume=self.resume,
+                    prepared=self._prepared_before(config, rundir),
+                    report=self.report,
+                )
                 self._ready[key] = ready, rundir
             ready, first = self._ready[key]
             if rundir != first:
                 shutil.copytree(first.data, rundir.data, dirs_exist_ok=True)
             jobs.append(Job(config, base, ready.splits, rundir, self.report, watch))
         return learn(jobs, ready, resume=self.resume)
+
+    def _prepared_before(self, config: RunConfig, rundir: RunDir) -> Prepared | None:
+        """By another run of the sweep, before it was interrupted: filters that ask the base take
+        minutes, and may decide otherwise of a row at their limit.
+        """
+        for path in sorted(self.folder.glob("*/config.toml")) if self.resume else ():
+            other = RunDir(path.parent)
+            if other == rundir or not other.rows("train").exists():
+                continue
+            known = read_config(path)
+            if (known.base, known.data) == (config.base, config.data):
+                shutil.copytree(other.data, rundir.data, dirs_exist_ok=True)
+                return read_prepared(rundir)
+        return None
 
     def _rundir(self, config: RunConfig) -> RunDir:
         return RunDir(self.folder / config.name)

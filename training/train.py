@@ -105,9 +105,17 @@ def check_free(config: RunConfig, rundir: RunDir, *, resume: bool) -> TrainResul
 
 
 def get_ready(
-    config: RunConfig, rundir: RunDir, base: Base, *, resume: bool = False, report: Report
+    config: RunConfig,
+    rundir: RunDir,
+    base: Base,
+    *,
+    resume: bool = False,
+    prepared: Prepared | None = None,
+    report: Report,
 ) -> Ready:
     """The data as tokens, and how likely the base finds the test rows.
+
+    `prepared` is what another run has made of the same data.
 
     Raises:
         DataProblem: the data cannot be used.
@@ -122,8 +130,7 @@ def get_ready(
         prepared = read_prepared(rundir)
         if before.data_sha256 not in ({}, prepared.sha256):
             raise TrainingError(f"The rows in {rundir.data} were changed since the run began.")
-    else:
-        prepared = prepare_data(config, rundir, base, report)
+    prepared = prepared or prepare_data(config, rundir, base, report)
     parts = {
         name: _tokens_of(name, rows, base, config.data.max_tokens, report)
         for name, rows in (
@@ -143,7 +150,7 @@ def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[Tr
         _begin(job, ready)
     try:
         if len(jobs) > 1 or jobs[0].config.training.trainer == "stacked":
-            fitted = fit_stacked(jobs)
+            fitted = fit_stacked(jobs, resume=resume)
         else:
             folder = jobs[0].rundir.checkpoints
             fitted = [fit(jobs[0], checkpoint=last_checkpoint(folder) if resume else None)]
@@ -202,6 +209,10 @@ def set_status(rundir: RunDir, status: Status) -> None:
 def _finish(job: Job, ready: Ready, fitted: Fitted) -> TrainResult:
     rundir = job.rundir
     result = result_of(job, fitted, ready.base_test)
+    rows = zip(ready.splits.test, ready.base_test, fitted.test, strict=True)
+    rundir.write_json(
+        rundir.test_nll, {row.row: [base.nll, own.nll, own.tokens] for row, base, own in rows}
+    )
     rundir.write_json(rundir.result, asdict(result))
     MetricsLog(rundir, fitted.measured).write_table()
     draw_curves(rundir.curves, {job.config.name: fitted.measured})

@@ -4,14 +4,32 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
-from service.engine.llama import Weights, render_chat
+from service.engine.llama import render_chat
 from service.engine.types import Message
 from service.errors import ModelUnavailable
 
 # Private-use characters: no template has them, and messages never pass through the template.
 MARK = "\ue000{}\ue001"
 MARKED = re.compile("\ue000(\\d+)\ue001")
+
+
+class ChatVocabulary(Protocol):
+    """What a chat is made of: a GGUF has it, and so has the tokenizer a model is trained with."""
+
+    @property
+    def chat_template(self) -> str | None: ...
+
+    @property
+    def control_texts(self) -> tuple[str, ...]: ...
+
+    @property
+    def leading_tokens(self) -> list[int]: ...
+
+    def is_end(self, token: int) -> bool: ...
+
+    def tokenise(self, text: str, *, special: bool = False) -> list[int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +46,16 @@ class ChatTokeniser:
     Plain text is cut as a whole from one control token to the next, as it is in training.
     """
 
-    def __init__(self, weights: Weights, template: str | None) -> None:
+    def __init__(self, vocabulary: ChatVocabulary, template: str | None) -> None:
         """Raises ModelUnavailable if llama.cpp does not know the template."""
-        found = template or weights.chat_template
+        found = template or vocabulary.chat_template
         if found is None:
             raise ModelUnavailable(
                 "The model file has no chat template; name one as `chat_template` in the catalog."
             )
         self._template = found
-        self._weights = weights
-        texts = sorted(weights.control_texts, key=len, reverse=True)
+        self._vocabulary = vocabulary
+        texts = sorted(vocabulary.control_texts, key=len, reverse=True)
         self._control = re.compile(f"({'|'.join(map(re.escape, texts))})") if texts else None
         self.prompt((Message("user", ""),))
 
@@ -50,13 +68,13 @@ class ChatTokeniser:
             if piece.message is not None and piece.message == spoken:
                 fixed = len(tokens)
             if piece.is_control:
-                tokens += self._weights.tokenise(plain) if plain else []
-                tokens += self._weights.tokenise(piece.text, special=True)
+                tokens += self._vocabulary.tokenise(plain) if plain else []
+                tokens += self._vocabulary.tokenise(piece.text, special=True)
                 plain = ""
             else:
                 plain += piece.text
-        tokens += self._weights.tokenise(plain) if plain else []
-        leading = self._weights.leading_tokens
+        tokens += self._vocabulary.tokenise(plain) if plain else []
+        leading = self._vocabulary.leading_tokens
         if tokens[: len(leading)] != leading:
             tokens, fixed = leading + tokens, fixed and len(leading) + fixed
         return ChatPrompt(tokens, fixed)
@@ -69,8 +87,8 @@ class ChatTokeniser:
         """
         messages = (Message("user", ""), Message("assistant", MARK.format(0)))
         after = render_chat(self._template, messages).rpartition(messages[1].content)[2]
-        for token in self._weights.tokenise(after, special=True):
-            if self._weights.is_end(token):
+        for token in self._vocabulary.tokenise(after, special=True):
+            if self._vocabulary.is_end(token):
                 return token
         raise ModelUnavailable("The model's chat template ends an answer with no token.")
 

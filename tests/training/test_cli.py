@@ -7,7 +7,9 @@ import pytest
 
 from service.settings import PROJECT_ROOT
 from training.cli import main
-from training.config import RunConfig, dump_config, read_config
+from training.config import RunConfig, SweepConfig, dump_config, read_config
+from training.learning.result import TrainResult
+from training.rundir import RunDir
 
 CONFIGS = PROJECT_ROOT / "training" / "configs"
 TINY = str(CONFIGS / "tiny.toml")
@@ -143,3 +145,28 @@ def test_what_is_missing_for_a_comparison_is_said(
 
     assert main(["evaluate", config]) == 1
     assert "with --base to compare with" in capsys.readouterr().err
+
+
+def test_what_is_exported_of_a_sweep_is_its_best_run(
+    tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    config = tiny_config().model_copy(update={"sweep": SweepConfig(space={"lora.r": (2, 4)})})
+    folder = config.output / config.name
+    for seed, nll in ((0, 2.0), (1, 1.0)):
+        rundir = RunDir(folder / f"tiny-01-seed-{seed}")
+        own = config.model_copy(update={"name": rundir.path.name, "sweep": None})
+        rundir.write_text(rundir.config, dump_config(own))
+        figures = dict.fromkeys(TrainResult.__dataclass_fields__, 1) | {
+            "name": rundir.path.name,
+            "trainer": "trl",
+            "rows": {},
+            "tasks": {},
+            "validation_bits_per_byte": nll,
+        }
+        rundir.write_json(rundir.result, figures)
+    RunDir(folder).write_json(
+        folder / "sweep.json", {"settings": [{"rank": 2, "number": 0}, {"rank": 1, "number": 1}]}
+    )
+
+    assert main(["export", write(config, working_directory)]) == 1
+    assert f"{folder / 'tiny-01-seed-1' / 'adapter'}" in capsys.readouterr().err

@@ -156,7 +156,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("record", "refusal"),
         [
-            (with_idea(title="One, Two"), NOT_ALLOWED),
+            (with_idea(title="One, Two, Three"), NOT_ALLOWED),
             (with_idea(text="This is a hook that people can see beside the door."), NOT_ALLOWED),
             (with_idea(title="A Hook."), CHANGED),
             (with_idea(text="Too short."), CHANGED),
@@ -192,7 +192,7 @@ class TestTheSetsOfOurOwn:
     @pytest.mark.parametrize(
         ("folder", "task", "least"),
         [
-            ("ideation", "brainstorm", 0.9),
+            ("ideation", "brainstorm", 0.98),
             ("ideation", "evaluate", 0.95),
             ("plain", "brainstorm", 0.98),
             ("plain", "refine", 0.95),
@@ -226,6 +226,10 @@ class TestAcceptance:
         ("grammar", "answer", "is_allowed"),
         [
             (suggestion_grammar("a shed"), "Title: A Hook\nIdea: Hang it up now.", True),
+            (suggestion_grammar("a shed"), "Title: A Hook, Not Two\nIdea: Hang it up now.", True),
+            (suggestion_grammar("a shed"), "Title: A, B, C\nIdea: Hang it up now.", False),
+            (suggestion_grammar("a shed"), "Title: Hooks: A Plan\nIdea: Hang it up now.", False),
+            (refinement_grammar("a", sentences=1), "Title: A: B\nIdea: b.\n\nChanges:\n- de fg.", True),
             (suggestion_grammar("a shed"), "Title: A Hook\nIdea: Hang it up", False),
             (suggestion_grammar("a shed"), "Title: A Hook\nIdea: Encourage them now.", False),
             (suggestion_grammar("a shed", barred_initials="A"), "Title: A B\nIdea: Do it.", False),

@@ -135,12 +135,14 @@ def test_a_sweep_is_shown_with_its_spread_and_its_plot(runs: Runs) -> None:
         "test_bits_per_byte": None,
         "tokens_per_s": 5000.0,
     }
-    sweep.write_json(sweep.path / "sweep.json", {"name": "x", "settings": [setting]})
+    told = {"in_words": "The best setting against its own: -5.0 %."}
+    sweep.write_json(sweep.path / "sweep.json", {"name": "x", "settings": [setting], "gain": told})
     (sweep.path / "sweep.png").write_bytes(b"plot")
 
     text = runs.text()
 
     assert "1 settings on smollm2-135m with plain" in text
+    assert "The best setting against its own: -5.0 %." in text
     assert "| 1 | learning_rate 0.0001 | 3 | 3.6100 ± 0.0012 | 3.5100 ± 0.0012 | – | 5000 |" in text
     assert "(plots/seed-learning-rates.png)" in text
     assert (runs.output.parent / "plots" / "seed-learning-rates.png").read_bytes() == b"plot"

@@ -10,7 +10,7 @@ from service.engine.types import GenerateRequest, Message, Sampling
 from service.engine.weights import sha256_of
 from service.errors import ModelUnavailable, PromptTooLong
 from service.prompts import evaluate_prompt
-from training.served import Served, request_of, served
+from training.served import Kept, Served, request_of, served
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +74,26 @@ def test_one_failure_ends_the_whole_call_and_the_next_one_works(model: Served) -
     with pytest.raises(PromptTooLong):
         model.score([(*QUESTION, long), (*QUESTION, Message("assistant", "Yes."))])
     assert model.score([(*QUESTION, Message("assistant", "Yes."))])[0].tokens == 3
+
+
+def test_a_measurement_that_was_stopped_asks_only_for_what_it_has_not(
+    small_gguf: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "kept.jsonl"
+    chat = (*QUESTION, Message("assistant", "A banana."))
+    with served(small_gguf, context=1024, slots=4, kept=Kept(file)) as model:
+        answers, scored = model.generate([ask(3), ask(4)]), model.score([chat])
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines[0] = lines[0].replace(answers[0].text.strip(), "from the file")
+    file.write_text("".join(lines) + '["cut', encoding="utf-8")
+
+    with served(small_gguf, context=1024, slots=4, kept=Kept(file)) as model:
+        again = model.generate([ask(3), ask(4), ask(5)])
+        scored_again = model.score([chat])
+
+    assert "from the file" in "".join(one.text for one in again[:2])
+    assert (again[2].usage.completion_tokens, scored_again) == (5, scored)
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 4
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

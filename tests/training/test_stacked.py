@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from tests.training.conftest import MakeConfig, quiet
-from tests.training.test_train import adapter, losses, opened
+from tests.training.test_train import Interrupted, adapter, losses, opened
 from training.config import RunConfig
-from training.errors import TrainingError
+from training.errors import Report, TrainingError
 from training.learning import stacked
 from training.learning.likelihood import Nll
 from training.learning.trainer import Job
@@ -73,6 +73,44 @@ def test_each_adapter_keeps_its_own_best_step(
     expected = trained(short, at_once=False)[0][0]
     for name, weights in adapter(expected.adapter).items():
         torch.testing.assert_close(adapter(wild[0].adapter)[name], weights, rtol=1e-3, atol=1e-4)
+
+
+def test_a_stack_that_is_taken_up_again_ends_as_if_it_had_not_been_stopped(
+    tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacked, "KEEP_AFTER_S", 0.0)
+    configs = [
+        tiny_config(name, **changes, lora__dropout=0.1, training__eval_steps=2)
+        for name, changes in (("one", {}), ("two", {"seed": 1, "training__learning_rate": 3e-3}))
+    ]
+    straight = trained(*configs, at_once=True)
+
+    def stop(line: str) -> None:
+        if line.startswith("two: step 5/"):
+            raise Interrupted
+
+    rundirs = [RunDir(one.output / "stopped" / one.name) for one in configs]
+
+    def learnt(report: Report, *, resume: bool) -> list[Any]:
+        base, ready = opened(configs[0], rundirs[0])
+        jobs = [
+            Job(config, base, ready.splits, rundir, report)
+            for config, rundir in zip(configs, rundirs, strict=True)
+        ]
+        return list(learn(jobs, ready, resume=resume))
+
+    with pytest.raises(Interrupted):
+        learnt(stop, resume=False)
+    told: list[str] = []
+    results = learnt(told.append, resume=True)
+
+    assert "Going on after step 4 of 6" in told
+    for rundir, found, (expected_dir, expected) in zip(rundirs, results, straight, strict=True):
+        assert found.test_nll == expected.test_nll
+        assert losses(rundir) == losses(expected_dir)
+        ours, theirs = adapter(rundir.adapter), adapter(expected_dir.adapter)
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert not list(rundirs[0].checkpoints.iterdir())
 
 
 def test_the_base_is_as_before_when_the_stack_is_out(tiny_config: MakeConfig) -> None:

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from training.learning.ranking import Trial, as_table, rank
 from training.learning.result import TrainResult
 from training.rundir import RunDir
 from training.sweep import sweep
+from training.winner import gain_of, winner
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +58,10 @@ def test_a_grid_is_ranked_with_the_spread_of_its_seeds(tiny_config: MakeConfig) 
         assert [row["rank"] for row in csv.DictReader(file)] == ["1", "2", "3", "4"]
     assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
     assert "±" in (folder / "sweep.md").read_text(encoding="utf-8")
+    best, rundir = winner(config, folder)
+    assert rundir.path.name.startswith(f"tiny-{ranked[0].number:02}-seed-")
+    assert (best.name, best.sweep, best.seed) == ("tiny", None, int(rundir.path.name[-1]))
+    assert best.lora.r == ranked[0].values["lora.r"]
 
 
 def test_a_sweep_goes_on_with_what_is_left(tiny_config: MakeConfig) -> None:
@@ -72,6 +78,67 @@ def test_a_sweep_goes_on_with_what_is_left(tiny_config: MakeConfig) -> None:
     assert [one.test_nll for one in again] == [one.test_nll for one in ranked]
     after = files(folder)
     assert [name for name in after if after[name] != before[name]] == [str(gone)]
+
+
+def test_a_sweep_that_goes_on_takes_the_rows_of_its_other_runs(tiny_config: MakeConfig) -> None:
+    space = {"training.learning_rate": (1e-3, 1e-2)}
+    config = swept(tiny_config(training__max_steps=1), space=space)
+    folder = config.output / "sweep"
+    sweep(config, folder, report=quiet)
+    shutil.rmtree(folder / "tiny-01-seed-0")
+    (folder / "tiny-00-seed-0" / "result.json").unlink()
+    told: list[str] = []
+
+    sweep(config, folder, resume=True, report=told.append)
+
+    assert not any("train rows" in line for line in told)
+    assert (folder / "tiny-01-seed-0" / "data" / "test.jsonl").is_file()
+
+
+def measured(folder: Path, number: int, *nlls: float) -> None:
+    for seed in (0, 1, 2):
+        rundir = RunDir(folder / f"{number}-{seed}")
+        rows = {str(row): [9.0, nll + seed / 10, 4] for row, nll in enumerate(nlls)}
+        rundir.write_json(rundir.test_nll, rows)
+
+
+def test_what_the_best_setting_gains_is_told_against_the_config_s_own(
+    tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    config = tiny_config(training__learning_rate=2e-4)
+    trials = [
+        Trial(number, {"training.learning_rate": rate}, (result(nll),) * 3)
+        for number, rate, nll in ((0, 1e-4, 3.2), (1, 2e-4, 3.0), (2, 1e-3, 2.7))
+    ]
+    measured(tmp_path, 1, 10.0, 20.0, 30.0)
+    measured(tmp_path, 2, 9.0, 18.0, 27.0)
+
+    gain = gain_of(
+        config,
+        trials,
+        rank(trials),
+        lambda number: [RunDir(tmp_path / f"{number}-{seed}") for seed in (0, 1, 2)],
+    )
+
+    assert gain is not None
+    assert (gain.own, gain.rows, gain.seeds) == ("learning_rate 0.0002", 3, 3)
+    assert gain.change == pytest.approx(-0.1, abs=0.001)
+    assert gain.low <= gain.change <= gain.high < 0
+    assert "(learning_rate 0.0002): -10.0 % [" in gain.in_words()
+
+
+def test_the_best_setting_gains_nothing_on_itself(tiny_config: MakeConfig) -> None:
+    config = tiny_config(training__learning_rate=2e-4)
+    trials = [Trial(0, {"training.learning_rate": 2e-4}, (result(3.0),))]
+
+    assert gain_of(config, trials, rank(trials), lambda _: []) is None
+
+
+def test_a_sweep_that_is_not_finished_has_no_winner(
+    tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="Finish the sweep first"):
+        winner(tiny_config(), tmp_path)
 
 
 def test_optuna_tries_what_it_is_asked_to_and_goes_on(tiny_config: MakeConfig) -> None:

@@ -15,7 +15,7 @@ from service.methods import METHODS
 from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
 from training.errors import DataProblem
 from training.learning.likelihood import BaseLikelihood, answer_nll, label_losses
-from training.learning.packing import choose_bins, fill_bins, lay_out, lay_out_parts
+from training.learning.packing import choose_bins, fill_bins, lay_out, lay_out_parts, width_of
 from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise, tokenise_all
 from training.records.rows import Row
 
@@ -124,13 +124,49 @@ def test_rows_without_room_for_an_answer_are_left_out_and_counted(tokenizer: Any
         tokenise_all([long], tokenizer, 64)
 
 
-def test_bins_are_filled_best_fit_the_longest_first() -> None:
-    assert fill_bins([3, 9, 4, 6, 1, 12], 10) == [[5], [1, 4], [3, 2], [0]]
+def tokens(*ids: int, length: int = 0, learnt_from: int = 40) -> Tokens:
+    """Begins with these ids, and goes on with ones of its own."""
+    own = np.arange(length - len(ids)) + 1000 * length
+    every = np.concatenate([np.array(ids, np.int32), own.astype(np.int32)])
+    return Tokens("", "", every, np.arange(length) >= learnt_from, length)
+
+
+def test_bins_are_no_wider_than_asked_but_for_rows_that_are() -> None:
+    rows = [tokens(length=n) for n in (90, 30, 40, 60, 10, 120)]
+
+    bins = fill_bins(rows, 100)
+
+    assert sorted(index for one in bins for index in one) == list(range(6))
+    assert all(width_of(rows, one) <= 100 or one == [5] for one in bins)
+
+
+def test_what_rows_begin_with_alike_is_laid_out_once() -> None:
+    prompt, other = range(64), range(500, 550)
+    rows = [
+        tokens(*prompt, length=80, learnt_from=70),
+        tokens(*other, length=90, learnt_from=60),
+        tokens(*prompt, length=100, learnt_from=70),
+        tokens(*other, length=70, learnt_from=60),
+    ]
+
+    (bin_,) = choose_bins(rows, 512)
+    batch = lay_out(rows, [bin_])
+
+    assert width_of(rows, bin_) == 64 + 16 + 36 + 50 + 40 + 20
+    assert batch.input_ids.shape == (1, width_of(rows, bin_))
+    assert int((batch.labels != -100).sum()) == sum(row.labels for row in rows)
+    assert batch.sees().sum(-1).max() == 100
+
+
+def test_an_answer_is_never_shared() -> None:
+    same = tokens(*range(80), length=80, learnt_from=50)
+
+    assert width_of([same, same], [0, 1]) == 49 + 31 + 31
 
 
 def test_packed_rows_of_mixed_lengths_take_less_than_half_of_what_padded_ones_take() -> None:
     lengths = [700, 210, 160, 110, 90, 80, 70, 60, 330, 150, 120, 95, 85, 75, 65, 55]
-    rows = [Tokens("", "", np.ones(n, np.int32), np.arange(n) > 9, n) for n in lengths]
+    rows = [tokens(length=n, learnt_from=10) for n in lengths]
     taken = {
         width: lay_out(rows, choose_bins(rows, width)).labels.numel() for width in (1024, None)
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from huggingface_hub import snapshot_download
 from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -79,6 +80,9 @@ def load_base(config: BaseConfig, *, cache: Path, models_dir: Path, report: Repo
                 _unpack(gguf, folder, found, report)
     model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=_dtype(config.dtype))
     model.requires_grad_(False)
+    if torch.cuda.is_available():
+        # The filters and measurements, too, would take hours without it.
+        model.to(PartialState().device)
     return Base(model, AutoTokenizer.from_pretrained(str(folder)), found, folder, gguf)
 
 

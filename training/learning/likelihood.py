@@ -62,7 +62,7 @@ def answer_nll_of_each(
     sums = torch.zeros((adapters, len(rows)), dtype=torch.float64)
     done = 0
     with evaluating(model):
-        for members in fill_bins([len(row) for row in rows], TOKENS_AT_ONCE[model.device.type]):
+        for members in fill_bins(rows, TOKENS_AT_ONCE[model.device.type]):
             chosen = [rows[index] for index in members]
             batch = stack([lay_out(chosen, [list(range(len(chosen)))])] * adapters)
             losses = label_losses(model, batch.to(model.device)).double().cpu()
@@ -134,7 +134,10 @@ def label_losses(model: Any, batch: Batch) -> torch.Tensor:
     )
     try:
         logits = model(
-            input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False
+            input_ids=batch.input_ids,
+            position_ids=batch.position_ids,
+            attention_mask=batch.sees(),
+            use_cache=False,
         ).logits
     finally:
         hook.remove()

@@ -59,6 +59,28 @@ class Ranked:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """By how much the best setting's test NLL differs from that of the config's `own` values.
+
+    The 95 % interval is over rows and seeds.
+    """
+
+    own: str
+    change: float
+    low: float
+    high: float
+    rows: int
+    seeds: int
+
+    def in_words(self) -> str:
+        value, low, high = (f"{100 * one:+.1f} %" for one in (self.change, self.low, self.high))
+        return (
+            f"The best setting's test NLL against that of the config's own ({self.own}): {value} "
+            f"[{low}, {high}], over {self.rows} rows and {self.seeds} seeds."
+        )
+
+
 def rank(trials: Sequence[Trial]) -> tuple[Ranked, ...]:
     summed = [_summed(trial) for trial in trials]
     summed.sort(key=lambda one: (not _has_number(one), _key(one), one["number"]))
@@ -69,14 +91,24 @@ def rank(trials: Sequence[Trial]) -> tuple[Ranked, ...]:
 
 
 def write_ranking(
-    folder: RunDir, name: str, ranked: Sequence[Ranked], trials: Mapping[str, RunDir]
+    folder: RunDir,
+    name: str,
+    ranked: Sequence[Ranked],
+    trials: Mapping[str, RunDir],
+    gain: Gain | None,
 ) -> None:
     """sweep.json, .csv and .md, and the curves of the best settings as sweep.png.
 
     `trials` has the directory of one seed for each setting by its name, the best first.
     """
+    told = gain.in_words() if gain is not None else None
     folder.write_json(
-        folder.path / "sweep.json", {"name": name, "settings": [asdict(one) for one in ranked]}
+        folder.path / "sweep.json",
+        {
+            "name": name,
+            "settings": [asdict(one) for one in ranked],
+            "gain": None if gain is None else asdict(gain) | {"in_words": told},
+        },
     )
     rows = [_columns(one) for one in ranked]
     text = io.StringIO()
@@ -84,7 +116,9 @@ def write_ranking(
     table.writeheader()
     table.writerows(rows)
     folder.write_text(folder.path / "sweep.csv", text.getvalue())
-    folder.write_text(folder.path / "sweep.md", f"# {name}\n\n{NOTE}\n\n{as_table(ranked)}")
+    below = f"\n{told}\n" if told else ""
+    text_of_all = f"# {name}\n\n{NOTE}\n\n{as_table(ranked)}{below}"
+    folder.write_text(folder.path / "sweep.md", text_of_all)
     curves = {name: read_metrics(rundir) for name, rundir in list(trials.items())[:CURVES]}
     draw_curves(folder.path / "sweep.png", curves)
 

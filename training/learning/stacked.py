@@ -1,19 +1,21 @@
 """Trains several settings at once on one base; each as if it were alone.
 
-They share the data and everything but rate, rank, scale, decay and seed. An interrupted run begins
-again: it has no checkpoints.
+They share the data and everything but rate, rank, scale, decay and seed. What they had come to is
+kept with the first of them, for the same settings to go on from.
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import get_scheduler
 
 from training.config import RunConfig
+from training.drafts import replacing
 from training.errors import TrainingError
 from training.learning.likelihood import RowNll, answer_nll_of_each, label_losses, total
 from training.learning.metrics import (
@@ -22,6 +24,7 @@ from training.learning.metrics import (
     forget_peak_memory,
     in_words,
     peak_memory_mb,
+    read_metrics,
 )
 from training.learning.packing import lay_out_parts
 from training.learning.schedule import Schedule, plan
@@ -30,6 +33,9 @@ from training.learning.tokens import Tokens
 from training.learning.trainer import LOG_STEPS, Fitted, Job, uses_bf16
 
 OPTIMIZERS = ("adamw_torch", "adamw_torch_fused")
+KEPT = "stack.pt"
+# The state of many adapters takes seconds to write.
+KEEP_AFTER_S = 120.0
 
 
 def shared_settings(config: RunConfig) -> RunConfig:
@@ -47,8 +53,12 @@ def shared_settings(config: RunConfig) -> RunConfig:
     )
 
 
-def fit_stacked(jobs: Sequence[Job]) -> list[Fitted]:
-    """Raises `TrainingError` if the settings cannot be trained together."""
+def fit_stacked(jobs: Sequence[Job], *, resume: bool = False) -> list[Fitted]:
+    """With `resume`, goes on where the same settings were stopped.
+
+    Raises:
+        TrainingError: the settings cannot be trained together.
+    """
     first = jobs[0]
     if len({shared_settings(job.config).model_dump_json() for job in jobs}) > 1:
         raise TrainingError("Settings that are trained at once may differ in rate and rank only.")
@@ -57,15 +67,16 @@ def fit_stacked(jobs: Sequence[Job]) -> list[Fitted]:
     if first.config.training.threads is not None:
         torch.set_num_threads(first.config.training.threads)
     forget_peak_memory()
-    if torch.cuda.is_available():
-        first.base.model.to("cuda")
     stack = Stack(first.base, [job.config.lora for job in jobs], [job.config.seed for job in jobs])
     try:
         run = _Run(jobs, stack)
+        if resume:
+            run.take_up()
         run.learn()
         tests = run.test()
     finally:
         stack.remove()
+    run.kept.unlink(missing_ok=True)
     return [_finish(run, number, test) for number, test in enumerate(tests)]
 
 
@@ -87,6 +98,12 @@ class _Best:
     stopped: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Logged:
+    step: int
+    seconds: float
+
+
 class _Run:
     def __init__(self, jobs: Sequence[Job], stack: Stack) -> None:
         self.jobs, self.stack = jobs, stack
@@ -96,29 +113,75 @@ class _Run:
         rows = len(self.splits.train)
         self.schedules = [plan(rows, self.settings, job.config.seed) for job in jobs]
         self.steps = self.schedules[0].steps
-        self.logs = [MetricsLog(job.rundir) for job in jobs]
+        self.logs: list[MetricsLog] = []
         self.best = [_Best(0, None, weights.clone()) for weights in stack.weights]
         self.step, self.seconds = 0, 0.0
         self.tokens = [_tokens_by_step(one, self.splits.train) for one in self.schedules]
+        self.optimizer, self.scheduler = self._optimizer()
+        self.losses = torch.zeros(len(stack), dtype=torch.float64)
+        self.logged = _Logged(0, 0.0)
+        self.kept: Path = jobs[0].rundir.checkpoints / KEPT
+        self.kept_at = time.monotonic()
 
     def learn(self) -> None:
-        self.optimizer, self.scheduler = self._optimizer()
+        self.logs = self.logs or [MetricsLog(job.rundir) for job in self.jobs]
         every = max(1, min(LOG_STEPS, self.steps // 10))
-        losses = torch.zeros(len(self.stack), dtype=torch.float64)
-        since, seconds = 0, 0.0
         while self.step < self.steps and any(one.stopped is None for one in self.best):
             begun = time.perf_counter()
             found, norms = self._take_step()
-            losses += found
+            self.losses += found
             self.step += 1
             self.seconds += time.perf_counter() - begun
             is_last = self.step == self.steps
             if self.step % every == 0 or is_last:
-                self._log(losses / (self.step - since), norms, since, self.seconds - seconds)
-                losses.zero_()
-                since, seconds = self.step, self.seconds
+                self._log(norms)
             if self.step % self.settings.eval_steps == 0 or is_last:
                 self._validate()
+                if not is_last and time.monotonic() - self.kept_at >= KEEP_AFTER_S:
+                    self._keep()
+
+    def take_up(self) -> None:
+        """What the same settings had come to, if it was kept."""
+        if not self.kept.is_file():
+            return
+        state: dict[str, Any] = torch.load(self.kept)
+        if state["names"] != self._names():
+            return
+        self.stack.weights.copy_(state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.best = [_Best(*one) for one in state["best"]]
+        self.losses, self.logged = state["losses"], _Logged(*state["logged"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        torch.set_rng_state(state["random"].cpu())
+        if torch.cuda.is_available():
+            torch.cuda.set_rng_state(state["random_of_gpu"].cpu())
+        self.logs = [
+            MetricsLog(job.rundir, read_metrics(job.rundir, up_to=self.step)) for job in self.jobs
+        ]
+        self.jobs[0].report(f"Going on after step {self.step} of {self.steps}")
+
+    def _keep(self) -> None:
+        state = {
+            "names": self._names(),
+            "weights": self.stack.weights,
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "best": [(one.step, one.nll, one.weights, one.worse, one.stopped) for one in self.best],
+            "losses": self.losses,
+            "logged": astuple(self.logged),
+            "step": self.step,
+            "seconds": self.seconds,
+            "random": torch.get_rng_state(),
+            "random_of_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+        }
+        self.kept.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.kept) as draft:
+            torch.save(state, draft)
+        self.kept_at = time.monotonic()
+
+    def _names(self) -> list[str]:
+        return [job.config.name for job in self.jobs]
 
     def test(self) -> list[list[RowNll]]:
         self.jobs[0].report("Measuring the test rows")
@@ -196,7 +259,10 @@ class _Run:
                 stopped = self.step if is_over else None
                 self.best[number] = replace(best, worse=best.worse + 1, stopped=stopped)
 
-    def _log(self, losses: torch.Tensor, norms: torch.Tensor, since: int, seconds: float) -> None:
+    def _log(self, norms: torch.Tensor) -> None:
+        """The mean since the last time."""
+        since, seconds = self.logged.step, self.seconds - self.logged.seconds
+        losses = self.losses / (self.step - since)
         rates = self.scheduler.get_last_lr()
         for number, tokens in enumerate(self.tokens):
             if self.best[number].stopped is None:
@@ -207,6 +273,8 @@ class _Run:
                     gradient_norm=norms[number].item(),
                     tokens_per_s=round((tokens[self.step] - tokens[since]) / seconds, 1),
                 )
+        self.losses.zero_()
+        self.logged = _Logged(self.step, self.seconds)
 
     def _write(self, number: int, **figures: float) -> None:
         """`tokens_per_s` and `seconds` of one are those of all that are trained with it."""

@@ -7,13 +7,12 @@ which is learnt like the rest of the answer.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.chat import ChatTokeniser
-from service.engine.llama import Weights
 from training.errors import DataProblem
 from training.records.rows import Row
 
@@ -85,8 +84,7 @@ class RowTokeniser:
         """Raises `ModelUnavailable` if llama.cpp does not know the tokenizer's chat template."""
         self._tokenizer = tokenizer
         self._vocabulary = Vocabulary(tokenizer)
-        # It asks of its weights nothing but what a vocabulary has.
-        self._chat = ChatTokeniser(cast(Weights, self._vocabulary), None)
+        self._chat = ChatTokeniser(self._vocabulary, None)
         self._max_tokens = max_tokens
 
     def __call__(self, row: Row) -> Tokens:

@@ -69,6 +69,18 @@ def relative_change(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Inte
     return _percentiles(float(b.sum() / a.sum() - 1), ratios)
 
 
+def change_over_seeds(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Interval:
+    """`relative_change` of seeds × prompts, where the training seeds are drawn again as well."""
+    a, b = np.asarray(base, dtype=float), np.asarray(tuned, dtype=float)
+    random = np.random.default_rng(seed)
+    draws = np.empty(DRAWS)
+    for number in range(DRAWS):
+        seeds, prompts = (random.integers(0, n, size=n) for n in a.shape)
+        chosen = np.ix_(seeds, prompts)
+        draws[number] = b[chosen].sum() / a[chosen].sum() - 1
+    return _percentiles(float(b.sum() / a.sum() - 1), draws)
+
+
 def wilson(hits: float, n: int) -> Interval:
     if n == 0:
         return Interval(np.nan, 0.0, 1.0)

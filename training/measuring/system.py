@@ -18,7 +18,7 @@ from training.measuring.likelihoods import RowLikelihood
 from training.measuring.prompt_sets import PromptSets
 from training.measuring.refinements import RefinementMeasures
 from training.measuring.scores import Agreement
-from training.served import Answer, Progress, Served, request_of, served
+from training.served import Answer, Kept, Progress, Served, request_of, served
 
 METHOD = "free"
 # As many as the service bars at once: with more letters gone, a model has to force its titles.
@@ -54,12 +54,18 @@ class SystemResult:
 
 
 def measure(
-    gguf: Path, sets: PromptSets, config: RunConfig, embed: Embed, *, report: Report
+    gguf: Path,
+    sets: PromptSets,
+    config: RunConfig,
+    embed: Embed,
+    *,
+    kept: Kept | None = None,
+    report: Report,
 ) -> SystemResult:
     """Raises ServiceErrors of the engine."""
     evaluation, threads = config.evaluation, config.training.threads
     context = max(_SHORTEST_CONTEXT, config.data.max_tokens)
-    with served(gguf, context=context, threads=threads) as model:
+    with served(gguf, context=context, threads=threads, kept=kept) as model:
         asked = _Asked(model, evaluation.max_tokens_per_idea, report)
         results: list[PromptResult] = []
         for seed in evaluation.seeds:

@@ -22,9 +22,8 @@ STYLE = (
     "You write training data for a small model that helps people with ideas. You write plain, "
     "exact English: what is done, with which things, when and where. No praise, no filler, no "
     "invented facts, no two things that begin alike. No idea begins with 'This', 'Develop', "
-    "'Encourage', 'Ensure', 'Establish', 'Implement', 'Organise' or 'Promote'; no title has a comma "
-    "or a colon. You answer with one JSON object and nothing "
-    "else."
+    "'Encourage', 'Ensure', 'Establish', 'Implement', 'Organise' or 'Promote'; no title has two "
+    "commas or a colon. You answer with one JSON object and nothing else."
 )
 _BRAINSTORM = (
     "Write {n} ideas for the topic '{topic}'{context}. Each follows its own line below, in this "

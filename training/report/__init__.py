@@ -53,8 +53,7 @@ def _missing(found: Found, configs: Path) -> Iterator[str]:
         for path in sorted(configs.glob("*.toml"))
         if path.stem not in there
     ]
-    inner = [run for sweep in found.sweeps.values() for run in sweep.runs]
-    listed += [line for run in (*found.runs, *inner) for line in _shortfalls(run)]
+    listed += [line for run in found.every_run for line in _shortfalls(run)]
     yield from (f"- {line}" for line in listed or ["Everything was run and has ended well."])
 
 

@@ -47,6 +47,11 @@ class Found:
     runs: tuple[Run, ...]
     sweeps: Mapping[str, Sweep]
 
+    @property
+    def every_run(self) -> tuple[Run, ...]:
+        """Those of sweeps as well."""
+        return (*self.runs, *(run for sweep in self.sweeps.values() for run in sweep.runs))
+
     def run(self, name: str) -> Run | None:
         return next((one for one in self.runs if one.rundir.path.name == name), None)
 

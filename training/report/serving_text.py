@@ -25,7 +25,7 @@ BLIND_ANSWERS = "blind-{kind}-answers.json"
 def evaluations(found: Found) -> Iterator[str]:
     yield "## Base against tuned, as served"
     yield ""
-    evaluated = [run for run in found.runs if run.rundir.evaluation_json.exists()]
+    evaluated = [run for run in found.every_run if run.rundir.evaluation_json.exists()]
     if not evaluated:
         yield "No run has been evaluated."
         yield ""

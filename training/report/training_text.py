@@ -136,6 +136,10 @@ def sweeps(found: Found, folder: Path) -> Iterator[str]:
             ("rank", "setting", "seeds", "validation NLL", "test NLL", "bits a byte", "tokens/s"),
             [_setting(one) for one in settings[:BEST]],
         )
+        gain = sweep.ranking.get("gain")
+        if gain is not None:
+            yield gain["in_words"]
+            yield ""
         plot = sweep.path / "sweep.png"
         if plot.exists():
             (folder / PLOTS).mkdir(parents=True, exist_ok=True)

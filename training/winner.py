@@ -1,0 +1,84 @@
+"""Which setting of a sweep is the best, which of its runs is taken, and what it has gained."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.config import RunConfig, read_config
+from training.errors import TrainingError
+from training.learning.ranking import Gain, Ranked, Trial
+from training.learning.result import TrainResult, read_result
+from training.measuring.statistics import change_over_seeds
+from training.rundir import RunDir
+
+
+def winner(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDir]:
+    """The best setting's run of its best seed, under the config's own name.
+
+    Raises:
+        TrainingError: the sweep is not finished, or nothing in it is.
+    """
+    ranking = folder / "sweep.json"
+    if not ranking.exists():
+        raise TrainingError(f"{folder} has no ranking. Finish the sweep first.")
+    settings = RunDir(folder).read_json(ranking)["settings"]
+    best = next((one for one in settings if one["rank"] == 1), None)
+    if best is None:
+        raise TrainingError(f"No setting of {folder} came to a number.")
+    rundirs = map(RunDir, sorted(folder.glob(f"{config.name}-{best['number']:02}-seed-*")))
+    results = {one: read_result(one) for one in rundirs if one.result.exists()}
+    chosen = min(results, key=lambda one: _bits_per_byte(results[one]))
+    given = {"name": config.name, "export": config.export, "evaluation": config.evaluation}
+    return read_config(chosen.config).model_copy(update=given), chosen
+
+
+def gain_of(
+    config: RunConfig,
+    trials: Sequence[Trial],
+    ranked: Sequence[Ranked],
+    rundirs_of: Callable[[int], Sequence[RunDir]],
+) -> Gain | None:
+    """The best setting against the config's own, if that was tried and is another one."""
+    given = config.model_dump(mode="json")
+    best = next((one for one in ranked if one.rank == 1), None)
+    if best is None:
+        return None
+    own_values = {key: _at(given, key) for key in best.values}
+    own = next((one for one in trials if _same(one.values, own_values)), None)
+    if own is None or own.number == best.number:
+        return None
+    before, after = (_test_nll(rundirs_of(number)) for number in (own.number, best.number))
+    if before.size == 0 or before.shape != after.shape:
+        return None
+    change = change_over_seeds(before, after)
+    seeds, rows = before.shape
+    return Gain(own.name, change.value, change.low, change.high, rows=rows, seeds=seeds)
+
+
+def _bits_per_byte(result: TrainResult) -> float:
+    values = (result.validation_bits_per_byte, result.test_bits_per_byte)
+    return next((one for one in values if one is not None), math.inf)
+
+
+def _test_nll(rundirs: Sequence[RunDir]) -> NDArray[np.float64]:
+    """Runs × test rows; empty where a run has none."""
+    if not all(one.test_nll.exists() for one in rundirs):
+        return np.empty((0, 0))
+    return np.array(
+        [[own for _, own, _ in one.read_json(one.test_nll).values()] for one in rundirs]
+    )
+
+
+def _at(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values[int(part)] if isinstance(values, list) else values.get(part)
+    return values
+
+
+def _same(values: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    return json.dumps(values, sort_keys=True) == json.dumps(others, sort_keys=True)
