@@ -38,6 +38,15 @@ class SuggestionStore:
             row = _found(session, suggestion_id)
             return row.run_id, _public(row)
 
+    def titles(self, suggestion_ids: Sequence[str]) -> dict[str, str]:
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Suggestion.id, Suggestion.title).where(
+                    col(Suggestion.id).in_(suggestion_ids)
+                )
+            )
+            return dict(rows.all())
+
     def of_run(self, run_id: str) -> list[SuggestionPublic]:
         """The run's suggestions, each followed by what was drawn in its place."""
         with self._database.read() as session:

@@ -56,7 +56,9 @@ def test_ideas_appear_one_by_one_beside_the_board(page: Page, pool: Pool) -> Non
     expect(page.locator("#run .is-draft").first).to_be_visible()
     expect(page.locator("#live")).to_have_attribute("aria-busy", "true")
     expect(page.locator("#announcer")).to_have_text(re.compile("Writing"))
-    expect(page.locator("#ideas").get_by_role("link", name="Rain plan")).to_be_visible()
+    expect(
+        page.locator("#ideas").get_by_role("link", name="Rain plan in the garage", exact=True)
+    ).to_be_visible()
     expect(page.locator("#run .suggestion:not(.is-draft)")).to_have_count(4)
     expect(page.locator("#live")).to_have_attribute("aria-busy", "false")
     expect(page.locator("#announcer")).to_have_text("Done: 4 ideas")
@@ -119,7 +121,9 @@ def test_half_typed_edits_and_focus_survive_the_stream(page: Page, pool: Pool) -
     expect(field).to_have_value("My own words")
     expect(field).to_be_focused()
     card.get_by_role("button", name="Keep this version").click()
-    expect(page.locator("#ideas").get_by_role("link", name="My own words")).to_be_visible()
+    expect(
+        page.locator("#ideas").get_by_role("link", name="My own words", exact=True)
+    ).to_be_visible()
 
 
 def test_a_double_click_starts_one_run(visit: Visitors, pool: Pool) -> None:

@@ -7,6 +7,7 @@ from service.routes.pages import (
     bulk,
     choices,
     evaluating,
+    history,
     ideas,
     live,
     overview,
@@ -19,7 +20,7 @@ from service.routes.pages import (
 
 router = APIRouter(include_in_schema=False)
 for _part in (
-    *(boards, bulk, evaluating, rubrics, rank, overview, ideas),
+    *(boards, bulk, history, evaluating, rubrics, rank, overview, ideas),
     *(runs, refinements, live, suggestions, choices),
 ):
     router.include_router(_part.router)

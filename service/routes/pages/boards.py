@@ -8,11 +8,13 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from service.brainstorm_shapes import BrainstormTask
 from service.dependencies import RunsDep, StoreDep
 from service.methods import METHODS
-from service.routes.pages.forms import BoardForm, BoardQuery, BrainstormForm, IdeaForm
+from service.routes.pages.brainstorm_forms import BrainstormForm, CombineForm
+from service.routes.pages.forms import BoardForm, BoardQuery, IdeaForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, here, redirect, render
 from service.routes.pages.shown import address, list_context
 from service.routes.pages.starting import Starter, task_of
+from service.routes.pages.topics import topics
 from service.routes.pages.views import shown_run
 from service.shapes import BoardCreate, BoardUpdate, IdeaCreate
 from service.wording import Text
@@ -63,12 +65,14 @@ def show_board(
         # Named in the address, so that its end is still shown when it comes.
         more = {"cursor": query.cursor, "select": query.select, "run": under_way}
         return redirect(address(board_id, query, **more))
+    recent = store.runs.recent(board_id=board_id, kind="brainstorm", limit=RECENT_RUNS)
     context = list_context(store, board, query) | {
         "methods": METHODS,
         "sorts": SORT_NAMES,
         "most": store.limits.suggestions,
         "view": shown_run(store, runs, query.run),
-        "recent": store.runs.recent(board_id=board_id, kind="brainstorm", limit=RECENT_RUNS),
+        "recent": recent,
+        "topics": topics(store, recent),
     }
     return render(request, "board.html", context, board_id=board_id)
 
@@ -121,5 +125,20 @@ async def brainstorm(
     form: Annotated[BrainstormForm, Form()],
 ) -> Response:
     task = task_of(BrainstormTask, board_id=board_id, **form.model_dump())
+    run_id = await Starter(request, runs, once).start(task)
+    return redirect(f"/boards/{board_id}?run={run_id}")
+
+
+@router.post("/boards/{board_id}/combine")
+async def combine(
+    request: Request,
+    board_id: str,
+    runs: RunsDep,
+    once: OnceDep,
+    form: Annotated[CombineForm, Form()],
+) -> Response:
+    task = task_of(
+        BrainstormTask, board_id=board_id, idea_ids=form.ids, method=form.method, n=form.n
+    )
     run_id = await Starter(request, runs, once).start(task)
     return redirect(f"/boards/{board_id}?run={run_id}")

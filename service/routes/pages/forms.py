@@ -16,7 +16,6 @@ from service.fields import (
     Status,
     Tag,
     Title,
-    Topic,
     Version,
 )
 from service.idea_languages import AS_WRITTEN, IdeaLanguage
@@ -43,19 +42,19 @@ def _without_blanks(value: Any) -> Any:
     return [each for each in value if each.strip()] if isinstance(value, list) else value
 
 
-def _absent_if_blank(value: Any) -> Any:
+def absent_if_blank(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
 Tags = Annotated[list[Tag], BeforeValidator(_split), Field(max_length=MOST_TAGS)]
 TagText = Annotated[Line, StringConstraints(max_length=TAG_CEILING)]
-OptionalId = Annotated[str | None, BeforeValidator(_absent_if_blank)]
-OptionalStatus = Annotated[Status | Literal["any"] | None, BeforeValidator(_absent_if_blank)]
+OptionalId = Annotated[str | None, BeforeValidator(absent_if_blank)]
+OptionalStatus = Annotated[Status | Literal["any"] | None, BeforeValidator(absent_if_blank)]
 PairOfIds = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$")]
 OptionalPlace = Annotated[
-    Annotated[int, Field(ge=0, lt=2**31)] | None, BeforeValidator(_absent_if_blank)
+    Annotated[int, Field(ge=0, lt=2**31)] | None, BeforeValidator(absent_if_blank)
 ]
-OptionalSort = Annotated[Sort | None, BeforeValidator(_absent_if_blank)]
+OptionalSort = Annotated[Sort | None, BeforeValidator(absent_if_blank)]
 
 
 class BoardForm(BaseModel):
@@ -114,22 +113,6 @@ class BulkForm(PickedIdeas):
         if self.operation == "remove_tags":
             return RemoveTags(operation="remove_tags", ids=self.ids, tags=self.tags)
         return AddTags(operation="add_tags", ids=self.ids, tags=self.tags)
-
-
-class BrainstormForm(BaseModel):
-    topic: Topic
-    method: str = "free"
-    n: int = 8
-    creativity: float = 0.5
-    context: Body = ""
-
-
-class BranchForm(BaseModel):
-    """A brainstorm from an idea, whose title is the topic."""
-
-    method: str = "free"
-    n: int = 8
-    creativity: float = 0.5
 
 
 class RefineForm(BaseModel):

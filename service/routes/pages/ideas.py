@@ -15,8 +15,9 @@ from service.methods import METHODS
 from service.neighbours import Neighbours
 from service.overview_shapes import SimilarPublic
 from service.passages import parts
+from service.routes.pages.brainstorm_forms import BranchForm
 from service.routes.pages.evaluation_forms import EvaluateOneForm
-from service.routes.pages.forms import BranchForm, IdeaEdit, RefineForm
+from service.routes.pages.forms import IdeaEdit, RefineForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, back, here, is_part, redirect, render
 from service.routes.pages.shown import changed_list
@@ -239,7 +240,7 @@ def _shown(store: Store, runs: Runs, idea: IdeaPublic, run_id: str | None) -> Ru
         is_undecided = (run.kind, run.status, run.decision) == ("refine", "done", "open")
         is_asked_for = run.run_id == run_id and (is_undecided or run.status != "done")
         if is_asked_for or (run_id is None and (is_under_way or is_undecided)):
-            return view_run(store, run.run_id, runs.live(run.run_id))
+            return view_run(store, run.run_id, runs)
         if run_id is None and run.status == "done":
             # Something newer has been done with the idea: older proposals are out of date.
             return None

@@ -31,9 +31,10 @@ async def _snapshots(
     request: Request, run_id: str, store: Store, runs: Runs
 ) -> AsyncGenerator[bytes, None]:
     told = sent = ""
+    watched = [run_id]
     while True:
-        live = runs.live(run_id)
-        changed = None if live is None else live.changed
+        lives = [runs.live(one) for one in watched]
+        changes = [live.changed for live in lives if live is not None]
         view, html = await asyncio.to_thread(_look, request, run_id, store, runs)
         if view.announcement != told:
             told = view.announcement
@@ -41,24 +42,27 @@ async def _snapshots(
         if html != sent:
             yield format_sse_event(data_str=html)
             sent = html
-        if not view.is_live:
+        if not view.is_streaming:
             yield format_sse_event(event="done", data_str="over")
             return
+        watched = [run_id, *view.redrawing]
         await asyncio.sleep(LEAST_GAP_S)
-        await _wait(changed)
+        await _wait(changes)
 
 
 def _look(request: Request, run_id: str, store: Store, runs: Runs) -> tuple[RunView, str]:
-    view = view_run(store, run_id, runs.live(run_id))
+    view = view_run(store, run_id, runs)
     return view, fragment(request, "partials/_run.html", {"view": view})
 
 
-async def _wait(changed: asyncio.Event | None) -> None:
-    if changed is None:
+async def _wait(changes: list[asyncio.Event]) -> None:
+    """Until one of them is set, or the clock has moved on."""
+    if not changes:
         await asyncio.sleep(TICK_S)
         return
+    waiting = [asyncio.ensure_future(change.wait()) for change in changes]
     try:
-        async with asyncio.timeout(TICK_S):
-            await changed.wait()
-    except TimeoutError:
-        return
+        await asyncio.wait(waiting, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()

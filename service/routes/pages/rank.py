@@ -182,5 +182,5 @@ def _shown(store: Store, runs: Runs, board_id: str, run_id: str | None) -> RunVi
     """The run asked for, or else the newest if it is under way."""
     for run in store.runs.recent(board_id=board_id, kind="rank", limit=8):
         if run.run_id == run_id or (run_id is None and run.status in ("queued", "running")):
-            return view_run(store, run.run_id, runs.live(run.run_id))
+            return view_run(store, run.run_id, runs)
     return None

@@ -1,16 +1,18 @@
-"""A run: watched, stopped, asked again; all it suggests kept at once."""
+"""A run: watched, stopped, asked again; what it suggests kept at once, all or what is ticked."""
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 
 from service.dependencies import RunsDep, StoreDep
 from service.ideation import asked_anew, repeated
+from service.routes.pages.brainstorm_forms import SuggestionsForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, back, redirect, render
-from service.routes.pages.starting import Starter
+from service.routes.pages.starting import Starter, beside
 from service.routes.pages.views import view_run
-from service.shapes import RunPublic, Task
+from service.shapes import IdeaPublic, RunPublic, Task
 from service.wording import Counted, Text
 
 router = APIRouter()
@@ -18,9 +20,7 @@ router = APIRouter()
 
 @router.get("/runs/{run_id}")
 def show_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> Response:
-    view = view_run(store, run_id, runs.live(run_id))
-    if not view.address.startswith("/runs/"):
-        return redirect(view.address)
+    view = view_run(store, run_id, runs)
     return render(request, "run.html", {"view": view}, board_id=view.run.board_id)
 
 
@@ -51,7 +51,17 @@ async def more(
 
 @router.post("/runs/{run_id}/keep-all")
 def keep_all(request: Request, run_id: str, store: StoreDep) -> Response:
-    kept = store.suggestions.keep_many(run_id)
+    return _kept(request, run_id, store.suggestions.keep_many(run_id))
+
+
+@router.post("/runs/{run_id}/keep-selected")
+def keep_selected(
+    request: Request, run_id: str, store: StoreDep, form: Annotated[SuggestionsForm, Form()]
+) -> Response:
+    return _kept(request, run_id, store.suggestions.keep_many(run_id, form.ids))
+
+
+def _kept(request: Request, run_id: str, kept: list[IdeaPublic]) -> Response:
     told = Counted(
         "%(count)s idea is on the board now.", "%(count)s ideas are on the board now.", len(kept)
     )
@@ -68,5 +78,4 @@ async def _repeat(
         return redirect(f"/boards/{run.board_id}/rank?run={run_id}")
     if run.kind == "evaluate-all":
         return redirect(f"/boards/{run.board_id}?run={run_id}")
-    is_on_board = "/boards/" in request.headers.get("referer", "")
-    return redirect(f"/boards/{run.board_id}?run={run_id}" if is_on_board else f"/runs/{run_id}")
+    return redirect(beside(request, run.board_id, run_id))

@@ -1,7 +1,9 @@
 """Makes a task of a form's fields and starts it as a run."""
 
+import re
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -33,19 +35,30 @@ class Starter:
         self._once = once
         self._client = request.client.host if request.client else ""
 
-    async def start(self, task: Task) -> str:
-        """The run's id.
+    async def start(self, task: Task, *, redraws: str | None = None) -> str:
+        """The run's id. `redraws` as in `NewRun`.
 
         Raises: what `Runs.start` raises.
         """
 
         async def begin() -> str:
-            planned = partial(plan, task, self._store, self._backend)
+            planned = partial(plan, task, self._store, self._backend, redraws)
             return (await self._runs.start(planned, client=self._client)).run_id
 
-        return await self._once.do(f"{self._client} {task!r}", begin, is_current=self._is_under_way)
+        return await self._once.do(
+            f"{self._client} {redraws} {task!r}", begin, is_current=self._is_under_way
+        )
 
     def _is_under_way(self, run_id: str) -> bool:
         """A run that is over is asked for again on purpose, however soon."""
         live = self._runs.live(run_id)
         return live is not None and not live.is_over
+
+
+def beside(request: Request, board_id: str | None, run_id: str) -> str:
+    """Where a new brainstorm is shown: beside its board, if the form stood there."""
+    path = urlsplit(
+        request.headers.get("HX-Current-URL") or request.headers.get("referer") or ""
+    ).path
+    is_on_board = re.fullmatch(r"/boards/[^/]+", path)
+    return f"/boards/{board_id}?run={run_id}" if is_on_board else f"/runs/{run_id}"

@@ -1,14 +1,21 @@
-"""What people do with a suggestion: keep it, keep it changed, discard it, take that back."""
+"""What people do with a suggestion: keep it, keep it changed, discard it, ask for others."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from service.dependencies import StoreDep
+from service.brainstorm_shapes import BrainstormTask
+from service.dependencies import RunsDep, StoreDep
+from service.ideation import redrawn
 from service.routes.pages.forms import TextForm
-from service.routes.pages.replies import Flash, back
+from service.routes.pages.once import OnceDep
+from service.routes.pages.replies import Flash, back, redirect
+from service.routes.pages.starting import Starter, beside, task_of
 from service.wording import Text
 
+# What more of a suggestion's kind takes over from its run.
+LIKE = ("method", "n", "creativity", "context", "avoid_board", "avoid")
 router = APIRouter(prefix="/suggestions/{suggestion_id}")
 
 
@@ -32,6 +39,37 @@ def discard(request: Request, suggestion_id: str, store: StoreDep) -> Response:
     discarded = Text("“%(title)s” is discarded.", title=title)
     flash = Flash(discarded, f"/suggestions/{suggestion_id}/reopen")
     return back(request, f"/runs/{run_id}", flash)
+
+
+@router.post("/avoid")
+def avoid(request: Request, suggestion_id: str, store: StoreDep) -> Response:
+    run_id, _ = store.suggestions.get(suggestion_id)
+    title = store.suggestions.avoid(suggestion_id).title
+    avoided = Text("What comes next will be less like “%(title)s”.", title=title)
+    flash = Flash(avoided, f"/suggestions/{suggestion_id}/reopen")
+    return back(request, f"/runs/{run_id}", flash)
+
+
+@router.post("/redraw")
+async def redraw(
+    request: Request, suggestion_id: str, store: StoreDep, runs: RunsDep, once: OnceDep
+) -> Response:
+    run_id, _ = await asyncio.to_thread(store.suggestions.get, suggestion_id)
+    task = await asyncio.to_thread(redrawn, suggestion_id, store)
+    await Starter(request, runs, once).start(task, redraws=suggestion_id)
+    return back(request, f"/runs/{run_id}")
+
+
+@router.post("/more")
+async def more_like(
+    request: Request, suggestion_id: str, store: StoreDep, runs: RunsDep, once: OnceDep
+) -> Response:
+    """As many as its run was asked for, in the same way."""
+    run_id, _ = await asyncio.to_thread(store.suggestions.get, suggestion_id)
+    run = await runs.get(run_id)
+    alike = {name: run.request[name] for name in LIKE if name in run.request}
+    task = task_of(BrainstormTask, suggestion_id=suggestion_id, **alike)
+    return redirect(beside(request, run.board_id, await Starter(request, runs, once).start(task)))
 
 
 @router.post("/reopen")

@@ -9,7 +9,9 @@ from service.brainstorm_shapes import SuggestionPublic
 from service.evaluation_shapes import FailurePublic
 from service.methods import METHODS
 from service.proposals import Note, ProposedEdit, Segment, edits_of, segments
-from service.run_events import Draft, LiveRun, failures
+from service.routes.pages.cards import UNDER_WAY, Card, cards_of
+from service.routes.pages.topics import topics
+from service.run_events import Draft, failures
 from service.runs import Runs
 from service.shapes import IdeaPublic, RunPublic
 from service.store import Store
@@ -37,16 +39,19 @@ class RunView:
     """`titles` names the ideas that the suggestions became or resemble, and those compared; a deleted
     one is not in it.
 
-    `idea` is the idea the run is about, as it is now.
+    `idea` is the idea the run is about, as it is now; `source_run` made the suggestion it is from.
     """
 
     run: RunPublic
+    topic: str
     titles: dict[str, str]
     idea: IdeaPublic | None
     position: int
     drafts: list[tuple[int, Draft]]
     scores: dict[str, float]
     spread: dict[str, float | None]
+    cards: list[Card]
+    source_run: str | None = None
 
     @property
     def id(self) -> str:
@@ -54,7 +59,18 @@ class RunView:
 
     @property
     def is_live(self) -> bool:
-        return self.run.status in ("queued", "running")
+        return self.run.status in UNDER_WAY
+
+    @property
+    def redrawing(self) -> list[str]:
+        """The runs that are drawing another suggestion for this panel."""
+        return [
+            card.redraw.run.run_id for card in self.cards if card.redraw and card.redraw.is_live
+        ]
+
+    @property
+    def is_streaming(self) -> bool:
+        return self.is_live or bool(self.redrawing)
 
     @property
     def title(self) -> str:
@@ -71,12 +87,6 @@ class RunView:
     @property
     def request(self) -> dict[str, Any]:
         return self.run.request
-
-    @property
-    def topic(self) -> str:
-        if self.request.get("topic"):
-            return str(self.request["topic"])
-        return self.idea.title if self.idea else Text("an idea")
 
     @property
     def wanted(self) -> int:
@@ -123,7 +133,7 @@ class RunView:
 
     @property
     def open_suggestions(self) -> list[SuggestionPublic]:
-        return [each for each in self.run.suggestions if each.state == "open"]
+        return [card.suggestion for card in self.cards if card.suggestion.state == "open"]
 
     @property
     def before(self) -> tuple[str, str]:
@@ -182,7 +192,9 @@ class RunView:
             )
         if self.run.kind != "brainstorm":
             return self.word
-        made = len(self.run.suggestions)
+        if self.redrawing and not self.is_live:
+            return Text("Writing another idea")
+        made = len(self.cards)
         if not self.is_live:
             return Counted(
                 "%(word)s: %(count)s idea", "%(word)s: %(count)s ideas", made, word=self.word
@@ -196,20 +208,25 @@ class RunView:
         )
 
 
-def view_run(store: Store, run_id: str, live: LiveRun | None) -> RunView:
+def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
     """Raises: NotFound. Blocking: call it in a thread."""
+    live = runs.live(run_id)
     drafts = [] if live is None else sorted(live.drafts.items())
     position = 0 if live is None else live.position
     scores = {} if live is None else dict(live.scores)
     spread = {} if live is None else dict(live.spread)
     run = store.runs.get(run_id)
     made = {suggestion.title for suggestion in run.suggestions}
-    named = [each.idea_id or each.similar_to or "" for each in run.suggestions]
+    cards = cards_of(store, run, runs.live)
+    named = [card.suggestion.idea_id or card.suggestion.similar_to or "" for card in cards]
     named += [side for one in run.comparisons for side in (one.first_id, one.second_id)]
     named += [one.idea_id for one in run.evaluations] + [one.idea_id for one in failures(run)]
-    titles = store.ideas.titles([*named, run.idea_id or ""])
+    named += [run.idea_id or "", *(run.request.get("idea_ids") or ())]
+    titles = store.ideas.titles(named)
+    source = run.request.get("suggestion_id")
     return RunView(
         run=run,
+        topic=topics(store, [run])[run_id],
         titles=titles,
         idea=store.ideas.get(run.idea_id) if run.idea_id in titles else None,
         position=position,
@@ -217,9 +234,11 @@ def view_run(store: Store, run_id: str, live: LiveRun | None) -> RunView:
         drafts=[draft for draft in drafts if draft[1].title not in made],
         scores=scores,
         spread=spread,
+        cards=cards,
+        source_run=store.suggestions.get(str(source))[0] if source else None,
     )
 
 
 def shown_run(store: Store, runs: Runs, run_id: str | None) -> RunView | None:
     """The run that an address names."""
-    return view_run(store, run_id, runs.live(run_id)) if run_id else None
+    return view_run(store, run_id, runs) if run_id else None
