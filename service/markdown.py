@@ -23,7 +23,8 @@ _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 _MARKS = re.compile(
     r"""!?\[([^\]]*)\]\([^)]*\)     # a link or an image becomes its words
       | ^[ ]{0,3}(?:\#{1,6}|>|[-*+]|\d+[.)])[ ]+   # what begins a heading, a quote, a list item
-      | \*\*|__|~~|`+""",
+      | \*\*|__|~~|`+
+      | (?<!\w)([*_])(?=\S)([^\n]+?)(?<=\S)\2(?!\w)   # emphasis, but not snake_case or 2 * 3""",
     re.MULTILINE | re.VERBOSE,
 )
 
@@ -43,7 +44,9 @@ def render(text: str) -> Markup:
 
 def excerpt(text: str, length: int = 220) -> str:
     """The first `length` characters or so as plain words, for where Markdown would be noise."""
-    plain = " ".join(_MARKS.sub(lambda mark: mark.group(1) or "", text[: 2 * length]).split())
+    plain = " ".join(
+        _MARKS.sub(lambda mark: mark.group(1) or mark.group(3) or "", text[: 2 * length]).split()
+    )
     if len(plain) <= length:
         return plain
     return plain[:length].rsplit(" ", 1)[0].rstrip(",;:.") + "…"

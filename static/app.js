@@ -232,6 +232,8 @@
   }
 
   /* Ideas that are selected, to do something with all of them. */
+  let lastPick = null;
+
   function pickAll(isPicked) {
     for (const box of document.querySelectorAll(".pick")) box.checked = isPicked;
     countPicks();
@@ -245,8 +247,18 @@
     count.textContent = picked ? words : "";
   }
 
+  /* With the shift key, all between this box and the last one. */
+  function pickRange(event) {
+    const boxes = [...document.querySelectorAll(".pick")];
+    const [from, to] = [boxes.indexOf(lastPick), boxes.indexOf(event.target)].sort((a, b) => a - b);
+    if (event.shiftKey && from >= 0) {
+      for (const box of boxes.slice(from, to + 1)) box.checked = event.target.checked;
+    }
+    lastPick = event.target;
+    countPicks();
+  }
+
   document.addEventListener("change", (event) => {
-    if (event.target.matches(".pick")) countPicks();
     if (event.target.id === "method") describeMethod();
     event.target.closest("[data-send-on-change]")?.requestSubmit();
   });
@@ -281,6 +293,7 @@
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(target)) menu.removeAttribute("open");
     }
+    if (target.matches(".pick")) pickRange(event);
     const pick = target.closest("[data-pick]");
     if (pick) {
       event.preventDefault();
@@ -318,6 +331,7 @@
     "/": () => byId("q"),
     n: () => byId("new-title"),
     b: () => byId("topic"),
+    a: () => document.querySelector(".pick:checked") && document.querySelector("#bulk summary"),
   };
 
   const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip", z: "undo" };

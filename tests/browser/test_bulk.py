@@ -33,7 +33,7 @@ def test_several_ideas_are_archived_and_one_undo_restores_all(
     pick(page, "Chalk the road", "Tool shelf")
     page.locator("#bulk").get_by_role("button", name="Archive").click()
 
-    expect(page.locator("#flash")).to_contain_text("2 ideas: Archived.")
+    expect(page.locator("#flash")).to_contain_text("2 ideas are archived.")
     assert pool.store.ideas.count(IdeaQuery(status="archived")) == 2
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#flash")).to_contain_text("Taken back: 2 ideas.")
@@ -124,9 +124,16 @@ def test_the_keyboard_alone_archives_several_and_takes_it_back(page: Page, pool:
     page.get_by_label("Select “Soup from one pot”").focus()
     page.keyboard.press("Space")
     expect(page.locator("#bulk-count")).to_have_text("2 selected")
-    page.locator("#bulk").get_by_role("button", name="Archive").focus()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("a")
+    expect(page.locator("#bulk-tags > summary")).to_be_focused()
+    archive = page.locator("#bulk").get_by_role("button", name="Archive")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if archive.evaluate("button => button === document.activeElement"):
+            break
     page.keyboard.press("Enter")
-    expect(page.locator("#flash")).to_contain_text("2 ideas: Archived.")
+    expect(page.locator("#flash")).to_contain_text("2 ideas are archived.")
     expect(page.locator("#count")).to_be_focused()
     page.keyboard.press("z")
 
@@ -146,3 +153,15 @@ def test_a_tag_that_was_not_written_is_asked_for(visit: Visitors, pool: Pool) ->
 
     expect(page.locator("#alerts")).to_contain_text("Write a tag first.")
     expect(page.locator(".pick:checked")).to_have_count(1)
+
+
+def test_the_shift_key_selects_all_in_between(page: Page, pool: Pool) -> None:
+    for number in range(5):
+        pool.add(f"Idea {number}")
+    page.goto("/")
+
+    page.get_by_label("Select “Idea 3”").click()
+    page.get_by_label("Select “Idea 1”").click(modifiers=["Shift"])
+
+    expect(page.locator("#bulk-count")).to_have_text("3 selected")
+    expect(page.get_by_label("Select “Idea 2”")).to_be_checked()

@@ -82,6 +82,7 @@ def test_headings_stay_below_those_of_the_page() -> None:
         ("# Plan\n- **one**\n- `two`", "Plan one two"),
         ("[a link](https://a.example) and ![a picture](p.png)", "a link and a picture"),
         ("2 * 3 * 4 is not_a_mark", "2 * 3 * 4 is not_a_mark"),
+        ("bring *one* and _two_ of **three**", "bring one and two of three"),
         ("", ""),
     ],
 )

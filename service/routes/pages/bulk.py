@@ -47,6 +47,8 @@ def _words(store: Store, change: ChangePublic, form: BulkForm) -> Text:
     ideas = len(change.changed)
     tags = ", ".join(form.tags)
     if change.operation == "set_status" and form.status is not None:
+        if form.status == "archived":
+            return Counted("%(count)s idea is archived.", "%(count)s ideas are archived.", ideas)
         name = STATUS_NAMES[form.status]
         return Counted("%(count)s idea: %(name)s.", "%(count)s ideas: %(name)s.", ideas, name=name)
     if change.operation == "move" and form.board_id is not None:
