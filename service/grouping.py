@@ -35,8 +35,9 @@ def average_linkage(alikeness: Alikeness, threshold: float) -> list[list[int]]:
         kept, gone = sorted((first, int(nearest[first])))
         _merge(between, members, kept, gone)
         # Averages never rise, so only rows whose nearest was one of the two can have another now.
-        stale = np.flatnonzero((nearest == kept) | (nearest == gone))
-        stale = np.union1d(stale, [kept, gone])
+        is_stale = (nearest == kept) | (nearest == gone)
+        is_stale[[kept, gone]] = True
+        stale = np.flatnonzero(is_stale)
         nearest[stale] = between[stale].argmax(axis=1)
 
 
@@ -68,7 +69,9 @@ def suggest_titles(texts: Sequence[str], groups: Sequence[Sequence[int]], limit:
     """
     words = [content_words(text) for text in texts]
     counts = [Counter(stem for place in group for stem, _ in words[place]) for group in groups]
-    total = sum(counts, Counter[str]())
+    total = Counter[str]()
+    for counted in counts:
+        total.update(counted)
     average = sum(total.values()) / max(1, len(groups))
     return [
         _title(

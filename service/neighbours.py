@@ -4,9 +4,11 @@ The vectors say what a text is about. Thresholds were measured on labelled pairs
 models/word-vectors.md.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from threading import Lock
 
 import numpy as np
 
@@ -36,6 +38,7 @@ MOST_SIMILAR = 5
 THRESHOLDS: dict[int, float] = {1: 0.16, 2: 0.22, 3: SIMILAR, 4: 0.38, 5: 0.46}
 DEFAULT_GRANULARITY = 3
 COMPARED = 1000
+KEPT_GROUPINGS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,17 @@ class _Group:
     alikeness: float
 
 
+Grouped = tuple[list[_Group], list[str]]
+
+
 class Neighbours:
     """Blocking: call it in a thread."""
 
     def __init__(self, store: Store, vectors: WordVectors) -> None:
         self._store = store
         self._vectors = vectors
+        self._kept: OrderedDict[bytes, Grouped] = OrderedDict()
+        self._lock = Lock()
 
     def similar(self, idea: IdeaPublic) -> SimilarPublic:
         """Raises: ModelUnavailable"""
@@ -85,12 +93,7 @@ class Neighbours:
         every = self._store.overview.outlines(board_id, limit=COMPARED + 1, archived=False)
         ideas = sorted(every[:COMPARED], key=lambda one: one.number)
         threshold = THRESHOLDS[granularity]
-        groups = self._groups(ideas, threshold)
-        titles = suggest_titles(
-            [f"{one.title}. {_text(one)}" for one in ideas],
-            [group.places for group in groups],
-            TAG_CEILING,
-        )
+        groups, titles = self._grouped(ideas, threshold)
         grouped = {place for group in groups for place in group.places}
         return ClustersPublic(
             board_id=board_id,
@@ -98,12 +101,32 @@ class Neighbours:
             threshold=threshold,
             fingerprint=_fingerprint([[ideas[place].id for place in g.places] for g in groups]),
             clusters=[
-                _public(group, title, ideas)
-                for group, title in zip(groups, _different(titles), strict=True)
+                _public(group, title, ideas) for group, title in zip(groups, titles, strict=True)
             ],
             alone=[_link(one) for place, one in enumerate(ideas) if place not in grouped],
             unseen=self._store.overview.unarchived(board_id) - len(ideas),
         )
+
+    def _grouped(self, ideas: Sequence[Outline], threshold: float) -> Grouped:
+        """The groups and their titles, which are kept as long as the texts stay the same."""
+        texts = "\0".join(_text(one) for one in ideas)
+        key = sha256(f"{threshold} {texts}".encode()).digest()
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        groups = self._groups(ideas, threshold)
+        titles = suggest_titles(
+            # A title says more than as many words of the text.
+            [f"{one.title}. {_text(one)}" for one in ideas],
+            [group.places for group in groups],
+            TAG_CEILING,
+        )
+        with self._lock:
+            self._kept[key] = groups, _different(titles)
+            if len(self._kept) > KEPT_GROUPINGS:
+                self._kept.popitem(last=False)
+            return self._kept[key]
 
     def _groups(self, ideas: Sequence[Outline], threshold: float) -> list[_Group]:
         vectors = self._vectors.embed([_text(one) for one in ideas]).astype(np.float64)
