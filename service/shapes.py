@@ -129,6 +129,7 @@ class RefineTask(Shape):
     selection: Annotated[Body, AfterValidator(filled)] | None = Field(
         default=None,
         description="Only this passage, as it stands in the body; the rest stays byte for byte.",
+        examples=["people lend drills"],
     )
     start: Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(whole)] | None = Field(
         default=None, description="The character of the body where it begins, if it is there twice."

@@ -213,6 +213,22 @@ def test_a_pasted_passage_that_is_not_there_says_so_and_stays(
     assert pool.store.runs.recent() == []
 
 
+def test_a_part_of_a_text_that_has_changed_since_is_to_be_chosen_again(
+    visit: Visitors, pool: Pool, idea: IdeaPublic
+) -> None:
+    visit.traps.expect("422")
+    page = visit()
+    page.goto(f"/ideas/{idea.id}")
+    page.locator("#passage > summary").click()
+    page.get_by_label("People lend drills. Ask first.").check()
+    pool.store.ideas.update(idea.id, IdeaUpdate(body="All new.\n\nNothing as it was."))
+
+    page.get_by_role("button", name="Friendlier").click()
+
+    expect(page.locator("#alerts")).to_contain_text("Choose the part of it again")
+    assert pool.store.runs.recent() == []
+
+
 SELECT = """([first, last]) => {
   const texts = [];
   const walker = document.createTreeWalker(document.querySelector("#body"), NodeFilter.SHOW_TEXT);
