@@ -47,6 +47,12 @@ class RefinementStore:
                 edits=[EditPublic.model_validate(one) for one in _edits(run, before, version)],
             )
 
+    def read(self, run_id: str) -> Note:
+        """The title and text that the model read."""
+        with self._database.read() as session:
+            run = _refinement(session, run_id)
+            return _before(session, run, run.idea_version)
+
     def composed(self, run_id: str, choice: Acceptance) -> Note:
         """The text that accepting would give, without what the person changed in it."""
         with self._database.read() as session:

@@ -135,6 +135,26 @@ def test_what_was_typed_survives_an_idea_saved_meanwhile(
     ]
 
 
+@both
+def test_a_version_leads_to_the_proposal_that_made_it(
+    visit: Visitors, pool: Pool, idea: IdeaPublic, has_script: bool
+) -> None:
+    page = visit(java_script_enabled=has_script)
+    propose(page, pool, idea)
+    page.locator("[name=edits]").first.uncheck()
+    page.locator("#accept").click()
+    expect(page.locator("#diff")).to_have_count(0)
+
+    page.goto(f"/ideas/{idea.id}")
+    page.locator("#version-2 > summary").click()
+    page.locator("#made-2").click()
+
+    expect(page.locator("#run")).to_contain_text("This proposal was accepted.")
+    expect(page.locator("#diff h3")).to_contain_text("Tool Shelf")
+    expect(page.locator("#diff del", has_text="People")).to_be_visible()
+    expect(page.locator("#accept")).to_have_count(0)
+
+
 def test_accepting_nothing_says_what_to_do(visit: Visitors, pool: Pool, idea: IdeaPublic) -> None:
     visit.traps.expect("422")
     page = visit()

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request, Response, status
 from service.brainstorm_shapes import BrainstormTask
 from service.change_shapes import Move, SetStatus
 from service.dependencies import NeighboursDep, RunsDep, StoreDep
-from service.errors import LostUpdate, ModelUnavailable
+from service.errors import LostUpdate, ModelUnavailable, NotFound
 from service.fields import Status
 from service.methods import METHODS
 from service.neighbours import Neighbours
@@ -233,15 +233,26 @@ def _near(neighbours: Neighbours, idea: IdeaPublic) -> SimilarPublic | str:
 
 def _shown(store: Store, runs: Runs, idea: IdeaPublic, run_id: str | None) -> RunView | None:
     """The run to show with the idea: the one asked for, one under way, or one to decide on."""
+    if run_id is not None:
+        return _asked_for(store, runs, idea, run_id)
     for run in store.runs.recent(idea_id=idea.id, limit=RECENT_RUNS):
         if run.kind == "brainstorm":
             continue
         is_under_way = run.status in ("queued", "running")
         is_undecided = (run.kind, run.status, run.decision) == ("refine", "done", "open")
-        is_asked_for = run.run_id == run_id and (is_undecided or run.status != "done")
-        if is_asked_for or (run_id is None and (is_under_way or is_undecided)):
+        if is_under_way or is_undecided:
             return view_run(store, run.run_id, runs)
-        if run_id is None and run.status == "done":
+        if run.status == "done":
             # Something newer has been done with the idea: older proposals are out of date.
             return None
     return None
+
+
+def _asked_for(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunView | None:
+    """An evaluation that is done is shown as the idea's own."""
+    try:
+        view = view_run(store, run_id, runs)
+    except NotFound:
+        return None
+    is_here = view.run.idea_id == idea.id and view.run.kind in ("refine", "evaluate")
+    return view if is_here and (view.run.kind == "refine" or view.run.status != "done") else None

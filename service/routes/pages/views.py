@@ -46,6 +46,7 @@ class RunView:
     topic: str
     titles: dict[str, str]
     idea: IdeaPublic | None
+    read: Note | None
     position: int
     drafts: list[tuple[int, Draft]]
     scores: dict[str, float]
@@ -137,7 +138,11 @@ class RunView:
 
     @property
     def before(self) -> tuple[str, str]:
-        """Title and body that a refinement starts from."""
+        """Title and body that a refinement is compared with: as they are, or, once it is decided on,
+        as the model read them.
+        """
+        if self.read is not None:
+            return self.read
         if self.idea is not None:
             return self.idea.title, self.idea.body
         return str(self.request.get("title", "")), str(self.request.get("body", ""))
@@ -145,7 +150,9 @@ class RunView:
     @property
     def edits(self) -> Sequence[ProposedEdit]:
         """What a refinement proposes to change in the text as it is now."""
-        return edits_of(self.result, Note(*self.before), is_as_read=not self.is_stale)
+        return edits_of(
+            self.result, Note(*self.before), is_as_read=self.read is not None or not self.is_stale
+        )
 
     @property
     def segments(self) -> list[Segment]:
@@ -224,11 +231,13 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
     named += [run.idea_id or "", *(run.request.get("idea_ids") or ())]
     titles = store.ideas.titles(named)
     source = run.request.get("suggestion_id")
+    is_here, is_decided = run.idea_id in titles, run.decision != "open"
     return RunView(
         run=run,
         topic=topics(store, [run])[run_id],
         titles=titles,
-        idea=store.ideas.get(run.idea_id) if run.idea_id in titles else None,
+        idea=store.ideas.get(run.idea_id or "") if is_here else None,
+        read=store.refinements.read(run_id) if is_here and is_decided else None,
         position=position,
         # A draft may be stored as a suggestion between the two looks: it is shown once.
         drafts=[draft for draft in drafts if draft[1].title not in made],
