@@ -27,6 +27,7 @@ from service.security import Guard, Rules
 from service.settings import Settings
 from service.store import Limits, Store
 from service.templating import StaticAssets, Templates
+from service.waiting_files import WaitingFiles
 from service.word_vectors import WordVectors
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -81,6 +82,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "runs": runs,
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
+        "waiting_files": WaitingFiles(settings.data_dir / "imports"),
         "metrics": metrics,
         "neighbours": Neighbours(store, vectors),
         "templates": templates,

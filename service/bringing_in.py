@@ -1,17 +1,20 @@
 """Import as REST and the pages offer it: a file and how to take it, in; what came of it, out."""
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from service.errors import InvalidInput
 from service.import_shapes import Groups, Imported, Nested
-from service.importing import read
+from service.importing import has_header, read
 from service.store import Store
 from service.transfer_shapes import Archive
 from service.wording import Text
 
 ImportFormat = Literal["json", "markdown", "csv", "lines"]
+LOOKED_AT = 20_000
+_MARKDOWN = re.compile(r"^\s*(?:#{1,6}|[-*+]|\d+[.)])\s", re.MULTILINE)
 _MEDIA_TYPES: dict[str, ImportFormat] = {
     "text/markdown": "markdown",
     "text/x-markdown": "markdown",
@@ -55,6 +58,19 @@ class ImportManner(BaseModel):
         "Not for JSON.",
     )
     dry_run: bool = Field(default=False, description="Only say what would be done.")
+
+
+def guess_format(content: bytes, media_type: str, file_name: str) -> ImportFormat:
+    """By the name, the media type, and else by what it looks like."""
+    told = format_of(media_type, file_name)
+    if told not in ("json", "lines") or file_name.endswith((".json", ".txt")):
+        return told
+    beginning = content[:LOOKED_AT].decode("utf-8", errors="replace").lstrip("\ufeff \r\n\t")
+    if beginning.startswith("{"):
+        return "json"
+    if has_header(beginning):
+        return "csv"
+    return "markdown" if _MARKDOWN.search(beginning) else "lines"
 
 
 def format_of(media_type: str, file_name: str = "") -> ImportFormat:

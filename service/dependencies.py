@@ -15,6 +15,7 @@ from service.neighbours import Neighbours
 from service.runs import Runs
 from service.settings import Settings
 from service.store import Store
+from service.waiting_files import WaitingFiles
 
 
 async def _store(request: Request) -> Store:
@@ -45,11 +46,16 @@ async def _metrics(request: Request) -> Metrics:
     return cast(Metrics, request.app.state.metrics)
 
 
+async def _waiting_files(request: Request) -> WaitingFiles:
+    return cast(WaitingFiles, request.app.state.waiting_files)
+
+
 async def _client(request: Request) -> str:
     """Whose turn it is: requests of one address share it."""
     return request.client.host if request.client else ""
 
 
+WaitingFilesDep = Annotated[WaitingFiles, Depends(_waiting_files)]
 StoreDep = Annotated[Store, Depends(_store)]
 RunsDep = Annotated[Runs, Depends(_runs)]
 CompletionsDep = Annotated[Completions, Depends(_completions)]

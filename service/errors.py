@@ -59,9 +59,13 @@ class InvalidFile(InvalidInput):
 
     def __init__(self, places: Sequence[tuple[int, int, str]]) -> None:
         line, column, detail = places[0]
-        more = f" There are more faults: {len(places)} in all." if len(places) > 1 else ""
         super().__init__(
-            f"Line {line}, column {column}: {detail}{more} Nothing was imported.",
+            Text(
+                "Line %(line)s, column %(column)s: %(detail)s Nothing was imported.",
+                line=line,
+                column=column,
+                detail=detail,
+            )
         )
         self.places = tuple(places)
 

@@ -24,8 +24,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What works without a key: health for orchestrators, and what the sign-in page needs.
 OPEN_PATHS = frozenset({"/livez", "/healthz", "/readyz", "/login"})
 OPEN_PREFIXES = ("/static/",)
-# Takes whole boards, so it has a limit of its own.
-IMPORT_PATH = "/api/v1/import"
+# They take whole boards, so they have a limit of their own.
+IMPORT_PATHS = frozenset({"/api/v1/import", "/import"})
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; "
@@ -53,7 +53,7 @@ class Rules:
     is_valid_key: Callable[[str], bool] | None
 
     def limit_of(self, path: str) -> int:
-        return self.import_limit_bytes if path == IMPORT_PATH else self.body_limit_bytes
+        return self.import_limit_bytes if path in IMPORT_PATHS else self.body_limit_bytes
 
 
 class Guard:

@@ -127,6 +127,10 @@
     for (const [name, value] of [...body.entries()]) if (value === "") body.delete(name);
   });
 
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
+  });
+
   /* Forms that leave the page are sent once, however often they are clicked. */
   document.addEventListener("submit", (event) => {
     const form = event.target;

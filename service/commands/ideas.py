@@ -32,12 +32,19 @@ def _add_reading(actions: Any) -> None:
         if name == "search":
             parser.add_argument("words", nargs="+", help="each must occur, or begin a word")
         add_option(parser, "only of this board")
-        parser.add_argument("--tag", help="only with this tag")
+        parser.add_argument(
+            "--tag", action="append", help="only with this tag; may be given again for all of them"
+        )
         parser.add_argument("--status", choices=get_args(Status), help="only of this status")
         parser.add_argument(
             "--star",
             action=argparse.BooleanOptionalAction,
             help="only starred ones, or only others",
+        )
+        parser.add_argument(
+            "--archived",
+            action=argparse.BooleanOptionalAction,
+            help="only archived ones, or only others",
         )
         parser.add_argument("--sort", choices=get_args(Sort), help="default: new")
         parser.add_argument("--limit", type=int, default=30, help="at most so many (default: 30)")
@@ -86,6 +93,7 @@ async def _list(rest: Rest, options: argparse.Namespace) -> int:
         "tag": options.tag,
         "status": options.status,
         "star": options.star,
+        "archived": options.archived,
         "sort": options.sort,
     }
     ideas, has_more = await find(rest, query, options.limit)

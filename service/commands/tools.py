@@ -176,9 +176,10 @@ class Tools:
         words: Annotated[str, Field(description="Each must occur in it. Empty: all.")] = "",
         idea_id: Annotated[str | None, Field(description="Only this one.")] = None,
         board: BoardName = None,
-        tag: str | None = None,
+        tags: Annotated[list[str] | None, Field(description="It has all of these.")] = None,
         status: Status | None = None,
         starred: bool | None = None,
+        archived: bool | None = None,
         sort: Sort = "new",
         limit: Annotated[int, Field(ge=1, le=200)] = 20,
     ) -> dict[str, Any]:
@@ -191,10 +192,10 @@ class Tools:
             query: dict[str, Any] = {
                 "q": words,
                 "board": await board_id(rest, board),
-                "tag": tag,
+                "tag": tags,
                 "sort": sort,
             }
-            query |= {"status": status, "star": starred}
+            query |= {"status": status, "star": starred, "archived": archived}
             ideas, has_more = await find(rest, query, limit)
         return {"ideas": ideas, "has_more": has_more, "boards": boards}
 

@@ -9,11 +9,14 @@ from dataclasses import replace
 from service.errors import InvalidFile
 from service.fields import TAG_CEILING
 from service.import_shapes import Groups, Nested, Reading, TextFormat
-from service.importing.csv_table import read_csv
+from service.importing.csv_table import has_header, read_csv
 from service.importing.drafting import shortened
 from service.importing.lines import read_lines
 from service.importing.outline import read_outline
 from service.importing.own_markdown import is_own, read_own
+from service.wording import Text
+
+__all__ = ["has_header", "read"]
 
 
 def read(
@@ -46,7 +49,7 @@ def decoded(content: bytes) -> str:
         before = content[: error.start].decode(encoding, errors="replace")
         line = before.count("\n") + 1
         column = len(before) - (before.rfind("\n") + 1) + 1
-        what = "this is not UTF-8. Save the file as UTF-8 and import it again."
+        what = Text("This is not UTF-8. Save the file as UTF-8 and try again.")
         raise InvalidFile([(line, column, what)]) from error
 
 

@@ -12,6 +12,7 @@ from service.errors import InvalidFile
 from service.import_shapes import BoardDraft, Draft, LeftOut, Reading
 from service.importing.drafting import Faults
 from service.transfer_text import COLUMNS, KEY, rearm, split_tags
+from service.wording import Text
 
 # Field -> what other programs call it.
 _NAMES = {
@@ -39,6 +40,15 @@ class _Table:
     is_own: bool
 
 
+def has_header(text: str) -> bool:
+    """Whether the first row names several columns, one of them a title."""
+    try:
+        line, header = next(_rows(text), (1, []))
+        return len(header) > 1 and _table(line, header).width > 1
+    except InvalidFile:
+        return False
+
+
 def read_csv(text: str) -> Reading:
     rows = _rows(text)
     line, header = next(rows, (1, []))
@@ -49,7 +59,11 @@ def read_csv(text: str) -> Reading:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) > table.width:
-            what = f"the row has {len(cells)} cells, the header {table.width}."
+            what = Text(
+                "This row has %(cells)s cells, the header %(columns)s.",
+                cells=len(cells),
+                columns=table.width,
+            )
             faults.add(line, table.width + 1, what)
             continue
         reading.ideas.append(_Row(table, line, cells, faults).draft(reading))
@@ -67,8 +81,8 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            column = 1
-            raise InvalidFile([(line, column, f"this row is no CSV: {error}.")]) from error
+            what = Text("This row is no CSV: %(why)s.", why=str(error))
+            raise InvalidFile([(line, 1, what)]) from error
         if row is None:
             return
         if row:
@@ -89,10 +103,11 @@ def _table(line: int, header: Sequence[str]) -> _Table:
         if found:
             columns[field] = found[0]
     if "title" not in columns:
-        shown = ", ".join(repr(name.strip()[:40]) for name in header[:10]) or "none"
-        what = (
-            "the first row must name the columns, and one of them title (or name, idea, "
-            f"summary). It has {shown}. A file without a header can be imported as lines."
+        shown = ", ".join(name.strip()[:40] for name in header[:10]) or "–"
+        what = Text(
+            "The first row must name the columns, and one of them title (or name, idea, summary). "
+            "It has: %(found)s. A file without such a row can come in as plain text.",
+            found=shown,
         )
         raise InvalidFile([(line, 1, what)])
     return _Table(columns, len(header), is_own=tuple(names) == COLUMNS)
@@ -151,7 +166,8 @@ class _Row:
         cell = (self._cell("id") or "").strip()
         if self._table.is_own and cell:
             if not re.fullmatch(KEY, cell):
-                self._faults.add(*self._place("id"), "an id has letters, digits, - and _ only.")
+                what = Text("An id has at most 64 letters, digits, - and _.")
+                self._faults.add(*self._place("id"), what)
             return cell
         return cell if _UUID.fullmatch(cell) else None
 
@@ -161,7 +177,8 @@ class _Row:
             return None
         word = cell.strip().casefold()
         if word not in _YES | _NO:
-            self._faults.add(*self._place("star"), f"{word[:20]!r} is neither true nor false.")
+            what = Text("“%(word)s” is neither true nor false.", word=word[:20])
+            self._faults.add(*self._place("star"), what)
         return word in _YES
 
     def _moment(self, field: str) -> Any:
@@ -173,6 +190,6 @@ class _Row:
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             return moment.astimezone(UTC)
         except (ValueError, OverflowError):
-            what = f"{cell[:40]!r} is no time like 2026-01-31T12:00:00+00:00."
+            what = Text("“%(word)s” is no time like 2026-01-31T12:00:00+00:00.", word=cell[:40])
             self._faults.add(*self._place(field), what)
             return None

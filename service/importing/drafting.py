@@ -1,14 +1,14 @@
 """What every reader of a text file needs: cleaned fields, faults by place, titles that fit."""
 
 import re
-from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from service.errors import InvalidFile
 from service.fields import TAGS_CEILING, Body, Status, Tag, Title, clean_line
 from service.import_shapes import LeftOut, Reading
+from service.wording import Text
 
 SHOWN_FAULTS = 20
 LEFT_OUT_LENGTH = 120
@@ -32,34 +32,48 @@ class Faults:
             raise InvalidFile(self.places[:SHOWN_FAULTS])
 
     def title(self, value: str, line: int, column: int = 1) -> str:
-        return self._checked(_TITLE.validate_python, "title", value, line, column)
+        return self._checked(_TITLE, Text("title"), value, line, column)
 
     def body(self, value: str, line: int, column: int = 1) -> str:
-        return self._checked(_BODY.validate_python, "text", value, line, column)
+        return self._checked(_BODY, Text("text"), value, line, column)
 
     def tags(self, names: list[str], line: int, column: int = 1) -> list[str]:
         if len(names) > TAGS_CEILING:
-            self.add(line, column, f"{len(names)} tags; an idea has at most {TAGS_CEILING}.")
+            what = Text(
+                "%(count)s tags; an idea has at most %(most)s.",
+                count=len(names),
+                most=TAGS_CEILING,
+            )
+            self.add(line, column, what)
         return [
-            self._checked(_TAG.validate_python, "tag", name, line, column)
-            for name in names[:TAGS_CEILING]
+            self._checked(_TAG, Text("tag"), name, line, column) for name in names[:TAGS_CEILING]
         ]
 
     def status(self, value: str, line: int, column: int = 1) -> Status | None:
         found = status_of(value)
         if found is None:
             known = ", ".join(get_args(Status))
-            self.add(line, column, f"{clean_line(value)[:40]!r} is no status; there are {known}.")
+            what = Text(
+                "“%(word)s” is no status; there are %(known)s.",
+                word=clean_line(value)[:40],
+                known=known,
+            )
+            self.add(line, column, what)
         return found
 
     def _checked(
-        self, check: Callable[[Any], str], name: str, value: str, line: int, column: int
+        self, kind: TypeAdapter[str], name: Text, value: str, line: int, column: int
     ) -> str:
         try:
-            return check(value)
+            return kind.validate_python(value)
         except ValidationError as error:
-            message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-            self.add(line, column, f"the {name} {_reworded(message)}.")
+            most = error.errors()[0].get("ctx", {}).get("max_length")
+            what = (
+                Text("The %(name)s is empty.", name=name)
+                if most is None
+                else Text("The %(name)s has more than %(most)s characters.", name=name, most=most)
+            )
+            self.add(line, column, what)
             return value
 
 
@@ -110,7 +124,3 @@ def title_and_body(text: str, body: str, title_limit: int) -> tuple[str, str]:
     if len(line) <= title_limit:
         return line, body
     return shortened(line, title_limit), f"{line}\n\n{body}".strip()
-
-
-def _reworded(message: str) -> str:
-    return message.replace("String should have", "must have").replace("Input should", "must")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from service.routes.errors import OPENAI_PATHS
+from service.routes.examples import add_examples
 from service.routes.openai.questions import served
 from service.store.limits import Limits
 from service.templating import Templates
@@ -85,6 +86,9 @@ def describe_api(app: FastAPI, limits: Limits) -> Callable[[], dict[str, Any]]:
                 for operation in operations.values():
                     _describe_errors(operation, is_openai=path.startswith(OPENAI_PATHS))
             _apply_limits(schemas, limits)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    add_examples(operation, schemas)
             app.openapi_schema = document
         return app.openapi_schema
 

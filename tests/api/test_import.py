@@ -233,7 +233,7 @@ def test_a_file_with_a_fault_is_refused_by_line_and_column_and_writes_nothing(
 
     problem = response.json()
     assert response.status_code == 422
-    assert problem["detail"].startswith("Line 3, column 2: 'Backlog' is no status")
+    assert problem["detail"].startswith("Line 3, column 2: “Backlog” is no status")
     assert [(one["line"], one["column"]) for one in problem["errors"]] == [(3, 2)]
     assert exported(client) == before
 

@@ -55,6 +55,7 @@ def exported(made: list[tuple[str, str, list[Fields]]]) -> list[tuple[BoardPubli
             id=f"board-{place}", name=name, goal=goal, created_at=MOMENT, updated_at=MOMENT
         )
         common: Fields = {"parent_id": None, "origin": "human", "version": 1, "revision": 1}
+        common["is_stale"] = False
         common |= {"created_at": MOMENT, "updated_at": MOMENT, "board_id": board.id}
         kept = [
             IdeaPublic(id=f"idea-{place}-{number}", **common, **one)

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from service.routes.pages import (
+    arrivals,
     boards,
     bulk,
     choices,
@@ -11,6 +12,7 @@ from service.routes.pages import (
     ideas,
     live,
     overview,
+    printing,
     rank,
     refinements,
     rubrics,
@@ -20,6 +22,8 @@ from service.routes.pages import (
 
 router = APIRouter(include_in_schema=False)
 for _part in (
+    printing,
+    arrivals,
     *(boards, bulk, history, evaluating, rubrics, rank, overview, ideas),
     *(runs, refinements, live, suggestions, choices),
 ):
