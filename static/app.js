@@ -338,6 +338,13 @@
     a: () => document.querySelector(".pick:checked") && document.querySelector("#bulk summary"),
   };
 
+  /* The next or previous card from where the reader is; at first the first one. */
+  function cardBeside(step) {
+    const cards = [...document.querySelectorAll("li.card[tabindex]")];
+    const here = cards.findIndex((card) => card.contains(document.activeElement));
+    return cards[here < 0 ? 0 : Math.min(Math.max(here + step, 0), cards.length - 1)];
+  }
+
   const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip", z: "undo" };
 
   document.addEventListener("keydown", (event) => {

@@ -1,0 +1,108 @@
+"""The whole story by keyboard alone: from a topic to a ranking that one takes away."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Pool
+
+pytestmark = pytest.mark.browser
+MOST_TABS = 90
+
+
+def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
+    expect(target).to_be_visible()
+    for _ in range(MOST_TABS):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{MOST_TABS} tabs do not lead to {target}")
+
+
+def press_on(page: Page, target: Locator) -> None:
+    tab_to(page, target)
+    page.keyboard.press("Enter")
+
+
+def leave_field(page: Page) -> None:
+    """Single keys are letters while one writes."""
+    page.keyboard.press("Tab")
+
+
+def test_the_keyboard_alone_leads_from_a_topic_to_a_ranking(page: Page) -> None:
+    page.goto("/")
+    _brainstorm_and_open(page)
+    _refine_and_evaluate(page)
+    _back_to_the_board_with_another_idea(page)
+    press_on(page, page.locator("#rank-link"))
+    expect(page.locator("#vote-first")).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.locator("#ranking tbody tr")).to_have_count(2)
+    with page.expect_download() as download:
+        press_on(page, page.get_by_role("link", name="CSV"))
+
+    assert download.value.suggested_filename.endswith(".csv")
+
+
+def _brainstorm_and_open(page: Page) -> None:
+    page.keyboard.press("b")
+    page.keyboard.type("a party for the street")
+    page.keyboard.press("Enter")
+    expect(page.locator("#run-title")).to_be_focused()
+    expect(page.locator("#keep-all")).to_be_visible()
+    press_on(page, page.locator("#run").get_by_role("button", name="Keep “").first)
+    expect(page.locator("#run .is-kept")).to_have_count(1)
+    press_on(page, page.locator("#run .is-kept").get_by_role("link", name=re.compile("^Open")))
+    page.wait_for_url("**/ideas/*")
+
+
+def _refine_and_evaluate(page: Page) -> None:
+    page.keyboard.press("r")
+    expect(page.locator("#instruction")).to_be_focused()
+    page.keyboard.type("mention the rain plan")
+    press_on(page, page.locator("#refine"))
+    expect(page.locator("#run-title")).to_be_focused()
+    press_on(page, page.locator("#accept"))
+    expect(page.locator("#accept")).to_have_count(0)
+    page.keyboard.press("e")
+    expect(page.locator("#evaluate")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#evaluation meter")).to_have_count(4)
+
+
+def _back_to_the_board_with_another_idea(page: Page) -> None:
+    tab_to(page, page.locator(".crumb a").first, "Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/boards/*")
+    page.keyboard.press("n")
+    page.keyboard.type("Written without a mouse")
+    page.keyboard.press("Enter")
+    expect(page.locator("#ideas li.card[tabindex]")).to_have_count(2)
+    leave_field(page)
+
+
+def test_j_and_k_walk_through_the_cards(page: Page, pool: Pool) -> None:
+    first, second = pool.add("First"), pool.add("Second")
+    page.goto("/")
+    cards = {name: page.locator(f"#idea-{one.id}") for name, one in (("1", first), ("2", second))}
+
+    page.keyboard.press("j")
+    expect(cards["2"]).to_be_focused()
+    page.keyboard.press("j")
+    expect(cards["1"]).to_be_focused()
+    page.keyboard.press("j")
+    expect(cards["1"]).to_be_focused()
+    page.keyboard.press("k")
+    expect(cards["2"]).to_be_focused()
+
+
+@pytest.mark.parametrize(("key", "wanted"), [("b", "branch-method"), ("r", "instruction")])
+def test_a_single_key_leads_to_what_one_does_with_an_idea(
+    page: Page, pool: Pool, key: str, wanted: str
+) -> None:
+    page.goto(f"/ideas/{pool.add('Soup').id}")
+
+    page.keyboard.press(key)
+
+    expect(page.locator(f"#{wanted}")).to_be_focused()
