@@ -65,7 +65,7 @@ class Translator:
     def age(self, moment: datetime) -> str:
         passed = datetime.now(UTC) - moment
         if passed.total_seconds() < MOMENT_S:
-            return self.message("just now")
+            return self.text(Text("just now"))
         return format_timedelta(-passed, add_direction=True, locale=self.language)
 
     def time(self, moment: datetime) -> str:

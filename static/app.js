@@ -334,7 +334,11 @@
   const KEYS = {
     "/": () => byId("q"),
     n: () => byId("new-title"),
-    b: () => byId("topic"),
+    b: () => byId("topic") ?? byId("branch-method"),
+    r: () => byId("instruction"),
+    e: () => byId("evaluate"),
+    j: () => cardBeside(1),
+    k: () => cardBeside(-1),
     a: () => document.querySelector(".pick:checked") && document.querySelector("#bulk summary"),
   };
 

@@ -206,6 +206,7 @@ def test_numbers_and_times_are_written_as_the_language_writes_them() -> None:
 
     assert Translator("sv").number(7.3) == "7,3"
     assert Translator("sv").age(before) == "för 2 timmar sedan"
+    assert Translator("sv").age(datetime.now(UTC)) == "just nu"
     assert (
         Translator("sv").time(datetime(2026, 3, 1, 9, 5, tzinfo=UTC)) == "1 mars 2026 09:05:00 UTC"
     )
