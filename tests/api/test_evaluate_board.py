@@ -288,3 +288,19 @@ def test_the_run_can_be_watched_as_a_stream(client: TestClient) -> None:
     ]
     data = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
     assert len(json.loads(data[-2])["evaluations"]) == 2
+
+
+def test_a_run_over_a_board_can_be_repeated_or_gone_on_with(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    ideas = add(client, 3)
+    backend.replies.append(EngineCrashed("The model process stopped."))
+    answer = evaluate(client)
+    address = f"{RUNS}/{answer['run_id']}/repeat"
+
+    rest = client.post(address, json={"seed": "new"})
+    again = client.post(address, json={"seed": "same"})
+
+    assert (rest.status_code, again.status_code) == (200, 200)
+    assert judged(rest.json()) == {ideas[2]}
+    assert judged(again.json()) == set(ideas)

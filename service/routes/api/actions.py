@@ -199,12 +199,11 @@ async def redraw_suggestion(
     summary="The same question again, with the same or a new seed",
     description="It is a run of its own. With the same seed drafts are asked for exactly as "
     "before, and come out the same as far as the engine decodes them in the same company. With a "
-    "new one, a brainstorm keeps away from the suggestions that were avoided.",
-    response_model=BrainstormAnswer
-    | RefineAnswer
-    | EvaluateAnswer
-    | EvaluateAllAnswer
-    | RankAnswer,
+    "new one, a brainstorm keeps away from the suggestions that were avoided, and a run over a "
+    "board only judges what it has not yet, as it judged the rest.",
+    response_model=(
+        BrainstormAnswer | RefineAnswer | EvaluateAnswer | EvaluateAllAnswer | RankAnswer
+    ),
     responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
 )
 async def repeat_run(run_id: Id, responder: ResponderDep, shape: RunRepeat | None = None) -> Any:
