@@ -147,7 +147,8 @@ async def _evaluate(rest: Rest, options: argparse.Namespace) -> int:
     width = max(map(len, scores))
     for name, score in scores.items():
         bar = "█" * round(score / 10 * BAR_WIDTH)
-        line(f"{name:{width}}  {score:4.1f}  {bar}")
+        off = answer["spread"].get(name)
+        line(f"{name:{width}}  {score:4.1f}  {'' if off is None else f'±{off:.1f}':5} {bar}")
     if not answer["scoring"]["calibrated"]:
         line("These scores are the model's own and not calibrated.")
     for heading in ("strengths", "concerns"):

@@ -203,6 +203,7 @@ def test_an_evaluation_shows_bars_and_says_what_they_are_not(run: Run) -> None:
 
     assert status == 0
     assert "█" in out
+    assert "±" in out
     assert "not calibrated" in out
     assert "Next step: " in out
     assert "Evaluation: novelty " in run("ideas", "show", idea)[1]
