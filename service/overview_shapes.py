@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from service.change_shapes import IdeaIds
 from service.fields import Shape, Tag
 
 GROUPS_CEILING = 500
@@ -15,8 +16,8 @@ Granularity = Annotated[int, Field(ge=COARSEST, le=FINEST)]
 
 
 class IdeaLink(BaseModel):
-    idea_id: str
-    title: str
+    idea_id: str = Field(examples=["6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"])
+    title: str = Field(examples=["Bread at half price"])
 
 
 class SimilarIdea(IdeaLink):
@@ -61,7 +62,7 @@ class ClustersPublic(BaseModel):
 
 class ClusterChoice(Shape):
     title: Tag = Field(examples=["Bread & rolls"])
-    idea_ids: list[str] = Field(min_length=1, max_length=1000)
+    idea_ids: IdeaIds
 
 
 class ClustersApply(Shape):
@@ -79,12 +80,13 @@ class ClustersApply(Shape):
 
 class LineageNode(BaseModel):
     """`parent_id` is the idea it was branched from, `also_from` are further ones that went into it,
-    and `went_into` are ideas of other branches that it went into. A deleted idea is there only where ideas come from it, and without its title.
+    and `went_into` are ideas of other branches that it went into. A deleted idea is there only where
+    ideas come from it, and without its title.
     """
 
-    idea_id: str
-    title: str | None
-    status: str
+    idea_id: str = Field(examples=["6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"])
+    title: str | None = Field(examples=["Bread at half price"])
+    status: str = Field(examples=["kept"])
     parent_id: str | None = None
     also_from: list[str] = Field(default_factory=list)
     went_into: list[str] = Field(default_factory=list)

@@ -2,6 +2,7 @@
 
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,6 +228,25 @@ def test_an_idea_made_of_several_comes_from_all_of_them(client: TestClient, boar
     page = client.get(f"/ideas/{kept}/lineage").text
     assert "Also from:" in page
     assert "Also went into:" in client.get(f"/ideas/{parts[1]}/lineage").text
+
+
+def test_lineage_travels_with_an_export(
+    client: TestClient, board: str, settings: Settings, tmp_path: Path
+) -> None:
+    parts = [add(client, board, title, body=body) for title, body in list(TEXTS.items())[:2]]
+    run = client.post("/api/v1/brainstorm", json={"idea_ids": parts, "n": 1}).json()
+    kept = client.post(f"/api/v1/suggestions/{run['suggestions'][0]['id']}/keep").json()["id"]
+    nodes = client.get(f"{IDEAS}/{kept}/lineage").json()["nodes"]
+    archive = client.get("/api/v1/export").content
+
+    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "other"})
+    (tmp_path / "other").mkdir()
+    with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as other:
+        taken = other.post(
+            "/api/v1/import", content=archive, headers={"content-type": "application/json"}
+        )
+        assert taken.status_code == 200, taken.text
+        assert other.get(f"{IDEAS}/{kept}/lineage").json()["nodes"] == nodes
 
 
 def test_an_idea_by_itself_has_no_lineage(client: TestClient, board: str) -> None:

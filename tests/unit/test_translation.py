@@ -265,3 +265,11 @@ def test_an_error_that_a_page_may_show_can_be_translated(module: Path) -> None:
     ]
 
     assert unmarked == []
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+@pytest.mark.parametrize("seconds", [0, 59, 61, 7200])
+def test_an_age_is_said_in_every_language(language: str, seconds: int) -> None:
+    moment = datetime.now(UTC) - timedelta(seconds=seconds)
+
+    assert Translator(language).age(moment) != Translator(DEFAULT).age(moment)
