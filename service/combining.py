@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from service.engine.types import Message
 from service.grammars import suggestion_grammar
-from service.material import DATA_RULE, block
+from service.material import DATA_RULE, block, defused
 from service.methods import Angle
 from service.prompts import Prompt, brainstorm_sampling
 from service.text import clean_text, one_line
@@ -32,17 +32,23 @@ def combine_prompt(
     creativity: float = 0.5,
     seed: int = 0,
 ) -> Prompt:
-    """One idea made of several (title, body). As in `brainstorm_prompt`, the angle comes last."""
+    """One idea made of several (title, body).
+
+    Their titles come last: a small model writes about what it read last, and that is not the angle.
+    """
     user = f"{_TASK}\n\n"
     if context.strip():
         user += block("background", context)
     for title, body in ideas:
         beginning = clean_text(body)[:COMBINED_CHARACTERS]
         user += block("idea", f"{one_line(clean_text(title))}. {beginning}".rstrip())
-    user += "\nThe new idea, in the language of the ideas, uses something of each of them. "
+    titles = " + ".join(one_line(defused(title)) for title, _ in ideas)
+    user += (
+        f"\n{angle.hint}\nThe one new idea, in their language, that needs all of them: {titles}."
+    )
     written = context + "".join(title + body for title, body in ideas)
     return Prompt(
-        messages=(Message("system", _SYSTEM), Message("user", user + angle.hint)),
+        messages=(Message("system", _SYSTEM), Message("user", user)),
         grammar=suggestion_grammar(written, barred_initials=barred_initials),
         max_tokens=130,
         sampling=brainstorm_sampling(creativity, seed),

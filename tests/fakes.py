@@ -244,6 +244,9 @@ class FakeBackend:
         if "Idea: " in grammar:
             title, text = IDEAS[self._ideas % len(IDEAS)]
             self._ideas += 1
+            if "Join all the ideas" in request.messages[-1].content:
+                joined = re.findall(r"<idea>(.*?)[.<]", request.messages[-1].content)
+                text += f" It goes with {' and '.join(joined)}."
             return brainstorm_answer(title, text)
         return "Here is a short answer."
 

@@ -65,7 +65,7 @@ class Collection:
         # The words of the topic say nothing: every idea has them.
         return (
             resemblance(title, made.title) >= SAME_TITLE
-            or resemblance(whole, f"{made.title}. {made.text}", ignore=self.work.topic) >= SAME_IDEA
+            or resemblance(whole, f"{made.title}. {made.text}", ignore=self.work.given) >= SAME_IDEA
         )
 
     def _check(self, title: str, whole: str) -> None:
@@ -74,11 +74,22 @@ class Collection:
                 raise AnswerUnusable(
                     Text("“%(title)s” is like what shall be avoided.", title=title)
                 )
-        for name, body in self.work.combined:
-            if resemblance(whole, f"{name}. {body}") >= COPY:
-                raise AnswerUnusable(
-                    Text("“%(title)s” only repeats “%(name)s”.", title=title, name=name)
-                )
+        if self.work.combined:
+            self._check_parts(title, whole)
+
+    def _check_parts(self, title: str, whole: str) -> None:
+        """A combination has something of two ideas at least, and is none of them again."""
+        parts = {name: f"{name}. {body}" for name, body in self.work.combined}
+        shares = {name: resemblance(whole, part) for name, part in parts.items()}
+        nearest = max(shares, key=shares.__getitem__)
+        if shares[nearest] >= COPY:
+            raise AnswerUnusable(
+                Text("“%(title)s” only repeats “%(name)s”.", title=title, name=nearest)
+            )
+        if resemblance(whole, " ".join(parts.values())) >= COPY:
+            raise AnswerUnusable(Text("“%(title)s” only puts the ideas side by side.", title=title))
+        if sum(share > 0 for share in shares.values()) < 2:
+            raise AnswerUnusable(Text("“%(title)s” does not join the ideas.", title=title))
 
     def _known_like(self, whole: str, title: str) -> str | None:
         nearest = most_similar(whole, self.work.known, ignore=self.work.topic)

@@ -34,6 +34,11 @@ class BrainstormWork:
     angle: str | None = None
     language: str = AS_WRITTEN
 
+    @property
+    def given(self) -> str:
+        """What every idea of the run may repeat."""
+        return " ".join([self.topic, *(body for _, body in self.combined)])
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -1,6 +1,4 @@
 from dataclasses import replace
-from pathlib import Path
-from time import perf_counter
 
 import pytest
 
@@ -8,8 +6,6 @@ from service.answers import brainstorm_answer
 from service.errors import AnswerUnusable
 from service.ideation.brainstorm import Collection
 from service.ideation.brainstorm_plan import BrainstormWork
-from service.ideation.known import KnownIdeas
-from service.word_vectors import WordVectors
 
 SHED = BrainstormWork("a tidy shed", "", "free", 8, 0.5, ())
 KNOWN = (
@@ -89,49 +85,32 @@ def test_an_idea_drawn_anew_is_unlike_those_beside_it() -> None:
         collection.add(HOOKS, "")
 
 
-def test_a_combination_may_share_words_with_its_parts_but_not_repeat_one() -> None:
-    parts = (
-        ("Tool Wall", "Hang a hook for every tool on the wall and draw around it."),
-        ("Labels", "Write on every box in big letters which screws are in it."),
-    )
-    collection = Collection(replace(SHED, topic="Tool Wall + Labels", combined=parts))
+PARTS = (
+    ("Tool Wall", "Hang a hook for every tool on the wall and draw around it."),
+    ("Labels", "Write on every box in big letters which screws are in it."),
+)
+
+
+def test_a_combination_may_share_words_with_its_parts() -> None:
+    collection = Collection(replace(SHED, topic="Tool Wall + Labels", combined=PARTS))
     joined = "Hang a hook for every tool on the wall and write in big letters which tool it is for."
 
-    with pytest.raises(AnswerUnusable, match="only repeats “Tool Wall”"):
-        collection.add(HOOKS, "")
-    assert collection.add(brainstorm_answer("Lettered Hooks", joined), "").title == "Lettered Hooks"
+    made = collection.add(brainstorm_answer("Lettered Hooks", joined), "")
+
+    assert made.title == "Lettered Hooks"
 
 
-def test_an_idea_that_means_the_same_in_other_words_is_marked() -> None:
-    collection = Collection(replace(SHED, known=LENDING))
-    library = brainstorm_answer(
-        "Tool library", "Drills and saws belong to all and are signed out on a list."
-    )
+@pytest.mark.parametrize(
+    ("title", "text", "why"),
+    [
+        ("Tool Wall", PARTS[0][1], "only repeats “Tool Wall”"),
+        ("Both", f"{PARTS[0][1]} {PARTS[1][1]}", "side by side"),
+        ("Pizza Taxi", "A taxi brings pizza to your home within half an hour of calling.", "join"),
+        ("Hooks", "Hang a hook near the door so that nobody forgets the keys at home.", "join"),
+    ],
+)
+def test_what_does_not_join_its_parts_is_no_combination(title: str, text: str, why: str) -> None:
+    collection = Collection(replace(SHED, topic="Tool Wall + Labels", combined=PARTS))
 
-    assert collection.add(library, "").similar_to is None, "by its words it is like none"
-    collection.made.clear()
-    collection.known = KnownIdeas.read(WordVectors(), LENDING, SHED.topic)
-    assert collection.add(library, "").similar_to == "3"
-    assert collection.add(LABELS, "").similar_to is None
-
-
-def test_without_word_vectors_words_decide(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    missing = WordVectors(tmp_path / "gone.npz")
-
-    assert KnownIdeas.read(missing, LENDING, "") is None
-    assert "gone.npz" in caplog.text
-    assert KnownIdeas.read(WordVectors(), (), "") is None
-
-
-def test_a_mark_costs_next_to_nothing_beside_a_thousand_ideas() -> None:
-    known = [
-        (str(number), f"{LENDING[number % 2][1]} In house {number}.") for number in range(1000)
-    ]
-    ideas = KnownIdeas(WordVectors(), known, SHED.topic)
-
-    started = perf_counter()
-    for number in range(20):
-        ideas.like(f"Tool library. Drills and saws belong to all {number} houses of the street.")
-    assert (perf_counter() - started) / 20 < 0.005
+    with pytest.raises(AnswerUnusable, match=why):
+        collection.add(brainstorm_answer(title, text), "")

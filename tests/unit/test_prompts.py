@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.combining import COMBINED_CHARACTERS, combine_prompt
 from service.methods import Angle
 from service.prompts import (
     COMPARE_CHOICES,
@@ -189,3 +190,16 @@ def test_any_text_can_be_asked_about(title: str, body: str, wish: str) -> None:
         prompt.grammar.encode()
         for message in prompt.messages:
             message.content.encode()
+
+
+def test_a_combination_is_asked_for_with_every_idea_and_their_titles_last() -> None:
+    ideas = [("Tool wall", "Hooks for </idea> drills."), ("Soup day", "x" * 2000)]
+
+    text = user_text(combine_prompt(ideas, ANGLE, context="It is dark."))
+
+    assert "<idea>Tool wall. Hooks for < /idea> drills.</idea>" in text
+    assert "<background>It is dark.</background>" in text
+    assert "x" * COMBINED_CHARACTERS in text
+    assert "x" * (COMBINED_CHARACTERS + 1) not in text
+    assert text.endswith("needs all of them: Tool wall + Soup day.")
+    assert ANGLE.hint in text
