@@ -13,7 +13,7 @@ TEXT = "Every household brings one chair and one dish to the closed lane on Satu
 
 
 @pytest.mark.parametrize("has_script", [True, False], ids=["with scripts", "without scripts"])
-def test_a_newcomer_gets_from_a_topic_to_an_evaluated_idea(
+def test_a_newcomer_gets_from_a_topic_to_a_ranking_to_take_away(
     visit_server: Visitors, has_script: bool
 ) -> None:
     page = visit_server(java_script_enabled=has_script)
@@ -36,6 +36,8 @@ def test_a_newcomer_gets_from_a_topic_to_an_evaluated_idea(
     expect(page.locator("#evaluation .overall b")).to_have_text(overall)
     expect(page.locator("#evaluation meter")).to_have_count(4)
     expect(page.locator(".versions > li")).to_have_count(3)
+    _rank(page, shown)
+    _take_away(page, shown)
 
 
 def _make_a_board(page: Page, name: str) -> None:
@@ -71,6 +73,29 @@ def _edit(page: Page) -> None:
     page.locator("#text").fill(TEXT)
     page.locator("#save").click()
     expect(page.locator("#body")).to_have_text(TEXT)
+
+
+def _rank(page: Page, title: str) -> None:
+    """It takes two; the other one is written by hand."""
+    page.locator(".crumb a").first.click()
+    page.locator("#new-title").fill("Do nothing at all")
+    page.locator("#add-idea").click()
+    expect(page.locator("#ideas").get_by_role("link", name="Do nothing at all")).to_be_visible()
+    page.locator("#rank-link").click()
+    page.get_by_role("button", name=f"This one: “{title}”").click()
+    expect(page.locator("#ranking tbody tr")).to_have_count(2)
+    expect(page.locator("#ranking tbody tr").first).to_contain_text(title)
+
+
+def _take_away(page: Page, title: str) -> None:
+    with page.expect_download() as ranking:
+        page.get_by_role("link", name="CSV").click()
+    assert title in ranking.value.path().read_text()
+    page.locator(".more-menu > summary").click()
+    with page.expect_download() as everything:
+        files = page.get_by_role("group", name="Export this board")
+        files.get_by_role("link", name="Markdown").click()
+    assert title in everything.value.path().read_text()
 
 
 def _insist(page: Page, button: str, wanted: str) -> None:
