@@ -110,6 +110,18 @@ def test_an_idea_saved_meanwhile_is_shown_with_the_changes_anew(
     assert versions(pool, idea)[0] == ("model", PROPOSED + "\n\nBring it back.", True)
 
 
+def test_what_was_chosen_for_an_outdated_text_is_not_edited_unseen(
+    page: Page, pool: Pool, idea: IdeaPublic
+) -> None:
+    propose(page, pool, idea)
+    pool.store.ideas.update(idea.id, IdeaUpdate(body=BODY + "\n\nBring it back."))
+
+    page.locator("#edit-proposal").click()
+
+    expect(page.locator("#flash")).to_contain_text("Somebody saved this idea meanwhile")
+    expect(page.locator("#diff del", has_text="Bring it back.")).to_be_visible()
+
+
 @both
 def test_what_was_typed_survives_an_idea_saved_meanwhile(
     visit: Visitors, pool: Pool, idea: IdeaPublic, has_script: bool

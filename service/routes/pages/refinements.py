@@ -47,6 +47,8 @@ def edit(
 ) -> Response:
     note = store.refinements.composed(run_id, _choice(query))
     idea = store.ideas.get(store.runs.get(run_id).idea_id or "")
+    if query.idea_version not in (None, idea.version):
+        return _look_again(idea.id, run_id)
     context = {"idea": idea, "mine": note, "choice": query, "run_id": run_id}
     return render(request, "edit_proposal.html", context, board_id=idea.board_id)
 
@@ -82,10 +84,7 @@ def _conflict(request: Request, store: Store, run_id: str, form: AcceptForm) -> 
     """
     idea = store.ideas.get(store.runs.get(run_id).idea_id or "")
     if form.title is None and form.body is None:
-        return redirect(
-            f"/ideas/{idea.id}?run={run_id}",
-            Flash(Text("Somebody saved this idea meanwhile. Look at the changes once more.")),
-        )
+        return _look_again(idea.id, run_id)
     mine = Note(form.title or idea.title, form.body or "")
     context = {"idea": idea, "mine": mine, "choice": form, "run_id": run_id}
     return render(
@@ -94,4 +93,12 @@ def _conflict(request: Request, store: Store, run_id: str, form: AcceptForm) -> 
         context,
         board_id=idea.board_id,
         status_code=status.HTTP_409_CONFLICT,
+    )
+
+
+def _look_again(idea_id: str, run_id: str) -> Response:
+    """The changes are those of the text as it is now."""
+    return redirect(
+        f"/ideas/{idea_id}?run={run_id}",
+        Flash(Text("Somebody saved this idea meanwhile. Look at the changes once more.")),
     )
