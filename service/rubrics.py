@@ -17,7 +17,7 @@ from service.evaluation_shapes import (
 )
 from service.prompts import DEFAULT_CRITERIA, Criterion
 from service.store import Store
-from service.store.evaluations import Candidate, same_words
+from service.store.evaluations import Candidate, words_of
 from service.store.listing import IdeaQuery
 from service.wording import Text
 
@@ -144,7 +144,7 @@ def sorted_table(table: TablePublic, by: str, order: Order) -> TablePublic:
 
 
 def _row(one: Candidate, criteria: Sequence[CriterionShape]) -> TableRow:
-    judged = one.evaluation
+    judged = one.judged
     scores = {each.name: judged.scores.get(each.name) if judged else None for each in criteria}
     known = {name: score for name, score in scores.items() if score is not None}
     return TableRow(
@@ -157,7 +157,6 @@ def _row(one: Candidate, criteria: Sequence[CriterionShape]) -> TableRow:
         if len(known) == len(criteria)
         else None,
         uncalibrated=[name for name in known if judged and name in judged.uncalibrated],
-        is_stale=judged is not None
-        and (judged.is_stale or not same_words(judged.criteria, criteria)),
+        is_stale=judged is not None and (judged.is_stale or judged.words != words_of(criteria)),
         evaluated_at=judged.created_at if judged else None,
     )

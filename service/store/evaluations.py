@@ -1,7 +1,8 @@
 """Evaluations of ideas: those of single runs, of runs over a board, and what is to be evaluated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select, update
@@ -11,6 +12,20 @@ from service.evaluation_shapes import CriterionShape, EvaluationPublic, RubricCh
 from service.models import Evaluation, Idea
 from service.store.listing import IdeaQuery
 
+Words = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a table needs of an evaluation; `words` are the names and descriptions of the criteria."""
+
+    words: Words
+    scores: dict[str, float]
+    spread: dict[str, float | None]
+    uncalibrated: list[str]
+    is_stale: bool
+    created_at: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -18,19 +33,19 @@ class Candidate:
 
     id: str
     title: str
-    evaluation: EvaluationPublic | None
+    judged: Judged | None
 
     def is_judged(self, criteria: Sequence[CriterionShape]) -> bool:
-        """Whether its text as it is was judged by these criteria as they are worded."""
-        judged = self.evaluation
-        return judged is not None and not judged.is_stale and same_words(judged.criteria, criteria)
+        """Whether its text as it is was judged by these criteria as they are worded.
+
+        Weights do not count: another weight needs no other score.
+        """
+        judged = self.judged
+        return judged is not None and not judged.is_stale and judged.words == words_of(criteria)
 
 
-def same_words(one: Sequence[CriterionShape], other: Sequence[CriterionShape]) -> bool:
-    """Weights do not count: another weight needs no other score."""
-    return {(each.name, each.description) for each in one} == {
-        (each.name, each.description) for each in other
-    }
+def words_of(criteria: Sequence[CriterionShape]) -> Words:
+    return frozenset((one.name, one.description) for one in criteria)
 
 
 class EvaluationStore:
@@ -52,11 +67,13 @@ class EvaluationStore:
 
     def candidates(self, query: IdeaQuery, rubric: RubricChoice, *, limit: int) -> list[Candidate]:
         """The ideas that the query finds, at most `limit`, newest first."""
+        columns = (col(Idea.id), col(Idea.title), col(Idea.version))
         with self._database.read() as session:
-            ideas = query.selected(Idea).order_by(col(Idea.number).desc()).limit(limit)
-            rows = session.exec(ideas).all()
-            newest = _newest(session, [row.id for row in rows], rubric)
-            return [Candidate(row.id, row.title, newest.get(row.id)) for row in rows]
+            statement = query.selected(*columns).order_by(col(Idea.number).desc()).limit(limit)
+            rows = session.exec(statement).all()
+            versions = {idea_id: version for idea_id, _, version in rows}
+            newest = _newest(session, versions, rubric)
+            return [Candidate(idea_id, title, newest.get(idea_id)) for idea_id, title, _ in rows]
 
 
 def write_evaluation(
@@ -83,18 +100,31 @@ def of_run(session: Session, run_id: str) -> list[EvaluationPublic]:
 
 
 def _newest(
-    session: Session, idea_ids: Sequence[str], rubric: RubricChoice
-) -> dict[str, EvaluationPublic]:
+    session: Session, versions: Mapping[str, int], rubric: RubricChoice
+) -> dict[str, Judged]:
     same_rubric = (
         col(Evaluation.rubric_id).is_(None)
         if rubric.id is None
         else col(Evaluation.rubric_id) == rubric.id
     )
-    found = _publics(session, col(Evaluation.idea_id).in_(idea_ids), same_rubric)
+    rows = session.exec(
+        select(Evaluation)
+        .where(col(Evaluation.idea_id).in_(versions), same_rubric)
+        .order_by(col(Evaluation.created_at), col(Evaluation.id))
+    )
     names = {one.name for one in rubric.criteria}
-    # Criteria that were given by hand have no rubric either.
     return {
-        one.idea_id: one for one in found if rubric.id is not None or names == one.scores.keys()
+        row.idea_id: Judged(
+            words=frozenset((one["name"], one["description"]) for one in row.criteria),
+            scores=row.scores,
+            spread=row.spread,
+            uncalibrated=row.uncalibrated,
+            is_stale=row.idea_version != versions[row.idea_id],
+            created_at=row.created_at,
+        )
+        for row in rows
+        # Criteria that were given by hand have no rubric either.
+        if rubric.id is not None or names == row.scores.keys()
     }
 
 

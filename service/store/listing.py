@@ -49,9 +49,9 @@ class IdeaQuery:
     limit: int = 30
     ranked: Mapping[str, int] = field(default_factory=dict)
 
-    def selected(self, columns: Any) -> Any:
+    def selected(self, *columns: Any) -> Any:
         statement = (
-            select(columns)
+            select(*columns)
             .select_from(Idea)
             .join(Board, col(Board.id) == Idea.board_id)
             .where(col(Idea.deleted_at).is_(None), col(Board.deleted_at).is_(None))

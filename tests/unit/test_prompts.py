@@ -203,3 +203,11 @@ def test_a_combination_is_asked_for_with_every_idea_and_their_titles_last() -> N
     assert "x" * (COMBINED_CHARACTERS + 1) not in text
     assert text.endswith("needs all of them: Tool wall + Soup day.")
     assert ANGLE.hint in text
+
+
+def test_the_weight_of_a_criterion_is_no_words_to_the_model() -> None:
+    light, heavy = (Criterion("cost", "how little money it takes", weight) for weight in (1, 9))
+
+    assert probe_messages("Hooks", "On the wall.", light) == (
+        probe_messages("Hooks", "On the wall.", heavy)
+    )
