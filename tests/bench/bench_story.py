@@ -103,7 +103,9 @@ def main() -> None:
         began = time.perf_counter()
         walk(person, options.votes)
         took_s = time.perf_counter() - began
-        print(f"{'all':<44} {person.clicks:3d} clicks {took_s:7.1f} s, {person.typed} letters typed")
+        print(
+            f"{'all':<44} {person.clicks:3d} clicks {took_s:7.1f} s, {person.typed} letters typed"
+        )
 
 
 if __name__ == "__main__":
