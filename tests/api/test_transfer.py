@@ -470,3 +470,13 @@ def test_a_page_links_to_exports_that_are_there(client: TestClient) -> None:
 
     assert links
     assert all(client.get(link.replace("&amp;", "&")).status_code == 200 for link in links)
+
+
+def test_suggestions_of_older_files_were_never_redrawn(other: TestClient, archive: Json) -> None:
+    for row in archive["suggestions"]:
+        del row["redrawn_in"]
+
+    added = post(other, IMPORT, **archive)["added"]
+
+    assert added["suggestions"] == len(archive["suggestions"])
+    assert {row["redrawn_in"] for row in exported(other)["suggestions"]} == {None}
