@@ -80,7 +80,7 @@ def _rank(page: Page, title: str) -> None:
     page.locator(".crumb a").first.click()
     page.locator("#new-title").fill("Do nothing at all")
     page.locator("#add-idea").click()
-    expect(page.locator("#ideas").get_by_role("link", name="Do nothing at all")).to_be_visible()
+    expect(page.get_by_role("link", name="Do nothing at all", exact=True)).to_be_visible()
     page.locator("#rank-link").click()
     page.get_by_role("button", name=f"This one: “{title}”").click()
     expect(page.locator("#ranking tbody tr")).to_have_count(2)
