@@ -24,8 +24,8 @@ def addresses(pool: Pool) -> list[str]:
     pool.add("Soup from one pot", "Each household adds one vegetable.", tags=["food"])
     pool.store.ideas.update(first.id, IdeaUpdate(body="Changed."))
     idea = f"/ideas/{first.id}"
-    places = ("", "/rank", "/table", "/rubrics", "/clusters", "/lineage", "/summary")
-    pages = [f"{board}{place}" for place in places]
+    names = "rank table rubrics clusters lineage summary runs print".split()
+    pages = [board, *(f"{board}/{name}" for name in names), "/import"]
     return ["/boards", *pages, idea, f"{idea}/edit", f"{idea}/lineage", f"{idea}/compare", "/login"]
 
 
