@@ -82,7 +82,7 @@ def _rank(page: Page, title: str) -> None:
     page.locator("#add-idea").click()
     expect(page.get_by_role("link", name="Do nothing at all", exact=True)).to_be_visible()
     page.locator("#rank-link").click()
-    page.get_by_role("button", name=f"This one: “{title}”").click()
+    page.get_by_role("button", name=f"“{title}”").click()
     expect(page.locator("#ranking tbody tr")).to_have_count(2)
     expect(page.locator("#ranking tbody tr").first).to_contain_text(title)
 
