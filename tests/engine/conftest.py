@@ -15,6 +15,7 @@ from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded import EmbeddedBackend
 from service.engine.types import Delta, Event, GenerateRequest, Message, Request, Sampling
 from service.settings import Settings
+from tests.serving import Server, serving
 
 READY_S = 60.0
 # The small model's ends of an answer and of a text, forbidden: it writes until `max_tokens`.
@@ -143,3 +144,11 @@ def ask(small: CatalogModel) -> Ask:
 @pytest.fixture(scope="session")
 def text_of() -> Callable[[list[Event]], str]:
     return lambda events: "".join(one.text for one in events if isinstance(one, Delta))
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """A server and a database of the test's own, with the real small model."""
+    with serving(tmp_path) as server:
+        server.await_models()
+        yield server

@@ -1,28 +1,20 @@
 """The real small model rewrites one passage; what it leaves alone is as it was."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.serving import Server, serving
+from tests.serving import Server
 
 NOTE = "Ask first.\n\nPeople lend drills and ladders to neighbours. 5 euros, flat 3."
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with serving(tmp_path) as server:
-        server.await_models()
-        yield server
-
-
 @pytest.mark.parametrize("passage", ["People lend drills and ladders to neighbours.", "5 euros"])
-def test_only_the_passage_is_rewritten_and_a_phrase_stays_one(server: Server, passage: str) -> None:
+def test_only_the_passage_is_rewritten_and_a_phrase_stays_one(
+    own_server: Server, passage: str
+) -> None:
     task = {"title": "tool shelf", "body": NOTE, "selection": passage, "seed": 1}
     before, _, after = NOTE.partition(passage)
 
-    answer = server.http.post("/api/v1/refine", json=task).json()
+    answer = own_server.http.post("/api/v1/refine", json=task).json()
     new = answer["body"][len(before) : len(answer["body"]) - len(after)]
 
     assert answer["title"] == "tool shelf"

@@ -1,39 +1,29 @@
 """The real small model judges by a board's own rubric, and a whole board in one run."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.fakes import IDEAS
-from tests.serving import Server, serving
+from tests.serving import Server
 
 API = "/api/v1"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with serving(tmp_path) as server:
-        server.await_models()
-        yield server
-
-
-def test_own_criteria_are_read_off_digits_beside_calibrated_ones(server: Server) -> None:
-    board = server.http.get(f"{API}/boards").json()[0]["id"]
+def test_own_criteria_are_read_off_digits_beside_calibrated_ones(own_server: Server) -> None:
+    board = own_server.http.get(f"{API}/boards").json()[0]["id"]
     criteria = [
         {"name": "cost", "description": "how little money it takes", "weight": 2},
         {"name": "novelty"},
     ]
     body = {"name": "For the street", "criteria": criteria}
-    rubric = server.http.post(f"{API}/boards/{board}/rubrics", json=body).json()["id"]
+    rubric = own_server.http.post(f"{API}/boards/{board}/rubrics", json=body).json()["id"]
     ideas = [
-        server.http.post(f"{API}/ideas", json={"title": title, "body": text}).json()["id"]
+        own_server.http.post(f"{API}/ideas", json={"title": title, "body": text}).json()["id"]
         for title, text in IDEAS[:2]
     ]
 
     asked = {"rubric_id": rubric, "seed": 1}
-    answer = server.http.post(f"{API}/boards/{board}/evaluate", json=asked).json()
-    alone = server.http.post(f"{API}/evaluate", json={"idea_id": ideas[0], **asked}).json()
+    answer = own_server.http.post(f"{API}/boards/{board}/evaluate", json=asked).json()
+    alone = own_server.http.post(f"{API}/evaluate", json={"idea_id": ideas[0], **asked}).json()
 
     judged = {one["idea_id"]: one for one in answer["evaluations"]}
     failed = {one["idea_id"] for one in answer["failed"]}
@@ -48,5 +38,5 @@ def test_own_criteria_are_read_off_digits_beside_calibrated_ones(server: Server)
     assert judged
     first = next(iter(judged.values()))
     assert first["uncalibrated"] == ["cost"]
-    table = server.http.get(f"{API}/boards/{board}/table?rubric_id={rubric}").json()["ideas"]
+    table = own_server.http.get(f"{API}/boards/{board}/table?rubric_id={rubric}").json()["ideas"]
     assert {row["idea_id"] for row in table if row["rank"]} == judged.keys()

@@ -5,7 +5,6 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -43,10 +42,8 @@ def await_idle(server: Server) -> float:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Any:
-    with serving(tmp_path) as server:
-        server.await_models()
-        yield server
+def server(own_server: Server) -> Server:
+    return own_server
 
 
 def test_a_killed_server_loses_no_acknowledged_idea_and_marks_its_run(server: Server) -> None:
