@@ -3,8 +3,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tokenizers import pre_tokenizers
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer, pre_tokenizers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from service.engine.llama import Library, Weights
 from service.engine.weights import sha256_of
@@ -56,6 +56,23 @@ def test_a_tokenizer_that_cuts_otherwise_is_refused(small_gguf: Path, tiny_base:
     )
     with pytest.raises(BaseMismatch, match=r"differs from llama\.cpp's on \d of \d texts"):
         match_llama_cpp(tokenizer, small_gguf)
+
+
+def test_what_llama_cpp_takes_for_a_control_token_is_one_in_training(
+    unpacked: Base, small_gguf: Path
+) -> None:
+    raw = json.loads(unpacked.tokenizer.backend_tokenizer.to_str())
+    first = raw["added_tokens"][0]
+    first["special"] = False
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(raw)))
+    assert first["content"] not in Vocabulary(tokenizer).control_texts
+
+    match_llama_cpp(tokenizer, small_gguf)
+
+    assert Vocabulary(tokenizer).tokenise(first["content"], special=True) == [first["id"]]
+    assert set(Vocabulary(tokenizer).control_texts) == set(
+        Vocabulary(unpacked.tokenizer).control_texts
+    )
 
 
 def test_another_base_than_the_named_one_is_refused(tiny_base: Path, tmp_path: Path) -> None:
