@@ -209,7 +209,7 @@ def served(
     gguf: Path,
     *,
     context: int = 2048,
-    slots: int = 32,
+    slots: int = 8,
     threads: int | None = None,
     adapter: Path | None = None,
     kept: Kept | None = None,
