@@ -45,7 +45,7 @@ def test_the_api_keeps_what_its_description_promises(settings: Settings, tmp_pat
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=900,
             check=False,
         )
 
