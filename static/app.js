@@ -174,55 +174,6 @@
     }
   }
 
-  /* A passage selected in the idea's text, or in the field to edit it, as it stands in the text that
-     is saved. The page shows Markdown rendered, so its marks may stand between the words. */
-  function selectedPassage() {
-    const field = byId("text");
-    const source = field?.defaultValue ?? "";
-    if (document.activeElement === field) {
-      if (field.value !== source) return null;
-      return passageAt(source, field.selectionStart, field.selectionEnd);
-    }
-    const selection = getSelection();
-    const body = byId("body");
-    if (!body || !selection.rangeCount || selection.isCollapsed) return null;
-    const range = selection.getRangeAt(0);
-    if (!body.contains(range.commonAncestorContainer)) return null;
-    const words = selection.toString().trim().split(/\s+/);
-    const escaped = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
-    const pattern = new RegExp(escaped.join("[\\s*_`~>#-]+"), "gu");
-    const before = range.cloneRange();
-    before.setStart(body, 0);
-    before.setEnd(range.startContainer, range.startOffset);
-    const nth = [...before.toString().matchAll(pattern)].length;
-    const found = [...source.matchAll(pattern)][nth];
-    return found ? passageAt(source, found.index, found.index + found[0].length) : null;
-  }
-
-  function passageAt(source, start, end) {
-    const text = source.slice(start, end);
-    // The server counts characters, not halves of them.
-    return text.trim() ? { text, start: [...source.slice(0, start)].length } : null;
-  }
-
-  let offered = null;
-
-  document.addEventListener("selectionchange", () => {
-    const offer = byId("selection-offer");
-    if (!offer || offer.contains(document.activeElement)) return;
-    offered = selectedPassage();
-    offer.hidden = !offered;
-  });
-
-  function takeSelection() {
-    if (!offered) return;
-    byId("selection").value = offered.text;
-    byId("selection-start").value = offered.start;
-    byId("passage").open = true;
-    byId("selection-offer").hidden = true;
-    focusOn(byId("instruction"));
-  }
-
   function tick(form, name) {
     const boxes = [...form.querySelectorAll(`[name=${name}]`)];
     const isOn = boxes.some((box) => !box.checked);
@@ -280,23 +231,14 @@
 
   document.addEventListener("focusin", (event) => completeTags(event.target));
 
-  // A press would move the focus out of the field, and with it what is selected there.
-  document.addEventListener("mousedown", (event) => {
-    if (event.target.closest("[data-refine-selection]")) event.preventDefault();
-  });
-
   document.addEventListener("input", (event) => {
     completeTags(event.target);
     const form = event.target.form;
     if (form) delete form.dataset.submitted;
-    if (event.target.id === "selection") byId("selection-start").value = "";
   });
 
   document.addEventListener("click", (event) => {
     const target = event.target;
-    for (const menu of document.querySelectorAll("details.menu[open]")) {
-      if (!menu.contains(target)) menu.removeAttribute("open");
-    }
     if (target.matches(".pick")) pickRange(event);
     const pick = target.closest("[data-pick]");
     if (pick) {
@@ -304,75 +246,15 @@
       pickAll(pick.dataset.pick === "shown");
     }
     if (target.closest("[data-dismiss]")) target.closest(".flash, .alert").remove();
-    if (target.closest("[data-open=shortcuts]")) showShortcuts();
-    if (target.closest("[data-refine-selection]")) takeSelection();
     const ticker = target.closest("[data-tick]");
     if (ticker) tick(ticker.form, ticker.dataset.tick);
-    if (target.closest("[data-close]")) byId("shortcuts").close();
   });
 
-  function showShortcuts() {
-    for (const menu of document.querySelectorAll("details.menu[open]")) menu.removeAttribute("open");
-    byId("shortcuts").showModal();
-  }
-
   /* Nothing that was typed goes away with the Escape key. */
-  function leaveEdit(event) {
-    const form = event.target.closest(".is-edited form");
-    if (!form || isChanged(form)) return;
-    form.querySelector("[data-cancel]").click();
-  }
-
-  function closeMenu(event) {
-    const menu = document.querySelector("details.menu[open]");
-    if (!menu) return leaveEdit(event);
-    event.preventDefault();
-    menu.removeAttribute("open");
-    menu.querySelector("summary").focus();
-  }
-
-  const KEYS = {
-    "/": () => byId("q"),
-    n: () => byId("new-title"),
-    b: () => byId("topic") ?? byId("branch-method"),
-    r: () => byId("instruction"),
-    e: () => byId("evaluate"),
-    j: () => cardBeside(1),
-    k: () => cardBeside(-1),
-    a: () => document.querySelector(".pick:checked") && document.querySelector("#bulk summary"),
-  };
-
-  /* The next or previous card from where the reader is; at first the first one. */
-  function cardBeside(step) {
-    const cards = [...document.querySelectorAll("li.card[tabindex]")];
-    const here = cards.findIndex((card) => card.contains(document.activeElement));
-    return cards[here < 0 ? 0 : Math.min(Math.max(here + step, 0), cards.length - 1)];
-  }
-
-  const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip", z: "undo" };
-
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") closeMenu(event);
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, textarea, select, dialog, [contenteditable]")) return;
-    if (!document.body.hasAttribute("data-shortcuts")) return;
-    if (event.key === "?") {
-      event.preventDefault();
-      showShortcuts();
-      return;
-    }
-    const button = byId(PRESSES[event.key.toLowerCase()]);
-    if (button) {
-      event.preventDefault();
-      // A key held down is one vote.
-      if (!event.repeat) button.click();
-      return;
-    }
-    const field = KEYS[event.key]?.();
-    if (!field) return;
-    event.preventDefault();
-    field.scrollIntoView({ block: "center" });
-    field.focus();
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    const form = event.target.closest(".is-edited form");
+    if (form && !isChanged(form)) form.querySelector("[data-cancel]").click();
   });
 
   document.documentElement.classList.add("has-script");

@@ -1,0 +1,71 @@
+/* Menus and single keys. Who switches single keys off keeps Escape. */
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const openMenus = () => document.querySelectorAll("details.menu[open]");
+
+  document.addEventListener("click", (event) => {
+    for (const menu of openMenus()) {
+      if (!menu.contains(event.target)) menu.removeAttribute("open");
+    }
+    if (event.target.closest("[data-open=shortcuts]")) showShortcuts();
+    if (event.target.closest("[data-close]")) byId("shortcuts").close();
+  });
+
+  function showShortcuts() {
+    for (const menu of openMenus()) menu.removeAttribute("open");
+    byId("shortcuts").showModal();
+  }
+
+  function closeMenu(event) {
+    const [menu] = openMenus();
+    if (!menu) return;
+    event.preventDefault();
+    menu.removeAttribute("open");
+    menu.querySelector("summary").focus();
+  }
+
+  const KEYS = {
+    "/": () => byId("q"),
+    n: () => byId("new-title"),
+    b: () => byId("topic") ?? byId("branch-method"),
+    r: () => byId("instruction"),
+    e: () => byId("evaluate"),
+    j: () => cardBeside(1),
+    k: () => cardBeside(-1),
+    a: () => document.querySelector(".pick:checked") && document.querySelector("#bulk summary"),
+  };
+
+  /* The next or previous card from where the reader is; at first the first one. */
+  function cardBeside(step) {
+    const cards = [...document.querySelectorAll("li.card[tabindex]")];
+    const here = cards.findIndex((card) => card.contains(document.activeElement));
+    return cards[here < 0 ? 0 : Math.min(Math.max(here + step, 0), cards.length - 1)];
+  }
+
+  const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip", z: "undo" };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeMenu(event);
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, dialog, [contenteditable]")) return;
+    if (!document.body.hasAttribute("data-shortcuts")) return;
+    if (event.key === "?") {
+      event.preventDefault();
+      showShortcuts();
+      return;
+    }
+    const button = byId(PRESSES[event.key.toLowerCase()]);
+    if (button) {
+      event.preventDefault();
+      // A key held down is one vote.
+      if (!event.repeat) button.click();
+      return;
+    }
+    const field = KEYS[event.key]?.();
+    if (!field) return;
+    event.preventDefault();
+    field.scrollIntoView({ block: "center" });
+    field.focus();
+  });
+})();
