@@ -103,7 +103,7 @@ def test_a_heads_card_has_every_criterion_and_the_mean() -> None:
 
 
 def test_every_shipped_head_has_the_card_of_its_own_figures() -> None:
-    for path in MODELS.rglob("*.npz"):
+    for path in MODELS.rglob("*-head.npz"):
         figures = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 
         assert ScoreHead.load(path).weights_sha256 == figures["weights_sha256"]
