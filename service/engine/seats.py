@@ -75,6 +75,9 @@ class Seats:
         seat = min(free, key=lambda one: (self._loses(one, shares[one.sequence]), one.used_at))
         if shares[seat.sequence] == shares[source.sequence]:
             source = seat
+        elif not self._can_stay(source, need):
+            # Its room is needed too: whoever builds on it takes its place.
+            seat = source
         shared = shares[source.sequence]
         seat.is_taken, seat.reserved, seat.prompt = True, need, prompt[:shared]
         self._touch(seat)
@@ -111,6 +114,9 @@ class Seats:
 
     def _has_room(self, need: int) -> bool:
         return self._cells is None or self._reserved() + need <= self._cells
+
+    def _can_stay(self, seat: Seat, need: int) -> bool:
+        return seat.is_taken or self._has_room(need + len(seat.prompt))
 
     def _reserved(self) -> int:
         return sum(seat.reserved for seat in self._seats if seat.is_taken)

@@ -20,7 +20,7 @@ from service.engine.types import (
     Started,
     TokenLogprob,
 )
-from tests.engine.conftest import Ask, settle, start_backend
+from tests.engine.conftest import ENDLESS, Ask, NewBackend, settle, start_backend
 
 SLOTS = 6
 TOPICS = ("a garden", "rain", "a street party", "old bicycles", "tea", "a library at night")
@@ -260,3 +260,22 @@ def test_requests_that_fill_the_cache_wait_for_room(
         return await asyncio.wait_for(asyncio.gather(*map(first_words, requests)), 60)
 
     assert all(runner.run(run()))
+
+
+def test_what_is_built_on_is_there_also_when_the_cache_is_crowded(
+    runner: asyncio.Runner, ask: Ask, small: CatalogModel, new_backend: NewBackend
+) -> None:
+    cells = 1024
+    crowded = new_backend(
+        replace(small, slots=4, cache="unified", context=cells, cache_tokens=cells)
+    )
+    asked = ask(" ".join(TOPICS * 18), 12, sampling=Sampling(temperature=0))
+    first = gather(runner, crowded, [asked])[0]
+    # It stays in the cache, and there is no room for it beside this one and another like it.
+    started = next(event for event in first if isinstance(event, Started))
+    other = ask("Tell of rain.", cells - 2 * started.prompt_tokens + 100, sampling=ENDLESS)
+
+    together = gather(runner, crowded, [other, replace(asked, id="again")])
+
+    assert text(together[1]) == text(first)
+    assert text(first).strip()

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from service.engine.seats import Seat, Seats
 
@@ -100,6 +106,20 @@ def test_a_request_waits_until_the_cache_has_room_for_all_of_it() -> None:
     assert seats.take("b", [2] * 5, 20, CUTS) is not None
 
 
+def test_what_is_built_on_is_not_emptied_to_make_room() -> None:
+    seats = Seats(4, cells=40)
+    known = take(seats, "known", [*SYSTEM, 5, 6, 7, 8, 9, 9, 9, 9])
+    seats.release(known)
+    take(seats, "running", [30] * 5, need=20)
+    seats.line_up("next")
+    placement = seats.take("next", [*SYSTEM, 5, 6, 7, 8, 10], 16, CUTS)
+
+    assert placement is not None
+    assert placement.shared == 8
+    assert placement.source == known.sequence
+    assert known.sequence not in placement.dropped
+
+
 def test_a_small_request_does_not_overtake_a_large_one() -> None:
     seats = Seats(4, cells=40)
     take(seats, "a", [1] * 5, need=30)
@@ -136,11 +156,10 @@ class SeatsMachine(RuleBasedStateMachine):
         self.waiting: dict[str, tuple[list[int], int]] = {}
         self.count = 0
 
-    @precondition(lambda self: self.count == 0)
-    @rule()
-    def share_the_cells(self) -> None:
-        self.cells = 60
-        self.seats = Seats(4, cells=60)
+    @initialize(cells=st.sampled_from([None, 40]))
+    def lay_out(self, cells: int | None) -> None:
+        self.cells = cells
+        self.seats = Seats(4, cells=cells)
 
     @rule(own=st.lists(st.integers(5, 7), min_size=1, max_size=8), answer=st.integers(1, 20))
     def ask(self, own: list[int], answer: int) -> None:
@@ -169,6 +188,7 @@ class SeatsMachine(RuleBasedStateMachine):
         assert placement.seat.prompt == prompt[: placement.shared]
         assert placement.shared in (0, *CUTS)
         assert placement.shared < len(prompt)
+        assert not placement.shared or placement.source not in placement.dropped
         assert placement.seat.sequence not in [one.seat.sequence for one in self.held.values()]
         placement.seat.prompt = prompt
         del self.waiting[key]
@@ -208,7 +228,7 @@ class SeatsMachine(RuleBasedStateMachine):
 
 
 TestSeats = SeatsMachine.TestCase
-TestSeats.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSeats.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 
 
 @pytest.mark.parametrize("cells", [None, 100])
