@@ -86,6 +86,7 @@ def _environment(language: str, static: "_StaticUrls") -> Environment:
         "age": translator.age,
         "clock": clock,
         "number": translator.number,
+        "score": translator.score,
         "time": translator.time,
         "translate": translator.text,
         "water": water,

@@ -62,6 +62,10 @@ class Translator:
     def number(self, value: float) -> str:
         return format_decimal(value, locale=self.language)
 
+    def score(self, value: float) -> str:
+        """With its decimal always, so that 2.0 stands beside 7.4."""
+        return format_decimal(value, format="0.0", locale=self.language)
+
     def age(self, moment: datetime) -> str:
         passed = datetime.now(UTC) - moment
         if passed.total_seconds() < MOMENT_S:

@@ -273,3 +273,8 @@ def test_an_age_is_said_in_every_language(language: str, seconds: int) -> None:
     moment = datetime.now(UTC) - timedelta(seconds=seconds)
 
     assert Translator(language).age(moment) != Translator(DEFAULT).age(moment)
+
+
+def test_a_score_has_its_decimal_always() -> None:
+    assert Translator("en").score(2.0) == "2.0"
+    assert Translator("sv").score(7.35) == "7,4"
