@@ -31,6 +31,7 @@ Status = Literal["draft", "kept", "in-progress", "done", "archived"]
 Origin = Literal["human", "model", "import"]
 RunKind = Literal["brainstorm", "refine", "evaluate", "evaluate-all", "rank"]
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+UNFINISHED: tuple[RunStatus, ...] = ("queued", "running")
 # `avoided` is discarded, and what is drawn next shall be less like it.
 SuggestionState = Literal["open", "kept", "discarded", "avoided"]
 # The catalogue is in `methods`; a test keeps the two the same.

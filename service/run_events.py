@@ -7,7 +7,7 @@ from typing import Any
 
 from service.brainstorm_shapes import SuggestionPublic
 from service.evaluation_shapes import FailurePublic
-from service.fields import RunStatus
+from service.fields import UNFINISHED, RunStatus
 from service.shapes import RunPublic
 
 
@@ -52,7 +52,7 @@ class LiveRun:
 
     @property
     def is_over(self) -> bool:
-        return self.status not in ("queued", "running")
+        return self.status not in UNFINISHED
 
     def say(self, name: str, data: dict[str, Any]) -> None:
         self.events.append(RunEvent(len(self.events) + 1, name, data))

@@ -4,7 +4,7 @@ from service.brainstorm_shapes import BrainstormTask
 from service.comparison_shapes import RankTask
 from service.errors import Conflict
 from service.evaluation_shapes import EvaluateAllTask
-from service.fields import AVOIDED_CEILING, RunKind
+from service.fields import AVOIDED_CEILING, UNFINISHED, RunKind
 from service.methods import METHODS
 from service.shapes import EvaluateTask, RefineTask, RunPublic, Task
 from service.store import Store
@@ -25,7 +25,7 @@ def repeated(run: RunPublic) -> Task:
     Raises:
         Conflict: it is not over.
     """
-    if run.status in ("queued", "running"):
+    if run.status in UNFINISHED:
         raise Conflict(Text("This run is not over yet. Stop it first, or wait."))
     return _TASKS[run.kind].model_validate(run.request | {"seed": run.seed})
 

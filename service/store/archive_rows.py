@@ -4,9 +4,9 @@ from typing import Any
 
 from service.errors import record
 from service.evaluation_shapes import CriterionShape
+from service.fields import UNFINISHED
 from service.models import now
 from service.store.archive_checks import REFERENCES
-from service.store.runs import UNFINISHED
 from service.transfer_runs import RunRow
 from service.transfer_shapes import EvaluationRow
 from service.wording import Text

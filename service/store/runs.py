@@ -10,7 +10,7 @@ from service.brainstorm_shapes import SuggestionPublic
 from service.database import Database
 from service.errors import NotFound, record
 from service.evaluation_shapes import FailurePublic
-from service.fields import RunKind, RunStatus
+from service.fields import UNFINISHED, RunKind, RunStatus
 from service.models import Run, Suggestion, now
 from service.shapes import RunPublic
 from service.store import comparisons, evaluations
@@ -19,8 +19,6 @@ from service.store.ideas import IdeaStore
 from service.store.run_listing import RunPage, RunQuery, run_page
 from service.store.suggestions import mark_redrawn
 from service.wording import Text
-
-UNFINISHED = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)

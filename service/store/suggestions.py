@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 from service.brainstorm_shapes import SuggestionPublic
 from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
+from service.fields import UNFINISHED
 from service.models import Board, Run, Suggestion
 from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate
 from service.store.ideas import IdeaStore, found
@@ -156,7 +157,7 @@ def mark_redrawn(session: Session, suggestion_id: str, run_id: str) -> None:
 
 def _came_to_nothing(session: Session, run_id: str) -> bool:
     run = session.get(Run, run_id)
-    is_over = run is not None and run.status not in ("queued", "running")
+    is_over = run is not None and run.status not in UNFINISHED
     return is_over and not _of(session, run_id)
 
 

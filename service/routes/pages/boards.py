@@ -12,7 +12,7 @@ from service.routes.pages.brainstorm_forms import BrainstormForm, CombineForm
 from service.routes.pages.forms import BoardForm, BoardQuery, IdeaForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, here, redirect, render
-from service.routes.pages.shown import address, list_context
+from service.routes.pages.shown import address, asked_ideas, list_context
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.topics import topics
 from service.routes.pages.views import shown_run
@@ -66,7 +66,7 @@ def show_board(
         more = {"cursor": query.cursor, "select": query.select, "run": under_way}
         return redirect(address(board_id, query, **more))
     recent = store.runs.recent(board_id=board_id, kind="brainstorm", limit=RECENT_RUNS)
-    context = list_context(store, board, query) | {
+    context = list_context(store, board, query, asked_ideas(store, board_id, query)) | {
         "methods": METHODS,
         "sorts": SORT_NAMES,
         "most": store.limits.suggestions,

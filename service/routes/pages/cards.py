@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from service.brainstorm_shapes import SuggestionPublic
+from service.fields import UNFINISHED
 from service.run_events import Draft, LiveRun
 from service.shapes import RunPublic
 from service.store import Store
-
-UNDER_WAY = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,7 @@ class Redraw:
 
     @property
     def is_live(self) -> bool:
-        return self.run.status in UNDER_WAY
+        return self.run.status in UNFINISHED
 
     @property
     def came_to_nothing(self) -> bool:

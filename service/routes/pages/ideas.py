@@ -10,7 +10,7 @@ from service.brainstorm_shapes import BrainstormTask
 from service.change_shapes import Move, SetStatus
 from service.dependencies import NeighboursDep, RunsDep, StoreDep
 from service.errors import LostUpdate, ModelUnavailable, NotFound
-from service.fields import Status
+from service.fields import UNFINISHED, Status
 from service.methods import METHODS
 from service.neighbours import Neighbours
 from service.overview_shapes import SimilarPublic
@@ -238,7 +238,7 @@ def _shown(store: Store, runs: Runs, idea: IdeaPublic, run_id: str | None) -> Ru
     for run in store.runs.recent(idea_id=idea.id, limit=RECENT_RUNS):
         if run.kind == "brainstorm":
             continue
-        is_under_way = run.status in ("queued", "running")
+        is_under_way = run.status in UNFINISHED
         is_undecided = (run.kind, run.status, run.decision) == ("refine", "done", "open")
         if is_under_way or is_undecided:
             return view_run(store, run.run_id, runs)

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from service.comparison_shapes import ComparisonCreate, ComparisonPublic, RankTask, StandingPublic
 from service.dependencies import RunsDep, StoreDep
 from service.errors import NotFound
-from service.fields import PAIRS_CEILING
+from service.fields import PAIRS_CEILING, UNFINISHED
 from service.models import new_id
 from service.routes.pages.forms import RankForm, RankQuery, VoteForm, pair_of
 from service.routes.pages.once import OnceDep
@@ -181,6 +181,6 @@ def _agreement(rows: Sequence[Row]) -> tuple[int, int] | None:
 def _shown(store: Store, runs: Runs, board_id: str, run_id: str | None) -> RunView | None:
     """The run asked for, or else the newest if it is under way."""
     for run in store.runs.recent(board_id=board_id, kind="rank", limit=8):
-        if run.run_id == run_id or (run_id is None and run.status in ("queued", "running")):
+        if run.run_id == run_id or (run_id is None and run.status in UNFINISHED):
             return view_run(store, run.run_id, runs)
     return None

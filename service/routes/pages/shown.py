@@ -18,9 +18,10 @@ from service.store.listing import IdeaQuery
 PAGE_SIZE = 30
 
 
-def list_context(store: Store, board: BoardPublic, query: BoardQuery) -> dict[str, Any]:
-    """What `_list.html` and `_bulk_bar.html` show."""
-    asked = asked_ideas(store, board.id, query)
+def list_context(
+    store: Store, board: BoardPublic, query: BoardQuery, asked: IdeaQuery
+) -> dict[str, Any]:
+    """What `_list.html` and `_bulk_bar.html` show; `asked` is what the query asks the store for."""
     page = store.ideas.page(asked)
     archived = replace(asked, archived=True)
     return {
@@ -50,8 +51,9 @@ def changed_list(
 ) -> Response:
     """Of the list as its reader has it: the changed ideas, as they are now or gone from it."""
     board, query = store.boards.get(board_id), current_query(request)
-    context = list_context(store, board, query)
-    shown = store.ideas.among(asked_ideas(store, board_id, query), changed)
+    asked = asked_ideas(store, board_id, query)
+    context = list_context(store, board, query, asked)
+    shown = store.ideas.among(asked, changed)
     still = {idea.id for idea in shown}
     gone = [idea_id for idea_id in changed if idea_id not in still]
     context |= {"is_picked": False, "shown": shown, "gone": gone, "flash": flash}

@@ -7,9 +7,10 @@ from typing import Any
 
 from service.brainstorm_shapes import SuggestionPublic
 from service.evaluation_shapes import FailurePublic
+from service.fields import UNFINISHED
 from service.methods import METHODS
 from service.proposals import Note, ProposedEdit, Segment, edits_of, segments
-from service.routes.pages.cards import UNDER_WAY, Card, cards_of
+from service.routes.pages.cards import Card, cards_of
 from service.routes.pages.topics import topics
 from service.run_events import Draft, failures
 from service.runs import Runs
@@ -60,7 +61,7 @@ class RunView:
 
     @property
     def is_live(self) -> bool:
-        return self.run.status in UNDER_WAY
+        return self.run.status in UNFINISHED
 
     @property
     def redrawing(self) -> list[str]:
