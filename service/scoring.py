@@ -77,11 +77,11 @@ class ScoreHead:
     """score = bias + weights · (embedding - mean) / scale, for each criterion.
 
     Shapes: `mean` and `scale` (embedding,), `weights` (criteria, embedding), `bias` (criteria,).
-    `errors` is the mean error by criterion on ideas that were left out of the fit, where the
+    `identity` is that of the model it was fitted to. `errors` is the mean error by criterion on ideas that were left out of the fit, where the
     figures beside the file tell it.
     """
 
-    weights_sha256: str
+    identity: str
     criteria: tuple[str, ...]
     mean: Vector
     scale: Vector
@@ -95,7 +95,7 @@ class ScoreHead:
         try:
             with np.load(path, allow_pickle=False) as file:
                 head = cls(
-                    weights_sha256=str(file["weights_sha256"]),
+                    identity=str(file["identity"]),
                     criteria=tuple(str(name) for name in file["criteria"]),
                     mean=file["mean"],
                     scale=file["scale"],
@@ -117,7 +117,7 @@ class ScoreHead:
         with path.open("wb") as file:
             np.savez(
                 file,
-                weights_sha256=np.array(self.weights_sha256),
+                identity=np.array(self.identity),
                 criteria=np.array(self.criteria),
                 mean=self.mean,
                 scale=self.scale,
@@ -191,7 +191,7 @@ class Scorer:
             return None
         if model.score_head not in self._heads:
             head = ScoreHead.load(Path(model.score_head))
-            if head.weights_sha256 != model.weights_sha256:
+            if head.identity != model.identity:
                 raise ModelUnavailable(
                     Text(
                         "The score head %(score_head)s was trained on other weights than %(name)s's: "
@@ -246,11 +246,11 @@ def _is_known(head: ScoreHead, criterion: Criterion) -> bool:
 
 
 def _errors(path: Path, head: ScoreHead) -> dict[str, float]:
-    """What training found, if it lies beside the head and is about the same weights."""
+    """What training found, if it lies beside the head and is about the same model."""
     if not path.exists():
         return {}
     figures = json.loads(path.read_text())
-    if figures.get("weights_sha256") != head.weights_sha256:
+    if figures.get("identity") != head.identity:
         return {}
     errors = figures.get("agreement", {}).get("error", {})
     return {name: round(float(value), 2) for name, value in errors.items()}

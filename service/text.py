@@ -14,6 +14,8 @@ SENTENCE_END = re.compile(
 )
 _CLOSING = "\"'\u201d\u2019\u00bb)]*_」』）"
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+_STEM = 4
+_TELLING = re.compile(rf"\d+|\w{{{_STEM},}}")
 # Emoji need the zero-width joiner and U+FE0F, Persian the zero-width non-joiner. Every other
 # format character can hide text from a reader but not from a model.
 _KEPT_FORMAT = "\u200c\u200d"
@@ -77,6 +79,12 @@ def count_words(text: str) -> int:
     """In scripts without spaces two characters count as one word."""
     unspaced = len(_UNSPACED.findall(text))
     return len(_UNSPACED.sub(" ", text).split()) + (unspaced + 1) // 2
+
+
+def has_words_of(text: str, source: str) -> bool:
+    """Whether a number or a longer word of `source` is in `text`, in whatever form it is bent to."""
+    begins = {word[:_STEM] for word in _TELLING.findall(source.casefold())}
+    return any(word[:_STEM] in begins for word in _TELLING.findall(text.casefold()))
 
 
 def repeats_itself(text: str, *, run: int = 4) -> bool:

@@ -38,6 +38,7 @@ FAKE_MODEL = ModelInfo(
     name="fake",
     roles=("brainstorm", "general"),
     weights_sha256="f" * 64,
+    identity="f" * 64,
     context=4096,
     slots=2,
     state="ready",

@@ -48,6 +48,7 @@ class Selected:
     dropped: tuple[Dropped, ...]
     rows_read: int
     repeats: Mapping[str, float]
+    held_out: frozenset[str]
 
 
 def prepare(
@@ -63,7 +64,7 @@ def prepare(
     Raises `DataProblem`: a broken row, a row without a label or licence, or nothing left.
     """
     selected = select(config.data, report=report, likelihood=likelihood)
-    splits = divide(selected.rows, config.data)
+    splits = divide(selected.rows, config.data, selected.held_out)
     _check_filled(splits, config.data)
     splits["train"] = _repeated(splits["train"], selected.repeats)
     hashes = {str(name): write_rows(rundir.rows(name), splits[name]) for name in SPLITS}
@@ -95,11 +96,13 @@ def select(config: DataConfig, *, report: Report, likelihood: Likelihood | None)
         raise DataProblem("`ifd_max` and `plainest_share` need the base model at hand.")
     rendered: list[Rendered] = []
     repeats: dict[str, float] = {}
+    held_out: set[str] = set()
     for source in config.sources:
         found = _read(source)
         report(f"{len(found):,} rows from {source.hub or source.path}")
         rendered += found
         repeats |= {one.row.id: source.weight for one in found if source.weight > 1}
+        held_out |= {one.row.id for one in found if source.held_out}
     rows, dropped = keep_good(rendered, config.filters)
     steps: list[Callable[[Sequence[Row]], tuple[list[Row], list[Dropped]]]] = []
     if config.duplicates.exact:
@@ -115,7 +118,7 @@ def select(config: DataConfig, *, report: Report, likelihood: Likelihood | None)
         rows, gone = step(rows)
         dropped += gone
         report(f"{len(rows):,} rows left")
-    return Selected(tuple(rows), tuple(dropped), len(rendered), repeats)
+    return Selected(tuple(rows), tuple(dropped), len(rendered), repeats, frozenset(held_out))
 
 
 def _read(source: SourceConfig) -> list[Rendered]:

@@ -1,6 +1,6 @@
 """A score head: from a served model's embeddings of labelled notes to scores from 1 to 10.
 
-The head is fitted to the file that is served and carries its hash; it means nothing for another.
+The head is fitted to what is served and carries its identity; it means nothing for another model.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from service.engine.recipe import identity_of
 from service.engine.weights import sha256_of
 from service.prompts import embedding_text
 from service.scoring import HIGHEST, LOWEST, ScoreHead
@@ -50,6 +51,7 @@ class HeadReport:
 
     model: str
     weights_sha256: str
+    identity: str
     records: str
     subjects: int
     penalties: dict[str, float]
@@ -120,6 +122,7 @@ def train_head(
     result = HeadReport(
         model=gguf.name,
         weights_sha256=sha256,
+        identity=identity_of(gguf),
         records=f"{records.name}, SHA-256 {sha256_of(records)}",
         subjects=len(np.unique(examples.groups)),
         penalties=dict(zip(criteria, penalties, strict=True)),
@@ -130,7 +133,7 @@ def train_head(
         praise=checks.praise,
         filler=checks.filler,
     )
-    _write(target, _head(ridge, criteria, sha256), result)
+    _write(target, _head(ridge, criteria, result.identity), result)
     cache.unlink(missing_ok=True)
     return result
 
@@ -184,9 +187,9 @@ def _clipped(scores: Floats) -> Floats:
     return np.clip(scores, LOWEST, HIGHEST)
 
 
-def _head(ridge: Ridge, criteria: tuple[str, ...], sha256: str) -> ScoreHead:
+def _head(ridge: Ridge, criteria: tuple[str, ...], identity: str) -> ScoreHead:
     return ScoreHead(
-        weights_sha256=sha256,
+        identity=identity,
         criteria=criteria,
         mean=ridge.mean.astype(np.float32),
         scale=ridge.scale.astype(np.float32),

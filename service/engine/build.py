@@ -35,10 +35,12 @@ class ReadyFiles:
     """What a model is served from.
 
     `adapter` is to be applied to the weights; `adapter_sha256` is known where it is merged, too.
+    `identity` is the same wherever the model is made of the same things.
     """
 
     path: Path
     sha256: str
+    identity: str
     adapter: Adapter | None = None
     adapter_sha256: str | None = None
 
@@ -60,13 +62,16 @@ def make_ready(model: CatalogModel, models_dir: Path, report: Report) -> ReadyFi
         built = Built(path, found) if recipe is None else build(recipe, models_dir, report)
     if recipe is not None:
         settle(model.name, models_dir, built.path)
+    in_effect = Recipe.in_effect(model, models_dir)
+    identity = in_effect.identity if in_effect is not None else built.sha256
+    files = ReadyFiles(built.path, built.sha256, identity)
     adapter = model.adapter
     if recipe is not None and recipe.adapter is not None:
-        return ReadyFiles(built.path, built.sha256, None, recipe.adapter_sha256)
+        return replace(files, adapter_sha256=recipe.adapter_sha256)
     if adapter is None:
-        return ReadyFiles(built.path, built.sha256)
+        return files
     found = verified_sha256(adapter.path, adapter.sha256, advice=PATH_ADVICE)
-    return ReadyFiles(built.path, built.sha256, adapter, found)
+    return replace(files, adapter=adapter, adapter_sha256=found)
 
 
 def obtain(model: CatalogModel, models_dir: Path, *, hub_url: str, report: Report) -> Path:

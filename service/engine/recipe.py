@@ -2,6 +2,9 @@
 
 The record tells which inputs a file was made of and what its hash was, so that a file of other
 inputs, of another llama.cpp or with another content is never served. Builds nothing.
+
+Processors round differently, so the same recipe may give files with other hashes. What it is made of
+tells what a model is on every machine.
 """
 
 import contextlib
@@ -14,12 +17,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from service.engine.catalog import CatalogModel
+from service.engine.catalog import Adapter, CatalogModel
 from service.engine.types import Quantisation
 from service.engine.weights import PATH_ADVICE, known_sha256, verified_sha256
 
 # Counts up when the same inputs give another file.
 VERSION = 1
+# Of the inputs, those that make another model; the others only make another file.
+ESSENCE = ("base_sha256", "quantise", "adapter_sha256", "adapter_scale")
 KEY_DIGITS = 12
 LONGEST_STEM = 150
 SUFFIX = ".build.json"
@@ -45,7 +50,22 @@ class Recipe:
             ModelUnavailable: a file whose hash is needed is missing or corrupt.
         """
         adapter = model.adapter
-        if adapter is not None and (adapter.use == "shared" or not adapter.scale):
+        if adapter is not None and adapter.use == "shared":
+            adapter = None
+        return cls._of(model, adapter, models_dir)
+
+    @classmethod
+    def in_effect(cls, model: CatalogModel, models_dir: Path) -> Self | None:
+        """With an adapter that is applied to every token as if it were merged.
+
+        Raises:
+            ModelUnavailable: a file whose hash is needed is missing or corrupt.
+        """
+        return cls._of(model, model.adapter, models_dir)
+
+    @classmethod
+    def _of(cls, model: CatalogModel, adapter: Adapter | None, models_dir: Path) -> Self | None:
+        if adapter is not None and not adapter.scale:
             adapter = None
         if adapter is None and model.quantise is None:
             return None
@@ -70,6 +90,10 @@ class Recipe:
             "adapter_sha256": self.adapter_sha256,
             "adapter_scale": self.adapter_scale,
         }
+
+    @property
+    def identity(self) -> str:
+        return _identity(self.inputs)
 
     @property
     def file_name(self) -> str:
@@ -125,6 +149,17 @@ class Record:
         draft = path.with_name(f"{path.name}{SUFFIX}.{os.getpid()}")
         draft.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
         draft.replace(_record_path(path))
+
+
+def identity_of(path: Path) -> str:
+    """Of a file with weights: what it was built of, or its hash if it was not. May hash the file."""
+    found, record = known_sha256(path), Record.read(path)
+    return _identity(record.inputs) if record is not None and record.sha256 == found else found
+
+
+def _identity(inputs: dict[str, Any]) -> str:
+    text = json.dumps({key: inputs[key] for key in ESSENCE}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def settle(model: str, models_dir: Path, serves: Path | None) -> None:

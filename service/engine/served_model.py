@@ -33,6 +33,7 @@ class ServedModel:
     context: int
     sha256: str
     adapter_sha256: str | None
+    identity: str = ""
     state: ModelState = "idle"
     progress: float = 0.0
     error: str | None = None
@@ -93,7 +94,7 @@ class ServedModel:
         except asyncio.CancelledError:
             is_given_up.set()
             raise
-        self.path, self.sha256 = files.path, files.sha256
+        self.path, self.sha256, self.identity = files.path, files.sha256, files.identity
         self.adapter, self.adapter_sha256 = files.adapter, files.adapter_sha256
         self.seen = (*self.seen[:-1], _file_state(self.path))
 
@@ -121,6 +122,7 @@ class ServedModel:
             context=self.context,
             slots=self.model.slots,
             adapter_sha256=self.adapter_sha256,
+            identity=self.identity,
             score_head=str(head.path) if head is not None else None,
             state=self.state,
             progress=self.progress,

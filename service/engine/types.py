@@ -201,6 +201,9 @@ Event = Queued | Started | Delta | Outcome
 class ModelInfo:
     """A model of the catalog as it stands. Hashes are SHA-256 in hex.
 
+    `identity` is the hash of what it is made of: of the weights where they are served as they are,
+    and for built ones the same on every machine, while `weights_sha256` is that of the very file.
+
     `idle` is a model that is not in memory and is loaded when it is asked for.
 
     `score_head` is the path of the head file the catalog names. `progress` is 0 to 1 while the
@@ -213,6 +216,7 @@ class ModelInfo:
     context: int
     slots: int = 1
     adapter_sha256: str | None = None
+    identity: str = ""
     score_head: str | None = None
     state: ModelState = "idle"
     progress: float = 0.0

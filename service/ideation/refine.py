@@ -17,6 +17,7 @@ from service.passages import Passage
 from service.prompts import Prompt, refine_prompt
 from service.proposals import Note, proposed_edits
 from service.rewriting import parse_passage, partial_passage, passage_prompt
+from service.text import count_words, has_words_of
 
 
 async def refine(asker: Asker, work: RefineWork, seed: int) -> dict[str, Any]:
@@ -44,6 +45,8 @@ async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
         refined = parse_refinement(text)
         if (refined.title, refined.body) == (work.title, work.body):
             raise AnswerUnusable(wording.Text("The model gave the text back unchanged."))
+        if _says_nothing_of(f"{work.title} {work.body}", refined.body):
+            raise AnswerUnusable(wording.Text("The refined text says nothing of the idea."))
         return refined
 
     def view(text: str) -> tuple[str | None, str]:
@@ -51,6 +54,11 @@ async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
         return partial.title, partial.body
 
     return await asker.insist(prompt, parse, view)
+
+
+def _says_nothing_of(note: str, refined: str) -> bool:
+    """As when a model writes that the note is clearer now. A translation is about as long."""
+    return 2 * count_words(refined) < count_words(note) and not has_words_of(refined, note)
 
 
 async def _passage(asker: Asker, work: RefineWork, passage: Passage, seed: int) -> Refinement:

@@ -281,7 +281,7 @@ def head(tmp_path: Path) -> Path:
     weights = np.zeros((2, EMBEDDING_SIZE), dtype=np.float32)
     weights[0, 0] = weights[1, 1] = 0.1
     ScoreHead(
-        weights_sha256="f" * 64,
+        identity="f" * 64,
         criteria=("novelty", "clarity"),
         mean=np.zeros(EMBEDDING_SIZE, dtype=np.float32),
         scale=np.ones(EMBEDDING_SIZE, dtype=np.float32),
@@ -311,7 +311,7 @@ def test_a_head_scores_what_it_knows_and_the_rest_is_said_to_be_uncalibrated(
 
 
 def test_a_head_of_other_weights_is_refused(settings: Settings, head: Path) -> None:
-    for client in served_with(settings, score_head=str(head), weights_sha256="0" * 64):
+    for client in served_with(settings, score_head=str(head), identity="0" * 64):
         problem = post(client, "evaluate", {"title": "Tool"}, status=503)
 
         assert "other weights" in problem["detail"]

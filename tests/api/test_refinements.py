@@ -230,6 +230,22 @@ def test_a_passage_given_back_unchanged_is_asked_for_again(
     assert len(backend.history) == 2
 
 
+def test_an_answer_that_only_says_it_is_clearer_is_asked_for_again(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    note = (
+        "On Fridays six of us want to cook soup for the lunch table and share out the washing up."
+    )
+    echo = "This makes it clearer and simpler to read."
+    backend.replies.append(refine_answer("Friday Soup", echo, ("Made it clearer",)))
+    backend.replies.append(refine_answer("Friday Soup", "Six of us cook soup.", ("Cut it",)))
+
+    run = refine(client, title="Soup", body=note)
+
+    assert run["body"] == "Six of us cook soup."
+    assert len(backend.history) == 2
+
+
 def test_any_two_versions_are_compared(client: TestClient, idea: Any) -> None:
     address = f"{API}/ideas/{idea['id']}"
     for body in ("A shelf in the cellar.", "A box in the cellar."):

@@ -189,7 +189,7 @@ def test_the_spread_of_digits_is_their_deviation(client: TestClient) -> None:
 def head(tmp_path: Path) -> Path:
     path = tmp_path / "head.npz"
     ScoreHead(
-        weights_sha256="f" * 64,
+        identity="f" * 64,
         criteria=("novelty", "clarity"),
         mean=np.zeros(EMBEDDING_SIZE, dtype=np.float32),
         scale=np.ones(EMBEDDING_SIZE, dtype=np.float32),
@@ -209,7 +209,7 @@ def headed(settings: Settings, head: Path) -> Iterator[TestClient]:
 def test_the_spread_of_a_head_is_its_error_on_ideas_it_was_not_fitted_to(
     head: Path, headed: TestClient
 ) -> None:
-    figures = {"weights_sha256": "f" * 64, "agreement": {"error": {"novelty": 1.507}}}
+    figures = {"identity": "f" * 64, "agreement": {"error": {"novelty": 1.507}}}
     head.with_suffix(".json").write_text(json.dumps(figures))
 
     answer = call(headed, "POST", EVALUATE, json={"title": "x", "criteria": ["novelty", "clarity"]})
@@ -218,7 +218,7 @@ def test_the_spread_of_a_head_is_its_error_on_ideas_it_was_not_fitted_to(
     assert answer["scoring"]["method"] == "head"
 
 
-@pytest.mark.parametrize("figures", [None, {"weights_sha256": "0" * 64}])
+@pytest.mark.parametrize("figures", [None, {"identity": "0" * 64}])
 def test_where_no_error_is_known_there_is_no_spread(
     head: Path, headed: TestClient, figures: Json | None
 ) -> None:

@@ -45,6 +45,7 @@ FACTS = ModelFacts(
 FIGURES: dict[str, Any] = {
     "model": "small-q4_0.gguf",
     "weights_sha256": HASH,
+    "identity": HASH,
     "records": "evaluate.jsonl, SHA-256 00",
     "subjects": 386,
     "penalties": {"novelty": 800.0, "clarity": 200.0},
@@ -106,5 +107,5 @@ def test_every_shipped_head_has_the_card_of_its_own_figures() -> None:
     for path in MODELS.rglob("*-head.npz"):
         figures = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 
-        assert ScoreHead.load(path).weights_sha256 == figures["weights_sha256"]
+        assert ScoreHead.load(path).identity == figures["identity"]
         assert path.with_suffix(".md").read_text(encoding="utf-8") == head_card(path.name, figures)

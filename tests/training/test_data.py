@@ -77,6 +77,24 @@ def test_rows_of_weight_two_are_learnt_twice_and_measured_once(
     assert len({row.id for row in twice.train}) == len(twice.train)
 
 
+def test_of_a_source_that_is_held_out_nothing_is_learnt(
+    rundir: RunDir, tiny_config: MakeConfig
+) -> None:
+    config = tiny_config()
+    (source,) = config.data.sources
+    sources = tuple(
+        source.model_copy(update={"tasks": (task,), "held_out": task == "refine"})
+        for task in ("brainstorm", "refine")
+    )
+    data = config.data.model_copy(update={"sources": sources})
+    prepared = prepare(config.model_copy(update={"data": data}), rundir, report=ignore)
+    sides = (prepared.train, prepared.validation, prepared.test)
+
+    assert [{row.task for row in side} for side in sides] == [
+        {"brainstorm"}, {"brainstorm"}, {"brainstorm", "refine"}
+    ]  # fmt: skip
+
+
 def test_duplicates_are_gone_before_the_split(
     rundir: RunDir, tiny_config: MakeConfig, ideation_records: Path
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from service.engine.build import obtain
 from service.engine.catalog import read_catalog
 from service.engine.embedded import EmbeddedBackend
+from service.engine.recipe import identity_of
 from service.engine.types import EmbedRequest, Event
 from service.engine.weights import sha256_of
 from service.prompts import DEFAULT_CRITERIA, Criterion
@@ -167,12 +168,13 @@ def test_a_head_is_made_for_the_file_that_is_served_and_goes_on_where_it_stopped
     # 24 notes, two more of each, two pairs, two notes three times.
     assert told[0] == "Embedded 32 of 82 texts"
     assert told[1] == "Embedded 32 of 50 texts"
-    assert head.weights_sha256 == result.weights_sha256 == sha256_of(small_gguf)
+    assert head.identity == result.identity == identity_of(small_gguf)
     assert head.criteria == ("novelty", "feasibility", "impact", "clarity")
     assert all(1 <= value <= 10 for value in head.scores([0.1] * 576).values())
     assert figures["agreement"]["spearman"].keys() == set(head.criteria)
     assert figures["pairs"]["pairs"] == 2
-    assert head.weights_sha256 in card
+    assert result.weights_sha256 == sha256_of(small_gguf)
+    assert head.identity in card
     assert target.stat().st_size < 40_000
     assert sorted(path.name for path in target.parent.iterdir()) == [
         "head.json", "head.md", "head.npz"

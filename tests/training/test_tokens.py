@@ -128,7 +128,7 @@ def tokens(*ids: int, length: int = 0, learnt_from: int = 40) -> Tokens:
     """Begins with these ids, and goes on with ones of its own."""
     own = np.arange(length - len(ids)) + 1000 * length
     every = np.concatenate([np.array(ids, np.int32), own.astype(np.int32)])
-    return Tokens("", "", every, np.arange(length) >= learnt_from, length)
+    return Tokens("", "", "", every, np.arange(length) >= learnt_from, length)
 
 
 def test_bins_are_no_wider_than_asked_but_for_rows_that_are() -> None:
@@ -156,6 +156,23 @@ def test_what_rows_begin_with_alike_is_laid_out_once() -> None:
     assert batch.input_ids.shape == (1, width_of(rows, bin_))
     assert int((batch.labels != -100).sum()) == sum(row.labels for row in rows)
     assert batch.sees().sum(-1).max() == 100
+
+
+def test_rows_on_one_topic_share_it_beside_what_all_rows_share() -> None:
+    task, topic = range(40), range(100, 120)
+    rows = [
+        tokens(*task, *topic, length=80, learnt_from=70),
+        tokens(*task, length=75, learnt_from=65),
+        tokens(*task, *topic, length=90, learnt_from=70),
+    ]
+
+    (bin_,) = choose_bins(rows, 512)
+    sees = lay_out(rows, [bin_]).sees()[0, 0]
+
+    assert width_of(rows, bin_) == 40 + 20 + 20 + 30 + 35
+    assert sorted(sees.sum(-1).tolist()) == sorted(
+        [*range(1, 41), *range(41, 61), *range(61, 81), *range(61, 91), *range(41, 76)]
+    )
 
 
 def test_an_answer_is_never_shared() -> None:
@@ -193,7 +210,12 @@ def _with_attention_mask(model: Any, tokens: Any) -> float:
 
 
 def test_packed_and_padded_rows_give_the_same_losses(model: Any, tokenizer: Any) -> None:
-    rows = tokenise_all([row(answer="word " * n) for n in (2, 40, 7, 23)], tokenizer, 512).tokens
+    system = Message("system", "You are brief.")
+    asked = [Message("user", f"Where do {what} go?") for what in ("keys", "cups", "keys", "keys")]
+    found = [
+        row(system, one, answer="word " * n) for one, n in zip(asked, (2, 40, 7, 23), strict=True)
+    ]
+    rows = tokenise_all(found, tokenizer, 512).tokens
     with torch.no_grad():
         packed, padded = (
             label_losses(model, lay_out(rows, choose_bins(rows, width))) for width in (160, None)

@@ -1,6 +1,7 @@
 import csv
 import json
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,13 @@ def test_lora_changes_its_own_weights_and_nothing_else(tiny_config: MakeConfig) 
     assert all(bool(one.any()) for one in learnt.values())
 
 
+def test_layers_before_the_last_are_left_as_they_are(tiny_config: MakeConfig) -> None:
+    rundir, _ = run(tiny_config(lora__last_layers=1, training__max_steps=2))
+    layers = {name.split(".lora_")[0] for name in adapter(rundir.adapter)}
+    assert len(layers) == 7
+    assert all(".layers.1." in name for name in layers)
+
+
 def test_packing_changes_no_loss(tiny_config: MakeConfig) -> None:
     packed, _ = run(tiny_config(), "packed")
     padded, _ = run(tiny_config(training__packing=False), "padded")
@@ -192,10 +200,25 @@ def test_without_validation_and_test_rows_the_last_step_stands(tiny_config: Make
 def test_every_epoch_takes_every_row_once_in_an_order_of_its_own(tiny_config: MakeConfig) -> None:
     settings = tiny_config(training__epochs=2.5, training__warmup_steps=0.1).training
     settings = settings.model_copy(update={"max_steps": None})
-    schedule = plan(10, settings, seed=1)
+    schedule = plan(["group"] * 10, settings, seed=1)
     first, second, rest = schedule.order[:10], schedule.order[10:20], schedule.order[20:]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
     assert len(rest) == 5
     assert (schedule.steps, schedule.warmup_steps, schedule.epoch_at(7)) == (7, 1, 2.5)
-    assert schedule == plan(10, settings, seed=1) != plan(10, settings, seed=2)
+    assert schedule == plan(["group"] * 10, settings, seed=1)
+    assert schedule != plan(["group"] * 10, settings, seed=2)
+
+
+def test_rows_of_a_group_follow_each_other_where_that_is_asked_for(
+    tiny_config: MakeConfig,
+) -> None:
+    settings = tiny_config(training__epochs=2, training__groups_together=True).training
+    settings = settings.model_copy(update={"max_steps": None})
+    groups = list("abcab" * 3)
+    order = plan(groups, settings, seed=1).order
+    first, second = order[:15], order[15:]
+    assert sorted(first) == sorted(second) == list(range(15))
+    assert first != second
+    assert all(len(list(rows)) > 1 for _, rows in groupby(first, key=lambda row: groups[row]))
+    assert len(list(groupby(first, key=lambda row: groups[row]))) == 3

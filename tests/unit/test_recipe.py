@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import Adapter, CatalogModel, read_catalog
-from service.engine.recipe import Built, Recipe, Record, settle
+from service.engine.recipe import Built, Recipe, Record, identity_of, settle
 from service.engine.weights import remember_sha256, sha256_of
 from service.errors import ModelUnavailable
 from service.settings import Settings
@@ -86,6 +86,50 @@ def test_an_adapter_that_is_not_the_catalogs_is_refused(tmp_path: Path) -> None:
 )
 def test_each_input_makes_another_name(other: Recipe) -> None:
     assert other.file_name != MERGED.file_name
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(MERGED, base_sha256="c" * 64),
+        replace(MERGED, quantise="q8_0"),
+        replace(MERGED, adapter_sha256="c" * 64),
+        replace(MERGED, adapter_scale=0.5),
+        PLAIN,
+    ],
+)
+def test_a_model_made_of_something_else_is_another(other: Recipe) -> None:
+    assert other.identity != MERGED.identity
+
+
+def test_a_built_model_is_known_by_what_it_is_made_of_and_not_by_its_bytes(tmp_path: Path) -> None:
+    path = put(MERGED, tmp_path)
+
+    assert identity_of(path) == MERGED.identity
+    path.write_bytes(CONTENT + b", and changed later")
+    assert identity_of(path) == sha256_of(path)
+
+
+def test_weights_that_were_not_built_are_known_by_their_hash(tmp_path: Path) -> None:
+    path = tmp_path / "base.gguf"
+    path.write_bytes(CONTENT)
+
+    assert identity_of(path) == sha256_of(path)
+
+
+def test_an_adapter_makes_the_same_model_merged_or_applied_to_every_token(tmp_path: Path) -> None:
+    path = tmp_path / "lora.gguf"
+    path.write_bytes(b"GGUF of an adapter")
+    model = CatalogModel("m", ("general",), path=tmp_path / "base.gguf", sha256="b" * 64)
+    merged, shared, off = (
+        Recipe.in_effect(replace(model, adapter=adapter), tmp_path)
+        for adapter in (Adapter(path), Adapter(path, use="shared"), Adapter(path, scale=0))
+    )
+
+    assert merged is not None
+    assert shared is not None
+    assert merged.identity == shared.identity
+    assert off is None
 
 
 def test_the_version_of_llama_cpp_is_an_input() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from service.text import (
     clean_text,
     count_words,
+    has_words_of,
     repeats_itself,
     tidy_title,
     whole_sentences,
@@ -92,3 +93,11 @@ def test_sentences_that_repeat_the_request_are_taken_out() -> None:
     text = "Keep the shelf. Rewrite this note in this form: x.\nIt helps."
 
     assert without_sentences_like(("rewrite this note",), text) == "Keep the shelf. \nIt helps."
+
+
+def test_words_of_a_text_are_known_in_other_forms_and_small_ones_do_not_count() -> None:
+    note = "Lena from reception buys 40 pumps for the bikes by door B."
+
+    assert has_words_of("A pump was bought by the receptionist.", note)
+    assert has_words_of("There are 40 of them.", note)
+    assert not has_words_of("This makes it clearer and simpler for everyone to read.", note)

@@ -69,7 +69,8 @@ class SourceConfig(_Shape):
     """`licence` is for rows that carry none of their own.
 
     `weight` is the share of the rows that are taken, the same ones each time; above 1, training
-    rows are repeated.
+    rows are repeated. Of a source that is `held_out` nothing is learnt: all its rows are test rows, to
+    see what a model forgets.
     """
 
     kind: SourceKind
@@ -82,6 +83,7 @@ class SourceConfig(_Shape):
     categories: tuple[str, ...] = ()
     first: Positive | None = None
     weight: Annotated[float, Field(gt=0, le=20)] = 1.0
+    held_out: bool = False
 
     @model_validator(mode="after")
     def _is_one_place(self) -> Self:
@@ -145,15 +147,22 @@ class DataConfig(_Shape):
 
 
 class LoraConfig(_Shape):
+    """`last_layers` leaves those before them as they are: no gradient goes back through these."""
+
     r: Annotated[int, Field(gt=0, le=512)] = 16
     alpha: Annotated[float, Field(gt=0)] = 16
     dropout: Share = 0.0
     rslora: bool = False
     targets: Literal["all-linear"] | Annotated[tuple[str, ...], Field(min_length=1)] = "all-linear"
+    last_layers: Positive | None = None
 
 
 class TrainConfig(_Shape):
-    """`warmup_steps` below 1 is a share of all steps; `patience` counts evaluations."""
+    """`warmup_steps` below 1 is a share of all steps; `patience` counts evaluations.
+
+    `groups_together` has the ideas for one topic follow each other, so that `packing` lets them
+    share it.
+    """
 
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-4
     epochs: Annotated[float, Field(gt=0)] = 1.0
@@ -161,6 +170,7 @@ class TrainConfig(_Shape):
     batch_size: Positive = 8
     accumulation: Positive = 1
     packing: bool = True
+    groups_together: bool = False
     scheduler: Literal["linear", "cosine", "constant"] = "linear"
     warmup_steps: Annotated[int | float, Field(ge=0)] = 100
     weight_decay: Annotated[float, Field(ge=0)] = 0.0

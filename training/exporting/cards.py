@@ -98,7 +98,7 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
             f"# {name}",
             "",
             f"A score head for `{figures['model']}`, SHA-256 `{figures['weights_sha256']}`, and for "
-            "no other file.",
+            f"{_others(figures)}.",
             "",
             RULES,
             "",
@@ -128,6 +128,14 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
             "",
         ]
     )  # fmt: skip
+
+
+def _others(figures: Mapping[str, Any]) -> str:
+    if figures["identity"] == figures["weights_sha256"]:
+        return "no other file"
+    return (
+        f"what else is built of the same base, type and adapter (identity `{figures['identity']}`)"
+    )
 
 
 def _data(data: Mapping[str, Any] | None) -> list[str]:

@@ -1,22 +1,23 @@
 """Rows laid end to end in bins of one width, each blind to the others. Knows no model.
 
-Neighbours whose prompts begin alike, as those of a task of ours do, share that beginning: a model
-reads it once, and since nothing in it sees what follows, every row has the same loss as alone.
+Neighbours that begin alike share their beginning, as in a tree: all rows of a task its instructions,
+those about one topic that, too. A model reads it once, and since nothing in it sees what follows,
+every row has the same loss as alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from training.learning.tokens import Tokens
 
 IGNORED = -100
 ATTENTION_WIDTH = 4096
 """Where attention takes about as long as the rest of a layer, in models of 0.1 to 2 B parameters."""
-SHORTEST_SHARED = 32
 MOST_SPLITS = 4
 """How many more bins than the fewest are tried."""
 Bins = list[list[int]]
@@ -26,34 +27,24 @@ Bins = list[list[int]]
 class Batch:
     """All of shape bins × width. `labels` are the ids to be learnt, elsewhere `IGNORED`.
 
-    A token sees those before it in its own segment and in the one that its own goes on from.
+    A token is seen by itself and by those after it in its bin that are before the column `seen_to`.
     """
 
     input_ids: torch.Tensor
     position_ids: torch.Tensor
     labels: torch.Tensor
-    segments: torch.Tensor
-    parents: torch.Tensor
+    seen_to: torch.Tensor
 
     def to(self, device: torch.device) -> "Batch":
         return Batch(*(one.to(device) for one in self._parts()))
 
     def sees(self) -> torch.Tensor:
         """bins × 1 × width × width: whether the token of the row sees that of the column."""
-        of, seen = self.segments[:, :, None], self.segments[:, None, :]
-        is_own = (of == seen) | (self.parents[:, :, None] == seen)
-        return torch.tril(is_own)[:, None]
+        columns = torch.arange(self.seen_to.shape[1], device=self.seen_to.device)
+        return torch.tril(columns[:, None] < self.seen_to[:, None, :])[:, None]
 
     def _parts(self) -> tuple[torch.Tensor, ...]:
-        return self.input_ids, self.position_ids, self.labels, self.segments, self.parents
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Neighbours in a bin that share their first `shared` tokens."""
-
-    members: list[int]
-    shared: int
+        return self.input_ids, self.position_ids, self.labels, self.seen_to
 
 
 def fill_bins(rows: Sequence[Tokens], width: int) -> Bins:
@@ -83,10 +74,8 @@ def choose_bins(rows: Sequence[Tokens], width: int | None) -> Bins:
 
 def width_of(rows: Sequence[Tokens], members: Sequence[int]) -> int:
     """How many tokens a bin with these rows has."""
-    return sum(
-        sum(len(rows[index]) for index in run.members) - run.shared * (len(run.members) - 1)
-        for run in _runs(rows, members)
-    )
+    chosen = [rows[index] for index in members]
+    return sum(map(len, chosen)) - sum(_shared(one, next_) for one, next_ in pairwise(chosen))
 
 
 def lay_out(
@@ -95,21 +84,35 @@ def lay_out(
     """`height` and `width` ask for more bins or a greater width than the rows need."""
     widths = [width_of(rows, members) for members in bins]
     shape = (max(height or 0, len(bins)), max(width or 0, *widths))
-    ids, positions, segments, parents = (torch.zeros(shape, dtype=torch.long) for _ in range(4))
-    labels = torch.full(shape, IGNORED)
-    # What is left of a bin is a segment of its own, so that nothing looks at it.
-    positions[:] = torch.arange(shape[1])
+    batch = Batch(
+        torch.zeros(shape, dtype=torch.long),
+        # What is left of a bin goes on for itself, and nothing looks at it.
+        torch.arange(shape[1]).repeat(shape[0], 1),
+        torch.full(shape, IGNORED),
+        torch.full(shape, shape[1]),
+    )
     for number, members in enumerate(bins):
-        for segment, piece in enumerate(_pieces(rows, members), start=1):
-            place = (number, slice(piece.start, piece.start + len(piece.ids)))
-            ids[place] = torch.from_numpy(piece.ids)
-            positions[place] = torch.arange(piece.position, piece.position + len(piece.ids))
-            learnt = torch.from_numpy(piece.mask)
-            labels[place] = ids[place].masked_fill(~learnt, IGNORED)
-            segments[place] = segment
-            parents[place] = piece.parent or segment
-        positions[number, widths[number] :] -= widths[number]
-    return Batch(ids, positions, labels, segments, parents)
+        _lay_out_bin(batch, number, [rows[index] for index in members])
+        batch.position_ids[number, widths[number] :] -= widths[number]
+    return batch
+
+
+def _lay_out_bin(batch: Batch, number: int, rows: Sequence[Tokens]) -> None:
+    start = 0
+    # The columns of the last row's tokens, shared ones included.
+    path: NDArray[np.int64] = np.zeros(0, np.int64)
+    for row, before in zip(rows, [None, *rows], strict=False):
+        shared = _shared(before, row) if before is not None else 0
+        ids = torch.from_numpy(row.ids[shared:].astype(np.int64))
+        place = (number, slice(start, start + len(ids)))
+        batch.input_ids[place] = ids
+        batch.position_ids[place] = torch.arange(shared, len(row))
+        learnt = torch.from_numpy(row.mask[shared:])
+        batch.labels[place] = ids.masked_fill(~learnt, IGNORED)
+        batch.seen_to[number, torch.from_numpy(path[shared:])] = start
+        path = np.concatenate([path[:shared], np.arange(start, start + len(ids))])
+        start += len(ids)
+    batch.seen_to[number, torch.from_numpy(path)] = start
 
 
 def lay_out_parts(parts: Sequence[Sequence[Tokens]], width: int | None) -> Batch:
@@ -143,23 +146,13 @@ class _Line:
     def cut(self, width: int) -> Bins:
         """Into pieces of at most that width; a row that is longer is one by itself."""
         bins: Bins = []
-        closed = opened = count = common = 0
+        wide = 0
         for index, length, shared in zip(self._order, self._lengths, self._shared, strict=True):
-            joined = min(common, shared) if count > 1 else shared
-            if shared:
-                wide = closed + opened + length - joined * count
-            else:
-                wide = closed + opened - common * max(0, count - 1) + length
+            wide += length - shared
             if not bins or wide > width:
-                bins.append([index])
-                closed, opened, count, common = 0, length, 1, 0
-                continue
+                bins.append([])
+                wide = length
             bins[-1].append(index)
-            if shared:
-                opened, count, common = opened + length, count + 1, joined
-            else:
-                closed += opened - common * max(0, count - 1)
-                opened, count, common = length, 1, 0
         return bins
 
     def evenly(self, count: int) -> Bins:
@@ -174,55 +167,11 @@ class _Line:
         return self.cut(low)
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A segment: `parent` is the number of the one it goes on from, 0 for none."""
-
-    start: int
-    position: int
-    parent: int
-    ids: np.ndarray
-    mask: np.ndarray
-
-
-def _pieces(rows: Sequence[Tokens], members: Sequence[int]) -> Iterator[_Piece]:
-    start = segment = 0
-    for run in _runs(rows, members):
-        parent = 0
-        if run.shared:
-            first = rows[run.members[0]]
-            yield _Piece(start, 0, 0, first.ids[: run.shared], first.mask[: run.shared])
-            start += run.shared
-            segment += 1
-            parent = segment
-        for index in run.members:
-            ids, mask = rows[index].ids[run.shared :], rows[index].mask[run.shared :]
-            yield _Piece(start, run.shared, parent, ids, mask)
-            start += len(ids)
-            segment += 1
-
-
-def _runs(rows: Sequence[Tokens], members: Sequence[int]) -> list[_Run]:
-    runs: list[_Run] = []
-    for index in members:
-        shared = _shared(rows[runs[-1].members[-1]], rows[index]) if runs else 0
-        if not shared:
-            runs.append(_Run([index], 0))
-            continue
-        last = runs[-1]
-        common = min(last.shared, shared) if len(last.members) > 1 else shared
-        runs[-1] = _Run([*last.members, index], common)
-    return runs
-
-
 def _shared(one: Tokens, other: Tokens) -> int:
     """How many tokens both begin with, short of the last before either's answer."""
-    limit = min(_first_label(one), _first_label(other)) - 1
-    if limit < SHORTEST_SHARED:
-        return 0
+    limit = max(0, min(_first_label(one), _first_label(other)) - 1)
     differing = np.flatnonzero(one.ids[:limit] != other.ids[:limit])
-    shared = int(differing[0]) if len(differing) else limit
-    return shared if shared >= SHORTEST_SHARED else 0
+    return int(differing[0]) if len(differing) else limit
 
 
 def _first_label(row: Tokens) -> int:

@@ -1,6 +1,7 @@
 """Which rows make up which step, for every trainer the same. Knows neither rows nor models."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,13 +27,18 @@ class Schedule:
         return round(min(step * self.rows_per_step, len(self.order)) / self.epoch_rows, 4)
 
 
-def plan(rows: int, config: TrainConfig, seed: int, *, processes: int = 1) -> Schedule:
-    """Every epoch is shuffled anew; `max_steps` only ever shortens a run."""
+def plan(groups: Sequence[str], config: TrainConfig, seed: int, *, processes: int = 1) -> Schedule:
+    """Every epoch is shuffled anew; `max_steps` only ever shortens a run.
+
+    `groups` has the group of every row.
+    """
+    rows = len(groups)
     generator = torch.Generator().manual_seed(seed)
     order: list[int] = []
     wanted = max(1, round(config.epochs * rows))
     while len(order) < wanted:
-        order += torch.randperm(rows, generator=generator).tolist()
+        epoch = torch.randperm(rows, generator=generator).tolist()
+        order += _together(epoch, groups) if config.groups_together else epoch
     per_step = config.batch_size * config.accumulation * processes
     steps = math.ceil(wanted / per_step)
     if config.max_steps is not None:
@@ -42,3 +48,11 @@ def plan(rows: int, config: TrainConfig, seed: int, *, processes: int = 1) -> Sc
     if warmup < 1:
         warmup = math.ceil(warmup * steps)
     return Schedule(tuple(order), per_step, steps, int(min(warmup, steps)), rows)
+
+
+def _together(order: Sequence[int], groups: Sequence[str]) -> list[int]:
+    """Each group where the first of its rows is."""
+    members: dict[str, list[int]] = {}
+    for index in order:
+        members.setdefault(groups[index], []).append(index)
+    return [index for group in members.values() for index in group]

@@ -110,8 +110,8 @@ class _Run:
         self.config, self.splits = jobs[0].config, jobs[0].splits
         self.model = jobs[0].base.model
         self.settings = self.config.training
-        rows = len(self.splits.train)
-        self.schedules = [plan(rows, self.settings, job.config.seed) for job in jobs]
+        groups = [row.group for row in self.splits.train]
+        self.schedules = [plan(groups, self.settings, job.config.seed) for job in jobs]
         self.steps = self.schedules[0].steps
         self.logs: list[MetricsLog] = []
         self.best = [_Best(0, None, weights.clone()) for weights in stack.weights]

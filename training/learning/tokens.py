@@ -23,6 +23,7 @@ class Tokens:
 
     row: str
     task: str
+    group: str
     ids: NDArray[np.int32]
     mask: NDArray[np.bool_]
     answer_bytes: int
@@ -114,7 +115,8 @@ class RowTokeniser:
         if is_cut:
             learnt = [one for one, is_label in zip(kept, labelled, strict=True) if is_label]
             size = len(self._tokenizer.decode(learnt, skip_special_tokens=True).encode())
-        return Tokens(row.id, row.task, np.array(kept, np.int32), np.array(labelled), size), is_cut
+        arrays = np.array(kept, np.int32), np.array(labelled)
+        return Tokens(row.id, row.task, row.group, *arrays, size), is_cut
 
     def _label_earlier_turns(self, row: Row, ids: list[int], mask: list[bool]) -> list[str]:
         """Marks the turns in place and returns their texts.

@@ -60,7 +60,6 @@ class Fitted:
 def new_adapter(base: Base, config: LoraConfig, seed: int) -> Any:
     """The base with an untrained adapter in it; the seed decides how that begins."""
     alpha = int(config.alpha) if config.alpha == int(config.alpha) else config.alpha
-    targets = config.targets if isinstance(config.targets, str) else list(config.targets)
     set_seed(seed)
     return peft.get_peft_model(
         base.model,
@@ -70,9 +69,32 @@ def new_adapter(base: Base, config: LoraConfig, seed: int) -> Any:
             lora_alpha=alpha,
             lora_dropout=config.dropout,
             use_rslora=config.rslora,
-            target_modules=targets,
+            target_modules=_targets(base.model, config),
+            layers_to_transform=_layers(base.model, config),
         ),
     )
+
+
+def _targets(model: Any, config: LoraConfig) -> str | list[str]:
+    if not isinstance(config.targets, str):
+        return list(config.targets)
+    if config.last_layers is None:
+        return config.targets
+    # PEFT takes a choice of layers only with names.
+    output = model.get_output_embeddings()
+    linear = (
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and module is not output
+    )
+    return sorted(set(linear))
+
+
+def _layers(model: Any, config: LoraConfig) -> list[int] | None:
+    if config.last_layers is None:
+        return None
+    count = model.config.num_hidden_layers
+    return list(range(max(0, count - config.last_layers), count))
 
 
 def fit(job: Job, *, checkpoint: Path | None = None) -> Fitted:
@@ -83,7 +105,8 @@ def fit(job: Job, *, checkpoint: Path | None = None) -> Fitted:
     forget_peak_memory()
     model = new_adapter(job.base, job.config.lora, job.config.seed)
     args = _arguments(job)
-    schedule = plan(len(splits.train), settings, job.config.seed, processes=args.world_size)
+    groups = [row.group for row in splits.train]
+    schedule = plan(groups, settings, job.config.seed, processes=args.world_size)
     args.max_steps, args.warmup_steps = schedule.steps, schedule.warmup_steps
     args.logging_steps = max(1, min(LOG_STEPS, schedule.steps // 10))
     earlier = read_metrics(job.rundir, up_to=_step_of(checkpoint)) if checkpoint is not None else []

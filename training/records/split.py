@@ -3,7 +3,7 @@
 A group's side depends on its name alone, so that sets made from more or fewer sources agree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from training.config import DataConfig
@@ -23,11 +23,13 @@ def side_of(group: str, config: DataConfig) -> Split:
     return "train"
 
 
-def divide(rows: Sequence[Row], config: DataConfig) -> dict[Split, list[Row]]:
-    """In the order of the rows, cut to what the config asks for."""
+def divide(
+    rows: Sequence[Row], config: DataConfig, held_out: Collection[str] = ()
+) -> dict[Split, list[Row]]:
+    """In the order of the rows, cut to what the config asks for; `held_out` are ids of test rows."""
     sides: dict[Split, list[Row]] = {name: [] for name in SPLITS}
     for row in rows:
-        sides[side_of(row.group, config)].append(row)
+        sides["test" if row.id in held_out else side_of(row.group, config)].append(row)
     limits: dict[Split, int | None] = {
         "train": config.train_rows,
         "validation": config.validation_rows,
