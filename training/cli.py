@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--tuned", type=Path, help="GGUF; default: what `export` left")
     _add_score_head(commands.add_parser("score-head", help="train scores on embeddings"))
     _add_distil(commands.add_parser("distil", help="let a bigger model write records"))
+    _add_drafts(commands)
     _add_likeness(commands)
     runs = commands.add_parser("report", help="write REPORT.md from the runs there are")
     runs.add_argument("runs", nargs="?", type=Path, default=Path("runs"), metavar="RUNS")
@@ -104,6 +105,24 @@ def _add_distil(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=100, help="records that file shall have")
     parser.add_argument("--licence", required=True, help="of what the teacher writes")
     parser.set_defaults(command=distil)
+
+
+def _add_drafts(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    drawn = commands.add_parser("draft", help="draw several ideas for each topic, to choose from")
+    drawn.add_argument("gguf", type=Path, help="the model that writes them")
+    drawn.add_argument("topics", type=Path, help="JSONL of topics")
+    drawn.add_argument("target", type=Path, help="the JSONL file of drafts to write")
+    drawn.add_argument("--count", type=int, default=4, help="drafts a topic")
+    drawn.set_defaults(command=draft)
+    chosen = commands.add_parser("choose", help="make records of the drafts that were chosen")
+    chosen.add_argument("drafts", type=Path, help="what `draft` has written")
+    chosen.add_argument(
+        "choices", type=Path, help='JSONL of {"id": "…", "best": 2 or null, "title": "…"}'
+    )
+    chosen.add_argument("target", type=Path, help="the JSONL file of records to write")
+    chosen.add_argument("--source", required=True, help="who wrote and who chose")
+    chosen.add_argument("--licence", required=True, help="of what was written")
+    chosen.set_defaults(command=choose)
 
 
 def _add_likeness(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -263,6 +282,26 @@ def distil(options: argparse.Namespace) -> None:
         options.licence,
     )
     ask_teacher(order, options.target, report=_say)
+
+
+def draft(options: argparse.Namespace) -> None:
+    from training.drafting import draw_drafts
+
+    drawn = draw_drafts(options.gguf, options.topics, options.target, options.count, report=_say)
+    _say(f"{drawn} drafts in {options.target}")
+
+
+def choose(options: argparse.Namespace) -> None:
+    from training.drafting import choose_drafts
+
+    chosen = choose_drafts(
+        options.drafts,
+        options.choices,
+        options.target,
+        source=options.source,
+        licence=options.licence,
+    )
+    _say(f"{chosen} records in {options.target}")
 
 
 def word_vectors(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from training.errors import DataProblem
 from training.measuring.blind import Key, Opinion, count_opinions, draw, key_as_json, read
 from training.measuring.judge import Pair
 
-PAIRS = [Pair(f"p{n}", f"Topic {n}", f"first {n}", f"second {n}") for n in range(60)]
+PAIRS = [Pair(f"p{n}", f"Topic {n}", f"first {n}", f"second {n}") for n in range(70)]
 
 
 def shown(page: str) -> list[dict[str, str]]:
@@ -18,14 +18,14 @@ def shown(page: str) -> list[dict[str, str]]:
     return pairs
 
 
-def test_the_page_shows_fifty_pairs_each_side_as_its_key_says() -> None:
+def test_the_page_shows_sixty_pairs_each_side_as_its_key_says() -> None:
     page, key = draw(PAIRS, title="Which?", seed=1)
 
     pairs = shown(page)
-    assert len(pairs) == len(key.left) == 50
+    assert len(pairs) == len(key.left) == 60
     for number, pair in enumerate(pairs, start=1):
         assert pair["left"].startswith("first" if key.left[str(number)] == "base" else "second")
-    assert 10 < sum(side == "base" for side in key.left.values()) < 40
+    assert 10 < sum(side == "base" for side in key.left.values()) < 50
 
 
 def test_nothing_in_the_page_tells_whose_a_text_is() -> None:

@@ -200,6 +200,15 @@ def test_pairs_show_ideas_as_users_see_them_and_unusable_answers_as_they_are() -
     assert pairs[1].base == "Title: A title\nIdea: "
 
 
+def test_three_pairs_a_prompt_are_at_places_of_their_own() -> None:
+    (result,) = system(GOOD).ideas
+    long = replace(system(GOOD), ideas=(replace(result, drafts=result.drafts * 10),))
+
+    pairs = idea_pairs(long, long)
+
+    assert [pair.id for pair in pairs] == ["0-0-1", "0-0-5", "0-0-9"]
+
+
 def test_json_has_null_for_what_is_no_number() -> None:
     assert plain({"a": (math.nan, 1.5), 2: math.inf}) == {"a": [None, 1.5], "2": None}
 

@@ -18,7 +18,7 @@ from training.errors import DataProblem
 from training.measuring.judge import Pair, Side
 from training.measuring.statistics import Interval, sign_test, wilson
 
-PAIRS = 50
+PAIRS = 60
 _TEMPLATE = Path(__file__).with_name("blind.html")
 Place = Literal["left", "right"]
 Use = Literal["useful", "passable", "not"]

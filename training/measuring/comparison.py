@@ -21,6 +21,7 @@ from training.measuring.statistics import (
 from training.measuring.system import PromptResult, SystemResult
 
 Table = dict[str, Difference]
+PAIRS_PER_PROMPT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,14 @@ def compare(base: SystemResult, tuned: SystemResult) -> Comparison:
 
 
 def idea_pairs(base: SystemResult, tuned: SystemResult) -> list[Pair]:
-    """For each prompt one draft of each, at the same place and under the same angle."""
+    """For each prompt some drafts of both, at the same places and under the same angles."""
     pairs = []
     for i, (a, b) in enumerate(zip(base.ideas, tuned.ideas, strict=True)):
-        place = i % len(a.drafts)
-        pairs.append(
-            Pair(f"{a.prompt.id}-{a.seed}", a.prompt.topic, _shown(a, place), _shown(b, place))
-        )
+        count = len(a.drafts)
+        step = math.ceil(count / PAIRS_PER_PROMPT)
+        for place in sorted((i + n) % count for n in range(0, count, step)):
+            name = f"{a.prompt.id}-{a.seed}-{place + 1}"
+            pairs.append(Pair(name, a.prompt.topic, _shown(a, place), _shown(b, place)))
     return pairs
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -64,7 +64,10 @@ class _Input(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class _Topic(_Input):
+Given = TypeVar("Given", bound=_Input)
+
+
+class Topic(_Input):
     topic: Annotated[str, Field(min_length=1)]
     context: str = ""
     method: str = "free"
@@ -78,7 +81,16 @@ class _Note(_Input):
 
 def read_inputs(task: Task, inputs: Path) -> Iterator[Wanted]:
     """What to ask for each line of the file. Raises `DataProblem` for one that cannot be used."""
-    shape = _Topic if task == "brainstorm" else _Note
+    for one in read_topics(inputs) if task == "brainstorm" else _read(inputs, _Note):
+        yield _asked(task, one)
+
+
+def read_topics(inputs: Path) -> list[Topic]:
+    """Raises `DataProblem` for one that cannot be used."""
+    return list(_read(inputs, Topic))
+
+
+def _read(inputs: Path, shape: type[Given]) -> Iterator[Given]:
     for raw in raw_records(inputs):
         try:
             found = shape.model_validate(raw.data)
@@ -86,16 +98,16 @@ def read_inputs(task: Task, inputs: Path) -> Iterator[Wanted]:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise DataProblem(f"{where}: {first['msg']}.", path=inputs, row=raw.number) from error
-        if isinstance(found, _Topic) and found.method not in METHODS:
+        if isinstance(found, Topic) and found.method not in METHODS:
             raise DataProblem(f"there is no method {found.method!r}.", path=inputs, row=raw.number)
-        yield _asked(task, found)
+        yield found
 
 
 def _asked(task: Task, given: _Input) -> Wanted:
     fields = given.model_dump()
     digest = hashlib.sha256(json.dumps([task, fields]).encode()).hexdigest()
     name, seed = f"{task}-{digest[:12]}", int(digest[:8], 16)
-    if isinstance(given, _Topic):
+    if isinstance(given, Topic):
         count = FEWEST_IDEAS + seed % (MOST_IDEAS - FEWEST_IDEAS + 1)
         angles = tuple((one.name, one.hint) for one in draw_angles(given.method, count, seed))
         request = _BRAINSTORM.format(

@@ -1,0 +1,108 @@
+"""A model's own drafts: drawn, chosen, and learnt from like any record."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.conftest import quiet
+from training.config import SourceConfig
+from training.drafting import choose_drafts, draw_drafts
+from training.errors import DataProblem
+from training.records.sources import read_source
+
+TOPICS: tuple[dict[str, str], ...] = (
+    {"topic": "a quieter office", "method": "questions"},
+    {"topic": "more people at the choir", "context": "We are twelve and sing on Mondays."},
+)
+DRAFT = {
+    "id": "drafts-0001",
+    "method": "free",
+    "topic": "a quieter office",
+    "context": "",
+    "angle": "reminders",
+    "hint": "The idea has to do with a reminder at the right moment.",
+    "drafts": [
+        {"title": "A Lamp", "text": "Whoever makes a call puts a small red lamp on the desk."},
+        {"title": "A Bell", "text": "At two o'clock a bell asks everybody for an hour of silence."},
+    ],
+}
+
+
+def write(path: Path, lines: Sequence[Any]) -> Path:
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def read(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def chosen(folder: Path, choices: Sequence[Any]) -> Path:
+    drafts = write(folder / "drafts.jsonl", [DRAFT])
+    target = folder / "brainstorm.jsonl"
+    picked = write(folder / "choices.jsonl", choices)
+    choose_drafts(drafts, picked, target, source="a model, chosen by hand", licence="CC0-1.0")
+    return target
+
+
+@pytest.mark.slow
+def test_every_topic_gets_drafts_of_the_model_as_it_is_served(
+    small_gguf: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "drafts.jsonl"
+
+    count = draw_drafts(
+        small_gguf, write(tmp_path / "topics.jsonl", TOPICS), target, 3, report=quiet
+    )
+    found = read(target)
+
+    assert [one["topic"] for one in found] == [one["topic"] for one in TOPICS]
+    assert all(one["hint"].startswith("The idea ") for one in found)
+    assert sum(len(one["drafts"]) for one in found) == count > 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["drafts.jsonl", "topics.jsonl"]
+
+
+def test_a_chosen_draft_is_learnt_like_any_record(tmp_path: Path) -> None:
+    target = chosen(tmp_path, [{"id": "drafts-0001", "best": 2}])
+
+    (rendered,) = read_source(SourceConfig(kind="ideation", path=target))
+
+    assert rendered.refusal is None
+    assert rendered.row.answer == (
+        "Title: A Bell\nIdea: At two o'clock a bell asks everybody for an hour of silence."
+    )
+    assert rendered.row.licence == "CC0-1.0"
+    assert rendered.row.source.endswith("a model, chosen by hand")
+
+
+def test_a_draft_may_be_mended(tmp_path: Path) -> None:
+    target = chosen(tmp_path, [{"id": "drafts-0001", "best": 1, "title": "A Red Lamp for Calls"}])
+
+    (record,) = read(target)
+
+    (idea,) = record["ideas"]
+    assert idea["title"] == "A Red Lamp for Calls"
+    assert idea["text"] == "Whoever makes a call puts a small red lamp on the desk."
+
+
+@pytest.mark.parametrize("choices", [[], [{"id": "drafts-0001", "best": None}]])
+def test_a_topic_without_a_good_draft_is_left_out(tmp_path: Path, choices: list[Any]) -> None:
+    assert read(chosen(tmp_path, choices)) == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "problem"),
+    [
+        ({"id": "drafts-0001", "best": 3}, "there is no draft 3"),
+        ({"id": "drafts-0009", "best": 1}, "there are no drafts for it"),
+        ({"id": "drafts-0001", "best": "the second"}, "best: "),
+    ],
+)
+def test_a_choice_of_what_is_not_there_is_named(
+    tmp_path: Path, choice: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(DataProblem, match=problem):
+        chosen(tmp_path, [choice])
