@@ -285,14 +285,14 @@ def distil(options: argparse.Namespace) -> None:
 
 
 def draft(options: argparse.Namespace) -> None:
-    from training.drafting import draw_drafts
+    from training.rejection_sampling import draw_drafts
 
     drawn = draw_drafts(options.gguf, options.topics, options.target, options.count, report=_say)
     _say(f"{drawn} drafts in {options.target}")
 
 
 def choose(options: argparse.Namespace) -> None:
-    from training.drafting import choose_drafts
+    from training.rejection_sampling import choose_drafts
 
     chosen = choose_drafts(
         options.drafts,
