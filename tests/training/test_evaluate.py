@@ -102,7 +102,7 @@ def test_everything_that_was_asked_is_measured(run: tuple[RunDir, Evaluation]) -
     assert comparison.assessments.n > 0
     assert comparison.agreement["base"] is not None
     assert judgement is not None
-    assert (judgement.pairs, judgement.ties, judgement.is_led_by_order) == (2, 2, True)
+    assert (judgement.pairs, judgement.ties, judgement.is_led_by_order) == (4, 4, True)
 
 
 @pytest.mark.slow
