@@ -6,21 +6,19 @@ best of its own drafts stays within what it can say (rejection sampling, as in R
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from service.answers import ParsedSuggestion, parse_suggestion
+from service.answers import ParsedSuggestion
 from service.engine.types import GenerateRequest
-from service.errors import AnswerUnusable
 from service.methods import Angle, draw_angles
 from service.prompts import brainstorm_prompt
 from training.drafts import write_whole
 from training.errors import DataProblem, Report
-from training.records.sources import raw_records
+from training.measuring.ideas import parse
+from training.records.sources import shaped_records
 from training.records.teaching import Topic, read_topics
 from training.served import Kept, request_of, served
 
@@ -64,10 +62,6 @@ class Choice:
         return ParsedSuggestion(self.title or draft.title, self.text or draft.text)
 
 
-_DRAFTS = TypeAdapter(Drafts)
-_CHOICE = TypeAdapter(Choice)
-
-
 def draw_drafts(gguf: Path, topics: Path, target: Path, count: int, *, report: Report) -> int:
     """Writes `target` (JSONL), and tells how many drafts it has; a job that was stopped goes on.
 
@@ -90,9 +84,7 @@ def draw_drafts(gguf: Path, topics: Path, target: Path, count: int, *, report: R
         replace(one, drafts=_usable(texts[place * count : (place + 1) * count], one.topic))
         for place, one in enumerate(asked)
     ]
-    write_whole(
-        target, "".join(f"{json.dumps(asdict(one), ensure_ascii=False)}\n" for one in found)
-    )
+    _write(target, map(asdict, found))
     kept_at.unlink()
     return sum(len(one.drafts) for one in found)
 
@@ -102,9 +94,9 @@ def choose_drafts(drafts: Path, choices: Path, target: Path, *, source: str, lic
 
     Raises `DataProblem`: a line cannot be read, or a choice is none of the drafts.
     """
-    chosen = {one.id: one for one in _read(choices, _CHOICE)}
+    chosen = {one.id: one for _, one in shaped_records(choices, Choice)}
     records = []
-    for one in _read(drafts, _DRAFTS):
+    for _, one in shaped_records(drafts, Drafts):
         choice = chosen.pop(one.id, None)
         try:
             taken = choice.of(one.drafts) if choice is not None else None
@@ -114,7 +106,7 @@ def choose_drafts(drafts: Path, choices: Path, target: Path, *, source: str, lic
             records.append(_record(one, taken, source, licence))
     if chosen:
         raise DataProblem("there are no drafts for it.", path=choices, row=next(iter(chosen)))
-    write_whole(target, "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in records))
+    _write(target, records)
     return len(records)
 
 
@@ -133,13 +125,9 @@ def _request(one: Drafts, seed: int) -> GenerateRequest:
 
 
 def _usable(texts: Sequence[str], topic: str) -> tuple[ParsedSuggestion, ...]:
-    found: dict[ParsedSuggestion, None] = {}
-    for text in texts:
-        try:
-            found[parse_suggestion(text, topic=topic)] = None
-        except AnswerUnusable:
-            continue
-    return tuple(found)
+    """The different ones."""
+    found = (parse(text, topic) for text in texts)
+    return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
 def _record(one: Drafts, draft: ParsedSuggestion, source: str, licence: str) -> Mapping[str, Any]:
@@ -156,11 +144,6 @@ def _record(one: Drafts, draft: ParsedSuggestion, source: str, licence: str) -> 
     }
 
 
-def _read(path: Path, shape: TypeAdapter[Any]) -> Iterator[Any]:
-    for raw in raw_records(path):
-        try:
-            yield shape.validate_python(raw.data)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise DataProblem(f"{where}: {first['msg']}.", path=path, row=raw.number) from error
+def _write(target: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    lines = (json.dumps(one, ensure_ascii=False) for one in records)
+    write_whole(target, "".join(f"{line}\n" for line in lines))

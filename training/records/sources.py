@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import datasets
 import pyarrow.parquet
+from pydantic import TypeAdapter, ValidationError
 
 from training.config import SourceConfig
 from training.errors import DataProblem
@@ -34,6 +35,7 @@ LICENCES = {"ideation": "CC0-1.0", "dolly": "CC-BY-SA-3.0"}
 """Of the kinds whose rows all have one."""
 SUFFIXES = (".jsonl", ".parquet")
 _FRACTIONS = 2**64
+Shaped = TypeVar("Shaped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,18 @@ def _chat_rows(source: SourceConfig) -> Iterator[Rendered]:
                 answers="last" if source.task in OWN_TASKS else "all",
             )
         )
+
+
+def shaped_records(path: Path, kind: type[Shaped]) -> Iterator[tuple[int, Shaped]]:
+    """With their numbers. Raises `DataProblem` that names the line and the field that is wrong."""
+    adapter = TypeAdapter(kind)
+    for raw in raw_records(path):
+        try:
+            yield raw.number, adapter.validate_python(raw.data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise DataProblem(f"{where}: {first['msg']}.", path=path, row=raw.number) from error
 
 
 def _own_rows(source: SourceConfig) -> Iterator[Rendered]:

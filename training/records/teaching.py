@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.methods import METHODS, draw_angles
 from service.prompts import DEFAULT_CRITERIA
 from training.errors import DataProblem
-from training.records.sources import raw_records
+from training.records.sources import shaped_records
 
 Task = Literal["brainstorm", "refine", "evaluate"]
 FEWEST_IDEAS, MOST_IDEAS = 5, 9
@@ -64,9 +64,6 @@ class _Input(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-Given = TypeVar("Given", bound=_Input)
-
-
 class Topic(_Input):
     topic: Annotated[str, Field(min_length=1)]
     context: str = ""
@@ -81,26 +78,19 @@ class _Note(_Input):
 
 def read_inputs(task: Task, inputs: Path) -> Iterator[Wanted]:
     """What to ask for each line of the file. Raises `DataProblem` for one that cannot be used."""
-    for one in read_topics(inputs) if task == "brainstorm" else _read(inputs, _Note):
+    notes = (note for _, note in shaped_records(inputs, _Note))
+    for one in read_topics(inputs) if task == "brainstorm" else notes:
         yield _asked(task, one)
 
 
 def read_topics(inputs: Path) -> list[Topic]:
     """Raises `DataProblem` for one that cannot be used."""
-    return list(_read(inputs, Topic))
-
-
-def _read(inputs: Path, shape: type[Given]) -> Iterator[Given]:
-    for raw in raw_records(inputs):
-        try:
-            found = shape.model_validate(raw.data)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise DataProblem(f"{where}: {first['msg']}.", path=inputs, row=raw.number) from error
-        if isinstance(found, Topic) and found.method not in METHODS:
-            raise DataProblem(f"there is no method {found.method!r}.", path=inputs, row=raw.number)
-        yield found
+    topics = []
+    for number, topic in shaped_records(inputs, Topic):
+        if topic.method not in METHODS:
+            raise DataProblem(f"there is no method {topic.method!r}.", path=inputs, row=number)
+        topics.append(topic)
+    return topics
 
 
 def _asked(task: Task, given: _Input) -> Wanted:
