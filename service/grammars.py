@@ -39,6 +39,8 @@ _NEVER = r'\x00-\x1f\u2000-\u200b\x5b\x5d".!?。！？*#<>_`{}'
 _NEVER_FIRST = r" 0-9(\x2d" + _NEVER
 # The standard model slips into Chinese at times. Where the text has none, none may come.
 _EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
+# A short word whose full stop ends no sentence: what follows goes on, or it is an initial.
+_ABBREVIATED = re.compile(r"\b(\w{1,4}\.(?=,| [^\WA-Z\u00c0-\u00de])|[A-Z]\.(?= [A-Z]))")
 # Sentences that begin so (Encourage, Implement, Start by, This …) stay general or only praise.
 _FILLERS = (
     "Dev",
@@ -117,7 +119,7 @@ def _terminals(
             ("Changes",), r" \x2d@SENTENCE_END@CODE", "@SENTENCE_END@CODE"
         ),
         "@SENTENCE_END": r"\x00-\x1f\u2000-\u200b.!?。！？",
-        "@ABBREVIATION": " | ".join(f'"{one} "' for one in ABBREVIATIONS),
+        "@ABBREVIATION": " | ".join(f'"{one}" [ ,]' for one in _abbreviations(written)),
         "@NOT_IN_TITLE": _NOT_IN_TITLE,
         "@NEVER_FIRST": _NEVER_FIRST,
         "@NEVER": _NEVER,
@@ -130,6 +132,11 @@ def _terminals(
     for name, value in values.items():
         terminals = terminals.replace(name, value)
     return terminals
+
+
+def _abbreviations(written: str) -> list[str]:
+    """The usual ones, and the text's own: 'nr. 4', '3. oktober', 'M. Garnier'."""
+    return sorted({*ABBREVIATIONS, *_ABBREVIATED.findall(written)})
 
 
 def _not_beginning_with(words: tuple[str, ...], never_first: str, never: str) -> str:

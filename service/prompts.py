@@ -12,7 +12,7 @@ from service.grammars import assessment_grammar, refinement_grammar, suggestion_
 from service.idea_languages import AS_WRITTEN, IDEA_LANGUAGES
 from service.material import DATA_RULE, block, defused
 from service.methods import Angle
-from service.text import clean_text, one_line
+from service.text import clean_text, count_words, one_line
 from service.wording import Text
 
 
@@ -192,12 +192,18 @@ def refine_prompt(title: str, body: str, *, instruction: str = "", seed: int = 0
         ),
         grammar=refinement_grammar(
             f"{title}\n{body}\n{instruction}",
-            sentences=min(60, 2 + len(re.findall(r"[.!?]+(?:\s|$)|[。！？\n]", note))),
+            sentences=_most_sentences(note),
         ),
         # The rewritten note may be half as long again as the note, in tokens of about three bytes.
         max_tokens=min(3000, 300 + len(note.encode()) // 2),
         sampling=Sampling(temperature=0.3, top_p=0.9, top_k=40, min_p=0.05, seed=seed),
     )
+
+
+def _most_sentences(note: str) -> int:
+    """A few more than it has; notes in fragments have hardly an end of a sentence in many words."""
+    ends = len(re.findall(r"[.!?]+(?:\s|$)|[。！？\n]", note))
+    return min(60, 2 + max(ends, count_words(note) // 15))
 
 
 def _refine_request(note: tuple[str, str], result: str, wish_block: str = "") -> str:

@@ -44,6 +44,25 @@ def test_code_marks_are_allowed_when_the_note_has_them() -> None:
     assert "`<>{}" not in refinement_grammar("List<str> in `main`", sentences=1)
 
 
+@pytest.mark.parametrize(
+    ("note", "kept"),
+    [
+        ("den 3. oktober", '"3." [ ,]'),
+        ("school no. 73", '"no." [ ,]'),
+        ("on Maple St., where", '"St." [ ,]'),
+        ("M. Garnier decides", '"M." [ ,]'),
+    ],
+)
+def test_an_abbreviation_of_the_note_ends_no_sentence(note: str, kept: str) -> None:
+    assert kept in refinement_grammar(note, sentences=1)
+
+
+def test_the_end_of_a_sentence_is_no_abbreviation() -> None:
+    assert refinement_grammar("No pump. Chain it.", sentences=1) == refinement_grammar(
+        "No pump", sentences=1
+    )
+
+
 def test_a_dot_inside_a_word_is_allowed_when_the_note_has_one() -> None:
     dotted = '"." [0-9a-z,)]'
 

@@ -126,6 +126,14 @@ def test_a_longer_note_gets_more_room_for_its_refinement() -> None:
     assert refine_prompt("a", "b" * 4000).max_tokens > refine_prompt("a", "b").max_tokens
 
 
+def test_a_note_in_fragments_may_become_a_sentence_for_every_fifteen_words() -> None:
+    fragments = refine_prompt("a", "forty bikes, no pump, chain one to door b " * 5).grammar
+    sentences = refine_prompt("a", "There is no pump. Chain one to door B. " * 5).grammar
+
+    assert "(gap point){0,4}" in fragments
+    assert "(gap point){0,11}" in sentences
+
+
 def test_criteria_of_one_idea_share_everything_up_to_the_criterion() -> None:
     chats = [probe_messages("Hooks", "On the wall.", one) for one in DEFAULT_CRITERIA]
     texts = [chat[-1].content for chat in chats]
