@@ -10,8 +10,10 @@ from service.commands.boards import add_option, board_id
 from service.commands.connection import add_talk
 from service.commands.printing import as_json, facts, line, note, paragraph
 from service.commands.rest import Event, Rest, given
+from service.commands.rubrics import rubric_id
 from service.errors import InvalidInput
 from service.fields import MethodId
+from service.idea_languages import IDEA_LANGUAGES
 
 BAR_WIDTH = 20
 
@@ -28,6 +30,7 @@ def add_to(commands: Any) -> None:
     add_option(brainstorm, "whose ideas and goal to know about")
     brainstorm.add_argument("--seed", type=int, help="the same seed gives the same ideas")
     brainstorm.add_argument("--creativity", type=float, metavar="0..1", help="default: 0.5")
+    _add_language(brainstorm)
     brainstorm.add_argument("--keep", action="store_true", help="put all of them on the board")
     brainstorm.add_argument(
         "--json", action="store_true", help="print the answer as JSON, at the end"
@@ -46,7 +49,10 @@ def add_to(commands: Any) -> None:
     evaluate.add_argument(
         "--criteria", metavar="NAMES", help="separated by commas (default: the four of the rubric)"
     )
-    add_talk(evaluate, _evaluate, check=_check_text, needs_models=True)
+    evaluate.add_argument(
+        "--rubric", metavar="NAME", help="or one of the idea's board, by name or id"
+    )
+    add_talk(evaluate, _evaluate, check=_check_evaluation, needs_models=True)
 
 
 def _add_idea(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +60,17 @@ def _add_idea(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="or a text that is on no board")
     parser.add_argument("--body", help="its text; - reads it from standard input")
     parser.add_argument("--seed", type=int, help="the same seed gives the same answer")
+    _add_language(parser)
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def _add_language(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--language",
+        metavar="CODE",
+        choices=sorted(IDEA_LANGUAGES),
+        help=f"to write in (default: the board's): {', '.join(sorted(IDEA_LANGUAGES))}",
+    )
 
 
 def read_text(value: str | None) -> str | None:
@@ -78,6 +94,14 @@ def _check_refinement(options: argparse.Namespace) -> None:
         raise InvalidInput("--accept needs an IDEA_ID: a text on no board has nowhere to go.")
 
 
+def _check_evaluation(options: argparse.Namespace) -> None:
+    _check_text(options)
+    if options.rubric is not None and options.idea_id is None:
+        raise InvalidInput("--rubric needs an IDEA_ID: rubrics belong to its board.")
+    if options.rubric is not None and options.criteria is not None:
+        raise InvalidInput("Give either --criteria or --rubric.")
+
+
 async def _brainstorm(rest: Rest, options: argparse.Namespace) -> int:
     task = given(
         topic=options.topic,
@@ -88,6 +112,7 @@ async def _brainstorm(rest: Rest, options: argparse.Namespace) -> int:
         context=read_text(options.context),
         seed=options.seed,
         creativity=options.creativity,
+        language=options.language,
     )
     count, answer = 0, {}
     async with aclosing(_told(rest, "/brainstorm", task)) as events:
@@ -139,7 +164,10 @@ async def _refine(rest: Rest, options: argparse.Namespace) -> int:
 async def _evaluate(rest: Rest, options: argparse.Namespace) -> int:
     names = None if options.criteria is None else options.criteria.split(",")
     criteria = None if names is None else [name.strip() for name in names]
-    answer = await _answer(rest, "/evaluate", _idea(options) | given(criteria=criteria))
+    task = _idea(options) | given(
+        criteria=criteria, rubric_id=await rubric_id(rest, options.idea_id, options.rubric)
+    )
+    answer = await _answer(rest, "/evaluate", task)
     if options.json:
         as_json(answer)
         return 0
@@ -171,6 +199,7 @@ def _idea(options: argparse.Namespace) -> dict[str, Any]:
         title=options.title,
         body=read_text(options.body),
         seed=options.seed,
+        language=options.language,
     )
 
 

@@ -20,8 +20,10 @@ from service.commands.held_connection import HeldConnection
 from service.commands.ideas import find
 from service.commands.ranking import chosen_board
 from service.commands.rest import Rest, given
+from service.commands.rubrics import rubric_id
 from service.errors import InvalidInput, ServerUnreachable, ServiceError
 from service.fields import PAIRS_CEILING, Judge, MethodId, Outcome, Status
+from service.idea_languages import IdeaLanguage
 from service.settings import Settings
 from service.store.listing import Sort
 
@@ -37,6 +39,9 @@ IdeaId = Annotated[str | None, Field(description="An idea of a board.")]
 BoardName = Annotated[str | None, Field(description="A board's name or id.")]
 Title = Annotated[str | None, Field(description="A text that is on no board, instead.")]
 Body = Annotated[str | None, Field(description="Its text, Markdown.")]
+Language = Annotated[
+    IdeaLanguage | None, Field(description="Code of the one to write in; default: the board's.")
+]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -114,6 +119,7 @@ class Tools:
         background: Annotated[str, Field(description="What the ideas should fit.")] = "",
         board: BoardName = None,
         creativity: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        language: Language = None,
         seed: int | None = None,
     ) -> dict[str, Any]:
         """Let the model find ideas for a topic, or branch from an idea. Gives suggestions with
@@ -127,6 +133,7 @@ class Tools:
             context=background,
             board_id=await board_id(rest, board),
             creativity=creativity,
+            language=language,
             seed=seed,
         )
         return await _run(rest, "/brainstorm", task, context, total=n)
@@ -140,6 +147,7 @@ class Tools:
         body: Body = None,
         instruction: Annotated[str, Field(description="What to change, like 'shorter'.")] = "",
         selection: Annotated[str | None, Field(description="Only this passage of it.")] = None,
+        language: Language = None,
         accept: Annotated[bool, Field(description="Give the idea the new text.")] = False,
     ) -> dict[str, Any]:
         """Let the model write a better text of an idea. The idea stays as it is unless `accept`
@@ -147,7 +155,9 @@ class Tools:
         if accept and idea_id is None:
             raise InvalidInput("accept needs an idea_id.")
         rest = await self.connection.rest()
-        text = given(idea_id=idea_id, title=title, body=body, selection=selection)
+        text = given(
+            idea_id=idea_id, title=title, body=body, selection=selection, language=language
+        )
         answer = await _run(rest, "/refine", text | {"instruction": instruction}, context)
         if accept:
             await rest.post(f"/runs/{answer['run_id']}/accept")
@@ -163,11 +173,20 @@ class Tools:
         criteria: Annotated[
             list[str] | None, Field(description="Default: novelty, feasibility, impact, clarity.")
         ] = None,
+        rubric: Annotated[
+            str | None,
+            Field(description="Of the idea's board, by name or id, instead of criteria."),
+        ] = None,
+        language: Language = None,
     ) -> dict[str, Any]:
         """Score an idea from 1 to 10 by criteria, with strengths, concerns and a next step.
         `scoring` says whether the scores are calibrated."""
+        if rubric is not None and (idea_id is None or criteria is not None):
+            raise InvalidInput("rubric needs an idea_id, and no criteria beside it.")
         rest = await self.connection.rest()
-        task = given(idea_id=idea_id, title=title, body=body, criteria=criteria)
+        task = given(idea_id=idea_id, title=title, body=body, criteria=criteria, language=language)
+        if idea_id is not None:
+            task |= given(rubric_id=await rubric_id(rest, idea_id, rubric))
         return await _run(rest, "/evaluate", task, context)
 
     @_answering

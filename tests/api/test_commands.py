@@ -254,6 +254,32 @@ def test_votes_make_a_ranking_that_is_shown_and_taken_away(
     assert json.loads(run("rank", "show", "--format", "json")[1])["comparisons"] == 2
 
 
+def test_an_idea_is_judged_by_a_rubric_of_its_board_called_by_name(run: Run, url: str) -> None:
+    idea = of(run, "ideas", "add", "Soup")
+    rubrics = f"{url}/api/v1/boards/{idea['board_id']}/rubrics"
+    rubric = {"name": "For the street", "criteria": [{"name": "cost"}]}
+    httpx2.post(rubrics, json=rubric).raise_for_status()
+
+    judged = of(run, "evaluate", idea["id"], "--rubric", "for the street")
+    status, _, err = run("evaluate", idea["id"], "--rubric", "another")
+
+    assert list(judged["scores"]) == ["cost"]
+    assert (status, "there are: 'For the street'" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(*TOPIC, "--n", "1"), ("refine", "--title", "Soup"), ("evaluate", "--title", "Soup")],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_command_may_ask_for_a_language(run: Run, url: str, arguments: tuple[str, ...]) -> None:
+    answer = of(run, *arguments, "--language", "sv")
+
+    prompts = httpx2.get(f"{url}/api/v1/runs/{answer['run_id']}").text
+
+    assert "Write all of it in Swedish." in prompts
+
+
 def test_the_model_compares_pairs_as_they_are_told(run: Run) -> None:
     run("ideas", "add", "Soup")
     run("ideas", "add", "Chalk", "--body", "A much longer text.")
@@ -318,6 +344,8 @@ def test_an_export_to_read_is_printed(run: Run, format: str, begins: str) -> Non
         (["refine"], 2, "either an IDEA_ID or --title"),
         (["refine", "--title", "x", "--accept"], 2, "needs an IDEA_ID"),
         (["evaluate", "x", "--title", "y"], 2, "either an IDEA_ID or --title"),
+        (["evaluate", "--title", "y", "--rubric", "z"], 2, "needs an IDEA_ID"),
+        (["evaluate", "x", "--criteria", "y", "--rubric", "z"], 2, "either --criteria or --rubric"),
         (["ideas", "edit", "x"], 2, "what to change"),
         (["ideas", "list", "--limit", "0"], 2, "1 or more"),
         (["import", "/no/such/file"], 1, "cannot be read"),

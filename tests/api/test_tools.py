@@ -133,6 +133,22 @@ def test_ideas_are_added_changed_and_found_by_words_and_board(play: Play, url: s
     assert "Street" in {board["name"] for board in some["boards"]}
 
 
+def test_an_idea_is_judged_by_a_rubric_of_its_board_called_by_name(play: Play, url: str) -> None:
+    async def story(client: Client) -> Any:
+        idea = await use(client, "add_idea", title="Soup")
+        rubrics = f"{url}/api/v1/boards/{idea['board_id']}/rubrics"
+        rubric = {"name": "For the street", "criteria": [{"name": "cost"}]}
+        httpx2.post(rubrics, json=rubric).raise_for_status()
+        named = {"idea_id": idea["id"], "rubric": "for the street", "language": "sv"}
+        return await use(client, "evaluate", **named)
+
+    judged = play(story)
+
+    assert list(judged["scores"]) == ["cost"]
+    prompts = httpx2.get(f"{url}/api/v1/runs/{judged['run_id']}").text
+    assert "Write all of it in Swedish." in prompts
+
+
 def test_ideas_are_ranked_by_votes_and_by_the_model(play: Play) -> None:
     async def story(client: Client) -> Any:
         one = await use(client, "add_idea", title="Tool shelf")
@@ -169,6 +185,7 @@ def test_a_suggestion_is_kept_with_another_text_status_and_tags(play: Play) -> N
         ("brainstorm", {"topic": "x", "board": "nowhere"}, "there are: "),
         ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
         ("refine", {"title": "x", "body": "y", "selection": "z"}, "does not hold this passage"),
+        ("evaluate", {"title": "x", "rubric": "y"}, "rubric needs an idea_id"),
         ("add_idea", {"suggestion_id": "none"}, "none"),
         ("add_idea", {"body": "x"}, "either a title or a suggestion_id"),
     ],
