@@ -123,6 +123,13 @@ def _add_drafts(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     chosen.add_argument("--source", required=True, help="who wrote and who chose")
     chosen.add_argument("--licence", required=True, help="of what was written")
     chosen.set_defaults(command=choose)
+    graded = commands.add_parser("grade", help="give the drafts a reader's grades, to prefer among")
+    graded.add_argument("drafts", type=Path, help="what `draft` has written")
+    graded.add_argument("grades", type=Path, help='JSONL of {"id": "…", "grades": [2, 0, 1]}')
+    graded.add_argument("target", type=Path, help="the JSONL file of graded drafts to write")
+    graded.add_argument("--source", required=True, help="who wrote and who graded")
+    graded.add_argument("--licence", required=True, help="of what was written")
+    graded.set_defaults(command=grade)
 
 
 def _add_likeness(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -302,6 +309,19 @@ def choose(options: argparse.Namespace) -> None:
         licence=options.licence,
     )
     _say(f"{chosen} records in {options.target}")
+
+
+def grade(options: argparse.Namespace) -> None:
+    from training.rejection_sampling import grade_drafts
+
+    count = grade_drafts(
+        options.drafts,
+        options.grades,
+        options.target,
+        source=options.source,
+        licence=options.licence,
+    )
+    _say(f"{count} graded drafts in {options.target}")
 
 
 def word_vectors(options: argparse.Namespace) -> None:

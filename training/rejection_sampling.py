@@ -2,7 +2,8 @@
 
 A small model that imitates a better writer gets the style without the sense; one that learns the
 best of its own drafts stays within what it can say (rejection sampling, as in RAFT, Dong et al.
-2023, and in Llama 2). The reader may mend a draft where a few words make it good.
+2023, and in Llama 2). The reader may mend a draft where a few words make it good, or grade all of
+them, so that the model learns which it should rather write.
 """
 
 import json
@@ -62,6 +63,14 @@ class Choice:
         return ParsedSuggestion(self.title or draft.title, self.text or draft.text)
 
 
+@dataclass(frozen=True, slots=True)
+class Grades:
+    """In the order of the drafts; the higher, the better."""
+
+    id: str
+    grades: tuple[float, ...]
+
+
 def draw_drafts(gguf: Path, topics: Path, target: Path, count: int, *, report: Report) -> int:
     """Writes `target` (JSONL), and tells how many drafts it has; a job that was stopped goes on.
 
@@ -108,6 +117,32 @@ def choose_drafts(drafts: Path, choices: Path, target: Path, *, source: str, lic
         raise DataProblem("there are no drafts for it.", path=choices, row=next(iter(chosen)))
     _write(target, records)
     return len(records)
+
+
+def grade_drafts(drafts: Path, grades: Path, target: Path, *, source: str, licence: str) -> int:
+    """Writes the drafts with their grades, and tells how many drafts there are.
+
+    Raises `DataProblem`: a line cannot be read, or there are not as many grades as drafts.
+    """
+    graded = {one.id: one.grades for _, one in shaped_records(grades, Grades)}
+    records, count = [], 0
+    for _, one in shaped_records(drafts, Drafts):
+        given = graded.pop(one.id, None)
+        if given is None:
+            continue
+        if len(given) != len(one.drafts):
+            raise DataProblem(
+                f"there are {len(given)} grades for {len(one.drafts)} drafts.",
+                path=grades,
+                row=one.id,
+            )
+        found = [asdict(d) | {"grade": g} for d, g in zip(one.drafts, given, strict=True)]
+        records.append(asdict(one) | {"drafts": found, "source": source, "licence": licence})
+        count += len(found)
+    if graded:
+        raise DataProblem("there are no drafts for it.", path=grades, row=next(iter(graded)))
+    _write(target, records)
+    return count
 
 
 def _angled(topics: Sequence[Topic]) -> Iterator[Drafts]:

@@ -19,6 +19,7 @@ from training.learning.base import Base, load_base
 from training.learning.curves import draw_curves
 from training.learning.likelihood import BaseLikelihood, RowNll, answer_nll
 from training.learning.metrics import MetricsLog
+from training.learning.preference import fit_preferences
 from training.learning.result import TrainResult, in_words, read_result, result_of
 from training.learning.stacked import fit_stacked
 from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise_all
@@ -152,8 +153,10 @@ def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[Tr
         if len(jobs) > 1 or jobs[0].config.training.trainer == "stacked":
             fitted = fit_stacked(jobs, resume=resume)
         else:
-            folder = jobs[0].rundir.checkpoints
-            fitted = [fit(jobs[0], checkpoint=last_checkpoint(folder) if resume else None)]
+            (job,) = jobs
+            fit_one = fit_preferences if job.config.training.objective == "preferences" else fit
+            checkpoint = last_checkpoint(job.rundir.checkpoints) if resume else None
+            fitted = [fit_one(job, checkpoint=checkpoint)]
     except BaseException:
         for job in jobs:
             set_status(job.rundir, "failed")

@@ -122,6 +122,16 @@ def test_files_that_are_missing_are_problems_of_the_config(folder: Path) -> None
         (GOOD.replace("smollm2-135m", "smollm3"), "the catalog has no 'smollm3'"),
         (GOOD + "test_share = 0.5\nvalidation_share = 0.5", "leave nothing to train on"),
         (GOOD.replace("alpaca", "ideation").replace("path", "hub"), "read from a `path`"),
+        (GOOD.replace("alpaca", "graded"), 'need `training.objective = "preferences"`'),
+        (GOOD + '[training]\nobjective = "preferences"', "from `graded` sources alone"),
+        (
+            GOOD.replace("alpaca", "graded") + '[training]\nobjective = "preferences"',
+            "have no validation",
+        ),
+        (
+            GOOD + '[training]\nobjective = "preferences"\naccumulation = 2',
+            "by `trl` without `accumulation`",
+        ),
         (GOOD + '[evaluation]\njudge_url = "http://x"', "evaluation.judge_model"),
         (GOOD + '[sweep]\nspace = { "lora.rank" = [4] }', 'sweep.space."lora.rank" = 4: lora.rank'),
         (GOOD + '[sweep]\nspace = { "name" = ["a"] }', "only base, data, lora and training"),

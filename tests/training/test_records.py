@@ -196,6 +196,8 @@ class TestTheSetsOfOurOwn:
             ("ideation", "evaluate", 0.95),
             ("plain", "brainstorm", 0.98),
             ("plain", "refine", 0.95),
+            ("languages", "refine", 0.9),
+            ("languages", "evaluate", 0.95),
         ],
     )
     def test_most_answers_are_allowed_by_their_grammars(

@@ -11,7 +11,7 @@ from tests.training.conftest import quiet
 from training.config import SourceConfig
 from training.errors import DataProblem
 from training.records.sources import read_source
-from training.rejection_sampling import choose_drafts, draw_drafts
+from training.rejection_sampling import choose_drafts, draw_drafts, grade_drafts
 
 TOPICS: tuple[dict[str, str], ...] = (
     {"topic": "a quieter office", "method": "questions"},
@@ -106,3 +106,37 @@ def test_a_choice_of_what_is_not_there_is_named(
 ) -> None:
     with pytest.raises(DataProblem, match=problem):
         chosen(tmp_path, [choice])
+
+
+def graded(folder: Path, grades: Sequence[Any]) -> Path:
+    drafts = write(folder / "drafts.jsonl", [DRAFT])
+    target = folder / "graded.jsonl"
+    given = write(folder / "grades.jsonl", grades)
+    grade_drafts(drafts, given, target, source="a model, graded by hand", licence="CC0-1.0")
+    return target
+
+
+def test_graded_drafts_are_rows_that_answer_one_prompt(tmp_path: Path) -> None:
+    target = graded(tmp_path, [{"id": "drafts-0001", "grades": [0, 2]}])
+
+    first, second = (one.row for one in read_source(SourceConfig(kind="graded", path=target)))
+
+    assert (first.grade, second.grade) == (0, 2)
+    assert first.prompt == second.prompt
+    assert first.group == second.group
+    assert second.source.endswith("a model, graded by hand")
+
+
+@pytest.mark.parametrize(
+    ("grades", "problem"),
+    [
+        ({"id": "drafts-0001", "grades": [1]}, "there are 1 grades for 2 drafts"),
+        ({"id": "drafts-0009", "grades": [1, 2]}, "there are no drafts for it"),
+        ({"id": "drafts-0001", "grades": ["good", 1]}, "grades.0: "),
+    ],
+)
+def test_grades_that_fit_no_drafts_are_named(
+    tmp_path: Path, grades: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(DataProblem, match=problem):
+        graded(tmp_path, [grades])

@@ -13,7 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 
 from service.engine.types import Quantisation, Role
 
-SourceKind = Literal["ideation", "sharegpt", "messages", "alpaca", "prompt_completion", "dolly"]
+SourceKind = Literal[
+    "ideation", "graded", "sharegpt", "messages", "alpaca", "prompt_completion", "dolly"
+]
 OwnTask = Literal["brainstorm", "refine", "evaluate"]
 
 
@@ -89,8 +91,8 @@ class SourceConfig(_Shape):
     def _is_one_place(self) -> Self:
         if (self.path is None) == (self.hub is None):
             raise ValueError("give exactly one of `path` and `hub`")
-        if self.kind == "ideation" and self.path is None:
-            raise ValueError("the ideation set is read from a `path`")
+        if self.kind in ("ideation", "graded") and self.path is None:
+            raise ValueError(f"the {self.kind} set is read from a `path`")
         if self.categories and self.kind != "dolly":
             raise ValueError("`categories` are Dolly's; other kinds have none")
         return self
@@ -162,8 +164,15 @@ class TrainConfig(_Shape):
 
     `groups_together` has the ideas for one topic follow each other, so that `packing` lets them
     share it.
+
+    `objective` is to give answers, or to prefer the better of several drafts; then a step takes
+    `batch_size` prompts with all of their drafts, `beta` is DPO's, and `best_weight` that of the
+    best draft's NLL beside it.
     """
 
+    objective: Literal["answers", "preferences"] = "answers"
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    best_weight: Annotated[float, Field(ge=0)] = 0.0
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-4
     epochs: Annotated[float, Field(gt=0)] = 1.0
     max_steps: Positive | None = None
@@ -181,6 +190,12 @@ class TrainConfig(_Shape):
     bf16: Literal["auto"] | bool = "auto"
     threads: Positive | None = None
     trainer: Literal["trl", "stacked"] = "trl"
+
+    @model_validator(mode="after")
+    def _can_prefer(self) -> Self:
+        if self.objective == "preferences" and (self.trainer != "trl" or self.accumulation != 1):
+            raise ValueError("preferences are learnt by `trl` without `accumulation`")
+        return self
 
 
 class Range(_Shape):
@@ -256,3 +271,17 @@ class RunConfig(_Shape):
     sweep: SweepConfig | None = None
     export: ExportConfig = ExportConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _has_what_the_objective_needs(self) -> Self:
+        graded = [source.kind == "graded" for source in self.data.sources]
+        if self.training.objective == "answers" and any(graded):
+            raise ValueError('graded drafts need `training.objective = "preferences"`')
+        if self.training.objective == "preferences":
+            if not all(graded):
+                raise ValueError("preferences are learnt from `graded` sources alone")
+            if self.data.validation_share:
+                raise ValueError("preferences have no validation: set `data.validation_share = 0`")
+            if self.sweep is not None and self.sweep.stacked:
+                raise ValueError("preferences cannot be learnt `stacked`")
+        return self

@@ -10,7 +10,6 @@ from transformers import TrainerCallback
 from training.errors import Report
 from training.learning.metrics import Measured, MetricsLog, in_words, peak_memory_mb
 from training.learning.schedule import Schedule
-from training.learning.tokens import Tokens
 
 Watch = Callable[[int, float], None]
 """Gets the step and the NLL of every validation; an exception from it ends the run."""
@@ -20,12 +19,13 @@ class Diary(TrainerCallback):  # type: ignore[misc]
     """Times the steps and writes down what the trainer says."""
 
     def __init__(
-        self, log: MetricsLog, schedule: Schedule, rows: Sequence[Tokens], report: Report
+        self, log: MetricsLog, schedule: Schedule, sizes: Sequence[int], report: Report
     ) -> None:
+        """`sizes` has the tokens of each example."""
         self.log = log
         self._schedule = schedule
         self._report = report
-        self._tokens = [0, *accumulate(len(rows[index]) for index in schedule.order)]
+        self._tokens = [0, *accumulate(sizes[index] for index in schedule.order)]
         self._seconds = log.measured[-1].seconds or 0.0 if log.measured else 0.0
         self._last = (log.measured[-1].step if log.measured else 0, self._seconds)
         self._begun = 0.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter
 
 from training.learning.likelihood import RowNll, total
+from training.learning.preference import Preferred, best_of, preferred
 from training.learning.tokens import Tokens
 from training.learning.trainer import Fitted, Job
 from training.rundir import RunDir
@@ -15,7 +16,8 @@ from training.rundir import RunDir
 class TrainResult:
     """Of the best step, against the base without the adapter, in nats per token of the answers.
 
-    `tasks` has the same figures for each task of the test rows. `tokens` leaves padding out.
+    `tasks` has the same figures for each task of the test rows. `tokens` leaves padding out. Of
+    graded drafts only the best of each prompt counts in likelihoods; `preferred` is of all of them.
     """
 
     name: str
@@ -35,6 +37,7 @@ class TrainResult:
     peak_memory_mb: int
     adapter_bytes: int
     tasks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    preferred: Preferred | None = None
 
 
 _RESULT = TypeAdapter(TrainResult)
@@ -47,7 +50,13 @@ def read_result(rundir: RunDir) -> TrainResult:
 
 def result_of(job: Job, fitted: Fitted, base_test: Sequence[RowNll]) -> TrainResult:
     last, splits = fitted.measured[-1], job.splits
-    tuned, untuned = total(fitted.test), total(base_test)
+    rows, tuned_rows, base_rows = splits.test, list(fitted.test), list(base_test)
+    found = preferred(rows, tuned_rows, base_rows)
+    if found is not None:
+        best = best_of(rows)
+        rows = tuple(rows[place] for place in best)
+        tuned_rows, base_rows = ([own[place] for place in best] for own in (tuned_rows, base_rows))
+    tuned, untuned = total(tuned_rows), total(base_rows)
     has_test, tokens, seconds = bool(fitted.test), last.tokens or 0, last.seconds or 0.0
     return TrainResult(
         name=job.config.name,
@@ -73,7 +82,8 @@ def result_of(job: Job, fitted: Fitted, base_test: Sequence[RowNll]) -> TrainRes
         tokens_per_s=round(tokens / max(1e-6, seconds), 1),
         peak_memory_mb=max(one.peak_memory_mb or 0 for one in fitted.measured),
         adapter_bytes=sum(path.stat().st_size for path in job.rundir.adapter.glob("*.safetensors")),
-        tasks=_by_task(splits.test, fitted.test, base_test),
+        tasks=_by_task(rows, tuned_rows, base_rows),
+        preferred=found,
     )
 
 
@@ -81,10 +91,13 @@ def in_words(result: TrainResult) -> str:
     if result.test_nll is None or result.base_test_nll is None:
         return f"{result.name}: finished after {result.steps} steps, without test rows"
     change = 100 * (result.test_nll / result.base_test_nll - 1)
-    return (
+    told = (
         f"{result.name}: test NLL {result.test_nll:.4f}, base {result.base_test_nll:.4f} "
         f"({change:+.1f} %), best step {result.best_step} of {result.steps}"
     )
+    if result.preferred is None:
+        return told
+    return f"{told}, {100 * result.preferred.right:.0f} % of {result.preferred.pairs} pairs right"
 
 
 def _by_task(

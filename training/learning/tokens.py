@@ -27,6 +27,7 @@ class Tokens:
     ids: NDArray[np.int32]
     mask: NDArray[np.bool_]
     answer_bytes: int
+    grade: float | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -35,6 +36,11 @@ class Tokens:
     def labels(self) -> int:
         """How many tokens are learnt."""
         return int(self.mask.sum())
+
+    @property
+    def prompt(self) -> bytes:
+        """The same for rows that answer the same."""
+        return self.ids[: int(self.mask.argmax())].tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,7 @@ class RowTokeniser:
             learnt = [one for one, is_label in zip(kept, labelled, strict=True) if is_label]
             size = len(self._tokenizer.decode(learnt, skip_special_tokens=True).encode())
         arrays = np.array(kept, np.int32), np.array(labelled)
-        return Tokens(row.id, row.task, row.group, *arrays, size), is_cut
+        return Tokens(row.id, row.task, row.group, *arrays, size, row.grade), is_cut
 
     def _label_earlier_turns(self, row: Row, ids: list[int], mask: list[bool]) -> list[str]:
         """Marks the turns in place and returns their texts.

@@ -1,15 +1,16 @@
-"""One adapter by TRL's trainer, with our own order of rows, bins and validation.
+"""One adapter by TRL's trainer, with our own order of rows, bins, losses and validation.
 
 Knows no run directory but its checkpoints and metrics.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import peft
 import torch
+from accelerate import PartialState
 from datasets import Dataset
 from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 from trl import SFTConfig, SFTTrainer
@@ -57,6 +58,37 @@ class Fitted:
     test: tuple[RowNll, ...]
 
 
+class Step:
+    """What a step reads and what its loss is; here an example is a row to learn."""
+
+    def __init__(self, job: Job) -> None:
+        self._rows = job.splits.train
+        self._width = job.config.data.max_tokens if job.config.training.packing else None
+
+    @property
+    def groups(self) -> list[str]:
+        """That of each example."""
+        return [row.group for row in self._rows]
+
+    @property
+    def sizes(self) -> list[int]:
+        """The tokens of each example."""
+        return [len(row) for row in self._rows]
+
+    def lay_out(self, examples: Sequence[int]) -> dict[str, torch.Tensor]:
+        rows = [self._rows[example] for example in examples]
+        return asdict(lay_out(rows, choose_bins(rows, self._width)))
+
+    def loss(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor | None
+    ) -> torch.Tensor:
+        """This process's part of the mean over `labels`, the learnt tokens of the whole step."""
+        losses = label_losses(model, Batch(**inputs))
+        # The launcher averages over processes, whose tokens are all in the count.
+        processes = float(PartialState().num_processes)
+        return losses.mean() if labels is None else losses.sum() / labels * processes
+
+
 def new_adapter(base: Base, config: LoraConfig, seed: int) -> Any:
     """The base with an untrained adapter in it; the seed decides how that begins."""
     alpha = int(config.alpha) if config.alpha == int(config.alpha) else config.alpha
@@ -97,22 +129,22 @@ def _layers(model: Any, config: LoraConfig) -> list[int] | None:
     return list(range(max(0, count - config.last_layers), count))
 
 
-def fit(job: Job, *, checkpoint: Path | None = None) -> Fitted:
+def fit(job: Job, step: Step | None = None, *, checkpoint: Path | None = None) -> Fitted:
     """Goes on from `checkpoint` as if the run had never stopped there."""
+    step = step or Step(job)
     settings, splits = job.config.training, job.splits
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     forget_peak_memory()
     model = new_adapter(job.base, job.config.lora, job.config.seed)
     args = _arguments(job)
-    groups = [row.group for row in splits.train]
-    schedule = plan(groups, settings, job.config.seed, processes=args.world_size)
+    schedule = plan(step.groups, settings, job.config.seed, processes=args.world_size)
     args.max_steps, args.warmup_steps = schedule.steps, schedule.warmup_steps
     args.logging_steps = max(1, min(LOG_STEPS, schedule.steps // 10))
     earlier = read_metrics(job.rundir, up_to=_step_of(checkpoint)) if checkpoint is not None else []
     log = MetricsLog(job.rundir, earlier, is_written=args.process_index == 0)
-    diary = Diary(log, schedule, splits.train, job.report)
-    trainer = _Trainer(job, model, args, schedule)
+    diary = Diary(log, schedule, step.sizes, job.report)
+    trainer = _Trainer(job, step, model, args, schedule)
     trainer.add_callback(diary)
     if splits.validation and settings.patience is not None:
         trainer.add_callback(EarlyStoppingCallback(settings.patience))
@@ -189,10 +221,12 @@ def _arguments(job: Job) -> SFTConfig:
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]
-    def __init__(self, job: Job, model: Any, args: SFTConfig, schedule: Schedule) -> None:
+    def __init__(
+        self, job: Job, step: Step, model: Any, args: SFTConfig, schedule: Schedule
+    ) -> None:
         self._splits = job.splits
-        self._pack_width = job.config.data.max_tokens if job.config.training.packing else None
-        rows = Dataset.from_dict({"row": list(schedule.order)})
+        self._step = step
+        rows = Dataset.from_dict({"example": list(schedule.order)})
         super().__init__(
             model,
             args,
@@ -205,8 +239,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
         self.remove_callback(PrinterCallback)
 
     def _collate(self, examples: Sequence[dict[str, int]]) -> dict[str, torch.Tensor]:
-        rows = [self._splits.train[example["row"]] for example in examples]
-        return asdict(lay_out(rows, choose_bins(rows, self._pack_width)))
+        return self._step.lay_out([example["example"] for example in examples])
 
     def compute_loss(
         self,
@@ -215,13 +248,9 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Per token of the whole step; TRL's own sends every position through the output layer."""
+        """TRL's own sends every position through the output layer."""
         assert not return_outputs
-        losses = label_losses(model, Batch(**inputs))
-        if num_items_in_batch is None:
-            return losses.mean()
-        # The launcher averages over processes, whose tokens are all in the count.
-        return losses.sum() / num_items_in_batch * float(self.args.world_size)
+        return self._step.loss(model, inputs, num_items_in_batch)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Over tokens, not over batches; processes share the rows."""

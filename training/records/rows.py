@@ -21,7 +21,8 @@ OWN_TASKS = ("brainstorm", "refine", "evaluate")
 class Row:
     """`messages` end with the answer; `answers` says on which assistant turns the loss is taken.
 
-    Rows of one `group` stay on one side of every split.
+    Rows of one `group` stay on one side of every split. Of answers to one prompt the one with the
+    higher `grade` is better.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -33,6 +34,7 @@ class Row:
     licence: str
     group: str
     answers: Literal["last", "all"] = "last"
+    grade: float | None = None
 
     @property
     def answer(self) -> str:

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from training.config import SourceConfig
 from training.errors import DataProblem
 from training.records.forms import FORMS
+from training.records.graded import GradedDrafts, graded_rows
 from training.records.labelled import CONTRASTS, LabelledNote, groups_of
 from training.records.rows import OWN_TASKS, Row
 from training.records.tasks import (
@@ -31,7 +32,7 @@ from training.records.tasks import (
 )
 from training.records.texts import normal
 
-LICENCES = {"ideation": "CC0-1.0", "dolly": "CC-BY-SA-3.0"}
+LICENCES = {"ideation": "CC0-1.0", "graded": "CC0-1.0", "dolly": "CC-BY-SA-3.0"}
 """Of the kinds whose rows all have one."""
 SUFFIXES = (".jsonl", ".parquet")
 _FRACTIONS = 2**64
@@ -49,7 +50,7 @@ class RawRecord:
 
 def read_source(source: SourceConfig) -> Iterator[Rendered]:
     """Its first rows, in the order of the source. Raises `DataProblem`."""
-    rows = _own_rows(source) if source.kind == "ideation" else _chat_rows(source)
+    rows = _READERS.get(source.kind, _chat_rows)(source)
     chosen = (one for one in rows if fraction("weight", one.row.group) < source.weight)
     return islice(chosen, source.first)
 
@@ -132,6 +133,13 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
         raise DataProblem(f"there are no records for {', '.join(source.tasks)}.", path=source.path)
 
 
+def _graded_rows(source: SourceConfig) -> Iterator[Rendered]:
+    assert source.path is not None
+    licence = source.licence or LICENCES[source.kind]
+    for _, drafts in shaped_records(source.path, GradedDrafts):
+        yield from graded_rows(drafts, source.path, licence)
+
+
 def _records(path: Path) -> Iterator[tuple[RawRecord, Record]]:
     for raw in raw_records(path):
         try:
@@ -206,3 +214,6 @@ def _table(path: Path) -> Iterator[RawRecord]:
                     yield RawRecord(str(path), number, row)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataProblem(f"is not a Parquet file: {error}.", path=path) from error
+
+
+_READERS = {"ideation": _own_rows, "graded": _graded_rows}

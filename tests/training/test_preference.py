@@ -1,0 +1,158 @@
+"""Of several drafts for one prompt a model learns to prefer the better ones."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.conftest import MakeConfig, quiet
+from training.config import RunConfig
+from training.errors import DataProblem
+from training.learning.likelihood import answer_nll
+from training.learning.metrics import read_metrics
+from training.learning.preference import (
+    PreferenceStep,
+    best_of,
+    pairs_of,
+    preferred,
+    prompts_of,
+)
+from training.learning.trainer import Job
+from training.rundir import RunDir
+from training.train import get_ready, open_base, train
+
+pytestmark = pytest.mark.slow
+
+TOPICS = ("a quieter office", "more people at the choir", "a street party", "less food waste")
+TEXTS = (
+    ("A Lamp", "Whoever makes a call puts a small red lamp on the desk."),
+    ("A Bell", "At two o'clock a bell asks everybody for an hour of silence."),
+    ("A List", "Everybody writes on a list by the door what is left over."),
+)
+
+
+def drafts(topic: str, grades: tuple[float, ...] = (0, 2, 1)) -> dict[str, Any]:
+    return {
+        "id": topic,
+        "topic": topic,
+        "angle": "reminders",
+        "hint": "The idea has to do with a reminder at the right moment.",
+        "drafts": [
+            {"title": title, "text": f"For {topic}: {text}", "grade": grade}
+            for (title, text), grade in zip(TEXTS, grades, strict=True)
+        ],
+    }
+
+
+@pytest.fixture
+def config(tmp_path: Path, tiny_config: MakeConfig) -> RunConfig:
+    return graded(tmp_path, tiny_config, [drafts(topic) for topic in TOPICS])
+
+
+def graded(folder: Path, make: MakeConfig, lines: list[dict[str, Any]], **more: Any) -> RunConfig:
+    path = folder / "graded.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    return make(
+        data__sources=[{"kind": "graded", "path": str(path)}],
+        data__test_share=0.3,
+        data__validation_share=0,
+        training__objective="preferences",
+        training__beta=0.5,
+        training__batch_size=2,
+        training__epochs=8,
+        training__max_steps=8,
+        **more,
+    )
+
+
+def opened(config: RunConfig) -> Job:
+    rundir = RunDir(config.output / config.name)
+    base = open_base(config, quiet)
+    ready = get_ready(config, rundir, base, report=quiet)
+    return Job(config, base, ready.splits, rundir, quiet)
+
+
+def test_every_two_drafts_of_one_prompt_with_different_grades_are_a_pair(
+    tmp_path: Path, tiny_config: MakeConfig
+) -> None:
+    lines = [drafts(TOPICS[0], (1, 1, 2)), drafts(TOPICS[1], (0, 0, 0)), drafts(TOPICS[2])]
+    config = graded(tmp_path, tiny_config, lines, data__split_seed=3)
+
+    rows = opened(config.model_copy(update={"data": config.data.model_copy(
+        update={"test_share": 0.0})})).splits.train  # fmt: skip
+    pairs = [pairs_of(rows, prompt) for prompt in prompts_of(rows)]
+
+    assert pairs == [[(2, 0), (2, 1)], [(7, 6), (7, 8), (8, 6)]]
+    assert best_of(rows) == [2, 3, 7]
+
+
+def test_the_loss_is_that_of_the_paper(config: RunConfig) -> None:
+    job = opened(config)
+    rows = job.splits.train
+    prompts = prompts_of(rows)
+    alone = [answer_nll(job.base.model, [row])[0].nll for row in rows]
+    # A reference that differs from the model by something else for each row.
+    reference = [one + place % 4 for place, one in enumerate(alone)]
+    margins = {
+        prompt: [
+            (reference[better] - alone[better]) - (reference[worse] - alone[worse])
+            for better, worse in pairs_of(rows, prompt)
+        ]
+        for prompt in prompts
+    }
+    expected = [
+        sum(-math.log(1 / (1 + math.exp(-0.5 * margin))) for margin in found) / len(found)
+        for found in margins.values()
+    ]
+    measured = [
+        one.__class__(nll, one.tokens, one.answer_bytes)
+        for nll, one in zip(reference, answer_nll(job.base.model, rows), strict=True)
+    ]
+    step = PreferenceStep(job, prompts, measured)
+
+    with torch.no_grad():
+        loss = step.loss(job.base.model, step.lay_out(range(len(prompts))), None)
+
+    assert float(loss) == pytest.approx(sum(expected) / len(expected), abs=1e-4)
+
+
+def test_a_run_raises_the_better_drafts_over_the_worse(config: RunConfig) -> None:
+    rundir = RunDir(config.output / config.name)
+
+    result = train(config, rundir, report=quiet)
+
+    first, *_, last = (one.loss for one in read_metrics(rundir) if one.loss is not None)
+    assert first == pytest.approx(math.log(2), abs=0.05)
+    assert last < first
+    assert result.preferred is not None
+    assert result.preferred.pairs == 3 * result.preferred.prompts > 0
+    assert result.tasks["brainstorm"]["rows"] == result.preferred.prompts
+
+
+def test_the_best_draft_stays_likely_where_its_likelihood_counts(
+    tmp_path: Path, tiny_config: MakeConfig
+) -> None:
+    lines = [drafts(topic) for topic in TOPICS]
+
+    def best_nll(name: str, weight: float) -> float:
+        config = graded(tmp_path, tiny_config, lines, name=name, training__best_weight=weight)
+        return float(train(config, RunDir(config.output / name), report=quiet).test_nll or 0)
+
+    assert best_nll("beside", 2.0) < best_nll("alone", 0.0)
+
+
+def test_drafts_that_are_all_alike_teach_nothing(tmp_path: Path, tiny_config: MakeConfig) -> None:
+    config = graded(tmp_path, tiny_config, [drafts(topic, (1, 1, 1)) for topic in TOPICS])
+
+    with pytest.raises(DataProblem, match="no prompt has drafts of different grades"):
+        train(config, RunDir(config.output / config.name), report=quiet)
+
+
+def test_a_run_without_grades_prefers_nothing(config: RunConfig) -> None:
+    rows = opened(config).splits.train
+    nlls = answer_nll(opened(config).base.model, rows)
+
+    assert preferred([row for row in rows if row.grade == 1], nlls, nlls) is None

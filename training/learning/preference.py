@@ -1,0 +1,135 @@
+"""Learning which of several drafts for one prompt is the better one, by how likely each becomes.
+
+Direct preference optimisation (Rafailov et al. 2023) over every pair of a prompt's drafts with
+different grades; all of them are read in one pass. What the untuned model makes of them is measured
+once, before the adapter is in it. The best draft's likelihood may count beside it, which keeps it
+from falling with the others' (Pang et al. 2024).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from training.errors import DataProblem
+from training.learning.likelihood import RowNll, answer_nll, label_losses
+from training.learning.packing import Batch, choose_bins, lay_out
+from training.learning.tokens import Tokens
+from training.learning.trainer import Fitted, Job, Step, fit
+
+Prompt = tuple[int, ...]
+"""The places of its drafts among the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preferred:
+    """`right` is the share of pairs of which the adapter raised the better one more."""
+
+    prompts: int
+    pairs: int
+    right: float
+
+
+def fit_preferences(job: Job, *, checkpoint: Path | None = None) -> Fitted:
+    """Like `fit`; raises `DataProblem` if no prompt has drafts of different grades."""
+    rows = job.splits.train
+    prompts = prompts_of(rows)
+    if not prompts:
+        raise DataProblem(
+            "no prompt has drafts of different grades, so there is nothing to prefer."
+        )
+    pairs = sum(len(pairs_of(rows, prompt)) for prompt in prompts)
+    job.report(f"{pairs:,} pairs of drafts for {len(prompts):,} prompts")
+    job.report("Measuring the base on the drafts")
+    reference = answer_nll(job.base.model, rows)
+    return fit(job, PreferenceStep(job, prompts, reference), checkpoint=checkpoint)
+
+
+def prompts_of(rows: Sequence[Tokens]) -> list[Prompt]:
+    """Those with a pair to learn from, in the order of their first rows."""
+    found: dict[bytes, list[int]] = {}
+    for place, row in enumerate(rows):
+        found.setdefault(row.prompt, []).append(place)
+    return [tuple(places) for places in found.values() if pairs_of(rows, places)]
+
+
+def pairs_of(rows: Sequence[Tokens], places: Sequence[int]) -> list[tuple[int, int]]:
+    """The better one first."""
+    return [
+        (one, other)
+        for one, other in permutations(places, 2)
+        if (rows[one].grade or 0.0) > (rows[other].grade or 0.0)
+    ]
+
+
+def best_of(rows: Sequence[Tokens]) -> list[int]:
+    """Of each prompt the first of those with the highest grade."""
+    best: dict[bytes, int] = {}
+    for place, row in enumerate(rows):
+        first = best.setdefault(row.prompt, place)
+        if (row.grade or 0.0) > (rows[first].grade or 0.0):
+            best[row.prompt] = place
+    return list(best.values())
+
+
+def preferred(
+    rows: Sequence[Tokens], tuned: Sequence[RowNll], untuned: Sequence[RowNll]
+) -> Preferred | None:
+    """None if no row has a grade."""
+    raised = [before.nll - after.nll for before, after in zip(untuned, tuned, strict=True)]
+    prompts = prompts_of(rows)
+    pairs = [pair for prompt in prompts for pair in pairs_of(rows, prompt)]
+    if not pairs:
+        return None
+    right = sum(raised[better] > raised[worse] for better, worse in pairs)
+    return Preferred(len(prompts), len(pairs), right / len(pairs))
+
+
+class PreferenceStep(Step):
+    """One example is a prompt with all of its drafts."""
+
+    def __init__(self, job: Job, prompts: Sequence[Prompt], reference: Sequence[RowNll]) -> None:
+        super().__init__(job)
+        self._settings = job.config.training
+        self._prompts = prompts
+        self._reference = torch.tensor([one.nll for one in reference])
+
+    @property
+    def groups(self) -> list[str]:
+        return [self._rows[prompt[0]].group for prompt in self._prompts]
+
+    @property
+    def sizes(self) -> list[int]:
+        return [sum(len(self._rows[place]) for place in prompt) for prompt in self._prompts]
+
+    def lay_out(self, examples: Sequence[int]) -> dict[str, torch.Tensor]:
+        places = [place for example in examples for place in self._prompts[example]]
+        rows = [self._rows[place] for place in places]
+        bins = choose_bins(rows, self._width)
+        order = [places[index] for members in bins for index in members]
+        return asdict(lay_out(rows, bins)) | {"places": torch.tensor(order)}
+
+    def loss(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], _: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The mean over prompts, each of its pairs' mean."""
+        batch = Batch(**{name: value for name, value in inputs.items() if name != "places"})
+        places = [int(place) for place in inputs["places"]]
+        losses = label_losses(model, batch)
+        parts = torch.split_with_sizes(losses, [self._rows[place].labels for place in places])
+        nll = dict(zip(places, (part.sum() for part in parts), strict=True))
+        prompts = [prompt for prompt in self._prompts if prompt[0] in nll]
+        return torch.stack([self._of_prompt(prompt, nll) for prompt in prompts]).mean()
+
+    def _of_prompt(self, prompt: Prompt, nll: Mapping[int, torch.Tensor]) -> torch.Tensor:
+        raised = {place: self._reference[place] - nll[place] for place in prompt}
+        margins = [raised[one] - raised[other] for one, other in pairs_of(self._rows, prompt)]
+        loss = functional.softplus(-self._settings.beta * torch.stack(margins)).mean()
+        if self._settings.best_weight:
+            best = max(prompt, key=lambda place: self._rows[place].grade or 0.0)
+            loss = loss + self._settings.best_weight * nll[best] / self._rows[best].labels
+        return loss

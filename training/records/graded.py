@@ -1,0 +1,59 @@
+"""Several drafts of an idea for one prompt, with a reader's grades, as rows to prefer among."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training.records.tasks import BrainstormRecord, Idea, Origin, Rendered, Text, render
+from training.records.texts import normal
+
+
+class GradedDraft(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    title: Text
+    text: Text
+    grade: float
+
+
+class GradedDrafts(BaseModel):
+    """What was drafted under one angle for one topic; of two drafts the higher grade is better."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: Text
+    method: str = "free"
+    topic: Text
+    context: str = ""
+    angle: Text
+    hint: str = ""
+    drafts: Annotated[tuple[GradedDraft, ...], Field(min_length=1)]
+    source: str | None = None
+    licence: str | None = None
+
+
+def graded_rows(drafts: GradedDrafts, path: Path, licence: str) -> Iterator[Rendered]:
+    """Drafts for one topic stay on one side of a split, whatever their angle."""
+    record = BrainstormRecord(
+        id=drafts.id,
+        task="brainstorm",
+        method=drafts.method,
+        topic=drafts.topic,
+        context=drafts.context,
+        ideas=tuple(
+            Idea(angle=drafts.angle, hint=drafts.hint, title=one.title, text=one.text)
+            for one in drafts.drafts
+        ),
+    )
+    name = f"{path.parent.name}/{path.name}"
+    origin = Origin(
+        f"{name}:{drafts.source}" if drafts.source else name,
+        drafts.licence or licence,
+        normal(drafts.topic),
+    )
+    rows = render(record, f"{path.parent.name}/{drafts.id}", origin)
+    for rendered, one in zip(rows, drafts.drafts, strict=True):
+        yield replace(rendered, row=replace(rendered.row, grade=one.grade))
