@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from service.answers import ParsedSuggestion
 from service.engine.types import GenerateRequest
@@ -71,6 +71,9 @@ class Grades:
     grades: tuple[float, ...]
 
 
+Answer = TypeVar("Answer", Choice, Grades)
+
+
 def draw_drafts(gguf: Path, topics: Path, target: Path, count: int, *, report: Report) -> int:
     """Writes `target` (JSONL), and tells how many drafts it has; a job that was stopped goes on.
 
@@ -103,18 +106,14 @@ def choose_drafts(drafts: Path, choices: Path, target: Path, *, source: str, lic
 
     Raises `DataProblem`: a line cannot be read, or a choice is none of the drafts.
     """
-    chosen = {one.id: one for _, one in shaped_records(choices, Choice)}
     records = []
-    for _, one in shaped_records(drafts, Drafts):
-        choice = chosen.pop(one.id, None)
+    for one, choice in _answered(drafts, choices, Choice):
         try:
-            taken = choice.of(one.drafts) if choice is not None else None
+            taken = choice.of(one.drafts)
         except DataProblem as error:
             raise DataProblem(error.detail, path=choices, row=one.id) from error
         if taken is not None:
             records.append(_record(one, taken, source, licence))
-    if chosen:
-        raise DataProblem("there are no drafts for it.", path=choices, row=next(iter(chosen)))
     _write(target, records)
     return len(records)
 
@@ -124,25 +123,31 @@ def grade_drafts(drafts: Path, grades: Path, target: Path, *, source: str, licen
 
     Raises `DataProblem`: a line cannot be read, or there are not as many grades as drafts.
     """
-    graded = {one.id: one.grades for _, one in shaped_records(grades, Grades)}
     records, count = [], 0
-    for _, one in shaped_records(drafts, Drafts):
-        given = graded.pop(one.id, None)
-        if given is None:
-            continue
-        if len(given) != len(one.drafts):
+    for one, given in _answered(drafts, grades, Grades):
+        if len(given.grades) != len(one.drafts):
             raise DataProblem(
-                f"there are {len(given)} grades for {len(one.drafts)} drafts.",
+                f"there are {len(given.grades)} grades for {len(one.drafts)} drafts.",
                 path=grades,
                 row=one.id,
             )
-        found = [asdict(d) | {"grade": g} for d, g in zip(one.drafts, given, strict=True)]
-        records.append(asdict(one) | {"drafts": found, "source": source, "licence": licence})
-        count += len(found)
-    if graded:
-        raise DataProblem("there are no drafts for it.", path=grades, row=next(iter(graded)))
+        if one.drafts:
+            pairs = zip(one.drafts, given.grades, strict=True)
+            graded = [asdict(draft) | {"grade": grade} for draft, grade in pairs]
+            records.append(asdict(one) | {"drafts": graded, "source": source, "licence": licence})
+            count += len(graded)
     _write(target, records)
     return count
+
+
+def _answered(drafts: Path, answers: Path, kind: type[Answer]) -> Iterator[tuple[Drafts, Answer]]:
+    """Drafts with what their reader said of them. Raises `DataProblem` for an answer to none."""
+    by_id = {one.id: one for _, one in shaped_records(answers, kind)}
+    for _, one in shaped_records(drafts, Drafts):
+        if one.id in by_id:
+            yield one, by_id.pop(one.id)
+    if by_id:
+        raise DataProblem("there are no drafts for it.", path=answers, row=next(iter(by_id)))
 
 
 def _angled(topics: Sequence[Topic]) -> Iterator[Drafts]:

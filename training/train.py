@@ -16,14 +16,14 @@ from training.config import RunConfig, dump_config, read_config
 from training.data import Prepared, prepare, read_prepared
 from training.errors import BaseMismatch, Report, TrainingError
 from training.learning.base import Base, load_base
-from training.learning.curves import draw_curves
+from training.learning.curves import NLL, draw_curves
 from training.learning.likelihood import BaseLikelihood, RowNll, answer_nll
 from training.learning.metrics import MetricsLog
-from training.learning.preference import fit_preferences
+from training.learning.preference import preference_step
 from training.learning.result import TrainResult, in_words, read_result, result_of
 from training.learning.stacked import fit_stacked
 from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise_all
-from training.learning.trainer import Fitted, Job, Splits, fit, last_checkpoint
+from training.learning.trainer import Fitted, Job, Splits, Step, fit, last_checkpoint
 from training.rundir import Manifest, RunDir, Status, now
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "llama-cpp-python")
@@ -154,9 +154,10 @@ def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[Tr
             fitted = fit_stacked(jobs, resume=resume)
         else:
             (job,) = jobs
-            fit_one = fit_preferences if job.config.training.objective == "preferences" else fit
             checkpoint = last_checkpoint(job.rundir.checkpoints) if resume else None
-            fitted = [fit_one(job, checkpoint=checkpoint)]
+            prefers = job.config.training.objective == "preferences"
+            step = preference_step(job) if prefers else Step(job)
+            fitted = [fit(step, checkpoint=checkpoint)]
     except BaseException:
         for job in jobs:
             set_status(job.rundir, "failed")
@@ -218,7 +219,8 @@ def _finish(job: Job, ready: Ready, fitted: Fitted) -> TrainResult:
     )
     rundir.write_json(rundir.result, asdict(result))
     MetricsLog(rundir, fitted.measured).write_table()
-    draw_curves(rundir.curves, {job.config.name: fitted.measured})
+    loss = "loss of the preferences" if result.preferred is not None else NLL
+    draw_curves(rundir.curves, {job.config.name: fitted.measured}, loss=loss)
     set_status(rundir, "finished")
     job.report(in_words(result))
     return result

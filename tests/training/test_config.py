@@ -122,16 +122,6 @@ def test_files_that_are_missing_are_problems_of_the_config(folder: Path) -> None
         (GOOD.replace("smollm2-135m", "smollm3"), "the catalog has no 'smollm3'"),
         (GOOD + "test_share = 0.5\nvalidation_share = 0.5", "leave nothing to train on"),
         (GOOD.replace("alpaca", "ideation").replace("path", "hub"), "read from a `path`"),
-        (GOOD.replace("alpaca", "graded"), 'need `training.objective = "preferences"`'),
-        (GOOD + '[training]\nobjective = "preferences"', "from `graded` sources alone"),
-        (
-            GOOD.replace("alpaca", "graded") + '[training]\nobjective = "preferences"',
-            "have no validation",
-        ),
-        (
-            GOOD + '[training]\nobjective = "preferences"\naccumulation = 2',
-            "by `trl` without `accumulation`",
-        ),
         (GOOD + '[evaluation]\njudge_url = "http://x"', "evaluation.judge_model"),
         (GOOD + '[sweep]\nspace = { "lora.rank" = [4] }', 'sweep.space."lora.rank" = 4: lora.rank'),
         (GOOD + '[sweep]\nspace = { "name" = ["a"] }', "only base, data, lora and training"),
@@ -145,6 +135,43 @@ def test_files_that_are_missing_are_problems_of_the_config(folder: Path) -> None
 )
 def test_what_cannot_work_together_is_refused(folder: Path, text: str, problem: str) -> None:
     assert problem in problems_of(written(folder, text))
+
+
+PREFERENCES = """
+name = "preferences"
+base = { model = "smollm2-135m" }
+
+[data]
+validation_share = 0
+sources = [{ kind = "graded", path = "rows.jsonl" }]
+
+[training]
+objective = "preferences"
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("training.accumulation", "2", "by `trl` without `accumulation`"),
+        ("training.trainer", "stacked", "by `trl` without `accumulation`"),
+        ("training.patience", "3", "no validation to have `patience` with"),
+        ("training.objective", "answers", 'need `training.objective = "preferences"`'),
+        ("data.validation_share", "0.1", "have no validation"),
+        ("data.sources.0.kind", "ideation", "from `graded` sources alone"),
+        ("data.sources.0.weight", "2", "no `first`, no repeats"),
+        ("data.sources.0.first", "9", "no `first`, no repeats"),
+        ("data.test_rows", "9", "no limits of rows"),
+        ("sweep.space", '{ "lora.r" = [4] }', "to rank a sweep by"),
+    ],
+)
+def test_preferences_are_refused_what_has_no_meaning_for_them(
+    folder: Path, key: str, value: str, problem: str
+) -> None:
+    path = written(folder, PREFERENCES)
+    assert read_config(path).training.objective == "preferences"
+
+    assert problem in problems_of(path, **{key: value})
 
 
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:

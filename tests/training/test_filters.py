@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,11 @@ class TestDuplicates:
         ]
 
         assert len(without_nearly_same(rows, 0.5)[0]) == 2
+
+    def test_graded_answers_stay_however_alike_they_are(self) -> None:
+        rows = [replace(row(self.LONG, name=name), grade=1.0) for name in "ab"]
+
+        assert len(without_nearly_same(rows, 0.8)[0]) == 2
 
     @pytest.mark.parametrize("threshold", [0.5, 0.8, 1.0])
     def test_hardly_a_pair_is_missed(self, threshold: float) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,29 @@ from training.config import RunConfig
 from training.errors import DataProblem
 from training.learning.likelihood import answer_nll
 from training.learning.metrics import read_metrics
-from training.learning.preference import (
-    PreferenceStep,
-    best_of,
-    pairs_of,
-    preferred,
-    prompts_of,
-)
+from training.learning.preference import PreferenceStep, pairs_of, preferred, prompts_of
 from training.learning.trainer import Job
+from training.records.graded import best_places
 from training.rundir import RunDir
 from training.train import get_ready, open_base, train
 
 pytestmark = pytest.mark.slow
 
-TOPICS = ("a quieter office", "more people at the choir", "a street party", "less food waste")
+
+class Interrupted(BaseException):
+    """A run is killed."""
+
+
+TOPICS = (
+    "a quieter office",
+    "more people at the choir",
+    "a street party",
+    "less food waste",
+    "lunches children eat",
+    "a shared garden",
+    "a note on the door",
+    "learning to swim",
+)
 TEXTS = (
     ("A Lamp", "Whoever makes a call puts a small red lamp on the desk."),
     ("A Bell", "At two o'clock a bell asks everybody for an hour of silence."),
@@ -86,35 +96,37 @@ def test_every_two_drafts_of_one_prompt_with_different_grades_are_a_pair(
     pairs = [pairs_of(rows, prompt) for prompt in prompts_of(rows)]
 
     assert pairs == [[(2, 0), (2, 1)], [(7, 6), (7, 8), (8, 6)]]
-    assert best_of(rows) == [2, 3, 7]
+    assert best_places([row.prompt for row in rows], [row.grade for row in rows]) == [2, 3, 7]
 
 
-def test_the_loss_is_that_of_the_paper(config: RunConfig) -> None:
+@pytest.mark.parametrize("width", [768, 240])
+@pytest.mark.parametrize("weight", [0.0, 0.4])
+def test_the_loss_is_that_of_the_papers(
+    tmp_path: Path, tiny_config: MakeConfig, weight: float, width: int
+) -> None:
+    """Of all drafts in one bin, and in several."""
+    lines = [drafts(topic) for topic in TOPICS]
+    config = graded(
+        tmp_path, tiny_config, lines, training__best_weight=weight, data__max_tokens=width
+    )
     job = opened(config)
     rows = job.splits.train
-    prompts = prompts_of(rows)
     alone = [answer_nll(job.base.model, [row])[0].nll for row in rows]
-    # A reference that differs from the model by something else for each row.
-    reference = [one + place % 4 for place, one in enumerate(alone)]
-    margins = {
-        prompt: [
-            (reference[better] - alone[better]) - (reference[worse] - alone[worse])
+    # The untuned model differs from this one by something else for each draft.
+    reference = {place: nll + place % 4 for place, nll in enumerate(alone)}
+    expected = []
+    for prompt in prompts_of(rows):
+        raised = {place: reference[place] - alone[place] for place in prompt}
+        pairs = [
+            math.log1p(math.exp(-0.5 * (raised[better] - raised[worse])))
             for better, worse in pairs_of(rows, prompt)
         ]
-        for prompt in prompts
-    }
-    expected = [
-        sum(-math.log(1 / (1 + math.exp(-0.5 * margin))) for margin in found) / len(found)
-        for found in margins.values()
-    ]
-    measured = [
-        one.__class__(nll, one.tokens, one.answer_bytes)
-        for nll, one in zip(reference, answer_nll(job.base.model, rows), strict=True)
-    ]
-    step = PreferenceStep(job, prompts, measured)
+        best = next(place for place in prompt if rows[place].grade == 2)
+        expected.append(sum(pairs) / len(pairs) + weight * alone[best] / rows[best].labels)
+    step = PreferenceStep(job, prompts_of(rows), reference)
 
     with torch.no_grad():
-        loss = step.loss(job.base.model, step.lay_out(range(len(prompts))), None)
+        loss = step.loss(job.base.model, step.lay_out(range(len(expected))), None)
 
     assert float(loss) == pytest.approx(sum(expected) / len(expected), abs=1e-4)
 
@@ -151,8 +163,27 @@ def test_drafts_that_are_all_alike_teach_nothing(tmp_path: Path, tiny_config: Ma
         train(config, RunDir(config.output / config.name), report=quiet)
 
 
-def test_a_run_without_grades_prefers_nothing(config: RunConfig) -> None:
+def test_of_rows_that_are_all_alike_or_have_no_grade_none_is_preferred(config: RunConfig) -> None:
     rows = opened(config).splits.train
     nlls = answer_nll(opened(config).base.model, rows)
 
-    assert preferred([row for row in rows if row.grade == 1], nlls, nlls) is None
+    for grade in (1.0, None):
+        alike = [replace(row, grade=grade) for row in rows]
+        assert preferred(alike, nlls, nlls) is None
+
+
+def test_a_run_that_was_killed_ends_like_one_that_was_not(config: RunConfig) -> None:
+    """Validations cannot kill it, as there are none: it is the report that does."""
+    straight = train(config, RunDir(config.output / "straight"), report=quiet)
+    killed = RunDir(config.output / "killed")
+
+    def kill(line: str) -> None:
+        if line.startswith("step 5/"):
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(config, killed, report=kill)
+    result = train(config, killed, resume=True, report=quiet)
+
+    assert result.preferred == straight.preferred
+    assert result.test_nll == straight.test_nll

@@ -93,6 +93,8 @@ class SourceConfig(_Shape):
             raise ValueError("give exactly one of `path` and `hub`")
         if self.kind in ("ideation", "graded") and self.path is None:
             raise ValueError(f"the {self.kind} set is read from a `path`")
+        if self.kind == "graded" and (self.weight > 1 or self.first is not None):
+            raise ValueError("all drafts of a prompt are learnt together: no `first`, no repeats")
         if self.categories and self.kind != "dolly":
             raise ValueError("`categories` are Dolly's; other kinds have none")
         return self
@@ -193,8 +195,11 @@ class TrainConfig(_Shape):
 
     @model_validator(mode="after")
     def _can_prefer(self) -> Self:
-        if self.objective == "preferences" and (self.trainer != "trl" or self.accumulation != 1):
-            raise ValueError("preferences are learnt by `trl` without `accumulation`")
+        if self.objective == "preferences":
+            if self.trainer != "trl" or self.accumulation != 1:
+                raise ValueError("preferences are learnt by `trl` without `accumulation`")
+            if self.patience is not None:
+                raise ValueError("preferences have no validation to have `patience` with")
         return self
 
 
@@ -282,6 +287,8 @@ class RunConfig(_Shape):
                 raise ValueError("preferences are learnt from `graded` sources alone")
             if self.data.validation_share:
                 raise ValueError("preferences have no validation: set `data.validation_share = 0`")
-            if self.sweep is not None and self.sweep.stacked:
-                raise ValueError("preferences cannot be learnt `stacked`")
+            if self.sweep is not None:
+                raise ValueError("preferences have no validation to rank a sweep by")
+            if self.data.train_rows is not None or self.data.test_rows is not None:
+                raise ValueError("all drafts of a prompt are learnt together: no limits of rows")
         return self

@@ -53,6 +53,8 @@ def model_card(facts: ModelFacts) -> str:
     ]  # fmt: skip
     lines += ["", "## Data", "", *_data(facts.data)]
     lines += ["", "## Training", "", *_flat(facts.result or {}, "There are no figures of the run.")]
+    if (preferred := (facts.result or {}).get("preferred")) is not None:
+        lines += ["", in_words(preferred)]
     lines += ["", "## As exported", "", *_parity(facts.parity)]
     if facts.evaluation is not None:
         lines += ["", "## As served", "", "See `evaluation.md` of the run."]
@@ -63,6 +65,15 @@ def model_card(facts: ModelFacts) -> str:
         lines += ["", f"Made with {named}."]
     lines += ["", "## Config", "", "```toml", facts.config.rstrip(), "```"]
     return "\n".join(lines) + "\n"
+
+
+def in_words(preferred: Mapping[str, Any]) -> str:
+    """Of a result's `preferred`."""
+    return (
+        f"Of {preferred['pairs']:,} held-out pairs of a better and a worse draft, the better one of "
+        f"{100 * preferred['right']:.0f}% became likelier beside the other. Likelihoods are those of "
+        "the best drafts."
+    )
 
 
 def head_card(name: str, figures: Mapping[str, Any]) -> str:

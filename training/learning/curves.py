@@ -7,9 +7,11 @@ from matplotlib.figure import Figure
 
 from training.learning.metrics import Measured
 
+NLL = "NLL per token of the answers"
 
-def draw_curves(path: Path, runs: Mapping[str, Sequence[Measured]]) -> None:
-    """Validation as lines with dots; for a single run its training loss behind them."""
+
+def draw_curves(path: Path, runs: Mapping[str, Sequence[Measured]], *, loss: str = NLL) -> None:
+    """Validation as lines with dots, where there is one; a single run's training loss behind them."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     for name, measured in runs.items():
@@ -18,9 +20,10 @@ def draw_curves(path: Path, runs: Mapping[str, Sequence[Measured]]) -> None:
             axes.plot(*_columns(points), color="0.75", label="training, since the last point")
         points = [(m.step, m.validation_nll) for m in measured if m.validation_nll is not None]
         label = "validation" if len(runs) == 1 else name
-        axes.plot(*_columns(points), marker="o", markersize=3, linewidth=1, label=label)
+        if points:
+            axes.plot(*_columns(points), marker="o", markersize=3, linewidth=1, label=label)
     axes.set_xlabel("step")
-    axes.set_ylabel("NLL per token of the answers")
+    axes.set_ylabel(loss)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7)
     figure.savefig(path, dpi=110)

@@ -9,7 +9,6 @@ from falling with the others' (Pang et al. 2024).
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +18,8 @@ from training.errors import DataProblem
 from training.learning.likelihood import RowNll, answer_nll, label_losses
 from training.learning.packing import Batch, choose_bins, lay_out
 from training.learning.tokens import Tokens
-from training.learning.trainer import Fitted, Job, Step, fit
+from training.learning.trainer import Job, Step
+from training.records.graded import best_places
 
 Prompt = tuple[int, ...]
 """The places of its drafts among the rows."""
@@ -34,8 +34,8 @@ class Preferred:
     right: float
 
 
-def fit_preferences(job: Job, *, checkpoint: Path | None = None) -> Fitted:
-    """Like `fit`; raises `DataProblem` if no prompt has drafts of different grades."""
+def preference_step(job: Job) -> "PreferenceStep":
+    """Before the adapter is in the base. Raises `DataProblem` if there is nothing to prefer."""
     rows = job.splits.train
     prompts = prompts_of(rows)
     if not prompts:
@@ -45,8 +45,10 @@ def fit_preferences(job: Job, *, checkpoint: Path | None = None) -> Fitted:
     pairs = sum(len(pairs_of(rows, prompt)) for prompt in prompts)
     job.report(f"{pairs:,} pairs of drafts for {len(prompts):,} prompts")
     job.report("Measuring the base on the drafts")
-    reference = answer_nll(job.base.model, rows)
-    return fit(job, PreferenceStep(job, prompts, reference), checkpoint=checkpoint)
+    places = [place for prompt in prompts for place in prompt]
+    found = answer_nll(job.base.model, [rows[place] for place in places])
+    reference = {place: one.nll for place, one in zip(places, found, strict=True)}
+    return PreferenceStep(job, prompts, reference)
 
 
 def prompts_of(rows: Sequence[Tokens]) -> list[Prompt]:
@@ -62,25 +64,15 @@ def pairs_of(rows: Sequence[Tokens], places: Sequence[int]) -> list[tuple[int, i
     return [
         (one, other)
         for one, other in permutations(places, 2)
-        if (rows[one].grade or 0.0) > (rows[other].grade or 0.0)
+        if _is_better(rows[one].grade, rows[other].grade)
     ]
-
-
-def best_of(rows: Sequence[Tokens]) -> list[int]:
-    """Of each prompt the first of those with the highest grade."""
-    best: dict[bytes, int] = {}
-    for place, row in enumerate(rows):
-        first = best.setdefault(row.prompt, place)
-        if (row.grade or 0.0) > (rows[first].grade or 0.0):
-            best[row.prompt] = place
-    return list(best.values())
 
 
 def preferred(
     rows: Sequence[Tokens], tuned: Sequence[RowNll], untuned: Sequence[RowNll]
 ) -> Preferred | None:
-    """None if no row has a grade."""
-    raised = [before.nll - after.nll for before, after in zip(untuned, tuned, strict=True)]
+    """None if there is no pair."""
+    raised = [before.nll - after.nll for before, after, _ in zip(untuned, tuned, rows, strict=True)]
     prompts = prompts_of(rows)
     pairs = [pair for prompt in prompts for pair in pairs_of(rows, prompt)]
     if not pairs:
@@ -89,14 +81,19 @@ def preferred(
     return Preferred(len(prompts), len(pairs), right / len(pairs))
 
 
+def _is_better(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and one > other
+
+
 class PreferenceStep(Step):
     """One example is a prompt with all of its drafts."""
 
-    def __init__(self, job: Job, prompts: Sequence[Prompt], reference: Sequence[RowNll]) -> None:
+    def __init__(self, job: Job, prompts: Sequence[Prompt], reference: Mapping[int, float]) -> None:
+        """`reference` has the untuned model's NLL of each draft, in nats."""
         super().__init__(job)
         self._settings = job.config.training
         self._prompts = prompts
-        self._reference = torch.tensor([one.nll for one in reference])
+        self._reference = reference
 
     @property
     def groups(self) -> list[str]:
@@ -107,18 +104,20 @@ class PreferenceStep(Step):
         return [sum(len(self._rows[place]) for place in prompt) for prompt in self._prompts]
 
     def lay_out(self, examples: Sequence[int]) -> dict[str, torch.Tensor]:
-        places = [place for example in examples for place in self._prompts[example]]
+        # Twice in a step is a prompt only where one epoch ends and the next begins.
+        chosen = dict.fromkeys(examples)
+        places = [place for example in chosen for place in self._prompts[example]]
         rows = [self._rows[place] for place in places]
         bins = choose_bins(rows, self._width)
         order = [places[index] for members in bins for index in members]
         return asdict(lay_out(rows, bins)) | {"places": torch.tensor(order)}
 
     def loss(
-        self, model: Any, inputs: Mapping[str, torch.Tensor], _: torch.Tensor | None
+        self, model: Any, inputs: Mapping[str, torch.Tensor], _labels: torch.Tensor | None
     ) -> torch.Tensor:
         """The mean over prompts, each of its pairs' mean."""
         batch = Batch(**{name: value for name, value in inputs.items() if name != "places"})
-        places = [int(place) for place in inputs["places"]]
+        places = inputs["places"].tolist()
         losses = label_losses(model, batch)
         parts = torch.split_with_sizes(losses, [self._rows[place].labels for place in places])
         nll = dict(zip(places, (part.sum() for part in parts), strict=True))
@@ -127,9 +126,11 @@ class PreferenceStep(Step):
 
     def _of_prompt(self, prompt: Prompt, nll: Mapping[int, torch.Tensor]) -> torch.Tensor:
         raised = {place: self._reference[place] - nll[place] for place in prompt}
-        margins = [raised[one] - raised[other] for one, other in pairs_of(self._rows, prompt)]
+        pairs = pairs_of(self._rows, prompt)
+        margins = [raised[better] - raised[worse] for better, worse in pairs]
         loss = functional.softplus(-self._settings.beta * torch.stack(margins)).mean()
         if self._settings.best_weight:
-            best = max(prompt, key=lambda place: self._rows[place].grade or 0.0)
+            grades = [self._rows[place].grade for place in prompt]
+            best = prompt[best_places([0] * len(prompt), grades)[0]]
             loss = loss + self._settings.best_weight * nll[best] / self._rows[best].labels
         return loss

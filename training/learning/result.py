@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter
 
 from training.learning.likelihood import RowNll, total
-from training.learning.preference import Preferred, best_of, preferred
+from training.learning.preference import Preferred, preferred
 from training.learning.tokens import Tokens
 from training.learning.trainer import Fitted, Job
+from training.records.graded import best_places
 from training.rundir import RunDir
 
 
@@ -50,12 +51,9 @@ def read_result(rundir: RunDir) -> TrainResult:
 
 def result_of(job: Job, fitted: Fitted, base_test: Sequence[RowNll]) -> TrainResult:
     last, splits = fitted.measured[-1], job.splits
-    rows, tuned_rows, base_rows = splits.test, list(fitted.test), list(base_test)
-    found = preferred(rows, tuned_rows, base_rows)
-    if found is not None:
-        best = best_of(rows)
-        rows = tuple(rows[place] for place in best)
-        tuned_rows, base_rows = ([own[place] for place in best] for own in (tuned_rows, base_rows))
+    best = best_places([row.prompt for row in splits.test], [row.grade for row in splits.test])
+    rows = [splits.test[place] for place in best]
+    tuned_rows, base_rows = ([own[place] for place in best] for own in (fitted.test, base_test))
     tuned, untuned = total(tuned_rows), total(base_rows)
     has_test, tokens, seconds = bool(fitted.test), last.tokens or 0, last.seconds or 0.0
     return TrainResult(
@@ -83,7 +81,7 @@ def result_of(job: Job, fitted: Fitted, base_test: Sequence[RowNll]) -> TrainRes
         peak_memory_mb=max(one.peak_memory_mb or 0 for one in fitted.measured),
         adapter_bytes=sum(path.stat().st_size for path in job.rundir.adapter.glob("*.safetensors")),
         tasks=_by_task(rows, tuned_rows, base_rows),
-        preferred=found,
+        preferred=preferred(splits.test, fitted.test, base_test),
     )
 
 

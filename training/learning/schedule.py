@@ -11,7 +11,10 @@ from training.config import TrainConfig
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`order` names the rows one after another, over all epochs; a step takes `rows_per_step`."""
+    """`order` names the rows one after another, over all epochs; a step takes `rows_per_step`.
+
+    Where preferences are learnt, a row is a prompt with all of its drafts.
+    """
 
     order: tuple[int, ...]
     rows_per_step: int

@@ -39,7 +39,7 @@ class Tokens:
 
     @property
     def prompt(self) -> bytes:
-        """The same for rows that answer the same."""
+        """What stands before anything learnt."""
         return self.ids[: int(self.mask.argmax())].tobytes()
 
 

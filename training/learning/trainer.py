@@ -62,6 +62,7 @@ class Step:
     """What a step reads and what its loss is; here an example is a row to learn."""
 
     def __init__(self, job: Job) -> None:
+        self.job = job
         self._rows = job.splits.train
         self._width = job.config.data.max_tokens if job.config.training.packing else None
 
@@ -129,9 +130,9 @@ def _layers(model: Any, config: LoraConfig) -> list[int] | None:
     return list(range(max(0, count - config.last_layers), count))
 
 
-def fit(job: Job, step: Step | None = None, *, checkpoint: Path | None = None) -> Fitted:
+def fit(step: Step, *, checkpoint: Path | None = None) -> Fitted:
     """Goes on from `checkpoint` as if the run had never stopped there."""
-    step = step or Step(job)
+    job = step.job
     settings, splits = job.config.training, job.splits
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
@@ -144,7 +145,7 @@ def fit(job: Job, step: Step | None = None, *, checkpoint: Path | None = None) -
     earlier = read_metrics(job.rundir, up_to=_step_of(checkpoint)) if checkpoint is not None else []
     log = MetricsLog(job.rundir, earlier, is_written=args.process_index == 0)
     diary = Diary(log, schedule, step.sizes, job.report)
-    trainer = _Trainer(job, step, model, args, schedule)
+    trainer = _Trainer(step, model, args, schedule)
     trainer.add_callback(diary)
     if splits.validation and settings.patience is not None:
         trainer.add_callback(EarlyStoppingCallback(settings.patience))
@@ -221,11 +222,9 @@ def _arguments(job: Job) -> SFTConfig:
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]
-    def __init__(
-        self, job: Job, step: Step, model: Any, args: SFTConfig, schedule: Schedule
-    ) -> None:
-        self._splits = job.splits
+    def __init__(self, step: Step, model: Any, args: SFTConfig, schedule: Schedule) -> None:
         self._step = step
+        self._validation = step.job.splits.validation
         rows = Dataset.from_dict({"example": list(schedule.order)})
         super().__init__(
             model,
@@ -233,8 +232,8 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
             data_collator=self._collate,
             train_dataset=rows,
             # Only its presence counts: `evaluate` has the rows.
-            eval_dataset=rows if job.splits.validation else None,
-            processing_class=job.base.tokenizer,
+            eval_dataset=rows if self._validation else None,
+            processing_class=step.job.base.tokenizer,
         )
         self.remove_callback(PrinterCallback)
 
@@ -254,7 +253,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Over tokens, not over batches; processes share the rows."""
-        mine = self._splits.validation[self.args.process_index :: self.args.world_size]
+        mine = self._validation[self.args.process_index :: self.args.world_size]
         self.model.eval()
         found = answer_nll(self.model, mine)
         mine_summed = torch.tensor(

@@ -12,6 +12,7 @@ from training.errors import DataProblem
 from training.measuring.constraints import CONSTRAINTS
 from training.measuring.ideas import Prompt
 from training.measuring.refinements import Note
+from training.records.graded import best_places
 from training.records.labelled import LabelledNote
 from training.records.rows import Row, read_rows
 from training.records.sources import RawRecord, raw_records
@@ -23,7 +24,7 @@ OWN = Path(__file__).resolve().parents[1] / "data" / "evaluation" / "topics.json
 
 @dataclass(frozen=True, slots=True)
 class PromptSets:
-    """`rows` are the run's test rows; `notes` and `labelled` are the records among them."""
+    """`rows` are the run's test rows, of graded ones the best of each prompt; `notes` and `labelled` are the records among them."""
 
     prompts: tuple[Prompt, ...]
     rows: tuple[Row, ...]
@@ -37,10 +38,11 @@ def read_sets(config: RunConfig, rundir: RunDir) -> PromptSets:
     files = [OWN, *([config.evaluation.prompts] if config.evaluation.prompts else [])]
     prompts = [prompt for path in files for prompt in read_prompts(path)[:count]]
     rows = read_rows(rundir.rows("test"))
+    best = best_places([row.prompt for row in rows], [row.grade for row in rows])
     records = list(_held_out(config, {row.id for row in rows}))
     return PromptSets(
         prompts=tuple(prompts),
-        rows=rows,
+        rows=tuple(rows[place] for place in best),
         notes=tuple(
             Note(one.id, one.title, one.body, one.instruction)
             for one in records

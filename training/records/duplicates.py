@@ -32,13 +32,19 @@ def without_same(rows: Sequence[Row]) -> tuple[list[Row], list[Dropped]]:
 
 
 def without_nearly_same(rows: Sequence[Row], threshold: float) -> tuple[list[Row], list[Dropped]]:
-    """Of rows whose Jaccard index of word shingles reaches the threshold, the first is kept."""
+    """Of rows whose Jaccard index of word shingles reaches the threshold, the first is kept.
+
+    Graded answers all stay: which of two that are alike is better is what they are there for.
+    """
     sets = [shingles(_compared(row)) for row in rows]
     buckets: dict[tuple[int, bytes], list[int]] = defaultdict(list)
     kept: list[Row] = []
     dropped: list[Dropped] = []
     rows_per_band = _rows_per_band(threshold)
     for index, (row, signature) in enumerate(zip(rows, _signatures(sets), strict=True)):
+        if row.grade is not None:
+            kept.append(row)
+            continue
         bands = [
             (band, signature[band : band + rows_per_band].tobytes())
             for band in range(0, HASHES - rows_per_band + 1, rows_per_band)

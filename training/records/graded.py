@@ -1,6 +1,6 @@
 """Several drafts of an idea for one prompt, with a reader's grades, as rows to prefer among."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +32,6 @@ class GradedDrafts(BaseModel):
     hint: str = ""
     drafts: Annotated[tuple[GradedDraft, ...], Field(min_length=1)]
     source: str | None = None
-    licence: str | None = None
 
 
 def graded_rows(drafts: GradedDrafts, path: Path, licence: str) -> Iterator[Rendered]:
@@ -49,11 +48,20 @@ def graded_rows(drafts: GradedDrafts, path: Path, licence: str) -> Iterator[Rend
         ),
     )
     name = f"{path.parent.name}/{path.name}"
-    origin = Origin(
-        f"{name}:{drafts.source}" if drafts.source else name,
-        drafts.licence or licence,
-        normal(drafts.topic),
-    )
-    rows = render(record, f"{path.parent.name}/{drafts.id}", origin)
+    source = f"{name}:{drafts.source}" if drafts.source else name
+    origin = Origin(source, licence, normal(drafts.topic))
+    rows = render(record, f"{path.parent.name}/{path.stem}/{drafts.id}", origin)
     for rendered, one in zip(rows, drafts.drafts, strict=True):
         yield replace(rendered, row=replace(rendered.row, grade=one.grade))
+
+
+def best_places(prompts: Sequence[Hashable], grades: Sequence[float | None]) -> list[int]:
+    """Of each prompt's graded answers the first with the highest grade; all that have no grade."""
+    best: dict[Hashable, tuple[float, int]] = {}
+    ungraded = []
+    for place, (prompt, grade) in enumerate(zip(prompts, grades, strict=True)):
+        if grade is None:
+            ungraded.append(place)
+        elif prompt not in best or grade > best[prompt][0]:
+            best[prompt] = (grade, place)
+    return sorted([*ungraded, *(place for _, place in best.values())])

@@ -62,7 +62,10 @@ def write_rows(path: Path, rows: Iterable[Row]) -> str:
     digest = hashlib.sha256()
     with replacing(path) as draft, draft.open("wb") as file:
         for row in rows:
-            line = json.dumps(asdict(row), ensure_ascii=False).encode() + b"\n"
+            fields = asdict(row)
+            if row.grade is None:
+                del fields["grade"]
+            line = json.dumps(fields, ensure_ascii=False).encode() + b"\n"
             digest.update(line)
             file.write(line)
     return digest.hexdigest()

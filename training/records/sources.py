@@ -99,16 +99,16 @@ def _chat_rows(source: SourceConfig) -> Iterator[Rendered]:
         )
 
 
-def shaped_records(path: Path, kind: type[Shaped]) -> Iterator[tuple[int, Shaped]]:
-    """With their numbers. Raises `DataProblem` that names the line and the field that is wrong."""
+def shaped_records(path: Path, kind: type[Shaped]) -> Iterator[tuple[RawRecord, Shaped]]:
+    """Raises `DataProblem` that names the line and the field that is wrong."""
     adapter = TypeAdapter(kind)
     for raw in raw_records(path):
         try:
-            yield raw.number, adapter.validate_python(raw.data)
+            yield raw, adapter.validate_python(raw.data)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            raise DataProblem(f"{where}: {first['msg']}.", path=path, row=raw.number) from error
+            raise DataProblem(f"{where}: {first['msg']}.", path=raw.file, row=raw.number) from error
 
 
 def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
@@ -135,9 +135,8 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
 
 def _graded_rows(source: SourceConfig) -> Iterator[Rendered]:
     assert source.path is not None
-    licence = source.licence or LICENCES[source.kind]
-    for _, drafts in shaped_records(source.path, GradedDrafts):
-        yield from graded_rows(drafts, source.path, licence)
+    for raw, drafts in shaped_records(source.path, GradedDrafts):
+        yield from graded_rows(drafts, Path(raw.file), _licence(raw.data, source))
 
 
 def _records(path: Path) -> Iterator[tuple[RawRecord, Record]]:

@@ -86,9 +86,9 @@ def read_inputs(task: Task, inputs: Path) -> Iterator[Wanted]:
 def read_topics(inputs: Path) -> list[Topic]:
     """Raises `DataProblem` for one that cannot be used."""
     topics = []
-    for number, topic in shaped_records(inputs, Topic):
+    for raw, topic in shaped_records(inputs, Topic):
         if topic.method not in METHODS:
-            raise DataProblem(f"there is no method {topic.method!r}.", path=inputs, row=number)
+            raise DataProblem(f"there is no method {topic.method!r}.", path=inputs, row=raw.number)
         topics.append(topic)
     return topics
 

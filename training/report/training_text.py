@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from training.exporting.cards import in_words
 from training.learning.metrics import read_metrics
 from training.measuring.evaluation_text import Values, number, percent, table
 from training.report.found import Found, Run
@@ -46,6 +47,10 @@ def overview(found: Found) -> Iterator[str]:
          "tokens/s", "peak MB", "seconds"),
         rows,
     )  # fmt: skip
+    for run in found.runs:
+        if (preferred := (run.result or {}).get("preferred")) is not None:
+            yield f"`{run.rundir.path.name}`: {in_words(preferred)}"
+            yield ""
 
 
 def seed_experiments(found: Found) -> Iterator[str]:
