@@ -41,9 +41,6 @@ DEFAULT_CRITERIA = (
     Criterion(Text("clarity"), Text("how well the note says what is done, for whom and how")),
 )
 PROBE_CHOICES = tuple("0123456789")
-COMPARE_CHOICES = ("A", "B")
-# Of each text; both have to fit into a small context.
-COMPARED_CHARACTERS = 800
 
 _BRAINSTORM_SYSTEM = (
     "You give practical ideas. Each idea really helps with the topic and says in plain words "
@@ -110,41 +107,6 @@ _PROBE_SYSTEM = (
     f"{DATA_RULE} You answer with one digit."
 )
 
-_COMPARE_SYSTEM = (
-    "You are a fair judge of ideas. The better idea says exactly what to do and really helps; a "
-    f"vague one loses. {DATA_RULE}"
-)
-# Without examples the standard model takes whatever stands first; as many are answered A as B.
-_COMPARE_EXAMPLES = (
-    (
-        "help cyclists",
-        ("Pump at door B", "Lena buys a bike pump for 25 euros and chains it to door B, for all."),
-        ("Bike thing", "Do something for people with bikes, it will be great."),
-        "A",
-    ),
-    (
-        "healthy lunches",
-        ("Better food", "We should think about how everybody could eat better."),
-        ("Soup on Mondays", "Each Monday one of us brings a pot of soup; a list is on the fridge."),
-        "B",
-    ),
-    (
-        "a quieter office",
-        ("Silence app", "An app with AI makes the office quiet."),
-        (
-            "Phone corner",
-            "Whoever phones goes to the small room by the lift; a lamp says it is taken.",
-        ),
-        "B",
-    ),
-    (
-        "children read more",
-        ("Book swap shelf", "At the school gate every child leaves a book and takes another home."),
-        ("Reading", "Make reading more fun in new and innovative ways."),
-        "A",
-    ),
-)
-
 
 def brainstorm_prompt(
     topic: str,
@@ -173,6 +135,12 @@ def brainstorm_prompt(
         max_tokens=130,
         sampling=brainstorm_sampling(creativity, seed),
     )
+
+
+def is_preset(instruction: str) -> bool:
+    """Whether it is empty or a wish that is spelled out for the model."""
+    wish = one_line(clean_text(instruction)).casefold()
+    return not wish or wish in _WISHES
 
 
 def refine_prompt(title: str, body: str, *, instruction: str = "", seed: int = 0) -> Prompt:
@@ -231,33 +199,6 @@ def probe_messages(title: str, body: str, criterion: Criterion) -> tuple[Message
     return (Message("system", _PROBE_SYSTEM), Message("user", user))
 
 
-def compare_messages(
-    first: tuple[str, str], second: tuple[str, str], goal: str = ""
-) -> tuple[Message, ...]:
-    """A chat whose next token is one of `COMPARE_CHOICES`; A is the first (title, body)."""
-    examples = [
-        message
-        for topic, one, other, letter in _COMPARE_EXAMPLES
-        for message in (
-            Message("user", _comparison(one, other, topic)),
-            Message("assistant", letter),
-        )
-    ]
-    question = Message("user", _comparison(first, second, goal))
-    return (Message("system", _COMPARE_SYSTEM), *examples, question)
-
-
-def _comparison(first: tuple[str, str], second: tuple[str, str], goal: str) -> str:
-    asked = f"Goal: {block('background', _beginning(goal))}\n" if goal.strip() else ""
-    for letter, (title, body) in zip(COMPARE_CHOICES, (first, second), strict=True):
-        note = f"{one_line(clean_text(title))}. {_beginning(body)}"
-        asked += f"{letter}: {block('idea', note)}\n"
-    return (
-        f"{asked}Which of the two ideas is more useful and more concrete"
-        f"{' for the goal' if goal.strip() else ''}? Answer only A or B."
-    )
-
-
 def in_language(prompt: Prompt, language: str) -> Prompt:
     """The prompt for an answer in a language of `IDEA_LANGUAGES`; as it is where none is chosen.
 
@@ -288,10 +229,6 @@ def brainstorm_sampling(creativity: float, seed: int) -> Sampling:
         min_p=0.05,
         seed=seed,
     )
-
-
-def _beginning(text: str) -> str:
-    return clean_text(text)[:COMPARED_CHARACTERS]
 
 
 def _idea_block(title: str, body: str) -> str:

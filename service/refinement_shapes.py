@@ -28,13 +28,15 @@ class EditPublic(BaseModel):
 
 class RefineAnswer(Answer):
     """`changes` is what the model says it changed, `edits` what it did change; `accept` takes all of
-    them or those whose numbers you give.
+    them or those whose numbers you give. `left_out` has numbers and names of the text, as it has
+    them, that the new one seems to lack.
     """
 
     title: str
     body: str
     changes: list[str]
     edits: list[EditPublic]
+    left_out: list[str] = Field(default_factory=list, examples=[["25", "Lena"]])
 
 
 class EditsPublic(BaseModel):

@@ -69,9 +69,10 @@ class EditRow(Shape):
 
 
 class Refined(Shape):
-    """Runs of older servers have no edits."""
+    """Runs of older servers have no edits and do not know what was left out."""
 
     title: Title
     body: Body
     changes: Points
     edits: Rows[EditRow] | None = None
+    left_out: Points = Field(default_factory=list)

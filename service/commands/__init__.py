@@ -19,6 +19,6 @@ def add_to(commands: Any) -> None:
 
 def _serve_tools(settings: Settings, _options: argparse.Namespace) -> int:
     # Its library takes a second to import, which the other commands should not pay.
-    from service.commands.tools import serve
+    from service.commands.mcp_server import serve
 
     return serve(settings)

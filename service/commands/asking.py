@@ -156,6 +156,8 @@ async def _refine(rest: Rest, options: argparse.Namespace) -> int:
     if answer["changes"]:
         line()
         _show_points("Changes", answer["changes"])
+    if answer["left_out"]:
+        note(f"Left out: {', '.join(answer['left_out'])}.")
     if options.accept:
         note("The idea has this text now; its versions have the old one.")
     return 0

@@ -3,19 +3,16 @@
 Eight tools at most: an assistant reads all their descriptions before it does anything.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing, suppress
 from functools import wraps
 from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
 
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from service.commands.boards import board_id
-from service.commands.connection import be_quiet
 from service.commands.held_connection import HeldConnection
 from service.commands.ideas import find
 from service.commands.ranking import chosen_board
@@ -24,16 +21,7 @@ from service.commands.rubrics import rubric_id
 from service.errors import InvalidInput, ServerUnreachable, ServiceError
 from service.fields import PAIRS_CEILING, Judge, MethodId, Outcome, Status
 from service.idea_languages import IdeaLanguage
-from service.settings import Settings
 from service.store.listing import Sort
-
-INSTRUCTIONS = (
-    "An idea board with its own small language models. Brainstorm gives suggestions; add the good "
-    "ones as ideas, then refine, evaluate and rank those. Calls of the models take seconds."
-)
-_READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-_ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
-_CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
 
 IdeaId = Annotated[str | None, Field(description="An idea of a board.")]
 BoardName = Annotated[str | None, Field(description="A board's name or id.")]
@@ -44,19 +32,6 @@ Language = Annotated[
 ]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-
-
-def serve(settings: Settings) -> int:
-    async def whole() -> None:
-        connection = HeldConnection(settings)
-        try:
-            await build(connection).run_stdio_async()
-        finally:
-            await connection.close()
-
-    be_quiet(settings)
-    asyncio.run(whole())
-    return 0
 
 
 def _answering(
@@ -75,25 +50,6 @@ def _answering(
             raise ToolError(error.detail) from error
 
     return call
-
-
-def build(connection: HeldConnection) -> MCPServer[Any]:
-    tools = Tools(connection)
-    server: MCPServer[Any] = MCPServer(
-        "ideapool", title="Ideapool", instructions=INSTRUCTIONS, log_level="WARNING"
-    )
-    for tool, annotations in (
-        (tools.brainstorm, _ADDS),
-        (tools.refine, _CHANGES),
-        (tools.evaluate, _ADDS),
-        (tools.find_ideas, _READS),
-        (tools.add_idea, _ADDS),
-        (tools.update_idea, _CHANGES),
-        (tools.rank_ideas, _ADDS),
-        (tools.export_ideas, _READS),
-    ):
-        server.add_tool(tool, annotations=annotations)
-    return server
 
 
 class Vote(BaseModel):

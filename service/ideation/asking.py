@@ -1,7 +1,7 @@
 """Asks one model for one run: passes its steps on, keeps the books, asks again within a budget."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from service.engine.backend import Backend
@@ -65,14 +65,24 @@ class Asker:
             await self.emit(Began(self.model))
 
     async def insist(
-        self, prompt: Callable[[int], Prompt], parse: Callable[[str], Parsed], view: View
+        self,
+        prompt: Callable[[int], Prompt],
+        parse: Callable[[str], Parsed],
+        view: View,
+        lacks: Callable[[Parsed], Sequence[str]] = lambda _: (),
     ) -> Parsed:
-        """Ask until the answer can be used, `ATTEMPTS_FOR_A_TEXT` times at most."""
+        """Ask until the answer can be used, `ATTEMPTS_FOR_A_TEXT` times at most.
+
+        One that lacks something is asked for once more; of the two that which lacks less counts.
+        """
+        first: Parsed | None = None
         for attempt in range(ATTEMPTS_FOR_A_TEXT):
             answer = await self.ask(prompt(attempt), view)
             try:
-                return parse(answer)
+                found = parse(answer)
             except AnswerUnusable as unusable:
+                if first is not None:
+                    return first
                 if attempt == ATTEMPTS_FOR_A_TEXT - 1:
                     raise AnswerUnusable(
                         Text(
@@ -83,6 +93,14 @@ class Asker:
                         )
                     ) from unusable
                 await self.emit(DraftDropped(0, unusable.detail))
+                continue
+            if first is not None:
+                return min(first, found, key=lambda one: len(lacks(one)))
+            if not (lacking := lacks(found)) or attempt == ATTEMPTS_FOR_A_TEXT - 1:
+                return found
+            first = found
+            detail = Text("The new text leaves out: %(facts)s.", facts=", ".join(lacking))
+            await self.emit(DraftDropped(0, detail))
         raise AssertionError
 
     async def ask(self, prompt: Prompt, view: View, *, branch: int = 0, angle: str = "") -> str:

@@ -1,5 +1,6 @@
 """A better text for an idea: of all of it, or of one passage while the rest stays as it is."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,10 +12,12 @@ from service.answers import (
     partial_refinement,
 )
 from service.errors import AnswerUnusable
+from service.facts import left_out
+from service.idea_languages import AS_WRITTEN
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.plan import RefineWork
 from service.passages import Passage
-from service.prompts import Prompt, refine_prompt
+from service.prompts import Prompt, is_preset, refine_prompt
 from service.proposals import Note, proposed_edits
 from service.rewriting import parse_passage, partial_passage, passage_prompt
 from service.text import count_words, has_words_of
@@ -32,6 +35,7 @@ async def refine(asker: Asker, work: RefineWork, seed: int) -> dict[str, Any]:
         "body": refined.body,
         "changes": list(refined.changes),
         "edits": [asdict(edit) for edit in edits],
+        "left_out": list(_left_out(asker, work, refined)),
     }
 
 
@@ -53,7 +57,19 @@ async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
         partial = partial_refinement(text)
         return partial.title, partial.body
 
-    return await asker.insist(prompt, parse, view)
+    return await asker.insist(prompt, parse, view, _lacks(asker, work))
+
+
+def _lacks(asker: Asker, work: RefineWork) -> Callable[[Refinement], tuple[str, ...]]:
+    """A wish of somebody's own may be just that something be left out."""
+    if not is_preset(work.instruction):
+        return lambda _: ()
+    return lambda refined: _left_out(asker, work, refined)
+
+
+def _left_out(asker: Asker, work: RefineWork, refined: Refinement) -> tuple[str, ...]:
+    written = f"{refined.title}\n{refined.body}"
+    return left_out(work.body, written, is_translated=asker.language != AS_WRITTEN)
 
 
 def _says_nothing_of(note: str, refined: str) -> bool:
@@ -82,4 +98,4 @@ async def _passage(asker: Asker, work: RefineWork, passage: Passage, seed: int) 
     def view(text: str) -> tuple[str | None, str]:
         return None, partial_passage(text).body
 
-    return await asker.insist(prompt, parse, view)
+    return await asker.insist(prompt, parse, view, _lacks(asker, work))

@@ -15,7 +15,7 @@ from mcp.server.mcpserver import MCPServer
 
 from service.cli import _parser
 from service.commands.held_connection import HeldConnection
-from service.commands.tools import build
+from service.commands.mcp_server import build
 from service.settings import Settings
 
 # What a form does -> the operations that do the same; or why a program needs none.

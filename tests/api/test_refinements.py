@@ -272,3 +272,51 @@ def test_an_idea_with_one_version_is_compared_with_itself(client: TestClient, id
     compared = client.get(f"{API}/ideas/{idea['id']}/compare").json()
 
     assert (compared["before"], compared["edits"]) == (compared["after"], [])
+
+
+NOTE = "40 bikes, no pump. Ask Lena, 25 euros."
+WHOLE = ("A Pump", "Forty bikes have no pump. Ask Lena for one at 25 euros.", ("Wrote sentences",))
+WITHOUT_LENA = ("A Pump", "Forty bikes have no pump. One costs 25 euros.", ("Wrote sentences",))
+WITHOUT_BOTH = ("A Pump", "Forty bikes have no pump. Somebody buys one.", ("Wrote sentences",))
+
+
+@pytest.mark.parametrize(
+    ("replies", "body", "left_out"),
+    [
+        ([WHOLE, WITHOUT_BOTH], WHOLE[1], []),
+        ([WITHOUT_BOTH, WHOLE], WHOLE[1], []),
+        ([WITHOUT_BOTH, WITHOUT_LENA], WITHOUT_LENA[1], ["Lena"]),
+        ([WITHOUT_LENA, WITHOUT_BOTH], WITHOUT_LENA[1], ["Lena"]),
+    ],
+    ids=["at once", "the second time", "less", "more"],
+)
+def test_a_text_that_leaves_out_facts_is_asked_for_once_more_and_the_fuller_one_counts(
+    client: TestClient,
+    backend: FakeBackend,
+    replies: list[tuple[str, str, tuple[str, ...]]],
+    body: str,
+    left_out: list[str],
+) -> None:
+    backend.replies += [refine_answer(*reply) for reply in replies]
+
+    refined = refine(client, title="pump", body=NOTE)
+
+    assert (refined["body"], refined["left_out"]) == (body, left_out)
+
+
+def test_an_unusable_second_text_does_not_take_the_first_away(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    backend.replies += [refine_answer(*WITHOUT_LENA), "nonsense"]
+
+    assert refine(client, title="pump", body=NOTE)["body"] == WITHOUT_LENA[1]
+
+
+def test_a_wish_of_ones_own_may_be_to_leave_something_out(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    backend.replies += [refine_answer(*WITHOUT_LENA), refine_answer(*WHOLE)]
+
+    refined = refine(client, title="pump", body=NOTE, instruction="don't name people")
+
+    assert (refined["body"], refined["left_out"]) == (WITHOUT_LENA[1], ["Lena"])

@@ -12,7 +12,7 @@ from mcp.types import CallToolResult, TextContent
 
 from service.app import create_app
 from service.commands.held_connection import HeldConnection
-from service.commands.tools import build
+from service.commands.mcp_server import build
 from service.settings import Settings
 from tests.assistants import over_stdio
 from tests.fakes import FakeBackend

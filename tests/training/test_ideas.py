@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from service.facts import digits, spoken
 from training.measuring.constraints import CONSTRAINTS, Constraints, broken, language_of
 from training.measuring.embedder import Vectors, open_embedder
 from training.measuring.ideas import (
@@ -20,7 +21,7 @@ from training.measuring.ideas import (
     vendi,
 )
 from training.measuring.prompt_sets import OWN, read_prompts
-from training.measuring.quantities import digits, minutes, prices, spoken
+from training.measuring.quantities import minutes, prices
 
 TOPIC = "helping children eat more vegetables"
 IDEAS = (

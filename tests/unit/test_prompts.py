@@ -3,16 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.combining import COMBINED_CHARACTERS, combine_prompt
+from service.comparing import COMPARE_CHOICES, COMPARED_CHARACTERS, compare_messages
 from service.methods import Angle
 from service.prompts import (
-    COMPARE_CHOICES,
-    COMPARED_CHARACTERS,
     DEFAULT_CRITERIA,
     PROBE_CHOICES,
     Criterion,
     Prompt,
     brainstorm_prompt,
-    compare_messages,
     embedding_text,
     evaluate_prompt,
     probe_messages,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 
 from service.answers import Refinement, parse_refinement
 from service.errors import AnswerUnusable
+from service.facts import digits, names, spoken
 from service.text import count_words
-from training.measuring.quantities import digits, spoken
 
 SHORTER = 0.75
 """A 'shorter' note has at most this share of the words; half was asked for."""
@@ -77,12 +77,6 @@ def added_numbers(note: Note, made: Refinement) -> frozenset[str]:
     # 'One' is hardly ever a number.
     told = digits(result) | spoken(result) - {"1"}
     return told - digits(source) - spoken(source)
-
-
-def names(text: str) -> frozenset[str]:
-    """Capitalised words that do not begin a sentence or line."""
-    found = re.finditer(r"(?<![.!?:\n•-])[ \t(\"'“]([A-Z][\w'’-]+)", text)
-    return frozenset(re.sub(r"['’]s$", "", match[1]) for match in found)
 
 
 def _ends_with(beginning: str) -> Callable[[Refinement, float], bool]:

@@ -1,0 +1,107 @@
+"""The numbers and names of a text, and which of them another text lacks. Pure.
+
+A hint for people and for a second try, not a proof: a number may be written in words, a name
+inflected or translated, and what is only probably missing is not named.
+"""
+
+import re
+from collections.abc import Iterator
+
+_UNITS = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORDS = {word: value for value, word in enumerate(_UNITS, start=1)}
+_WORDS |= {word: value for value, word in zip(range(20, 100, 10), _TENS, strict=True)}
+_SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000}
+
+_DIGITS = re.compile(r"(?<![\w.])\d+(?:[.,:]\d+)*")
+_COUNT = rf"(?:{'|'.join(_TENS)})-(?:{'|'.join(_UNITS[:9])})|{'|'.join(_WORDS)}"
+_SCALE = "|".join(_SCALES)
+IN_WORDS = rf"(?:\b(?:{_COUNT})\b(?:\s+(?:{_SCALE})\b)?|\b(?:{_SCALE})\b)"
+"""A number in English words, as a regular expression."""
+_SPOKEN = re.compile(IN_WORDS, re.IGNORECASE)
+_NAME = re.compile(r"(?<![.!?:\n•-])[ \t(\"'“]([A-ZÀ-ÖØ-Þ][\w'’-]+)")
+_WORD = re.compile(r"[^\W\d_]+")
+_ENGLISH = frozenset("the and of to for with are this we they".split())
+# Other languages have other words for these, and so have translations.
+_CALENDAR = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june "
+    "july august september october november december".split()
+)
+# Up to here a number is often written in words, in whatever language.
+_SMALL = 12
+# German writes every noun like a name: more of them than this, and of all words than that share.
+_FEW_NAMES, _MOST_CAPITALS = 3, 0.15
+
+
+def digits(text: str) -> frozenset[str]:
+    """Numbers written in digits, without separators of thousands: '1,200' and '1200' are one."""
+    return frozenset(canonical(found) for found in _DIGITS.findall(text))
+
+
+def spoken(text: str) -> frozenset[str]:
+    """Numbers written in words, in digits: 'twenty-five' is '25', 'two hundred' is '200'."""
+    return frozenset(str(value(phrase)) for phrase in _SPOKEN.findall(text))
+
+
+def names(text: str) -> frozenset[str]:
+    """Capitalised words that do not begin a sentence or line."""
+    return frozenset(_names(text))
+
+
+def left_out(note: str, written: str, *, is_translated: bool = False) -> tuple[str, ...]:
+    """The note's numbers and names that `written` lacks, as the note has them, in its order."""
+    return tuple(dict.fromkeys(_left_out(note, written, is_translated)))
+
+
+def canonical(number: str) -> str:
+    return re.sub(r"(?<=\d)[.,](?=\d{3}(?!\d))", "", number)
+
+
+def value(phrase: str) -> int:
+    """Of a number in English words."""
+    *counts, last = phrase.casefold().split()
+    count = sum(_WORDS[part] for part in counts[0].split("-")) if counts else 1
+    if last in _SCALES:
+        return count * _SCALES[last]
+    return sum(_WORDS[part] for part in last.split("-"))
+
+
+def _left_out(note: str, written: str, is_translated: bool) -> Iterator[str]:
+    told = {_as_time(number) for number in digits(written) | spoken(written)}
+    words = [word.casefold() for word in _WORD.findall(note)]
+    is_english = len(_ENGLISH & set(words)) > 1 and not is_translated
+    for number in _DIGITS.findall(note):
+        is_spoken = number.isdigit() and (
+            number == "1" or (int(number) <= _SMALL and not is_english)
+        )
+        if not is_spoken and _as_time(canonical(number)) not in told:
+            yield number
+    found = list(_names(note))
+    if len(found) > max(_FEW_NAMES, _MOST_CAPITALS * len(words)):
+        return
+    said = written.casefold()
+    for name in found:
+        key = name.casefold()
+        is_calendar = is_translated and key in _CALENDAR
+        # Endings change in many languages: Pekka, Pekan.
+        if not is_calendar and key[: max(3, len(key) - 2)] not in said and not _is_shouted(name):
+            yield name
+
+
+def _names(text: str) -> Iterator[str]:
+    for match in _NAME.finditer(text):
+        name = re.sub(r"['’]s$", "", match[1])
+        if not name.startswith(("I'", "I’")):
+            yield name
+
+
+def _is_shouted(word: str) -> bool:
+    return word.isupper() and word.isalpha()
+
+
+def _as_time(number: str) -> str:
+    """'9.30' and '9:30' are one."""
+    return number.replace(":", ".")
