@@ -48,7 +48,7 @@ def spoken(text: str) -> frozenset[str]:
 
 def names(text: str) -> frozenset[str]:
     """Capitalised words that do not begin a sentence or line."""
-    return frozenset(_names(text))
+    return frozenset(name for _, name in _names(text))
 
 
 def left_out(note: str, written: str, *, is_translated: bool = False) -> tuple[str, ...]:
@@ -69,33 +69,48 @@ def value(phrase: str) -> int:
     return sum(_WORDS[part] for part in last.split("-"))
 
 
-def _left_out(note: str, written: str, is_translated: bool) -> Iterator[str]:
+def _left_out(note: str, written: str, is_translated: bool) -> list[str]:
+    numbers = _lacking_numbers(note, written, is_translated)
+    found = sorted([*numbers, *_lacking_names(note, written, is_translated)])
+    return [text for _, text in found]
+
+
+def _lacking_numbers(note: str, written: str, is_translated: bool) -> Iterator[tuple[int, str]]:
+    """With their places in the note."""
     told = {_as_time(number) for number in digits(written) | spoken(written)}
-    words = [word.casefold() for word in _WORD.findall(note)]
-    is_english = len(_ENGLISH & set(words)) > 1 and not is_translated
-    for number in _DIGITS.findall(note):
-        is_spoken = number.isdigit() and (
-            number == "1" or (int(number) <= _SMALL and not is_english)
-        )
-        if not is_spoken and _as_time(canonical(number)) not in told:
-            yield number
+    is_english = len(_ENGLISH & set(_words(note))) > 1 and not is_translated
+    for match in _DIGITS.finditer(note):
+        number = match[0]
+        is_small = number.isdigit() and int(number) <= _SMALL
+        # One becomes 'a' in any language.
+        may_be_spoken = number == "1" or (is_small and not is_english)
+        if not may_be_spoken and _as_time(canonical(number)) not in told:
+            yield match.start(), number
+
+
+def _lacking_names(note: str, written: str, is_translated: bool) -> Iterator[tuple[int, str]]:
+    """With their places in the note."""
     found = list(_names(note))
-    if len(found) > max(_FEW_NAMES, _MOST_CAPITALS * len(words)):
+    if len(found) > max(_FEW_NAMES, _MOST_CAPITALS * len(_words(note))):
         return
     said = written.casefold()
-    for name in found:
+    for place, name in found:
         key = name.casefold()
         is_calendar = is_translated and key in _CALENDAR
         # Endings change in many languages: Pekka, Pekan.
         if not is_calendar and key[: max(3, len(key) - 2)] not in said and not _is_shouted(name):
-            yield name
+            yield place, name
 
 
-def _names(text: str) -> Iterator[str]:
+def _names(text: str) -> Iterator[tuple[int, str]]:
     for match in _NAME.finditer(text):
         name = re.sub(r"['’]s$", "", match[1])
         if not name.startswith(("I'", "I’")):
-            yield name
+            yield match.start(1), name
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(text)]
 
 
 def _is_shouted(word: str) -> bool:

@@ -9,7 +9,7 @@ NOTE = "40 bikes at the office, no pump!! chain one to door B. Ask Lena (recepti
     ("written", "expected"),
     [
         ("Forty bikes stand at the office. Lena buys a pump for 25 euros by 9.30.", ()),
-        ("40 bikes stand at the office. Somebody buys a pump.", ("25", "9:30", "Lena")),
+        ("40 bikes stand at the office. Somebody buys a pump.", ("Lena", "25", "9:30")),
         ("40 bikes. Lena's pump costs 250 euros at 9:30.", ("25",)),
     ],
 )
