@@ -139,15 +139,15 @@ def brainstorm_prompt(
 
 def is_preset(instruction: str) -> bool:
     """Whether it is empty or a wish that is spelled out for the model."""
-    wish = one_line(clean_text(instruction)).casefold()
+    wish = _wish(instruction).casefold()
     return not wish or wish in _WISHES
 
 
 def refine_prompt(title: str, body: str, *, instruction: str = "", seed: int = 0) -> Prompt:
-    wish = one_line(clean_text(instruction))
+    wish = _wish(instruction)
     result = _WISHES.get(wish.casefold(), _REFINE_RESULT)
     wish_block = ""
-    if wish and wish.casefold() not in _WISHES:
+    if not is_preset(instruction):
         result = "the whole note, rewritten as the wish asks"
         wish_block = block("wish", wish)
     note = clean_text(body)
@@ -166,6 +166,10 @@ def refine_prompt(title: str, body: str, *, instruction: str = "", seed: int = 0
         max_tokens=min(3000, 300 + len(note.encode()) // 2),
         sampling=Sampling(temperature=0.3, top_p=0.9, top_k=40, min_p=0.05, seed=seed),
     )
+
+
+def _wish(instruction: str) -> str:
+    return one_line(clean_text(instruction))
 
 
 def _most_sentences(note: str) -> int:

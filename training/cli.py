@@ -115,21 +115,20 @@ def _add_drafts(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     drawn.add_argument("--count", type=int, default=4, help="drafts a topic")
     drawn.set_defaults(command=draft)
     chosen = commands.add_parser("choose", help="make records of the drafts that were chosen")
-    chosen.add_argument("drafts", type=Path, help="what `draft` has written")
-    chosen.add_argument(
-        "choices", type=Path, help='JSONL of {"id": "…", "best": 2 or null, "title": "…"}'
-    )
-    chosen.add_argument("target", type=Path, help="the JSONL file of records to write")
-    chosen.add_argument("--source", required=True, help="who wrote and who chose")
-    chosen.add_argument("--licence", required=True, help="of what was written")
+    _add_answers(chosen, "choices", '{"id": "…", "best": 2 or null, "title": "…"}')
     chosen.set_defaults(command=choose)
     graded = commands.add_parser("grade", help="give the drafts a reader's grades, to prefer among")
-    graded.add_argument("drafts", type=Path, help="what `draft` has written")
-    graded.add_argument("grades", type=Path, help='JSONL of {"id": "…", "grades": [2, 0, 1]}')
-    graded.add_argument("target", type=Path, help="the JSONL file of graded drafts to write")
-    graded.add_argument("--source", required=True, help="who wrote and who graded")
-    graded.add_argument("--licence", required=True, help="of what was written")
+    _add_answers(graded, "grades", '{"id": "…", "grades": [2, 0, 1]}')
     graded.set_defaults(command=grade)
+
+
+def _add_answers(parser: argparse.ArgumentParser, name: str, line: str) -> None:
+    """What readers said of drafts, and where to put what comes of it."""
+    parser.add_argument("drafts", type=Path, help="what `draft` has written")
+    parser.add_argument(name, type=Path, help=f"JSONL of {line}")
+    parser.add_argument("target", type=Path, help="the JSONL file to write")
+    parser.add_argument("--source", required=True, help="who wrote the drafts and who read them")
+    parser.add_argument("--licence", required=True, help="of what was written")
 
 
 def _add_likeness(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -301,27 +300,19 @@ def draft(options: argparse.Namespace) -> None:
 def choose(options: argparse.Namespace) -> None:
     from training.rejection_sampling import choose_drafts
 
-    chosen = choose_drafts(
-        options.drafts,
-        options.choices,
-        options.target,
-        source=options.source,
-        licence=options.licence,
-    )
+    chosen = choose_drafts(options.drafts, options.choices, options.target, **_provenance(options))
     _say(f"{chosen} records in {options.target}")
 
 
 def grade(options: argparse.Namespace) -> None:
     from training.rejection_sampling import grade_drafts
 
-    count = grade_drafts(
-        options.drafts,
-        options.grades,
-        options.target,
-        source=options.source,
-        licence=options.licence,
-    )
-    _say(f"{count} graded drafts in {options.target}")
+    graded = grade_drafts(options.drafts, options.grades, options.target, **_provenance(options))
+    _say(f"{graded} graded drafts in {options.target}")
+
+
+def _provenance(options: argparse.Namespace) -> dict[str, str]:
+    return {"source": options.source, "licence": options.licence}
 
 
 def word_vectors(options: argparse.Namespace) -> None:

@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, get_args
 
-from service.commands.boards import add_option, board_id
+from service.commands.boards import add_option, board_id, rubric_id
 from service.commands.connection import add_talk
 from service.commands.printing import as_json, facts, line, note, paragraph
 from service.commands.rest import Event, Rest, given
-from service.commands.rubrics import rubric_id
 from service.errors import InvalidInput
 from service.fields import MethodId
 from service.idea_languages import IDEA_LANGUAGES

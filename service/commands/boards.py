@@ -1,4 +1,4 @@
-"""Which board a command means, by its name or id; and the list of them."""
+"""Which board a command means, and which of its rubrics, by name or id; and the list of boards."""
 
 import argparse
 from typing import Any
@@ -24,15 +24,36 @@ async def board_id(rest: Rest, name: str | None) -> str | None:
     if name is None:
         return None
     boards = await rest.get("/boards")
-    if any(board["id"] == name for board in boards):
-        return name
-    called = [board for board in boards if board["name"].casefold() == name.casefold()]
-    if len(called) == 1:
-        return str(called[0]["id"])
-    if called:
+    called = _ids_of(name, boards)
+    if len(called) > 1:
         raise InvalidInput(f"{len(called)} boards are called {name!r}; `ideapool boards` has ids.")
-    known = ", ".join(repr(board["name"]) for board in boards)
-    raise InvalidInput(f"There is no board {name!r}; there are: {known}.")
+    if not called:
+        raise InvalidInput(f"There is no board {name!r}; there are: {_names(boards)}.")
+    return called[0]
+
+
+async def rubric_id(rest: Rest, idea_id: str, name: str | None) -> str | None:
+    """Of the idea's board. Raises: InvalidInput where no rubric of it is called so."""
+    if name is None:
+        return None
+    idea = await rest.get(f"/ideas/{idea_id}")
+    rubrics = await rest.get(f"/boards/{idea['board_id']}/rubrics")
+    called = _ids_of(name, rubrics)
+    if not called:
+        known = _names(rubrics) or "none"
+        raise InvalidInput(f"The idea's board has no rubric {name!r}; there are: {known}.")
+    return called[0]
+
+
+def _ids_of(name: str, things: list[dict[str, Any]]) -> list[str]:
+    """That of the thing whose id it is, or of all that are called so."""
+    if any(one["id"] == name for one in things):
+        return [name]
+    return [str(one["id"]) for one in things if one["name"].casefold() == name.casefold()]
+
+
+def _names(things: list[dict[str, Any]]) -> str:
+    return ", ".join(repr(one["name"]) for one in things)
 
 
 async def _list(rest: Rest, options: argparse.Namespace) -> int:

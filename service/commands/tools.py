@@ -12,12 +12,11 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
-from service.commands.boards import board_id
+from service.commands.boards import board_id, rubric_id
 from service.commands.held_connection import HeldConnection
 from service.commands.ideas import find
 from service.commands.ranking import chosen_board
 from service.commands.rest import Rest, given
-from service.commands.rubrics import rubric_id
 from service.errors import InvalidInput, ServerUnreachable, ServiceError
 from service.fields import PAIRS_CEILING, Judge, MethodId, Outcome, Status
 from service.idea_languages import IdeaLanguage

@@ -156,7 +156,7 @@ def test_what_is_exported_of_a_sweep_is_its_best_run(
         rundir = RunDir(folder / f"tiny-01-seed-{seed}")
         own = config.model_copy(update={"name": rundir.path.name, "sweep": None})
         rundir.write_text(rundir.config, dump_config(own))
-        figures = dict.fromkeys(TrainResult.__dataclass_fields__, 1) | {
+        figures: dict[str, Any] = dict.fromkeys(TrainResult.__dataclass_fields__, 1) | {
             "name": rundir.path.name,
             "trainer": "trl",
             "rows": {},

@@ -1,7 +1,7 @@
 """A model's own drafts: drawn, chosen, and learnt from like any record."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,22 @@ def read(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def chosen(folder: Path, choices: Sequence[Any]) -> Path:
+def made(folder: Path, make: Callable[..., int], answers: Sequence[Any], source: str) -> Path:
+    """The file that is made of the drafts and what their reader said of them."""
     drafts = write(folder / "drafts.jsonl", [DRAFT])
+    read_so = write(folder / "answers.jsonl", answers)
+    # Records of a task lie in a file of its name.
     target = folder / "brainstorm.jsonl"
-    picked = write(folder / "choices.jsonl", choices)
-    choose_drafts(drafts, picked, target, source="a model, chosen by hand", licence="CC0-1.0")
+    make(drafts, read_so, target, source=source, licence="CC0-1.0")
     return target
+
+
+def chosen(folder: Path, choices: Sequence[Any]) -> Path:
+    return made(folder, choose_drafts, choices, "a model, chosen by hand")
+
+
+def graded(folder: Path, grades: Sequence[Any]) -> Path:
+    return made(folder, grade_drafts, grades, "a model, graded by hand")
 
 
 @pytest.mark.slow
@@ -106,14 +116,6 @@ def test_a_choice_of_what_is_not_there_is_named(
 ) -> None:
     with pytest.raises(DataProblem, match=problem):
         chosen(tmp_path, [choice])
-
-
-def graded(folder: Path, grades: Sequence[Any]) -> Path:
-    drafts = write(folder / "drafts.jsonl", [DRAFT])
-    target = folder / "graded.jsonl"
-    given = write(folder / "grades.jsonl", grades)
-    grade_drafts(drafts, given, target, source="a model, graded by hand", licence="CC0-1.0")
-    return target
 
 
 def test_graded_drafts_are_rows_that_answer_one_prompt(tmp_path: Path) -> None:
