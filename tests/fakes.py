@@ -118,11 +118,13 @@ class FakeBackend:
         *,
         delay_s: float = 0.0,
         model: ModelInfo = FAKE_MODEL,
+        others: tuple[ModelInfo, ...] = (),
         queue_limit: int = 100,
     ) -> None:
         self.replies: deque[Reply] = deque(replies)
         self.delay_s = delay_s
         self.model = model
+        self.others = others
         self.queue_limit = queue_limit
         self.history: list[Request] = []
         self.running: set[str] = set()
@@ -175,7 +177,7 @@ class FakeBackend:
         return self.model
 
     def models(self) -> tuple[ModelInfo, ...]:
-        return (self.model,)
+        return (self.model, *self.others)
 
     def stats(self) -> Stats:
         return Stats(
@@ -187,7 +189,7 @@ class FakeBackend:
         )
 
     def _admit(self, request: Request) -> None:
-        if request.model != self.model.name:
+        if request.model not in {model.name for model in self.models()}:
             raise ModelUnavailable(f"There is no model {request.model!r}.")
         if len(self._waiting) >= self.queue_limit:
             raise EngineBusy("All slots and the queue are taken.", retry_after_s=1)

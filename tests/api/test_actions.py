@@ -317,6 +317,22 @@ def test_a_head_of_other_weights_is_refused(settings: Settings, head: Path) -> N
         assert "other weights" in problem["detail"]
 
 
+def test_a_model_without_a_head_scores_by_that_of_another_model_of_the_set(
+    settings: Settings, head: Path
+) -> None:
+    base = replace(FAKE_MODEL, name="base", roles=("brainstorm",), score_head=str(head))
+    tuned = replace(FAKE_MODEL, name="tuned", roles=("general",), identity="0" * 64)
+    backend = FakeBackend(model=tuned, others=(base,))
+    with TestClient(create_app(settings, backend), base_url="http://localhost") as client:
+        answer = post(client, "evaluate", {"title": "Tool", "criteria": ["clarity", "cost"]})
+
+    assert answer["scores"]["clarity"] == 8.0
+    assert answer["scoring"]["uncalibrated"] == ["cost"]
+    asked = [(type(one).__name__, one.model) for one in backend.history]
+    assert asked[0] == ("EmbedRequest", "base")
+    assert {model for _, model in asked[1:]} == {"tuned"}
+
+
 def test_a_failed_evaluation_leaves_no_score(client: TestClient, backend: FakeBackend) -> None:
     idea = add(client)
     backend.replies.extend(["nonsense"] * 9)
