@@ -65,7 +65,11 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     converter = Converter.obtain(Settings().data_dir.absolute() / "training", report)
     report("Converting the adapter")
     adapter = adapter_file(
-        converter, rundir.adapter, base.folder, rundir.export / f"{config.name}-adapter.gguf"
+        converter,
+        rundir.adapter,
+        base.folder,
+        rundir.export / f"{config.name}-adapter.gguf",
+        made_for=base.sha256 if base.gguf is not None else None,
     )
     report("Merging the adapter into the base")
     tuned = replace(base, model=merged(base.model, rundir.adapter))

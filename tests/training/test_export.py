@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from service.engine.catalog import read_catalog
+from service.engine.header import texts_of
 from service.engine.llama.layout import Layout
+from service.engine.recipe import MADE_FOR
 from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
 from service.settings import PROJECT_ROOT, Settings
@@ -31,7 +33,7 @@ from training.errors import BaseMismatch, ExportFailed
 from training.export import Exported, export, tuned_gguf
 from training.exporting import converter as converters
 from training.exporting.converter import Converter
-from training.exporting.files import merged
+from training.exporting.files import adapter_file, merged
 from training.exporting.parity import FileParity, Parity
 from training.exporting.registration import Registration, register
 from training.learning.base import Base, load_base
@@ -150,6 +152,40 @@ def test_an_adapter_beside_its_base_says_what_the_merged_model_says(
     alone, beside, together = found
 
     assert np.abs(beside - together).max() < 0.1 * np.abs(alone - together).max()
+
+
+def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
+    run: Run, tiny_base: Path, tmp_path: Path
+) -> None:
+    converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet)
+    with_name, without = (
+        adapter_file(
+            converter,
+            run.rundir.adapter,
+            tiny_base,
+            tmp_path / f"{made_for}.gguf",
+            made_for=made_for,
+        )
+        for made_for in ("b" * 64, None)
+    )
+    texts = texts_of(with_name.path)
+    first, second = Layout.of(with_name.path), Layout.of(without.path)
+
+    assert texts.pop(MADE_FOR) == "b" * 64
+    assert texts == texts_of(without.path)
+    assert first.metadata == {**second.metadata, MADE_FOR: "b" * 64}
+    assert [(one.kind, one.shape) for one in first.tensors.values()] == [
+        (one.kind, one.shape) for one in second.tensors.values()
+    ]
+    assert [content(first, name) for name in first.tensors] == [
+        content(second, name) for name in second.tensors
+    ]
+    assert with_name.sha256 == sha256_of(with_name.path)
+
+
+def content(layout: Layout, name: str) -> bytes:
+    tensor = layout.tensors[name]
+    return layout.path.read_bytes()[tensor.offset : tensor.offset + tensor.size_bytes]
 
 
 def test_another_base_than_the_run_was_trained_on_is_refused(run: Run, tmp_path: Path) -> None:
