@@ -80,7 +80,7 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     exported = Exported(adapter, _asked_for(config, [half, *others]), parity)
     rundir.write_text(rundir.export / CARD, _card(config, rundir, tuned, exported))
     if config.export.catalog is not None:
-        register(_registration(config, exported), config.export.catalog)
+        register(_registration(config, tuned, exported), config.export.catalog)
         report(f"Registered as {config.name} in {config.export.catalog}")
     report(f"Exported to {rundir.export}")
     return exported
@@ -219,8 +219,8 @@ def _catalog_entry(config: RunConfig) -> CatalogModel | None:
     return next((one for one in models if one.name == config.base.model), None)
 
 
-def _registration(config: RunConfig, exported: Exported) -> Registration:
-    chosen = exported.models[-1]
-    return Registration(
-        config.name, chosen.path, chosen.sha256, config.export.roles, _catalog_entry(config)
-    )
+def _registration(config: RunConfig, tuned: Base, exported: Exported) -> Registration:
+    chosen, roles, like = exported.models[-1], config.export.roles, _catalog_entry(config)
+    if like is None and tuned.gguf is not None:
+        like = CatalogModel(tuned.gguf.stem, roles, path=tuned.gguf, sha256=tuned.sha256)
+    return Registration(config.name, chosen.path, chosen.sha256, roles, like)

@@ -12,10 +12,11 @@ import peft
 import pytest
 import torch
 
-from service.engine.catalog import read_catalog
+from service.engine.catalog import CatalogModel, read_catalog
 from service.engine.header import texts_of
 from service.engine.llama.layout import Layout
 from service.engine.recipe import MADE_FOR
+from service.engine.types import Role
 from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
 from service.settings import PROJECT_ROOT, Settings
@@ -231,12 +232,14 @@ def test_a_file_that_differs_too_much_is_a_problem(parity: Parity, problem: str 
         assert re.search(problem, found[0])
 
 
-def registration(tmp_path: Path, name: str = "mine") -> Registration:
+def registration(
+    tmp_path: Path, name: str = "mine", roles: tuple[Role, ...] = ("brainstorm", "general")
+) -> Registration:
     path = tmp_path / "models" / f"{name}.gguf"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"GGUF")
     like = next(one for one in read_catalog(CATALOG).model if one.name == "smollm2-135m")
-    return Registration(name, path, sha256_of(path), ("brainstorm", "general"), like)
+    return Registration(name, path, sha256_of(path), roles, like)
 
 
 def test_an_entry_has_what_its_base_has_and_leaves_the_others_alone(tmp_path: Path) -> None:
@@ -264,6 +267,61 @@ def test_registering_again_replaces_the_entry_and_keeps_comments(tmp_path: Path)
 
     assert [one.name for one in read_catalog(catalog).model] == ["other", "mine"]
     assert catalog.read_text().lstrip().startswith("# What follows is good.")
+
+
+def test_the_base_has_the_roles_that_the_exported_model_has_not(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.toml"
+    register(registration(tmp_path, roles=("brainstorm",)), catalog)
+    register(registration(tmp_path, roles=("brainstorm",)), catalog)
+    selection = read_catalog(catalog).select("mine")
+    like = next(one for one in read_catalog(CATALOG).model if one.name == "smollm2-135m")
+
+    assert [one.name for one in selection.models] == ["mine", "mine-base"]
+    assert selection.by_role["brainstorm"].path == tmp_path / "models" / "mine.gguf"
+    filled = selection.by_role["general"]
+    expected = replace(like, name="mine-base", set="mine", roles=("general",))
+    assert replace(filled, score_head=None) == replace(expected, score_head=None)
+    assert filled.score_head is not None
+    assert filled.score_head.path.resolve() == CATALOG.with_name("smollm2-135m-head.npz")
+    register(registration(tmp_path), catalog)
+    assert [one.name for one in read_catalog(catalog).model] == ["mine"]
+
+
+def test_a_base_that_is_a_file_fills_the_missing_role_with_that_file(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.toml"
+    base = tmp_path / "elsewhere" / "base.gguf"
+    one = registration(tmp_path, roles=("general",))
+    like = CatalogModel("base", ("general",), path=base, sha256="b" * 64)
+    register(replace(one, like=like), catalog)
+    filled = read_catalog(catalog).select("mine").by_role["brainstorm"]
+
+    assert (filled.name, filled.path, filled.sha256) == ("mine-base", base, "b" * 64)
+
+
+def test_a_model_for_every_set_leaves_no_role_to_fill(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.toml"
+    everywhere = '[[model]]\nname = "all"\nroles = ["general"]\npath = "all.gguf"\n'
+    catalog.write_text(everywhere, encoding="utf-8")
+    register(registration(tmp_path, roles=("brainstorm",)), catalog)
+
+    assert [one.name for one in read_catalog(catalog).select("mine").models] == ["all", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [(("brainstorm",), "general needs exactly one model and has none"), (("general",), "has all")],
+)
+def test_a_set_that_could_not_be_served_is_not_registered(
+    tmp_path: Path, roles: tuple[Role, ...], words: str
+) -> None:
+    catalog = tmp_path / "catalog.toml"
+    text = '[[model]]\nname = "all"\nroles = ["general"]\npath = "all.gguf"\n'
+    catalog.write_text(text if words == "has all" else "", encoding="utf-8")
+    before = catalog.read_text()
+
+    with pytest.raises(ExportFailed, match=words):
+        register(replace(registration(tmp_path, roles=roles), like=None), catalog)
+    assert catalog.read_text() == before
 
 
 def test_a_catalog_that_cannot_be_read_stays_as_it_is(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """One TOML file says all of a run: base, data, settings, sweep, export and evaluation."""
 
-from training.config.reading import CATALOG, dump_config, read_config, with_values
+from training.config.reading import CATALOG, as_toml, dump_config, read_config, with_values
 from training.config.shapes import (
     BaseConfig,
     DataConfig,
@@ -32,6 +32,7 @@ __all__ = [
     "SourceKind",
     "SweepConfig",
     "TrainConfig",
+    "as_toml",
     "dump_config",
     "read_config",
     "with_values",
