@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--base", type=Path, help="GGUF; default: the config's base as served")
         if command is evaluate:
             one.add_argument("--tuned", type=Path, help="GGUF; default: what `export` left")
+            _add_adapter(one, "GGUF that is applied to --tuned, which then is by default the base")
     _add_score_head(commands.add_parser("score-head", help="train scores on embeddings"))
     _add_distil(commands.add_parser("distil", help="let a bigger model write records"))
     _add_drafts(commands)
@@ -84,8 +85,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_adapter(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--adapter", type=Path, metavar="FILE", help=text)
+    parser.add_argument(
+        "--any-base", action="store_true", help="take the adapter though it names another base"
+    )
+
+
 def _add_score_head(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("gguf", type=Path, help="the file that is served")
+    _add_adapter(parser, "GGUF that is applied to it")
     parser.add_argument("target", type=Path, help="the head to write, *.npz")
     for name, path in (
         ("records", DATA / "ideation" / "evaluate.jsonl"),
@@ -250,11 +259,16 @@ def export(config: RunConfig, options: argparse.Namespace) -> None:
 def evaluate(config: RunConfig, options: argparse.Namespace) -> None:
     from training.evaluate import evaluate as compare
     from training.export import tuned_gguf
+    from training.served import source_of
 
     chosen, rundir = _chosen(config)
     base = options.base or _served_base(config)
-    tuned = getattr(options, "tuned", None) or tuned_gguf(chosen, rundir)
-    compare(chosen, rundir, base=base, tuned=tuned, report=_say)
+    tuned, adapter = getattr(options, "tuned", None), getattr(options, "adapter", None)
+    if adapter is not None:
+        source = source_of(tuned or base, adapter, any_base=options.any_base)
+    else:
+        source = tuned or tuned_gguf(chosen, rundir)
+    compare(chosen, rundir, base=base, tuned=source, report=_say)
 
 
 def everything(config: RunConfig, options: argparse.Namespace) -> None:
@@ -264,9 +278,10 @@ def everything(config: RunConfig, options: argparse.Namespace) -> None:
 
 def score_head(options: argparse.Namespace) -> None:
     from training.score_head import train_head
+    from training.served import source_of
 
     train_head(
-        options.gguf,
+        source_of(options.gguf, options.adapter, any_base=options.any_base),
         options.records,
         options.pairs,
         options.praise,

@@ -30,6 +30,7 @@ from training.learning.likelihood import answer_nll, total
 from training.learning.tokens import RowTokeniser
 from training.records.rows import Row, read_rows
 from training.rundir import RunDir
+from training.served import Adapted, Source
 
 ROWS = 64
 SMALL_PARAMETERS = 500_000_000
@@ -74,7 +75,7 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     report("Merging the adapter into the base")
     tuned = replace(base, model=merged(base.model, rundir.adapter))
     half, *others = _models(config, rundir, converter, tuned, report)
-    parity = _parity(tuned, rows, [half, *others], config, report)
+    parity = _parity(tuned, rows, [adapter, half, *others], config, report)
     rundir.write_json(rundir.export / "parity.json", asdict(parity))
     _refuse(parity.problems(), rundir)
     exported = Exported(adapter, _asked_for(config, [half, *others]), parity)
@@ -158,18 +159,25 @@ def _asked_for(config: RunConfig, models: Sequence[ExportedFile]) -> tuple[Expor
 def _parity(
     tuned: Base,
     rows: Sequence[Row],
-    models: Sequence[ExportedFile],
+    files: Sequence[ExportedFile],
     config: RunConfig,
     report: Report,
 ) -> Parity:
+    """`files` are the adapter, which is read beside the base's GGUF if there is one, the f16 file and
+    others.
+    """
     tokeniser = RowTokeniser(tuned.tokenizer, config.data.max_tokens)
     checker = Checker(rows, config.data.max_tokens, config.training.threads, report)
     report(f"Reading {len(rows)} rows with transformers")
     expected = total(answer_nll(tuned.model, [tokeniser(row) for row in rows])).nll_per_token
-    files = []
-    for one in models:
-        found = checker.nll_per_token(one)
-        files.append(FileParity(one.path.name, one.kind, found, found / expected - 1))
+    adapter, *models = files
+    sources: list[tuple[Source, str]] = [(one.path, one.kind) for one in models]
+    if tuned.gguf is not None:
+        sources.append((Adapted(tuned.gguf, adapter.path), adapter.kind))
+    measured = []
+    for source, kind in sources:
+        found = checker.nll_per_token(source)
+        measured.append(FileParity(source.name, kind, found, found / expected - 1))
     chats = []
     for written in checker.write(models[0].path):
         tokens = tokeniser(written.row)
@@ -178,7 +186,7 @@ def _parity(
         if tokens.labels == written.tokens:
             chats.append(tokens)
     agreed, count = likeliest(tuned.model, chats)
-    return Parity(len(rows), expected, tuple(files), count, agreed / max(1, count))
+    return Parity(len(rows), expected, tuple(measured), count, agreed / max(1, count))
 
 
 def _refuse(problems: Sequence[str], rundir: RunDir) -> None:

@@ -157,10 +157,18 @@ class Record:
         draft.replace(_record_path(path))
 
 
-def identity_of(path: Path) -> str:
-    """Of a file with weights: what it was built of, or its hash if it was not. May hash the file."""
+def identity_of(path: Path, adapter: Adapter | None = None) -> str:
+    """Of a file with weights, and an adapter that is applied to them: what the file was built of,
+    or its hash if it was not. May hash files.
+    """
     found, record = known_sha256(path), Record.read(path)
-    return _identity(record.inputs) if record is not None and record.sha256 == found else found
+    inputs = record.inputs if record is not None and record.sha256 == found else None
+    if adapter is None or not adapter.scale:
+        return _identity(inputs) if inputs is not None else found
+    if inputs is None or inputs["adapter_sha256"] is not None:
+        inputs = {"base_sha256": found, "quantise": None}
+    added = {"adapter_sha256": known_sha256(adapter.path), "adapter_scale": float(adapter.scale)}
+    return _identity({**inputs, **added})
 
 
 def _identity(inputs: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import tarfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,7 +40,7 @@ from training.exporting.parity import FileParity, Parity
 from training.exporting.registration import Registration, register
 from training.learning.base import Base, load_base
 from training.rundir import Manifest, RunDir, now
-from training.served import served
+from training.served import served, source_of
 
 CATALOG = PROJECT_ROOT / "models" / "catalog.toml"
 PARITY = Parity(
@@ -101,6 +102,13 @@ def run(tiny_base: Path, ideation_records: Path, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module")
+def base_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("base") / "base.gguf"
+    Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(tiny_base, path)
+    return path
+
+
+@pytest.fixture(scope="module")
 def exported(run: Run) -> Exported:
     return export(run.config, run.rundir, report=quiet)
 
@@ -137,22 +145,56 @@ def test_an_export_leaves_what_was_asked_for_and_says_what_it_is(
 
 @pytest.mark.slow
 def test_an_adapter_beside_its_base_says_what_the_merged_model_says(
-    run: Run, exported: Exported, tiny_base: Path, tmp_path: Path
+    run: Run, exported: Exported, base_gguf: Path
 ) -> None:
-    base = tmp_path / "base.gguf"
-    Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(tiny_base, base)
     chats = [row.messages for row in read_prepared(run.rundir).test[:2]]
     found = []
     for path, adapter in (
-        (base, None),
-        (base, exported.adapter.path),
+        (base_gguf, None),
+        (base_gguf, exported.adapter.path),
         (exported.models[0].path, None),
     ):
-        with served(path, slots=2, adapter=adapter) as model:
+        with served(source_of(path, adapter), slots=2) as model:
             found.append(np.concatenate([one.logprobs for one in model.score(chats)]))
     alone, beside, together = found
 
     assert np.abs(beside - together).max() < 0.1 * np.abs(alone - together).max()
+
+
+@pytest.fixture
+def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a base is unpacked into, with the converters that are there already."""
+    converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet).folder
+    folder = tmp_path / "data" / "training"
+    folder.mkdir(parents=True)
+    (folder / converter.name).symlink_to(converter)
+    monkeypatch.setenv("IDEAPOOL_DATA_DIR", str(tmp_path / "data"))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_data_dir")
+def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
+    run: Run, base_gguf: Path, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "catalog.toml"
+    exporting = ExportConfig(quantisations=("f16",), catalog=catalog, roles=("general",))
+    config = run.config.model_copy(
+        update={"base": BaseConfig(gguf=base_gguf), "output": tmp_path, "export": exporting}
+    )
+    rundir = RunDir(tmp_path / config.name)
+    for folder, copy in ((run.rundir.data, rundir.data), (run.rundir.adapter, rundir.adapter)):
+        shutil.copytree(folder, copy)
+    exported = export(config, rundir, report=quiet)
+    *_, beside = exported.parity.files
+    filled = read_catalog(catalog).select(config.name).by_role["brainstorm"]
+
+    assert (beside.file, beside.kind) == ("base.gguf with tiny-adapter.gguf", "adapter")
+    assert abs(beside.change) < 0.001
+    assert beside.file in (rundir.export / "CARD.md").read_text()
+    assert texts_of(exported.adapter.path)[MADE_FOR] == sha256_of(base_gguf)
+    assert filled.path is not None
+    assert filled.path.resolve() == base_gguf.resolve()
 
 
 def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
@@ -221,6 +263,7 @@ def test_an_adapter_of_another_model_is_refused(run: Run, tmp_path: Path) -> Non
         (replace(PARITY, files=(FileParity("x.gguf", "f16", 1.98, -0.01),)), r"-1\.00%"),
         (replace(PARITY, files=(FileParity("x.gguf", "q4_k_m", 2.1, 0.05),)), "3% is the limit"),
         (replace(PARITY, files=(FileParity("x.gguf", "q8_0", 0, float("nan")),)), "nan"),
+        (replace(PARITY, files=(FileParity("x", "adapter", 2.1, 0.05),)), "2% is the limit"),
         (replace(PARITY, greedy_agreement=0.98), r"98\.0% of the greedy tokens"),
     ],
 )
