@@ -16,7 +16,7 @@ from service.progress import ProgressLine
 from service.settings import Settings
 from service.word_vectors import FILE as WORD_VECTORS
 from training.config import CATALOG, RunConfig, dump_config, read_config
-from training.errors import ConfigProblems, DataProblem, TrainingError
+from training.errors import ConfigProblems, DataProblem
 from training.records.rows import OWN_TASKS
 from training.rundir import RunDir
 
@@ -194,12 +194,14 @@ def _describe(config: RunConfig) -> None:
     _say(f"# {rundir.path} {state}.{trials}\n{dump_config(config)}")
 
 
-def _served_base(config: RunConfig) -> Path:
-    """As the service would run it without an adapter. Raises `TrainingError` if it is no GGUF."""
+def _served_base(config: RunConfig, rundir: RunDir) -> Path:
+    """As the service would run it without an adapter. Raises `TrainingError`."""
+    from training.export import base_gguf
+
     if config.base.gguf is not None:
         return config.base.gguf
     if config.base.model is None:
-        raise TrainingError(f"Name a GGUF of {config.base.hf} with --base to compare with.")
+        return base_gguf(config, rundir, report=_say)
     settings = Settings()
     model = next(one for one in read_catalog(CATALOG).model if one.name == config.base.model)
     progress = ProgressLine(sys.stdout)
@@ -262,7 +264,7 @@ def evaluate(config: RunConfig, options: argparse.Namespace) -> None:
     from training.served import source_of
 
     chosen, rundir = _chosen(config)
-    base = options.base or _served_base(config)
+    base = options.base or _served_base(chosen, rundir)
     tuned, adapter = getattr(options, "tuned", None), getattr(options, "adapter", None)
     if adapter is not None:
         source = source_of(tuned or base, adapter, any_base=options.any_base)

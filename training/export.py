@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from service.engine.catalog import CatalogModel, read_catalog
+from service.engine.types import Role
+from service.engine.weights import known_sha256
 from service.settings import PROJECT_ROOT, Settings
 from training.config import CATALOG, RunConfig, dump_config
 from training.errors import BaseMismatch, DataProblem, ExportFailed, Report
@@ -25,7 +27,7 @@ from training.exporting.files import (
 from training.exporting.parity import Checker, FileParity, Parity
 from training.exporting.registration import Registration, register
 from training.learning.agreement import likeliest
-from training.learning.base import Base, load_base
+from training.learning.base import Base, hub_folder, load_base
 from training.learning.likelihood import answer_nll, total
 from training.learning.tokens import RowTokeniser
 from training.records.rows import Row, read_rows
@@ -63,7 +65,7 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     base = _base(config, rundir, report)
     rows = _rows(rundir, base, config.data.max_tokens)
     rundir.export.mkdir(parents=True, exist_ok=True)
-    converter = Converter.obtain(Settings().data_dir.absolute() / "training", report)
+    converter = _converter(report)
     report("Converting the adapter")
     adapter = adapter_file(
         converter,
@@ -81,7 +83,7 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     exported = Exported(adapter, _asked_for(config, [half, *others]), parity)
     rundir.write_text(rundir.export / CARD, _card(config, rundir, tuned, exported))
     if config.export.catalog is not None:
-        register(_registration(config, tuned, exported), config.export.catalog)
+        register(_registration(config, rundir, tuned, exported, report), config.export.catalog)
         report(f"Registered as {config.name} in {config.export.catalog}")
     report(f"Exported to {rundir.export}")
     return exported
@@ -97,6 +99,33 @@ def is_exported(config: RunConfig, rundir: RunDir) -> bool:
 def tuned_gguf(config: RunConfig, rundir: RunDir) -> Path:
     """The model that `export` leaves to be served: the last of `export.quantisations`."""
     return _path(config, rundir, config.export.quantisations[-1])
+
+
+def base_gguf(config: RunConfig, rundir: RunDir, *, report: Report) -> Path:
+    """The untuned base in the tuned model's type, for a base that is no GGUF; made once.
+
+    Raises:
+        ExportFailed: the run is not exported, or the base cannot be converted.
+    """
+    if not rundir.export.is_dir():
+        raise ExportFailed(
+            f"There is no {rundir.export}. Export the run first, or name a GGUF of "
+            f"{config.base.hf} with --base to compare with."
+        )
+    kind, name = config.export.quantisations[-1], f"{config.name}-base"
+    target = rundir.export / f"{name}-{kind}.gguf"
+    if not target.is_file():
+        report("Converting the base")
+        half = rundir.export / f"{name}-f16.gguf"
+        _converter(report).model(hub_folder(str(config.base.hf), report), half)
+        if kind != "f16":
+            quantised_files(ExportedFile.of(half, "f16"), name, [kind], report)
+            half.unlink()
+    return target
+
+
+def _converter(report: Report) -> Converter:
+    return Converter.obtain(Settings().data_dir.absolute() / "training", report)
 
 
 def _path(config: RunConfig, rundir: RunDir, kind: str) -> Path:
@@ -227,8 +256,11 @@ def _catalog_entry(config: RunConfig) -> CatalogModel | None:
     return next((one for one in models if one.name == config.base.model), None)
 
 
-def _registration(config: RunConfig, tuned: Base, exported: Exported) -> Registration:
+def _registration(
+    config: RunConfig, rundir: RunDir, tuned: Base, exported: Exported, report: Report
+) -> Registration:
     chosen, roles, like = exported.models[-1], config.export.roles, _catalog_entry(config)
-    if like is None and tuned.gguf is not None:
-        like = CatalogModel(tuned.gguf.stem, roles, path=tuned.gguf, sha256=tuned.sha256)
+    if like is None and set(roles) != set(get_args(Role)):
+        path = tuned.gguf or base_gguf(config, rundir, report=report)
+        like = CatalogModel(path.stem, roles, path=path, sha256=known_sha256(path))
     return Registration(config.name, chosen.path, chosen.sha256, roles, like)

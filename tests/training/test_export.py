@@ -22,6 +22,7 @@ from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
 from service.settings import PROJECT_ROOT, Settings
 from tests.training.conftest import quiet
+from training.cli import main
 from training.config import (
     BaseConfig,
     DataConfig,
@@ -29,10 +30,11 @@ from training.config import (
     ExportConfig,
     RunConfig,
     SourceConfig,
+    dump_config,
 )
 from training.data import prepare, read_prepared
 from training.errors import BaseMismatch, ExportFailed
-from training.export import Exported, export, tuned_gguf
+from training.export import Exported, base_gguf, export, tuned_gguf
 from training.exporting import converter as converters
 from training.exporting.converter import Converter
 from training.exporting.files import adapter_file, merged
@@ -102,7 +104,7 @@ def run(tiny_base: Path, ideation_records: Path, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module")
-def base_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("base") / "base.gguf"
     Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(tiny_base, path)
     return path
@@ -145,13 +147,13 @@ def test_an_export_leaves_what_was_asked_for_and_says_what_it_is(
 
 @pytest.mark.slow
 def test_an_adapter_beside_its_base_says_what_the_merged_model_says(
-    run: Run, exported: Exported, base_gguf: Path
+    run: Run, exported: Exported, tiny_gguf: Path
 ) -> None:
     chats = [row.messages for row in read_prepared(run.rundir).test[:2]]
     found = []
     for path, adapter in (
-        (base_gguf, None),
-        (base_gguf, exported.adapter.path),
+        (tiny_gguf, None),
+        (tiny_gguf, exported.adapter.path),
         (exported.models[0].path, None),
     ):
         with served(source_of(path, adapter), slots=2) as model:
@@ -159,6 +161,14 @@ def test_an_adapter_beside_its_base_says_what_the_merged_model_says(
     alone, beside, together = found
 
     assert np.abs(beside - together).max() < 0.1 * np.abs(alone - together).max()
+
+
+def copied(run: Run, folder: Path) -> RunDir:
+    """Its rows and its adapter."""
+    rundir = RunDir(folder)
+    shutil.copytree(run.rundir.data, rundir.data)
+    shutil.copytree(run.rundir.adapter, rundir.adapter)
+    return rundir
 
 
 @pytest.fixture
@@ -175,16 +185,14 @@ def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_data_dir")
 def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
-    run: Run, base_gguf: Path, tmp_path: Path
+    run: Run, tiny_gguf: Path, tmp_path: Path
 ) -> None:
     catalog = tmp_path / "catalog.toml"
     exporting = ExportConfig(quantisations=("f16",), catalog=catalog, roles=("general",))
     config = run.config.model_copy(
-        update={"base": BaseConfig(gguf=base_gguf), "output": tmp_path, "export": exporting}
+        update={"base": BaseConfig(gguf=tiny_gguf), "output": tmp_path, "export": exporting}
     )
-    rundir = RunDir(tmp_path / config.name)
-    for folder, copy in ((run.rundir.data, rundir.data), (run.rundir.adapter, rundir.adapter)):
-        shutil.copytree(folder, copy)
+    rundir = copied(run, tmp_path / config.name)
     exported = export(config, rundir, report=quiet)
     *_, beside = exported.parity.files
     filled = read_catalog(catalog).select(config.name).by_role["brainstorm"]
@@ -192,9 +200,49 @@ def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
     assert (beside.file, beside.kind) == ("base.gguf with tiny-adapter.gguf", "adapter")
     assert abs(beside.change) < 0.001
     assert beside.file in (rundir.export / "CARD.md").read_text()
-    assert texts_of(exported.adapter.path)[MADE_FOR] == sha256_of(base_gguf)
+    assert texts_of(exported.adapter.path)[MADE_FOR] == sha256_of(tiny_gguf)
     assert filled.path is not None
-    assert filled.path.resolve() == base_gguf.resolve()
+    assert filled.path.resolve() == tiny_gguf.resolve()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_data_dir")
+def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_with(
+    run: Run, exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = run.config.model_copy(update={"output": tmp_path / "runs"})
+    exports = RunDir(config.output / config.name).export
+    exports.mkdir(parents=True)
+    file = tmp_path / "config.toml"
+    file.write_text(dump_config(config), encoding="utf-8")
+    status, told = main(["evaluate", str(file)]), capsys.readouterr().err
+    base = exports / "tiny-base-q8_0.gguf"
+    kinds = [
+        [one.kind for one in Layout.of(path).tensors.values()]
+        for path in (base, exported.models[-1].path)
+    ]
+
+    assert status == 1
+    assert "tiny-q8_0.gguf. Export the run first" in told
+    assert [path.name for path in exports.glob("*.gguf")] == [base.name]
+    assert kinds[0] == kinds[1]
+    assert base_gguf(config, RunDir(exports.parent), report=quiet) == base
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_data_dir")
+def test_a_base_that_is_no_gguf_has_the_role_that_is_missing(
+    run: Run, exported: Exported, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "catalog.toml"
+    exporting = ExportConfig(quantisations=("f16",), catalog=catalog, roles=("brainstorm",))
+    config = run.config.model_copy(update={"output": tmp_path, "export": exporting})
+    rundir = copied(run, tmp_path / config.name)
+    export(config, rundir, report=quiet)
+    filled = read_catalog(catalog).select(config.name).by_role["general"]
+
+    assert filled.path == rundir.export / "tiny-base-f16.gguf"
+    assert filled.sha256 == sha256_of(filled.path) != exported.models[0].sha256
 
 
 def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
