@@ -15,6 +15,7 @@ from training.data import prepare
 from training.errors import DataProblem, TrainingError
 from training.evaluate import Evaluation, evaluate, plain
 from training.measuring.comparison import compare, idea_pairs
+from training.measuring.evaluation_text import differences
 from training.measuring.likelihoods import RowLikelihood, total
 from training.measuring.prompt_sets import read_prompts, read_sets
 from training.measuring.scores import CRITERIA, agreement
@@ -168,20 +169,21 @@ def test_a_prompt_that_cannot_be_used_is_named(tmp_path: Path, line: str, messag
 
 
 def test_better_answers_are_a_difference_above_zero() -> None:
-    found = compare(system("", "", GOOD, ""), system(GOOD, GOOD, GOOD, GOOD))
+    found = compare(system("", "", GOOD, "", "", "", GOOD, ""), system(*[GOOD] * 8))
 
     valid = found.ideas["own"]["valid"]
-    assert (valid.base, valid.tuned, valid.n) == (0.25, 1, 4)
+    assert (valid.base, valid.tuned, valid.n) == (0.25, 1, 8)
     assert valid.difference.low > 0
     assert found.form.difference.value == 0.75
 
 
 def test_likelier_answers_are_a_change_below_zero() -> None:
-    found = compare(system(GOOD, GOOD), system(GOOD, GOOD, nll=20.0)).likelihoods["refine"]
+    ideas = [GOOD] * 6
+    found = compare(system(*ideas), system(*ideas, nll=20.0)).likelihoods["refine"]
 
-    assert found.change.value == pytest.approx(41 / 61 - 1)
+    assert found.change.value == pytest.approx(135 / 195 - 1)
     assert found.change.high < 0
-    assert found.base.bits_per_byte == pytest.approx(61 / math.log(2) / 80)
+    assert found.base.bits_per_byte == pytest.approx(195 / math.log(2) / 240)
 
 
 def test_metrics_without_values_are_left_out_of_the_family() -> None:
@@ -189,6 +191,16 @@ def test_metrics_without_values_are_left_out_of_the_family() -> None:
 
     assert "kept" not in found.ideas["own"]
     assert found.refinements == {}
+
+
+def test_too_few_prompts_are_shown_without_interval_and_p() -> None:
+    found = plain(compare(system("", GOOD), system(GOOD, GOOD)).ideas["own"])
+    claimed = {**found["udi"], "difference": {"value": 0.5, "low": 0.5, "high": 0.5}, "p": 0.0009}
+
+    rows = list(differences({"valid": found["valid"], "udi": claimed}))
+
+    assert "| valid answers, share | 0.500 | 1.000 | 0.500 [–, –] | – | 2 |" in rows
+    assert "| useful distinct ideas (UDI) | 0.500 | 1.000 | 0.500 [–, –] | – | 2 |" in rows
 
 
 def test_pairs_show_ideas_as_users_see_them_and_unusable_answers_as_they_are() -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from training.measuring.statistics import LEAST_PAIRS
+
 Values = Mapping[str, Any]
 
 NAMES = {
@@ -20,6 +22,10 @@ NAMES = {
     "length": "length against the note's",
     "obeyed": "wish done, share",
 }
+INTERVALS = (
+    "Intervals: paired bootstrap over prompts; p: Holm over each table. Neither is given below "
+    f"{LEAST_PAIRS} pairs, of which no exact test can come to 0.05."
+)
 
 
 def as_markdown(evaluation: Values) -> str:
@@ -51,17 +57,22 @@ def differences(values: Values) -> Iterator[str]:
     """A table of what was measured of both, with the difference and its 95 % interval."""
     yield from table(
         ("", "base", "tuned", "difference [95 %]", "p (Holm)", "n"),
-        [
-            (
-                NAMES.get(name, name),
-                number(one["base"]),
-                number(one["tuned"]),
-                interval(one["difference"]),
-                number(one["p"], 4),
-                str(one["n"]),
-            )
-            for name, one in values.items()
-        ],
+        [_difference(NAMES.get(name, name), one) for name, one in values.items()],
+    )
+
+
+def _difference(name: str, one: Values) -> tuple[str, ...]:
+    found, p = one["difference"], one["p"]
+    # Files of earlier evaluations have both for any number of pairs.
+    if one["n"] < LEAST_PAIRS:
+        found, p = {**found, "low": None, "high": None}, None
+    return (
+        name,
+        number(one["base"]),
+        number(one["tuned"]),
+        interval(found),
+        number(p, 4),
+        str(one["n"]),
     )
 
 
@@ -114,9 +125,10 @@ def _lines(evaluation: Values) -> Iterator[str]:
         f"{', '.join(map(str, evaluation['seeds']))}; both models with the same prompt, grammar, "
         "sampling and seeds, through the service's engine"
     )
-    yield "- intervals: paired bootstrap over prompts; p: Holm over each table"
     for reason in evaluation["not_measured"]:
         yield f"- not measured: {reason}"
+    yield ""
+    yield INTERVALS
     yield ""
     for name, metrics in comparison["ideas"].items():
         yield f"## Ideas: {name}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from training.errors import DataProblem, TrainingError
 from training.measuring import blind
 from training.measuring.evaluation_text import (
+    INTERVALS,
     NAMES,
     differences,
     interval,
@@ -26,9 +27,8 @@ def evaluations(found: Found) -> Iterator[str]:
     yield "## Base against tuned, as served"
     yield ""
     evaluated = [run for run in found.every_run if run.rundir.evaluation_json.exists()]
-    if not evaluated:
-        yield "No run has been evaluated."
-        yield ""
+    yield INTERVALS if evaluated else "No run has been evaluated."
+    yield ""
     for run in evaluated:
         evaluation = run.rundir.read_json(run.rundir.evaluation_json)
         comparison = evaluation["comparison"]
