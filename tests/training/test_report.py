@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.training.measured import GOOD, system
+from tests.training.measured import GOOD, evaluation, system
 from training.errors import TrainingError
-from training.evaluate import Evaluation, plain
+from training.evaluate import plain
 from training.measuring.blind import draw, key_as_json
-from training.measuring.comparison import compare, idea_pairs
+from training.measuring.comparison import idea_pairs
 from training.report import report
 from training.report.training_text import SEED
 from training.rundir import Manifest, RunDir, Status, now
@@ -54,20 +54,9 @@ class Runs:
 
     def evaluate(self, rundir: RunDir, *missing: str) -> None:
         base, tuned = system("", GOOD), system(GOOD, GOOD, nll=25.0)
-        evaluation = Evaluation(
-            name="x",
-            finished_at=now(),
-            base={"file": "a.gguf", "sha256": "0" * 64},
-            tuned={"file": "b.gguf", "sha256": "1" * 64},
-            ideas_per_prompt=1,
-            max_tokens_per_idea=130,
-            seeds=(0,),
-            comparison=compare(base, tuned),
-            judgement=None,
-            samples=tuple(replace(one, tuned="A drawn sample") for one in idea_pairs(base, tuned)),
-            not_measured=missing,
-        )
-        rundir.write_json(rundir.evaluation_json, plain(evaluation))
+        found = evaluation(base, tuned, *missing)
+        samples = tuple(replace(one, tuned="A drawn sample") for one in found.samples)
+        rundir.write_json(rundir.evaluation_json, plain(replace(found, samples=samples)))
 
     def text(self) -> str:
         written = report(self.folder, self.output, models=self.models, configs=self.configs)
@@ -168,6 +157,21 @@ def test_an_evaluation_is_shown_with_samples_and_what_it_lacks(runs: Runs) -> No
     assert "- tuned: A drawn sample" in text
     assert "The ideas have not been judged blind." in text
     assert "Not measured of `starter`: a judge's opinion: no judge." in text
+
+
+def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Runs) -> None:
+    rundir = runs.add("starter")
+    measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Ask Lena"]))
+    rundir.write_json(rundir.evaluation_json, plain(measured))
+
+    text = runs.text()
+
+    assert "| refinements: facts kept, share | 0.500 | 0.500 |" in text
+    assert "**pump: 40 bikes, no pump. ask Lena**" in text
+    assert "- tuned: Title: A Pump — Idea: Ask Lena" in text
+    assert "The refinements have not been judged blind." in text
+    assert "without a grammar" not in text
+    assert "The ideas" not in text
 
 
 def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) -> None:

@@ -105,11 +105,15 @@ def likelihoods(values: Values) -> Iterator[str]:
 
 def samples(pairs: Sequence[Values]) -> Iterator[str]:
     for pair in pairs:
-        yield f"**{pair['request']}**"
+        yield f"**{_in_a_line(pair['request'])}**"
         yield ""
-        yield f"- base: {' — '.join(pair['base'].split(chr(10), 1))}"
-        yield f"- tuned: {' — '.join(pair['tuned'].split(chr(10), 1))}"
+        for side in ("base", "tuned"):
+            yield f"- {side}: {' — '.join(map(_in_a_line, pair[side].split(chr(10), 1)))}"
         yield ""
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _lines(evaluation: Values) -> Iterator[str]:
@@ -120,11 +124,14 @@ def _lines(evaluation: Values) -> Iterator[str]:
         one = evaluation[side]
         yield f"- {side}: `{one['file']}`, SHA-256 `{one['sha256']}`"
     yield (
-        f"- {evaluation['ideas_per_prompt']} first drafts a prompt with at most "
-        f"{evaluation['max_tokens_per_idea']} tokens each, seeds "
-        f"{', '.join(map(str, evaluation['seeds']))}; both models with the same prompt, grammar, "
-        "sampling and seeds, through the service's engine"
+        "- both models with the same prompt, grammar, sampling and seeds, through the service's engine"
     )
+    if comparison["ideas"]:
+        yield (
+            f"- {evaluation['ideas_per_prompt']} first drafts a prompt with at most "
+            f"{evaluation['max_tokens_per_idea']} tokens each, seeds "
+            f"{', '.join(map(str, evaluation['seeds']))}"
+        )
     for reason in evaluation["not_measured"]:
         yield f"- not measured: {reason}"
     yield ""
@@ -134,14 +141,7 @@ def _lines(evaluation: Values) -> Iterator[str]:
         yield f"## Ideas: {name}"
         yield ""
         yield from differences(metrics)
-    yield "## Form"
-    yield ""
-    yield from differences(
-        {
-            "ideas without a grammar": comparison["form"],
-            "assessments with one": comparison["assessments"],
-        }
-    )
+    yield from _form(comparison)
     if comparison["refinements"]:
         yield "## Refinements"
         yield ""
@@ -151,10 +151,23 @@ def _lines(evaluation: Values) -> Iterator[str]:
         yield ""
         yield from likelihoods(comparison["likelihoods"])
     yield from _scores(comparison["agreement"])
-    yield from _judgement(evaluation["judgement"])
+    for kind, judgement in evaluation["judgements"].items():
+        yield from _judgement(kind, judgement)
     yield "## Samples, drawn at random"
     yield ""
     yield from samples(evaluation["samples"])
+
+
+def _form(comparison: Values) -> Iterator[str]:
+    measured = {
+        "ideas without a grammar": comparison["form"],
+        "assessments with one": comparison["assessments"],
+    }
+    measured = {name: one for name, one in measured.items() if one["n"]}
+    if measured:
+        yield "## Form"
+        yield ""
+        yield from differences(measured)
 
 
 def _scores(agreement: Values) -> Iterator[str]:
@@ -179,10 +192,8 @@ def _scores(agreement: Values) -> Iterator[str]:
     )
 
 
-def _judgement(judgement: Values | None) -> Iterator[str]:
-    if judgement is None:
-        return
-    yield f"## The judge {judgement['judge']}"
+def _judgement(kind: str, judgement: Values) -> Iterator[str]:
+    yield f"## The judge {judgement['judge']} of {kind}"
     yield ""
     yield (
         "Exploratory: this judge has not been compared with people."

@@ -1,6 +1,6 @@
 """What a report says of the models as they are served: evaluations, blind readings, score heads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from training.errors import DataProblem, TrainingError
@@ -38,21 +38,24 @@ def evaluations(found: Found) -> Iterator[str]:
             yield f"Ideas for {name}:"
             yield ""
             yield from differences(metrics)
-        yield from differences(
-            {f"refinements: {NAMES[name]}": one for name, one in comparison["refinements"].items()}
-            | {"ideas in the asked form, without a grammar": comparison["form"]}
-        )
+        others = {
+            f"refinements: {NAMES[name]}": one for name, one in comparison["refinements"].items()
+        }
+        if comparison["form"]["n"]:
+            others["ideas in the asked form, without a grammar"] = comparison["form"]
+        if others:
+            yield from differences(others)
         yield from likelihoods(comparison["likelihoods"])
-        yield from _readings(run)
+        yield from _readings(run, [kind for kind in ("ideas", "refinements") if comparison[kind]])
         yield "Drawn at random:"
         yield ""
         yield from samples(evaluation["samples"])
 
 
-def _readings(run: Run) -> Iterator[str]:
+def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
     """What people said of the blind pages."""
     folder = run.rundir.path / "evaluation"
-    for kind in ("ideas", "refinements"):
+    for kind in kinds:
         key, answers = folder / f"blind-{kind}-key.json", folder / BLIND_ANSWERS.format(kind=kind)
         if not answers.exists():
             yield f"The {kind} have not been judged blind."
