@@ -221,6 +221,16 @@ def test_what_was_not_asked_for_has_no_table() -> None:
     assert "first drafts" not in text
 
 
+def test_scores_off_digits_are_said_not_to_be_those_of_a_head() -> None:
+    digits = agreement(notes(1, 9), given(2, 8), [given(2, 8)])
+    found = evaluation(replace(system(GOOD), agreement=digits), system(GOOD))
+
+    text = as_markdown(plain(found))
+
+    assert "## Scores read off digits" in text
+    assert "Without a score head." in text
+
+
 def test_better_answers_are_a_difference_above_zero() -> None:
     found = compare(system("", "", GOOD, "", "", "", GOOD, ""), system(*[GOOD] * 8))
 

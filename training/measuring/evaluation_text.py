@@ -176,6 +176,11 @@ def _scores(agreement: Values) -> Iterator[str]:
         return
     yield "## Scores read off digits, against labels"
     yield ""
+    yield (
+        "Without a score head. Where the set of the served model has one, users get the head's scores, "
+        "which do not depend on what was trained here; its card tells how far they agree with labels."
+    )
+    yield ""
     yield from table(
         ("", "criterion", "Spearman", "mean absolute error", "order kept"),
         [
