@@ -159,6 +159,19 @@ def test_an_evaluation_is_shown_with_samples_and_what_it_lacks(runs: Runs) -> No
     assert "Not measured of `starter`: a judge's opinion: no judge." in text
 
 
+def test_a_run_without_figures_of_what_it_has_forgotten_says_so(runs: Runs) -> None:
+    runs.evaluate(runs.add("starter"))
+    kept = runs.add("careful")
+    held_out = ', held_out = true }, { kind = "dolly", hub = "dolly" }]'
+    kept.write_text(kept.config, CONFIG.replace(" }]", held_out))
+    runs.evaluate(kept)
+
+    text = runs.text()
+
+    assert "Not measured of `starter`: what it has forgotten" in text
+    assert "Not measured of `careful`" not in text
+
+
 def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Runs) -> None:
     rundir = runs.add("starter")
     measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Ask Lena"]))

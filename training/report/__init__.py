@@ -66,3 +66,5 @@ def _shortfalls(run: Run) -> Iterator[str]:
     if run.rundir.evaluation_json.exists():
         for reason in run.rundir.read_json(run.rundir.evaluation_json)["not_measured"]:
             yield f"Not measured of `{name}`: {reason}."
+        if not run.holds_out:
+            yield f"Not measured of `{name}`: what it has forgotten: no source is `held_out`."
