@@ -1,6 +1,6 @@
 import json
 import tomllib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from tests.training.measured import GOOD, evaluation, system
 from training.errors import TrainingError
 from training.evaluate import plain
+from training.exporting.parity import FileParity, Parity
 from training.measuring.blind import draw, key_as_json
 from training.measuring.comparison import idea_pairs
 from training.report import report
@@ -146,6 +147,18 @@ def test_a_sweep_that_was_stopped_is_said_not_to_be_finished(runs: Runs) -> None
 
     assert "Not finished: 2 runs are there" in text
     assert "`rates-01-seed-0` was stopped early" in text
+
+
+def test_an_export_is_shown_with_its_parity(runs: Runs) -> None:
+    rundir = runs.add("starter")
+    file = FileParity("starter-f16.gguf", "f16", 2.009, 0.0045)
+    rundir.write_json(rundir.parity, asdict(Parity(9, 2.0, (file,), 200, 0.995)))
+
+    text = runs.text()
+
+    assert "## As exported\n\n### starter\n" in text
+    assert "| starter-f16.gguf | 2.0090 | +0.45% |" in text
+    assert "99.5% are the likeliest in transformers" in text
 
 
 def test_an_evaluation_is_shown_with_samples_and_what_it_lacks(runs: Runs) -> None:

@@ -22,6 +22,8 @@ NAMES = {
     "length": "length against the note's",
     "obeyed": "wish done, share",
 }
+IN_SHORT = ("valid", "on_topic", "udi", "kept")
+"""Of ideas, what a card has room for."""
 INTERVALS = (
     "Intervals: paired bootstrap over prompts; p: Holm over each table. Neither is given below "
     f"{LEAST_PAIRS} pairs, of which no exact test can come to 0.05."
@@ -30,6 +32,36 @@ INTERVALS = (
 
 def as_markdown(evaluation: Values) -> str:
     return "\n".join(_lines(evaluation)).rstrip() + "\n"
+
+
+def in_short(evaluation: Values) -> Iterator[str]:
+    """The main figures, for a model's card."""
+    comparison = evaluation["comparison"]
+    yield (
+        f"`{evaluation['tuned']['file']}` against the untuned `{evaluation['base']['file']}`, with the "
+        f"same prompts, through the service's engine. {INTERVALS}"
+    )
+    yield ""
+    if comparison["likelihoods"]:
+        yield from likelihoods(comparison["likelihoods"])
+    ideas = {
+        f"ideas for {name}: {NAMES[metric]}": one
+        for name, metrics in comparison["ideas"].items()
+        for metric, one in metrics.items()
+        if metric in IN_SHORT
+    }
+    yield from differences(ideas | beside_ideas(comparison))
+
+
+def beside_ideas(comparison: Values) -> dict[str, Values]:
+    """By name, what was measured of refinements and of the form of answers."""
+    measured = {
+        f"refinements: {NAMES[metric]}": one for metric, one in comparison["refinements"].items()
+    } | {
+        "ideas in the asked form, without a grammar": comparison["form"],
+        "assessments in the asked form": comparison["assessments"],
+    }
+    return {name: one for name, one in measured.items() if one["n"]}
 
 
 def number(value: float | None, digits: int = 3) -> str:

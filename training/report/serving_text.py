@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from training.errors import DataProblem, TrainingError
+from training.exporting.cards import parity_lines
 from training.measuring import blind
 from training.measuring.evaluation_text import (
     INTERVALS,
-    NAMES,
+    beside_ideas,
     differences,
     interval,
     likelihoods,
@@ -21,6 +22,19 @@ from training.rundir import RunDir
 
 BLIND_ANSWERS = "blind-{kind}-answers.json"
 """In a run's `evaluation` folder, where what a page saved is put to be counted."""
+
+
+def exports(found: Found) -> Iterator[str]:
+    exported = [run for run in found.every_run if run.rundir.parity.exists()]
+    if not exported:
+        return
+    yield "## As exported"
+    yield ""
+    for run in exported:
+        yield f"### {run.rundir.path.name}"
+        yield ""
+        yield from parity_lines(run.rundir.read_json(run.rundir.parity))
+        yield ""
 
 
 def evaluations(found: Found) -> Iterator[str]:
@@ -38,12 +52,7 @@ def evaluations(found: Found) -> Iterator[str]:
             yield f"Ideas for {name}:"
             yield ""
             yield from differences(metrics)
-        others = {
-            f"refinements: {NAMES[name]}": one for name, one in comparison["refinements"].items()
-        }
-        if comparison["form"]["n"]:
-            others["ideas in the asked form, without a grammar"] = comparison["form"]
-        if others:
+        if others := beside_ideas(comparison):
             yield from differences(others)
         yield from likelihoods(comparison["likelihoods"])
         yield from _readings(run, [kind for kind in ("ideas", "refinements") if comparison[kind]])
