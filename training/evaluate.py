@@ -180,10 +180,9 @@ def _write_answers(rundir: RunDir, results: dict[str, SystemResult]) -> None:
 
 
 def _write_pages(config: RunConfig, rundir: RunDir, pairs: Pairs) -> None:
+    folder = rundir.path / FOLDER
     for kind, some in pairs.items():
         if some:
-            page, key = blind.draw(some, title=f"Which {kind} are better?", seed=config.seed)
-            rundir.write_text(rundir.path / FOLDER / f"blind-{kind}.html", page)
-            rundir.write_json(
-                rundir.path / FOLDER / f"blind-{kind}-key.json", blind.key_as_json(key)
-            )
+            page, key = blind.draw(some, kind=kind, seed=config.seed)
+            rundir.write_text(folder / blind.PAGE.format(kind=kind), page)
+            rundir.write_json(folder / blind.KEY.format(kind=kind), blind.key_as_json(key))

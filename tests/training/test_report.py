@@ -203,15 +203,20 @@ def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Ru
 def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) -> None:
     rundir = runs.add("starter")
     runs.evaluate(rundir)
-    _, key = draw(idea_pairs(system(GOOD), system(GOOD)), title="", seed=0)
+    _, key = draw(idea_pairs(system(GOOD), system(GOOD)), kind="ideas", seed=0)
     folder = rundir.path / "evaluation"
     rundir.write_json(folder / "blind-ideas-key.json", key_as_json(key))
-    tuned = "right" if key.left["1"] == "base" else "left"
-    opinion = {"better": tuned, "left": "useful", "right": "useful"}
-    saved = {"page": key.page, "answers": {"1": opinion}}
-    rundir.write_json(folder / "blind-ideas-answers.json", saved)
+    tuned, base = ("right", "left") if key.left["1"] == "base" else ("left", "right")
+    for reader, better in (("", tuned), ("-2", base)):
+        opinion = {"better": better, "left": "useful", "right": "useful"}
+        saved = {"page": key.page, "answers": {"1": opinion}}
+        rundir.write_json(folder / f"blind-ideas-answers{reader}.json", saved)
 
-    assert "Judged blind, 1 pairs of ideas: tuned better 1 times, base 0 times" in runs.text()
+    text = runs.text()
+
+    assert "Judged blind, pairs of ideas:" in text
+    assert "| 1 | 1 | 1 | 0 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
+    assert "| 2 | 1 | 0 | 1 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
 
 
 def test_answers_to_another_page_are_refused(runs: Runs) -> None:

@@ -16,12 +16,12 @@ from training.measuring.evaluation_text import (
     samples,
     table,
 )
+from training.measuring.judge import Side
 from training.measuring.statistics import Interval
 from training.report.found import Found, Run
 from training.rundir import RunDir
 
-BLIND_ANSWERS = "blind-{kind}-answers.json"
-"""In a run's `evaluation` folder, where what a page saved is put to be counted."""
+SIDES: tuple[Side, ...] = ("base", "tuned")
 
 
 def exports(found: Found) -> Iterator[str]:
@@ -65,23 +65,32 @@ def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
     """What people said of the blind pages."""
     folder = run.rundir.path / "evaluation"
     for kind in kinds:
-        key, answers = folder / f"blind-{kind}-key.json", folder / BLIND_ANSWERS.format(kind=kind)
-        if not answers.exists():
+        answers = blind.answers_in(folder, kind)
+        if not answers:
             yield f"The {kind} have not been judged blind."
             yield ""
             continue
         try:
-            reading = blind.read(key, answers)
+            readings = [blind.read(folder / blind.KEY.format(kind=kind), one) for one in answers]
         except DataProblem as error:
             raise TrainingError(f"The blind answers of {run.manifest.name}: {error}") from error
-        yield (
-            f"Judged blind, {reading.pairs} pairs of {kind}: tuned better {reading.wins} times, base "
-            f"{reading.losses} times (sign test p {reading.p:.3f}). Useful [95 %]: base "
-            f"{_share(reading.useful['base'])}, tuned {_share(reading.useful['tuned'])}; at least "
-            f"passable: base {_share(reading.passable['base'])}, tuned "
-            f"{_share(reading.passable['tuned'])}."
-        )
+        yield f"Judged blind, pairs of {kind}:"
         yield ""
+        yield from table(
+            ("reader", "pairs", "tuned better", "base better", "p, sign test",
+             "useful, base [95 %]", "tuned", "at least passable, base", "tuned"),
+            [(str(place), *_reading(one)) for place, one in enumerate(readings, start=1)],
+        )  # fmt: skip
+
+
+def _reading(one: blind.Reading) -> tuple[str, ...]:
+    return (
+        str(one.pairs),
+        str(one.wins),
+        str(one.losses),
+        number(one.p),
+        *(_share(uses[side]) for uses in (one.useful, one.passable) for side in SIDES),
+    )
 
 
 def _share(one: Interval) -> str:
