@@ -249,12 +249,13 @@ def export(config: RunConfig, options: argparse.Namespace) -> None:
 
 def evaluate(config: RunConfig, options: argparse.Namespace) -> None:
     from training.evaluate import evaluate as compare
-    from training.export import tuned_gguf
+    from training.export import tuned_gguf, write_card
 
     chosen, rundir = _chosen(config)
     base = options.base or _served_base(config)
     tuned = getattr(options, "tuned", None) or tuned_gguf(chosen, rundir)
     compare(chosen, rundir, base=base, tuned=tuned, report=_say)
+    write_card(rundir)
 
 
 def everything(config: RunConfig, options: argparse.Namespace) -> None:

@@ -83,6 +83,11 @@ class RunDir:
         return self.path / "export"
 
     @property
+    def parity(self) -> Path:
+        """How the exported files compare with what was trained."""
+        return self.export / "parity.json"
+
+    @property
     def evaluation_json(self) -> Path:
         return self.path / "evaluation.json"
 

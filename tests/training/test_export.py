@@ -2,9 +2,10 @@
 
 import io
 import json
+import os
 import re
 import tarfile
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
 from service.settings import PROJECT_ROOT, Settings
 from tests.training.conftest import quiet
+from tests.training.measured import evaluation, system
 from training.config import (
     BaseConfig,
     DataConfig,
@@ -28,8 +30,10 @@ from training.config import (
 )
 from training.data import prepare, read_prepared
 from training.errors import BaseMismatch, ExportFailed
-from training.export import Exported, export, tuned_gguf
+from training.evaluate import plain
+from training.export import CARD, FACTS, Exported, export, is_exported, tuned_gguf, write_card
 from training.exporting import converter as converters
+from training.exporting.cards import ModelFacts
 from training.exporting.converter import Converter
 from training.exporting.files import merged
 from training.exporting.parity import FileParity, Parity
@@ -150,6 +154,62 @@ def test_an_adapter_beside_its_base_says_what_the_merged_model_says(
     alone, beside, together = found
 
     assert np.abs(beside - together).max() < 0.1 * np.abs(alone - together).max()
+
+
+def carded(rundir: RunDir) -> str:
+    """The card after an evaluation, whose tuned file has the SHA-256 of ones."""
+    measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Forty bikes, no pump"]))
+    rundir.write_json(rundir.evaluation_json, plain(measured))
+    write_card(rundir)
+    return (rundir.export / CARD).read_text()
+
+
+def facts_of(sha256: str) -> ModelFacts:
+    file = {"file": "a-f16.gguf", "kind": "f16", "sha256": sha256, "size_bytes": 1}
+    return ModelFacts("a", "base", "0" * 64, "Apache-2.0", [file], asdict(PARITY), 'name = "a"')
+
+
+def test_a_card_tells_what_the_evaluation_of_its_files_found(tmp_path: Path) -> None:
+    rundir = RunDir(tmp_path)
+    rundir.export.mkdir()
+    rundir.write_json(rundir.export / FACTS, asdict(facts_of("1" * 64)))
+
+    card = carded(rundir)
+
+    assert "## As served" in card
+    assert "`b.gguf` against the untuned `a.gguf`" in card
+    assert "| refinements: facts kept, share | 0.500 | 0.500 |" in card
+    assert card.index("## As exported") < card.index("## As served") < card.index("## Config")
+
+
+def test_a_card_has_no_figures_of_another_file(tmp_path: Path) -> None:
+    rundir = RunDir(tmp_path)
+    rundir.export.mkdir()
+    rundir.write_json(rundir.export / FACTS, asdict(facts_of("2" * 64)))
+
+    assert "## As served" not in carded(rundir)
+
+
+def test_a_run_that_was_not_exported_gets_no_card(tmp_path: Path) -> None:
+    write_card(RunDir(tmp_path))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_card_that_is_written_again_makes_no_old_export_new(run: Run, tmp_path: Path) -> None:
+    rundir = RunDir(tmp_path)
+    for folder in (rundir.export, rundir.adapter):
+        folder.mkdir()
+    tuned_gguf(run.config, rundir).touch()
+    facts, adapter = rundir.export / FACTS, rundir.adapter / "adapter_model.safetensors"
+    rundir.write_json(facts, asdict(facts_of("1" * 64)))
+    adapter.touch()
+    os.utime(facts, (1000, 1000))
+    carded(rundir)
+
+    assert not is_exported(run.config, rundir)
+    os.utime(adapter, (999, 999))
+    assert is_exported(run.config, rundir)
 
 
 def test_another_base_than_the_run_was_trained_on_is_refused(run: Run, tmp_path: Path) -> None:

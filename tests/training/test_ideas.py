@@ -178,7 +178,28 @@ def test_a_constraint_is_seen_in_the_text(
 ) -> None:
     checked = CONSTRAINTS.validate_python(constraints)
 
-    assert broken(checked, text) == (() if is_kept else checked.given)
+    assert broken(checked, "", text) == (() if is_kept else checked.given)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "title", "text"),
+    [
+        ({"avoids": ("phone*",)}, "A phone box", "Put them in a jar."),
+        ({"max_price": 20}, "A box of 30 euros", "Put them in a jar."),
+        ({"max_minutes": 30}, "An hour of silence", "Put them in a jar."),
+        ({"language": "de"}, "Eine Liste für die Gruppe", "Planen wir zusammen."),
+        ({"mentions": ("box",)}, "A box", "Put them in it."),
+    ],
+)
+def test_what_the_title_says_counts(constraints: dict[str, object], title: str, text: str) -> None:
+    checked = CONSTRAINTS.validate_python(constraints)
+
+    assert broken(checked, title, text) != broken(checked, "", text)
+
+
+def test_the_words_of_the_title_are_not_counted() -> None:
+    assert measured(draft(IDEAS[0]), max_words=12).kept == 1
+    assert measured(draft(IDEAS[0]), max_words=11).kept == 0
 
 
 def test_numbers_are_read_in_digits_and_in_words() -> None:
