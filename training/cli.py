@@ -17,6 +17,7 @@ from service.settings import Settings
 from service.word_vectors import FILE as WORD_VECTORS
 from training.config import CATALOG, RunConfig, dump_config, read_config
 from training.errors import ConfigProblems, DataProblem, TrainingError
+from training.provenance import own_config, tell_differences
 from training.records.rows import OWN_TASKS
 from training.rundir import RunDir
 
@@ -207,19 +208,24 @@ def _rundir(config: RunConfig) -> RunDir:
 
 
 def _chosen(config: RunConfig) -> tuple[RunConfig, RunDir]:
-    """The best run of the config's sweep if there is one that is finished, or else its own run."""
+    """The best run of the config's sweep if there is one that is finished, or else its own run.
+
+    The config is the run's own, but for what is to be exported and evaluated.
+    """
     rundir = _rundir(config)
+    tell_differences(config, rundir, _say)
     if config.sweep is None or not (rundir.path / "sweep.json").exists():
-        return config, rundir
+        return own_config(config, rundir), rundir
     from training.winner import winner
 
     return winner(config, rundir.path)
 
 
 def prepare(config: RunConfig, _options: argparse.Namespace) -> None:
-    from training.train import open_base, prepare_data
+    from training.train import check_no_run, open_base, prepare_data
 
     rundir = _rundir(config)
+    check_no_run(rundir)
     prepare_data(config, rundir, open_base(config, _say), _say)
     _say(f"See {rundir.data / 'report.md'}")
 
@@ -252,7 +258,7 @@ def evaluate(config: RunConfig, options: argparse.Namespace) -> None:
     from training.export import tuned_gguf
 
     chosen, rundir = _chosen(config)
-    base = options.base or _served_base(config)
+    base = options.base or _served_base(chosen)
     tuned = getattr(options, "tuned", None) or tuned_gguf(chosen, rundir)
     compare(chosen, rundir, base=base, tuned=tuned, report=_say)
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config import RunConfig, read_config
+from training.config import RunConfig
 from training.errors import TrainingError
 from training.learning.ranking import Gain, Ranked, Trial
 from training.learning.result import TrainResult, read_result
 from training.measuring.statistics import change_over_seeds
+from training.provenance import own_config
 from training.rundir import RunDir
 
 
@@ -33,8 +34,7 @@ def winner(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDir]:
     rundirs = map(RunDir, sorted(folder.glob(f"{config.name}-{best['number']:02}-seed-*")))
     results = {one: read_result(one) for one in rundirs if one.result.exists()}
     chosen = min(results, key=lambda one: _bits_per_byte(results[one]))
-    given = {"name": config.name, "export": config.export, "evaluation": config.evaluation}
-    return read_config(chosen.config).model_copy(update=given), chosen
+    return own_config(config, chosen), chosen
 
 
 def gain_of(
