@@ -81,4 +81,6 @@ def _at(values: Any, key: str) -> Any:
 
 
 def _same(values: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
-    return json.dumps(values, sort_keys=True) == json.dumps(others, sort_keys=True)
+    """By value: a sweep may try 16 for what a config has as 16.0."""
+    mine, theirs = (json.loads(json.dumps(dict(one))) for one in (values, others))
+    return bool(mine == theirs)

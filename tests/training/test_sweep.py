@@ -127,6 +127,23 @@ def test_what_the_best_setting_gains_is_told_against_the_config_s_own(
     assert "(learning_rate 0.0002): -10.0 % [" in gain.in_words()
 
 
+def test_the_config_s_own_values_are_found_however_their_numbers_are_written(
+    tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    config = tiny_config(lora__alpha=16, lora__targets=("q_proj",))
+    trials = [
+        Trial(number, {"lora.alpha": alpha, "lora.targets": ("q_proj",)}, (result(nll),))
+        for number, alpha, nll in ((0, 16, 3.0), (1, 32, 2.7))
+    ]
+    measured(tmp_path, 0, 10.0, 20.0)
+    measured(tmp_path, 1, 9.0, 18.0)
+
+    gain = gain_of(config, trials, rank(trials), lambda number: [RunDir(tmp_path / f"{number}-0")])
+
+    assert gain is not None
+    assert gain.change == pytest.approx(-0.1, abs=0.001)
+
+
 def test_the_best_setting_gains_nothing_on_itself(tiny_config: MakeConfig) -> None:
     config = tiny_config(training__learning_rate=2e-4)
     trials = [Trial(0, {"training.learning_rate": 2e-4}, (result(3.0),))]
