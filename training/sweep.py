@@ -189,7 +189,7 @@ def _optuna(runs: _Runs) -> list[Trial]:
         study_name=runs.config.name,
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(runs.folder / STUDY))),
         sampler=optuna.samplers.TPESampler(seed=runs.config.seed),
-        pruner=optuna.pruners.MedianPruner() if runs.sweep.pruning else optuna.pruners.NopPruner(),
+        pruner=optuna.pruners.MedianPruner() if runs.sweep.prunes else optuna.pruners.NopPruner(),
         load_if_exists=True,
     )
     found: list[Trial] = []
@@ -211,7 +211,7 @@ def _try_more(study: optuna.Study, runs: _Runs, count: int) -> list[Trial]:
     asked = [study.ask() for _ in range(count)]
     settings = [(one.number, _decoded(_suggested(one, runs.sweep))) for one in asked]
     try:
-        trials = runs.train(settings, _pruning(asked[0]) if runs.sweep.pruning else None)
+        trials = runs.train(settings, _pruning(asked[0]) if runs.sweep.prunes else None)
     except optuna.TrialPruned:
         study.tell(asked[0], state=optuna.trial.TrialState.PRUNED)
         number, values = settings[0]

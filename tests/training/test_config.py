@@ -128,6 +128,11 @@ def test_files_that_are_missing_are_problems_of_the_config(folder: Path) -> None
         (GOOD + '[sweep]\nspace = { "lora.r" = { low = 1, high = 2 } }', "a grid needs lists"),
         (GOOD + "[sweep]\nspace = {}", "sweep.space: "),
         (
+            GOOD
+            + '[sweep]\nkind = "optuna"\nstacked = true\npruning = true\nspace = { "lora.r" = [4] }',
+            "sweep: settings that are trained at once cannot be stopped by `pruning`",
+        ),
+        (
             GOOD.replace("MIT", "CC-BY-NC-4.0") + '[export]\ncatalog = "rows.jsonl"',
             "non-commercial",
         ),
@@ -172,6 +177,27 @@ def test_preferences_are_refused_what_has_no_meaning_for_them(
     assert read_config(path).training.objective == "preferences"
 
     assert problem in problems_of(path, **{key: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "prunes"),
+    [
+        ({}, True),
+        ({"pruning": "false"}, False),
+        ({"stacked": "true"}, False),
+        ({"kind": "grid"}, False),
+    ],
+)
+def test_settings_are_pruned_where_they_can_be(
+    folder: Path, settings: dict[str, str], prunes: bool
+) -> None:
+    text = GOOD + '[sweep]\nkind = "optuna"\nspace = { "lora.r" = [4, 8] }'
+    changes = {f"sweep.{key}": value for key, value in settings.items()}
+
+    sweep = read_config(written(folder, text), changes).sweep
+
+    assert sweep is not None
+    assert sweep.prunes is prunes
 
 
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:

@@ -222,14 +222,18 @@ Choices = Annotated[tuple[Scalar | tuple[Scalar, ...], ...], Field(min_length=1)
 
 
 class SweepConfig(_Shape):
-    """`space` maps keys such as "training.learning_rate" to what is tried for them."""
+    """`space` maps keys such as "training.learning_rate" to what is tried for them.
+
+    `pruning` stops a setting of Optuna's without promise, by default where each is trained by
+    itself.
+    """
 
     kind: Literal["grid", "optuna"] = "grid"
     space: Annotated[dict[str, Range | Choices], Field(min_length=1)]
     trials: Positive = 20
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     stacked: bool = False
-    pruning: bool = True
+    pruning: bool | None = None
 
     @property
     def runs(self) -> int:
@@ -238,6 +242,16 @@ class SweepConfig(_Shape):
             return self.trials * len(self.seeds)
         lists = [values for values in self.space.values() if not isinstance(values, Range)]
         return prod(map(len, lists)) * len(self.seeds)
+
+    @property
+    def prunes(self) -> bool:
+        return self.kind == "optuna" and not self.stacked and self.pruning is not False
+
+    @model_validator(mode="after")
+    def _can_prune(self) -> Self:
+        if self.pruning and self.kind == "optuna" and self.stacked:
+            raise ValueError("settings that are trained at once cannot be stopped by `pruning`")
+        return self
 
     @model_validator(mode="after")
     def _grid_has_values(self) -> Self:
