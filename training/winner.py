@@ -61,8 +61,8 @@ def gain_of(
 
 
 def _bits_per_byte(result: TrainResult) -> float:
-    values = (result.validation_bits_per_byte, result.test_bits_per_byte)
-    return next((one for one in values if one is not None), math.inf)
+    value = result.validation_bits_per_byte
+    return math.inf if value is None else value
 
 
 def _test_nll(rundirs: Sequence[RunDir]) -> NDArray[np.float64]:

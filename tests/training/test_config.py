@@ -200,6 +200,47 @@ def test_settings_are_pruned_where_they_can_be(
     assert sweep.prunes is prunes
 
 
+def test_what_sections_refuse_of_each_other_is_told_at_once(folder: Path) -> None:
+    path = written(folder, GOOD + '[sweep]\nspace = { "lora.r" = [4], "lora.rank" = [8] }')
+    changes = {
+        "data.validation_share": "0",
+        "training.patience": "3",
+        "training.beta": "0.2",
+        "training.best_weight": "1",
+        "training.optimizer": "sgd",
+        "training.trainer": "stacked",
+    }
+
+    found = problems_of(path, **changes).splitlines()
+
+    assert [line.split(": ")[0] for line in found] == [
+        "training.beta",
+        "training.best_weight",
+        "training.patience",
+        "sweep",
+        "training.optimizer",
+        'sweep.space."lora.rank" = 8',
+    ]
+    assert "ranked by validation rows" in found[3]
+    assert "adamw_torch or adamw_torch_fused" in found[4]
+
+
+@pytest.mark.parametrize(
+    ("space", "problem"),
+    [
+        ('{ "training.optimizer" = ["adamw_torch", "sgd"] }', '= "sgd": training.optimizer: '),
+        ('{ "training.trainer" = ["trl", "stacked"] }', "is the same for all settings"),
+        ('{ "training.beta" = [0.1, 0.2] }', '"training.beta" = 0.2: training.beta: only'),
+    ],
+)
+def test_no_value_of_a_sweep_may_be_one_that_the_config_could_not_have(
+    folder: Path, space: str, problem: str
+) -> None:
+    path = written(folder, GOOD + f"[sweep]\nstacked = true\nspace = {space}")
+
+    assert problem in problems_of(path)
+
+
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     assert "cannot be read" in problems_of(tmp_path / "none.toml")
 

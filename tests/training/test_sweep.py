@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,12 @@ def test_a_trial_without_promise_is_stopped(
 def test_a_config_without_a_sweep_is_refused(tiny_config: MakeConfig, tmp_path: Path) -> None:
     with pytest.raises(ConfigProblems, match=r"needs a `\[sweep\]` table"):
         sweep(tiny_config(), tmp_path / "sweep", report=quiet)
+
+
+def test_the_test_rows_have_no_part_in_the_ranking() -> None:
+    unknown = replace(result(3.0), validation_nll=None, validation_bits_per_byte=None)
+
+    assert [one.rank for one in rank([Trial(0, {"lora.r": 4}, (unknown,))])] == [None]
 
 
 def test_settings_that_came_to_no_number_are_last() -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from service.engine.catalog import read_catalog
 from service.errors import ConfigurationError
+from training.config.conflicts import conflicts
 from training.config.shapes import Given, Range, RunConfig, SweepConfig
 from training.errors import ConfigProblems
 
@@ -101,7 +102,7 @@ def _put(data: Any, key: str, value: Any) -> str | None:
 
 def _validated(data: Any, folder: Path | None) -> tuple[RunConfig | None, list[str]]:
     try:
-        return RunConfig.model_validate(data, context=folder), []
+        config = RunConfig.model_validate(data, context=folder)
     except ValidationError as error:
         found: dict[str, list[str]] = {}
         for issue in error.errors():
@@ -114,6 +115,7 @@ def _validated(data: Any, folder: Path | None) -> tuple[RunConfig | None, list[s
             f"{place or 'the file'}: {', or '.join(dict.fromkeys(messages))}"
             for place, messages in found.items()
         ]
+    return config, list(conflicts(config))
 
 
 def _in_words(kind: str, message: str) -> str:
@@ -192,6 +194,7 @@ def _unknown_model(name: str) -> Iterator[str]:
 
 
 def _sweep_problems(config: RunConfig, sweep: SweepConfig) -> Iterator[str]:
+    known = set(conflicts(config))
     for key, values in sweep.space.items():
         if key.split(".")[0] not in ("base", "data", "lora", "training"):
             yield f'sweep.space."{key}": only base, data, lora and training can be swept'
@@ -199,7 +202,8 @@ def _sweep_problems(config: RunConfig, sweep: SweepConfig) -> Iterator[str]:
         tried = (values.low, values.high) if isinstance(values, Range) else values
         for value in tried:
             for problem in _changed(config, {key: value})[1]:
-                yield f'sweep.space."{key}" = {_toml(value)}: {problem}'
+                if problem not in known:
+                    yield f'sweep.space."{key}" = {_toml(value)}: {problem}'
 
 
 def _toml(value: Any) -> str:

@@ -193,15 +193,6 @@ class TrainConfig(_Shape):
     threads: Positive | None = None
     trainer: Literal["trl", "stacked"] = "trl"
 
-    @model_validator(mode="after")
-    def _can_prefer(self) -> Self:
-        if self.objective == "preferences":
-            if self.trainer != "trl" or self.accumulation != 1:
-                raise ValueError("preferences are learnt by `trl` without `accumulation`")
-            if self.patience is not None:
-                raise ValueError("preferences have no validation to have `patience` with")
-        return self
-
 
 class Range(_Shape):
     """What Optuna draws from; whole numbers where both ends are."""
@@ -290,19 +281,3 @@ class RunConfig(_Shape):
     sweep: SweepConfig | None = None
     export: ExportConfig = ExportConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
-
-    @model_validator(mode="after")
-    def _has_what_the_objective_needs(self) -> Self:
-        graded = [source.kind == "graded" for source in self.data.sources]
-        if self.training.objective == "answers" and any(graded):
-            raise ValueError('graded drafts need `training.objective = "preferences"`')
-        if self.training.objective == "preferences":
-            if not all(graded):
-                raise ValueError("preferences are learnt from `graded` sources alone")
-            if self.data.validation_share:
-                raise ValueError("preferences have no validation: set `data.validation_share = 0`")
-            if self.sweep is not None:
-                raise ValueError("preferences have no validation to rank a sweep by")
-            if self.data.train_rows is not None or self.data.test_rows is not None:
-                raise ValueError("all drafts of a prompt are learnt together: no limits of rows")
-        return self
