@@ -241,6 +241,42 @@ def test_no_value_of_a_sweep_may_be_one_that_the_config_could_not_have(
     assert problem in problems_of(path)
 
 
+@pytest.mark.parametrize(
+    ("key", "values", "is_right"),
+    [
+        ("data.filters.plainest_share", "[0.5, 1]", False),
+        ("data.split_seed", "[0, 1]", False),
+        ("data.max_tokens", "[512, 1024]", False),
+        ("data.validation_rows", "[8]", False),
+        ("data.sources.0.first", "[8, 9]", False),
+        ("data.sources.0.weight", "[0.5, 2]", False),
+        ("data.sources.0.weight", "[1, 2.5]", True),
+        ("data.train_rows", "[8, 16]", True),
+        ("base.dtype", '["float32", "bfloat16"]', True),
+    ],
+)
+def test_settings_are_compared_on_the_same_held_out_rows(
+    folder: Path, key: str, values: str, is_right: bool
+) -> None:
+    path = written(folder, GOOD + f'[sweep]\nspace = {{ "{key}" = {values} }}')
+
+    if is_right:
+        assert read_config(path).sweep is not None
+    else:
+        assert f'sweep.space."{key}": settings are compared on the same' in problems_of(path)
+
+
+def test_bases_are_not_compared_on_rows_that_each_has_chosen(folder: Path) -> None:
+    text = GOOD + '[sweep]\nspace = { "base.dtype" = ["float32", "bfloat16"] }'
+
+    found = problems_of(written(folder, text), **{"data.filters.ifd_max": "0.9"})
+
+    assert found == (
+        'sweep.space."base.dtype": with `ifd_max` or `plainest_share`, each base has other '
+        "held-out rows"
+    )
+
+
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     assert "cannot be read" in problems_of(tmp_path / "none.toml")
 

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -200,10 +200,32 @@ def _sweep_problems(config: RunConfig, sweep: SweepConfig) -> Iterator[str]:
             yield f'sweep.space."{key}": only base, data, lora and training can be swept'
             continue
         tried = (values.low, values.high) if isinstance(values, Range) else values
-        for value in tried:
-            for problem in _changed(config, {key: value})[1]:
-                if problem not in known:
-                    yield f'sweep.space."{key}" = {_toml(value)}: {problem}'
+        found = [
+            f'sweep.space."{key}" = {_toml(value)}: {problem}'
+            for value in tried
+            for problem in _changed(config, {key: value})[1]
+            if problem not in known
+        ]
+        yield from found
+        if not found and (problem := _moves_held_out_rows(config, key, tried)) is not None:
+            yield f'sweep.space."{key}": {problem}'
+
+
+def _moves_held_out_rows(config: RunConfig, key: str, tried: Iterable[Any]) -> str | None:
+    """Settings are ranked by the same rows, or not at all."""
+    if key.startswith("base.") and config.data.filters.needs_likelihood:
+        return "with `ifd_max` or `plainest_share`, each base has other held-out rows"
+    is_weight = re.fullmatch(r"data\.sources\.\d+\.weight", key) is not None
+    if (
+        not key.startswith("data.")
+        or key == "data.train_rows"
+        or (is_weight and min(map(float, tried)) >= 1)
+    ):
+        return None
+    return (
+        "settings are compared on the same held-out rows, so of `data` only `train_rows` and a "
+        "source's `weight` from 1 up can be swept"
+    )
 
 
 def _toml(value: Any) -> str:
