@@ -127,6 +127,7 @@ def test_files_that_are_missing_are_problems_of_the_config(folder: Path) -> None
         (GOOD + '[sweep]\nspace = { "name" = ["a"] }', "only base, data, lora and training"),
         (GOOD + '[sweep]\nspace = { "lora.r" = { low = 1, high = 2 } }', "a grid needs lists"),
         (GOOD + "[sweep]\nspace = {}", "sweep.space: "),
+        (GOOD + '[training]\noptimizer = "adam"', "training.optimizer: should be 'adamw_torch'"),
         (
             GOOD
             + '[sweep]\nkind = "optuna"\nstacked = true\npruning = true\nspace = { "lora.r" = [4] }',
@@ -198,6 +199,18 @@ def test_settings_are_pruned_where_they_can_be(
 
     assert sweep is not None
     assert sweep.prunes is prunes
+
+
+def test_files_that_are_missing_are_told_beside_what_is_wrong_elsewhere(folder: Path) -> None:
+    text = GOOD.replace("rows.", "no.") + '[lora]\nr = 0\n[evaluation]\njudge_url = "http://x"'
+
+    found = problems_of(written(folder, text)).splitlines()
+
+    assert [line.split(": ")[0] for line in found] == [
+        "lora.r",
+        "data.sources.0.path",
+        "evaluation.judge_model",
+    ]
 
 
 def test_what_sections_refuse_of_each_other_is_told_at_once(folder: Path) -> None:

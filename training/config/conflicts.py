@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from training.config.shapes import RunConfig, TrainConfig
+from training.config.shapes import Optimizer, RunConfig, TrainConfig
 
 OF_PREFERENCES = ("beta", "best_weight")
-STACKED_OPTIMIZERS = ("adamw_torch", "adamw_torch_fused")
+STACKED_OPTIMIZERS: tuple[Optimizer, ...] = ("adamw_torch", "adamw_torch_fused")
 
 
 def conflicts(config: RunConfig) -> Iterator[str]:

@@ -3,16 +3,24 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from service.engine.catalog import read_catalog
 from service.errors import ConfigurationError
 from training.config.conflicts import conflicts
-from training.config.shapes import Given, Range, RunConfig, SweepConfig
+from training.config.shapes import (
+    BaseConfig,
+    DataConfig,
+    EvaluationConfig,
+    ExportConfig,
+    Given,
+    Range,
+    RunConfig,
+)
 from training.errors import ConfigProblems
 
 CATALOG = Path(__file__).resolve().parents[2] / "models" / "catalog.toml"
@@ -23,7 +31,8 @@ NON_COMMERCIAL = re.compile(r"\bNC\b|non-?commercial", re.IGNORECASE)
 def read_config(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
     """`overrides` map dotted keys, such as "data.sources.0.first", to values in TOML.
 
-    Raises `ConfigProblems` with every problem, those of files that are named included.
+    Raises `ConfigProblems` with every problem, those of files that are named included. What
+    several sections have to agree on, and a sweep, can only be checked where all have their shape.
     """
     data = _read(path)
     problems = [
@@ -32,9 +41,9 @@ def read_config(path: Path, overrides: Mapping[str, str] | None = None) -> RunCo
         if (problem := _put(data, key, _given(value))) is not None
     ]
     config, found = _validated(data, path.absolute().parent)
-    problems += found
+    problems += [*found, *_section_problems(data, path.absolute().parent)]
     if config is not None:
-        problems += _cross_checks(config)
+        problems += [*_licence_problems(config), *_sweep_problems(config)]
     if config is None or problems:
         raise ConfigProblems(str(path), problems)
     return config
@@ -151,36 +160,44 @@ def _changed(config: RunConfig, values: Mapping[str, Any]) -> tuple[RunConfig | 
     return changed, problems + found
 
 
-def _cross_checks(config: RunConfig) -> Iterator[str]:
-    yield from _missing_files(config)
-    if config.base.model is not None:
-        yield from _unknown_model(config.base.model)
-    if config.evaluation.judge_url is not None and config.evaluation.judge_model is None:
+def _section_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """Of every section that has its shape, whether or not the others have theirs."""
+    for name, shape, problems_of in _SECTIONS:
+        try:
+            section = shape.model_validate(data.get(name, {}), context=folder)
+        except ValidationError:
+            continue
+        yield from problems_of(section)
+
+
+def _base_problems(base: BaseConfig) -> Iterator[str]:
+    folder = base.hf if base.hf is not None and Path(base.hf).is_absolute() else None
+    yield from _missing("base", gguf=base.gguf, hf=folder)
+    if base.model is not None:
+        yield from _unknown_model(base.model)
+
+
+def _data_problems(data: DataConfig) -> Iterator[str]:
+    for index, source in enumerate(data.sources):
+        yield from _missing(f"data.sources.{index}", path=source.path)
+    for index, path in enumerate(data.decontaminate):
+        yield from _missing("data.decontaminate", **{str(index): path})
+
+
+def _export_problems(export: ExportConfig) -> Iterator[str]:
+    yield from _missing("export", catalog=export.catalog)
+
+
+def _evaluation_problems(evaluation: EvaluationConfig) -> Iterator[str]:
+    yield from _missing("evaluation", prompts=evaluation.prompts)
+    if evaluation.judge_url is not None and evaluation.judge_model is None:
         yield "evaluation.judge_model: name the model to ask at `judge_url`"
-    if config.export.catalog is not None:
-        for index, source in enumerate(config.data.sources):
-            if NON_COMMERCIAL.search(source.licence or ""):
-                yield (
-                    f"data.sources.{index}.licence: {source.licence} is non-commercial; what is "
-                    "trained on it cannot be shipped, so leave out `export.catalog`"
-                )
-    if config.sweep is not None:
-        yield from _sweep_problems(config, config.sweep)
 
 
-def _missing_files(config: RunConfig) -> Iterator[str]:
-    named = {
-        "base.gguf": config.base.gguf,
-        "evaluation.prompts": config.evaluation.prompts,
-        "export.catalog": config.export.catalog,
-    }
-    named |= {f"data.sources.{i}.path": one.path for i, one in enumerate(config.data.sources)}
-    named |= {f"data.decontaminate.{i}": one for i, one in enumerate(config.data.decontaminate)}
-    if config.base.hf is not None and Path(config.base.hf).is_absolute():
-        named["base.hf"] = Path(config.base.hf)
-    for key, path in named.items():
-        if path is not None and not path.exists():
-            yield f"{key}: there is no {path}"
+def _missing(section: str, **paths: Path | str | None) -> Iterator[str]:
+    for key, path in paths.items():
+        if path is not None and not Path(path).exists():
+            yield f"{section}.{key}: there is no {path}"
 
 
 def _unknown_model(name: str) -> Iterator[str]:
@@ -193,9 +210,19 @@ def _unknown_model(name: str) -> Iterator[str]:
         yield f"base.model: the catalog has no {name!r}; it has {', '.join(known)}"
 
 
-def _sweep_problems(config: RunConfig, sweep: SweepConfig) -> Iterator[str]:
+def _licence_problems(config: RunConfig) -> Iterator[str]:
+    for index, source in enumerate(config.data.sources):
+        if config.export.catalog is not None and NON_COMMERCIAL.search(source.licence or ""):
+            yield (
+                f"data.sources.{index}.licence: {source.licence} is non-commercial; what is "
+                "trained on it cannot be shipped, so leave out `export.catalog`"
+            )
+
+
+def _sweep_problems(config: RunConfig) -> Iterator[str]:
     known = set(conflicts(config))
-    for key, values in sweep.space.items():
+    space = config.sweep.space if config.sweep is not None else {}
+    for key, values in space.items():
         if key.split(".")[0] not in ("base", "data", "lora", "training"):
             yield f'sweep.space."{key}": only base, data, lora and training can be swept'
             continue
@@ -239,3 +266,11 @@ def _toml(value: Any) -> str:
 
 def _key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
+_SECTIONS: tuple[tuple[str, type[BaseModel], Callable[[Any], Iterator[str]]], ...] = (
+    ("base", BaseConfig, _base_problems),
+    ("data", DataConfig, _data_problems),
+    ("export", ExportConfig, _export_problems),
+    ("evaluation", EvaluationConfig, _evaluation_problems),
+)

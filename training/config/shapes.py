@@ -17,6 +17,8 @@ SourceKind = Literal[
     "ideation", "graded", "sharegpt", "messages", "alpaca", "prompt_completion", "dolly"
 ]
 OwnTask = Literal["brainstorm", "refine", "evaluate"]
+Optimizer = Literal["adamw_torch", "adamw_torch_fused", "adafactor", "adagrad", "rmsprop", "sgd"]
+"""Those of transformers that need nothing else to be installed or set."""
 
 
 class Given(str):
@@ -185,7 +187,7 @@ class TrainConfig(_Shape):
     scheduler: Literal["linear", "cosine", "constant"] = "linear"
     warmup_steps: Annotated[int | float, Field(ge=0)] = 100
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    optimizer: str = "adamw_torch"
+    optimizer: Optimizer = "adamw_torch"
     eval_steps: Positive = 250
     patience: Positive | None = None
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
