@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from training.config import RunConfig, read_config
-from training.errors import Report
+from training.errors import Report, TrainingError
 from training.rundir import RunDir
 
 MADE_WITH = ("base", "data", "lora", "training", "seed")
@@ -21,6 +21,15 @@ def differing(config: RunConfig, other: RunConfig, parts: Sequence[str] = MADE_W
     ]
 
 
+def check_same(config: RunConfig, rundir: RunDir, parts: Sequence[str] = MADE_WITH) -> None:
+    """Raises `TrainingError` where these parts are not those of the run that is to go on."""
+    if keys := _differing_now(config, rundir, parts):
+        raise TrainingError(
+            f"{rundir.path} has a run of another config: {', '.join(keys)} differ. Give this one "
+            "another name."
+        )
+
+
 def own_config(config: RunConfig, rundir: RunDir) -> RunConfig:
     """The run's own, with the name, `[export]` and `[evaluation]` of this one.
 
@@ -34,11 +43,15 @@ def own_config(config: RunConfig, rundir: RunDir) -> RunConfig:
 
 def tell_differences(config: RunConfig, rundir: RunDir, report: Report) -> None:
     """In what a config is not that of the run or sweep which is worked on."""
-    if rundir.config.exists() and (keys := differing(config, read_config(rundir.config))):
+    if keys := _differing_now(config, rundir, MADE_WITH):
         report(
             f"{rundir.path} was made with other values of {', '.join(keys)} than the config has "
             "now. The run's own are taken."
         )
+
+
+def _differing_now(config: RunConfig, rundir: RunDir, parts: Sequence[str]) -> list[str]:
+    return differing(config, read_config(rundir.config), parts) if rundir.config.exists() else []
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 from accelerate import PartialState
 
 from service.settings import Settings
-from training.config import RunConfig, dump_config, read_config
+from training.config import RunConfig, dump_config
 from training.data import Prepared, prepare, read_prepared
 from training.errors import BaseMismatch, Report, TrainingError
 from training.learning.base import Base, load_base
@@ -24,7 +24,7 @@ from training.learning.result import TrainResult, in_words, read_result, result_
 from training.learning.stacked import fit_stacked
 from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise_all
 from training.learning.trainer import Fitted, Job, Splits, Step, fit, last_checkpoint
-from training.provenance import differing
+from training.provenance import check_same
 from training.rundir import Manifest, RunDir, Status, now
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "llama-cpp-python")
@@ -106,11 +106,7 @@ def check_free(config: RunConfig, rundir: RunDir, *, resume: bool) -> TrainResul
             f"{rundir.path} has a run that is {manifest.status}. Use --resume to go on with it, or "
             "move it away, or give this one another name."
         )
-    if rundir.config.exists() and (keys := differing(config, read_config(rundir.config))):
-        raise TrainingError(
-            f"{rundir.path} has a run of another config: {', '.join(keys)} differ. Give this one "
-            "another name."
-        )
+    check_same(config, rundir)
     return read_result(rundir) if rundir.result.exists() else None
 
 

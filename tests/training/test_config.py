@@ -181,6 +181,29 @@ def test_preferences_are_refused_what_has_no_meaning_for_them(
 
 
 @pytest.mark.parametrize(
+    ("key", "values", "problem"),
+    [
+        ("lora.r", "{ low = 8.0, high = 16.0 }", "write both ends as such: { low = 8, high = 16 }"),
+        ("lora.r", "{ low = 8, high = 16.0 }", "takes whole numbers only"),
+        ("lora.r", "{ low = 8, high = 16.5 }", '"lora.r" = 16.5: lora.r: '),
+        ("lora.r", "{ low = 8, high = 16 }", None),
+        ("lora.alpha", "{ low = 8.0, high = 16.0 }", None),
+        ("data.sources.0.weight", "{ low = 1, high = 3.5 }", None),
+        ("data.sources.0.weight", "{ low = 0.5, high = 3.5 }", "the same held-out rows"),
+    ],
+)
+def test_a_range_has_to_give_what_its_key_takes(
+    folder: Path, key: str, values: str, problem: str | None
+) -> None:
+    path = written(folder, GOOD + f'[sweep]\nkind = "optuna"\nspace = {{ "{key}" = {values} }}')
+
+    if problem is None:
+        assert read_config(path).sweep is not None
+    else:
+        assert problem in problems_of(path)
+
+
+@pytest.mark.parametrize(
     ("settings", "prunes"),
     [
         ({}, True),

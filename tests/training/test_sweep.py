@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from tests.training.conftest import MakeConfig, quiet
-from training.config import Range, RunConfig, SweepConfig, read_config
+from training.config import Range, RunConfig, SweepConfig, dump_config, read_config
 from training.errors import ConfigProblems, TrainingError
 from training.learning.ranking import Trial, as_table, rank
 from training.learning.result import TrainResult
@@ -94,6 +94,29 @@ def test_a_sweep_that_goes_on_takes_the_rows_of_its_other_runs(tiny_config: Make
 
     assert not any("train rows" in line for line in told)
     assert (folder / "tiny-01-seed-0" / "data" / "test.jsonl").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "keys"),
+    [
+        ({"training__max_steps": 3}, {}, "training.max_steps"),
+        ({}, {"space": {"lora.r": (2, 8)}}, "sweep.space.lora.r.1"),
+        ({}, {"kind": "grid"}, "sweep.kind"),
+    ],
+)
+def test_a_sweep_of_another_config_is_not_gone_on_with(
+    tiny_config: MakeConfig, tmp_path: Path, changes: Any, settings: Any, keys: str
+) -> None:
+    begun = {"kind": "optuna", "space": {"lora.r": (2, 4)}}
+    whole = RunDir(tmp_path)
+    text = dump_config(swept(tiny_config(), **begun))
+    whole.write_text(whole.config, text)
+
+    other = swept(tiny_config(**changes), **(begun | settings))
+
+    with pytest.raises(TrainingError, match=f"of another config: {keys} differ"):
+        sweep(other, tmp_path, resume=True, report=quiet)
+    assert whole.config.read_text() == text
 
 
 def measured(folder: Path, number: int, *nlls: float) -> None:

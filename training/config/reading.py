@@ -3,7 +3,8 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from math import ceil, floor, nextafter
 from pathlib import Path
 from typing import Any
 
@@ -220,39 +221,54 @@ def _licence_problems(config: RunConfig) -> Iterator[str]:
 
 
 def _sweep_problems(config: RunConfig) -> Iterator[str]:
-    known = set(conflicts(config))
     space = config.sweep.space if config.sweep is not None else {}
     for key, values in space.items():
+        place = f'sweep.space."{key}"'
         if key.split(".")[0] not in ("base", "data", "lora", "training"):
-            yield f'sweep.space."{key}": only base, data, lora and training can be swept'
+            yield f"{place}: only base, data, lora and training can be swept"
             continue
         tried = (values.low, values.high) if isinstance(values, Range) else values
         found = [
-            f'sweep.space."{key}" = {_toml(value)}: {problem}'
+            f"{place} = {_toml(value)}: {problem}"
             for value in tried
-            for problem in _changed(config, {key: value})[1]
-            if problem not in known
+            for problem in _problems_with(config, key, value)
         ]
+        if not found:
+            found = [f"{place}: {problem}" for problem in _key_problems(config, key, values)]
         yield from found
-        if not found and (problem := _moves_held_out_rows(config, key, tried)) is not None:
-            yield f'sweep.space."{key}": {problem}'
 
 
-def _moves_held_out_rows(config: RunConfig, key: str, tried: Iterable[Any]) -> str | None:
-    """Settings are ranked by the same rows, or not at all."""
-    if key.startswith("base.") and config.data.filters.needs_likelihood:
-        return "with `ifd_max` or `plainest_share`, each base has other held-out rows"
-    is_weight = re.fullmatch(r"data\.sources\.\d+\.weight", key) is not None
+def _problems_with(config: RunConfig, key: str, value: Any) -> list[str]:
+    """Those that the config does not have without it."""
+    known = set(conflicts(config))
+    return [problem for problem in _changed(config, {key: value})[1] if problem not in known]
+
+
+def _key_problems(config: RunConfig, key: str, values: Range | tuple[Any, ...]) -> Iterator[str]:
+    # Both ends may be right, as 8.0 and 16.0 are for a rank, and nothing between them.
     if (
-        not key.startswith("data.")
-        or key == "data.train_rows"
-        or (is_weight and min(map(float, tried)) >= 1)
+        isinstance(values, Range)
+        and not values.is_whole
+        and _problems_with(config, key, nextafter(values.low, values.high))
     ):
-        return None
-    return (
-        "settings are compared on the same held-out rows, so of `data` only `train_rows` and a "
-        "source's `weight` from 1 up can be swept"
-    )
+        yield (
+            "takes whole numbers only; write both ends as such: "
+            f"{{ low = {ceil(values.low)}, high = {floor(values.high)} }}"
+        )
+    if key.startswith("base.") and config.data.filters.needs_likelihood:
+        yield "with `ifd_max` or `plainest_share`, each base has other held-out rows"
+    if key.startswith("data.") and not _leaves_held_out_rows(key, values):
+        yield (
+            "settings are compared on the same held-out rows, so of `data` only `train_rows` and a "
+            "source's `weight` from 1 up can be swept"
+        )
+
+
+def _leaves_held_out_rows(key: str, values: Range | tuple[Any, ...]) -> bool:
+    if re.fullmatch(r"data\.sources\.\d+\.weight", key):
+        least = values.low if isinstance(values, Range) else min(map(float, values))
+        return least >= 1
+    return key == "data.train_rows"
 
 
 def _toml(value: Any) -> str:

@@ -203,6 +203,10 @@ class Range(_Shape):
     high: int | float
     log: bool = False
 
+    @property
+    def is_whole(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
     @model_validator(mode="after")
     def _goes_up(self) -> Self:
         if not self.low < self.high or (self.log and self.low <= 0):
