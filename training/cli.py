@@ -208,13 +208,14 @@ def _rundir(config: RunConfig) -> RunDir:
 
 
 def _chosen(config: RunConfig) -> tuple[RunConfig, RunDir]:
-    """The best run of the config's sweep if there is one that is finished, or else its own run.
+    """The best run of the config's sweep, or its own run if it was trained without sweeping.
 
     The config is the run's own, but for what is to be exported and evaluated.
     """
     rundir = _rundir(config)
     tell_differences(config, rundir, _say)
-    if config.sweep is None or not (rundir.path / "sweep.json").exists():
+    is_swept = (rundir.path / "sweep.json").exists() or not rundir.manifest.exists()
+    if config.sweep is None or not is_swept:
         return own_config(config, rundir), rundir
     from training.winner import winner
 

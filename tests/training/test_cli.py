@@ -176,6 +176,22 @@ def test_what_is_missing_for_a_comparison_is_said(
     assert "with --base to compare with" in capsys.readouterr().err
 
 
+def test_a_sweep_has_to_be_finished_before_it_is_exported(
+    tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    config = tiny_config().model_copy(update={"sweep": SweepConfig(space={"lora.r": (2, 4)})})
+    rundir = RunDir(config.output / config.name)
+    rundir.create()
+    path = write(config, working_directory)
+
+    assert main(["export", path]) == 1
+    assert "Finish the sweep first" in capsys.readouterr().err
+
+    rundir.write_manifest(Manifest(config.name, "running", now()))
+    assert main(["export", path]) == 1
+    assert "Train the run first" in capsys.readouterr().err
+
+
 def test_what_is_exported_of_a_sweep_is_its_best_run(
     tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
 ) -> None:
