@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from training.drafts import write_whole
 from training.errors import TrainingError
 
-Status = Literal["prepared", "running", "finished", "failed", "pruned"]
+Status = Literal["running", "finished", "failed", "pruned"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from accelerate import PartialState
 
 from service.settings import Settings
-from training.config import RunConfig, dump_config, read_config
+from training.config import RunConfig, dump_config
 from training.data import Prepared, prepare, read_prepared
 from training.errors import BaseMismatch, Report, TrainingError
 from training.learning.base import Base, load_base
@@ -24,6 +24,7 @@ from training.learning.result import TrainResult, in_words, read_result, result_
 from training.learning.stacked import fit_stacked
 from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise_all
 from training.learning.trainer import Fitted, Job, Splits, Step, fit, last_checkpoint
+from training.provenance import check_same
 from training.rundir import Manifest, RunDir, Status, now
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "llama-cpp-python")
@@ -81,6 +82,16 @@ def prepare_data(config: RunConfig, rundir: RunDir, base: Base, report: Report) 
     )
 
 
+def check_no_run(rundir: RunDir) -> None:
+    """Raises `TrainingError` where a run has begun: new rows would not be those it has learnt."""
+    manifest = rundir.read_manifest()
+    if manifest is not None:
+        raise TrainingError(
+            f"{rundir.path} has a run that is {manifest.status}, and its rows. Move it away, or "
+            "give this one another name."
+        )
+
+
 def check_free(config: RunConfig, rundir: RunDir, *, resume: bool) -> TrainResult | None:
     """The result of the same run if it is finished.
 
@@ -88,20 +99,14 @@ def check_free(config: RunConfig, rundir: RunDir, *, resume: bool) -> TrainResul
         TrainingError: there is a run that is not to be resumed, or that is another one.
     """
     manifest = rundir.read_manifest()
-    if manifest is None or manifest.status == "prepared":
+    if manifest is None:
         return None
     if not resume:
         raise TrainingError(
             f"{rundir.path} has a run that is {manifest.status}. Use --resume to go on with it, or "
             "move it away, or give this one another name."
         )
-    if rundir.config.exists():
-        differing = _differing(config, read_config(rundir.config))
-        if differing:
-            raise TrainingError(
-                f"{rundir.path} has a run of another config: {', '.join(differing)} differ. Give "
-                "this one another name."
-            )
+    check_same(config, rundir)
     return read_result(rundir) if rundir.result.exists() else None
 
 
@@ -163,14 +168,6 @@ def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[Tr
             set_status(job.rundir, "failed")
         raise
     return [_finish(job, ready, one) for job, one in zip(jobs, fitted, strict=True)]
-
-
-def _differing(config: RunConfig, other: RunConfig) -> list[str]:
-    return [
-        key
-        for key in ("base", "data", "lora", "training", "seed")
-        if getattr(config, key) != getattr(other, key)
-    ]
 
 
 def _tokens_of(

@@ -83,30 +83,6 @@ def in_words(preferred: Mapping[str, Any]) -> str:
 def head_card(name: str, figures: Mapping[str, Any]) -> str:
     agreement, pairs = figures["agreement"], figures["pairs"]
     praise, filler = figures["praise"], figures["filler"]
-    criteria = list(agreement["spearman"])
-    rows = [
-        (
-            criterion,
-            f"{agreement['spearman'][criterion]:.2f}",
-            f"{agreement['error'][criterion]:.2f}",
-            "{} of {}".format(*pairs["by_criterion"][criterion]),
-            f"{praise['mean'][criterion]:+.2f}",
-            f"{filler['mean'][criterion]:+.2f}",
-            f"{figures['penalties'][criterion]:g}",
-        )
-        for criterion in criteria
-    ]
-    rows.append(
-        (
-            "all",
-            f"{_mean(agreement['spearman'].values()):.2f}",
-            f"{_mean(agreement['error'].values()):.2f}",
-            f"{pairs['right']} of {pairs['pairs']}",
-            f"{praise['overall']:+.2f}",
-            f"{filler['overall']:+.2f}",
-            "",
-        )
-    )
     share = pairs["share"]
     return "\n".join(
         [
@@ -122,7 +98,7 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
             *_table(
                 ("criterion", "Spearman", "mean error", "pairs right", "praise", "filler",
                  "penalty"),
-                rows,
+                _criteria(figures),
             ),
             "",
             f"- Spearman and mean error: ten-fold over {figures['subjects']} subjects; notes on "
@@ -143,6 +119,36 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
             "",
         ]
     )  # fmt: skip
+
+
+def _criteria(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each, and one for all of them."""
+    agreement, pairs = figures["agreement"], figures["pairs"]
+    praise, filler = figures["praise"], figures["filler"]
+    rows: list[tuple[str, ...]] = [
+        (
+            criterion,
+            f"{agreement['spearman'][criterion]:.2f}",
+            f"{agreement['error'][criterion]:.2f}",
+            "{} of {}".format(*pairs["by_criterion"][criterion]),
+            f"{praise['mean'][criterion]:+.2f}",
+            f"{filler['mean'][criterion]:+.2f}",
+            f"{figures['penalties'][criterion]:g}",
+        )
+        for criterion in agreement["spearman"]
+    ]
+    rows.append(
+        (
+            "all",
+            f"{_mean(agreement['spearman'].values()):.2f}",
+            f"{_mean(agreement['error'].values()):.2f}",
+            f"{pairs['right']} of {pairs['pairs']}",
+            f"{praise['overall']:+.2f}",
+            f"{filler['overall']:+.2f}",
+            "",
+        )
+    )
+    return rows
 
 
 def _others(figures: Mapping[str, Any]) -> str:
