@@ -95,10 +95,12 @@ def select(config: DataConfig, *, report: Report, likelihood: Likelihood | None)
     if config.filters.needs_likelihood and likelihood is None:
         raise DataProblem("`ifd_max` and `plainest_share` need the base model at hand.")
     rendered: list[Rendered] = []
+    place_of: dict[str, str] = {}
     repeats: dict[str, float] = {}
     held_out: set[str] = set()
     for source in config.sources:
         found = _read(source)
+        _check_ids(found, source, place_of)
         report(f"{len(found):,} rows from {source.hub or source.path}")
         rendered += found
         repeats |= {one.row.id: source.weight for one in found if source.weight > 1}
@@ -126,6 +128,20 @@ def _read(source: SourceConfig) -> list[Rendered]:
     if not found:
         raise DataProblem("there are no rows.", path=source.path or source.hub)
     return found
+
+
+def _check_ids(found: Sequence[Rendered], source: SourceConfig, place_of: dict[str, str]) -> None:
+    """What becomes of a row is kept by its id. `place_of` grows by the rows that were found."""
+    place = f"{source.hub} {source.split}" if source.path is None else str(source.path)
+    for one in found:
+        if one.row.id in place_of:
+            raise DataProblem(
+                f"the id is that of another row of {place_of[one.row.id]}. Name each source once, "
+                "give records ids of their own, and give folders different names.",
+                path=place,
+                row=one.row.id,
+            )
+        place_of[one.row.id] = place
 
 
 def _check_filled(splits: Mapping[Split, Sequence[Row]], config: DataConfig) -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,11 +98,51 @@ def test_of_a_source_that_is_held_out_nothing_is_learnt(
     assert refinements[2] > 0
 
 
-def test_duplicates_are_gone_before_the_split(
-    rundir: RunDir, tiny_config: MakeConfig, ideation_records: Path
+def test_a_repeated_id_is_refused_and_both_places_are_named(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
 ) -> None:
-    source = {"kind": "ideation", "path": str(ideation_records)}
-    config = tiny_config(data__sources=[source, source])
+    again = tmp_path / "again" / ideation_records.name
+    shutil.copytree(ideation_records, again)
+    sources = [{"kind": "ideation", "path": str(path)} for path in (ideation_records, again)]
+
+    with pytest.raises(DataProblem, match="the id is that of another row") as caught:
+        prepare(tiny_config(data__sources=sources), rundir, report=ignore)
+
+    assert caught.value.row == f"{again.name}/brainstorm-0001/1"
+    assert str(again) in str(caught.value)
+    assert str(ideation_records) in str(caught.value)
+    assert not rundir.path.exists()
+
+
+def test_of_two_files_of_one_name_the_one_is_held_out(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    sources = []
+    for folder, noun in (("a", "tree"), ("b", "bird")):
+        path = tmp_path / folder / "train.jsonl"
+        path.parent.mkdir()
+        records = [
+            {"instruction": f"Describe {noun} {n}.", "output": f"It is the {noun} of day {n}."}
+            for n in range(40)
+        ]
+        path.write_text("".join(f"{json.dumps(one)}\n" for one in records), encoding="utf-8")
+        sources.append({"kind": "alpaca", "path": str(path), "licence": "MIT"})
+    sources[1]["held_out"] = True
+
+    prepared = prepare(tiny_config(data__sources=sources), rundir, report=ignore)
+
+    assert len(prepared.train) > 10
+    assert not any(row.id.startswith("b/") for row in (*prepared.train, *prepared.validation))
+    assert sum(row.id.startswith("b/") for row in prepared.test) == 40
+
+
+def test_duplicates_are_gone_before_the_split(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(ideation_records, copy)
+    sources = [{"kind": "ideation", "path": str(path)} for path in (ideation_records, copy)]
+    config = tiny_config(data__sources=sources)
 
     prepared = prepare(config, rundir, report=ignore)
 

@@ -51,9 +51,33 @@ def test_rows_keep_where_they_come_from_and_their_own_licence(tmp_path: Path) ->
 
     own, other = read(source(path))
 
-    assert (own.source, own.licence, own.id) == ("mix.jsonl:forum", "CC0-1.0", "mix.jsonl-1")
+    assert (own.source, own.licence) == ("mix.jsonl:forum", "CC0-1.0")
     assert (other.source, other.licence) == ("mix.jsonl", "MIT")
     assert own.answers == "all"
+
+
+def test_ids_name_folder_file_and_row(tmp_path: Path) -> None:
+    one = jsonl(tmp_path / "set" / "a" / "train.jsonl", CHAT, CHAT)
+    other = jsonl(tmp_path / "set" / "b" / "train.jsonl", CHAT)
+
+    of_files = [row.id for path in (one, other) for row in read(source(path))]
+    of_folder = [row.id for row in read(source(tmp_path / "set"))]
+
+    assert of_files == ["a/train.jsonl-1", "a/train.jsonl-2", "b/train.jsonl-1"]
+    assert of_folder == [f"set/{one}" for one in of_files]
+
+
+def test_ids_name_the_split_of_a_data_set_of_the_hub(tmp_path: Path) -> None:
+    jsonl(tmp_path / "set" / "train.jsonl", CHAT, CHAT)
+    hub = str(tmp_path / "set")
+    halves = [
+        SourceConfig(kind="sharegpt", hub=hub, split=split, licence="MIT")
+        for split in ("train[:1]", "train[1:]")
+    ]
+
+    ids = [row.id for half in halves for row in read(half)]
+
+    assert ids == [f"{hub}:train[:1]-1", f"{hub}:train[1:]-1"]
 
 
 def test_rows_with_the_same_prompt_are_one_group(tmp_path: Path) -> None:
@@ -70,7 +94,8 @@ def test_dolly_is_read_by_category_and_has_its_licence(tmp_path: Path) -> None:
 
     rows = read(source(path, "dolly", categories=["brainstorming"], licence=None))
 
-    assert [(row.id, row.licence) for row in rows] == [("d.jsonl-2", "CC-BY-SA-3.0")]
+    expected = (f"{tmp_path.name}/d.jsonl-2", "CC-BY-SA-3.0")
+    assert [(row.id, row.licence) for row in rows] == [expected]
 
 
 def test_the_first_rows_are_taken(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def _chat_rows(source: SourceConfig) -> Iterator[Rendered]:
         origin = raw.data.get("source")
         yield Rendered(
             Row(
-                id=f"{name}-{raw.number}",
+                id=_chat_id(source, raw),
                 task=source.task,
                 messages=messages,
                 source=f"{name}:{origin}" if isinstance(origin, str) and origin else name,
@@ -97,6 +97,14 @@ def _chat_rows(source: SourceConfig) -> Iterator[Rendered]:
                 answers="last" if source.task in OWN_TASKS else "all",
             )
         )
+
+
+def _chat_id(source: SourceConfig, raw: RawRecord) -> str:
+    """Numbers begin anew in every file and split, so these are in it; nothing of the machine is."""
+    if source.path is None:
+        return f"{source.hub}:{source.split}-{raw.number}"
+    folder = source.path if source.path.is_dir() else source.path.parent
+    return f"{Path(raw.file).relative_to(folder.parent).as_posix()}-{raw.number}"
 
 
 def shaped_records(path: Path, kind: type[Shaped]) -> Iterator[tuple[RawRecord, Shaped]]:
