@@ -3,11 +3,12 @@
 Rows are read, filtered, freed of duplicates and of evaluation prompts, and only then divided.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.engine.weights import sha256_of
-from training.config import DataConfig, RunConfig, SourceConfig
+from training.config import DataConfig, RunConfig, SourceConfig, is_non_commercial
 from training.errors import DataProblem, Report
 from training.records.decontamination import without_evaluation_prompts
 from training.records.duplicates import without_nearly_same, without_same
@@ -61,11 +62,14 @@ def prepare(
 ) -> Prepared:
     """Leaves the rows and a report on them in the run's directory.
 
-    Raises `DataProblem`: a broken row, a row without a label or licence, or nothing left.
+    Raises `DataProblem`: a broken row, a row without a label or licence, two rows of one id,
+    nothing left, or, with `export.catalog`, rows that forbid it.
     """
     selected = select(config.data, report=report, likelihood=likelihood)
     splits = divide(selected.rows, config.data, selected.held_out)
     _check_filled(splits, config.data)
+    if config.export.catalog is not None:
+        check_licences(row for name in SPLITS for row in splits[name])
     splits["train"] = _repeated(splits["train"], selected.repeats)
     hashes = {str(name): write_rows(rundir.rows(name), splits[name]) for name in SPLITS}
     samples = [show(row) for row in _one_of_each_task(splits["train"])] if show is not None else []
@@ -88,6 +92,22 @@ def read_prepared(rundir: RunDir) -> Prepared:
     rows = {name: read_rows(rundir.rows(name)) for name in SPLITS}
     hashes = {str(name): sha256_of(rundir.rows(name)) for name in SPLITS}
     return Prepared(rows["train"], rows["validation"], rows["test"], hashes)
+
+
+def check_licences(rows: Iterable[Row]) -> None:
+    """Raises `DataProblem` if what is trained on the rows cannot be shipped.
+
+    A row's own licence counts more than that of its source, so a config cannot tell.
+    """
+    found = Counter((row.source, row.licence) for row in rows if is_non_commercial(row.licence))
+    if found:
+        listing = ", ".join(
+            f"{count:,} rows of {source} ({licence})" for (source, licence), count in found.items()
+        )
+        raise DataProblem(
+            f"non-commercial are {listing}; what is trained on them cannot be shipped, so leave out "
+            "these rows or `export.catalog`."
+        )
 
 
 def select(config: DataConfig, *, report: Report, likelihood: Likelihood | None) -> Selected:

@@ -103,7 +103,10 @@ def test_a_repeated_id_is_refused_and_both_places_are_named(
 ) -> None:
     again = tmp_path / "again" / ideation_records.name
     shutil.copytree(ideation_records, again)
-    sources = [{"kind": "ideation", "path": str(path)} for path in (ideation_records, again)]
+    sources = [
+        {"kind": "ideation", "path": str(path), "licence": "CC0-1.0"}
+        for path in (ideation_records, again)
+    ]
 
     with pytest.raises(DataProblem, match="the id is that of another row") as caught:
         prepare(tiny_config(data__sources=sources), rundir, report=ignore)
@@ -136,12 +139,32 @@ def test_of_two_files_of_one_name_the_one_is_held_out(
     assert sum(row.id.startswith("b/") for row in prepared.test) == 40
 
 
+def test_rows_that_forbid_it_are_not_prepared_for_a_catalog(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
+) -> None:
+    records = tmp_path / "mine"
+    shutil.copytree(ideation_records, records)
+    path = records / "refine.jsonl"
+    lines = path.read_text(encoding="utf-8").replace("{", '{"licence": "CC-BY-NC-4.0", ', 1)
+    path.write_text(lines, encoding="utf-8")
+    sources = [{"kind": "ideation", "path": str(records), "licence": "CC0-1.0"}]
+    config = tiny_config(data__sources=sources)
+
+    prepare(config, RunDir(tmp_path / "not-shipped"), report=ignore)
+    export = config.export.model_copy(update={"catalog": tmp_path / "catalog.toml"})
+    with pytest.raises(DataProblem, match=r"1 rows of mine/refine.jsonl \(CC-BY-NC-4.0\)"):
+        prepare(config.model_copy(update={"export": export}), rundir, report=ignore)
+
+
 def test_duplicates_are_gone_before_the_split(
     rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(ideation_records, copy)
-    sources = [{"kind": "ideation", "path": str(path)} for path in (ideation_records, copy)]
+    sources = [
+        {"kind": "ideation", "path": str(path), "licence": "CC0-1.0"}
+        for path in (ideation_records, copy)
+    ]
     config = tiny_config(data__sources=sources)
 
     prepared = prepare(config, rundir, report=ignore)

@@ -6,6 +6,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from tests.training.conftest import IDEATION
 from training.config import SourceConfig
 from training.errors import DataProblem
 from training.records.sources import raw_records, read_source
@@ -141,6 +142,27 @@ def test_a_line_that_is_not_json_is_named(tmp_path: Path) -> None:
 def test_a_row_without_a_licence_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataProblem, match=r"row 1: the row has no licence"):
         read(source(jsonl(tmp_path / "rows.jsonl", CHAT), licence=None))
+
+
+@pytest.mark.parametrize("kind", ["ideation", "graded"])
+def test_a_record_of_others_without_a_licence_is_named(
+    tmp_path: Path, ideation_records: Path, kind: str
+) -> None:
+    drafts = {
+        "id": "1", "topic": "keys", "angle": "signs",
+        "drafts": [{"title": "A Hook", "text": "Hang it up.", "grade": 1}],
+    }  # fmt: skip
+    path = jsonl(tmp_path / "graded.jsonl", drafts) if kind == "graded" else ideation_records
+
+    with pytest.raises(DataProblem, match=r"jsonl row 1: the row has no licence; give the `lic"):
+        read(source(path, kind, licence=None))
+    assert {row.licence for row in read(source(path, kind))} == {"MIT"}
+
+
+def test_our_own_records_have_our_licence() -> None:
+    rows = read_source(source(IDEATION, "ideation", licence=None))
+
+    assert next(rows).row.licence == "CC0-1.0"
 
 
 def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:

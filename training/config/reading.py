@@ -16,7 +16,7 @@ from training.errors import ConfigProblems
 
 CATALOG = Path(__file__).resolve().parents[2] / "models" / "catalog.toml"
 """The models that `base.model` names."""
-NON_COMMERCIAL = re.compile(r"\bNC\b|non-?commercial", re.IGNORECASE)
+_NON_COMMERCIAL = re.compile(r"(?<![a-z])NC(?![a-z])|non[-_ ]?commercial", re.IGNORECASE)
 
 
 def read_config(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
@@ -55,6 +55,10 @@ def dump_config(config: RunConfig) -> str:
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"
+
+
+def is_non_commercial(licence: str) -> bool:
+    return _NON_COMMERCIAL.search(licence) is not None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -157,7 +161,7 @@ def _cross_checks(config: RunConfig) -> Iterator[str]:
         yield "evaluation.judge_model: name the model to ask at `judge_url`"
     if config.export.catalog is not None:
         for index, source in enumerate(config.data.sources):
-            if NON_COMMERCIAL.search(source.licence or ""):
+            if is_non_commercial(source.licence or ""):
                 yield (
                     f"data.sources.{index}.licence: {source.licence} is non-commercial; what is "
                     "trained on it cannot be shipped, so leave out `export.catalog`"

@@ -68,7 +68,7 @@ class BaseConfig(_Shape):
 
 
 class SourceConfig(_Shape):
-    """`licence` is for rows that carry none of their own.
+    """`licence` is for rows that carry none of their own; the project's own data and Dolly need none.
 
     `weight` is the share of the rows that are taken, the same ones each time; above 1, training
     rows are repeated. Of a source that is `held_out` nothing is learnt: all its rows are test rows, to

@@ -32,7 +32,9 @@ from training.records.tasks import (
 )
 from training.records.texts import normal
 
-LICENCES = {"ideation": "CC0-1.0", "graded": "CC0-1.0", "dolly": "CC-BY-SA-3.0"}
+OWN_DATA = Path(__file__).resolve().parents[1] / "data"
+OWN_LICENCE = "CC0-1.0"
+LICENCES = {"dolly": "CC-BY-SA-3.0"}
 """Of the kinds whose rows all have one."""
 SUFFIXES = (".jsonl", ".parquet")
 _FRACTIONS = 2**64
@@ -80,7 +82,6 @@ def _chat_rows(source: SourceConfig) -> Iterator[Rendered]:
             continue
         try:
             messages = form(raw.data)
-            licence = _licence(raw.data, source)
         except DataProblem as error:
             raise DataProblem(error.detail, path=raw.file, row=raw.number) from error
         first = next(message.content for message in messages if message.role == "user")
@@ -92,7 +93,7 @@ def _chat_rows(source: SourceConfig) -> Iterator[Rendered]:
                 task=source.task,
                 messages=messages,
                 source=f"{name}:{origin}" if isinstance(origin, str) and origin else name,
-                licence=licence,
+                licence=_licence(raw, source),
                 group=group,
                 answers="last" if source.task in OWN_TASKS else "all",
             )
@@ -135,7 +136,7 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
             source_name = f"{folder.name}/{path.name}"
             if record.source:
                 source_name = f"{source_name}:{record.source}"
-            origin = Origin(source_name, _licence(raw.data, source), group)
+            origin = Origin(source_name, _licence(raw, source), group)
             yield from render(record, f"{folder.name}/{record.id}", origin)
     if not found:
         raise DataProblem(f"there are no records for {', '.join(source.tasks)}.", path=source.path)
@@ -144,7 +145,7 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
 def _graded_rows(source: SourceConfig) -> Iterator[Rendered]:
     assert source.path is not None
     for raw, drafts in shaped_records(source.path, GradedDrafts):
-        yield from graded_rows(drafts, Path(raw.file), _licence(raw.data, source))
+        yield from graded_rows(drafts, Path(raw.file), _licence(raw, source))
 
 
 def _records(path: Path) -> Iterator[tuple[RawRecord, Record]]:
@@ -170,12 +171,22 @@ def _groups(records: Sequence[Record], contrasts: Path) -> list[str]:
     return [normal(asked[first]) for first in first_of]
 
 
-def _licence(data: Mapping[str, Any], source: SourceConfig) -> str:
-    own = data.get("licence") or data.get("license")
-    found = own if isinstance(own, str) else source.licence or LICENCES.get(source.kind)
+def _licence(raw: RawRecord, source: SourceConfig) -> str:
+    own = raw.data.get("licence") or raw.data.get("license")
+    found = own if isinstance(own, str) else source.licence or _known_licence(source)
     if not found:
-        raise DataProblem("the row has no licence; give the `licence` of its source.")
+        raise DataProblem(
+            "the row has no licence; give the `licence` of its source.",
+            path=raw.file,
+            row=raw.number,
+        )
     return found
+
+
+def _known_licence(source: SourceConfig) -> str | None:
+    if source.path is not None and source.path.resolve().is_relative_to(OWN_DATA):
+        return OWN_LICENCE
+    return LICENCES.get(source.kind)
 
 
 def _of_hub(source: SourceConfig) -> Iterator[RawRecord]:
