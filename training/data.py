@@ -6,11 +6,12 @@ Rows are read, filtered, freed of duplicates and of evaluation prompts, and only
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from service.engine.weights import sha256_of
 from training.config import DataConfig, RunConfig, SourceConfig, is_non_commercial
 from training.errors import DataProblem, Report
-from training.records.decontamination import without_evaluation_prompts
+from training.records.decontamination import measured_with, without_evaluation_prompts
 from training.records.duplicates import without_nearly_same, without_same
 from training.records.filters import Likelihood, keep_good, keep_likely
 from training.records.rows import Dropped, Row, read_rows, write_rows
@@ -48,6 +49,7 @@ class Selected:
     rows: tuple[Row, ...]
     dropped: tuple[Dropped, ...]
     rows_read: int
+    evaluation_sets: tuple[Path, ...]
     repeats: Mapping[str, float]
     held_out: frozenset[str]
 
@@ -65,7 +67,7 @@ def prepare(
     Raises `DataProblem`: a broken row, a row without a label or licence, two rows of one id,
     nothing left, or, with `export.catalog`, rows that forbid it.
     """
-    selected = select(config.data, report=report, likelihood=likelihood)
+    selected = select(config, report=report, likelihood=likelihood)
     splits = divide(selected.rows, config.data, selected.held_out)
     _check_filled(splits, config.data)
     if config.export.catalog is not None:
@@ -78,6 +80,7 @@ def prepare(
         selected.dropped,
         samples,
         rows_read=selected.rows_read,
+        evaluation_sets=selected.evaluation_sets,
     )
     rundir.write_json(rundir.data / "report.json", {**summary, "sha256": hashes})
     rundir.write_text(rundir.data / "report.md", as_markdown(config.name, summary))
@@ -110,8 +113,9 @@ def check_licences(rows: Iterable[Row]) -> None:
         )
 
 
-def select(config: DataConfig, *, report: Report, likelihood: Likelihood | None) -> Selected:
+def select(run: RunConfig, *, report: Report, likelihood: Likelihood | None) -> Selected:
     """Raises `DataProblem`."""
+    config = run.data
     if config.filters.needs_likelihood and likelihood is None:
         raise DataProblem("`ifd_max` and `plainest_share` need the base model at hand.")
     rendered: list[Rendered] = []
@@ -131,8 +135,8 @@ def select(config: DataConfig, *, report: Report, likelihood: Likelihood | None)
         steps.append(without_same)
     if config.duplicates.near:
         steps.append(lambda rows: without_nearly_same(rows, config.duplicates.near))
-    if config.decontaminate:
-        steps.append(lambda rows: without_evaluation_prompts(rows, config.decontaminate))
+    sets = tuple(dict.fromkeys((*measured_with(run.evaluation), *config.decontaminate)))
+    steps.append(lambda rows: without_evaluation_prompts(rows, sets))
     if likelihood is not None and config.filters.needs_likelihood:
         # Last, as it takes the longest.
         steps.append(lambda rows: keep_likely(rows, config.filters, likelihood))
@@ -140,7 +144,7 @@ def select(config: DataConfig, *, report: Report, likelihood: Likelihood | None)
         rows, gone = step(rows)
         dropped += gone
         report(f"{len(rows):,} rows left")
-    return Selected(tuple(rows), tuple(dropped), len(rendered), repeats, frozenset(held_out))
+    return Selected(tuple(rows), tuple(dropped), len(rendered), sets, repeats, frozenset(held_out))
 
 
 def _read(source: SourceConfig) -> list[Rendered]:

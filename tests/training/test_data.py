@@ -8,6 +8,7 @@ import pytest
 from training.config import RunConfig
 from training.data import prepare, read_prepared
 from training.errors import DataProblem
+from training.records.decontamination import IN_EVALUATION, OWN_TOPICS
 from training.records.filters import RowLikelihood
 from training.rundir import Manifest, RunDir, now
 
@@ -57,6 +58,41 @@ def test_the_report_counts_what_is_there_and_what_was_dropped_and_why(
     assert summary["sha256"] == prepared.sha256
     assert "the grammar would not allow the answer" in text
     assert f"⟦{prepared.train[0].id}⟧" in text
+
+
+def test_what_a_run_is_measured_with_is_never_learnt(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    topics = OWN_TOPICS.read_text(encoding="utf-8")
+    prompts, other = tmp_path / "prompts.jsonl", tmp_path / "other.jsonl"
+    prompts.write_text('{"id": "1", "prompt": "Describe the garden behind the old town hall."}')
+    other.write_text('{"question": "Which bird sings first on a cold morning in March?"}')
+    asked = [
+        json.loads(topics.splitlines()[0])["topic"],
+        "Describe the garden behind the old town hall.",
+        "Which bird sings first on a cold morning in March?",
+        *(f"Describe tree {n}." for n in range(40)),
+    ]
+    path = tmp_path / "rows.jsonl"
+    rows = [{"instruction": one, "output": f"It is about: {one}"} for one in asked]
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows), encoding="utf-8")
+
+    prepare(
+        tiny_config(
+            data__sources=[{"kind": "alpaca", "path": str(path), "licence": "MIT"}],
+            data__decontaminate=[str(other)],
+            evaluation__prompts=str(prompts),
+        ),
+        rundir,
+        report=ignore,
+    )
+
+    summary = json.loads((rundir.data / "report.json").read_text())
+    ids = [one["id"].rpartition("-")[2] for one in summary["dropped"][IN_EVALUATION]["examples"]]
+    assert ids == ["1", "2", "3"]
+    sets = ["evaluation/topics.jsonl", *(f"{tmp_path.name}/{one.name}" for one in (prompts, other))]
+    assert summary["evaluation_sets"] == sets
+    assert all(f"`{one}`" in (rundir.data / "report.md").read_text() for one in sets)
 
 
 def test_no_prompt_is_on_two_sides(rundir: RunDir, tiny_config: MakeConfig) -> None:

@@ -129,7 +129,11 @@ class FilterConfig(_Shape):
 
 
 class DataConfig(_Shape):
-    """`train_rows` and the like keep the first rows of a split."""
+    """`train_rows` and the like keep the first rows of a split.
+
+    `decontaminate` names evaluation sets beside those that the run is measured with, whose prompts
+    are never learnt.
+    """
 
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     test_share: Share = 0.1

@@ -12,14 +12,13 @@ from training.errors import DataProblem
 from training.measuring.constraints import CONSTRAINTS
 from training.measuring.ideas import Prompt
 from training.measuring.refinements import Note
+from training.records.decontamination import measured_with
 from training.records.graded import best_places
 from training.records.labelled import LabelledNote
 from training.records.rows import Row, read_rows
 from training.records.sources import RawRecord, raw_records
 from training.records.tasks import EvaluateRecord, Record, RefineRecord, read_record
 from training.rundir import RunDir
-
-OWN = Path(__file__).resolve().parents[1] / "data" / "evaluation" / "topics.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class PromptSets:
 def read_sets(config: RunConfig, rundir: RunDir) -> PromptSets:
     """Raises: DataProblem for a prompt or row that cannot be read."""
     count = config.evaluation.prompt_count
-    files = [OWN, *([config.evaluation.prompts] if config.evaluation.prompts else [])]
+    files = measured_with(config.evaluation)
     prompts = [prompt for path in files for prompt in read_prompts(path)[:count]]
     rows = read_rows(rundir.rows("test"))
     best = best_places([row.prompt for row in rows], [row.grade for row in rows])

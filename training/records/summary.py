@@ -3,6 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from service.text import count_words, one_line
@@ -18,6 +19,7 @@ def summarise(
     samples: Sequence[str],
     *,
     rows_read: int,
+    evaluation_sets: Sequence[Path],
 ) -> dict[str, Any]:
     reasons: dict[str, list[Dropped]] = {}
     for one in dropped:
@@ -29,6 +31,7 @@ def summarise(
             why: {"rows": len(found), "examples": [_example(one) for one in found[:EXAMPLES]]}
             for why, found in reasons.items()
         },
+        "evaluation_sets": [f"{path.parent.name}/{path.name}" for path in evaluation_sets],
         "samples": list(samples),
     }
 
@@ -49,6 +52,11 @@ def as_markdown(name: str, summary: Mapping[str, Any]) -> str:
         for what in split["words"]
     ]
     lines += ["", *_table(["Words", "median", "95%", "longest"], lengths), "", "## Dropped", ""]
+    sets = ", ".join(f"`{name}`" for name in summary["evaluation_sets"])
+    lines += [
+        f"Rows that ask what is in an evaluation set are left out; compared with: {sets}.",
+        "",
+    ]
     if not summary["dropped"]:
         lines.append("Nothing.")
     for why, found in summary["dropped"].items():
