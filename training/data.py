@@ -15,10 +15,9 @@ from training.records.decontamination import measured_with, without_evaluation_p
 from training.records.duplicates import without_nearly_same, without_same
 from training.records.filters import Likelihood, keep_good, keep_likely
 from training.records.rows import Dropped, Row, read_rows, write_rows
-from training.records.sources import fraction, read_source
+from training.records.sources import Taken, fraction, place_of, read_source
 from training.records.split import SPLITS, Split, divide
 from training.records.summary import as_markdown, summarise
-from training.records.tasks import Rendered
 from training.rundir import RunDir
 
 SAMPLES = 4
@@ -48,10 +47,21 @@ class Selected:
 
     rows: tuple[Row, ...]
     dropped: tuple[Dropped, ...]
-    rows_read: int
+    taken: tuple[Taken, ...]
     evaluation_sets: tuple[Path, ...]
-    repeats: Mapping[str, float]
-    held_out: frozenset[str]
+
+    @property
+    def repeats(self) -> dict[str, float]:
+        return {
+            row.row.id: one.source.weight
+            for one in self.taken
+            for row in one.rows
+            if one.source.weight > 1
+        }
+
+    @property
+    def held_out(self) -> set[str]:
+        return {row.row.id for one in self.taken for row in one.rows if one.source.held_out}
 
 
 def prepare(
@@ -68,7 +78,7 @@ def prepare(
     nothing left, or, with `export.catalog`, rows that forbid it.
     """
     selected = select(config, report=report, likelihood=likelihood)
-    splits = divide(selected.rows, config.data, selected.held_out)
+    splits, beyond = divide(selected.rows, config.data, selected.held_out)
     _check_filled(splits, config.data)
     if config.export.catalog is not None:
         check_licences(row for name in SPLITS for row in splits[name])
@@ -77,9 +87,9 @@ def prepare(
     samples = [show(row) for row in _one_of_each_task(splits["train"])] if show is not None else []
     summary = summarise(
         {str(name): rows for name, rows in splits.items()},
-        selected.dropped,
+        [*selected.dropped, *beyond],
         samples,
-        rows_read=selected.rows_read,
+        taken=selected.taken,
         evaluation_sets=selected.evaluation_sets,
     )
     rundir.write_json(rundir.data / "report.json", {**summary, "sha256": hashes})
@@ -118,17 +128,9 @@ def select(run: RunConfig, *, report: Report, likelihood: Likelihood | None) -> 
     config = run.data
     if config.filters.needs_likelihood and likelihood is None:
         raise DataProblem("`ifd_max` and `plainest_share` need the base model at hand.")
-    rendered: list[Rendered] = []
-    place_of: dict[str, str] = {}
-    repeats: dict[str, float] = {}
-    held_out: set[str] = set()
-    for source in config.sources:
-        found = _read(source)
-        _check_ids(found, source, place_of)
-        report(f"{len(found):,} rows from {source.hub or source.path}")
-        rendered += found
-        repeats |= {one.row.id: source.weight for one in found if source.weight > 1}
-        held_out |= {one.row.id for one in found if source.held_out}
+    taken = tuple(_read(source, report) for source in config.sources)
+    _check_ids(taken)
+    rendered = [row for one in taken for row in one.rows]
     rows, dropped = keep_good(rendered, config.filters)
     steps: list[Callable[[Sequence[Row]], tuple[list[Row], list[Dropped]]]] = []
     if config.duplicates.exact:
@@ -144,28 +146,31 @@ def select(run: RunConfig, *, report: Report, likelihood: Likelihood | None) -> 
         rows, gone = step(rows)
         dropped += gone
         report(f"{len(rows):,} rows left")
-    return Selected(tuple(rows), tuple(dropped), len(rendered), sets, repeats, frozenset(held_out))
+    return Selected(tuple(rows), tuple(dropped), taken, sets)
 
 
-def _read(source: SourceConfig) -> list[Rendered]:
-    found = list(read_source(source))
-    if not found:
+def _read(source: SourceConfig, report: Report) -> Taken:
+    taken = read_source(source)
+    if not taken.rows:
         raise DataProblem("there are no rows.", path=source.path or source.hub)
-    return found
+    report(f"{len(taken.rows):,} rows from {place_of(source)}")
+    return taken
 
 
-def _check_ids(found: Sequence[Rendered], source: SourceConfig, place_of: dict[str, str]) -> None:
-    """What becomes of a row is kept by its id. `place_of` grows by the rows that were found."""
-    place = f"{source.hub} {source.split}" if source.path is None else str(source.path)
-    for one in found:
-        if one.row.id in place_of:
-            raise DataProblem(
-                f"the id is that of another row of {place_of[one.row.id]}. Name each source once, "
-                "give records ids of their own, and give folders different names.",
-                path=place,
-                row=one.row.id,
-            )
-        place_of[one.row.id] = place
+def _check_ids(taken: Sequence[Taken]) -> None:
+    """What becomes of a row is kept by its id."""
+    places: dict[str, str] = {}
+    for one in taken:
+        place = place_of(one.source)
+        for rendered in one.rows:
+            if (row := rendered.row).id in places:
+                raise DataProblem(
+                    f"the id is that of another row of {places[row.id]}. Name each source once, give "
+                    "records ids of their own, and give folders different names.",
+                    path=place,
+                    row=row.id,
+                )
+            places[row.id] = place
 
 
 def _check_filled(splits: Mapping[Split, Sequence[Row]], config: DataConfig) -> None:

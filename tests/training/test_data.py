@@ -10,6 +10,7 @@ from training.data import prepare, read_prepared
 from training.errors import DataProblem
 from training.records.decontamination import IN_EVALUATION, OWN_TOPICS
 from training.records.filters import RowLikelihood
+from training.records.sources import OUTSIDE_SHARE
 from training.rundir import Manifest, RunDir, now
 
 MakeConfig = Callable[..., RunConfig]
@@ -95,6 +96,35 @@ def test_what_a_run_is_measured_with_is_never_learnt(
     assert all(f"`{one}`" in (rundir.data / "report.md").read_text() for one in sets)
 
 
+def test_the_report_counts_what_limits_leave_out(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [{"instruction": f"Describe tree {n}.", "output": f"Tree {n}."} for n in range(90)]
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows), encoding="utf-8")
+    source = {"kind": "alpaca", "path": str(path), "licence": "MIT", "weight": 0.7, "first": 50}
+
+    prepare(
+        tiny_config(data__sources=[source], data__train_rows=10, data__validation_rows=1),
+        rundir,
+        report=ignore,
+    )
+
+    summary = json.loads((rundir.data / "report.json").read_text())
+    text = (rundir.data / "report.md").read_text()
+    kept = {name: split["rows"] for name, split in summary["splits"].items()}
+    dropped = {why: found["rows"] for why, found in summary["dropped"].items()}
+    (taken,) = summary["taken"]
+    share = taken["passed_over"][OUTSIDE_SHARE]
+    assert (kept["train"], kept["validation"]) == (10, 1)
+    assert sum(kept.values()) + sum(dropped.values()) == summary["rows_read"] == 50
+    assert f"- {dropped['`data.train_rows` are full']:,} rows: `data.train_rows` are full." in text
+    assert share > 0
+    assert (
+        f"rows.jsonl: 50 rows; {share} passed over, {OUTSIDE_SHARE}; not read any further" in text
+    )
+
+
 def test_no_prompt_is_on_two_sides(rundir: RunDir, tiny_config: MakeConfig) -> None:
     prepared = prepare(tiny_config(), rundir, report=ignore)
     sides = [{row.group for row in side} for side in (prepared.train, prepared.validation)]
@@ -156,7 +186,7 @@ def test_a_repeated_id_is_refused_and_both_places_are_named(
 def test_of_two_files_of_one_name_the_one_is_held_out(
     rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
-    sources = []
+    sources: list[dict[str, object]] = []
     for folder, noun in (("a", "tree"), ("b", "bird")):
         path = tmp_path / folder / "train.jsonl"
         path.parent.mkdir()

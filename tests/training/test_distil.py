@@ -74,7 +74,7 @@ def test_what_a_teacher_writes_can_be_trained_on_and_names_it(brainstorms: Case)
 
     assert found == Distilled(written=3, rejected=0, records=3)
     source = SourceConfig(kind="ideation", path=brainstorms.target, tasks=("brainstorm",))
-    rows = [one.row for one in read_source(source)]
+    rows = [one.row for one in read_source(source).rows]
     assert len(rows) == sum(len(record["ideas"]) for record in written(brainstorms.target))
     assert {row.licence for row in rows} == {"CC0-1.0"}
     assert all("distilled from big" in row.source for row in rows)

@@ -300,14 +300,14 @@ class TestSplit:
         return DataConfig.model_validate({"sources": sources} | changes)
 
     def test_shares_are_about_as_asked_and_every_row_is_somewhere(self) -> None:
-        sides = divide(self.ROWS, self.config(test_share=0.2, validation_share=0.1))
+        sides, _ = divide(self.ROWS, self.config(test_share=0.2, validation_share=0.1))
 
         assert sum(map(len, sides.values())) == 1000
         assert 150 < len(sides["test"]) < 250
         assert 70 < len(sides["validation"]) < 130
 
     def test_a_group_is_never_torn_apart(self) -> None:
-        sides = divide(self.ROWS, self.config())
+        sides, _ = divide(self.ROWS, self.config())
         groups = [
             one.group
             for side in sides.values()
@@ -318,7 +318,9 @@ class TestSplit:
 
     def test_a_group_stays_on_its_side_whatever_else_there_is(self) -> None:
         config = self.config()
-        all_of_them, some = divide(self.ROWS, config), divide(self.ROWS[300:400], config)
+        (all_of_them, _), (some, _) = (
+            divide(rows, config) for rows in (self.ROWS, self.ROWS[300:400])
+        )
 
         assert set(some["test"]) <= set(all_of_them["test"])
         assert set(some["train"]) <= set(all_of_them["train"])
@@ -329,8 +331,13 @@ class TestSplit:
         assert set(sides) == {"train", "validation", "test"}
 
     def test_the_first_rows_are_kept_where_fewer_are_asked_for(self) -> None:
-        whole = divide(self.ROWS, self.config())
-        cut = divide(self.ROWS, self.config(train_rows=100, validation_rows=5, test_rows=7))
+        whole, none = divide(self.ROWS, self.config())
+        cut, dropped = divide(
+            self.ROWS, self.config(train_rows=100, validation_rows=5, test_rows=7)
+        )
 
         assert cut["train"] == whole["train"][:100]
         assert (len(cut["validation"]), len(cut["test"])) == (5, 7)
+        assert not none
+        assert len(dropped) == 1000 - 112
+        assert dropped[0] == Dropped(whole["train"][100], "`data.train_rows` are full")

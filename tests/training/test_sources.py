@@ -9,7 +9,7 @@ import pytest
 from tests.training.conftest import IDEATION
 from training.config import SourceConfig
 from training.errors import DataProblem
-from training.records.sources import raw_records, read_source
+from training.records.sources import OTHER_CATEGORY, OUTSIDE_SHARE, raw_records, read_source
 
 CHAT = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello."}]}
 DOLLY = {"instruction": "Name a tree.", "context": "", "response": "Oak.", "category": "open_qa"}
@@ -26,7 +26,7 @@ def source(path: Path, kind: Any = "sharegpt", **changes: Any) -> SourceConfig:
 
 
 def read(config: SourceConfig) -> list[Any]:
-    return [one.row for one in read_source(config)]
+    return [one.row for one in read_source(config).rows]
 
 
 def test_jsonl_and_parquet_give_the_same_rows(tmp_path: Path) -> None:
@@ -105,6 +105,23 @@ def test_the_first_rows_are_taken(tmp_path: Path) -> None:
     assert len(read(source(path, "dolly", first=3))) == 3
 
 
+def test_rows_that_are_not_taken_are_counted(tmp_path: Path) -> None:
+    records = [
+        {**DOLLY, "instruction": f"Name tree {n}.", "category": category}
+        for n in range(100)
+        for category in ("open_qa", "brainstorming")
+    ]
+    path = jsonl(tmp_path / "d.jsonl", *records)
+
+    whole = read_source(source(path, "dolly", categories=["open_qa"], weight=0.5))
+    cut = read_source(source(path, "dolly", categories=["open_qa"], first=10))
+
+    assert whole.passed_over == {OTHER_CATEGORY: 100, OUTSIDE_SHARE: 100 - len(whole.rows)}
+    assert (whole.is_cut, cut.is_cut, len(cut.rows)) == (False, True, 10)
+    # What comes after the last row that is taken is not read.
+    assert cut.passed_over == {OTHER_CATEGORY: 9}
+
+
 def test_a_share_of_the_rows_is_the_same_share_each_time(tmp_path: Path) -> None:
     records = [{**DOLLY, "instruction": f"Name tree {n}."} for n in range(200)]
     half = source(jsonl(tmp_path / "d.jsonl", *records), "dolly", weight=0.5)
@@ -160,9 +177,9 @@ def test_a_record_of_others_without_a_licence_is_named(
 
 
 def test_our_own_records_have_our_licence() -> None:
-    rows = read_source(source(IDEATION, "ideation", licence=None))
+    (row,) = read(source(IDEATION, "ideation", licence=None, first=1))
 
-    assert next(rows).row.licence == "CC0-1.0"
+    assert row.licence == "CC0-1.0"
 
 
 def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ A row that is broken or has no label or licence is an error that names the file 
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ import datasets
 import pyarrow.parquet
 from pydantic import TypeAdapter, ValidationError
 
-from training.config import SourceConfig
+from training.config import SourceConfig, SourceKind
 from training.errors import DataProblem
 from training.records.forms import FORMS
 from training.records.graded import GradedDrafts, graded_rows
@@ -36,9 +36,25 @@ OWN_DATA = Path(__file__).resolve().parents[1] / "data"
 OWN_LICENCE = "CC0-1.0"
 LICENCES = {"dolly": "CC-BY-SA-3.0"}
 """Of the kinds whose rows all have one."""
+OTHER_CATEGORY = "not of the `categories`"
+OUTSIDE_SHARE = "outside the share that `weight` takes"
 SUFFIXES = (".jsonl", ".parquet")
 _FRACTIONS = 2**64
 Shaped = TypeVar("Shaped")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`passed_over` counts rows that were read and not taken, by why."""
+
+    source: SourceConfig
+    rows: tuple[Rendered, ...]
+    passed_over: Mapping[str, int]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its `first` rows were enough, so that nothing is known of others."""
+        return len(self.rows) == self.source.first
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +66,24 @@ class RawRecord:
     data: Mapping[str, Any]
 
 
-def read_source(source: SourceConfig) -> Iterator[Rendered]:
+def read_source(source: SourceConfig) -> Taken:
     """Its first rows, in the order of the source. Raises `DataProblem`."""
-    rows = _READERS.get(source.kind, _chat_rows)(source)
-    chosen = (one for one in rows if fraction("weight", one.row.group) < source.weight)
-    return islice(chosen, source.first)
+    rows: list[Rendered] = []
+    passed_over: Counter[str] = Counter()
+    for one in _READERS.get(source.kind, _chat_rows)(source):
+        if one is None:
+            passed_over[OTHER_CATEGORY] += 1
+        elif fraction("weight", one.row.group) >= source.weight:
+            passed_over[OUTSIDE_SHARE] += 1
+        else:
+            rows.append(one)
+        if len(rows) == source.first:
+            break
+    return Taken(source, tuple(rows), passed_over)
+
+
+def place_of(source: SourceConfig) -> str:
+    return f"{source.hub} {source.split}" if source.path is None else str(source.path)
 
 
 def raw_records(path: Path) -> Iterator[RawRecord]:
@@ -74,11 +103,13 @@ def fraction(*parts: object) -> float:
     return int.from_bytes(digest[:8], "big") / _FRACTIONS
 
 
-def _chat_rows(source: SourceConfig) -> Iterator[Rendered]:
+def _chat_rows(source: SourceConfig) -> Iterator[Rendered | None]:
+    """None for a row of another category."""
     form = FORMS[source.kind]
     name = source.hub or (source.path.name if source.path is not None else "")
     for raw in _of_hub(source) if source.path is None else raw_records(source.path):
         if source.categories and raw.data.get("category") not in source.categories:
+            yield None
             continue
         try:
             messages = form(raw.data)
@@ -234,4 +265,7 @@ def _table(path: Path) -> Iterator[RawRecord]:
         raise DataProblem(f"is not a Parquet file: {error}.", path=path) from error
 
 
-_READERS = {"ideation": _own_rows, "graded": _graded_rows}
+_READERS: Mapping[SourceKind, Callable[[SourceConfig], Iterator[Rendered | None]]] = {
+    "ideation": _own_rows,
+    "graded": _graded_rows,
+}
