@@ -12,6 +12,7 @@ from typing import Any
 from service.engine.catalog import CatalogModel, read_catalog
 from service.settings import PROJECT_ROOT, Settings
 from training.config import CATALOG, RunConfig, dump_config
+from training.data import check_licences, read_prepared
 from training.errors import BaseMismatch, DataProblem, ExportFailed, Report
 from training.exporting.cards import ModelFacts, model_card
 from training.exporting.converter import Converter
@@ -59,9 +60,13 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     Raises:
         ExportFailed: there is no adapter, it cannot be converted, or a file differs from it.
         BaseMismatch: the base is not the one that the run was trained on.
+        DataProblem: there are no rows, or it is to be registered and they forbid that.
     """
     if not rundir.adapter.is_dir():
         raise ExportFailed(f"There is no adapter in {rundir.adapter}. Train the run first.")
+    if config.export.catalog is not None:
+        prepared = read_prepared(rundir)
+        check_licences([*prepared.train, *prepared.validation, *prepared.test])
     base = _base(config, rundir, report)
     rows = _rows(rundir, base, config.data.max_tokens)
     rundir.export.mkdir(parents=True, exist_ok=True)

@@ -206,6 +206,7 @@ def test_what_is_exported_of_a_sweep_is_its_best_run(
             "trainer": "trl",
             "rows": {},
             "tasks": {},
+            "too_long": {},
             "preferred": None,
             "validation_bits_per_byte": nll,
         }

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from training.config import RunConfig, SweepConfig, dump_config, read_config, with_values
+from training.config import (
+    RunConfig,
+    SweepConfig,
+    dump_config,
+    is_non_commercial,
+    read_config,
+    with_values,
+)
 from training.errors import ConfigProblems
 
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
@@ -112,6 +119,21 @@ def test_files_that_are_missing_are_problems_of_the_config(folder: Path) -> None
     for key in ("base.gguf", "data.sources.0.path", "data.decontaminate.1", "evaluation.prompts"):
         assert f"{key}: there is no {folder}" in found
     assert "data.decontaminate.0" not in found
+
+
+@pytest.mark.parametrize(
+    ("licence", "expected"),
+    [
+        ("CC-BY-NC-4.0", True),
+        ("cc_by_nc_sa", True),
+        ("Non-Commercial", True),
+        ("non commercial use only", True),
+        ("CC-BY-SA-3.0", False),
+        ("NCSA", False),
+    ],
+)
+def test_licences_that_forbid_commercial_use_are_known(licence: str, expected: bool) -> None:
+    assert is_non_commercial(licence) is expected
 
 
 @pytest.mark.parametrize(

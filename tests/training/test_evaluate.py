@@ -45,7 +45,7 @@ def config_of(folder: Path, **evaluation: object) -> RunConfig:
         output=folder,
         base=BaseConfig(gguf=folder),
         data=DataConfig(
-            sources=(SourceConfig(kind="ideation", path=records),),
+            sources=(SourceConfig(kind="ideation", path=records, licence="CC0-1.0"),),
             test_share=0.35,
             validation_share=0,
         ),

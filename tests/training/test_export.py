@@ -29,7 +29,7 @@ from training.config import (
     SourceConfig,
 )
 from training.data import prepare, read_prepared
-from training.errors import BaseMismatch, ExportFailed
+from training.errors import BaseMismatch, DataProblem, ExportFailed
 from training.evaluate import plain
 from training.export import CARD, FACTS, Exported, export, is_exported, tuned_gguf, write_card
 from training.exporting import converter as converters
@@ -39,6 +39,7 @@ from training.exporting.files import merged
 from training.exporting.parity import FileParity, Parity
 from training.exporting.registration import Registration, register
 from training.learning.base import Base, load_base
+from training.records.rows import read_rows, write_rows
 from training.rundir import Manifest, RunDir, now
 from training.served import served
 
@@ -253,6 +254,20 @@ def test_a_file_that_differs_too_much_is_a_problem(parity: Parity, problem: str 
     assert len(found) == (problem is not None)
     if problem is not None:
         assert re.search(problem, found[0])
+
+
+def test_what_was_trained_on_rows_that_forbid_it_is_not_registered(
+    run: Run, tmp_path: Path
+) -> None:
+    rundir = RunDir(tmp_path / "tiny")
+    rundir.adapter.mkdir(parents=True)
+    for split in ("train", "validation", "test"):
+        rows = read_rows(run.rundir.rows(split))
+        write_rows(rundir.rows(split), [replace(row, licence="CC-BY-NC-4.0") for row in rows])
+
+    with pytest.raises(DataProblem, match=r"/refine.jsonl \(CC-BY-NC-4.0\).*`export.catalog`"):
+        export(run.config, rundir, report=quiet)
+    assert not rundir.export.exists()
 
 
 def registration(tmp_path: Path, name: str = "mine") -> Registration:

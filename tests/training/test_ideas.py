@@ -20,8 +20,9 @@ from training.measuring.ideas import (
     rouge_1,
     vendi,
 )
-from training.measuring.prompt_sets import OWN, read_prompts
+from training.measuring.prompt_sets import read_prompts
 from training.measuring.quantities import minutes, prices
+from training.records.decontamination import OWN_TOPICS
 
 TOPIC = "helping children eat more vegetables"
 IDEAS = (
@@ -214,7 +215,7 @@ def test_a_text_of_no_known_language_has_none() -> None:
 
 
 def test_our_own_prompts_are_a_hundred_different_ones_with_constraints() -> None:
-    prompts = read_prompts(OWN)
+    prompts = read_prompts(OWN_TOPICS)
 
     assert len({prompt.topic for prompt in prompts}) == len(prompts) == 100
     assert all(prompt.constraints.given for prompt in prompts)
@@ -224,9 +225,9 @@ def test_our_own_prompts_are_a_hundred_different_ones_with_constraints() -> None
 
 
 def test_no_topic_of_ours_is_in_a_set_that_is_trained_on() -> None:
-    ours = {prompt.topic.casefold() for prompt in read_prompts(OWN)}
+    ours = {prompt.topic.casefold() for prompt in read_prompts(OWN_TOPICS)}
 
-    for file in OWN.parents[1].glob("*/brainstorm.jsonl"):
+    for file in OWN_TOPICS.parents[1].glob("*/brainstorm.jsonl"):
         lines = file.read_text(encoding="utf-8").splitlines()
         theirs = {json.loads(line)["topic"].casefold() for line in lines}
         assert not ours & theirs

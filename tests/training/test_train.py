@@ -13,6 +13,7 @@ from transformers import Trainer, TrainingArguments
 
 from tests.training.conftest import MakeConfig, quiet
 from training.config import Optimizer, RunConfig
+from training.data import read_prepared
 from training.errors import BaseMismatch, TrainingError
 from training.learning import trainer
 from training.learning.base import Base
@@ -21,6 +22,7 @@ from training.learning.metrics import Measured, read_metrics
 from training.learning.result import TrainResult, read_result
 from training.learning.schedule import plan
 from training.learning.trainer import Job
+from training.records.split import SPLITS
 from training.rundir import RunDir
 from training.train import Ready, get_ready, learn, open_base, train
 
@@ -89,6 +91,17 @@ def test_a_run_leaves_everything_it_was_made_from_and_came_to(tiny_config: MakeC
         assert len(list(csv.DictReader(file))) == len(read_metrics(rundir))
     steps = [one.step for one in read_metrics(rundir) if one.validation_nll is not None]
     assert steps == [2, 4, 6]
+
+
+def test_a_result_counts_what_did_not_fit(tiny_config: MakeConfig) -> None:
+    rundir, result = run(tiny_config(data__max_tokens=256))
+
+    prepared = read_prepared(rundir)
+    assert result == read_result(rundir)
+    assert result.too_long["train"].left_out > 0
+    assert result.too_long["train"].cut > 0
+    for split in SPLITS:
+        assert result.rows[split] + result.too_long[split].left_out == len(prepared.split(split))
 
 
 def test_a_run_that_was_killed_ends_like_one_that_was_not(tiny_config: MakeConfig) -> None:

@@ -1,6 +1,12 @@
 """One TOML file says all of a run: base, data, settings, sweep, export and evaluation."""
 
-from training.config.reading import CATALOG, dump_config, read_config, with_values
+from training.config.reading import (
+    CATALOG,
+    dump_config,
+    is_non_commercial,
+    read_config,
+    with_values,
+)
 from training.config.shapes import (
     BaseConfig,
     DataConfig,
@@ -35,6 +41,7 @@ __all__ = [
     "SweepConfig",
     "TrainConfig",
     "dump_config",
+    "is_non_commercial",
     "read_config",
     "with_values",
 ]

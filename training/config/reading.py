@@ -26,7 +26,7 @@ from training.errors import ConfigProblems
 
 CATALOG = Path(__file__).resolve().parents[2] / "models" / "catalog.toml"
 """The models that `base.model` names."""
-NON_COMMERCIAL = re.compile(r"\bNC\b|non-?commercial", re.IGNORECASE)
+_NON_COMMERCIAL = re.compile(r"(?<![a-z])NC(?![a-z])|non[-_ ]?commercial", re.IGNORECASE)
 
 
 def read_config(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
@@ -66,6 +66,10 @@ def dump_config(config: RunConfig) -> str:
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"
+
+
+def is_non_commercial(licence: str) -> bool:
+    return _NON_COMMERCIAL.search(licence) is not None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -213,7 +217,7 @@ def _unknown_model(name: str) -> Iterator[str]:
 
 def _licence_problems(config: RunConfig) -> Iterator[str]:
     for index, source in enumerate(config.data.sources):
-        if config.export.catalog is not None and NON_COMMERCIAL.search(source.licence or ""):
+        if config.export.catalog is not None and is_non_commercial(source.licence or ""):
             yield (
                 f"data.sources.{index}.licence: {source.licence} is non-commercial; what is "
                 "trained on it cannot be shipped, so leave out `export.catalog`"

@@ -70,7 +70,7 @@ class BaseConfig(_Shape):
 
 
 class SourceConfig(_Shape):
-    """`licence` is for rows that carry none of their own.
+    """`licence` is for rows that carry none of their own; the project's own data and Dolly need none.
 
     `weight` is the share of the rows that are taken, the same ones each time; above 1, training
     rows are repeated. Of a source that is `held_out` nothing is learnt: all its rows are test rows, to
@@ -131,7 +131,11 @@ class FilterConfig(_Shape):
 
 
 class DataConfig(_Shape):
-    """`train_rows` and the like keep the first rows of a split."""
+    """`train_rows` and the like keep the first rows of a split.
+
+    `decontaminate` names evaluation sets beside those that the run is measured with, whose prompts
+    are never learnt.
+    """
 
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     test_share: Share = 0.1

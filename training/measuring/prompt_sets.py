@@ -12,14 +12,13 @@ from training.errors import DataProblem
 from training.measuring.constraints import CONSTRAINTS
 from training.measuring.ideas import Prompt
 from training.measuring.refinements import Note
+from training.records.decontamination import measured_with
 from training.records.graded import best_places
 from training.records.labelled import LabelledNote
 from training.records.rows import OWN_TASKS, Row, read_rows
 from training.records.sources import RawRecord, raw_records
 from training.records.tasks import EvaluateRecord, Record, RefineRecord, read_record
 from training.rundir import RunDir
-
-OWN = Path(__file__).resolve().parents[1] / "data" / "evaluation" / "topics.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +62,9 @@ def read_prompts(path: Path) -> tuple[Prompt, ...]:
 
 
 def _prompts(config: RunConfig) -> tuple[Prompt, ...]:
-    evaluation = config.evaluation
-    files = [OWN, *([evaluation.prompts] if evaluation.prompts else [])]
-    return tuple(
-        prompt for path in files for prompt in read_prompts(path)[: evaluation.prompt_count]
-    )
+    count = config.evaluation.prompt_count
+    files = measured_with(config.evaluation)
+    return tuple(prompt for path in files for prompt in read_prompts(path)[:count])
 
 
 def _has_ideas(rundir: RunDir) -> bool:
