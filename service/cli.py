@@ -259,7 +259,9 @@ def list_models(settings: Settings, _options: argparse.Namespace) -> int:
     for model in models:
         state = whereabouts(model, settings.models_dir)
         mark = "*" if model in served else " "
-        print(f"{mark} {model.name:{width}} {model.set or '-':10} {', '.join(model.roles):22} {state}")
+        print(
+            f"{mark} {model.name:{width}} {model.set or '-':10} {', '.join(model.roles):22} {state}"
+        )
     print("* is served with the present settings")
     return 0
 
