@@ -254,10 +254,14 @@ def revoke_key(settings: Settings, options: argparse.Namespace) -> int:
 
 def list_models(settings: Settings, _options: argparse.Namespace) -> int:
     served = selection(settings).models
-    for model in catalog(settings).model:
+    models = catalog(settings).model
+    width = max(len(model.name) for model in models)
+    for model in models:
         state = whereabouts(model, settings.models_dir)
         mark = "*" if model in served else " "
-        print(f"{mark} {model.name:24} {model.set or '-':10} {', '.join(model.roles):22} {state}")
+        print(
+            f"{mark} {model.name:{width}} {model.set or '-':10} {', '.join(model.roles):22} {state}"
+        )
     print("* is served with the present settings")
     return 0
 

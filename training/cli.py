@@ -14,13 +14,12 @@ from service.engine.catalog import read_catalog
 from service.errors import ServiceError
 from service.progress import ProgressLine
 from service.settings import Settings
-from service.word_vectors import FILE as WORD_VECTORS
 from training.config import CATALOG, RunConfig, dump_config, read_config
+from training.data_commands import DATA, add_data_commands
 from training.errors import ConfigProblems, DataProblem
-from training.records.rows import OWN_TASKS
+from training.provenance import own_config, tell_differences
 from training.rundir import RunDir
 
-DATA = Path(__file__).resolve().parent / "data"
 Command = Callable[[RunConfig, argparse.Namespace], None]
 
 
@@ -76,9 +75,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--tuned", type=Path, help="GGUF; default: what `export` left")
             _add_adapter(one, "GGUF that is applied to --tuned, which then is by default the base")
     _add_score_head(commands.add_parser("score-head", help="train scores on embeddings"))
-    _add_distil(commands.add_parser("distil", help="let a bigger model write records"))
-    _add_drafts(commands)
-    _add_likeness(commands)
+    add_data_commands(commands, _say)
     runs = commands.add_parser("report", help="write REPORT.md from the runs there are")
     runs.add_argument("runs", nargs="?", type=Path, default=Path("runs"), metavar="RUNS")
     runs.set_defaults(command=report)
@@ -103,51 +100,6 @@ def _add_score_head(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(f"--{name}", type=Path, default=path, help=f"default: {path.name}")
     parser.set_defaults(command=score_head)
-
-
-def _add_distil(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", help="an OpenAI-compatible server, up to /v1")
-    parser.add_argument("model", help="the teacher's name there")
-    parser.add_argument("task", choices=OWN_TASKS)
-    parser.add_argument("inputs", type=Path, help="JSONL of topics, or of notes")
-    parser.add_argument("target", type=Path, help="the JSONL file that records are added to")
-    parser.add_argument("--count", type=int, default=100, help="records that file shall have")
-    parser.add_argument("--licence", required=True, help="of what the teacher writes")
-    parser.set_defaults(command=distil)
-
-
-def _add_drafts(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    drawn = commands.add_parser("draft", help="draw several ideas for each topic, to choose from")
-    drawn.add_argument("gguf", type=Path, help="the model that writes them")
-    drawn.add_argument("topics", type=Path, help="JSONL of topics")
-    drawn.add_argument("target", type=Path, help="the JSONL file of drafts to write")
-    drawn.add_argument("--count", type=int, default=4, help="drafts a topic")
-    drawn.set_defaults(command=draft)
-    chosen = commands.add_parser("choose", help="make records of the drafts that were chosen")
-    _add_answers(chosen, "choices", '{"id": "…", "best": 2 or null, "title": "…"}')
-    chosen.set_defaults(command=choose)
-    graded = commands.add_parser("grade", help="give the drafts a reader's grades, to prefer among")
-    _add_answers(graded, "grades", '{"id": "…", "grades": [2, 0, 1]}')
-    graded.set_defaults(command=grade)
-
-
-def _add_answers(parser: argparse.ArgumentParser, name: str, line: str) -> None:
-    """What readers said of drafts, and where to put what comes of it."""
-    parser.add_argument("drafts", type=Path, help="what `draft` has written")
-    parser.add_argument(name, type=Path, help=f"JSONL of {line}")
-    parser.add_argument("target", type=Path, help="the JSONL file to write")
-    parser.add_argument("--source", required=True, help="who wrote the drafts and who read them")
-    parser.add_argument("--licence", required=True, help="of what was written")
-
-
-def _add_likeness(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    vectors = commands.add_parser("word-vectors", help="make what ideas are compared with")
-    vectors.add_argument("target", nargs="?", type=Path, default=WORD_VECTORS, metavar="TARGET")
-    vectors.set_defaults(command=word_vectors)
-    measured = commands.add_parser("likeness", help="measure how well alike ideas are found")
-    pairs = DATA / "similarity" / "pairs.jsonl"
-    measured.add_argument("pairs", nargs="?", type=Path, default=pairs, metavar="PAIRS")
-    measured.set_defaults(command=likeness)
 
 
 def _override(text: str) -> tuple[str, str]:
@@ -218,19 +170,25 @@ def _rundir(config: RunConfig) -> RunDir:
 
 
 def _chosen(config: RunConfig) -> tuple[RunConfig, RunDir]:
-    """The best run of the config's sweep if there is one that is finished, or else its own run."""
+    """The best run of the config's sweep, or its own run if it was trained without sweeping.
+
+    The config is the run's own, but for what is to be exported and evaluated.
+    """
     rundir = _rundir(config)
-    if config.sweep is None or not (rundir.path / "sweep.json").exists():
-        return config, rundir
+    tell_differences(config, rundir, _say)
+    is_swept = (rundir.path / "sweep.json").exists() or not rundir.manifest.exists()
+    if config.sweep is None or not is_swept:
+        return own_config(config, rundir), rundir
     from training.winner import winner
 
     return winner(config, rundir.path)
 
 
 def prepare(config: RunConfig, _options: argparse.Namespace) -> None:
-    from training.train import open_base, prepare_data
+    from training.train import check_no_run, open_base, prepare_data
 
     rundir = _rundir(config)
+    check_no_run(rundir)
     prepare_data(config, rundir, open_base(config, _say), _say)
     _say(f"See {rundir.data / 'report.md'}")
 
@@ -260,7 +218,7 @@ def export(config: RunConfig, options: argparse.Namespace) -> None:
 
 def evaluate(config: RunConfig, options: argparse.Namespace) -> None:
     from training.evaluate import evaluate as compare
-    from training.export import tuned_gguf
+    from training.export import tuned_gguf, write_card
     from training.served import source_of
 
     chosen, rundir = _chosen(config)
@@ -271,6 +229,7 @@ def evaluate(config: RunConfig, options: argparse.Namespace) -> None:
     else:
         source = tuned or tuned_gguf(chosen, rundir)
     compare(chosen, rundir, base=base, tuned=source, report=_say)
+    write_card(rundir)
 
 
 def everything(config: RunConfig, options: argparse.Namespace) -> None:
@@ -290,59 +249,6 @@ def score_head(options: argparse.Namespace) -> None:
         target=options.target,
         report=_say,
     )
-
-
-def distil(options: argparse.Namespace) -> None:
-    from training.distil import Order
-    from training.distil import distil as ask_teacher
-
-    order = Order(
-        options.url,
-        options.model,
-        options.task,
-        options.inputs,
-        options.count,
-        options.licence,
-    )
-    ask_teacher(order, options.target, report=_say)
-
-
-def draft(options: argparse.Namespace) -> None:
-    from training.rejection_sampling import draw_drafts
-
-    drawn = draw_drafts(options.gguf, options.topics, options.target, options.count, report=_say)
-    _say(f"{drawn} drafts in {options.target}")
-
-
-def choose(options: argparse.Namespace) -> None:
-    from training.rejection_sampling import choose_drafts
-
-    chosen = choose_drafts(options.drafts, options.choices, options.target, **_provenance(options))
-    _say(f"{chosen} records in {options.target}")
-
-
-def grade(options: argparse.Namespace) -> None:
-    from training.rejection_sampling import grade_drafts
-
-    graded = grade_drafts(options.drafts, options.grades, options.target, **_provenance(options))
-    _say(f"{graded} graded drafts in {options.target}")
-
-
-def _provenance(options: argparse.Namespace) -> dict[str, str]:
-    return {"source": options.source, "licence": options.licence}
-
-
-def word_vectors(options: argparse.Namespace) -> None:
-    from training.word_vectors import make_word_vectors
-
-    make_word_vectors(options.target, _say)
-
-
-def likeness(options: argparse.Namespace) -> None:
-    from training.measuring.likeness import measure_likeness
-
-    sets = [DATA / name / "brainstorm.jsonl" for name in ("ideation", "plain")]
-    measure_likeness(options.pairs, sets, _say)
 
 
 def report(options: argparse.Namespace) -> None:

@@ -3,20 +3,21 @@
 Rows are read, filtered, freed of duplicates and of evaluation prompts, and only then divided.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from service.engine.weights import sha256_of
-from training.config import DataConfig, RunConfig, SourceConfig
+from training.config import DataConfig, RunConfig, SourceConfig, is_non_commercial
 from training.errors import DataProblem, Report
-from training.records.decontamination import without_evaluation_prompts
+from training.records.decontamination import measured_with, without_evaluation_prompts
 from training.records.duplicates import without_nearly_same, without_same
 from training.records.filters import Likelihood, keep_good, keep_likely
 from training.records.rows import Dropped, Row, read_rows, write_rows
-from training.records.sources import fraction, read_source
+from training.records.sources import Taken, fraction, place_of, read_source
 from training.records.split import SPLITS, Split, divide
 from training.records.summary import as_markdown, summarise
-from training.records.tasks import Rendered
 from training.rundir import RunDir
 
 SAMPLES = 4
@@ -46,9 +47,21 @@ class Selected:
 
     rows: tuple[Row, ...]
     dropped: tuple[Dropped, ...]
-    rows_read: int
-    repeats: Mapping[str, float]
-    held_out: frozenset[str]
+    taken: tuple[Taken, ...]
+    evaluation_sets: tuple[Path, ...]
+
+    @property
+    def repeats(self) -> dict[str, float]:
+        return {
+            row.row.id: one.source.weight
+            for one in self.taken
+            for row in one.rows
+            if one.source.weight > 1
+        }
+
+    @property
+    def held_out(self) -> set[str]:
+        return {row.row.id for one in self.taken for row in one.rows if one.source.held_out}
 
 
 def prepare(
@@ -61,19 +74,23 @@ def prepare(
 ) -> Prepared:
     """Leaves the rows and a report on them in the run's directory.
 
-    Raises `DataProblem`: a broken row, a row without a label or licence, or nothing left.
+    Raises `DataProblem`: a broken row, a row without a label or licence, two rows of one id,
+    nothing left, or, with `export.catalog`, rows that forbid it.
     """
-    selected = select(config.data, report=report, likelihood=likelihood)
-    splits = divide(selected.rows, config.data, selected.held_out)
+    selected = select(config, report=report, likelihood=likelihood)
+    splits, beyond = divide(selected.rows, config.data, selected.held_out)
     _check_filled(splits, config.data)
+    if config.export.catalog is not None:
+        check_licences(row for name in SPLITS for row in splits[name])
     splits["train"] = _repeated(splits["train"], selected.repeats)
     hashes = {str(name): write_rows(rundir.rows(name), splits[name]) for name in SPLITS}
     samples = [show(row) for row in _one_of_each_task(splits["train"])] if show is not None else []
     summary = summarise(
         {str(name): rows for name, rows in splits.items()},
-        selected.dropped,
+        [*selected.dropped, *beyond],
         samples,
-        rows_read=selected.rows_read,
+        taken=selected.taken,
+        evaluation_sets=selected.evaluation_sets,
     )
     rundir.write_json(rundir.data / "report.json", {**summary, "sha256": hashes})
     rundir.write_text(rundir.data / "report.md", as_markdown(config.name, summary))
@@ -90,27 +107,38 @@ def read_prepared(rundir: RunDir) -> Prepared:
     return Prepared(rows["train"], rows["validation"], rows["test"], hashes)
 
 
-def select(config: DataConfig, *, report: Report, likelihood: Likelihood | None) -> Selected:
+def check_licences(rows: Iterable[Row]) -> None:
+    """Raises `DataProblem` if what is trained on the rows cannot be shipped.
+
+    A row's own licence counts more than that of its source, so a config cannot tell.
+    """
+    found = Counter((row.source, row.licence) for row in rows if is_non_commercial(row.licence))
+    if found:
+        listing = ", ".join(
+            f"{count:,} rows of {source} ({licence})" for (source, licence), count in found.items()
+        )
+        raise DataProblem(
+            f"non-commercial are {listing}; what is trained on them cannot be shipped, so leave out "
+            "these rows or `export.catalog`."
+        )
+
+
+def select(run: RunConfig, *, report: Report, likelihood: Likelihood | None) -> Selected:
     """Raises `DataProblem`."""
+    config = run.data
     if config.filters.needs_likelihood and likelihood is None:
         raise DataProblem("`ifd_max` and `plainest_share` need the base model at hand.")
-    rendered: list[Rendered] = []
-    repeats: dict[str, float] = {}
-    held_out: set[str] = set()
-    for source in config.sources:
-        found = _read(source)
-        report(f"{len(found):,} rows from {source.hub or source.path}")
-        rendered += found
-        repeats |= {one.row.id: source.weight for one in found if source.weight > 1}
-        held_out |= {one.row.id for one in found if source.held_out}
+    taken = tuple(_read(source, report) for source in config.sources)
+    _check_ids(taken)
+    rendered = [row for one in taken for row in one.rows]
     rows, dropped = keep_good(rendered, config.filters)
     steps: list[Callable[[Sequence[Row]], tuple[list[Row], list[Dropped]]]] = []
     if config.duplicates.exact:
         steps.append(without_same)
     if config.duplicates.near:
         steps.append(lambda rows: without_nearly_same(rows, config.duplicates.near))
-    if config.decontaminate:
-        steps.append(lambda rows: without_evaluation_prompts(rows, config.decontaminate))
+    sets = tuple(dict.fromkeys((*measured_with(run.evaluation), *config.decontaminate)))
+    steps.append(lambda rows: without_evaluation_prompts(rows, sets))
     if likelihood is not None and config.filters.needs_likelihood:
         # Last, as it takes the longest.
         steps.append(lambda rows: keep_likely(rows, config.filters, likelihood))
@@ -118,14 +146,31 @@ def select(config: DataConfig, *, report: Report, likelihood: Likelihood | None)
         rows, gone = step(rows)
         dropped += gone
         report(f"{len(rows):,} rows left")
-    return Selected(tuple(rows), tuple(dropped), len(rendered), repeats, frozenset(held_out))
+    return Selected(tuple(rows), tuple(dropped), taken, sets)
 
 
-def _read(source: SourceConfig) -> list[Rendered]:
-    found = list(read_source(source))
-    if not found:
+def _read(source: SourceConfig, report: Report) -> Taken:
+    taken = read_source(source)
+    if not taken.rows:
         raise DataProblem("there are no rows.", path=source.path or source.hub)
-    return found
+    report(f"{len(taken.rows):,} rows from {place_of(source)}")
+    return taken
+
+
+def _check_ids(taken: Sequence[Taken]) -> None:
+    """What becomes of a row is kept by its id."""
+    places: dict[str, str] = {}
+    for one in taken:
+        place = place_of(one.source)
+        for rendered in one.rows:
+            if (row := rendered.row).id in places:
+                raise DataProblem(
+                    f"the id is that of another row of {places[row.id]}. Name each source once, give "
+                    "records ids of their own, and give folders different names.",
+                    path=place,
+                    row=row.id,
+                )
+            places[row.id] = place
 
 
 def _check_filled(splits: Mapping[Split, Sequence[Row]], config: DataConfig) -> None:

@@ -4,7 +4,8 @@ The baseline is the untuned base with our best prompt and grammar, not a straw m
 """
 
 import math
-from dataclasses import asdict, dataclass, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from random import Random
 from typing import Any
 
@@ -22,15 +23,20 @@ from training.rundir import RunDir, now
 from training.served import Kept, Source, files_of
 
 SAMPLES = 12
+"""Pairs of a kind that are shown."""
 FOLDER = "evaluation"
 """Of the run's directory: the blind pages with their keys, and every answer."""
 KEPT = "kept.jsonl"
 """Answers of an evaluation that is not finished; the next one goes on with them."""
+TO_REWRITE = "Rewrite this note without losing what it says."
+"""Tells a judge what was asked for, beside the note."""
+Pairs = Mapping[str, Sequence[Pair]]
+"""Answers of base and tuned model side by side, by kind: ideas, refinements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`not_measured` says what is missing from it and why."""
+    """`judgements` are by kind of answer; `not_measured` says what is missing and why."""
 
     name: str
     finished_at: str
@@ -40,7 +46,7 @@ class Evaluation:
     max_tokens_per_idea: int
     seeds: tuple[int, ...]
     comparison: Comparison
-    judgement: Judgement | None
+    judgements: dict[str, Judgement]
     samples: tuple[Pair, ...]
     not_measured: tuple[str, ...]
 
@@ -73,8 +79,7 @@ def evaluate(
         side: measure(source, sets, config, embed, kept=kept, report=_prefixed(side, report))
         for side, source in (("base", base), ("tuned", tuned))
     }
-    pairs = idea_pairs(results["base"], results["tuned"])
-    judgement = _judgement(config, pairs, report)
+    pairs = _pairs(sets, results)
     evaluation = Evaluation(
         name=config.name,
         finished_at=now(),
@@ -84,12 +89,16 @@ def evaluate(
         max_tokens_per_idea=config.evaluation.max_tokens_per_idea,
         seeds=config.evaluation.seeds,
         comparison=compare(results["base"], results["tuned"]),
-        judgement=judgement,
-        samples=tuple(Random(config.seed).sample(pairs, min(SAMPLES, len(pairs)))),
+        judgements=_judgements(config, pairs, report),
+        samples=tuple(
+            one
+            for kind in pairs.values()
+            for one in Random(config.seed).sample(kind, min(SAMPLES, len(kind)))
+        ),
         not_measured=tuple(_missing(config, sets)),
     )
     _write_answers(rundir, results)
-    _write_pages(config, rundir, sets, results, pairs)
+    _write_pages(config, rundir, pairs)
     rundir.write_json(rundir.evaluation_json, plain(evaluation))
     rundir.write_text(rundir.evaluation_md, as_markdown(plain(evaluation)))
     answers.unlink(missing_ok=True)
@@ -112,12 +121,34 @@ def _prefixed(side: str, report: Report) -> Report:
     return lambda line: report(f"{side}: {line}")
 
 
-def _judgement(config: RunConfig, pairs: list[Pair], report: Report) -> Judgement | None:
+def _pairs(sets: PromptSets, results: Mapping[str, SystemResult]) -> Pairs:
+    requests = [
+        (note.id, f"{note.title}: {note.body} (wish: {note.instruction or 'none'})")
+        for note in sets.notes
+    ]
+    base, tuned = results["base"], results["tuned"]
+    return {
+        "ideas": idea_pairs(base, tuned),
+        "refinements": refinement_pairs(base, tuned, requests),
+    }
+
+
+def _judgements(config: RunConfig, pairs: Pairs, report: Report) -> dict[str, Judgement]:
     url, model = config.evaluation.judge_url, config.evaluation.judge_model
     if url is None or model is None:
-        return None
+        return {}
+    asked = {
+        "ideas": pairs["ideas"],
+        "refinements": [
+            replace(one, request=f"{TO_REWRITE} {one.request}") for one in pairs["refinements"]
+        ],
+    }
     with open_endpoint(url, model) as endpoint:
-        return summarise(model, judge(endpoint, pairs, report=report))
+        return {
+            kind: summarise(model, judge(endpoint, some, report=report))
+            for kind, some in asked.items()
+            if some
+        }
 
 
 def _missing(config: RunConfig, sets: PromptSets) -> list[str]:
@@ -125,8 +156,9 @@ def _missing(config: RunConfig, sets: PromptSets) -> list[str]:
         "a judge's opinion: the config names no `evaluation.judge_url`": (
             config.evaluation.judge_url is None
         ),
+        "ideas: no brainstorm record is among the training rows": not sets.prompts,
         "prompts of others: the config names no `evaluation.prompts`": (
-            config.evaluation.prompts is None
+            bool(sets.prompts) and config.evaluation.prompts is None
         ),
         "refinements: no refine record is among the test rows": not sets.notes,
         "scores: no labelled evaluate record is among the test rows": not sets.labelled,
@@ -146,22 +178,10 @@ def _write_answers(rundir: RunDir, results: dict[str, SystemResult]) -> None:
         )
 
 
-def _write_pages(
-    config: RunConfig,
-    rundir: RunDir,
-    sets: PromptSets,
-    results: dict[str, SystemResult],
-    ideas: list[Pair],
-) -> None:
-    requests = [
-        (note.id, f"{note.title}: {note.body} (wish: {note.instruction or 'none'})")
-        for note in sets.notes
-    ]
-    refined = refinement_pairs(results["base"], results["tuned"], requests)
-    for kind, pairs in (("ideas", ideas), ("refinements", refined)):
-        if pairs:
-            page, key = blind.draw(pairs, title=f"Which {kind} are better?", seed=config.seed)
-            rundir.write_text(rundir.path / FOLDER / f"blind-{kind}.html", page)
-            rundir.write_json(
-                rundir.path / FOLDER / f"blind-{kind}-key.json", blind.key_as_json(key)
-            )
+def _write_pages(config: RunConfig, rundir: RunDir, pairs: Pairs) -> None:
+    folder = rundir.path / FOLDER
+    for kind, some in pairs.items():
+        if some:
+            page, key = blind.draw(some, kind=kind, seed=config.seed)
+            rundir.write_text(folder / blind.PAGE.format(kind=kind), page)
+            rundir.write_json(folder / blind.KEY.format(kind=kind), blind.key_as_json(key))

@@ -14,6 +14,7 @@ from service.engine.types import Role
 from service.engine.weights import known_sha256
 from service.settings import PROJECT_ROOT, Settings
 from training.config import CATALOG, RunConfig, dump_config
+from training.data import check_licences, read_prepared
 from training.errors import BaseMismatch, DataProblem, ExportFailed, Report
 from training.exporting.cards import ModelFacts, model_card
 from training.exporting.converter import Converter
@@ -30,6 +31,7 @@ from training.learning.agreement import likeliest
 from training.learning.base import Base, hub_folder, load_base
 from training.learning.likelihood import answer_nll, total
 from training.learning.tokens import RowTokeniser
+from training.measuring.evaluation_text import in_short
 from training.records.rows import Row, read_rows
 from training.rundir import RunDir
 from training.served import Adapted, Source
@@ -42,6 +44,8 @@ SMALL_LIMIT = (
 )
 PACKAGES = ("torch", "transformers", "peft", "trl", "llama-cpp-python")
 CARD = "CARD.md"
+FACTS = "card.json"
+"""What the card is made of, so that it can be written again after an evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +58,18 @@ class Exported:
 
 
 def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
-    """Leaves the adapter, the merged models, parity.json and CARD.md in the run's `export/`.
+    """Leaves the adapter, the merged models, parity.json and CARD.md with its facts in `export/`.
 
     Raises:
         ExportFailed: there is no adapter, it cannot be converted, or a file differs from it.
         BaseMismatch: the base is not the one that the run was trained on.
+        DataProblem: there are no rows, or it is to be registered and they forbid that.
     """
     if not rundir.adapter.is_dir():
         raise ExportFailed(f"There is no adapter in {rundir.adapter}. Train the run first.")
+    if config.export.catalog is not None:
+        prepared = read_prepared(rundir)
+        check_licences([*prepared.train, *prepared.validation, *prepared.test])
     base = _base(config, rundir, report)
     rows = _rows(rundir, base, config.data.max_tokens)
     rundir.export.mkdir(parents=True, exist_ok=True)
@@ -78,10 +86,11 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     tuned = replace(base, model=merged(base.model, rundir.adapter))
     half, *others = _models(config, rundir, converter, tuned, report)
     parity = _parity(tuned, rows, [adapter, half, *others], config, report)
-    rundir.write_json(rundir.export / "parity.json", asdict(parity))
+    rundir.write_json(rundir.parity, asdict(parity))
     _refuse(parity.problems(), rundir)
     exported = Exported(adapter, _asked_for(config, [half, *others]), parity)
-    rundir.write_text(rundir.export / CARD, _card(config, rundir, tuned, exported))
+    rundir.write_json(rundir.export / FACTS, asdict(_facts(config, rundir, tuned, exported)))
+    write_card(rundir)
     if config.export.catalog is not None:
         register(_registration(config, rundir, tuned, exported, report), config.export.catalog)
         report(f"Registered as {config.name} in {config.export.catalog}")
@@ -91,9 +100,26 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
 
 def is_exported(config: RunConfig, rundir: RunDir) -> bool:
     """Whether an export of this run has come to its end."""
-    card = rundir.export / CARD
+    facts = rundir.export / FACTS
     adapter = max((one.stat().st_mtime for one in rundir.adapter.glob("*")), default=0.0)
-    return card.exists() and card.stat().st_mtime >= adapter and tuned_gguf(config, rundir).exists()
+    return (
+        facts.exists() and facts.stat().st_mtime >= adapter and tuned_gguf(config, rundir).exists()
+    )
+
+
+def write_card(rundir: RunDir) -> None:
+    """With the figures of the run's evaluation, if that was of one of the exported files.
+
+    Without an export there is nothing to write a card of.
+    """
+    found = _read(rundir, rundir.export / FACTS)
+    if found is None:
+        return
+    facts, evaluation = ModelFacts(**found), _read(rundir, rundir.evaluation_json)
+    files = {one["sha256"] for one in facts.files}
+    if evaluation is not None and evaluation["tuned"]["sha256"] in files:
+        facts = replace(facts, as_served=tuple(in_short(evaluation)))
+    rundir.write_text(rundir.export / CARD, model_card(facts))
 
 
 def tuned_gguf(config: RunConfig, rundir: RunDir) -> Path:
@@ -109,8 +135,8 @@ def base_gguf(config: RunConfig, rundir: RunDir, *, report: Report) -> Path:
     """
     if not rundir.export.is_dir():
         raise ExportFailed(
-            f"There is no {rundir.export}. Export the run first, or name a GGUF of "
-            f"{config.base.hf} with --base to compare with."
+            f"There is no {rundir.export}. Name a GGUF of {config.base.hf} with --base to compare "
+            "with, or export the run first."
         )
     kind, name = config.export.quantisations[-1], f"{config.name}-base"
     target = rundir.export / f"{name}-{kind}.gguf"
@@ -225,26 +251,30 @@ def _refuse(problems: Sequence[str], rundir: RunDir) -> None:
         )
 
 
-def _card(config: RunConfig, rundir: RunDir, tuned: Base, exported: Exported) -> str:
+def _facts(config: RunConfig, rundir: RunDir, tuned: Base, exported: Exported) -> ModelFacts:
     entry = _catalog_entry(config)
     parameters = sum(one.numel() for one in tuned.model.parameters())
-    facts = ModelFacts(
+    return ModelFacts(
         name=config.name,
         base=config.base.model or (tuned.gguf or tuned.folder).name,
         base_sha256=tuned.sha256,
         base_licence=(entry.licence if entry is not None else None) or "licence not known here",
         files=[
-            {"file": one.path.name, **asdict(one)} for one in (exported.adapter, *exported.models)
+            {
+                "file": one.path.name,
+                "kind": one.kind,
+                "sha256": one.sha256,
+                "size_bytes": one.size_bytes,
+            }
+            for one in (exported.adapter, *exported.models)
         ],
         parity=asdict(exported.parity),
         config=dump_config(config).replace(f"{PROJECT_ROOT}/", ""),
         data=_read(rundir, rundir.data / "report.json"),
         result=_read(rundir, rundir.result),
-        evaluation=_read(rundir, rundir.evaluation_json),
         versions={name: version(name) for name in PACKAGES},
         limits=(SMALL_LIMIT,) if parameters < SMALL_PARAMETERS else (),
     )
-    return model_card(facts)
 
 
 def _read(rundir: RunDir, path: Path) -> Any:

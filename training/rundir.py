@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from training.drafts import write_whole
 from training.errors import TrainingError
 
-Status = Literal["prepared", "running", "finished", "failed", "pruned"]
+Status = Literal["running", "finished", "failed", "pruned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,11 @@ class RunDir:
     @property
     def export(self) -> Path:
         return self.path / "export"
+
+    @property
+    def parity(self) -> Path:
+        """How the exported files compare with what was trained."""
+        return self.export / "parity.json"
 
     @property
     def evaluation_json(self) -> Path:

@@ -25,12 +25,15 @@ from training.learning.ranking import Ranked, Trial, rank, write_ranking
 from training.learning.result import TrainResult
 from training.learning.stacked import shared_settings
 from training.learning.trainer import Job
+from training.provenance import MADE_WITH, check_same
 from training.rundir import RunDir
 from training.train import Ready, check_free, get_ready, learn, open_base, set_status
 from training.winner import gain_of
 
 AT_ONCE = 8
 STUDY = "study.log"
+KEPT = (*MADE_WITH, "sweep.kind", "sweep.space", "sweep.stacked")
+"""When a sweep goes on, it may have more trials and other seeds."""
 Setting = tuple[int, Mapping[str, Any]]
 
 
@@ -50,6 +53,7 @@ def sweep(
         raise TrainingError(
             f"{folder} has a sweep already. Use --resume to go on with it, or move it away."
         )
+    check_same(config, whole, KEPT)
     whole.create()
     whole.write_text(whole.config, dump_config(config))
     runs = _Runs(config, config.sweep, folder, resume, report)
@@ -189,7 +193,7 @@ def _optuna(runs: _Runs) -> list[Trial]:
         study_name=runs.config.name,
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(runs.folder / STUDY))),
         sampler=optuna.samplers.TPESampler(seed=runs.config.seed),
-        pruner=optuna.pruners.MedianPruner() if runs.sweep.pruning else optuna.pruners.NopPruner(),
+        pruner=optuna.pruners.MedianPruner() if runs.sweep.prunes else optuna.pruners.NopPruner(),
         load_if_exists=True,
     )
     found: list[Trial] = []
@@ -211,7 +215,7 @@ def _try_more(study: optuna.Study, runs: _Runs, count: int) -> list[Trial]:
     asked = [study.ask() for _ in range(count)]
     settings = [(one.number, _decoded(_suggested(one, runs.sweep))) for one in asked]
     try:
-        trials = runs.train(settings, _pruning(asked[0]) if runs.sweep.pruning else None)
+        trials = runs.train(settings, _pruning(asked[0]) if runs.sweep.prunes else None)
     except optuna.TrialPruned:
         study.tell(asked[0], state=optuna.trial.TrialState.PRUNED)
         number, values = settings[0]
@@ -233,8 +237,8 @@ def _suggested(trial: optuna.Trial, sweep: SweepConfig) -> dict[str, Any]:
     for key, values in sweep.space.items():
         if not isinstance(values, Range):
             chosen[key] = trial.suggest_categorical(key, [json.dumps(one) for one in values])
-        elif isinstance(values.low, int) and isinstance(values.high, int):
-            chosen[key] = trial.suggest_int(key, values.low, values.high, log=values.log)
+        elif values.is_whole:
+            chosen[key] = trial.suggest_int(key, int(values.low), int(values.high), log=values.log)
         else:
             chosen[key] = trial.suggest_float(key, values.low, values.high, log=values.log)
     return chosen

@@ -5,14 +5,14 @@ The adapter lies in the run's directory in PEFT's form; nothing here knows GGUF.
 
 import importlib.metadata
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from accelerate import PartialState
 
 from service.settings import Settings
-from training.config import RunConfig, dump_config, read_config
+from training.config import RunConfig, dump_config
 from training.data import Prepared, prepare, read_prepared
 from training.errors import BaseMismatch, Report, TrainingError
 from training.learning.base import Base, load_base
@@ -20,10 +20,11 @@ from training.learning.curves import NLL, draw_curves
 from training.learning.likelihood import BaseLikelihood, RowNll, answer_nll
 from training.learning.metrics import MetricsLog
 from training.learning.preference import preference_step
-from training.learning.result import TrainResult, in_words, read_result, result_of
+from training.learning.result import TooLong, TrainResult, in_words, read_result, result_of
 from training.learning.stacked import fit_stacked
-from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise_all
+from training.learning.tokens import RowTokeniser, Tokenised, shown, tokenise_all
 from training.learning.trainer import Fitted, Job, Splits, Step, fit, last_checkpoint
+from training.provenance import check_same
 from training.rundir import Manifest, RunDir, Status, now
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "llama-cpp-python")
@@ -31,12 +32,13 @@ PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "l
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """`base_test` is the untuned base's NLL of every test row."""
+    """`base_test` is the untuned base's NLL of every test row; `too_long` counts rows by their split."""
 
     prepared: Prepared
     splits: Splits
     base_sha256: str
     base_test: tuple[RowNll, ...]
+    too_long: Mapping[str, TooLong]
 
 
 def train(
@@ -81,6 +83,16 @@ def prepare_data(config: RunConfig, rundir: RunDir, base: Base, report: Report) 
     )
 
 
+def check_no_run(rundir: RunDir) -> None:
+    """Raises `TrainingError` where a run has begun: new rows would not be those it has learnt."""
+    manifest = rundir.read_manifest()
+    if manifest is not None:
+        raise TrainingError(
+            f"{rundir.path} has a run that is {manifest.status}, and its rows. Move it away, or "
+            "give this one another name."
+        )
+
+
 def check_free(config: RunConfig, rundir: RunDir, *, resume: bool) -> TrainResult | None:
     """The result of the same run if it is finished.
 
@@ -88,20 +100,14 @@ def check_free(config: RunConfig, rundir: RunDir, *, resume: bool) -> TrainResul
         TrainingError: there is a run that is not to be resumed, or that is another one.
     """
     manifest = rundir.read_manifest()
-    if manifest is None or manifest.status == "prepared":
+    if manifest is None:
         return None
     if not resume:
         raise TrainingError(
             f"{rundir.path} has a run that is {manifest.status}. Use --resume to go on with it, or "
             "move it away, or give this one another name."
         )
-    if rundir.config.exists():
-        differing = _differing(config, read_config(rundir.config))
-        if differing:
-            raise TrainingError(
-                f"{rundir.path} has a run of another config: {', '.join(differing)} differ. Give "
-                "this one another name."
-            )
+    check_same(config, rundir)
     return read_result(rundir) if rundir.result.exists() else None
 
 
@@ -132,7 +138,7 @@ def get_ready(
         if before.data_sha256 not in ({}, prepared.sha256):
             raise TrainingError(f"The rows in {rundir.data} were changed since the run began.")
     prepared = prepared or prepare_data(config, rundir, base, report)
-    parts = {
+    found = {
         name: _tokens_of(name, rows, base, config.data.max_tokens, report)
         for name, rows in (
             ("train", prepared.train),
@@ -140,9 +146,11 @@ def get_ready(
             ("test", prepared.test),
         )
     }
-    splits = Splits(**parts)
+    splits = Splits(**{name: one.tokens for name, one in found.items()})
+    too_long = {name: TooLong(len(one.cut), len(one.left_out)) for name, one in found.items()}
     report("Measuring the base on the test rows")
-    return Ready(prepared, splits, base.sha256, tuple(answer_nll(base.model, splits.test)))
+    base_test = tuple(answer_nll(base.model, splits.test))
+    return Ready(prepared, splits, base.sha256, base_test, too_long)
 
 
 def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[TrainResult]:
@@ -165,24 +173,16 @@ def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[Tr
     return [_finish(job, ready, one) for job, one in zip(jobs, fitted, strict=True)]
 
 
-def _differing(config: RunConfig, other: RunConfig) -> list[str]:
-    return [
-        key
-        for key in ("base", "data", "lora", "training", "seed")
-        if getattr(config, key) != getattr(other, key)
-    ]
-
-
 def _tokens_of(
     name: str, rows: Sequence[Any], base: Base, max_tokens: int, report: Report
-) -> tuple[Tokens, ...]:
+) -> Tokenised:
     found = tokenise_all(rows, base.tokenizer, max_tokens)
     if found.cut or found.left_out:
         report(
             f"{name}: {max_tokens} tokens cut {len(found.cut)} answers and left no room for the "
             f"answers of {len(found.left_out)} rows, which are left out"
         )
-    return found.tokens
+    return found
 
 
 def _begin(job: Job, ready: Ready) -> None:
@@ -212,7 +212,7 @@ def set_status(rundir: RunDir, status: Status) -> None:
 
 def _finish(job: Job, ready: Ready, fitted: Fitted) -> TrainResult:
     rundir = job.rundir
-    result = result_of(job, fitted, ready.base_test)
+    result = result_of(job, fitted, ready.base_test, ready.too_long)
     rows = zip(ready.splits.test, ready.base_test, fitted.test, strict=True)
     rundir.write_json(
         rundir.test_nll, {row.row: [base.nll, own.nll, own.tokens] for row, base, own in rows}

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config import RunConfig, read_config
+from training.config import RunConfig
 from training.errors import TrainingError
 from training.learning.ranking import Gain, Ranked, Trial
 from training.learning.result import TrainResult, read_result
 from training.measuring.statistics import change_over_seeds
+from training.provenance import own_config
 from training.rundir import RunDir
 
 
@@ -33,8 +34,7 @@ def winner(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDir]:
     rundirs = map(RunDir, sorted(folder.glob(f"{config.name}-{best['number']:02}-seed-*")))
     results = {one: read_result(one) for one in rundirs if one.result.exists()}
     chosen = min(results, key=lambda one: _bits_per_byte(results[one]))
-    given = {"name": config.name, "export": config.export, "evaluation": config.evaluation}
-    return read_config(chosen.config).model_copy(update=given), chosen
+    return own_config(config, chosen), chosen
 
 
 def gain_of(
@@ -61,8 +61,8 @@ def gain_of(
 
 
 def _bits_per_byte(result: TrainResult) -> float:
-    values = (result.validation_bits_per_byte, result.test_bits_per_byte)
-    return next((one for one in values if one is not None), math.inf)
+    value = result.validation_bits_per_byte
+    return math.inf if value is None else value
 
 
 def _test_nll(rundirs: Sequence[RunDir]) -> NDArray[np.float64]:
@@ -81,4 +81,6 @@ def _at(values: Any, key: str) -> Any:
 
 
 def _same(values: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
-    return json.dumps(values, sort_keys=True) == json.dumps(others, sort_keys=True)
+    """By value: a sweep may try 16 for what a config has as 16.0."""
+    mine, theirs = (json.loads(json.dumps(dict(one))) for one in (values, others))
+    return bool(mine == theirs)

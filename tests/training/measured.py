@@ -4,12 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from service.answers import refine_answer
+from training.evaluate import Evaluation
+from training.measuring import refinements
+from training.measuring.comparison import compare, idea_pairs, refinement_pairs
 from training.measuring.constraints import Constraints
 from training.measuring.embedder import Vectors
 from training.measuring.ideas import Draft, Prompt, measure
 from training.measuring.likelihoods import RowLikelihood
+from training.measuring.refinements import Note
 from training.measuring.system import PromptResult, SystemResult
+from training.rundir import now
 
+NOTE = Note("n", "pump", "40 bikes, no pump.\nask Lena", "clearer")
 GOOD = "Put a bowl of apples on the low shelf so that children see it first."
 
 
@@ -19,8 +26,9 @@ def any_vectors(texts: Sequence[str]) -> Vectors:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def system(*ideas: str, nll: float = 30.0) -> SystemResult:
-    """Answers these ideas, one to each of as many prompts."""
+def system(*ideas: str, nll: float = 30.0, refined: Sequence[str] = ()) -> SystemResult:
+    """Answers these ideas, one to each of as many prompts, and these bodies to as many `NOTE`s."""
+    answers = tuple(refine_answer("A Pump", body, ("Joined the notes",)) for body in refined)
     results = []
     for number, idea in enumerate(ideas):
         prompt = Prompt(str(number), "own", f"topic {number}", "", Constraints())
@@ -32,11 +40,29 @@ def system(*ideas: str, nll: float = 30.0) -> SystemResult:
         sha256="0" * 64,
         ideas=tuple(results),
         in_form=tuple(bool(idea) for idea in ideas),
-        refined=(),
-        refinements=(),
+        refined=answers,
+        refinements=tuple(refinements.measure(NOTE, answer) for answer in answers),
         assessed=(),
         likelihoods=tuple(
             RowLikelihood(str(n), "refine", nll + n, 10, 40) for n in range(len(ideas))
         ),
         agreement=None,
+    )
+
+
+def evaluation(base: SystemResult, tuned: SystemResult, *missing: str) -> Evaluation:
+    """Of these two, with all of their pairs as samples."""
+    notes = [("n", f"{NOTE.title}: {NOTE.body}")] * len(base.refined)
+    return Evaluation(
+        name="x",
+        finished_at=now(),
+        base={"file": "a.gguf", "sha256": "0" * 64},
+        tuned={"file": "b.gguf", "sha256": "1" * 64},
+        ideas_per_prompt=1,
+        max_tokens_per_idea=130,
+        seeds=(0,),
+        comparison=compare(base, tuned),
+        judgements={},
+        samples=(*idea_pairs(base, tuned), *refinement_pairs(base, tuned, notes)),
+        not_measured=missing,
     )

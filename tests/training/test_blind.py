@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from training.errors import DataProblem
-from training.measuring.blind import Key, Opinion, count_opinions, draw, key_as_json, read
+from training.measuring.blind import (
+    Key,
+    Opinion,
+    answers_in,
+    count_opinions,
+    draw,
+    key_as_json,
+    read,
+)
 from training.measuring.judge import Pair
 
 PAIRS = [Pair(f"p{n}", f"Topic {n}", f"first {n}", f"second {n}") for n in range(70)]
@@ -19,7 +27,7 @@ def shown(page: str) -> list[dict[str, str]]:
 
 
 def test_the_page_shows_sixty_pairs_each_side_as_its_key_says() -> None:
-    page, key = draw(PAIRS, title="Which?", seed=1)
+    page, key = draw(PAIRS, kind="ideas", seed=1)
 
     pairs = shown(page)
     assert len(pairs) == len(key.left) == 60
@@ -29,21 +37,21 @@ def test_the_page_shows_sixty_pairs_each_side_as_its_key_says() -> None:
 
 
 def test_nothing_in_the_page_tells_whose_a_text_is() -> None:
-    page, _ = draw(PAIRS, title="Which?", seed=1)
+    page, _ = draw(PAIRS, kind="ideas", seed=1)
 
     assert not re.search(r"\b(base|tuned|p\d+)\b", page)
 
 
 def test_the_page_needs_nothing_from_anywhere() -> None:
-    page, _ = draw(PAIRS, title="Which?", seed=1)
+    page, _ = draw(PAIRS, kind="ideas", seed=1)
 
-    assert not re.search(r"https?://|\bsrc=|<link|@import|@PAIRS|@PAGE|@TITLE", page)
+    assert not re.search(r"https?://|\bsrc=|<link|@import|@PAIRS|@PAGE|@TITLE|@ANSWERS", page)
 
 
 def test_texts_cannot_break_out_of_the_page() -> None:
     nasty = Pair("1", "</script><b>&", "<!-- a", "'\"\\ b")
 
-    page, _ = draw([nasty], title="<i>", seed=0)
+    page, _ = draw([nasty], kind="<i>", seed=0)
 
     assert page.count("</script>") == 1
     assert "<i>" not in page
@@ -51,8 +59,26 @@ def test_texts_cannot_break_out_of_the_page() -> None:
 
 
 def test_the_same_seed_draws_the_same_page() -> None:
-    assert draw(PAIRS, title="", seed=5) == draw(PAIRS, title="", seed=5)
-    assert draw(PAIRS, title="", seed=5) != draw(PAIRS, title="", seed=6)
+    assert draw(PAIRS, kind="ideas", seed=5) == draw(PAIRS, kind="ideas", seed=5)
+    assert draw(PAIRS, kind="ideas", seed=5) != draw(PAIRS, kind="ideas", seed=6)
+
+
+def test_the_page_saves_under_the_name_that_answers_are_looked_for_by(tmp_path: Path) -> None:
+    page, _ = draw(PAIRS, kind="ideas", seed=1)
+    saved = re.search(r'data-file="(.*?)"', page)
+    assert saved is not None
+    (tmp_path / saved[1]).touch()
+
+    assert answers_in(tmp_path, "ideas") == [tmp_path / saved[1]]
+    assert answers_in(tmp_path, "refinements") == []
+
+
+def test_every_readers_answers_are_found_the_first_ones_first(tmp_path: Path) -> None:
+    names = [f"blind-refinements-answers{more}.json" for more in ("", "-2", "-3", "-10")]
+    for name in (*names, "blind-refinements-key.json", "second-reader.json"):
+        (tmp_path / name).touch()
+
+    assert [path.name for path in answers_in(tmp_path, "refinements")] == names
 
 
 def test_opinions_are_counted_for_whom_they_were_about() -> None:
@@ -74,7 +100,7 @@ def test_opinions_are_counted_for_whom_they_were_about() -> None:
 
 
 def test_answers_that_the_page_saves_are_read_with_its_key(tmp_path: Path) -> None:
-    _, key = draw(PAIRS, title="Which?", seed=1)
+    _, key = draw(PAIRS, kind="ideas", seed=1)
     (tmp_path / "key.json").write_text(json.dumps(key_as_json(key)))
     answers = {"page": key.page, "answers": {"7": {"better": "left", "left": "useful"}}}
     (tmp_path / "answers.json").write_text(json.dumps(answers))

@@ -39,7 +39,20 @@ FACTS = ModelFacts(
             },
         }
     },
-    result={"test_nll": 2.4987654, "best_step": 60, "measured": [1, 2]},
+    result={
+        "test_nll": 2.4987654,
+        "best_step": 60,
+        "measured": [1, 2],
+        "tasks": {
+            "refine": {
+                "rows": 51,
+                "nll": 1.27946,
+                "bits_per_byte": 0.5308,
+                "base_nll": 1.65737,
+                "base_bits_per_byte": 0.68758,
+            }
+        },
+    },
     limits=("It cannot count.",),
 )
 FIGURES: dict[str, Any] = {
@@ -79,6 +92,7 @@ def test_a_models_card_names_base_data_licences_figures_and_limits() -> None:
     assert "| CC-BY-SA-3.0 | 500 | 0 |" in card
     assert "| test_nll | 2.499 |" in card
     assert "| best_step | 60 |" in card
+    assert "| refine | 51 | 1.657 | 1.279 | 0.6876 | 0.5308 |" in card
     assert "| mine-f16.gguf | 2.5010 | +0.04% |" in card
     assert "Of 1,200 tokens" in card
     assert "99.8%" in card
@@ -92,6 +106,7 @@ def test_a_card_says_what_it_does_not_know() -> None:
     assert "There is no data report of the run." in card
     assert "There are no figures of the run." in card
     assert "## Limits" not in card
+    assert "## As served" not in card
 
 
 def test_a_heads_card_has_every_criterion_and_the_mean() -> None:

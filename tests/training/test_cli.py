@@ -9,7 +9,7 @@ from service.settings import PROJECT_ROOT
 from training.cli import main
 from training.config import RunConfig, SweepConfig, dump_config, read_config
 from training.learning.result import TrainResult
-from training.rundir import RunDir
+from training.rundir import Manifest, RunDir, now
 
 CONFIGS = PROJECT_ROOT / "training" / "configs"
 TINY = str(CONFIGS / "tiny.toml")
@@ -138,6 +138,35 @@ def test_prepare_leaves_rows_and_a_report_with_masked_samples(
     assert (folder / "train.jsonl").stat().st_size > 0
 
 
+def test_the_rows_of_a_run_are_not_prepared_anew(
+    tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    config = tiny_config()
+    rundir = RunDir(config.output / config.name)
+    assert main(["prepare", write(config, working_directory)]) == 0
+    rows = rundir.rows("test").read_bytes()
+    rundir.write_manifest(Manifest(config.name, "finished", now()))
+
+    assert main(["prepare", write(tiny_config(data__split_seed=1), working_directory)]) == 1
+    assert "has a run that is finished, and its rows. Move it away" in capsys.readouterr().err
+    assert rundir.rows("test").read_bytes() == rows
+
+
+def test_a_run_is_compared_with_the_base_it_was_made_from(
+    tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    config = tiny_config()
+    rundir = RunDir(config.output / config.name)
+    rundir.create()
+    write(config, rundir.path)
+    other = write(tiny_config(base__hf="another/base"), working_directory)
+
+    assert main(["evaluate", other]) == 1
+    out, err = capsys.readouterr()
+    assert f"{rundir.path} was made with other values of base.hf than" in out
+    assert f"Name a GGUF of {config.base.hf} with --base" in err
+
+
 def test_what_is_missing_for_a_comparison_is_said(
     tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
 ) -> None:
@@ -161,6 +190,22 @@ def test_an_adapter_is_applied_to_the_model_that_is_named(
     assert "lora.gguf" in capsys.readouterr().err
 
 
+def test_a_sweep_has_to_be_finished_before_it_is_exported(
+    tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    config = tiny_config().model_copy(update={"sweep": SweepConfig(space={"lora.r": (2, 4)})})
+    rundir = RunDir(config.output / config.name)
+    rundir.create()
+    path = write(config, working_directory)
+
+    assert main(["export", path]) == 1
+    assert "Finish the sweep first" in capsys.readouterr().err
+
+    rundir.write_manifest(Manifest(config.name, "running", now()))
+    assert main(["export", path]) == 1
+    assert "Train the run first" in capsys.readouterr().err
+
+
 def test_what_is_exported_of_a_sweep_is_its_best_run(
     tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
 ) -> None:
@@ -175,6 +220,7 @@ def test_what_is_exported_of_a_sweep_is_its_best_run(
             "trainer": "trl",
             "rows": {},
             "tasks": {},
+            "too_long": {},
             "preferred": None,
             "validation_bits_per_byte": nll,
         }

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from training.config import RunConfig, SweepConfig, dump_config, read_config, with_values
+from training.config import (
+    RunConfig,
+    SweepConfig,
+    dump_config,
+    is_non_commercial,
+    read_config,
+    with_values,
+)
 from training.errors import ConfigProblems
 
 CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
@@ -115,6 +122,21 @@ def test_files_that_are_missing_are_problems_of_the_config(folder: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("licence", "expected"),
+    [
+        ("CC-BY-NC-4.0", True),
+        ("cc_by_nc_sa", True),
+        ("Non-Commercial", True),
+        ("non commercial use only", True),
+        ("CC-BY-SA-3.0", False),
+        ("NCSA", False),
+    ],
+)
+def test_licences_that_forbid_commercial_use_are_known(licence: str, expected: bool) -> None:
+    assert is_non_commercial(licence) is expected
+
+
+@pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("", "is missing"),
@@ -127,6 +149,12 @@ def test_files_that_are_missing_are_problems_of_the_config(folder: Path) -> None
         (GOOD + '[sweep]\nspace = { "name" = ["a"] }', "only base, data, lora and training"),
         (GOOD + '[sweep]\nspace = { "lora.r" = { low = 1, high = 2 } }', "a grid needs lists"),
         (GOOD + "[sweep]\nspace = {}", "sweep.space: "),
+        (GOOD + '[training]\noptimizer = "adam"', "training.optimizer: should be 'adamw_torch'"),
+        (
+            GOOD
+            + '[sweep]\nkind = "optuna"\nstacked = true\npruning = true\nspace = { "lora.r" = [4] }',
+            "sweep: settings that are trained at once cannot be stopped by `pruning`",
+        ),
         (
             GOOD.replace("MIT", "CC-BY-NC-4.0") + '[export]\ncatalog = "rows.jsonl"',
             "non-commercial",
@@ -172,6 +200,139 @@ def test_preferences_are_refused_what_has_no_meaning_for_them(
     assert read_config(path).training.objective == "preferences"
 
     assert problem in problems_of(path, **{key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "problem"),
+    [
+        ("lora.r", "{ low = 8.0, high = 16.0 }", "write both ends as such: { low = 8, high = 16 }"),
+        ("lora.r", "{ low = 8, high = 16.0 }", "takes whole numbers only"),
+        ("lora.r", "{ low = 8, high = 16.5 }", '"lora.r" = 16.5: lora.r: '),
+        ("lora.r", "{ low = 8, high = 16 }", None),
+        ("lora.alpha", "{ low = 8.0, high = 16.0 }", None),
+        ("data.sources.0.weight", "{ low = 1, high = 3.5 }", None),
+        ("data.sources.0.weight", "{ low = 0.5, high = 3.5 }", "the same held-out rows"),
+    ],
+)
+def test_a_range_has_to_give_what_its_key_takes(
+    folder: Path, key: str, values: str, problem: str | None
+) -> None:
+    path = written(folder, GOOD + f'[sweep]\nkind = "optuna"\nspace = {{ "{key}" = {values} }}')
+
+    if problem is None:
+        assert read_config(path).sweep is not None
+    else:
+        assert problem in problems_of(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "prunes"),
+    [
+        ({}, True),
+        ({"pruning": "false"}, False),
+        ({"stacked": "true"}, False),
+        ({"kind": "grid"}, False),
+    ],
+)
+def test_settings_are_pruned_where_they_can_be(
+    folder: Path, settings: dict[str, str], prunes: bool
+) -> None:
+    text = GOOD + '[sweep]\nkind = "optuna"\nspace = { "lora.r" = [4, 8] }'
+    changes = {f"sweep.{key}": value for key, value in settings.items()}
+
+    sweep = read_config(written(folder, text), changes).sweep
+
+    assert sweep is not None
+    assert sweep.prunes is prunes
+
+
+def test_files_that_are_missing_are_told_beside_what_is_wrong_elsewhere(folder: Path) -> None:
+    text = GOOD.replace("rows.", "no.") + '[lora]\nr = 0\n[evaluation]\njudge_url = "http://x"'
+
+    found = problems_of(written(folder, text)).splitlines()
+
+    assert [line.split(": ")[0] for line in found] == [
+        "lora.r",
+        "data.sources.0.path",
+        "evaluation.judge_model",
+    ]
+
+
+def test_what_sections_refuse_of_each_other_is_told_at_once(folder: Path) -> None:
+    path = written(folder, GOOD + '[sweep]\nspace = { "lora.r" = [4], "lora.rank" = [8] }')
+    changes = {
+        "data.validation_share": "0",
+        "training.patience": "3",
+        "training.beta": "0.2",
+        "training.best_weight": "1",
+        "training.optimizer": "sgd",
+        "training.trainer": "stacked",
+    }
+
+    found = problems_of(path, **changes).splitlines()
+
+    assert [line.split(": ")[0] for line in found] == [
+        "training.beta",
+        "training.best_weight",
+        "training.patience",
+        "sweep",
+        "training.optimizer",
+        'sweep.space."lora.rank" = 8',
+    ]
+    assert "ranked by validation rows" in found[3]
+    assert "adamw_torch or adamw_torch_fused" in found[4]
+
+
+@pytest.mark.parametrize(
+    ("space", "problem"),
+    [
+        ('{ "training.optimizer" = ["adamw_torch", "sgd"] }', '= "sgd": training.optimizer: '),
+        ('{ "training.trainer" = ["trl", "stacked"] }', "is the same for all settings"),
+        ('{ "training.beta" = [0.1, 0.2] }', '"training.beta" = 0.2: training.beta: only'),
+    ],
+)
+def test_no_value_of_a_sweep_may_be_one_that_the_config_could_not_have(
+    folder: Path, space: str, problem: str
+) -> None:
+    path = written(folder, GOOD + f"[sweep]\nstacked = true\nspace = {space}")
+
+    assert problem in problems_of(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "is_right"),
+    [
+        ("data.filters.plainest_share", "[0.5, 1]", False),
+        ("data.split_seed", "[0, 1]", False),
+        ("data.max_tokens", "[512, 1024]", False),
+        ("data.validation_rows", "[8]", False),
+        ("data.sources.0.first", "[8, 9]", False),
+        ("data.sources.0.weight", "[0.5, 2]", False),
+        ("data.sources.0.weight", "[1, 2.5]", True),
+        ("data.train_rows", "[8, 16]", True),
+        ("base.dtype", '["float32", "bfloat16"]', True),
+    ],
+)
+def test_settings_are_compared_on_the_same_held_out_rows(
+    folder: Path, key: str, values: str, is_right: bool
+) -> None:
+    path = written(folder, GOOD + f'[sweep]\nspace = {{ "{key}" = {values} }}')
+
+    if is_right:
+        assert read_config(path).sweep is not None
+    else:
+        assert f'sweep.space."{key}": settings are compared on the same' in problems_of(path)
+
+
+def test_bases_are_not_compared_on_rows_that_each_has_chosen(folder: Path) -> None:
+    text = GOOD + '[sweep]\nspace = { "base.dtype" = ["float32", "bfloat16"] }'
+
+    found = problems_of(written(folder, text), **{"data.filters.ifd_max": "0.9"})
+
+    assert found == (
+        'sweep.space."base.dtype": with `ifd_max` or `plainest_share`, each base has other '
+        "held-out rows"
+    )
 
 
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:

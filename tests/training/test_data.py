@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 from training.config import RunConfig
 from training.data import prepare, read_prepared
 from training.errors import DataProblem
+from training.records.decontamination import IN_EVALUATION, OWN_TOPICS
 from training.records.filters import RowLikelihood
+from training.records.sources import OUTSIDE_SHARE
 from training.rundir import Manifest, RunDir, now
 
 MakeConfig = Callable[..., RunConfig]
@@ -58,6 +61,70 @@ def test_the_report_counts_what_is_there_and_what_was_dropped_and_why(
     assert f"⟦{prepared.train[0].id}⟧" in text
 
 
+def test_what_a_run_is_measured_with_is_never_learnt(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    topics = OWN_TOPICS.read_text(encoding="utf-8")
+    prompts, other = tmp_path / "prompts.jsonl", tmp_path / "other.jsonl"
+    prompts.write_text('{"id": "1", "prompt": "Describe the garden behind the old town hall."}')
+    other.write_text('{"question": "Which bird sings first on a cold morning in March?"}')
+    asked = [
+        json.loads(topics.splitlines()[0])["topic"],
+        "Describe the garden behind the old town hall.",
+        "Which bird sings first on a cold morning in March?",
+        *(f"Describe tree {n}." for n in range(40)),
+    ]
+    path = tmp_path / "rows.jsonl"
+    rows = [{"instruction": one, "output": f"It is about: {one}"} for one in asked]
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows), encoding="utf-8")
+
+    prepare(
+        tiny_config(
+            data__sources=[{"kind": "alpaca", "path": str(path), "licence": "MIT"}],
+            data__decontaminate=[str(other)],
+            evaluation__prompts=str(prompts),
+        ),
+        rundir,
+        report=ignore,
+    )
+
+    summary = json.loads((rundir.data / "report.json").read_text())
+    ids = [one["id"].rpartition("-")[2] for one in summary["dropped"][IN_EVALUATION]["examples"]]
+    assert ids == ["1", "2", "3"]
+    sets = ["evaluation/topics.jsonl", *(f"{tmp_path.name}/{one.name}" for one in (prompts, other))]
+    assert summary["evaluation_sets"] == sets
+    assert all(f"`{one}`" in (rundir.data / "report.md").read_text() for one in sets)
+
+
+def test_the_report_counts_what_limits_leave_out(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [{"instruction": f"Describe tree {n}.", "output": f"Tree {n}."} for n in range(90)]
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows), encoding="utf-8")
+    source = {"kind": "alpaca", "path": str(path), "licence": "MIT", "weight": 0.7, "first": 50}
+
+    prepare(
+        tiny_config(data__sources=[source], data__train_rows=10, data__validation_rows=1),
+        rundir,
+        report=ignore,
+    )
+
+    summary = json.loads((rundir.data / "report.json").read_text())
+    text = (rundir.data / "report.md").read_text()
+    kept = {name: split["rows"] for name, split in summary["splits"].items()}
+    dropped = {why: found["rows"] for why, found in summary["dropped"].items()}
+    (taken,) = summary["taken"]
+    share = taken["passed_over"][OUTSIDE_SHARE]
+    assert (kept["train"], kept["validation"]) == (10, 1)
+    assert sum(kept.values()) + sum(dropped.values()) == summary["rows_read"] == 50
+    assert f"- {dropped['`data.train_rows` are full']:,} rows: `data.train_rows` are full." in text
+    assert share > 0
+    assert (
+        f"rows.jsonl: 50 rows; {share} passed over, {OUTSIDE_SHARE}; not read any further" in text
+    )
+
+
 def test_no_prompt_is_on_two_sides(rundir: RunDir, tiny_config: MakeConfig) -> None:
     prepared = prepare(tiny_config(), rundir, report=ignore)
     sides = [{row.group for row in side} for side in (prepared.train, prepared.validation)]
@@ -97,11 +164,74 @@ def test_of_a_source_that_is_held_out_nothing_is_learnt(
     assert refinements[2] > 0
 
 
-def test_duplicates_are_gone_before_the_split(
-    rundir: RunDir, tiny_config: MakeConfig, ideation_records: Path
+def test_a_repeated_id_is_refused_and_both_places_are_named(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
 ) -> None:
-    source = {"kind": "ideation", "path": str(ideation_records)}
-    config = tiny_config(data__sources=[source, source])
+    again = tmp_path / "again" / ideation_records.name
+    shutil.copytree(ideation_records, again)
+    sources = [
+        {"kind": "ideation", "path": str(path), "licence": "CC0-1.0"}
+        for path in (ideation_records, again)
+    ]
+
+    with pytest.raises(DataProblem, match="the id is that of another row") as caught:
+        prepare(tiny_config(data__sources=sources), rundir, report=ignore)
+
+    assert caught.value.row == f"{again.name}/brainstorm-0001/1"
+    assert str(again) in str(caught.value)
+    assert str(ideation_records) in str(caught.value)
+    assert not rundir.path.exists()
+
+
+def test_of_two_files_of_one_name_the_one_is_held_out(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    sources: list[dict[str, object]] = []
+    for folder, noun in (("a", "tree"), ("b", "bird")):
+        path = tmp_path / folder / "train.jsonl"
+        path.parent.mkdir()
+        records = [
+            {"instruction": f"Describe {noun} {n}.", "output": f"It is the {noun} of day {n}."}
+            for n in range(40)
+        ]
+        path.write_text("".join(f"{json.dumps(one)}\n" for one in records), encoding="utf-8")
+        sources.append({"kind": "alpaca", "path": str(path), "licence": "MIT"})
+    sources[1]["held_out"] = True
+
+    prepared = prepare(tiny_config(data__sources=sources), rundir, report=ignore)
+
+    assert len(prepared.train) > 10
+    assert not any(row.id.startswith("b/") for row in (*prepared.train, *prepared.validation))
+    assert sum(row.id.startswith("b/") for row in prepared.test) == 40
+
+
+def test_rows_that_forbid_it_are_not_prepared_for_a_catalog(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
+) -> None:
+    records = tmp_path / "mine"
+    shutil.copytree(ideation_records, records)
+    path = records / "refine.jsonl"
+    lines = path.read_text(encoding="utf-8").replace("{", '{"licence": "CC-BY-NC-4.0", ', 1)
+    path.write_text(lines, encoding="utf-8")
+    sources = [{"kind": "ideation", "path": str(records), "licence": "CC0-1.0"}]
+    config = tiny_config(data__sources=sources)
+
+    prepare(config, RunDir(tmp_path / "not-shipped"), report=ignore)
+    export = config.export.model_copy(update={"catalog": tmp_path / "catalog.toml"})
+    with pytest.raises(DataProblem, match=r"1 rows of mine/refine.jsonl \(CC-BY-NC-4.0\)"):
+        prepare(config.model_copy(update={"export": export}), rundir, report=ignore)
+
+
+def test_duplicates_are_gone_before_the_split(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(ideation_records, copy)
+    sources = [
+        {"kind": "ideation", "path": str(path), "licence": "CC0-1.0"}
+        for path in (ideation_records, copy)
+    ]
+    config = tiny_config(data__sources=sources)
 
     prepared = prepare(config, rundir, report=ignore)
 

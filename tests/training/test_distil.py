@@ -74,7 +74,7 @@ def test_what_a_teacher_writes_can_be_trained_on_and_names_it(brainstorms: Case)
 
     assert found == Distilled(written=3, rejected=0, records=3)
     source = SourceConfig(kind="ideation", path=brainstorms.target, tasks=("brainstorm",))
-    rows = [one.row for one in read_source(source)]
+    rows = [one.row for one in read_source(source).rows]
     assert len(rows) == sum(len(record["ideas"]) for record in written(brainstorms.target))
     assert {row.licence for row in rows} == {"CC0-1.0"}
     assert all("distilled from big" in row.source for row in rows)
@@ -96,6 +96,16 @@ def test_a_second_run_asks_only_for_what_is_missing(brainstorms: Case) -> None:
 
     assert (found, brainstorms.asked) == (Distilled(2, 0, 3), 2)
     assert brainstorms.target.read_text().startswith(first)
+
+
+def test_an_input_that_is_given_twice_is_asked_once(tmp_path: Path) -> None:
+    case = Case(tmp_path, "brainstorm", [TOPICS[0], TOPICS[0], TOPICS[1]])
+
+    with pytest.raises(DataProblem, match="no input is left"):
+        case.run(as_asked(case), 3)
+
+    assert case.asked == 2
+    assert [one["topic"] for one in written(case.target)] == [one["topic"] for one in TOPICS[:2]]
 
 
 def test_a_record_that_was_cut_off_is_written_again(brainstorms: Case) -> None:
@@ -122,6 +132,7 @@ def test_a_teacher_is_told_what_was_wrong_and_may_try_again(brainstorms: Case) -
     ("spoil", "reason"),
     [
         (lambda made: made["ideas"].pop(), "ideas"),
+        (lambda made: made["ideas"].append(made["ideas"].pop()["text"]), "has to be an object"),
         (lambda made: made["ideas"].__setitem__(0, made["ideas"][1]), "two ideas are alike"),
         (
             lambda made: made["ideas"][0].update(

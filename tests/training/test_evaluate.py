@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from service.engine.types import Message
 from service.settings import PROJECT_ROOT
 from tests.training.chat_server import chatting
-from tests.training.measured import GOOD, any_vectors, system
+from tests.training.measured import GOOD, any_vectors, evaluation, system
 from training.config import BaseConfig, DataConfig, EvaluationConfig, RunConfig, SourceConfig
 from training.data import prepare
 from training.errors import DataProblem, TrainingError
 from training.evaluate import Evaluation, evaluate, plain
 from training.measuring.comparison import compare, idea_pairs
+from training.measuring.evaluation_text import as_markdown, differences
 from training.measuring.likelihoods import RowLikelihood, total
 from training.measuring.prompt_sets import read_prompts, read_sets
 from training.measuring.scores import CRITERIA, agreement
 from training.records.labelled import LabelledNote
+from training.records.rows import Row, write_rows
 from training.rundir import RunDir
 
 DATA = PROJECT_ROOT / "training" / "data"
@@ -29,7 +32,7 @@ def config_of(folder: Path, **evaluation: object) -> RunConfig:
     records = folder / "records"
     records.mkdir(parents=True)
     for task, source, count in (
-        ("brainstorm", "plain", 2),
+        ("brainstorm", "plain", 3),
         ("refine", "plain", 4),
         ("evaluate", "ideation", 3),
     ):
@@ -42,7 +45,7 @@ def config_of(folder: Path, **evaluation: object) -> RunConfig:
         output=folder,
         base=BaseConfig(gguf=folder),
         data=DataConfig(
-            sources=(SourceConfig(kind="ideation", path=records),),
+            sources=(SourceConfig(kind="ideation", path=records, licence="CC0-1.0"),),
             test_share=0.35,
             validation_share=0,
         ),
@@ -95,14 +98,26 @@ def test_a_model_does_not_differ_from_itself(run: tuple[RunDir, Evaluation]) -> 
 
 @pytest.mark.slow
 def test_everything_that_was_asked_is_measured(run: tuple[RunDir, Evaluation]) -> None:
-    comparison, judgement = run[1].comparison, run[1].judgement
+    comparison, judgements = run[1].comparison, run[1].judgements
 
     assert run[1].not_measured == ()
     assert comparison.refinements["valid"].n > 0
     assert comparison.assessments.n > 0
     assert comparison.agreement["base"] is not None
-    assert judgement is not None
-    assert (judgement.pairs, judgement.ties, judgement.is_led_by_order) == (4, 4, True)
+    assert list(judgements) == ["ideas", "refinements"]
+    for one in judgements.values():
+        assert one.pairs == one.ties > 0
+        assert one.is_led_by_order
+    assert judgements["ideas"].pairs == 4
+
+
+@pytest.mark.slow
+def test_samples_are_drawn_of_ideas_and_of_refinements(run: tuple[RunDir, Evaluation]) -> None:
+    requests = [one.request for one in run[1].samples]
+
+    wishes = [one for one in requests if "(wish: " in one]
+    assert len(wishes) == run[1].judgements["refinements"].pairs
+    assert len(requests) - len(wishes) == 4
 
 
 @pytest.mark.slow
@@ -116,7 +131,12 @@ def test_the_run_directory_holds_the_figures_the_answers_and_the_blind_pages(
     text = rundir.evaluation_md.read_text()
     assert all(
         heading in text
-        for heading in ("## Ideas: novelty", "## Refinements", "## Held-out", "## The judge first")
+        for heading in (
+            "## Ideas: novelty",
+            "## Refinements",
+            "## Held-out",
+            "## The judge first of ideas",
+        )
     )
     answers = json.loads((rundir.path / "evaluation" / "answers-tuned.json").read_text())
     assert all(len(one["drafts"]) == 2 for one in answers["ideas"])
@@ -167,21 +187,66 @@ def test_a_prompt_that_cannot_be_used_is_named(tmp_path: Path, line: str, messag
         read_prompts(path)
 
 
+def test_a_run_that_learnt_other_tasks_of_ours_is_asked_for_no_ideas(tmp_path: Path) -> None:
+    config, rundir = config_of(tmp_path), RunDir(tmp_path / "run")
+    source = config.data.sources[0].model_copy(update={"tasks": ("refine", "evaluate")})
+    data = config.data.model_copy(update={"sources": (source,)})
+    config = config.model_copy(update={"data": data})
+    prepare(config, rundir, report=lambda _: None)
+
+    sets = read_sets(config, rundir)
+
+    assert sets.prompts == ()
+    assert sets.notes
+
+
+def test_a_run_that_learnt_chats_of_others_is_asked_for_ideas(tmp_path: Path) -> None:
+    config, rundir = config_of(tmp_path), RunDir(tmp_path / "run")
+    chat = Message("user", "Hello?"), Message("assistant", "Hello.")
+    row = Row("1", "general", chat, "others", "CC0-1.0", "1")
+    for split in ("train", "test"):
+        rundir.rows(split).parent.mkdir(parents=True, exist_ok=True)
+        write_rows(rundir.rows(split), [row])
+
+    assert len(read_sets(config, rundir).prompts) == 2
+
+
+def test_what_was_not_asked_for_has_no_table() -> None:
+    bodies = ["Forty bikes and no pump."]
+
+    text = as_markdown(plain(evaluation(system(refined=bodies), system(refined=bodies))))
+
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == ["## Refinements", "## Samples, drawn at random"]
+    assert "first drafts" not in text
+
+
+def test_scores_off_digits_are_said_not_to_be_those_of_a_head() -> None:
+    digits = agreement(notes(1, 9), given(2, 8), [given(2, 8)])
+    found = evaluation(replace(system(GOOD), agreement=digits), system(GOOD))
+
+    text = as_markdown(plain(found))
+
+    assert "## Scores read off digits" in text
+    assert "Without a score head." in text
+
+
 def test_better_answers_are_a_difference_above_zero() -> None:
-    found = compare(system("", "", GOOD, ""), system(GOOD, GOOD, GOOD, GOOD))
+    found = compare(system("", "", GOOD, "", "", "", GOOD, ""), system(*[GOOD] * 8))
 
     valid = found.ideas["own"]["valid"]
-    assert (valid.base, valid.tuned, valid.n) == (0.25, 1, 4)
+    assert (valid.base, valid.tuned, valid.n) == (0.25, 1, 8)
     assert valid.difference.low > 0
     assert found.form.difference.value == 0.75
 
 
 def test_likelier_answers_are_a_change_below_zero() -> None:
-    found = compare(system(GOOD, GOOD), system(GOOD, GOOD, nll=20.0)).likelihoods["refine"]
+    ideas = [GOOD] * 6
+    found = compare(system(*ideas), system(*ideas, nll=20.0)).likelihoods["refine"]
 
-    assert found.change.value == pytest.approx(41 / 61 - 1)
+    assert found.change.value == pytest.approx(135 / 195 - 1)
     assert found.change.high < 0
-    assert found.base.bits_per_byte == pytest.approx(61 / math.log(2) / 80)
+    assert found.base.bits_per_byte == pytest.approx(195 / math.log(2) / 240)
 
 
 def test_metrics_without_values_are_left_out_of_the_family() -> None:
@@ -189,6 +254,16 @@ def test_metrics_without_values_are_left_out_of_the_family() -> None:
 
     assert "kept" not in found.ideas["own"]
     assert found.refinements == {}
+
+
+def test_too_few_prompts_are_shown_without_interval_and_p() -> None:
+    found = plain(compare(system("", GOOD), system(GOOD, GOOD)).ideas["own"])
+    claimed = {**found["udi"], "difference": {"value": 0.5, "low": 0.5, "high": 0.5}, "p": 0.0009}
+
+    rows = list(differences({"valid": found["valid"], "udi": claimed}))
+
+    assert "| valid answers, share | 0.500 | 1.000 | 0.500 [–, –] | – | 2 |" in rows
+    assert "| useful distinct ideas (UDI) | 0.500 | 1.000 | 0.500 [–, –] | – | 2 |" in rows
 
 
 def test_pairs_show_ideas_as_users_see_them_and_unusable_answers_as_they_are() -> None:

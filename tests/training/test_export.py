@@ -2,10 +2,11 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import tarfile
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
 from service.settings import PROJECT_ROOT, Settings
 from tests.training.conftest import quiet
+from tests.training.measured import evaluation, system
 from training.cli import main
 from training.config import (
     BaseConfig,
@@ -33,14 +35,26 @@ from training.config import (
     dump_config,
 )
 from training.data import prepare, read_prepared
-from training.errors import BaseMismatch, ExportFailed
-from training.export import Exported, base_gguf, export, tuned_gguf
+from training.errors import BaseMismatch, DataProblem, ExportFailed
+from training.evaluate import plain
+from training.export import (
+    CARD,
+    FACTS,
+    Exported,
+    base_gguf,
+    export,
+    is_exported,
+    tuned_gguf,
+    write_card,
+)
 from training.exporting import converter as converters
+from training.exporting.cards import ModelFacts
 from training.exporting.converter import Converter
 from training.exporting.files import adapter_file, merged
 from training.exporting.parity import FileParity, Parity
 from training.exporting.registration import Registration, register
 from training.learning.base import Base, load_base
+from training.records.rows import read_rows, write_rows
 from training.rundir import Manifest, RunDir, now
 from training.served import served, source_of
 
@@ -279,6 +293,62 @@ def content(layout: Layout, name: str) -> bytes:
     return layout.path.read_bytes()[tensor.offset : tensor.offset + tensor.size_bytes]
 
 
+def carded(rundir: RunDir) -> str:
+    """The card after an evaluation, whose tuned file has the SHA-256 of ones."""
+    measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Forty bikes, no pump"]))
+    rundir.write_json(rundir.evaluation_json, plain(measured))
+    write_card(rundir)
+    return (rundir.export / CARD).read_text()
+
+
+def facts_of(sha256: str) -> ModelFacts:
+    file = {"file": "a-f16.gguf", "kind": "f16", "sha256": sha256, "size_bytes": 1}
+    return ModelFacts("a", "base", "0" * 64, "Apache-2.0", [file], asdict(PARITY), 'name = "a"')
+
+
+def test_a_card_tells_what_the_evaluation_of_its_files_found(tmp_path: Path) -> None:
+    rundir = RunDir(tmp_path)
+    rundir.export.mkdir()
+    rundir.write_json(rundir.export / FACTS, asdict(facts_of("1" * 64)))
+
+    card = carded(rundir)
+
+    assert "## As served" in card
+    assert "`b.gguf` against the untuned `a.gguf`" in card
+    assert "| refinements: facts kept, share | 0.500 | 0.500 |" in card
+    assert card.index("## As exported") < card.index("## As served") < card.index("## Config")
+
+
+def test_a_card_has_no_figures_of_another_file(tmp_path: Path) -> None:
+    rundir = RunDir(tmp_path)
+    rundir.export.mkdir()
+    rundir.write_json(rundir.export / FACTS, asdict(facts_of("2" * 64)))
+
+    assert "## As served" not in carded(rundir)
+
+
+def test_a_run_that_was_not_exported_gets_no_card(tmp_path: Path) -> None:
+    write_card(RunDir(tmp_path))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_card_that_is_written_again_makes_no_old_export_new(run: Run, tmp_path: Path) -> None:
+    rundir = RunDir(tmp_path)
+    for folder in (rundir.export, rundir.adapter):
+        folder.mkdir()
+    tuned_gguf(run.config, rundir).touch()
+    facts, adapter = rundir.export / FACTS, rundir.adapter / "adapter_model.safetensors"
+    rundir.write_json(facts, asdict(facts_of("1" * 64)))
+    adapter.touch()
+    os.utime(facts, (1000, 1000))
+    carded(rundir)
+
+    assert not is_exported(run.config, rundir)
+    os.utime(adapter, (999, 999))
+    assert is_exported(run.config, rundir)
+
+
 def test_another_base_than_the_run_was_trained_on_is_refused(run: Run, tmp_path: Path) -> None:
     rundir = RunDir(tmp_path)
     rundir.adapter.mkdir()
@@ -321,6 +391,20 @@ def test_a_file_that_differs_too_much_is_a_problem(parity: Parity, problem: str 
     assert len(found) == (problem is not None)
     if problem is not None:
         assert re.search(problem, found[0])
+
+
+def test_what_was_trained_on_rows_that_forbid_it_is_not_registered(
+    run: Run, tmp_path: Path
+) -> None:
+    rundir = RunDir(tmp_path / "tiny")
+    rundir.adapter.mkdir(parents=True)
+    for split in ("train", "validation", "test"):
+        rows = read_rows(run.rundir.rows(split))
+        write_rows(rundir.rows(split), [replace(row, licence="CC-BY-NC-4.0") for row in rows])
+
+    with pytest.raises(DataProblem, match=r"/refine.jsonl \(CC-BY-NC-4.0\).*`export.catalog`"):
+        export(run.config, rundir, report=quiet)
+    assert not rundir.export.exists()
 
 
 def registration(

@@ -1,11 +1,12 @@
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from service.engine.types import Message
+from service.settings import PROJECT_ROOT
 from training.config import DataConfig, FilterConfig, SourceConfig
 from training.errors import DataProblem
 from training.records.decontamination import without_evaluation_prompts
@@ -24,10 +25,12 @@ from training.records.filters import (
     keep_good,
     keep_likely,
 )
-from training.records.rows import Dropped, Row
+from training.records.rows import OWN_TASKS, Dropped, Row
+from training.records.sources import raw_records
 from training.records.split import divide, side_of
 from training.records.tasks import CHANGED, NOT_ALLOWED, Rendered
 
+DATA = PROJECT_ROOT / "training" / "data"
 GERMAN = (
     "Der Verein trifft sich mittwochs und die Mitglieder bringen für das Fest einen Kuchen mit."
 )
@@ -38,6 +41,23 @@ def row(
 ) -> Row:
     messages = (Message("user", asked), Message("assistant", answer))
     return Row(name, task, messages, "test", "MIT", asked)
+
+
+def texts(folder: str) -> Iterator[str]:
+    """What is asked and answered in a set of our own, row by row but without our prompts."""
+    for path in (DATA / folder).glob("*.jsonl"):
+        for raw in raw_records(path) if path.stem in OWN_TASKS else ():
+            fields = dict(raw.data)
+            for answer in fields.pop("ideas", [{}]):
+                yield "\n".join(spoken([*fields.values(), answer.get("title"), answer.get("text")]))
+
+
+def spoken(values: Iterable[object]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, list):
+            yield from spoken(value)
+        elif isinstance(value, str):
+            yield value
 
 
 def reasons(answer: str, **filters: object) -> list[str]:
@@ -93,12 +113,32 @@ class TestQuality:
             GERMAN,
             "El club se reúne en la sala y los miembros llevan pasteles para que todos hablen.",
             "Le club se réunit dans la salle et les membres apportent des gâteaux pour la fête.",
+            "Grannarna lånar verktyg av varandra och lämnar tillbaka dem samma kväll",
+            "Naboerne låner værktøj af hinanden og afleverer det igen samme aften.",
+            "Naboene låner verktøy av hverandre, og det leveres tilbake samme kveld.",
+            "Naapurit lainaavat työkaluja, jotka ovat kellarissa, ja palauttavat ne illalla.",
+            "Półka w korytarzu, na której sąsiedzi pożyczają sobie narzędzia i oddają je po pracy.",
+            "Sousedé si půjčují nářadí, které je ve sklepě, a večer ho vracejí, aby se neztratilo.",
+            "Komşular için bir dolap: alet ödünç alan akşam geri verir, daha az alet gibi.",
             "Клуб собирается по средам в старом зале.",
             "クラブは水曜日に古いホールに集まります。",
         ],
     )
     def test_other_languages_are_told_by_script_or_small_words(self, text: str) -> None:
         assert not is_english(text)
+
+    @pytest.mark.parametrize("folder", ["plain", "ideation"])
+    def test_all_rows_of_our_english_sets_are_english(self, folder: str) -> None:
+        passes = list(map(is_english, texts(folder)))
+
+        assert len(passes) > 1000
+        assert all(passes)
+
+    def test_of_our_rows_in_other_languages_hardly_any_passes(self) -> None:
+        passes = list(map(is_english, texts("languages")))
+
+        assert len(passes) > 100
+        assert sum(passes) <= 0.02 * len(passes)
 
     @pytest.mark.parametrize(
         ("answer", "expected"),
@@ -260,14 +300,14 @@ class TestSplit:
         return DataConfig.model_validate({"sources": sources} | changes)
 
     def test_shares_are_about_as_asked_and_every_row_is_somewhere(self) -> None:
-        sides = divide(self.ROWS, self.config(test_share=0.2, validation_share=0.1))
+        sides, _ = divide(self.ROWS, self.config(test_share=0.2, validation_share=0.1))
 
         assert sum(map(len, sides.values())) == 1000
         assert 150 < len(sides["test"]) < 250
         assert 70 < len(sides["validation"]) < 130
 
     def test_a_group_is_never_torn_apart(self) -> None:
-        sides = divide(self.ROWS, self.config())
+        sides, _ = divide(self.ROWS, self.config())
         groups = [
             one.group
             for side in sides.values()
@@ -278,7 +318,9 @@ class TestSplit:
 
     def test_a_group_stays_on_its_side_whatever_else_there_is(self) -> None:
         config = self.config()
-        all_of_them, some = divide(self.ROWS, config), divide(self.ROWS[300:400], config)
+        (all_of_them, _), (some, _) = (
+            divide(rows, config) for rows in (self.ROWS, self.ROWS[300:400])
+        )
 
         assert set(some["test"]) <= set(all_of_them["test"])
         assert set(some["train"]) <= set(all_of_them["train"])
@@ -289,8 +331,13 @@ class TestSplit:
         assert set(sides) == {"train", "validation", "test"}
 
     def test_the_first_rows_are_kept_where_fewer_are_asked_for(self) -> None:
-        whole = divide(self.ROWS, self.config())
-        cut = divide(self.ROWS, self.config(train_rows=100, validation_rows=5, test_rows=7))
+        whole, none = divide(self.ROWS, self.config())
+        cut, dropped = divide(
+            self.ROWS, self.config(train_rows=100, validation_rows=5, test_rows=7)
+        )
 
         assert cut["train"] == whole["train"][:100]
         assert (len(cut["validation"]), len(cut["test"])) == (5, 7)
+        assert not none
+        assert len(dropped) == 1000 - 112
+        assert dropped[0] == Dropped(whole["train"][100], "`data.train_rows` are full")

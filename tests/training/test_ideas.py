@@ -20,8 +20,9 @@ from training.measuring.ideas import (
     rouge_1,
     vendi,
 )
-from training.measuring.prompt_sets import OWN, read_prompts
+from training.measuring.prompt_sets import read_prompts
 from training.measuring.quantities import minutes, prices
+from training.records.decontamination import OWN_TOPICS
 
 TOPIC = "helping children eat more vegetables"
 IDEAS = (
@@ -178,7 +179,28 @@ def test_a_constraint_is_seen_in_the_text(
 ) -> None:
     checked = CONSTRAINTS.validate_python(constraints)
 
-    assert broken(checked, text) == (() if is_kept else checked.given)
+    assert broken(checked, "", text) == (() if is_kept else checked.given)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "title", "text"),
+    [
+        ({"avoids": ("phone*",)}, "A phone box", "Put them in a jar."),
+        ({"max_price": 20}, "A box of 30 euros", "Put them in a jar."),
+        ({"max_minutes": 30}, "An hour of silence", "Put them in a jar."),
+        ({"language": "de"}, "Eine Liste für die Gruppe", "Planen wir zusammen."),
+        ({"mentions": ("box",)}, "A box", "Put them in it."),
+    ],
+)
+def test_what_the_title_says_counts(constraints: dict[str, object], title: str, text: str) -> None:
+    checked = CONSTRAINTS.validate_python(constraints)
+
+    assert broken(checked, title, text) != broken(checked, "", text)
+
+
+def test_the_words_of_the_title_are_not_counted() -> None:
+    assert measured(draft(IDEAS[0]), max_words=12).kept == 1
+    assert measured(draft(IDEAS[0]), max_words=11).kept == 0
 
 
 def test_numbers_are_read_in_digits_and_in_words() -> None:
@@ -193,7 +215,7 @@ def test_a_text_of_no_known_language_has_none() -> None:
 
 
 def test_our_own_prompts_are_a_hundred_different_ones_with_constraints() -> None:
-    prompts = read_prompts(OWN)
+    prompts = read_prompts(OWN_TOPICS)
 
     assert len({prompt.topic for prompt in prompts}) == len(prompts) == 100
     assert all(prompt.constraints.given for prompt in prompts)
@@ -203,9 +225,9 @@ def test_our_own_prompts_are_a_hundred_different_ones_with_constraints() -> None
 
 
 def test_no_topic_of_ours_is_in_a_set_that_is_trained_on() -> None:
-    ours = {prompt.topic.casefold() for prompt in read_prompts(OWN)}
+    ours = {prompt.topic.casefold() for prompt in read_prompts(OWN_TOPICS)}
 
-    for file in OWN.parents[1].glob("*/brainstorm.jsonl"):
+    for file in OWN_TOPICS.parents[1].glob("*/brainstorm.jsonl"):
         lines = file.read_text(encoding="utf-8").splitlines()
         theirs = {json.loads(line)["topic"].casefold() for line in lines}
         assert not ours & theirs

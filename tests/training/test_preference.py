@@ -66,7 +66,7 @@ def graded(folder: Path, make: MakeConfig, lines: list[dict[str, Any]], **more: 
     path = folder / "graded.jsonl"
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
     return make(
-        data__sources=[{"kind": "graded", "path": str(path)}],
+        data__sources=[{"kind": "graded", "path": str(path), "licence": "CC0-1.0"}],
         data__test_share=0.3,
         data__validation_share=0,
         training__objective="preferences",

@@ -78,7 +78,7 @@ def test_every_topic_gets_drafts_of_the_model_as_it_is_served(
 def test_a_chosen_draft_is_learnt_like_any_record(tmp_path: Path) -> None:
     target = chosen(tmp_path, [{"id": "drafts-0001", "best": 2}])
 
-    (rendered,) = read_source(SourceConfig(kind="ideation", path=target))
+    (rendered,) = read_source(SourceConfig(kind="ideation", path=target)).rows
 
     assert rendered.refusal is None
     assert rendered.row.answer == (
@@ -121,7 +121,8 @@ def test_a_choice_of_what_is_not_there_is_named(
 def test_graded_drafts_are_rows_that_answer_one_prompt(tmp_path: Path) -> None:
     target = graded(tmp_path, [{"id": "drafts-0001", "grades": [0, 2]}])
 
-    first, second = (one.row for one in read_source(SourceConfig(kind="graded", path=target)))
+    rows = read_source(SourceConfig(kind="graded", path=target)).rows
+    first, second = (one.row for one in rows)
 
     assert (first.grade, second.grade) == (0, 2)
     assert first.prompt == second.prompt

@@ -1,16 +1,17 @@
 import json
 import tomllib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.training.measured import GOOD, system
+from tests.training.measured import GOOD, evaluation, system
 from training.errors import TrainingError
-from training.evaluate import Evaluation, plain
+from training.evaluate import plain
+from training.exporting.parity import FileParity, Parity
 from training.measuring.blind import draw, key_as_json
-from training.measuring.comparison import compare, idea_pairs
+from training.measuring.comparison import idea_pairs
 from training.report import report
 from training.report.training_text import SEED
 from training.rundir import Manifest, RunDir, Status, now
@@ -54,20 +55,9 @@ class Runs:
 
     def evaluate(self, rundir: RunDir, *missing: str) -> None:
         base, tuned = system("", GOOD), system(GOOD, GOOD, nll=25.0)
-        evaluation = Evaluation(
-            name="x",
-            finished_at=now(),
-            base={"file": "a.gguf", "sha256": "0" * 64},
-            tuned={"file": "b.gguf", "sha256": "1" * 64},
-            ideas_per_prompt=1,
-            max_tokens_per_idea=130,
-            seeds=(0,),
-            comparison=compare(base, tuned),
-            judgement=None,
-            samples=tuple(replace(one, tuned="A drawn sample") for one in idea_pairs(base, tuned)),
-            not_measured=missing,
-        )
-        rundir.write_json(rundir.evaluation_json, plain(evaluation))
+        found = evaluation(base, tuned, *missing)
+        samples = tuple(replace(one, tuned="A drawn sample") for one in found.samples)
+        rundir.write_json(rundir.evaluation_json, plain(replace(found, samples=samples)))
 
     def text(self) -> str:
         written = report(self.folder, self.output, models=self.models, configs=self.configs)
@@ -159,6 +149,18 @@ def test_a_sweep_that_was_stopped_is_said_not_to_be_finished(runs: Runs) -> None
     assert "`rates-01-seed-0` was stopped early" in text
 
 
+def test_an_export_is_shown_with_its_parity(runs: Runs) -> None:
+    rundir = runs.add("starter")
+    file = FileParity("starter-f16.gguf", "f16", 2.009, 0.0045)
+    rundir.write_json(rundir.parity, asdict(Parity(9, 2.0, (file,), 200, 0.995)))
+
+    text = runs.text()
+
+    assert "## As exported\n\n### starter\n" in text
+    assert "| starter-f16.gguf | 2.0090 | +0.45% |" in text
+    assert "99.5% are the likeliest in transformers" in text
+
+
 def test_an_evaluation_is_shown_with_samples_and_what_it_lacks(runs: Runs) -> None:
     runs.evaluate(runs.add("starter"), "a judge's opinion: no judge")
 
@@ -170,18 +172,51 @@ def test_an_evaluation_is_shown_with_samples_and_what_it_lacks(runs: Runs) -> No
     assert "Not measured of `starter`: a judge's opinion: no judge." in text
 
 
+def test_a_run_without_figures_of_what_it_has_forgotten_says_so(runs: Runs) -> None:
+    runs.evaluate(runs.add("starter"))
+    kept = runs.add("careful")
+    held_out = ', held_out = true }, { kind = "dolly", hub = "dolly" }]'
+    kept.write_text(kept.config, CONFIG.replace(" }]", held_out))
+    runs.evaluate(kept)
+
+    text = runs.text()
+
+    assert "Not measured of `starter`: what it has forgotten" in text
+    assert "Not measured of `careful`" not in text
+
+
+def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Runs) -> None:
+    rundir = runs.add("starter")
+    measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Ask Lena"]))
+    rundir.write_json(rundir.evaluation_json, plain(measured))
+
+    text = runs.text()
+
+    assert "| refinements: facts kept, share | 0.500 | 0.500 |" in text
+    assert "**pump: 40 bikes, no pump. ask Lena**" in text
+    assert "- tuned: Title: A Pump — Idea: Ask Lena" in text
+    assert "The refinements have not been judged blind." in text
+    assert "without a grammar" not in text
+    assert "The ideas" not in text
+
+
 def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) -> None:
     rundir = runs.add("starter")
     runs.evaluate(rundir)
-    _, key = draw(idea_pairs(system(GOOD), system(GOOD)), title="", seed=0)
+    _, key = draw(idea_pairs(system(GOOD), system(GOOD)), kind="ideas", seed=0)
     folder = rundir.path / "evaluation"
     rundir.write_json(folder / "blind-ideas-key.json", key_as_json(key))
-    tuned = "right" if key.left["1"] == "base" else "left"
-    opinion = {"better": tuned, "left": "useful", "right": "useful"}
-    saved = {"page": key.page, "answers": {"1": opinion}}
-    rundir.write_json(folder / "blind-ideas-answers.json", saved)
+    tuned, base = ("right", "left") if key.left["1"] == "base" else ("left", "right")
+    for reader, better in (("", tuned), ("-2", base)):
+        opinion = {"better": better, "left": "useful", "right": "useful"}
+        saved = {"page": key.page, "answers": {"1": opinion}}
+        rundir.write_json(folder / f"blind-ideas-answers{reader}.json", saved)
 
-    assert "Judged blind, 1 pairs of ideas: tuned better 1 times, base 0 times" in runs.text()
+    text = runs.text()
+
+    assert "Judged blind, pairs of ideas:" in text
+    assert "| 1 | 1 | 1 | 0 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
+    assert "| 2 | 1 | 0 | 1 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
 
 
 def test_answers_to_another_page_are_refused(runs: Runs) -> None:

@@ -6,9 +6,10 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from tests.training.conftest import IDEATION
 from training.config import SourceConfig
 from training.errors import DataProblem
-from training.records.sources import raw_records, read_source
+from training.records.sources import OTHER_CATEGORY, OUTSIDE_SHARE, raw_records, read_source
 
 CHAT = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello."}]}
 DOLLY = {"instruction": "Name a tree.", "context": "", "response": "Oak.", "category": "open_qa"}
@@ -25,7 +26,7 @@ def source(path: Path, kind: Any = "sharegpt", **changes: Any) -> SourceConfig:
 
 
 def read(config: SourceConfig) -> list[Any]:
-    return [one.row for one in read_source(config)]
+    return [one.row for one in read_source(config).rows]
 
 
 def test_jsonl_and_parquet_give_the_same_rows(tmp_path: Path) -> None:
@@ -51,9 +52,33 @@ def test_rows_keep_where_they_come_from_and_their_own_licence(tmp_path: Path) ->
 
     own, other = read(source(path))
 
-    assert (own.source, own.licence, own.id) == ("mix.jsonl:forum", "CC0-1.0", "mix.jsonl-1")
+    assert (own.source, own.licence) == ("mix.jsonl:forum", "CC0-1.0")
     assert (other.source, other.licence) == ("mix.jsonl", "MIT")
     assert own.answers == "all"
+
+
+def test_ids_name_folder_file_and_row(tmp_path: Path) -> None:
+    one = jsonl(tmp_path / "set" / "a" / "train.jsonl", CHAT, CHAT)
+    other = jsonl(tmp_path / "set" / "b" / "train.jsonl", CHAT)
+
+    of_files = [row.id for path in (one, other) for row in read(source(path))]
+    of_folder = [row.id for row in read(source(tmp_path / "set"))]
+
+    assert of_files == ["a/train.jsonl-1", "a/train.jsonl-2", "b/train.jsonl-1"]
+    assert of_folder == [f"set/{one}" for one in of_files]
+
+
+def test_ids_name_the_split_of_a_data_set_of_the_hub(tmp_path: Path) -> None:
+    jsonl(tmp_path / "set" / "train.jsonl", CHAT, CHAT)
+    hub = str(tmp_path / "set")
+    halves = [
+        SourceConfig(kind="sharegpt", hub=hub, split=split, licence="MIT")
+        for split in ("train[:1]", "train[1:]")
+    ]
+
+    ids = [row.id for half in halves for row in read(half)]
+
+    assert ids == [f"{hub}:train[:1]-1", f"{hub}:train[1:]-1"]
 
 
 def test_rows_with_the_same_prompt_are_one_group(tmp_path: Path) -> None:
@@ -70,13 +95,31 @@ def test_dolly_is_read_by_category_and_has_its_licence(tmp_path: Path) -> None:
 
     rows = read(source(path, "dolly", categories=["brainstorming"], licence=None))
 
-    assert [(row.id, row.licence) for row in rows] == [("d.jsonl-2", "CC-BY-SA-3.0")]
+    expected = (f"{tmp_path.name}/d.jsonl-2", "CC-BY-SA-3.0")
+    assert [(row.id, row.licence) for row in rows] == [expected]
 
 
 def test_the_first_rows_are_taken(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "d.jsonl", *[DOLLY] * 5)
 
     assert len(read(source(path, "dolly", first=3))) == 3
+
+
+def test_rows_that_are_not_taken_are_counted(tmp_path: Path) -> None:
+    records = [
+        {**DOLLY, "instruction": f"Name tree {n}.", "category": category}
+        for n in range(100)
+        for category in ("open_qa", "brainstorming")
+    ]
+    path = jsonl(tmp_path / "d.jsonl", *records)
+
+    whole = read_source(source(path, "dolly", categories=["open_qa"], weight=0.5))
+    cut = read_source(source(path, "dolly", categories=["open_qa"], first=10))
+
+    assert whole.passed_over == {OTHER_CATEGORY: 100, OUTSIDE_SHARE: 100 - len(whole.rows)}
+    assert (whole.is_cut, cut.is_cut, len(cut.rows)) == (False, True, 10)
+    # What comes after the last row that is taken is not read.
+    assert cut.passed_over == {OTHER_CATEGORY: 9}
 
 
 def test_a_share_of_the_rows_is_the_same_share_each_time(tmp_path: Path) -> None:
@@ -116,6 +159,27 @@ def test_a_line_that_is_not_json_is_named(tmp_path: Path) -> None:
 def test_a_row_without_a_licence_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataProblem, match=r"row 1: the row has no licence"):
         read(source(jsonl(tmp_path / "rows.jsonl", CHAT), licence=None))
+
+
+@pytest.mark.parametrize("kind", ["ideation", "graded"])
+def test_a_record_of_others_without_a_licence_is_named(
+    tmp_path: Path, ideation_records: Path, kind: str
+) -> None:
+    drafts = {
+        "id": "1", "topic": "keys", "angle": "signs",
+        "drafts": [{"title": "A Hook", "text": "Hang it up.", "grade": 1}],
+    }  # fmt: skip
+    path = jsonl(tmp_path / "graded.jsonl", drafts) if kind == "graded" else ideation_records
+
+    with pytest.raises(DataProblem, match=r"jsonl row 1: the row has no licence; give the `lic"):
+        read(source(path, kind, licence=None))
+    assert {row.licence for row in read(source(path, kind))} == {"MIT"}
+
+
+def test_our_own_records_have_our_licence() -> None:
+    (row,) = read(source(IDEATION, "ideation", licence=None, first=1))
+
+    assert row.licence == "CC0-1.0"
 
 
 def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from training.measuring.statistics import (
+    LEAST_PAIRS,
     bradley_terry,
     holm,
     paired_difference,
@@ -51,16 +52,41 @@ def test_prompts_that_only_one_system_has_a_value_for_do_not_count() -> None:
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
-    values = [1.0, 4.0, 2.0, 8.0], [2.0, 3.0, 5.0, 7.0]
+    values = [1.0, 4.0, 2.0, 8.0, 3.0, 5.0], [2.0, 3.0, 5.0, 7.0, 9.0, 1.0]
 
     assert paired_difference(*values, seed=3) == paired_difference(*values, seed=3)
+    assert paired_difference(*values, seed=3) != paired_difference(*values, seed=4)
 
 
 def test_nothing_measured_is_no_difference() -> None:
     found = paired_difference([], [])
 
-    assert (found.n, found.p) == (0, 1.0)
+    assert found.n == 0
+    assert math.isnan(found.p)
     assert not found.difference.excludes_zero
+
+
+@pytest.mark.parametrize("n", [1, LEAST_PAIRS - 1])
+def test_too_few_pairs_have_a_difference_but_neither_interval_nor_p(n: int) -> None:
+    found = paired_difference([1.0] * n, [0.0] * n)
+
+    assert (found.n, found.base, found.tuned, found.difference.value) == (n, 1, 0, -1)
+    assert all(map(math.isnan, (found.difference.low, found.difference.high, found.p)))
+    assert not found.difference.excludes_zero
+
+
+def test_the_least_number_of_pairs_is_the_first_that_an_exact_test_can_find_significant() -> None:
+    assert sign_test(LEAST_PAIRS, 0) < 0.05 < sign_test(LEAST_PAIRS - 1, 0)
+    assert paired_difference([1.0] * LEAST_PAIRS, [0.0] * LEAST_PAIRS).p < 0.05
+
+
+def test_too_few_rows_have_a_relative_change_without_an_interval() -> None:
+    few = relative_change([100.0] * 5, [90.0] * 5)
+
+    assert few.value == pytest.approx(-0.1)
+    assert math.isnan(few.low)
+    assert math.isnan(few.high)
+    assert relative_change([100.0] * 6, [90.0] * 6).excludes_zero
 
 
 def test_relative_change_weighs_rows_by_their_likelihood() -> None:
@@ -99,6 +125,14 @@ def test_holm_multiplies_the_smallest_by_all_and_never_falls() -> None:
         "b": pytest.approx(0.03),
         "c": pytest.approx(0.06),
     }
+
+
+def test_holm_counts_only_tests_that_have_a_p() -> None:
+    adjusted = holm({"a": math.nan, "b": 0.02, "c": 0.03})
+
+    assert list(adjusted) == ["a", "b", "c"]
+    assert math.isnan(adjusted["a"])
+    assert (adjusted["b"], adjusted["c"]) == (0.04, 0.04)
 
 
 def test_spearman_sees_order_only_and_shares_ranks_of_equals() -> None:

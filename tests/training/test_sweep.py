@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import optuna
 import pytest
 
 from tests.training.conftest import MakeConfig, quiet
-from training.config import Range, RunConfig, SweepConfig, read_config
+from training.config import Range, RunConfig, SweepConfig, dump_config, read_config
 from training.errors import ConfigProblems, TrainingError
 from training.learning.ranking import Trial, as_table, rank
 from training.learning.result import TrainResult
@@ -95,6 +96,29 @@ def test_a_sweep_that_goes_on_takes_the_rows_of_its_other_runs(tiny_config: Make
     assert (folder / "tiny-01-seed-0" / "data" / "test.jsonl").is_file()
 
 
+@pytest.mark.parametrize(
+    ("changes", "settings", "keys"),
+    [
+        ({"training__max_steps": 3}, {}, "training.max_steps"),
+        ({}, {"space": {"lora.r": (2, 8)}}, "sweep.space.lora.r.1"),
+        ({}, {"kind": "grid"}, "sweep.kind"),
+    ],
+)
+def test_a_sweep_of_another_config_is_not_gone_on_with(
+    tiny_config: MakeConfig, tmp_path: Path, changes: Any, settings: Any, keys: str
+) -> None:
+    begun = {"kind": "optuna", "space": {"lora.r": (2, 4)}}
+    whole = RunDir(tmp_path)
+    text = dump_config(swept(tiny_config(), **begun))
+    whole.write_text(whole.config, text)
+
+    other = swept(tiny_config(**changes), **(begun | settings))
+
+    with pytest.raises(TrainingError, match=f"of another config: {keys} differ"):
+        sweep(other, tmp_path, resume=True, report=quiet)
+    assert whole.config.read_text() == text
+
+
 def measured(folder: Path, number: int, *nlls: float) -> None:
     for seed in (0, 1, 2):
         rundir = RunDir(folder / f"{number}-{seed}")
@@ -125,6 +149,23 @@ def test_what_the_best_setting_gains_is_told_against_the_config_s_own(
     assert gain.change == pytest.approx(-0.1, abs=0.001)
     assert gain.low <= gain.change <= gain.high < 0
     assert "(learning_rate 0.0002): -10.0 % [" in gain.in_words()
+
+
+def test_the_config_s_own_values_are_found_however_their_numbers_are_written(
+    tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    config = tiny_config(lora__alpha=16, lora__targets=("q_proj",))
+    trials = [
+        Trial(number, {"lora.alpha": alpha, "lora.targets": ("q_proj",)}, (result(nll),))
+        for number, alpha, nll in ((0, 16, 3.0), (1, 32, 2.7))
+    ]
+    measured(tmp_path, 0, 10.0, 20.0)
+    measured(tmp_path, 1, 9.0, 18.0)
+
+    gain = gain_of(config, trials, rank(trials), lambda number: [RunDir(tmp_path / f"{number}-0")])
+
+    assert gain is not None
+    assert gain.change == pytest.approx(-0.1, abs=0.001)
 
 
 def test_the_best_setting_gains_nothing_on_itself(tiny_config: MakeConfig) -> None:
@@ -179,6 +220,12 @@ def test_a_trial_without_promise_is_stopped(
 def test_a_config_without_a_sweep_is_refused(tiny_config: MakeConfig, tmp_path: Path) -> None:
     with pytest.raises(ConfigProblems, match=r"needs a `\[sweep\]` table"):
         sweep(tiny_config(), tmp_path / "sweep", report=quiet)
+
+
+def test_the_test_rows_have_no_part_in_the_ranking() -> None:
+    unknown = replace(result(3.0), validation_nll=None, validation_bits_per_byte=None)
+
+    assert [one.rank for one in rank([Trial(0, {"lora.r": 4}, (unknown,))])] == [None]
 
 
 def test_settings_that_came_to_no_number_are_last() -> None:

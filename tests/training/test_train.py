@@ -3,14 +3,17 @@ import json
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+import torch
 from peft import PeftModel
 from safetensors.torch import load_file
+from transformers import Trainer, TrainingArguments
 
 from tests.training.conftest import MakeConfig, quiet
-from training.config import RunConfig
+from training.config import Optimizer, RunConfig
+from training.data import read_prepared
 from training.errors import BaseMismatch, TrainingError
 from training.learning import trainer
 from training.learning.base import Base
@@ -19,6 +22,7 @@ from training.learning.metrics import Measured, read_metrics
 from training.learning.result import TrainResult, read_result
 from training.learning.schedule import plan
 from training.learning.trainer import Job
+from training.records.split import SPLITS
 from training.rundir import RunDir
 from training.train import Ready, get_ready, learn, open_base, train
 
@@ -89,6 +93,17 @@ def test_a_run_leaves_everything_it_was_made_from_and_came_to(tiny_config: MakeC
     assert steps == [2, 4, 6]
 
 
+def test_a_result_counts_what_did_not_fit(tiny_config: MakeConfig) -> None:
+    rundir, result = run(tiny_config(data__max_tokens=256))
+
+    prepared = read_prepared(rundir)
+    assert result == read_result(rundir)
+    assert result.too_long["train"].left_out > 0
+    assert result.too_long["train"].cut > 0
+    for split in SPLITS:
+        assert result.rows[split] + result.too_long[split].left_out == len(prepared.split(split))
+
+
 def test_a_run_that_was_killed_ends_like_one_that_was_not(tiny_config: MakeConfig) -> None:
     config = tiny_config(lora__dropout=0.1, training__patience=3)
     straight, expected = run(config, "straight")
@@ -157,6 +172,18 @@ def test_layers_before_the_last_are_left_as_they_are(tiny_config: MakeConfig) ->
     assert all(".layers.1." in name for name in layers)
 
 
+@pytest.mark.parametrize("name", get_args(Optimizer))
+def test_every_optimizer_that_a_config_may_name_takes_a_step(name: str, tmp_path: Path) -> None:
+    args = TrainingArguments(output_dir=str(tmp_path), optim=name, use_cpu=True)
+    kind, settings = Trainer.get_optimizer_cls_and_kwargs(args)
+    weights = torch.nn.Parameter(torch.ones(2, 2))
+    weights.grad = torch.ones(2, 2)
+
+    kind([weights], **settings).step()
+
+    assert bool((weights < 1).all())
+
+
 def test_packing_changes_no_loss(tiny_config: MakeConfig) -> None:
     packed, _ = run(tiny_config(), "packed")
     padded, _ = run(tiny_config(training__packing=False), "padded")
@@ -174,7 +201,7 @@ def test_a_run_directory_holds_one_run(tiny_config: MakeConfig) -> None:
     rundir, _ = run(config)
     with pytest.raises(TrainingError, match="a run that is finished"):
         run(config)
-    with pytest.raises(TrainingError, match="another config: lora, training differ"):
+    with pytest.raises(TrainingError, match=r"another config: lora\.r, training\.max_steps differ"):
         run(tiny_config(lora__r=8), resume=True)
     manifest = rundir.read_manifest()
     assert manifest is not None

@@ -16,7 +16,10 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 MODULES = sorted(
-    path for path in (ROOT / "service").rglob("*.py") if "migrations/versions" not in str(path)
+    path
+    for package in ("service", "training")
+    for path in (ROOT / package).rglob("*.py")
+    if "migrations/versions" not in str(path)
 )
 
 

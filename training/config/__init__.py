@@ -1,6 +1,13 @@
 """One TOML file says all of a run: base, data, settings, sweep, export and evaluation."""
 
-from training.config.reading import CATALOG, as_toml, dump_config, read_config, with_values
+from training.config.reading import (
+    CATALOG,
+    as_toml,
+    dump_config,
+    is_non_commercial,
+    read_config,
+    with_values,
+)
 from training.config.shapes import (
     BaseConfig,
     DataConfig,
@@ -9,6 +16,7 @@ from training.config.shapes import (
     ExportConfig,
     FilterConfig,
     LoraConfig,
+    Optimizer,
     Range,
     RunConfig,
     SourceConfig,
@@ -26,6 +34,7 @@ __all__ = [
     "ExportConfig",
     "FilterConfig",
     "LoraConfig",
+    "Optimizer",
     "Range",
     "RunConfig",
     "SourceConfig",
@@ -34,6 +43,7 @@ __all__ = [
     "TrainConfig",
     "as_toml",
     "dump_config",
+    "is_non_commercial",
     "read_config",
     "with_values",
 ]

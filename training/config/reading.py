@@ -3,26 +3,37 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from math import ceil, floor, nextafter
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from service.engine.catalog import read_catalog
 from service.errors import ConfigurationError
-from training.config.shapes import Given, Range, RunConfig, SweepConfig
+from training.config.conflicts import conflicts
+from training.config.shapes import (
+    BaseConfig,
+    DataConfig,
+    EvaluationConfig,
+    ExportConfig,
+    Given,
+    Range,
+    RunConfig,
+)
 from training.errors import ConfigProblems
 
 CATALOG = Path(__file__).resolve().parents[2] / "models" / "catalog.toml"
 """The models that `base.model` names."""
-NON_COMMERCIAL = re.compile(r"\bNC\b|non-?commercial", re.IGNORECASE)
+_NON_COMMERCIAL = re.compile(r"(?<![a-z])NC(?![a-z])|non[-_ ]?commercial", re.IGNORECASE)
 
 
 def read_config(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
     """`overrides` map dotted keys, such as "data.sources.0.first", to values in TOML.
 
-    Raises `ConfigProblems` with every problem, those of files that are named included.
+    Raises `ConfigProblems` with every problem, those of files that are named included. What
+    several sections have to agree on, and a sweep, can only be checked where all have their shape.
     """
     data = _read(path)
     problems = [
@@ -31,9 +42,9 @@ def read_config(path: Path, overrides: Mapping[str, str] | None = None) -> RunCo
         if (problem := _put(data, key, _given(value))) is not None
     ]
     config, found = _validated(data, path.absolute().parent)
-    problems += found
+    problems += [*found, *_section_problems(data, path.absolute().parent)]
     if config is not None:
-        problems += _cross_checks(config)
+        problems += [*_licence_problems(config), *_sweep_problems(config)]
     if config is None or problems:
         raise ConfigProblems(str(path), problems)
     return config
@@ -55,6 +66,10 @@ def dump_config(config: RunConfig) -> str:
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {as_toml(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"
+
+
+def is_non_commercial(licence: str) -> bool:
+    return _NON_COMMERCIAL.search(licence) is not None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -101,7 +116,7 @@ def _put(data: Any, key: str, value: Any) -> str | None:
 
 def _validated(data: Any, folder: Path | None) -> tuple[RunConfig | None, list[str]]:
     try:
-        return RunConfig.model_validate(data, context=folder), []
+        config = RunConfig.model_validate(data, context=folder)
     except ValidationError as error:
         found: dict[str, list[str]] = {}
         for issue in error.errors():
@@ -114,6 +129,7 @@ def _validated(data: Any, folder: Path | None) -> tuple[RunConfig | None, list[s
             f"{place or 'the file'}: {', or '.join(dict.fromkeys(messages))}"
             for place, messages in found.items()
         ]
+    return config, list(conflicts(config))
 
 
 def _in_words(kind: str, message: str) -> str:
@@ -149,36 +165,44 @@ def _changed(config: RunConfig, values: Mapping[str, Any]) -> tuple[RunConfig | 
     return changed, problems + found
 
 
-def _cross_checks(config: RunConfig) -> Iterator[str]:
-    yield from _missing_files(config)
-    if config.base.model is not None:
-        yield from _unknown_model(config.base.model)
-    if config.evaluation.judge_url is not None and config.evaluation.judge_model is None:
+def _section_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """Of every section that has its shape, whether or not the others have theirs."""
+    for name, shape, problems_of in _SECTIONS:
+        try:
+            section = shape.model_validate(data.get(name, {}), context=folder)
+        except ValidationError:
+            continue
+        yield from problems_of(section)
+
+
+def _base_problems(base: BaseConfig) -> Iterator[str]:
+    folder = base.hf if base.hf is not None and Path(base.hf).is_absolute() else None
+    yield from _missing("base", gguf=base.gguf, hf=folder)
+    if base.model is not None:
+        yield from _unknown_model(base.model)
+
+
+def _data_problems(data: DataConfig) -> Iterator[str]:
+    for index, source in enumerate(data.sources):
+        yield from _missing(f"data.sources.{index}", path=source.path)
+    for index, path in enumerate(data.decontaminate):
+        yield from _missing("data.decontaminate", **{str(index): path})
+
+
+def _export_problems(export: ExportConfig) -> Iterator[str]:
+    yield from _missing("export", catalog=export.catalog)
+
+
+def _evaluation_problems(evaluation: EvaluationConfig) -> Iterator[str]:
+    yield from _missing("evaluation", prompts=evaluation.prompts)
+    if evaluation.judge_url is not None and evaluation.judge_model is None:
         yield "evaluation.judge_model: name the model to ask at `judge_url`"
-    if config.export.catalog is not None:
-        for index, source in enumerate(config.data.sources):
-            if NON_COMMERCIAL.search(source.licence or ""):
-                yield (
-                    f"data.sources.{index}.licence: {source.licence} is non-commercial; what is "
-                    "trained on it cannot be shipped, so leave out `export.catalog`"
-                )
-    if config.sweep is not None:
-        yield from _sweep_problems(config, config.sweep)
 
 
-def _missing_files(config: RunConfig) -> Iterator[str]:
-    named = {
-        "base.gguf": config.base.gguf,
-        "evaluation.prompts": config.evaluation.prompts,
-        "export.catalog": config.export.catalog,
-    }
-    named |= {f"data.sources.{i}.path": one.path for i, one in enumerate(config.data.sources)}
-    named |= {f"data.decontaminate.{i}": one for i, one in enumerate(config.data.decontaminate)}
-    if config.base.hf is not None and Path(config.base.hf).is_absolute():
-        named["base.hf"] = Path(config.base.hf)
-    for key, path in named.items():
-        if path is not None and not path.exists():
-            yield f"{key}: there is no {path}"
+def _missing(section: str, **paths: Path | str | None) -> Iterator[str]:
+    for key, path in paths.items():
+        if path is not None and not Path(path).exists():
+            yield f"{section}.{key}: there is no {path}"
 
 
 def _unknown_model(name: str) -> Iterator[str]:
@@ -191,15 +215,64 @@ def _unknown_model(name: str) -> Iterator[str]:
         yield f"base.model: the catalog has no {name!r}; it has {', '.join(known)}"
 
 
-def _sweep_problems(config: RunConfig, sweep: SweepConfig) -> Iterator[str]:
-    for key, values in sweep.space.items():
+def _licence_problems(config: RunConfig) -> Iterator[str]:
+    for index, source in enumerate(config.data.sources):
+        if config.export.catalog is not None and is_non_commercial(source.licence or ""):
+            yield (
+                f"data.sources.{index}.licence: {source.licence} is non-commercial; what is "
+                "trained on it cannot be shipped, so leave out `export.catalog`"
+            )
+
+
+def _sweep_problems(config: RunConfig) -> Iterator[str]:
+    space = config.sweep.space if config.sweep is not None else {}
+    for key, values in space.items():
+        place = f'sweep.space."{key}"'
         if key.split(".")[0] not in ("base", "data", "lora", "training"):
-            yield f'sweep.space."{key}": only base, data, lora and training can be swept'
+            yield f"{place}: only base, data, lora and training can be swept"
             continue
         tried = (values.low, values.high) if isinstance(values, Range) else values
-        for value in tried:
-            for problem in _changed(config, {key: value})[1]:
-                yield f'sweep.space."{key}" = {as_toml(value)}: {problem}'
+        found = [
+            f"{place} = {as_toml(value)}: {problem}"
+            for value in tried
+            for problem in _problems_with(config, key, value)
+        ]
+        if not found:
+            found = [f"{place}: {problem}" for problem in _key_problems(config, key, values)]
+        yield from found
+
+
+def _problems_with(config: RunConfig, key: str, value: Any) -> list[str]:
+    """Those that the config does not have without it."""
+    known = set(conflicts(config))
+    return [problem for problem in _changed(config, {key: value})[1] if problem not in known]
+
+
+def _key_problems(config: RunConfig, key: str, values: Range | tuple[Any, ...]) -> Iterator[str]:
+    # Both ends may be right, as 8.0 and 16.0 are for a rank, and nothing between them.
+    if (
+        isinstance(values, Range)
+        and not values.is_whole
+        and _problems_with(config, key, nextafter(values.low, values.high))
+    ):
+        yield (
+            "takes whole numbers only; write both ends as such: "
+            f"{{ low = {ceil(values.low)}, high = {floor(values.high)} }}"
+        )
+    if key.startswith("base.") and config.data.filters.needs_likelihood:
+        yield "with `ifd_max` or `plainest_share`, each base has other held-out rows"
+    if key.startswith("data.") and not _leaves_held_out_rows(key, values):
+        yield (
+            "settings are compared on the same held-out rows, so of `data` only `train_rows` and a "
+            "source's `weight` from 1 up can be swept"
+        )
+
+
+def _leaves_held_out_rows(key: str, values: Range | tuple[Any, ...]) -> bool:
+    if re.fullmatch(r"data\.sources\.\d+\.weight", key):
+        least = values.low if isinstance(values, Range) else min(map(float, values))
+        return least >= 1
+    return key == "data.train_rows"
 
 
 def as_toml(value: Any) -> str:
@@ -214,3 +287,11 @@ def as_toml(value: Any) -> str:
 
 def _key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
+_SECTIONS: tuple[tuple[str, type[BaseModel], Callable[[Any], Iterator[str]]], ...] = (
+    ("base", BaseConfig, _base_problems),
+    ("data", DataConfig, _data_problems),
+    ("export", ExportConfig, _export_problems),
+    ("evaluation", EvaluationConfig, _evaluation_problems),
+)

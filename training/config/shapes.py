@@ -17,6 +17,8 @@ SourceKind = Literal[
     "ideation", "graded", "sharegpt", "messages", "alpaca", "prompt_completion", "dolly"
 ]
 OwnTask = Literal["brainstorm", "refine", "evaluate"]
+Optimizer = Literal["adamw_torch", "adamw_torch_fused", "adafactor", "adagrad", "rmsprop", "sgd"]
+"""Those of transformers that need nothing else to be installed or set."""
 
 
 class Given(str):
@@ -68,7 +70,7 @@ class BaseConfig(_Shape):
 
 
 class SourceConfig(_Shape):
-    """`licence` is for rows that carry none of their own.
+    """`licence` is for rows that carry none of their own; the project's own data and Dolly need none.
 
     `weight` is the share of the rows that are taken, the same ones each time; above 1, training
     rows are repeated. Of a source that is `held_out` nothing is learnt: all its rows are test rows, to
@@ -129,7 +131,11 @@ class FilterConfig(_Shape):
 
 
 class DataConfig(_Shape):
-    """`train_rows` and the like keep the first rows of a split."""
+    """`train_rows` and the like keep the first rows of a split.
+
+    `decontaminate` names evaluation sets beside those that the run is measured with, whose prompts
+    are never learnt.
+    """
 
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     test_share: Share = 0.1
@@ -185,22 +191,13 @@ class TrainConfig(_Shape):
     scheduler: Literal["linear", "cosine", "constant"] = "linear"
     warmup_steps: Annotated[int | float, Field(ge=0)] = 100
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    optimizer: str = "adamw_torch"
+    optimizer: Optimizer = "adamw_torch"
     eval_steps: Positive = 250
     patience: Positive | None = None
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     bf16: Literal["auto"] | bool = "auto"
     threads: Positive | None = None
     trainer: Literal["trl", "stacked"] = "trl"
-
-    @model_validator(mode="after")
-    def _can_prefer(self) -> Self:
-        if self.objective == "preferences":
-            if self.trainer != "trl" or self.accumulation != 1:
-                raise ValueError("preferences are learnt by `trl` without `accumulation`")
-            if self.patience is not None:
-                raise ValueError("preferences have no validation to have `patience` with")
-        return self
 
 
 class Range(_Shape):
@@ -209,6 +206,10 @@ class Range(_Shape):
     low: int | float
     high: int | float
     log: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int)
 
     @model_validator(mode="after")
     def _goes_up(self) -> Self:
@@ -222,14 +223,18 @@ Choices = Annotated[tuple[Scalar | tuple[Scalar, ...], ...], Field(min_length=1)
 
 
 class SweepConfig(_Shape):
-    """`space` maps keys such as "training.learning_rate" to what is tried for them."""
+    """`space` maps keys such as "training.learning_rate" to what is tried for them.
+
+    `pruning` stops a setting of Optuna's without promise, by default where each is trained by
+    itself.
+    """
 
     kind: Literal["grid", "optuna"] = "grid"
     space: Annotated[dict[str, Range | Choices], Field(min_length=1)]
     trials: Positive = 20
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     stacked: bool = False
-    pruning: bool = True
+    pruning: bool | None = None
 
     @property
     def runs(self) -> int:
@@ -238,6 +243,16 @@ class SweepConfig(_Shape):
             return self.trials * len(self.seeds)
         lists = [values for values in self.space.values() if not isinstance(values, Range)]
         return prod(map(len, lists)) * len(self.seeds)
+
+    @property
+    def prunes(self) -> bool:
+        return self.kind == "optuna" and not self.stacked and self.pruning is not False
+
+    @model_validator(mode="after")
+    def _can_prune(self) -> Self:
+        if self.pruning and self.kind == "optuna" and self.stacked:
+            raise ValueError("settings that are trained at once cannot be stopped by `pruning`")
+        return self
 
     @model_validator(mode="after")
     def _grid_has_values(self) -> Self:
@@ -276,19 +291,3 @@ class RunConfig(_Shape):
     sweep: SweepConfig | None = None
     export: ExportConfig = ExportConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
-
-    @model_validator(mode="after")
-    def _has_what_the_objective_needs(self) -> Self:
-        graded = [source.kind == "graded" for source in self.data.sources]
-        if self.training.objective == "answers" and any(graded):
-            raise ValueError('graded drafts need `training.objective = "preferences"`')
-        if self.training.objective == "preferences":
-            if not all(graded):
-                raise ValueError("preferences are learnt from `graded` sources alone")
-            if self.data.validation_share:
-                raise ValueError("preferences have no validation: set `data.validation_share = 0`")
-            if self.sweep is not None:
-                raise ValueError("preferences have no validation to rank a sweep by")
-            if self.data.train_rows is not None or self.data.test_rows is not None:
-                raise ValueError("all drafts of a prompt are learnt together: no limits of rows")
-        return self

@@ -19,7 +19,9 @@ RULES = (
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What a model's card tells. `limits` are plain sentences on what it cannot do."""
+    """What a model's card tells. `limits` are plain sentences on what it cannot do; `as_served` is
+    what an evaluation found, in lines of Markdown.
+    """
 
     name: str
     base: str
@@ -30,7 +32,7 @@ class ModelFacts:
     config: str
     data: Mapping[str, Any] | None = None
     result: Mapping[str, Any] | None = None
-    evaluation: Mapping[str, Any] | None = None
+    as_served: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     limits: Sequence[str] = ()
 
@@ -53,11 +55,13 @@ def model_card(facts: ModelFacts) -> str:
     ]  # fmt: skip
     lines += ["", "## Data", "", *_data(facts.data)]
     lines += ["", "## Training", "", *_flat(facts.result or {}, "There are no figures of the run.")]
+    if tasks := (facts.result or {}).get("tasks"):
+        lines += ["", *_tasks(tasks)]
     if (preferred := (facts.result or {}).get("preferred")) is not None:
         lines += ["", in_words(preferred)]
-    lines += ["", "## As exported", "", *_parity(facts.parity)]
-    if facts.evaluation is not None:
-        lines += ["", "## As served", "", "See `evaluation.md` of the run."]
+    lines += ["", "## As exported", "", *parity_lines(facts.parity)]
+    if facts.as_served:
+        lines += ["", "## As served", "", "\n".join(facts.as_served).strip()]
     if facts.limits:
         lines += ["", "## Limits", "", *(f"- {limit}" for limit in facts.limits)]
     if facts.versions:
@@ -79,30 +83,6 @@ def in_words(preferred: Mapping[str, Any]) -> str:
 def head_card(name: str, figures: Mapping[str, Any]) -> str:
     agreement, pairs = figures["agreement"], figures["pairs"]
     praise, filler = figures["praise"], figures["filler"]
-    criteria = list(agreement["spearman"])
-    rows = [
-        (
-            criterion,
-            f"{agreement['spearman'][criterion]:.2f}",
-            f"{agreement['error'][criterion]:.2f}",
-            "{} of {}".format(*pairs["by_criterion"][criterion]),
-            f"{praise['mean'][criterion]:+.2f}",
-            f"{filler['mean'][criterion]:+.2f}",
-            f"{figures['penalties'][criterion]:g}",
-        )
-        for criterion in criteria
-    ]
-    rows.append(
-        (
-            "all",
-            f"{_mean(agreement['spearman'].values()):.2f}",
-            f"{_mean(agreement['error'].values()):.2f}",
-            f"{pairs['right']} of {pairs['pairs']}",
-            f"{praise['overall']:+.2f}",
-            f"{filler['overall']:+.2f}",
-            "",
-        )
-    )
     share = pairs["share"]
     return "\n".join(
         [
@@ -118,7 +98,7 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
             *_table(
                 ("criterion", "Spearman", "mean error", "pairs right", "praise", "filler",
                  "penalty"),
-                rows,
+                _criteria(figures),
             ),
             "",
             f"- Spearman and mean error: ten-fold over {figures['subjects']} subjects; notes on "
@@ -141,6 +121,36 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
     )  # fmt: skip
 
 
+def _criteria(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each, and one for all of them."""
+    agreement, pairs = figures["agreement"], figures["pairs"]
+    praise, filler = figures["praise"], figures["filler"]
+    rows: list[tuple[str, ...]] = [
+        (
+            criterion,
+            f"{agreement['spearman'][criterion]:.2f}",
+            f"{agreement['error'][criterion]:.2f}",
+            "{} of {}".format(*pairs["by_criterion"][criterion]),
+            f"{praise['mean'][criterion]:+.2f}",
+            f"{filler['mean'][criterion]:+.2f}",
+            f"{figures['penalties'][criterion]:g}",
+        )
+        for criterion in agreement["spearman"]
+    ]
+    rows.append(
+        (
+            "all",
+            f"{_mean(agreement['spearman'].values()):.2f}",
+            f"{_mean(agreement['error'].values()):.2f}",
+            f"{pairs['right']} of {pairs['pairs']}",
+            f"{praise['overall']:+.2f}",
+            f"{filler['overall']:+.2f}",
+            "",
+        )
+    )
+    return rows
+
+
 def _others(figures: Mapping[str, Any]) -> str:
     if figures["identity"] == figures["weights_sha256"]:
         return "no other file"
@@ -161,7 +171,18 @@ def _data(data: Mapping[str, Any] | None) -> list[str]:
     return lines[:-1]
 
 
-def _parity(parity: Mapping[str, Any]) -> list[str]:
+def _tasks(tasks: Mapping[str, Mapping[str, float]]) -> list[str]:
+    names = ("base_nll", "nll", "base_bits_per_byte", "bits_per_byte")
+    rows = (
+        (task, int(one["rows"]), *(f"{one[name]:.4g}" for name in names))
+        for task, one in tasks.items()
+    )
+    titles = ("task", "test rows", "NLL, base", "tuned", "bits a byte, base", "tuned")
+    return _table(titles, rows)
+
+
+def parity_lines(parity: Mapping[str, Any]) -> list[str]:
+    """Of what `parity.json` says."""
     rows = [
         (one["file"], f"{one['nll_per_token']:.4f}", f"{100 * one['change']:+.2f}%")
         for one in parity["files"]

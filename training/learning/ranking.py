@@ -173,7 +173,7 @@ def _spread(values: Sequence[float | None]) -> Spread | None:
 
 
 def _key(summed: Mapping[str, Any]) -> float:
-    spread = summed["validation_bits_per_byte"] or summed["test_bits_per_byte"]
+    spread = summed["validation_bits_per_byte"]
     return spread.mean if spread is not None else math.inf
 
 

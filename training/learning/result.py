@@ -14,10 +14,18 @@ from training.rundir import RunDir
 
 
 @dataclass(frozen=True, slots=True)
+class TooLong:
+    """Of `data.max_tokens` tokens: answers whose end was `cut`, rows without room for any answer."""
+
+    cut: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainResult:
     """Of the best step, against the base without the adapter, in nats per token of the answers.
 
-    `tasks` has the same figures for each task of the test rows. `tokens` leaves padding out. Of
+    `rows` and `too_long` are by split. `tasks` has the same figures for each task of the test rows. `tokens` leaves padding out. Of
     graded drafts only the best of each prompt counts in likelihoods; `preferred` is of all of them.
     """
 
@@ -39,6 +47,7 @@ class TrainResult:
     adapter_bytes: int
     tasks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     preferred: Preferred | None = None
+    too_long: Mapping[str, TooLong] = field(default_factory=dict)
 
 
 _RESULT = TypeAdapter(TrainResult)
@@ -49,7 +58,9 @@ def read_result(rundir: RunDir) -> TrainResult:
     return _RESULT.validate_python(rundir.read_json(rundir.result))
 
 
-def result_of(job: Job, fitted: Fitted, base_test: Sequence[RowNll]) -> TrainResult:
+def result_of(
+    job: Job, fitted: Fitted, base_test: Sequence[RowNll], too_long: Mapping[str, TooLong]
+) -> TrainResult:
     last, splits = fitted.measured[-1], job.splits
     best = best_places([row.prompt for row in splits.test], [row.grade for row in splits.test])
     rows = [splits.test[place] for place in best]
@@ -82,6 +93,7 @@ def result_of(job: Job, fitted: Fitted, base_test: Sequence[RowNll]) -> TrainRes
         adapter_bytes=sum(path.stat().st_size for path in job.rundir.adapter.glob("*.safetensors")),
         tasks=_by_task(rows, tuned_rows, base_rows),
         preferred=preferred(splits.test, fitted.test, base_test),
+        too_long=too_long,
     )
 
 

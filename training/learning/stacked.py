@@ -32,7 +32,6 @@ from training.learning.stack import Stack
 from training.learning.tokens import Tokens
 from training.learning.trainer import LOG_STEPS, Fitted, Job, uses_bf16
 
-OPTIMIZERS = ("adamw_torch", "adamw_torch_fused")
 KEPT = "stack.pt"
 # The state of many adapters takes seconds to write.
 KEEP_AFTER_S = 120.0
@@ -62,8 +61,6 @@ def fit_stacked(jobs: Sequence[Job], *, resume: bool = False) -> list[Fitted]:
     first = jobs[0]
     if len({shared_settings(job.config).model_dump_json() for job in jobs}) > 1:
         raise TrainingError("Settings that are trained at once may differ in rate and rank only.")
-    if first.config.training.optimizer not in OPTIMIZERS:
-        raise TrainingError(f"The stacked trainer has one of {', '.join(OPTIMIZERS)} only.")
     if first.config.training.threads is not None:
         torch.set_num_threads(first.config.training.threads)
     forget_peak_memory()

@@ -19,6 +19,10 @@ from training.measuring.judge import Pair, Side
 from training.measuring.statistics import Interval, sign_test, wilson
 
 PAIRS = 60
+PAGE = "blind-{kind}.html"
+KEY = "blind-{kind}-key.json"
+ANSWERS = "blind-{kind}-answers.json"
+"""What the page saves. More readers' answers have something more before the `.json`."""
 _TEMPLATE = Path(__file__).with_name("blind.html")
 Place = Literal["left", "right"]
 Use = Literal["useful", "passable", "not"]
@@ -64,8 +68,8 @@ _KEY = TypeAdapter(Key)
 _ANSWERS = TypeAdapter(Answers)
 
 
-def draw(pairs: Sequence[Pair], *, title: str, seed: int, count: int = PAIRS) -> tuple[str, Key]:
-    """The page with that many pairs, drawn at random, and its key."""
+def draw(pairs: Sequence[Pair], *, kind: str, seed: int, count: int = PAIRS) -> tuple[str, Key]:
+    """The page with that many pairs, drawn at random, and its key. `kind` names what they are."""
     random = Random(seed)
     chosen = random.sample(list(pairs), min(count, len(pairs)))
     left: dict[str, Side] = {}
@@ -79,7 +83,12 @@ def draw(pairs: Sequence[Pair], *, title: str, seed: int, count: int = PAIRS) ->
     data = json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c")
     digest = hashlib.sha256(data.encode()).hexdigest()[:16]
     page = _TEMPLATE.read_text(encoding="utf-8")
-    filled = {"@TITLE": escape(title), "@PAGE": digest, "@PAIRS": data}
+    filled = {
+        "@TITLE": escape(f"Which {kind} are better?"),
+        "@ANSWERS": escape(ANSWERS.format(kind=kind)),
+        "@PAGE": digest,
+        "@PAIRS": data,
+    }
     for mark, value in filled.items():
         page = page.replace(mark, value)
     return page, Key(digest, left)
@@ -87,6 +96,13 @@ def draw(pairs: Sequence[Pair], *, title: str, seed: int, count: int = PAIRS) ->
 
 def key_as_json(key: Key) -> dict[str, Any]:
     return asdict(key)
+
+
+def answers_in(folder: Path, kind: str) -> list[Path]:
+    """One file for each reader, the first one's first."""
+    name = Path(ANSWERS.format(kind=kind))
+    found = folder.glob(f"{name.stem}*{name.suffix}")
+    return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
 def read(key_path: Path, answers_path: Path) -> Reading:

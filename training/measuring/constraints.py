@@ -45,10 +45,15 @@ _STOP_WORDS: Mapping[Language, frozenset[str]] = {
 }
 
 
-def broken(constraints: Constraints, text: str) -> tuple[str, ...]:
-    """The names of the constraints that the text breaks."""
+def broken(constraints: Constraints, title: str, text: str) -> tuple[str, ...]:
+    """The names of the constraints that the idea breaks. All but `max_words` hold for its title
+    as well.
+    """
+    whole = f"{title}. {text}"
     return tuple(
-        name for name in constraints.given if not _CHECKS[name](getattr(constraints, name), text)
+        name
+        for name in constraints.given
+        if not _CHECKS[name](getattr(constraints, name), text if name == "max_words" else whole)
     )
 
 

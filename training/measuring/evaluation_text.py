@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from training.measuring.statistics import LEAST_PAIRS
+
 Values = Mapping[str, Any]
 
 NAMES = {
@@ -20,10 +22,46 @@ NAMES = {
     "length": "length against the note's",
     "obeyed": "wish done, share",
 }
+IN_SHORT = ("valid", "on_topic", "udi", "kept")
+"""Of ideas, what a card has room for."""
+INTERVALS = (
+    "Intervals: paired bootstrap over prompts; p: Holm over each table. Neither is given below "
+    f"{LEAST_PAIRS} pairs, of which no exact test can come to 0.05."
+)
 
 
 def as_markdown(evaluation: Values) -> str:
     return "\n".join(_lines(evaluation)).rstrip() + "\n"
+
+
+def in_short(evaluation: Values) -> Iterator[str]:
+    """The main figures, for a model's card."""
+    comparison = evaluation["comparison"]
+    yield (
+        f"`{evaluation['tuned']['file']}` against the untuned `{evaluation['base']['file']}`, with the "
+        f"same prompts, through the service's engine. {INTERVALS}"
+    )
+    yield ""
+    if comparison["likelihoods"]:
+        yield from likelihoods(comparison["likelihoods"])
+    ideas = {
+        f"ideas for {name}: {NAMES[metric]}": one
+        for name, metrics in comparison["ideas"].items()
+        for metric, one in metrics.items()
+        if metric in IN_SHORT
+    }
+    yield from differences(ideas | beside_ideas(comparison))
+
+
+def beside_ideas(comparison: Values) -> dict[str, Values]:
+    """By name, what was measured of refinements and of the form of answers."""
+    measured = {
+        f"refinements: {NAMES[metric]}": one for metric, one in comparison["refinements"].items()
+    } | {
+        "ideas in the asked form, without a grammar": comparison["form"],
+        "assessments in the asked form": comparison["assessments"],
+    }
+    return {name: one for name, one in measured.items() if one["n"]}
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -51,17 +89,22 @@ def differences(values: Values) -> Iterator[str]:
     """A table of what was measured of both, with the difference and its 95 % interval."""
     yield from table(
         ("", "base", "tuned", "difference [95 %]", "p (Holm)", "n"),
-        [
-            (
-                NAMES.get(name, name),
-                number(one["base"]),
-                number(one["tuned"]),
-                interval(one["difference"]),
-                number(one["p"], 4),
-                str(one["n"]),
-            )
-            for name, one in values.items()
-        ],
+        [_difference(NAMES.get(name, name), one) for name, one in values.items()],
+    )
+
+
+def _difference(name: str, one: Values) -> tuple[str, ...]:
+    found, p = one["difference"], one["p"]
+    # Files of earlier evaluations have both for any number of pairs.
+    if one["n"] < LEAST_PAIRS:
+        found, p = {**found, "low": None, "high": None}, None
+    return (
+        name,
+        number(one["base"]),
+        number(one["tuned"]),
+        interval(found),
+        number(p, 4),
+        str(one["n"]),
     )
 
 
@@ -94,11 +137,15 @@ def likelihoods(values: Values) -> Iterator[str]:
 
 def samples(pairs: Sequence[Values]) -> Iterator[str]:
     for pair in pairs:
-        yield f"**{pair['request']}**"
+        yield f"**{_in_a_line(pair['request'])}**"
         yield ""
-        yield f"- base: {' — '.join(pair['base'].split(chr(10), 1))}"
-        yield f"- tuned: {' — '.join(pair['tuned'].split(chr(10), 1))}"
+        for side in ("base", "tuned"):
+            yield f"- {side}: {' — '.join(map(_in_a_line, pair[side].split(chr(10), 1)))}"
         yield ""
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _lines(evaluation: Values) -> Iterator[str]:
@@ -109,27 +156,24 @@ def _lines(evaluation: Values) -> Iterator[str]:
         one = evaluation[side]
         yield f"- {side}: `{one['file']}`, SHA-256 `{one['sha256']}`"
     yield (
-        f"- {evaluation['ideas_per_prompt']} first drafts a prompt with at most "
-        f"{evaluation['max_tokens_per_idea']} tokens each, seeds "
-        f"{', '.join(map(str, evaluation['seeds']))}; both models with the same prompt, grammar, "
-        "sampling and seeds, through the service's engine"
+        "- both models with the same prompt, grammar, sampling and seeds, through the service's engine"
     )
-    yield "- intervals: paired bootstrap over prompts; p: Holm over each table"
+    if comparison["ideas"]:
+        yield (
+            f"- {evaluation['ideas_per_prompt']} first drafts a prompt with at most "
+            f"{evaluation['max_tokens_per_idea']} tokens each, seeds "
+            f"{', '.join(map(str, evaluation['seeds']))}"
+        )
     for reason in evaluation["not_measured"]:
         yield f"- not measured: {reason}"
+    yield ""
+    yield INTERVALS
     yield ""
     for name, metrics in comparison["ideas"].items():
         yield f"## Ideas: {name}"
         yield ""
         yield from differences(metrics)
-    yield "## Form"
-    yield ""
-    yield from differences(
-        {
-            "ideas without a grammar": comparison["form"],
-            "assessments with one": comparison["assessments"],
-        }
-    )
+    yield from _form(comparison)
     if comparison["refinements"]:
         yield "## Refinements"
         yield ""
@@ -139,10 +183,23 @@ def _lines(evaluation: Values) -> Iterator[str]:
         yield ""
         yield from likelihoods(comparison["likelihoods"])
     yield from _scores(comparison["agreement"])
-    yield from _judgement(evaluation["judgement"])
+    for kind, judgement in evaluation["judgements"].items():
+        yield from _judgement(kind, judgement)
     yield "## Samples, drawn at random"
     yield ""
     yield from samples(evaluation["samples"])
+
+
+def _form(comparison: Values) -> Iterator[str]:
+    measured = {
+        "ideas without a grammar": comparison["form"],
+        "assessments with one": comparison["assessments"],
+    }
+    measured = {name: one for name, one in measured.items() if one["n"]}
+    if measured:
+        yield "## Form"
+        yield ""
+        yield from differences(measured)
 
 
 def _scores(agreement: Values) -> Iterator[str]:
@@ -150,6 +207,11 @@ def _scores(agreement: Values) -> Iterator[str]:
     if not known:
         return
     yield "## Scores read off digits, against labels"
+    yield ""
+    yield (
+        "Without a score head. Where the set of the served model has one, users get the head's scores, "
+        "which do not depend on what was trained here; its card tells how far they agree with labels."
+    )
     yield ""
     yield from table(
         ("", "criterion", "Spearman", "mean absolute error", "order kept"),
@@ -167,10 +229,8 @@ def _scores(agreement: Values) -> Iterator[str]:
     )
 
 
-def _judgement(judgement: Values | None) -> Iterator[str]:
-    if judgement is None:
-        return
-    yield f"## The judge {judgement['judge']}"
+def _judgement(kind: str, judgement: Values) -> Iterator[str]:
+    yield f"## The judge {judgement['judge']} of {kind}"
     yield ""
     yield (
         "Exploratory: this judge has not been compared with people."

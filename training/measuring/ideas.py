@@ -161,7 +161,11 @@ def _measure(
         udi_per_1000_tokens=1000 * useful / tokens if tokens else 0.0,
         self_repetition=_mean([_repeated(idea.text, spread) for idea in ideas]),
         vendi=vendi(made),
-        kept=_mean([not broken(constraints, text) for text in texts] if constraints.given else []),
+        kept=_mean(
+            [not broken(constraints, idea.title, idea.text) for idea in ideas]
+            if constraints.given
+            else []
+        ),
         words=_mean([len(idea.text.split()) for idea in ideas]),
     )
 

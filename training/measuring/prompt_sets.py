@@ -12,19 +12,21 @@ from training.errors import DataProblem
 from training.measuring.constraints import CONSTRAINTS
 from training.measuring.ideas import Prompt
 from training.measuring.refinements import Note
+from training.records.decontamination import measured_with
 from training.records.graded import best_places
 from training.records.labelled import LabelledNote
-from training.records.rows import Row, read_rows
+from training.records.rows import OWN_TASKS, Row, read_rows
 from training.records.sources import RawRecord, raw_records
 from training.records.tasks import EvaluateRecord, Record, RefineRecord, read_record
 from training.rundir import RunDir
 
-OWN = Path(__file__).resolve().parents[1] / "data" / "evaluation" / "topics.jsonl"
-
 
 @dataclass(frozen=True, slots=True)
 class PromptSets:
-    """`rows` are the run's test rows, of graded ones the best of each prompt; `notes` and `labelled` are the records among them."""
+    """`rows` are the run's test rows, of graded ones the best of each prompt; `notes` and `labelled`
+    are the records among them. There are no `prompts` for a run that learnt others of the service's
+    tasks, but not to have ideas.
+    """
 
     prompts: tuple[Prompt, ...]
     rows: tuple[Row, ...]
@@ -34,14 +36,11 @@ class PromptSets:
 
 def read_sets(config: RunConfig, rundir: RunDir) -> PromptSets:
     """Raises: DataProblem for a prompt or row that cannot be read."""
-    count = config.evaluation.prompt_count
-    files = [OWN, *([config.evaluation.prompts] if config.evaluation.prompts else [])]
-    prompts = [prompt for path in files for prompt in read_prompts(path)[:count]]
     rows = read_rows(rundir.rows("test"))
     best = best_places([row.prompt for row in rows], [row.grade for row in rows])
     records = list(_held_out(config, {row.id for row in rows}))
     return PromptSets(
-        prompts=tuple(prompts),
+        prompts=_prompts(config) if _has_ideas(rundir) else (),
         rows=tuple(rows[place] for place in best),
         notes=tuple(
             Note(one.id, one.title, one.body, one.instruction)
@@ -60,6 +59,18 @@ def read_sets(config: RunConfig, rundir: RunDir) -> PromptSets:
 def read_prompts(path: Path) -> tuple[Prompt, ...]:
     """Of a file of our own form, or of NoveltyBench's."""
     return tuple(_prompt(path, raw) for raw in raw_records(path))
+
+
+def _prompts(config: RunConfig) -> tuple[Prompt, ...]:
+    count = config.evaluation.prompt_count
+    files = measured_with(config.evaluation)
+    return tuple(prompt for path in files for prompt in read_prompts(path)[:count])
+
+
+def _has_ideas(rundir: RunDir) -> bool:
+    """Whether they are a task of the run's: also where all that it learnt is chats of others."""
+    learnt = {row.task for row in read_rows(rundir.rows("train"))}
+    return "brainstorm" in learnt or learnt.isdisjoint(OWN_TASKS)
 
 
 def _prompt(path: Path, raw: RawRecord) -> Prompt:

@@ -1,6 +1,8 @@
 """Whether a served model's scores of ideas agree with labels, and do not move for no reason.
 
-Asks through `service.scoring`, the one seam through which users get scores.
+Asks through `service.scoring`, the one seam through which users get scores, but without a score
+head: one of the base would mean nothing on the tuned model's weights, and the shipped ones are fitted
+to the labels of the very notes that a run holds out. Heads have figures of their own (`heads`).
 """
 
 import asyncio

@@ -13,6 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 DRAWS = 10_000
 Z_95 = 1.959964
+LEAST_PAIRS = 6
+"""Below it there is neither interval nor p: an exact sign-flip test of five pairs has a p of 2 / 2^5 at
+best, above 0.05, and resampling so few only repeats them.
+"""
 # Resampled at a time: 10,000 draws of thousands of rows would not fit the memory.
 _CHUNK = 500
 
@@ -32,7 +36,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Tuned against base: two means and their difference, paired by prompt."""
+    """Tuned against base: two means and their difference, paired by prompt. `p` is NaN below
+    `LEAST_PAIRS`.
+    """
 
     base: float
     tuned: float
@@ -48,8 +54,11 @@ def paired_difference(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Di
     """
     a, b = _paired(base, tuned)
     if not len(a):
-        return Difference(np.nan, np.nan, Interval(np.nan, np.nan, np.nan), 1.0, 0)
+        return Difference(np.nan, np.nan, _alone(np.nan), np.nan, 0)
     gaps = b - a
+    if len(gaps) < LEAST_PAIRS:
+        alone = _alone(float(gaps.mean()))
+        return Difference(float(a.mean()), float(b.mean()), alone, np.nan, len(gaps))
     means = np.concatenate([gaps[index].mean(axis=1) for index in _resampled(len(gaps), seed)])
     interval = _percentiles(float(gaps.mean()), means)
     return Difference(float(a.mean()), float(b.mean()), interval, _p_value(means), len(gaps))
@@ -62,11 +71,14 @@ def relative_change(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Inte
     """
     a, b = _paired(base, tuned)
     if not len(a) or a.sum() == 0:
-        return Interval(np.nan, np.nan, np.nan)
+        return _alone(np.nan)
+    value = float(b.sum() / a.sum() - 1)
+    if len(a) < LEAST_PAIRS:
+        return _alone(value)
     ratios = np.concatenate(
         [b[index].sum(axis=1) / a[index].sum(axis=1) - 1 for index in _resampled(len(a), seed)]
     )
-    return _percentiles(float(b.sum() / a.sum() - 1), ratios)
+    return _percentiles(value, ratios)
 
 
 def change_over_seeds(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Interval:
@@ -98,13 +110,17 @@ def sign_test(wins: int, losses: int) -> float:
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Adjusted p of a family of tests; the order of the mapping is kept."""
+    """Adjusted p of a family of tests; the order of the mapping is kept.
+
+    What has no p (NaN) is not of the family, and keeps none.
+    """
+    family = [name for name, p in p_values.items() if isfinite(p)]
     adjusted: dict[str, float] = {}
     highest = 0.0
-    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[name]))
+    for rank, name in enumerate(sorted(family, key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(family) - rank) * p_values[name]))
         adjusted[name] = highest
-    return {name: adjusted[name] for name in p_values}
+    return {name: adjusted.get(name, np.nan) for name in p_values}
 
 
 def spearman(a: ArrayLike, b: ArrayLike) -> float:
@@ -178,6 +194,10 @@ def _paired(base: ArrayLike, tuned: ArrayLike) -> tuple[Floats, Floats]:
 def _resampled(n: int, seed: int) -> Iterator[NDArray[np.int64]]:
     random = np.random.default_rng(seed)
     return (random.integers(0, n, size=(_CHUNK, n)) for _ in range(DRAWS // _CHUNK))
+
+
+def _alone(value: float) -> Interval:
+    return Interval(value, np.nan, np.nan)
 
 
 def _percentiles(value: float, draws: Floats) -> Interval:

@@ -67,7 +67,7 @@ def measure(
     with served(source, context=context, threads=threads, kept=kept) as model:
         asked = _Asked(model, evaluation.max_tokens_per_idea, report)
         results: list[PromptResult] = []
-        for seed in evaluation.seeds:
+        for seed in evaluation.seeds if sets.prompts else ():
             answered = asked.ideas(sets.prompts, evaluation.ideas_per_prompt, seed)
             pairs = list(zip(sets.prompts, answered, strict=True))
             results += [

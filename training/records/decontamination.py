@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.config import EvaluationConfig
 from training.errors import DataProblem
 from training.records.rows import Dropped, Row
-from training.records.sources import raw_records
+from training.records.sources import OWN_DATA, raw_records
 from training.records.texts import Shingles, asked, shingles, words
 
+OWN_TOPICS = OWN_DATA / "evaluation" / "topics.jsonl"
 IN_EVALUATION = "the prompt is in an evaluation set"
 OVERLAP = 0.8
 # Fewer words than these are found inside many texts by chance: they have to be all of the prompt.
@@ -27,6 +29,11 @@ class _Prompt:
     name: str
     shingles: Shingles
     length: int
+
+
+def measured_with(config: EvaluationConfig) -> tuple[Path, ...]:
+    """The files of prompts that models are always measured with, and those of the config."""
+    return (OWN_TOPICS,) if config.prompts is None else (OWN_TOPICS, config.prompts)
 
 
 def without_evaluation_prompts(

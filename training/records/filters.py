@@ -20,14 +20,24 @@ PROMPT_NO_HELP = "the prompt hardly makes the answer likelier (IFD)"
 TOO_LONG = "the prompt leaves no room for the answer within `data.max_tokens`"
 NOT_PLAIN = "the answer surprises the base model more than others of its task"
 
-# Small words that tell a language; those that two of them share are in neither list.
+# Small words that tell a language, a line for each; none that English has as well, be it as a
+# part of a contraction, such as the Turkish "ve".
 ENGLISH = frozenset(
     "the of and to is that for with are on it as be this you your from or by at not its".split()
 )
 OTHER = frozenset(
-    """der das und ist nicht mit für von dem den ein eine auf sich le les et est une des pour dans
-    qui pas du el es por para con del una que il di che per non sono della um uma não da os het
-    een en de la""".split()
+    """der das und ist nicht mit für von dem den ein eine auf sich
+    le les et est une des pour dans qui pas du
+    el es por para con del una que
+    il di che per non sono della
+    um uma não da os
+    het een en de la
+    och att det är som på för inte ett av från eller också
+    og er af til ikke jeg fra ved
+    ja ei että joka jotka ovat kun niin mutta myös hän voi kuin sekä
+    nie się na jest że jak oraz dla przez od który która które której są po przy lub tylko
+    je se že jsou není jako aby při nebo také už
+    bir bu için ile olarak daha çok gibi olan değil veya kadar""".split()
 )
 # A name may have one or two.
 FOREIGN_WORDS = 3

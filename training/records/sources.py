@@ -5,9 +5,9 @@ A row that is broken or has no label or licence is an error that names the file 
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ import datasets
 import pyarrow.parquet
 from pydantic import TypeAdapter, ValidationError
 
-from training.config import SourceConfig
+from training.config import SourceConfig, SourceKind
 from training.errors import DataProblem
 from training.records.forms import FORMS
 from training.records.graded import GradedDrafts, graded_rows
@@ -32,11 +32,29 @@ from training.records.tasks import (
 )
 from training.records.texts import normal
 
-LICENCES = {"ideation": "CC0-1.0", "graded": "CC0-1.0", "dolly": "CC-BY-SA-3.0"}
+OWN_DATA = Path(__file__).resolve().parents[1] / "data"
+OWN_LICENCE = "CC0-1.0"
+LICENCES = {"dolly": "CC-BY-SA-3.0"}
 """Of the kinds whose rows all have one."""
+OTHER_CATEGORY = "not of the `categories`"
+OUTSIDE_SHARE = "outside the share that `weight` takes"
 SUFFIXES = (".jsonl", ".parquet")
 _FRACTIONS = 2**64
 Shaped = TypeVar("Shaped")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`passed_over` counts rows that were read and not taken, by why."""
+
+    source: SourceConfig
+    rows: tuple[Rendered, ...]
+    passed_over: Mapping[str, int]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its `first` rows were enough, so that nothing is known of others."""
+        return len(self.rows) == self.source.first
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +66,24 @@ class RawRecord:
     data: Mapping[str, Any]
 
 
-def read_source(source: SourceConfig) -> Iterator[Rendered]:
+def read_source(source: SourceConfig) -> Taken:
     """Its first rows, in the order of the source. Raises `DataProblem`."""
-    rows = _READERS.get(source.kind, _chat_rows)(source)
-    chosen = (one for one in rows if fraction("weight", one.row.group) < source.weight)
-    return islice(chosen, source.first)
+    rows: list[Rendered] = []
+    passed_over: Counter[str] = Counter()
+    for one in _READERS.get(source.kind, _chat_rows)(source):
+        if one is None:
+            passed_over[OTHER_CATEGORY] += 1
+        elif fraction("weight", one.row.group) >= source.weight:
+            passed_over[OUTSIDE_SHARE] += 1
+        else:
+            rows.append(one)
+        if len(rows) == source.first:
+            break
+    return Taken(source, tuple(rows), passed_over)
+
+
+def place_of(source: SourceConfig) -> str:
+    return f"{source.hub} {source.split}" if source.path is None else str(source.path)
 
 
 def raw_records(path: Path) -> Iterator[RawRecord]:
@@ -72,15 +103,16 @@ def fraction(*parts: object) -> float:
     return int.from_bytes(digest[:8], "big") / _FRACTIONS
 
 
-def _chat_rows(source: SourceConfig) -> Iterator[Rendered]:
+def _chat_rows(source: SourceConfig) -> Iterator[Rendered | None]:
+    """None for a row of another category."""
     form = FORMS[source.kind]
     name = source.hub or (source.path.name if source.path is not None else "")
     for raw in _of_hub(source) if source.path is None else raw_records(source.path):
         if source.categories and raw.data.get("category") not in source.categories:
+            yield None
             continue
         try:
             messages = form(raw.data)
-            licence = _licence(raw.data, source)
         except DataProblem as error:
             raise DataProblem(error.detail, path=raw.file, row=raw.number) from error
         first = next(message.content for message in messages if message.role == "user")
@@ -88,15 +120,23 @@ def _chat_rows(source: SourceConfig) -> Iterator[Rendered]:
         origin = raw.data.get("source")
         yield Rendered(
             Row(
-                id=f"{name}-{raw.number}",
+                id=_chat_id(source, raw),
                 task=source.task,
                 messages=messages,
                 source=f"{name}:{origin}" if isinstance(origin, str) and origin else name,
-                licence=licence,
+                licence=_licence(raw, source),
                 group=group,
                 answers="last" if source.task in OWN_TASKS else "all",
             )
         )
+
+
+def _chat_id(source: SourceConfig, raw: RawRecord) -> str:
+    """Numbers begin anew in every file and split, so these are in it; nothing of the machine is."""
+    if source.path is None:
+        return f"{source.hub}:{source.split}-{raw.number}"
+    folder = source.path if source.path.is_dir() else source.path.parent
+    return f"{Path(raw.file).relative_to(folder.parent).as_posix()}-{raw.number}"
 
 
 def shaped_records(path: Path, kind: type[Shaped]) -> Iterator[tuple[RawRecord, Shaped]]:
@@ -127,7 +167,7 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
             source_name = f"{folder.name}/{path.name}"
             if record.source:
                 source_name = f"{source_name}:{record.source}"
-            origin = Origin(source_name, _licence(raw.data, source), group)
+            origin = Origin(source_name, _licence(raw, source), group)
             yield from render(record, f"{folder.name}/{record.id}", origin)
     if not found:
         raise DataProblem(f"there are no records for {', '.join(source.tasks)}.", path=source.path)
@@ -136,7 +176,7 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
 def _graded_rows(source: SourceConfig) -> Iterator[Rendered]:
     assert source.path is not None
     for raw, drafts in shaped_records(source.path, GradedDrafts):
-        yield from graded_rows(drafts, Path(raw.file), _licence(raw.data, source))
+        yield from graded_rows(drafts, Path(raw.file), _licence(raw, source))
 
 
 def _records(path: Path) -> Iterator[tuple[RawRecord, Record]]:
@@ -162,12 +202,22 @@ def _groups(records: Sequence[Record], contrasts: Path) -> list[str]:
     return [normal(asked[first]) for first in first_of]
 
 
-def _licence(data: Mapping[str, Any], source: SourceConfig) -> str:
-    own = data.get("licence") or data.get("license")
-    found = own if isinstance(own, str) else source.licence or LICENCES.get(source.kind)
+def _licence(raw: RawRecord, source: SourceConfig) -> str:
+    own = raw.data.get("licence") or raw.data.get("license")
+    found = own if isinstance(own, str) else source.licence or _known_licence(source)
     if not found:
-        raise DataProblem("the row has no licence; give the `licence` of its source.")
+        raise DataProblem(
+            "the row has no licence; give the `licence` of its source.",
+            path=raw.file,
+            row=raw.number,
+        )
     return found
+
+
+def _known_licence(source: SourceConfig) -> str | None:
+    if source.path is not None and source.path.resolve().is_relative_to(OWN_DATA):
+        return OWN_LICENCE
+    return LICENCES.get(source.kind)
 
 
 def _of_hub(source: SourceConfig) -> Iterator[RawRecord]:
@@ -215,4 +265,7 @@ def _table(path: Path) -> Iterator[RawRecord]:
         raise DataProblem(f"is not a Parquet file: {error}.", path=path) from error
 
 
-_READERS = {"ideation": _own_rows, "graded": _graded_rows}
+_READERS: Mapping[SourceKind, Callable[[SourceConfig], Iterator[Rendered | None]]] = {
+    "ideation": _own_rows,
+    "graded": _graded_rows,
+}

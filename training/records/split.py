@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal
 
 from training.config import DataConfig
-from training.records.rows import Row
+from training.records.rows import Dropped, Row
 from training.records.sources import fraction
 
 Split = Literal["train", "validation", "test"]
@@ -25,8 +25,10 @@ def side_of(group: str, config: DataConfig) -> Split:
 
 def divide(
     rows: Sequence[Row], config: DataConfig, held_out: Collection[str] = ()
-) -> dict[Split, list[Row]]:
-    """In the order of the rows, cut to what the config asks for; `held_out` are ids of test rows."""
+) -> tuple[dict[Split, list[Row]], list[Dropped]]:
+    """In the order of the rows, and those beyond what the config asks for; `held_out` are ids of test
+    rows.
+    """
     sides: dict[Split, list[Row]] = {name: [] for name in SPLITS}
     for row in rows:
         sides["test" if row.id in held_out else side_of(row.group, config)].append(row)
@@ -35,4 +37,10 @@ def divide(
         "validation": config.validation_rows,
         "test": config.test_rows,
     }
-    return {name: side[: limits[name]] for name, side in sides.items()}
+    dropped = [
+        Dropped(row, f"`data.{name}_rows` are full")
+        for name, limit in limits.items()
+        if limit is not None
+        for row in sides[name][limit:]
+    ]
+    return {name: side[: limits[name]] for name, side in sides.items()}, dropped

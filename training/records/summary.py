@@ -3,10 +3,12 @@
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from service.text import count_words, one_line
 from training.records.rows import Dropped, Row
+from training.records.sources import Taken, place_of
 
 EXAMPLES = 3
 EXCERPT = 160
@@ -17,25 +19,29 @@ def summarise(
     dropped: Sequence[Dropped],
     samples: Sequence[str],
     *,
-    rows_read: int,
+    taken: Sequence[Taken],
+    evaluation_sets: Sequence[Path],
 ) -> dict[str, Any]:
     reasons: dict[str, list[Dropped]] = {}
     for one in dropped:
         reasons.setdefault(one.why, []).append(one)
     return {
-        "rows_read": rows_read,
+        "rows_read": sum(len(one.rows) for one in taken),
+        "taken": [_taken(one) for one in taken],
         "splits": {name: _described(rows) for name, rows in splits.items()},
         "dropped": {
             why: {"rows": len(found), "examples": [_example(one) for one in found[:EXAMPLES]]}
             for why, found in reasons.items()
         },
+        "evaluation_sets": [f"{path.parent.name}/{path.name}" for path in evaluation_sets],
         "samples": list(samples),
     }
 
 
 def as_markdown(name: str, summary: Mapping[str, Any]) -> str:
     splits = summary["splits"]
-    lines = [f"# Data of {name}", "", f"{summary['rows_read']:,} rows were read."]
+    lines = [f"# Data of {name}", "", f"{summary['rows_read']:,} rows were taken."]
+    lines += ["", *(f"- {one['source']}: {_how(one)}." for one in summary["taken"])]
     for title, key in (("Task", "tasks"), ("Source", "sources"), ("Licence", "licences")):
         values = dict.fromkeys(value for split in splits.values() for value in split[key])
         rows = [[value, *(_count(split[key].get(value)) for split in splits.values())]
@@ -49,6 +55,11 @@ def as_markdown(name: str, summary: Mapping[str, Any]) -> str:
         for what in split["words"]
     ]
     lines += ["", *_table(["Words", "median", "95%", "longest"], lengths), "", "## Dropped", ""]
+    sets = ", ".join(f"`{name}`" for name in summary["evaluation_sets"])
+    lines += [
+        f"Rows that ask what is in an evaluation set are left out; compared with: {sets}.",
+        "",
+    ]
     if not summary["dropped"]:
         lines.append("Nothing.")
     for why, found in summary["dropped"].items():
@@ -63,6 +74,24 @@ def as_markdown(name: str, summary: Mapping[str, Any]) -> str:
             fence = "`" * 4
             lines += ["", f"{fence}text", sample, fence]
     return "\n".join(lines) + "\n"
+
+
+def _taken(taken: Taken) -> dict[str, Any]:
+    place = Path(place_of(taken.source))
+    return {
+        "source": f"{place.parent.name}/{place.name}",
+        "rows": len(taken.rows),
+        "passed_over": dict(taken.passed_over),
+        "is_cut": taken.is_cut,
+    }
+
+
+def _how(taken: Mapping[str, Any]) -> str:
+    said = [f"{taken['rows']:,} rows"]
+    said += [f"{count:,} passed over, {why}" for why, count in taken["passed_over"].items()]
+    if taken["is_cut"]:
+        said.append("not read any further, as `first` has it")
+    return "; ".join(said)
 
 
 def _described(rows: Sequence[Row]) -> dict[str, Any]:

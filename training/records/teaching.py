@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -76,11 +76,15 @@ class _Note(_Input):
     instruction: str = ""
 
 
-def read_inputs(task: Task, inputs: Path) -> Iterator[Wanted]:
-    """What to ask for each line of the file. Raises `DataProblem` for one that cannot be used."""
+def read_inputs(task: Task, inputs: Path) -> tuple[Wanted, ...]:
+    """What to ask for the lines of the file, once for those that say the same.
+
+    Raises `DataProblem` for one that cannot be used.
+    """
     notes = (note for _, note in shaped_records(inputs, _Note))
-    for one in read_topics(inputs) if task == "brainstorm" else notes:
-        yield _asked(task, one)
+    given = read_topics(inputs) if task == "brainstorm" else notes
+    wanted = (_asked(task, one) for one in given)
+    return tuple({one.id: one for one in wanted}.values())
 
 
 def read_topics(inputs: Path) -> list[Topic]:
@@ -132,10 +136,11 @@ def read_answer(task: Task, wanted: Wanted, answer: str) -> dict[str, Any]:
         ideas = given.get("ideas")
         if not isinstance(ideas, list) or len(ideas) != len(wanted.angles):
             raise DataProblem(f"there have to be {len(wanted.angles)} ideas.")
+        if not all(isinstance(idea, dict) for idea in ideas):
+            raise DataProblem("each of the ideas has to be an object with `title` and `text`.")
         record["ideas"] = [
             {"angle": name, "hint": hint} | {key: idea.get(key) for key in ("title", "text")}
             for (name, hint), idea in zip(wanted.angles, ideas, strict=True)
-            if isinstance(idea, dict)
         ]
     return record
 

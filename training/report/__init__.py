@@ -9,7 +9,7 @@ from pathlib import Path
 from training.drafts import write_whole
 from training.errors import TrainingError
 from training.report.found import Found, Run, find
-from training.report.serving_text import evaluations, heads
+from training.report.serving_text import evaluations, exports, heads
 from training.report.training_text import overview, seed_experiments, sweeps
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -36,6 +36,7 @@ def report(
         *overview(found),
         *seed_experiments(found),
         *sweeps(found, output.parent),
+        *exports(found),
         *evaluations(found),
         *heads(models),
         *_missing(found, configs),
@@ -66,3 +67,5 @@ def _shortfalls(run: Run) -> Iterator[str]:
     if run.rundir.evaluation_json.exists():
         for reason in run.rundir.read_json(run.rundir.evaluation_json)["not_measured"]:
             yield f"Not measured of `{name}`: {reason}."
+        if not run.holds_out:
+            yield f"Not measured of `{name}`: what it has forgotten: no source is `held_out`."

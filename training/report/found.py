@@ -1,7 +1,7 @@
 """The run directories of a folder, as a report needs them. Writes nothing."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +27,21 @@ class Run:
     @property
     def data(self) -> str:
         """The sources' names."""
-        sources = self.config.get("data", {}).get("sources", ())
         return ", ".join(
-            dict.fromkeys(Path(one.get("hub") or one.get("path", "?")).name for one in sources)
+            dict.fromkeys(
+                Path(one.get("hub") or one.get("path", "?")).name for one in self._sources
+            )
         )
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether there is a source that nothing is learnt of, to see what a model forgets."""
+        return any(one.get("held_out") for one in self._sources)
+
+    @property
+    def _sources(self) -> Sequence[Values]:
+        sources: Sequence[Values] = self.config.get("data", {}).get("sources", ())
+        return sources
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """What a report says of the models as they are served: evaluations, blind readings, score heads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from training.errors import DataProblem, TrainingError
+from training.exporting.cards import parity_lines
 from training.measuring import blind
 from training.measuring.evaluation_text import (
-    NAMES,
+    INTERVALS,
+    beside_ideas,
     differences,
     interval,
     likelihoods,
@@ -14,21 +16,33 @@ from training.measuring.evaluation_text import (
     samples,
     table,
 )
+from training.measuring.judge import Side
 from training.measuring.statistics import Interval
 from training.report.found import Found, Run
 from training.rundir import RunDir
 
-BLIND_ANSWERS = "blind-{kind}-answers.json"
-"""In a run's `evaluation` folder, where what a page saved is put to be counted."""
+SIDES: tuple[Side, ...] = ("base", "tuned")
+
+
+def exports(found: Found) -> Iterator[str]:
+    exported = [run for run in found.every_run if run.rundir.parity.exists()]
+    if not exported:
+        return
+    yield "## As exported"
+    yield ""
+    for run in exported:
+        yield f"### {run.rundir.path.name}"
+        yield ""
+        yield from parity_lines(run.rundir.read_json(run.rundir.parity))
+        yield ""
 
 
 def evaluations(found: Found) -> Iterator[str]:
     yield "## Base against tuned, as served"
     yield ""
     evaluated = [run for run in found.every_run if run.rundir.evaluation_json.exists()]
-    if not evaluated:
-        yield "No run has been evaluated."
-        yield ""
+    yield INTERVALS if evaluated else "No run has been evaluated."
+    yield ""
     for run in evaluated:
         evaluation = run.rundir.read_json(run.rundir.evaluation_json)
         comparison = evaluation["comparison"]
@@ -38,38 +52,45 @@ def evaluations(found: Found) -> Iterator[str]:
             yield f"Ideas for {name}:"
             yield ""
             yield from differences(metrics)
-        yield from differences(
-            {f"refinements: {NAMES[name]}": one for name, one in comparison["refinements"].items()}
-            | {"ideas in the asked form, without a grammar": comparison["form"]}
-        )
+        if others := beside_ideas(comparison):
+            yield from differences(others)
         yield from likelihoods(comparison["likelihoods"])
-        yield from _readings(run)
+        yield from _readings(run, [kind for kind in ("ideas", "refinements") if comparison[kind]])
         yield "Drawn at random:"
         yield ""
         yield from samples(evaluation["samples"])
 
 
-def _readings(run: Run) -> Iterator[str]:
+def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
     """What people said of the blind pages."""
     folder = run.rundir.path / "evaluation"
-    for kind in ("ideas", "refinements"):
-        key, answers = folder / f"blind-{kind}-key.json", folder / BLIND_ANSWERS.format(kind=kind)
-        if not answers.exists():
+    for kind in kinds:
+        answers = blind.answers_in(folder, kind)
+        if not answers:
             yield f"The {kind} have not been judged blind."
             yield ""
             continue
         try:
-            reading = blind.read(key, answers)
+            readings = [blind.read(folder / blind.KEY.format(kind=kind), one) for one in answers]
         except DataProblem as error:
             raise TrainingError(f"The blind answers of {run.manifest.name}: {error}") from error
-        yield (
-            f"Judged blind, {reading.pairs} pairs of {kind}: tuned better {reading.wins} times, base "
-            f"{reading.losses} times (sign test p {reading.p:.3f}). Useful [95 %]: base "
-            f"{_share(reading.useful['base'])}, tuned {_share(reading.useful['tuned'])}; at least "
-            f"passable: base {_share(reading.passable['base'])}, tuned "
-            f"{_share(reading.passable['tuned'])}."
-        )
+        yield f"Judged blind, pairs of {kind}:"
         yield ""
+        yield from table(
+            ("reader", "pairs", "tuned better", "base better", "p, sign test",
+             "useful, base [95 %]", "tuned", "at least passable, base", "tuned"),
+            [(str(place), *_reading(one)) for place, one in enumerate(readings, start=1)],
+        )  # fmt: skip
+
+
+def _reading(one: blind.Reading) -> tuple[str, ...]:
+    return (
+        str(one.pairs),
+        str(one.wins),
+        str(one.losses),
+        number(one.p),
+        *(_share(uses[side]) for uses in (one.useful, one.passable) for side in SIDES),
+    )
 
 
 def _share(one: Interval) -> str:

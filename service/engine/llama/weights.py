@@ -14,6 +14,8 @@ from service.errors import EngineError, ModelUnavailable
 
 GGML_LOG_WARN, GGML_LOG_ERROR, GGML_LOG_CONTINUE = 3, 4, 5
 ALL_LAYERS = 999
+# Said of each of an adapter's tensors beside repacked weights; where they lie changes nothing.
+OF_NO_ACCOUNT = "cannot use buft"
 
 
 class Library:
@@ -33,6 +35,8 @@ class Library:
         if not self._is_shown:
             return
         line = text.decode("utf-8", "replace")
+        if OF_NO_ACCOUNT in line:
+            return
         if level == GGML_LOG_ERROR:
             self.last_error = line.strip()
         sys.stderr.write(line)

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+from tests.training.conftest import MakeConfig
+from training.config import EvaluationConfig, ExportConfig, dump_config
+from training.provenance import differing, own_config, tell_differences
+from training.rundir import RunDir
+
+
+def test_what_differs_is_named_by_its_key_where_it_decides_what_is_trained(
+    tiny_config: MakeConfig,
+) -> None:
+    config = tiny_config(data__train_rows=9)
+    other = tiny_config("other", lora__alpha=8.0, lora__targets=("q_proj",), data__split_seed=9)
+
+    assert differing(config, config) == []
+    assert differing(config, other) == [
+        "data.split_seed",
+        "data.train_rows",
+        "lora.targets",
+        "lora.targets.0",
+    ]
+    assert differing(config, other, ["name", "lora.r"]) == ["name"]
+
+
+def test_a_run_is_exported_and_evaluated_with_the_values_it_was_made_with(
+    tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    made, rundir = tiny_config(training__learning_rate=4e-4), RunDir(tmp_path)
+    rundir.write_text(rundir.config, dump_config(made))
+    asked = {
+        "export": ExportConfig(quantisations=("q8_0",)),
+        "evaluation": EvaluationConfig(prompt_count=3),
+    }
+    given = tiny_config(training__learning_rate=1e-2).model_copy(update=asked)
+    told: list[str] = []
+
+    own = own_config(given, rundir)
+    tell_differences(given, rundir, told.append)
+    tell_differences(made, rundir, told.append)
+
+    assert own == made.model_copy(update=asked)
+    assert told == [
+        f"{tmp_path} was made with other values of training.learning_rate than the config has now. "
+        "The run's own are taken."
+    ]
+
+
+def test_a_folder_without_a_run_has_the_values_of_the_config(
+    tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    told: list[str] = []
+
+    tell_differences(tiny_config(), RunDir(tmp_path), told.append)
+
+    assert own_config(tiny_config(), RunDir(tmp_path)) == tiny_config()
+    assert told == []
