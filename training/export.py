@@ -67,10 +67,10 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     """
     if not rundir.adapter.is_dir():
         raise ExportFailed(f"There is no adapter in {rundir.adapter}. Train the run first.")
+    base = _base(config, rundir, report)
     if config.export.catalog is not None:
         prepared = read_prepared(rundir)
         check_licences([*prepared.train, *prepared.validation, *prepared.test])
-    base = _base(config, rundir, report)
     rows = _rows(rundir, base, config.data.max_tokens)
     rundir.export.mkdir(parents=True, exist_ok=True)
     converter = _converter(report)
