@@ -16,7 +16,7 @@ from service.progress import ProgressLine
 from service.settings import Settings
 from training.config import CATALOG, RunConfig, dump_config, read_config
 from training.data_commands import DATA, add_data_commands
-from training.errors import ConfigProblems, DataProblem, TrainingError
+from training.errors import ConfigProblems, DataProblem
 from training.provenance import own_config, tell_differences
 from training.rundir import RunDir
 
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--base", type=Path, help="GGUF; default: the config's base as served")
         if command is evaluate:
             one.add_argument("--tuned", type=Path, help="GGUF; default: what `export` left")
+            _add_adapter(one, "GGUF that is applied to --tuned, which then is by default the base")
     _add_score_head(commands.add_parser("score-head", help="train scores on embeddings"))
     add_data_commands(commands, _say)
     runs = commands.add_parser("report", help="write REPORT.md from the runs there are")
@@ -81,8 +82,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_adapter(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--adapter", type=Path, metavar="FILE", help=text)
+    parser.add_argument(
+        "--any-base", action="store_true", help="take the adapter though it names another base"
+    )
+
+
 def _add_score_head(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("gguf", type=Path, help="the file that is served")
+    _add_adapter(parser, "GGUF that is applied to it")
     parser.add_argument("target", type=Path, help="the head to write, *.npz")
     for name, path in (
         ("records", DATA / "ideation" / "evaluate.jsonl"),
@@ -137,12 +146,14 @@ def _describe(config: RunConfig) -> None:
     _say(f"# {rundir.path} {state}.{trials}\n{dump_config(config)}")
 
 
-def _served_base(config: RunConfig) -> Path:
-    """As the service would run it without an adapter. Raises `TrainingError` if it is no GGUF."""
+def _served_base(config: RunConfig, rundir: RunDir) -> Path:
+    """As the service would run it without an adapter. Raises `TrainingError`."""
+    from training.export import base_gguf
+
     if config.base.gguf is not None:
         return config.base.gguf
     if config.base.model is None:
-        raise TrainingError(f"Name a GGUF of {config.base.hf} with --base to compare with.")
+        return base_gguf(config, rundir, report=_say)
     settings = Settings()
     model = next(one for one in read_catalog(CATALOG).model if one.name == config.base.model)
     progress = ProgressLine(sys.stdout)
@@ -208,11 +219,16 @@ def export(config: RunConfig, options: argparse.Namespace) -> None:
 def evaluate(config: RunConfig, options: argparse.Namespace) -> None:
     from training.evaluate import evaluate as compare
     from training.export import tuned_gguf, write_card
+    from training.served import source_of
 
     chosen, rundir = _chosen(config)
-    base = options.base or _served_base(chosen)
-    tuned = getattr(options, "tuned", None) or tuned_gguf(chosen, rundir)
-    compare(chosen, rundir, base=base, tuned=tuned, report=_say)
+    base = options.base or _served_base(chosen, rundir)
+    tuned, adapter = getattr(options, "tuned", None), getattr(options, "adapter", None)
+    if adapter is not None:
+        source = source_of(tuned or base, adapter, any_base=options.any_base)
+    else:
+        source = tuned or tuned_gguf(chosen, rundir)
+    compare(chosen, rundir, base=base, tuned=source, report=_say)
     write_card(rundir)
 
 
@@ -223,9 +239,10 @@ def everything(config: RunConfig, options: argparse.Namespace) -> None:
 
 def score_head(options: argparse.Namespace) -> None:
     from training.score_head import train_head
+    from training.served import source_of
 
     train_head(
-        options.gguf,
+        source_of(options.gguf, options.adapter, any_base=options.any_base),
         options.records,
         options.pairs,
         options.praise,

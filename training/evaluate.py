@@ -6,7 +6,6 @@ The baseline is the untuned base with our best prompt and grammar, not a straw m
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -21,7 +20,7 @@ from training.measuring.judge import Judgement, Pair, judge, summarise
 from training.measuring.prompt_sets import PromptSets, read_sets
 from training.measuring.system import SystemResult, measure
 from training.rundir import RunDir, now
-from training.served import Kept
+from training.served import Kept, Source, files_of
 
 SAMPLES = 12
 """Pairs of a kind that are shown."""
@@ -56,8 +55,8 @@ def evaluate(
     config: RunConfig,
     rundir: RunDir,
     *,
-    base: Path,
-    tuned: Path,
+    base: Source,
+    tuned: Source,
     report: Report,
     embed: Embed | None = None,
 ) -> Evaluation:
@@ -65,7 +64,7 @@ def evaluate(
 
     Raises: TrainingError if a file or the test rows are missing; ServiceErrors of the engine.
     """
-    for path in (base, tuned):
+    for path in (*files_of(base), *files_of(tuned)):
         if not path.is_file():
             raise TrainingError(f"There is no {path}. Export the run first, or name the file.")
     sets = read_sets(config, rundir)
@@ -77,8 +76,8 @@ def evaluate(
     answers = rundir.path / FOLDER / KEPT
     kept = Kept(answers)
     results = {
-        side: measure(path, sets, config, embed, kept=kept, report=_prefixed(side, report))
-        for side, path in (("base", base), ("tuned", tuned))
+        side: measure(source, sets, config, embed, kept=kept, report=_prefixed(side, report))
+        for side, source in (("base", base), ("tuned", tuned))
     }
     pairs = _pairs(sets, results)
     evaluation = Evaluation(

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from service.engine.catalog import CatalogModel, read_catalog
+from service.engine.types import Role
+from service.engine.weights import known_sha256
 from service.settings import PROJECT_ROOT, Settings
 from training.config import CATALOG, RunConfig, dump_config
 from training.data import check_licences, read_prepared
@@ -26,12 +28,13 @@ from training.exporting.files import (
 from training.exporting.parity import Checker, FileParity, Parity
 from training.exporting.registration import Registration, register
 from training.learning.agreement import likeliest
-from training.learning.base import Base, load_base
+from training.learning.base import Base, hub_folder, load_base
 from training.learning.likelihood import answer_nll, total
 from training.learning.tokens import RowTokeniser
 from training.measuring.evaluation_text import in_short
 from training.records.rows import Row, read_rows
 from training.rundir import RunDir
+from training.served import Adapted, Source
 
 ROWS = 64
 SMALL_PARAMETERS = 500_000_000
@@ -64,28 +67,32 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     """
     if not rundir.adapter.is_dir():
         raise ExportFailed(f"There is no adapter in {rundir.adapter}. Train the run first.")
+    base = _base(config, rundir, report)
     if config.export.catalog is not None:
         prepared = read_prepared(rundir)
         check_licences([*prepared.train, *prepared.validation, *prepared.test])
-    base = _base(config, rundir, report)
     rows = _rows(rundir, base, config.data.max_tokens)
     rundir.export.mkdir(parents=True, exist_ok=True)
-    converter = Converter.obtain(Settings().data_dir.absolute() / "training", report)
+    converter = _converter(report)
     report("Converting the adapter")
     adapter = adapter_file(
-        converter, rundir.adapter, base.folder, rundir.export / f"{config.name}-adapter.gguf"
+        converter,
+        rundir.adapter,
+        base.folder,
+        rundir.export / f"{config.name}-adapter.gguf",
+        made_for=base.sha256 if base.gguf is not None else None,
     )
     report("Merging the adapter into the base")
     tuned = replace(base, model=merged(base.model, rundir.adapter))
     half, *others = _models(config, rundir, converter, tuned, report)
-    parity = _parity(tuned, rows, [half, *others], config, report)
+    parity = _parity(tuned, rows, [adapter, half, *others], config, report)
     rundir.write_json(rundir.parity, asdict(parity))
     _refuse(parity.problems(), rundir)
     exported = Exported(adapter, _asked_for(config, [half, *others]), parity)
     rundir.write_json(rundir.export / FACTS, asdict(_facts(config, rundir, tuned, exported)))
     write_card(rundir)
     if config.export.catalog is not None:
-        register(_registration(config, exported), config.export.catalog)
+        register(_registration(config, rundir, tuned, exported, report), config.export.catalog)
         report(f"Registered as {config.name} in {config.export.catalog}")
     report(f"Exported to {rundir.export}")
     return exported
@@ -118,6 +125,33 @@ def write_card(rundir: RunDir) -> None:
 def tuned_gguf(config: RunConfig, rundir: RunDir) -> Path:
     """The model that `export` leaves to be served: the last of `export.quantisations`."""
     return _path(config, rundir, config.export.quantisations[-1])
+
+
+def base_gguf(config: RunConfig, rundir: RunDir, *, report: Report) -> Path:
+    """The untuned base in the tuned model's type, for a base that is no GGUF; made once.
+
+    Raises:
+        ExportFailed: the run is not exported, or the base cannot be converted.
+    """
+    if not rundir.export.is_dir():
+        raise ExportFailed(
+            f"There is no {rundir.export}. Name a GGUF of {config.base.hf} with --base to compare "
+            "with, or export the run first."
+        )
+    kind, name = config.export.quantisations[-1], f"{config.name}-base"
+    target = rundir.export / f"{name}-{kind}.gguf"
+    if not target.is_file():
+        report("Converting the base")
+        half = rundir.export / f"{name}-f16.gguf"
+        _converter(report).model(hub_folder(str(config.base.hf), report), half)
+        if kind != "f16":
+            quantised_files(ExportedFile.of(half, "f16"), name, [kind], report)
+            half.unlink()
+    return target
+
+
+def _converter(report: Report) -> Converter:
+    return Converter.obtain(Settings().data_dir.absolute() / "training", report)
 
 
 def _path(config: RunConfig, rundir: RunDir, kind: str) -> Path:
@@ -180,18 +214,25 @@ def _asked_for(config: RunConfig, models: Sequence[ExportedFile]) -> tuple[Expor
 def _parity(
     tuned: Base,
     rows: Sequence[Row],
-    models: Sequence[ExportedFile],
+    files: Sequence[ExportedFile],
     config: RunConfig,
     report: Report,
 ) -> Parity:
+    """`files` are the adapter, which is read beside the base's GGUF if there is one, the f16 file and
+    others.
+    """
     tokeniser = RowTokeniser(tuned.tokenizer, config.data.max_tokens)
     checker = Checker(rows, config.data.max_tokens, config.training.threads, report)
     report(f"Reading {len(rows)} rows with transformers")
     expected = total(answer_nll(tuned.model, [tokeniser(row) for row in rows])).nll_per_token
-    files = []
-    for one in models:
-        found = checker.nll_per_token(one)
-        files.append(FileParity(one.path.name, one.kind, found, found / expected - 1))
+    adapter, *models = files
+    sources: list[tuple[Source, str]] = [(one.path, one.kind) for one in models]
+    if tuned.gguf is not None:
+        sources.append((Adapted(tuned.gguf, adapter.path), adapter.kind))
+    measured = []
+    for source, kind in sources:
+        found = checker.nll_per_token(source)
+        measured.append(FileParity(source.name, kind, found, found / expected - 1))
     chats = []
     for written in checker.write(models[0].path):
         tokens = tokeniser(written.row)
@@ -200,7 +241,7 @@ def _parity(
         if tokens.labels == written.tokens:
             chats.append(tokens)
     agreed, count = likeliest(tuned.model, chats)
-    return Parity(len(rows), expected, tuple(files), count, agreed / max(1, count))
+    return Parity(len(rows), expected, tuple(measured), count, agreed / max(1, count))
 
 
 def _refuse(problems: Sequence[str], rundir: RunDir) -> None:
@@ -245,8 +286,11 @@ def _catalog_entry(config: RunConfig) -> CatalogModel | None:
     return next((one for one in models if one.name == config.base.model), None)
 
 
-def _registration(config: RunConfig, exported: Exported) -> Registration:
-    chosen = exported.models[-1]
-    return Registration(
-        config.name, chosen.path, chosen.sha256, config.export.roles, _catalog_entry(config)
-    )
+def _registration(
+    config: RunConfig, rundir: RunDir, tuned: Base, exported: Exported, report: Report
+) -> Registration:
+    chosen, roles, like = exported.models[-1], config.export.roles, _catalog_entry(config)
+    if like is None and set(roles) != set(get_args(Role)):
+        path = tuned.gguf or base_gguf(config, rundir, report=report)
+        like = CatalogModel(path.stem, roles, path=path, sha256=known_sha256(path))
+    return Registration(config.name, chosen.path, chosen.sha256, roles, like)

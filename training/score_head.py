@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from service.engine.recipe import identity_of
 from service.engine.weights import sha256_of
 from service.prompts import embedding_text
 from service.scoring import HIGHEST, LOWEST, ScoreHead
@@ -39,7 +38,7 @@ from training.records.labelled import (
     read_records,
 )
 from training.records.variants import padded
-from training.served import served
+from training.served import Source, identity, served
 
 PADDED_NOTES = 120
 EMBEDDED_AT_ONCE = 32
@@ -100,7 +99,7 @@ class _Material:
 
 
 def train_head(
-    gguf: Path, records: Path, pairs: Path, praise: Path, *, target: Path, report: Report
+    source: Source, records: Path, pairs: Path, praise: Path, *, target: Path, report: Report
 ) -> HeadReport:
     """Writes the head to `target` (.npz), its figures (.json) and its card (.md) beside it.
 
@@ -113,16 +112,16 @@ def train_head(
     material = _material(records, pairs, praise)
     target.parent.mkdir(parents=True, exist_ok=True)
     cache = target.with_suffix(".embeddings.npz")
-    vectors, sha256 = embeddings(gguf, material.texts(), cache=cache, report=report)
+    vectors, sha256 = embeddings(source, material.texts(), cache=cache, report=report)
     report("Fitting")
     examples, tests = material.examples(vectors)
     criteria, penalties = material.criteria, choose(examples)
     ridge = fit(examples, penalties)
     checks = check(criteria, _clipped(ridge.predict(tests)), material.pairs)
     result = HeadReport(
-        model=gguf.name,
+        model=source.name,
         weights_sha256=sha256,
-        identity=identity_of(gguf),
+        identity=identity(source),
         records=f"{records.name}, SHA-256 {sha256_of(records)}",
         subjects=len(np.unique(examples.groups)),
         penalties=dict(zip(criteria, penalties, strict=True)),
@@ -139,11 +138,11 @@ def train_head(
 
 
 def embeddings(
-    gguf: Path, texts: Sequence[str], *, cache: Path, report: Report
+    source: Source, texts: Sequence[str], *, cache: Path, report: Report
 ) -> tuple[Floats, str]:
     """A row for each text, as served, and the hash of the file; what `cache` has is not redone."""
     known: dict[str, Floats] = {}
-    with served(gguf) as model:
+    with served(source) as model:
         names = [hashlib.sha256(f"{model.sha256}\n{text}".encode()).hexdigest() for text in texts]
         if cache.exists():
             with np.load(cache, allow_pickle=False) as file:

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from service.engine.catalog import Adapter, CatalogModel, Selection
 from service.engine.embedded import EmbeddedBackend
+from service.engine.recipe import identity_of
 from service.engine.types import (
     Delta,
     Embedding,
@@ -46,6 +47,53 @@ AT_ONCE = 64
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A base with an adapter that is applied to every token, each a GGUF; `any_base` is that of a
+    catalog's adapter.
+    """
+
+    base: Path
+    adapter: Path
+    any_base: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.base.name} with {self.adapter.name}"
+
+
+Source = Path | Adapted
+"""What is served: a GGUF, or two."""
+
+
+def source_of(gguf: Path, adapter: Path | None, *, any_base: bool = False) -> Source:
+    return gguf if adapter is None else Adapted(gguf, adapter, any_base)
+
+
+def files_of(source: Source) -> tuple[Path, ...]:
+    return (source.base, source.adapter) if isinstance(source, Adapted) else (source,)
+
+
+def as_model(name: str, source: Source) -> CatalogModel:
+    """For all roles. Raises ModelUnavailable if a file is missing."""
+    for path in files_of(source):
+        if not path.is_file():
+            raise ModelUnavailable(f"There is no model file {path}.")
+    model = CatalogModel(
+        name=name, roles=("brainstorm", "general"), path=files_of(source)[0].absolute()
+    )
+    if not isinstance(source, Adapted):
+        return model
+    path = source.adapter.absolute()
+    return replace(model, adapter=Adapter(path, use="shared", any_base=source.any_base))
+
+
+def identity(source: Source) -> str:
+    """What a score head is bound to; the service finds the same for such a model."""
+    model = as_model(NAME, source)
+    return identity_of(files_of(source)[0], model.adapter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +155,7 @@ class Served:
     """One model in a process of its own, which is asked for many things at once.
 
     `on_done` is told how many of how many are done. All methods raise ServiceErrors of the engine.
+    `sha256` is the file's, or "base + adapter".
     """
 
     def __init__(
@@ -206,37 +255,32 @@ class Served:
 
 @contextlib.contextmanager
 def served(
-    gguf: Path,
+    source: Source,
     *,
     context: int = 2048,
     slots: int = 8,
     threads: int | None = None,
-    adapter: Path | None = None,
     kept: Kept | None = None,
 ) -> Iterator[Served]:
-    """The model, ready to be asked; `adapter` is a GGUF that is applied to every token.
+    """The model, ready to be asked.
 
     What is `kept` is not asked for again, and what is asked for is kept.
 
     Raises:
         ModelUnavailable: a file is missing, or llama.cpp cannot load it.
     """
-    if not gguf.is_file():
-        raise ModelUnavailable(f"There is no model file {gguf}.")
-    model = CatalogModel(
-        name=NAME,
-        roles=("brainstorm", "general"),
-        path=gguf.absolute(),
+    files = files_of(source)
+    model = replace(
+        as_model(NAME, source),
         context=context,
         slots=slots,
         cache_tokens=min(slots, 4) * context,
-        adapter=Adapter(adapter.absolute(), use="shared") if adapter is not None else None,
     )
     selection = Selection(None, (model,), dict.fromkeys(model.roles, model))
-    backend = EmbeddedBackend(selection, models_dir=gguf.parent.absolute(), threads=threads)
+    backend = EmbeddedBackend(selection, models_dir=files[0].parent.absolute(), threads=threads)
     with asyncio.Runner() as runner:
         runner.run(backend.start())
         try:
-            yield Served(backend, runner, known_sha256(gguf), kept)
+            yield Served(backend, runner, " + ".join(map(known_sha256, files)), kept)
         finally:
             runner.run(backend.close())

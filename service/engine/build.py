@@ -18,9 +18,15 @@ from pydantic import TypeAdapter
 
 from service.engine.catalog import Adapter, CatalogModel
 from service.engine.folder import put_in_place, sole_writer
-from service.engine.recipe import Built, Recipe, Record, settle
+from service.engine.recipe import Built, Recipe, Record, settle, verified_adapter
 from service.engine.starter import FetchProgress, Report, fetch
-from service.engine.weights import FETCH_ADVICE, PATH_ADVICE, sha256_of, verified_sha256
+from service.engine.weights import (
+    FETCH_ADVICE,
+    PATH_ADVICE,
+    known_sha256,
+    sha256_of,
+    verified_sha256,
+)
 from service.errors import ModelUnavailable
 from service.wording import Text
 
@@ -108,7 +114,7 @@ def check(model: CatalogModel, models_dir: Path) -> Iterator[str]:
         found = verified_sha256(base, model.sha256)
         yield f"{base} is right, SHA-256 {found}"
     if adapter is not None:
-        found = verified_sha256(adapter.path, adapter.sha256, advice=PATH_ADVICE)
+        found = verified_adapter(adapter, base, model.sha256 or known_sha256(base))
         yield f"{adapter.path} is right, SHA-256 {found}"
     if built is not None:
         yield f"{built.path} is right, SHA-256 {built.sha256}, built from {recipe}"

@@ -56,7 +56,10 @@ class WheelSource:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA adapter in GGUF form, applied with `scale`: once, to a copy, or whenever it is used."""
+    """A LoRA adapter in GGUF form, applied with `scale`: once, to a copy, or whenever it is used.
+
+    With `any_base` it is taken for the model that it was made for, whatever the base's hash.
+    """
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
@@ -64,6 +67,7 @@ class Adapter:
     sha256: Sha256 | None = None
     scale: Annotated[float, Field(ge=-10, le=10)] = 1.0
     use: AdapterUse = "merged"
+    any_base: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,18 @@ from pathlib import Path
 from typing import Any, Self
 
 from service.engine.catalog import Adapter, CatalogModel
+from service.engine.header import texts_of
 from service.engine.types import Quantisation
 from service.engine.weights import PATH_ADVICE, known_sha256, verified_sha256
+from service.errors import ModelUnavailable
+from service.wording import Text
 
 # Counts up when the same inputs give another file.
 VERSION = 1
 # Of the inputs, those that make another model; the others only make another file.
 ESSENCE = ("base_sha256", "quantise", "adapter_sha256", "adapter_scale")
+# Where an adapter's metadata tell which file it was trained on.
+MADE_FOR = "ideapool.base_sha256"
 KEY_DIGITS = 12
 LONGEST_STEM = 150
 SUFFIX = ".build.json"
@@ -47,7 +52,8 @@ class Recipe:
         """None where the weights are served as they are. May hash files.
 
         Raises:
-            ModelUnavailable: a file whose hash is needed is missing or corrupt.
+            ModelUnavailable: a file whose hash is needed is missing or corrupt, or the adapter is
+                another base's.
         """
         adapter = model.adapter
         if adapter is not None and adapter.use == "shared":
@@ -59,7 +65,7 @@ class Recipe:
         """With an adapter that is applied to every token as if it were merged.
 
         Raises:
-            ModelUnavailable: a file whose hash is needed is missing or corrupt.
+            ModelUnavailable: as for `of`.
         """
         return cls._of(model, model.adapter, models_dir)
 
@@ -75,7 +81,7 @@ class Recipe:
         plain = cls(model.name, base, base_sha256, model.quantise)
         if adapter is None:
             return plain
-        found = verified_sha256(adapter.path, adapter.sha256, advice=PATH_ADVICE)
+        found = verified_adapter(adapter, base, base_sha256)
         scale = float(adapter.scale)
         return replace(plain, adapter=adapter.path, adapter_sha256=found, adapter_scale=scale)
 
@@ -151,15 +157,54 @@ class Record:
         draft.replace(_record_path(path))
 
 
-def identity_of(path: Path) -> str:
-    """Of a file with weights: what it was built of, or its hash if it was not. May hash the file."""
+def identity_of(path: Path, adapter: Adapter | None = None) -> str:
+    """Of a file with weights, and an adapter that is applied to them: what the file was built of,
+    or its hash if it was not. May hash files.
+    """
     found, record = known_sha256(path), Record.read(path)
-    return _identity(record.inputs) if record is not None and record.sha256 == found else found
+    inputs = record.inputs if record is not None and record.sha256 == found else None
+    if adapter is None or not adapter.scale:
+        return _identity(inputs) if inputs is not None else found
+    if inputs is None or inputs["adapter_sha256"] is not None:
+        inputs = {"base_sha256": found, "quantise": None}
+    added = {"adapter_sha256": known_sha256(adapter.path), "adapter_scale": float(adapter.scale)}
+    return _identity({**inputs, **added})
 
 
 def _identity(inputs: dict[str, Any]) -> str:
     text = json.dumps({key: inputs[key] for key in ESSENCE}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def verified_adapter(adapter: Adapter, base: Path, base_sha256: str) -> str:
+    """The hash of an adapter that may be used with this base.
+
+    Raises:
+        ModelUnavailable: its file is missing or corrupt, or names another base.
+    """
+    found = verified_sha256(adapter.path, adapter.sha256, advice=PATH_ADVICE)
+    made_for = None if adapter.any_base else texts_of(adapter.path).get(MADE_FOR)
+    if made_for not in (None, base_sha256, _quantised_from(base, base_sha256)):
+        raise ModelUnavailable(
+            Text(
+                "The adapter %(adapter)s was made for weights with the SHA-256 %(made_for)s; "
+                "%(base)s has %(found)s. Name the adapter's own base in the catalog or, if this "
+                "is the same model in another type, set `any_base = true` for the adapter.",
+                adapter=adapter.path,
+                made_for=made_for,
+                base=base,
+                found=base_sha256,
+            )
+        )
+    return found
+
+
+def _quantised_from(path: Path, sha256: str) -> str | None:
+    """The hash of the weights that this file is nothing but a copy of in another type."""
+    record = Record.read(path)
+    if record is None or record.sha256 != sha256 or record.inputs["adapter_sha256"] is not None:
+        return None
+    return str(record.inputs["base_sha256"])
 
 
 def settle(model: str, models_dir: Path, serves: Path | None) -> None:

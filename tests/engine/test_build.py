@@ -23,8 +23,9 @@ from service.engine.catalog import Adapter, CatalogModel
 from service.engine.folder import require_room
 from service.engine.llama.layout import Layout
 from service.engine.llama.quantise import type_name
+from service.engine.recipe import MADE_FOR
 from service.engine.starter import FetchProgress
-from service.engine.types import Quantisation
+from service.engine.types import AdapterUse, Quantisation
 from service.engine.weights import sha256_of
 from service.errors import ModelUnavailable
 from tests.engine.conftest import Ask, Collect, NewBackend, start_backend
@@ -357,3 +358,16 @@ def test_a_server_that_stops_gives_up_its_build_at_once(
 
     assert took_s < 5
     until(lambda: list(tmp_path.glob("*.gguf")) == list(tmp_path.glob(".build-*")) == [])
+
+
+@pytest.mark.parametrize("use", ["merged", "shared"])
+def test_an_adapter_that_was_trained_on_another_file_is_neither_served_nor_right(
+    model: CatalogModel, tmp_path: Path, use: AdapterUse
+) -> None:
+    path = write_adapter(tmp_path / "lora.gguf", {}, texts={MADE_FOR: "a" * 64})
+    model = replace(model, quantise=None, adapter=Adapter(path, use=use))
+
+    with pytest.raises(ModelUnavailable, match="was made for"):
+        make_ready(model, tmp_path / "models", silent)
+    with pytest.raises(ModelUnavailable, match="was made for"):
+        list(check(model, tmp_path / "models"))

@@ -176,6 +176,20 @@ def test_what_is_missing_for_a_comparison_is_said(
     assert "with --base to compare with" in capsys.readouterr().err
 
 
+def test_an_adapter_is_applied_to_the_model_that_is_named(
+    tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
+) -> None:
+    config, base = write(tiny_config(), working_directory), working_directory / "base.gguf"
+    base.write_bytes(b"GGUF")
+    adapter = ["--adapter", str(working_directory / "lora.gguf")]
+
+    assert main(["evaluate", config, "--base", str(base), *adapter]) == 1
+    assert "There is no" in (told := capsys.readouterr().err)
+    assert "lora.gguf" in told
+    assert main(["score-head", str(base), "head.npz", *adapter]) == 1
+    assert "lora.gguf" in capsys.readouterr().err
+
+
 def test_a_sweep_has_to_be_finished_before_it_is_exported(
     tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
 ) -> None:

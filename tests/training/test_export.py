@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import tarfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,13 +14,17 @@ import peft
 import pytest
 import torch
 
-from service.engine.catalog import read_catalog
+from service.engine.catalog import CatalogModel, read_catalog
+from service.engine.header import texts_of
 from service.engine.llama.layout import Layout
+from service.engine.recipe import MADE_FOR
+from service.engine.types import Role
 from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
 from service.settings import PROJECT_ROOT, Settings
 from tests.training.conftest import quiet
 from tests.training.measured import evaluation, system
+from training.cli import main
 from training.config import (
     BaseConfig,
     DataConfig,
@@ -27,21 +32,31 @@ from training.config import (
     ExportConfig,
     RunConfig,
     SourceConfig,
+    dump_config,
 )
 from training.data import prepare, read_prepared
 from training.errors import BaseMismatch, DataProblem, ExportFailed
 from training.evaluate import plain
-from training.export import CARD, FACTS, Exported, export, is_exported, tuned_gguf, write_card
+from training.export import (
+    CARD,
+    FACTS,
+    Exported,
+    base_gguf,
+    export,
+    is_exported,
+    tuned_gguf,
+    write_card,
+)
 from training.exporting import converter as converters
 from training.exporting.cards import ModelFacts
 from training.exporting.converter import Converter
-from training.exporting.files import merged
+from training.exporting.files import adapter_file, merged
 from training.exporting.parity import FileParity, Parity
 from training.exporting.registration import Registration, register
 from training.learning.base import Base, load_base
 from training.records.rows import read_rows, write_rows
 from training.rundir import Manifest, RunDir, now
-from training.served import served
+from training.served import served, source_of
 
 CATALOG = PROJECT_ROOT / "models" / "catalog.toml"
 PARITY = Parity(
@@ -103,6 +118,13 @@ def run(tiny_base: Path, ideation_records: Path, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module")
+def tiny_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("base") / "base.gguf"
+    Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(tiny_base, path)
+    return path
+
+
+@pytest.fixture(scope="module")
 def exported(run: Run) -> Exported:
     return export(run.config, run.rundir, report=quiet)
 
@@ -139,22 +161,136 @@ def test_an_export_leaves_what_was_asked_for_and_says_what_it_is(
 
 @pytest.mark.slow
 def test_an_adapter_beside_its_base_says_what_the_merged_model_says(
-    run: Run, exported: Exported, tiny_base: Path, tmp_path: Path
+    run: Run, exported: Exported, tiny_gguf: Path
 ) -> None:
-    base = tmp_path / "base.gguf"
-    Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(tiny_base, base)
     chats = [row.messages for row in read_prepared(run.rundir).test[:2]]
     found = []
     for path, adapter in (
-        (base, None),
-        (base, exported.adapter.path),
+        (tiny_gguf, None),
+        (tiny_gguf, exported.adapter.path),
         (exported.models[0].path, None),
     ):
-        with served(path, slots=2, adapter=adapter) as model:
+        with served(source_of(path, adapter), slots=2) as model:
             found.append(np.concatenate([one.logprobs for one in model.score(chats)]))
     alone, beside, together = found
 
     assert np.abs(beside - together).max() < 0.1 * np.abs(alone - together).max()
+
+
+def copied(run: Run, folder: Path) -> RunDir:
+    """Its rows and its adapter."""
+    rundir = RunDir(folder)
+    shutil.copytree(run.rundir.data, rundir.data)
+    shutil.copytree(run.rundir.adapter, rundir.adapter)
+    return rundir
+
+
+@pytest.fixture
+def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a base is unpacked into, with the converters that are there already."""
+    converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet).folder
+    folder = tmp_path / "data" / "training"
+    folder.mkdir(parents=True)
+    (folder / converter.name).symlink_to(converter)
+    monkeypatch.setenv("IDEAPOOL_DATA_DIR", str(tmp_path / "data"))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_data_dir")
+def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
+    run: Run, tiny_gguf: Path, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "catalog.toml"
+    exporting = ExportConfig(quantisations=("f16",), catalog=catalog, roles=("general",))
+    config = run.config.model_copy(
+        update={"base": BaseConfig(gguf=tiny_gguf), "output": tmp_path, "export": exporting}
+    )
+    rundir = copied(run, tmp_path / config.name)
+    exported = export(config, rundir, report=quiet)
+    *_, beside = exported.parity.files
+    filled = read_catalog(catalog).select(config.name).by_role["brainstorm"]
+
+    assert (beside.file, beside.kind) == ("base.gguf with tiny-adapter.gguf", "adapter")
+    assert abs(beside.change) < 0.001
+    assert beside.file in (rundir.export / "CARD.md").read_text()
+    assert texts_of(exported.adapter.path)[MADE_FOR] == sha256_of(tiny_gguf)
+    assert filled.path is not None
+    assert filled.path.resolve() == tiny_gguf.resolve()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_data_dir")
+def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_with(
+    run: Run, exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = run.config.model_copy(update={"output": tmp_path / "runs"})
+    exports = RunDir(config.output / config.name).export
+    exports.mkdir(parents=True)
+    file = tmp_path / "config.toml"
+    file.write_text(dump_config(config), encoding="utf-8")
+    status, told = main(["evaluate", str(file)]), capsys.readouterr().err
+    base = exports / "tiny-base-q8_0.gguf"
+    kinds = [
+        [one.kind for one in Layout.of(path).tensors.values()]
+        for path in (base, exported.models[-1].path)
+    ]
+
+    assert status == 1
+    assert "tiny-q8_0.gguf. Export the run first" in told
+    assert [path.name for path in exports.glob("*.gguf")] == [base.name]
+    assert kinds[0] == kinds[1]
+    assert base_gguf(config, RunDir(exports.parent), report=quiet) == base
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_data_dir")
+def test_a_base_that_is_no_gguf_has_the_role_that_is_missing(
+    run: Run, exported: Exported, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "catalog.toml"
+    exporting = ExportConfig(quantisations=("f16",), catalog=catalog, roles=("brainstorm",))
+    config = run.config.model_copy(update={"output": tmp_path, "export": exporting})
+    rundir = copied(run, tmp_path / config.name)
+    export(config, rundir, report=quiet)
+    filled = read_catalog(catalog).select(config.name).by_role["general"]
+
+    assert filled.path == rundir.export / "tiny-base-f16.gguf"
+    assert filled.sha256 == sha256_of(filled.path) != exported.models[0].sha256
+
+
+def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
+    run: Run, tiny_base: Path, tmp_path: Path
+) -> None:
+    converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet)
+    with_name, without = (
+        adapter_file(
+            converter,
+            run.rundir.adapter,
+            tiny_base,
+            tmp_path / f"{made_for}.gguf",
+            made_for=made_for,
+        )
+        for made_for in ("b" * 64, None)
+    )
+    texts = texts_of(with_name.path)
+    first, second = Layout.of(with_name.path), Layout.of(without.path)
+
+    assert texts.pop(MADE_FOR) == "b" * 64
+    assert texts == texts_of(without.path)
+    assert first.metadata == {**second.metadata, MADE_FOR: "b" * 64}
+    assert [(one.kind, one.shape) for one in first.tensors.values()] == [
+        (one.kind, one.shape) for one in second.tensors.values()
+    ]
+    assert [content(first, name) for name in first.tensors] == [
+        content(second, name) for name in second.tensors
+    ]
+    assert with_name.sha256 == sha256_of(with_name.path)
+
+
+def content(layout: Layout, name: str) -> bytes:
+    tensor = layout.tensors[name]
+    return layout.path.read_bytes()[tensor.offset : tensor.offset + tensor.size_bytes]
 
 
 def carded(rundir: RunDir) -> str:
@@ -245,6 +381,7 @@ def test_an_adapter_of_another_model_is_refused(run: Run, tmp_path: Path) -> Non
         (replace(PARITY, files=(FileParity("x.gguf", "f16", 1.98, -0.01),)), r"-1\.00%"),
         (replace(PARITY, files=(FileParity("x.gguf", "q4_k_m", 2.1, 0.05),)), "3% is the limit"),
         (replace(PARITY, files=(FileParity("x.gguf", "q8_0", 0, float("nan")),)), "nan"),
+        (replace(PARITY, files=(FileParity("x", "adapter", 2.1, 0.05),)), "2% is the limit"),
         (replace(PARITY, greedy_agreement=0.98), r"98\.0% of the greedy tokens"),
     ],
 )
@@ -270,12 +407,14 @@ def test_what_was_trained_on_rows_that_forbid_it_is_not_registered(
     assert not rundir.export.exists()
 
 
-def registration(tmp_path: Path, name: str = "mine") -> Registration:
+def registration(
+    tmp_path: Path, name: str = "mine", roles: tuple[Role, ...] = ("brainstorm", "general")
+) -> Registration:
     path = tmp_path / "models" / f"{name}.gguf"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"GGUF")
     like = next(one for one in read_catalog(CATALOG).model if one.name == "smollm2-135m")
-    return Registration(name, path, sha256_of(path), ("brainstorm", "general"), like)
+    return Registration(name, path, sha256_of(path), roles, like)
 
 
 def test_an_entry_has_what_its_base_has_and_leaves_the_others_alone(tmp_path: Path) -> None:
@@ -303,6 +442,61 @@ def test_registering_again_replaces_the_entry_and_keeps_comments(tmp_path: Path)
 
     assert [one.name for one in read_catalog(catalog).model] == ["other", "mine"]
     assert catalog.read_text().lstrip().startswith("# What follows is good.")
+
+
+def test_the_base_has_the_roles_that_the_exported_model_has_not(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.toml"
+    register(registration(tmp_path, roles=("brainstorm",)), catalog)
+    register(registration(tmp_path, roles=("brainstorm",)), catalog)
+    selection = read_catalog(catalog).select("mine")
+    like = next(one for one in read_catalog(CATALOG).model if one.name == "smollm2-135m")
+
+    assert [one.name for one in selection.models] == ["mine", "mine-base"]
+    assert selection.by_role["brainstorm"].path == tmp_path / "models" / "mine.gguf"
+    filled = selection.by_role["general"]
+    expected = replace(like, name="mine-base", set="mine", roles=("general",))
+    assert replace(filled, score_head=None) == replace(expected, score_head=None)
+    assert filled.score_head is not None
+    assert filled.score_head.path.resolve() == CATALOG.with_name("smollm2-135m-head.npz")
+    register(registration(tmp_path), catalog)
+    assert [one.name for one in read_catalog(catalog).model] == ["mine"]
+
+
+def test_a_base_that_is_a_file_fills_the_missing_role_with_that_file(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.toml"
+    base = tmp_path / "elsewhere" / "base.gguf"
+    one = registration(tmp_path, roles=("general",))
+    like = CatalogModel("base", ("general",), path=base, sha256="b" * 64)
+    register(replace(one, like=like), catalog)
+    filled = read_catalog(catalog).select("mine").by_role["brainstorm"]
+
+    assert (filled.name, filled.path, filled.sha256) == ("mine-base", base, "b" * 64)
+
+
+def test_a_model_for_every_set_leaves_no_role_to_fill(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.toml"
+    everywhere = '[[model]]\nname = "all"\nroles = ["general"]\npath = "all.gguf"\n'
+    catalog.write_text(everywhere, encoding="utf-8")
+    register(registration(tmp_path, roles=("brainstorm",)), catalog)
+
+    assert [one.name for one in read_catalog(catalog).select("mine").models] == ["all", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [(("brainstorm",), "general needs exactly one model and has none"), (("general",), "has all")],
+)
+def test_a_set_that_could_not_be_served_is_not_registered(
+    tmp_path: Path, roles: tuple[Role, ...], words: str
+) -> None:
+    catalog = tmp_path / "catalog.toml"
+    text = '[[model]]\nname = "all"\nroles = ["general"]\npath = "all.gguf"\n'
+    catalog.write_text(text if words == "has all" else "", encoding="utf-8")
+    before = catalog.read_text()
+
+    with pytest.raises(ExportFailed, match=words):
+        register(replace(registration(tmp_path, roles=roles), like=None), catalog)
+    assert catalog.read_text() == before
 
 
 def test_a_catalog_that_cannot_be_read_stays_as_it_is(tmp_path: Path) -> None:

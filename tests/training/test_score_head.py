@@ -17,6 +17,7 @@ from service.engine.weights import sha256_of
 from service.prompts import DEFAULT_CRITERIA, Criterion
 from service.scoring import ScoreHead, Scorer, Scores
 from service.settings import PROJECT_ROOT, Settings
+from tests.gguf_files import write_adapter
 from tests.training.conftest import quiet
 from training.errors import DataProblem
 from training.measuring.heads import check, held_out, notes_to_check
@@ -30,7 +31,8 @@ from training.records.labelled import (
     read_records,
 )
 from training.records.variants import FILLER, NEUTRAL, PRAISE, padded
-from training.score_head import train_head
+from training.score_head import embeddings, train_head
+from training.served import Adapted, identity
 
 DATA = PROJECT_ROOT / "training" / "data"
 RECORDS = DATA / "ideation" / "evaluate.jsonl"
@@ -179,6 +181,29 @@ def test_a_head_is_made_for_the_file_that_is_served_and_goes_on_where_it_stopped
     assert sorted(path.name for path in target.parent.iterdir()) == [
         "head.json", "head.md", "head.npz"
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_head_for_a_base_with_an_adapter_is_bound_to_both(
+    tmp_path: Path, small_gguf: Path
+) -> None:
+    random = np.random.default_rng(7)
+    sides = [random.normal(size=shape).astype(np.float32) for shape in ((4, 576), (576, 4))]
+    pair = (sides[0], sides[1])
+    adapter = write_adapter(tmp_path / "lora.gguf", {"blk.0.attn_q.weight": pair})
+    source, target = Adapted(small_gguf, adapter), tmp_path / "models" / "head.npz"
+    records = first_lines(RECORDS, 12, tmp_path)
+    pairs, praise = first_lines(PAIRS, 2, tmp_path), first_lines(PRAISED, 2, tmp_path)
+    alone, both = (
+        embeddings(one, ["A note."], cache=tmp_path / "cache.npz", report=quiet)[0]
+        for one in (small_gguf, source)
+    )
+    result = train_head(source, records, pairs, praise, target=target, report=quiet)
+
+    assert not np.array_equal(alone, both)
+    assert result.identity == ScoreHead.load(target).identity == identity(source)
+    assert result.identity != identity(small_gguf)
+    assert sha256_of(adapter) in target.with_suffix(".md").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,21 @@
 """The small model behind its synchronous face."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from service.engine.catalog import Adapter, read_catalog
+from service.engine.recipe import MADE_FOR, Recipe
 from service.engine.types import GenerateRequest, Message, Sampling
 from service.engine.weights import sha256_of
 from service.errors import ModelUnavailable, PromptTooLong
 from service.prompts import evaluate_prompt
-from training.served import Kept, Served, request_of, served
+from service.settings import Settings
+from tests.gguf_files import write_adapter
+from training.served import Adapted, Kept, Served, identity, request_of, served
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +28,22 @@ def model(small_gguf: Path) -> Iterator[Served]:
         yield model
 
 
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Large enough to change what the model says; it names the weights of the catalog."""
+    random = np.random.default_rng(7)
+    pairs = {
+        f"blk.{block}.attn_q.weight": (
+            random.normal(scale=0.1, size=(4, 576)).astype(np.float32),
+            random.normal(scale=0.1, size=(576, 4)).astype(np.float32),
+        )
+        for block in range(8)
+    }
+    (small,) = read_catalog(Settings().catalog).select("small").models
+    path = tmp_path_factory.mktemp("adapter") / "lora.gguf"
+    return write_adapter(path, pairs, texts={MADE_FOR: str(small.sha256)})
+
+
 def ask(max_tokens: int) -> GenerateRequest:
     # The end of a turn is forbidden: it writes until it has to stop.
     endless = Sampling(seed=1, logit_bias=((0, -100.0), (2, -100.0)))
@@ -31,6 +52,55 @@ def ask(max_tokens: int) -> GenerateRequest:
 
 def test_it_carries_the_hash_of_its_file(model: Served, small_gguf: Path) -> None:
     assert model.sha256 == sha256_of(small_gguf)
+
+
+def test_answers_of_a_base_and_of_it_with_an_adapter_are_kept_apart(
+    small_gguf: Path, adapter: Path, tmp_path: Path
+) -> None:
+    chat = (*QUESTION, Message("assistant", "A banana."))
+    both = Adapted(small_gguf, adapter)
+    kept = tmp_path / "kept.jsonl"
+    found = []
+    for source in (small_gguf, both):
+        with served(source, context=1024, slots=1, kept=Kept(kept)) as model:
+            found.append((model.sha256, model.score([chat])))
+    (alone_sha256, alone), (both_sha256, beside) = found
+
+    assert alone != beside
+    assert both_sha256 == f"{alone_sha256} + {sha256_of(adapter)}"
+    assert both.name == f"{small_gguf.name} with lora.gguf"
+
+
+def test_a_model_with_an_adapter_is_the_one_that_the_service_knows(
+    small_gguf: Path, adapter: Path
+) -> None:
+    """Whether the base's copy in another type is built by the catalog or named as a file."""
+    (small,) = read_catalog(Settings().catalog).select("small").models
+    folder = Settings().models_dir.absolute()
+    recipe = Recipe.in_effect(replace(small, adapter=Adapter(adapter, use="shared")), folder)
+    weights = small.weights_path(folder)
+    plain = replace(small, path=weights, wheels=None, quantise=None)
+    other = Recipe.in_effect(replace(plain, adapter=Adapter(adapter, use="shared")), folder)
+
+    assert recipe is not None
+    assert other is not None
+    assert identity(Adapted(small_gguf, adapter)) == recipe.identity
+    assert identity(Adapted(weights, adapter)) == other.identity
+
+
+def test_an_adapter_of_another_base_is_refused_unless_any_base_will_do(
+    small_gguf: Path, tmp_path: Path
+) -> None:
+    adapter = write_adapter(tmp_path / "lora.gguf", {}, texts={MADE_FOR: "a" * 64})
+    chat = (*QUESTION, Message("assistant", "A banana."))
+
+    with (
+        pytest.raises(ModelUnavailable, match="was made for"),
+        served(Adapted(small_gguf, adapter), slots=1) as model,
+    ):
+        model.score([chat])
+    with served(Adapted(small_gguf, adapter, any_base=True), slots=1) as model:
+        assert model.score([chat])[0].tokens > 0
 
 
 def test_scores_come_in_the_order_of_the_chats(model: Served) -> None:

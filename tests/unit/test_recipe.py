@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import Adapter, CatalogModel, read_catalog
-from service.engine.recipe import Built, Recipe, Record, identity_of, settle
+from service.engine.recipe import MADE_FOR, Built, Recipe, Record, identity_of, settle
 from service.engine.weights import remember_sha256, sha256_of
 from service.errors import ModelUnavailable
 from service.settings import Settings
+from tests.gguf_files import write_adapter
 
 CONTENT = b"GGUF and what was built"
 PLAIN = Recipe("one", Path("/elsewhere/base.gguf"), "b" * 64, "q4_0")
@@ -74,6 +75,55 @@ def test_an_adapter_that_is_not_the_catalogs_is_refused(tmp_path: Path) -> None:
         Recipe.of(model, tmp_path)
 
 
+def with_adapter(folder: Path, made_for: str | None, *, any_base: bool = False) -> CatalogModel:
+    """Weights that are to be re-quantised, and an adapter that names the file it is for."""
+    texts = {MADE_FOR: made_for} if made_for is not None else None
+    path = write_adapter(folder / "lora.gguf", {}, texts=texts)
+    return CatalogModel(
+        "m",
+        ("general",),
+        path=folder / "base.gguf",
+        sha256="b" * 64,
+        quantise="q4_0",
+        adapter=Adapter(path, any_base=any_base),
+    )
+
+
+def test_an_adapter_of_another_base_is_refused_with_both_hashes(tmp_path: Path) -> None:
+    model = with_adapter(tmp_path, "a" * 64)
+    assert model.adapter is not None
+    shared = replace(model, adapter=replace(model.adapter, use="shared"))
+
+    for one in (model, shared):
+        with pytest.raises(ModelUnavailable, match="any_base = true") as error:
+            Recipe.in_effect(one, tmp_path)
+        assert "a" * 64 in error.value.detail
+        assert "b" * 64 in error.value.detail
+
+
+@pytest.mark.parametrize(
+    ("made_for", "any_base"), [("b" * 64, False), (None, False), ("a" * 64, True)]
+)
+def test_an_adapter_is_taken_that_names_its_base_or_none_or_may_have_any(
+    tmp_path: Path, made_for: str | None, any_base: bool
+) -> None:
+    recipe = Recipe.of(with_adapter(tmp_path, made_for, any_base=any_base), tmp_path)
+
+    assert recipe is not None
+    assert recipe.adapter == tmp_path / "lora.gguf"
+
+
+def test_a_copy_of_its_base_in_another_type_is_an_adapters_base_too(tmp_path: Path) -> None:
+    model, base = with_adapter(tmp_path, "b" * 64), put(PLAIN, tmp_path)
+    recipe = Recipe.of(replace(model, path=base, sha256=None, quantise=None), tmp_path)
+
+    assert recipe is not None
+    assert recipe.base_sha256 == sha256_of(base)
+    merged = put(MERGED, tmp_path)
+    with pytest.raises(ModelUnavailable, match="was made for"):
+        Recipe.of(replace(model, path=merged, sha256=None, quantise=None), tmp_path)
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -118,8 +168,7 @@ def test_weights_that_were_not_built_are_known_by_their_hash(tmp_path: Path) -> 
 
 
 def test_an_adapter_makes_the_same_model_merged_or_applied_to_every_token(tmp_path: Path) -> None:
-    path = tmp_path / "lora.gguf"
-    path.write_bytes(b"GGUF of an adapter")
+    path = write_adapter(tmp_path / "lora.gguf", {})
     model = CatalogModel("m", ("general",), path=tmp_path / "base.gguf", sha256="b" * 64)
     merged, shared, off = (
         Recipe.in_effect(replace(model, adapter=adapter), tmp_path)

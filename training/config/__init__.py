@@ -2,6 +2,7 @@
 
 from training.config.reading import (
     CATALOG,
+    as_toml,
     dump_config,
     is_non_commercial,
     read_config,
@@ -40,6 +41,7 @@ __all__ = [
     "SourceKind",
     "SweepConfig",
     "TrainConfig",
+    "as_toml",
     "dump_config",
     "is_non_commercial",
     "read_config",

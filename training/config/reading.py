@@ -62,9 +62,9 @@ def dump_config(config: RunConfig) -> str:
     """TOML that gives the same config wherever it is read, with every value spelled out."""
     data = config.model_dump(mode="json", exclude_none=True)
     tables = {key: value for key, value in data.items() if isinstance(value, dict)}
-    lines = [f"{key} = {_toml(value)}" for key, value in data.items() if key not in tables]
+    lines = [f"{key} = {as_toml(value)}" for key, value in data.items() if key not in tables]
     for name, table in tables.items():
-        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+        lines += ["", f"[{name}]", *(f"{key} = {as_toml(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -233,7 +233,7 @@ def _sweep_problems(config: RunConfig) -> Iterator[str]:
             continue
         tried = (values.low, values.high) if isinstance(values, Range) else values
         found = [
-            f"{place} = {_toml(value)}: {problem}"
+            f"{place} = {as_toml(value)}: {problem}"
             for value in tried
             for problem in _problems_with(config, key, value)
         ]
@@ -275,12 +275,13 @@ def _leaves_held_out_rows(key: str, values: Range | tuple[Any, ...]) -> bool:
     return key == "data.train_rows"
 
 
-def _toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
+    """A value of JSON as TOML has it, on one line."""
     if isinstance(value, dict):
-        inner = ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items())
+        inner = ", ".join(f"{_key(key)} = {as_toml(item)}" for key, item in value.items())
         return f"{{ {inner} }}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(as_toml, value))}]"
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -263,7 +263,7 @@ class SweepConfig(_Shape):
 
 
 class ExportConfig(_Shape):
-    """`catalog` is the file that gets an entry for what is exported, serving `roles`."""
+    """`catalog` is the file that gets a set for what is exported, which serves `roles` in it."""
 
     quantisations: Annotated[tuple[Quantisation, ...], Field(min_length=1)] = ("f16", "q4_k_m")
     catalog: InputPath | None = None

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gguf
 import peft
 import torch
 
 from service.engine.build import build
-from service.engine.recipe import Recipe
+from service.engine.recipe import MADE_FOR, Recipe
 from service.engine.starter import FetchProgress
 from service.engine.types import Quantisation
 from service.engine.weights import known_sha256
+from training.drafts import replacing
 from training.errors import ExportFailed, Report
 from training.exporting.converter import Converter
 
@@ -48,9 +50,33 @@ def merged(base: Any, adapter: Path) -> Any:
     return model.eval()
 
 
-def adapter_file(converter: Converter, adapter: Path, base: Path, target: Path) -> ExportedFile:
+def adapter_file(
+    converter: Converter, adapter: Path, base: Path, target: Path, *, made_for: str | None
+) -> ExportedFile:
+    """`made_for` is the SHA-256 of the GGUF that it was trained on, which the file then names."""
     converter.adapter(adapter, base, target)
+    if made_for is not None:
+        _add_text(target, MADE_FOR, made_for)
     return ExportedFile.of(target, "adapter")
+
+
+def _add_text(path: Path, key: str, text: str) -> None:
+    """To the metadata of a GGUF file; all else stays as it is."""
+    reader = gguf.GGUFReader(path)
+    with replacing(path) as draft:
+        writer = gguf.GGUFWriter(draft, reader.fields["general.architecture"].contents())
+        for field in reader.fields.values():
+            # These are of the head itself, which the writer writes by itself.
+            if field.name != "general.architecture" and not field.name.startswith("GGUF."):
+                kind, inner = field.types[0], field.types[-1]
+                writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)
+        writer.add_string(key, text)
+        for tensor in reader.tensors:
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
 
 
 def half_precision_file(

@@ -1,16 +1,21 @@
 """An exported model's entry in a catalog of the service. Opens no model."""
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
 
 from service.engine.catalog import CatalogModel, read_catalog
 from service.engine.types import Role
+from service.errors import ConfigurationError
+from training.config import as_toml
 from training.drafts import replacing
+from training.errors import ExportFailed
 
 ENTRY = re.compile(r"^\[\[\s*model\s*\]\]", re.MULTILINE)
 # Of the base's entry, what holds for the tuned model as well.
@@ -19,7 +24,10 @@ INHERITED = ("context", "slots", "cache", "cache_tokens", "chat_template", "lice
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """`like` is the base's entry, whose context, cache and licence are taken over."""
+    """`like` is the base's entry, whose context, cache and licence are taken over.
+
+    The base itself fills the roles that the exported model has not, in the same set.
+    """
 
     name: str
     path: Path
@@ -40,23 +48,70 @@ class Registration:
             "size_bytes": self.path.stat().st_size,
             **inherited,
         }
-        # What JSON has for texts, numbers and lists is TOML as well.
-        lines = (f"{key} = {json.dumps(value)}" for key, value in values.items())
-        return "\n".join(["[[model]]", *lines]) + "\n"
+        return _as_entry(values)
+
+    @property
+    def base_name(self) -> str:
+        return f"{self.name}-base"
+
+    def base_entry(self, catalog: Path, roles: Sequence[Role]) -> str | None:
+        """The base for these roles, as its own catalog has it; None if it is not known."""
+        if self.like is None:
+            return None
+        file = self.like.file_name if self.like.path is None else None
+        model = replace(
+            self.like, name=self.base_name, set=self.name, roles=tuple(roles), file=file
+        )
+        values = TypeAdapter(CatalogModel).dump_python(
+            model, mode="json", exclude_none=True, exclude_defaults=True
+        )
+        for table in (values, values.get("adapter", {}), values.get("score_head", {})):
+            if "path" in table:
+                table["path"] = os.path.relpath(table["path"], catalog.absolute().parent)
+        return _as_entry(values)
+
+
+def _as_entry(values: Mapping[str, Any]) -> str:
+    lines = (f"{key} = {as_toml(value)}" for key, value in values.items())
+    return "\n".join(["[[model]]", *lines]) + "\n"
 
 
 def register(registration: Registration, catalog: Path) -> None:
-    """Adds the entry, or replaces the one of the same name; the rest of the file stays as it is.
+    """Adds a set of the exported model's name, or replaces it; the rest of the file stays.
 
     Raises:
         ConfigurationError: the catalog could not be read then, and is left as it was.
+        ExportFailed: the set could not be served, and the catalog is left as it was.
     """
+    name = registration.name
     text = catalog.read_text(encoding="utf-8") if catalog.is_file() else ""
-    kept = _without(text, registration.name).rstrip()
-    entry = registration.entry(catalog)
+    kept = _without(_without(text, name), registration.base_name).rstrip()
+    entries = [kept, registration.entry(catalog).rstrip()]
     with replacing(catalog) as draft:
-        draft.write_text(f"{kept}\n\n{entry}" if kept else entry, encoding="utf-8")
-        read_catalog(draft)
+        draft.write_text(_joined(entries), encoding="utf-8")
+        missing = _missing_roles(draft, name)
+        base = registration.base_entry(catalog, missing) if missing else None
+        if base is not None:
+            draft.write_text(_joined([*entries, base.rstrip()]), encoding="utf-8")
+        try:
+            read_catalog(draft).select(name)
+        except ConfigurationError as error:
+            raise ExportFailed(
+                f"{name} cannot be served from {catalog}, which is left as it was: {error.detail} "
+                "Change `export.roles`, or give the catalog a model for what is missing, without "
+                "`set`."
+            ) from error
+
+
+def _joined(entries: Sequence[str]) -> str:
+    return "\n\n".join(entry for entry in entries if entry) + "\n"
+
+
+def _missing_roles(catalog: Path, name: str) -> tuple[Role, ...]:
+    """Those that no model has which is served with the set of this name."""
+    models = [one for one in read_catalog(catalog).model if one.set in (None, name)]
+    known = {role for one in models for role in one.roles}
+    return tuple(role for role in get_args(Role) if role not in known)
 
 
 def _without(text: str, name: str) -> str:

@@ -65,7 +65,7 @@ def load_base(config: BaseConfig, *, cache: Path, models_dir: Path, report: Repo
         found = known_sha256(gguf)
         folder = cache / found[:16]
     else:
-        folder = _hub_folder(str(config.hf), report)
+        folder = hub_folder(str(config.hf), report)
         found = _sha256_of_folder(folder)
     if config.sha256 is not None and found != config.sha256:
         raise BaseMismatch(
@@ -113,7 +113,8 @@ class _Fetching:
         self._last = line
 
 
-def _hub_folder(name: str, report: Report) -> Path:
+def hub_folder(name: str, report: Report) -> Path:
+    """Where the base of that name lies, fetched unless it is there or is a folder itself."""
     if Path(name).is_dir():
         return Path(name)
     report(f"Fetching {name} from the hub")

@@ -19,6 +19,7 @@ from service.scoring import Scorer
 from training.errors import Report
 from training.measuring.statistics import spearman
 from training.records.labelled import LabelledNote
+from training.served import Source, as_model
 
 CRITERIA = tuple(criterion.name for criterion in DEFAULT_CRITERIA)
 NEUTRAL = "This note was written on a Tuesday."
@@ -41,7 +42,7 @@ class Agreement:
 
 
 def measure(
-    gguf: Path, notes: Sequence[LabelledNote], *, threads: int | None = None, report: Report
+    source: Source, notes: Sequence[LabelledNote], *, threads: int | None = None, report: Report
 ) -> Agreement:
     """By the digits the model would answer with. Raises ServiceErrors of the engine."""
     variants = [
@@ -49,7 +50,7 @@ def measure(
         for addition in ("", NEUTRAL, PRAISE)
         for note in notes
     ]
-    model = CatalogModel(name="scored", roles=("brainstorm", "general"), path=gguf.absolute())
+    model = as_model("scored", source)
     with asyncio.Runner() as runner:
         given = runner.run(_scores(model, variants, threads, report))
     count = len(notes)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from service.answers import parse_assessment
 from service.errors import AnswerUnusable
@@ -18,7 +17,7 @@ from training.measuring.likelihoods import RowLikelihood
 from training.measuring.prompt_sets import PromptSets
 from training.measuring.refinements import RefinementMeasures
 from training.measuring.scores import Agreement
-from training.served import Answer, Kept, Progress, Served, request_of, served
+from training.served import Answer, Kept, Progress, Served, Source, request_of, served
 
 METHOD = "free"
 # As many as the service bars at once: with more letters gone, a model has to force its titles.
@@ -54,7 +53,7 @@ class SystemResult:
 
 
 def measure(
-    gguf: Path,
+    source: Source,
     sets: PromptSets,
     config: RunConfig,
     embed: Embed,
@@ -65,7 +64,7 @@ def measure(
     """Raises ServiceErrors of the engine."""
     evaluation, threads = config.evaluation, config.training.threads
     context = max(_SHORTEST_CONTEXT, config.data.max_tokens)
-    with served(gguf, context=context, threads=threads, kept=kept) as model:
+    with served(source, context=context, threads=threads, kept=kept) as model:
         asked = _Asked(model, evaluation.max_tokens_per_idea, report)
         results: list[PromptResult] = []
         for seed in evaluation.seeds if sets.prompts else ():
@@ -79,7 +78,7 @@ def measure(
             ]
         refined = asked.refinements(sets)
         result = SystemResult(
-            file=gguf.name,
+            file=source.name,
             sha256=model.sha256,
             ideas=tuple(results),
             in_form=asked.form(sets.prompts, evaluation.seeds[0]),
@@ -96,7 +95,7 @@ def measure(
         )
     if not sets.labelled:
         return result
-    found = scores.measure(gguf, sets.labelled, threads=threads, report=report)
+    found = scores.measure(source, sets.labelled, threads=threads, report=report)
     return replace(result, agreement=found)
 
 
