@@ -196,6 +196,7 @@ class TestTheSetsOfOurOwn:
             ("ideation", "evaluate", 0.95),
             ("plain", "brainstorm", 0.98),
             ("plain", "refine", 0.95),
+            ("plain", "evaluate", 0.95),
             ("languages", "refine", 0.9),
             ("languages", "evaluate", 0.95),
         ],
