@@ -1,8 +1,7 @@
 """An idea and a rubric in, scores from 1 to 10 out; the one seam through which scores come.
 
 Where the catalog names a score head for the model, scores are a linear function of the model's own
-embedding of the idea, trained on labelled ideas. A model without one, such as a base with an adapter
-that learnt from those very labels, takes that of another model of the set. Criteria no head knows are read off the
+embedding of the idea, trained on labelled ideas. Criteria no head knows are read off the
 probabilities of the digits the model would answer with: a weaker signal, marked as uncalibrated.
 Nothing is sampled, so the same text gets the same scores. How far off a score may be is told where
 it is known: a head's error on ideas it was not fitted to, or the deviation over the digits.
@@ -161,13 +160,12 @@ class Scorer:
     ) -> Scores:
         """Raises: EngineError of any kind; a score is never made up."""
         ask = _Asker(self._backend, model, client, observe)
-        embedder = self._embedder(model)
-        head = self._head(embedder)
+        head = self._head(model)
         found: dict[str, tuple[float, float | None]] = {}
         usage = Usage()
         known = [one for one in criteria if head is not None and _is_known(head, one)]
         if head is not None and known:
-            embedding = await ask.embedding(embedder.name, title, body)
+            embedding = await ask.embedding(title, body)
             scores, usage = head.scores(embedding.vector), embedding.usage
             for one in known:
                 name = one.name.casefold()
@@ -187,11 +185,6 @@ class Scorer:
             usage=usage,
             prompts=prompts,
         )
-
-    def _embedder(self, model: ModelInfo) -> ModelInfo:
-        """The model itself, or another one if only that has a head."""
-        models = (model, *self._backend.models())
-        return next((one for one in models if one.score_head is not None), model)
 
     def _head(self, model: ModelInfo) -> ScoreHead | None:
         if model.score_head is None:
@@ -218,9 +211,11 @@ class _Asker:
         self._client = client
         self._observe = observe
 
-    async def embedding(self, model: str, title: str, body: str) -> Embedding:
+    async def embedding(self, title: str, body: str) -> Embedding:
         text = embedding_text(title, body)
-        answer = await self._last(EmbedRequest(_id(), model, text, self._client, is_admitted=True))
+        answer = await self._last(
+            EmbedRequest(_id(), self._model.name, text, self._client, is_admitted=True)
+        )
         if not isinstance(answer, Embedding):
             raise EngineCrashed(Text("The engine ended without an embedding. Try again."))
         return answer

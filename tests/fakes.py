@@ -172,9 +172,11 @@ class FakeBackend:
         self._stopped.add(request_id)
 
     def model_for(self, role: Role) -> ModelInfo:
-        if role not in self.model.roles:
-            raise ModelUnavailable(f"No model of the catalog serves {role!r}.")
-        return self.model
+        for wanted in (role, "general") if role == "refine" else (role,):
+            for model in self.models():
+                if wanted in model.roles:
+                    return model
+        raise ModelUnavailable(f"No model of the catalog serves {role!r}.")
 
     def models(self) -> tuple[ModelInfo, ...]:
         return (self.model, *self.others)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from service.engine.catalog import CatalogModel, read_catalog
-from service.engine.types import Role
+from service.engine.types import REQUIRED_ROLES
 from service.engine.weights import known_sha256
 from service.settings import PROJECT_ROOT, Settings
 from training.config import CATALOG, RunConfig, dump_config
@@ -290,7 +290,7 @@ def _registration(
     config: RunConfig, rundir: RunDir, tuned: Base, exported: Exported, report: Report
 ) -> Registration:
     chosen, roles, like = exported.models[-1], config.export.roles, _catalog_entry(config)
-    if like is None and set(roles) != set(get_args(Role)):
+    if like is None and not set(REQUIRED_ROLES) <= set(roles):
         path = tuned.gguf or base_gguf(config, rundir, report=report)
         like = CatalogModel(path.stem, roles, path=path, sha256=known_sha256(path))
     return Registration(config.name, chosen.path, chosen.sha256, roles, like)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from service.engine.types import AdapterUse, CacheLayout, Quantisation, Role
+from service.engine.types import REQUIRED_ROLES, AdapterUse, CacheLayout, Quantisation, Role
 from service.errors import ConfigurationError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
@@ -184,7 +184,7 @@ class Catalog:
             names = [model.name for model in models if role in model.roles]
             if len(names) == 1:
                 by_role[role] = next(model for model in models if role in model.roles)
-            else:
+            elif names or role in REQUIRED_ROLES:
                 found = ", ".join(names) or "none"
                 problems.append(f"the role {role} needs exactly one model and has {found}")
         if problems:
@@ -192,7 +192,7 @@ class Catalog:
             raise ConfigurationError(
                 f"Model set {chosen or '(no set)'}: {'; '.join(problems)}. Sets: {known}."
             )
-        return Selection(chosen, models, by_role)
+        return Selection(chosen, models, {"refine": by_role["general"], **by_role})
 
 
 def read_catalog(path: Path) -> Catalog:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Role = Literal["brainstorm", "general"]
+Role = Literal["brainstorm", "general", "refine"]
+REQUIRED_ROLES: tuple[Role, ...] = ("brainstorm", "general")
+"""The model for `general` refines where no model is there for that alone."""
 ModelState = Literal["absent", "fetching", "idle", "loading", "ready", "failed"]
 FinishReason = Literal["stop", "length"]
 CacheLayout = Literal["streams", "unified"]

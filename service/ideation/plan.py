@@ -69,7 +69,7 @@ class RankWork:
 Work = BrainstormWork | RefineWork | EvaluateWork | EvaluateAllWork | RankWork
 ROLES: dict[type[Work], Role] = {
     BrainstormWork: "brainstorm",
-    RefineWork: "general",
+    RefineWork: "refine",
     EvaluateWork: "general",
     EvaluateAllWork: "general",
     RankWork: "general",

@@ -317,20 +317,17 @@ def test_a_head_of_other_weights_is_refused(settings: Settings, head: Path) -> N
         assert "other weights" in problem["detail"]
 
 
-def test_a_model_without_a_head_scores_by_that_of_another_model_of_the_set(
-    settings: Settings, head: Path
-) -> None:
-    base = replace(FAKE_MODEL, name="base", roles=("brainstorm",), score_head=str(head))
-    tuned = replace(FAKE_MODEL, name="tuned", roles=("general",), identity="0" * 64)
-    backend = FakeBackend(model=tuned, others=(base,))
+def test_a_model_for_refining_refines_and_does_nothing_else(settings: Settings) -> None:
+    usual = replace(FAKE_MODEL, name="usual")
+    tuned = replace(FAKE_MODEL, name="tuned", roles=("refine",))
+    backend = FakeBackend(model=usual, others=(tuned,))
     with TestClient(create_app(settings, backend), base_url="http://localhost") as client:
-        answer = post(client, "evaluate", {"title": "Tool", "criteria": ["clarity", "cost"]})
+        for action in ("refine", "evaluate"):
+            post(client, action, {"title": "Tool shelf", "body": "Saws on hooks."})
+        post(client, "brainstorm", TOPIC)
+        runs = {run["kind"]: run["model"] for run in client.get(f"{API}/runs").json()}
 
-    assert answer["scores"]["clarity"] == 8.0
-    assert answer["scoring"]["uncalibrated"] == ["cost"]
-    asked = [(type(one).__name__, one.model) for one in backend.history]
-    assert asked[0] == ("EmbedRequest", "base")
-    assert {model for _, model in asked[1:]} == {"tuned"}
+    assert runs == {"refine": "tuned", "evaluate": "usual", "brainstorm": "usual"}
 
 
 def test_a_failed_evaluation_leaves_no_score(client: TestClient, backend: FakeBackend) -> None:

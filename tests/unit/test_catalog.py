@@ -3,8 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.catalog import Catalog, read_catalog
+from service.engine.catalog import Catalog, CatalogModel, read_catalog
+from service.engine.recipe import Recipe
+from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
+from service.scoring import ScoreHead
 from service.settings import PROJECT_ROOT
 
 HASH = "a" * 64
@@ -22,6 +25,11 @@ def read(tmp_path: Path, text: str) -> Catalog:
     return read_catalog(path)
 
 
+def shipped_models() -> list[CatalogModel]:
+    catalog = read_catalog(PROJECT_ROOT / "models" / "catalog.toml")
+    return [model for name in catalog.sets for model in catalog.select(name).models]
+
+
 def refusal(tmp_path: Path, text: str) -> str:
     with pytest.raises(ConfigurationError) as error:
         read(tmp_path, text)
@@ -34,9 +42,41 @@ def test_the_shipped_catalog_offers_three_sets() -> None:
     assert catalog.sets == ("standard", "medium", "small")
     for name in (None, *catalog.sets):
         selection = catalog.select(name)
-        assert selection.by_role.keys() == {"brainstorm", "general"}
+        assert selection.by_role.keys() == {"brainstorm", "general", "refine"}
         assert all(model.sha256 and model.size_bytes for model in selection.models)
     assert catalog.select().set == "standard"
+
+
+def test_every_shipped_adapter_is_the_one_the_catalog_means_and_small_enough_to_ship() -> None:
+    adapters = [one.adapter for one in shipped_models() if one.adapter is not None]
+
+    assert adapters
+    for adapter in adapters:
+        assert sha256_of(adapter.path) == adapter.sha256
+        assert adapter.path.stat().st_size < 40_000_000
+        assert adapter.path.with_suffix(".md").is_file()
+
+
+def test_every_shipped_score_head_was_made_for_the_model_it_is_named_with(tmp_path: Path) -> None:
+    heads = [(one, one.score_head) for one in shipped_models() if one.score_head is not None]
+
+    assert {model.set for model, _ in heads} == {"standard", "medium", "small"}
+    for model, head in heads:
+        recipe = Recipe.in_effect(model, tmp_path)
+        identity = model.sha256 if recipe is None else recipe.identity
+        assert ScoreHead.load(head.path).identity == identity
+
+
+def test_the_general_model_refines_unless_one_is_there_for_that_alone(tmp_path: Path) -> None:
+    one = '[[model]]\nname = "refiner"\nroles = ["refine"]\npath = "a.gguf"\n'
+
+    alone, beside = (read(tmp_path, text).select().by_role for text in (MINIMAL, MINIMAL + one))
+
+    assert alone["refine"] is alone["general"]
+    assert beside["refine"].name == "refiner"
+    assert beside["general"] is not beside["refine"]
+    with pytest.raises(ConfigurationError, match="refine needs exactly one model and has"):
+        read(tmp_path, MINIMAL + one + one.replace("refiner", "another")).select()
 
 
 def test_a_catalog_for_one_machine_needs_no_set_and_no_hash(tmp_path: Path) -> None:
@@ -68,7 +108,7 @@ def test_the_examples_in_the_shipped_catalog_can_be_used(tmp_path: Path) -> None
     blocks = re.findall(r"^#   \[\[model\]\]\n(?:#   \S.*\n)*", text, re.MULTILINE)
     simple, *roles = [block.replace("#   ", "") for block in blocks]
 
-    assert read(tmp_path, simple).select().by_role.keys() == {"brainstorm", "general"}
+    assert read(tmp_path, simple).select().by_role.keys() == {"brainstorm", "general", "refine"}
     assert len(read(tmp_path, "\n".join(roles)).select().models) == 2
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
-from service.engine.types import Quantisation, Role
+from service.engine.types import REQUIRED_ROLES, Quantisation, Role
 
 SourceKind = Literal[
     "ideation", "graded", "sharegpt", "messages", "alpaca", "prompt_completion", "dolly"
@@ -267,7 +267,7 @@ class ExportConfig(_Shape):
 
     quantisations: Annotated[tuple[Quantisation, ...], Field(min_length=1)] = ("f16", "q4_k_m")
     catalog: InputPath | None = None
-    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ("brainstorm", "general")
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = REQUIRED_ROLES
 
 
 class EvaluationConfig(_Shape):

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from service.engine.catalog import CatalogModel, read_catalog
-from service.engine.types import Role
+from service.engine.types import REQUIRED_ROLES, Role
 from service.errors import ConfigurationError
 from training.config import as_toml
 from training.drafts import replacing
@@ -111,7 +111,7 @@ def _missing_roles(catalog: Path, name: str) -> tuple[Role, ...]:
     """Those that no model has which is served with the set of this name."""
     models = [one for one in read_catalog(catalog).model if one.set in (None, name)]
     known = {role for one in models for role in one.roles}
-    return tuple(role for role in get_args(Role) if role not in known)
+    return tuple(role for role in REQUIRED_ROLES if role not in known)
 
 
 def _without(text: str, name: str) -> str:
