@@ -12,7 +12,7 @@ from typing import Any
 from training.config import RunConfig
 from training.errors import Report, TrainingError
 from training.measuring import blind
-from training.measuring.comparison import Comparison, compare, idea_pairs, refinement_pairs
+from training.measuring.comparison import Comparison, compare, idea_pairs, pairs_of_notes
 from training.measuring.embedder import Embed, open_embedder
 from training.measuring.endpoint import open_endpoint
 from training.measuring.evaluation_text import as_markdown
@@ -28,10 +28,13 @@ FOLDER = "evaluation"
 """Of the run's directory: the blind pages with their keys, and every answer."""
 KEPT = "kept.jsonl"
 """Answers of an evaluation that is not finished; the next one goes on with them."""
-TO_REWRITE = "Rewrite this note without losing what it says."
-"""Tells a judge what was asked for, beside the note."""
+TASKS = {
+    "refinements": "Rewrite this note without losing what it says.",
+    "assessments": "Tell this note's author its strengths, its weak points and a next step.",
+}
+"""Tell a judge what was asked for, beside the note."""
 Pairs = Mapping[str, Sequence[Pair]]
-"""Answers of base and tuned model side by side, by kind: ideas, refinements."""
+"""Answers of base and tuned model side by side, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +125,16 @@ def _prefixed(side: str, report: Report) -> Report:
 
 
 def _pairs(sets: PromptSets, results: Mapping[str, SystemResult]) -> Pairs:
-    requests = [
+    base, tuned = results["base"], results["tuned"]
+    rewritten = [
         (note.id, f"{note.title}: {note.body} (wish: {note.instruction or 'none'})")
         for note in sets.notes
     ]
-    base, tuned = results["base"], results["tuned"]
+    assessed = [(note.id, f"{note.title}: {note.body}") for note in sets.labelled]
     return {
         "ideas": idea_pairs(base, tuned),
-        "refinements": refinement_pairs(base, tuned, requests),
+        "refinements": pairs_of_notes(rewritten, base.refined, tuned.refined),
+        "assessments": pairs_of_notes(assessed, base.assessments, tuned.assessments),
     }
 
 
@@ -138,16 +143,14 @@ def _judgements(config: RunConfig, pairs: Pairs, report: Report) -> dict[str, Ju
     if url is None or model is None:
         return {}
     asked = {
-        "ideas": pairs["ideas"],
-        "refinements": [
-            replace(one, request=f"{TO_REWRITE} {one.request}") for one in pairs["refinements"]
-        ],
+        kind: [replace(one, request=f"{TASKS.get(kind, '')} {one.request}".strip()) for one in some]
+        for kind, some in pairs.items()
+        if some
     }
     with open_endpoint(url, model) as endpoint:
         return {
             kind: summarise(model, judge(endpoint, some, report=report))
             for kind, some in asked.items()
-            if some
         }
 
 
@@ -174,7 +177,11 @@ def _write_answers(rundir: RunDir, results: dict[str, SystemResult]) -> None:
     for side, result in results.items():
         rundir.write_json(
             rundir.path / FOLDER / f"answers-{side}.json",
-            {"ideas": plain(result.ideas), "refinements": plain(result.refined)},
+            {
+                "ideas": plain(result.ideas),
+                "refinements": plain(result.refined),
+                "assessments": plain(result.assessments),
+            },
         )
 
 

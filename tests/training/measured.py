@@ -7,7 +7,7 @@ import numpy as np
 from service.answers import refine_answer
 from training.evaluate import Evaluation
 from training.measuring import refinements
-from training.measuring.comparison import compare, idea_pairs, refinement_pairs
+from training.measuring.comparison import compare, idea_pairs, pairs_of_notes
 from training.measuring.constraints import Constraints
 from training.measuring.embedder import Vectors
 from training.measuring.ideas import Draft, Prompt, measure
@@ -42,6 +42,7 @@ def system(*ideas: str, nll: float = 30.0, refined: Sequence[str] = ()) -> Syste
         in_form=tuple(bool(idea) for idea in ideas),
         refined=answers,
         refinements=tuple(refinements.measure(NOTE, answer) for answer in answers),
+        assessments=(),
         assessed=(),
         likelihoods=tuple(
             RowLikelihood(str(n), "refine", nll + n, 10, 40) for n in range(len(ideas))
@@ -63,6 +64,6 @@ def evaluation(base: SystemResult, tuned: SystemResult, *missing: str) -> Evalua
         seeds=(0,),
         comparison=compare(base, tuned),
         judgements={},
-        samples=(*idea_pairs(base, tuned), *refinement_pairs(base, tuned, notes)),
+        samples=(*idea_pairs(base, tuned), *pairs_of_notes(notes, base.refined, tuned.refined)),
         not_measured=missing,
     )

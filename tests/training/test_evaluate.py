@@ -16,7 +16,7 @@ from training.data import prepare
 from training.errors import DataProblem, TrainingError
 from training.evaluate import Evaluation, evaluate, plain
 from training.measuring.comparison import compare, idea_pairs
-from training.measuring.evaluation_text import as_markdown, differences
+from training.measuring.evaluation_text import as_markdown, differences, p_value
 from training.measuring.likelihoods import RowLikelihood, total
 from training.measuring.prompt_sets import read_prompts, read_sets
 from training.measuring.scores import CRITERIA, agreement
@@ -104,7 +104,7 @@ def test_everything_that_was_asked_is_measured(run: tuple[RunDir, Evaluation]) -
     assert comparison.refinements["valid"].n > 0
     assert comparison.assessments.n > 0
     assert comparison.agreement["base"] is not None
-    assert list(judgements) == ["ideas", "refinements"]
+    assert list(judgements) == ["ideas", "refinements", "assessments"]
     for one in judgements.values():
         assert one.pairs == one.ties > 0
         assert one.is_led_by_order
@@ -112,12 +112,12 @@ def test_everything_that_was_asked_is_measured(run: tuple[RunDir, Evaluation]) -
 
 
 @pytest.mark.slow
-def test_samples_are_drawn_of_ideas_and_of_refinements(run: tuple[RunDir, Evaluation]) -> None:
+def test_samples_are_drawn_of_every_kind_of_answer(run: tuple[RunDir, Evaluation]) -> None:
     requests = [one.request for one in run[1].samples]
 
     wishes = [one for one in requests if "(wish: " in one]
     assert len(wishes) == run[1].judgements["refinements"].pairs
-    assert len(requests) - len(wishes) == 4
+    assert len(requests) - len(wishes) == 4 + run[1].judgements["assessments"].pairs
 
 
 @pytest.mark.slow
@@ -140,9 +140,16 @@ def test_the_run_directory_holds_the_figures_the_answers_and_the_blind_pages(
     )
     answers = json.loads((rundir.path / "evaluation" / "answers-tuned.json").read_text())
     assert all(len(one["drafts"]) == 2 for one in answers["ideas"])
-    for kind in ("ideas", "refinements"):
+    for kind in ("ideas", "refinements", "assessments"):
         key = json.loads((rundir.path / "evaluation" / f"blind-{kind}-key.json").read_text())
         assert key["page"] in (rundir.path / "evaluation" / f"blind-{kind}.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(None, "–"), (0.0004, "< 0.001"), (0.001, "0.001"), (0.25, "0.250")]
+)
+def test_the_chance_of_a_difference_is_never_said_to_be_nought(p: float | None, text: str) -> None:
+    assert p_value(p) == text
 
 
 def test_a_model_that_was_not_exported_is_named(tmp_path: Path) -> None:

@@ -81,13 +81,13 @@ def idea_pairs(base: SystemResult, tuned: SystemResult) -> list[Pair]:
     return pairs
 
 
-def refinement_pairs(
-    base: SystemResult, tuned: SystemResult, requests: Sequence[tuple[str, str]]
+def pairs_of_notes(
+    requests: Sequence[tuple[str, str]], base: Sequence[str], tuned: Sequence[str]
 ) -> list[Pair]:
     """`requests` are the id and the text of each note."""
     return [
         Pair(name, request, a, b)
-        for (name, request), a, b in zip(requests, base.refined, tuned.refined, strict=True)
+        for (name, request), a, b in zip(requests, base, tuned, strict=True)
     ]
 
 

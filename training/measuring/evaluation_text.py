@@ -1,6 +1,7 @@
 """An evaluation as Markdown, from the values of its JSON file. Measures nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 from training.measuring.statistics import LEAST_PAIRS
@@ -22,6 +23,8 @@ NAMES = {
     "length": "length against the note's",
     "obeyed": "wish done, share",
 }
+LONGEST_SAMPLE = 1500
+"""Characters; a model that loops writes to its limit."""
 IN_SHORT = ("valid", "on_topic", "udi", "kept")
 """Of ideas, what a card has room for."""
 INTERVALS = (
@@ -64,6 +67,12 @@ def beside_ideas(comparison: Values) -> dict[str, Values]:
     return {name: one for name, one in measured.items() if one["n"]}
 
 
+def p_value(value: float | None, digits: int = 3) -> str:
+    """Never nought, which no test can find."""
+    least = 10.0**-digits
+    return f"< {least:.{digits}f}" if value is not None and value < least else number(value, digits)
+
+
 def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
@@ -103,7 +112,7 @@ def _difference(name: str, one: Values) -> tuple[str, ...]:
         number(one["base"]),
         number(one["tuned"]),
         interval(found),
-        number(p, 4),
+        p_value(p, 4),
         str(one["n"]),
     )
 
@@ -145,7 +154,7 @@ def samples(pairs: Sequence[Values]) -> Iterator[str]:
 
 
 def _in_a_line(text: str) -> str:
-    return " ".join(text.split())
+    return shorten(text, LONGEST_SAMPLE, placeholder=" …")
 
 
 def _lines(evaluation: Values) -> Iterator[str]:

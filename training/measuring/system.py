@@ -38,7 +38,8 @@ class PromptResult:
 @dataclass(frozen=True, slots=True)
 class SystemResult:
     """`in_form` is for each prompt whether an answer without a grammar has the asked form;
-    `refined` are the answers behind `refinements`; `agreement` is None without labelled notes.
+    `refined` and `assessments` are the answers behind `refinements` and `assessed`; `agreement` is
+    None without labelled notes.
     """
 
     file: str
@@ -47,6 +48,7 @@ class SystemResult:
     in_form: tuple[bool, ...]
     refined: tuple[str, ...]
     refinements: tuple[RefinementMeasures, ...]
+    assessments: tuple[str, ...]
     assessed: tuple[bool, ...]
     likelihoods: tuple[RowLikelihood, ...]
     agreement: Agreement | None
@@ -76,7 +78,7 @@ def measure(
                     pairs, ideas.measure(pairs, embed), strict=True
                 )
             ]
-        refined = asked.refinements(sets)
+        refined, assessments = asked.refinements(sets), asked.assessments(sets)
         result = SystemResult(
             file=source.name,
             sha256=model.sha256,
@@ -87,7 +89,8 @@ def measure(
                 refinements.measure(note, answer)
                 for note, answer in zip(sets.notes, refined, strict=True)
             ),
-            assessed=asked.assessments(sets),
+            assessments=assessments,
+            assessed=tuple(map(_is_assessment, assessments)),
             likelihoods=likelihoods.measure(
                 model, sets.rows, on_done=_progress("held-out rows", report)
             ),
@@ -157,10 +160,10 @@ class _Asked:
         answers = self.served.generate(requests, on_done=_progress("refinements", self.report))
         return tuple(answer.text for answer in answers)
 
-    def assessments(self, sets: PromptSets) -> tuple[bool, ...]:
+    def assessments(self, sets: PromptSets) -> tuple[str, ...]:
         requests = [request_of(evaluate_prompt(note.title, note.body)) for note in sets.labelled]
         answers = self.served.generate(requests, on_done=_progress("assessments", self.report))
-        return tuple(_is_assessment(answer.text) for answer in answers)
+        return tuple(answer.text for answer in answers)
 
 
 def _draft(answer: Answer) -> Draft:

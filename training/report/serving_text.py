@@ -13,6 +13,7 @@ from training.measuring.evaluation_text import (
     interval,
     likelihoods,
     number,
+    p_value,
     samples,
     table,
 )
@@ -55,7 +56,10 @@ def evaluations(found: Found) -> Iterator[str]:
         if others := beside_ideas(comparison):
             yield from differences(others)
         yield from likelihoods(comparison["likelihoods"])
-        yield from _readings(run, [kind for kind in ("ideas", "refinements") if comparison[kind]])
+        measured = {"assessments": comparison["assessments"]["n"]} | {
+            kind: comparison[kind] for kind in ("ideas", "refinements")
+        }
+        yield from _readings(run, sorted(kind for kind, found in measured.items() if found))
         yield "Drawn at random:"
         yield ""
         yield from samples(evaluation["samples"])
@@ -88,7 +92,7 @@ def _reading(one: blind.Reading) -> tuple[str, ...]:
         str(one.pairs),
         str(one.wins),
         str(one.losses),
-        number(one.p),
+        p_value(one.p),
         *(_share(uses[side]) for uses in (one.useful, one.passable) for side in SIDES),
     )
 
