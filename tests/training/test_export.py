@@ -215,6 +215,7 @@ def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
     assert abs(beside.change) < 0.001
     assert beside.file in (rundir.export / "CARD.md").read_text()
     assert texts_of(exported.adapter.path)[MADE_FOR] == sha256_of(tiny_gguf)
+    assert str(tmp_path).encode() not in exported.adapter.path.read_bytes()
     assert filled.path is not None
     assert filled.path.resolve() == tiny_gguf.resolve()
 
