@@ -14,7 +14,7 @@ import peft
 import pytest
 import torch
 
-from service.engine.catalog import CatalogModel, read_catalog
+from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.header import texts_of
 from service.engine.llama.layout import Layout
 from service.engine.recipe import MADE_FOR
@@ -196,20 +196,27 @@ def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def export_for(
+    role: Role, run: Run, base: BaseConfig, folder: Path
+) -> tuple[RunDir, Exported, Selection]:
+    """Exported into a folder, and the set of its catalog that then is there."""
+    catalog = folder / "catalog.toml"
+    exporting = ExportConfig(quantisations=("f16",), catalog=catalog, roles=(role,))
+    config = run.config.model_copy(update={"base": base, "output": folder, "export": exporting})
+    rundir = copied(run, folder / config.name)
+    exported = export(config, rundir, report=quiet)
+    return rundir, exported, read_catalog(catalog).select(config.name)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_data_dir")
 def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
     run: Run, tiny_gguf: Path, tmp_path: Path
 ) -> None:
-    catalog = tmp_path / "catalog.toml"
-    exporting = ExportConfig(quantisations=("f16",), catalog=catalog, roles=("general",))
-    config = run.config.model_copy(
-        update={"base": BaseConfig(gguf=tiny_gguf), "output": tmp_path, "export": exporting}
-    )
-    rundir = copied(run, tmp_path / config.name)
-    exported = export(config, rundir, report=quiet)
+    base = BaseConfig(gguf=tiny_gguf)
+    rundir, exported, registered = export_for("general", run, base, tmp_path)
     *_, beside = exported.parity.files
-    filled = read_catalog(catalog).select(config.name).by_role["brainstorm"]
+    filled = registered.by_role["brainstorm"]
 
     assert (beside.file, beside.kind) == ("base.gguf with tiny-adapter.gguf", "adapter")
     assert abs(beside.change) < 0.001
@@ -249,12 +256,8 @@ def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_
 def test_a_base_that_is_no_gguf_has_the_role_that_is_missing(
     run: Run, exported: Exported, tmp_path: Path
 ) -> None:
-    catalog = tmp_path / "catalog.toml"
-    exporting = ExportConfig(quantisations=("f16",), catalog=catalog, roles=("brainstorm",))
-    config = run.config.model_copy(update={"output": tmp_path, "export": exporting})
-    rundir = copied(run, tmp_path / config.name)
-    export(config, rundir, report=quiet)
-    filled = read_catalog(catalog).select(config.name).by_role["general"]
+    rundir, _, registered = export_for("brainstorm", run, run.config.base, tmp_path)
+    filled = registered.by_role["general"]
 
     assert filled.path == rundir.export / "tiny-base-f16.gguf"
     assert filled.sha256 == sha256_of(filled.path) != exported.models[0].sha256

@@ -53,7 +53,13 @@ class Converter:
 
     def adapter(self, source: Path, base: Path, target: Path) -> None:
         """A folder of PEFT as a GGUF; `base` is its base's folder. Raises ExportFailed."""
-        self._run("convert_lora_to_gguf.py", str(source), "--base", str(base), target=target)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".adapter-") as scratch:
+            # PEFT's README names the base by its folder on this machine; what it says goes into the
+            # file.
+            bare = shutil.copytree(
+                source, Path(scratch) / source.name, ignore=shutil.ignore_patterns("README.md")
+            )
+            self._run("convert_lora_to_gguf.py", str(bare), "--base", str(base), target=target)
 
     def _run(self, script: str, *arguments: str, target: Path) -> None:
         command = [sys.executable, str(self.folder / script), *arguments]

@@ -20,10 +20,6 @@ from training.drafts import replacing
 from training.errors import ExportFailed, Report
 from training.exporting.converter import Converter
 
-# The head itself and the architecture are written by the writer.
-# The tags name the base's folder, too.
-NOT_KEPT = ("GGUF.", "general.architecture", "general.base_model.", "general.tags")
-
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
@@ -60,20 +56,21 @@ def adapter_file(
     """`made_for` is the SHA-256 of the GGUF that it was trained on, which the file then names."""
     converter.adapter(adapter, base, target)
     if made_for is not None:
-        _name_base(target, made_for)
+        _add_text(target, MADE_FOR, made_for)
     return ExportedFile.of(target, "adapter")
 
 
-def _name_base(path: Path, sha256: str) -> None:
-    """By its hash, instead of by the folder of this machine that it was unpacked into."""
+def _add_text(path: Path, key: str, text: str) -> None:
+    """To the metadata of a GGUF file; all else stays as it is."""
     reader = gguf.GGUFReader(path)
     with replacing(path) as draft:
         writer = gguf.GGUFWriter(draft, reader.fields["general.architecture"].contents())
         for field in reader.fields.values():
-            if not field.name.startswith(NOT_KEPT):
+            # These are of the head itself, which the writer writes by itself.
+            if field.name != "general.architecture" and not field.name.startswith("GGUF."):
                 kind, inner = field.types[0], field.types[-1]
                 writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)
-        writer.add_string(MADE_FOR, sha256)
+        writer.add_string(key, text)
         for tensor in reader.tensors:
             writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
         writer.write_header_to_file()
