@@ -22,6 +22,7 @@ from service.engine.catalog import Adapter, CatalogModel, Selection
 from service.engine.embedded import EmbeddedBackend
 from service.engine.recipe import identity_of
 from service.engine.types import (
+    REQUIRED_ROLES,
     Delta,
     Embedding,
     EmbedRequest,
@@ -81,9 +82,7 @@ def as_model(name: str, source: Source) -> CatalogModel:
     for path in files_of(source):
         if not path.is_file():
             raise ModelUnavailable(f"There is no model file {path}.")
-    model = CatalogModel(
-        name=name, roles=("brainstorm", "general"), path=files_of(source)[0].absolute()
-    )
+    model = CatalogModel(name=name, roles=REQUIRED_ROLES, path=files_of(source)[0].absolute())
     if not isinstance(source, Adapted):
         return model
     path = source.adapter.absolute()

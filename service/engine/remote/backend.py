@@ -18,6 +18,7 @@ from service.engine.remote.discovery import Server, discover
 from service.engine.remote.exchange import Exchange
 from service.engine.scheduler import QueueFullError, Scheduler
 from service.engine.types import (
+    REQUIRED_ROLES,
     Event,
     ModelInfo,
     Outcome,
@@ -34,7 +35,6 @@ from service.errors import (
     ServiceError,
 )
 
-ROLES: tuple[Role, ...] = ("brainstorm", "general")
 SLOTS = 8
 # How often the server is looked at, and how old a look may be that refuses a request.
 READY_CHECK_S, FAILED_CHECK_S, FRESH_S = 30.0, 2.0, 1.0
@@ -78,7 +78,7 @@ class RemoteBackend:
         self._queue_limit = queue_limit
         self._server: Server | None = None
         self._slots = slots
-        self._info = ModelInfo(model or UNNAMED, ROLES, "", 0, slots or SLOTS)
+        self._info = ModelInfo(model or UNNAMED, REQUIRED_ROLES, "", 0, slots or SLOTS)
         self._scheduler, self._pace = self._line(self._info.slots)
         self._jobs: dict[str, _Job] = {}
         self._looking = asyncio.Lock()
@@ -270,7 +270,7 @@ class RemoteBackend:
             self._scheduler, self._pace = self._line(slots)
         self._server = server
         self._info = ModelInfo(
-            server.model, ROLES, "", server.context, slots, state="ready", progress=1.0
+            server.model, REQUIRED_ROLES, "", server.context, slots, state="ready", progress=1.0
         )
 
     def _line(self, slots: int) -> tuple[Scheduler, Pace]:

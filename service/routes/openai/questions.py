@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 
 from service.engine.backend import Backend
-from service.engine.types import GenerateRequest, Message, ModelInfo, Role, Sampling
+from service.engine.types import REQUIRED_ROLES, GenerateRequest, Message, ModelInfo, Sampling
 from service.errors import InvalidInput, ModelUnavailable, NotFound
 from service.routes.openai.shapes import (
     DEFAULT_MAX_TOKENS,
@@ -14,7 +14,6 @@ from service.routes.openai.shapes import (
     ResponseFormat,
 )
 
-ROLES: tuple[Role, ...] = ("brainstorm", "general")
 SEEDS = 2**31
 ANY_OBJECT = '{"type":"object"}'
 _TUNABLE = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty")
@@ -23,7 +22,7 @@ _TUNABLE = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequ
 def served(backend: Backend) -> dict[str, ModelInfo]:
     """What a client may call a model: its name or, where no model is called so, its role."""
     found = {model.name: model for model in backend.models()}
-    for role in ROLES:
+    for role in REQUIRED_ROLES:
         try:
             found.setdefault(role, backend.model_for(role))
         except ModelUnavailable:
