@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,12 @@ from training.measuring.heads import (
     notes_to_check,
 )
 from training.records.labelled import (
-    CONTRASTS,
     LabelledNote,
     Note,
     Pair,
     Praised,
+    contrasts_of,
     groups_of,
-    positions,
     read_labelled,
     read_records,
 )
@@ -46,15 +46,18 @@ EMBEDDED_AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True)
 class HeadReport:
-    """`records` names the labelled notes and their hash; `subjects` is how many they are about."""
+    """`records` are the files of labelled notes and their hashes; `subjects` is how many subjects
+    the notes are about; `agreement_by_set` is by file.
+    """
 
     model: str
     weights_sha256: str
     identity: str
-    records: str
+    records: dict[str, str]
     subjects: int
     penalties: dict[str, float]
     agreement: HeldOut
+    agreement_by_set: dict[str, HeldOut]
     pairs: Choices
     praise: Shift
     filler: Shift
@@ -62,13 +65,16 @@ class HeadReport:
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """`padded` are some of the notes, by position, with more words that say nothing."""
+    """`padded` are some of the notes, by position, with more words that say nothing. `contrasts` are
+    positions, too, and `sets` says which of the notes are of which file.
+    """
 
     labelled: tuple[LabelledNote, ...]
     padded: list[tuple[int, Note]]
     pairs: tuple[Pair, ...]
     praised: tuple[Praised, ...]
-    contrasts: Path
+    contrasts: list[tuple[int, int]]
+    sets: dict[str, slice]
 
     @property
     def criteria(self) -> tuple[str, ...]:
@@ -86,12 +92,11 @@ class _Material:
         )
         labels = [[note.scores[name] for name in self.criteria] for note in self.labelled]
         places = np.array([position for position, _ in self.padded], dtype=np.int64)
-        contrasts = positions(self.labelled, self.contrasts)
         examples = Examples(
             x=x,
             y=np.array(labels, dtype=np.float64),
             groups=np.array(groups_of(self.labelled, self.contrasts)),
-            differences=np.array(contrasts, dtype=np.int64).reshape(-1, 2),
+            differences=np.array(self.contrasts, dtype=np.int64).reshape(-1, 2),
             moves=moved - x[places],
             moved=places,
         )
@@ -99,7 +104,13 @@ class _Material:
 
 
 def train_head(
-    source: Source, records: Path, pairs: Path, praise: Path, *, target: Path, report: Report
+    source: Source,
+    records: Sequence[Path],
+    pairs: Path,
+    praise: Path,
+    *,
+    target: Path,
+    report: Report,
 ) -> HeadReport:
     """Writes the head to `target` (.npz), its figures (.json) and its card (.md) beside it.
 
@@ -118,16 +129,20 @@ def train_head(
     criteria, penalties = material.criteria, choose(examples)
     ridge = fit(examples, penalties)
     checks = check(criteria, _clipped(ridge.predict(tests)), material.pairs)
+    predicted = _clipped(cross_validated(examples))
+
+    def agreement(part: slice) -> HeldOut:
+        return held_out(criteria, predicted[part], examples.y[part], material.labelled[part])
+
     result = HeadReport(
         model=source.name,
         weights_sha256=sha256,
         identity=identity(source),
-        records=f"{records.name}, SHA-256 {sha256_of(records)}",
+        records={_set(path): sha256_of(path) for path in records},
         subjects=len(np.unique(examples.groups)),
         penalties=dict(zip(criteria, penalties, strict=True)),
-        agreement=held_out(
-            criteria, _clipped(cross_validated(examples)), examples.y, material.labelled
-        ),
+        agreement=agreement(slice(None)),
+        agreement_by_set={name: agreement(part) for name, part in material.sets.items()},
         pairs=checks.choices,
         praise=checks.praise,
         filler=checks.filler,
@@ -162,15 +177,20 @@ def _keep(cache: Path, known: dict[str, Floats]) -> None:
         np.savez(draft, names=np.array(list(known)), vectors=np.array(list(known.values())))
 
 
-def _material(records: Path, pairs: Path, praise: Path) -> _Material:
-    labelled = read_labelled(records)
+def _material(records: Sequence[Path], pairs: Path, praise: Path) -> _Material:
+    labelled = read_labelled(*records)
+    ends = list(accumulate(len(read_labelled(path)) for path in records))
     step = max(1, len(labelled) // PADDED_NOTES)
     material = _Material(
         labelled=labelled,
         padded=[(step * position, note) for position, note in padded(labelled[::step])],
         pairs=read_records(pairs, Pair),
         praised=read_records(praise, Praised),
-        contrasts=records.with_name(CONTRASTS),
+        contrasts=contrasts_of(labelled, [path.parent for path in records]),
+        sets={
+            _set(path): slice(start, end)
+            for path, start, end in zip(records, (0, *ends), ends, strict=False)
+        },
     )
     trained = {note.body for note in labelled}
     for pair in material.pairs:
@@ -180,6 +200,11 @@ def _material(records: Path, pairs: Path, praise: Path) -> _Material:
         if trained & {pair.better.body, pair.worse.body}:
             raise DataProblem("the note is among those trained on.", path=pairs, row=pair.id)
     return material
+
+
+def _set(records: Path) -> str:
+    """Files of several folders have the same name."""
+    return f"{records.parent.name}/{records.name}"
 
 
 def _clipped(scores: Floats) -> Floats:

@@ -234,6 +234,7 @@ def test_a_score_head_stands_with_its_agreement(runs: Runs) -> None:
     figures = {
         "model": "small.gguf",
         "agreement": {
+            "notes": 540,
             "spearman": {"novelty": 0.4, "clarity": 0.8},
             "error": {"novelty": 1.0, "clarity": 2.0},
         },
@@ -243,7 +244,7 @@ def test_a_score_head_stands_with_its_agreement(runs: Runs) -> None:
     (runs.models / "small-score-head.npz").touch()
 
     assert (
-        "| small-score-head.npz | small.gguf | novelty 0.40, clarity 0.80 | 0.60 | 1.50 | 53 of 60 |"
+        "| small-score-head.npz | small.gguf | 540 | novelty 0.40, clarity 0.80 | 0.60 | 1.50 | 53 of 60 |"
     ) in runs.text()
 
 

@@ -26,6 +26,7 @@ from training.records.labelled import (
     Note,
     Pair,
     Praised,
+    contrasts_of,
     groups_of,
     read_labelled,
     read_records,
@@ -36,12 +37,14 @@ from training.served import Adapted, identity
 
 DATA = PROJECT_ROOT / "training" / "data"
 RECORDS = DATA / "ideation" / "evaluate.jsonl"
+ALL_RECORDS = [DATA / folder / "evaluate.jsonl" for folder in ("ideation", "plain", "languages")]
 PAIRS, PRAISED = DATA / "plain" / "pairs.jsonl", DATA / "plain" / "praise.jsonl"
 Score = Callable[..., Scores]
 
 
 def first_lines(source: Path, count: int, folder: Path) -> Path:
     lines = source.read_text(encoding="utf-8").splitlines()[:count]
+    folder.mkdir(exist_ok=True)
     target = folder / source.name
     target.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return target
@@ -49,9 +52,10 @@ def first_lines(source: Path, count: int, folder: Path) -> Path:
 
 def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:
     notes = read_labelled(RECORDS)
-    contrasts = RECORDS.with_name(CONTRASTS)
-    of_note = dict(zip((note.id for note in notes), groups_of(notes, contrasts), strict=True))
-    pairs = [json.loads(line)["ids"] for line in contrasts.read_text().splitlines()]
+    groups = groups_of(notes, contrasts_of(notes, [RECORDS.parent]))
+    of_note = dict(zip((note.id for note in notes), groups, strict=True))
+    lines = RECORDS.with_name(CONTRASTS).read_text().splitlines()
+    pairs = [json.loads(line)["ids"] for line in lines]
 
     assert len(pairs) == 150
     assert len({one for pair in pairs for one in pair}) == 300
@@ -60,7 +64,7 @@ def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:
 
 
 def test_no_pair_is_among_the_notes_that_are_fitted_to() -> None:
-    bodies = {note.body for note in read_labelled(RECORDS)}
+    bodies = {note.body for note in read_labelled(*ALL_RECORDS)}
     pairs = read_records(PAIRS, Pair)
 
     assert len(pairs) >= 60
@@ -91,6 +95,7 @@ def test_padding_leaves_the_note_and_says_which_it_was() -> None:
             "labelled for novelty",
         ),
         ('{"id": "b", "title": "t", "scores": {"clarity": 3}}', "body"),
+        ('{"id": "a", "title": "t", "body": "b", "scores": {"clarity": 5}}', "another note 'a'"),
         ("no JSON", "row 2"),
     ],
 )
@@ -111,7 +116,7 @@ def test_a_pair_that_no_label_speaks_of_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataProblem, match="beauty"):
         train_head(
             tmp_path / "none.gguf",
-            RECORDS,
+            [RECORDS],
             pairs,
             PRAISED,
             target=tmp_path / "head.npz",
@@ -151,7 +156,8 @@ def test_agreement_is_by_criterion_and_length_counts_against_it() -> None:
 def test_a_head_is_made_for_the_file_that_is_served_and_goes_on_where_it_stopped(
     tmp_path: Path, small_gguf: Path
 ) -> None:
-    records = first_lines(RECORDS, 24, tmp_path)
+    records = [first_lines(ALL_RECORDS[0], 16, tmp_path / "dense")]
+    records += [first_lines(ALL_RECORDS[1], 8, tmp_path / "plain")]
     pairs, praise = first_lines(PAIRS, 2, tmp_path), first_lines(PRAISED, 2, tmp_path)
     target, told = tmp_path / "models" / "head.npz", list[str]()
 
@@ -174,6 +180,10 @@ def test_a_head_is_made_for_the_file_that_is_served_and_goes_on_where_it_stopped
     assert head.criteria == ("novelty", "feasibility", "impact", "clarity")
     assert all(1 <= value <= 10 for value in head.scores([0.1] * 576).values())
     assert figures["agreement"]["spearman"].keys() == set(head.criteria)
+    assert {name: found["notes"] for name, found in figures["agreement_by_set"].items()} == {
+        "dense/evaluate.jsonl": 16,
+        "plain/evaluate.jsonl": 8,
+    }
     assert figures["pairs"]["pairs"] == 2
     assert result.weights_sha256 == sha256_of(small_gguf)
     assert head.identity in card
@@ -192,7 +202,7 @@ def test_a_head_for_a_base_with_an_adapter_is_bound_to_both(
     pair = (sides[0], sides[1])
     adapter = write_adapter(tmp_path / "lora.gguf", {"blk.0.attn_q.weight": pair})
     source, target = Adapted(small_gguf, adapter), tmp_path / "models" / "head.npz"
-    records = first_lines(RECORDS, 12, tmp_path)
+    records = [first_lines(RECORDS, 12, tmp_path)]
     pairs, praise = first_lines(PAIRS, 2, tmp_path), first_lines(PRAISED, 2, tmp_path)
     alone, both = (
         embeddings(one, ["A note."], cache=tmp_path / "cache.npz", report=quiet)[0]

@@ -3,7 +3,7 @@
 Takes figures as they were written down; measures nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +93,9 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
             "",
             RULES,
             "",
-            f"Fitted to {agreement['notes']} labelled notes ({figures['records']}), CC0-1.0.",
+            f"Fitted to {agreement['notes']} labelled notes, CC0-1.0:",
+            "",
+            *_table(("file", "notes", "Spearman", "mean error", "SHA-256"), _sets(figures)),
             "",
             *_table(
                 ("criterion", "Spearman", "mean error", "pairs right", "praise", "filler",
@@ -149,6 +151,18 @@ def _criteria(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
         )
     )
     return rows
+
+
+def _sets(figures: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    """A row for each file of labelled notes."""
+    for name, found in figures["agreement_by_set"].items():
+        yield (
+            name,
+            found["notes"],
+            f"{_mean(found['spearman'].values()):.2f}",
+            f"{_mean(found['error'].values()):.2f}",
+            f"`{figures['records'][name]}`",
+        )
 
 
 def _others(figures: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 Knows which notes may not be parted, and no model.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -13,7 +13,7 @@ from training.errors import DataProblem
 from training.records.subjects import subjects
 
 CONTRASTS = "contrasts.jsonl"
-"""Beside labelled notes: the pairs of them that are about one subject."""
+"""In a folder of labelled notes: the pairs of them that are about one subject."""
 
 Text = Annotated[str, Field(min_length=1)]
 Score = Annotated[float, Field(ge=1, le=10)]
@@ -56,19 +56,24 @@ class Contrast(_Record):
 Read = TypeVar("Read", bound=BaseModel)
 
 
-def read_labelled(path: Path) -> tuple[LabelledNote, ...]:
-    """Notes that all have labels for the same criteria. Raises `DataProblem`."""
-    notes = read_records(path, LabelledNote)
-    criteria = list(notes[0].scores)
-    for number, note in enumerate(notes, start=1):
-        if set(note.scores) != set(criteria) or not criteria:
-            raise DataProblem(
-                f"the note is labelled for {', '.join(note.scores) or 'nothing'}, the first one "
-                f"for {', '.join(criteria)}.",
-                path=path,
-                row=number,
-            )
-    return notes
+def read_labelled(*paths: Path) -> tuple[LabelledNote, ...]:
+    """Notes of one or more files, with labels for the same criteria. Raises `DataProblem`."""
+    first: LabelledNote | None = None
+    notes: dict[str, LabelledNote] = {}
+    for path in paths:
+        for number, note in enumerate(read_records(path, LabelledNote), start=1):
+            first = first or note
+            if set(note.scores) != set(first.scores) or not note.scores:
+                raise DataProblem(
+                    f"the note is labelled for {', '.join(note.scores) or 'nothing'}, the first "
+                    f"one for {', '.join(first.scores)}.",
+                    path=path,
+                    row=number,
+                )
+            if note.id in notes:
+                raise DataProblem(f"there is another note {note.id!r}.", path=path, row=number)
+            notes[note.id] = note
+    return tuple(notes.values())
 
 
 def read_records(path: Path, kind: type[Read]) -> tuple[Read, ...]:
@@ -93,25 +98,28 @@ def read_records(path: Path, kind: type[Read]) -> tuple[Read, ...]:
     return tuple(records)
 
 
-def groups_of(notes: Sequence[LabelledNote], contrasts: Path) -> tuple[int, ...]:
+def groups_of(
+    notes: Sequence[LabelledNote], contrasts: Sequence[tuple[int, int]]
+) -> tuple[int, ...]:
     """For each note a number it shares with the notes on its subject.
 
-    `contrasts` need not exist; then only likeness of words tells.
+    Likeness of words tells, and `contrasts`, the positions of notes that are on one subject.
     """
     groups = list(subjects([note.body for note in notes]))
-    for one, other in positions(notes, contrasts):
+    for one, other in contrasts:
         keep, drop = groups[one], groups[other]
         groups = [keep if group == drop else group for group in groups]
     return tuple(groups)
 
 
-def positions(notes: Sequence[LabelledNote], contrasts: Path) -> list[tuple[int, int]]:
-    """Of the two halves of each contrast pair."""
-    if not contrasts.exists():
-        return []
+def contrasts_of(notes: Sequence[LabelledNote], folders: Iterable[Path]) -> list[tuple[int, int]]:
+    """The positions of the halves of each contrast pair; not every folder need have some."""
     place: Mapping[str, int] = {note.id: index for index, note in enumerate(notes)}
+    files = [folder / CONTRASTS for folder in dict.fromkeys(folders)]
     return [
         (place[first], place[second])
-        for first, second in (pair.ids for pair in read_records(contrasts, Contrast))
+        for file in files
+        if file.exists()
+        for first, second in (pair.ids for pair in read_records(file, Contrast))
         if first in place and second in place
     ]

@@ -19,7 +19,7 @@ from training.config import SourceConfig, SourceKind
 from training.errors import DataProblem
 from training.records.forms import FORMS
 from training.records.graded import GradedDrafts, graded_rows
-from training.records.labelled import CONTRASTS, LabelledNote, groups_of
+from training.records.labelled import LabelledNote, contrasts_of, groups_of
 from training.records.rows import OWN_TASKS, Row
 from training.records.tasks import (
     BrainstormRecord,
@@ -161,7 +161,7 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
             continue
         # Of one task only, so that a note is compared with notes of its kind.
         records = [(raw, record) for raw, record in _records(path) if record.task == task]
-        groups = _groups([record for _, record in records], folder / CONTRASTS)
+        groups = _groups([record for _, record in records], folder)
         for (raw, record), group in zip(records, groups, strict=True):
             found = True
             source_name = f"{folder.name}/{path.name}"
@@ -187,7 +187,7 @@ def _records(path: Path) -> Iterator[tuple[RawRecord, Record]]:
             raise DataProblem(error.detail, path=raw.file, row=raw.number) from error
 
 
-def _groups(records: Sequence[Record], contrasts: Path) -> list[str]:
+def _groups(records: Sequence[Record], folder: Path) -> list[str]:
     """Ideas on one topic and notes on one subject stay together."""
     asked = [
         one.topic if isinstance(one, BrainstormRecord) else f"{one.title} {one.body}"
@@ -198,7 +198,7 @@ def _groups(records: Sequence[Record], contrasts: Path) -> list[str]:
         for one in records
         if isinstance(one, EvaluateRecord)
     ]
-    first_of = groups_of(notes, contrasts) if notes else range(len(records))
+    first_of = groups_of(notes, contrasts_of(notes, [folder])) if notes else range(len(records))
     return [normal(asked[first]) for first in first_of]
 
 

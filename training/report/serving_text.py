@@ -116,6 +116,7 @@ def heads(models: Path) -> Iterator[str]:
             (
                 path.name,
                 one["model"],
+                str(agreement["notes"]),
                 ", ".join(f"{name} {value:.2f}" for name, value in correlations.items()),
                 number(sum(correlations.values()) / len(correlations), 2),
                 number(sum(errors.values()) / len(errors), 2),
@@ -129,6 +130,14 @@ def heads(models: Path) -> Iterator[str]:
     yield "Cross-validated, with both halves of a contrast pair in one fold:"
     yield ""
     yield from table(
-        ("head", "model", "Spearman", "mean", "mean absolute error", "pairs in the right order"),
+        (
+            "head",
+            "model",
+            "notes",
+            "Spearman",
+            "mean",
+            "mean absolute error",
+            "pairs in the right order",
+        ),
         rows,
     )
