@@ -1,6 +1,7 @@
 import json
 import tomllib
 from dataclasses import asdict, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,27 @@ sources = [{ kind = "ideation", path = "/somewhere/of/mine/plain" }]
 """
 
 
+ADAPTER = b"an adapter"
+CATALOG = f"""
+default = "tiny"
+
+[[model]]
+name = "smollm2-135m"
+set = "tiny"
+roles = ["brainstorm", "general"]
+path = "base.gguf"
+sha256 = "{"ab" * 32}"
+score_head = {{ path = "head.npz" }}
+
+[[model]]
+name = "refiner"
+set = "tiny"
+roles = ["refine"]
+path = "base.gguf"
+adapter = {{ path = "refine.gguf", sha256 = "{sha256(ADAPTER).hexdigest()}", use = "shared" }}
+"""
+
+
 class Runs:
     """A folder of runs, and the report on it."""
 
@@ -43,6 +65,12 @@ class Runs:
         for one in (self.folder, self.models, self.configs):
             one.mkdir()
         self.output = folder / "out" / "REPORT.md"
+
+    def serve(self, text: str) -> None:
+        (self.models / "catalog.toml").write_text(text)
+
+    def configure(self, name: str, text: str) -> None:
+        (self.configs / f"{name}.toml").write_text(text)
 
     def add(self, name: str, status: Status = "finished", **result: Any) -> RunDir:
         rundir = RunDir(self.folder / name)
@@ -89,6 +117,71 @@ def test_without_runs_everything_is_said_to_be_missing(runs: Runs) -> None:
     assert (
         "| baseline: rate 2e-4, r 16 | Llama-3.2-1B-Instruct | 0.8358 | 0.8190 | not run |" in text
     )
+
+
+def test_what_is_served_stands_by_set_and_role_with_the_run_that_an_adapter_is_of(
+    runs: Runs,
+) -> None:
+    runs.serve(CATALOG)
+    rundir = runs.add("starter")
+    rundir.export.mkdir()
+    (rundir.export / "starter-adapter.gguf").write_bytes(ADAPTER)
+
+    text = runs.text()
+
+    base = "smollm2-135m | `abababababab` | none |  |  | head.npz |"
+    hashed = sha256(ADAPTER).hexdigest()[:12]
+    assert f"| tiny (default) | brainstorm | {base}" in text
+    assert f"| tiny (default) | general | {base}" in text
+    assert (
+        f"| tiny (default) | refine | refiner | – | refine.gguf, shared | `{hashed}` | starter | none |"
+    ) in text
+
+
+def test_an_adapter_of_a_run_that_is_not_there_says_so(runs: Runs) -> None:
+    runs.serve(CATALOG)
+
+    assert "| not among these | none |" in runs.text()
+
+
+def test_each_run_and_sweep_stands_with_what_was_decided_of_it(runs: Runs) -> None:
+    verdict = '[report]\nverdict = "{}"\n'
+    for name in ("old", "other", "silent"):
+        runs.add(name)
+    own = RunDir(runs.folder / "other")
+    own.write_text(own.config, CONFIG + verdict.format("Not known yet."))
+    for name, said in (("old", "Not shipped, as\\nnobody asked."), ("rates", "A higher rate.")):
+        runs.configure(name, verdict.format(said))
+    runs.add("rates/rates-00-seed-0")
+
+    text = runs.text()
+
+    for line in (
+        "- `old`: Not shipped, as nobody asked.",
+        "- `other`: Not known yet.",
+        "- `rates`: A higher rate.",
+        "- `silent`: its config has no `report.verdict`.",
+    ):
+        assert f"\n{line}\n" in text
+
+
+def test_a_decision_of_now_counts_and_not_the_one_the_run_was_started_with(runs: Runs) -> None:
+    rundir = runs.add("starter")
+    rundir.write_text(rundir.config, CONFIG + '[report]\nverdict = "Not known yet."\n')
+    runs.configure("starter", '[report]\nverdict = "Shipped."\n')
+
+    text = runs.text()
+
+    assert "- `starter`: Shipped." in text
+    assert "Not known yet." not in text
+
+
+def test_a_config_that_is_no_toml_is_named(runs: Runs) -> None:
+    runs.add("starter")
+    runs.configure("starter", "verdict")
+
+    with pytest.raises(TrainingError, match=r"starter\.toml is not TOML"):
+        runs.text()
 
 
 def test_a_run_stands_with_its_figures_and_its_change_against_the_base(runs: Runs) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from training.drafts import write_whole
 from training.errors import TrainingError
 from training.report.found import Found, Run, find
+from training.report.served_text import served
 from training.report.serving_text import evaluations, exports, heads
 from training.report.training_text import overview, seed_experiments, sweeps
 
@@ -23,7 +24,9 @@ def report(
 ) -> Path:
     """Copies the plots beside the report.
 
-    Raises: TrainingError if there are no runs, or one of their files cannot be read.
+    Raises:
+        TrainingError: there are no runs, or one of their files cannot be read.
+        ConfigurationError: the catalog in `models` cannot be read.
     """
     if not runs.is_dir():
         raise TrainingError(f"There is no folder {runs}. Train something first, or name its runs.")
@@ -33,6 +36,7 @@ def report(
         "",
         "Written by `ideapool-train report` from the run directories; nothing in it is by hand.",
         "",
+        *served(found, models, configs),
         *overview(found),
         *seed_experiments(found),
         *sweeps(found, output.parent),
