@@ -11,6 +11,7 @@ from training.errors import TrainingError
 from training.report.found import Found, Run, find
 from training.report.served_text import served
 from training.report.serving_text import evaluations, exports, heads
+from training.report.targets import targets
 from training.report.training_text import overview, seed_experiments, sweeps
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -37,6 +38,7 @@ def report(
         "Written by `ideapool-train report` from the run directories; nothing in it is by hand.",
         "",
         *served(found, models, configs),
+        *targets(found, models),
         *overview(found),
         *seed_experiments(found),
         *sweeps(found, output.parent),

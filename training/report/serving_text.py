@@ -65,25 +65,30 @@ def evaluations(found: Found) -> Iterator[str]:
         yield from samples(evaluation["samples"])
 
 
+def readings(run: Run, kind: str) -> list[blind.Reading]:
+    """One for each reader. Raises: TrainingError if a file of answers cannot be used."""
+    folder = run.rundir.path / "evaluation"
+    key = folder / blind.KEY.format(kind=kind)
+    try:
+        return [blind.read(key, answers) for answers in blind.answers_in(folder, kind)]
+    except DataProblem as error:
+        raise TrainingError(f"The blind answers of {run.manifest.name}: {error}") from error
+
+
 def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
     """What people said of the blind pages."""
-    folder = run.rundir.path / "evaluation"
     for kind in kinds:
-        answers = blind.answers_in(folder, kind)
-        if not answers:
+        found = readings(run, kind)
+        if not found:
             yield f"The {kind} have not been judged blind."
             yield ""
             continue
-        try:
-            readings = [blind.read(folder / blind.KEY.format(kind=kind), one) for one in answers]
-        except DataProblem as error:
-            raise TrainingError(f"The blind answers of {run.manifest.name}: {error}") from error
         yield f"Judged blind, pairs of {kind}:"
         yield ""
         yield from table(
             ("reader", "pairs", "tuned better", "base better", "p, sign test",
              "useful, base [95 %]", "tuned", "at least passable, base", "tuned"),
-            [(str(place), *_reading(one)) for place, one in enumerate(readings, start=1)],
+            [(str(place), *_reading(one)) for place, one in enumerate(found, start=1)],
         )  # fmt: skip
 
 
