@@ -139,22 +139,24 @@ def test_what_is_served_stands_by_set_and_role_with_the_run_that_an_adapter_is_o
     rundir = runs.add("starter")
     rundir.export.mkdir()
     (rundir.export / "starter-adapter.gguf").write_bytes(ADAPTER)
+    file = FileParity("base.gguf with starter-adapter.gguf", "adapter", 2.0012, 0.0006)
+    rundir.write_json(rundir.parity, asdict(Parity(9, 2.0, (file,), 200, 0.995)))
 
     text = runs.text()
 
-    base = "smollm2-135m | `abababababab` | none |  |  | head.npz |"
+    base = "smollm2-135m | `abababababab` | none |  |  |  | head.npz |"
     hashed = sha256(ADAPTER).hexdigest()[:12]
     assert f"| tiny (default) | brainstorm | {base}" in text
     assert f"| tiny (default) | general | {base}" in text
     assert (
-        f"| tiny (default) | refine | refiner | – | refine.gguf, shared | `{hashed}` | starter | none |"
+        f"| tiny (default) | refine | refiner | – | refine.gguf, shared | `{hashed}` | starter | +0.06 % | none |"
     ) in text
 
 
 def test_an_adapter_of_a_run_that_is_not_there_says_so(runs: Runs) -> None:
     runs.serve(CATALOG)
 
-    assert "| not among these | none |" in runs.text()
+    assert "| not among these | – | none |" in runs.text()
 
 
 def test_each_run_and_sweep_stands_with_what_was_decided_of_it(runs: Runs) -> None:
@@ -340,6 +342,31 @@ def test_exported_files_are_held_against_the_limits_of_their_kind(runs: Runs) ->
 
     assert "an exported f16, within 0.5 % | starter | +0.45 % | met |" in text
     assert "an exported q4_k_m, within 3 % | starter | +12.35 % | missed |" in text
+
+
+def test_an_export_that_was_refused_is_told_with_its_change_though_another_came_after(
+    runs: Runs,
+) -> None:
+    good = FileParity("starter-f16.gguf", "f16", 2.009, 0.0045)
+    bad = FileParity("starter-q4_k_m.gguf", "q4_k_m", 2.247, 0.1235)
+    whole = Parity(9, 2.0, (good,), 200, 0.995)
+    for name, parity in (
+        ("refused", replace(whole, files=(good, bad))),
+        ("since", replace(whole, refused=(bad,))),
+        ("well", whole),
+    ):
+        rundir = runs.add(name)
+        rundir.write_json(rundir.parity, asdict(parity))
+
+    text = runs.text()
+
+    for name in ("refused", "since"):
+        assert (
+            f"- An export of `{name}` was refused: starter-q4_k_m.gguf has an NLL of 2.2470, +12.35% "
+            "(3% is the limit).\n"
+        ) in text
+        assert f"within 3 % | {name} | +12.35 % | missed |" in text
+    assert "An export of `well`" not in text
 
 
 def test_a_run_stands_with_its_figures_and_its_change_against_the_base(runs: Runs) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from training.drafts import write_whole
 from training.errors import TrainingError
+from training.exporting.parity import read_parity
 from training.report.found import Found, Run, find
 from training.report.served_text import served
 from training.report.serving_text import evaluations, exports, heads
@@ -70,6 +71,10 @@ def _shortfalls(run: Run) -> Iterator[str]:
         yield f"`{name}` was stopped early, as others were better at that step."
     elif status != "finished":
         yield f"`{name}` is {status}, not finished."
+    if run.rundir.parity.exists():
+        parity = read_parity(run.rundir)
+        for problem in (*parity.problems(), *(one.in_words() for one in parity.refused)):
+            yield f"An export of `{name}` was refused: {problem}."
     if run.rundir.evaluation_json.exists():
         for reason in run.rundir.read_json(run.rundir.evaluation_json)["not_measured"]:
             yield f"Not measured of `{name}`: {reason}."

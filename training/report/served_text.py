@@ -10,7 +10,8 @@ from typing import get_args
 from service.engine.catalog import CatalogModel, read_catalog
 from service.engine.types import Role
 from service.engine.weights import sha256_of
-from training.measuring.evaluation_text import Values, table
+from training.exporting.parity import read_parity
+from training.measuring.evaluation_text import Values, percent, table
 from training.report.found import Found, Run, read_toml
 from training.rundir import RunDir
 
@@ -49,18 +50,44 @@ def _sets(found: Found, path: Path) -> Iterator[str]:
             for role in get_args(Role)
         ]
     yield from table(
-        ("set", "role", "model", "SHA-256", "adapter", "SHA-256", "of the run", "score head"), rows
+        (
+            "set",
+            "role",
+            "model",
+            "SHA-256",
+            "adapter",
+            "SHA-256",
+            "of the run",
+            "parity",
+            "score head",
+        ),
+        rows,
     )
+    yield (
+        "Parity: by how much the NLL of the base with the adapter beside it is above that of the merged "
+        "model in transformers."
+    )
+    yield ""
 
 
-def _adapter(found: Found, model: CatalogModel) -> tuple[str, str, str]:
-    """Its file and use, its hash, and the run that it was exported of."""
+def _adapter(found: Found, model: CatalogModel) -> tuple[str, str, str, str]:
+    """Its file and use, its hash, the run that it was exported of, and its parity as it is served."""
     one = model.adapter
     if one is None:
-        return "none", "", ""
+        return "none", "", "", ""
     run = next((run for run in found.every_run if _is_of(run, one.sha256)), None)
-    maker = run.rundir.path.name if run is not None else "not among these"
-    return f"{one.path.name}, {one.use}", _digits(one.sha256), maker
+    file, digits = f"{one.path.name}, {one.use}", _digits(one.sha256)
+    if run is None:
+        return file, digits, "not among these", "–"
+    return file, digits, run.rundir.path.name, _parity(run) if one.use == "shared" else "–"
+
+
+def _parity(run: Run) -> str:
+    """Of the adapter beside its base."""
+    if not run.rundir.parity.exists():
+        return "–"
+    files = read_parity(run.rundir).files
+    return next((percent(one.change, 2) for one in files if one.kind == "adapter"), "–")
 
 
 def _is_of(run: Run, sha256: str | None) -> bool:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from service.engine.catalog import CatalogModel, read_catalog
-from training.exporting.parity import LIMITS
+from training.exporting.parity import LIMITS, read_parity
 from training.measuring.evaluation_text import Values, number, percent, table
 from training.report.found import Found, Run
 from training.report.serving_text import readings
@@ -243,10 +243,10 @@ def _parity(kind: str) -> Target:
     def find(figures: Figures) -> Iterator[Finding]:
         for run in figures.found.every_run:
             if run.rundir.parity.exists():
-                for one in run.rundir.read_json(run.rundir.parity)["files"]:
-                    if one["kind"] == kind:
-                        figure = percent(one["change"], 2)
-                        yield Finding(_name(run), figure, abs(one["change"]) <= LIMITS[kind])
+                parity = read_parity(run.rundir)
+                for one in (*parity.files, *parity.refused):
+                    if one.kind == kind:
+                        yield Finding(_name(run), percent(one.change, 2), one.is_like)
 
     return Target(f"NLL of an exported {kind}, within {100 * LIMITS[kind]:g} %", find)
 
