@@ -486,16 +486,17 @@ def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) 
     folder = rundir.path / "evaluation"
     rundir.write_json(folder / "blind-ideas-key.json", key_as_json(key))
     tuned, base = ("right", "left") if key.left["1"] == "base" else ("left", "right")
-    for reader, better in (("", tuned), ("-2", base)):
+    reader = {"reader": "a colleague"}
+    for number, better, more in (("", tuned, {}), ("-2", base, reader)):
         opinion = {"better": better, "left": "useful", "right": "useful"}
-        saved = {"page": key.page, "answers": {"1": opinion}}
-        rundir.write_json(folder / f"blind-ideas-answers{reader}.json", saved)
+        saved = {"page": key.page, "answers": {"1": opinion}} | more
+        rundir.write_json(folder / f"blind-ideas-answers{number}.json", saved)
 
     text = runs.text()
 
-    assert "Judged blind, pairs of ideas:" in text
-    assert "| 1 | 1 | 1 | 0 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
-    assert "| 2 | 1 | 0 | 1 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
+    assert f"Judged blind, of the 1 pairs of ideas on the page `{key.page}`;" in text
+    assert "| 1 | not said | 1 | 1 | 0 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
+    assert "| 2 | a colleague | 1 | 0 | 1 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
 
 
 def test_answers_to_another_page_are_refused(runs: Runs) -> None:

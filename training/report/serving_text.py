@@ -83,10 +83,13 @@ def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
             yield f"The {kind} have not been judged blind."
             yield ""
             continue
-        yield f"Judged blind, pairs of {kind}:"
+        yield (
+            f"Judged blind, of the {found[0].shown} pairs of {kind} on the page `{found[0].page}`; who or "
+            "what has read is what the file of answers says:"
+        )
         yield ""
         yield from table(
-            ("reader", "pairs", "tuned better", "base better", "p, sign test",
+            ("", "reader", "pairs read", "tuned better", "base better", "p, sign test",
              "useful, base [95 %]", "tuned", "at least passable, base", "tuned"),
             [(str(place), *_reading(one)) for place, one in enumerate(found, start=1)],
         )  # fmt: skip
@@ -94,6 +97,7 @@ def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
 
 def _reading(one: blind.Reading) -> tuple[str, ...]:
     return (
+        one.reader or "not said",
         str(one.pairs),
         str(one.wins),
         str(one.losses),
