@@ -479,6 +479,23 @@ def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Ru
     assert "The ideas" not in text
 
 
+def test_an_evaluation_is_shown_with_what_its_scores_are_worth(runs: Runs) -> None:
+    by_criterion = {
+        "spearman": {"novelty": -0.25},
+        "error": {"novelty": 2.23},
+        "stability": {"novelty": 0.485},
+    }
+    runs.evaluate(
+        runs.add("starter"), agreement={"base": {"notes": 38} | by_criterion, "tuned": None}
+    )
+    runs.evaluate(runs.add("unscored"))
+
+    text = runs.text()
+
+    assert "| base | novelty | -0.250 | 2.23 | 0.485 |" in text
+    assert text.count("Scores of 38 labelled notes, read off digits. Without a score head.") == 1
+
+
 def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) -> None:
     rundir = runs.add("starter")
     runs.evaluate(rundir)

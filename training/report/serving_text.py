@@ -15,6 +15,7 @@ from training.measuring.evaluation_text import (
     number,
     p_value,
     samples,
+    scores,
     table,
 )
 from training.measuring.judge import Side
@@ -59,6 +60,7 @@ def evaluations(found: Found) -> Iterator[str]:
         measured = {"assessments": comparison["assessments"]["n"]} | {
             kind: comparison[kind] for kind in ("ideas", "refinements")
         }
+        yield from scores(comparison["agreement"])
         yield from _readings(run, sorted(kind for kind, found in measured.items() if found))
         yield "Drawn at random:"
         yield ""
