@@ -479,6 +479,28 @@ def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Ru
     assert "The ideas" not in text
 
 
+def test_an_evaluation_says_which_files_were_compared_and_how_the_adapter_was_applied(
+    runs: Runs,
+) -> None:
+    runs.evaluate(runs.add("merged"))
+    rundir = runs.add("shared")
+    runs.evaluate(rundir)
+    values = rundir.read_json(rundir.evaluation_json)
+    both = {"file": "a.gguf with c.gguf", "sha256": f"{'0' * 64} + {'2' * 64}"}
+    rundir.write_json(rundir.evaluation_json, values | {"tuned": both})
+
+    text = runs.text()
+
+    assert (
+        "### merged on smollm2-135m\n\n"
+        "`b.gguf` (one file, what was learnt merged into it) against `a.gguf` (one file).\n"
+    ) in text
+    assert (
+        "### shared on smollm2-135m\n\n"
+        "`a.gguf with c.gguf` (the adapter shared: applied to each token) against `a.gguf` (one file).\n"
+    ) in text
+
+
 def test_an_evaluation_is_shown_with_what_its_scores_are_worth(runs: Runs) -> None:
     by_criterion = {
         "spearman": {"novelty": -0.25},

@@ -8,6 +8,7 @@ from training.exporting.cards import parity_lines
 from training.measuring import blind
 from training.measuring.evaluation_text import (
     INTERVALS,
+    Values,
     beside_ideas,
     differences,
     interval,
@@ -50,6 +51,8 @@ def evaluations(found: Found) -> Iterator[str]:
         comparison = evaluation["comparison"]
         yield f"### {run.rundir.path.name} on {run.base}"
         yield ""
+        yield f"{_compared(evaluation, 'tuned')} against {_compared(evaluation, 'base')}."
+        yield ""
         for name, metrics in comparison["ideas"].items():
             yield f"Ideas for {name}:"
             yield ""
@@ -65,6 +68,15 @@ def evaluations(found: Found) -> Iterator[str]:
         yield "Drawn at random:"
         yield ""
         yield from samples(evaluation["samples"])
+
+
+def _compared(evaluation: Values, side: Side) -> str:
+    """A file, or a base with its adapter, whose hash is of two."""
+    one = evaluation[side]
+    if "+" in one["sha256"]:
+        return f"`{one['file']}` (the adapter shared: applied to each token)"
+    how = "one file, what was learnt merged into it" if side == "tuned" else "one file"
+    return f"`{one['file']}` ({how})"
 
 
 def readings(run: Run, kind: str) -> list[blind.Reading]:
