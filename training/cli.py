@@ -104,13 +104,13 @@ def _add_score_head(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("gguf", type=Path, help="the file that is served")
     _add_adapter(parser, "GGUF that is applied to it")
     parser.add_argument("target", type=Path, help="the head to write, *.npz")
-    records = [DATA / folder / "evaluate.jsonl" for folder in ("ideation", "plain", "languages")]
+    records = [DATA / "ideation" / "evaluate.jsonl"]
     parser.add_argument(
         "--records",
         type=Path,
         nargs="+",
         default=records,
-        help="files of labelled notes; default: all that the project has",
+        help="files of labelled notes; default: that of ideation",
     )
     for name, path in (
         ("pairs", DATA / "plain" / "pairs.jsonl"),

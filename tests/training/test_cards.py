@@ -59,7 +59,7 @@ FIGURES: dict[str, Any] = {
     "model": "small-q4_0.gguf",
     "weights_sha256": HASH,
     "identity": HASH,
-    "records": "evaluate.jsonl, SHA-256 00",
+    "records": {"plain/evaluate.jsonl": "00ff"},
     "subjects": 386,
     "penalties": {"novelty": 800.0, "clarity": 200.0},
     "agreement": {
@@ -67,6 +67,13 @@ FIGURES: dict[str, Any] = {
         "spearman": {"novelty": 0.4, "clarity": 0.8},
         "error": {"novelty": 1.6, "clarity": 1.0},
         "length": -0.014,
+    },
+    "agreement_by_set": {
+        "plain/evaluate.jsonl": {
+            "notes": 240,
+            "spearman": {"novelty": 0.2, "clarity": 0.6},
+            "error": {"novelty": 1.0, "clarity": 2.0},
+        }
     },
     "pairs": {
         "right": 85,
@@ -113,6 +120,7 @@ def test_a_heads_card_has_every_criterion_and_the_mean() -> None:
     card = head_card("head.npz", FIGURES)
 
     assert f"`small-q4_0.gguf`, SHA-256 `{HASH}`" in card
+    assert "| plain/evaluate.jsonl | 240 | 0.40 | 1.50 | `00ff` |" in card
     assert "| novelty | 0.40 | 1.60 | 17 of 24 | -0.10 | +0.10 | 800 |" in card
     assert "| all | 0.60 | 1.30 | 85 of 96 | -0.15 | +0.20 |  |" in card
     assert "interval 81 to 94%" in card
