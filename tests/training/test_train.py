@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -221,6 +222,25 @@ def tokens_read(inputs: dict[str, torch.Tensor]) -> int:
     batch = Batch(**inputs)
     learnt = (batch.labels != IGNORED)[:, None, :, None]
     return int((batch.sees() & learnt).any(2).sum())
+
+
+@pytest.mark.parametrize("kind", ["trl", "stacked"])
+def test_half_precision_learns_an_adapter_in_full(tiny_config: MakeConfig, kind: str) -> None:
+    changes = {"base__dtype": "bfloat16", "training__bf16": True, "training__trainer": kind}
+    rundir, result = run(tiny_config("half", **changes))
+    full, _ = run(tiny_config("full", training__bf16=False, training__max_steps=1))
+
+    found, exact = losses(rundir), losses(full)[0]
+    manifest = rundir.read_manifest()
+    assert manifest is not None
+    assert (manifest.status, result.steps) == ("finished", 6)
+    assert all(map(math.isfinite, found))
+    assert found[0] == pytest.approx(exact, rel=0.01)
+    assert found[0] != pytest.approx(exact, rel=1e-6)
+    assert result.test_nll is not None
+    assert result.base_test_nll is not None
+    assert result.test_nll < 0.99 * result.base_test_nll
+    assert {one.dtype for one in adapter(rundir.adapter).values()} == {torch.float32}
 
 
 def test_a_step_may_be_taken_in_parts(tiny_config: MakeConfig) -> None:
