@@ -5,6 +5,7 @@ so that help and checks come at once.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from service.progress import ProgressLine
 from service.settings import Settings
 from training.config import CATALOG, RunConfig, dump_config, read_config
 from training.data_commands import DATA, add_data_commands
-from training.errors import ConfigProblems, DataProblem
+from training.errors import ConfigProblems, DataProblem, TrainingError
 from training.provenance import own_config, tell_differences
 from training.rundir import RunDir
 
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 2 where a config or its data cannot work, 1 for other failures."""
     options = _parser().parse_args(arguments)
     try:
+        _check_launch(options.name)
         options.command(options)
     except (ConfigProblems, DataProblem) as error:
         print(f"ideapool-train: {error.detail}", file=sys.stderr)
@@ -43,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ideapool-train", description="From data to the models that Ideapool serves."
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, dest="name", metavar="COMMAND")
     for name, command, text in (
         ("validate", None, "list every problem of configs"),
         ("prepare", prepare, "read, filter and divide the data, and report on it"),
@@ -80,6 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("runs", nargs="?", type=Path, default=Path("runs"), metavar="RUNS")
     runs.set_defaults(command=report)
     return parser
+
+
+def _check_launch(command: str) -> None:
+    """Raises `TrainingError` where several processes would do the same and write over each other."""
+    if command != "train" and int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise TrainingError(
+            f"`{command}` works in one process, and a launcher has started more. Start it by itself; "
+            "only `train` is shared between processes."
+        )
 
 
 def _add_adapter(parser: argparse.ArgumentParser, text: str) -> None:

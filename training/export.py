@@ -25,7 +25,7 @@ from training.exporting.files import (
     merged,
     quantised_files,
 )
-from training.exporting.parity import Checker, FileParity, Parity
+from training.exporting.parity import Checker, FileParity, Parity, with_refused
 from training.exporting.registration import Registration, register
 from training.learning.agreement import likeliest
 from training.learning.base import Base, hub_folder, load_base
@@ -85,7 +85,8 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     report("Merging the adapter into the base")
     tuned = replace(base, model=merged(base.model, rundir.adapter))
     half, *others = _models(config, rundir, converter, tuned, report)
-    parity = _parity(tuned, rows, [adapter, half, *others], config, report)
+    measured = _parity(tuned, rows, [adapter, half, *others], config, report)
+    parity = with_refused(measured, rundir)
     rundir.write_json(rundir.parity, asdict(parity))
     _refuse(parity.problems(), rundir)
     exported = Exported(adapter, _asked_for(config, [half, *others]), parity)
@@ -101,9 +102,10 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
 def is_exported(config: RunConfig, rundir: RunDir) -> bool:
     """Whether an export of this run has come to its end."""
     facts = rundir.export / FACTS
-    adapter = max((one.stat().st_mtime for one in rundir.adapter.glob("*")), default=0.0)
     return (
-        facts.exists() and facts.stat().st_mtime >= adapter and tuned_gguf(config, rundir).exists()
+        facts.exists()
+        and facts.stat().st_mtime >= rundir.adapter_mtime
+        and tuned_gguf(config, rundir).exists()
     )
 
 

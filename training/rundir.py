@@ -70,6 +70,11 @@ class RunDir:
         return self.path / "adapter"
 
     @property
+    def adapter_mtime(self) -> float:
+        """When it was trained, in seconds of the system's clock; 0 without an adapter."""
+        return max((one.stat().st_mtime for one in self.adapter.glob("*")), default=0.0)
+
+    @property
     def result(self) -> Path:
         return self.path / "result.json"
 

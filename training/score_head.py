@@ -27,6 +27,7 @@ from training.measuring.heads import (
     held_out,
     notes_to_check,
 )
+from training.records.decontamination import check_apart
 from training.records.labelled import (
     LabelledNote,
     Note,
@@ -192,13 +193,13 @@ def _material(records: Sequence[Path], pairs: Path, praise: Path) -> _Material:
             for path, start, end in zip(records, (0, *ends), ends, strict=False)
         },
     )
-    trained = {note.body for note in labelled}
     for pair in material.pairs:
         if pair.criterion not in material.criteria:
             problem = f"no note is labelled for {pair.criterion!r}."
             raise DataProblem(problem, path=pairs, row=pair.id)
-        if trained & {pair.better.body, pair.worse.body}:
-            raise DataProblem("the note is among those trained on.", path=pairs, row=pair.id)
+    halves = ((pair.id, half) for pair in material.pairs for half in (pair.better, pair.worse))
+    check_apart(labelled, pairs, halves)
+    check_apart(labelled, praise, ((one.id, one) for one in material.praised))
     return material
 
 

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from accelerate import PartialState
-
 from service.settings import Settings
 from training.config import RunConfig, dump_config
 from training.data import Prepared, prepare, read_prepared
@@ -20,6 +18,7 @@ from training.learning.curves import NLL, draw_curves
 from training.learning.likelihood import BaseLikelihood, RowNll, answer_nll
 from training.learning.metrics import MetricsLog
 from training.learning.preference import preference_step
+from training.learning.processes import check_shared, heard_once, processes
 from training.learning.result import TooLong, TrainResult, in_words, read_result, result_of
 from training.learning.stacked import fit_stacked
 from training.learning.tokens import RowTokeniser, Tokenised, shown, tokenise_all
@@ -47,6 +46,7 @@ def train(
     """With `resume`, a run that was stopped ends as if it had not been.
 
     Raises:
+        ConfigProblems: its trainer does not share a run between processes, of which there are more.
         TrainingError: the directory has a run already, or one of another config.
         DataProblem: the data cannot be used.
         BaseMismatch: the base is not the one that is named.
@@ -55,9 +55,12 @@ def train(
     if done is not None:
         report(f"{rundir.path} is finished already")
         return done
-    # Under accelerate's launcher: none may see what another one has begun.
-    PartialState().wait_for_everyone()
-    base = open_base(config, report)
+    check_shared(config, processes().num_processes)
+    report = heard_once(report)
+    # None may see what another one has begun.
+    processes().wait_for_everyone()
+    with processes().main_process_first():
+        base = open_base(config, report)
     ready = get_ready(config, rundir, base, resume=resume, report=report)
     return learn([Job(config, base, ready.splits, rundir, report)], ready, resume=resume)[0]
 
@@ -133,11 +136,13 @@ def get_ready(
         raise BaseMismatch(
             f"{rundir.path} was begun on the base {before.base_sha256}; this one is {base.sha256}."
         )
-    if before is not None and rundir.rows("train").exists():
-        prepared = read_prepared(rundir)
-        if before.data_sha256 not in ({}, prepared.sha256):
-            raise TrainingError(f"The rows in {rundir.data} were changed since the run began.")
-    prepared = prepared or prepare_data(config, rundir, base, report)
+    # Filters that ask the base may decide otherwise in another process.
+    with processes().main_process_first():
+        if before is not None and rundir.rows("train").exists():
+            prepared = _rows_before(rundir, before)
+        elif not processes().is_main_process:
+            prepared = read_prepared(rundir)
+        prepared = prepared or prepare_data(config, rundir, base, report)
     found = {
         name: _tokens_of(name, rows, base, config.data.max_tokens, report)
         for name, rows in (
@@ -153,9 +158,17 @@ def get_ready(
     return Ready(prepared, splits, base.sha256, base_test, too_long)
 
 
+def _rows_before(rundir: RunDir, before: Manifest) -> Prepared:
+    prepared = read_prepared(rundir)
+    if before.data_sha256 not in ({}, prepared.sha256):
+        raise TrainingError(f"The rows in {rundir.data} were changed since the run began.")
+    return prepared
+
+
 def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[TrainResult]:
     """All settings at once if there are several, or if the config asks for the stacked trainer."""
-    for job in jobs:
+    is_main = processes().is_main_process
+    for job in jobs if is_main else ():
         _begin(job, ready)
     try:
         if len(jobs) > 1 or jobs[0].config.training.trainer == "stacked":
@@ -167,9 +180,11 @@ def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[Tr
             step = preference_step(job) if prefers else Step(job)
             fitted = [fit(step, checkpoint=checkpoint)]
     except BaseException:
-        for job in jobs:
+        for job in jobs if is_main else ():
             set_status(job.rundir, "failed")
         raise
+    # Results tell the size of the adapters, which the main process has written.
+    processes().wait_for_everyone()
     return [_finish(job, ready, one) for job, one in zip(jobs, fitted, strict=True)]
 
 
@@ -213,6 +228,8 @@ def set_status(rundir: RunDir, status: Status) -> None:
 def _finish(job: Job, ready: Ready, fitted: Fitted) -> TrainResult:
     rundir = job.rundir
     result = result_of(job, fitted, ready.base_test, ready.too_long)
+    if not processes().is_main_process:
+        return result
     rows = zip(ready.splits.test, ready.base_test, fitted.test, strict=True)
     rundir.write_json(
         rundir.test_nll, {row.row: [base.nll, own.nll, own.tokens] for row, base, own in rows}

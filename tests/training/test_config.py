@@ -77,6 +77,14 @@ space = { "training.learning_rate" = { low = 1e-5, high = 1e-3, log = true }, "l
     assert read_config(written(folder, dump_config(config))) == config
 
 
+def test_a_verdict_is_kept_and_one_without_a_word_is_a_problem(folder: Path) -> None:
+    config = read_config(written(folder, f'{GOOD}\n[report]\nverdict = "Not \\"good\\".\\nWhy?"\n'))
+
+    assert read_config(written(folder, dump_config(config))).report.verdict == 'Not "good".\nWhy?'
+    assert "report.verdict: " in problems_of(written(folder, f'{GOOD}\n[report]\nverdict = " "\n'))
+    assert "[report]" not in dump_config(read_config(written(folder, GOOD)))
+
+
 def test_every_problem_is_named_with_its_key_at_once(folder: Path) -> None:
     found = problems_of(
         written(

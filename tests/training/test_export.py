@@ -51,7 +51,7 @@ from training.exporting import converter as converters
 from training.exporting.cards import ModelFacts
 from training.exporting.converter import Converter
 from training.exporting.files import adapter_file, merged
-from training.exporting.parity import FileParity, Parity
+from training.exporting.parity import FileParity, Parity, read_parity, with_refused
 from training.exporting.registration import Registration, register
 from training.learning.base import Base, load_base
 from training.records.rows import read_rows, write_rows
@@ -395,6 +395,33 @@ def test_a_file_that_differs_too_much_is_a_problem(parity: Parity, problem: str 
     assert len(found) == (problem is not None)
     if problem is not None:
         assert re.search(problem, found[0])
+
+
+def test_what_an_export_had_to_refuse_is_kept_until_its_kind_is_made_again(tmp_path: Path) -> None:
+    rundir, (half, small) = RunDir(tmp_path), PARITY.files
+    rundir.adapter.mkdir()
+    bad = replace(small, change=0.1235)
+    first, second = replace(PARITY, files=(half, bad)), replace(PARITY, files=(half,))
+
+    assert with_refused(first, rundir) == first
+    for parity in (first, second, second):
+        rundir.write_json(rundir.parity, asdict(with_refused(parity, rundir)))
+
+    assert read_parity(rundir) == replace(second, refused=(bad,))
+    assert with_refused(PARITY, rundir) == PARITY
+
+
+def test_what_was_refused_of_another_adapter_is_not_kept(tmp_path: Path) -> None:
+    rundir, (half, small) = RunDir(tmp_path), PARITY.files
+    refused = replace(PARITY, files=(replace(small, change=0.1235),))
+    rundir.write_json(rundir.parity, asdict(refused))
+    rundir.adapter.mkdir()
+    trained = rundir.adapter / "adapter_model.safetensors"
+    trained.touch()
+    os.utime(trained, (rundir.parity.stat().st_mtime + 1,) * 2)
+    now_made = replace(PARITY, files=(half,))
+
+    assert with_refused(now_made, rundir) == now_made
 
 
 def test_what_was_trained_on_rows_that_forbid_it_is_not_registered(

@@ -1,6 +1,7 @@
 import json
 import tomllib
 from dataclasses import asdict, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,27 @@ sources = [{ kind = "ideation", path = "/somewhere/of/mine/plain" }]
 """
 
 
+ADAPTER = b"an adapter"
+CATALOG = f"""
+default = "tiny"
+
+[[model]]
+name = "smollm2-135m"
+set = "tiny"
+roles = ["brainstorm", "general"]
+path = "base.gguf"
+sha256 = "{"ab" * 32}"
+score_head = {{ path = "head.npz" }}
+
+[[model]]
+name = "refiner"
+set = "tiny"
+roles = ["refine"]
+path = "base.gguf"
+adapter = {{ path = "refine.gguf", sha256 = "{sha256(ADAPTER).hexdigest()}", use = "shared" }}
+"""
+
+
 class Runs:
     """A folder of runs, and the report on it."""
 
@@ -44,6 +66,12 @@ class Runs:
             one.mkdir()
         self.output = folder / "out" / "REPORT.md"
 
+    def serve(self, text: str) -> None:
+        (self.models / "catalog.toml").write_text(text)
+
+    def configure(self, name: str, text: str) -> None:
+        (self.configs / f"{name}.toml").write_text(text)
+
     def add(self, name: str, status: Status = "finished", **result: Any) -> RunDir:
         rundir = RunDir(self.folder / name)
         rundir.create()
@@ -53,11 +81,14 @@ class Runs:
             rundir.write_json(rundir.result, RESULT | result)
         return rundir
 
-    def evaluate(self, rundir: RunDir, *missing: str) -> None:
+    def evaluate(self, rundir: RunDir, *missing: str, drafts: int = 10, **compared: Any) -> None:
+        """`compared` is another comparison of the two, by part."""
         base, tuned = system("", GOOD), system(GOOD, GOOD, nll=25.0)
         found = evaluation(base, tuned, *missing)
         samples = tuple(replace(one, tuned="A drawn sample") for one in found.samples)
-        rundir.write_json(rundir.evaluation_json, plain(replace(found, samples=samples)))
+        values = plain(replace(found, samples=samples, ideas_per_prompt=drafts))
+        values["comparison"] |= compared
+        rundir.write_json(rundir.evaluation_json, values)
 
     def text(self) -> str:
         written = report(self.folder, self.output, models=self.models, configs=self.configs)
@@ -67,6 +98,16 @@ class Runs:
 @pytest.fixture
 def runs(tmp_path: Path) -> Runs:
     return Runs(tmp_path)
+
+
+def difference(base: float, tuned: float, n: int) -> dict[str, Any]:
+    found = {"value": tuned - base, "low": None, "high": None}
+    return {"base": base, "tuned": tuned, "difference": found, "p": None, "n": n}
+
+
+def change(value: float) -> dict[str, Any]:
+    one = {"rows": 51, "nll_per_token": 2.0, "bits_per_byte": 1.0}
+    return {"base": one, "tuned": one, "change": {"value": value, "low": value, "high": value}}
 
 
 def spread(mean: float) -> dict[str, float]:
@@ -89,6 +130,243 @@ def test_without_runs_everything_is_said_to_be_missing(runs: Runs) -> None:
     assert (
         "| baseline: rate 2e-4, r 16 | Llama-3.2-1B-Instruct | 0.8358 | 0.8190 | not run |" in text
     )
+
+
+def test_what_is_served_stands_by_set_and_role_with_the_run_that_an_adapter_is_of(
+    runs: Runs,
+) -> None:
+    runs.serve(CATALOG)
+    rundir = runs.add("starter")
+    rundir.export.mkdir()
+    (rundir.export / "starter-adapter.gguf").write_bytes(ADAPTER)
+    file = FileParity("base.gguf with starter-adapter.gguf", "adapter", 2.0012, 0.0006)
+    rundir.write_json(rundir.parity, asdict(Parity(9, 2.0, (file,), 200, 0.995)))
+
+    text = runs.text()
+
+    base = "smollm2-135m | `abababababab` | none |  |  |  | head.npz |"
+    hashed = sha256(ADAPTER).hexdigest()[:12]
+    assert f"| tiny (default) | brainstorm | {base}" in text
+    assert f"| tiny (default) | general | {base}" in text
+    assert (
+        f"| tiny (default) | refine | refiner | – | refine.gguf, shared | `{hashed}` | starter | +0.06 % | none |"
+    ) in text
+
+
+def test_an_adapter_of_a_run_that_is_not_there_says_so(runs: Runs) -> None:
+    runs.serve(CATALOG)
+
+    assert "| not among these | – | none |" in runs.text()
+
+
+def test_each_run_and_sweep_stands_with_what_was_decided_of_it(runs: Runs) -> None:
+    verdict = '[report]\nverdict = "{}"\n'
+    for name in ("old", "other", "silent"):
+        runs.add(name)
+    own = RunDir(runs.folder / "other")
+    own.write_text(own.config, CONFIG + verdict.format("Not known yet."))
+    for name, said in (("old", "Not shipped, as\\nnobody asked."), ("rates", "A higher rate.")):
+        runs.configure(name, verdict.format(said))
+    runs.add("rates/rates-00-seed-0")
+
+    text = runs.text()
+
+    for line in (
+        "- `old`: Not shipped, as nobody asked.",
+        "- `other`: Not known yet.",
+        "- `rates`: A higher rate.",
+        "- `silent`: its config has no `report.verdict`.",
+    ):
+        assert f"\n{line}\n" in text
+
+
+def test_a_decision_of_now_counts_and_not_the_one_the_run_was_started_with(runs: Runs) -> None:
+    rundir = runs.add("starter")
+    rundir.write_text(rundir.config, CONFIG + '[report]\nverdict = "Not known yet."\n')
+    runs.configure("starter", '[report]\nverdict = "Shipped."\n')
+
+    text = runs.text()
+
+    assert "- `starter`: Shipped." in text
+    assert "Not known yet." not in text
+
+
+def test_a_config_that_is_no_toml_is_named(runs: Runs) -> None:
+    runs.add("starter")
+    runs.configure("starter", "verdict")
+
+    with pytest.raises(TrainingError, match=r"starter\.toml is not TOML"):
+        runs.text()
+
+
+def test_a_target_without_a_figure_is_not_measured(runs: Runs) -> None:
+    lines = runs.text().partition("## Targets")[2].partition("\n## ")[0].splitlines()
+
+    rows = [line for line in lines if line.startswith("| ")][1:]
+    assert len(rows) == 17
+    assert all(line.endswith("| – | – | not measured |") for line in rows)
+
+
+def test_likelihoods_are_held_against_their_targets_run_by_run(runs: Runs) -> None:
+    held_out = ', held_out = true }, { kind = "dolly", hub = "dolly", held_out = true }]'
+    for name, changes in (
+        ("good", {"refine": -0.2, "evaluate": -0.25, "general": 0.02}),
+        ("bad", {"refine": -0.199, "general": 0.021}),
+    ):
+        rundir = runs.add(name)
+        rundir.write_text(rundir.config, CONFIG.replace(" }]", held_out))
+        likelihoods = {task: change(value) for task, value in changes.items()}
+        runs.evaluate(rundir, likelihoods=likelihoods)
+
+    text = runs.text()
+
+    refine = "| NLL of held-out `refine` rows against the base's, -20 % or lower |"
+    assert f"{refine} good | -20.0 % [-20.0 %, -20.0 %] over 51 rows | met |" in text
+    assert f"{refine} bad | -19.9 % [-19.9 %, -19.9 %] over 51 rows | missed |" in text
+    evaluate = "| NLL of held-out `evaluate` rows against the base's, -20 % or lower |"
+    assert f"{evaluate} good | -25.0 % [-25.0 %, -25.0 %] over 51 rows | met |" in text
+    assert f"{evaluate} bad" not in text
+    kept = "| bits a byte of Dolly's held-out rows against the base's, +2 % at most |"
+    assert f"{kept} good | +2.0 % [+2.0 %, +2.0 %] over 51 rows | met |" in text
+    assert f"{kept} bad | +2.1 % [+2.1 %, +2.1 %] over 51 rows | missed |" in text
+
+
+@pytest.mark.parametrize(
+    ("of_set", "drafts", "form", "distinct"),
+    [
+        ("standard", 10, "met", "met"),
+        ("standard", 6, "met", "not measured"),
+        ("small", 10, "missed", None),
+    ],
+)
+def test_ideas_are_held_against_the_targets_of_their_set(
+    runs: Runs, of_set: str, drafts: int, form: str, distinct: str | None
+) -> None:
+    runs.serve(CATALOG.replace('"tiny"', f'"{of_set}"'))
+    measured = difference(0.5, 0.96, 20)
+    rundir = runs.add("starter")
+    runs.evaluate(rundir, form=measured, ideas={"topics": {"distinct": measured}}, drafts=drafts)
+
+    text = runs.text()
+
+    assert (
+        f"raw ideas in the asked form, {95 if of_set == 'standard' else 97} % | starter |" in text
+    )
+    assert f"| starter | 96 % of 20 prompts | {form} |" in text
+    line = f"| starter | 0.96 against 0.50 of {drafts} for 20 topics | {distinct} |"
+    assert (line in text) == (distinct is not None)
+
+
+@pytest.mark.parametrize(
+    ("tuned", "base", "word"), [(5, 3, "met"), (5, 4, "missed"), (4, 0, "missed")]
+)
+def test_readings_are_held_against_their_targets_reader_by_reader(
+    runs: Runs, tuned: int, base: int, word: str
+) -> None:
+    runs.serve(CATALOG.replace('"tiny"', '"standard"'))
+    rundir = runs.add("starter")
+    runs.evaluate(rundir)
+    numbers = [str(number) for number in range(10)]
+    for kind in ("ideas", "refinements"):
+        key = {"page": "a", "left": dict.fromkeys(numbers, "tuned")}
+        opinions = {
+            number: {
+                "better": "left",
+                "left": "useful" if place < tuned else "not",
+                "right": "useful" if place < base else "not",
+            }
+            for place, number in enumerate(numbers)
+        }
+        folder = rundir.path / "evaluation"
+        rundir.write_json(folder / f"blind-{kind}-key.json", key)
+        answers = {"page": "a", "answers": opinions}
+        rundir.write_json(folder / f"blind-{kind}-answers.json", answers)
+
+    text = runs.text()
+
+    figure = f"| starter, reader 1 | {10 * tuned} % against {10 * base} % of 10"
+    assert f"50 % and 20 points more {figure} | {word} |" in text
+    assert f"more than the base's {figure}; better 10 to 0 | met |" in text
+
+
+def test_a_score_head_is_held_against_the_targets_of_its_set_for_each_set_of_labels(
+    runs: Runs,
+) -> None:
+    runs.serve(CATALOG.replace('"tiny"', '"small"'))
+    agreement = {
+        name: {"notes": 9, "spearman": {"a": value, "b": value}, "error": {"a": 1.0, "b": 1.9}}
+        for name, value in (("ideation", 0.57), ("plain", 0.5))
+    }
+    figures = {
+        "model": "small.gguf",
+        "agreement": agreement["ideation"],
+        "agreement_by_set": agreement,
+        "pairs": {"right": 87, "pairs": 100},
+    }
+    RunDir(runs.models).write_json(runs.models / "head.json", figures)
+
+    text = runs.text()
+
+    assert "0.57 on average | head, ideation | 0.570 over 9 notes | met |" in text
+    assert "0.57 on average | head, plain | 0.500 over 9 notes | missed |" in text
+    assert "1.45 at most | head, ideation | 1.450 over 9 notes | met |" in text
+    assert "has right, 87 % | head | 87 of 100 | met |" in text
+    assert "0.63 on average | – | – | not measured |" in text
+
+
+@pytest.mark.parametrize(
+    ("high", "seeds", "word"), [(-0.001, 3, "met"), (0.0, 3, "missed"), (-0.001, 2, "not measured")]
+)
+def test_a_sweep_is_held_against_its_target(runs: Runs, high: float, seeds: int, word: str) -> None:
+    sweep = RunDir(runs.folder / "rates")
+    gain = {"change": -0.02, "low": -0.03, "high": high, "seeds": seeds, "rows": 40}
+    told = {"name": "rates", "settings": [], "gain": gain | {"in_words": ""}}
+    sweep.write_json(sweep.path / "sweep.json", told)
+
+    assert (
+        f"% or lower, interval below 0, 3 seeds | rates | -2.0 % [-3.0 %, {100 * high:+.1f} %], "
+        in (text := runs.text())
+    )
+    assert f"{seeds} seeds, 40 rows | {word} |" in text
+
+
+def test_exported_files_are_held_against_the_limits_of_their_kind(runs: Runs) -> None:
+    rundir = runs.add("starter")
+    files = (
+        FileParity("starter-f16.gguf", "f16", 2.009, 0.0045),
+        FileParity("starter-q4_k_m.gguf", "q4_k_m", 2.247, 0.1235),
+    )
+    rundir.write_json(rundir.parity, asdict(Parity(9, 2.0, files, 200, 0.995)))
+
+    text = runs.text()
+
+    assert "an exported f16, within 0.5 % | starter | +0.45 % | met |" in text
+    assert "an exported q4_k_m, within 3 % | starter | +12.35 % | missed |" in text
+
+
+def test_an_export_that_was_refused_is_told_with_its_change_though_another_came_after(
+    runs: Runs,
+) -> None:
+    good = FileParity("starter-f16.gguf", "f16", 2.009, 0.0045)
+    bad = FileParity("starter-q4_k_m.gguf", "q4_k_m", 2.247, 0.1235)
+    whole = Parity(9, 2.0, (good,), 200, 0.995)
+    for name, parity in (
+        ("refused", replace(whole, files=(good, bad))),
+        ("since", replace(whole, refused=(bad,))),
+        ("well", whole),
+    ):
+        rundir = runs.add(name)
+        rundir.write_json(rundir.parity, asdict(parity))
+
+    text = runs.text()
+
+    for name in ("refused", "since"):
+        assert (
+            f"- An export of `{name}` was refused: starter-q4_k_m.gguf has an NLL of 2.2470, +12.35% "
+            "(3% is the limit).\n"
+        ) in text
+        assert f"within 3 % | {name} | +12.35 % | missed |" in text
+    assert "An export of `well`" not in text
 
 
 def test_a_run_stands_with_its_figures_and_its_change_against_the_base(runs: Runs) -> None:
@@ -125,7 +403,8 @@ def test_a_sweep_is_shown_with_its_spread_and_its_plot(runs: Runs) -> None:
         "test_bits_per_byte": None,
         "tokens_per_s": 5000.0,
     }
-    told = {"in_words": "The best setting against its own: -5.0 %."}
+    told = {"in_words": "The best setting against its own: -5.0 %.", "seeds": 3, "rows": 9}
+    told |= {"change": -0.05, "low": -0.06, "high": -0.04}
     sweep.write_json(sweep.path / "sweep.json", {"name": "x", "settings": [setting], "gain": told})
     (sweep.path / "sweep.png").write_bytes(b"plot")
 
@@ -200,6 +479,45 @@ def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Ru
     assert "The ideas" not in text
 
 
+def test_an_evaluation_says_which_files_were_compared_and_how_the_adapter_was_applied(
+    runs: Runs,
+) -> None:
+    runs.evaluate(runs.add("merged"))
+    rundir = runs.add("shared")
+    runs.evaluate(rundir)
+    values = rundir.read_json(rundir.evaluation_json)
+    both = {"file": "a.gguf with c.gguf", "sha256": f"{'0' * 64} + {'2' * 64}"}
+    rundir.write_json(rundir.evaluation_json, values | {"tuned": both})
+
+    text = runs.text()
+
+    assert (
+        "### merged on smollm2-135m\n\n"
+        "`b.gguf` (one file, what was learnt merged into it) against `a.gguf` (one file).\n"
+    ) in text
+    assert (
+        "### shared on smollm2-135m\n\n"
+        "`a.gguf with c.gguf` (the adapter shared: applied to each token) against `a.gguf` (one file).\n"
+    ) in text
+
+
+def test_an_evaluation_is_shown_with_what_its_scores_are_worth(runs: Runs) -> None:
+    by_criterion = {
+        "spearman": {"novelty": -0.25},
+        "error": {"novelty": 2.23},
+        "stability": {"novelty": 0.485},
+    }
+    runs.evaluate(
+        runs.add("starter"), agreement={"base": {"notes": 38} | by_criterion, "tuned": None}
+    )
+    runs.evaluate(runs.add("unscored"))
+
+    text = runs.text()
+
+    assert "| base | novelty | -0.250 | 2.23 | 0.485 |" in text
+    assert text.count("Scores of 38 labelled notes, read off digits. Without a score head.") == 1
+
+
 def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) -> None:
     rundir = runs.add("starter")
     runs.evaluate(rundir)
@@ -207,16 +525,17 @@ def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) 
     folder = rundir.path / "evaluation"
     rundir.write_json(folder / "blind-ideas-key.json", key_as_json(key))
     tuned, base = ("right", "left") if key.left["1"] == "base" else ("left", "right")
-    for reader, better in (("", tuned), ("-2", base)):
+    reader = {"reader": "a colleague"}
+    for number, better, more in (("", tuned, {}), ("-2", base, reader)):
         opinion = {"better": better, "left": "useful", "right": "useful"}
-        saved = {"page": key.page, "answers": {"1": opinion}}
-        rundir.write_json(folder / f"blind-ideas-answers{reader}.json", saved)
+        saved = {"page": key.page, "answers": {"1": opinion}} | more
+        rundir.write_json(folder / f"blind-ideas-answers{number}.json", saved)
 
     text = runs.text()
 
-    assert "Judged blind, pairs of ideas:" in text
-    assert "| 1 | 1 | 1 | 0 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
-    assert "| 2 | 1 | 0 | 1 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
+    assert f"Judged blind, of the 1 pairs of ideas on the page `{key.page}`;" in text
+    assert "| 1 | not said | 1 | 1 | 0 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
+    assert "| 2 | a colleague | 1 | 0 | 1 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
 
 
 def test_answers_to_another_page_are_refused(runs: Runs) -> None:

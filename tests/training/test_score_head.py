@@ -21,6 +21,7 @@ from tests.gguf_files import write_adapter
 from tests.training.conftest import quiet
 from training.errors import DataProblem
 from training.measuring.heads import check, held_out, notes_to_check
+from training.records.decontamination import check_apart
 from training.records.labelled import (
     CONTRASTS,
     Note,
@@ -50,6 +51,10 @@ def first_lines(source: Path, count: int, folder: Path) -> Path:
     return target
 
 
+def halves(pair: Pair) -> tuple[Note, Note]:
+    return pair.better, pair.worse
+
+
 def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:
     notes = read_labelled(RECORDS)
     groups = groups_of(notes, contrasts_of(notes, [RECORDS.parent]))
@@ -63,12 +68,13 @@ def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:
     assert len(set(of_note.values())) > 350
 
 
-def test_no_pair_is_among_the_notes_that_are_fitted_to() -> None:
-    bodies = {note.body for note in read_labelled(*ALL_RECORDS)}
-    pairs = read_records(PAIRS, Pair)
+def test_no_note_to_test_with_is_nearly_one_that_is_fitted_to() -> None:
+    labelled = read_labelled(*ALL_RECORDS)
+    pairs, praised = read_records(PAIRS, Pair), read_records(PRAISED, Praised)
 
     assert len(pairs) >= 60
-    assert not bodies & {note.body for pair in pairs for note in (pair.better, pair.worse)}
+    check_apart(labelled, PAIRS, [(one.id, half) for one in pairs for half in halves(one)])
+    check_apart(labelled, PRAISED, [(one.id, one) for one in praised])
 
 
 def test_what_should_not_count_is_tested_with_other_sentences_than_it_is_taught_with() -> None:
@@ -122,6 +128,27 @@ def test_a_pair_that_no_label_speaks_of_is_refused(tmp_path: Path) -> None:
             target=tmp_path / "head.npz",
             report=quiet,
         )
+
+
+@pytest.mark.parametrize("side", ["better", "worse", "praised"])
+def test_a_note_to_test_with_that_is_nearly_one_trained_on_is_refused(
+    tmp_path: Path, side: str
+) -> None:
+    known, other = read_labelled(RECORDS)[1], {"title": "t", "body": "A bench by the gate."}
+    nearly = {"title": "Another title", "body": f"Today: {known.body} So it is."}
+    pair = {"id": "p", "criterion": "clarity", "better": other, "worse": other} | {side: nearly}
+    praise = {"id": "q", "praised_body": "So good."} | (nearly if side == "praised" else other)
+    files = [tmp_path / "pairs.jsonl", tmp_path / "praise.jsonl"]
+    for path, record in zip(files, (pair, praise), strict=True):
+        path.write_text(json.dumps(record))
+
+    with pytest.raises(DataProblem, match=f"is nearly '{known.id}'") as caught:
+        train_head(
+            tmp_path / "none.gguf", [RECORDS], *files, target=tmp_path / "head.npz", report=quiet
+        )
+
+    assert caught.value.path == files[side == "praised"]
+    assert caught.value.row == ("q" if side == "praised" else "p")
 
 
 def test_pairs_and_moves_are_counted_by_criterion() -> None:

@@ -64,7 +64,9 @@ def dump_config(config: RunConfig) -> str:
     tables = {key: value for key, value in data.items() if isinstance(value, dict)}
     lines = [f"{key} = {as_toml(value)}" for key, value in data.items() if key not in tables]
     for name, table in tables.items():
-        lines += ["", f"[{name}]", *(f"{key} = {as_toml(value)}" for key, value in table.items())]
+        if table:
+            lines += ["", f"[{name}]"]
+            lines += [f"{key} = {as_toml(value)}" for key, value in table.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -280,6 +280,12 @@ class EvaluationConfig(_Shape):
     judge_model: str | None = None
 
 
+class ReportConfig(_Shape):
+    """`verdict` is what was decided of the run: in which role it is served, or why it is not."""
+
+    verdict: Annotated[str, Field(pattern=r"\S")] | None = None
+
+
 class RunConfig(_Shape):
     name: Name
     seed: int = 0
@@ -291,3 +297,4 @@ class RunConfig(_Shape):
     sweep: SweepConfig | None = None
     export: ExportConfig = ExportConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    report: ReportConfig = ReportConfig()

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from service.engine.types import GenerateRequest, Sampling
-from training.errors import Report
+from training.errors import Report, TrainingError
 from training.records.rows import Row
+from training.rundir import RunDir
 from training.served import NAME, Answer, Source, served
 
 GREEDY_TOKENS = 32
@@ -28,12 +31,23 @@ class FileParity:
     nll_per_token: float
     change: float
 
+    @property
+    def is_like(self) -> bool:
+        return abs(self.change) <= LIMITS[self.kind]
+
+    def in_words(self) -> str:
+        return (
+            f"{self.file} has an NLL of {self.nll_per_token:.4f}, {100 * self.change:+.2f}% "
+            f"({100 * LIMITS[self.kind]:g}% is the limit)"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Parity:
     """`nll_per_token` is the merged model's in transformers, `change` the share by which a file's
     is above it; `greedy_agreement` the share of the f16 file's greedy tokens that are the likeliest
-    in transformers, too.
+    in transformers, too. `refused` are files of kinds that earlier exports of the adapter had to refuse
+    and this one does not make.
     """
 
     rows: int
@@ -41,20 +55,38 @@ class Parity:
     files: tuple[FileParity, ...]
     greedy_tokens: int
     greedy_agreement: float
+    refused: tuple[FileParity, ...] = ()
 
     def problems(self) -> list[str]:
-        found = [
-            f"{one.file} has an NLL of {one.nll_per_token:.4f}, {100 * one.change:+.2f}% "
-            f"({100 * LIMITS[one.kind]:g}% is the limit)"
-            for one in self.files
-            if not abs(one.change) <= LIMITS[one.kind]
-        ]
+        found = [one.in_words() for one in self.files if not one.is_like]
         if not self.greedy_agreement >= LEAST_AGREEMENT:
             found.append(
                 f"{100 * self.greedy_agreement:.1f}% of the greedy tokens are the same "
                 f"({100 * LEAST_AGREEMENT:g}% is the least)"
             )
         return found
+
+
+_PARITY = TypeAdapter(Parity)
+
+
+def read_parity(rundir: RunDir) -> Parity:
+    """Of the run's last export. Raises `TrainingError` if it cannot be read."""
+    try:
+        return _PARITY.validate_python(rundir.read_json(rundir.parity))
+    except ValidationError as error:
+        raise TrainingError(
+            f"{rundir.parity} is not what an export leaves; export again."
+        ) from error
+
+
+def with_refused(parity: Parity, rundir: RunDir) -> Parity:
+    """With what the run's exports before this one had to refuse."""
+    if not rundir.parity.exists() or rundir.parity.stat().st_mtime < rundir.adapter_mtime:
+        return parity
+    before, made = read_parity(rundir), {one.kind for one in parity.files}
+    refused = (*before.refused, *(one for one in before.files if not one.is_like))
+    return replace(parity, refused=tuple(one for one in refused if one.kind not in made))
 
 
 @dataclass(frozen=True, slots=True)

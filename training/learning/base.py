@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from huggingface_hub import snapshot_download
 from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -26,6 +25,7 @@ from service.engine.weights import known_sha256
 from service.settings import Settings
 from training.config import CATALOG, BaseConfig
 from training.errors import BaseMismatch, Report
+from training.learning.processes import processes
 from training.learning.tokens import Vocabulary
 
 MARK = "base.json"
@@ -82,7 +82,7 @@ def load_base(config: BaseConfig, *, cache: Path, models_dir: Path, report: Repo
     model.requires_grad_(False)
     if torch.cuda.is_available():
         # The filters and measurements, too, would take hours without it.
-        model.to(PartialState().device)
+        model.to(processes().device)
     return Base(model, AutoTokenizer.from_pretrained(str(folder)), found, folder, gguf)
 
 

@@ -56,17 +56,20 @@ class TokenCount:
 def plan(groups: Sequence[str], config: TrainConfig, seed: int, *, processes: int = 1) -> Schedule:
     """Every epoch is shuffled anew; `max_steps` only ever shortens a run.
 
+    Several processes have equal parts of every step, so the last one is filled up with more rows.
     `groups` has the group of every row.
     """
     rows = len(groups)
     generator = torch.Generator().manual_seed(seed)
     order: list[int] = []
     wanted = max(1, round(config.epochs * rows))
+    per_step = config.batch_size * config.accumulation * processes
+    steps = math.ceil(wanted / per_step)
+    if processes > 1:
+        wanted = steps * per_step
     while len(order) < wanted:
         epoch = torch.randperm(rows, generator=generator).tolist()
         order += _together(epoch, groups) if config.groups_together else epoch
-    per_step = config.batch_size * config.accumulation * processes
-    steps = math.ceil(wanted / per_step)
     if config.max_steps is not None:
         steps = min(steps, config.max_steps)
     order = order[: min(wanted, steps * per_step)]

@@ -10,7 +10,6 @@ from typing import Any
 
 import peft
 import torch
-from accelerate import PartialState
 from datasets import Dataset
 from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 from trl import SFTConfig, SFTTrainer
@@ -22,6 +21,7 @@ from training.learning.diary import Diary, Watch, Watching
 from training.learning.likelihood import RowNll, answer_nll, label_losses, total
 from training.learning.metrics import Measured, MetricsLog, forget_peak_memory, read_metrics
 from training.learning.packing import Batch, choose_bins, lay_out, tokens_in
+from training.learning.processes import processes
 from training.learning.schedule import Schedule, TokenCount, plan
 from training.learning.tokens import Tokens
 from training.rundir import RunDir
@@ -85,8 +85,8 @@ class Step:
         """This process's part of the mean over `labels`, the learnt tokens of the whole step."""
         losses = label_losses(model, Batch(**inputs))
         # The launcher averages over processes, whose tokens are all in the count.
-        processes = float(PartialState().num_processes)
-        return losses.mean() if labels is None else losses.sum() / labels * processes
+        count = float(processes().num_processes)
+        return losses.mean() if labels is None else losses.sum() / labels * count
 
     def _places(self, examples: Sequence[int]) -> Sequence[int]:
         """Of the rows that these examples read."""

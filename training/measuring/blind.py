@@ -45,16 +45,22 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the page saves."""
+    """What the page saves; `reader` says who or what has read, and is added by hand."""
 
     page: str
     answers: dict[str, Opinion]
+    reader: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`p` is the sign test's over pairs that are not the same; uses are shares of texts read."""
+    """`p` is the sign test's over pairs that are not the same; uses are shares of texts read. `shown` is
+    how many pairs the page has.
+    """
 
+    page: str
+    shown: int
+    reader: str | None
     pairs: int
     wins: int
     losses: int
@@ -114,10 +120,12 @@ def read(key_path: Path, answers_path: Path) -> Reading:
     unknown = sorted(set(answers.answers) - set(key.left))
     if unknown:
         raise DataProblem("the page has no such pair.", path=answers_path, row=unknown[0])
-    return count_opinions(key, answers.answers)
+    return count_opinions(key, answers.answers, reader=answers.reader)
 
 
-def count_opinions(key: Key, opinions: Mapping[str, Opinion]) -> Reading:
+def count_opinions(
+    key: Key, opinions: Mapping[str, Opinion], *, reader: str | None = None
+) -> Reading:
     wins = losses = 0
     uses: dict[Side, list[Use]] = {"base": [], "tuned": []}
     for number, opinion in opinions.items():
@@ -130,6 +138,9 @@ def count_opinions(key: Key, opinions: Mapping[str, Opinion]) -> Reading:
             is_win = (left if opinion.better == "left" else right) == "tuned"
             wins, losses = wins + is_win, losses + (not is_win)
     return Reading(
+        page=key.page,
+        shown=len(key.left),
+        reader=reader,
         pairs=len(opinions),
         wins=wins,
         losses=losses,

@@ -144,6 +144,34 @@ def likelihoods(values: Values) -> Iterator[str]:
     )
 
 
+def scores(agreement: Values) -> Iterator[str]:
+    """What an evaluation's scores are worth; nothing where none were measured."""
+    known = {side: one for side, one in agreement.items() if one is not None}
+    if not known:
+        return
+    notes = next(iter(known.values()))["notes"]
+    yield (
+        f"Scores of {notes} labelled notes, read off digits. Without a score head. Where the set of the "
+        "served model has one, users get the head's scores, which do not depend on what was trained "
+        "here; its card tells how far they agree with labels."
+    )
+    yield ""
+    yield from table(
+        ("", "criterion", "Spearman", "mean absolute error", "order kept"),
+        [
+            (
+                side,
+                name,
+                number(one["spearman"][name]),
+                number(one["error"][name], 2),
+                number(one["stability"][name]),
+            )
+            for side, one in known.items()
+            for name in one["spearman"]
+        ],
+    )
+
+
 def samples(pairs: Sequence[Values]) -> Iterator[str]:
     for pair in pairs:
         yield f"**{_in_a_line(pair['request'])}**"
@@ -212,30 +240,10 @@ def _form(comparison: Values) -> Iterator[str]:
 
 
 def _scores(agreement: Values) -> Iterator[str]:
-    known = {side: one for side, one in agreement.items() if one is not None}
-    if not known:
-        return
-    yield "## Scores read off digits, against labels"
-    yield ""
-    yield (
-        "Without a score head. Where the set of the served model has one, users get the head's scores, "
-        "which do not depend on what was trained here; its card tells how far they agree with labels."
-    )
-    yield ""
-    yield from table(
-        ("", "criterion", "Spearman", "mean absolute error", "order kept"),
-        [
-            (
-                side,
-                name,
-                number(one["spearman"][name]),
-                number(one["error"][name], 2),
-                number(one["stability"][name]),
-            )
-            for side, one in known.items()
-            for name in one["spearman"]
-        ],
-    )
+    if any(agreement.values()):
+        yield "## Scores read off digits, against labels"
+        yield ""
+        yield from scores(agreement)
 
 
 def _judgement(kind: str, judgement: Values) -> Iterator[str]:

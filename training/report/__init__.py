@@ -8,8 +8,11 @@ from pathlib import Path
 
 from training.drafts import write_whole
 from training.errors import TrainingError
+from training.exporting.parity import read_parity
 from training.report.found import Found, Run, find
+from training.report.served_text import served
 from training.report.serving_text import evaluations, exports, heads
+from training.report.targets import targets
 from training.report.training_text import overview, seed_experiments, sweeps
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -23,7 +26,9 @@ def report(
 ) -> Path:
     """Copies the plots beside the report.
 
-    Raises: TrainingError if there are no runs, or one of their files cannot be read.
+    Raises:
+        TrainingError: there are no runs, or one of their files cannot be read.
+        ConfigurationError: the catalog in `models` cannot be read.
     """
     if not runs.is_dir():
         raise TrainingError(f"There is no folder {runs}. Train something first, or name its runs.")
@@ -33,6 +38,8 @@ def report(
         "",
         "Written by `ideapool-train report` from the run directories; nothing in it is by hand.",
         "",
+        *served(found, models, configs),
+        *targets(found, models),
         *overview(found),
         *seed_experiments(found),
         *sweeps(found, output.parent),
@@ -64,6 +71,10 @@ def _shortfalls(run: Run) -> Iterator[str]:
         yield f"`{name}` was stopped early, as others were better at that step."
     elif status != "finished":
         yield f"`{name}` is {status}, not finished."
+    if run.rundir.parity.exists():
+        parity = read_parity(run.rundir)
+        for problem in (*parity.problems(), *(one.in_words() for one in parity.refused)):
+            yield f"An export of `{name}` was refused: {problem}."
     if run.rundir.evaluation_json.exists():
         for reason in run.rundir.read_json(run.rundir.evaluation_json)["not_measured"]:
             yield f"Not measured of `{name}`: {reason}."

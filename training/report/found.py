@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.errors import TrainingError
 from training.measuring.evaluation_text import Values
 from training.rundir import Manifest, RunDir
 
@@ -37,6 +38,11 @@ class Run:
     def holds_out(self) -> bool:
         """Whether there is a source that nothing is learnt of, to see what a model forgets."""
         return any(one.get("held_out") for one in self._sources)
+
+    def held_out_tasks(self, kind: str) -> frozenset[str]:
+        """What rows of its held-out sources of this kind are said to be."""
+        held_out = (one for one in self._sources if one.get("held_out") and one["kind"] == kind)
+        return frozenset(one.get("task", "general") for one in held_out)
 
     @property
     def _sources(self) -> Sequence[Values]:
@@ -90,6 +96,16 @@ def _read_run(path: Path) -> Run | None:
     manifest = rundir.read_manifest()
     if manifest is None:
         return None
-    config = tomllib.loads(rundir.config.read_text("utf-8")) if rundir.config.exists() else {}
+    config = read_toml(rundir.config) if rundir.config.exists() else {}
     result = rundir.read_json(rundir.result) if rundir.result.exists() else None
     return Run(rundir, manifest, config, result)
+
+
+def read_toml(path: Path) -> Values:
+    """Raises: TrainingError if the file is missing or no TOML."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise TrainingError(f"Cannot read {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise TrainingError(f"{path} is not TOML: {error}.") from error

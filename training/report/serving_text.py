@@ -8,6 +8,7 @@ from training.exporting.cards import parity_lines
 from training.measuring import blind
 from training.measuring.evaluation_text import (
     INTERVALS,
+    Values,
     beside_ideas,
     differences,
     interval,
@@ -15,6 +16,7 @@ from training.measuring.evaluation_text import (
     number,
     p_value,
     samples,
+    scores,
     table,
 )
 from training.measuring.judge import Side
@@ -49,6 +51,8 @@ def evaluations(found: Found) -> Iterator[str]:
         comparison = evaluation["comparison"]
         yield f"### {run.rundir.path.name} on {run.base}"
         yield ""
+        yield f"{_compared(evaluation, 'tuned')} against {_compared(evaluation, 'base')}."
+        yield ""
         for name, metrics in comparison["ideas"].items():
             yield f"Ideas for {name}:"
             yield ""
@@ -59,36 +63,55 @@ def evaluations(found: Found) -> Iterator[str]:
         measured = {"assessments": comparison["assessments"]["n"]} | {
             kind: comparison[kind] for kind in ("ideas", "refinements")
         }
+        yield from scores(comparison["agreement"])
         yield from _readings(run, sorted(kind for kind, found in measured.items() if found))
         yield "Drawn at random:"
         yield ""
         yield from samples(evaluation["samples"])
 
 
+def _compared(evaluation: Values, side: Side) -> str:
+    """A file, or a base with its adapter, whose hash is of two."""
+    one = evaluation[side]
+    if "+" in one["sha256"]:
+        return f"`{one['file']}` (the adapter shared: applied to each token)"
+    how = "one file, what was learnt merged into it" if side == "tuned" else "one file"
+    return f"`{one['file']}` ({how})"
+
+
+def readings(run: Run, kind: str) -> list[blind.Reading]:
+    """One for each reader. Raises: TrainingError if a file of answers cannot be used."""
+    folder = run.rundir.path / "evaluation"
+    key = folder / blind.KEY.format(kind=kind)
+    try:
+        return [blind.read(key, answers) for answers in blind.answers_in(folder, kind)]
+    except DataProblem as error:
+        raise TrainingError(f"The blind answers of {run.manifest.name}: {error}") from error
+
+
 def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
     """What people said of the blind pages."""
-    folder = run.rundir.path / "evaluation"
     for kind in kinds:
-        answers = blind.answers_in(folder, kind)
-        if not answers:
+        found = readings(run, kind)
+        if not found:
             yield f"The {kind} have not been judged blind."
             yield ""
             continue
-        try:
-            readings = [blind.read(folder / blind.KEY.format(kind=kind), one) for one in answers]
-        except DataProblem as error:
-            raise TrainingError(f"The blind answers of {run.manifest.name}: {error}") from error
-        yield f"Judged blind, pairs of {kind}:"
+        yield (
+            f"Judged blind, of the {found[0].shown} pairs of {kind} on the page `{found[0].page}`; who or "
+            "what has read is what the file of answers says:"
+        )
         yield ""
         yield from table(
-            ("reader", "pairs", "tuned better", "base better", "p, sign test",
+            ("", "reader", "pairs read", "tuned better", "base better", "p, sign test",
              "useful, base [95 %]", "tuned", "at least passable, base", "tuned"),
-            [(str(place), *_reading(one)) for place, one in enumerate(readings, start=1)],
+            [(str(place), *_reading(one)) for place, one in enumerate(found, start=1)],
         )  # fmt: skip
 
 
 def _reading(one: blind.Reading) -> tuple[str, ...]:
     return (
+        one.reader or "not said",
         str(one.pairs),
         str(one.wins),
         str(one.losses),

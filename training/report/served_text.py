@@ -1,0 +1,120 @@
+"""What a report says of what is served: the catalog's sets by role, and what was decided of each run.
+
+Figures are told elsewhere.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from service.engine.catalog import CatalogModel, read_catalog
+from service.engine.types import Role
+from service.engine.weights import sha256_of
+from training.exporting.parity import read_parity
+from training.measuring.evaluation_text import Values, percent, table
+from training.report.found import Found, Run, read_toml
+from training.rundir import RunDir
+
+DIGITS = 12
+"""Of a hash; the catalog has all of them."""
+
+
+def served(found: Found, models: Path, configs: Path) -> Iterator[str]:
+    """Raises: ConfigurationError if the catalog cannot be read, or a set of it not be served."""
+    yield "## What is served, and why"
+    yield ""
+    catalog = models / "catalog.toml"
+    if catalog.exists():
+        yield from _sets(found, catalog)
+    else:
+        yield "There is no catalog of models."
+        yield ""
+    yield from _verdicts(found, configs)
+
+
+def _sets(found: Found, path: Path) -> Iterator[str]:
+    catalog = read_catalog(path)
+    rows = []
+    for name in catalog.sets or (None,):
+        by_role = catalog.select(name).by_role
+        is_default = name is not None and name == catalog.default
+        rows += [
+            (
+                f"{name or '–'}{' (default)' if is_default else ''}",
+                role,
+                by_role[role].name,
+                _digits(by_role[role].sha256),
+                *_adapter(found, by_role[role]),
+                _head(by_role[role]),
+            )
+            for role in get_args(Role)
+        ]
+    yield from table(
+        (
+            "set",
+            "role",
+            "model",
+            "SHA-256",
+            "adapter",
+            "SHA-256",
+            "of the run",
+            "parity",
+            "score head",
+        ),
+        rows,
+    )
+    yield (
+        "Parity: by how much the NLL of the base with the adapter beside it is above that of the merged "
+        "model in transformers."
+    )
+    yield ""
+
+
+def _adapter(found: Found, model: CatalogModel) -> tuple[str, str, str, str]:
+    """Its file and use, its hash, the run that it was exported of, and its parity as it is served."""
+    one = model.adapter
+    if one is None:
+        return "none", "", "", ""
+    run = next((run for run in found.every_run if _is_of(run, one.sha256)), None)
+    file, digits = f"{one.path.name}, {one.use}", _digits(one.sha256)
+    if run is None:
+        return file, digits, "not among these", "–"
+    return file, digits, run.rundir.path.name, _parity(run) if one.use == "shared" else "–"
+
+
+def _parity(run: Run) -> str:
+    """Of the adapter beside its base."""
+    if not run.rundir.parity.exists():
+        return "–"
+    files = read_parity(run.rundir).files
+    return next((percent(one.change, 2) for one in files if one.kind == "adapter"), "–")
+
+
+def _is_of(run: Run, sha256: str | None) -> bool:
+    return any(sha256_of(path) == sha256 for path in run.rundir.export.glob("*-adapter.gguf"))
+
+
+def _head(model: CatalogModel) -> str:
+    return model.score_head.path.name if model.score_head is not None else "none"
+
+
+def _digits(sha256: str | None) -> str:
+    return f"`{sha256[:DIGITS]}`" if sha256 is not None else "–"
+
+
+def _verdicts(found: Found, configs: Path) -> Iterator[str]:
+    made = {run.rundir.path.name: run.config for run in found.runs}
+    for name, sweep in found.sweeps.items():
+        config = RunDir(sweep.path).config
+        made[name] = read_toml(config) if config.exists() else {}
+    for name, config in sorted(made.items()):
+        verdict = _verdict(configs / f"{name}.toml", config)
+        yield f"- `{name}`: {verdict or 'its config has no `report.verdict`.'}"
+    yield ""
+
+
+def _verdict(shipped: Path, own: Values) -> str | None:
+    """That of the config as it is now, as a decision comes after the run; else of the run's own."""
+    configs = (read_toml(shipped) if shipped.exists() else {}, own)
+    found = (one.get("report", {}).get("verdict") for one in configs)
+    return next((" ".join(verdict.split()) for verdict in found if verdict), None)
