@@ -9,7 +9,9 @@ from training.config import RunConfig
 from training.data import prepare, read_prepared
 from training.errors import DataProblem
 from training.records.decontamination import IN_EVALUATION, OWN_TOPICS
+from training.records.duplicates import NEARLY_SAME
 from training.records.filters import RowLikelihood
+from training.records.rows import Row
 from training.records.sources import OUTSIDE_SHARE
 from training.rundir import Manifest, RunDir, now
 
@@ -237,6 +239,45 @@ def test_duplicates_are_gone_before_the_split(
 
     rows = [*prepared.train, *prepared.validation, *prepared.test]
     assert len({row.answer for row in rows}) == len(rows)
+
+
+def test_near_duplicates_are_gone_before_the_split(tmp_path: Path, tiny_config: MakeConfig) -> None:
+    path = tmp_path / "rows.jsonl"
+    answers = [" ".join(f"tree {n} leaf {leaf}" for leaf in range(20)) for n in range(30)]
+    rows = [
+        *({"instruction": f"Describe tree {n}.", "output": one} for n, one in enumerate(answers)),
+        *(
+            {"instruction": f"What of tree {n}?", "output": f"{one} falls"}
+            for n, one in enumerate(answers)
+        ),
+    ]
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows), encoding="utf-8")
+    sides, dirs = {}, {}
+    for near in (0, 0.8):
+        dirs[near] = RunDir(tmp_path / f"near-{near}")
+        config = tiny_config(
+            data__sources=[{"kind": "alpaca", "path": str(path), "licence": "MIT"}],
+            data__duplicates={"near": near},
+        )
+        prepared = prepare(config, dirs[near], report=ignore)
+        sides[near] = [prepared.train, prepared.validation, prepared.test]
+
+    summary = json.loads((dirs[0.8].data / "report.json").read_text())
+    text = (dirs[0.8].data / "report.md").read_text()
+    dropped = summary["dropped"][NEARLY_SAME]
+    learnt, _, tested = ({tree_of(row) for row in side} for side in sides[0])
+    kept = [row for side in sides[0.8] for row in side]
+    assert learnt & tested
+    assert sorted(map(tree_of, kept)) == list(range(30))
+    assert not any(row.answer.endswith("falls") for row in kept)
+    assert dropped["rows"] == 30
+    assert f"- 30 rows: {NEARLY_SAME}." in text
+    assert all(f"`{one['id']}` ({one['detail']})" in text for one in dropped["examples"])
+
+
+def tree_of(row: Row) -> int:
+    """The one that it describes."""
+    return int(row.answer.split()[1])
 
 
 def test_the_base_chooses_the_plainest_rows(rundir: RunDir, tiny_config: MakeConfig) -> None:

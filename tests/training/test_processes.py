@@ -60,7 +60,8 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(
     assert [m.step for m in read_metrics(two)] == [m.step for m in read_metrics(one)]
     assert read_result(two).test_nll == pytest.approx(result.test_nll, rel=1e-4)
     assert (read_result(two).steps, read_result(two).rows) == (result.steps, result.rows)
-    assert read_result(two).tokens == result.tokens
+    # Rows in the batches of two processes share less than in one.
+    assert read_result(two).tokens > result.tokens
     expected, manifest = one.read_manifest(), two.read_manifest()
     assert expected is not None
     assert manifest is not None

@@ -6,6 +6,7 @@ import pytest
 
 from service.answers import parse_assessment, parse_refinement, parse_suggestion
 from service.engine.types import Message
+from service.facts import left_out
 from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
 from service.methods import METHODS
 from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
@@ -20,6 +21,7 @@ from training.records.tasks import (
     BrainstormRecord,
     Idea,
     Origin,
+    RefineRecord,
     angle_of,
     read_record,
     render,
@@ -27,6 +29,22 @@ from training.records.tasks import (
 
 DATA = Path(__file__).parents[2] / "training" / "data"
 ORIGIN = Origin("test", "CC0-1.0", "group")
+# What is there, but not as a program can see it; by the number of the record.
+IN_OTHER_WORDS = {
+    ("0024", "Rd"): "on Hill Road",
+    ("0030", "2"): "half a tin twice a day",
+    ("0050", "1,2,9,3"): "1, 2, 9, 3",
+    ("0107", "2"): "twice a week",
+    # The note itself takes the 60 back.
+    ("0118", "60"): "our 10 or so old duvets",
+    ("0122", "2"): "both floors",
+    ("0141", "Split-Vis"): "from Split to Vis",
+    ("0144", "A-D"): "from A to D",
+    ("0173", "2"): "on one channel, Pim oldies on the other",
+    ("0201", "0"): "no working computer",
+    ("0218", "3"): "Nell, Dot and Mr. Phan cook",
+    ("0263", "A-F"): "doors A to F",
+}
 BRAINSTORM = {
     "id": "b1",
     "task": "brainstorm",
@@ -222,6 +240,20 @@ class TestTheSetsOfOurOwn:
             if isinstance(record, BrainstormRecord)
             for idea in record.ideas
         )
+
+    def test_plain_refinements_keep_every_number_and_name_of_their_notes(self) -> None:
+        lines = (DATA / "plain" / "refine.jsonl").read_text(encoding="utf-8").splitlines()
+        records = [RefineRecord.model_validate_json(line) for line in lines]
+
+        missed = {
+            (record.id.removeprefix("plain-refine-"), fact): record.refined_body
+            for record in records
+            for fact in left_out(record.body, f"{record.refined_title}\n{record.refined_body}")
+        }
+
+        assert missed.keys() == IN_OTHER_WORDS.keys()
+        for fact, words in IN_OTHER_WORDS.items():
+            assert words in missed[fact]
 
 
 class TestAcceptance:

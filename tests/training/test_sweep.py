@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 
 from tests.training.conftest import MakeConfig, quiet
 from training.config import Range, RunConfig, SweepConfig, dump_config, read_config
 from training.errors import ConfigProblems, TrainingError
+from training.learning.metrics import read_metrics
 from training.learning.ranking import Trial, as_table, rank
 from training.learning.result import TrainResult
 from training.rundir import RunDir
@@ -202,18 +202,26 @@ def test_optuna_tries_what_it_is_asked_to_and_goes_on(tiny_config: MakeConfig) -
         assert one.values["lora.r"] in range(2, 5)
 
 
-def test_a_trial_without_promise_is_stopped(
-    tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(optuna.Trial, "should_prune", lambda self: self.number == 1)
-    space = {"training.learning_rate": Range(low=1e-4, high=1e-2, log=True)}
-    config = swept(tiny_config(training__max_steps=4), kind="optuna", space=space, trials=2)
+def test_a_trial_without_promise_is_stopped(tiny_config: MakeConfig) -> None:
+    """The seed draws five rates, most of them high enough to learn, and then one that is not."""
+    space = {"training.learning_rate": Range(low=1e-7, high=1e-2, log=True)}
+    config = tiny_config(
+        seed=8, training__max_steps=3, training__eval_steps=1, training__warmup_steps=0
+    )
     folder = config.output / "sweep"
-    ranked = sweep(config, folder, report=quiet)
-    assert [(one.number, one.rank, one.seeds) for one in ranked] == [(0, 1, 1), (1, None, 0)]
-    manifest = RunDir(folder / "tiny-01-seed-0").read_manifest()
+    ranked = sweep(swept(config, kind="optuna", space=space, trials=6), folder, report=quiet)
+    *others, hopeless = sorted(ranked, key=lambda one: one.number)
+    rates = [one.values["training.learning_rate"] for one in others]
+    assert sum(rate > 1e-3 for rate in rates) == 3
+    assert hopeless.values["training.learning_rate"] < min(rates)
+    assert [one.seeds for one in others] == [1] * 5
+    assert (hopeless.rank, hopeless.seeds) == (None, 0)
+    rundir = RunDir(folder / "tiny-05-seed-0")
+    manifest = rundir.read_manifest()
     assert manifest is not None
     assert manifest.status == "pruned"
+    assert [one.step for one in read_metrics(rundir)][-1] < 3
+    assert not rundir.result.exists()
     assert json.loads((folder / "sweep.json").read_text(encoding="utf-8"))["name"] == "tiny"
 
 

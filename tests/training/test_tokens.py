@@ -15,7 +15,14 @@ from service.methods import METHODS
 from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
 from training.errors import DataProblem
 from training.learning.likelihood import BaseLikelihood, answer_nll, label_losses
-from training.learning.packing import choose_bins, fill_bins, lay_out, lay_out_parts, width_of
+from training.learning.packing import (
+    choose_bins,
+    fill_bins,
+    lay_out,
+    lay_out_parts,
+    tokens_in,
+    width_of,
+)
 from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise, tokenise_all
 from training.records.rows import Row
 
@@ -173,6 +180,14 @@ def test_rows_on_one_topic_share_it_beside_what_all_rows_share() -> None:
     assert sorted(sees.sum(-1).tolist()) == sorted(
         [*range(1, 41), *range(41, 61), *range(61, 81), *range(61, 91), *range(41, 76)]
     )
+
+
+def test_what_rows_share_is_counted_once_and_padding_never() -> None:
+    prompt = range(64)
+    rows = [tokens(*prompt, length=n, learnt_from=70) for n in (80, 100, 90)]
+
+    assert tokens_in(rows, 512) == 64 + 16 + 36 + 26
+    assert tokens_in(rows, None) == 80 + 100 + 90
 
 
 def test_an_answer_is_never_shared() -> None:

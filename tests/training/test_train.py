@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -19,9 +20,10 @@ from training.learning import trainer
 from training.learning.base import Base
 from training.learning.likelihood import Nll, answer_nll, total
 from training.learning.metrics import Measured, read_metrics
+from training.learning.packing import IGNORED, Batch
 from training.learning.result import TrainResult, read_result
 from training.learning.schedule import plan
-from training.learning.trainer import Job
+from training.learning.trainer import Job, Step
 from training.records.split import SPLITS
 from training.rundir import RunDir
 from training.train import Ready, get_ready, learn, open_base, train
@@ -188,6 +190,57 @@ def test_packing_changes_no_loss(tiny_config: MakeConfig) -> None:
     packed, _ = run(tiny_config(), "packed")
     padded, _ = run(tiny_config(training__packing=False), "padded")
     assert losses(packed) == pytest.approx(losses(padded), rel=1e-5)
+
+
+def test_tokens_are_those_that_the_model_reads(tiny_config: MakeConfig) -> None:
+    counted = {}
+    for packing in (True, False):
+        config = tiny_config(
+            f"packing-{packing}", training__packing=packing, training__accumulation=2
+        )
+        rundir = RunDir(config.output / config.name)
+        base, ready = opened(config, rundir)
+        job = Job(config, base, ready.splits, rundir, quiet)
+        (result,) = learn([job], ready)
+        step = Step(job)
+        schedule = plan(step.groups, config.training, config.seed)
+
+        read = sum(
+            tokens_read(step.lay_out(batch))
+            for number in range(schedule.steps)
+            for batch in schedule.batches_of(number)
+        )
+        last = read_metrics(rundir)[-1]
+        assert result.tokens == last.tokens == read
+        assert result.tokens_per_s == pytest.approx(read / result.seconds, abs=0.1)
+        counted[packing] = read
+    assert counted[True] < counted[False]
+
+
+def tokens_read(inputs: dict[str, torch.Tensor]) -> int:
+    """How many places are seen by what is learnt."""
+    batch = Batch(**inputs)
+    learnt = (batch.labels != IGNORED)[:, None, :, None]
+    return int((batch.sees() & learnt).any(2).sum())
+
+
+@pytest.mark.parametrize("kind", ["trl", "stacked"])
+def test_half_precision_learns_an_adapter_in_full(tiny_config: MakeConfig, kind: str) -> None:
+    changes = {"base__dtype": "bfloat16", "training__bf16": True, "training__trainer": kind}
+    rundir, result = run(tiny_config("half", **changes))
+    full, _ = run(tiny_config("full", training__bf16=False, training__max_steps=1))
+
+    found, exact = losses(rundir), losses(full)[0]
+    manifest = rundir.read_manifest()
+    assert manifest is not None
+    assert (manifest.status, result.steps) == ("finished", 6)
+    assert all(map(math.isfinite, found))
+    assert found[0] == pytest.approx(exact, rel=0.01)
+    assert found[0] != pytest.approx(exact, rel=1e-6)
+    assert result.test_nll is not None
+    assert result.base_test_nll is not None
+    assert result.test_nll < 0.99 * result.base_test_nll
+    assert {one.dtype for one in adapter(rundir.adapter).values()} == {torch.float32}
 
 
 def test_a_step_may_be_taken_in_parts(tiny_config: MakeConfig) -> None:

@@ -1,15 +1,14 @@
 """What is written down and told while TRL's trainer goes on. Decides nothing."""
 
 import time
-from collections.abc import Callable, Sequence
-from itertools import accumulate
+from collections.abc import Callable
 from typing import Any
 
 from transformers import TrainerCallback
 
 from training.errors import Report
 from training.learning.metrics import Measured, MetricsLog, in_words, peak_memory_mb
-from training.learning.schedule import Schedule
+from training.learning.schedule import Schedule, TokenCount
 
 Watch = Callable[[int, float], None]
 """Gets the step and the NLL of every validation; an exception from it ends the run."""
@@ -19,19 +18,15 @@ class Diary(TrainerCallback):  # type: ignore[misc]
     """Times the steps and writes down what the trainer says."""
 
     def __init__(
-        self, log: MetricsLog, schedule: Schedule, sizes: Sequence[int], report: Report
+        self, log: MetricsLog, schedule: Schedule, tokens: TokenCount, report: Report
     ) -> None:
-        """`sizes` has the tokens of each example."""
         self.log = log
         self._schedule = schedule
         self._report = report
-        self._tokens = [0, *accumulate(sizes[index] for index in schedule.order)]
+        self._tokens = tokens
         self._seconds = log.measured[-1].seconds or 0.0 if log.measured else 0.0
         self._last = (log.measured[-1].step if log.measured else 0, self._seconds)
         self._begun = 0.0
-
-    def tokens_at(self, step: int) -> int:
-        return self._tokens[min(step * self._schedule.rows_per_step, len(self._tokens) - 1)]
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         self._begun = time.perf_counter()
@@ -48,7 +43,7 @@ class Diary(TrainerCallback):  # type: ignore[misc]
         step = state.global_step
         speed = None
         if "loss" in logs:
-            tokens = self.tokens_at(step) - self.tokens_at(self._last[0])
+            tokens = self._tokens.after(step) - self._tokens.after(self._last[0])
             speed = round(tokens / max(1e-6, self._seconds - self._last[1]), 1)
             self._last = (step, self._seconds)
         measured = Measured(
@@ -59,7 +54,7 @@ class Diary(TrainerCallback):  # type: ignore[misc]
             gradient_norm=logs.get("grad_norm"),
             validation_nll=logs.get("eval_loss"),
             validation_bits_per_byte=logs.get("eval_bits_per_byte"),
-            tokens=self.tokens_at(step),
+            tokens=self._tokens.after(step),
             seconds=round(self._seconds, 3),
             tokens_per_s=speed,
             peak_memory_mb=peak_memory_mb(),

@@ -17,7 +17,7 @@ from training.rundir import RunDir
 class Measured:
     """At a step: `loss` over the steps since the last one, the `validation_` figures where taken.
 
-    `tokens` counts those of all rows so far, padding left out.
+    `tokens` counts those that were read so far: no padding, and once what rows of a bin share.
     """
 
     step: int

@@ -78,6 +78,11 @@ def width_of(rows: Sequence[Tokens], members: Sequence[int]) -> int:
     return sum(map(len, chosen)) - sum(_shared(one, next_) for one, next_ in pairwise(chosen))
 
 
+def tokens_in(rows: Sequence[Tokens], width: int | None) -> int:
+    """How many a model reads of rows in bins of that width; padding is none of them."""
+    return sum(width_of(rows, members) for members in choose_bins(rows, width))
+
+
 def lay_out(
     rows: Sequence[Tokens], bins: Bins, *, height: int | None = None, width: int | None = None
 ) -> Batch:

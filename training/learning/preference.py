@@ -99,14 +99,8 @@ class PreferenceStep(Step):
     def groups(self) -> list[str]:
         return [self._rows[prompt[0]].group for prompt in self._prompts]
 
-    @property
-    def sizes(self) -> list[int]:
-        return [sum(len(self._rows[place]) for place in prompt) for prompt in self._prompts]
-
     def lay_out(self, examples: Sequence[int]) -> dict[str, torch.Tensor]:
-        # Twice in a step is a prompt only where one epoch ends and the next begins.
-        chosen = dict.fromkeys(examples)
-        places = [place for example in chosen for place in self._prompts[example]]
+        places = self._places(examples)
         rows = [self._rows[place] for place in places]
         bins = choose_bins(rows, self._width)
         order = [places[index] for members in bins for index in members]
@@ -123,6 +117,11 @@ class PreferenceStep(Step):
         nll = dict(zip(places, (part.sum() for part in parts), strict=True))
         prompts = [prompt for prompt in self._prompts if prompt[0] in nll]
         return torch.stack([self._of_prompt(prompt, nll) for prompt in prompts]).mean()
+
+    def _places(self, examples: Sequence[int]) -> Sequence[int]:
+        # Twice in a step is a prompt only where one epoch ends and the next begins.
+        chosen = dict.fromkeys(examples)
+        return [place for example in chosen for place in self._prompts[example]]
 
     def _of_prompt(self, prompt: Prompt, nll: Mapping[int, torch.Tensor]) -> torch.Tensor:
         raised = {place: self._reference[place] - nll[place] for place in prompt}

@@ -1,7 +1,7 @@
 """Which rows make up which step, for every trainer the same. Knows neither rows nor models."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,13 +11,15 @@ from training.config import TrainConfig
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`order` names the rows one after another, over all epochs; a step takes `rows_per_step`.
+    """`order` names the rows one after another, over all epochs; a step takes `rows_per_step`, in
+    batches of `rows_per_batch`.
 
     Where preferences are learnt, a row is a prompt with all of its drafts.
     """
 
     order: tuple[int, ...]
     rows_per_step: int
+    rows_per_batch: int
     steps: int
     warmup_steps: int
     epoch_rows: int
@@ -26,8 +28,29 @@ class Schedule:
         """The rows of a step, counted from 0."""
         return self.order[step * self.rows_per_step : (step + 1) * self.rows_per_step]
 
+    def batches_of(self, step: int) -> list[tuple[int, ...]]:
+        """The rows of a step as they are laid out together."""
+        rows, size = self.rows_of(step), self.rows_per_batch
+        return [rows[start : start + size] for start in range(0, len(rows), size)]
+
     def epoch_at(self, step: int) -> float:
         return round(min(step * self.rows_per_step, len(self.order)) / self.epoch_rows, 4)
+
+
+class TokenCount:
+    """How many tokens have been read after a step; the same for a run that is taken up again."""
+
+    def __init__(self, schedule: Schedule, tokens_of: Callable[[Sequence[int]], int]) -> None:
+        """`tokens_of` counts those of a batch's rows."""
+        self._schedule, self._tokens_of = schedule, tokens_of
+        self._after = [0]
+
+    def after(self, step: int) -> int:
+        # Only as far as it is asked: the batches of many rows take minutes to count.
+        while len(self._after) <= step:
+            batches = self._schedule.batches_of(len(self._after) - 1)
+            self._after.append(self._after[-1] + sum(map(self._tokens_of, batches)))
+        return self._after[step]
 
 
 def plan(groups: Sequence[str], config: TrainConfig, seed: int, *, processes: int = 1) -> Schedule:
@@ -53,7 +76,7 @@ def plan(groups: Sequence[str], config: TrainConfig, seed: int, *, processes: in
     warmup = config.warmup_steps
     if warmup < 1:
         warmup = math.ceil(warmup * steps)
-    return Schedule(tuple(order), per_step, steps, int(min(warmup, steps)), rows)
+    return Schedule(tuple(order), per_step, config.batch_size, steps, int(min(warmup, steps)), rows)
 
 
 def _together(order: Sequence[int], groups: Sequence[str]) -> list[int]:

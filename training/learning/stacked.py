@@ -7,7 +7,6 @@ kept with the first of them, for the same settings to go on from.
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,8 @@ from training.learning.metrics import (
     peak_memory_mb,
     read_metrics,
 )
-from training.learning.packing import lay_out_parts
-from training.learning.schedule import Schedule, plan
+from training.learning.packing import lay_out_parts, tokens_in
+from training.learning.schedule import TokenCount, plan
 from training.learning.stack import Stack
 from training.learning.tokens import Tokens
 from training.learning.trainer import LOG_STEPS, Fitted, Job, uses_bf16
@@ -113,7 +112,8 @@ class _Run:
         self.logs: list[MetricsLog] = []
         self.best = [_Best(0, None, weights.clone()) for weights in stack.weights]
         self.step, self.seconds = 0, 0.0
-        self.tokens = [_tokens_by_step(one, self.splits.train) for one in self.schedules]
+        self.width = self.config.data.max_tokens if self.settings.packing else None
+        self.tokens = [TokenCount(one, self._tokens_of) for one in self.schedules]
         self.optimizer, self.scheduler = self._optimizer()
         self.losses = torch.zeros(len(stack), dtype=torch.float64)
         self.logged = _Logged(0, 0.0)
@@ -204,16 +204,17 @@ class _Run:
 
     def _take_step(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss and the gradient's norm of each adapter."""
-        chosen = [
-            [self.splits.train[index] for index in schedule.rows_of(self.step)]
-            for schedule in self.schedules
-        ]
-        counts = torch.tensor([sum(row.labels for row in rows) for rows in chosen])
+        counts = torch.tensor(
+            [
+                sum(row.labels for row in self._rows(one.rows_of(self.step)))
+                for one in self.schedules
+            ]
+        )
         self.model.train()
         losses = torch.zeros(len(self.stack), dtype=torch.float64)
-        for start in range(0, len(chosen[0]), self.settings.batch_size):
-            parts = [rows[start : start + self.settings.batch_size] for rows in chosen]
-            losses += self._backward(parts, counts)
+        batches = [one.batches_of(self.step) for one in self.schedules]
+        for parts in zip(*batches, strict=True):
+            losses += self._backward([self._rows(part) for part in parts], counts)
         self.stack.take_gradients()
         norms = self.stack.gradients.norm(dim=1)
         limit = (self.settings.max_grad_norm / (norms + 1e-6)).clamp(max=1)
@@ -222,9 +223,14 @@ class _Run:
         self.scheduler.step()
         return losses, norms.cpu()
 
+    def _rows(self, places: Sequence[int]) -> list[Tokens]:
+        return [self.splits.train[place] for place in places]
+
+    def _tokens_of(self, places: Sequence[int]) -> int:
+        return tokens_in(self._rows(places), self.width)
+
     def _backward(self, parts: Sequence[Sequence[Tokens]], counts: torch.Tensor) -> torch.Tensor:
-        width = self.config.data.max_tokens if self.settings.packing else None
-        batch = lay_out_parts(parts, width).to(self.model.device)
+        batch = lay_out_parts(parts, self.width).to(self.model.device)
         device, is_bf16 = self.model.device.type, uses_bf16(self.settings)
         with torch.autocast(device, torch.bfloat16, enabled=is_bf16):
             found = label_losses(self.model, batch)
@@ -268,7 +274,9 @@ class _Run:
                     loss=losses[number].item(),
                     learning_rate=rates[number],
                     gradient_norm=norms[number].item(),
-                    tokens_per_s=round((tokens[self.step] - tokens[since]) / seconds, 1),
+                    tokens_per_s=round(
+                        (tokens.after(self.step) - tokens.after(since)) / seconds, 1
+                    ),
                 )
         self.losses.zero_()
         self.logged = _Logged(self.step, self.seconds)
@@ -278,7 +286,7 @@ class _Run:
         common: dict[str, Any] = {
             "step": self.step,
             "epoch": self.schedules[number].epoch_at(self.step),
-            "tokens": self.tokens[number][self.step],
+            "tokens": self.tokens[number].after(self.step),
             "seconds": round(self.seconds, 3),
             "peak_memory_mb": peak_memory_mb(),
         }
@@ -286,11 +294,3 @@ class _Run:
         self.logs[number].add(measured)
         job = self.jobs[number]
         job.report(f"{job.config.name}: {in_words(measured, self.steps)}")
-
-
-def _tokens_by_step(schedule: Schedule, rows: Sequence[Tokens]) -> list[int]:
-    """How many have been read after each step."""
-    sizes = [
-        sum(len(rows[index]) for index in schedule.rows_of(step)) for step in range(schedule.steps)
-    ]
-    return [0, *accumulate(sizes)]

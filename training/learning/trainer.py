@@ -20,9 +20,9 @@ from training.learning.base import Base
 from training.learning.diary import Diary, Watch, Watching
 from training.learning.likelihood import RowNll, answer_nll, label_losses, total
 from training.learning.metrics import Measured, MetricsLog, forget_peak_memory, read_metrics
-from training.learning.packing import Batch, choose_bins, lay_out
+from training.learning.packing import Batch, choose_bins, lay_out, tokens_in
 from training.learning.processes import processes
-from training.learning.schedule import Schedule, plan
+from training.learning.schedule import Schedule, TokenCount, plan
 from training.learning.tokens import Tokens
 from training.rundir import RunDir
 
@@ -71,13 +71,12 @@ class Step:
         """That of each example."""
         return [row.group for row in self._rows]
 
-    @property
-    def sizes(self) -> list[int]:
-        """The tokens of each example."""
-        return [len(row) for row in self._rows]
+    def tokens_of(self, examples: Sequence[int]) -> int:
+        """How many are read where these examples are laid out together."""
+        return tokens_in([self._rows[place] for place in self._places(examples)], self._width)
 
     def lay_out(self, examples: Sequence[int]) -> dict[str, torch.Tensor]:
-        rows = [self._rows[example] for example in examples]
+        rows = [self._rows[place] for place in self._places(examples)]
         return asdict(lay_out(rows, choose_bins(rows, self._width)))
 
     def loss(
@@ -88,6 +87,10 @@ class Step:
         # The launcher averages over processes, whose tokens are all in the count.
         count = float(processes().num_processes)
         return losses.mean() if labels is None else losses.sum() / labels * count
+
+    def _places(self, examples: Sequence[int]) -> Sequence[int]:
+        """Of the rows that these examples read."""
+        return examples
 
 
 def new_adapter(base: Base, config: LoraConfig, seed: int) -> Any:
@@ -144,7 +147,7 @@ def fit(step: Step, *, checkpoint: Path | None = None) -> Fitted:
     args.logging_steps = max(1, min(LOG_STEPS, schedule.steps // 10))
     earlier = read_metrics(job.rundir, up_to=_step_of(checkpoint)) if checkpoint is not None else []
     log = MetricsLog(job.rundir, earlier, is_written=args.process_index == 0)
-    diary = Diary(log, schedule, step.sizes, job.report)
+    diary = Diary(log, schedule, TokenCount(schedule, step.tokens_of), job.report)
     trainer = _Trainer(step, model, args, schedule)
     trainer.add_callback(diary)
     if splits.validation and settings.patience is not None:
