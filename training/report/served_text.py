@@ -105,8 +105,8 @@ def _digits(sha256: str | None) -> str:
 def _verdicts(found: Found, configs: Path) -> Iterator[str]:
     made = {run.rundir.path.name: run.config for run in found.runs}
     for name, sweep in found.sweeps.items():
-        config = RunDir(sweep.path).config
-        made[name] = read_toml(config) if config.exists() else {}
+        path = RunDir(sweep.path).config
+        made[name] = read_toml(path) if path.exists() else {}
     for name, config in sorted(made.items()):
         verdict = _verdict(configs / f"{name}.toml", config)
         yield f"- `{name}`: {verdict or 'its config has no `report.verdict`.'}"
