@@ -1,5 +1,6 @@
 """From a tiny run's adapter to files that the service loads, on a model of random weights."""
 
+import asyncio
 import io
 import json
 import os
@@ -15,14 +16,17 @@ import pytest
 import torch
 
 from service.engine.catalog import CatalogModel, Selection, read_catalog
+from service.engine.embedded import EmbeddedBackend
 from service.engine.header import texts_of
 from service.engine.llama.layout import Layout
 from service.engine.recipe import MADE_FOR
-from service.engine.types import Role
+from service.engine.types import Delta, Finished, Role
 from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
+from service.methods import METHODS
+from service.prompts import brainstorm_prompt
 from service.settings import PROJECT_ROOT, Settings
-from tests.training.conftest import quiet
+from tests.training.conftest import MakeConfig, quiet
 from tests.training.measured import evaluation, system
 from training.cli import main
 from training.config import (
@@ -54,9 +58,10 @@ from training.exporting.files import adapter_file, merged
 from training.exporting.parity import FileParity, Parity, read_parity, with_refused
 from training.exporting.registration import Registration, register
 from training.learning.base import Base, load_base
+from training.learning.result import read_result
 from training.records.rows import read_rows, write_rows
 from training.rundir import Manifest, RunDir, now
-from training.served import served, source_of
+from training.served import request_of, served, source_of
 
 CATALOG = PROJECT_ROOT / "models" / "catalog.toml"
 PARITY = Parity(
@@ -175,6 +180,59 @@ def test_an_adapter_beside_its_base_says_what_the_merged_model_says(
     alone, beside, together = found
 
     assert np.abs(beside - together).max() < 0.1 * np.abs(alone - together).max()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_data_dir")
+def test_all_goes_from_data_to_a_model_that_the_service_loads(
+    tiny_config: MakeConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog = tmp_path / "catalog.toml"
+    catalog.touch()
+    # It learns enough to write one word, whose tokens are the same when its text is read again.
+    config = tiny_config(
+        lora__alpha=32,
+        training__learning_rate=3e-2,
+        training__epochs=50,
+        training__max_steps=12,
+        export={"quantisations": ["f16"], "catalog": str(catalog)},
+        evaluation={"prompt_count": 1, "ideas_per_prompt": 2, "max_tokens_per_idea": 24},
+    )
+    file = tmp_path / "config.toml"
+    file.write_text(dump_config(config), encoding="utf-8")
+
+    status = main(["all", str(file)])
+
+    told = capsys.readouterr()
+    assert status == 0, told.err
+    rundir = RunDir(config.output / config.name)
+    selection = read_catalog(catalog).select(config.name)
+    (model,) = selection.models
+    assert "step 12/12" in told.out
+    assert read_result(rundir).steps == 12
+    assert model.path == tuned_gguf(config, rundir)
+    assert rundir.evaluation_json.is_file()
+    assert "## As served" in (rundir.export / CARD).read_text()
+    assert said_by(selection, tmp_path).startswith("Title: ")
+
+
+def said_by(selection: Selection, folder: Path) -> str:
+    """What the model that the service has for ideas answers, under the grammar of ideas."""
+    prompt = brainstorm_prompt("a place for keys", METHODS["free"].angles[0])
+    (model,) = selection.models
+
+    async def ask(backend: EmbeddedBackend) -> str:
+        await backend.start()
+        try:
+            asked = replace(request_of(prompt), id="one", model=model.name)
+            events = [event async for event in backend.submit(asked)]
+        finally:
+            await backend.close()
+        assert isinstance(events[-1], Finished)
+        return "".join(event.text for event in events if isinstance(event, Delta))
+
+    with asyncio.Runner() as runner:
+        return runner.run(ask(EmbeddedBackend(selection, models_dir=folder, threads=1)))
 
 
 def copied(run: Run, folder: Path) -> RunDir:
