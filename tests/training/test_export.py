@@ -444,6 +444,7 @@ def test_an_adapter_of_another_model_is_refused(run: Run, tmp_path: Path) -> Non
         (replace(PARITY, files=(FileParity("x.gguf", "q4_k_m", 2.1, 0.05),)), "3% is the limit"),
         (replace(PARITY, files=(FileParity("x.gguf", "q8_0", 0, float("nan")),)), "nan"),
         (replace(PARITY, files=(FileParity("x", "adapter", 2.1, 0.05),)), "2% is the limit"),
+        (replace(PARITY, greedy_tokens=0, greedy_agreement=0.0), "no token of the f16 file"),
         (replace(PARITY, greedy_agreement=0.98), r"98\.0% of the greedy tokens"),
     ],
 )

@@ -59,7 +59,9 @@ class Parity:
 
     def problems(self) -> list[str]:
         found = [one.in_words() for one in self.files if not one.is_like]
-        if not self.greedy_agreement >= LEAST_AGREEMENT:
+        if not self.greedy_tokens:
+            found.append("no token of the f16 file's greedy answers could be compared")
+        elif not self.greedy_agreement >= LEAST_AGREEMENT:
             found.append(
                 f"{100 * self.greedy_agreement:.1f}% of the greedy tokens are the same "
                 f"({100 * LEAST_AGREEMENT:g}% is the least)"

@@ -17,12 +17,12 @@ from llama_cpp._ggml import libggml
 from numpy.typing import NDArray
 
 from service.engine.llama.layout import Tensor
+from service.engine.llama.log import GGML_LOG_ERROR, tell_log
 from service.engine.types import Quantisation
 from service.errors import ModelUnavailable
 
 Floats = NDArray[np.float32]
 
-GGML_LOG_ERROR = 4
 GGML_TYPE_F32 = 0
 FILE_TYPES: dict[Quantisation, int] = {
     "f16": llama_cpp.LLAMA_FTYPE_MOSTLY_F16,
@@ -48,9 +48,7 @@ class Quantiser:
         self._on_step: Callable[[int, int], None] | None = None
         self._last_error = ""
         self._new_mib = 0.0
-        # ctypes does not keep the callback alive; llama.cpp would call into freed memory.
-        self._callback = llama_cpp.llama_log_callback(self._log)
-        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+        self._callback = tell_log(self, self._log)
 
     def _log(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
         line = text.decode("utf-8", "replace")

@@ -9,10 +9,15 @@ from typing import Any
 
 import llama_cpp
 
+from service.engine.llama.log import (
+    GGML_LOG_CONTINUE,
+    GGML_LOG_ERROR,
+    GGML_LOG_WARN,
+    tell_log,
+)
 from service.engine.types import Message
 from service.errors import EngineError, ModelUnavailable
 
-GGML_LOG_WARN, GGML_LOG_ERROR, GGML_LOG_CONTINUE = 3, 4, 5
 ALL_LAYERS = 999
 # Said of each of an adapter's tensors beside repacked weights; where they lie changes nothing.
 OF_NO_ACCOUNT = "cannot use buft"
@@ -24,9 +29,7 @@ class Library:
     def __init__(self) -> None:
         self.last_error = ""
         self._is_shown = False
-        # ctypes does not keep the callback alive; llama.cpp would call into freed memory.
-        self._callback = llama_cpp.llama_log_callback(self._log)
-        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+        self._callback = tell_log(self, self._log)
         llama_cpp.llama_backend_init()
 
     def _log(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
