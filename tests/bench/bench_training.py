@@ -107,10 +107,11 @@ class Bench:
             for job in jobs
         )
         # At once, the seconds of each are those of all.
-        return Timed(results[0].seconds, sum(result.tokens for result in results), losses)
+        tokens = len(rates) * sum(len(row) for row in self.splits.train)
+        return Timed(results[0].seconds, tokens, losses)
 
 
-def recipe(model: str) -> RunConfig:
+def recipe(model: str, batch_size: int) -> RunConfig:
     """The seed's, on rows of our own and without any to measure with."""
     source = {"kind": "ideation", "path": str(PLAIN)}
     data = DataConfig(
@@ -123,7 +124,7 @@ def recipe(model: str) -> RunConfig:
     data = data.model_copy(update={"duplicates": seed.data.duplicates})
     config = seed.model_copy(update={"base": BaseConfig(model=model), "data": data, "sweep": None})
     # So short a run would be over before it has learnt anything.
-    return with_values(config, {"training.warmup_steps": 0})
+    return with_values(config, {"training.warmup_steps": 0, "training.batch_size": batch_size})
 
 
 def spread(rows: Sequence[Tokens], count: int) -> tuple[Tokens, ...]:
@@ -162,9 +163,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="smollm2-135m", help="a model of the catalog")
     parser.add_argument("--rows", type=int, default=16)
+    # The seed's eight would need 22 GB for four rates at once.
+    parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=2)
     options = parser.parse_args()
-    config = recipe(options.model)
+    config = recipe(options.model, options.batch_size)
     with tempfile.TemporaryDirectory() as folder:
         rundir = RunDir(Path(folder) / "data")
         rundir.create()
