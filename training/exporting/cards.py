@@ -5,6 +5,7 @@ Takes figures as they were written down; measures nothing.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 RULES = (
@@ -142,8 +143,8 @@ def _criteria(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows.append(
         (
             "all",
-            f"{_mean(agreement['spearman'].values()):.2f}",
-            f"{_mean(agreement['error'].values()):.2f}",
+            f"{fmean(agreement['spearman'].values()):.2f}",
+            f"{fmean(agreement['error'].values()):.2f}",
             f"{pairs['right']} of {pairs['pairs']}",
             f"{praise['overall']:+.2f}",
             f"{filler['overall']:+.2f}",
@@ -159,8 +160,8 @@ def _sets(figures: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
         yield (
             name,
             found["notes"],
-            f"{_mean(found['spearman'].values()):.2f}",
-            f"{_mean(found['error'].values()):.2f}",
+            f"{fmean(found['spearman'].values()):.2f}",
+            f"{fmean(found['error'].values()):.2f}",
             f"`{figures['records'][name]}`",
         )
 
@@ -228,8 +229,3 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
 
 def _mb(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:.1f}"
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found)

@@ -6,9 +6,9 @@ What has no run directory was not run, and the report says so.
 from collections.abc import Iterator
 from pathlib import Path
 
+from service.engine.catalog import read_catalog
 from training.drafts import write_whole
 from training.errors import TrainingError
-from training.exporting.parity import read_parity
 from training.report.found import Found, Run, find
 from training.report.served_text import served
 from training.report.serving_text import evaluations, exports, heads
@@ -33,13 +33,15 @@ def report(
     if not runs.is_dir():
         raise TrainingError(f"There is no folder {runs}. Train something first, or name its runs.")
     found = find(runs)
+    path = models / "catalog.toml"
+    catalog = read_catalog(path) if path.exists() else None
     lines = [
         "# Training report",
         "",
         "Written by `ideapool-train report` from the run directories; nothing in it is by hand.",
         "",
-        *served(found, models, configs),
-        *targets(found, models),
+        *served(found, catalog, configs),
+        *targets(found, catalog),
         *overview(found),
         *seed_experiments(found),
         *sweeps(found, output.parent),
@@ -55,7 +57,7 @@ def report(
 def _missing(found: Found, configs: Path) -> Iterator[str]:
     yield "## What failed or was not run"
     yield ""
-    there = {run.rundir.path.name for run in found.runs} | set(found.sweeps)
+    there = {run.name for run in found.runs} | set(found.sweeps)
     listed = [
         f"The config `{path.stem}` was not run."
         for path in sorted(configs.glob("*.toml"))
@@ -66,17 +68,17 @@ def _missing(found: Found, configs: Path) -> Iterator[str]:
 
 
 def _shortfalls(run: Run) -> Iterator[str]:
-    name, status = run.rundir.path.name, run.manifest.status
+    name, status = run.name, run.manifest.status
     if status == "pruned":
         yield f"`{name}` was stopped early, as others were better at that step."
     elif status != "finished":
         yield f"`{name}` is {status}, not finished."
-    if run.rundir.parity.exists():
-        parity = read_parity(run.rundir)
-        for problem in (*parity.problems(), *(one.in_words() for one in parity.refused)):
+    if run.parity is not None:
+        refused = (one.in_words() for one in run.parity.refused)
+        for problem in (*run.parity.problems(), *refused):
             yield f"An export of `{name}` was refused: {problem}."
-    if run.rundir.evaluation_json.exists():
-        for reason in run.rundir.read_json(run.rundir.evaluation_json)["not_measured"]:
+    if run.evaluation is not None:
+        for reason in run.evaluation["not_measured"]:
             yield f"Not measured of `{name}`: {reason}."
         if not run.holds_out:
             yield f"Not measured of `{name}`: what it has forgotten: no source is `held_out`."

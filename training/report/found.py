@@ -1,23 +1,32 @@
 """The run directories of a folder, as a report needs them. Writes nothing."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import TrainingError
+from training.exporting.parity import Parity, read_parity
 from training.measuring.evaluation_text import Values
 from training.rundir import Manifest, RunDir
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run directory; `result` is None for a run that did not end well."""
+    """A run directory; `result` is None for a run that did not end well, `evaluation` and `parity` where
+    nothing was evaluated or exported.
+    """
 
     rundir: RunDir
     manifest: Manifest
     config: Values
     result: Values | None
+    evaluation: Values | None
+    parity: Parity | None
+
+    @property
+    def name(self) -> str:
+        return self.rundir.path.name
 
     @property
     def base(self) -> str:
@@ -69,8 +78,13 @@ class Found:
         """Those of sweeps as well."""
         return (*self.runs, *(run for sweep in self.sweeps.values() for run in sweep.runs))
 
+    @property
+    def evaluated(self) -> Iterator[tuple[Run, Values]]:
+        """Runs with their evaluations."""
+        return ((one, one.evaluation) for one in self.every_run if one.evaluation is not None)
+
     def run(self, name: str) -> Run | None:
-        return next((one for one in self.runs if one.rundir.path.name == name), None)
+        return next((one for one in self.runs if one.name == name), None)
 
 
 def find(folder: Path) -> Found:
@@ -97,8 +111,12 @@ def _read_run(path: Path) -> Run | None:
     if manifest is None:
         return None
     config = read_toml(rundir.config) if rundir.config.exists() else {}
-    result = rundir.read_json(rundir.result) if rundir.result.exists() else None
-    return Run(rundir, manifest, config, result)
+    result, evaluation = (
+        rundir.read_json(file) if file.exists() else None
+        for file in (rundir.result, rundir.evaluation_json)
+    )
+    parity = read_parity(rundir) if rundir.parity.exists() else None
+    return Run(rundir, manifest, config, result, evaluation, parity)
 
 
 def read_toml(path: Path) -> Values:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from service.engine.catalog import CatalogModel, read_catalog
+from service.engine.catalog import Catalog, CatalogModel
 from service.engine.types import Role
 from service.engine.weights import sha256_of
-from training.exporting.parity import read_parity
 from training.measuring.evaluation_text import Values, percent, table
 from training.report.found import Found, Run, read_toml
 from training.rundir import RunDir
@@ -19,12 +18,11 @@ DIGITS = 12
 """Of a hash; the catalog has all of them."""
 
 
-def served(found: Found, models: Path, configs: Path) -> Iterator[str]:
-    """Raises: ConfigurationError if the catalog cannot be read, or a set of it not be served."""
+def served(found: Found, catalog: Catalog | None, configs: Path) -> Iterator[str]:
+    """Raises: ConfigurationError if a set of the catalog cannot be served."""
     yield "## What is served, and why"
     yield ""
-    catalog = models / "catalog.toml"
-    if catalog.exists():
+    if catalog is not None:
         yield from _sets(found, catalog)
     else:
         yield "There is no catalog of models."
@@ -32,8 +30,7 @@ def served(found: Found, models: Path, configs: Path) -> Iterator[str]:
     yield from _verdicts(found, configs)
 
 
-def _sets(found: Found, path: Path) -> Iterator[str]:
-    catalog = read_catalog(path)
+def _sets(found: Found, catalog: Catalog) -> Iterator[str]:
     rows = []
     for name in catalog.sets or (None,):
         by_role = catalog.select(name).by_role
@@ -79,14 +76,12 @@ def _adapter(found: Found, model: CatalogModel) -> tuple[str, str, str, str]:
     file, digits = f"{one.path.name}, {one.use}", _digits(one.sha256)
     if run is None:
         return file, digits, "not among these", "–"
-    return file, digits, run.rundir.path.name, _parity(run) if one.use == "shared" else "–"
+    return file, digits, run.name, _parity(run) if one.use == "shared" else "–"
 
 
 def _parity(run: Run) -> str:
     """Of the adapter beside its base."""
-    if not run.rundir.parity.exists():
-        return "–"
-    files = read_parity(run.rundir).files
+    files = run.parity.files if run.parity is not None else ()
     return next((percent(one.change, 2) for one in files if one.kind == "adapter"), "–")
 
 
@@ -103,7 +98,7 @@ def _digits(sha256: str | None) -> str:
 
 
 def _verdicts(found: Found, configs: Path) -> Iterator[str]:
-    made = {run.rundir.path.name: run.config for run in found.runs}
+    made = {run.name: run.config for run in found.runs}
     for name, sweep in found.sweeps.items():
         path = RunDir(sweep.path).config
         made[name] = read_toml(path) if path.exists() else {}

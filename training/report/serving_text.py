@@ -1,7 +1,9 @@
 """What a report says of the models as they are served: evaluations, blind readings, score heads."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 
 from training.errors import DataProblem, TrainingError
 from training.exporting.cards import parity_lines
@@ -28,28 +30,27 @@ SIDES: tuple[Side, ...] = ("base", "tuned")
 
 
 def exports(found: Found) -> Iterator[str]:
-    exported = [run for run in found.every_run if run.rundir.parity.exists()]
+    exported = {run.name: run.parity for run in found.every_run if run.parity is not None}
     if not exported:
         return
     yield "## As exported"
     yield ""
-    for run in exported:
-        yield f"### {run.rundir.path.name}"
+    for name, parity in exported.items():
+        yield f"### {name}"
         yield ""
-        yield from parity_lines(run.rundir.read_json(run.rundir.parity))
+        yield from parity_lines(asdict(parity))
         yield ""
 
 
 def evaluations(found: Found) -> Iterator[str]:
     yield "## Base against tuned, as served"
     yield ""
-    evaluated = [run for run in found.every_run if run.rundir.evaluation_json.exists()]
+    evaluated = list(found.evaluated)
     yield INTERVALS if evaluated else "No run has been evaluated."
     yield ""
-    for run in evaluated:
-        evaluation = run.rundir.read_json(run.rundir.evaluation_json)
+    for run, evaluation in evaluated:
         comparison = evaluation["comparison"]
-        yield f"### {run.rundir.path.name} on {run.base}"
+        yield f"### {run.name} on {run.base}"
         yield ""
         yield f"{_compared(evaluation, 'tuned')} against {_compared(evaluation, 'base')}."
         yield ""
@@ -141,8 +142,8 @@ def heads(models: Path) -> Iterator[str]:
                 one["model"],
                 str(agreement["notes"]),
                 ", ".join(f"{name} {value:.2f}" for name, value in correlations.items()),
-                number(sum(correlations.values()) / len(correlations), 2),
-                number(sum(errors.values()) / len(errors), 2),
+                number(fmean(correlations.values()), 2),
+                number(fmean(errors.values()), 2),
                 f"{pairs['right']} of {pairs['pairs']}",
             )
         )

@@ -3,46 +3,40 @@
 What has no figure is not measured; nothing is estimated.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from statistics import fmean
 
-from service.engine.catalog import CatalogModel, read_catalog
-from training.exporting.parity import LIMITS, read_parity
+from service.engine.catalog import Catalog, CatalogModel
+from training.exporting.parity import LIMITS
+from training.measuring.blind import Reading
 from training.measuring.evaluation_text import Values, number, percent, table
 from training.report.found import Found, Run
 from training.report.serving_text import readings
 from training.rundir import RunDir
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Figures:
-    """What targets are held against."""
+    """What targets are held against; `served` is what the catalog has."""
 
     found: Found
-    models: Path
+    served: tuple[CatalogModel, ...]
 
     def evaluated(self, of_set: str | None = None) -> Iterator[tuple[Run, Values]]:
         """Runs with their evaluation; only those on a base of the set, if one is given."""
-        bases = {one.name for one in self._catalog if one.set == of_set}
-        for run in self.found.every_run:
-            path = run.rundir.evaluation_json
-            if path.exists() and (of_set is None or run.base in bases):
-                yield run, run.rundir.read_json(path)
+        bases = {one.name for one in self.served if one.set == of_set}
+        for run, evaluation in self.found.evaluated:
+            if of_set is None or run.base in bases:
+                yield run, evaluation
 
     def heads(self, of_set: str) -> Iterator[tuple[str, Values]]:
         """The figures of the set's score heads, by file."""
-        for one in self._catalog:
+        for one in self.served:
             if one.set == of_set and one.score_head is not None:
                 path = one.score_head.path.with_suffix(".json")
                 if path.exists():
-                    yield path.stem, RunDir(self.models).read_json(path)
-
-    @cached_property
-    def _catalog(self) -> tuple[CatalogModel, ...]:
-        path = self.models / "catalog.toml"
-        return read_catalog(path).model if path.exists() else ()
+                    yield path.stem, RunDir(path.parent).read_json(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +54,7 @@ class Target:
     find: Callable[[Figures], Iterator[Finding]]
 
 
-def targets(found: Found, models: Path) -> Iterator[str]:
-    """Raises: ConfigurationError if the catalog cannot be read."""
+def targets(found: Found, catalog: Catalog | None) -> Iterator[str]:
     yield "## Targets"
     yield ""
     yield (
@@ -69,7 +62,7 @@ def targets(found: Found, models: Path) -> Iterator[str]:
         "one, what packing saves and how long tests take is held by tests, not by runs."
     )
     yield ""
-    figures, rows = Figures(found, models), []
+    figures, rows = Figures(found, catalog.model if catalog is not None else ()), []
     for target in _targets():
         findings = list(target.find(figures)) or [Finding("–", "–", None)]
         rows += [(target.title, one.where, one.figure, _in_a_word(one)) for one in findings]
@@ -107,7 +100,7 @@ def _form(of_set: str, least: float) -> Target:
             form = evaluation["comparison"]["form"]
             if form["n"]:
                 figure = f"{_share(form['tuned'])} of {form['n']} prompts"
-                yield Finding(_name(run), figure, form["tuned"] >= least)
+                yield Finding(run.name, figure, form["tuned"] >= least)
 
     return Target(f"{of_set}: raw ideas in the asked form, {_share(least)}", find)
 
@@ -123,19 +116,16 @@ def _distinct(of_set: str, *, of: int) -> Target:
                     f"{one['n']} {name}"
                 )
                 is_met = one["tuned"] >= one["base"] if drafts == of else None
-                yield Finding(_name(run), figure, is_met)
+                yield Finding(run.name, figure, is_met)
 
     return Target(f"{of_set}: distinct ideas of {of}, not below the base", find)
 
 
 def _useful_ideas(of_set: str, least: float, *, more: float) -> Target:
     def find(figures: Figures) -> Iterator[Finding]:
-        for run, _ in figures.evaluated(of_set):
-            for place, one in enumerate(readings(run, "ideas"), start=1):
-                base, tuned = (one.useful[side].value for side in ("base", "tuned"))
-                figure = f"{_share(tuned)} against {_share(base)} of {one.pairs}"
-                is_met = tuned >= least and tuned - base >= more
-                yield Finding(f"{_name(run)}, reader {place}", figure, is_met)
+        for where, one, base, tuned in _read_blind(figures.evaluated(of_set), "ideas"):
+            figure = f"{_share(tuned)} against {_share(base)} of {one.pairs}"
+            yield Finding(where, figure, tuned >= least and tuned - base >= more)
 
     title = f"{of_set}: useful ideas, read blind, {_share(least)} and {100 * more:.0f} points more"
     return Target(title, find)
@@ -143,16 +133,24 @@ def _useful_ideas(of_set: str, least: float, *, more: float) -> Target:
 
 def _useful_refinements() -> Target:
     def find(figures: Figures) -> Iterator[Finding]:
-        for run, _ in figures.evaluated():
-            for place, one in enumerate(readings(run, "refinements"), start=1):
-                base, tuned = (one.useful[side].value for side in ("base", "tuned"))
-                figure = (
-                    f"{_share(tuned)} against {_share(base)} of {one.pairs}; better {one.wins} to "
-                    f"{one.losses}"
-                )
-                yield Finding(f"{_name(run)}, reader {place}", figure, tuned > base)
+        for where, one, base, tuned in _read_blind(figures.evaluated(), "refinements"):
+            figure = (
+                f"{_share(tuned)} against {_share(base)} of {one.pairs}; better {one.wins} to "
+                f"{one.losses}"
+            )
+            yield Finding(where, figure, tuned > base)
 
     return Target("useful refinements, read blind, more than the base's", find)
+
+
+def _read_blind(
+    evaluated: Iterable[tuple[Run, Values]], kind: str
+) -> Iterator[tuple[str, Reading, float, float]]:
+    """By run and reader, with the shares that were useful of the base's and of the tuned model's."""
+    for run, _ in evaluated:
+        for place, one in enumerate(readings(run, kind), start=1):
+            useful = one.useful
+            yield f"{run.name}, reader {place}", one, useful["base"].value, useful["tuned"].value
 
 
 def _likelihood(task: str, most: float) -> Target:
@@ -160,7 +158,7 @@ def _likelihood(task: str, most: float) -> Target:
         for run, evaluation in figures.evaluated():
             one = evaluation["comparison"]["likelihoods"].get(task)
             if one is not None:
-                yield _changed(_name(run), one, most)
+                yield _changed(run.name, one, most)
 
     return Target(
         f"NLL of held-out `{task}` rows against the base's, {percent(most, 0)} or lower", find
@@ -173,7 +171,7 @@ def _retention(most: float) -> Target:
             likelihoods = evaluation["comparison"]["likelihoods"]
             for task in run.held_out_tasks("dolly"):
                 if task in likelihoods:
-                    yield _changed(_name(run), likelihoods[task], most)
+                    yield _changed(run.name, likelihoods[task], most)
 
     return Target(
         f"bits a byte of Dolly's held-out rows against the base's, {percent(most, 0)} at most", find
@@ -190,7 +188,7 @@ def _changed(where: str, one: Values, most: float) -> Finding:
 def _head_agreement(of_set: str, least: float) -> Target:
     def find(figures: Figures) -> Iterator[Finding]:
         for where, one in _by_labels(figures, of_set):
-            value = _mean(one["spearman"])
+            value = fmean(one["spearman"].values())
             figure = f"{number(value)} over {one['notes']} notes"
             yield Finding(where, figure, value >= least)
 
@@ -200,7 +198,7 @@ def _head_agreement(of_set: str, least: float) -> Target:
 def _head_error(of_set: str, most: float) -> Target:
     def find(figures: Figures) -> Iterator[Finding]:
         for where, one in _by_labels(figures, of_set):
-            value = _mean(one["error"])
+            value = fmean(one["error"].values())
             yield Finding(where, f"{number(value)} over {one['notes']} notes", value <= most)
 
     return Target(f"{of_set}: mean absolute error of the score head, {most} at most", find)
@@ -242,22 +240,13 @@ def _gain(most: float, *, seeds: int) -> Target:
 def _parity(kind: str) -> Target:
     def find(figures: Figures) -> Iterator[Finding]:
         for run in figures.found.every_run:
-            if run.rundir.parity.exists():
-                parity = read_parity(run.rundir)
-                for one in (*parity.files, *parity.refused):
+            if run.parity is not None:
+                for one in (*run.parity.files, *run.parity.refused):
                     if one.kind == kind:
-                        yield Finding(_name(run), percent(one.change, 2), one.is_like)
+                        yield Finding(run.name, percent(one.change, 2), one.is_like)
 
     return Target(f"NLL of an exported {kind}, within {100 * LIMITS[kind]:g} %", find)
 
 
-def _name(run: Run) -> str:
-    return run.rundir.path.name
-
-
 def _share(value: float) -> str:
     return f"{100 * value:.0f} %"
-
-
-def _mean(by_criterion: Values) -> float:
-    return float(sum(by_criterion.values()) / len(by_criterion))

@@ -29,7 +29,7 @@ def overview(found: Found) -> Iterator[str]:
         result = run.result or {}
         rows.append(
             (
-                run.rundir.path.name,
+                run.name,
                 run.manifest.status,
                 run.base,
                 f"{result.get('rows', {}).get('train', '–')}",
@@ -49,7 +49,7 @@ def overview(found: Found) -> Iterator[str]:
     )  # fmt: skip
     for run in found.runs:
         if (preferred := (run.result or {}).get("preferred")) is not None:
-            yield f"`{run.rundir.path.name}`: {in_words(preferred)}"
+            yield f"`{run.name}`: {in_words(preferred)}"
             yield ""
 
 
