@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ from training.records.labelled import (
     read_labelled,
     read_records,
 )
+from training.records.rows import name_of
 from training.records.variants import padded
 from training.served import Source, identity, served
 
@@ -139,7 +140,7 @@ def train_head(
         model=source.name,
         weights_sha256=sha256,
         identity=identity(source),
-        records={_set(path): sha256_of(path) for path in records},
+        records={name_of(path): sha256_of(path) for path in records},
         subjects=len(np.unique(examples.groups)),
         penalties=dict(zip(criteria, penalties, strict=True)),
         agreement=agreement(slice(None)),
@@ -179,8 +180,9 @@ def _keep(cache: Path, known: dict[str, Floats]) -> None:
 
 
 def _material(records: Sequence[Path], pairs: Path, praise: Path) -> _Material:
-    labelled = read_labelled(*records)
-    ends = list(accumulate(len(read_labelled(path)) for path in records))
+    sets = read_labelled(records)
+    labelled = tuple(chain.from_iterable(sets))
+    ends = list(accumulate(map(len, sets)))
     step = max(1, len(labelled) // PADDED_NOTES)
     material = _Material(
         labelled=labelled,
@@ -189,7 +191,7 @@ def _material(records: Sequence[Path], pairs: Path, praise: Path) -> _Material:
         praised=read_records(praise, Praised),
         contrasts=contrasts_of(labelled, [path.parent for path in records]),
         sets={
-            _set(path): slice(start, end)
+            name_of(path): slice(start, end)
             for path, start, end in zip(records, (0, *ends), ends, strict=False)
         },
     )
@@ -201,11 +203,6 @@ def _material(records: Sequence[Path], pairs: Path, praise: Path) -> _Material:
     check_apart(labelled, pairs, halves)
     check_apart(labelled, praise, ((one.id, one) for one in material.praised))
     return material
-
-
-def _set(records: Path) -> str:
-    """Files of several folders have the same name."""
-    return f"{records.parent.name}/{records.name}"
 
 
 def _clipped(scores: Floats) -> Floats:

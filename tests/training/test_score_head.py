@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def halves(pair: Pair) -> tuple[Note, Note]:
 
 
 def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:
-    notes = read_labelled(RECORDS)
+    (notes,) = read_labelled([RECORDS])
     groups = groups_of(notes, contrasts_of(notes, [RECORDS.parent]))
     of_note = dict(zip((note.id for note in notes), groups, strict=True))
     lines = RECORDS.with_name(CONTRASTS).read_text().splitlines()
@@ -69,7 +70,7 @@ def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:
 
 
 def test_no_note_to_test_with_is_nearly_one_that_is_fitted_to() -> None:
-    labelled = read_labelled(*ALL_RECORDS)
+    labelled = list(chain.from_iterable(read_labelled(ALL_RECORDS)))
     pairs, praised = read_records(PAIRS, Pair), read_records(PRAISED, Praised)
 
     assert len(pairs) >= 60
@@ -110,7 +111,7 @@ def test_a_broken_note_is_named(tmp_path: Path, line: str, problem: str) -> None
     path.write_text('{"id": "a", "title": "t", "body": "", "scores": {"clarity": 3}}\n' + line)
 
     with pytest.raises(DataProblem, match=problem) as caught:
-        read_labelled(path)
+        read_labelled([path])
     assert caught.value.row == 2
 
 
@@ -134,7 +135,7 @@ def test_a_pair_that_no_label_speaks_of_is_refused(tmp_path: Path) -> None:
 def test_a_note_to_test_with_that_is_nearly_one_trained_on_is_refused(
     tmp_path: Path, side: str
 ) -> None:
-    known, other = read_labelled(RECORDS)[1], {"title": "t", "body": "A bench by the gate."}
+    known, other = read_labelled([RECORDS])[0][1], {"title": "t", "body": "A bench by the gate."}
     nearly = {"title": "Another title", "body": f"Today: {known.body} So it is."}
     pair = {"id": "p", "criterion": "clarity", "better": other, "worse": other} | {side: nearly}
     praise = {"id": "q", "praised_body": "So good."} | (nearly if side == "praised" else other)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training.records.rows import name_of
 from training.records.tasks import BrainstormRecord, Idea, Origin, Rendered, Text, render
 from training.records.texts import normal
 
@@ -47,7 +48,7 @@ def graded_rows(drafts: GradedDrafts, path: Path, licence: str) -> Iterator[Rend
             for one in drafts.drafts
         ),
     )
-    name = f"{path.parent.name}/{path.name}"
+    name = name_of(path)
     source = f"{name}:{drafts.source}" if drafts.source else name
     origin = Origin(source, licence, normal(drafts.topic))
     rows = render(record, f"{path.parent.name}/{path.stem}/{drafts.id}", origin)

@@ -56,13 +56,14 @@ class Contrast(_Record):
 Read = TypeVar("Read", bound=BaseModel)
 
 
-def read_labelled(*paths: Path) -> tuple[LabelledNote, ...]:
-    """Notes of one or more files, with labels for the same criteria. Raises `DataProblem`."""
-    first: LabelledNote | None = None
-    notes: dict[str, LabelledNote] = {}
+def read_labelled(paths: Iterable[Path]) -> list[tuple[LabelledNote, ...]]:
+    """The notes of each file, all with labels for the same criteria. Raises `DataProblem`."""
+    sets: list[tuple[LabelledNote, ...]] = []
+    ids: set[str] = set()
     for path in paths:
-        for number, note in enumerate(read_records(path, LabelledNote), start=1):
-            first = first or note
+        sets.append(read_records(path, LabelledNote))
+        first = sets[0][0]
+        for number, note in enumerate(sets[-1], start=1):
             if set(note.scores) != set(first.scores) or not note.scores:
                 raise DataProblem(
                     f"the note is labelled for {', '.join(note.scores) or 'nothing'}, the first "
@@ -70,10 +71,10 @@ def read_labelled(*paths: Path) -> tuple[LabelledNote, ...]:
                     path=path,
                     row=number,
                 )
-            if note.id in notes:
+            if note.id in ids:
                 raise DataProblem(f"there is another note {note.id!r}.", path=path, row=number)
-            notes[note.id] = note
-    return tuple(notes.values())
+            ids.add(note.id)
+    return sets
 
 
 def read_records(path: Path, kind: type[Read]) -> tuple[Read, ...]:

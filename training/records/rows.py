@@ -17,6 +17,11 @@ OWN_TASKS = ("brainstorm", "refine", "evaluate")
 """The tasks of the service; their rows are rendered by its prompts."""
 
 
+def name_of(path: Path) -> str:
+    """A file's name after its folder's: those of several folders are called alike."""
+    return f"{path.parent.name}/{path.name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """`messages` end with the answer; `answers` says on which assistant turns the loss is taken.

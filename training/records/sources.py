@@ -20,7 +20,7 @@ from training.errors import DataProblem
 from training.records.forms import FORMS
 from training.records.graded import GradedDrafts, graded_rows
 from training.records.labelled import LabelledNote, contrasts_of, groups_of
-from training.records.rows import OWN_TASKS, Row
+from training.records.rows import OWN_TASKS, Row, name_of
 from training.records.tasks import (
     BrainstormRecord,
     EvaluateRecord,
@@ -164,7 +164,7 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
         groups = _groups([record for _, record in records], folder)
         for (raw, record), group in zip(records, groups, strict=True):
             found = True
-            source_name = f"{folder.name}/{path.name}"
+            source_name = name_of(path)
             if record.source:
                 source_name = f"{source_name}:{record.source}"
             origin = Origin(source_name, _licence(raw, source), group)

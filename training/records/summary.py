@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from service.text import count_words, one_line
-from training.records.rows import Dropped, Row
+from training.records.rows import Dropped, Row, name_of
 from training.records.sources import Taken, place_of
 
 EXAMPLES = 3
@@ -33,7 +33,7 @@ def summarise(
             why: {"rows": len(found), "examples": [_example(one) for one in found[:EXAMPLES]]}
             for why, found in reasons.items()
         },
-        "evaluation_sets": [f"{path.parent.name}/{path.name}" for path in evaluation_sets],
+        "evaluation_sets": [name_of(path) for path in evaluation_sets],
         "samples": list(samples),
     }
 
@@ -77,9 +77,8 @@ def as_markdown(name: str, summary: Mapping[str, Any]) -> str:
 
 
 def _taken(taken: Taken) -> dict[str, Any]:
-    place = Path(place_of(taken.source))
     return {
-        "source": f"{place.parent.name}/{place.name}",
+        "source": name_of(Path(place_of(taken.source))),
         "rows": len(taken.rows),
         "passed_over": dict(taken.passed_over),
         "is_cut": taken.is_cut,
