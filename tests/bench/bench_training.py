@@ -1,9 +1,11 @@
 """What packing and training at once save: `python -m tests.bench.bench_training`.
 
-Trains one epoch on the same rows of the plain set, half ideas and half refinements, in one process
-and in turns: padded as in the seed's configs; packed, one rate after the other; packed, all rates
-at once. Seconds are those of the steps alone, tokens those of the rows: padding never counts, and
-what rows share counts for each of them.
+Trains one epoch on the same rows in one process and in turns: padded as in the seed's configs;
+packed, one rate after the other; packed, all rates at once. Seconds are those of the steps alone,
+tokens those of the rows: padding never counts, and what rows share counts for each of them.
+
+The rows are ours, half ideas and half refinements, whose lengths hardly vary, or with `--dolly FILE`
+those of Databricks' Dolly 15k, whose lengths vary as those of general instructions do.
 """
 
 import argparse
@@ -33,9 +35,11 @@ from training.train import Ready, get_ready, learn, open_base
 
 SEED_CONFIG = PROJECT_ROOT / "training" / "configs" / "seed-learning-rates.toml"
 PLAIN = PROJECT_ROOT / "training" / "data" / "plain"
-TASKS = ("brainstorm", "refine")
+PLAIN_TASKS = ("brainstorm", "refine")
 RATES = (1e-4, 2e-4, 3e-4, 5e-4)
 MAX_TOKENS = 1024
+DOLLY_ROWS = 2_000
+"""More than enough to choose from; near duplicates are looked for among all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +115,16 @@ class Bench:
         return Timed(results[0].seconds, tokens, losses)
 
 
-def recipe(model: str, batch_size: int) -> RunConfig:
-    """The seed's, on rows of our own and without any to measure with."""
-    source = {"kind": "ideation", "path": str(PLAIN)}
+def sources(dolly: Path | None) -> tuple[SourceConfig, ...]:
+    if dolly:
+        return (SourceConfig(kind="dolly", path=dolly.resolve(), first=DOLLY_ROWS),)
+    return tuple(SourceConfig(kind="ideation", path=PLAIN, tasks=(task,)) for task in PLAIN_TASKS)
+
+
+def recipe(model: str, batch_size: int, read: tuple[SourceConfig, ...]) -> RunConfig:
+    """The seed's, without rows to measure with."""
     data = DataConfig(
-        sources=tuple(SourceConfig.model_validate(source | {"tasks": [task]}) for task in TASKS),
+        sources=read,
         test_share=0,
         validation_share=0,
         max_tokens=MAX_TOKENS,
@@ -130,9 +139,10 @@ def recipe(model: str, batch_size: int) -> RunConfig:
 def spread(rows: Sequence[Tokens], count: int) -> tuple[Tokens, ...]:
     """As many of each task, from all over the set: neighbours are about one topic."""
     chosen: list[Tokens] = []
-    for task in TASKS:
+    tasks = sorted({row.task for row in rows})
+    for task in tasks:
         own = [row for row in rows if row.task == task]
-        wanted = count // len(TASKS)
+        wanted = count // len(tasks)
         chosen += [own[place * len(own) // wanted] for place in range(wanted)]
     return tuple(chosen)
 
@@ -166,8 +176,9 @@ def main() -> None:
     # The seed's eight would need 22 GB for four rates at once.
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--dolly", type=Path, metavar="FILE", help="databricks-dolly-15k.jsonl")
     options = parser.parse_args()
-    config = recipe(options.model, options.batch_size)
+    config = recipe(options.model, options.batch_size, sources(options.dolly))
     with tempfile.TemporaryDirectory() as folder:
         rundir = RunDir(Path(folder) / "data")
         rundir.create()

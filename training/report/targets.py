@@ -59,7 +59,7 @@ def targets(found: Found, catalog: Catalog | None) -> Iterator[str]:
     yield ""
     yield (
         "Against what the runs have found, one line for each. That a run which goes on equals a straight "
-        "one, what packing saves and how long tests take is held by tests, not by runs."
+        "one is held by a test; what packing saves is measured by `python -m tests.bench.bench_training`."
     )
     yield ""
     figures, rows = Figures(found, catalog.model if catalog is not None else ()), []
