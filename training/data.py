@@ -75,11 +75,13 @@ def prepare(
     """Leaves the rows and a report on them in the run's directory.
 
     Raises `DataProblem`: a broken row, a row without a label or licence, two rows of one id,
-    nothing left, or, with `export.catalog`, rows that forbid it.
+    nothing left, nothing learnt of a source for the limits of rows, or, with `export.catalog`, rows
+    that forbid it.
     """
     selected = select(config, report=report, likelihood=likelihood)
     splits, beyond = divide(selected.rows, config.data, selected.held_out)
     _check_filled(splits, config.data)
+    _check_limits(splits["train"], beyond, selected.taken)
     if config.export.catalog is not None:
         check_licences(row for name in SPLITS for row in splits[name])
     splits["train"] = _repeated(splits["train"], selected.repeats)
@@ -120,6 +122,27 @@ def check_licences(rows: Iterable[Row]) -> None:
         raise DataProblem(
             f"non-commercial are {listing}; what is trained on them cannot be shipped, so leave out "
             "these rows or `export.catalog`."
+        )
+
+
+def _check_limits(train: Iterable[Row], beyond: Iterable[Dropped], taken: Iterable[Taken]) -> None:
+    """Raises `DataProblem` if earlier rows leave no room for a task of a later source: its config
+    says that it is learnt.
+    """
+    parts = {
+        one.row.id: f"{place_of(read.source)} ({one.row.task})"
+        for read in taken
+        if not read.source.held_out
+        for one in read.rows
+    }
+    learnt = {parts[row.id] for row in train}
+    cut = [parts[one.row.id] for one in beyond if one.row.id in parts]
+    lost = Counter(part for part in cut if part not in learnt)
+    if lost:
+        listing = " and ".join(f"the {count:,} rows of {part}" for part, count in lost.items())
+        raise DataProblem(
+            f"`data.train_rows` and the like keep the first rows and so none of {listing}. Limit each "
+            "source by its own `first` or `weight`, or leave it out."
         )
 
 

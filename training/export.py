@@ -34,7 +34,7 @@ from training.learning.tokens import RowTokeniser
 from training.measuring.evaluation_text import in_short
 from training.records.rows import Row, read_rows
 from training.rundir import RunDir
-from training.served import Adapted, Source
+from training.served import BESIDE, Adapted, Source
 
 ROWS = 64
 SMALL_PARAMETERS = 500_000_000
@@ -110,7 +110,8 @@ def is_exported(config: RunConfig, rundir: RunDir) -> bool:
 
 
 def write_card(rundir: RunDir) -> None:
-    """With the figures of the run's evaluation, if that was of one of the exported files.
+    """With the figures of the run's evaluation, if that was of one of the exported files, the adapter
+    beside its base among them.
 
     Without an export there is nothing to write a card of.
     """
@@ -119,7 +120,7 @@ def write_card(rundir: RunDir) -> None:
         return
     facts, evaluation = ModelFacts(**found), _read(rundir, rundir.evaluation_json)
     files = {one["sha256"] for one in facts.files}
-    if evaluation is not None and evaluation["tuned"]["sha256"] in files:
+    if evaluation is not None and files.intersection(evaluation["tuned"]["sha256"].split(BESIDE)):
         facts = replace(facts, as_served=tuple(in_short(evaluation)))
     rundir.write_text(rundir.export / CARD, model_card(facts))
 

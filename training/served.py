@@ -45,6 +45,8 @@ from training.drafts import write_whole
 NAME = "served"
 # More of them at once bring nothing; each waits in the engine's queue.
 AT_ONCE = 64
+BESIDE = " + "
+"""Between the hashes of a base and of the adapter that is applied to it."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
@@ -280,6 +282,6 @@ def served(
     with asyncio.Runner() as runner:
         runner.run(backend.start())
         try:
-            yield Served(backend, runner, " + ".join(map(known_sha256, files)), kept)
+            yield Served(backend, runner, BESIDE.join(map(known_sha256, files)), kept)
         finally:
             runner.run(backend.close())

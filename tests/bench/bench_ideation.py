@@ -22,6 +22,7 @@ from service.engine.build import obtain
 from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded import EmbeddedBackend
 from service.engine.host import usable_cpus
+from service.engine.types import REQUIRED_ROLES
 from service.progress import ProgressLine
 from service.settings import PROJECT_ROOT, Settings
 from tests.bench.idea_ways import N, Outcome, Ways
@@ -101,11 +102,12 @@ async def _run(options: argparse.Namespace, model: CatalogModel, url: str) -> li
 
 
 def _model(name: str) -> CatalogModel:
-    """As it is served, from the file that is served."""
+    """As it is served, from the file that is served, without an adapter, which the peer lacks."""
     model = read_catalog(PROJECT_ROOT / "models" / "catalog.toml").select(name).models[0]
     with contextlib.closing(ProgressLine(sys.stderr)) as line:
         path = obtain(model, MODELS_DIR, hub_url=Settings().hub_url, report=line.show)
-    return replace(model, path=path, hub=None, wheels=None, sha256=None, quantise=None)
+    plain = replace(model, path=path, hub=None, wheels=None, sha256=None, quantise=None)
+    return replace(plain, roles=REQUIRED_ROLES)
 
 
 def _options() -> argparse.Namespace:

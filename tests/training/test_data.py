@@ -224,6 +224,22 @@ def test_rows_that_forbid_it_are_not_prepared_for_a_catalog(
         prepare(config.model_copy(update={"export": export}), rundir, report=ignore)
 
 
+def test_limits_that_leave_nothing_of_a_source_are_a_problem(
+    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    paths = [tmp_path / name for name in ("first.jsonl", "last.jsonl")]
+    for path in paths:
+        rows = [{"instruction": f"{path.stem} {n}?", "output": f"Tree {n}."} for n in range(40)]
+        path.write_text("".join(f"{json.dumps(one)}\n" for one in rows), encoding="utf-8")
+    sources = [{"kind": "alpaca", "path": str(path), "licence": "MIT"} for path in paths]
+    few = tiny_config(data__sources=sources, data__train_rows=8)
+    kept_out = [sources[0], sources[1] | {"held_out": True}]
+
+    with pytest.raises(DataProblem, match=r"none of the \d+ rows of .*last\.jsonl \(general\)"):
+        prepare(few, rundir, report=ignore)
+    prepare(tiny_config(data__sources=kept_out, data__train_rows=8), rundir, report=ignore)
+
+
 def test_duplicates_are_gone_before_the_split(
     rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
 ) -> None:

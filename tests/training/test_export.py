@@ -61,7 +61,7 @@ from training.learning.base import Base, load_base
 from training.learning.result import read_result
 from training.records.rows import read_rows, write_rows
 from training.rundir import Manifest, RunDir, now
-from training.served import request_of, served, source_of
+from training.served import BESIDE, request_of, served, source_of
 
 CATALOG = PROJECT_ROOT / "models" / "catalog.toml"
 PARITY = Parity(
@@ -355,9 +355,10 @@ def content(layout: Layout, name: str) -> bytes:
     return layout.path.read_bytes()[tensor.offset : tensor.offset + tensor.size_bytes]
 
 
-def carded(rundir: RunDir) -> str:
-    """The card after an evaluation, whose tuned file has the SHA-256 of ones."""
+def carded(rundir: RunDir, sha256: str = "1" * 64) -> str:
+    """The card after an evaluation, whose tuned file has the hash."""
     measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Forty bikes, no pump"]))
+    measured = replace(measured, tuned=measured.tuned | {"sha256": sha256})
     rundir.write_json(rundir.evaluation_json, plain(measured))
     write_card(rundir)
     return (rundir.export / CARD).read_text()
@@ -379,6 +380,16 @@ def test_a_card_tells_what_the_evaluation_of_its_files_found(tmp_path: Path) -> 
     assert "`b.gguf` against the untuned `a.gguf`" in card
     assert "| refinements: facts kept, share | 0.500 | 0.500 |" in card
     assert card.index("## As exported") < card.index("## As served") < card.index("## Config")
+
+
+def test_a_card_tells_what_the_evaluation_of_its_adapter_beside_the_base_found(
+    tmp_path: Path,
+) -> None:
+    rundir = RunDir(tmp_path)
+    rundir.export.mkdir()
+    rundir.write_json(rundir.export / FACTS, asdict(facts_of("2" * 64)))
+
+    assert "## As served" in carded(rundir, BESIDE.join(("1" * 64, "2" * 64)))
 
 
 def test_a_card_has_no_figures_of_another_file(tmp_path: Path) -> None:
