@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 from random import Random
 from typing import Any
 
-from training.config import RunConfig
+from training.config import RunConfig, dump_config
 from training.errors import Report, TrainingError
 from training.measuring import blind
 from training.measuring.comparison import Comparison, compare, idea_pairs, pairs_of_notes
@@ -24,8 +24,6 @@ from training.served import Kept, Source, files_of
 
 SAMPLES = 12
 """Pairs of a kind that are shown."""
-FOLDER = "evaluation"
-"""Of the run's directory: the blind pages with their keys, and every answer."""
 KEPT = "kept.jsonl"
 """Answers of an evaluation that is not finished; the next one goes on with them."""
 TASKS = {
@@ -76,7 +74,7 @@ def evaluate(
         f"refine, {len(sets.labelled)} labelled notes"
     )
     embed = embed or open_embedder()
-    answers = rundir.path / FOLDER / KEPT
+    answers = rundir.evaluation / KEPT
     kept = Kept(answers)
     results = {
         side: measure(source, sets, config, embed, kept=kept, report=_prefixed(side, report))
@@ -100,6 +98,7 @@ def evaluate(
         ),
         not_measured=tuple(_missing(config, sets)),
     )
+    rundir.write_text(rundir.evaluated_with, dump_config(config))
     _write_answers(rundir, results)
     _write_pages(config, rundir, pairs)
     rundir.write_json(rundir.evaluation_json, plain(evaluation))
@@ -176,7 +175,7 @@ def _file(result: SystemResult) -> dict[str, str]:
 def _write_answers(rundir: RunDir, results: dict[str, SystemResult]) -> None:
     for side, result in results.items():
         rundir.write_json(
-            rundir.path / FOLDER / f"answers-{side}.json",
+            rundir.evaluation / f"answers-{side}.json",
             {
                 "ideas": plain(result.ideas),
                 "refinements": plain(result.refined),
@@ -186,7 +185,7 @@ def _write_answers(rundir: RunDir, results: dict[str, SystemResult]) -> None:
 
 
 def _write_pages(config: RunConfig, rundir: RunDir, pairs: Pairs) -> None:
-    folder = rundir.path / FOLDER
+    folder = rundir.evaluation
     for kind, some in pairs.items():
         if some:
             page, key = blind.draw(some, kind=kind, seed=config.seed)

@@ -93,6 +93,16 @@ class RunDir:
         return self.export / "parity.json"
 
     @property
+    def evaluation(self) -> Path:
+        """The blind pages with their keys, and every answer."""
+        return self.path / "evaluation"
+
+    @property
+    def evaluated_with(self) -> Path:
+        """The config of the evaluation, which alone a folder has where nothing was trained."""
+        return self.evaluation / "config.toml"
+
+    @property
     def evaluation_json(self) -> Path:
         return self.path / "evaluation.json"
 

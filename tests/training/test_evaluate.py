@@ -11,7 +11,14 @@ from service.engine.types import Message
 from service.settings import PROJECT_ROOT
 from tests.training.chat_server import chatting
 from tests.training.measured import GOOD, any_vectors, evaluation, system
-from training.config import BaseConfig, DataConfig, EvaluationConfig, RunConfig, SourceConfig
+from training.config import (
+    BaseConfig,
+    DataConfig,
+    EvaluationConfig,
+    RunConfig,
+    SourceConfig,
+    read_config,
+)
 from training.data import prepare
 from training.errors import DataProblem, TrainingError
 from training.evaluate import Evaluation, evaluate, plain
@@ -126,6 +133,7 @@ def test_the_run_directory_holds_the_figures_the_answers_and_the_blind_pages(
 ) -> None:
     rundir = run[0]
 
+    assert read_config(rundir.evaluated_with).evaluation.judge_model == "first"
     saved = json.loads(rundir.evaluation_json.read_text())
     assert saved["comparison"]["ideas"]["topics"]["udi"]["n"] == 1
     text = rundir.evaluation_md.read_text()

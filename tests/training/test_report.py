@@ -464,6 +464,19 @@ def test_a_run_without_figures_of_what_it_has_forgotten_says_so(runs: Runs) -> N
     assert "Not measured of `careful`" not in text
 
 
+def test_what_was_evaluated_without_having_been_trained_counts(runs: Runs) -> None:
+    rundir = RunDir(runs.folder / "retention")
+    held_out = ', held_out = true }, { kind = "dolly", hub = "dolly", held_out = true }]'
+    rundir.write_text(rundir.evaluated_with, CONFIG.replace(" }]", held_out))
+    runs.evaluate(rundir, likelihoods={"general": change(-0.018)})
+
+    text = runs.text()
+
+    assert "| retention | only evaluated |" in text
+    assert "| retention | -1.8 % [-1.8 %, -1.8 %] over 51 rows | met |" in text
+    assert "not finished" not in text
+
+
 def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Runs) -> None:
     rundir = runs.add("starter")
     measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Ask Lena"]))

@@ -68,10 +68,10 @@ def _missing(found: Found, configs: Path) -> Iterator[str]:
 
 
 def _shortfalls(run: Run) -> Iterator[str]:
-    name, status = run.name, run.manifest.status
+    name, status = run.name, run.status
     if status == "pruned":
         yield f"`{name}` was stopped early, as others were better at that step."
-    elif status != "finished":
+    elif run.manifest is not None and status != "finished":
         yield f"`{name}` is {status}, not finished."
     if run.parity is not None:
         refused = (one.in_words() for one in run.parity.refused)

@@ -13,12 +13,12 @@ from training.rundir import Manifest, RunDir
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run directory; `result` is None for a run that did not end well, `evaluation` and `parity` where
-    nothing was evaluated or exported.
+    """A run directory; `manifest` is None where nothing was trained, `result` for a run that did not end
+    well, `evaluation` and `parity` where nothing was evaluated or exported.
     """
 
     rundir: RunDir
-    manifest: Manifest
+    manifest: Manifest | None
     config: Values
     result: Values | None
     evaluation: Values | None
@@ -27,6 +27,10 @@ class Run:
     @property
     def name(self) -> str:
         return self.rundir.path.name
+
+    @property
+    def status(self) -> str:
+        return "only evaluated" if self.manifest is None else self.manifest.status
 
     @property
     def base(self) -> str:
@@ -108,9 +112,10 @@ def find(folder: Path) -> Found:
 def _read_run(path: Path) -> Run | None:
     rundir = RunDir(path)
     manifest = rundir.read_manifest()
-    if manifest is None:
+    if manifest is None and not rundir.evaluation_json.exists():
         return None
-    config = read_toml(rundir.config) if rundir.config.exists() else {}
+    made_with = rundir.evaluated_with if manifest is None else rundir.config
+    config = read_toml(made_with) if made_with.exists() else {}
     result, evaluation = (
         rundir.read_json(file) if file.exists() else None
         for file in (rundir.result, rundir.evaluation_json)

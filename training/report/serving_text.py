@@ -82,12 +82,12 @@ def _compared(evaluation: Values, side: Side) -> str:
 
 def readings(run: Run, kind: str) -> list[blind.Reading]:
     """One for each reader. Raises: TrainingError if a file of answers cannot be used."""
-    folder = run.rundir.path / "evaluation"
+    folder = run.rundir.evaluation
     key = folder / blind.KEY.format(kind=kind)
     try:
         return [blind.read(key, answers) for answers in blind.answers_in(folder, kind)]
     except DataProblem as error:
-        raise TrainingError(f"The blind answers of {run.manifest.name}: {error}") from error
+        raise TrainingError(f"The blind answers of {run.name}: {error}") from error
 
 
 def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:

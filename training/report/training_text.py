@@ -30,7 +30,7 @@ def overview(found: Found) -> Iterator[str]:
         rows.append(
             (
                 run.name,
-                run.manifest.status,
+                run.status,
                 run.base,
                 f"{result.get('rows', {}).get('train', '–')}",
                 number(result.get("base_test_nll"), 4),
