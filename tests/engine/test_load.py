@@ -213,7 +213,7 @@ def test_places_in_line_are_told_and_move_up(one_slot: Server) -> None:
         busy, first, second = (stack.enter_context(closing(Call(one_slot))) for _ in range(3))
         next(busy.post(CHAT, chat("Tell me all of it.", 1500)).events())
         for number, call in enumerate((first, second), start=1):
-            call.post(*draw_one(number))
+            call.post("/api/v1/refine", {"title": f"Lending tools {number}", "body": "A shelf."})
             await_requests(one_slot, waiting=number)
         busy.close()
         tell(first, "started")
