@@ -54,7 +54,7 @@ def _brainstorm_and_keep(page: Page) -> str:
     first = page.locator("#run .suggestion:not(.is-draft)").first
     title = first.get_by_role("heading").inner_text()
     first.get_by_role("button", name="Keep “").click()
-    expect(first.get_by_text("On the board")).to_be_visible()
+    expect(first.get_by_text("On the board", exact=True)).to_be_visible()
     expect(page.locator("#ideas").get_by_role("link", name=title, exact=True)).to_be_visible()
     return title
 
