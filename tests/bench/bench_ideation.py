@@ -106,8 +106,15 @@ def _model(name: str) -> CatalogModel:
     model = read_catalog(PROJECT_ROOT / "models" / "catalog.toml").select(name).models[0]
     with contextlib.closing(ProgressLine(sys.stderr)) as line:
         path = obtain(model, MODELS_DIR, hub_url=Settings().hub_url, report=line.show)
-    plain = replace(model, path=path, hub=None, wheels=None, sha256=None, quantise=None)
-    return replace(plain, roles=REQUIRED_ROLES)
+    return replace(
+        model,
+        roles=REQUIRED_ROLES,
+        path=path,
+        hub=None,
+        wheels=None,
+        sha256=None,
+        quantise=None,
+    )
 
 
 def _options() -> argparse.Namespace:

@@ -33,6 +33,8 @@ model = "smollm2-135m"
 [data]
 sources = [{ kind = "ideation", path = "/somewhere/of/mine/plain" }]
 """
+HELD_OUT = ', held_out = true }, { kind = "dolly", hub = "dolly", held_out = true }]'
+WITH_DOLLY = CONFIG.replace(" }]", HELD_OUT)
 
 
 ADAPTER = b"an adapter"
@@ -208,13 +210,12 @@ def test_a_target_without_a_figure_is_not_measured(runs: Runs) -> None:
 
 
 def test_likelihoods_are_held_against_their_targets_run_by_run(runs: Runs) -> None:
-    held_out = ', held_out = true }, { kind = "dolly", hub = "dolly", held_out = true }]'
     for name, changes in (
         ("good", {"refine": -0.2, "evaluate": -0.25, "general": 0.02}),
         ("bad", {"refine": -0.199, "general": 0.021}),
     ):
         rundir = runs.add(name)
-        rundir.write_text(rundir.config, CONFIG.replace(" }]", held_out))
+        rundir.write_text(rundir.config, WITH_DOLLY)
         likelihoods = {task: change(value) for task, value in changes.items()}
         runs.evaluate(rundir, likelihoods=likelihoods)
 
@@ -428,6 +429,18 @@ def test_a_sweep_that_was_stopped_is_said_not_to_be_finished(runs: Runs) -> None
     assert "`rates-01-seed-0` was stopped early" in text
 
 
+def test_exports_of_two_sweeps_are_both_shown_though_their_runs_have_one_name(runs: Runs) -> None:
+    for sweep, tokens in (("rates", 201), ("ranks", 202)):
+        file = FileParity("starter-f16.gguf", "f16", 2.001, 0.0005)
+        rundir = runs.add(f"{sweep}/seed-0")
+        rundir.write_json(rundir.parity, asdict(Parity(9, 2.0, (file,), tokens, 0.995)))
+
+    text = runs.text()
+
+    assert "Of 201 tokens" in text
+    assert "Of 202 tokens" in text
+
+
 def test_an_export_is_shown_with_its_parity(runs: Runs) -> None:
     rundir = runs.add("starter")
     file = FileParity("starter-f16.gguf", "f16", 2.009, 0.0045)
@@ -466,8 +479,7 @@ def test_a_run_without_figures_of_what_it_has_forgotten_says_so(runs: Runs) -> N
 
 def test_what_was_evaluated_without_having_been_trained_counts(runs: Runs) -> None:
     rundir = RunDir(runs.folder / "retention")
-    held_out = ', held_out = true }, { kind = "dolly", hub = "dolly", held_out = true }]'
-    rundir.write_text(rundir.evaluated_with, CONFIG.replace(" }]", held_out))
+    rundir.write_text(rundir.evaluated_with, WITH_DOLLY)
     runs.evaluate(rundir, likelihoods={"general": change(-0.018)})
 
     text = runs.text()

@@ -39,7 +39,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for block in range(8)
     }
-    small, *_ = read_catalog(Settings().catalog).select("small").models
+    small = read_catalog(Settings().catalog).select("small").models[0]
     path = tmp_path_factory.mktemp("adapter") / "lora.gguf"
     return write_adapter(path, pairs, texts={MADE_FOR: str(small.sha256)})
 
@@ -75,7 +75,7 @@ def test_a_model_with_an_adapter_is_the_one_that_the_service_knows(
     small_gguf: Path, adapter: Path
 ) -> None:
     """Whether the base's copy in another type is built by the catalog or named as a file."""
-    small, *_ = read_catalog(Settings().catalog).select("small").models
+    small = read_catalog(Settings().catalog).select("small").models[0]
     folder = Settings().models_dir.absolute()
     recipe = Recipe.in_effect(replace(small, adapter=Adapter(adapter, use="shared")), folder)
     weights = small.weights_path(folder)

@@ -25,17 +25,19 @@ from training.measuring.judge import Side
 from training.measuring.statistics import Interval
 from training.report.found import Found, Run
 from training.rundir import RunDir
+from training.served import BESIDE
 
 SIDES: tuple[Side, ...] = ("base", "tuned")
 
 
 def exports(found: Found) -> Iterator[str]:
-    exported = {run.name: run.parity for run in found.every_run if run.parity is not None}
+    # Runs of two sweeps may have the same name.
+    exported = [(run.name, run.parity) for run in found.every_run if run.parity is not None]
     if not exported:
         return
     yield "## As exported"
     yield ""
-    for name, parity in exported.items():
+    for name, parity in exported:
         yield f"### {name}"
         yield ""
         yield from parity_lines(asdict(parity))
@@ -74,7 +76,7 @@ def evaluations(found: Found) -> Iterator[str]:
 def _compared(evaluation: Values, side: Side) -> str:
     """A file, or a base with its adapter, whose hash is of two."""
     one = evaluation[side]
-    if "+" in one["sha256"]:
+    if BESIDE in one["sha256"]:
         return f"`{one['file']}` (the adapter shared: applied to each token)"
     how = "one file, what was learnt merged into it" if side == "tuned" else "one file"
     return f"`{one['file']}` ({how})"
