@@ -65,12 +65,14 @@ def show_board(
         # Named in the address, so that its end is still shown when it comes.
         more = {"cursor": query.cursor, "select": query.select, "run": under_way}
         return redirect(address(board_id, query, **more))
+    # The run is looked at first: what it stores when it ends in between is then read after it.
+    view = shown_run(store, runs, query.run)
     recent = store.runs.recent(board_id=board_id, kind="brainstorm", limit=RECENT_RUNS)
     context = list_context(store, board, query, asked_ideas(store, board_id, query)) | {
         "methods": METHODS,
         "sorts": SORT_NAMES,
         "most": store.limits.suggestions,
-        "view": shown_run(store, runs, query.run),
+        "view": view,
         "recent": recent,
         "topics": topics(store, recent),
     }
