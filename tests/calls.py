@@ -40,6 +40,10 @@ class Call:
         self.socket.sendall(head.encode() + content)
         return self
 
+    def get(self, path: str) -> "Call":
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        return self
+
     @property
     def answer(self) -> http.client.HTTPResponse:
         """Waits for the head."""
@@ -69,3 +73,8 @@ def chat(text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
     messages = [{"role": "user", "content": text}]
     body = {"model": "general", "messages": messages, "max_tokens": max_tokens, "stream": True}
     return body | {"temperature": 1.2, "seed": 1} | more
+
+
+def endless(text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
+    """One that writes until `max_tokens`: the small model's ends are forbidden."""
+    return chat(text, max_tokens, logit_bias={"0": -100, "2": -100}, **more)

@@ -5,11 +5,20 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from service.settings import PROJECT_ROOT, Settings
 
 DATA = PROJECT_ROOT / "data"
+# The same examples each time, and none fails for what else the machine does meanwhile.
+hypothesis.settings.register_profile(
+    "steady",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Script = Callable[["Call"], Awaitable[None]]
+PATIENCE_S = 60.0
 CHATS = "POST /v1/chat/completions"
 EMBEDDINGS = "POST /v1/embeddings"
 MODELS = "GET /v1/models"
@@ -111,7 +112,7 @@ class ScriptedServer:
 
     async def until(self, count: int, target: str = CHATS) -> list[Call]:
         """Wait for that many calls."""
-        async with asyncio.timeout(5), self._called:
+        async with asyncio.timeout(PATIENCE_S), self._called:
             await self._called.wait_for(lambda: len(self.asked(target)) >= count)
         return self.asked(target)
 

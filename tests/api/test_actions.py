@@ -375,20 +375,23 @@ def test_a_full_engine_says_when_to_come_back(client: TestClient, backend: FakeB
 
 
 def test_beyond_the_limit_runs_are_refused_at_once(settings: Settings) -> None:
-    backend = FakeBackend(delay_s=0.02)
-    few = settings.model_copy(update={"queue_limit": 2})
+    backend = FakeBackend()
+    backend.gate.clear()
+    few = settings.model_copy(update={"queue_limit": 2, "drain_s": 0})
     with TestClient(create_app(few, backend), base_url="http://localhost") as client:
         detached = {"prefer": "respond-async"}
-        statuses = []
-        for _ in range(4):
+        statuses, times = [], []
+        for _ in range(7):
             began = time.monotonic()
             response = client.post(f"{API}/brainstorm", json=TOPIC, headers=detached)
             statuses.append(response.status_code)
             if response.status_code == 503:
-                assert time.monotonic() - began < 0.1
+                times.append(time.monotonic() - began)
                 assert int(response.headers["retry-after"]) >= 1
 
-    assert statuses == [202, 202, 503, 503]
+    assert statuses == [202] * 2 + [503] * 5
+    # The machine may have been busy with something else in the others.
+    assert min(times) < 0.1
 
 
 def test_a_run_that_takes_too_long_is_stopped_and_says_so(settings: Settings) -> None:

@@ -90,7 +90,7 @@ def test_a_brainstorm_prints_numbered_ideas_with_the_ids_that_keep_takes(run: Ru
 def test_suggestions_are_printed_as_they_come(url: str, backend: FakeBackend) -> None:
     backend.delay_s = 0.02
 
-    with command(url, *TOPIC, "--n", "6") as process:
+    with command(url, *TOPIC, "--n", "10") as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         run = httpx2.get(f"{url}/api/v1/runs").json()[0]
@@ -98,7 +98,7 @@ def test_suggestions_are_printed_as_they_come(url: str, backend: FakeBackend) ->
 
     assert first.startswith("1. ")
     assert run["status"] == "running"
-    assert "\n6. " in rest
+    assert "\n10. " in rest
 
 
 def test_ctrl_c_stops_the_run_and_frees_the_model(url: str, backend: FakeBackend) -> None:
@@ -109,20 +109,19 @@ def test_ctrl_c_stops_the_run_and_frees_the_model(url: str, backend: FakeBackend
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
-    deadline = time.monotonic() + 5
-    while backend.running and time.monotonic() < deadline:
+    while (ended := httpx2.get(f"{url}/api/v1/runs").json()[0])["status"] == "running":
         time.sleep(0.01)
 
     assert process.returncode == 130
     assert err == ""
     assert not backend.running
-    assert httpx2.get(f"{url}/api/v1/runs").json()[0]["status"] == "cancelled"
+    assert ended["status"] == "cancelled"
 
 
 def test_who_reads_only_the_beginning_gets_no_traceback(url: str, backend: FakeBackend) -> None:
-    backend.delay_s = 0.01
+    backend.delay_s = 0.02
 
-    with command(url, *TOPIC, "--n", "4") as process:
+    with command(url, *TOPIC, "--n", "10") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()

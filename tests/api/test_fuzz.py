@@ -8,6 +8,8 @@ import sys
 import uuid
 from pathlib import Path
 
+import pytest
+
 from service.answers import brainstorm_answer, refine_answer
 from service.app import create_app
 from service.engine.types import GenerateRequest
@@ -16,6 +18,7 @@ from tests.fakes import REFINEMENT, FakeBackend
 from tests.serving import served
 
 EXAMPLES = 25
+PATIENCE_S = 900
 LETTERS = str.maketrans("0123456789", "ghijklmnop")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
@@ -32,6 +35,7 @@ class Inexhaustible(FakeBackend):
         return brainstorm_answer(" ".join(words[:2]).capitalize(), f"Say {' '.join(words[2:])}.")
 
 
+@pytest.mark.timeout(PATIENCE_S + 60)
 def test_the_api_keeps_what_its_description_promises(settings: Settings, tmp_path: Path) -> None:
     with served(create_app(settings, Inexhaustible())) as url:
         fuzzed = subprocess.run(
@@ -45,7 +49,7 @@ def test_the_api_keeps_what_its_description_promises(settings: Settings, tmp_pat
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=PATIENCE_S,
             check=False,
         )
 

@@ -18,6 +18,8 @@ from tests.assistants import over_stdio
 from tests.fakes import FakeBackend
 from tests.serving import free_port, served
 
+# A process of its own starts in it.
+PATIENCE_S = 240
 Story = Callable[[Client], Awaitable[Any]]
 Play = Callable[[Story], Any]
 
@@ -30,7 +32,7 @@ def play_with(environment: dict[str, str]) -> Play:
             async with Client(server) as client:
                 return await story(client)
 
-        return asyncio.run(asyncio.wait_for(whole(), 60))
+        return asyncio.run(asyncio.wait_for(whole(), PATIENCE_S))
 
     return run
 
@@ -46,7 +48,7 @@ def play_here(settings: Settings, story: Story) -> Any:
         finally:
             await connection.close()
 
-    return asyncio.run(asyncio.wait_for(whole(), 60))
+    return asyncio.run(asyncio.wait_for(whole(), PATIENCE_S))
 
 
 @pytest.fixture

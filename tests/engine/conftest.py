@@ -25,7 +25,7 @@ from service.engine.types import (
 from service.settings import Settings
 from tests.serving import Server, serving
 
-READY_S = 60.0
+READY_S = 180.0
 # The small model's ends of an answer and of a text, forbidden: it writes until `max_tokens`.
 ENDLESS = Sampling(seed=1, logit_bias=((0, -100.0), (2, -100.0)))
 
@@ -129,7 +129,7 @@ def collect(runner: asyncio.Runner, backend: EmbeddedBackend) -> Collect:
         return [event async for event in on.submit(request)]
 
     def run(request: Request, on: EmbeddedBackend | None = None) -> list[Event]:
-        return runner.run(asyncio.wait_for(drain(request, on or backend), 60))
+        return runner.run(asyncio.wait_for(drain(request, on or backend), READY_S))
 
     return run
 

@@ -28,7 +28,7 @@ from service.engine.starter import FetchProgress
 from service.engine.types import AdapterUse, Quantisation
 from service.engine.weights import sha256_of
 from service.errors import ModelUnavailable
-from tests.engine.conftest import Ask, Collect, NewBackend, start_backend
+from tests.engine.conftest import READY_S, Ask, Collect, NewBackend, start_backend
 from tests.gguf_files import WIDTH, write_adapter, write_gguf
 
 NAMES = "attn_q attn_k attn_v attn_output ffn_gate ffn_up ffn_down".split()
@@ -73,7 +73,7 @@ def builders(parent: int) -> list[int]:
     return found
 
 
-def until(condition: Callable[[], object], timeout_s: float = 20) -> None:
+def until(condition: Callable[[], object], timeout_s: float = READY_S) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
@@ -215,13 +215,16 @@ def test_a_build_that_is_given_up_leaves_nothing(model: CatalogModel, tmp_path: 
 
 
 def test_a_building_process_that_dies_is_told_and_leaves_nothing(
-    model: CatalogModel, tmp_path: Path
+    small_path: Path, tmp_path: Path
 ) -> None:
+    # A small file would be done before the process that builds it is found.
+    model = CatalogModel("m", ("general",), path=small_path, quantise="f16")
+
     def report(_: FetchProgress) -> None:
         for pid in builders(os.getpid()):
             os.kill(pid, signal.SIGKILL)
 
-    with pytest.raises(ModelUnavailable, match=r"base\.gguf.*ended \(SIGKILL\)"):
+    with pytest.raises(ModelUnavailable, match=rf"{small_path.name}.*ended \(SIGKILL\)"):
         make_ready(model, tmp_path / "models", report)
 
     assert [one.name for one in (tmp_path / "models").iterdir()] == [".lock"]
@@ -353,7 +356,7 @@ def test_a_server_that_stops_gives_up_its_build_at_once(
         return time.monotonic() - began
 
     backend = start_backend(runner, (replace(small, quantise="f16"),), tmp_path)
-    took_s = runner.run(asyncio.wait_for(begin_and_stop(), 20))
+    took_s = runner.run(asyncio.wait_for(begin_and_stop(), READY_S))
     until(lambda: builders(os.getpid()) == [])
 
     assert took_s < 5

@@ -54,7 +54,7 @@ def test_ctrl_c_ends_a_command_its_run_and_its_model_process(
     environment: dict[str, str], settings: Settings
 ) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "service", "brainstorm", TOPIC, "--n", "20"],
+        [sys.executable, "-m", "service", "brainstorm", TOPIC, "--n", "20", "--seed", str(SEED)],
         cwd=PROJECT_ROOT,
         env=os.environ | environment,
         stdout=subprocess.PIPE,

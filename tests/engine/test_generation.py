@@ -20,7 +20,7 @@ from service.engine.types import (
     TokenLogprob,
 )
 from service.errors import InvalidInput, PromptTooLong
-from tests.engine.conftest import Ask, Collect
+from tests.engine.conftest import ENDLESS, Ask, Collect
 
 TextOf = Callable[[list[Event]], str]
 CARD = r"""
@@ -34,7 +34,7 @@ def logprobs_of(events: list[Event]) -> list[TokenLogprob]:
 
 
 def test_streams_text_and_ends_with_usage(collect: Collect, ask: Ask, text_of: TextOf) -> None:
-    events = collect(ask(max_tokens=12))
+    events = collect(ask(max_tokens=60, sampling=ENDLESS))
 
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Finished)
@@ -43,7 +43,7 @@ def test_streams_text_and_ends_with_usage(collect: Collect, ask: Ask, text_of: T
     usage = events[-1].usage
     assert usage.prompt_tokens == events[0].prompt_tokens
     assert events[-1].reason == "length"
-    assert usage.completion_tokens == 12
+    assert usage.completion_tokens == 60
     assert usage.prompt_s > 0
     assert usage.completion_s > 0
 
@@ -98,9 +98,9 @@ def test_logprobs_cover_the_whole_vocabulary(collect: Collect, ask: Ask) -> None
 def test_a_stop_string_ends_the_text_even_across_token_borders(
     collect: Collect, ask: Ask, text_of: TextOf
 ) -> None:
-    deltas = [event.text for event in collect(ask()) if isinstance(event, Delta)]
-    stop = deltas[4][-1] + deltas[5][:2]
-    whole = "".join(deltas)
+    tokens = [token.text for token in logprobs_of(collect(ask(logprobs=0)))]
+    stop = tokens[4][-1] + tokens[5][:2]
+    whole = "".join(tokens)
     events = collect(ask(stop=(stop, "never in it")))
 
     assert stop in whole

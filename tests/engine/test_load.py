@@ -17,14 +17,16 @@ from typing import Any
 import pytest
 
 from tests.bench.figures import percentile
-from tests.calls import Call, Event, chat
-from tests.serving import Server, serving
+from tests.calls import Call, Event, chat, endless
+from tests.serving import START_S, Server, serving
 
 CHAT, BRAINSTORM = "/v1/chat/completions", "/api/v1/brainstorm"
 PLACES = 4
 BURST = 100
 BURSTS = 3
 REFUSAL_S = 0.1
+# A request is read and checked before it is refused: some four times the work of saying "alive".
+MORE_WORK = 6
 LIVENESS_S = 0.25
 WORDS = "a garden between two houses where nobody has planted anything for years ".split()
 
@@ -62,7 +64,7 @@ def requests(server: Server) -> dict[str, int]:
 
 
 def await_requests(server: Server, **wanted: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + START_S
     while not wanted.items() <= requests(server).items():
         assert time.monotonic() < deadline, requests(server)
         time.sleep(0.01)
@@ -78,35 +80,52 @@ def tell(call: Call, name: str) -> Event:
 
 
 def ask_briefly(number: int) -> tuple[str, dict[str, Any]]:
-    return CHAT, chat(f"Question {number}: what grows in the shade?", 4)
+    return CHAT, endless(f"Question {number}: what grows in the shade?", 64)
 
 
 def draw_one(number: int) -> tuple[str, dict[str, Any]]:
     return BRAINSTORM, {"topic": f"a quieter office, number {number}", "n": 1}
 
 
+def ask_at_length(number: int) -> tuple[str, dict[str, Any]]:
+    """Never done before a test is."""
+    return CHAT, endless(f"Question {number}: tell me all of it.", 1500)
+
+
+def draw_many(number: int) -> tuple[str, dict[str, Any]]:
+    return BRAINSTORM, {"topic": f"a quieter office, number {number}", "n": 20}
+
+
 Question = Callable[[int], tuple[str, dict[str, Any]]]
 
 
-def burst(server: Server, question: Question, stack: ExitStack) -> tuple[list[float], list[Call]]:
-    """Send all at once on open connections: seconds until each refusal, and the calls let in."""
+def at_once(
+    server: Server, send: Callable[[Call, int], Call], stack: ExitStack
+) -> Iterator[tuple[Call, float]]:
+    """Send all on open connections: each call as it is answered, and seconds until then."""
     calls = [stack.enter_context(closing(Call(server))) for _ in range(BURST)]
-    refusals, admitted = [], []
     with selectors.DefaultSelector() as selector:
         for number, call in enumerate(calls):
             selector.register(call.socket, selectors.EVENT_READ, (call, time.perf_counter()))
-            call.post(*question(number))
+            send(call, number)
         while selector.get_map():
             for key, _ in selector.select():
                 call, sent_at = key.data
                 took_s = time.perf_counter() - sent_at
                 selector.unregister(call.socket)
-                if call.answer.status == 200:
-                    admitted.append(call)
-                    continue
-                refusals.append(took_s)
-                assert call.answer.status == 503
-                assert int(call.answer.headers["Retry-After"]) > 0
+                yield call, took_s
+
+
+def burst(server: Server, question: Question, stack: ExitStack) -> tuple[list[float], list[Call]]:
+    """Seconds until each refusal, and the calls let in."""
+    refusals, admitted = [], []
+    for call, took_s in at_once(server, lambda call, number: call.post(*question(number)), stack):
+        if call.answer.status == 200:
+            admitted.append(call)
+            continue
+        refusals.append(took_s)
+        assert call.answer.status == 503
+        assert int(call.answer.headers["Retry-After"]) > 0
     return refusals, admitted
 
 
@@ -119,12 +138,25 @@ def cpu_s(server: Server) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
-@pytest.mark.parametrize("question", [ask_briefly, draw_one])
+def least_work(server: Server) -> tuple[float, float]:
+    """What as many calls that only say that the server lives cost it, and how long the last took.
+
+    So slow is the machine, whatever is asked.
+    """
+    with ExitStack() as stack:
+        before = cpu_s(server)
+        told = list(at_once(server, lambda call, _: call.get("/livez"), stack))
+        assert all(call.answer.status == 200 for call, _ in told)
+        return cpu_s(server) - before, max(took_s for _, took_s in told)
+
+
+@pytest.mark.parametrize("question", [ask_at_length, draw_many])
 def test_a_burst_is_refused_at_once_but_for_those_let_in(
     narrow: Server, question: Question
 ) -> None:
-    longest, costs = [], []
+    longest, costs, least = [], [], []
     for _ in range(BURSTS):
+        least.append(least_work(narrow))
         with ExitStack() as stack:
             before = cpu_s(narrow)
             refusals, admitted = burst(narrow, question, stack)
@@ -135,9 +167,10 @@ def test_a_burst_is_refused_at_once_but_for_those_let_in(
         await_idle(narrow)
 
     # The last of a hundred waits for the server's work on all the others, and for whatever else
-    # the machine does meanwhile; only the first is ours.
-    assert min(costs) < REFUSAL_S, (costs, longest)
-    assert min(longest) < 10 * REFUSAL_S, (costs, longest)
+    # the machine does meanwhile; only the first is ours. On a slow machine everything costs more.
+    least_cost, least_longest = (min(one) for one in zip(*least, strict=True))
+    assert min(costs) < max(REFUSAL_S, MORE_WORK * least_cost), (costs, least)
+    assert min(longest) < max(10 * REFUSAL_S, MORE_WORK * least_longest), (longest, least)
 
 
 def test_those_let_in_by_a_burst_are_all_served(narrow: Server) -> None:
@@ -160,8 +193,7 @@ def test_one_more_than_there_are_places_for_is_refused_within_100_ms(narrow: Ser
     times = []
     with ExitStack() as stack:
         for number in range(PLACES):
-            call = stack.enter_context(closing(Call(narrow)))
-            call.post(CHAT, chat(f"Question {number}: tell me all of it.", 1500))
+            stack.enter_context(closing(Call(narrow))).post(*ask_at_length(number))
         await_requests(narrow, running=PLACES)
         for number in range(40):
             with closing(Call(narrow)) as call:
@@ -187,7 +219,7 @@ def next_one_starts_after(server: Server, leaving: Call) -> float:
 def test_who_leaves_amid_an_answer_frees_the_slot_within_a_second(one_slot: Server) -> None:
     times = []
     for number in range(3):
-        leaving = Call(one_slot).post(CHAT, chat(f"Question {number}: tell me all of it.", 1500))
+        leaving = Call(one_slot).post(*ask_at_length(number))
         next(leaving.events())
         times.append(next_one_starts_after(one_slot, leaving))
         await_idle(one_slot)
@@ -211,7 +243,7 @@ def test_who_leaves_while_a_long_prompt_is_read_frees_the_slot_within_two_second
 def test_places_in_line_are_told_and_move_up(one_slot: Server) -> None:
     with ExitStack() as stack:
         busy, first, second = (stack.enter_context(closing(Call(one_slot))) for _ in range(3))
-        next(busy.post(CHAT, chat("Tell me all of it.", 1500)).events())
+        next(busy.post(*ask_at_length(0)).events())
         for number, call in enumerate((first, second), start=1):
             call.post("/api/v1/refine", {"title": f"Lending tools {number}", "body": "A shelf."})
             await_requests(one_slot, waiting=number)
@@ -233,7 +265,7 @@ def seconds_for(server: Server, number: int) -> float:
 
 def test_a_stream_that_nobody_reads_delays_no_other_and_is_whole_in_the_end(server: Server) -> None:
     # Twenty alternatives a token make the answer larger than what fits between the two.
-    body = chat("Tell me all of it.", 250, logprobs=True, top_logprobs=20)
+    body = endless("Tell me all of it.", 250, logprobs=True, top_logprobs=20)
     alone = statistics.median(seconds_for(server, number) for number in range(3))
     with closing(Call(server, is_narrow=True)) as unread:
         unread.post(CHAT, body)
@@ -241,6 +273,8 @@ def test_a_stream_that_nobody_reads_delays_no_other_and_is_whole_in_the_end(serv
         beside = statistics.median(seconds_for(server, number) for number in range(3, 6))
         await_idle(server)
         told = list(unread.events())
+    # The machine may have become slower meanwhile.
+    alone = max(alone, statistics.median(seconds_for(server, number) for number in range(6, 9)))
 
     assert beside < 2 * alone + 0.5
     assert told[-1][0] == "[DONE]"
@@ -252,8 +286,7 @@ def test_alive_is_answered_within_250_ms_while_the_model_is_saturated(server: Se
     times = []
     with ExitStack() as stack:
         for number in range(16):
-            call = stack.enter_context(closing(Call(server)))
-            call.post(CHAT, chat(f"Question {number}: tell me all of it.", 1900))
+            stack.enter_context(closing(Call(server))).post(*ask_at_length(number))
         await_requests(server, running=8, waiting=8)
         for _ in range(200):
             began = time.perf_counter()
@@ -267,10 +300,10 @@ def test_alive_is_answered_within_250_ms_while_the_model_is_saturated(server: Se
 
 
 def test_a_stuck_model_ends_what_it_ran_and_the_pages_go_on(tmp_path: Path) -> None:
-    with serving(tmp_path, IDEAPOOL_STALL_S="2") as server, ExitStack() as stack:
+    with serving(tmp_path, IDEAPOOL_STALL_S="10") as server, ExitStack() as stack:
         server.await_models()
         completion, run = (stack.enter_context(closing(Call(server))) for _ in range(2))
-        next(completion.post(CHAT, chat("Tell me all of it.", 1500)).events())
+        next(completion.post(*ask_at_length(0)).events())
         tell(run.post(BRAINSTORM, {"topic": "a quieter office", "n": 20}), "delta")
         os.kill(server.model_process(), signal.SIGSTOP)
         pages = [server.http.get("/", follow_redirects=True).status_code for _ in range(3)]

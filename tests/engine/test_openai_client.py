@@ -11,7 +11,8 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from service.settings import PROJECT_ROOT
-from tests.serving import Server, serving
+from tests.attempts import quickest
+from tests.serving import START_S, Server, serving
 
 MODEL = "smollm2-135m"
 WEIGHTS = PROJECT_ROOT / "data" / "models" / "smollm2-135m-instruct-q4_1.gguf"
@@ -46,12 +47,13 @@ def running(server: Server) -> float:
     return next(float(line.split()[-1]) for line in lines if line.startswith(series))
 
 
-def await_idle(server: Server) -> None:
-    """Fails where the model still works after a second."""
+def await_idle(server: Server) -> float:
+    """Seconds until the model works no more."""
     began = time.monotonic()
     while running(server) > 0:
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < START_S
         time.sleep(0.02)
+    return time.monotonic() - began
 
 
 def tokens(answer: ChatCompletion) -> list[str]:
@@ -258,14 +260,16 @@ def test_without_a_limit_an_answer_gets_what_the_prompt_leaves(tmp_path: Path) -
 
 
 def test_closing_a_stream_frees_the_model_within_a_second(server: Server, client: OpenAI) -> None:
-    stream = client.chat.completions.create(
-        model=MODEL, messages=STORY, max_tokens=1500, logit_bias=ENDLESS, stream=True, n=2
-    )
-    next(stream)
-    assert running(server) > 0
-    stream.close()
+    def attempt() -> float:
+        stream = client.chat.completions.create(
+            model=MODEL, messages=STORY, max_tokens=1500, logit_bias=ENDLESS, stream=True, n=2
+        )
+        next(stream)
+        assert running(server) > 0
+        stream.close()
+        return await_idle(server)
 
-    await_idle(server)
+    assert quickest(attempt, 1) < 1
 
 
 def test_a_key_is_asked_for_where_the_service_needs_one(tmp_path: Path) -> None:
@@ -286,36 +290,44 @@ def test_a_completion_ends_at_the_deadline(tmp_path: Path) -> None:
     with serving(tmp_path, IDEAPOOL_RUN_DEADLINE_S="1") as server:
         server.await_models()
         with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
-            with pytest.raises(openai.InternalServerError) as late:
-                client.chat.completions.create(
-                    model=MODEL, messages=STORY, max_tokens=1500, logit_bias=ENDLESS
-                )
-            with pytest.raises(openai.APIError) as cut:
-                list(
-                    client.chat.completions.create(
-                        model=MODEL,
-                        messages=STORY,
-                        max_tokens=1500,
-                        logit_bias=ENDLESS,
-                        stream=True,
-                    )
-                )
 
-        await_idle(server)
-    assert late.value.status_code == 504
-    assert late.value.code == cut.value.code == "deadline_exceeded"
+            def attempt() -> float:
+                with pytest.raises(openai.InternalServerError) as late:
+                    client.chat.completions.create(
+                        model=MODEL, messages=STORY, max_tokens=1500, logit_bias=ENDLESS
+                    )
+                with pytest.raises(openai.APIError) as cut:
+                    list(
+                        client.chat.completions.create(
+                            model=MODEL,
+                            messages=STORY,
+                            max_tokens=1500,
+                            logit_bias=ENDLESS,
+                            stream=True,
+                        )
+                    )
+
+                assert late.value.status_code == 504
+                assert late.value.code == cut.value.code == "deadline_exceeded"
+                return await_idle(server)
+
+            assert quickest(attempt, 1) < 1
 
 
 def test_a_terminated_server_ends_its_completions_with_a_reason(tmp_path: Path) -> None:
-    with serving(tmp_path, IDEAPOOL_DRAIN_S="0") as server:
-        server.await_models()
-        with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+    def attempt() -> float:
+        with (
+            serving(tmp_path, IDEAPOOL_DRAIN_S="0") as server,
+            OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client,
+        ):
+            server.await_models()
             stream = client.chat.completions.create(
                 model=MODEL, messages=STORY, max_tokens=1500, logit_bias=ENDLESS, stream=True
             )
             next(stream)
-            took = server.stop()
+            took_s = server.stop()
             with pytest.raises(openai.APIError, match="stopping"):
                 list(stream)
+            return took_s
 
-    assert took < 5
+    assert quickest(attempt, 5) < 5

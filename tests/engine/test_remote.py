@@ -43,6 +43,7 @@ from service.errors import (
     ServiceError,
 )
 from service.settings import Settings
+from tests.attempts import quickest
 from tests.fakes import FakeBackend
 from tests.scripted import (
     CHATS,
@@ -51,6 +52,7 @@ from tests.scripted import (
     END,
     HELLO,
     MODELS,
+    PATIENCE_S,
     STREAM_HEAD,
     Script,
     ScriptedServer,
@@ -66,7 +68,10 @@ from tests.serving import served
 
 PROMPT = "a secret plan for the garden"
 KEY = "sk-very-secret"
-FOREVER = 60.0
+# The first look at a server must be done within it, too.
+STALL_S = 1.0
+# Longer than anyone here waits.
+FOREVER = 10 * PATIENCE_S
 HEAD_OF_A_PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 99\r\n\r\n"
 _numbers = itertools.count()
 
@@ -81,8 +86,8 @@ def probe(*choices: str) -> ProbeRequest:
     return ProbeRequest(f"p{next(_numbers)}", "m", prompts, choices)
 
 
-async def until(condition: Callable[[], bool], within_s: float = 5) -> None:
-    deadline = time.monotonic() + within_s
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.005)
@@ -113,7 +118,7 @@ async def engine(
 
 
 async def drain(backend: RemoteBackend, request: Request) -> list[Event]:
-    async with asyncio.timeout(10), aclosing(backend.submit(request)) as events:
+    async with asyncio.timeout(PATIENCE_S), aclosing(backend.submit(request)) as events:
         return [one async for one in events]
 
 
@@ -169,13 +174,15 @@ def test_an_answer_is_whole_when_its_reason_has_come(runner: asyncio.Runner, las
 
 @pytest.mark.parametrize("answer", [stream(HELLO, FOREVER), raw(HEAD_OF_A_PAGE, FOREVER)])
 def test_no_connection_outlives_its_answer(runner: asyncio.Runner, answer: Script) -> None:
-    async def scenario() -> None:
+    async def scenario() -> float:
         async with engine(answer, stall_s=FOREVER) as (server, backend):
             with contextlib.suppress(EngineCrashed):
                 await drain(backend, ask())
-            await asyncio.wait_for(server.asked()[0].left.wait(), 1)
+            began = time.monotonic()
+            await asyncio.wait_for(server.asked()[0].left.wait(), PATIENCE_S)
+            return time.monotonic() - began
 
-    runner.run(scenario())
+    assert quickest(lambda: runner.run(scenario()), 1) < 1
 
 
 @pytest.mark.parametrize("resets", [True, False])
@@ -218,11 +225,11 @@ def test_a_broken_answer_is_one_error_in_bounded_time(
 ) -> None:
     began = time.monotonic()
 
-    error = runner.run(failure_of(answer, stall_s=0.4))
+    error = runner.run(failure_of(answer, stall_s=STALL_S))
 
     assert type(error) is EngineCrashed
     assert error.detail.startswith("The engine at http://127.0.0.1:")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 7 * STALL_S
 
 
 REFUSALS: dict[str, tuple[Script, type[ServiceError], str]] = {
@@ -283,7 +290,7 @@ def test_a_connection_lost_before_the_answer_is_tried_once_more(runner: asyncio.
 )
 def test_nothing_else_is_tried_again(runner: asyncio.Runner, answer: Script, calls: int) -> None:
     async def scenario() -> int:
-        async with engine(answer, stall_s=0.3) as (server, backend):
+        async with engine(answer, stall_s=STALL_S) as (server, backend):
             await failure(backend, ask())
             return len(server.asked())
 
@@ -318,7 +325,7 @@ async def miss_deadline(
     backend: RemoteBackend, request: GenerateRequest, _: ScriptedServer
 ) -> None:
     with pytest.raises(DeadlineExceeded):
-        await drain(backend, replace(request, timeout_s=0.2))
+        await drain(backend, replace(request, timeout_s=1))
 
 
 async def close_backend(
@@ -347,14 +354,17 @@ SILENT = raw(FOREVER)
 def test_who_leaves_closes_the_connection_within_a_second(
     runner: asyncio.Runner, leave: Leave, answer: Script
 ) -> None:
-    async def scenario() -> int:
+    async def scenario() -> float:
         async with engine(answer) as (server, backend):
             await leave(backend, ask(), server)
+            began = time.monotonic()
             call = server.asked()[0]
-            await until(lambda: call.left.is_set() and not backend.stats().running, within_s=1)
-            return backend.stats().waiting
+            await until(lambda: call.left.is_set() and not backend.stats().running)
+            took_s = time.monotonic() - began
+            assert backend.stats().waiting == 0
+            return took_s
 
-    assert runner.run(scenario()) == 0
+    assert quickest(lambda: runner.run(scenario()), 1) < 1
 
 
 def test_who_leaves_at_any_moment_leaves_nothing_behind(runner: asyncio.Runner) -> None:
@@ -421,10 +431,12 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(runner: asyncio.Runner)
 
 def test_who_stops_waiting_leaves_the_queue_and_nothing_is_sent(runner: asyncio.Runner) -> None:
     async def scenario() -> int:
-        async with engine(stream(0.3, HELLO), slots=1) as (server, backend):
+        is_left = asyncio.Event()
+        async with engine(stream(is_left, HELLO), slots=1) as (server, backend):
             first = asyncio.create_task(drain(backend, ask()))
             await server.until(1)
             await miss_deadline(backend, ask(), server)
+            is_left.set()
             assert text_of(await first) == "Hello"
             assert (backend.stats().running, backend.stats().waiting) == (0, 0)
             return len(server.asked())

@@ -12,7 +12,8 @@ from service.engine.catalog import CatalogModel
 from service.engine.embedded import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Queued, Request, Started
 from service.errors import DeadlineExceeded, InvalidInput, ModelUnavailable
-from tests.engine.conftest import ENDLESS, Ask, NewBackend, settle, start_backend
+from tests.attempts import quickest
+from tests.engine.conftest import ENDLESS, READY_S, Ask, NewBackend, settle, start_backend
 
 LONG = "word " * 1500
 
@@ -32,7 +33,7 @@ async def until(is_so: Callable[[], object]) -> float:
     """How long it took."""
     began = time.monotonic()
     while not is_so():
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < READY_S
         await asyncio.sleep(0.005)
     return time.monotonic() - began
 
@@ -58,17 +59,19 @@ async def drain(backend: EmbeddedBackend, request: Request) -> list[Event]:
 def test_cancel_frees_the_model_within_a_second(
     runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
 ) -> None:
-    async def scenario() -> tuple[float, list[Event]]:
+    rest: list[Event] = []
+
+    async def scenario() -> float:
         request = ask(max_tokens=1500, sampling=ENDLESS)
         stream = backend.submit(request)
         while not isinstance(await anext(stream), Delta):
             pass
         await backend.cancel(request.id)
-        return await until_idle(backend), [event async for event in stream]
+        freed_s = await until_idle(backend)
+        rest.extend([event async for event in stream])
+        return freed_s
 
-    freed_s, rest = runner.run(scenario())
-
-    assert freed_s < 1
+    assert quickest(lambda: runner.run(scenario()), 1) < 1
     assert not any(isinstance(event, Finished) for event in rest)
 
 
@@ -85,7 +88,7 @@ def test_cancel_frees_the_model_during_a_long_prompt(
         await stream.aclose()
         return freed_s
 
-    assert runner.run(scenario()) < 1
+    assert quickest(lambda: runner.run(scenario()), 1) < 1
 
 
 def test_closing_the_stream_cancels(
@@ -97,7 +100,7 @@ def test_closing_the_stream_cancels(
         await stream.aclose()
         return await until_idle(backend)
 
-    assert runner.run(scenario()) < 1
+    assert quickest(lambda: runner.run(scenario()), 1) < 1
 
 
 def test_cancelling_the_reading_task_cancels(
@@ -110,17 +113,17 @@ def test_cancelling_the_reading_task_cancels(
         await asyncio.gather(task, return_exceptions=True)
         return await until_idle(backend)
 
-    assert runner.run(scenario()) < 1
+    assert quickest(lambda: runner.run(scenario()), 1) < 1
 
 
 def test_a_cancelled_waiting_request_never_touches_the_running_one(
     runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> tuple[list[Event], list[Event]]:
-        running = asyncio.create_task(drain(single, ask(max_tokens=30)))
+        running = asyncio.create_task(drain(single, ask(max_tokens=60, sampling=ENDLESS)))
         waiting = ask()
         queued = asyncio.create_task(drain(single, waiting))
-        await asyncio.sleep(0.05)
+        await until(lambda: single.stats().waiting == 1)
         await single.cancel(waiting.id)
         await single.cancel("nobody")
         return await running, await queued
@@ -157,9 +160,9 @@ def test_an_id_cannot_run_twice_at_once(
     runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> list[Event]:
-        request = ask(max_tokens=30)
+        request = ask(max_tokens=60, sampling=ENDLESS)
         first = asyncio.create_task(drain(backend, request))
-        await asyncio.sleep(0.05)
+        await until_running(backend)
         with pytest.raises(InvalidInput):
             await drain(backend, request)
         return await first
@@ -172,16 +175,16 @@ def test_a_deadline_ends_what_runs_and_frees_its_slot(
 ) -> None:
     events: list[Event] = []
 
-    async def scenario() -> tuple[float, float]:
+    async def scenario() -> float:
+        """Seconds from the deadline until the slot was free."""
         began = time.monotonic()
-        with pytest.raises(DeadlineExceeded, match=r"0\.5 s"):
-            await read(single, ask(max_tokens=1500, sampling=ENDLESS, timeout_s=0.5), events)
-        return time.monotonic() - began, await until_idle(single)
+        with pytest.raises(DeadlineExceeded, match=" 2 s"):
+            await read(single, ask(max_tokens=1500, sampling=ENDLESS, timeout_s=2), events)
+        assert time.monotonic() - began >= 2
+        await until_idle(single)
+        return time.monotonic() - began - 2
 
-    took_s, freed_s = runner.run(scenario())
-
-    assert 0.5 <= took_s < 1
-    assert freed_s < 1
+    assert quickest(lambda: runner.run(scenario()), 1) < 1
     assert any(isinstance(event, Delta) for event in events)
 
 
@@ -229,19 +232,21 @@ def test_a_reader_that_does_not_read_delays_nobody(
 def test_close_ends_streams_and_process_within_two_seconds(
     runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
 ) -> None:
-    backend = new_backend(small)
-
-    async def scenario() -> tuple[float, list[Event]]:
+    async def scenario(backend: EmbeddedBackend) -> tuple[float, list[Event]]:
         reading = asyncio.create_task(drain(backend, ask(LONG)))
         await until_running(backend)
         began = time.monotonic()
         await backend.close()
         return time.monotonic() - began, await reading
 
-    took_s, events = runner.run(scenario())
+    def attempt() -> float:
+        backend = new_backend(small)
+        took_s, events = runner.run(scenario(backend))
 
-    assert took_s < 2
-    assert not any(isinstance(event, Finished) for event in events)
-    assert backend.stats().process_id is None
-    with pytest.raises(ModelUnavailable, match="stopping"):
-        runner.run(drain(backend, ask()))
+        assert not any(isinstance(event, Finished) for event in events)
+        assert backend.stats().process_id is None
+        with pytest.raises(ModelUnavailable, match="stopping"):
+            runner.run(drain(backend, ask()))
+        return took_s
+
+    assert quickest(attempt, 2) < 2

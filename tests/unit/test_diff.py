@@ -99,8 +99,8 @@ def test_a_new_paragraph_is_one_edit_with_the_break_before_it() -> None:
     ],
 )
 def test_no_text_makes_it_slow(before: str, after: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
 
     word_diff(before, after)
 
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

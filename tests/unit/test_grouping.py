@@ -1,4 +1,4 @@
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -73,9 +73,9 @@ def test_a_thousand_are_grouped_while_one_waits() -> None:
     vectors = np.random.default_rng(1).normal(size=(1000, 16))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    started = perf_counter()
+    started = process_time()
     average_linkage(vectors @ vectors.T, 0.3)
-    assert perf_counter() - started < 3
+    assert process_time() - started < 3
 
 
 def test_a_title_is_made_of_what_the_group_shares_and_others_do_not() -> None:

@@ -256,7 +256,7 @@ ARRIVALS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ARRIVALS)
 def test_every_request_runs_and_no_busy_model_is_ever_unloaded(
     arrivals: list[Arrival],
@@ -268,7 +268,7 @@ def test_every_request_runs_and_no_busy_model_is_ever_unloaded(
     assert not world.waiting
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(ARRIVALS, st.sampled_from(sorted(SIZES)), st.floats(0, 40))
 def test_a_flood_for_other_models_delays_a_request_by_a_bounded_time(
     arrivals: list[Arrival], model: str, came: float

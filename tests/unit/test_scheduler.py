@@ -124,7 +124,7 @@ class SchedulerLaws(RuleBasedStateMachine):
             assert positions.keys() == {one for one in self.waiting if self.waiting[one] == model}
 
 
-SchedulerLaws.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+SchedulerLaws.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestSchedulerLaws = SchedulerLaws.TestCase
 
 
@@ -213,7 +213,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(EVENTS, st.integers(1, 3))
 def test_nobody_is_overtaken_without_end(events: list[tuple[str, int]], slots: int) -> None:
     """Whatever the others do: once for each place in the queue, per request of one's own."""

@@ -228,7 +228,7 @@ class SeatsMachine(RuleBasedStateMachine):
 
 
 TestSeats = SeatsMachine.TestCase
-TestSeats.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestSeats.settings = settings(max_examples=200, stateful_step_count=40)
 
 
 @pytest.mark.parametrize("cells", [None, 100])

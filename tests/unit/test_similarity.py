@@ -1,4 +1,4 @@
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -74,8 +74,8 @@ def test_a_thousand_known_ideas_are_compared_without_a_noticeable_wait() -> None
     known = [(str(i), f"{SWAP_NEAR} Number {i} has its own word{i} and more.") for i in range(1000)]
 
     most_similar(SWAP, known)
-    began = perf_counter()
+    began = process_time()
     most_similar(SWAP_AGAIN, known)
 
     # A tenth of it on an idle machine; the rest is for a busy one.
-    assert perf_counter() - began < 0.1
+    assert process_time() - began < 0.1

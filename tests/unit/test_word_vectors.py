@@ -1,7 +1,7 @@
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -51,8 +51,9 @@ def test_a_text_without_words_is_like_nothing(vectors: WordVectors, text: str) -
 
 
 @given(st.lists(st.text(max_size=60), max_size=4))
-def test_rows_have_length_one_or_none_and_come_back_the_same(texts: list[str]) -> None:
-    vectors = WordVectors()
+def test_rows_have_length_one_or_none_and_come_back_the_same(
+    vectors: WordVectors, texts: list[str]
+) -> None:
     rows = vectors.embed(texts)
 
     lengths = np.linalg.norm(rows, axis=1)
@@ -110,7 +111,7 @@ def test_many_threads_may_ask_at_once(vectors: WordVectors) -> None:
 def test_one_text_against_a_thousand_costs_next_to_nothing(vectors: WordVectors) -> None:
     known = vectors.embed([f"{BUS} {number} {ROLLS}" for number in range(1000)])
 
-    started = perf_counter()
+    started = process_time()
     for number in range(20):
         known @ vectors.embed([f"{BREAD} Sold in {number} bags by the door."], ignore="bags")[0]
-    assert (perf_counter() - started) / 20 < 0.005
+    assert (process_time() - started) / 20 < 0.005
