@@ -102,15 +102,31 @@
     if (form.dataset.then) focusOn(document.querySelector(form.dataset.then));
   }
 
-  /* A run that is over may have changed more than its own panel. */
-  document.addEventListener("done", (event) => {
-    if (event.target.id !== "run") return;
+  /* A run that is over may have changed more than its own panel: the page is fetched anew. If
+     anything else is answered meanwhile, what was fetched may be older than that: once more then. */
+  let answers = 0;
+
+  function fetchAnew() {
     htmx.ajax("GET", location.pathname + location.search, {
       source: byId("main"),
       target: "#main",
       select: "#main",
       swap: "outerMorph",
+      answersBefore: answers,
     });
+  }
+
+  document.addEventListener("done", (event) => {
+    if (event.target.id === "run") fetchAnew();
+  });
+
+  document.addEventListener("htmx:after:request", (event) => {
+    const { answersBefore } = event.detail.ctx;
+    if (answersBefore === undefined) answers += 1;
+    else if (answersBefore !== answers) {
+      event.preventDefault();
+      fetchAnew();
+    }
   });
 
   /* What htmx cannot say by itself: no answer came at all. Streams reconnect on their own. */

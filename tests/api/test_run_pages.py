@@ -1,10 +1,11 @@
-"""Pages that show a run, when it ends while they are being read: at any point between two reads."""
+"""Pages that show a run: while it writes, and when it ends amid their being read, at any point."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import count
 
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import Session
@@ -12,11 +13,12 @@ from sqlmodel import Session
 from service.database import Database
 from service.fields import RunKind
 from service.prompts import DEFAULT_CRITERIA
+from service.routes.pages import live
 from service.shapes import BoardCreate, IdeaCreate
 from service.store import Store
 from service.store.comparisons import Verdict
 from service.store.runs import NewRun, RunOutcome
-from tests.fakes import IDEAS
+from tests.fakes import IDEAS, FakeBackend
 
 NAMES = [each.name for each in DEFAULT_CRITERIA]
 SCORES = {
@@ -30,6 +32,7 @@ SCORES = {
     "next_step": "Ask who would pay.",
     "scoring": {"method": "head", "calibrated": True, "uncalibrated": []},
 }
+API = "/api/v1"
 LIVE = "hx-sse:connect"
 PAGES: dict[str, tuple[RunKind, str]] = {
     # The page's address, the kind of run that it shows, and what tells that it shows its results.
@@ -98,3 +101,43 @@ def test_a_page_on_which_a_run_is_over_shows_what_it_found(
         assert not is_over or found in html.split('id="ideas"')[-1], f"ended at read {place}"
         seen.add(is_over)
     assert seen == {True, False}
+
+
+def test_an_evaluation_that_ends_amid_the_reading_is_shown_once(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the idea's page as one comes to it, with no run in its address."""
+    store: Store = client.app.state.store  # type: ignore[attr-defined]
+    seen = set()
+    for place in count():
+        address, end = begin(store, "/ideas/{idea}", f"Board {place}")
+        with ending_at(place, end, monkeypatch) as reads:
+            html = client.get(address.partition("?")[0], headers={"accept": "text/html"}).text
+        if next(reads) <= place:
+            break
+        shown = (LIVE in html, 'id="run"' in html, 'id="evaluation"' in html)
+        assert shown in {(True, True, False), (False, False, True)}, f"ended at read {place}"
+        seen.add(shown)
+    assert len(seen) == 2
+
+
+def test_who_comes_amid_a_redraw_sees_it_written_without_waiting_for_the_clock(
+    url: str, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By then the redraw is over.
+    monkeypatch.setattr(live, "TICK_S", 60)
+    with httpx2.Client(base_url=url, timeout=30) as http:
+        made = http.post(f"{API}/brainstorm", json={"topic": "a street party", "n": 1}).json()
+        backend.delay_s = 0.5
+        suggestion = made["suggestions"][0]["id"]
+        detached = {"prefer": "respond-async"}
+        http.post(f"{API}/suggestions/{suggestion}/redraw", headers=detached)
+
+        with http.stream("GET", f"/runs/{made['run_id']}/live") as stream:
+            caret = '<span class="caret"'
+            drafts = (line.partition(caret)[0] for line in stream.iter_lines() if caret in line)
+            texts = (draft.rpartition(">")[2].strip() for draft in drafts)
+            written = next(filter(None, texts), "nothing")
+        backend.delay_s = 0
+
+    assert IDEAS[1][1].startswith(written)

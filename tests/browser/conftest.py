@@ -14,6 +14,7 @@ from playwright.sync_api import (
     Dialog,
     Page,
     Request,
+    expect,
     sync_playwright,
 )
 
@@ -34,7 +35,8 @@ ARGUMENTS = (
     "--disable-sync",
 )
 WIDTHS = {1280: 900, 390: 844}
-PATIENCE_MS = 10_000
+# Proves nothing: a busy machine may take long.
+PATIENCE_MS = 15_000
 Scheme = Literal["light", "dark"]
 
 
@@ -44,6 +46,7 @@ Scheme = Literal["light", "dark"]
 def chromium() -> Iterator[Browser]:
     program = next(path for path in CHROMIUM if Path(path).exists())
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)
         browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         yield browser
         browser.close()
@@ -112,6 +115,14 @@ class Visitors:
         self._stack.callback(context.close)
         self.traps.set(context)
         return context.new_page()
+
+
+def settled(page: Page) -> None:
+    """Wait until the page has been fetched once more, as it is when a run that it shows is over.
+
+    Before, the run's end must have been seen: the last snapshot shows it earlier than that.
+    """
+    expect(page.locator(r"#run[hx-sse\:connect]")).to_have_count(0)
 
 
 @dataclass

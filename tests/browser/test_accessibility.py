@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from service.errors import EngineCrashed
 from service.shapes import IdeaUpdate
-from tests.browser.conftest import WIDTHS, Pool, Scheme, Visitors
+from tests.browser.conftest import WIDTHS, Pool, Scheme, Visitors, settled
 from tests.browser.test_runs import brainstorm
 
 pytestmark = pytest.mark.browser
@@ -72,13 +72,14 @@ def test_changing_ideas_on_the_board_passes_axe(page: Page, pool: Pool) -> None:
 
 
 def test_brainstorms_pass_axe(page: Page, pool: Pool) -> None:
-    pool.backend.delay_s = 0.1
+    pool.backend.delay_s = 0.5
     brainstorm(page, pool)
     expect(page.locator("#run .is-draft").first).to_be_visible()
     assert_accessible(page, "brainstorm under way")
     assert page.locator("#stop").is_visible(), "it was over before it was looked at"
     pool.backend.delay_s = 0
     expect(page.locator("#keep-all")).to_be_visible()
+    settled(page)
     page.get_by_role("button", name="Keep “").first.click()
     expect(page.locator("#run .is-kept")).to_be_visible()
     page.get_by_role("button", name="Discard").first.click()
@@ -93,6 +94,7 @@ def test_ideas_pass_axe(page: Page, pool: Pool) -> None:
     page.goto(f"/ideas/{idea.id}")
     page.get_by_role("button", name="Clearer").click()
     expect(page.locator("#diff")).to_be_visible()
+    settled(page)
     assert_accessible(page, "refinement")
     page.locator("[name=edits]").first.uncheck()
     page.locator("#passage > summary").click()
@@ -111,6 +113,7 @@ def test_ideas_pass_axe(page: Page, pool: Pool) -> None:
     pool.backend.replies.append(EngineCrashed("It ran dry."))
     page.locator("#evaluate").click()
     expect(page.get_by_text("This run failed")).to_be_visible()
+    settled(page)
     assert_accessible(page, "failed run")
 
 
@@ -149,6 +152,7 @@ def test_the_keyboard_alone_adds_brainstorms_and_keeps(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#run-title")).to_be_focused()
     expect(page.locator("#keep-all")).to_be_visible()
+    settled(page)
     keep = page.locator("#run").get_by_role("button", name="Keep “").first
     for _ in range(10):
         page.keyboard.press("Tab")

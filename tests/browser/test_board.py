@@ -236,6 +236,7 @@ def test_boards_are_seen_side_by_side_made_deleted_and_taken_back(
     tile.get_by_role("button", name="Delete the board “Summer”").click()
     expect(tile).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#flash")).to_contain_text("is back")
     page.goto("/boards")
     expect(tile).to_be_visible()
     page.get_by_label("New board", exact=True).last.fill("Winter")

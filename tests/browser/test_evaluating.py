@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from service.errors import EngineCrashed
 from service.evaluation_shapes import CriterionShape, RubricCreate, RubricPublic
 from service.shapes import IdeaUpdate
-from tests.browser.conftest import Pool, Visitors
+from tests.browser.conftest import Pool, Visitors, settled
 from tests.browser.test_accessibility import assert_accessible
 from tests.fakes import IDEAS
 
@@ -122,18 +122,20 @@ def test_the_ideas_that_are_shown_are_evaluated_in_one_run(
 def test_progress_survives_a_reload_and_stopping_keeps_what_is_finished(
     page: Page, pool: Pool, board: str
 ) -> None:
-    pool.backend.delay_s = 0.02
+    pool.backend.delay_s = 0.04
     page.goto(board)
     page.locator("#evaluate-all > summary").click()
     page.locator("#start-all").click()
     expect(page.locator("#run-title")).to_be_focused()
     expect(page.locator("#announcer")).to_have_text("Evaluating: 1 of 4 ideas")
+    pool.backend.delay_s = 30
 
     page.goto(board)
     expect(page.locator("#run .state-running")).to_be_visible()
     page.locator("#stop").click()
 
     expect(page.get_by_text("You stopped this run")).to_be_visible()
+    settled(page)
     expect(page.locator("#ideas .glass").first).to_be_visible()
     done = page.locator("#ideas .glass").count()
     assert 1 <= done < 4
@@ -154,6 +156,8 @@ def test_an_idea_that_fails_is_named_with_the_reason(page: Page, pool: Pool, boa
     expect(failures).to_have_count(1)
     expect(failures).to_contain_text(IDEAS[3][0])
     expect(failures).to_contain_text("The model process stopped.")
+    expect(page.locator("#run .state-done")).to_be_visible()
+    settled(page)
     assert_accessible(page, "a failure among evaluations")
 
 
@@ -182,10 +186,12 @@ def test_the_table_sorts_by_links_and_marks_what_is_out_of_date(
     page = visit(java_script_enabled=has_script)
     page.goto(board)
     page.get_by_role("link", name="Compare", exact=True).click()
+    page.wait_for_load_state()
     expect(page.get_by_role("heading", name="Ideas compared")).to_be_visible()
     page.locator("#by-rubric").select_option(label=rubric.name)
     if not has_script:
         page.get_by_role("button", name="Show").click()
+    page.wait_for_url(f"**/table?rubric={rubric.id}")
     page.locator("#evaluate-missing").click()
     expect(page.locator("#run .state-done")).to_be_visible()
     expect(rows(page).first).to_contain_text("± ")
@@ -254,6 +260,7 @@ def test_rubrics_and_the_table_pass_axe(page: Page, board: str, rubric: RubricPu
     page.goto(f"{board}/table?rubric={rubric.id}")
     page.locator("#evaluate-missing").click()
     expect(page.locator("#run .state-done")).to_be_visible()
+    settled(page)
     assert_accessible(page, "a table of scores")
     page.goto(f"{board}/rubrics")
     page.locator(f"#edit-{rubric.id} > summary").click()

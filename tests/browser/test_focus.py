@@ -3,13 +3,19 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Pool
+from tests.browser.conftest import Pool, Visitors, settled
 from tests.browser.test_runs import brainstorm
 
 pytestmark = pytest.mark.browser
 LOST = "document.activeElement === null || document.activeElement === document.body"
-BUSY = "document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling') !== null"
-PAUSE_MS = 100
+# Not by the class of what sends: a page fetched anew meanwhile takes it away.
+COUNT_REQUESTS = """
+window.underWay = 0;
+document.addEventListener("htmx:before:request", () => { window.underWay += 1; });
+document.addEventListener("htmx:finally:request", () => { window.underWay -= 1; });
+"""
+BUSY = "underWay > 0 || document.querySelector('.htmx-swapping, .htmx-settling') !== null"
+PAUSE_MS, MOST_PAUSES = 100, 150
 HIDDEN = """() => {
   const at = document.activeElement, box = at.getBoundingClientRect();
   const xs = [box.left + 2, (box.left + box.right) / 2, box.right - 2];
@@ -22,13 +28,21 @@ HIDDEN = """() => {
 }"""
 
 
+@pytest.fixture
+def page(visit: Visitors) -> Page:
+    page = visit()
+    page.add_init_script(COUNT_REQUESTS)
+    return page
+
+
 def press(page: Page, selector: str, key: str = "Enter") -> None:
     """Activates one control by keyboard; the focus may not be lost by it."""
     target = page.locator(selector).first
-    target.focus()
+    # Without scrolling: what comes into view may ask for more cards by itself.
+    target.evaluate("element => element.focus({preventScroll: true})")
     page.keyboard.press(key)
     page.wait_for_timeout(PAUSE_MS)
-    for _ in range(50):
+    for _ in range(MOST_PAUSES):
         if not page.evaluate(BUSY):
             break
         page.wait_for_timeout(PAUSE_MS)
@@ -67,6 +81,7 @@ def test_no_action_of_a_board_loses_the_focus(page: Page, pool: Pool) -> None:
 def test_no_action_of_a_brainstorm_loses_the_focus(page: Page, pool: Pool) -> None:
     brainstorm(page, pool)
     expect(page.locator("#keep-all")).to_be_visible()
+    settled(page)
 
     press(page, "#run [id^=keep-]:not(#keep-all)")
     press(page, "#run [id^=discard-]")
@@ -87,9 +102,11 @@ def test_no_action_of_an_idea_loses_the_focus(page: Page, pool: Pool) -> None:
     press(page, "#save")
     press(page, ".presets button")
     expect(page.locator("#accept")).to_be_visible()
+    settled(page)
     press(page, "#reject")
     press(page, "#refine")
     expect(page.locator("#accept")).to_be_visible()
+    settled(page)
     press(page, "#accept")
     press(page, "#evaluate")
     expect(page.locator("#evaluation")).to_be_visible()
@@ -135,6 +152,7 @@ def test_a_focused_control_is_not_hidden_by_what_floats(
         page.set_viewport_size({"width": 390, "height": 700})
     page.goto("/")
     page.locator("#ideas .card-delete button").first.click()
+    expect(page.locator("#undo")).to_be_visible()
     page.locator("#ideas .pick").first.check()
     page.evaluate("scrollTo(0, 0); document.activeElement.blur()")
 

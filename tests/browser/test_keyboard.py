@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Pool
+from tests.browser.conftest import Pool, settled
 
 pytestmark = pytest.mark.browser
 MOST_TABS = 90
@@ -36,6 +36,7 @@ def test_the_keyboard_alone_leads_from_a_topic_to_a_ranking(page: Page) -> None:
     _refine_and_evaluate(page)
     _back_to_the_board_with_another_idea(page)
     press_on(page, page.locator("#rank-link"))
+    page.wait_for_url("**/rank")
     expect(page.locator("#vote-first")).to_be_visible()
     page.keyboard.press("1")
     expect(page.locator("#ranking tbody tr")).to_have_count(2)
@@ -51,6 +52,7 @@ def _brainstorm_and_open(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#run-title")).to_be_focused()
     expect(page.locator("#keep-all")).to_be_visible()
+    settled(page)
     press_on(page, page.locator("#run").get_by_role("button", name="Keep “").first)
     expect(page.locator("#run .is-kept")).to_have_count(1)
     press_on(page, page.locator("#run .is-kept").get_by_role("link", name=re.compile("^Open")))

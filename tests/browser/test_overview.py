@@ -123,6 +123,7 @@ def test_groups_that_have_changed_since_are_shown_again_before_anything_is_tagge
     expect(group(page, "Tools for all")).to_be_visible()
     assert tags(pool, ideas) == {}
     page.locator("#apply").click()
+    expect(page.get_by_text("have a new tag")).to_be_visible()
     assert len(tags(pool, ideas)) == 4
 
 

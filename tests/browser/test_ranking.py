@@ -22,7 +22,9 @@ def address(pool: Pool) -> str:
 
 
 def titles(page: Page) -> tuple[str, str]:
-    first, second = page.locator("#first-title, #second-title").all_inner_texts()
+    pair = page.locator("#first-title, #second-title")
+    expect(pair).to_have_count(2)
+    first, second = pair.all_inner_texts()
     return first, second
 
 
@@ -72,6 +74,7 @@ def test_the_model_compares_beside_the_people(
     page = visit(java_script_enabled=has_script)
     page.goto(address)
     page.locator("#vote-first").click()
+    expect(page.get_by_text("1 vote by people")).to_be_visible()
 
     page.get_by_label("Pairs", exact=True).fill("6")
     page.get_by_role("button", name="Let it compare").click()
@@ -87,7 +90,7 @@ def test_the_model_compares_beside_the_people(
 def test_a_comparison_under_way_can_be_stopped_and_voting_goes_on(
     page: Page, pool: Pool, address: str
 ) -> None:
-    pool.backend.delay_s = 1.0
+    pool.backend.delay_s = 30
     page.goto(address)
     page.get_by_role("button", name="Let it compare").click()
     expect(page.locator("#run-title")).to_be_focused()
@@ -164,12 +167,13 @@ def test_a_vote_changed_by_going_back_counts_once(
 def test_the_ranking_passes_axe(page: Page, pool: Pool, address: str) -> None:
     page.goto(address)
     assert_accessible(page, "no votes")
-    for key in ("1", "2", "=", "1", "2"):
+    for count, key in enumerate(("1", "2", "=", "1", "2"), start=1):
         before = titles(page)
         page.keyboard.press(key)
         expect(
             page.locator("#first-title").or_(page.locator("#second-title")).first
         ).to_be_visible()
+        expect(page.get_by_text(re.compile(f"{count} votes? by people"))).to_be_visible()
         expect(page.locator("#voted-text")).to_contain_text(before[0])
     page.get_by_role("button", name="Let it compare").click()
     expect(page.locator("#run .state-done")).to_be_visible()

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from service.answers import refine_answer
 from service.shapes import IdeaPublic, IdeaUpdate
-from tests.browser.conftest import Pool, Visitors
+from tests.browser.conftest import Pool, Visitors, settled
 from tests.fakes import PASSAGE
 
 pytestmark = pytest.mark.browser
@@ -24,6 +24,7 @@ def propose(page: Page, pool: Pool, idea: IdeaPublic) -> None:
     page.goto(f"/ideas/{idea.id}")
     page.get_by_role("button", name="Clearer").click()
     expect(page.locator("#diff")).to_be_visible()
+    settled(page)
 
 
 def versions(pool: Pool, idea: IdeaPublic) -> list[tuple[str, str, bool]]:

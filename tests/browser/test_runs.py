@@ -4,20 +4,26 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from service.answers import brainstorm_answer
 from service.errors import EngineCrashed
-from tests.browser.conftest import Pool, Visitors
+from tests.browser.conftest import Pool, Visitors, settled
 from tests.fakes import IDEAS, Broken
 
 pytestmark = pytest.mark.browser
-STOPPED_WITHIN_S = 1.0
+STOPPED_WITHIN_S = 5.0
 COUNT_SUGGESTIONS = """
 window.seenCounts = new Set();
 document.addEventListener("htmx:after:swap", () => {
   const done = document.querySelectorAll("#run .suggestion:not(.is-draft)");
   window.seenCounts = [...new Set([...window.seenCounts, done.length])];
+});
+"""
+MARK_FETCHED = """
+document.addEventListener("htmx:finally:request", (event) => {
+  const isWhole = event.detail.ctx.sourceElement.id === "main";
+  if (isWhole) document.documentElement.setAttribute("data-fetched", "anew");
 });
 """
 
@@ -48,7 +54,7 @@ def await_end(pool: Pool, run: str) -> str:
 
 def test_ideas_appear_one_by_one_beside_the_board(page: Page, pool: Pool) -> None:
     pool.add("Rain plan in the garage")
-    pool.backend.delay_s = 0.02
+    pool.backend.delay_s = 0.2
     page.add_init_script(COUNT_SUGGESTIONS)
 
     brainstorm(page, pool)
@@ -59,6 +65,7 @@ def test_ideas_appear_one_by_one_beside_the_board(page: Page, pool: Pool) -> Non
     expect(
         page.locator("#ideas").get_by_role("link", name="Rain plan in the garage", exact=True)
     ).to_be_visible()
+    pool.backend.delay_s = 0.05
     expect(page.locator("#run .suggestion:not(.is-draft)")).to_have_count(4)
     expect(page.locator("#live")).to_have_attribute("aria-busy", "false")
     expect(page.locator("#announcer")).to_have_text("Done: 4 ideas")
@@ -67,30 +74,31 @@ def test_ideas_appear_one_by_one_beside_the_board(page: Page, pool: Pool) -> Non
 
 
 def test_a_closed_tab_does_not_stop_the_run(visit: Visitors, pool: Pool) -> None:
-    pool.backend.delay_s = 0.02
+    pool.backend.delay_s = 0.2
     page = visit()
     brainstorm(page, pool)
     expect(page.locator("#run .is-draft").first).to_be_visible()
     run = run_id(page)
 
     page.close()
+    pool.backend.delay_s = 0.02
 
     assert await_end(pool, run) == "done"
     assert len(pool.store.runs.get(run).suggestions) == 4
 
 
-def test_stop_frees_the_model_within_a_second(page: Page, pool: Pool) -> None:
+def test_stop_frees_the_model_before_its_next_word(page: Page, pool: Pool) -> None:
     pool.backend.delay_s = 0.2
     brainstorm(page, pool)
     expect(page.locator("#run .is-draft").first).to_be_visible()
 
+    pool.backend.delay_s = 6 * STOPPED_WITHIN_S
     page.locator("#stop").click()
     began = time.monotonic()
-    while pool.backend.running and time.monotonic() < began + 5:
+    while pool.backend.running and time.monotonic() < began + STOPPED_WITHIN_S:
         time.sleep(0.01)
-    took = time.monotonic() - began
 
-    assert took < STOPPED_WITHIN_S
+    assert not pool.backend.running
     expect(page.get_by_text("You stopped this run")).to_be_visible()
 
 
@@ -169,6 +177,7 @@ def test_keep_discard_take_back_and_keep_all(page: Page, pool: Pool) -> None:
     brainstorm(page, pool)
     cards = page.locator("#run .suggestion:not(.is-draft)")
     expect(page.locator("#keep-all")).to_be_visible()
+    settled(page)
 
     cards.nth(0).get_by_role("button", name="Keep “").click()
     expect(cards.nth(0)).to_contain_text("On the board")
@@ -180,6 +189,26 @@ def test_keep_discard_take_back_and_keep_all(page: Page, pool: Pool) -> None:
 
     expect(page.locator("#run .is-kept")).to_have_count(4)
     expect(page.locator("#ideas .card:not(.add)")).to_have_count(4)
+
+
+def test_what_was_done_while_the_page_was_fetched_anew_stays_in_sight(
+    page: Page, pool: Pool
+) -> None:
+    def keep_meanwhile(route: Route) -> None:
+        older = route.fetch()
+        page.locator("#run").get_by_role("button", name="Keep “").first.click()
+        expect(page.locator("#run .is-kept")).to_have_count(1)
+        route.fulfill(response=older)
+
+    page.add_init_script(MARK_FETCHED)
+    # The page after the form's answer comes by redirect, which is not heard of here.
+    page.route("**/boards/*run=*", keep_meanwhile, times=1)
+    brainstorm(page, pool)
+
+    expect(page.locator("html")).to_have_attribute("data-fetched", "anew")
+    expect(page.locator("#run .is-kept")).to_have_count(1)
+    expect(page.locator("#ideas .card:not(.add)")).to_have_count(1)
+    settled(page)
 
 
 def test_the_same_seed_is_run_again_and_more_ideas_take_a_new_one(page: Page, pool: Pool) -> None:

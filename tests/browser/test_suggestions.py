@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from service.errors import EngineCrashed
 from service.store.runs import NewRun
-from tests.browser.conftest import Pool, Visitors
+from tests.browser.conftest import Pool, Visitors, settled
 from tests.browser.test_accessibility import assert_accessible
 from tests.browser.test_runs import brainstorm, run_id
 
@@ -27,6 +27,7 @@ def new_run(pool: Pool, topic: str) -> NewRun:
 def brainstormed(page: Page, pool: Pool, n: int = 4) -> None:
     brainstorm(page, pool, n)
     expect(page.locator("#keep-all")).to_be_visible()
+    settled(page)
 
 
 def test_ticked_suggestions_are_kept_together(anybody: Page, pool: Pool) -> None:
@@ -67,6 +68,8 @@ def test_an_edited_suggestion_shows_both_texts_in_its_history(anybody: Page, poo
     brainstorm(anybody, pool, n=1)
     card = anybody.locator(CARDS)
     expect(card).to_have_count(1)
+    expect(anybody.locator("#run .state-done")).to_be_visible()
+    settled(anybody)
     was = card.locator("h3").inner_text()
     card.locator(".edit > summary").click()
     card.get_by_label("Title").fill("My own words")
@@ -97,7 +100,7 @@ def test_another_one_takes_the_place_and_can_be_taken_back(anybody: Page, pool: 
 
 def test_another_one_is_seen_being_written_and_can_be_stopped(page: Page, pool: Pool) -> None:
     brainstormed(page, pool)
-    pool.backend.delay_s = 0.1
+    pool.backend.delay_s = 0.5
     page.locator(CARDS).first.get_by_role("button", name="Another one").click()
     draft = page.locator("#run .is-draft")
 
@@ -206,6 +209,7 @@ def test_every_run_of_a_board_is_found_and_repeated(anybody: Page, pool: Pool) -
 
     anybody.goto(f"/boards/{pool.board_id}")
     anybody.get_by_role("link", name="All runs").click()
+    anybody.wait_for_load_state()
     expect(anybody.locator(".runs > li")).to_have_count(2)
     anybody.get_by_label("Kind").select_option("brainstorm")
     if anybody.get_by_role("button", name="Show").is_visible():

@@ -241,7 +241,7 @@ def _shown(store: Store, runs: Runs, idea: IdeaPublic, run_id: str | None) -> Ru
         is_under_way = run.status in UNFINISHED
         is_undecided = (run.kind, run.status, run.decision) == ("refine", "done", "open")
         if is_under_way or is_undecided:
-            return view_run(store, run.run_id, runs)
+            return _asked_for(store, runs, idea, run.run_id)
         if run.status == "done":
             # Something newer has been done with the idea: older proposals are out of date.
             return None
@@ -249,7 +249,7 @@ def _shown(store: Store, runs: Runs, idea: IdeaPublic, run_id: str | None) -> Ru
 
 
 def _asked_for(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunView | None:
-    """An evaluation that is done is shown as the idea's own."""
+    """An evaluation that is done, even just now, is shown as the idea's own."""
     try:
         view = view_run(store, run_id, runs)
     except NotFound:

@@ -45,7 +45,11 @@ async def _snapshots(
         if not view.is_streaming:
             yield format_sse_event(event="done", data_str="over")
             return
-        watched = [run_id, *view.redrawing]
+        watching = [run_id, *view.redrawing]
+        if watching != watched:
+            # What these wrote before they were watched has woken nobody: look again at once.
+            watched = watching
+            continue
         await asyncio.sleep(LEAST_GAP_S)
         await _wait(changes)
 
