@@ -8,9 +8,8 @@ from itertools import count
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
-from sqlmodel import Session
+from sqlalchemy import Connection, Engine, event
 
-from service.database import Database
 from service.fields import RunKind
 from service.prompts import DEFAULT_CRITERIA
 from service.routes.pages import live
@@ -66,34 +65,33 @@ def begin(store: Store, page: str, name: str) -> tuple[str, Callable[[], None]]:
 
 
 @contextmanager
-def ending_at(
-    place: int, end: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> Iterator["count[int]"]:
+def ending_at(place: int, end: Callable[[], None]) -> Iterator["count[int]"]:
     """Inside, `end` is called just before the read at `place`; gives how many reads there were."""
-    reads, read = count(), Database.read
+    reads = count()
+    is_ending = False
 
-    @contextmanager
-    def reading(database: Database) -> Iterator[Session]:
-        if next(reads) == place:
+    def begin_reading(_connection: Connection) -> None:
+        nonlocal is_ending
+        if not is_ending and next(reads) == place:
+            is_ending = True
             end()
-        with read(database) as session:
-            yield session
+            is_ending = False
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Database, "read", reading)
+    event.listen(Engine, "begin", begin_reading)
+    try:
         yield reads
+    finally:
+        event.remove(Engine, "begin", begin_reading)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_on_which_a_run_is_over_shows_what_it_found(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch, page: str
-) -> None:
+def test_a_page_on_which_a_run_is_over_shows_what_it_found(client: TestClient, page: str) -> None:
     store: Store = client.app.state.store  # type: ignore[attr-defined]
     _, found = PAGES[page]
     seen = set()
     for place in count():
         address, end = begin(store, page, f"Board {place}")
-        with ending_at(place, end, monkeypatch) as reads:
+        with ending_at(place, end) as reads:
             html = client.get(address, headers={"accept": "text/html"}).text
         if next(reads) <= place:
             break
@@ -103,15 +101,13 @@ def test_a_page_on_which_a_run_is_over_shows_what_it_found(
     assert seen == {True, False}
 
 
-def test_an_evaluation_that_ends_amid_the_reading_is_shown_once(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_evaluation_that_ends_amid_the_reading_is_shown_once(client: TestClient) -> None:
     """On the idea's page as one comes to it, with no run in its address."""
     store: Store = client.app.state.store  # type: ignore[attr-defined]
     seen = set()
     for place in count():
         address, end = begin(store, "/ideas/{idea}", f"Board {place}")
-        with ending_at(place, end, monkeypatch) as reads:
+        with ending_at(place, end) as reads:
             html = client.get(address.partition("?")[0], headers={"accept": "text/html"}).text
         if next(reads) <= place:
             break
