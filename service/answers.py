@@ -26,6 +26,8 @@ MIN_POINT_WORDS = 3
 LONGEST_WORD = 80
 EXAMPLE_PHRASES = ("one hook for each key beside the door", "one page read aloud at breakfast")
 """What the prompt shows as examples; a small model sometimes hands one back."""
+EXAMPLE_ECHOES = ("hook for each key", "aloud at breakfast")
+"""By what one of them is known among other words; of 360 first drafts of two models, eight were such."""
 INSTRUCTIONS = (
     "rewrite this note",
     "in this form:",
@@ -106,7 +108,7 @@ def parse_suggestion(answer: str, *, topic: str) -> ParsedSuggestion:
     text = _complete(written, Text("The idea"))
     if repeats_itself(text):
         raise AnswerUnusable(Text("The idea repeats itself."))
-    if any(phrase in text.casefold() for phrase in EXAMPLE_PHRASES):
+    if _has_example(f"{title} {text}", topic):
         raise AnswerUnusable(Text("The idea is an example from the prompt."))
     if _says_only(text, topic) or _says_only(text, title):
         raise AnswerUnusable(Text("The idea only repeats the topic or its own title."))
@@ -246,6 +248,12 @@ def _complete(text: str, what: str, *, min_words: int = MIN_WORDS) -> str:
             )
         )
     return whole
+
+
+def _has_example(written: str, topic: str) -> bool:
+    """Whether it has something of the prompt's examples that was not asked for."""
+    said, asked = written.casefold(), topic.casefold()
+    return any(echo in said and echo not in asked for echo in EXAMPLE_ECHOES)
 
 
 def _says_only(text: str, topic: str) -> bool:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from service.answers import (
     BODY_LIMIT_BYTES,
+    EXAMPLE_ECHOES,
     EXAMPLE_PHRASES,
     TITLE_LIMIT,
     Assessment,
@@ -87,6 +88,14 @@ def test_a_cut_idea_ends_with_its_last_complete_sentence() -> None:
             "repeats the topic",
         ),
         (f"Title: Keys\nIdea: Hang {EXAMPLE_PHRASES[0]}.", "example from the prompt"),
+        (
+            "Title: Shared note\nIdea: Set a time when the note should be read aloud at breakfast.",
+            "example from the prompt",
+        ),
+        (
+            "Title: Reading Aloud at Breakfast\nIdea: Everyone brings a tool and says what it is for.",
+            "example from the prompt",
+        ),
         (f"Title: {'x' * (TITLE_LIMIT + 1)}\nIdea: {TEXT}", "longer than"),
         ("Here are some ideas for you, as you asked me to give.", "no title"),
     ],
@@ -94,6 +103,19 @@ def test_a_cut_idea_ends_with_its_last_complete_sentence() -> None:
 def test_what_cannot_be_an_idea_is_refused_with_the_reason(answer: str, reason: str) -> None:
     with pytest.raises(AnswerUnusable, match=reason):
         parse_suggestion(answer, topic="how to keep all the tools in our shed tidy")
+
+
+@pytest.mark.parametrize(
+    ("phrase", "echo"), list(zip(EXAMPLE_PHRASES, EXAMPLE_ECHOES, strict=True))
+)
+def test_the_prompts_examples_may_be_ideas_where_the_topic_names_them(
+    phrase: str, echo: str
+) -> None:
+    answer = f"Title: Every Day\nIdea: Begin the week with {phrase}."
+
+    with pytest.raises(AnswerUnusable, match="example from the prompt"):
+        parse_suggestion(answer, topic="a calmer morning")
+    assert parse_suggestion(answer, topic=f"A {echo}").title == "Every Day"
 
 
 def test_an_idea_in_a_script_without_spaces_is_measured_by_its_characters() -> None:
