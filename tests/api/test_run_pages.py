@@ -42,9 +42,9 @@ PAGES: dict[str, tuple[RunKind, str]] = {
 }
 
 
-def begin(store: Store, page: str, name: str) -> tuple[str, Callable[[], None]]:
+def begin(store: Store, path: str, name: str) -> tuple[str, Callable[[], None]]:
     """A run under way on a board of its own: the page that shows it, and how it ends."""
-    kind, _ = PAGES[page]
+    kind, _ = PAGES[path]
     board = store.boards.create(BoardCreate(name=name)).id
     first, second = (
         store.ideas.create(IdeaCreate(board_id=board, title=title, body=body)).id
@@ -61,7 +61,7 @@ def begin(store: Store, page: str, name: str) -> tuple[str, Callable[[], None]]:
             store.comparisons.add_verdict(run, Verdict(board, first, 1, second, 1, "first", 0.9))
         store.runs.finish(run, RunOutcome("done", SCORES if kind == "evaluate" else None))
 
-    return f"{page.format(board=board, idea=first)}?run={run}", end
+    return f"{path.format(board=board, idea=first)}?run={run}", end
 
 
 @contextmanager
@@ -84,13 +84,13 @@ def ending_at(place: int, end: Callable[[], None]) -> Iterator["count[int]"]:
         event.remove(Engine, "begin", begin_reading)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_on_which_a_run_is_over_shows_what_it_found(client: TestClient, page: str) -> None:
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_on_which_a_run_is_over_shows_what_it_found(client: TestClient, path: str) -> None:
     store: Store = client.app.state.store  # type: ignore[attr-defined]
-    _, found = PAGES[page]
+    _, found = PAGES[path]
     seen = set()
     for place in count():
-        address, end = begin(store, page, f"Board {place}")
+        address, end = begin(store, path, f"Board {place}")
         with ending_at(place, end) as reads:
             html = client.get(address, headers={"accept": "text/html"}).text
         if next(reads) <= place:
