@@ -40,10 +40,6 @@ class Call:
         self.socket.sendall(head.encode() + content)
         return self
 
-    def get(self, path: str) -> "Call":
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-        return self
-
     @property
     def answer(self) -> http.client.HTTPResponse:
         """Waits for the head."""

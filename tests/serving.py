@@ -57,7 +57,6 @@ class Server:
             **environment,
         }
         self.process: subprocess.Popen[bytes]
-        self.start_s = 0.0
 
     def start(self) -> None:
         """Returns when it is ready for ideas, which may be before its models are."""
@@ -69,13 +68,12 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        began = time.monotonic()
-        while time.monotonic() - began < START_S:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended: {self.log}")
             with contextlib.suppress(httpx2.HTTPError):
                 if self.http.get("/readyz").status_code == 200:
-                    self.start_s = time.monotonic() - began
                     return
             time.sleep(0.05)
         raise TimeoutError(f"not ready after {START_S} s: {self.log}")

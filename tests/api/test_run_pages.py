@@ -84,17 +84,25 @@ def ending_at(place: int, end: Callable[[], None]) -> Iterator["count[int]"]:
         event.remove(Engine, "begin", begin_reading)
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_on_which_a_run_is_over_shows_what_it_found(client: TestClient, path: str) -> None:
+def pages(client: TestClient, path: str, *, names_run: bool) -> Iterator[str]:
+    """The page at that path, for a run that ended before each of its reads in turn."""
     store: Store = client.app.state.store  # type: ignore[attr-defined]
-    _, found = PAGES[path]
-    seen = set()
     for place in count():
         address, end = begin(store, path, f"Board {place}")
+        if not names_run:
+            address = address.partition("?")[0]
         with ending_at(place, end) as reads:
             html = client.get(address, headers={"accept": "text/html"}).text
         if next(reads) <= place:
-            break
+            return
+        yield html
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_on_which_a_run_is_over_shows_what_it_found(client: TestClient, path: str) -> None:
+    _, found = PAGES[path]
+    seen = set()
+    for place, html in enumerate(pages(client, path, names_run=True)):
         is_over = LIVE not in html
         assert not is_over or found in html.split('id="ideas"')[-1], f"ended at read {place}"
         seen.add(is_over)
@@ -103,14 +111,8 @@ def test_a_page_on_which_a_run_is_over_shows_what_it_found(client: TestClient, p
 
 def test_an_evaluation_that_ends_amid_the_reading_is_shown_once(client: TestClient) -> None:
     """On the idea's page as one comes to it, with no run in its address."""
-    store: Store = client.app.state.store  # type: ignore[attr-defined]
     seen = set()
-    for place in count():
-        address, end = begin(store, "/ideas/{idea}", f"Board {place}")
-        with ending_at(place, end) as reads:
-            html = client.get(address.partition("?")[0], headers={"accept": "text/html"}).text
-        if next(reads) <= place:
-            break
+    for place, html in enumerate(pages(client, "/ideas/{idea}", names_run=False)):
         shown = (LIVE in html, 'id="run"' in html, 'id="evaluation"' in html)
         assert shown in {(True, True, False), (False, False, True)}, f"ended at read {place}"
         seen.add(shown)

@@ -23,10 +23,8 @@ from tests.serving import START_S, Server, serving
 CHAT, BRAINSTORM = "/v1/chat/completions", "/api/v1/brainstorm"
 PLACES = 4
 BURST = 100
-BURSTS = 3
+BURSTS = 5
 REFUSAL_S = 0.1
-# A request is read and checked before it is refused: some four times the work of saying "alive".
-MORE_WORK = 6
 LIVENESS_S = 0.25
 WORDS = "a garden between two houses where nobody has planted anything for years ".split()
 
@@ -99,33 +97,25 @@ def draw_many(number: int) -> tuple[str, dict[str, Any]]:
 Question = Callable[[int], tuple[str, dict[str, Any]]]
 
 
-def at_once(
-    server: Server, send: Callable[[Call, int], Call], stack: ExitStack
-) -> Iterator[tuple[Call, float]]:
-    """Send all on open connections: each call as it is answered, and seconds until then."""
+def burst(server: Server, question: Question, stack: ExitStack) -> tuple[list[float], list[Call]]:
+    """Send all at once on open connections: seconds until each refusal, and the calls let in."""
     calls = [stack.enter_context(closing(Call(server))) for _ in range(BURST)]
+    refusals, admitted = [], []
     with selectors.DefaultSelector() as selector:
         for number, call in enumerate(calls):
             selector.register(call.socket, selectors.EVENT_READ, (call, time.perf_counter()))
-            send(call, number)
+            call.post(*question(number))
         while selector.get_map():
             for key, _ in selector.select():
                 call, sent_at = key.data
                 took_s = time.perf_counter() - sent_at
                 selector.unregister(call.socket)
-                yield call, took_s
-
-
-def burst(server: Server, question: Question, stack: ExitStack) -> tuple[list[float], list[Call]]:
-    """Seconds until each refusal, and the calls let in."""
-    refusals, admitted = [], []
-    for call, took_s in at_once(server, lambda call, number: call.post(*question(number)), stack):
-        if call.answer.status == 200:
-            admitted.append(call)
-            continue
-        refusals.append(took_s)
-        assert call.answer.status == 503
-        assert int(call.answer.headers["Retry-After"]) > 0
+                if call.answer.status == 200:
+                    admitted.append(call)
+                    continue
+                refusals.append(took_s)
+                assert call.answer.status == 503
+                assert int(call.answer.headers["Retry-After"]) > 0
     return refusals, admitted
 
 
@@ -138,25 +128,12 @@ def cpu_s(server: Server) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
-def least_work(server: Server) -> tuple[float, float]:
-    """What as many calls that only say that the server lives cost it, and how long the last took.
-
-    So slow is the machine, whatever is asked.
-    """
-    with ExitStack() as stack:
-        before = cpu_s(server)
-        told = list(at_once(server, lambda call, _: call.get("/livez"), stack))
-        assert all(call.answer.status == 200 for call, _ in told)
-        return cpu_s(server) - before, max(took_s for _, took_s in told)
-
-
 @pytest.mark.parametrize("question", [ask_at_length, draw_many])
 def test_a_burst_is_refused_at_once_but_for_those_let_in(
     narrow: Server, question: Question
 ) -> None:
-    longest, costs, least = [], [], []
+    longest, costs = [], []
     for _ in range(BURSTS):
-        least.append(least_work(narrow))
         with ExitStack() as stack:
             before = cpu_s(narrow)
             refusals, admitted = burst(narrow, question, stack)
@@ -167,10 +144,9 @@ def test_a_burst_is_refused_at_once_but_for_those_let_in(
         await_idle(narrow)
 
     # The last of a hundred waits for the server's work on all the others, and for whatever else
-    # the machine does meanwhile; only the first is ours. On a slow machine everything costs more.
-    least_cost, least_longest = (min(one) for one in zip(*least, strict=True))
-    assert min(costs) < max(REFUSAL_S, MORE_WORK * least_cost), (costs, least)
-    assert min(longest) < max(10 * REFUSAL_S, MORE_WORK * least_longest), (longest, least)
+    # the machine does meanwhile; only the first is ours.
+    assert min(costs) < REFUSAL_S, (costs, longest)
+    assert min(longest) < 10 * REFUSAL_S, (costs, longest)
 
 
 def test_those_let_in_by_a_burst_are_all_served(narrow: Server) -> None:

@@ -52,11 +52,10 @@ def test_a_killed_server_loses_no_acknowledged_idea_and_marks_its_run(server: Se
         for number in range(50)
     ]
     server.kill()
-    first_start_s = server.start_s
+    began = time.monotonic()
     server.start()
 
-    # As quick as the first time, where the machine is a slow one.
-    assert server.start_s < max(10, 2 * first_start_s)
+    assert time.monotonic() - began < 10
     run = server.http.get(address).json()
     assert (run["status"], run["error"]["type"]) == ("interrupted", "interrupted")
     found = server.http.get(f"{API}/ideas", params={"limit": 100}).json()

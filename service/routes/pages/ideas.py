@@ -234,21 +234,21 @@ def _near(neighbours: Neighbours, idea: IdeaPublic) -> SimilarPublic | str:
 def _shown(store: Store, runs: Runs, idea: IdeaPublic, run_id: str | None) -> RunView | None:
     """The run to show with the idea: the one asked for, one under way, or one to decide on."""
     if run_id is not None:
-        return _asked_for(store, runs, idea, run_id)
+        return _seen_here(store, runs, idea, run_id)
     for run in store.runs.recent(idea_id=idea.id, limit=RECENT_RUNS):
         if run.kind == "brainstorm":
             continue
         is_under_way = run.status in UNFINISHED
         is_undecided = (run.kind, run.status, run.decision) == ("refine", "done", "open")
         if is_under_way or is_undecided:
-            return _asked_for(store, runs, idea, run.run_id)
+            return _seen_here(store, runs, idea, run.run_id)
         if run.status == "done":
             # Something newer has been done with the idea: older proposals are out of date.
             return None
     return None
 
 
-def _asked_for(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunView | None:
+def _seen_here(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunView | None:
     """An evaluation that is done, even just now, is shown as the idea's own."""
     try:
         view = view_run(store, run_id, runs)
