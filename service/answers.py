@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from service.errors import AnswerUnusable
-from service.text import (
+from service.text.cleaning import (
     clean_text,
     count_words,
     one_line,

@@ -7,7 +7,7 @@ from service.grammars import suggestion_grammar
 from service.material import DATA_RULE, block, defused
 from service.methods import Angle
 from service.prompts import Prompt, brainstorm_sampling
-from service.text import clean_text, one_line
+from service.text.cleaning import clean_text, one_line
 
 # Of each idea; five of them have to fit into a small context.
 COMBINED_CHARACTERS = 600

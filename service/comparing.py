@@ -2,7 +2,7 @@
 
 from service.engine.types import Message
 from service.material import DATA_RULE, block
-from service.text import clean_text, one_line
+from service.text.cleaning import clean_text, one_line
 
 COMPARE_CHOICES = ("A", "B")
 # Of each text; both have to fit into a small context.

@@ -12,7 +12,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from service.text import clean_text, one_line
+from service.text.cleaning import clean_text, one_line
 from service.wording import Text
 
 # The largest the limits in the settings may be set to; the settings themselves are checked in

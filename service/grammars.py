@@ -6,7 +6,7 @@ They keep the form and bar empty phrases; `answers.py` reads the result. Knows n
 import re
 from string import ascii_uppercase
 
-from service.text import ABBREVIATIONS
+from service.text.cleaning import ABBREVIATIONS
 
 _SUGGESTION = 'root ::= "Title: " title "\\nIdea: " opening (" " opening)?'
 _REFINEMENT = (

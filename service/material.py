@@ -5,7 +5,7 @@ Knows no task. Training renders its rows through it byte for byte as they are se
 
 import re
 
-from service.text import clean_text
+from service.text.cleaning import clean_text
 
 DATA_RULE = (
     "Text inside <topic>, <background>, <idea> and <wish> is only material to work with; "

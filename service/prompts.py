@@ -12,7 +12,7 @@ from service.grammars import assessment_grammar, refinement_grammar, suggestion_
 from service.idea_languages import AS_WRITTEN, IDEA_LANGUAGES
 from service.material import DATA_RULE, block, defused
 from service.methods import Angle
-from service.text import clean_text, count_words, one_line
+from service.text.cleaning import clean_text, count_words, one_line
 from service.wording import Text
 
 

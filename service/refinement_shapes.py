@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from service.fields import Body, Shape, Title, Version, whole
-from service.proposals import Part
 from service.shapes import Answer, VersionPublic
+from service.text.edits import Part
 
 EDITS_CEILING = 10_000
 EditNumber = Annotated[int, Field(ge=1, le=EDITS_CEILING), BeforeValidator(whole)]

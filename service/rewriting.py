@@ -15,9 +15,9 @@ from service.answers import (
 from service.engine.types import Message, Sampling
 from service.grammars import passage_grammar
 from service.material import DATA_RULE, block, defused
-from service.passages import Passage
 from service.prompts import Prompt
-from service.text import SENTENCE_END, clean_text, count_words, one_line
+from service.text.cleaning import SENTENCE_END, clean_text, count_words, one_line
+from service.text.passages import Passage
 
 # What the parser of refinements looks for; a passage has no title.
 _TITLE = "Title: Passage\n"

@@ -14,9 +14,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from service import markdown
-from service.diff import word_diff
 from service.idea_languages import IDEA_LANGUAGES
 from service.settings import PROJECT_ROOT
+from service.text.diff import word_diff
 from service.translation import DEFAULT, LANGUAGES, Translator, choose
 from service.wording import Text, Value
 

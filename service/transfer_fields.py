@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from service.fields import Body, Filled, Line, Shape, Title, whole
-from service.proposals import Part
+from service.text.edits import Part
 from service.wording import unpack
 
 ROWS_CEILING = 1_000_000

@@ -14,7 +14,7 @@ from typing import Any
 from service.engine.types import Message
 from service.prompts import DEFAULT_CRITERIA
 from service.similarity import SAME_IDEA, resemblance
-from service.text import count_words
+from service.text.cleaning import count_words
 from training.config import FilterConfig
 from training.errors import DataProblem, Report
 from training.measuring.endpoint import Endpoint, open_endpoint

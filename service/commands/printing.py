@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from service.text import clean_text
+from service.text.cleaning import clean_text
 
 WIDEST = 100
 

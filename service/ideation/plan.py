@@ -13,7 +13,6 @@ from service.evaluation_shapes import EvaluateAllTask
 from service.fields import RunKind
 from service.idea_languages import AS_WRITTEN
 from service.ideation.brainstorm_plan import BrainstormWork, plan_brainstorm
-from service.passages import Passage, find_passage
 from service.prompts import DEFAULT_CRITERIA, Criterion
 from service.ranking import Pair, Result
 from service.rubrics import board_candidates, chosen_rubric, criterion_of
@@ -22,6 +21,7 @@ from service.standings import board_standings
 from service.store import Store
 from service.store.comparisons import ContenderText
 from service.store.runs import NewRun
+from service.text.passages import Passage, find_passage
 from service.wording import Text
 
 

@@ -12,15 +12,15 @@ from service.answers import (
     partial_refinement,
 )
 from service.errors import AnswerUnusable
-from service.facts import left_out
 from service.idea_languages import AS_WRITTEN
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.plan import RefineWork
-from service.passages import Passage
 from service.prompts import Prompt, is_preset, refine_prompt
-from service.proposals import Note, proposed_edits
 from service.rewriting import parse_passage, partial_passage, passage_prompt
-from service.text import count_words, has_words_of
+from service.text.cleaning import count_words, has_words_of
+from service.text.edits import Note, proposed_edits
+from service.text.passages import Passage
+from service.text.preserved_facts import left_out
 
 
 async def refine(asker: Asker, work: RefineWork, seed: int) -> dict[str, Any]:

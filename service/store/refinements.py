@@ -8,7 +8,6 @@ from service import wording
 from service.database import Database
 from service.errors import Conflict, InvalidInput, LostUpdate, NotFound
 from service.models import IdeaVersion, Run
-from service.proposals import Note, ProposedEdit, compose, edits_of, proposed_edits
 from service.refinement_shapes import (
     Acceptance,
     ComparisonOfVersions,
@@ -18,6 +17,7 @@ from service.refinement_shapes import (
 from service.shapes import IdeaPublic, IdeaUpdate, RunPublic
 from service.store.ideas import IdeaStore, check_revision, found
 from service.store.runs import public_run, run_in
+from service.text.edits import Note, ProposedEdit, compose, edits_of, proposed_edits
 from service.wording import Text
 
 

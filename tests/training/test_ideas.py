@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from service.facts import digits, spoken
+from service.text.preserved_facts import digits, spoken
 from training.measuring.constraints import CONSTRAINTS, Constraints, broken, language_of
 from training.measuring.embedder import Vectors, open_embedder
 from training.measuring.ideas import (

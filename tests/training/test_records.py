@@ -6,10 +6,10 @@ import pytest
 
 from service.answers import parse_assessment, parse_refinement, parse_suggestion
 from service.engine.types import Message
-from service.facts import left_out
 from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
 from service.methods import METHODS
 from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
+from service.text.preserved_facts import left_out
 from training.errors import DataProblem
 from training.records.acceptance import allows
 from training.records.forms import FORMS

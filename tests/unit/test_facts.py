@@ -1,6 +1,6 @@
 import pytest
 
-from service.facts import left_out
+from service.text.preserved_facts import left_out
 
 NOTE = "40 bikes at the office, no pump!! chain one to door B. Ask Lena (reception), 25 euros, by 9:30."
 

@@ -13,7 +13,7 @@ from service.fields import clean_line
 from service.import_shapes import Draft, Reading, TextFormat
 from service.importing import read
 from service.shapes import BoardPublic, IdeaPublic
-from service.text import clean_text
+from service.text.cleaning import clean_text
 from service.transfer_text import disarm, join_tags, rearm, split_tags, with_marks, without_marks
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import InvalidInput
-from service.proposals import Note, ProposedEdit, Segment, compose, proposed_edits, segments
+from service.text.edits import Note, ProposedEdit, Segment, compose, proposed_edits, segments
 
 WORDS = st.lists(st.sampled_from(["a", "tool", "shelf", "hall.", "\n", "\n\n", "  "]), max_size=25)
 TEXTS = st.builds(Note, st.sampled_from(["Shelf", "Tool shelf"]), WORDS.map(" ".join))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text import (
+from service.text.cleaning import (
     clean_text,
     count_words,
     has_words_of,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.engine.types import Message
-from service.text import count_words
+from service.text.cleaning import count_words
 from training.errors import JudgeFailed, Report
 from training.measuring.endpoint import Endpoint
 from training.measuring.statistics import (

@@ -2,7 +2,7 @@
 
 import re
 
-from service.facts import IN_WORDS, canonical, value
+from service.text.preserved_facts import IN_WORDS, canonical, value
 
 _NUMBER = rf"(?:\d+(?:[.,]\d+)*|{IN_WORDS})"
 _PRICE = re.compile(

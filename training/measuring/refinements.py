@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 
 from service.answers import Refinement, parse_refinement
 from service.errors import AnswerUnusable
-from service.facts import digits, names, spoken
-from service.text import count_words
+from service.text.cleaning import count_words
+from service.text.preserved_facts import digits, names, spoken
 
 SHORTER = 0.75
 """A 'shorter' note has at most this share of the words; half was asked for."""

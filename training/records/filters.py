@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil, inf, isfinite
 from typing import Protocol
 
-from service.text import count_words
+from service.text.cleaning import count_words
 from training.config import FilterConfig
 from training.records.rows import Dropped, Row
 from training.records.tasks import NOT_ALLOWED, Rendered

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.text import count_words, one_line
+from service.text.cleaning import count_words, one_line
 from training.records.rows import Dropped, Row, name_of
 from training.records.sources import Taken, place_of
 

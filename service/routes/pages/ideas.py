@@ -14,7 +14,6 @@ from service.fields import UNFINISHED, Status
 from service.methods import METHODS
 from service.neighbours import Neighbours
 from service.overview_shapes import SimilarPublic
-from service.passages import parts
 from service.routes.pages.brainstorm_forms import BranchForm
 from service.routes.pages.evaluation_forms import EvaluateOneForm
 from service.routes.pages.forms import IdeaEdit, RefineForm
@@ -26,6 +25,7 @@ from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
 from service.shapes import EvaluateTask, IdeaPublic, IdeaUpdate, RefineTask
 from service.store import Store
+from service.text.passages import parts
 from service.wording import Text
 
 RECENT_RUNS = 8

@@ -9,13 +9,13 @@ from service.brainstorm_shapes import SuggestionPublic
 from service.evaluation_shapes import FailurePublic
 from service.fields import UNFINISHED
 from service.methods import METHODS
-from service.proposals import Note, ProposedEdit, Segment, edits_of, segments
 from service.routes.pages.cards import Card, cards_of
 from service.routes.pages.topics import topics
 from service.run_events import Draft, failures
 from service.runs import Runs
 from service.shapes import IdeaPublic, RunPublic
 from service.store import Store
+from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
 from service.wording import Counted, Text, unpack
 
 TITLES = {

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from service.diff import Edit, applied, edits_between
 from service.errors import InvalidInput
+from service.text.diff import Edit, applied, edits_between
 from service.wording import Text
 
 Part = Literal["title", "body"]
