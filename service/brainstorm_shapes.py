@@ -19,7 +19,7 @@ from service.fields import (
     Topic,
     given,
 )
-from service.idea_languages import IdeaLanguage
+from service.prompts.languages import IdeaLanguage
 
 SOURCES = ("topic", "idea_id", "idea_ids", "suggestion_id")
 

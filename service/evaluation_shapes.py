@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from service.fields import TAGS_CEILING, Filled, Line, Seed, Shape, Status, Tag, Title
-from service.idea_languages import IdeaLanguage
+from service.prompts.languages import IdeaLanguage
 from service.wording import unpack
 
 CRITERIA_CEILING = 8

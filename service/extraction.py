@@ -8,7 +8,7 @@ from typing import IO, Any, cast
 
 from babel.messages.extract import extract_python
 
-from service.methods import METHODS
+from service.prompts.methods import METHODS
 
 
 def methods(
@@ -17,7 +17,7 @@ def methods(
     comment_tags: Collection[str],
     options: Mapping[str, Any],
 ) -> Iterator[tuple[Any, ...]]:
-    """An extraction method of Babel, for `service/methods.py`."""
+    """An extraction method of Babel, for `service/prompts/methods.py`."""
     yield from extract_python(file, keywords, comment_tags, cast(Any, options))
     for name in dict.fromkeys(angle.name for one in METHODS.values() for angle in one.angles):
         yield 1, None, name, []

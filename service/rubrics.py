@@ -15,7 +15,7 @@ from service.evaluation_shapes import (
     TableRow,
     weighted_mean,
 )
-from service.prompts import DEFAULT_CRITERIA, Criterion
+from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.store import Store
 from service.store.evaluations import Candidate, words_of
 from service.store.listing import IdeaQuery

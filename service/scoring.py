@@ -32,7 +32,7 @@ from service.engine.types import (
 )
 from service.errors import EngineCrashed, ModelUnavailable
 from service.evaluation_shapes import weighted_mean
-from service.prompts import (
+from service.prompts.tasks import (
     DEFAULT_CRITERIA,
     PROBE_CHOICES,
     Criterion,

@@ -40,7 +40,7 @@ from service.fields import (
     given,
     whole,
 )
-from service.idea_languages import AS_WRITTEN, IdeaLanguage
+from service.prompts.languages import AS_WRITTEN, IdeaLanguage
 
 
 class BoardCreate(Shape):

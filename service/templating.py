@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from service import markdown
-from service.idea_languages import IDEA_LANGUAGES
+from service.prompts.languages import IDEA_LANGUAGES
 from service.settings import PROJECT_ROOT
 from service.text.diff import word_diff
 from service.translation import DEFAULT, LANGUAGES, Translator, choose

@@ -29,7 +29,7 @@ from service.fields import (
     Title,
     whole,
 )
-from service.idea_languages import AS_WRITTEN, IdeaLanguage
+from service.prompts.languages import AS_WRITTEN, IdeaLanguage
 from service.transfer_fields import (
     Criterion,
     Key,

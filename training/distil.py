@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from service.engine.types import Message
-from service.prompts import DEFAULT_CRITERIA
+from service.prompts.tasks import DEFAULT_CRITERIA
 from service.similarity import SAME_IDEA, resemblance
 from service.text.cleaning import count_words
 from training.config import FilterConfig

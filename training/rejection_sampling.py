@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from service.answers import ParsedSuggestion
 from service.engine.types import GenerateRequest
-from service.methods import Angle, draw_angles
-from service.prompts import brainstorm_prompt
+from service.prompts.answers import ParsedSuggestion
+from service.prompts.methods import Angle, draw_angles
+from service.prompts.tasks import brainstorm_prompt
 from training.drafts import write_whole
 from training.errors import DataProblem, Report
 from training.measuring.ideas import parse

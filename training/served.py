@@ -39,7 +39,7 @@ from service.engine.types import (
 )
 from service.engine.weights import known_sha256
 from service.errors import EngineCrashed, ModelUnavailable
-from service.prompts import Prompt
+from service.prompts.tasks import Prompt
 from training.drafts import write_whole
 
 NAME = "served"

@@ -12,7 +12,7 @@ from service.commands.printing import as_json, facts, line, note, paragraph
 from service.commands.rest import Event, Rest, given
 from service.errors import InvalidInput
 from service.fields import MethodId
-from service.idea_languages import IDEA_LANGUAGES
+from service.prompts.languages import IDEA_LANGUAGES
 
 BAR_WIDTH = 20
 

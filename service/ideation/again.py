@@ -5,7 +5,7 @@ from service.comparison_shapes import RankTask
 from service.errors import Conflict
 from service.evaluation_shapes import EvaluateAllTask
 from service.fields import AVOIDED_CEILING, UNFINISHED, RunKind
-from service.methods import METHODS
+from service.prompts.methods import METHODS
 from service.shapes import EvaluateTask, RefineTask, RunPublic, Task
 from service.store import Store
 from service.wording import Text

@@ -18,9 +18,9 @@ from service.engine.types import (
     Started,
 )
 from service.errors import AnswerUnusable, EngineCrashed
-from service.idea_languages import AS_WRITTEN
 from service.ideation.steps import Began, DraftDropped, Drafted, Emit, Ledger, Step, Waiting
-from service.prompts import Prompt, in_language
+from service.prompts.languages import AS_WRITTEN
+from service.prompts.tasks import Prompt, in_language
 from service.wording import Text
 
 ATTEMPTS_FOR_A_TEXT = 3

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from service.answers import parse_suggestion, partial_suggestion
 from service.brainstorm_shapes import SuggestionPublic
-from service.combining import combine_prompt
 from service.errors import AnswerUnusable
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm_plan import BrainstormWork
 from service.ideation.initials import Initials
 from service.ideation.known import KnownIdeas
 from service.ideation.steps import DraftDropped, Suggested
-from service.methods import Angle, draw_angles
 from service.models import new_id
-from service.prompts import brainstorm_prompt
+from service.prompts.answers import parse_suggestion, partial_suggestion
+from service.prompts.combine import combine_prompt
+from service.prompts.methods import Angle, draw_angles
+from service.prompts.tasks import brainstorm_prompt
 from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
 from service.word_vectors import WordVectors
 from service.wording import Text

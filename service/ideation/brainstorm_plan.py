@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from service import wording
 from service.brainstorm_shapes import SOURCES, BrainstormTask, SuggestionPublic
 from service.errors import InvalidInput, NotFound
-from service.idea_languages import AS_WRITTEN
-from service.methods import draw_angles
+from service.prompts.languages import AS_WRITTEN
+from service.prompts.methods import draw_angles
 from service.shapes import IdeaPublic
 from service.store import Store
 

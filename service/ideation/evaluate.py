@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from service.answers import parse_assessment
 from service.errors import (
     DeadlineExceeded,
     EngineBusy,
@@ -30,7 +29,8 @@ from service.ideation.steps import (
     Step,
     Waiting,
 )
-from service.prompts import evaluate_prompt
+from service.prompts.answers import parse_assessment
+from service.prompts.tasks import evaluate_prompt
 from service.scoring import Scorer
 from service.wording import Text
 

@@ -11,9 +11,9 @@ from service.engine.types import Role
 from service.errors import Conflict, InvalidInput
 from service.evaluation_shapes import EvaluateAllTask
 from service.fields import RunKind
-from service.idea_languages import AS_WRITTEN
 from service.ideation.brainstorm_plan import BrainstormWork, plan_brainstorm
-from service.prompts import DEFAULT_CRITERIA, Criterion
+from service.prompts.languages import AS_WRITTEN
+from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.ranking import Pair, Result
 from service.rubrics import board_candidates, chosen_rubric, criterion_of
 from service.shapes import EvaluateTask, IdeaPublic, RefineTask, Task

@@ -5,18 +5,18 @@ from dataclasses import asdict
 from typing import Any
 
 from service import wording
-from service.answers import (
+from service.errors import AnswerUnusable
+from service.ideation.asking import Asker, attempt_seed
+from service.ideation.plan import RefineWork
+from service.prompts.answers import (
     BODY_LIMIT_BYTES,
     Refinement,
     parse_refinement,
     partial_refinement,
 )
-from service.errors import AnswerUnusable
-from service.idea_languages import AS_WRITTEN
-from service.ideation.asking import Asker, attempt_seed
-from service.ideation.plan import RefineWork
-from service.prompts import Prompt, is_preset, refine_prompt
-from service.rewriting import parse_passage, partial_passage, passage_prompt
+from service.prompts.languages import AS_WRITTEN
+from service.prompts.rewrite import parse_passage, partial_passage, passage_prompt
+from service.prompts.tasks import Prompt, is_preset, refine_prompt
 from service.text.cleaning import count_words, has_words_of
 from service.text.edits import Note, proposed_edits
 from service.text.passages import Passage

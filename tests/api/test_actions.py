@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from service.answers import brainstorm_answer
 from service.app import create_app
 from service.errors import EngineBusy, EngineCrashed
+from service.prompts.answers import brainstorm_answer
 from service.scoring import ScoreHead
 from service.settings import Settings
 from service.store.runs import NewRun

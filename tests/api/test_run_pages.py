@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Connection, Engine, event
 
 from service.fields import RunKind
-from service.prompts import DEFAULT_CRITERIA
+from service.prompts.tasks import DEFAULT_CRITERIA
 from service.routes.pages import live
 from service.shapes import BoardCreate, IdeaCreate
 from service.store import Store

@@ -29,8 +29,8 @@ from service.ideation import DraftDropped, Ledger, Step, Suggested
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm import Brainstorm, Collection
 from service.ideation.brainstorm_plan import BrainstormWork
-from service.methods import Angle
-from service.prompts import brainstorm_prompt, embedding_text
+from service.prompts.methods import Angle
+from service.prompts.tasks import brainstorm_prompt, embedding_text
 from service.similarity import resemblance
 from tests.bench import idea_list
 from tests.bench.processes import cpu_seconds, machine_cpu_seconds

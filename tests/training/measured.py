@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.answers import refine_answer
+from service.prompts.answers import refine_answer
 from training.evaluate import Evaluation
 from training.measuring import refinements
 from training.measuring.comparison import compare, idea_pairs, pairs_of_notes

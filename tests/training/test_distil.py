@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from service.answers import brainstorm_answer
-from service.grammars import suggestion_grammar
+from service.prompts.answers import brainstorm_answer
+from service.prompts.grammars import suggestion_grammar
 from service.settings import PROJECT_ROOT
 from tests.training.chat_server import Answer, chatting
 from training.config import SourceConfig

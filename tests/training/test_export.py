@@ -23,8 +23,8 @@ from service.engine.recipe import MADE_FOR
 from service.engine.types import Delta, Finished, Role
 from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
-from service.methods import METHODS
-from service.prompts import brainstorm_prompt
+from service.prompts.methods import METHODS
+from service.prompts.tasks import brainstorm_prompt
 from service.settings import PROJECT_ROOT, Settings
 from tests.training.conftest import MakeConfig, quiet
 from tests.training.measured import evaluation, system

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from service.answers import parse_assessment, parse_refinement, parse_suggestion
 from service.engine.types import Message
-from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
-from service.methods import METHODS
-from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
+from service.prompts.answers import parse_assessment, parse_refinement, parse_suggestion
+from service.prompts.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
+from service.prompts.methods import METHODS
+from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
 from service.text.preserved_facts import left_out
 from training.errors import DataProblem
 from training.records.acceptance import allows

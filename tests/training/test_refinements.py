@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from service.answers import refine_answer
+from service.prompts.answers import refine_answer
 from service.text.preserved_facts import names
 from training.measuring.refinements import Note, RefinementMeasures, facts_kept, measure
 

@@ -15,7 +15,7 @@ from service.engine.embedded import EmbeddedBackend
 from service.engine.recipe import identity_of
 from service.engine.types import EmbedRequest, Event
 from service.engine.weights import sha256_of
-from service.prompts import DEFAULT_CRITERIA, Criterion
+from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.scoring import ScoreHead, Scorer, Scores
 from service.settings import PROJECT_ROOT, Settings
 from tests.gguf_files import write_adapter

@@ -12,7 +12,7 @@ from service.engine.recipe import MADE_FOR, Recipe
 from service.engine.types import GenerateRequest, Message, Sampling
 from service.engine.weights import sha256_of
 from service.errors import ModelUnavailable, PromptTooLong
-from service.prompts import evaluate_prompt
+from service.prompts.tasks import evaluate_prompt
 from service.settings import Settings
 from tests.gguf_files import write_adapter
 from training.served import Adapted, Kept, Served, identity, request_of, served

@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from service.engine.chat import ChatTokeniser
 from service.engine.llama import Library, Weights
 from service.engine.types import Message
-from service.methods import METHODS
-from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
+from service.prompts.methods import METHODS
+from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
 from training.errors import DataProblem
 from training.learning.likelihood import BaseLikelihood, answer_nll, label_losses
 from training.learning.packing import (

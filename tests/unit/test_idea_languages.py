@@ -5,11 +5,17 @@ from collections.abc import Callable
 
 import pytest
 
-from service.combining import combine_prompt
-from service.grammars import suggestion_grammar, widened
-from service.idea_languages import AS_WRITTEN, IDEA_LANGUAGES
-from service.methods import Angle
-from service.prompts import Prompt, brainstorm_prompt, evaluate_prompt, in_language, refine_prompt
+from service.prompts.combine import combine_prompt
+from service.prompts.grammars import suggestion_grammar, widened
+from service.prompts.languages import AS_WRITTEN, IDEA_LANGUAGES
+from service.prompts.methods import Angle
+from service.prompts.tasks import (
+    Prompt,
+    brainstorm_prompt,
+    evaluate_prompt,
+    in_language,
+    refine_prompt,
+)
 
 ANGLE = Angle("in pairs", "The idea has to do with helping each other in pairs.")
 PROMPTS: list[Callable[[], Prompt]] = [

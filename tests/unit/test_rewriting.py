@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import AnswerUnusable
-from service.rewriting import parse_passage, partial_passage, passage_prompt
+from service.prompts.rewrite import parse_passage, partial_passage, passage_prompt
 from service.text.passages import Passage, find_passage
 
 NOTE = "A shelf in the hall. people lend drills, Ask first.\n\nLena has the key."

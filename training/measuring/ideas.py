@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from service.answers import ParsedSuggestion, parse_suggestion
 from service.errors import AnswerUnusable
+from service.prompts.answers import ParsedSuggestion, parse_suggestion
 from training.measuring.constraints import Constraints, broken
 from training.measuring.embedder import Embed, Vectors
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from service.prompts import DEFAULT_CRITERIA
+from service.prompts.tasks import DEFAULT_CRITERIA
 from training.config import RunConfig
 from training.errors import DataProblem
 from training.measuring.constraints import CONSTRAINTS

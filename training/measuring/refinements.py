@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
-from service.answers import Refinement, parse_refinement
 from service.errors import AnswerUnusable
+from service.prompts.answers import Refinement, parse_refinement
 from service.text.cleaning import count_words
 from service.text.preserved_facts import digits, names, spoken
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from service.engine.catalog import CatalogModel, Selection
 from service.engine.embedded import EmbeddedBackend
 from service.engine.types import Event
-from service.prompts import DEFAULT_CRITERIA
+from service.prompts.tasks import DEFAULT_CRITERIA
 from service.scoring import Scorer
 from training.errors import Report
 from training.measuring.statistics import spearman

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.answers import parse_assessment
 from service.errors import AnswerUnusable
-from service.methods import Angle, draw_angles
-from service.prompts import Prompt as AskedPrompt
-from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
+from service.prompts.answers import parse_assessment
+from service.prompts.methods import Angle, draw_angles
+from service.prompts.tasks import Prompt as AskedPrompt
+from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
 from training.config import RunConfig
 from training.errors import Report
 from training.measuring import ideas, likelihoods, refinements, scores

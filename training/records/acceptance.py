@@ -1,4 +1,4 @@
-"""Whether a grammar of `service.grammars` lets an answer be written. Knows no prompts.
+"""Whether a grammar of `service.prompts.grammars` lets an answer be written. Knows no prompts.
 
 Those grammars have no recursion, so each is one regular expression.
 """

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from service.answers import (
+from service.engine.types import Message
+from service.errors import AnswerUnusable
+from service.prompts.answers import (
     brainstorm_answer,
     evaluate_answer,
     parse_assessment,
@@ -18,10 +20,8 @@ from service.answers import (
     parse_suggestion,
     refine_answer,
 )
-from service.engine.types import Message
-from service.errors import AnswerUnusable
-from service.methods import METHODS, Angle
-from service.prompts import Prompt, brainstorm_prompt, evaluate_prompt, refine_prompt
+from service.prompts.methods import METHODS, Angle
+from service.prompts.tasks import Prompt, brainstorm_prompt, evaluate_prompt, refine_prompt
 from training.errors import DataProblem
 from training.records.acceptance import allows
 from training.records.rows import Row

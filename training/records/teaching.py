@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.methods import METHODS, draw_angles
-from service.prompts import DEFAULT_CRITERIA
+from service.prompts.methods import METHODS, draw_angles
+from service.prompts.tasks import DEFAULT_CRITERIA
 from training.errors import DataProblem
 from training.records.sources import shaped_records
 

@@ -21,8 +21,8 @@ from service.engine.backend import Backend
 from service.errors import ClientLeft, EngineBusy
 from service.evaluation_shapes import EvaluateAllTask, EvaluateBoard
 from service.ideation import asked_anew, plan, redrawn, repeated
-from service.methods import METHODS
 from service.metrics import Metrics
+from service.prompts.methods import METHODS
 from service.refinement_shapes import RefineAnswer
 from service.routes.api.shared import Id, links, problems
 from service.run_events import answer

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from service.brainstorm_shapes import BrainstormTask
 from service.dependencies import RunsDep, StoreDep
-from service.methods import METHODS
+from service.prompts.methods import METHODS
 from service.routes.pages.brainstorm_forms import BrainstormForm, CombineForm
 from service.routes.pages.forms import BoardForm, BoardQuery, IdeaForm
 from service.routes.pages.once import OnceDep

@@ -18,9 +18,9 @@ from service.fields import (
     Title,
     Version,
 )
-from service.idea_languages import AS_WRITTEN, IdeaLanguage
 from service.neighbours import DEFAULT_GRANULARITY
 from service.overview_shapes import COARSEST, FINEST, GROUPS_CEILING
+from service.prompts.languages import AS_WRITTEN, IdeaLanguage
 from service.refinement_shapes import EDITS_CEILING, EditNumber
 from service.store.listing import Sort
 from service.text.passages import parts

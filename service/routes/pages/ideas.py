@@ -11,9 +11,9 @@ from service.change_shapes import Move, SetStatus
 from service.dependencies import NeighboursDep, RunsDep, StoreDep
 from service.errors import LostUpdate, ModelUnavailable, NotFound
 from service.fields import UNFINISHED, Status
-from service.methods import METHODS
 from service.neighbours import Neighbours
 from service.overview_shapes import SimilarPublic
+from service.prompts.methods import METHODS
 from service.routes.pages.brainstorm_forms import BranchForm
 from service.routes.pages.evaluation_forms import EvaluateOneForm
 from service.routes.pages.forms import IdeaEdit, RefineForm

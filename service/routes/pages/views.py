@@ -8,7 +8,7 @@ from typing import Any
 from service.brainstorm_shapes import SuggestionPublic
 from service.evaluation_shapes import FailurePublic
 from service.fields import UNFINISHED
-from service.methods import METHODS
+from service.prompts.methods import METHODS
 from service.routes.pages.cards import Card, cards_of
 from service.routes.pages.topics import topics
 from service.run_events import Draft, failures

@@ -5,17 +5,17 @@ Its answer has the form of a whole refinement without the title, which tuned mod
 
 import re
 
-from service.answers import (
+from service.engine.types import Message, Sampling
+from service.prompts.answers import (
     PartialRefinement,
     Refinement,
     parse_refinement,
     partial_refinement,
     refine_answer,
 )
-from service.engine.types import Message, Sampling
-from service.grammars import passage_grammar
-from service.material import DATA_RULE, block, defused
-from service.prompts import Prompt
+from service.prompts.fencing import DATA_RULE, block, defused
+from service.prompts.grammars import passage_grammar
+from service.prompts.tasks import Prompt
 from service.text.cleaning import SENTENCE_END, clean_text, count_words, one_line
 from service.text.passages import Passage
 

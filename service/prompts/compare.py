@@ -1,7 +1,7 @@
 """Which of two ideas is better, as it is asked; the answer is one letter. Pure."""
 
 from service.engine.types import Message
-from service.material import DATA_RULE, block
+from service.prompts.fencing import DATA_RULE, block
 from service.text.cleaning import clean_text, one_line
 
 COMPARE_CHOICES = ("A", "B")

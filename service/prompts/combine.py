@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from service.engine.types import Message
-from service.grammars import suggestion_grammar
-from service.material import DATA_RULE, block, defused
-from service.methods import Angle
-from service.prompts import Prompt, brainstorm_sampling
+from service.prompts.fencing import DATA_RULE, block, defused
+from service.prompts.grammars import suggestion_grammar
+from service.prompts.methods import Angle
+from service.prompts.tasks import Prompt, brainstorm_sampling
 from service.text.cleaning import clean_text, one_line
 
 # Of each idea; five of them have to fit into a small context.

@@ -6,12 +6,17 @@ Pure, so that training renders its rows byte for byte as they are served. Knows 
 import re
 from dataclasses import dataclass, replace
 
-from service.answers import EXAMPLE_PHRASES, refine_answer
 from service.engine.types import Message, Sampling
-from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar, widened
-from service.idea_languages import AS_WRITTEN, IDEA_LANGUAGES
-from service.material import DATA_RULE, block, defused
-from service.methods import Angle
+from service.prompts.answers import EXAMPLE_PHRASES, refine_answer
+from service.prompts.fencing import DATA_RULE, block, defused
+from service.prompts.grammars import (
+    assessment_grammar,
+    refinement_grammar,
+    suggestion_grammar,
+    widened,
+)
+from service.prompts.languages import AS_WRITTEN, IDEA_LANGUAGES
+from service.prompts.methods import Angle
 from service.text.cleaning import clean_text, count_words, one_line
 from service.wording import Text
 
