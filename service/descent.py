@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.lineage import Forest, Place
-from service.overview_shapes import LineageNode, LineagePublic
-from service.shapes import IdeaPublic
+from service.schemas.ideas import IdeaPublic
+from service.schemas.overview import LineageNode, LineagePublic
 from service.store import Store
 
 TREES_A_PAGE = 10

@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from service.comparison_shapes import RankingPublic, StandingPublic
-from service.evaluation_shapes import TablePublic, TableRow
-from service.shapes import BoardPublic, IdeaPublic
+from service.schemas.evaluation import TablePublic, TableRow
+from service.schemas.ideas import BoardPublic, IdeaPublic
+from service.schemas.ranking import RankingPublic, StandingPublic
 from service.transfer_text import (
     COLUMNS,
     board_mark,

@@ -12,7 +12,6 @@ from threading import Lock
 
 import numpy as np
 
-from service.fields import TAG_CEILING
 from service.grouping import (
     Alikeness,
     average_linkage,
@@ -20,14 +19,15 @@ from service.grouping import (
     middle,
     suggest_titles,
 )
-from service.overview_shapes import (
+from service.schemas.fields import TAG_CEILING
+from service.schemas.ideas import IdeaPublic
+from service.schemas.overview import (
     ClusterPublic,
     ClustersPublic,
     IdeaLink,
     SimilarIdea,
     SimilarPublic,
 )
-from service.shapes import IdeaPublic
 from service.store import Store
 from service.store.overview import Outline
 from service.word_vectors import WordVectors

@@ -18,7 +18,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from service.fields import Outcome
+from service.schemas.fields import Outcome
 
 # Weak: two thirds of all ideas would be put before an average one with odds between 1:7 and 7:1.
 PRIOR_SD = 2.0

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Literal
 
 from service.errors import Conflict, InvalidInput, NotFound
-from service.evaluation_shapes import (
+from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
+from service.schemas.evaluation import (
     EVALUATIONS_CEILING,
     CriterionShape,
     EvaluateAllTask,
@@ -15,7 +16,6 @@ from service.evaluation_shapes import (
     TableRow,
     weighted_mean,
 )
-from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.store import Store
 from service.store.evaluations import Candidate, words_of
 from service.store.listing import IdeaQuery

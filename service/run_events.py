@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.brainstorm_shapes import SuggestionPublic
-from service.evaluation_shapes import FailurePublic
-from service.fields import UNFINISHED, RunStatus
-from service.shapes import RunPublic
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.evaluation import FailurePublic
+from service.schemas.fields import UNFINISHED, RunStatus
+from service.schemas.runs import RunPublic
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError,
 from service.ideation import EvaluateAllWork, Ideation, Ledger, Step, Work
 from service.recording import Recorder
 from service.run_events import LiveRun, RunEvent, closing_events, replay
-from service.shapes import RunPublic
+from service.schemas.runs import RunPublic
 from service.store import Store
 from service.store.runs import NewRun, RunOutcome
 from service.wording import Text

@@ -31,7 +31,6 @@ from service.engine.types import (
     Usage,
 )
 from service.errors import EngineCrashed, ModelUnavailable
-from service.evaluation_shapes import weighted_mean
 from service.prompts.tasks import (
     DEFAULT_CRITERIA,
     PROBE_CHOICES,
@@ -39,6 +38,7 @@ from service.prompts.tasks import (
     embedding_text,
     probe_messages,
 )
+from service.schemas.evaluation import weighted_mean
 from service.wording import Text
 
 LOWEST, HIGHEST = 1.0, 10.0

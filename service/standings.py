@@ -4,11 +4,10 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from service.comparison_shapes import ComparisonPublic, RankingPublic, StandingPublic
 from service.errors import Conflict
-from service.fields import Judge
 from service.ranking import Pair, Ranking, Result
-from service.shapes import PairPublic
+from service.schemas.fields import Judge
+from service.schemas.ranking import ComparisonPublic, PairPublic, RankingPublic, StandingPublic
 from service.store import Store
 from service.store.comparisons import Contender
 from service.wording import Text

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from service.models import now
 from service.neighbours import Neighbours
-from service.overview_shapes import (
+from service.schemas.overview import (
     ClusterCount,
     RankedIdea,
     RecentCounts,

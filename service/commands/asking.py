@@ -11,8 +11,8 @@ from service.commands.connection import add_talk
 from service.commands.printing import as_json, facts, line, note, paragraph
 from service.commands.rest import Event, Rest, given
 from service.errors import InvalidInput
-from service.fields import MethodId
 from service.prompts.languages import IDEA_LANGUAGES
+from service.schemas.fields import MethodId
 
 BAR_WIDTH = 20
 

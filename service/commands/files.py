@@ -13,7 +13,7 @@ from service.commands.printing import as_json, facts, line, note
 from service.commands.rest import Rest
 from service.database import sqlite_path
 from service.errors import ConfigurationError, NotFound, StorageUnavailable
-from service.import_shapes import Groups, Nested
+from service.schemas.imports import Groups, Nested
 from service.settings import Settings
 
 FORMATS = ("json", "markdown", "csv")

@@ -9,7 +9,7 @@ from service.commands.connection import add_talk
 from service.commands.printing import as_json, facts, line, note, paragraph
 from service.commands.rest import Rest, given
 from service.errors import InvalidInput
-from service.fields import Status
+from service.schemas.fields import Status
 from service.store.listing import Sort
 
 PAGE = 100

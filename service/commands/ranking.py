@@ -10,7 +10,7 @@ from service.commands.connection import add_talk
 from service.commands.printing import as_json, facts, line, note, paragraph
 from service.commands.rest import Rest, given
 from service.errors import ServerRefused
-from service.fields import Judge
+from service.schemas.fields import Judge
 
 FORMATS = ("text", "json", "markdown", "csv")
 _OUTCOMES = {"1": "first", "2": "second", "=": "tie"}

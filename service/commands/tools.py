@@ -18,8 +18,8 @@ from service.commands.ideas import find
 from service.commands.ranking import chosen_board
 from service.commands.rest import Rest, given
 from service.errors import InvalidInput, ServerUnreachable, ServiceError
-from service.fields import PAIRS_CEILING, Judge, MethodId, Outcome, Status
 from service.prompts.languages import IdeaLanguage
+from service.schemas.fields import PAIRS_CEILING, Judge, MethodId, Outcome, Status
 from service.store.listing import Sort
 
 IdeaId = Annotated[str | None, Field(description="An idea of a board.")]

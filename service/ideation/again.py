@@ -1,12 +1,13 @@
 """Asking again: a whole run, or one suggestion of it."""
 
-from service.brainstorm_shapes import BrainstormTask
-from service.comparison_shapes import RankTask
 from service.errors import Conflict
-from service.evaluation_shapes import EvaluateAllTask
-from service.fields import AVOIDED_CEILING, UNFINISHED, RunKind
 from service.prompts.methods import METHODS
-from service.shapes import EvaluateTask, RefineTask, RunPublic, Task
+from service.schemas.brainstorm import BrainstormTask
+from service.schemas.evaluation import EvaluateAllTask, EvaluateTask
+from service.schemas.fields import AVOIDED_CEILING, UNFINISHED, RunKind
+from service.schemas.ranking import RankTask
+from service.schemas.refinement import RefineTask
+from service.schemas.runs import RunPublic, Task
 from service.store import Store
 from service.wording import Text
 

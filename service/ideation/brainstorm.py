@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from service.brainstorm_shapes import SuggestionPublic
 from service.errors import AnswerUnusable
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm_plan import BrainstormWork
@@ -17,6 +16,7 @@ from service.prompts.answers import parse_suggestion, partial_suggestion
 from service.prompts.combine import combine_prompt
 from service.prompts.methods import Angle, draw_angles
 from service.prompts.tasks import brainstorm_prompt
+from service.schemas.brainstorm import SuggestionPublic
 from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
 from service.word_vectors import WordVectors
 from service.wording import Text

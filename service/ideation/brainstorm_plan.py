@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service import wording
-from service.brainstorm_shapes import SOURCES, BrainstormTask, SuggestionPublic
 from service.errors import InvalidInput, NotFound
 from service.prompts.languages import AS_WRITTEN
 from service.prompts.methods import draw_angles
-from service.shapes import IdeaPublic
+from service.schemas.brainstorm import SOURCES, BrainstormTask, SuggestionPublic
+from service.schemas.ideas import IdeaPublic
 from service.store import Store
 
 Text = tuple[str, str]

@@ -17,7 +17,6 @@ from service.errors import (
     describe,
     record,
 )
-from service.evaluation_shapes import FailurePublic
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.plan import EvaluateAllWork, EvaluateWork
 from service.ideation.steps import (
@@ -31,6 +30,7 @@ from service.ideation.steps import (
 )
 from service.prompts.answers import parse_assessment
 from service.prompts.tasks import evaluate_prompt
+from service.schemas.evaluation import FailurePublic
 from service.scoring import Scorer
 from service.wording import Text
 

@@ -4,19 +4,21 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from service.brainstorm_shapes import BrainstormTask
-from service.comparison_shapes import RankTask
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict, InvalidInput
-from service.evaluation_shapes import EvaluateAllTask
-from service.fields import RunKind
 from service.ideation.brainstorm_plan import BrainstormWork, plan_brainstorm
 from service.prompts.languages import AS_WRITTEN
 from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.ranking import Pair, Result
 from service.rubrics import board_candidates, chosen_rubric, criterion_of
-from service.shapes import EvaluateTask, IdeaPublic, RefineTask, Task
+from service.schemas.brainstorm import BrainstormTask
+from service.schemas.evaluation import EvaluateAllTask, EvaluateTask
+from service.schemas.fields import RunKind
+from service.schemas.ideas import IdeaPublic
+from service.schemas.ranking import RankTask
+from service.schemas.refinement import RefineTask
+from service.schemas.runs import Task
 from service.standings import board_standings
 from service.store import Store
 from service.store.comparisons import ContenderText

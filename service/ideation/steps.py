@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.brainstorm_shapes import SuggestionPublic
 from service.engine.types import Message, ModelInfo, Usage
-from service.evaluation_shapes import FailurePublic
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.evaluation import FailurePublic
 from service.store.comparisons import Verdict
 
 

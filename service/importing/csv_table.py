@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.errors import InvalidFile
-from service.import_shapes import BoardDraft, Draft, LeftOut, Reading
 from service.importing.drafting import Faults
+from service.schemas.imports import BoardDraft, Draft, LeftOut, Reading
 from service.transfer_text import COLUMNS, KEY, rearm, split_tags
 from service.wording import Text
 

@@ -2,8 +2,8 @@
 
 import re
 
-from service.import_shapes import BoardDraft, Draft, Reading
 from service.importing.drafting import Faults, leave_out
+from service.schemas.imports import BoardDraft, Draft, Reading
 from service.transfer_text import KEY, split_tags, with_marks
 
 _BOARD = re.compile(rf"^# (?P<name>.+)\n\n<!-- ideapool:board (?P<id>{KEY}) -->$", re.MULTILINE)

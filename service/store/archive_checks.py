@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from service.errors import InvalidInput
-from service.import_shapes import Counts
-from service.transfer_shapes import Archive, IdeaRow
+from service.schemas.archive import Archive, IdeaRow
+from service.schemas.imports import Counts
 from service.wording import Text
 
 Ids = dict[str, set[str]]

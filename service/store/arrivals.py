@@ -12,7 +12,10 @@ from sqlmodel import Session, col, select
 
 from service.database import Database
 from service.errors import InvalidFile, InvalidInput, NotFound
-from service.import_shapes import (
+from service.models import Board, Idea, IdeaTag, now
+from service.schemas.archive import BoardRow, IdeaRow, VersionRow
+from service.schemas.ideas import IdeaUpdate
+from service.schemas.imports import (
     SHOWN_IDEAS,
     BoardDraft,
     Draft,
@@ -21,12 +24,9 @@ from service.import_shapes import (
     Reading,
     Reason,
 )
-from service.models import Board, Idea, IdeaTag, now
-from service.shapes import IdeaUpdate
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
 from service.store.transfer import insert_rows
-from service.transfer_shapes import BoardRow, IdeaRow, VersionRow
 from service.wording import Text
 
 # Chosen once: with another one, what was imported before would come again.

@@ -7,7 +7,10 @@ from typing import Any
 from sqlalchemy import bindparam, insert
 from sqlmodel import Session, col, delete, select
 
-from service.change_shapes import (
+from service.database import Database
+from service.errors import InvalidInput, NotFound, UnknownIdeas
+from service.models import Board, Change, Idea, IdeaTag, now
+from service.schemas.bulk import (
     AddTags,
     ChangePublic,
     ChangeTask,
@@ -16,10 +19,7 @@ from service.change_shapes import (
     SetStar,
     SetStatus,
 )
-from service.database import Database
-from service.errors import InvalidInput, NotFound, UnknownIdeas
-from service.fields import TAGS_CEILING
-from service.models import Board, Change, Idea, IdeaTag, now
+from service.schemas.fields import TAGS_CEILING
 from service.store.ideas import live_board_id, number_of, tags_of, touch
 from service.store.search import forget, index, words_of
 from service.wording import Counted, Text

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from service.comparison_shapes import ComparisonCreate, ComparisonPublic
 from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
-from service.fields import Judge, Outcome
 from service.models import Board, Comparison, Idea, new_id, now
+from service.schemas.fields import Judge, Outcome
+from service.schemas.ranking import ComparisonCreate, ComparisonPublic
 from service.wording import Text
 
 OUT_OF_PLAY = "archived"

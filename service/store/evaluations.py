@@ -8,8 +8,8 @@ from typing import Any
 from sqlmodel import Session, col, select, update
 
 from service.database import Database
-from service.evaluation_shapes import CriterionShape, EvaluationPublic, RubricChoice
 from service.models import Evaluation, Idea
+from service.schemas.evaluation import CriterionShape, EvaluationPublic, RubricChoice
 from service.store.listing import IdeaQuery
 
 Words = frozenset[tuple[str, str]]

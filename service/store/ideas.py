@@ -8,7 +8,7 @@ from sqlmodel import Session, col, delete, func, select
 from service.database import Database
 from service.errors import LostUpdate, NotFound
 from service.models import Board, Idea, IdeaTag, IdeaVersion, now
-from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
+from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, Page, idea_page
 from service.store.search import forget, index, words_of

@@ -15,7 +15,7 @@ from sqlalchemy import Integer, Select, and_, column, exists, literal, or_, text
 from sqlmodel import Session, col, func, select
 
 from service.models import Board, Idea, IdeaTag
-from service.shapes import IdeaPublic
+from service.schemas.ideas import IdeaPublic
 from service.store import cursors
 
 Sort = Literal["new", "old", "updated", "score", "rank", "title"]

@@ -8,13 +8,9 @@ from service import wording
 from service.database import Database
 from service.errors import Conflict, InvalidInput, LostUpdate, NotFound
 from service.models import IdeaVersion, Run
-from service.refinement_shapes import (
-    Acceptance,
-    ComparisonOfVersions,
-    EditPublic,
-    EditsPublic,
-)
-from service.shapes import IdeaPublic, IdeaUpdate, RunPublic
+from service.schemas.ideas import IdeaPublic, IdeaUpdate
+from service.schemas.refinement import Acceptance, ComparisonOfVersions, EditPublic, EditsPublic
+from service.schemas.runs import RunPublic
 from service.store.ideas import IdeaStore, check_revision, found
 from service.store.runs import public_run, run_in
 from service.text.edits import Note, ProposedEdit, compose, edits_of, proposed_edits

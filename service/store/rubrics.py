@@ -6,8 +6,8 @@ from sqlmodel import Session, col, select
 
 from service.database import Database
 from service.errors import Conflict, LostUpdate, NotFound
-from service.evaluation_shapes import RubricCreate, RubricPublic, RubricUpdate
 from service.models import Board, Rubric, now
+from service.schemas.evaluation import RubricCreate, RubricPublic, RubricUpdate
 from service.store.limits import Limits
 from service.wording import Text
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
-from service.brainstorm_shapes import SuggestionPublic
 from service.database import Database
 from service.errors import NotFound, record
-from service.evaluation_shapes import FailurePublic
-from service.fields import UNFINISHED, RunKind, RunStatus
 from service.models import Run, Suggestion, now
-from service.shapes import RunPublic
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.evaluation import FailurePublic
+from service.schemas.fields import UNFINISHED, RunKind, RunStatus
+from service.schemas.runs import RunPublic
 from service.store import comparisons, evaluations
 from service.store.evaluations import write_evaluation
 from service.store.ideas import IdeaStore

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from service.brainstorm_shapes import SuggestionPublic
 from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
-from service.fields import UNFINISHED
 from service.models import Board, Run, Suggestion
-from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.fields import UNFINISHED
+from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
 from service.wording import Text

@@ -7,7 +7,6 @@ from sqlmodel import Session, SQLModel, and_, col, func, or_, select, update
 
 from service.database import Database
 from service.errors import InvalidInput, NotFound
-from service.import_shapes import SHOWN_IDEAS, Imported, ImportedIdea
 from service.models import (
     Board,
     Comparison,
@@ -20,7 +19,9 @@ from service.models import (
     Suggestion,
     now,
 )
-from service.shapes import BoardPublic, IdeaPublic
+from service.schemas.archive import Archive, IdeaRow
+from service.schemas.ideas import BoardPublic, IdeaPublic
+from service.schemas.imports import SHOWN_IDEAS, Imported, ImportedIdea
 from service.store.archive_checks import (
     check_ancestors,
     check_references,
@@ -32,7 +33,6 @@ from service.store.archive_rows import Row, forget_missing, values_of
 from service.store.ideas import as_public
 from service.store.limits import Limits
 from service.store.search import index
-from service.transfer_shapes import Archive, IdeaRow
 from service.wording import Text
 
 # Section -> table, in an order in which what is referred to comes first.

@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.neighbours import SIMILAR, Neighbours
+from service.schemas.ideas import IdeaCreate
 from service.settings import Settings
-from service.shapes import IdeaCreate
 from service.store import Store
 from service.word_vectors import WordVectors
 from tests.fakes import FakeBackend

@@ -10,10 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, Engine, event
 
-from service.fields import RunKind
 from service.prompts.tasks import DEFAULT_CRITERIA
 from service.routes.pages import live
-from service.shapes import BoardCreate, IdeaCreate
+from service.schemas.fields import RunKind
+from service.schemas.ideas import BoardCreate, IdeaCreate
 from service.store import Store
 from service.store.comparisons import Verdict
 from service.store.runs import NewRun, RunOutcome

@@ -21,7 +21,6 @@ from typing import Any, Self
 import httpx2
 import numpy as np
 
-from service.brainstorm_shapes import SuggestionPublic
 from service.engine.backend import Backend
 from service.engine.types import Delta, Embedding, EmbedRequest, GenerateRequest, ModelInfo
 from service.errors import AnswerUnusable
@@ -31,6 +30,7 @@ from service.ideation.brainstorm import Brainstorm, Collection
 from service.ideation.brainstorm_plan import BrainstormWork
 from service.prompts.methods import Angle
 from service.prompts.tasks import brainstorm_prompt, embedding_text
+from service.schemas.brainstorm import SuggestionPublic
 from service.similarity import resemblance
 from tests.bench import idea_list
 from tests.bench.processes import cpu_seconds, machine_cpu_seconds

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from service.prompts.answers import refine_answer
-from service.shapes import IdeaPublic, IdeaUpdate
+from service.schemas.ideas import IdeaPublic, IdeaUpdate
 from tests.browser.conftest import Pool, Visitors, settled
 from tests.fakes import PASSAGE
 

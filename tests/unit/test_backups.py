@@ -11,7 +11,7 @@ from service.backups import back_up, restore
 from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
 from service.occupancy import occupied
-from service.shapes import IdeaCreate
+from service.schemas.ideas import IdeaCreate
 from service.store import Limits, Store
 
 LIMITS = Limits(200, 8192, 20)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from service.errors import InvalidFile
 from service.exporting import markdown, spreadsheet
-from service.fields import clean_line
-from service.import_shapes import Draft, Reading, TextFormat
 from service.importing import read
-from service.shapes import BoardPublic, IdeaPublic
+from service.schemas.fields import clean_line
+from service.schemas.ideas import BoardPublic, IdeaPublic
+from service.schemas.imports import Draft, Reading, TextFormat
 from service.text.cleaning import clean_text
 from service.transfer_text import disarm, join_tags, rearm, split_tags, with_marks, without_marks
 

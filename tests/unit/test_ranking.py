@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.fields import Outcome
 from service.ranking import PRIOR_SD, Ranking, Result
+from service.schemas.fields import Outcome
 
 ITEMS = tuple("abcdef")
 PAIRS = st.tuples(st.sampled_from(ITEMS), st.sampled_from(ITEMS)).filter(lambda p: p[0] != p[1])

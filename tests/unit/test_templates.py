@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from jinja2 import Environment, meta
 
-from service.fields import RunKind
+from service.schemas.fields import RunKind
 from service.templating import STATIC, TEMPLATES, Templates, clock, water
 
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))

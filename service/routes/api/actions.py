@@ -14,29 +14,32 @@ from fastapi import APIRouter, Body, Depends, Header, Request, Response
 from fastapi.openapi.models import Example
 from fastapi.responses import JSONResponse
 
-from service.brainstorm_shapes import BrainstormTask, MethodPublic, RunRepeat, SuggestionRedraw
-from service.comparison_shapes import RankTask
 from service.dependencies import BackendDep, ClientDep, MetricsDep, RunsDep, StoreDep
 from service.engine.backend import Backend
 from service.errors import ClientLeft, EngineBusy
-from service.evaluation_shapes import EvaluateAllTask, EvaluateBoard
 from service.ideation import asked_anew, plan, redrawn, repeated
 from service.metrics import Metrics
 from service.prompts.methods import METHODS
-from service.refinement_shapes import RefineAnswer
 from service.routes.api.shared import Id, links, problems
 from service.run_events import answer
 from service.runs import Runs
-from service.shapes import (
+from service.schemas.brainstorm import (
     BrainstormAnswer,
-    EvaluateAllAnswer,
-    EvaluateAnswer,
-    EvaluateTask,
-    RankAnswer,
-    RefineTask,
-    RunPublic,
-    Task,
+    BrainstormTask,
+    MethodPublic,
+    RunRepeat,
+    SuggestionRedraw,
 )
+from service.schemas.evaluation import (
+    EvaluateAllAnswer,
+    EvaluateAllTask,
+    EvaluateAnswer,
+    EvaluateBoard,
+    EvaluateTask,
+)
+from service.schemas.ranking import RankAnswer, RankTask
+from service.schemas.refinement import RefineAnswer, RefineTask
+from service.schemas.runs import RunPublic, Task
 from service.store import Store
 from service.streaming import EventStream, json_events, while_connected
 

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Response, status
 
-from service.board_shapes import BoardOverview, TagPublic
 from service.dependencies import StoreDep
 from service.routes.api.shared import Id, problems
-from service.shapes import BoardCreate, BoardPublic, BoardUpdate
+from service.schemas.boards import BoardOverview, TagPublic
+from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate
 
 router = APIRouter(prefix="/boards", tags=["boards"])
 

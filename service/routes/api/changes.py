@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from service.change_shapes import CHANGE_EXAMPLES, ChangePublic, ChangeTask
 from service.dependencies import StoreDep
 from service.routes.api.shared import Id, links, problems
+from service.schemas.bulk import CHANGE_EXAMPLES, ChangePublic, ChangeTask
 
 router = APIRouter(tags=["ideas"])
 

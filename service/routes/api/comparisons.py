@@ -6,13 +6,12 @@ from fastapi import APIRouter, Query, Response, status
 from fastapi.responses import JSONResponse
 from pydantic import StringConstraints
 
-from service.comparison_shapes import ComparisonCreate, ComparisonPublic, RankingPublic
 from service.dependencies import StoreDep
 from service.errors import Conflict
 from service.exporting import ranking_markdown, ranking_spreadsheet
-from service.fields import Judge
 from service.routes.api.shared import Id, file, links, problems
-from service.shapes import PairPublic
+from service.schemas.fields import Judge
+from service.schemas.ranking import ComparisonCreate, ComparisonPublic, PairPublic, RankingPublic
 from service.standings import board_standings, next_pair
 from service.wording import Text
 

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from service.dependencies import StoreDep
 from service.errors import InvalidInput, NotFound
-from service.evaluation_shapes import EvaluationPublic
-from service.fields import TAG_CEILING, TAGS_CEILING, Status, clean_line
 from service.routes.api.shared import NEXT_PAGE, Id, RevisionDep, link_next, links, problems, tag
-from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
+from service.schemas.evaluation import EvaluationPublic
+from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Status, clean_line
+from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.standings import rank_order
 from service.store import Store
 from service.store.listing import IdeaQuery, Sort

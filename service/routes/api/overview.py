@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from service.change_shapes import ChangePublic
 from service.dependencies import NeighboursDep, StoreDep
 from service.descent import board_trees, idea_tree, lineage_public
 from service.neighbours import DEFAULT_GRANULARITY
-from service.overview_shapes import (
+from service.routes.api.shared import Id, links, problems
+from service.schemas.bulk import ChangePublic
+from service.schemas.overview import (
     COARSEST,
     FINEST,
     ClustersApply,
@@ -17,7 +18,6 @@ from service.overview_shapes import (
     SimilarPublic,
     SummaryPublic,
 )
-from service.routes.api.shared import Id, links, problems
 from service.summaries import summarise
 
 router = APIRouter(tags=["overview"])

@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from service.dependencies import StoreDep
-from service.fields import Version
-from service.refinement_shapes import Acceptance, ComparisonOfVersions, EditsPublic
 from service.routes.api.shared import Id, RevisionDep, problems, tag
-from service.shapes import IdeaPublic, RunPublic
+from service.schemas.fields import Version
+from service.schemas.ideas import IdeaPublic
+from service.schemas.refinement import Acceptance, ComparisonOfVersions, EditsPublic
+from service.schemas.runs import RunPublic
 
 router = APIRouter()
 

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from service.dependencies import RunsDep, StoreDep
-from service.fields import RunKind, RunStatus
 from service.routes.api.shared import NEXT_PAGE, Id, link_next, problems
-from service.shapes import RunPublic
+from service.schemas.fields import RunKind, RunStatus
+from service.schemas.runs import RunPublic
 from service.store.run_listing import RunQuery
 from service.streaming import EventStream, json_events
 

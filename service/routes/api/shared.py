@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Header, Path, Request, Response
 
-from service.evaluation_shapes import RubricPublic
-from service.shapes import IdeaPublic
+from service.schemas.evaluation import RubricPublic
+from service.schemas.ideas import IdeaPublic
 
 # 412 for anything that is not one of our tags: it cannot be the current one.
 NO_REVISION = -1

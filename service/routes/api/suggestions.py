@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Response, status
 
-from service.brainstorm_shapes import SuggestionKeep, SuggestionPublic, SuggestionsKeep
 from service.dependencies import StoreDep
 from service.routes.api.shared import Id, problems, tag
-from service.shapes import IdeaPublic
+from service.schemas.brainstorm import SuggestionKeep, SuggestionPublic, SuggestionsKeep
+from service.schemas.ideas import IdeaPublic
 
 router = APIRouter(tags=["suggestions"])
 

@@ -10,10 +10,10 @@ from pydantic_core import to_json
 from service.bringing_in import ImportManner, bring_in, format_of
 from service.dependencies import StoreDep
 from service.exporting import markdown, spreadsheet
-from service.import_shapes import Imported
 from service.models import now
 from service.routes.api.shared import problems
-from service.transfer_shapes import Archive
+from service.schemas.archive import Archive
+from service.schemas.imports import Imported
 
 router = APIRouter(tags=["transfer"])
 Format = Literal["json", "markdown", "csv"]

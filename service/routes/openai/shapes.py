@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from service.engine.types import Sampling
-from service.fields import whole
+from service.schemas.fields import whole
 
 DEFAULT_MAX_TOKENS = 512
 CHOICES_CEILING = 8

@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from service.bringing_in import ImportFormat, ImportManner, bring_in, first_fault, guess_format
 from service.dependencies import StoreDep, WaitingFilesDep
 from service.errors import InvalidFile, InvalidInput
-from service.import_shapes import Action, Groups, Imported, Nested, Reason
 from service.routes.pages.replies import Flash, redirect, render
+from service.schemas.imports import Action, Groups, Imported, Nested, Reason
 from service.store import Store
 from service.wording import Counted, Text
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from service.brainstorm_shapes import BrainstormTask
 from service.dependencies import RunsDep, StoreDep
 from service.prompts.methods import METHODS
 from service.routes.pages.brainstorm_forms import BrainstormForm, CombineForm
@@ -16,7 +15,8 @@ from service.routes.pages.shown import address, asked_ideas, list_context
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.topics import topics
 from service.routes.pages.views import shown_run
-from service.shapes import BoardCreate, BoardUpdate, IdeaCreate
+from service.schemas.brainstorm import BrainstormTask
+from service.schemas.ideas import BoardCreate, BoardUpdate, IdeaCreate
 from service.wording import Text
 
 RECENT_RUNS = 4

@@ -5,8 +5,15 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field
 
 from service.errors import InvalidInput
-from service.fields import COMBINED_CEILING, SUGGESTIONS_CEILING, Body, RunKind, RunStatus, Topic
 from service.routes.pages.forms import PickedIdeas, absent_if_blank
+from service.schemas.fields import (
+    COMBINED_CEILING,
+    SUGGESTIONS_CEILING,
+    Body,
+    RunKind,
+    RunStatus,
+    Topic,
+)
 from service.wording import Text
 
 

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from service.change_shapes import ChangePublic
 from service.dependencies import StoreDep
 from service.routes.pages.forms import BulkForm
 from service.routes.pages.replies import Flash, back, is_part
 from service.routes.pages.shown import changed_list
+from service.schemas.bulk import ChangePublic
 from service.store import Store
 from service.templating import STATUS_NAMES
 from service.wording import Counted, Text

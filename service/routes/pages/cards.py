@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from service.brainstorm_shapes import SuggestionPublic
-from service.fields import UNFINISHED
 from service.run_events import Draft, LiveRun
-from service.shapes import RunPublic
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.fields import UNFINISHED
+from service.schemas.runs import RunPublic
 from service.store import Store
 
 

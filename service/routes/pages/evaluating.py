@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from service.dependencies import RunsDep, StoreDep
-from service.evaluation_shapes import EvaluateAllTask
 from service.routes.pages.evaluation_forms import EvaluateForm, EvaluateSelectedForm, TableQuery
 from service.routes.pages.forms import BoardQuery
 from service.routes.pages.once import OnceDep
@@ -14,6 +13,7 @@ from service.routes.pages.shown import address, current_query
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import shown_run
 from service.rubrics import score_table, sorted_table
+from service.schemas.evaluation import EvaluateAllTask
 
 SHOWN = 200
 router = APIRouter(prefix="/boards/{board_id}")

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
 
-from service.evaluation_shapes import CRITERIA_CEILING
-from service.fields import TAGS_CEILING
 from service.routes.pages.forms import OptionalId, OptionalStatus, PickedIdeas
 from service.rubrics import Order
+from service.schemas.evaluation import CRITERIA_CEILING
+from service.schemas.fields import TAGS_CEILING
 
 
 class EvaluateOneForm(BaseModel):

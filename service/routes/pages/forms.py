@@ -4,9 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
-from service.change_shapes import AddTags, ChangeTask, Delete, Move, RemoveTags, SetStatus
 from service.errors import InvalidInput
-from service.fields import (
+from service.neighbours import DEFAULT_GRANULARITY
+from service.prompts.languages import AS_WRITTEN, IdeaLanguage
+from service.schemas.bulk import AddTags, ChangeTask, Delete, Move, RemoveTags, SetStatus
+from service.schemas.fields import (
     IDEAS_CEILING,
     TAG_CEILING,
     Body,
@@ -18,10 +20,8 @@ from service.fields import (
     Title,
     Version,
 )
-from service.neighbours import DEFAULT_GRANULARITY
-from service.overview_shapes import COARSEST, FINEST, GROUPS_CEILING
-from service.prompts.languages import AS_WRITTEN, IdeaLanguage
-from service.refinement_shapes import EDITS_CEILING, EditNumber
+from service.schemas.overview import COARSEST, FINEST, GROUPS_CEILING
+from service.schemas.refinement import EDITS_CEILING, EditNumber
 from service.store.listing import Sort
 from service.text.passages import parts
 from service.wording import Text

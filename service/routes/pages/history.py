@@ -6,11 +6,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from service.dependencies import StoreDep
-from service.fields import RunKind
 from service.routes.pages.brainstorm_forms import RunsQuery
 from service.routes.pages.replies import render
 from service.routes.pages.topics import topics
 from service.routes.pages.views import WORDS
+from service.schemas.fields import RunKind
 from service.store.run_listing import RunQuery
 from service.wording import Text
 

@@ -6,13 +6,9 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request, Response, status
 
-from service.brainstorm_shapes import BrainstormTask
-from service.change_shapes import Move, SetStatus
 from service.dependencies import NeighboursDep, RunsDep, StoreDep
 from service.errors import LostUpdate, ModelUnavailable, NotFound
-from service.fields import UNFINISHED, Status
 from service.neighbours import Neighbours
-from service.overview_shapes import SimilarPublic
 from service.prompts.methods import METHODS
 from service.routes.pages.brainstorm_forms import BranchForm
 from service.routes.pages.evaluation_forms import EvaluateOneForm
@@ -23,7 +19,13 @@ from service.routes.pages.shown import changed_list
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
-from service.shapes import EvaluateTask, IdeaPublic, IdeaUpdate, RefineTask
+from service.schemas.brainstorm import BrainstormTask
+from service.schemas.bulk import Move, SetStatus
+from service.schemas.evaluation import EvaluateTask
+from service.schemas.fields import UNFINISHED, Status
+from service.schemas.ideas import IdeaPublic, IdeaUpdate
+from service.schemas.overview import SimilarPublic
+from service.schemas.refinement import RefineTask
 from service.store import Store
 from service.text.passages import parts
 from service.wording import Text

@@ -11,7 +11,11 @@ from fastapi import APIRouter, Form, Query, Request, Response, status
 
 from service.dependencies import NeighboursDep, StoreDep
 from service.descent import board_trees, idea_tree
-from service.overview_shapes import (
+from service.routes.pages.forms import GroupsForm
+from service.routes.pages.maps import draw
+from service.routes.pages.replies import Flash, redirect, render
+from service.routes.pages.starting import task_of
+from service.schemas.overview import (
     COARSEST,
     FINEST,
     ClusterChoice,
@@ -19,10 +23,6 @@ from service.overview_shapes import (
     ClustersApply,
     ClustersPublic,
 )
-from service.routes.pages.forms import GroupsForm
-from service.routes.pages.maps import draw
-from service.routes.pages.replies import Flash, redirect, render
-from service.routes.pages.starting import task_of
 from service.summaries import summarise
 from service.wording import Counted, Text
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
-from service.comparison_shapes import StandingPublic
 from service.dependencies import StoreDep
 from service.models import now
 from service.routes.pages.replies import render
-from service.shapes import IdeaPublic
+from service.schemas.ideas import IdeaPublic
+from service.schemas.ranking import StandingPublic
 from service.standings import board_standings
 
 router = APIRouter()

@@ -13,10 +13,8 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from service.comparison_shapes import ComparisonCreate, ComparisonPublic, RankTask, StandingPublic
 from service.dependencies import RunsDep, StoreDep
 from service.errors import NotFound
-from service.fields import PAIRS_CEILING, UNFINISHED
 from service.models import new_id
 from service.routes.pages.forms import RankForm, RankQuery, VoteForm, pair_of
 from service.routes.pages.once import OnceDep
@@ -24,7 +22,14 @@ from service.routes.pages.replies import Flash, redirect, render
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
-from service.shapes import PairPublic
+from service.schemas.fields import PAIRS_CEILING, UNFINISHED
+from service.schemas.ranking import (
+    ComparisonCreate,
+    ComparisonPublic,
+    PairPublic,
+    RankTask,
+    StandingPublic,
+)
 from service.standings import Standings, board_standings, next_pair
 from service.store import Store
 from service.wording import Text

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Form, Query, Request, Response, status
 
 from service.dependencies import StoreDep
 from service.errors import InvalidInput, LostUpdate
-from service.fields import Version
-from service.refinement_shapes import Acceptance
 from service.routes.pages.forms import AcceptForm, EditQuery
 from service.routes.pages.replies import Flash, redirect, render
 from service.routes.pages.starting import task_of
+from service.schemas.fields import Version
+from service.schemas.refinement import Acceptance
 from service.store import Store
 from service.text.edits import Note
 from service.wording import Text

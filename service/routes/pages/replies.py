@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from fastapi import Request, Response, status
 from fastapi.responses import RedirectResponse
 
+from service.schemas.ideas import BoardPublic
 from service.settings import Settings
-from service.shapes import BoardPublic
 from service.store import Store
 from service.templating import Templates
 from service.wording import pack, unpack

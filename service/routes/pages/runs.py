@@ -12,7 +12,8 @@ from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, back, redirect, render
 from service.routes.pages.starting import Starter, beside
 from service.routes.pages.views import view_run
-from service.shapes import IdeaPublic, RunPublic, Task
+from service.schemas.ideas import IdeaPublic
+from service.schemas.runs import RunPublic, Task
 from service.wording import Counted, Text
 
 router = APIRouter()

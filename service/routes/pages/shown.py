@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from service.routes.pages.forms import BoardQuery
 from service.routes.pages.replies import Flash, render
-from service.shapes import BoardPublic
+from service.schemas.ideas import BoardPublic
 from service.standings import rank_order
 from service.store import Store
 from service.store.listing import IdeaQuery

@@ -9,11 +9,11 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from service.fields import Shape
 from service.ideation import plan
 from service.routes.pages.once import Once
 from service.runs import Runs
-from service.shapes import Task
+from service.schemas.fields import Shape
+from service.schemas.runs import Task
 from service.store import Store
 
 Made = TypeVar("Made", bound=Shape)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from service.shapes import RunPublic
+from service.schemas.runs import RunPublic
 from service.store import Store
 from service.wording import Counted, Text
 

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from service.brainstorm_shapes import SuggestionPublic
-from service.evaluation_shapes import FailurePublic
-from service.fields import UNFINISHED
 from service.prompts.methods import METHODS
 from service.routes.pages.cards import Card, cards_of
 from service.routes.pages.topics import topics
 from service.run_events import Draft, failures
 from service.runs import Runs
-from service.shapes import IdeaPublic, RunPublic
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.evaluation import FailurePublic
+from service.schemas.fields import UNFINISHED
+from service.schemas.ideas import IdeaPublic
+from service.schemas.runs import RunPublic
 from service.store import Store
 from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
 from service.wording import Counted, Text, unpack

@@ -12,12 +12,7 @@ from pydantic import (
     field_validator,
 )
 
-from service.brainstorm_shapes import BrainstormTask
-from service.comparison_shapes import RankTask
-from service.evaluation_shapes import Criteria, EvaluateAllTask, FailurePublic, ScoringPublic
-from service.fields import Decision, RunKind, RunStatus, Seed, Shape, Title
-from service.shapes import EvaluateTask, RefineTask
-from service.transfer_fields import (
+from service.schemas.archive_fields import (
     Amount,
     Criterion,
     Key,
@@ -35,6 +30,17 @@ from service.transfer_fields import (
     Spreads,
     Words,
 )
+from service.schemas.brainstorm import BrainstormTask
+from service.schemas.evaluation import (
+    Criteria,
+    EvaluateAllTask,
+    EvaluateTask,
+    FailurePublic,
+    ScoringPublic,
+)
+from service.schemas.fields import Decision, RunKind, RunStatus, Seed, Shape, Title
+from service.schemas.ranking import RankTask
+from service.schemas.refinement import RefineTask
 
 
 class MessageRow(Shape):

@@ -4,10 +4,23 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
-from service.fields import TAGS_CEILING, Filled, Line, Seed, Shape, Status, Tag, Title
 from service.prompts.languages import IdeaLanguage
+from service.schemas.answers import Answer
+from service.schemas.fields import (
+    IDEA_OR_TEXT,
+    TAGS_CEILING,
+    Body,
+    Filled,
+    Line,
+    Seed,
+    Shape,
+    Status,
+    Tag,
+    Title,
+)
 from service.wording import unpack
 
 CRITERIA_CEILING = 8
@@ -202,3 +215,56 @@ class TablePublic(BaseModel):
     rubric: str = Field(examples=["For the street"])
     criteria: list[CriterionShape]
     ideas: list[TableRow]
+
+
+_BOTH_CRITERIA_AND_RUBRIC: JsonDict = {
+    "required": ["criteria", "rubric_id"],
+    "properties": {"criteria": {"type": "array"}, "rubric_id": {"type": "string"}},
+}
+
+
+class EvaluateTask(Shape):
+    """Scores and advice for the idea `idea_id`, or for `title` and `body`; by a rubric of its board,
+    or by own `criteria`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": IDEA_OR_TEXT, "not": _BOTH_CRITERIA_AND_RUBRIC}
+    )
+
+    idea_id: str | None = None
+    title: Title | None = Field(default=None, examples=["Tool shelf"])
+    body: Body | None = Field(default=None, examples=["A shelf in the hall for borrowed tools."])
+    criteria: list[CriterionShape | CriterionName] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=CRITERIA_CEILING,
+        description="Default: novelty, feasibility, impact and clarity.",
+        json_schema_extra={"uniqueItems": True},
+    )
+    rubric_id: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        default=None, description="A rubric of the idea's board, instead of `criteria`."
+    )
+    language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
+    seed: Seed | None = None
+
+
+class EvaluateAnswer(Answer):
+    """Scores and `overall`, their weighted mean, go from 1 to 10."""
+
+    rubric_id: str | None
+    criteria: list[CriterionShape]
+    scores: dict[str, float]
+    spread: Spread
+    overall: float
+    scoring: ScoringPublic
+    strengths: list[str]
+    concerns: list[str]
+    next_step: str
+
+
+class EvaluateAllAnswer(Answer):
+    """The evaluations in the order in which they were done, and what could not be evaluated."""
+
+    evaluations: list[EvaluationPublic]
+    failed: list[FailurePublic]

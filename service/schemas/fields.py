@@ -10,7 +10,7 @@ from pydantic import (
     Field,
     StringConstraints,
 )
-from pydantic.config import JsonDict
+from pydantic.config import JsonDict, JsonValue
 
 from service.text.cleaning import clean_text, one_line
 from service.wording import Text
@@ -91,3 +91,6 @@ Version = Annotated[int, Field(ge=1, lt=2**31), BeforeValidator(whole)]
 Pairs = Annotated[int, Field(ge=1, le=PAIRS_CEILING), BeforeValidator(whole)]
 Count = Annotated[int, Field(ge=1, le=SUGGESTIONS_CEILING), BeforeValidator(whole)]
 Topic = Annotated[Filled, StringConstraints(max_length=TITLE_CEILING)]
+
+
+IDEA_OR_TEXT: list[JsonValue] = [given("idea_id", "title", "body"), given("title", "idea_id")]

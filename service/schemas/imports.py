@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from service.fields import Status
+from service.schemas.fields import Status
 
 TextFormat = Literal["markdown", "csv", "lines"]
 Groups = Literal["boards", "tags"]

@@ -4,7 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from service.fields import Judge, Outcome, Pairs, Seed, Shape, Version
+from service.schemas.answers import Answer
+from service.schemas.fields import Judge, Outcome, Pairs, Seed, Shape, Version
+from service.schemas.ideas import IdeaPublic
 
 _IDEA = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
 _OTHER = "b2a4c8de-13f5-4f0a-8a57-5d0c1f9e2b77"
@@ -80,3 +82,17 @@ class RankTask(Shape):
     seed: Seed | None = Field(
         default=None, description="Decides between pairs that tell as much. Default: drawn."
     )
+
+
+class RankAnswer(Answer):
+    """The comparisons that this run made. Where the two orders disagree, it is a tie."""
+
+    comparisons: list[ComparisonPublic]
+
+
+class PairPublic(BaseModel):
+    """`information`, in nats, is what its answer is expected to tell about the board's order."""
+
+    first: IdeaPublic
+    second: IdeaPublic
+    information: float = Field(examples=[0.549])

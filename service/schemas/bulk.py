@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from service.fields import IDEAS_CEILING, TAGS_CEILING, Shape, Status, Tag
+from service.schemas.fields import IDEAS_CEILING, TAGS_CEILING, Shape, Status, Tag
 
 _IDEA = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
 _OTHER = "b2a4c8de-13f5-4f0a-8a57-5d0c1f9e2b77"

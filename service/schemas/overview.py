@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from service.change_shapes import IdeaIds
-from service.fields import Shape, Tag
+from service.schemas.bulk import IdeaIds
+from service.schemas.fields import Shape, Tag
 
 GROUPS_CEILING = 500
 COARSEST, FINEST = 1, 5

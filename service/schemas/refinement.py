@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from service.fields import Body, Shape, Title, Version, whole
-from service.shapes import Answer, VersionPublic
+from service.prompts.languages import IdeaLanguage
+from service.schemas.answers import Answer
+from service.schemas.fields import IDEA_OR_TEXT, Body, Seed, Shape, Title, Version, filled, whole
+from service.schemas.ideas import VersionPublic
 from service.text.edits import Part
 
 EDITS_CEILING = 10_000
@@ -84,3 +86,24 @@ class ComparisonOfVersions(BaseModel):
     before: VersionPublic
     after: VersionPublic
     edits: list[EditPublic]
+
+
+class RefineTask(Shape):
+    """A better text for the idea `idea_id`, or for `title` and `body`; of all of it or of one passage."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": IDEA_OR_TEXT})
+
+    idea_id: str | None = None
+    title: Title | None = Field(default=None, examples=["tool shelf"])
+    body: Body | None = Field(default=None, examples=["shelf in the hall, people lend drills"])
+    instruction: Body = Field(default="", examples=["shorter"])
+    selection: Annotated[Body, AfterValidator(filled)] | None = Field(
+        default=None,
+        description="Only this passage, as it stands in the body; the rest stays byte for byte.",
+        examples=["people lend drills"],
+    )
+    start: Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(whole)] | None = Field(
+        default=None, description="The character of the body where it begins, if it is there twice."
+    )
+    language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
+    seed: Seed | None = None

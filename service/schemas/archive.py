@@ -14,8 +14,23 @@ from pydantic import (
     field_validator,
 )
 
-from service.evaluation_shapes import Criteria
-from service.fields import (
+from service.prompts.languages import AS_WRITTEN, IdeaLanguage
+from service.schemas.archive_fields import (
+    Criterion,
+    Key,
+    Moment,
+    Name,
+    Number,
+    Point,
+    Points,
+    Rows,
+    Score,
+    Scores,
+    Spreads,
+)
+from service.schemas.archive_runs import RunRow
+from service.schemas.evaluation import Criteria
+from service.schemas.fields import (
     SUGGESTIONS_CEILING,
     TAGS_CEILING,
     Body,
@@ -29,21 +44,6 @@ from service.fields import (
     Title,
     whole,
 )
-from service.prompts.languages import AS_WRITTEN, IdeaLanguage
-from service.transfer_fields import (
-    Criterion,
-    Key,
-    Moment,
-    Name,
-    Number,
-    Point,
-    Points,
-    Rows,
-    Score,
-    Scores,
-    Spreads,
-)
-from service.transfer_runs import RunRow
 
 # Section -> the version of the file that first had it.
 SINCE = {"comparisons": 2, "rubrics": 3}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
-from service.fields import Body, Filled, Line, Shape, Title, whole
+from service.schemas.fields import Body, Filled, Line, Shape, Title, whole
 from service.text.edits import Part
 from service.wording import unpack
 

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict, JsonValue
 
-from service.fields import (
+from service.prompts.languages import IdeaLanguage
+from service.schemas.answers import Answer
+from service.schemas.fields import (
     AVOIDED_CEILING,
     COMBINED_CEILING,
     SUGGESTIONS_CEILING,
@@ -19,7 +21,6 @@ from service.fields import (
     Topic,
     given,
 )
-from service.prompts.languages import IdeaLanguage
 
 SOURCES = ("topic", "idea_id", "idea_ids", "suggestion_id")
 
@@ -125,3 +126,7 @@ class MethodPublic(BaseModel):
     title: str = Field(examples=["SCAMPER"])
     when: str = Field(examples=["When something exists and should get better."])
     angles: list[str] = Field(examples=[["substitute", "combine", "adapt"]])
+
+
+class BrainstormAnswer(Answer):
+    suggestions: list[SuggestionPublic]

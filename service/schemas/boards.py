@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from service.shapes import BoardPublic
+from service.schemas.ideas import BoardPublic
 
 
 class BoardOverview(BoardPublic):
