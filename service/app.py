@@ -12,13 +12,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from service.completions import Completions
-from service.database import Database
 from service.engine.backend import Backend
 from service.errors import ServiceError
 from service.ideation import Ideation
 from service.metrics import Metrics
 from service.neighbours import Neighbours
-from service.occupancy import occupied
 from service.pool import build_backend
 from service.routes import api, openai, openapi, ops, pages, session
 from service.routes.errors import ErrorAnswers
@@ -26,6 +24,8 @@ from service.runs import Runs
 from service.security import Guard, Rules
 from service.settings import Settings
 from service.store import Limits, Store
+from service.store.database import Database
+from service.store.database_lock import occupied
 from service.templating import StaticAssets, Templates
 from service.waiting_files import WaitingFiles
 from service.word_vectors import WordVectors

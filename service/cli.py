@@ -17,13 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import commands as client_commands
 from service.app import create_app
-from service.database import Database, sqlite_path
 from service.engine.build import check, obtain, whereabouts
 from service.errors import ConfigurationError, InvalidInput, ServerRefused, ServiceError
-from service.occupancy import occupied
 from service.pool import catalog, selection
 from service.progress import ProgressLine
 from service.settings import Settings
+from service.store.database import Database, sqlite_path
+from service.store.database_lock import occupied
 from service.store.keys import KeyStore
 
 BAD_REQUESTS = (400, 413, 422)

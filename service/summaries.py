@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from service.models import now
 from service.neighbours import Neighbours
+from service.schemas.identity import now
 from service.schemas.overview import (
     ClusterCount,
     RankedIdea,

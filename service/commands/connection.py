@@ -11,10 +11,10 @@ import httpx2
 from service.commands.in_process import AppTransport, application
 from service.commands.printing import note
 from service.commands.rest import CONNECT_S, SILENCE_S, Rest
-from service.database import sqlite_path
 from service.errors import Conflict, ServerUnreachable
-from service.occupancy import occupant
 from service.settings import Settings
+from service.store.database import sqlite_path
+from service.store.database_lock import occupant
 
 LOOK_S = 5.0
 Talk = Callable[[Rest, argparse.Namespace], Awaitable[int]]

@@ -5,16 +5,16 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from service import backups
 from service.bringing_in import ImportFormat, format_of
 from service.commands.boards import add_option, board_id
 from service.commands.connection import add_talk
 from service.commands.printing import as_json, facts, line, note
 from service.commands.rest import Rest
-from service.database import sqlite_path
 from service.errors import ConfigurationError, NotFound, StorageUnavailable
 from service.schemas.imports import Groups, Nested
 from service.settings import Settings
+from service.store import backup
+from service.store.database import sqlite_path
 
 FORMATS = ("json", "markdown", "csv")
 
@@ -116,14 +116,14 @@ def _show_plan(ideas: list[dict[str, Any]]) -> None:
 
 
 def _backup(settings: Settings, options: argparse.Namespace) -> int:
-    backups.back_up(_database(settings), options.file, replace=options.force)
+    backup.back_up(_database(settings), options.file, replace=options.force)
     note(f"{options.file}: {options.file.stat().st_size:,} bytes. Model files are not in it.")
     return 0
 
 
 def _restore(settings: Settings, options: argparse.Namespace) -> int:
     database = _database(settings)
-    kept = backups.restore(options.file, database)
+    kept = backup.restore(options.file, database)
     note(f"{database} is now what {options.file} holds.")
     if kept is not None:
         note(f"What it was is kept in {kept}.")

@@ -11,12 +11,12 @@ from service.ideation.brainstorm_plan import BrainstormWork
 from service.ideation.initials import Initials
 from service.ideation.known import KnownIdeas
 from service.ideation.steps import DraftDropped, Suggested
-from service.models import new_id
 from service.prompts.answers import parse_suggestion, partial_suggestion
 from service.prompts.combine import combine_prompt
 from service.prompts.methods import Angle, draw_angles
 from service.prompts.tasks import brainstorm_prompt
 from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.identity import new_id
 from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
 from service.word_vectors import WordVectors
 from service.wording import Text

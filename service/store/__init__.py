@@ -1,10 +1,10 @@
 """Named queries; the only package that builds SQL. Every method is one short transaction."""
 
-from service.database import Database
-from service.store.arrivals import ArrivalStore
+from service.store.archive import TransferStore
 from service.store.boards import BoardStore
-from service.store.changes import ChangeStore
+from service.store.bulk_changes import ChangeStore
 from service.store.comparisons import ComparisonStore
+from service.store.database import Database
 from service.store.evaluations import EvaluationStore
 from service.store.ideas import IdeaStore
 from service.store.keys import KeyStore
@@ -15,7 +15,7 @@ from service.store.refinements import RefinementStore
 from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
 from service.store.suggestions import SuggestionStore
-from service.store.transfer import TransferStore
+from service.store.text_import import ArrivalStore
 
 __all__ = ["Limits", "Store"]
 

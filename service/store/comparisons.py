@@ -5,11 +5,12 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
-from service.models import Board, Comparison, Idea, new_id, now
 from service.schemas.fields import Judge, Outcome
+from service.schemas.identity import new_id, now
 from service.schemas.ranking import ComparisonCreate, ComparisonPublic
+from service.store.database import Database
+from service.store.tables import Board, Comparison, Idea
 from service.wording import Text
 
 OUT_OF_PLAY = "archived"

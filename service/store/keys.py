@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from sqlmodel import col, func, select, update
 
-from service.database import Database
 from service.errors import NotFound
-from service.models import ApiKey, now
+from service.schemas.identity import now
+from service.store.database import Database
+from service.store.tables import ApiKey
 from service.wording import Text
 
 PREFIX = "ip_"

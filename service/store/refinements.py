@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from sqlmodel import Session, select
 
 from service import wording
-from service.database import Database
 from service.errors import Conflict, InvalidInput, LostUpdate, NotFound
-from service.models import IdeaVersion, Run
 from service.schemas.ideas import IdeaPublic, IdeaUpdate
 from service.schemas.refinement import Acceptance, ComparisonOfVersions, EditPublic, EditsPublic
 from service.schemas.runs import RunPublic
+from service.store.database import Database
 from service.store.ideas import IdeaStore, check_revision, found
 from service.store.runs import public_run, run_in
+from service.store.tables import IdeaVersion, Run
 from service.text.edits import Note, ProposedEdit, compose, edits_of, proposed_edits
 from service.wording import Text
 

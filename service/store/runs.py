@@ -6,18 +6,19 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
-from service.database import Database
 from service.errors import NotFound, record
-from service.models import Run, Suggestion, now
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED, RunKind, RunStatus
+from service.schemas.identity import now
 from service.schemas.runs import RunPublic
 from service.store import comparisons, evaluations
+from service.store.database import Database
 from service.store.evaluations import write_evaluation
 from service.store.ideas import IdeaStore
 from service.store.run_listing import RunPage, RunQuery, run_page
 from service.store.suggestions import mark_redrawn
+from service.store.tables import Run, Suggestion
 from service.wording import Text
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from service.backups import back_up, restore
-from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
-from service.occupancy import occupied
 from service.schemas.ideas import IdeaCreate
 from service.store import Limits, Store
+from service.store.backup import back_up, restore
+from service.store.database import Database
+from service.store.database_lock import occupied
 
 LIMITS = Limits(200, 8192, 20)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from service.errors import Conflict, StorageUnavailable
-from service.occupancy import lock_path, occupant, occupied
 from service.settings import PROJECT_ROOT
+from service.store.database_lock import lock_path, occupant, occupied
 
 HOLD = (
-    "import sys; from pathlib import Path; from service.occupancy import occupied\n"
+    "import sys; from pathlib import Path; from service.store.database_lock import occupied\n"
     "with occupied(Path(sys.argv[2])): print('held', flush=True); sys.stdin.read()"
 )
 

@@ -10,9 +10,9 @@ from pydantic_core import to_json
 from service.bringing_in import ImportManner, bring_in, format_of
 from service.dependencies import StoreDep
 from service.exporting import markdown, spreadsheet
-from service.models import now
 from service.routes.api.shared import problems
 from service.schemas.archive import Archive
+from service.schemas.identity import now
 from service.schemas.imports import Imported
 
 router = APIRouter(tags=["transfer"])

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request, Response
 
 from service.dependencies import StoreDep
-from service.models import now
 from service.routes.pages.replies import render
 from service.schemas.ideas import IdeaPublic
+from service.schemas.identity import now
 from service.schemas.ranking import StandingPublic
 from service.standings import board_standings
 

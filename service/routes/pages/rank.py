@@ -15,7 +15,6 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from service.dependencies import RunsDep, StoreDep
 from service.errors import NotFound
-from service.models import new_id
 from service.routes.pages.forms import RankForm, RankQuery, VoteForm, pair_of
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, redirect, render
@@ -23,6 +22,7 @@ from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
 from service.runs import Runs
 from service.schemas.fields import PAIRS_CEILING, UNFINISHED
+from service.schemas.identity import new_id
 from service.schemas.ranking import (
     ComparisonCreate,
     ComparisonPublic,

@@ -2,20 +2,13 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def new_id() -> str:
-    return str(uuid4())
+from service.schemas.identity import new_id, now
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import service.models  # noqa: F401 - fills SQLModel.metadata, which autogenerate compares with
+import service.store.tables  # noqa: F401  # defines the tables
 
 context.configure(
     connection=context.config.attributes["connection"],

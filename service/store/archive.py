@@ -5,22 +5,10 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlmodel import Session, SQLModel, and_, col, func, or_, select, update
 
-from service.database import Database
 from service.errors import InvalidInput, NotFound
-from service.models import (
-    Board,
-    Comparison,
-    Evaluation,
-    Idea,
-    IdeaTag,
-    IdeaVersion,
-    Rubric,
-    Run,
-    Suggestion,
-    now,
-)
 from service.schemas.archive import Archive, IdeaRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
+from service.schemas.identity import now
 from service.schemas.imports import SHOWN_IDEAS, Imported, ImportedIdea
 from service.store.archive_checks import (
     check_ancestors,
@@ -30,9 +18,21 @@ from service.store.archive_checks import (
     home,
 )
 from service.store.archive_rows import Row, forget_missing, values_of
+from service.store.database import Database
 from service.store.ideas import as_public
 from service.store.limits import Limits
 from service.store.search import index
+from service.store.tables import (
+    Board,
+    Comparison,
+    Evaluation,
+    Idea,
+    IdeaTag,
+    IdeaVersion,
+    Rubric,
+    Run,
+    Suggestion,
+)
 from service.wording import Text
 
 # Section -> table, in an order in which what is referred to comes first.

@@ -7,9 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert
 from sqlmodel import Session, col, delete, select
 
-from service.database import Database
 from service.errors import InvalidInput, NotFound, UnknownIdeas
-from service.models import Board, Change, Idea, IdeaTag, now
 from service.schemas.bulk import (
     AddTags,
     ChangePublic,
@@ -20,8 +18,11 @@ from service.schemas.bulk import (
     SetStatus,
 )
 from service.schemas.fields import TAGS_CEILING
+from service.schemas.identity import now
+from service.store.database import Database
 from service.store.ideas import live_board_id, number_of, tags_of, touch
 from service.store.search import forget, index, words_of
+from service.store.tables import Board, Change, Idea, IdeaTag
 from service.wording import Counted, Text
 
 KEPT_FOR = timedelta(days=1)

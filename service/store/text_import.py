@@ -10,11 +10,10 @@ from uuid import UUID, uuid5
 
 from sqlmodel import Session, col, select
 
-from service.database import Database
 from service.errors import InvalidFile, InvalidInput, NotFound
-from service.models import Board, Idea, IdeaTag, now
 from service.schemas.archive import BoardRow, IdeaRow, VersionRow
 from service.schemas.ideas import IdeaUpdate
+from service.schemas.identity import now
 from service.schemas.imports import (
     SHOWN_IDEAS,
     BoardDraft,
@@ -24,9 +23,11 @@ from service.schemas.imports import (
     Reading,
     Reason,
 )
+from service.store.archive import insert_rows
+from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
-from service.store.transfer import insert_rows
+from service.store.tables import Board, Idea, IdeaTag
 from service.wording import Text
 
 # Chosen once: with another one, what was imported before would come again.

@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from service.database import known_revisions
 from service.errors import Conflict, InvalidInput, NotFound, ServiceError, StorageUnavailable
-from service.occupancy import occupied
+from service.store.database import known_revisions
+from service.store.database_lock import occupied
 
 WAIT_S = 5.0
 _BESIDE = ("-wal", "-shm", "-journal")
