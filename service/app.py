@@ -27,7 +27,7 @@ from service.store import Limits, Store
 from service.store.database import Database
 from service.store.database_lock import occupied
 from service.templating import StaticAssets, Templates
-from service.waiting_files import WaitingFiles
+from service.transfer.pending_uploads import WaitingFiles
 from service.word_vectors import WordVectors
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -15,7 +15,7 @@ from service.neighbours import Neighbours
 from service.runs import Runs
 from service.settings import Settings
 from service.store import Store
-from service.waiting_files import WaitingFiles
+from service.transfer.pending_uploads import WaitingFiles
 
 
 async def _store(request: Request) -> Store:

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from service.bringing_in import ImportFormat, format_of
 from service.commands.boards import add_option, board_id
 from service.commands.connection import add_talk
 from service.commands.printing import as_json, facts, line, note
@@ -15,6 +14,7 @@ from service.schemas.imports import Groups, Nested
 from service.settings import Settings
 from service.store import backup
 from service.store.database import sqlite_path
+from service.transfer.importer import ImportFormat, format_of
 
 FORMATS = ("json", "markdown", "csv")
 

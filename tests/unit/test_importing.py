@@ -8,13 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import InvalidFile
-from service.exporting import markdown, spreadsheet
-from service.importing import read
 from service.schemas.fields import clean_line
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.imports import Draft, Reading, TextFormat
 from service.text.cleaning import clean_text
-from service.transfer_text import disarm, join_tags, rearm, split_tags, with_marks, without_marks
+from service.transfer.exporter import markdown, spreadsheet
+from service.transfer.readers import read
+from service.transfer.text_escaping import (
+    disarm,
+    join_tags,
+    rearm,
+    split_tags,
+    with_marks,
+    without_marks,
+)
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 # What could be taken for something else by one of the formats.

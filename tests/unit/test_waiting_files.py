@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import NotFound, StorageUnavailable
-from service.waiting_files import LIFE_S, MOST, WaitingFiles
+from service.transfer.pending_uploads import LIFE_S, MOST, WaitingFiles
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query, Response, status
 from fastapi.responses import JSONResponse
 
 from service.dependencies import StoreDep
-from service.exporting import table_spreadsheet
 from service.routes.api.shared import Id, RevisionDep, file, links, problems, tag
 from service.rubrics import Order, score_table, sorted_table
 from service.schemas.evaluation import RubricCreate, RubricPublic, RubricUpdate, TablePublic
+from service.transfer.exporter import table_spreadsheet
 
 router = APIRouter(prefix="/boards/{board_id}", tags=["evaluation"])
 _ID = "rubric_id"

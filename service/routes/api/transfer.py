@@ -7,13 +7,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from service.bringing_in import ImportManner, bring_in, format_of
 from service.dependencies import StoreDep
-from service.exporting import markdown, spreadsheet
 from service.routes.api.shared import problems
 from service.schemas.archive import Archive
 from service.schemas.identity import now
 from service.schemas.imports import Imported
+from service.transfer.exporter import markdown, spreadsheet
+from service.transfer.importer import ImportManner, bring_in, format_of
 
 router = APIRouter(tags=["transfer"])
 Format = Literal["json", "markdown", "csv"]

@@ -6,12 +6,18 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile, status
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from service.bringing_in import ImportFormat, ImportManner, bring_in, first_fault, guess_format
 from service.dependencies import StoreDep, WaitingFilesDep
 from service.errors import InvalidFile, InvalidInput
 from service.routes.pages.replies import Flash, redirect, render
 from service.schemas.imports import Action, Groups, Imported, Nested, Reason
 from service.store import Store
+from service.transfer.importer import (
+    ImportFormat,
+    ImportManner,
+    bring_in,
+    first_fault,
+    guess_format,
+)
 from service.wording import Counted, Text
 
 FORMATS: dict[ImportFormat, str] = {

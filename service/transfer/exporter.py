@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from service.schemas.evaluation import TablePublic, TableRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.ranking import RankingPublic, StandingPublic
-from service.transfer_text import (
+from service.transfer.text_escaping import (
     COLUMNS,
     board_mark,
     disarm,

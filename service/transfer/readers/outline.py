@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode as Node
 
-from service.importing.drafting import Faults, leave_out, shortened, title_and_body
-from service.importing.sections import has_facts, read_sections
-from service.importing.source import Source
 from service.schemas.fields import TAG_CEILING
 from service.schemas.imports import BoardDraft, Draft, Nested, Reading
+from service.transfer.readers.drafting import Faults, leave_out, shortened, title_and_body
+from service.transfer.readers.sections import has_facts, read_sections
+from service.transfer.readers.source import Source
 
 _LISTS = ("bullet_list", "ordered_list")
 _BOX = re.compile(r"^\[(?P<mark>[ xX])\]\s+")

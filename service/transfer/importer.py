@@ -6,10 +6,10 @@ from typing import Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from service.errors import InvalidInput
-from service.importing import has_header, read
 from service.schemas.archive import Archive
 from service.schemas.imports import Groups, Imported, Nested
 from service.store import Store
+from service.transfer.readers import has_header, read
 from service.wording import Text
 
 ImportFormat = Literal["json", "markdown", "csv", "lines"]

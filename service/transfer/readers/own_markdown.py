@@ -2,9 +2,9 @@
 
 import re
 
-from service.importing.drafting import Faults, leave_out
 from service.schemas.imports import BoardDraft, Draft, Reading
-from service.transfer_text import KEY, split_tags, with_marks
+from service.transfer.readers.drafting import Faults, leave_out
+from service.transfer.text_escaping import KEY, split_tags, with_marks
 
 _BOARD = re.compile(rf"^# (?P<name>.+)\n\n<!-- ideapool:board (?P<id>{KEY}) -->$", re.MULTILINE)
 FACTS = (

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from markdown_it.tree import SyntaxTreeNode as Node
 
-from service.importing.drafting import Faults, leave_out, status_of, title_and_body
-from service.importing.own_markdown import FACTS
-from service.importing.source import Source
 from service.schemas.imports import BoardDraft, Draft, Reading
-from service.transfer_text import split_tags
+from service.transfer.readers.drafting import Faults, leave_out, status_of, title_and_body
+from service.transfer.readers.own_markdown import FACTS
+from service.transfer.readers.source import Source
+from service.transfer.text_escaping import split_tags
 
 _FACTS = re.compile(FACTS)
 

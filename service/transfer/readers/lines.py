@@ -2,8 +2,8 @@
 
 import re
 
-from service.importing.drafting import Faults, title_and_body
 from service.schemas.imports import Draft, Reading
+from service.transfer.readers.drafting import Faults, title_and_body
 
 # What people put before the lines of a list.
 _BULLET = re.compile(r"^\s*(?:[-*+•‣–]|\d{1,4}[.)])\s+")

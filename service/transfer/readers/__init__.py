@@ -7,13 +7,13 @@ that nothing is lost unnoticed.
 from dataclasses import replace
 
 from service.errors import InvalidFile
-from service.importing.csv_table import has_header, read_csv
-from service.importing.drafting import shortened
-from service.importing.lines import read_lines
-from service.importing.outline import read_outline
-from service.importing.own_markdown import is_own, read_own
 from service.schemas.fields import TAG_CEILING
 from service.schemas.imports import Groups, Nested, Reading, TextFormat
+from service.transfer.readers.csv_table import has_header, read_csv
+from service.transfer.readers.drafting import shortened
+from service.transfer.readers.lines import read_lines
+from service.transfer.readers.outline import read_outline
+from service.transfer.readers.own_markdown import is_own, read_own
 from service.wording import Text
 
 __all__ = ["has_header", "read"]
