@@ -11,12 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
+from service.analysis.similar_ideas import Neighbours
+from service.analysis.word_vectors import WordVectors
 from service.completions import Completions
 from service.engine.backend import Backend
 from service.errors import ServiceError
 from service.ideation import Ideation
 from service.metrics import Metrics
-from service.neighbours import Neighbours
 from service.pool import build_backend
 from service.routes import api, openai, openapi, ops, pages, session
 from service.routes.errors import ErrorAnswers
@@ -28,7 +29,6 @@ from service.store.database import Database
 from service.store.database_lock import occupied
 from service.templating import StaticAssets, Templates
 from service.transfer.pending_uploads import WaitingFiles
-from service.word_vectors import WordVectors
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # An entity tag stands for the bytes that were sent, and those of ideas come back in If-Match.

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from service.word_vectors import FILE as WORD_VECTORS
+from service.analysis.word_vectors import FILE as WORD_VECTORS
 from training.errors import Report
 from training.records.rows import OWN_TASKS
 

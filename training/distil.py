@@ -11,9 +11,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from service.analysis.word_overlap import SAME_IDEA, resemblance
 from service.engine.types import Message
 from service.prompts.tasks import DEFAULT_CRITERIA
-from service.similarity import SAME_IDEA, resemblance
 from service.text.cleaning import count_words
 from training.config import FilterConfig
 from training.errors import DataProblem, Report

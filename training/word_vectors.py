@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.word_vectors import LARGEST, WORD_START
+from service.analysis.word_vectors import LARGEST, WORD_START
 from training.errors import TrainingError
 
 REQUIREMENT = "wordllama==0.4.0.post1"

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from service.analysis.word_overlap import NEAR, SAME_IDEA, most_similar, resemblance
+from service.analysis.word_vectors import WordVectors
 from service.errors import AnswerUnusable
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm_plan import BrainstormWork
@@ -17,8 +19,6 @@ from service.prompts.methods import Angle, draw_angles
 from service.prompts.tasks import brainstorm_prompt
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.identity import new_id
-from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
-from service.word_vectors import WordVectors
 from service.wording import Text
 
 # Most ideas of the standard model pass at once; under an odd topic one in two does.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from service.analysis.scoring import Scorer
 from service.errors import (
     DeadlineExceeded,
     EngineBusy,
@@ -31,7 +32,6 @@ from service.ideation.steps import (
 from service.prompts.answers import parse_assessment
 from service.prompts.tasks import evaluate_prompt
 from service.schemas.evaluation import FailurePublic
-from service.scoring import Scorer
 from service.wording import Text
 
 # No idea after them would fare better.

@@ -7,8 +7,8 @@ rejected. How often either is right stands in models/word-vectors.md.
 import logging
 from collections.abc import Sequence
 
+from service.analysis.word_vectors import WordVectors
 from service.errors import ModelUnavailable
-from service.word_vectors import WordVectors
 
 LIKE = 0.4
 """From here on a suggestion is marked as like the idea."""

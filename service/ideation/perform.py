@@ -6,6 +6,8 @@ says what was wrong, and what was made until then is kept.
 
 from typing import Any
 
+from service.analysis.scoring import Scorer
+from service.analysis.word_vectors import WordVectors
 from service.engine.backend import Backend
 from service.ideation.asking import Asker
 from service.ideation.brainstorm import Brainstorm
@@ -15,8 +17,6 @@ from service.ideation.plan import ROLES, EvaluateAllWork, RankWork, RefineWork, 
 from service.ideation.rank import rank
 from service.ideation.refine import refine
 from service.ideation.steps import Emit, Ledger
-from service.scoring import Scorer
-from service.word_vectors import WordVectors
 
 
 class Ideation:

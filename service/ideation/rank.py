@@ -12,13 +12,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from service.analysis.bradley_terry import Pair, Question, Ranking, Result
 from service.engine.types import Message
 from service.errors import ModelUnavailable
 from service.ideation.asking import Asker, attempt_seed
 from service.ideation.plan import RankWork
 from service.ideation.steps import Compared
 from service.prompts.compare import COMPARE_CHOICES, compare_messages
-from service.ranking import Pair, Question, Ranking, Result
 from service.schemas.fields import Outcome
 from service.store.comparisons import Verdict
 from service.wording import Text

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, or_, select
 
-from service.lineage import Origin
+from service.schemas.lineage import Origin
 from service.store.database import Database
 from service.store.tables import Idea, Run, Suggestion
 

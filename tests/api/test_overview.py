@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from service.analysis.similar_ideas import SIMILAR, Neighbours
+from service.analysis.word_vectors import WordVectors
 from service.app import create_app
-from service.neighbours import SIMILAR, Neighbours
 from service.schemas.ideas import IdeaCreate
 from service.settings import Settings
 from service.store import Store
-from service.word_vectors import WordVectors
 from tests.fakes import FakeBackend
 
 IDEAS, BOARDS = "/api/v1/ideas", "/api/v1/boards"

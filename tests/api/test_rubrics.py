@@ -16,9 +16,9 @@ from alembic.config import Config
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
+from service.analysis.scoring import ScoreHead
 from service.app import create_app
 from service.engine.types import ProbeRequest
-from service.scoring import ScoreHead
 from service.settings import Settings
 from service.store.database import MIGRATIONS
 from tests.fakes import EMBEDDING_SIZE, FAKE_MODEL, FakeBackend

@@ -21,6 +21,7 @@ from typing import Any, Self
 import httpx2
 import numpy as np
 
+from service.analysis.word_overlap import resemblance
 from service.engine.backend import Backend
 from service.engine.types import Delta, Embedding, EmbedRequest, GenerateRequest, ModelInfo
 from service.errors import AnswerUnusable
@@ -31,7 +32,6 @@ from service.ideation.brainstorm_plan import BrainstormWork
 from service.prompts.methods import Angle
 from service.prompts.tasks import brainstorm_prompt, embedding_text
 from service.schemas.brainstorm import SuggestionPublic
-from service.similarity import resemblance
 from tests.bench import idea_list
 from tests.bench.processes import cpu_seconds, machine_cpu_seconds
 from tests.bench.results import COMPILED

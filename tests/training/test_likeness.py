@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.analysis.similar_ideas import SIMILAR
+from service.analysis.word_vectors import FILE, WORD_START, WordVectors
 from service.ideation.known import LIKE
-from service.neighbours import SIMILAR
-from service.word_vectors import FILE, WORD_START, WordVectors
 from training import word_vectors
 from training.errors import TrainingError
 from training.measuring.likeness import (

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.analysis.scoring import ScoreHead, Scorer, Scores
 from service.engine.build import obtain
 from service.engine.catalog import read_catalog
 from service.engine.embedded import EmbeddedBackend
@@ -16,7 +17,6 @@ from service.engine.recipe import identity_of
 from service.engine.types import EmbedRequest, Event
 from service.engine.weights import sha256_of
 from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
-from service.scoring import ScoreHead, Scorer, Scores
 from service.settings import PROJECT_ROOT, Settings
 from tests.gguf_files import write_adapter
 from tests.training.conftest import quiet

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.grouping import Alikeness, average_linkage, mean_alikeness, middle, suggest_titles
+from service.analysis.clustering import (
+    Alikeness,
+    average_linkage,
+    mean_alikeness,
+    middle,
+    suggest_titles,
+)
 
 
 @st.composite

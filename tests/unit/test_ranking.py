@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.ranking import PRIOR_SD, Ranking, Result
+from service.analysis.bradley_terry import PRIOR_SD, Ranking, Result
 from service.schemas.fields import Outcome
 
 ITEMS = tuple("abcdef")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
+from service.analysis.word_overlap import NEAR, SAME_IDEA, most_similar, resemblance
 
 SWAP = "Swap Shelf Sunday. Put a shelf by the door where neighbours swap books every Sunday."
 SWAP_AGAIN = (

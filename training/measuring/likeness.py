@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from service.similarity import resemblance
-from service.word_vectors import WordVectors
+from service.analysis.word_overlap import resemblance
+from service.analysis.word_vectors import WordVectors
 from training.records.labelled import read_records
 
 Likeness = Callable[[str, str, str], float]

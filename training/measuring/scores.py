@@ -1,6 +1,6 @@
 """Whether a served model's scores of ideas agree with labels, and do not move for no reason.
 
-Asks through `service.scoring`, the one seam through which users get scores, but without a score
+Asks through `service.analysis.scoring`, the one seam through which users get scores, but without a score
 head: one of the base would mean nothing on the tuned model's weights, and the shipped ones are fitted
 to the labels of the very notes that a run holds out. Heads have figures of their own (`heads`).
 """
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from service.analysis.scoring import Scorer
 from service.engine.catalog import CatalogModel, Selection
 from service.engine.embedded import EmbeddedBackend
 from service.engine.types import Event
 from service.prompts.tasks import DEFAULT_CRITERIA
-from service.scoring import Scorer
 from training.errors import Report
 from training.measuring.statistics import spearman
 from training.records.labelled import LabelledNote

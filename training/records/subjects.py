@@ -6,7 +6,7 @@ They begin alike or share much of their wording; both halves stay on one side of
 import re
 from collections.abc import Sequence
 
-from service.similarity import resemblance
+from service.analysis.word_overlap import resemblance
 
 ALIKE = 0.3
 """Notes on different subjects of the ideation set reach 0.27."""

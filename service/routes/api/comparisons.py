@@ -6,12 +6,12 @@ from fastapi import APIRouter, Query, Response, status
 from fastapi.responses import JSONResponse
 from pydantic import StringConstraints
 
+from service.analysis.standings import board_standings, next_pair
 from service.dependencies import StoreDep
 from service.errors import Conflict
 from service.routes.api.shared import Id, file, links, problems
 from service.schemas.fields import Judge
 from service.schemas.ranking import ComparisonCreate, ComparisonPublic, PairPublic, RankingPublic
-from service.standings import board_standings, next_pair
 from service.transfer.exporter import ranking_markdown, ranking_spreadsheet
 from service.wording import Text
 

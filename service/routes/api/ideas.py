@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 from pydantic import Field
 
+from service.analysis.standings import rank_order
 from service.dependencies import StoreDep
 from service.errors import InvalidInput, NotFound
 from service.routes.api.shared import NEXT_PAGE, Id, RevisionDep, link_next, links, problems, tag
 from service.schemas.evaluation import EvaluationPublic
 from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Status, clean_line
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
-from service.standings import rank_order
 from service.store import Store
 from service.store.listing import IdeaQuery, Sort
 from service.wording import Text

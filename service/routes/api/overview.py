@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from service.analysis.lineage_view import board_trees, idea_tree, lineage_public
+from service.analysis.similar_ideas import DEFAULT_GRANULARITY
+from service.analysis.summary import summarise
 from service.dependencies import NeighboursDep, StoreDep
-from service.descent import board_trees, idea_tree, lineage_public
-from service.neighbours import DEFAULT_GRANULARITY
 from service.routes.api.shared import Id, links, problems
 from service.schemas.bulk import ChangePublic
 from service.schemas.overview import (
@@ -18,7 +19,6 @@ from service.schemas.overview import (
     SimilarPublic,
     SummaryPublic,
 )
-from service.summaries import summarise
 
 router = APIRouter(tags=["overview"])
 Page = Annotated[int, Query(ge=1, le=100_000, description="Ten trees a page, the newest first.")]

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response, status
 from fastapi.responses import JSONResponse
 
+from service.analysis.rubrics import Order, score_table, sorted_table
 from service.dependencies import StoreDep
 from service.routes.api.shared import Id, RevisionDep, file, links, problems, tag
-from service.rubrics import Order, score_table, sorted_table
 from service.schemas.evaluation import RubricCreate, RubricPublic, RubricUpdate, TablePublic
 from service.transfer.exporter import table_spreadsheet
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
+from service.analysis.rubrics import score_table, sorted_table
 from service.dependencies import RunsDep, StoreDep
 from service.routes.pages.evaluation_forms import EvaluateForm, EvaluateSelectedForm, TableQuery
 from service.routes.pages.forms import BoardQuery
@@ -12,7 +13,6 @@ from service.routes.pages.replies import redirect, render
 from service.routes.pages.shown import address, current_query
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import shown_run
-from service.rubrics import score_table, sorted_table
 from service.schemas.evaluation import EvaluateAllTask
 
 SHOWN = 200

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
 
+from service.analysis.rubrics import Order
 from service.routes.pages.forms import OptionalId, OptionalStatus, PickedIdeas
-from service.rubrics import Order
 from service.schemas.evaluation import CRITERIA_CEILING
 from service.schemas.fields import TAGS_CEILING
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
+from service.analysis.similar_ideas import DEFAULT_GRANULARITY
 from service.errors import InvalidInput
-from service.neighbours import DEFAULT_GRANULARITY
 from service.prompts.languages import AS_WRITTEN, IdeaLanguage
 from service.schemas.bulk import AddTags, ChangeTask, Delete, Move, RemoveTags, SetStatus
 from service.schemas.fields import (

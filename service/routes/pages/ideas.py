@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request, Response, status
 
+from service.analysis.similar_ideas import Neighbours
 from service.dependencies import NeighboursDep, RunsDep, StoreDep
 from service.errors import LostUpdate, ModelUnavailable, NotFound
-from service.neighbours import Neighbours
 from service.prompts.methods import METHODS
 from service.routes.pages.brainstorm_forms import BranchForm
 from service.routes.pages.evaluation_forms import EvaluateOneForm

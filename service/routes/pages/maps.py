@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from service.descent import Tree
-from service.lineage import Spot, layout
+from service.analysis.lineage import Spot, layout
+from service.analysis.lineage_view import Tree
 
 BOX_WIDTH, BOX_HEIGHT = 200, 34
 COLUMN_WIDTH, ROW_HEIGHT = 246, 46

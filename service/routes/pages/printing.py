@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
+from service.analysis.standings import board_standings
 from service.dependencies import StoreDep
 from service.routes.pages.replies import render
 from service.schemas.ideas import IdeaPublic
 from service.schemas.identity import now
 from service.schemas.ranking import StandingPublic
-from service.standings import board_standings
 
 router = APIRouter()
 

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
+from service.analysis.standings import Standings, board_standings, next_pair
 from service.dependencies import RunsDep, StoreDep
 from service.errors import NotFound
 from service.routes.pages.forms import RankForm, RankQuery, VoteForm, pair_of
@@ -30,7 +31,6 @@ from service.schemas.ranking import (
     RankTask,
     StandingPublic,
 )
-from service.standings import Standings, board_standings, next_pair
 from service.store import Store
 from service.wording import Text
 

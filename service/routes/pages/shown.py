@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from fastapi import Request, Response
 from pydantic import ValidationError
 
+from service.analysis.standings import rank_order
 from service.routes.pages.forms import BoardQuery
 from service.routes.pages.replies import Flash, render
 from service.schemas.ideas import BoardPublic
-from service.standings import rank_order
 from service.store import Store
 from service.store.listing import IdeaQuery
 

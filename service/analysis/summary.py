@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from service.neighbours import Neighbours
+from service.analysis.similar_ideas import Neighbours
+from service.analysis.standings import board_standings
 from service.schemas.identity import now
 from service.schemas.overview import (
     ClusterCount,
@@ -13,7 +14,6 @@ from service.schemas.overview import (
     TagCount,
     TextChange,
 )
-from service.standings import board_standings
 from service.store import Store
 from service.store.listing import IdeaQuery
 

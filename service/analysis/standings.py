@@ -4,8 +4,8 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from service.analysis.bradley_terry import Pair, Ranking, Result
 from service.errors import Conflict
-from service.ranking import Pair, Ranking, Result
 from service.schemas.fields import Judge
 from service.schemas.ranking import ComparisonPublic, PairPublic, RankingPublic, StandingPublic
 from service.store import Store

@@ -12,13 +12,14 @@ from threading import Lock
 
 import numpy as np
 
-from service.grouping import (
+from service.analysis.clustering import (
     Alikeness,
     average_linkage,
     mean_alikeness,
     middle,
     suggest_titles,
 )
+from service.analysis.word_vectors import WordVectors
 from service.schemas.fields import TAG_CEILING
 from service.schemas.ideas import IdeaPublic
 from service.schemas.overview import (
@@ -30,7 +31,6 @@ from service.schemas.overview import (
 )
 from service.store import Store
 from service.store.overview import Outline
-from service.word_vectors import WordVectors
 
 SIMILAR = 0.3
 MOST_SIMILAR = 5

@@ -7,24 +7,9 @@ deep, and a circle, which an import may hold, is cut where its oldest idea is.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from service.schemas.lineage import Origin
+
 NO_PARENT = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """One idea. `number` orders ideas by creation."""
-
-    id: str
-    number: int
-    title: str
-    status: str
-    parent_id: str | None = None
-    also_from: tuple[str, ...] = ()
-    is_deleted: bool = False
-
-    @property
-    def parents(self) -> tuple[str, ...]:
-        return self.also_from if self.parent_id is None else (self.parent_id, *self.also_from)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.lineage import Forest, Place
+from service.analysis.lineage import Forest, Place
 from service.schemas.ideas import IdeaPublic
 from service.schemas.overview import LineageNode, LineagePublic
 from service.store import Store

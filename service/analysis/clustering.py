@@ -13,7 +13,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from service.similarity import content_words
+from service.analysis.word_overlap import content_words
 
 Alikeness = NDArray[np.float64]
 TITLE_WORDS = 2
