@@ -8,11 +8,11 @@ from typing import Any
 from service.analysis.word_overlap import NEAR, SAME_IDEA, most_similar, resemblance
 from service.analysis.word_vectors import WordVectors
 from service.errors import AnswerUnusable
-from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm_plan import BrainstormWork
-from service.ideation.initials import Initials
-from service.ideation.known import KnownIdeas
-from service.ideation.steps import DraftDropped, Suggested
+from service.ideation.events import DraftDropped, Suggested
+from service.ideation.known_ideas import KnownIdeas
+from service.ideation.model_client import Asker, attempt_seed
+from service.ideation.title_initials import Initials
 from service.prompts.answers import parse_suggestion, partial_suggestion
 from service.prompts.combine import combine_prompt
 from service.prompts.methods import Angle, draw_angles

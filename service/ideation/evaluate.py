@@ -18,17 +18,9 @@ from service.errors import (
     describe,
     record,
 )
-from service.ideation.asking import Asker, attempt_seed
+from service.ideation.events import Began, Evaluated, NotEvaluated, Reading, Scored, Step, Waiting
+from service.ideation.model_client import Asker, attempt_seed
 from service.ideation.plan import EvaluateAllWork, EvaluateWork
-from service.ideation.steps import (
-    Began,
-    Evaluated,
-    NotEvaluated,
-    Reading,
-    Scored,
-    Step,
-    Waiting,
-)
 from service.prompts.answers import parse_assessment
 from service.prompts.tasks import evaluate_prompt
 from service.schemas.evaluation import FailurePublic

@@ -9,14 +9,14 @@ from typing import Any
 from service.analysis.scoring import Scorer
 from service.analysis.word_vectors import WordVectors
 from service.engine.backend import Backend
-from service.ideation.asking import Asker
 from service.ideation.brainstorm import Brainstorm
 from service.ideation.brainstorm_plan import BrainstormWork
 from service.ideation.evaluate import EvaluateAll, evaluate
+from service.ideation.events import Emit, Ledger
+from service.ideation.model_client import Asker
 from service.ideation.plan import ROLES, EvaluateAllWork, RankWork, RefineWork, Work
 from service.ideation.rank import rank
 from service.ideation.refine import refine
-from service.ideation.steps import Emit, Ledger
 
 
 class Ideation:

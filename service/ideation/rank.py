@@ -15,9 +15,9 @@ from typing import Any
 from service.analysis.bradley_terry import Pair, Question, Ranking, Result
 from service.engine.types import Message
 from service.errors import ModelUnavailable
-from service.ideation.asking import Asker, attempt_seed
+from service.ideation.events import Compared
+from service.ideation.model_client import Asker, attempt_seed
 from service.ideation.plan import RankWork
-from service.ideation.steps import Compared
 from service.prompts.compare import COMPARE_CHOICES, compare_messages
 from service.schemas.fields import Outcome
 from service.store.comparisons import Verdict

@@ -6,7 +6,7 @@ from typing import Any
 
 from service import wording
 from service.errors import AnswerUnusable
-from service.ideation.asking import Asker, attempt_seed
+from service.ideation.model_client import Asker, attempt_seed
 from service.ideation.plan import RefineWork
 from service.prompts.answers import (
     BODY_LIMIT_BYTES,

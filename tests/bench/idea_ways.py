@@ -26,9 +26,9 @@ from service.engine.backend import Backend
 from service.engine.types import Delta, Embedding, EmbedRequest, GenerateRequest, ModelInfo
 from service.errors import AnswerUnusable
 from service.ideation import DraftDropped, Ledger, Step, Suggested
-from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm import Brainstorm, Collection
 from service.ideation.brainstorm_plan import BrainstormWork
+from service.ideation.model_client import Asker, attempt_seed
 from service.prompts.methods import Angle
 from service.prompts.tasks import brainstorm_prompt, embedding_text
 from service.schemas.brainstorm import SuggestionPublic

@@ -11,7 +11,7 @@ import pytest
 
 from service.analysis.similar_ideas import SIMILAR
 from service.analysis.word_vectors import FILE, WORD_START, WordVectors
-from service.ideation.known import LIKE
+from service.ideation.known_ideas import LIKE
 from training import word_vectors
 from training.errors import TrainingError
 from training.measuring.likeness import (

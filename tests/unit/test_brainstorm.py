@@ -9,9 +9,9 @@ import pytest
 
 from service.engine.types import GenerateRequest
 from service.ideation import Ledger, Step, Suggested
-from service.ideation.asking import Asker
 from service.ideation.brainstorm import Brainstorm
 from service.ideation.brainstorm_plan import BrainstormWork
+from service.ideation.model_client import Asker
 from service.prompts.answers import brainstorm_answer
 from tests.fakes import FAKE_MODEL, FakeBackend
 

@@ -2,7 +2,7 @@ from itertools import combinations
 
 import pytest
 
-from service.ideation.initials import MOST_BARRED, Initials
+from service.ideation.title_initials import MOST_BARRED, Initials
 
 LETTERS = set("abcdefghijklmnopqrstuvwxyz")
 

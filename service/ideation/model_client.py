@@ -18,7 +18,7 @@ from service.engine.types import (
     Started,
 )
 from service.errors import AnswerUnusable, EngineCrashed
-from service.ideation.steps import Began, DraftDropped, Drafted, Emit, Ledger, Step, Waiting
+from service.ideation.events import Began, DraftDropped, Drafted, Emit, Ledger, Step, Waiting
 from service.prompts.languages import AS_WRITTEN
 from service.prompts.tasks import Prompt, in_language
 from service.wording import Text
