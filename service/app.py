@@ -13,7 +13,6 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from service.analysis.similar_ideas import Neighbours
 from service.analysis.word_vectors import WordVectors
-from service.completions import Completions
 from service.engine.backend import Backend
 from service.errors import ServiceError
 from service.ideation import Ideation
@@ -21,7 +20,8 @@ from service.metrics import Metrics
 from service.pool import build_backend
 from service.routes import api, openai, openapi, ops, pages, session
 from service.routes.errors import ErrorAnswers
-from service.runs import Runs
+from service.runs.completions import Completions
+from service.runs.service import Runs
 from service.security import Guard, Rules
 from service.settings import Settings
 from service.store import Limits, Store

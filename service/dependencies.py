@@ -9,10 +9,10 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from service.analysis.similar_ideas import Neighbours
-from service.completions import Completions
 from service.engine.backend import Backend
 from service.metrics import Metrics
-from service.runs import Runs
+from service.runs.completions import Completions
+from service.runs.service import Runs
 from service.settings import Settings
 from service.store import Store
 from service.transfer.pending_uploads import WaitingFiles

@@ -2,8 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from service.completions import CompletionEnd
 from service.engine.types import Stats
+from service.runs.completions import CompletionEnd
 from service.schemas.runs import RunPublic
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)

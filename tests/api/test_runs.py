@@ -10,8 +10,8 @@ import pytest
 
 from service.errors import EngineBusy
 from service.ideation import Ideation, Work, plan
-from service.run_events import RunEvent
-from service.runs import REMEMBERED_WHOLE, Runs
+from service.runs.events import RunEvent
+from service.runs.service import REMEMBERED_WHOLE, Runs
 from service.schemas.brainstorm import BrainstormTask
 from service.store import Limits, Store
 from service.store.database import Database

@@ -21,8 +21,8 @@ from service.ideation import asked_anew, plan, redrawn, repeated
 from service.metrics import Metrics
 from service.prompts.methods import METHODS
 from service.routes.api.shared import Id, links, problems
-from service.run_events import answer
-from service.runs import Runs
+from service.runs.events import answer
+from service.runs.service import Runs
 from service.schemas.brainstorm import (
     BrainstormAnswer,
     BrainstormTask,

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
-from service.completions import Piece
 from service.engine.types import Finished, FinishReason, TokenLogprob, Usage
 from service.routes.openai.shapes import (
     Alternative,
@@ -15,6 +14,7 @@ from service.routes.openai.shapes import (
     Timings,
     TokenLogprobs,
 )
+from service.runs.completions import Piece
 
 
 @dataclass(slots=True)

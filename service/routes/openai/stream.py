@@ -9,11 +9,11 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from service.completions import Piece
 from service.engine.types import Delta, Finished, Usage
 from service.errors import ServiceError
 from service.routes.errors import openai_error
 from service.routes.openai.answers import logprobs_of, timings_of, usage_of
+from service.runs.completions import Piece
 
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _log = logging.getLogger(__name__)

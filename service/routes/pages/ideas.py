@@ -18,7 +18,7 @@ from service.routes.pages.replies import Flash, back, here, is_part, redirect, r
 from service.routes.pages.shown import changed_list
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
-from service.runs import Runs
+from service.runs.service import Runs
 from service.schemas.brainstorm import BrainstormTask
 from service.schemas.bulk import Move, SetStatus
 from service.schemas.evaluation import EvaluateTask

@@ -9,7 +9,7 @@ from fastapi.sse import format_sse_event
 from service.dependencies import RunsDep, StoreDep
 from service.routes.pages.replies import fragment
 from service.routes.pages.views import RunView, view_run
-from service.runs import Runs
+from service.runs.service import Runs
 from service.store import Store
 from service.streaming import EventStream
 

@@ -21,7 +21,7 @@ from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, redirect, render
 from service.routes.pages.starting import Starter, task_of
 from service.routes.pages.views import RunView, view_run
-from service.runs import Runs
+from service.runs.service import Runs
 from service.schemas.fields import PAIRS_CEILING, UNFINISHED
 from service.schemas.identity import new_id
 from service.schemas.ranking import (

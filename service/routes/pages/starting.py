@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from service.ideation import plan
 from service.routes.pages.once import Once
-from service.runs import Runs
+from service.runs.service import Runs
 from service.schemas.fields import Shape
 from service.schemas.runs import Task
 from service.store import Store

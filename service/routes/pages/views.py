@@ -8,8 +8,8 @@ from typing import Any
 from service.prompts.methods import METHODS
 from service.routes.pages.cards import Card, cards_of
 from service.routes.pages.topics import topics
-from service.run_events import Draft, failures
-from service.runs import Runs
+from service.runs.events import Draft, failures
+from service.runs.service import Runs
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED

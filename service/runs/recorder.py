@@ -18,7 +18,7 @@ from service.ideation import (
     Suggested,
     Waiting,
 )
-from service.run_events import Draft, LiveRun, suggestion_fields
+from service.runs.events import Draft, LiveRun, suggestion_fields
 from service.store import Store
 from service.store.runs import Provenance
 

@@ -14,8 +14,8 @@ from dataclasses import asdict
 
 from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError, describe
 from service.ideation import EvaluateAllWork, Ideation, Ledger, Step, Work
-from service.recording import Recorder
-from service.run_events import LiveRun, RunEvent, closing_events, replay
+from service.runs.events import LiveRun, RunEvent, closing_events, replay
+from service.runs.recorder import Recorder
 from service.schemas.runs import RunPublic
 from service.store import Store
 from service.store.runs import NewRun, RunOutcome
