@@ -13,11 +13,11 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from service.analysis.similar_ideas import Neighbours
 from service.analysis.word_vectors import WordVectors
+from service.backend import build_backend
 from service.engine.backend import Backend
 from service.errors import ServiceError
 from service.ideation import Ideation
 from service.metrics import Metrics
-from service.pool import build_backend
 from service.routes import api, openai, openapi, ops, pages, session
 from service.routes.errors import ErrorAnswers
 from service.runs.completions import Completions

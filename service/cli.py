@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import commands as client_commands
 from service.app import create_app
-from service.engine.build import check, obtain, whereabouts
+from service.backend import catalog, selection
+from service.engine.files.build import check, obtain, whereabouts
 from service.errors import ConfigurationError, InvalidInput, ServerRefused, ServiceError
-from service.pool import catalog, selection
 from service.progress import ProgressLine
 from service.settings import Settings
 from service.store.database import Database, sqlite_path

@@ -3,7 +3,7 @@
 import time
 from typing import TextIO
 
-from service.engine.starter import FetchProgress
+from service.engine.files.download import FetchProgress
 
 TERMINAL_S = 0.2
 LOG_S = 5.0

@@ -14,11 +14,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from service import markdown
+from service.messages import Text, Value
 from service.prompts.languages import IDEA_LANGUAGES
 from service.settings import PROJECT_ROOT
 from service.text.diff import word_diff
 from service.translation import DEFAULT, LANGUAGES, Translator, choose
-from service.wording import Text, Value
 
 TEMPLATES = PROJECT_ROOT / "templates"
 STATIC = PROJECT_ROOT / "static"

@@ -17,8 +17,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
+from service.messages import Counted, Text, Value
 from service.settings import PROJECT_ROOT
-from service.wording import Counted, Text, Value
 
 CATALOGUES = PROJECT_ROOT / "translations"
 # Each by the name its readers know.

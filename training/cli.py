@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from service.engine.build import obtain
 from service.engine.catalog import read_catalog
+from service.engine.files.build import obtain
 from service.errors import ServiceError
 from service.progress import ProgressLine
 from service.settings import Settings

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from service.engine.weights import sha256_of
+from service.engine.files.checksums import sha256_of
 from training.config import DataConfig, RunConfig, SourceConfig, is_non_commercial
 from training.errors import DataProblem, Report
 from training.records.decontamination import measured_with, without_evaluation_prompts

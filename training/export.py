@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from service.engine.catalog import CatalogModel, read_catalog
+from service.engine.files.checksums import known_sha256
 from service.engine.types import REQUIRED_ROLES
-from service.engine.weights import known_sha256
 from service.settings import PROJECT_ROOT, Settings
 from training.config import CATALOG, RunConfig, dump_config
 from training.data import check_licences, read_prepared

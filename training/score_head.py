@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from service.analysis.scoring import HIGHEST, LOWEST, ScoreHead
-from service.engine.weights import sha256_of
+from service.engine.files.checksums import sha256_of
 from service.prompts.tasks import embedding_text
 from training.drafts import replacing, write_whole
 from training.errors import DataProblem, Report

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from service.engine.catalog import Adapter, CatalogModel, Selection
-from service.engine.embedded import EmbeddedBackend
-from service.engine.recipe import identity_of
+from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.files.build_plan import identity_of
+from service.engine.files.checksums import known_sha256
 from service.engine.types import (
     REQUIRED_ROLES,
     Delta,
@@ -37,7 +38,6 @@ from service.engine.types import (
     ScoreRequest,
     Usage,
 )
-from service.engine.weights import known_sha256
 from service.errors import EngineCrashed, ModelUnavailable
 from service.prompts.tasks import Prompt
 from training.drafts import write_whole

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Literal
 
 from service.errors import Conflict, InvalidInput, NotFound
+from service.messages import Text
 from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.schemas.evaluation import (
     EVALUATIONS_CEILING,
@@ -19,7 +20,6 @@ from service.schemas.evaluation import (
 from service.store import Store
 from service.store.evaluations import Candidate, words_of
 from service.store.listing import IdeaQuery
-from service.wording import Text
 
 Order = Literal["ascending", "descending"]
 DEFAULT_NAME = Text("Default")

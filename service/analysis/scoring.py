@@ -31,6 +31,7 @@ from service.engine.types import (
     Usage,
 )
 from service.errors import EngineCrashed, ModelUnavailable
+from service.messages import Text
 from service.prompts.tasks import (
     DEFAULT_CRITERIA,
     PROBE_CHOICES,
@@ -39,7 +40,6 @@ from service.prompts.tasks import (
     probe_messages,
 )
 from service.schemas.evaluation import weighted_mean
-from service.wording import Text
 
 LOWEST, HIGHEST = 1.0, 10.0
 Vector = NDArray[np.float32]

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 
 from service.analysis.bradley_terry import Pair, Ranking, Result
 from service.errors import Conflict
+from service.messages import Text
 from service.schemas.fields import Judge
 from service.schemas.ranking import ComparisonPublic, PairPublic, RankingPublic, StandingPublic
 from service.store import Store
 from service.store.comparisons import Contender
-from service.wording import Text
 
 
 class Standings:

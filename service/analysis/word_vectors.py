@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import ModelUnavailable
+from service.messages import Text
 from service.settings import PROJECT_ROOT
-from service.wording import Text
 
 Matrix = NDArray[np.float32]
 FILE = PROJECT_ROOT / "models" / "word-vectors.npz"

@@ -13,13 +13,13 @@ from service.ideation.events import DraftDropped, Suggested
 from service.ideation.known_ideas import KnownIdeas
 from service.ideation.model_client import Asker, attempt_seed
 from service.ideation.title_initials import Initials
+from service.messages import Text
 from service.prompts.answers import parse_suggestion, partial_suggestion
 from service.prompts.combine import combine_prompt
 from service.prompts.methods import Angle, draw_angles
 from service.prompts.tasks import brainstorm_prompt
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.identity import new_id
-from service.wording import Text
 
 # Most ideas of the standard model pass at once; under an odd topic one in two does.
 REDRAWS_PER_IDEA = 2

@@ -21,10 +21,10 @@ from service.errors import (
 from service.ideation.events import Began, Evaluated, NotEvaluated, Reading, Scored, Step, Waiting
 from service.ideation.model_client import Asker, attempt_seed
 from service.ideation.plan import EvaluateAllWork, EvaluateWork
+from service.messages import Text
 from service.prompts.answers import parse_assessment
 from service.prompts.tasks import evaluate_prompt
 from service.schemas.evaluation import FailurePublic
-from service.wording import Text
 
 # No idea after them would fare better.
 FATAL = (ModelUnavailable, StorageUnavailable)

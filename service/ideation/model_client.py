@@ -19,9 +19,9 @@ from service.engine.types import (
 )
 from service.errors import AnswerUnusable, EngineCrashed
 from service.ideation.events import Began, DraftDropped, Drafted, Emit, Ledger, Step, Waiting
+from service.messages import Text
 from service.prompts.languages import AS_WRITTEN
 from service.prompts.tasks import Prompt, in_language
-from service.wording import Text
 
 ATTEMPTS_FOR_A_TEXT = 3
 View = Callable[[str], tuple[str | None, str]]

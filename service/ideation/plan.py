@@ -11,6 +11,7 @@ from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict, InvalidInput
 from service.ideation.brainstorm_plan import BrainstormWork, plan_brainstorm
+from service.messages import Text
 from service.prompts.languages import AS_WRITTEN
 from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.schemas.brainstorm import BrainstormTask
@@ -24,7 +25,6 @@ from service.store import Store
 from service.store.comparisons import ContenderText
 from service.store.runs import NewRun
 from service.text.passages import Passage, find_passage
-from service.wording import Text
 
 
 @dataclass(frozen=True, slots=True)

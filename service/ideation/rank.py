@@ -18,10 +18,10 @@ from service.errors import ModelUnavailable
 from service.ideation.events import Compared
 from service.ideation.model_client import Asker, attempt_seed
 from service.ideation.plan import RankWork
+from service.messages import Text
 from service.prompts.compare import COMPARE_CHOICES, compare_messages
 from service.schemas.fields import Outcome
 from service.store.comparisons import Verdict
-from service.wording import Text
 
 # Of ideas with a paragraph each, four pairs take twice as long as one.
 PAIRS_A_CALL = 4

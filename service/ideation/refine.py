@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from service import wording
+from service import messages
 from service.errors import AnswerUnusable
 from service.ideation.model_client import Asker, attempt_seed
 from service.ideation.plan import RefineWork
@@ -48,9 +48,9 @@ async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
     def parse(text: str) -> Refinement:
         refined = parse_refinement(text)
         if (refined.title, refined.body) == (work.title, work.body):
-            raise AnswerUnusable(wording.Text("The model gave the text back unchanged."))
+            raise AnswerUnusable(messages.Text("The model gave the text back unchanged."))
         if _says_nothing_of(f"{work.title} {work.body}", refined.body):
-            raise AnswerUnusable(wording.Text("The refined text says nothing of the idea."))
+            raise AnswerUnusable(messages.Text("The refined text says nothing of the idea."))
         return refined
 
     def view(text: str) -> tuple[str | None, str]:
@@ -89,10 +89,10 @@ async def _passage(asker: Asker, work: RefineWork, passage: Passage, seed: int) 
     def parse(text: str) -> Refinement:
         refined = parse_passage(text, work.body, passage)
         if refined.body == passage.of(work.body):
-            raise AnswerUnusable(wording.Text("The model gave the passage back unchanged."))
+            raise AnswerUnusable(messages.Text("The model gave the passage back unchanged."))
         body = passage.replaced(work.body, refined.body)
         if len(body.encode()) > BODY_LIMIT_BYTES:
-            raise AnswerUnusable(wording.Text("The refined text is longer than an idea may be."))
+            raise AnswerUnusable(messages.Text("The refined text is longer than an idea may be."))
         return Refinement(work.title, body, refined.changes)
 
     def view(text: str) -> tuple[str | None, str]:

@@ -1,6 +1,7 @@
 """Asking again: a whole run, or one suggestion of it."""
 
 from service.errors import Conflict
+from service.messages import Text
 from service.prompts.methods import METHODS
 from service.schemas.brainstorm import BrainstormTask
 from service.schemas.evaluation import EvaluateAllTask, EvaluateTask
@@ -9,7 +10,6 @@ from service.schemas.ranking import RankTask
 from service.schemas.refinement import RefineTask
 from service.schemas.runs import RunPublic, Task
 from service.store import Store
-from service.wording import Text
 
 _TASKS: dict[RunKind, type[Task]] = {
     "brainstorm": BrainstormTask,

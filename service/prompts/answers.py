@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from service.errors import AnswerUnusable
+from service.messages import Text
 from service.text.cleaning import (
     clean_text,
     count_words,
@@ -17,7 +18,6 @@ from service.text.cleaning import (
     without_repeated_sentences,
     without_sentences_like,
 )
-from service.wording import Text
 
 TITLE_LIMIT = 200
 BODY_LIMIT_BYTES = 8192

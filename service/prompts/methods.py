@@ -11,7 +11,7 @@ from random import Random
 from types import MappingProxyType
 
 from service.errors import InvalidInput
-from service.wording import Text
+from service.messages import Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from service.engine.types import Message, Sampling
+from service.messages import Text
 from service.prompts.answers import EXAMPLE_PHRASES, refine_answer
 from service.prompts.fencing import DATA_RULE, block, defused
 from service.prompts.grammars import (
@@ -18,7 +19,6 @@ from service.prompts.grammars import (
 from service.prompts.languages import AS_WRITTEN, IDEA_LANGUAGES
 from service.prompts.methods import Angle
 from service.text.cleaning import clean_text, count_words, one_line
-from service.wording import Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
-from service.wording import Text
+from service.messages import Text
 
 FIELDS = {
     "body": Text("Text"),

@@ -17,9 +17,9 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from service import errors
+from service.messages import Text
 from service.routes.bad_input import said
 from service.templating import Templates
-from service.wording import Text
 
 STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Form, Request, Response, status
 from fastapi.responses import RedirectResponse
 
 from service.dependencies import SettingsDep, StoreDep
+from service.messages import Text
 from service.security import SESSION_COOKIE, token_of
 from service.store.keys import SESSION_LIFE
 from service.templating import Templates
-from service.wording import Text
 
 router = APIRouter(include_in_schema=False)
 

@@ -14,7 +14,7 @@ from typing import Literal
 from service.engine.backend import Backend
 from service.engine.types import Delta, Event, Finished, GenerateRequest, Usage
 from service.errors import EngineBusy, EngineCrashed, EngineError, PromptTooLong
-from service.wording import Text
+from service.messages import Text
 
 # Halving ends here: an answer that has no room for more is better refused.
 LEAST_TOKENS = 16

@@ -14,12 +14,12 @@ from dataclasses import asdict
 
 from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError, describe
 from service.ideation import EvaluateAllWork, Ideation, Ledger, Step, Work
+from service.messages import Text
 from service.runs.events import LiveRun, RunEvent, closing_events, replay
 from service.runs.recorder import Recorder
 from service.schemas.runs import RunPublic
 from service.store import Store
 from service.store.runs import NewRun, RunOutcome
-from service.wording import Text
 
 # Who reconnects after a run's end gets what is left of its events: of the newest with every delta.
 REMEMBERED, REMEMBERED_WHOLE = 200, 20

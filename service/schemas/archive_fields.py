@@ -5,9 +5,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
+from service.messages import unpack
 from service.schemas.fields import Body, Filled, Line, Shape, Title, whole
 from service.text.edits import Part
-from service.wording import unpack
 
 ROWS_CEILING = 1_000_000
 PLAIN_CEILING = 1_000_000

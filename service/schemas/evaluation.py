@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
+from service.messages import unpack
 from service.prompts.languages import IdeaLanguage
 from service.schemas.answers import Answer
 from service.schemas.fields import (
@@ -21,7 +22,6 @@ from service.schemas.fields import (
     Tag,
     Title,
 )
-from service.wording import unpack
 
 CRITERIA_CEILING = 8
 EVALUATIONS_CEILING = 1000

@@ -12,8 +12,8 @@ from pydantic import (
 )
 from pydantic.config import JsonDict, JsonValue
 
+from service.messages import Text
 from service.text.cleaning import clean_text, one_line
-from service.wording import Text
 
 # The largest the limits in the settings may be set to; the settings themselves are checked in
 # `store`, and written into the OpenAPI document by `app`.

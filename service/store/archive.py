@@ -6,6 +6,7 @@ from sqlalchemy import insert, text
 from sqlmodel import Session, SQLModel, and_, col, func, or_, select, update
 
 from service.errors import InvalidInput, NotFound
+from service.messages import Text
 from service.schemas.archive import Archive, IdeaRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.identity import now
@@ -33,7 +34,6 @@ from service.store.tables import (
     Run,
     Suggestion,
 )
-from service.wording import Text
 
 # Section -> table, in an order in which what is referred to comes first.
 _TABLES: dict[str, type[SQLModel]] = {

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from service.errors import InvalidInput
+from service.messages import Text
 from service.schemas.archive import Archive, IdeaRow
 from service.schemas.imports import Counts
-from service.wording import Text
 
 Ids = dict[str, set[str]]
 # Section -> column -> the section it refers to.

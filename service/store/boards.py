@@ -3,13 +3,13 @@
 from sqlmodel import Session, and_, col, func, select
 
 from service.errors import Conflict, NotFound
+from service.messages import Text
 from service.schemas.boards import BoardOverview
 from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate
 from service.schemas.identity import now
 from service.store.database import Database
 from service.store.limits import Limits
 from service.store.tables import Board, Idea
-from service.wording import Text
 
 
 class BoardStore:

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, insert
 from sqlmodel import Session, col, delete, select
 
 from service.errors import InvalidInput, NotFound, UnknownIdeas
+from service.messages import Counted, Text
 from service.schemas.bulk import (
     AddTags,
     ChangePublic,
@@ -23,7 +24,6 @@ from service.store.database import Database
 from service.store.ideas import live_board_id, number_of, tags_of, touch
 from service.store.search import forget, index, words_of
 from service.store.tables import Board, Change, Idea, IdeaTag
-from service.wording import Counted, Text
 
 KEPT_FOR = timedelta(days=1)
 MOST_NAMED = 5

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError, TimeoutError
 from sqlmodel import Session
 
 from service.errors import ConfigurationError, StorageUnavailable
-from service.wording import Text
+from service.messages import Text
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 READERS = 8

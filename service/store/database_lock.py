@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from service.errors import Conflict, StorageUnavailable
-from service.wording import Text
+from service.messages import Text
 
 # File systems that know no such lock, as some network shares, say one of these.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)

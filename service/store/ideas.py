@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, delete, func, select
 
 from service.errors import LostUpdate, NotFound
+from service.messages import Text
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.schemas.identity import now
 from service.store.database import Database
@@ -13,7 +14,6 @@ from service.store.limits import Limits
 from service.store.listing import IdeaQuery, Page, idea_page
 from service.store.search import forget, index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
-from service.wording import Text
 
 
 class IdeaStore:

@@ -7,10 +7,10 @@ from datetime import timedelta
 from sqlmodel import col, func, select, update
 
 from service.errors import NotFound
+from service.messages import Text
 from service.schemas.identity import now
 from service.store.database import Database
 from service.store.tables import ApiKey
-from service.wording import Text
 
 PREFIX = "ip_"
 SESSION_LIFE = timedelta(days=30)

@@ -5,12 +5,12 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from service.errors import Conflict, LostUpdate, NotFound
+from service.messages import Text
 from service.schemas.evaluation import RubricCreate, RubricPublic, RubricUpdate
 from service.schemas.identity import now
 from service.store.database import Database
 from service.store.limits import Limits
 from service.store.tables import Board, Rubric
-from service.wording import Text
 
 
 class RubricStore:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, select, update
 
 from service.errors import NotFound, record
+from service.messages import Text
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED, RunKind, RunStatus
@@ -19,7 +20,6 @@ from service.store.ideas import IdeaStore
 from service.store.run_listing import RunPage, RunQuery, run_page
 from service.store.suggestions import mark_redrawn
 from service.store.tables import Run, Suggestion
-from service.wording import Text
 
 
 @dataclass(frozen=True, slots=True)

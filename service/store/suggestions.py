@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from service.errors import Conflict, InvalidInput, NotFound
+from service.messages import Text
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.fields import UNFINISHED
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate
@@ -12,7 +13,6 @@ from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
 from service.store.tables import Board, Run, Suggestion
-from service.wording import Text
 
 KEPT = Text("This suggestion is an idea now. Delete the idea instead.")
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from sqlmodel import Session, col, select
 
 from service.errors import InvalidFile, InvalidInput, NotFound
+from service.messages import Text
 from service.schemas.archive import BoardRow, IdeaRow, VersionRow
 from service.schemas.ideas import IdeaUpdate
 from service.schemas.identity import now
@@ -28,7 +29,6 @@ from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
 from service.store.tables import Board, Idea, IdeaTag
-from service.wording import Text
 
 # Chosen once: with another one, what was imported before would come again.
 _NAMESPACE = UUID("5f0a3a2e-7c1b-4f5d-9a55-0d6b2c5e8f31")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from service.errors import InvalidInput
+from service.messages import Text
 from service.text.diff import Edit, applied, edits_between
-from service.wording import Text
 
 Part = Literal["title", "body"]
 

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from service.errors import InvalidInput
+from service.messages import Text
 from service.text.cleaning import SENTENCE_END
-from service.wording import Text
 
 _PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n(?=[^\n]*\S).*\S)*")
 

@@ -6,11 +6,11 @@ from typing import Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from service.errors import InvalidInput
+from service.messages import Text
 from service.schemas.archive import Archive
 from service.schemas.imports import Groups, Imported, Nested
 from service.store import Store
 from service.transfer.readers import has_header, read
-from service.wording import Text
 
 ImportFormat = Literal["json", "markdown", "csv", "lines"]
 LOOKED_AT = 20_000

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from service.errors import NotFound, StorageUnavailable
-from service.wording import Text
+from service.messages import Text
 
 LIFE_S = 3600.0
 MOST = 20

@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from service.engine.build import obtain
 from service.engine.catalog import CatalogModel, Selection, read_catalog
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.files.build import obtain
 from service.engine.host import usable_cpus
 from service.engine.types import REQUIRED_ROLES
 from service.progress import ProgressLine

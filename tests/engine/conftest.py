@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from service.engine.build import obtain
 from service.engine.catalog import CatalogModel, Selection, read_catalog
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.files.build import obtain
 from service.engine.types import (
     REQUIRED_ROLES,
     Delta,

@@ -18,15 +18,15 @@ import pytest
 from gguf import GGMLQuantizationType as Kind
 from numpy.typing import NDArray
 
-from service.engine.build import check, make_ready, obtain, whereabouts
 from service.engine.catalog import Adapter, CatalogModel
-from service.engine.folder import require_room
+from service.engine.files.atomic_files import require_room
+from service.engine.files.build import check, make_ready, obtain, whereabouts
+from service.engine.files.build_plan import MADE_FOR
+from service.engine.files.checksums import sha256_of
+from service.engine.files.download import FetchProgress
 from service.engine.llama.layout import Layout
 from service.engine.llama.quantise import type_name
-from service.engine.recipe import MADE_FOR
-from service.engine.starter import FetchProgress
 from service.engine.types import AdapterUse, Quantisation
-from service.engine.weights import sha256_of
 from service.errors import ModelUnavailable
 from tests.engine.conftest import READY_S, Ask, Collect, NewBackend, start_backend
 from tests.gguf_files import WIDTH, write_adapter, write_gguf
@@ -233,7 +233,7 @@ def test_a_building_process_that_dies_is_told_and_leaves_nothing(
 SERVER = """
 import sys
 from pathlib import Path
-from service.engine.build import make_ready
+from service.engine.files.build import make_ready
 from service.engine.catalog import CatalogModel
 model = CatalogModel("m", ("general",), path=Path(sys.argv[1]), quantise="q8_0")
 make_ready(model, Path(sys.argv[2]), lambda _: None)

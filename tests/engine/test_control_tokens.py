@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.chat import ChatTokeniser
+from service.engine.decoding.chat_template import ChatTokeniser
 from service.engine.llama import Library, Weights, render_chat
 from service.engine.types import Message
 from service.errors import ModelUnavailable

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import CatalogModel
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Started
 from service.errors import EngineCrashed, ModelUnavailable
 from tests.attempts import quickest

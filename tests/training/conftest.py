@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from service.engine.build import obtain
 from service.engine.catalog import read_catalog
+from service.engine.files.build import obtain
 from service.settings import PROJECT_ROOT, Settings
 from training.config import (
     BaseConfig,

@@ -6,8 +6,8 @@ import pytest
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from service.engine.files.checksums import sha256_of
 from service.engine.llama import Library, Weights
-from service.engine.weights import sha256_of
 from tests.training.conftest import IDEATION
 from training.config import BaseConfig
 from training.errors import BaseMismatch

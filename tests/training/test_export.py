@@ -16,12 +16,12 @@ import pytest
 import torch
 
 from service.engine.catalog import CatalogModel, Selection, read_catalog
-from service.engine.embedded import EmbeddedBackend
-from service.engine.header import texts_of
+from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.files.build_plan import MADE_FOR
+from service.engine.files.checksums import sha256_of
+from service.engine.files.gguf_header import texts_of
 from service.engine.llama.layout import Layout
-from service.engine.recipe import MADE_FOR
 from service.engine.types import Delta, Finished, Role
-from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
 from service.prompts.methods import METHODS
 from service.prompts.tasks import brainstorm_prompt

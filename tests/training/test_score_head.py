@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from service.analysis.scoring import ScoreHead, Scorer, Scores
-from service.engine.build import obtain
 from service.engine.catalog import read_catalog
-from service.engine.embedded import EmbeddedBackend
-from service.engine.recipe import identity_of
+from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.files.build import obtain
+from service.engine.files.build_plan import identity_of
+from service.engine.files.checksums import sha256_of
 from service.engine.types import EmbedRequest, Event
-from service.engine.weights import sha256_of
 from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.settings import PROJECT_ROOT, Settings
 from tests.gguf_files import write_adapter

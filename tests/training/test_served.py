@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from service.engine.catalog import Adapter, read_catalog
-from service.engine.recipe import MADE_FOR, Recipe
+from service.engine.files.build_plan import MADE_FOR, Recipe
+from service.engine.files.checksums import sha256_of
 from service.engine.types import GenerateRequest, Message, Sampling
-from service.engine.weights import sha256_of
 from service.errors import ModelUnavailable, PromptTooLong
 from service.prompts.tasks import evaluate_prompt
 from service.settings import Settings

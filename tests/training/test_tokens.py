@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from service.engine.chat import ChatTokeniser
+from service.engine.decoding.chat_template import ChatTokeniser
 from service.engine.llama import Library, Weights
 from service.engine.types import Message
 from service.prompts.methods import METHODS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.batching import Batcher, Part
+from service.engine.decoding.batching import Batcher, Part
 
 PIECE_S, TOKEN_S = 0.04, 0.02
 

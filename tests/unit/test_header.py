@@ -7,7 +7,7 @@ import gguf
 import numpy as np
 import pytest
 
-from service.engine.header import texts_of
+from service.engine.files.gguf_header import texts_of
 from service.errors import ModelUnavailable
 
 

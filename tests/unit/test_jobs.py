@@ -3,7 +3,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.jobs import FIRST_GUESS_S, LONGEST_RETRY_AFTER_S, Inbox, Pace
+from service.engine.admission.jobs import FIRST_GUESS_S, LONGEST_RETRY_AFTER_S, Inbox, Pace
 from service.engine.types import Delta, Finished, Queued, Started, TokenLogprob, Usage
 
 END = Finished("stop", Usage())

@@ -6,7 +6,7 @@ from math import inf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.engine.memory import LINGER_S, TURN_LOADS, TURN_S, Demand, Memory, Plan
+from service.engine.embedded.residency import LINGER_S, TURN_LOADS, TURN_S, Demand, Memory, Plan
 
 SIZES = {"a": 5, "b": 4, "c": 3}
 LIMIT = 8

@@ -11,9 +11,9 @@ import pytest
 from gguf import GGMLQuantizationType as Kind
 from numpy.typing import NDArray
 
+from service.engine.files.lora_merge import Adapter
 from service.engine.llama.layout import Layout
 from service.engine.llama.quantise import GRIDS, to_floats, type_name
-from service.engine.merge import Adapter
 from service.errors import ModelUnavailable
 from tests.gguf_files import Floats, write_adapter, write_gguf
 

@@ -1,6 +1,6 @@
 import pytest
 
-from service.engine.loaded_model import CPU_PIECE, GPU_PIECE, SMALL_CPU_PIECE, piece_of
+from service.engine.decoding.loaded_model import CPU_PIECE, GPU_PIECE, SMALL_CPU_PIECE, piece_of
 
 SMALL, STANDARD = 135_000_000, 1_500_000_000
 

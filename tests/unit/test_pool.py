@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from service.backend import memory_for_models, selection
 from service.engine.catalog import CatalogModel
 from service.engine.types import AdapterUse
-from service.pool import memory_for_models, selection
 from service.settings import Settings
 
 CATALOG = """

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import Adapter, CatalogModel, read_catalog
-from service.engine.recipe import MADE_FOR, Built, Recipe, Record, identity_of, settle
-from service.engine.weights import remember_sha256, sha256_of
+from service.engine.files.build_plan import MADE_FOR, Built, Recipe, Record, identity_of, settle
+from service.engine.files.checksums import remember_sha256, sha256_of
 from service.errors import ModelUnavailable
 from service.settings import Settings
 from tests.gguf_files import write_adapter

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from service.engine.scheduler import QueueFullError, Scheduler
+from service.engine.admission.fair_queue import QueueFullError, Scheduler
 
 SLOTS = {"one": 1, "two": 2}
 LIMIT = 6

@@ -13,7 +13,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from service.engine.seats import Seat, Seats
+from service.engine.decoding.kv_slots import Seat, Seats
 
 SYSTEM = [1, 2, 3, 4]
 CUTS = [4, 8, 12]

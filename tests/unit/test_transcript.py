@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.transcript import Transcript
+from service.engine.decoding.detokenizer import Transcript
 
 
 def written(pieces: list[bytes], stop: tuple[str, ...] = ()) -> tuple[list[str], Transcript]:

@@ -16,10 +16,10 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
 from service import errors
+from service.messages import Counted, Text
 from service.settings import PROJECT_ROOT
 from service.templating import TEMPLATES, Templates
 from service.translation import DEFAULT, LANGUAGES, Translator, catalogue_of, choose
-from service.wording import Counted, Text
 
 FOREIGN = sorted(set(LANGUAGES) - {DEFAULT})
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))

@@ -5,23 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.types import (
-    Delta,
-    Embedding,
-    EmbedRequest,
-    Finished,
-    GenerateRequest,
-    Message,
-    Probabilities,
-    ProbeRequest,
-    Sampling,
-    Scored,
-    ScoreRequest,
-    Started,
-    TokenLogprob,
-    Usage,
-)
-from service.engine.wire import (
+from service.engine.protocol import (
     HEADER_BYTES,
     Body,
     Cancel,
@@ -39,6 +23,22 @@ from service.engine.wire import (
     error_of,
     failure_of,
     payload_size,
+)
+from service.engine.types import (
+    Delta,
+    Embedding,
+    EmbedRequest,
+    Finished,
+    GenerateRequest,
+    Message,
+    Probabilities,
+    ProbeRequest,
+    Sampling,
+    Scored,
+    ScoreRequest,
+    Started,
+    TokenLogprob,
+    Usage,
 )
 from service.errors import EngineBusy, EngineError, InvalidInput, PromptTooLong
 

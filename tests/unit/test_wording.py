@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from service.wording import Counted, Text, pack, unpack
+from service.messages import Counted, Text, pack, unpack
 
 TEXTS = [
     Text("There is %(what)s of 100%%.", what=Text("an idea of %(size)s", size=2.5)),

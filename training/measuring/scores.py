@@ -13,7 +13,7 @@ from pathlib import Path
 
 from service.analysis.scoring import Scorer
 from service.engine.catalog import CatalogModel, Selection
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import Event
 from service.prompts.tasks import DEFAULT_CRITERIA
 from training.errors import Report

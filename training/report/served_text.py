@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import get_args
 
 from service.engine.catalog import Catalog, CatalogModel
+from service.engine.files.checksums import sha256_of
 from service.engine.types import Role
-from service.engine.weights import sha256_of
 from training.measuring.evaluation_text import Values, percent, table
 from training.report.found import Found, Run, read_toml
 from training.rundir import RunDir

@@ -12,11 +12,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from service.engine.jobs import Job, Pace
+from service.engine.admission.fair_queue import QueueFullError, Scheduler
+from service.engine.admission.jobs import Job, Pace
 from service.engine.remote.asking import Asking
 from service.engine.remote.discovery import Server, discover
 from service.engine.remote.exchange import Exchange
-from service.engine.scheduler import QueueFullError, Scheduler
 from service.engine.types import (
     REQUIRED_ROLES,
     Event,

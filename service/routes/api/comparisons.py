@@ -9,11 +9,11 @@ from pydantic import StringConstraints
 from service.analysis.standings import board_standings, next_pair
 from service.dependencies import StoreDep
 from service.errors import Conflict
+from service.messages import Text
 from service.routes.api.shared import Id, file, links, problems
 from service.schemas.fields import Judge
 from service.schemas.ranking import ComparisonCreate, ComparisonPublic, PairPublic, RankingPublic
 from service.transfer.exporter import ranking_markdown, ranking_spreadsheet
-from service.wording import Text
 
 router = APIRouter(prefix="/boards/{board_id}", tags=["ranking"])
 _ID = "comparison_id"

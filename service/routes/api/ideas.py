@@ -9,13 +9,13 @@ from pydantic import Field
 from service.analysis.standings import rank_order
 from service.dependencies import StoreDep
 from service.errors import InvalidInput, NotFound
+from service.messages import Text
 from service.routes.api.shared import NEXT_PAGE, Id, RevisionDep, link_next, links, problems, tag
 from service.schemas.evaluation import EvaluationPublic
 from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Status, clean_line
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store import Store
 from service.store.listing import IdeaQuery, Sort
-from service.wording import Text
 
 router = APIRouter(prefix="/ideas", tags=["ideas"])
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from service.dependencies import StoreDep, WaitingFilesDep
 from service.errors import InvalidFile, InvalidInput
+from service.messages import Counted, Text
 from service.routes.pages.replies import Flash, redirect, render
 from service.schemas.imports import Action, Groups, Imported, Nested, Reason
 from service.store import Store
@@ -18,7 +19,6 @@ from service.transfer.importer import (
     first_fault,
     guess_format,
 )
-from service.wording import Counted, Text
 
 FORMATS: dict[ImportFormat, str] = {
     "markdown": "Markdown",

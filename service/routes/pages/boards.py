@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from service.dependencies import RunsDep, StoreDep
+from service.messages import Text
 from service.prompts.methods import METHODS
 from service.routes.pages.brainstorm_forms import BrainstormForm, CombineForm
 from service.routes.pages.forms import BoardForm, BoardQuery, IdeaForm
@@ -17,7 +18,6 @@ from service.routes.pages.topics import topics
 from service.routes.pages.views import shown_run
 from service.schemas.brainstorm import BrainstormTask
 from service.schemas.ideas import BoardCreate, BoardUpdate, IdeaCreate
-from service.wording import Text
 
 RECENT_RUNS = 4
 SORT_NAMES = {

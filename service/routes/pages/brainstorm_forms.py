@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field
 
 from service.errors import InvalidInput
+from service.messages import Text
 from service.routes.pages.forms import PickedIdeas, absent_if_blank
 from service.schemas.fields import (
     COMBINED_CEILING,
@@ -14,7 +15,6 @@ from service.schemas.fields import (
     RunStatus,
     Topic,
 )
-from service.wording import Text
 
 
 class BrainstormForm(BaseModel):

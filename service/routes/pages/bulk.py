@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from service.dependencies import StoreDep
+from service.messages import Counted, Text
 from service.routes.pages.forms import BulkForm
 from service.routes.pages.replies import Flash, back, is_part
 from service.routes.pages.shown import changed_list
 from service.schemas.bulk import ChangePublic
 from service.store import Store
 from service.templating import STATUS_NAMES
-from service.wording import Counted, Text
 
 router = APIRouter()
 

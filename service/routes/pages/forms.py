@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from service.analysis.similar_ideas import DEFAULT_GRANULARITY
 from service.errors import InvalidInput
+from service.messages import Text
 from service.prompts.languages import AS_WRITTEN, IdeaLanguage
 from service.schemas.bulk import AddTags, ChangeTask, Delete, Move, RemoveTags, SetStatus
 from service.schemas.fields import (
@@ -24,7 +25,6 @@ from service.schemas.overview import COARSEST, FINEST, GROUPS_CEILING
 from service.schemas.refinement import EDITS_CEILING, EditNumber
 from service.store.listing import Sort
 from service.text.passages import parts
-from service.wording import Text
 
 MOST_TAGS = 20
 

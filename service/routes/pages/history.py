@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from service.dependencies import StoreDep
+from service.messages import Text
 from service.routes.pages.brainstorm_forms import RunsQuery
 from service.routes.pages.replies import render
 from service.routes.pages.topics import topics
 from service.routes.pages.views import WORDS
 from service.schemas.fields import RunKind
 from service.store.run_listing import RunQuery
-from service.wording import Text
 
 PAGE_SIZE = 30
 KIND_NAMES: dict[RunKind, str] = {

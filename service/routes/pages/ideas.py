@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Request, Response, status
 from service.analysis.similar_ideas import Neighbours
 from service.dependencies import NeighboursDep, RunsDep, StoreDep
 from service.errors import LostUpdate, ModelUnavailable, NotFound
+from service.messages import Text
 from service.prompts.methods import METHODS
 from service.routes.pages.brainstorm_forms import BranchForm
 from service.routes.pages.evaluation_forms import EvaluateOneForm
@@ -28,7 +29,6 @@ from service.schemas.overview import SimilarPublic
 from service.schemas.refinement import RefineTask
 from service.store import Store
 from service.text.passages import parts
-from service.wording import Text
 
 RECENT_RUNS = 8
 PRESETS = {

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Form, Query, Request, Response, status
 from service.analysis.lineage_view import board_trees, idea_tree
 from service.analysis.summary import summarise
 from service.dependencies import NeighboursDep, StoreDep
+from service.messages import Counted, Text
 from service.routes.pages.forms import GroupsForm
 from service.routes.pages.maps import draw
 from service.routes.pages.replies import Flash, redirect, render
@@ -24,7 +25,6 @@ from service.schemas.overview import (
     ClustersApply,
     ClustersPublic,
 )
-from service.wording import Counted, Text
 
 router = APIRouter()
 

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from service.analysis.standings import Standings, board_standings, next_pair
 from service.dependencies import RunsDep, StoreDep
 from service.errors import NotFound
+from service.messages import Text
 from service.routes.pages.forms import RankForm, RankQuery, VoteForm, pair_of
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, redirect, render
@@ -32,7 +33,6 @@ from service.schemas.ranking import (
     StandingPublic,
 )
 from service.store import Store
-from service.wording import Text
 
 SHOWN = 100
 # Skipped pairs come back after so many others.

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query, Request, Response, status
 
 from service.dependencies import StoreDep
 from service.errors import InvalidInput, LostUpdate
+from service.messages import Text
 from service.routes.pages.forms import AcceptForm, EditQuery
 from service.routes.pages.replies import Flash, redirect, render
 from service.routes.pages.starting import task_of
@@ -15,7 +16,6 @@ from service.schemas.fields import Version
 from service.schemas.refinement import Acceptance
 from service.store import Store
 from service.text.edits import Note
-from service.wording import Text
 
 router = APIRouter()
 

@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from fastapi import Request, Response, status
 from fastapi.responses import RedirectResponse
 
+from service.messages import pack, unpack
 from service.schemas.ideas import BoardPublic
 from service.settings import Settings
 from service.store import Store
 from service.templating import Templates
-from service.wording import pack, unpack
 
 FLASH_COOKIE = "ideapool_flash"
 FLASH_LIFE_S = 120

@@ -9,13 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from service.analysis.rubrics import default_rubric
 from service.dependencies import StoreDep
 from service.errors import ServiceError
+from service.messages import Text
 from service.routes.errors import problem_of
 from service.routes.pages.evaluation_forms import RubricEdit, RubricForm
 from service.routes.pages.replies import Flash, redirect, render
 from service.routes.pages.starting import task_of
 from service.schemas.evaluation import CRITERIA_CEILING, RubricCreate, RubricPublic, RubricUpdate
 from service.store import Store
-from service.wording import Text
 
 router = APIRouter()
 

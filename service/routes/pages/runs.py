@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request, Response
 
 from service.dependencies import RunsDep, StoreDep
 from service.ideation import asked_anew, repeated
+from service.messages import Counted, Text
 from service.routes.pages.brainstorm_forms import SuggestionsForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, back, redirect, render
@@ -14,7 +15,6 @@ from service.routes.pages.starting import Starter, beside
 from service.routes.pages.views import view_run
 from service.schemas.ideas import IdeaPublic
 from service.schemas.runs import RunPublic, Task
-from service.wording import Counted, Text
 
 router = APIRouter()
 

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Form, Request, Response
 
 from service.dependencies import RunsDep, StoreDep
 from service.ideation import redrawn
+from service.messages import Text
 from service.routes.pages.forms import TextForm
 from service.routes.pages.once import OnceDep
 from service.routes.pages.replies import Flash, back, redirect
 from service.routes.pages.starting import Starter, beside, task_of
 from service.schemas.brainstorm import BrainstormTask
-from service.wording import Text
 
 # What more of a suggestion's kind takes over from its run.
 LIKE = ("method", "n", "creativity", "context", "avoid_board", "avoid")

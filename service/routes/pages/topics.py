@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from service.messages import Counted, Text
 from service.schemas.runs import RunPublic
 from service.store import Store
-from service.wording import Counted, Text
 
 
 def topics(store: Store, runs: Sequence[RunPublic]) -> dict[str, str]:

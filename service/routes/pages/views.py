@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from service.messages import Counted, Text, unpack
 from service.prompts.methods import METHODS
 from service.routes.pages.cards import Card, cards_of
 from service.routes.pages.topics import topics
@@ -17,7 +18,6 @@ from service.schemas.ideas import IdeaPublic
 from service.schemas.runs import RunPublic
 from service.store import Store
 from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
-from service.wording import Counted, Text, unpack
 
 TITLES = {
     "brainstorm": Text("Brainstorm"),

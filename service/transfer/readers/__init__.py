@@ -7,6 +7,7 @@ that nothing is lost unnoticed.
 from dataclasses import replace
 
 from service.errors import InvalidFile
+from service.messages import Text
 from service.schemas.fields import TAG_CEILING
 from service.schemas.imports import Groups, Nested, Reading, TextFormat
 from service.transfer.readers.csv_table import has_header, read_csv
@@ -14,7 +15,6 @@ from service.transfer.readers.drafting import shortened
 from service.transfer.readers.lines import read_lines
 from service.transfer.readers.outline import read_outline
 from service.transfer.readers.own_markdown import is_own, read_own
-from service.wording import Text
 
 __all__ = ["has_header", "read"]
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.errors import InvalidFile
+from service.messages import Text
 from service.schemas.imports import BoardDraft, Draft, LeftOut, Reading
 from service.transfer.readers.drafting import Faults
 from service.transfer.text_escaping import COLUMNS, KEY, rearm, split_tags
-from service.wording import Text
 
 # Field -> what other programs call it.
 _NAMES = {

@@ -6,9 +6,9 @@ from typing import get_args
 from pydantic import TypeAdapter, ValidationError
 
 from service.errors import InvalidFile
+from service.messages import Text
 from service.schemas.fields import TAGS_CEILING, Body, Status, Tag, Title, clean_line
 from service.schemas.imports import LeftOut, Reading
-from service.wording import Text
 
 SHOWN_FAULTS = 20
 LEFT_OUT_LENGTH = 120

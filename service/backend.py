@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from service.engine.backend import Backend
 from service.engine.catalog import Catalog, CatalogModel, Selection, read_catalog
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.host import memory_limit_bytes
 from service.engine.remote import RemoteBackend
 from service.settings import Settings

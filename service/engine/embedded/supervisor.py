@@ -15,11 +15,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from service.engine.wire import HEADER_BYTES, Envelope, decode, encode, payload_size
+from service.engine.protocol import HEADER_BYTES, Envelope, decode, encode, payload_size
 
 logger = logging.getLogger(__name__)
 
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 GRACE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 
@@ -61,7 +61,7 @@ class Child:
             descriptor = theirs.fileno()
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "service.engine.worker", str(descriptor)),
+                    *(sys.executable, "-m", "service.engine.decoding.worker", str(descriptor)),
                     pass_fds=(descriptor,),
                     stdin=asyncio.subprocess.DEVNULL,
                     cwd=PACKAGE_PARENT,

@@ -1,4 +1,4 @@
-"""The model process: `python -m service.engine.worker FD`. Owns llama.cpp and runs the step loop.
+"""The model process: `python -m service.engine.decoding.worker FD`. Owns llama.cpp and runs the step loop.
 
 It knows no queue: the server starts a request only when its model has a free slot. It ends when
 the socket FD closes, so it never outlives its server.
@@ -11,23 +11,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from service.engine.batching import Batcher, Part
+from service.engine.decoding.batching import Batcher, Part
+from service.engine.decoding.loaded_model import Demand, Steps
+from service.engine.decoding.open_models import Loader, ModelPool
+from service.engine.decoding.request_steps import Output, steps_of
 from service.engine.host import yield_to_the_server
 from service.engine.llama import Context, Rows
-from service.engine.loaded_model import Demand, Steps
-from service.engine.model_pool import Loader, ModelPool
-from service.engine.sequences import Output, steps_of
+from service.engine.protocol import Body, Cancel, Channel, Ended, Envelope, Load, Unload, failure_of
 from service.engine.types import Request
-from service.engine.wire import (
-    Body,
-    Cancel,
-    Channel,
-    Ended,
-    Envelope,
-    Load,
-    Unload,
-    failure_of,
-)
 from service.errors import ServiceError
 
 # An empty frame says that the process lives; more of them would only wake the server.

@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from service.engine.decoding.loaded_model import LoadedModel, piece_of
 from service.engine.host import usable_cpus
 from service.engine.llama import AdapterFile, Context, Library, Shape, Weights
-from service.engine.loaded_model import LoadedModel, piece_of
-from service.engine.wire import Envelope, Load, Loaded, LoadFailed, Loading, Unload, Unloaded
+from service.engine.protocol import Envelope, Load, Loaded, LoadFailed, Loading, Unload, Unloaded
 from service.errors import EngineError, ModelUnavailable
-from service.wording import Text
+from service.messages import Text
 
 WeightsKey = tuple[str, int]
 

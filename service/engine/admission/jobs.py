@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from service.engine.types import Delta, Event, GenerateRequest, Request
 from service.errors import DeadlineExceeded, ServiceError
-from service.wording import Text
+from service.messages import Text
 
 # The end of a stream is its last event, an error, or None for a cancelled request.
 Item = Event | ServiceError | None

@@ -18,7 +18,7 @@ from service.engine.types import (
     Started,
 )
 from service.errors import EngineError, InvalidInput, ModelUnavailable, PromptTooLong, ServiceError
-from service.wording import pack, unpack
+from service.messages import pack, unpack
 
 HEADER_BYTES = 4
 FRAME_LIMIT_BYTES = 256 * 1024 * 1024

@@ -6,14 +6,14 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.engine.build import make_ready
 from service.engine.catalog import Adapter, CatalogModel
-from service.engine.starter import FetchProgress
+from service.engine.files.build import make_ready
+from service.engine.files.checksums import FETCH_ADVICE, PATH_ADVICE
+from service.engine.files.download import FetchProgress
+from service.engine.protocol import Load
 from service.engine.types import ModelInfo, ModelState
-from service.engine.weights import FETCH_ADVICE, PATH_ADVICE
-from service.engine.wire import Load
 from service.errors import ModelUnavailable
-from service.wording import Text
+from service.messages import Text
 
 # Size and time of the last change; None for a file that is not there.
 FileState = tuple[int, int] | None

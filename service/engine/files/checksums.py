@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from service.errors import ModelUnavailable
-from service.wording import Text
+from service.messages import Text
 
 CHUNK_BYTES = 4 * 1024 * 1024
 GGUF_MAGIC = b"GGUF"

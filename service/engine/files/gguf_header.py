@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from service.errors import ModelUnavailable
-from service.wording import Text
+from service.messages import Text
 
 # https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 START = 24

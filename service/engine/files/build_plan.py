@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from service.engine.catalog import Adapter, CatalogModel
-from service.engine.header import texts_of
+from service.engine.files.checksums import PATH_ADVICE, known_sha256, verified_sha256
+from service.engine.files.gguf_header import texts_of
 from service.engine.types import Quantisation
-from service.engine.weights import PATH_ADVICE, known_sha256, verified_sha256
 from service.errors import ModelUnavailable
-from service.wording import Text
+from service.messages import Text
 
 # Counts up when the same inputs give another file.
 VERSION = 1

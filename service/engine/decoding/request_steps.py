@@ -10,10 +10,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from service.engine.decoding.detokenizer import Transcript
+from service.engine.decoding.kv_slots import common_prefix
+from service.engine.decoding.loaded_model import Demand, LoadedModel, Steps
 from service.engine.llama import Grammar, Logits, Sampler, Weights
-from service.engine.loaded_model import Demand, LoadedModel, Steps
-from service.engine.seats import common_prefix
-from service.engine.transcript import Transcript
 from service.engine.types import (
     Delta,
     Embedding,

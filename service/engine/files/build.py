@@ -17,22 +17,22 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from service.engine.catalog import Adapter, CatalogModel
-from service.engine.folder import put_in_place, sole_writer
-from service.engine.recipe import Built, Recipe, Record, settle, verified_adapter
-from service.engine.starter import FetchProgress, Report, fetch
-from service.engine.weights import (
+from service.engine.files.atomic_files import put_in_place, sole_writer
+from service.engine.files.build_plan import Built, Recipe, Record, settle, verified_adapter
+from service.engine.files.checksums import (
     FETCH_ADVICE,
     PATH_ADVICE,
     known_sha256,
     sha256_of,
     verified_sha256,
 )
+from service.engine.files.download import FetchProgress, Report, fetch
 from service.errors import ModelUnavailable
-from service.wording import Text
+from service.messages import Text
 
 logger = logging.getLogger(__name__)
 
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 DRAFT = ".build-"
 
 
@@ -197,7 +197,7 @@ def _build(recipe: Recipe, models_dir: Path, report: Report) -> Built:
 def _run(recipe: Recipe, draft: Path, on_share: Callable[[float], None]) -> None:
     adapter = recipe.adapter.absolute() if recipe.adapter is not None else None
     order = replace(recipe, base=recipe.base.absolute(), adapter=adapter)
-    command = [sys.executable, "-m", "service.engine.builder", str(draft.absolute())]
+    command = [sys.executable, "-m", "service.engine.files.build_process", str(draft.absolute())]
     command.append(TypeAdapter(Recipe).dump_json(order).decode())
     # The process has a thread for each CPU already.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "GGML_NO_BACKTRACE": "1"}

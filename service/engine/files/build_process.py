@@ -1,4 +1,4 @@
-"""The process that builds one model file: `python -m service.engine.builder TARGET RECIPE`.
+"""The process that builds one model file: `python -m service.engine.files.build_process TARGET RECIPE`.
 
 llama.cpp ends its process on a damaged file, and this one may be ended at any time: TARGET is a
 draft that its starter throws away then. Tells how far it is, in lines of JSON on its standard
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from service.engine.folder import POLL_S, require_room
+from service.engine.files.atomic_files import POLL_S, require_room
+from service.engine.files.build_plan import Recipe
+from service.engine.files.lora_merge import Adapter
 from service.engine.host import usable_cpus, yield_to_the_server
 from service.engine.llama.layout import Layout
 from service.engine.llama.quantise import Quantiser
-from service.engine.merge import Adapter
-from service.engine.recipe import Recipe
 from service.errors import ModelUnavailable
 
 # Of the whole work, where a file is both re-quantised and merged: about what it takes.

@@ -21,8 +21,8 @@ from typing import BinaryIO, Literal
 import httpx2
 
 from service.engine.catalog import CatalogModel, HubSource, WheelSource
-from service.engine.folder import POLL_S, put_in_place, require_room, sole_writer
-from service.engine.weights import known_sha256, sha256_of, verified_sha256
+from service.engine.files.atomic_files import POLL_S, put_in_place, require_room, sole_writer
+from service.engine.files.checksums import known_sha256, sha256_of, verified_sha256
 from service.errors import ModelUnavailable
 
 COPY_BYTES = 1024 * 1024

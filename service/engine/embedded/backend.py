@@ -6,24 +6,13 @@ import time
 from collections.abc import AsyncGenerator, Coroutine
 from pathlib import Path
 
+from service.engine.admission.fair_queue import QueueFullError, Scheduler
+from service.engine.admission.jobs import Job, Pace
 from service.engine.catalog import Selection
-from service.engine.jobs import Job, Pace
-from service.engine.memory import Demand
-from service.engine.scheduler import QueueFullError, Scheduler
-from service.engine.shelf import Shelf
-from service.engine.supervisor import Supervisor
-from service.engine.types import (
-    Delta,
-    Event,
-    ModelInfo,
-    Outcome,
-    Queued,
-    Request,
-    Role,
-    Started,
-    Stats,
-)
-from service.engine.wire import (
+from service.engine.embedded.model_registry import Shelf
+from service.engine.embedded.residency import Demand
+from service.engine.embedded.supervisor import Supervisor
+from service.engine.protocol import (
     Body,
     Cancel,
     Ended,
@@ -35,6 +24,17 @@ from service.engine.wire import (
     Unload,
     error_of,
 )
+from service.engine.types import (
+    Delta,
+    Event,
+    ModelInfo,
+    Outcome,
+    Queued,
+    Request,
+    Role,
+    Started,
+    Stats,
+)
 from service.errors import (
     EngineBusy,
     EngineCrashed,
@@ -42,7 +42,7 @@ from service.errors import (
     ModelUnavailable,
     ServiceError,
 )
-from service.wording import Text
+from service.messages import Text
 
 CRASHED = Text("The model process stopped during this. It starts again by itself; try again.")
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from service.engine.weights import remember_sha256
+from service.engine.files.checksums import remember_sha256
 from service.errors import ModelUnavailable
 
 POLL_S = 0.25

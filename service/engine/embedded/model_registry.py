@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 from service.engine.catalog import CatalogModel
-from service.engine.memory import Demand, Memory
-from service.engine.served_model import ServedModel
+from service.engine.embedded.model_state import ServedModel
+from service.engine.embedded.residency import Demand, Memory
+from service.engine.protocol import Load, Loaded, Loading, ModelReport, Unload, Unloaded
 from service.engine.types import ModelState
-from service.engine.wire import Load, Loaded, Loading, ModelReport, Unload, Unloaded
 from service.errors import ModelUnavailable
-from service.wording import Text
+from service.messages import Text
 
 logger = logging.getLogger(__name__)
 

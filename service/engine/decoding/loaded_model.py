@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.chat import ChatPrompt, ChatTokeniser
+from service.engine.decoding.chat_template import ChatPrompt, ChatTokeniser
+from service.engine.decoding.kv_slots import Placement, Seat, Seats
 from service.engine.llama import AdapterFile, Context, Rows, Shape, Slice, Weights
-from service.engine.seats import Placement, Seat, Seats
 from service.errors import PromptTooLong
-from service.wording import Text
+from service.messages import Text
 
 # Prompts are decoded in pieces of this many tokens. A piece is what a cancel has to wait for. The
 # same pieces also give the same numbers to the last bit, so prefixes are reused by whole pieces

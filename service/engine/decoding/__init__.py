@@ -1,0 +1,1 @@
+"""The model process: batching, decoding and sampling. Runs apart from the server."""

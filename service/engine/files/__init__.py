@@ -1,0 +1,1 @@
+"""Model files: fetching, verifying, building and naming them. Loads no model."""
