@@ -17,18 +17,18 @@ from service.backend import build_backend
 from service.engine.backend import Backend
 from service.errors import ServiceError
 from service.ideation import Ideation
-from service.metrics import Metrics
-from service.routes import api, openai, openapi, ops, pages, session
-from service.routes.errors import ErrorAnswers
 from service.runs.completions import Completions
 from service.runs.service import Runs
-from service.security import Guard, Rules
 from service.settings import Settings
 from service.store import Limits, Store
 from service.store.database import Database
 from service.store.database_lock import occupied
-from service.templating import StaticAssets, Templates
 from service.transfer.pending_uploads import WaitingFiles
+from service.web import api, openai, openapi, ops, pages, session
+from service.web.errors import ErrorAnswers
+from service.web.guard import Guard, Rules
+from service.web.metrics import Metrics
+from service.web.templating import StaticAssets, Templates
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # An entity tag stands for the bytes that were sent, and those of ideas come back in If-Match.

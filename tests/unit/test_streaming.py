@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.errors import ClientLeft, EngineBusy
-from service.streaming import EventStream, while_connected
+from service.web.sse import EventStream, while_connected
 
 LEFT = {"type": "http.disconnect"}
 

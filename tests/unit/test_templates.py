@@ -9,7 +9,7 @@ import pytest
 from jinja2 import Environment, meta
 
 from service.schemas.fields import RunKind
-from service.templating import STATIC, TEMPLATES, Templates, clock, water
+from service.web.templating import STATIC, TEMPLATES, Templates, clock, water
 
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 # What a route gives its page, or a template to the one it includes.

@@ -18,8 +18,8 @@ from jinja2 import Environment, nodes
 from service import errors
 from service.messages import Counted, Text
 from service.settings import PROJECT_ROOT
-from service.templating import TEMPLATES, Templates
-from service.translation import DEFAULT, LANGUAGES, Translator, catalogue_of, choose
+from service.web.templating import TEMPLATES, Templates
+from service.web.translation import DEFAULT, LANGUAGES, Translator, catalogue_of, choose
 
 FOREIGN = sorted(set(LANGUAGES) - {DEFAULT})
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
