@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from service.cli.progress import ProgressLine
 from service.engine.catalog import read_catalog
 from service.engine.files.build import obtain
 from service.errors import ServiceError
-from service.progress import ProgressLine
 from service.settings import Settings
 from training.config import CATALOG, RunConfig, dump_config, read_config
 from training.data_commands import DATA, add_data_commands

@@ -17,9 +17,9 @@ import httpx2
 import pytest
 
 from service.app import create_app
-from service.cli import main
-from service.commands.in_process import AppTransport, application
-from service.commands.rest import Rest
+from service.cli.connection.in_process import AppTransport, application
+from service.cli.connection.rest import Rest
+from service.cli.main import main
 from service.errors import EngineCrashed, ServerRefused
 from service.settings import PROJECT_ROOT, Settings
 from tests.fakes import PASSAGE, Broken, FakeBackend

@@ -13,9 +13,9 @@ from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from mcp.server.mcpserver import MCPServer
 
-from service.cli import _parser
-from service.commands.held_connection import HeldConnection
-from service.commands.mcp_server import build
+from service.cli.connection.persistent import HeldConnection
+from service.cli.main import _parser
+from service.cli.mcp.server import build
 from service.settings import Settings
 
 # What a form does -> the operations that do the same; or why a program needs none.

@@ -11,8 +11,8 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
 from service.app import create_app
-from service.commands.held_connection import HeldConnection
-from service.commands.mcp_server import build
+from service.cli.connection.persistent import HeldConnection
+from service.cli.mcp.server import build
 from service.settings import Settings
 from tests.assistants import over_stdio
 from tests.fakes import FakeBackend

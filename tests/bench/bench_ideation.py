@@ -18,12 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from service.cli.progress import ProgressLine
 from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.files.build import obtain
 from service.engine.host import usable_cpus
 from service.engine.types import REQUIRED_ROLES
-from service.progress import ProgressLine
 from service.settings import PROJECT_ROOT, Settings
 from tests.bench.idea_ways import N, Outcome, Ways
 from tests.bench.peers import Setup, running, tuned

@@ -19,11 +19,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from service.cli.progress import ProgressLine
 from service.engine.catalog import CatalogModel, read_catalog
 from service.engine.files.build import obtain
 from service.engine.files.download import fetch
 from service.engine.host import usable_cpus
-from service.progress import ProgressLine
 from service.settings import PROJECT_ROOT, Settings
 from tests.bench.measure import Level, measure
 from tests.bench.peers import PEER_BIN, Peer, Setup, always, running, tuned

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.backend import build_backend
-from service.cli import main
+from service.cli.main import main
 from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.remote import RemoteBackend
 from service.settings import Settings

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from service.commands import asking, boards, files, ideas, ranking
+from service.cli.commands import asking, boards, files, ideas, ranking
 from service.settings import Settings
 
 
@@ -19,6 +19,6 @@ def add_to(commands: Any) -> None:
 
 def _serve_tools(settings: Settings, _options: argparse.Namespace) -> int:
     # Its library takes a second to import, which the other commands should not pay.
-    from service.commands.mcp_server import serve
+    from service.cli.mcp.server import serve
 
     return serve(settings)

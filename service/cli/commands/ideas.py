@@ -3,11 +3,11 @@
 import argparse
 from typing import Any, get_args
 
-from service.commands.asking import read_text
-from service.commands.boards import add_option, board_id
-from service.commands.connection import add_talk
-from service.commands.printing import as_json, facts, line, note, paragraph
-from service.commands.rest import Rest, given
+from service.cli.commands.asking import read_text
+from service.cli.commands.boards import add_option, board_id
+from service.cli.connection.connect import add_talk
+from service.cli.connection.rest import Rest, given
+from service.cli.printing import as_json, facts, line, note, paragraph
 from service.errors import InvalidInput
 from service.schemas.fields import Status
 from service.store.listing import Sort

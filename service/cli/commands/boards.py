@@ -3,9 +3,9 @@
 import argparse
 from typing import Any
 
-from service.commands.connection import add_talk
-from service.commands.printing import as_json, facts, line
-from service.commands.rest import Rest
+from service.cli.connection.connect import add_talk
+from service.cli.connection.rest import Rest
+from service.cli.printing import as_json, facts, line
 from service.errors import InvalidInput
 
 

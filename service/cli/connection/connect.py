@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import httpx2
 
-from service.commands.in_process import AppTransport, application
-from service.commands.printing import note
-from service.commands.rest import CONNECT_S, SILENCE_S, Rest
+from service.cli.connection.in_process import AppTransport, application
+from service.cli.connection.rest import CONNECT_S, SILENCE_S, Rest
+from service.cli.printing import note
 from service.errors import Conflict, ServerUnreachable
 from service.settings import Settings
 from service.store.database import sqlite_path

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from service.commands.connection import connect
-from service.commands.rest import Rest
+from service.cli.connection.connect import connect
+from service.cli.connection.rest import Rest
 from service.errors import ServiceError
 from service.settings import Settings
 

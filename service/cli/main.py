@@ -15,12 +15,12 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import commands as client_commands
 from service.app import create_app
 from service.backend import catalog, selection
+from service.cli import commands as client_commands
+from service.cli.progress import ProgressLine
 from service.engine.files.build import check, obtain, whereabouts
 from service.errors import ConfigurationError, InvalidInput, ServerRefused, ServiceError
-from service.progress import ProgressLine
 from service.settings import Settings
 from service.store.database import Database, sqlite_path
 from service.store.database_lock import occupied

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, get_args
 
-from service.commands.boards import add_option, board_id, rubric_id
-from service.commands.connection import add_talk
-from service.commands.printing import as_json, facts, line, note, paragraph
-from service.commands.rest import Event, Rest, given
+from service.cli.commands.boards import add_option, board_id, rubric_id
+from service.cli.connection.connect import add_talk
+from service.cli.connection.rest import Event, Rest, given
+from service.cli.printing import as_json, facts, line, note, paragraph
 from service.errors import InvalidInput
 from service.prompts.languages import IDEA_LANGUAGES
 from service.schemas.fields import MethodId

@@ -6,9 +6,9 @@ from typing import Any
 from mcp.server.mcpserver import MCPServer
 from mcp.types import ToolAnnotations
 
-from service.commands.connection import be_quiet
-from service.commands.held_connection import HeldConnection
-from service.commands.tools import Tools
+from service.cli.connection.connect import be_quiet
+from service.cli.connection.persistent import HeldConnection
+from service.cli.mcp.tools import Tools
 from service.settings import Settings
 
 INSTRUCTIONS = (

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from service.commands.boards import add_option, board_id
-from service.commands.connection import add_talk
-from service.commands.printing import as_json, facts, line, note
-from service.commands.rest import Rest
+from service.cli.commands.boards import add_option, board_id
+from service.cli.connection.connect import add_talk
+from service.cli.connection.rest import Rest
+from service.cli.printing import as_json, facts, line, note
 from service.errors import ConfigurationError, NotFound, StorageUnavailable
 from service.schemas.imports import Groups, Nested
 from service.settings import Settings

@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message
 
 from service.app import create_app
+from service.cli.progress import ProgressLine
 from service.engine.backend import Backend
 from service.engine.types import Event, ModelInfo, Request, Role, Stats
 from service.errors import ModelUnavailable
-from service.progress import ProgressLine
 from service.settings import Settings
 
 LOOK_S = 0.1

@@ -12,11 +12,11 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
-from service.commands.boards import board_id, rubric_id
-from service.commands.held_connection import HeldConnection
-from service.commands.ideas import find
-from service.commands.ranking import chosen_board
-from service.commands.rest import Rest, given
+from service.cli.commands.boards import board_id, rubric_id
+from service.cli.commands.ideas import find
+from service.cli.commands.ranking import chosen_board
+from service.cli.connection.persistent import HeldConnection
+from service.cli.connection.rest import Rest, given
 from service.errors import InvalidInput, ServerUnreachable, ServiceError
 from service.prompts.languages import IdeaLanguage
 from service.schemas.fields import PAIRS_CEILING, Judge, MethodId, Outcome, Status
