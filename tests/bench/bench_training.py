@@ -29,12 +29,12 @@ from training.config import (
 )
 from training.learning.metrics import read_metrics
 from training.learning.tokens import Tokens
+from training.learning.train import Ready, get_ready, learn, open_base
 from training.learning.trainer import Job, Splits
-from training.rundir import RunDir
-from training.train import Ready, get_ready, learn, open_base
+from training.runs.run_directory import RunDir
 
 SEED_CONFIG = PROJECT_ROOT / "training" / "configs" / "seed-learning-rates.toml"
-PLAIN = PROJECT_ROOT / "training" / "data" / "plain"
+PLAIN = PROJECT_ROOT / "training" / "datasets" / "plain"
 PLAIN_TASKS = ("brainstorm", "refine")
 RATES = (1e-4, 2e-4, 3e-4, 5e-4)
 MAX_TOKENS = 1024

@@ -23,7 +23,7 @@ from training.config import (
     with_values,
 )
 
-IDEATION = PROJECT_ROOT / "training" / "data" / "ideation"
+IDEATION = PROJECT_ROOT / "training" / "datasets" / "ideation"
 RECORDS = {"brainstorm": 4, "refine": 4, "evaluate": 4}
 
 MakeConfig = Callable[..., RunConfig]

@@ -5,7 +5,7 @@ from typing import Any
 
 from service.analysis.scoring import ScoreHead
 from service.settings import PROJECT_ROOT
-from training.exporting.cards import ModelFacts, head_card, model_card
+from training.export.cards import ModelFacts, head_card, model_card
 
 MODELS = PROJECT_ROOT / "models"
 HASH = "ab" * 32

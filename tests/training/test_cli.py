@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from service.settings import PROJECT_ROOT
-from training.cli import main
+from training.cli.main import main
 from training.config import RunConfig, SweepConfig, dump_config, read_config
 from training.learning.result import TrainResult
-from training.rundir import Manifest, RunDir, now
+from training.runs.run_directory import Manifest, RunDir, now
 
 CONFIGS = PROJECT_ROOT / "training" / "configs"
 TINY = str(CONFIGS / "tiny.toml")
@@ -98,7 +98,7 @@ def test_a_dry_run_reports_the_problems_of_a_config(
 
 def test_help_and_checks_load_nothing_that_trains() -> None:
     code = (
-        "import sys; from training.cli import main; main(['validate', sys.argv[1]]);"
+        "import sys; from training.cli.main import main; main(['validate', sys.argv[1]]);"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from training.config import RunConfig
-from training.data import prepare, read_prepared
+from training.data.decontamination import IN_EVALUATION, OWN_TOPICS
+from training.data.duplicates import NEARLY_SAME
+from training.data.filters import RowLikelihood
+from training.data.prepare import prepare, read_prepared
+from training.data.rows import Row
+from training.data.sources import OUTSIDE_SHARE
 from training.errors import DataProblem
-from training.records.decontamination import IN_EVALUATION, OWN_TOPICS
-from training.records.duplicates import NEARLY_SAME
-from training.records.filters import RowLikelihood
-from training.records.rows import Row
-from training.records.sources import OUTSIDE_SHARE
-from training.rundir import Manifest, RunDir, now
+from training.runs.run_directory import Manifest, RunDir, now
 
 MakeConfig = Callable[..., RunConfig]
 

@@ -19,19 +19,19 @@ from training.config import (
     SourceConfig,
     read_config,
 )
-from training.data import prepare
+from training.data.labelled import LabelledNote
+from training.data.prepare import prepare
+from training.data.rows import Row, write_rows
 from training.errors import DataProblem, TrainingError
-from training.evaluate import Evaluation, evaluate, plain
-from training.measuring.comparison import compare, idea_pairs
-from training.measuring.evaluation_text import as_markdown, differences, p_value
-from training.measuring.likelihoods import RowLikelihood, total
-from training.measuring.prompt_sets import read_prompts, read_sets
-from training.measuring.scores import CRITERIA, agreement
-from training.records.labelled import LabelledNote
-from training.records.rows import Row, write_rows
-from training.rundir import RunDir
+from training.evaluation.comparison import compare, idea_pairs
+from training.evaluation.evaluate import Evaluation, evaluate, plain
+from training.evaluation.evaluation_text import as_markdown, differences, p_value
+from training.evaluation.likelihoods import RowLikelihood, total
+from training.evaluation.prompt_sets import read_prompts, read_sets
+from training.evaluation.scores import CRITERIA, agreement
+from training.runs.run_directory import RunDir
 
-DATA = PROJECT_ROOT / "training" / "data"
+DATA = PROJECT_ROOT / "training" / "datasets"
 
 
 def config_of(folder: Path, **evaluation: object) -> RunConfig:

@@ -28,7 +28,7 @@ from service.prompts.tasks import brainstorm_prompt
 from service.settings import PROJECT_ROOT, Settings
 from tests.training.conftest import MakeConfig, quiet
 from tests.training.measured import evaluation, system
-from training.cli import main
+from training.cli.main import main
 from training.config import (
     BaseConfig,
     DataConfig,
@@ -38,10 +38,14 @@ from training.config import (
     SourceConfig,
     dump_config,
 )
-from training.data import prepare, read_prepared
+from training.data.prepare import prepare, read_prepared
+from training.data.rows import read_rows, write_rows
 from training.errors import BaseMismatch, DataProblem, ExportFailed
-from training.evaluate import plain
-from training.export import (
+from training.evaluation.evaluate import plain
+from training.export import converter as converters
+from training.export.cards import ModelFacts
+from training.export.converter import Converter
+from training.export.export import (
     CARD,
     FACTS,
     Exported,
@@ -51,17 +55,13 @@ from training.export import (
     tuned_gguf,
     write_card,
 )
-from training.exporting import converter as converters
-from training.exporting.cards import ModelFacts
-from training.exporting.converter import Converter
-from training.exporting.files import adapter_file, merged
-from training.exporting.parity import FileParity, Parity, read_parity, with_refused
-from training.exporting.registration import Registration, register
+from training.export.files import adapter_file, merged
+from training.export.parity import FileParity, Parity, read_parity, with_refused
+from training.export.registration import Registration, register
+from training.inference.served import BESIDE, request_of, served, source_of
 from training.learning.base import Base, load_base
 from training.learning.result import read_result
-from training.records.rows import read_rows, write_rows
-from training.rundir import Manifest, RunDir, now
-from training.served import BESIDE, request_of, served, source_of
+from training.runs.run_directory import Manifest, RunDir, now
 
 CATALOG = PROJECT_ROOT / "models" / "catalog.toml"
 PARITY = Parity(

@@ -11,14 +11,14 @@ import torch
 
 from tests.training.conftest import MakeConfig, quiet
 from training.config import RunConfig
+from training.data.graded import best_places
 from training.errors import DataProblem
 from training.learning.likelihood import answer_nll
 from training.learning.metrics import read_metrics
 from training.learning.preference import PreferenceStep, pairs_of, preferred, prompts_of
+from training.learning.train import get_ready, open_base, train
 from training.learning.trainer import Job
-from training.records.graded import best_places
-from training.rundir import RunDir
-from training.train import get_ready, open_base, train
+from training.runs.run_directory import RunDir
 
 pytestmark = pytest.mark.slow
 

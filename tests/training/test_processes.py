@@ -9,12 +9,12 @@ from service.settings import PROJECT_ROOT
 from tests.training.conftest import MakeConfig, quiet
 from training.config import RunConfig, dump_config
 from training.errors import ConfigProblems
+from training.learning.distributed import check_shared
 from training.learning.metrics import Measured, read_metrics
-from training.learning.processes import check_shared
 from training.learning.result import read_result
 from training.learning.schedule import plan
-from training.rundir import RunDir
-from training.train import train
+from training.learning.train import train
+from training.runs.run_directory import RunDir
 
 # On a CPU, the launcher starts several processes only where it is told that they are for GPUs.
 LAUNCH = "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1".split()

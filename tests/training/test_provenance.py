@@ -2,8 +2,8 @@ from pathlib import Path
 
 from tests.training.conftest import MakeConfig
 from training.config import EvaluationConfig, ExportConfig, dump_config
-from training.provenance import differing, own_config, tell_differences
-from training.rundir import RunDir
+from training.runs.provenance import differing, own_config, tell_differences
+from training.runs.run_directory import RunDir
 
 
 def test_what_differs_is_named_by_its_key_where_it_decides_what_is_trained(

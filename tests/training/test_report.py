@@ -9,13 +9,13 @@ import pytest
 
 from tests.training.measured import GOOD, evaluation, system
 from training.errors import TrainingError
-from training.evaluate import plain
-from training.exporting.parity import FileParity, Parity
-from training.measuring.blind import draw, key_as_json
-from training.measuring.comparison import idea_pairs
+from training.evaluation.blind import draw, key_as_json
+from training.evaluation.comparison import idea_pairs
+from training.evaluation.evaluate import plain
+from training.export.parity import FileParity, Parity
 from training.report import report
 from training.report.training_text import SEED
-from training.rundir import Manifest, RunDir, Status, now
+from training.runs.run_directory import Manifest, RunDir, Status, now
 
 RESULT: dict[str, Any] = {
     "rows": {"train": 120},

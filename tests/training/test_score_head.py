@@ -20,10 +20,8 @@ from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.settings import PROJECT_ROOT, Settings
 from tests.gguf_files import write_adapter
 from tests.training.conftest import quiet
-from training.errors import DataProblem
-from training.measuring.heads import check, held_out, notes_to_check
-from training.records.decontamination import check_apart
-from training.records.labelled import (
+from training.data.decontamination import check_apart
+from training.data.labelled import (
     CONTRASTS,
     Note,
     Pair,
@@ -33,11 +31,13 @@ from training.records.labelled import (
     read_labelled,
     read_records,
 )
-from training.records.variants import FILLER, NEUTRAL, PRAISE, padded
-from training.score_head import embeddings, train_head
-from training.served import Adapted, identity
+from training.data.variants import FILLER, NEUTRAL, PRAISE, padded
+from training.errors import DataProblem
+from training.inference.served import Adapted, identity
+from training.score_head.fit import embeddings, train_head
+from training.score_head.quality import check, held_out, notes_to_check
 
-DATA = PROJECT_ROOT / "training" / "data"
+DATA = PROJECT_ROOT / "training" / "datasets"
 RECORDS = DATA / "ideation" / "evaluate.jsonl"
 ALL_RECORDS = [DATA / folder / "evaluate.jsonl" for folder in ("ideation", "plain", "languages")]
 PAIRS, PRAISED = DATA / "plain" / "pairs.jsonl", DATA / "plain" / "praise.jsonl"

@@ -15,7 +15,7 @@ from service.errors import ModelUnavailable, PromptTooLong
 from service.prompts.tasks import evaluate_prompt
 from service.settings import Settings
 from tests.gguf_files import write_adapter
-from training.served import Adapted, Kept, Served, identity, request_of, served
+from training.inference.served import Adapted, Kept, Served, identity, request_of, served
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,9 @@ from training.config import RunConfig
 from training.errors import Report, TrainingError
 from training.learning import stacked
 from training.learning.likelihood import Nll
+from training.learning.train import learn
 from training.learning.trainer import Job
-from training.rundir import RunDir
-from training.train import learn
+from training.runs.run_directory import RunDir
 
 pytestmark = pytest.mark.slow
 

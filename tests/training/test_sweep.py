@@ -11,11 +11,11 @@ from tests.training.conftest import MakeConfig, quiet
 from training.config import Range, RunConfig, SweepConfig, dump_config, read_config
 from training.errors import ConfigProblems, TrainingError
 from training.learning.metrics import read_metrics
-from training.learning.ranking import Trial, as_table, rank
 from training.learning.result import TrainResult
-from training.rundir import RunDir
-from training.sweep import sweep
-from training.winner import gain_of, winner
+from training.runs.run_directory import RunDir
+from training.sweeping.best_run import gain_of, winner
+from training.sweeping.sweep import sweep
+from training.sweeping.trial_ranking import Trial, as_table, rank
 
 pytestmark = pytest.mark.slow
 

@@ -13,6 +13,7 @@ from service.engine.llama import Library, Weights
 from service.engine.types import Message
 from service.prompts.methods import METHODS
 from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
+from training.data.rows import Row
 from training.errors import DataProblem
 from training.learning.likelihood import BaseLikelihood, answer_nll, label_losses
 from training.learning.packing import (
@@ -24,7 +25,6 @@ from training.learning.packing import (
     width_of,
 )
 from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise, tokenise_all
-from training.records.rows import Row
 
 ANGLE = METHODS["free"].angles[0]
 ANSWER = "Title: A Hook by the Door\nIdea: Hang one hook for 12 keys beside the door."

@@ -14,7 +14,8 @@ from transformers import Trainer, TrainingArguments
 
 from tests.training.conftest import MakeConfig, quiet
 from training.config import Optimizer, RunConfig
-from training.data import read_prepared
+from training.data.prepare import read_prepared
+from training.data.split import SPLITS
 from training.errors import BaseMismatch, TrainingError
 from training.learning import trainer
 from training.learning.base import Base
@@ -23,10 +24,9 @@ from training.learning.metrics import Measured, read_metrics
 from training.learning.packing import IGNORED, Batch
 from training.learning.result import TrainResult, read_result
 from training.learning.schedule import plan
+from training.learning.train import Ready, get_ready, learn, open_base, train
 from training.learning.trainer import Job, Step
-from training.records.split import SPLITS
-from training.rundir import RunDir
-from training.train import Ready, get_ready, learn, open_base, train
+from training.runs.run_directory import RunDir
 
 pytestmark = pytest.mark.slow
 

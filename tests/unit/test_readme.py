@@ -5,7 +5,7 @@ import re
 import pytest
 
 from service.settings import PROJECT_ROOT, Settings
-from training.measuring.endpoint import KEY_VARIABLE
+from training.inference.endpoint import KEY_VARIABLE
 
 README = (PROJECT_ROOT / "README.md").read_text()
 

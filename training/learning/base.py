@@ -25,7 +25,7 @@ from service.engine.llama import Weights as LlamaWeights
 from service.settings import Settings
 from training.config import CATALOG, BaseConfig
 from training.errors import BaseMismatch, Report
-from training.learning.processes import processes
+from training.learning.distributed import processes
 from training.learning.tokens import Vocabulary
 
 MARK = "base.json"

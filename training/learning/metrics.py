@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from training.rundir import RunDir
+from training.runs.run_directory import RunDir
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import TrainingError
-from training.exporting.parity import Parity, read_parity
-from training.measuring.evaluation_text import Values
-from training.rundir import Manifest, RunDir
+from training.evaluation.evaluation_text import Values
+from training.export.parity import Parity, read_parity
+from training.runs.run_directory import Manifest, RunDir
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from typing import get_args
 from service.engine.catalog import Catalog, CatalogModel
 from service.engine.files.checksums import sha256_of
 from service.engine.types import Role
-from training.measuring.evaluation_text import Values, percent, table
+from training.evaluation.evaluation_text import Values, percent, table
 from training.report.found import Found, Run, read_toml
-from training.rundir import RunDir
+from training.runs.run_directory import RunDir
 
 DIGITS = 12
 """Of a hash; the catalog has all of them."""

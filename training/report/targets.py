@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from service.engine.catalog import Catalog, CatalogModel
-from training.exporting.parity import LIMITS
-from training.measuring.blind import Reading
-from training.measuring.evaluation_text import Values, number, percent, table
+from training.evaluation.blind import Reading
+from training.evaluation.evaluation_text import Values, number, percent, table
+from training.export.parity import LIMITS
 from training.report.found import Found, Run
 from training.report.serving_text import readings
-from training.rundir import RunDir
+from training.runs.run_directory import RunDir
 
 
 @dataclass(frozen=True, slots=True)
