@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
-from service.analysis.similar_ideas import Neighbours
+from service.analysis.similar_ideas import SimilarIdeas
 from service.analysis.word_vectors import WordVectors
 from service.backend import build_backend
 from service.engine.backend import Backend
@@ -23,7 +23,7 @@ from service.settings import Settings
 from service.store import Limits, Store
 from service.store.database import Database
 from service.store.database_lock import occupied
-from service.transfer.pending_uploads import WaitingFiles
+from service.transfer.pending_uploads import PendingUploads
 from service.web import api, openai, openapi, ops, pages, session
 from service.web.errors import ErrorAnswers
 from service.web.guard import Guard, Rules
@@ -82,9 +82,9 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "runs": runs,
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
-        "waiting_files": WaitingFiles(settings.data_dir / "imports"),
+        "pending_uploads": PendingUploads(settings.data_dir / "imports"),
         "metrics": metrics,
-        "neighbours": Neighbours(store, vectors),
+        "similar_ideas": SimilarIdeas(store, vectors),
         "templates": templates,
     }.items():
         setattr(app.state, name, value)

@@ -51,7 +51,7 @@ class _Group:
 Grouped = tuple[list[_Group], list[str]]
 
 
-class Neighbours:
+class SimilarIdeas:
     """Blocking: call it in a thread."""
 
     def __init__(self, store: Store, vectors: WordVectors) -> None:

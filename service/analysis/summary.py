@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from service.analysis.similar_ideas import Neighbours
+from service.analysis.similar_ideas import SimilarIdeas
 from service.analysis.standings import board_standings
 from service.schemas.identity import now
 from service.schemas.overview import (
@@ -24,7 +24,7 @@ CHANGES = 10
 LATELY = timedelta(days=7)
 
 
-def summarise(store: Store, neighbours: Neighbours, board_id: str) -> SummaryPublic:
+def summarise(store: Store, similar_ideas: SimilarIdeas, board_id: str) -> SummaryPublic:
     """Blocking: call it in a thread.
 
     Raises: NotFound, ModelUnavailable
@@ -48,7 +48,7 @@ def summarise(store: Store, neighbours: Neighbours, board_id: str) -> SummaryPub
         best_scored=_best_scored(store, board_id),
         clusters=[
             ClusterCount(anchor_id=one.anchor_id, title=one.tag or one.title, ideas=len(one.ideas))
-            for one in neighbours.clusters(board_id).clusters[:MOST_CLUSTERS]
+            for one in similar_ideas.clusters(board_id).clusters[:MOST_CLUSTERS]
         ],
         recent=RecentCounts(since=since, **store.overview.since(board_id, since)),
         changes=[

@@ -11,8 +11,8 @@ from service.errors import AnswerUnusable
 from service.ideation.brainstorm_plan import BrainstormWork
 from service.ideation.events import DraftDropped, Suggested
 from service.ideation.known_ideas import KnownIdeas
-from service.ideation.model_client import Asker, attempt_seed
-from service.ideation.title_initials import Initials
+from service.ideation.model_client import ModelClient, attempt_seed
+from service.ideation.title_initials import TitleInitials
 from service.messages import Text
 from service.prompts.answers import parse_suggestion, partial_suggestion
 from service.prompts.combine import combine_prompt
@@ -108,7 +108,11 @@ class Brainstorm:
     """
 
     def __init__(
-        self, asker: Asker, work: BrainstormWork, seed: int, vectors: WordVectors | None = None
+        self,
+        asker: ModelClient,
+        work: BrainstormWork,
+        seed: int,
+        vectors: WordVectors | None = None,
     ) -> None:
         self._asker = asker
         self._vectors = vectors
@@ -119,7 +123,7 @@ class Brainstorm:
             draw_angles(work.method, budget, seed, work.angle)
         )
         self._ideas = Collection(work)
-        self._initials = Initials(work.topic, seed)
+        self._initials = TitleInitials(work.topic, seed)
         self._reasons: list[str] = []
         self._drawing = 0
 

@@ -19,7 +19,7 @@ from service.errors import (
     record,
 )
 from service.ideation.events import Began, Evaluated, NotEvaluated, Reading, Scored, Step, Waiting
-from service.ideation.model_client import Asker, attempt_seed
+from service.ideation.model_client import ModelClient, attempt_seed
 from service.ideation.plan import EvaluateAllWork, EvaluateWork
 from service.messages import Text
 from service.prompts.answers import parse_assessment
@@ -30,7 +30,9 @@ from service.schemas.evaluation import FailurePublic
 FATAL = (ModelUnavailable, StorageUnavailable)
 
 
-async def evaluate(asker: Asker, scorer: Scorer, work: EvaluateWork, seed: int) -> dict[str, Any]:
+async def evaluate(
+    asker: ModelClient, scorer: Scorer, work: EvaluateWork, seed: int
+) -> dict[str, Any]:
     scores = await scorer.score(
         asker.model,
         work.title,
@@ -70,7 +72,7 @@ class EvaluateAll:
     """
 
     def __init__(
-        self, asker: Asker, scorer: Scorer, work: EvaluateAllWork, seed: int, each_s: float
+        self, asker: ModelClient, scorer: Scorer, work: EvaluateAllWork, seed: int, each_s: float
     ) -> None:
         self._asker = asker
         self._scorer = scorer

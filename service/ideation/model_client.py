@@ -28,7 +28,7 @@ View = Callable[[str], tuple[str | None, str]]
 Parsed = TypeVar("Parsed")
 
 
-class Asker:
+class ModelClient:
     """Asks one model and reports to one run."""
 
     def __init__(
@@ -47,14 +47,14 @@ class Asker:
         stats = self._backend.stats()
         return stats.running + stats.waiting > 0
 
-    def told_less(self, is_told: Callable[[Step], bool]) -> "Asker":
+    def told_less(self, is_told: Callable[[Step], bool]) -> "ModelClient":
         """One that passes on only some of its steps."""
 
         async def emit(step: Step) -> None:
             if is_told(step):
                 await self.emit(step)
 
-        other = Asker(self._backend, self.model, self.client, self.ledger, emit)
+        other = ModelClient(self._backend, self.model, self.client, self.ledger, emit)
         other.language = self.language
         return other
 

@@ -13,7 +13,7 @@ from service.ideation.brainstorm import Brainstorm
 from service.ideation.brainstorm_plan import BrainstormWork
 from service.ideation.evaluate import EvaluateAll, evaluate
 from service.ideation.events import Emit, Ledger
-from service.ideation.model_client import Asker
+from service.ideation.model_client import ModelClient
 from service.ideation.plan import ROLES, EvaluateAllWork, RankWork, RefineWork, Work
 from service.ideation.rank import rank
 from service.ideation.refine import refine
@@ -40,7 +40,7 @@ class Ideation:
         Raises: EngineError of any kind; AnswerUnusable when the budget of redraws is spent.
         """
         model = self._backend.model_for(ROLES[type(work)])
-        asker = Asker(self._backend, model, client, ledger, emit)
+        asker = ModelClient(self._backend, model, client, ledger, emit)
         if isinstance(work, RankWork):
             return await rank(asker, work, seed)
         asker.language = work.language

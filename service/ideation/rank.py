@@ -16,7 +16,7 @@ from service.analysis.bradley_terry import Pair, Question, Ranking, Result
 from service.engine.types import Message
 from service.errors import ModelUnavailable
 from service.ideation.events import Compared
-from service.ideation.model_client import Asker, attempt_seed
+from service.ideation.model_client import ModelClient, attempt_seed
 from service.ideation.plan import RankWork
 from service.messages import Text
 from service.prompts.compare import COMPARE_CHOICES, compare_messages
@@ -28,7 +28,7 @@ PAIRS_A_CALL = 4
 Chat = tuple[Message, ...]
 
 
-async def rank(asker: Asker, work: RankWork, seed: int) -> dict[str, Any]:
+async def rank(asker: ModelClient, work: RankWork, seed: int) -> dict[str, Any]:
     results, settled = list(work.known), set(work.settled)
     asked = 0
     while asked < work.pairs:
@@ -74,7 +74,9 @@ def _next(
     return questions
 
 
-async def _compare(asker: Asker, work: RankWork, questions: Sequence[Question]) -> list[Verdict]:
+async def _compare(
+    asker: ModelClient, work: RankWork, questions: Sequence[Question]
+) -> list[Verdict]:
     chats = {
         (one, other): _chat(work, one, other)
         for question in questions

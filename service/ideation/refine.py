@@ -6,7 +6,7 @@ from typing import Any
 
 from service import messages
 from service.errors import AnswerUnusable
-from service.ideation.model_client import Asker, attempt_seed
+from service.ideation.model_client import ModelClient, attempt_seed
 from service.ideation.plan import RefineWork
 from service.prompts.answers import (
     BODY_LIMIT_BYTES,
@@ -23,7 +23,7 @@ from service.text.passages import Passage
 from service.text.preserved_facts import left_out
 
 
-async def refine(asker: Asker, work: RefineWork, seed: int) -> dict[str, Any]:
+async def refine(asker: ModelClient, work: RefineWork, seed: int) -> dict[str, Any]:
     """Returns the answer's own fields as the API gives them."""
     if work.passage is None:
         refined = await _whole(asker, work, seed)
@@ -39,7 +39,7 @@ async def refine(asker: Asker, work: RefineWork, seed: int) -> dict[str, Any]:
     }
 
 
-async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
+async def _whole(asker: ModelClient, work: RefineWork, seed: int) -> Refinement:
     def prompt(attempt: int) -> Prompt:
         return refine_prompt(
             work.title, work.body, instruction=work.instruction, seed=attempt_seed(seed, attempt)
@@ -60,14 +60,14 @@ async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
     return await asker.insist(prompt, parse, view, _lacks(asker, work))
 
 
-def _lacks(asker: Asker, work: RefineWork) -> Callable[[Refinement], tuple[str, ...]]:
+def _lacks(asker: ModelClient, work: RefineWork) -> Callable[[Refinement], tuple[str, ...]]:
     """A wish of somebody's own may be just that something be left out."""
     if not is_preset(work.instruction):
         return lambda _: ()
     return lambda refined: _left_out(asker, work, refined)
 
 
-def _left_out(asker: Asker, work: RefineWork, refined: Refinement) -> tuple[str, ...]:
+def _left_out(asker: ModelClient, work: RefineWork, refined: Refinement) -> tuple[str, ...]:
     written = f"{refined.title}\n{refined.body}"
     return left_out(work.body, written, is_translated=asker.language != AS_WRITTEN)
 
@@ -77,7 +77,7 @@ def _says_nothing_of(note: str, refined: str) -> bool:
     return 2 * count_words(refined) < count_words(note) and not has_words_of(refined, note)
 
 
-async def _passage(asker: Asker, work: RefineWork, passage: Passage, seed: int) -> Refinement:
+async def _passage(asker: ModelClient, work: RefineWork, passage: Passage, seed: int) -> Refinement:
     def prompt(attempt: int) -> Prompt:
         return passage_prompt(
             (work.title, work.body),

@@ -30,7 +30,7 @@ _WEIGHTS = {
 MOST_BARRED = 10
 
 
-class Initials:
+class TitleInitials:
     """Lends each draft its own share of the letters, until its title shows which one it took.
 
     No title begins like one of the newest, or like a word of the topic, which it should not just

@@ -55,12 +55,12 @@ _NOT_EXPORTED = {
 }
 
 
-class TransferStore:
+class ArchiveStore:
     def __init__(self, database: Database, limits: Limits) -> None:
         self._database = database
         self._limits = limits
 
-    def archive(self, board_id: str | None = None) -> Row:
+    def whole(self, board_id: str | None = None) -> Row:
         """One board or all, in the form of `Archive`; what was deleted stays out.
 
         A run goes with its idea, or with its board if it has none; references to what is not in

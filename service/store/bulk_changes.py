@@ -36,7 +36,7 @@ _OPPOSITE = {"add_tags": "remove_tags", "remove_tags": "add_tags"}
 Before = dict[str, Any]
 
 
-class ChangeStore:
+class BulkChangeStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 

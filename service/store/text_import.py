@@ -39,7 +39,7 @@ def stable_id(*parts: str) -> str:
     return str(uuid5(_NAMESPACE, "\n".join(parts)))
 
 
-class ArrivalStore:
+class TextImportStore:
     def __init__(self, database: Database, limits: Limits, ideas: IdeaStore) -> None:
         self._database = database
         self._limits = limits

@@ -95,7 +95,7 @@ def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
                 pointer="/update",
             )
         archive = Archive.model_validate_json(content)
-        return store.transfer.add(archive, dry_run=manner.dry_run)
+        return store.archive.add(archive, dry_run=manner.dry_run)
     reading = read(
         content,
         manner.format,
@@ -103,7 +103,7 @@ def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
         nested=manner.nested,
         title_limit=store.limits.title,
     )
-    return store.arrivals.add(
+    return store.text_import.add(
         reading, board_id=manner.board, update=manner.update, dry_run=manner.dry_run
     )
 

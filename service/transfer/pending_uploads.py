@@ -13,7 +13,7 @@ MOST = 20
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
-class WaitingFiles:
+class PendingUploads:
     """Each for an hour and at most twenty, the oldest go first; they survive a restart."""
 
     def __init__(self, folder: Path) -> None:

@@ -8,13 +8,13 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from service.analysis.similar_ideas import Neighbours
+from service.analysis.similar_ideas import SimilarIdeas
 from service.engine.backend import Backend
 from service.runs.completions import Completions
 from service.runs.service import Runs
 from service.settings import Settings
 from service.store import Store
-from service.transfer.pending_uploads import WaitingFiles
+from service.transfer.pending_uploads import PendingUploads
 from service.web.metrics import Metrics
 
 
@@ -34,8 +34,8 @@ async def _backend(request: Request) -> Backend:
     return cast(Backend, request.app.state.backend)
 
 
-async def _neighbours(request: Request) -> Neighbours:
-    return cast(Neighbours, request.app.state.neighbours)
+async def _similar_ideas(request: Request) -> SimilarIdeas:
+    return cast(SimilarIdeas, request.app.state.similar_ideas)
 
 
 async def _settings(request: Request) -> Settings:
@@ -46,8 +46,8 @@ async def _metrics(request: Request) -> Metrics:
     return cast(Metrics, request.app.state.metrics)
 
 
-async def _waiting_files(request: Request) -> WaitingFiles:
-    return cast(WaitingFiles, request.app.state.waiting_files)
+async def _pending_uploads(request: Request) -> PendingUploads:
+    return cast(PendingUploads, request.app.state.pending_uploads)
 
 
 async def _client(request: Request) -> str:
@@ -55,12 +55,12 @@ async def _client(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-WaitingFilesDep = Annotated[WaitingFiles, Depends(_waiting_files)]
+PendingUploadsDep = Annotated[PendingUploads, Depends(_pending_uploads)]
 StoreDep = Annotated[Store, Depends(_store)]
 RunsDep = Annotated[Runs, Depends(_runs)]
 CompletionsDep = Annotated[Completions, Depends(_completions)]
 BackendDep = Annotated[Backend, Depends(_backend)]
-NeighboursDep = Annotated[Neighbours, Depends(_neighbours)]
+SimilarIdeasDep = Annotated[SimilarIdeas, Depends(_similar_ideas)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 ClientDep = Annotated[str, Depends(_client)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from service.analysis.similar_ideas import SIMILAR, Neighbours
+from service.analysis.similar_ideas import SIMILAR, SimilarIdeas
 from service.analysis.word_vectors import WordVectors
 from service.app import create_app
 from service.schemas.ideas import IdeaCreate
@@ -347,7 +347,7 @@ def test_a_board_that_is_not_there_has_no_overview(client: TestClient, what: str
 def test_without_its_file_only_what_needs_it_is_refused(settings: Settings) -> None:
     app = create_app(settings, FakeBackend())
     missing = settings.data_dir / "gone.npz"
-    app.state.neighbours = Neighbours(app.state.store, WordVectors(missing))
+    app.state.similar_ideas = SimilarIdeas(app.state.store, WordVectors(missing))
     with TestClient(app, base_url="http://localhost") as client:
         board = client.get(BOARDS).json()[0]["id"]
         idea = add(client, board, "Soup")

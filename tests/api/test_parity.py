@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from mcp.server.mcpserver import MCPServer
 
-from service.cli.connection.persistent import HeldConnection
+from service.cli.connection.persistent import PersistentConnection
 from service.cli.main import _parser
 from service.cli.mcp.server import build
 from service.settings import Settings
@@ -178,7 +178,7 @@ def test_commands_filter_and_sort_ideas_as_rest_does(document: dict[str, Any]) -
 def test_assistants_filter_and_sort_ideas_as_rest_does(
     settings: Settings, document: dict[str, Any]
 ) -> None:
-    server: MCPServer[Any] = build(HeldConnection(settings))
+    server: MCPServer[Any] = build(PersistentConnection(settings))
     tool = next(one for one in server._tool_manager.list_tools() if one.name == "find_ideas")
     arguments = inspect.signature(tool.fn).parameters
 

@@ -11,7 +11,7 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
 from service.app import create_app
-from service.cli.connection.persistent import HeldConnection
+from service.cli.connection.persistent import PersistentConnection
 from service.cli.mcp.server import build
 from service.settings import Settings
 from tests.assistants import over_stdio
@@ -41,7 +41,7 @@ def play_here(settings: Settings, story: Story) -> Any:
     """The same without a process of its own, for what does not depend on that."""
 
     async def whole() -> Any:
-        connection = HeldConnection(settings)
+        connection = PersistentConnection(settings)
         try:
             async with Client(build(connection)) as client:
                 return await story(client)

@@ -28,7 +28,7 @@ from service.errors import AnswerUnusable
 from service.ideation import DraftDropped, Ledger, Step, Suggested
 from service.ideation.brainstorm import Brainstorm, Collection
 from service.ideation.brainstorm_plan import BrainstormWork
-from service.ideation.model_client import Asker, attempt_seed
+from service.ideation.model_client import ModelClient, attempt_seed
 from service.prompts.methods import Angle
 from service.prompts.tasks import brainstorm_prompt, embedding_text
 from service.schemas.brainstorm import SuggestionPublic
@@ -157,7 +157,7 @@ class Ways:
                 outcome.dropped += 1
 
         ledger = Ledger()
-        asker = Asker(self._backend, replace(self._model, slots=slots), "bench", ledger, note)
+        asker = ModelClient(self._backend, replace(self._model, slots=slots), "bench", ledger, note)
         try:
             await Brainstorm(asker, _work(topic), seed).perform()
         finally:

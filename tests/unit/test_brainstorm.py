@@ -11,7 +11,7 @@ from service.engine.types import GenerateRequest
 from service.ideation import Ledger, Step, Suggested
 from service.ideation.brainstorm import Brainstorm
 from service.ideation.brainstorm_plan import BrainstormWork
-from service.ideation.model_client import Asker
+from service.ideation.model_client import ModelClient
 from service.prompts.answers import brainstorm_answer
 from tests.fakes import FAKE_MODEL, FakeBackend
 
@@ -27,7 +27,7 @@ def brainstorm(backend: FakeBackend, n: int) -> list[str]:
             titles.append(step.suggestion.title)
 
     work = BrainstormWork("a tidy shed", "", "free", n, 0.5, ())
-    asker = Asker(backend, backend.model, "client", Ledger(), note)
+    asker = ModelClient(backend, backend.model, "client", Ledger(), note)
     asyncio.run(Brainstorm(asker, work, seed=1).perform())
     return titles
 

@@ -2,7 +2,7 @@ from itertools import combinations
 
 import pytest
 
-from service.ideation.title_initials import MOST_BARRED, Initials
+from service.ideation.title_initials import MOST_BARRED, TitleInitials
 
 LETTERS = set("abcdefghijklmnopqrstuvwxyz")
 
@@ -12,7 +12,7 @@ def free(barred: str) -> set[str]:
 
 
 def first_wave(topic: str, branches: int, seed: int = 1) -> list[set[str]]:
-    initials = Initials(topic, seed)
+    initials = TitleInitials(topic, seed)
     return [free(initials.lend(one, [], branches - one)) for one in range(branches)]
 
 
@@ -29,13 +29,13 @@ def test_a_draft_alone_may_use_every_letter_but_those_of_the_topic() -> None:
 
 
 def test_both_cases_of_a_letter_are_barred() -> None:
-    barred = Initials("", 1).lend(0, ["Übung", "Baum"], 1)
+    barred = TitleInitials("", 1).lend(0, ["Übung", "Baum"], 1)
 
     assert set(barred) == set("üÜbB")
 
 
 def test_a_draft_whose_title_has_begun_keeps_only_its_letter() -> None:
-    initials = Initials("", 1)
+    initials = TitleInitials("", 1)
     share = free(initials.lend(0, [], 2))
     initials.settle(0, "Wall")
 
@@ -44,7 +44,7 @@ def test_a_draft_whose_title_has_begun_keeps_only_its_letter() -> None:
 
 
 def test_the_letters_of_a_draft_that_is_over_are_free_again() -> None:
-    initials = Initials("", 1)
+    initials = TitleInitials("", 1)
     initials.lend(0, [], 2)
     initials.give_back(0)
 
@@ -54,18 +54,18 @@ def test_the_letters_of_a_draft_that_is_over_are_free_again() -> None:
 def test_only_the_newest_titles_bar_their_letters() -> None:
     titles = [letter.upper() for letter in sorted(LETTERS)]
 
-    assert len(LETTERS - free(Initials("", 1).lend(0, titles, 1))) == MOST_BARRED
+    assert len(LETTERS - free(TitleInitials("", 1).lend(0, titles, 1))) == MOST_BARRED
 
 
 def test_where_nothing_is_left_letters_are_used_again() -> None:
-    initials = Initials("a tidy shed", 1)
+    initials = TitleInitials("a tidy shed", 1)
     initials.lend(0, [], 1)
 
     assert free(initials.lend(1, [], 1))
 
 
 def test_other_scripts_are_barred_only_where_a_title_or_the_topic_begins_so() -> None:
-    barred = Initials("整洁的棚子", 1).lend(0, ["工具墙"], 8)
+    barred = TitleInitials("整洁的棚子", 1).lend(0, ["工具墙"], 8)
 
     assert set(barred) - LETTERS - {one.upper() for one in LETTERS} == {"整", "工"}
 

@@ -1,11 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.decoding.detokenizer import Transcript
+from service.engine.decoding.detokenizer import Detokenizer
 
 
-def written(pieces: list[bytes], stop: tuple[str, ...] = ()) -> tuple[list[str], Transcript]:
-    transcript = Transcript(stop)
+def written(pieces: list[bytes], stop: tuple[str, ...] = ()) -> tuple[list[str], Detokenizer]:
+    transcript = Detokenizer(stop)
     parts = []
     for piece in pieces:
         parts.append(transcript.push(piece))
@@ -51,7 +51,7 @@ def test_the_text_ends_before_the_first_stop_string(
 
 
 def test_only_what_may_become_a_stop_string_is_held_back() -> None:
-    transcript = Transcript(("\n\nEnd",))
+    transcript = Detokenizer(("\n\nEnd",))
 
     assert transcript.push(b"one\n") == "one"
     assert transcript.push(b"two\n\nE") == "\ntwo"
@@ -62,7 +62,7 @@ def test_only_what_may_become_a_stop_string_is_held_back() -> None:
 
 
 def test_an_unfinished_character_shows_as_one() -> None:
-    transcript = Transcript()
+    transcript = Detokenizer()
 
     assert transcript.push("é".encode()[:1]) == ""
     assert transcript.finish() == "\ufffd"

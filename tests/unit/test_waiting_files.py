@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from service.errors import NotFound, StorageUnavailable
-from service.transfer.pending_uploads import LIFE_S, MOST, WaitingFiles
+from service.transfer.pending_uploads import LIFE_S, MOST, PendingUploads
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> WaitingFiles:
-    return WaitingFiles(tmp_path / "imports")
+def files(tmp_path: Path) -> PendingUploads:
+    return PendingUploads(tmp_path / "imports")
 
 
-def test_a_file_is_found_by_its_token_until_it_is_dropped(files: WaitingFiles) -> None:
+def test_a_file_is_found_by_its_token_until_it_is_dropped(files: PendingUploads) -> None:
     token = files.keep(b"ideas")
 
     assert files.read(token) == b"ideas"
@@ -24,14 +24,14 @@ def test_a_file_is_found_by_its_token_until_it_is_dropped(files: WaitingFiles) -
 
 
 @pytest.mark.parametrize("token", ["", "../ideapool.db", "0" * 31, "G" * 32, "/etc/passwd"])
-def test_what_is_no_token_leads_nowhere(files: WaitingFiles, token: str) -> None:
+def test_what_is_no_token_leads_nowhere(files: PendingUploads, token: str) -> None:
     files.keep(b"ideas")
 
     with pytest.raises(NotFound):
         files.read(token)
 
 
-def test_a_file_waits_an_hour(files: WaitingFiles, tmp_path: Path) -> None:
+def test_a_file_waits_an_hour(files: PendingUploads, tmp_path: Path) -> None:
     token = files.keep(b"ideas")
     past = time.time() - LIFE_S - 1
     os.utime(tmp_path / "imports" / token, (past, past))
@@ -42,7 +42,7 @@ def test_a_file_waits_an_hour(files: WaitingFiles, tmp_path: Path) -> None:
     assert len(list((tmp_path / "imports").iterdir())) == 1
 
 
-def test_the_oldest_files_make_room(files: WaitingFiles, tmp_path: Path) -> None:
+def test_the_oldest_files_make_room(files: PendingUploads, tmp_path: Path) -> None:
     for number in range(MOST + 5):
         token = files.keep(b"ideas")
         moment = time.time() - 100 + number
@@ -56,4 +56,4 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "imports").write_text("")
 
     with pytest.raises(StorageUnavailable, match="cannot be kept"):
-        WaitingFiles(tmp_path / "imports").keep(b"ideas")
+        PendingUploads(tmp_path / "imports").keep(b"ideas")

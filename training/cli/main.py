@@ -19,7 +19,7 @@ from training.cli.data_commands import DATA, add_data_commands
 from training.config import CATALOG, RunConfig, dump_config, read_config
 from training.errors import ConfigProblems, DataProblem, TrainingError
 from training.runs.provenance import own_config, tell_differences
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 
 Command = Callable[[RunConfig, argparse.Namespace], None]
 
@@ -164,7 +164,7 @@ def _describe(config: RunConfig) -> None:
     _say(f"# {rundir.path} {state}.{trials}\n{dump_config(config)}")
 
 
-def _served_base(config: RunConfig, rundir: RunDir) -> Path:
+def _served_base(config: RunConfig, rundir: RunDirectory) -> Path:
     """As the service would run it without an adapter. Raises `TrainingError`."""
     from training.export.export import base_gguf
 
@@ -183,11 +183,11 @@ def _served_base(config: RunConfig, rundir: RunDir) -> Path:
         progress.close()
 
 
-def _rundir(config: RunConfig) -> RunDir:
-    return RunDir(config.output / config.name)
+def _rundir(config: RunConfig) -> RunDirectory:
+    return RunDirectory(config.output / config.name)
 
 
-def _chosen(config: RunConfig) -> tuple[RunConfig, RunDir]:
+def _chosen(config: RunConfig) -> tuple[RunConfig, RunDirectory]:
     """The best run of the config's sweep, or its own run if it was trained without sweeping.
 
     The config is the run's own, but for what is to be exported and evaluated.

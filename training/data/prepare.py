@@ -18,7 +18,7 @@ from training.data.sources import Taken, fraction, place_of, read_source
 from training.data.split import SPLITS, Split, divide
 from training.data.summary import as_markdown, summarise
 from training.errors import DataProblem, Report
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 
 SAMPLES = 4
 ShowRow = Callable[[Row], str]
@@ -66,7 +66,7 @@ class Selected:
 
 def prepare(
     config: RunConfig,
-    rundir: RunDir,
+    rundir: RunDirectory,
     *,
     report: Report,
     likelihood: Likelihood | None = None,
@@ -102,7 +102,7 @@ def prepare(
     )
 
 
-def read_prepared(rundir: RunDir) -> Prepared:
+def read_prepared(rundir: RunDirectory) -> Prepared:
     """What `prepare` left. Raises `DataProblem` if it is not there."""
     rows = {name: read_rows(rundir.rows(name)) for name in SPLITS}
     hashes = {str(name): sha256_of(rundir.rows(name)) for name in SPLITS}

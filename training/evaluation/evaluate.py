@@ -20,7 +20,7 @@ from training.evaluation.prompt_sets import PromptSets, read_sets
 from training.evaluation.system import SystemResult, measure
 from training.inference.endpoint import open_endpoint
 from training.inference.served import Kept, Source, files_of
-from training.runs.run_directory import RunDir, now
+from training.runs.run_directory import RunDirectory, now
 
 SAMPLES = 12
 """Pairs of a kind that are shown."""
@@ -54,7 +54,7 @@ class Evaluation:
 
 def evaluate(
     config: RunConfig,
-    rundir: RunDir,
+    rundir: RunDirectory,
     *,
     base: Source,
     tuned: Source,
@@ -172,7 +172,7 @@ def _file(result: SystemResult) -> dict[str, str]:
     return {"file": result.file, "sha256": result.sha256}
 
 
-def _write_answers(rundir: RunDir, results: dict[str, SystemResult]) -> None:
+def _write_answers(rundir: RunDirectory, results: dict[str, SystemResult]) -> None:
     for side, result in results.items():
         rundir.write_json(
             rundir.evaluation / f"answers-{side}.json",
@@ -184,7 +184,7 @@ def _write_answers(rundir: RunDir, results: dict[str, SystemResult]) -> None:
         )
 
 
-def _write_pages(config: RunConfig, rundir: RunDir, pairs: Pairs) -> None:
+def _write_pages(config: RunConfig, rundir: RunDirectory, pairs: Pairs) -> None:
     folder = rundir.evaluation
     for kind, some in pairs.items():
         if some:

@@ -18,7 +18,7 @@ from training.errors import DataProblem
 from training.evaluation.constraints import CONSTRAINTS
 from training.evaluation.ideas import Prompt
 from training.evaluation.refinements import Note
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class PromptSets:
     labelled: tuple[LabelledNote, ...]
 
 
-def read_sets(config: RunConfig, rundir: RunDir) -> PromptSets:
+def read_sets(config: RunConfig, rundir: RunDirectory) -> PromptSets:
     """Raises: DataProblem for a prompt or row that cannot be read."""
     rows = read_rows(rundir.rows("test"))
     best = best_places([row.prompt for row in rows], [row.grade for row in rows])
@@ -67,7 +67,7 @@ def _prompts(config: RunConfig) -> tuple[Prompt, ...]:
     return tuple(prompt for path in files for prompt in read_prompts(path)[:count])
 
 
-def _has_ideas(rundir: RunDir) -> bool:
+def _has_ideas(rundir: RunDirectory) -> bool:
     """Whether they are a task of the run's: also where all that it learnt is chats of others."""
     learnt = {row.task for row in read_rows(rundir.rows("train"))}
     return "brainstorm" in learnt or learnt.isdisjoint(OWN_TASKS)

@@ -34,7 +34,7 @@ from training.learning.agreement import likeliest
 from training.learning.base import Base, hub_folder, load_base
 from training.learning.likelihood import answer_nll, total
 from training.learning.tokens import RowTokeniser
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 
 ROWS = 64
 SMALL_PARAMETERS = 500_000_000
@@ -57,7 +57,7 @@ class Exported:
     parity: Parity
 
 
-def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
+def export(config: RunConfig, rundir: RunDirectory, *, report: Report) -> Exported:
     """Leaves the adapter, the merged models, parity.json and CARD.md with its facts in `export/`.
 
     Raises:
@@ -99,7 +99,7 @@ def export(config: RunConfig, rundir: RunDir, *, report: Report) -> Exported:
     return exported
 
 
-def is_exported(config: RunConfig, rundir: RunDir) -> bool:
+def is_exported(config: RunConfig, rundir: RunDirectory) -> bool:
     """Whether an export of this run has come to its end."""
     facts = rundir.export / FACTS
     return (
@@ -109,7 +109,7 @@ def is_exported(config: RunConfig, rundir: RunDir) -> bool:
     )
 
 
-def write_card(rundir: RunDir) -> None:
+def write_card(rundir: RunDirectory) -> None:
     """With the figures of the run's evaluation, if that was of one of the exported files, the adapter
     beside its base among them.
 
@@ -125,12 +125,12 @@ def write_card(rundir: RunDir) -> None:
     rundir.write_text(rundir.export / CARD, model_card(facts))
 
 
-def tuned_gguf(config: RunConfig, rundir: RunDir) -> Path:
+def tuned_gguf(config: RunConfig, rundir: RunDirectory) -> Path:
     """The model that `export` leaves to be served: the last of `export.quantisations`."""
     return _path(config, rundir, config.export.quantisations[-1])
 
 
-def base_gguf(config: RunConfig, rundir: RunDir, *, report: Report) -> Path:
+def base_gguf(config: RunConfig, rundir: RunDirectory, *, report: Report) -> Path:
     """The untuned base in the tuned model's type, for a base that is no GGUF; made once.
 
     Raises:
@@ -157,11 +157,11 @@ def _converter(report: Report) -> Converter:
     return Converter.obtain(Settings().data_dir.absolute() / "training", report)
 
 
-def _path(config: RunConfig, rundir: RunDir, kind: str) -> Path:
+def _path(config: RunConfig, rundir: RunDirectory, kind: str) -> Path:
     return rundir.export / f"{config.name}-{kind}.gguf"
 
 
-def _base(config: RunConfig, rundir: RunDir, report: Report) -> Base:
+def _base(config: RunConfig, rundir: RunDirectory, report: Report) -> Base:
     settings = Settings()
     # An adapter's changes are smaller than the steps of half precision.
     base = load_base(
@@ -180,7 +180,7 @@ def _base(config: RunConfig, rundir: RunDir, report: Report) -> Base:
     return base
 
 
-def _rows(rundir: RunDir, base: Base, max_tokens: int) -> list[Row]:
+def _rows(rundir: RunDirectory, base: Base, max_tokens: int) -> list[Row]:
     """Held-out rows of all kinds, as far as there are; none that is cut."""
     tokeniser = RowTokeniser(base.tokenizer, max_tokens)
     for split in ("test", "validation", "train"):
@@ -195,7 +195,7 @@ def _rows(rundir: RunDir, base: Base, max_tokens: int) -> list[Row]:
 
 
 def _models(
-    config: RunConfig, rundir: RunDir, converter: Converter, tuned: Base, report: Report
+    config: RunConfig, rundir: RunDirectory, converter: Converter, tuned: Base, report: Report
 ) -> list[ExportedFile]:
     """The f16 file, which is made in any case, and the others."""
     report("Converting the merged model")
@@ -247,14 +247,14 @@ def _parity(
     return Parity(len(rows), expected, tuple(measured), count, agreed / max(1, count))
 
 
-def _refuse(problems: Sequence[str], rundir: RunDir) -> None:
+def _refuse(problems: Sequence[str], rundir: RunDirectory) -> None:
     if problems:
         raise ExportFailed(
             f"What is in {rundir.export} is not what was trained: {'; '.join(problems)}."
         )
 
 
-def _facts(config: RunConfig, rundir: RunDir, tuned: Base, exported: Exported) -> ModelFacts:
+def _facts(config: RunConfig, rundir: RunDirectory, tuned: Base, exported: Exported) -> ModelFacts:
     entry = _catalog_entry(config)
     parameters = sum(one.numel() for one in tuned.model.parameters())
     return ModelFacts(
@@ -280,7 +280,7 @@ def _facts(config: RunConfig, rundir: RunDir, tuned: Base, exported: Exported) -
     )
 
 
-def _read(rundir: RunDir, path: Path) -> Any:
+def _read(rundir: RunDirectory, path: Path) -> Any:
     return rundir.read_json(path) if path.is_file() else None
 
 
@@ -290,7 +290,7 @@ def _catalog_entry(config: RunConfig) -> CatalogModel | None:
 
 
 def _registration(
-    config: RunConfig, rundir: RunDir, tuned: Base, exported: Exported, report: Report
+    config: RunConfig, rundir: RunDirectory, tuned: Base, exported: Exported, report: Report
 ) -> Registration:
     chosen, roles, like = exported.models[-1], config.export.roles, _catalog_entry(config)
     if like is None and not set(REQUIRED_ROLES) <= set(roles):

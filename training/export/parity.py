@@ -13,7 +13,7 @@ from service.engine.types import GenerateRequest, Sampling
 from training.data.rows import Row
 from training.errors import Report, TrainingError
 from training.inference.served import NAME, Answer, Source, served
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 
 GREEDY_TOKENS = 32
 LEAST_AGREEMENT = 0.99
@@ -72,7 +72,7 @@ class Parity:
 _PARITY = TypeAdapter(Parity)
 
 
-def read_parity(rundir: RunDir) -> Parity:
+def read_parity(rundir: RunDirectory) -> Parity:
     """Of the run's last export. Raises `TrainingError` if it cannot be read."""
     try:
         return _PARITY.validate_python(rundir.read_json(rundir.parity))
@@ -82,7 +82,7 @@ def read_parity(rundir: RunDir) -> Parity:
         ) from error
 
 
-def with_refused(parity: Parity, rundir: RunDir) -> Parity:
+def with_refused(parity: Parity, rundir: RunDirectory) -> Parity:
     """With what the run's exports before this one had to refuse."""
     if not rundir.parity.exists() or rundir.parity.stat().st_mtime < rundir.adapter_mtime:
         return parity

@@ -10,7 +10,7 @@ from training.learning.likelihood import RowNll, total
 from training.learning.preference import Preferred, preferred
 from training.learning.tokens import Tokens
 from training.learning.trainer import Fitted, Job
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class TrainResult:
 _RESULT = TypeAdapter(TrainResult)
 
 
-def read_result(rundir: RunDir) -> TrainResult:
+def read_result(rundir: RunDirectory) -> TrainResult:
     """Raises `TrainingError` if there is none."""
     return _RESULT.validate_python(rundir.read_json(rundir.result))
 

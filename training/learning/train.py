@@ -24,7 +24,7 @@ from training.learning.stacked import fit_stacked
 from training.learning.tokens import RowTokeniser, Tokenised, shown, tokenise_all
 from training.learning.trainer import Fitted, Job, Splits, Step, fit, last_checkpoint
 from training.runs.provenance import check_same
-from training.runs.run_directory import Manifest, RunDir, Status, now
+from training.runs.run_directory import Manifest, RunDirectory, Status, now
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "llama-cpp-python")
 
@@ -41,7 +41,7 @@ class Ready:
 
 
 def train(
-    config: RunConfig, rundir: RunDir, *, resume: bool = False, report: Report
+    config: RunConfig, rundir: RunDirectory, *, resume: bool = False, report: Report
 ) -> TrainResult:
     """With `resume`, a run that was stopped ends as if it had not been.
 
@@ -73,7 +73,7 @@ def open_base(config: RunConfig, report: Report) -> Base:
     return load_base(config.base, cache=cache, models_dir=models, report=report)
 
 
-def prepare_data(config: RunConfig, rundir: RunDir, base: Base, report: Report) -> Prepared:
+def prepare_data(config: RunConfig, rundir: RunDirectory, base: Base, report: Report) -> Prepared:
     """The rows as the base reads them. Raises `DataProblem`."""
     limit = config.data.max_tokens
     tokeniser = RowTokeniser(base.tokenizer, limit)
@@ -86,7 +86,7 @@ def prepare_data(config: RunConfig, rundir: RunDir, base: Base, report: Report) 
     )
 
 
-def check_no_run(rundir: RunDir) -> None:
+def check_no_run(rundir: RunDirectory) -> None:
     """Raises `TrainingError` where a run has begun: new rows would not be those it has learnt."""
     manifest = rundir.read_manifest()
     if manifest is not None:
@@ -96,7 +96,7 @@ def check_no_run(rundir: RunDir) -> None:
         )
 
 
-def check_free(config: RunConfig, rundir: RunDir, *, resume: bool) -> TrainResult | None:
+def check_free(config: RunConfig, rundir: RunDirectory, *, resume: bool) -> TrainResult | None:
     """The result of the same run if it is finished.
 
     Raises:
@@ -116,7 +116,7 @@ def check_free(config: RunConfig, rundir: RunDir, *, resume: bool) -> TrainResul
 
 def get_ready(
     config: RunConfig,
-    rundir: RunDir,
+    rundir: RunDirectory,
     base: Base,
     *,
     resume: bool = False,
@@ -158,7 +158,7 @@ def get_ready(
     return Ready(prepared, splits, base.sha256, base_test, too_long)
 
 
-def _rows_before(rundir: RunDir, before: Manifest) -> Prepared:
+def _rows_before(rundir: RunDirectory, before: Manifest) -> Prepared:
     prepared = read_prepared(rundir)
     if before.data_sha256 not in ({}, prepared.sha256):
         raise TrainingError(f"The rows in {rundir.data} were changed since the run began.")
@@ -218,7 +218,7 @@ def _begin(job: Job, ready: Ready) -> None:
     )
 
 
-def set_status(rundir: RunDir, status: Status) -> None:
+def set_status(rundir: RunDirectory, status: Status) -> None:
     """How the run has ended."""
     manifest = rundir.read_manifest()
     if manifest is not None:

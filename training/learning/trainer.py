@@ -24,7 +24,7 @@ from training.learning.metrics import Measured, MetricsLog, forget_peak_memory, 
 from training.learning.packing import Batch, choose_bins, lay_out, tokens_in
 from training.learning.schedule import Schedule, TokenCount, plan
 from training.learning.tokens import Tokens
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 
 LOG_STEPS = 10
 CHECKPOINT_PARTS = ("trainer_state.json", "optimizer.pt", "scheduler.pt")
@@ -42,7 +42,7 @@ class Job:
     config: RunConfig
     base: Base
     splits: Splits
-    rundir: RunDir
+    rundir: RunDirectory
     report: Report
     watch: Watch | None = None
 

@@ -25,7 +25,7 @@ from training.evaluation.statistics import Interval
 from training.export.cards import parity_lines
 from training.inference.served import BESIDE
 from training.report.found import Found, Run
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 
 SIDES: tuple[Side, ...] = ("base", "tuned")
 
@@ -135,7 +135,7 @@ def heads(models: Path) -> Iterator[str]:
         figures = path.with_suffix(".json")
         if not figures.exists():
             continue
-        one = RunDir(models).read_json(figures)
+        one = RunDirectory(models).read_json(figures)
         agreement, pairs = one["agreement"], one["pairs"]
         correlations, errors = agreement["spearman"], agreement["error"]
         rows.append(

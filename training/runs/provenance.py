@@ -5,7 +5,7 @@ from typing import Any
 
 from training.config import RunConfig, read_config
 from training.errors import Report, TrainingError
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 
 MADE_WITH = ("base", "data", "lora", "training", "seed")
 """The parts of a config that decide what is trained."""
@@ -21,7 +21,7 @@ def differing(config: RunConfig, other: RunConfig, parts: Sequence[str] = MADE_W
     ]
 
 
-def check_same(config: RunConfig, rundir: RunDir, parts: Sequence[str] = MADE_WITH) -> None:
+def check_same(config: RunConfig, rundir: RunDirectory, parts: Sequence[str] = MADE_WITH) -> None:
     """Raises `TrainingError` where these parts are not those of the run that is to go on."""
     if keys := _differing_now(config, rundir, parts):
         raise TrainingError(
@@ -30,7 +30,7 @@ def check_same(config: RunConfig, rundir: RunDir, parts: Sequence[str] = MADE_WI
         )
 
 
-def own_config(config: RunConfig, rundir: RunDir) -> RunConfig:
+def own_config(config: RunConfig, rundir: RunDirectory) -> RunConfig:
     """The run's own, with the name, `[export]` and `[evaluation]` of this one.
 
     Raises `ConfigProblems`, such as for a file that is not there any more.
@@ -41,7 +41,7 @@ def own_config(config: RunConfig, rundir: RunDir) -> RunConfig:
     return read_config(rundir.config).model_copy(update=given)
 
 
-def tell_differences(config: RunConfig, rundir: RunDir, report: Report) -> None:
+def tell_differences(config: RunConfig, rundir: RunDirectory, report: Report) -> None:
     """In what a config is not that of the run or sweep which is worked on."""
     if keys := _differing_now(config, rundir, MADE_WITH):
         report(
@@ -50,7 +50,7 @@ def tell_differences(config: RunConfig, rundir: RunDir, report: Report) -> None:
         )
 
 
-def _differing_now(config: RunConfig, rundir: RunDir, parts: Sequence[str]) -> list[str]:
+def _differing_now(config: RunConfig, rundir: RunDirectory, parts: Sequence[str]) -> list[str]:
     return differing(config, read_config(rundir.config), parts) if rundir.config.exists() else []
 
 

@@ -33,7 +33,7 @@ _MANIFEST = TypeAdapter(Manifest)
 
 
 @dataclass(frozen=True, slots=True)
-class RunDir:
+class RunDirectory:
     path: Path
 
     @property

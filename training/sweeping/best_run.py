@@ -14,11 +14,11 @@ from training.errors import TrainingError
 from training.evaluation.statistics import change_over_seeds
 from training.learning.result import TrainResult, read_result
 from training.runs.provenance import own_config
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 from training.sweeping.trial_ranking import Gain, Ranked, Trial
 
 
-def winner(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDir]:
+def winner(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDirectory]:
     """The best setting's run of its best seed, under the config's own name.
 
     Raises:
@@ -27,11 +27,11 @@ def winner(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDir]:
     ranking = folder / "sweep.json"
     if not ranking.exists():
         raise TrainingError(f"{folder} has no ranking. Finish the sweep first.")
-    settings = RunDir(folder).read_json(ranking)["settings"]
+    settings = RunDirectory(folder).read_json(ranking)["settings"]
     best = next((one for one in settings if one["rank"] == 1), None)
     if best is None:
         raise TrainingError(f"No setting of {folder} came to a number.")
-    rundirs = map(RunDir, sorted(folder.glob(f"{config.name}-{best['number']:02}-seed-*")))
+    rundirs = map(RunDirectory, sorted(folder.glob(f"{config.name}-{best['number']:02}-seed-*")))
     results = {one: read_result(one) for one in rundirs if one.result.exists()}
     chosen = min(results, key=lambda one: _bits_per_byte(results[one]))
     return own_config(config, chosen), chosen
@@ -41,7 +41,7 @@ def gain_of(
     config: RunConfig,
     trials: Sequence[Trial],
     ranked: Sequence[Ranked],
-    rundirs_of: Callable[[int], Sequence[RunDir]],
+    rundirs_of: Callable[[int], Sequence[RunDirectory]],
 ) -> Gain | None:
     """The best setting against the config's own, if that was tried and is another one."""
     given = config.model_dump(mode="json")
@@ -65,7 +65,7 @@ def _bits_per_byte(result: TrainResult) -> float:
     return math.inf if value is None else value
 
 
-def _test_nll(rundirs: Sequence[RunDir]) -> NDArray[np.float64]:
+def _test_nll(rundirs: Sequence[RunDirectory]) -> NDArray[np.float64]:
     """Runs × test rows; empty where a run has none."""
     if not all(one.test_nll.exists() for one in rundirs):
         return np.empty((0, 0))

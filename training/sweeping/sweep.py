@@ -26,7 +26,7 @@ from training.learning.stacked import shared_settings
 from training.learning.train import Ready, check_free, get_ready, learn, open_base, set_status
 from training.learning.trainer import Job
 from training.runs.provenance import MADE_WITH, check_same
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 from training.sweeping.best_run import gain_of
 from training.sweeping.trial_ranking import Ranked, Trial, rank, write_ranking
 
@@ -48,7 +48,7 @@ def sweep(
     """
     if config.sweep is None:
         raise ConfigProblems(config.name, ["sweep: is missing; a sweep needs a `[sweep]` table"])
-    whole = RunDir(folder)
+    whole = RunDirectory(folder)
     if folder.exists() and any(folder.iterdir()) and not resume:
         raise TrainingError(
             f"{folder} has a sweep already. Use --resume to go on with it, or move it away."
@@ -62,7 +62,7 @@ def sweep(
     by_number = {trial.number: trial for trial in trials}
     first_seed = config.sweep.seeds[0]
     curves = {
-        by_number[one.number].name: RunDir(folder / runs.name_of(one.number, first_seed))
+        by_number[one.number].name: RunDirectory(folder / runs.name_of(one.number, first_seed))
         for one in ranked
         if one.rank is not None
     }
@@ -83,14 +83,14 @@ class _Runs:
     folder: Path
     resume: bool
     report: Report
-    _ready: dict[str, tuple[Ready, RunDir]] = field(default_factory=dict)
+    _ready: dict[str, tuple[Ready, RunDirectory]] = field(default_factory=dict)
 
     def name_of(self, number: int, seed: int) -> str:
         return f"{self.config.name}-{number:02}-seed-{seed}"
 
-    def rundirs_of(self, number: int) -> list[RunDir]:
+    def rundirs_of(self, number: int) -> list[RunDirectory]:
         """One for each seed."""
-        return [RunDir(self.folder / self.name_of(number, seed)) for seed in self.sweep.seeds]
+        return [RunDirectory(self.folder / self.name_of(number, seed)) for seed in self.sweep.seeds]
 
     def config_of(self, setting: Setting, seed: int) -> RunConfig:
         number, values = setting
@@ -161,12 +161,12 @@ class _Runs:
             jobs.append(Job(config, base, ready.splits, rundir, self.report, watch))
         return learn(jobs, ready, resume=self.resume)
 
-    def _prepared_before(self, config: RunConfig, rundir: RunDir) -> Prepared | None:
+    def _prepared_before(self, config: RunConfig, rundir: RunDirectory) -> Prepared | None:
         """By another run of the sweep, before it was interrupted: filters that ask the base take
         minutes, and may decide otherwise of a row at their limit.
         """
         for path in sorted(self.folder.glob("*/config.toml")) if self.resume else ():
-            other = RunDir(path.parent)
+            other = RunDirectory(path.parent)
             if other == rundir or not other.rows("train").exists():
                 continue
             known = read_config(path)
@@ -175,8 +175,8 @@ class _Runs:
                 return read_prepared(rundir)
         return None
 
-    def _rundir(self, config: RunConfig) -> RunDir:
-        return RunDir(self.folder / config.name)
+    def _rundir(self, config: RunConfig) -> RunDirectory:
+        return RunDirectory(self.folder / config.name)
 
 
 def _grid(runs: _Runs) -> list[Trial]:
@@ -219,7 +219,7 @@ def _try_more(study: optuna.Study, runs: _Runs, count: int) -> list[Trial]:
     except optuna.TrialPruned:
         study.tell(asked[0], state=optuna.trial.TrialState.PRUNED)
         number, values = settings[0]
-        rundir = RunDir(runs.folder / runs.name_of(number, runs.sweep.seeds[0]))
+        rundir = RunDirectory(runs.folder / runs.name_of(number, runs.sweep.seeds[0]))
         set_status(rundir, "pruned")
         runs.report(f"Trial {number} is not promising and was stopped")
         return [Trial(number, values, ())]

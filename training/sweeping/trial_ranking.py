@@ -12,7 +12,7 @@ from typing import Any
 from training.learning.curves import draw_curves
 from training.learning.metrics import read_metrics
 from training.learning.result import TrainResult
-from training.runs.run_directory import RunDir
+from training.runs.run_directory import RunDirectory
 
 CURVES = 12
 NOTE = (
@@ -91,10 +91,10 @@ def rank(trials: Sequence[Trial]) -> tuple[Ranked, ...]:
 
 
 def write_ranking(
-    folder: RunDir,
+    folder: RunDirectory,
     name: str,
     ranked: Sequence[Ranked],
-    trials: Mapping[str, RunDir],
+    trials: Mapping[str, RunDirectory],
     gain: Gain | None,
 ) -> None:
     """sweep.json, .csv and .md, and the curves of the best settings as sweep.png.

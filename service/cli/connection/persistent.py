@@ -8,7 +8,7 @@ from service.errors import ServiceError
 from service.settings import Settings
 
 
-class HeldConnection:
+class PersistentConnection:
     """Made at the first call, since assistants start every server they know; again if it is lost."""
 
     def __init__(self, settings: Settings) -> None:

@@ -7,7 +7,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import ToolAnnotations
 
 from service.cli.connection.connect import be_quiet
-from service.cli.connection.persistent import HeldConnection
+from service.cli.connection.persistent import PersistentConnection
 from service.cli.mcp.tools import Tools
 from service.settings import Settings
 
@@ -22,7 +22,7 @@ _CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_wor
 
 def serve(settings: Settings) -> int:
     async def whole() -> None:
-        connection = HeldConnection(settings)
+        connection = PersistentConnection(settings)
         try:
             await build(connection).run_stdio_async()
         finally:
@@ -33,7 +33,7 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def build(connection: HeldConnection) -> MCPServer[Any]:
+def build(connection: PersistentConnection) -> MCPServer[Any]:
     tools = Tools(connection)
     server: MCPServer[Any] = MCPServer(
         "ideapool", title="Ideapool", instructions=INSTRUCTIONS, log_level="WARNING"

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from service.cli.commands.boards import board_id, rubric_id
 from service.cli.commands.ideas import find
 from service.cli.commands.ranking import chosen_board
-from service.cli.connection.persistent import HeldConnection
+from service.cli.connection.persistent import PersistentConnection
 from service.cli.connection.rest import Rest, given
 from service.errors import InvalidInput, ServerUnreachable, ServiceError
 from service.prompts.languages import IdeaLanguage
@@ -60,7 +60,7 @@ class Vote(BaseModel):
 class Tools:
     """Each method is a tool; its docstring is what an assistant reads."""
 
-    def __init__(self, connection: HeldConnection) -> None:
+    def __init__(self, connection: PersistentConnection) -> None:
         self.connection = connection
 
     @_answering

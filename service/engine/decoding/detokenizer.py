@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Sequence
 
 
-class Transcript:
+class Detokenizer:
     def __init__(self, stop: Sequence[str] = ()) -> None:
         self._stop = tuple(text for text in stop if text)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -16,7 +16,7 @@ from service.messages import Text
 WeightsKey = tuple[str, int]
 
 
-class ModelPool:
+class OpenModels:
     """The open models; those of one file share its weights."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class ModelPool:
 class Loader:
     """Carries out orders one after another, in a thread: the running requests go on meanwhile."""
 
-    def __init__(self, pool: ModelPool) -> None:
+    def __init__(self, pool: OpenModels) -> None:
         self._pool = pool
         self._orders: deque[tuple[str, Load | Unload]] = deque()
         self._progress: queue.SimpleQueue[Envelope] = queue.SimpleQueue()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.decoding.detokenizer import Transcript
+from service.engine.decoding.detokenizer import Detokenizer
 from service.engine.decoding.kv_slots import common_prefix
 from service.engine.decoding.loaded_model import Demand, LoadedModel, Steps
 from service.engine.llama import Grammar, Logits, Sampler, Weights
@@ -90,7 +90,7 @@ class _Answer:
         self._weights = weights
         self._request = request
         self._emit = emit
-        self._transcript = Transcript(request.stop)
+        self._transcript = Detokenizer(request.stop)
         self._logprobs: list[TokenLogprob] = []
         self.count = 0
         self.last = -1

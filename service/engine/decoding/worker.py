@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from service.engine.decoding.batching import Batcher, Part
 from service.engine.decoding.loaded_model import Demand, Steps
-from service.engine.decoding.open_models import Loader, ModelPool
+from service.engine.decoding.open_models import Loader, OpenModels
 from service.engine.decoding.request_steps import Output, steps_of
 from service.engine.host import yield_to_the_server
 from service.engine.llama import Context, Rows
@@ -54,7 +54,7 @@ class Turns:
 
 
 class Worker:
-    def __init__(self, channel: Channel, pool: ModelPool) -> None:
+    def __init__(self, channel: Channel, pool: OpenModels) -> None:
         self._channel = channel
         self._pool = pool
         self._loader = Loader(pool)
@@ -166,7 +166,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     yield_to_the_server()
     with socket.socket(fileno=int(sys.argv[1])) as connection:
-        pool = ModelPool()
+        pool = OpenModels()
         try:
             Worker(Channel(connection), pool).run()
         except (EOFError, ConnectionError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from service.engine.admission.fair_queue import QueueFullError, Scheduler
 from service.engine.admission.jobs import Job, Pace
 from service.engine.catalog import Selection
-from service.engine.embedded.model_registry import Shelf
+from service.engine.embedded.model_registry import ModelRegistry
 from service.engine.embedded.residency import Demand
 from service.engine.embedded.supervisor import Supervisor
 from service.engine.protocol import (
@@ -63,7 +63,7 @@ class EmbeddedBackend:
         """`queue_limit` bounds the places for requests; the memory limit, what models take."""
         self._selection = selection
         self._queue_limit = queue_limit
-        self._shelf = Shelf(
+        self._shelf = ModelRegistry(
             selection.models,
             models_dir,
             owner=self,

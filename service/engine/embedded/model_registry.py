@@ -34,7 +34,7 @@ class Owner(Protocol):
     def on_model_failed(self, name: str, detail: str) -> None: ...
 
 
-class Shelf:
+class ModelRegistry:
     def __init__(
         self,
         models: tuple[CatalogModel, ...],

@@ -18,7 +18,7 @@ from service.schemas.overview import (
     SummaryPublic,
 )
 from service.web.api.shared import Id, links, problems
-from service.web.dependencies import NeighboursDep, StoreDep
+from service.web.dependencies import SimilarIdeasDep, StoreDep
 
 router = APIRouter(tags=["overview"])
 Page = Annotated[int, Query(ge=1, le=100_000, description="Ten trees a page, the newest first.")]
@@ -32,8 +32,8 @@ Page = Annotated[int, Query(ge=1, le=100_000, description="Ten trees a page, the
     "board's 1,000 newest ideas.",
     responses=problems(404, 503),
 )
-def list_similar(idea_id: Id, store: StoreDep, neighbours: NeighboursDep) -> SimilarPublic:
-    return neighbours.similar(store.ideas.get(idea_id))
+def list_similar(idea_id: Id, store: StoreDep, similar_ideas: SimilarIdeasDep) -> SimilarPublic:
+    return similar_ideas.similar(store.ideas.get(idea_id))
 
 
 @router.get(
@@ -72,10 +72,10 @@ def get_board_lineage(board_id: Id, store: StoreDep, page: Page = 1) -> LineageP
 )
 def preview_clusters(
     board_id: Id,
-    neighbours: NeighboursDep,
+    similar_ideas: SimilarIdeasDep,
     granularity: Annotated[int, Query(ge=COARSEST, le=FINEST)] = DEFAULT_GRANULARITY,
 ) -> ClustersPublic:
-    return neighbours.clusters(board_id, granularity)
+    return similar_ideas.clusters(board_id, granularity)
 
 
 @router.post(
@@ -99,5 +99,5 @@ def apply_clusters(board_id: Id, shape: ClustersApply, store: StoreDep) -> Chang
     "All of it is counted; no model writes any of it.",
     responses=problems(404, 503),
 )
-def summarise_board(board_id: Id, store: StoreDep, neighbours: NeighboursDep) -> SummaryPublic:
-    return summarise(store, neighbours, board_id)
+def summarise_board(board_id: Id, store: StoreDep, similar_ideas: SimilarIdeasDep) -> SummaryPublic:
+    return summarise(store, similar_ideas, board_id)

@@ -51,10 +51,10 @@ def export_ideas(
     format: Format = "json",
 ) -> Response:
     if format == "json":
-        content = to_json(store.transfer.archive(board))
+        content = to_json(store.archive.whole(board))
     else:
         write = markdown if format == "markdown" else spreadsheet
-        content = write(store.transfer.readable(board)).encode()
+        content = write(store.archive.readable(board)).encode()
     name = f"ideapool-{now():%Y-%m-%d}.{_ENDINGS[format]}"
     return Response(
         content,

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request, Response, status
 
-from service.analysis.similar_ideas import Neighbours
+from service.analysis.similar_ideas import SimilarIdeas
 from service.errors import LostUpdate, ModelUnavailable, NotFound
 from service.messages import Text
 from service.prompts.methods import METHODS
@@ -20,7 +20,7 @@ from service.schemas.overview import SimilarPublic
 from service.schemas.refinement import RefineTask
 from service.store import Store
 from service.text.passages import parts
-from service.web.dependencies import NeighboursDep, RunsDep, StoreDep
+from service.web.dependencies import RunsDep, SimilarIdeasDep, StoreDep
 from service.web.pages.brainstorm_forms import BranchForm
 from service.web.pages.evaluation_forms import EvaluateOneForm
 from service.web.pages.forms import IdeaEdit, RefineForm
@@ -51,14 +51,14 @@ def show_idea(
     idea_id: str,
     store: StoreDep,
     runs: RunsDep,
-    neighbours: NeighboursDep,
+    similar_ideas: SimilarIdeasDep,
     run: str | None = None,
 ) -> Response:
     idea = store.ideas.get(idea_id)
     # The run is looked at first: what it leaves when it ends in between is then read after it.
     view = _shown(store, runs, idea, run)
     idea = store.ideas.get(idea_id)
-    context = {"view": view, "near": _near(neighbours, idea)} | _context(store, idea)
+    context = {"view": view, "near": _near(similar_ideas, idea)} | _context(store, idea)
     return render(request, "idea.html", context, board_id=idea.board_id)
 
 
@@ -225,10 +225,10 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
     }
 
 
-def _near(neighbours: Neighbours, idea: IdeaPublic) -> SimilarPublic | str:
+def _near(similar_ideas: SimilarIdeas, idea: IdeaPublic) -> SimilarPublic | str:
     """The similar ideas, or why they cannot be told: the rest of the page does without."""
     try:
-        return neighbours.similar(idea)
+        return similar_ideas.similar(idea)
     except ModelUnavailable as error:
         return error.detail
 

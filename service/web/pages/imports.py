@@ -17,7 +17,7 @@ from service.transfer.importer import (
     first_fault,
     guess_format,
 )
-from service.web.dependencies import StoreDep, WaitingFilesDep
+from service.web.dependencies import PendingUploadsDep, StoreDep
 from service.web.pages.responses import Flash, redirect, render
 
 FORMATS: dict[ImportFormat, str] = {
@@ -92,7 +92,7 @@ def choose_file(request: Request, store: StoreDep, board: str | None = None) -> 
 @router.post("")
 def receive_file(
     request: Request,
-    files: WaitingFilesDep,
+    files: PendingUploadsDep,
     form: Annotated[ArrivalForm, Form(media_type="multipart/form-data")],
 ) -> Response:
     content, name, kind = form.text.encode(), "", ""
@@ -118,7 +118,7 @@ def look_at_file(
     request: Request,
     token: str,
     store: StoreDep,
-    files: WaitingFilesDep,
+    files: PendingUploadsDep,
     form: Annotated[MannerForm, Query()],
 ) -> Response:
     content = files.read(token)
@@ -135,7 +135,7 @@ def look_at_file(
 def bring_file_in(
     token: str,
     store: StoreDep,
-    files: WaitingFilesDep,
+    files: PendingUploadsDep,
     form: Annotated[MannerForm, Form()],
 ) -> Response:
     content = files.read(token)

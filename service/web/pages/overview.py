@@ -20,7 +20,7 @@ from service.schemas.overview import (
     ClustersApply,
     ClustersPublic,
 )
-from service.web.dependencies import NeighboursDep, StoreDep
+from service.web.dependencies import SimilarIdeasDep, StoreDep
 from service.web.pages.forms import GroupsForm
 from service.web.pages.lineage_map import draw
 from service.web.pages.responses import Flash, redirect, render
@@ -54,9 +54,9 @@ class Board:
 
 @router.get("/boards/{board_id}/summary")
 def show_summary(
-    request: Request, board_id: str, store: StoreDep, neighbours: NeighboursDep
+    request: Request, board_id: str, store: StoreDep, similar_ideas: SimilarIdeasDep
 ) -> Response:
-    summary = summarise(store, neighbours, board_id)
+    summary = summarise(store, similar_ideas, board_id)
     context = {"board": store.boards.get(board_id), "summary": summary}
     return render(request, "summary.html", context, board_id=board_id)
 
@@ -66,10 +66,10 @@ def show_groups(
     request: Request,
     board_id: str,
     store: StoreDep,
-    neighbours: NeighboursDep,
+    similar_ideas: SimilarIdeasDep,
     query: Annotated[GroupsForm, Query()],
 ) -> Response:
-    found = neighbours.clusters(board_id, query.groups)
+    found = similar_ideas.clusters(board_id, query.groups)
     return _groups_page(request, store.boards.get(board_id), _board(found, query))
 
 
@@ -78,10 +78,10 @@ def apply_groups(
     request: Request,
     board_id: str,
     store: StoreDep,
-    neighbours: NeighboursDep,
+    similar_ideas: SimilarIdeasDep,
     form: Annotated[GroupsForm, Form()],
 ) -> Response:
-    found = neighbours.clusters(board_id, form.groups)
+    found = similar_ideas.clusters(board_id, form.groups)
     board = _board(found, form)
     chosen = [group for group in board.groups if group.is_chosen]
     problem: str = ""

@@ -29,7 +29,7 @@ class PrintedIdea:
 
 @router.get("/boards/{board_id}/print")
 def print_board(request: Request, board_id: str, store: StoreDep) -> Response:
-    ((board, ideas),) = store.transfer.readable(board_id)
+    ((board, ideas),) = store.archive.readable(board_id)
     standings = board_standings(store, board_id, "people").public()
     by_idea = {one.idea_id: one for one in standings.ideas}
     context = {
