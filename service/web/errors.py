@@ -90,7 +90,7 @@ class ErrorAnswers:
 
     def _page(self, request: Request, problem: dict[str, Any], headers: dict[str, str]) -> Response:
         is_fragment = "hx-request" in request.headers
-        template = "partials/_alert.html" if is_fragment else "error.html"
+        template = "shared/_alert.html" if is_fragment else "shared/error.html"
         if problem["status"] == 401 and not is_fragment:
             return Response(status_code=303, headers={"Location": "/login"})
         return self._templates.respond(

@@ -129,7 +129,7 @@ def document(request: Request) -> Response:
 @router.get("/docs")
 def docs(request: Request) -> Response:
     templates: Templates = request.app.state.templates
-    response = templates.respond(request, "docs.html", {})
+    response = templates.respond(request, "shared/docs.html", {})
     # Swagger UI writes style attributes; scripts stay our own.
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "

@@ -54,5 +54,5 @@ def logout(request: Request, store: StoreDep) -> Response:
 def _form(request: Request, error: str | None = None) -> Response:
     templates: Templates = request.app.state.templates
     return templates.respond(
-        request, "login.html", {"error": error}, status_code=401 if error else 200
+        request, "shared/login.html", {"error": error}, status_code=401 if error else 200
     )

@@ -157,7 +157,7 @@ def clock(seconds: float) -> str:
 def water(score: float) -> str:
     """The points of the water in the glass that shows a score of up to 10.
 
-    The glass of `macros.html` stands from y=25 up to y=3 and widens from 14 to 18 units.
+    The glass of `shared/macros.html` stands from y=25 up to y=3 and widens from 14 to 18 units.
     """
     top = 25 - 20 * min(max(score, 0.0), 10.0) / 10
     left = 3 + 2 * (top - 3) / 22

@@ -238,7 +238,7 @@ def test_the_image_has_the_catalogues() -> None:
 
 
 # What only an operator or a programmer sees: commands, and engines that are set up wrongly.
-ENGLISH = ("cli.py", "backups.py", "commands", "engine", "routes/openai")
+ENGLISH = ("cli", "store/backup.py", "engine", "web/openai")
 NOT_ON_PAGES = {"ConfigurationError", "ClientLeft", "ServerRefused", "ServerUnreachable"}
 PAGE_ERRORS = {
     name

@@ -40,7 +40,7 @@ def home(store: StoreDep) -> Response:
 
 @router.get("/boards")
 def show_boards(request: Request, store: StoreDep) -> Response:
-    return render(request, "boards.html", {"boards": store.boards.overview()})
+    return render(request, "boards/boards.html", {"boards": store.boards.overview()})
 
 
 @router.post("/boards")
@@ -76,7 +76,7 @@ def show_board(
         "recent": recent,
         "topics": topics(store, recent),
     }
-    return render(request, "board.html", context, board_id=board_id)
+    return render(request, "boards/board.html", context, board_id=board_id)
 
 
 @router.post("/boards/{board_id}")

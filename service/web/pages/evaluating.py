@@ -85,4 +85,4 @@ def show_table(
         "uncalibrated": {name for row in rows for name in row.uncalibrated},
         "outdated": sum(row.is_stale or row.evaluated_at is None for row in rows),
     }
-    return render(request, "table.html", context, board_id=board_id)
+    return render(request, "boards/table.html", context, board_id=board_id)

@@ -48,7 +48,7 @@ def show_runs(
         "words": WORDS,
         "more": _address(board_id, query, page.cursor) if page.cursor else None,
     }
-    return render(request, "runs.html", context, board_id=board_id)
+    return render(request, "runs/runs.html", context, board_id=board_id)
 
 
 def _address(board_id: str, query: RunsQuery, cursor: str) -> str:

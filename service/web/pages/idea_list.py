@@ -57,7 +57,7 @@ def changed_list(
     still = {idea.id for idea in shown}
     gone = [idea_id for idea_id in changed if idea_id not in still]
     context |= {"is_picked": False, "shown": shown, "gone": gone, "flash": flash}
-    return render(request, "partials/_changed.html", context | {"with_bar": with_bar})
+    return render(request, "boards/_changed.html", context | {"with_bar": with_bar})
 
 
 def asked_ideas(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:

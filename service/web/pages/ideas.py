@@ -59,18 +59,18 @@ def show_idea(
     view = _shown(store, runs, idea, run)
     idea = store.ideas.get(idea_id)
     context = {"view": view, "near": _near(similar_ideas, idea)} | _context(store, idea)
-    return render(request, "idea.html", context, board_id=idea.board_id)
+    return render(request, "ideas/idea.html", context, board_id=idea.board_id)
 
 
 @router.get("/ideas/{idea_id}/edit")
 def edit_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
     idea = store.ideas.get(idea_id)
     if is_part(request, f"idea-{idea_id}"):
-        return render(request, "partials/_card_edit.html", {"idea": idea})
+        return render(request, "boards/_card_edit.html", {"idea": idea})
     came_from = here(request, f"/boards/{idea.board_id}")
     to = came_from if urlsplit(came_from).path == f"/boards/{idea.board_id}" else ""
     context = {"idea": idea, "to": to, "tags": store.ideas.tags(idea.board_id)}
-    return render(request, "idea_edit.html", context, board_id=idea.board_id)
+    return render(request, "ideas/idea_edit.html", context, board_id=idea.board_id)
 
 
 @router.get("/ideas/{idea_id}/card")
@@ -78,7 +78,7 @@ def show_card(request: Request, idea_id: str, store: StoreDep) -> Response:
     """As it stands on the board; for one who leaves the editing of it."""
     if not is_part(request, f"idea-{idea_id}"):
         return redirect(f"/ideas/{idea_id}")
-    return render(request, "partials/_card.html", {"idea": store.ideas.get(idea_id)})
+    return render(request, "boards/_card.html", {"idea": store.ideas.get(idea_id)})
 
 
 @router.post("/ideas/{idea_id}")
@@ -93,7 +93,7 @@ def save_idea(
         theirs = store.ideas.get(idea_id)
         return render(
             request,
-            "conflict.html",
+            "ideas/conflict.html",
             {"idea": theirs, "mine": form, "run_id": None},
             board_id=theirs.board_id,
             status_code=status.HTTP_409_CONFLICT,
@@ -110,7 +110,7 @@ def star_idea(
 ) -> Response:
     idea = store.ideas.update(idea_id, IdeaUpdate(star=star))
     if is_part(request, f"idea-{idea_id}"):
-        return render(request, "partials/_card.html", {"idea": idea})
+        return render(request, "boards/_card.html", {"idea": idea})
     return back(request, f"/ideas/{idea_id}")
 
 

@@ -86,7 +86,7 @@ def choose_file(request: Request, store: StoreDep, board: str | None = None) -> 
     known = {each.id for each in store.boards.all()}
     manner = MannerForm(board=board if board in known else None)
     context = {"manner": manner, "text": "", "fault": ""}
-    return render(request, "import.html", context | _choices(), board_id=manner.board)
+    return render(request, "imports/import.html", context | _choices(), board_id=manner.board)
 
 
 @router.post("")
@@ -104,7 +104,7 @@ def receive_file(
         context = {"manner": form, "text": form.text, "fault": fault}
         return render(
             request,
-            "import.html",
+            "imports/import.html",
             context | _choices(),
             status_code=status.HTTP_422_UNPROCESSABLE_CONTENT,
         )
@@ -127,7 +127,11 @@ def look_at_file(
     context |= {"actions": ACTIONS, "reasons": REASONS, "fields": FIELDS}
     code = status.HTTP_422_UNPROCESSABLE_CONTENT if faults else status.HTTP_200_OK
     return render(
-        request, "import_preview.html", context | _choices(), board_id=form.board, status_code=code
+        request,
+        "imports/import_preview.html",
+        context | _choices(),
+        board_id=form.board,
+        status_code=code,
     )
 
 

@@ -38,7 +38,7 @@ async def _snapshots(
         view, html = await asyncio.to_thread(_look, request, run_id, store, runs)
         if view.announcement != told:
             told = view.announcement
-            html += fragment(request, "partials/_announcement.html", {"text": told})
+            html += fragment(request, "shared/_announcement.html", {"text": told})
         if html != sent:
             yield format_sse_event(data_str=html)
             sent = html
@@ -56,7 +56,7 @@ async def _snapshots(
 
 def _look(request: Request, run_id: str, store: Store, runs: Runs) -> tuple[RunView, str]:
     view = view_run(store, run_id, runs)
-    return view, fragment(request, "partials/_run.html", {"view": view})
+    return view, fragment(request, "runs/_run.html", {"view": view})
 
 
 async def _wait(changes: list[asyncio.Event]) -> None:

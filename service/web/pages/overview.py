@@ -58,7 +58,7 @@ def show_summary(
 ) -> Response:
     summary = summarise(store, similar_ideas, board_id)
     context = {"board": store.boards.get(board_id), "summary": summary}
-    return render(request, "summary.html", context, board_id=board_id)
+    return render(request, "boards/summary.html", context, board_id=board_id)
 
 
 @router.get("/boards/{board_id}/clusters")
@@ -121,7 +121,7 @@ def show_board_lineage(
         "trees": [(tree, draw(tree)) for tree in trees.trees],
         "found": trees,
     }
-    return render(request, "lineage.html", context, board_id=board_id)
+    return render(request, "lineage/lineage.html", context, board_id=board_id)
 
 
 @router.get("/ideas/{idea_id}/lineage")
@@ -134,7 +134,7 @@ def show_idea_lineage(request: Request, idea_id: str, store: StoreDep) -> Respon
         "trees": [] if tree is None else [(tree, draw(tree))],
         "found": None,
     }
-    return render(request, "lineage.html", context, board_id=idea.board_id)
+    return render(request, "lineage/lineage.html", context, board_id=idea.board_id)
 
 
 def _groups_page(request: Request, board: Any, shown: Board, problem: str = "") -> Response:
@@ -146,7 +146,7 @@ def _groups_page(request: Request, board: Any, shown: Board, problem: str = "") 
         "most": FINEST,
     }
     code = status.HTTP_422_UNPROCESSABLE_CONTENT if problem else status.HTTP_200_OK
-    return render(request, "clusters.html", context, board_id=board.id, status_code=code)
+    return render(request, "boards/clusters.html", context, board_id=board.id, status_code=code)
 
 
 def _board(found: ClustersPublic, form: GroupsForm) -> Board:

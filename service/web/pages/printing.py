@@ -38,7 +38,7 @@ def print_board(request: Request, board_id: str, store: StoreDep) -> Response:
         "votes": standings.comparisons,
         "moment": now(),
     }
-    return render(request, "print.html", context, board_id=board_id)
+    return render(request, "boards/print.html", context, board_id=board_id)
 
 
 def _in_order(

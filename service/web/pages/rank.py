@@ -85,7 +85,7 @@ def show_ranking(
         "agreement": _agreement(rows),
         "most": PAIRS_CEILING,
     }
-    return render(request, "rank.html", context, board_id=board_id)
+    return render(request, "ranking/rank.html", context, board_id=board_id)
 
 
 @router.post("/votes")

@@ -50,7 +50,7 @@ def edit(
     if query.idea_version not in (None, idea.version):
         return _look_again(idea.id, run_id)
     context = {"idea": idea, "mine": note, "choice": query, "run_id": run_id}
-    return render(request, "edit_proposal.html", context, board_id=idea.board_id)
+    return render(request, "ideas/edit_proposal.html", context, board_id=idea.board_id)
 
 
 @router.get("/ideas/{idea_id}/compare")
@@ -68,7 +68,7 @@ def compare(
         "versions": store.ideas.versions(idea_id),
         "compared": store.refinements.compare(idea_id, before, after),
     }
-    return render(request, "compare.html", context, board_id=idea.board_id)
+    return render(request, "ideas/compare.html", context, board_id=idea.board_id)
 
 
 def _choice(form: EditQuery) -> Acceptance:
@@ -89,7 +89,7 @@ def _conflict(request: Request, store: Store, run_id: str, form: AcceptForm) -> 
     context = {"idea": idea, "mine": mine, "choice": form, "run_id": run_id}
     return render(
         request,
-        "conflict.html",
+        "ideas/conflict.html",
         context,
         board_id=idea.board_id,
         status_code=status.HTTP_409_CONFLICT,

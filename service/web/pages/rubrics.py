@@ -109,7 +109,7 @@ def _page(
         "refused": refused,
     }
     status = 200 if refused is None else int(refused.problem["status"])
-    return render(request, "rubrics.html", context, board_id=board_id, status_code=status)
+    return render(request, "rubrics/rubrics.html", context, board_id=board_id, status_code=status)
 
 
 def _sheet(rubric: RubricPublic | None, refused: Refused | None) -> Sheet:

@@ -22,7 +22,7 @@ router = APIRouter()
 @router.get("/runs/{run_id}")
 def show_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> Response:
     view = view_run(store, run_id, runs)
-    return render(request, "run.html", {"view": view}, board_id=view.run.board_id)
+    return render(request, "runs/run.html", {"view": view}, board_id=view.run.board_id)
 
 
 @router.post("/runs/{run_id}/stop")
