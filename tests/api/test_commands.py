@@ -186,7 +186,7 @@ def test_a_refinement_changes_the_idea_only_if_it_is_accepted(run: Run) -> None:
 
 
 def test_only_a_passage_is_refined(run: Run) -> None:
-    text = ("--title", "ModelRegistry", "--body", "One. Two drills. Three.")
+    text = ("--title", "Shelf", "--body", "One. Two drills. Three.")
 
     answer = of(run, "refine", *text, "--only", "Two drills.")
     status, _, error = run("refine", *text, "--only", "Four.")
@@ -213,12 +213,12 @@ def test_ideas_are_added_changed_found_deleted_and_brought_back(run: Run) -> Non
     made = of(run, "ideas", "add", "Tool shelf", "--body", "Drills.", "--tag", "home", "--star")
     run("ideas", "add", "Soup", "--status", "kept")
     changed = of(
-        run, "ideas", "edit", made["id"], "--title", "ModelRegistry", "--no-star", "--tag", ""
+        run, "ideas", "edit", made["id"], "--title", "Shelf", "--no-star", "--tag", ""
     )
 
-    assert (changed["title"], changed["body"]) == ("ModelRegistry", "Drills.")
+    assert (changed["title"], changed["body"]) == ("Shelf", "Drills.")
     assert (changed["star"], changed["tags"]) == (False, [])
-    assert [idea["title"] for idea in of(run, "ideas", "search", "drill")] == ["ModelRegistry"]
+    assert [idea["title"] for idea in of(run, "ideas", "search", "drill")] == ["Shelf"]
     assert [idea["title"] for idea in of(run, "ideas", "list", "--status", "kept")] == ["Soup"]
     assert "ideas restore" in run("ideas", "delete", made["id"])[2]
     assert len(of(run, "ideas", "list")) == 1

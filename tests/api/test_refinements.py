@@ -49,7 +49,7 @@ def test_a_refinement_numbers_its_edits(run: Any) -> None:
     assert [(one["number"], one["part"], one["removed"], one["added"]) for one in run["edits"]] == [
         (1, "title", "tool shelf", "Tool Shelf"),
         (2, "body", "hall.", "cellar."),
-        (3, "body", "People", "SimilarIdeas"),
+        (3, "body", "People", "Neighbours"),
         (4, "body", "", "Lena "),
     ]
     assert all(
@@ -64,7 +64,7 @@ def test_single_edits_are_accepted_as_a_version_by_the_model(
 ) -> None:
     accepted = accept(client, run, edits=[3, 4])
 
-    text = BODY.replace("People", "SimilarIdeas").replace("drills. Ask", "drills. Ask Lena")
+    text = BODY.replace("People", "Neighbours").replace("drills. Ask", "drills. Ask Lena")
     assert (accepted["title"], accepted["body"], accepted["version"]) == (TITLE, text, 2)
     assert versions(client, idea) == [("model", run["run_id"], text), ("human", None, BODY)]
     assert client.get(f"{API}/runs/{run['run_id']}").json()["decision"] == "accepted"
@@ -142,11 +142,11 @@ def test_edits_are_numbered_anew_for_the_text_as_it_is_now(
     client.patch(f"{API}/ideas/{idea['id']}", json={"body": theirs})
 
     now = client.get(f"{API}/runs/{run['run_id']}/edits").json()
-    number = next(one["number"] for one in now["edits"] if one["added"] == "SimilarIdeas")
+    number = next(one["number"] for one in now["edits"] if one["added"] == "Neighbours")
     accepted = accept(client, run, edits=[number], idea_version=now["idea_version"])
 
     assert (now["idea_version"], now["is_stale"], now["body"]) == (2, True, theirs)
-    assert accepted["body"] == theirs.replace("People", "SimilarIdeas")
+    assert accepted["body"] == theirs.replace("People", "Neighbours")
 
 
 def test_edits_are_those_of_the_answer_while_the_text_is_the_same(
@@ -166,7 +166,7 @@ def test_a_text_on_no_board_has_edits_too(client: TestClient) -> None:
 
 
 def test_what_is_no_refinement_has_no_edits(client: TestClient) -> None:
-    run = client.post(f"{API}/evaluate", json={"title": "ModelRegistry"}).json()
+    run = client.post(f"{API}/evaluate", json={"title": "Shelf"}).json()
 
     assert client.get(f"{API}/runs/{run['run_id']}/edits").status_code == 409
 
@@ -186,7 +186,7 @@ def test_only_the_selected_passage_is_rewritten(
 
 def test_a_passage_of_a_text_on_no_board_is_rewritten(client: TestClient) -> None:
     run = refine(
-        client, title="ModelRegistry", body="One. Two drills. Three.", selection="Two drills."
+        client, title="Shelf", body="One. Two drills. Three.", selection="Two drills."
     )
 
     assert run["body"] == f"One. {PASSAGE[0]} Three."

@@ -77,7 +77,7 @@ def test_what_was_chosen_is_edited_before_it_is_saved(
         page.locator("[name=edits]").nth(number).uncheck()
 
     page.locator("#edit-proposal").click()
-    chosen = BODY.replace("People", "SimilarIdeas")
+    chosen = BODY.replace("People", "Neighbours")
     expect(page.locator("#mine-text")).to_have_value(chosen)
     expect(page.locator("#mine-title")).to_have_value("tool shelf")
     page.locator("#mine-text").fill("Entirely in my own words.")

@@ -6,7 +6,7 @@ from service.errors import InvalidInput
 from service.text.edits import Note, ProposedEdit, Segment, compose, proposed_edits, segments
 
 WORDS = st.lists(st.sampled_from(["a", "tool", "shelf", "hall.", "\n", "\n\n", "  "]), max_size=25)
-TEXTS = st.builds(Note, st.sampled_from(["ModelRegistry", "Tool shelf"]), WORDS.map(" ".join))
+TEXTS = st.builds(Note, st.sampled_from(["Shelf", "Tool shelf"]), WORDS.map(" ".join))
 SHELF = Note("tool shelf", "A shelf in the hall for tools. Ask first.")
 CELLAR = Note("Tool Shelf", "A shelf in the cellar for tools. Ask Lena first.")
 

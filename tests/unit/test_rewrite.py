@@ -53,7 +53,7 @@ def test_a_phrase_is_asked_for_in_about_as_many_words() -> None:
 
 def test_as_many_sentences_as_there_were_are_allowed() -> None:
     one, two = (
-        passage_prompt(("ModelRegistry", NOTE), find_passage(NOTE, passage)).grammar
+        passage_prompt(("Shelf", NOTE), find_passage(NOTE, passage)).grammar
         for passage in ("Ask first.", "Ask first.\n\nLena has the key.")
     )
 
@@ -105,7 +105,7 @@ def test_a_phrase_stays_a_phrase_and_a_sentence_a_sentence(passage: str, unit: s
 def test_any_passage_can_be_asked_about(before: str, passage: str, after: str, wish: str) -> None:
     place = Passage(len(before), len(before) + len(passage))
 
-    prompt = passage_prompt(("ModelRegistry", before + passage + after), place, instruction=wish)
+    prompt = passage_prompt(("Shelf", before + passage + after), place, instruction=wish)
 
     assert prompt.grammar.encode()
     assert all(message.content.encode() for message in prompt.messages)
