@@ -17,7 +17,7 @@ import httpx2
 import pytest
 
 from service.app import create_app
-from service.cli.connection.in_process import AppTransport, application
+from service.cli.connection.own_server import listening, own_server
 from service.cli.connection.rest import Rest
 from service.cli.main import main
 from service.errors import EngineCrashed, ServerRefused
@@ -443,7 +443,7 @@ def test_a_server_does_not_start_while_a_command_uses_the_database(
     alone: Run, settings: Settings
 ) -> None:
     async def story() -> tuple[int, str, str]:
-        async with application(settings, needs_models=False):
+        async with own_server(settings, needs_models=False):
             return alone("serve")
 
     assert asyncio.run(story())[0] == 1
@@ -529,17 +529,14 @@ def test_a_backup_is_taken_from_a_server_and_restored_without_it(
     assert [idea["title"] for idea in of(alone, "ideas", "list")] == ["before"]
 
 
-def test_the_app_in_this_process_streams_and_a_closed_stream_stops_its_run(
+def test_a_commands_own_server_streams_and_a_closed_stream_stops_its_run(
     settings: Settings, backend: FakeBackend
 ) -> None:
     backend.delay_s = 0.005
     app = create_app(settings, backend)
 
     async def scenario() -> str:
-        async with (
-            app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=AppTransport(app), base_url="http://localhost") as http,
-        ):
+        async with app.router.lifespan_context(app), listening(app) as http:
             rest = Rest(http, "the app")
             async with aclosing(rest.events("/brainstorm", {"topic": "x", "n": 12})) as events:
                 async for event in events:
@@ -560,9 +557,7 @@ def test_a_stream_that_breaks_off_is_not_taken_for_an_answer() -> None:
         await send({"type": "http.response.body", "body": b'event: queued\ndata: {"a": 1}\n\n'})
 
     async def scenario() -> None:
-        async with httpx2.AsyncClient(
-            transport=AppTransport(cut_off), base_url="http://localhost"
-        ) as http:
+        async with listening(cut_off) as http:
             rest = Rest(http, "The server")
             async for _ in rest.result(rest.events("/brainstorm", {})):
                 pass
@@ -579,9 +574,7 @@ def test_a_run_that_somebody_stopped_is_no_answer(status: str) -> None:
         await send({"type": "http.response.body", "body": body})
 
     async def scenario() -> None:
-        async with httpx2.AsyncClient(
-            transport=AppTransport(stopped), base_url="http://localhost"
-        ) as http:
+        async with listening(stopped) as http:
             rest = Rest(http, "The server")
             async for _ in rest.result(rest.events("/brainstorm", {})):
                 pass

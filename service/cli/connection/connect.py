@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import httpx2
 
-from service.cli.connection.in_process import AppTransport, application
+from service.cli.connection.own_server import own_server
 from service.cli.connection.rest import CONNECT_S, SILENCE_S, Rest
 from service.cli.printing import note
 from service.errors import Conflict, ServerUnreachable
@@ -109,14 +109,9 @@ async def _own(settings: Settings, address: str, *, needs_models: bool) -> Async
             "If it is a server, say with --url or IDEAPOOL_URL where it is; else wait for its end."
         )
     folder = settings.data_dir.absolute()
-    note(f"No server answers at {address}; using {folder} without one.")
-    async with (
-        application(settings, needs_models=needs_models) as app,
-        httpx2.AsyncClient(
-            transport=AppTransport(app), base_url="http://localhost", timeout=None
-        ) as http,
-    ):
-        yield Rest(http, "Ideapool in this process")
+    note(f"No server answers at {address}; using {folder} directly.")
+    async with own_server(settings, needs_models=needs_models) as http:
+        yield Rest(http, "Ideapool's own server")
 
 
 def be_quiet(settings: Settings) -> None:
