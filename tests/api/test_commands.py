@@ -212,9 +212,7 @@ def test_an_evaluation_shows_bars_and_says_what_they_are_not(run: Run) -> None:
 def test_ideas_are_added_changed_found_deleted_and_brought_back(run: Run) -> None:
     made = of(run, "ideas", "add", "Tool shelf", "--body", "Drills.", "--tag", "home", "--star")
     run("ideas", "add", "Soup", "--status", "kept")
-    changed = of(
-        run, "ideas", "edit", made["id"], "--title", "Shelf", "--no-star", "--tag", ""
-    )
+    changed = of(run, "ideas", "edit", made["id"], "--title", "Shelf", "--no-star", "--tag", "")
 
     assert (changed["title"], changed["body"]) == ("Shelf", "Drills.")
     assert (changed["star"], changed["tags"]) == (False, [])

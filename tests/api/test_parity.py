@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from mcp.server.mcpserver import MCPServer
 
 from service.cli.connection.persistent import PersistentConnection
-from service.cli.main import _parser
+from service.cli.main import build_parser
 from service.cli.mcp.server import build
 from service.settings import Settings
 
@@ -170,7 +170,7 @@ def filters(document: dict[str, Any]) -> set[str]:
 
 
 def test_commands_filter_and_sort_ideas_as_rest_does(document: dict[str, Any]) -> None:
-    options = vars(_parser().parse_args(["ideas", "search", "soup"]))
+    options = vars(build_parser().parse_args(["ideas", "search", "soup"]))
 
     assert {FILTERS.get(name, (name, ""))[0] for name in filters(document)} <= options.keys()
 

@@ -185,9 +185,7 @@ def test_only_the_selected_passage_is_rewritten(
 
 
 def test_a_passage_of_a_text_on_no_board_is_rewritten(client: TestClient) -> None:
-    run = refine(
-        client, title="Shelf", body="One. Two drills. Three.", selection="Two drills."
-    )
+    run = refine(client, title="Shelf", body="One. Two drills. Three.", selection="Two drills.")
 
     assert run["body"] == f"One. {PASSAGE[0]} Three."
 

@@ -1,15 +1,15 @@
-"""The commands that use a server: each a client of the same REST API."""
+"""The commands. `serve`, `models` and `keys` work on this machine; the others are REST clients."""
 
 import argparse
 from typing import Any
 
-from service.cli.commands import asking, boards, files, ideas, ranking
+from service.cli.commands import asking, boards, files, ideas, keys, models, ranking, serve
 from service.settings import Settings
 
 
 def add_to(commands: Any) -> None:
     """Adds every command of the package to the command line's."""
-    for family in (asking, ideas, ranking, boards, files):
+    for family in (serve, models, keys, asking, ideas, ranking, boards, files):
         family.add_to(commands)
     mcp = commands.add_parser("mcp", help="serve tools to an assistant (MCP, over stdio)")
     mcp.add_argument("--url", help="the server (IDEAPOOL_URL)")

@@ -1,0 +1,54 @@
+"""`ideapool models`: which model files there are, fetching them, and checking their hashes."""
+
+import argparse
+import sys
+from typing import Any
+
+from service.backend import catalog, selection
+from service.cli.progress import ProgressLine
+from service.engine.files.build import check, obtain, whereabouts
+from service.settings import Settings
+
+
+def add_to(commands: Any) -> None:
+    models = commands.add_parser("models", help="manage model files").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    for name, command, text in (
+        ("list", list_models, "list the models of the catalog"),
+        ("fetch", fetch_models, "download the models that are served and build what they need"),
+        ("verify", verify_models, "check the files against their hashes"),
+    ):
+        models.add_parser(name, help=text).set_defaults(command=command)
+
+
+def list_models(settings: Settings, _options: argparse.Namespace) -> int:
+    served = selection(settings).models
+    models = catalog(settings).model
+    width = max(len(model.name) for model in models)
+    for model in models:
+        state = whereabouts(model, settings.models_dir)
+        mark = "*" if model in served else " "
+        print(
+            f"{mark} {model.name:{width}} {model.set or '-':10} {', '.join(model.roles):22} {state}"
+        )
+    print("* is served with the present settings")
+    return 0
+
+
+def fetch_models(settings: Settings, _options: argparse.Namespace) -> int:
+    if settings.engine_url is not None:
+        print("IDEAPOOL_ENGINE_URL is set: its models are asked, so none are fetched.")
+        return 0
+    for model in selection(settings).models:
+        line = ProgressLine(sys.stderr)
+        obtain(model, settings.models_dir, hub_url=settings.hub_url, report=line.show)
+        line.close()
+    return 0
+
+
+def verify_models(settings: Settings, _options: argparse.Namespace) -> int:
+    for model in selection(settings).models:
+        for line in check(model, settings.models_dir):
+            print(f"{model.name}: {line}")
+    return 0
