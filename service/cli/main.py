@@ -16,8 +16,8 @@ BAD_REQUESTS = (400, 413, 422)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 2 where what was asked or set cannot work, 1 for any other known
-    failure, 130 after Ctrl-C.
+    """Returns the exit status: 2 for bad input or settings, 1 for any other known failure, 130 after
+    Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
     try:
@@ -26,23 +26,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
         )
         if settings.log_level != "debug":
-            # What they say at each start and each request tells an operator nothing.
+            # Their lines at every start and request tell an operator nothing.
             for name in ("alembic", "httpx2"):
                 logging.getLogger(name).setLevel(logging.WARNING)
         status: int = options.command(settings, options)
     except ServiceError as error:
         print(f"ideapool: {error.detail}", file=sys.stderr)
-        return 2 if _is_at_fault(error) else 1
+        return 2 if _is_callers_fault(error) else 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Who read the output has enough of it; the flush at exit must not say so again.
+        # The reader has closed the pipe; the flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status
 
 
-def _is_at_fault(error: ServiceError) -> bool:
+def _is_callers_fault(error: ServiceError) -> bool:
     if isinstance(error, ServerRefused):
         return error.status in BAD_REQUESTS
     return isinstance(error, ConfigurationError | InvalidInput)
@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ideapool",
         description="An idea board with its own small language models.",
-        epilog="Settings are read from IDEAPOOL_* variables; the README lists them.",
+        epilog="Settings come from IDEAPOOL_* environment variables; see docs/operate/settings.md.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_to(commands)
@@ -72,4 +72,4 @@ def _settings(options: argparse.Namespace) -> Settings:
             f"  IDEAPOOL_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
             for item in error.errors()
         )
-        raise ConfigurationError(f"These settings cannot be used:\n{problems}") from error
+        raise ConfigurationError(f"These settings are not valid:\n{problems}") from error

@@ -1,6 +1,4 @@
-"""What the commands print: texts for people, JSON for programs. Results go to standard output,
-everything else to standard error.
-"""
+"""Printing: text for people, JSON for programs. Results go to standard output, notes to standard error."""
 
 import json
 import shutil
@@ -15,17 +13,17 @@ WIDEST = 100
 
 
 def as_json(value: Any) -> None:
-    # Lone surrogates of a broken file cannot be encoded; nothing else is escaped.
+    # A terminal that is not UTF-8 cannot show every character; JSON escapes them.
     print(json.dumps(value, ensure_ascii=not _is_unicode(), indent=2), flush=True)
 
 
 def line(text: str = "") -> None:
-    """At once, so that who reads through a pipe gets it as it comes."""
+    """Flushes, so that a reader behind a pipe sees each line at once."""
     print(_shown(text), flush=True)
 
 
 def paragraph(text: str, indent: str = "") -> None:
-    """Wrapped to the terminal; through a pipe, the lines are as they are."""
+    """Wraps to the width of the terminal; a pipe gets the lines unchanged."""
     for part in clean_text(text).splitlines():
         if sys.stdout.isatty():
             width = max(40, min(WIDEST, shutil.get_terminal_size().columns))
@@ -46,7 +44,7 @@ def facts(parts: Iterable[str]) -> str:
 
 
 def _shown(text: str) -> str:
-    """Without what a terminal would obey instead of showing it."""
+    """Removes control characters, which a terminal would execute."""
     indent = text[: len(text) - len(text.lstrip(" "))]
     return indent + clean_text(text)
 

@@ -1,4 +1,4 @@
-"""Shows a long job in a terminal: one line that changes, or a line now and then in a log."""
+"""Shows the progress of a long job: one changing line in a terminal, a line every few seconds in a log."""
 
 import time
 from typing import TextIO

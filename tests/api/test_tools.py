@@ -184,7 +184,7 @@ def test_a_suggestion_is_kept_with_another_text_status_and_tags(play: Play) -> N
     [
         ("find_ideas", {"idea_id": "nobody"}, "There is no idea nobody."),
         ("brainstorm", {}, "Give either a topic"),
-        ("brainstorm", {"topic": "x", "board": "nowhere"}, "there are: "),
+        ("brainstorm", {"topic": "x", "board": "nowhere"}, "boards are: "),
         ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
         ("refine", {"title": "x", "body": "y", "selection": "z"}, "does not hold this passage"),
         ("evaluate", {"title": "x", "rubric": "y"}, "rubric needs an idea_id"),

@@ -1,4 +1,4 @@
-"""`ideapool brainstorm | refine | evaluate`: the models' work, shown as it comes."""
+"""`ideapool brainstorm | refine | evaluate`: asks a model and prints its answer as it arrives."""
 
 import argparse
 import sys
@@ -19,45 +19,55 @@ BAR_WIDTH = 20
 
 def add_to(commands: Any) -> None:
     brainstorm = commands.add_parser(
-        "brainstorm", help="ideas for a topic, one by one as they come"
+        "brainstorm", help="suggest ideas for a topic, printed one by one"
     )
-    brainstorm.add_argument("topic", nargs="?", help="what the ideas are for")
-    brainstorm.add_argument("--idea", metavar="ID", help="branch from this idea instead of a topic")
-    brainstorm.add_argument("--n", type=int, help="how many (default: 8)")
-    brainstorm.add_argument("--method", choices=get_args(MethodId), help="how to look for ideas")
-    brainstorm.add_argument("--context", help="background the ideas should fit; - reads it")
-    add_option(brainstorm, "whose ideas and goal to know about")
+    brainstorm.add_argument("topic", nargs="?", help="what the ideas are about")
+    brainstorm.add_argument(
+        "--idea", metavar="ID", help="branch from this idea instead of giving a topic"
+    )
+    brainstorm.add_argument("--n", type=int, help="number of ideas (default: 8)")
+    brainstorm.add_argument("--method", choices=get_args(MethodId), help="brainstorming method")
+    brainstorm.add_argument(
+        "--context", help="background that the ideas should fit; - reads standard input"
+    )
+    add_option(brainstorm, "use the goal and ideas of this board")
     brainstorm.add_argument("--seed", type=int, help="the same seed gives the same ideas")
     brainstorm.add_argument("--creativity", type=float, metavar="0..1", help="default: 0.5")
     _add_language(brainstorm)
-    brainstorm.add_argument("--keep", action="store_true", help="put all of them on the board")
+    brainstorm.add_argument("--keep", action="store_true", help="keep every suggestion as an idea")
     brainstorm.add_argument(
-        "--json", action="store_true", help="print the answer as JSON, at the end"
+        "--json", action="store_true", help="print the whole answer as JSON at the end"
     )
     add_talk(brainstorm, _brainstorm, check=_check_topic, needs_models=True)
 
-    refine = commands.add_parser("refine", help="a better text for an idea")
+    refine = commands.add_parser("refine", help="improve the text of an idea")
     _add_idea(refine)
-    refine.add_argument("--instruction", help="what should change, like 'shorter'")
-    refine.add_argument("--only", metavar="PASSAGE", help="only this passage of the text")
-    refine.add_argument("--accept", action="store_true", help="give the idea the new text")
+    refine.add_argument("--instruction", help="what to change, for example 'shorter'")
+    refine.add_argument("--only", metavar="PASSAGE", help="refine only this passage of the text")
+    refine.add_argument(
+        "--accept", action="store_true", help="replace the idea's text with the new one"
+    )
     add_talk(refine, _refine, check=_check_refinement, needs_models=True)
 
-    evaluate = commands.add_parser("evaluate", help="scores, strengths, concerns and a next step")
+    evaluate = commands.add_parser(
+        "evaluate", help="score an idea; list strengths, concerns and a next step"
+    )
     _add_idea(evaluate)
     evaluate.add_argument(
-        "--criteria", metavar="NAMES", help="separated by commas (default: the four of the rubric)"
+        "--criteria",
+        metavar="NAMES",
+        help="criteria, separated by commas (default: those of the rubric)",
     )
     evaluate.add_argument(
-        "--rubric", metavar="NAME", help="or one of the idea's board, by name or id"
+        "--rubric", metavar="NAME", help="a rubric of the idea's board, by name or id"
     )
     add_talk(evaluate, _evaluate, check=_check_evaluation, needs_models=True)
 
 
 def _add_idea(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("idea_id", nargs="?", metavar="IDEA_ID", help="an idea of a board")
-    parser.add_argument("--title", help="or a text that is on no board")
-    parser.add_argument("--body", help="its text; - reads it from standard input")
+    parser.add_argument("idea_id", nargs="?", metavar="IDEA_ID", help="id of an idea")
+    parser.add_argument("--title", help="title of a text that is not on a board")
+    parser.add_argument("--body", help="body of that text; - reads standard input")
     parser.add_argument("--seed", type=int, help="the same seed gives the same answer")
     _add_language(parser)
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
@@ -68,12 +78,12 @@ def _add_language(parser: argparse.ArgumentParser) -> None:
         "--language",
         metavar="CODE",
         choices=sorted(IDEA_LANGUAGES),
-        help=f"to write in (default: the board's): {', '.join(sorted(IDEA_LANGUAGES))}",
+        help=f"language of the answer (default: the board's): {', '.join(sorted(IDEA_LANGUAGES))}",
     )
 
 
 def read_text(value: str | None) -> str | None:
-    """`-` stands for what standard input holds."""
+    """Reads standard input for `-`."""
     return sys.stdin.read() if value == "-" else value
 
 
@@ -90,13 +100,15 @@ def _check_text(options: argparse.Namespace) -> None:
 def _check_refinement(options: argparse.Namespace) -> None:
     _check_text(options)
     if options.accept and options.idea_id is None:
-        raise InvalidInput("--accept needs an IDEA_ID: a text on no board has nowhere to go.")
+        raise InvalidInput(
+            "--accept needs an IDEA_ID. A text that is not on a board cannot be changed."
+        )
 
 
 def _check_evaluation(options: argparse.Namespace) -> None:
     _check_text(options)
     if options.rubric is not None and options.idea_id is None:
-        raise InvalidInput("--rubric needs an IDEA_ID: rubrics belong to its board.")
+        raise InvalidInput("--rubric needs an IDEA_ID, because rubrics belong to a board.")
     if options.rubric is not None and options.criteria is not None:
         raise InvalidInput("Give either --criteria or --rubric.")
 
@@ -114,7 +126,7 @@ async def _brainstorm(rest: Rest, options: argparse.Namespace) -> int:
         language=options.language,
     )
     count, answer = 0, {}
-    async with aclosing(_told(rest, "/brainstorm", task)) as events:
+    async with aclosing(_events(rest, "/brainstorm", task)) as events:
         async for event in events:
             if event.name == "result":
                 answer = event.data
@@ -127,9 +139,9 @@ async def _brainstorm(rest: Rest, options: argparse.Namespace) -> int:
     if options.json:
         as_json(answer)
     elif options.keep:
-        note(f"{count} ideas are on the board now.")
+        note(f"Kept {count} ideas.")
     else:
-        note("Keep what you like: ideapool keep ID…")
+        note("To keep a suggestion: ideapool keep ID")
     return 0
 
 
@@ -158,7 +170,7 @@ async def _refine(rest: Rest, options: argparse.Namespace) -> int:
     if answer["left_out"]:
         note(f"Left out: {', '.join(answer['left_out'])}.")
     if options.accept:
-        note("The idea has this text now; its versions have the old one.")
+        note("The idea now has this text. Its versions keep the old one.")
     return 0
 
 
@@ -179,7 +191,7 @@ async def _evaluate(rest: Rest, options: argparse.Namespace) -> int:
         off = answer["spread"].get(name)
         line(f"{name:{width}}  {score:4.1f}  {'' if off is None else f'±{off:.1f}':5} {bar}")
     if not answer["scoring"]["calibrated"]:
-        line("These scores are the model's own and not calibrated.")
+        line("These scores are rough: the model's own, not calibrated.")
     for heading in ("strengths", "concerns"):
         line()
         _show_points(heading.capitalize(), answer[heading])
@@ -205,17 +217,17 @@ def _idea(options: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _answer(rest: Rest, path: str, task: dict[str, Any]) -> dict[str, Any]:
-    async with aclosing(_told(rest, path, task)) as events:
+    async with aclosing(_events(rest, path, task)) as events:
         return [event.data async for event in events][-1]
 
 
-async def _told(rest: Rest, path: str, task: dict[str, Any]) -> AsyncGenerator[Event, None]:
-    """A run's events up to its result, having told a person who waits how the run stands."""
+async def _events(rest: Rest, path: str, task: dict[str, Any]) -> AsyncGenerator[Event, None]:
+    """Yields the events of a run up to its result, and tells a waiting person about the queue."""
     is_watched = sys.stderr.isatty()
     async with aclosing(rest.result(rest.events(path, task))) as events:
         async for event in events:
             if is_watched and event.name == "queued" and event.data["position"] > 1:
-                note(f"Waiting at place {event.data['position']}; Ctrl-C stops.")
+                note(f"Waiting, number {event.data['position']} in the queue. Ctrl-C stops.")
             elif is_watched and event.name == "started":
-                note(f"{event.data['model']} is writing; Ctrl-C stops.")
+                note(f"{event.data['model']} is writing. Ctrl-C stops.")
             yield event

@@ -1,4 +1,4 @@
-"""Which board a command means, and which of its rubrics, by name or id; and the list of boards."""
+"""`ideapool boards`, and finding a board or rubric by name or id."""
 
 import argparse
 from typing import Any
@@ -20,20 +20,22 @@ def add_option(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 async def board_id(rest: Rest, name: str | None) -> str | None:
-    """Raises: InvalidInput where no board is called so, or several are."""
+    """Raises: InvalidInput if no board or several boards have this name."""
     if name is None:
         return None
     boards = await rest.get("/boards")
     called = _ids_of(name, boards)
     if len(called) > 1:
-        raise InvalidInput(f"{len(called)} boards are called {name!r}; `ideapool boards` has ids.")
+        raise InvalidInput(
+            f"{len(called)} boards are called {name!r}. Use the id: see `ideapool boards`."
+        )
     if not called:
-        raise InvalidInput(f"There is no board {name!r}; there are: {_names(boards)}.")
+        raise InvalidInput(f"There is no board {name!r}. The boards are: {_names(boards)}.")
     return called[0]
 
 
 async def rubric_id(rest: Rest, idea_id: str, name: str | None) -> str | None:
-    """Of the idea's board. Raises: InvalidInput where no rubric of it is called so."""
+    """The id of a rubric of the idea's board. Raises: InvalidInput if it has none of this name."""
     if name is None:
         return None
     idea = await rest.get(f"/ideas/{idea_id}")
@@ -41,12 +43,12 @@ async def rubric_id(rest: Rest, idea_id: str, name: str | None) -> str | None:
     called = _ids_of(name, rubrics)
     if not called:
         known = _names(rubrics) or "none"
-        raise InvalidInput(f"The idea's board has no rubric {name!r}; there are: {known}.")
+        raise InvalidInput(f"The idea's board has no rubric {name!r}. Its rubrics are: {known}.")
     return called[0]
 
 
 def _ids_of(name: str, things: list[dict[str, Any]]) -> list[str]:
-    """That of the thing whose id it is, or of all that are called so."""
+    """The ids of what has this id or, failing that, this name."""
     if any(one["id"] == name for one in things):
         return [name]
     return [str(one["id"]) for one in things if one["name"].casefold() == name.casefold()]

@@ -1,4 +1,4 @@
-"""`ideapool export | import | backup | restore`: boards as files, and the database as one."""
+"""`ideapool export | import | backup | restore`: boards as files, and copies of the database."""
 
 import argparse
 import sys
@@ -20,39 +20,45 @@ FORMATS = ("json", "markdown", "csv")
 
 
 def add_to(commands: Any) -> None:
-    export = commands.add_parser("export", help="all boards or one, as a file")
+    export = commands.add_parser("export", help="write all boards or one to a file")
     export.add_argument(
-        "--format", choices=FORMATS, default="json", help="json (default) holds everything"
+        "--format", choices=FORMATS, default="json", help="json (the default) contains everything"
     )
-    add_option(export, "only this board")
+    add_option(export, "export only this board")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: print it")
     add_talk(export, _export)
 
-    import_ = commands.add_parser("import", help="add the ideas of a file, ours or another's")
+    import_ = commands.add_parser(
+        "import", help="import ideas from JSON, Markdown, CSV or plain lines"
+    )
     import_.add_argument("file", metavar="FILE", help="- reads standard input")
     import_.add_argument(
-        "--format", choices=get_args(ImportFormat), help="default: by the file's name"
+        "--format", choices=get_args(ImportFormat), help="default: detected from the file name"
     )
-    add_option(import_, "where ideas go that name no board")
+    add_option(import_, "the board for ideas that name none")
     import_.add_argument(
-        "--groups", choices=get_args(Groups), help="what headings and the board column become"
+        "--groups",
+        choices=get_args(Groups),
+        help="turn headings and the board column into boards or tags",
     )
     import_.add_argument(
-        "--nested", choices=get_args(Nested), help="what items of a list within an item become"
+        "--nested", choices=get_args(Nested), help="turn nested list items into text or ideas"
     )
     import_.add_argument(
-        "--update", action="store_true", help="change ideas that are there to what the file says"
+        "--update", action="store_true", help="update existing ideas from this file"
     )
-    import_.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    import_.add_argument(
+        "--dry-run", action="store_true", help="show what would be imported, change nothing"
+    )
     import_.add_argument("--json", action="store_true", help="print the counts as JSON")
     add_talk(import_, _import, check=_read)
 
-    backup = commands.add_parser("backup", help="copy the database, also while the server runs")
+    backup = commands.add_parser("backup", help="copy the database, even while the server runs")
     backup.add_argument("file", type=Path, metavar="FILE")
-    backup.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    backup.add_argument("--force", action="store_true", help="replace FILE if it exists")
     backup.set_defaults(command=_backup)
 
-    restore = commands.add_parser("restore", help="put a backup in the place of the database")
+    restore = commands.add_parser("restore", help="replace the database by a backup")
     restore.add_argument("file", type=Path, metavar="FILE")
     restore.set_defaults(command=_restore)
 
@@ -75,7 +81,7 @@ async def _export(rest: Rest, options: argparse.Namespace) -> int:
 
 
 def _read(options: argparse.Namespace) -> None:
-    """Before there is a server: where the file is not there, none is needed."""
+    """Reads the file before a server is started, since a missing file needs none."""
     try:
         is_input = options.file == "-"
         options.content = sys.stdin.buffer.read() if is_input else Path(options.file).read_bytes()
@@ -99,8 +105,8 @@ async def _import(rest: Rest, options: argparse.Namespace) -> int:
         return 0
     if options.dry_run:
         _show_plan(told["ideas"])
-        note("Nothing was imported yet; without --dry-run it is.")
-    for name, text in (("added", "Added"), ("changed", "Changed"), ("already_there", "As it was")):
+        note("Nothing was imported. Run it again without --dry-run to import.")
+    for name, text in (("added", "Added"), ("changed", "Changed"), ("already_there", "Unchanged")):
         found = [f"{number} {what}" for what, number in told[name].items() if number]
         if found or name == "added":
             line(f"{text}: {', '.join(found) or 'nothing'}")
@@ -117,16 +123,16 @@ def _show_plan(ideas: list[dict[str, Any]]) -> None:
 
 def _backup(settings: Settings, options: argparse.Namespace) -> int:
     backup.back_up(_database(settings), options.file, replace=options.force)
-    note(f"{options.file}: {options.file.stat().st_size:,} bytes. Model files are not in it.")
+    note(f"{options.file}: {options.file.stat().st_size:,} bytes, without the model files.")
     return 0
 
 
 def _restore(settings: Settings, options: argparse.Namespace) -> int:
     database = _database(settings)
     kept = backup.restore(options.file, database)
-    note(f"{database} is now what {options.file} holds.")
+    note(f"Restored {options.file} to {database}.")
     if kept is not None:
-        note(f"What it was is kept in {kept}.")
+        note(f"The previous database is kept as {kept}.")
     return 0
 
 
@@ -134,7 +140,7 @@ def _database(settings: Settings) -> Path:
     path = sqlite_path(settings.sqlalchemy_url)
     if path is None:
         raise ConfigurationError(
-            "Only a SQLite database is copied here; IDEAPOOL_DATABASE_URL names another, "
-            "which has tools of its own."
+            "This command only copies SQLite databases. IDEAPOOL_DATABASE_URL names another "
+            "database: use its own backup tools."
         )
     return path

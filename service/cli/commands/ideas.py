@@ -1,4 +1,4 @@
-"""`ideapool ideas …` and `keep`: what is on the boards, by hand."""
+"""`ideapool ideas` and `ideapool keep`: lists and edits the ideas on the boards."""
 
 import argparse
 from typing import Any, get_args
@@ -16,42 +16,52 @@ PAGE = 100
 
 
 def add_to(commands: Any) -> None:
-    ideas = commands.add_parser("ideas", help="list, show, add, edit, delete, search ideas")
+    ideas = commands.add_parser(
+        "ideas", help="list, search, show, add, edit, delete and restore ideas"
+    )
     actions = ideas.add_subparsers(required=True, metavar="COMMAND")
     _add_reading(actions)
     _add_writing(actions)
-    keep = commands.add_parser("keep", help="make suggestions ideas")
-    keep.add_argument("suggestion_ids", nargs="+", metavar="ID", help="as `brainstorm` shows it")
+    keep = commands.add_parser("keep", help="keep suggestions as ideas")
+    keep.add_argument(
+        "suggestion_ids", nargs="+", metavar="ID", help="id of a suggestion, from `brainstorm`"
+    )
     keep.add_argument("--json", action="store_true", help="print JSON")
     add_talk(keep, _keep)
 
 
 def _add_reading(actions: Any) -> None:
-    for name, text in (("list", "the ideas, newest first"), ("search", "ideas with these words")):
+    for name, text in (("list", "list ideas, newest first"), ("search", "find ideas by words")):
         parser = actions.add_parser(name, help=text)
         if name == "search":
-            parser.add_argument("words", nargs="+", help="each must occur, or begin a word")
-        add_option(parser, "only of this board")
+            parser.add_argument(
+                "words", nargs="+", help="every word must occur, as a word or its beginning"
+            )
+        add_option(parser, "only ideas of this board")
         parser.add_argument(
-            "--tag", action="append", help="only with this tag; may be given again for all of them"
+            "--tag", action="append", help="only ideas with this tag; repeat it for several"
         )
-        parser.add_argument("--status", choices=get_args(Status), help="only of this status")
+        parser.add_argument(
+            "--status", choices=get_args(Status), help="only ideas with this status"
+        )
         parser.add_argument(
             "--star",
             action=argparse.BooleanOptionalAction,
-            help="only starred ones, or only others",
+            help="only starred ideas, or only the others",
         )
         parser.add_argument(
             "--archived",
             action=argparse.BooleanOptionalAction,
-            help="only archived ones, or only others",
+            help="only archived ideas, or only the others",
         )
         parser.add_argument("--sort", choices=get_args(Sort), help="default: new")
-        parser.add_argument("--limit", type=int, default=30, help="at most so many (default: 30)")
+        parser.add_argument(
+            "--limit", type=int, default=30, help="largest number of ideas (default: 30)"
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
         parser.set_defaults(words=[])
         add_talk(parser, _list, check=_check_limit)
-    show = actions.add_parser("show", help="an idea with its newest evaluation")
+    show = actions.add_parser("show", help="show an idea with its latest evaluation")
     show.add_argument("idea_id", metavar="ID")
     show.add_argument("--json", action="store_true", help="print JSON")
     add_talk(show, _show)
@@ -59,8 +69,8 @@ def _add_reading(actions: Any) -> None:
 
 def _add_writing(actions: Any) -> None:
     for name, text, command in (
-        ("add", "a new idea", _add),
-        ("edit", "change what is given", _edit),
+        ("add", "add an idea", _add),
+        ("edit", "change the given fields of an idea", _edit),
     ):
         parser = actions.add_parser(name, help=text)
         if name == "edit":
@@ -68,14 +78,14 @@ def _add_writing(actions: Any) -> None:
             parser.add_argument("--title")
         else:
             parser.add_argument("title")
-        parser.add_argument("--body", help="the text; - reads it from standard input")
-        add_option(parser, "the board it is on")
+        parser.add_argument("--body", help="the text; - reads standard input")
+        add_option(parser, "put it on this board")
         parser.add_argument("--status", choices=get_args(Status))
         parser.add_argument("--star", action=argparse.BooleanOptionalAction)
-        parser.add_argument("--tag", action="append", help="may be given again; '' for none")
+        parser.add_argument("--tag", action="append", help="repeat it for several; '' removes all")
         parser.add_argument("--json", action="store_true", help="print JSON")
         add_talk(parser, command)
-    for name, text in (("delete", "can be undone with restore"), ("restore", "undo a deletion")):
+    for name, text in (("delete", "move ideas to the trash"), ("restore", "restore deleted ideas")):
         parser = actions.add_parser(name, help=text)
         parser.add_argument("idea_ids", nargs="+", metavar="ID")
         add_talk(parser, _delete if name == "delete" else _restore)
@@ -103,12 +113,12 @@ async def _list(rest: Rest, options: argparse.Namespace) -> int:
     for idea in ideas:
         line(f"{idea['id']}  {facts([_title(idea), *_facts(idea)])}")
     if has_more:
-        note(f"There are more than {options.limit}; --limit shows them.")
+        note(f"There are more than {options.limit}. --limit shows more.")
     return 0
 
 
 async def find(rest: Rest, query: dict[str, Any], limit: int) -> tuple[list[dict[str, Any]], bool]:
-    """At most `limit` ideas, page by page, and whether there are more."""
+    """Fetches up to `limit` ideas page by page, and says whether there are more."""
     ideas: list[dict[str, Any]] = []
     while True:
         page = await rest.call(
@@ -143,15 +153,15 @@ async def _show(rest: Rest, options: argparse.Namespace) -> int:
 
 async def _add(rest: Rest, options: argparse.Namespace) -> int:
     fields = await _fields(rest, options)
-    return _told(await rest.post("/ideas", fields), options, "added")
+    return _print(await rest.post("/ideas", fields), options, "added")
 
 
 async def _edit(rest: Rest, options: argparse.Namespace) -> int:
     fields = await _fields(rest, options)
     if not fields:
-        raise InvalidInput("Say what to change, like --title or --status.")
+        raise InvalidInput("Say what to change, for example --title or --status.")
     changed = await rest.call("PATCH", f"/ideas/{options.idea_id}", body=fields)
-    return _told(changed.json(), options, "changed")
+    return _print(changed.json(), options, "changed")
 
 
 async def _fields(rest: Rest, options: argparse.Namespace) -> dict[str, Any]:
@@ -169,7 +179,7 @@ async def _fields(rest: Rest, options: argparse.Namespace) -> dict[str, Any]:
 async def _delete(rest: Rest, options: argparse.Namespace) -> int:
     for idea_id in options.idea_ids:
         await rest.call("DELETE", f"/ideas/{idea_id}")
-        note(f"Deleted; undo it with: ideapool ideas restore {idea_id}")
+        note(f"Deleted. To undo: ideapool ideas restore {idea_id}")
     return 0
 
 
@@ -190,7 +200,7 @@ async def _keep(rest: Rest, options: argparse.Namespace) -> int:
     return 0
 
 
-def _told(idea: dict[str, Any], options: argparse.Namespace, done: str) -> int:
+def _print(idea: dict[str, Any], options: argparse.Namespace, done: str) -> int:
     if options.json:
         as_json(idea)
     else:

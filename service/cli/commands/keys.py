@@ -1,4 +1,4 @@
-"""`ideapool keys`: the API keys, made and revoked in the database itself."""
+"""`ideapool keys`: creates, lists and revokes API keys in the database."""
 
 import argparse
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`ideapool models`: which model files there are, fetching them, and checking their hashes."""
+"""`ideapool models`: lists, fetches and verifies model files."""
 
 import argparse
 import sys
@@ -32,13 +32,13 @@ def list_models(settings: Settings, _options: argparse.Namespace) -> int:
         print(
             f"{mark} {model.name:{width}} {model.set or '-':10} {', '.join(model.roles):22} {state}"
         )
-    print("* is served with the present settings")
+    print("* served with the current settings")
     return 0
 
 
 def fetch_models(settings: Settings, _options: argparse.Namespace) -> int:
     if settings.engine_url is not None:
-        print("IDEAPOOL_ENGINE_URL is set: its models are asked, so none are fetched.")
+        print("IDEAPOOL_ENGINE_URL is set, so that server's models are used. Nothing to fetch.")
         return 0
     for model in selection(settings).models:
         line = ProgressLine(sys.stderr)

@@ -1,4 +1,4 @@
-"""`ideapool rank show | vote | compare`: which idea first, by people's votes and by the model's."""
+"""`ideapool rank show | vote | compare`: ranks ideas by comparing them in pairs."""
 
 import argparse
 import sys
@@ -14,30 +14,30 @@ from service.schemas.fields import Judge
 
 FORMATS = ("text", "json", "markdown", "csv")
 _OUTCOMES = {"1": "first", "2": "second", "=": "tie"}
-_KEYS = "1, 2 or = (equal); s skips, u undoes the last vote, q ends"
+_KEYS = "Type 1, 2 or = (equal). s skips, u undoes the last vote, q quits"
 
 
 def add_to(commands: Any) -> None:
-    rank = commands.add_parser(
-        "rank", help="which idea first: the ranking, votes, the model's view"
-    )
+    rank = commands.add_parser("rank", help="rank ideas by comparing pairs")
     actions = rank.add_subparsers(required=True, metavar="COMMAND")
 
-    show = actions.add_parser("show", help="the ideas in order")
-    add_option(show, "whose ideas (default: the oldest board)")
+    show = actions.add_parser("show", help="show the ranking")
+    add_option(show, "the board to rank (default: the oldest)")
     show.add_argument("--by", choices=get_args(Judge), default="people", help="default: people")
     show.add_argument("--format", choices=FORMATS, default="text", help="default: text")
     add_talk(show, _show)
 
-    vote = actions.add_parser("vote", help="say of two ideas at a time which one comes first")
-    add_option(vote, "whose ideas (default: the oldest board)")
+    vote = actions.add_parser("vote", help="choose between two ideas at a time")
+    add_option(vote, "the board to rank (default: the oldest)")
     add_talk(vote, _vote)
 
     compare = actions.add_parser("compare", help="let the model compare pairs of ideas")
-    add_option(compare, "whose ideas (default: the oldest board)")
-    compare.add_argument("--pairs", type=int, help="at most so many (default: 20)")
-    compare.add_argument("--seed", type=int, help="decides between pairs that tell as much")
-    compare.add_argument("--json", action="store_true", help="print the answer as JSON, at the end")
+    add_option(compare, "the board to rank (default: the oldest)")
+    compare.add_argument("--pairs", type=int, help="largest number of pairs (default: 20)")
+    compare.add_argument("--seed", type=int, help="breaks ties between equally informative pairs")
+    compare.add_argument(
+        "--json", action="store_true", help="print the whole answer as JSON at the end"
+    )
     add_talk(compare, _compare, needs_models=True)
 
 
@@ -76,8 +76,8 @@ async def _vote(rest: Rest, options: argparse.Namespace) -> int:
         answer = sys.stdin.readline()
         if not answer or answer.strip() == "q":
             break
-        await _heed(rest, path, answer.strip().casefold(), pair, skipped, votes)
-    note(f"{len(votes)} votes. `ideapool rank show` has the ranking.")
+        await _apply(rest, path, answer.strip().casefold(), pair, skipped, votes)
+    note(f"{len(votes)} votes. See the ranking: ideapool rank show")
     return 0
 
 
@@ -101,7 +101,7 @@ def _ask(pair: dict[str, Any]) -> None:
         sys.stderr.flush()
 
 
-async def _heed(
+async def _apply(
     rest: Rest, path: str, answer: str, pair: Any, skipped: list[str], votes: list[str]
 ) -> None:
     first, second = pair["first"], pair["second"]
@@ -119,9 +119,9 @@ async def _heed(
         del skipped[:-8]
     elif answer == "u" and votes:
         await rest.call("DELETE", f"{path}/{votes.pop()}")
-        note("The last vote is taken back.")
+        note("The last vote was undone.")
     else:
-        note(f"That is none of {_KEYS}.")
+        note(f"Please answer. {_KEYS}.")
 
 
 async def _compare(rest: Rest, options: argparse.Namespace) -> int:
@@ -141,7 +141,7 @@ async def _compare(rest: Rest, options: argparse.Namespace) -> int:
     if options.json:
         as_json(answer)
     else:
-        note("A weak signal; `ideapool rank show --by model` has the ranking.")
+        note("This is a weak signal. See the ranking: ideapool rank show --by model")
     return 0
 
 

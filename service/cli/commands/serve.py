@@ -1,4 +1,4 @@
-"""`ideapool serve`: the server in one process, which ends its work at the first signal."""
+"""`ideapool serve`: runs the server, and ends open runs and streams at the first signal."""
 
 import argparse
 import asyncio
@@ -47,7 +47,7 @@ def serve(settings: Settings, _options: argparse.Namespace) -> int:
     try:
         server.run()
     except SystemExit:
-        # uvicorn leaves so where the app does not start.
+        # uvicorn exits this way if the app does not start.
         if startup.refusal is not None:
             raise startup.refusal from None
         raise
@@ -55,7 +55,7 @@ def serve(settings: Settings, _options: argparse.Namespace) -> int:
 
 
 def _ensure_key(settings: Settings) -> None:
-    """Raises: ConfigurationError where a key is needed and there is none, nor may one be made."""
+    """Raises: ConfigurationError if a key is needed, there is none, and none may be created."""
     if not settings.needs_key:
         return
     with key_store(settings) as keys:
@@ -63,16 +63,16 @@ def _ensure_key(settings: Settings) -> None:
             return
         if not settings.create_key:
             raise ConfigurationError(
-                f"Binding {settings.host} lets others reach this service, so it needs an API key "
-                "and there is none. Make one with `ideapool keys create NAME`, or set "
-                "IDEAPOOL_CREATE_KEY=true to have it made and printed, or bind 127.0.0.1."
+                f"Others can reach this service at {settings.host}, so it needs an API key. Create one "
+                "with `ideapool keys create NAME`, set IDEAPOOL_CREATE_KEY=true to have one created "
+                "and printed, or bind 127.0.0.1."
             )
         print(f"API key, shown only now: {keys.create('first')}", flush=True)
         print("Sign in with it at /login, or send it as `Authorization: Bearer …`.", flush=True)
 
 
 class _Startup:
-    """Keeps the error that the app refuses to start with, to be told in a line instead of a trace."""
+    """Keeps the error that stops the app at its start, so that it is shown without a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.refusal: ServiceError | None = None
@@ -103,7 +103,7 @@ class _Startup:
 
 
 class _Server(uvicorn.Server):
-    """Ends the work at the first signal, since uvicorn waits for event streams to end by themselves."""
+    """Closes runs and streams at the first signal; uvicorn would wait for them to end."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, drain_s: float) -> None:
         super().__init__(config)
@@ -117,7 +117,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # A signal handler may run anywhere in the main thread: only hand over here.
+        # A signal handler may interrupt any code of the main thread, so it only schedules the work.
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._begin_closing)
         super().handle_exit(sig, frame)

@@ -1,4 +1,4 @@
-"""Which server a command talks to: the one that is named, the one that runs here, or one of its own."""
+"""Finds the server for a command: the named one, the one running here, or its own."""
 
 import argparse
 import asyncio
@@ -28,9 +28,9 @@ def add_talk(
     check: Callable[[argparse.Namespace], None] | None = None,
     needs_models: bool = False,
 ) -> None:
-    """Makes `talk` what the parser's command does; `check` may refuse before there is a server.
+    """Runs `talk` as the parser's command. `check` validates the options before a server is needed.
 
-    Ctrl-C ends the talk, which stops its run.
+    Ctrl-C ends the connection, which stops the run.
     """
 
     def command(settings: Settings, options: argparse.Namespace) -> int:
@@ -43,16 +43,18 @@ def add_talk(
         be_quiet(settings)
         return asyncio.run(whole())
 
-    parser.add_argument("--url", help="the server (IDEAPOOL_URL)")
-    parser.add_argument("--key", help="its API key (better in IDEAPOOL_KEY)")
+    parser.add_argument("--url", help="address of the server (IDEAPOOL_URL)")
+    parser.add_argument("--key", help="its API key (IDEAPOOL_KEY is safer)")
     parser.set_defaults(command=command)
 
 
 @asynccontextmanager
 async def connect(settings: Settings, *, needs_models: bool) -> AsyncIterator[Rest]:
-    """Raises:
-    ServerUnreachable: no server at the address that was named.
-    Conflict: none at the usual address, yet another process has the database.
+    """Connects to a server, starting one if none runs.
+
+    Raises:
+        ServerUnreachable: the named server does not answer.
+        Conflict: no server answers, but another process uses the database.
     """
     if settings.url is not None:
         async with _http(settings, settings.url.rstrip("/")) as http:
@@ -78,15 +80,15 @@ def _http(settings: Settings, address: str) -> httpx2.AsyncClient:
         base_url=address,
         headers={} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"},
         timeout=httpx2.Timeout(SILENCE_S, connect=CONNECT_S),
-        # A proxy of the environment is for the internet; the server is where its address says.
+        # Proxy variables are meant for the internet, not for this server.
         trust_env=False,
     )
 
 
 async def _answers(http: httpx2.AsyncClient, address: str) -> bool:
-    """Whether Ideapool is there. What answers but is something else has only the port in common.
+    """Whether Ideapool answers there; another program on the port does not count.
 
-    Raises: ServerUnreachable, where one seems to hang: a second beside it would do harm.
+    Raises: ServerUnreachable if it hangs. A second server beside it would do harm.
     """
     try:
         async with asyncio.timeout(LOOK_S):
@@ -106,7 +108,8 @@ async def _own(settings: Settings, address: str, *, needs_models: bool) -> Async
     if other is not None:
         raise Conflict(
             f"No server answers at {address}, but {other} uses the database {path}. "
-            "If it is a server, say with --url or IDEAPOOL_URL where it is; else wait for its end."
+            "If that is a server, give its address with --url or IDEAPOOL_URL. Otherwise wait "
+            "until it has ended."
         )
     folder = settings.data_dir.absolute()
     note(f"No server answers at {address}; using {folder} directly.")
@@ -115,6 +118,6 @@ async def _own(settings: Settings, address: str, *, needs_models: bool) -> Async
 
 
 def be_quiet(settings: Settings) -> None:
-    """What a server tells its operator is in the way between the lines of an answer."""
+    """Hides the log lines for operators, which would disturb the answer."""
     if settings.log_level == "info":
         logging.getLogger().setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""A connection for a process that stays, whoever it turns out to be with."""
+"""A connection that lasts as long as its process, for assistants."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from service.settings import Settings
 
 
 class PersistentConnection:
-    """Made at the first call, since assistants start every server they know; again if it is lost."""
+    """Connects at the first call, since assistants start every MCP server they know, and reconnects."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -38,7 +38,7 @@ class PersistentConnection:
             self._holder = self._rest = None
 
     async def _hold(self, ready: asyncio.Future[Rest]) -> None:
-        # In one task from beginning to end: the application's parts are closed by whoever opened them.
+        # One task from beginning to end, because the server must be closed by the task that opened it.
         try:
             async with connect(self._settings, needs_models=True) as rest:
                 ready.set_result(rest)

@@ -1,6 +1,6 @@
-"""Asks a server over REST: JSON out, JSON or events back, and an error of ours for all that can fail.
+"""A REST client: sends JSON, receives JSON or events, and raises our errors.
 
-Knows neither where the server is nor whether it is another process.
+It does not know where the server is or whether it is another process.
 """
 
 import json
@@ -16,7 +16,7 @@ from service.errors import ServerRefused, ServerUnreachable
 
 API = "/api/v1"
 CONNECT_S = 5.0
-# A stream shows a sign of life every 15 seconds; a large import takes some.
+# A stream sends a keep-alive every 15 seconds; a large import takes a while.
 SILENCE_S = 60.0
 EVENT_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -28,7 +28,7 @@ class Event:
 
 
 def given(**fields: Any) -> dict[str, Any]:
-    """The fields that have a value; what is left out has the server's default."""
+    """The fields that are not None; the server has defaults for the others."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -55,12 +55,12 @@ class Rest:
         file: tuple[bytes, str] | None = None,
         revision: int | None = None,
     ) -> httpx2.Response:
-        """`path` is below /api/v1; `file` is sent as it is, with its media type; with `revision`
-        an idea is changed only if that is its newest.
+        """Calls `path` below /api/v1. `file` is content and media type. `revision` becomes `If-Match`:
+        the idea is changed only if that is its latest version.
 
         Raises:
-            ServerUnreachable: nobody answers.
-            ServerRefused: the answer is a problem.
+            ServerUnreachable: no server answers.
+            ServerRefused: the server answers with a problem.
         """
         content, kind = file or (None, None)
         tag = None if revision is None else f'"{revision}"'
@@ -76,7 +76,7 @@ class Rest:
             return response
 
     async def events(self, path: str, body: dict[str, Any]) -> AsyncGenerator[Event, None]:
-        """Starts a run and gives its events as they come; closing it stops the run.
+        """Starts a run and yields its events as they arrive. Closing the generator stops the run.
 
         Raises: as `call`.
         """
@@ -90,9 +90,9 @@ class Rest:
                     yield Event(name, json.loads(data))
 
     async def result(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-        """The same events up to the result, which is the last; anything else at the end is an error.
+        """Yields the events up to and including the result; any other end is an error.
 
-        Raises: as `call`; ServerRefused also where the run fails or is stopped.
+        Raises: as `call`, and ServerRefused if the run fails or is stopped.
         """
         async with aclosing(events):
             async for event in events:
@@ -103,7 +103,9 @@ class Rest:
                     raise ServerRefused(event.data["detail"])
                 if event.name == "done":
                     raise ServerRefused(f"The run was {event.data['status']} before it was done.")
-        raise ServerUnreachable(f"The answer of {self.where} broke off before the run was done.")
+        raise ServerUnreachable(
+            f"The connection to {self.where} broke off before the run was done."
+        )
 
     @asynccontextmanager
     async def _sent(
@@ -130,5 +132,5 @@ class Rest:
         except (ValueError, KeyError, TypeError, httpx2.ResponseNotRead):
             detail = f"{self.where} answered {status} and does not look like Ideapool."
         if status == 401:
-            detail += " The commands take it from --key or IDEAPOOL_KEY."
+            detail += " Give the key with --key or IDEAPOOL_KEY."
         return ServerRefused(detail, status=status)

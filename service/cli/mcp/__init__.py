@@ -1,1 +1,1 @@
-"""Tools for assistants, by the Model Context Protocol."""
+"""Tools for AI assistants, served over the Model Context Protocol."""

@@ -1,4 +1,4 @@
-"""`ideapool mcp`: the tools for assistants, over stdio."""
+"""`ideapool mcp`: serves the tools over stdio."""
 
 import asyncio
 from typing import Any
@@ -12,8 +12,8 @@ from service.cli.mcp.tools import Tools
 from service.settings import Settings
 
 INSTRUCTIONS = (
-    "An idea board with its own small language models. Brainstorm gives suggestions; add the good "
-    "ones as ideas, then refine, evaluate and rank those. Calls of the models take seconds."
+    "An idea board with its own small language models. Brainstorm returns suggestions. Add the good "
+    "ones as ideas, then refine, evaluate and rank them. Calls to the models take seconds."
 )
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)

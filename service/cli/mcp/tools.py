@@ -1,6 +1,6 @@
-"""The use cases as tools of the Model Context Protocol, for assistants; a client like the others.
+"""The tools that AI assistants call. Each is a client of the REST API.
 
-Eight tools at most: an assistant reads all their descriptions before it does anything.
+There are at most eight, because an assistant reads all descriptions before it does anything.
 """
 
 from collections.abc import Callable, Coroutine
@@ -22,12 +22,14 @@ from service.prompts.languages import IdeaLanguage
 from service.schemas.fields import PAIRS_CEILING, Judge, MethodId, Outcome, Status
 from service.store.listing import Sort
 
-IdeaId = Annotated[str | None, Field(description="An idea of a board.")]
+IdeaId = Annotated[str | None, Field(description="Id of an idea.")]
 BoardName = Annotated[str | None, Field(description="A board's name or id.")]
-Title = Annotated[str | None, Field(description="A text that is on no board, instead.")]
-Body = Annotated[str | None, Field(description="Its text, Markdown.")]
+Title = Annotated[
+    str | None, Field(description="Title of a text that is not on a board, instead of idea_id.")
+]
+Body = Annotated[str | None, Field(description="The text, in Markdown.")]
 Language = Annotated[
-    IdeaLanguage | None, Field(description="Code of the one to write in; default: the board's.")
+    IdeaLanguage | None, Field(description="Language code of the answer. Default: the board's.")
 ]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -36,7 +38,7 @@ Result = TypeVar("Result")
 def _answering(
     tool: Callable[Concatenate["Tools", Arguments], Coroutine[Any, Any, Result]],
 ) -> Callable[Concatenate["Tools", Arguments], Coroutine[Any, Any, Result]]:
-    """Errors that have a text for people get it to the assistant."""
+    """Passes the text of our errors on to the assistant."""
 
     @wraps(tool)
     async def call(tools: "Tools", /, *args: Arguments.args, **named: Arguments.kwargs) -> Result:
@@ -54,11 +56,11 @@ def _answering(
 class Vote(BaseModel):
     first_id: str
     second_id: str
-    outcome: Outcome = Field(description="Which one comes first; tie if they are equal.")
+    outcome: Outcome = Field(description="Which idea comes first, or tie.")
 
 
 class Tools:
-    """Each method is a tool; its docstring is what an assistant reads."""
+    """Each method is a tool; assistants read its docstring."""
 
     def __init__(self, connection: PersistentConnection) -> None:
         self.connection = connection
@@ -67,18 +69,20 @@ class Tools:
     async def brainstorm(
         self,
         context: Context,
-        topic: Annotated[str | None, Field(description="What the ideas are for.")] = None,
-        idea_id: Annotated[str | None, Field(description="Branch from this instead.")] = None,
-        n: Annotated[int, Field(ge=1, le=20, description="How many.")] = 8,
-        method: Annotated[MethodId, Field(description="How to look for ideas.")] = "free",
-        background: Annotated[str, Field(description="What the ideas should fit.")] = "",
+        topic: Annotated[str | None, Field(description="What the ideas are about.")] = None,
+        idea_id: Annotated[
+            str | None, Field(description="Branch from this idea instead of a topic.")
+        ] = None,
+        n: Annotated[int, Field(ge=1, le=20, description="Number of ideas.")] = 8,
+        method: Annotated[MethodId, Field(description="Brainstorming method.")] = "free",
+        background: Annotated[str, Field(description="Background that the ideas should fit.")] = "",
         board: BoardName = None,
         creativity: Annotated[float, Field(ge=0, le=1)] = 0.5,
         language: Language = None,
         seed: int | None = None,
     ) -> dict[str, Any]:
-        """Let the model find ideas for a topic, or branch from an idea. Gives suggestions with
-        ids; they are no ideas of the board until add_idea."""
+        """Let the model suggest ideas for a topic, or branch from an idea. Returns suggestions with
+        ids; add_idea puts one on the board."""
         rest = await self.connection.rest()
         task = given(
             topic=topic,
@@ -100,13 +104,17 @@ class Tools:
         idea_id: IdeaId = None,
         title: Title = None,
         body: Body = None,
-        instruction: Annotated[str, Field(description="What to change, like 'shorter'.")] = "",
-        selection: Annotated[str | None, Field(description="Only this passage of it.")] = None,
+        instruction: Annotated[
+            str, Field(description="What to change, for example 'shorter'.")
+        ] = "",
+        selection: Annotated[str | None, Field(description="Refine only this passage.")] = None,
         language: Language = None,
-        accept: Annotated[bool, Field(description="Give the idea the new text.")] = False,
+        accept: Annotated[
+            bool, Field(description="Replace the idea's text with the new one.")
+        ] = False,
     ) -> dict[str, Any]:
-        """Let the model write a better text of an idea. The idea stays as it is unless `accept`
-        is true; its old text is kept as a version."""
+        """Let the model improve the text of an idea. The idea only changes if `accept` is true; its
+        old text is kept as a version."""
         if accept and idea_id is None:
             raise InvalidInput("accept needs an idea_id.")
         rest = await self.connection.rest()
@@ -130,14 +138,14 @@ class Tools:
         ] = None,
         rubric: Annotated[
             str | None,
-            Field(description="Of the idea's board, by name or id, instead of criteria."),
+            Field(description="A rubric of the idea's board, by name or id, instead of criteria."),
         ] = None,
         language: Language = None,
     ) -> dict[str, Any]:
-        """Score an idea from 1 to 10 by criteria, with strengths, concerns and a next step.
+        """Score an idea from 1 to 10 on each criterion, with strengths, concerns and a next step.
         `scoring` says whether the scores are calibrated."""
         if rubric is not None and (idea_id is None or criteria is not None):
-            raise InvalidInput("rubric needs an idea_id, and no criteria beside it.")
+            raise InvalidInput("rubric needs an idea_id and cannot be combined with criteria.")
         rest = await self.connection.rest()
         task = given(idea_id=idea_id, title=title, body=body, criteria=criteria, language=language)
         if idea_id is not None:
@@ -147,17 +155,21 @@ class Tools:
     @_answering
     async def find_ideas(
         self,
-        words: Annotated[str, Field(description="Each must occur in it. Empty: all.")] = "",
-        idea_id: Annotated[str | None, Field(description="Only this one.")] = None,
+        words: Annotated[
+            str, Field(description="Words that must all occur. Empty: all ideas.")
+        ] = "",
+        idea_id: Annotated[str | None, Field(description="Return only this idea.")] = None,
         board: BoardName = None,
-        tags: Annotated[list[str] | None, Field(description="It has all of these.")] = None,
+        tags: Annotated[
+            list[str] | None, Field(description="Only ideas with all of these tags.")
+        ] = None,
         status: Status | None = None,
         starred: bool | None = None,
         archived: bool | None = None,
         sort: Sort = "new",
         limit: Annotated[int, Field(ge=1, le=200)] = 20,
     ) -> dict[str, Any]:
-        """List or search the ideas, or read one; also tells which boards there are."""
+        """List or search ideas, or read one. Also lists the boards."""
         rest = await self.connection.rest()
         boards = [given(id=one["id"], name=one["name"]) for one in await rest.get("/boards")]
         if idea_id is not None:
@@ -176,19 +188,18 @@ class Tools:
     @_answering
     async def add_idea(
         self,
-        title: Annotated[str | None, Field(description="Of an idea of your own.")] = None,
+        title: Annotated[str | None, Field(description="Title of a new idea.")] = None,
         body: Annotated[str | None, Field(description="Markdown.")] = None,
         suggestion_id: Annotated[
             str | None,
-            Field(description="A brainstorm's suggestion to keep; title and body replace its own."),
+            Field(description="A suggestion to keep; title and body override its own."),
         ] = None,
         board: BoardName = None,
         tags: list[str] | None = None,
         status: Status | None = None,
         starred: bool | None = None,
     ) -> dict[str, Any]:
-        """Put an idea on a board: your own, or a suggestion, which becomes one idea however often
-        it is kept."""
+        """Add an idea to a board: your own, or a suggestion. Keeping a suggestion twice adds one idea."""
         rest = await self.connection.rest()
         text = given(title=title, body=body)
         more = given(board_id=await board_id(rest, board), tags=tags, status=status, star=starred)
@@ -208,14 +219,15 @@ class Tools:
         title: str | None = None,
         body: Body = None,
         board: BoardName = None,
-        tags: Annotated[list[str] | None, Field(description="All it shall have.")] = None,
+        tags: Annotated[list[str] | None, Field(description="The new list of tags.")] = None,
         status: Status | None = None,
         starred: bool | None = None,
         revision: Annotated[
-            int | None, Field(description="As it was read: refuses if it changed since.")
+            int | None,
+            Field(description="The version that was read. Refused if the idea has changed since."),
         ] = None,
     ) -> dict[str, Any]:
-        """Change what is given of an idea; a changed text becomes a new version."""
+        """Change the given fields of an idea. A changed text becomes a new version."""
         rest = await self.connection.rest()
         fields = given(title=title, body=body, tags=tags, status=status, star=starred)
         fields |= given(board_id=await board_id(rest, board))
@@ -227,14 +239,17 @@ class Tools:
         self,
         context: Context,
         board: BoardName = None,
-        by: Annotated[Judge, Field(description="Whose comparisons make the order.")] = "people",
+        by: Annotated[Judge, Field(description="Whose comparisons to rank by.")] = "people",
         compare: Annotated[
-            int, Field(ge=0, le=PAIRS_CEILING, description="Pairs for the model to compare first.")
+            int,
+            Field(ge=0, le=PAIRS_CEILING, description="Number of pairs the model compares first."),
         ] = 0,
-        vote: Annotated[Vote | None, Field(description="A person's choice of two ideas.")] = None,
+        vote: Annotated[
+            Vote | None, Field(description="A person's choice between two ideas.")
+        ] = None,
     ) -> dict[str, Any]:
-        """The ideas of a board in order, with scores and their uncertainty. A vote counts as
-        people's: only pass on what a person said. The model's order is a weak signal."""
+        """Rank the ideas of a board, with scores and their uncertainty. A vote counts as a person's:
+        only pass on what a person said. The model's ranking is a weak signal."""
         rest = await self.connection.rest()
         chosen = await chosen_board(rest, board)
         if vote is not None:
@@ -249,10 +264,10 @@ class Tools:
         self,
         board: BoardName = None,
         format: Annotated[
-            Literal["markdown", "csv", "json"], Field(description="json holds everything.")
+            Literal["markdown", "csv", "json"], Field(description="json contains everything.")
         ] = "markdown",
     ) -> str:
-        """All boards or one as a text to read or to store."""
+        """Export all boards or one as text."""
         rest = await self.connection.rest()
         query = {"format": format, "board": await board_id(rest, board)}
         return (await rest.call("GET", "/export", query=query)).text
@@ -261,7 +276,7 @@ class Tools:
 async def _run(
     rest: Rest, path: str, task: dict[str, Any], context: Context, *, total: int | None = None
 ) -> dict[str, Any]:
-    """The run's answer. A call that is cancelled closes the events, which stops the run."""
+    """Returns the answer of a run. A cancelled call closes the events, which stops the run."""
     count, answer = 0, {}
     async with aclosing(rest.result(rest.events(path, task))) as events:
         async for event in events:
