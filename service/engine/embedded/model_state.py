@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.engine.catalog import Adapter, CatalogModel
-from service.engine.files.build import make_ready
+from service.engine.files.build import prepare_files
 from service.engine.files.checksums import FETCH_ADVICE, PATH_ADVICE
 from service.engine.files.download import FetchProgress
 from service.engine.protocol import Load
@@ -92,7 +92,7 @@ class ServedModel:
                 self.progress = progress.bytes_done / progress.bytes_total
 
         try:
-            files = await asyncio.to_thread(make_ready, self.model, self.models_dir, report)
+            files = await asyncio.to_thread(prepare_files, self.model, self.models_dir, report)
         except asyncio.CancelledError:
             is_cancelled.set()
             raise
