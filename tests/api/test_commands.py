@@ -118,7 +118,9 @@ def test_ctrl_c_stops_the_run_and_frees_the_model(url: str, backend: FakeBackend
     assert ended["status"] == "cancelled"
 
 
-def test_a_reader_that_closes_the_pipe_early_causes_no_traceback(url: str, backend: FakeBackend) -> None:
+def test_a_reader_that_closes_the_pipe_early_causes_no_traceback(
+    url: str, backend: FakeBackend
+) -> None:
     backend.delay_s = 0.02
 
     with command(url, *TOPIC, "--n", "10") as process:
@@ -476,9 +478,7 @@ def test_a_list_is_imported_after_a_dry_run(run: Run, tmp_path: Path) -> None:
     assert len(of(run, "ideas", "list")) == 2
 
 
-def test_the_format_option_overrides_the_file_name(
-    run: Run, tmp_path: Path
-) -> None:
+def test_the_format_option_overrides_the_file_name(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "notes"
     file.write_text("Soup\nChalk\n")
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from service.cli.progress import ProgressLine
 from service.engine.catalog import CatalogModel, read_catalog
-from service.engine.files.build import obtain
+from service.engine.files.build import fetch_and_build
 from service.engine.files.download import fetch
 from service.engine.host import usable_cpus
 from service.settings import PROJECT_ROOT, Settings
@@ -184,7 +184,7 @@ def _files(model: CatalogModel, settings: Settings) -> tuple[Path, Path]:
     with contextlib.closing(line):
         folder, hub_url = settings.models_dir.absolute(), settings.hub_url
         base = fetch(model, folder, hub_url=hub_url, report=line.show)
-        return base, obtain(model, folder, hub_url=hub_url, report=line.show)
+        return base, fetch_and_build(model, folder, hub_url=hub_url, report=line.show)
 
 
 def _options() -> argparse.Namespace:

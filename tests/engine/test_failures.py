@@ -28,7 +28,7 @@ PARENT = """
 import asyncio, sys
 from pathlib import Path
 from service.engine.catalog import CatalogModel, Selection
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import GenerateRequest, Message
 
 async def main() -> None:

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from service.engine.catalog import read_catalog
-from service.engine.files.build import obtain
+from service.engine.files.build import fetch_and_build
 from service.settings import PROJECT_ROOT, Settings
 from training.config import (
     BaseConfig,
@@ -45,7 +45,7 @@ def small_gguf() -> Path:
     settings = Settings()
     model = read_catalog(settings.catalog).select("small").models[0]
     folder = settings.models_dir.absolute()
-    return obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    return fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,10 @@ import torch
 
 from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded.backend import EmbeddedBackend
-from service.engine.files.build_plan import MADE_FOR
+from service.engine.files.build_plan import BASE_SHA256_KEY
 from service.engine.files.checksums import sha256_of
-from service.engine.files.gguf_header import texts_of
-from service.engine.llama.layout import Layout
+from service.engine.files.gguf_header import read_text_metadata
+from service.engine.llama.gguf_file import GgufFile
 from service.engine.types import Delta, Finished, Role
 from service.errors import ConfigurationError
 from service.prompts.methods import METHODS
@@ -125,7 +125,9 @@ def run(tiny_base: Path, ideation_records: Path, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def tiny_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("base") / "base.gguf"
-    Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(tiny_base, path)
+    Converter.fetch_and_build(Settings().data_dir.absolute() / "training", quiet).model(
+        tiny_base, path
+    )
     return path
 
 
@@ -161,7 +163,7 @@ def test_an_export_leaves_what_was_asked_for_and_says_what_it_is(
     assert all(one.sha256 in card for one in (exported.adapter, *exported.models))
     assert "CC0-1.0" in card
     # Embeddings that are the output as well are there once.
-    assert "output.weight" not in Layout.of(exported.models[0].path).tensors
+    assert "output.weight" not in GgufFile.read(exported.models[0].path).tensors
 
 
 @pytest.mark.slow
@@ -246,7 +248,7 @@ def copied(run: Run, folder: Path) -> RunDirectory:
 @pytest.fixture
 def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a base is unpacked into, with the converters that are there already."""
-    converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet).folder
+    converter = Converter.fetch_and_build(Settings().data_dir.absolute() / "training", quiet).folder
     folder = tmp_path / "data" / "training"
     folder.mkdir(parents=True)
     (folder / converter.name).symlink_to(converter)
@@ -279,7 +281,7 @@ def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
     assert (beside.file, beside.kind) == ("base.gguf with tiny-adapter.gguf", "adapter")
     assert abs(beside.change) < 0.001
     assert beside.file in (rundir.export / "CARD.md").read_text()
-    assert texts_of(exported.adapter.path)[MADE_FOR] == sha256_of(tiny_gguf)
+    assert read_text_metadata(exported.adapter.path)[BASE_SHA256_KEY] == sha256_of(tiny_gguf)
     assert str(tmp_path).encode() not in exported.adapter.path.read_bytes()
     assert filled.path is not None
     assert filled.path.resolve() == tiny_gguf.resolve()
@@ -298,7 +300,7 @@ def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_
     status, told = main(["evaluate", str(file)]), capsys.readouterr().err
     base = exports / "tiny-base-q8_0.gguf"
     kinds = [
-        [one.kind for one in Layout.of(path).tensors.values()]
+        [one.kind for one in GgufFile.read(path).tensors.values()]
         for path in (base, exported.models[-1].path)
     ]
 
@@ -324,7 +326,7 @@ def test_a_base_that_is_no_gguf_has_the_role_that_is_missing(
 def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
     run: Run, tiny_base: Path, tmp_path: Path
 ) -> None:
-    converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet)
+    converter = Converter.fetch_and_build(Settings().data_dir.absolute() / "training", quiet)
     with_name, without = (
         adapter_file(
             converter,
@@ -335,12 +337,12 @@ def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
         )
         for made_for in ("b" * 64, None)
     )
-    texts = texts_of(with_name.path)
-    first, second = Layout.of(with_name.path), Layout.of(without.path)
+    texts = read_text_metadata(with_name.path)
+    first, second = GgufFile.read(with_name.path), GgufFile.read(without.path)
 
-    assert texts.pop(MADE_FOR) == "b" * 64
-    assert texts == texts_of(without.path)
-    assert first.metadata == {**second.metadata, MADE_FOR: "b" * 64}
+    assert texts.pop(BASE_SHA256_KEY) == "b" * 64
+    assert texts == read_text_metadata(without.path)
+    assert first.metadata == {**second.metadata, BASE_SHA256_KEY: "b" * 64}
     assert [(one.kind, one.shape) for one in first.tensors.values()] == [
         (one.kind, one.shape) for one in second.tensors.values()
     ]
@@ -350,7 +352,7 @@ def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
     assert with_name.sha256 == sha256_of(with_name.path)
 
 
-def content(layout: Layout, name: str) -> bytes:
+def content(layout: GgufFile, name: str) -> bytes:
     tensor = layout.tensors[name]
     return layout.path.read_bytes()[tensor.offset : tensor.offset + tensor.size_bytes]
 

@@ -12,8 +12,8 @@ import pytest
 from service.analysis.scoring import ScoreHead, Scorer, Scores
 from service.engine.catalog import read_catalog
 from service.engine.embedded.backend import EmbeddedBackend
-from service.engine.files.build import obtain
-from service.engine.files.build_plan import identity_of
+from service.engine.files.build import fetch_and_build
+from service.engine.files.build_plan import model_identity
 from service.engine.files.checksums import sha256_of
 from service.engine.types import EmbedRequest, Event
 from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
@@ -204,7 +204,7 @@ def test_a_head_is_made_for_the_file_that_is_served_and_goes_on_where_it_stopped
     # 24 notes, two more of each, two pairs, two notes three times.
     assert told[0] == "Embedded 32 of 82 texts"
     assert told[1] == "Embedded 32 of 50 texts"
-    assert head.identity == result.identity == identity_of(small_gguf)
+    assert head.identity == result.identity == model_identity(small_gguf)
     assert head.criteria == ("novelty", "feasibility", "impact", "clarity")
     assert all(1 <= value <= 10 for value in head.scores([0.1] * 576).values())
     assert figures["agreement"]["spearman"].keys() == set(head.criteria)
@@ -253,7 +253,7 @@ def shipped() -> Iterator[Score]:
     model = selection.models[0]
     if model.score_head is None:
         pytest.skip("the catalog names no score head")
-    obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
     backend = EmbeddedBackend(selection, models_dir=folder)
     scorer = Scorer(backend)
 

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from service.engine.decoding.chat_template import ChatTokeniser
-from service.engine.llama import Library, Weights
+from service.engine.llama import Library, LlamaModel
 from service.engine.types import Message
 from service.prompts.methods import METHODS
 from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
@@ -43,7 +43,7 @@ def model(tiny_base: Path) -> Any:
 @pytest.fixture(scope="module")
 def served(small_gguf: Path) -> Iterator[ChatTokeniser]:
     library = Library()
-    weights = Weights(library, small_gguf)
+    weights = LlamaModel(library, small_gguf)
     yield ChatTokeniser(weights, None)
     weights.close()
     library.close()

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import Adapter, CatalogModel, read_catalog
-from service.engine.files.build_plan import MADE_FOR, Built, Recipe, Record, identity_of, settle
+from service.engine.files.build_plan import (
+    BASE_SHA256_KEY,
+    Built,
+    Recipe,
+    Record,
+    model_identity,
+    record_served_file,
+)
 from service.engine.files.checksums import remember_sha256, sha256_of
 from service.errors import ModelUnavailable
 from service.settings import Settings
@@ -76,7 +83,7 @@ def test_an_adapter_that_is_not_the_catalogs_is_refused(tmp_path: Path) -> None:
 
 def with_adapter(folder: Path, made_for: str | None, *, any_base: bool = False) -> CatalogModel:
     """Weights that are to be re-quantised, and an adapter that names the file it is for."""
-    texts = {MADE_FOR: made_for} if made_for is not None else None
+    texts = {BASE_SHA256_KEY: made_for} if made_for is not None else None
     path = write_adapter(folder / "lora.gguf", {}, texts=texts)
     return CatalogModel(
         "m",
@@ -154,16 +161,16 @@ def test_a_model_made_of_something_else_is_another(other: Recipe) -> None:
 def test_a_built_model_is_known_by_what_it_is_made_of_and_not_by_its_bytes(tmp_path: Path) -> None:
     path = put(MERGED, tmp_path)
 
-    assert identity_of(path) == MERGED.identity
+    assert model_identity(path) == MERGED.identity
     path.write_bytes(CONTENT + b", and changed later")
-    assert identity_of(path) == sha256_of(path)
+    assert model_identity(path) == sha256_of(path)
 
 
 def test_weights_that_were_not_built_are_known_by_their_hash(tmp_path: Path) -> None:
     path = tmp_path / "base.gguf"
     path.write_bytes(CONTENT)
 
-    assert identity_of(path) == sha256_of(path)
+    assert model_identity(path) == sha256_of(path)
 
 
 def test_an_adapter_makes_the_same_model_merged_or_applied_to_every_token(tmp_path: Path) -> None:
@@ -248,7 +255,7 @@ def test_what_is_not_as_it_was_built_is_not_found(
 def test_a_file_goes_when_its_model_is_served_from_another(tmp_path: Path) -> None:
     put(replace(PLAIN, quantise="q8_0"), tmp_path)
     new = put(PLAIN, tmp_path)
-    settle("one", tmp_path, new)
+    record_served_file("one", tmp_path, new)
 
     assert {path.name.removeprefix(new.name) for path in tmp_path.iterdir()} == {
         "",
@@ -259,10 +266,10 @@ def test_a_file_goes_when_its_model_is_served_from_another(tmp_path: Path) -> No
 
 def test_a_shared_file_stays_until_its_last_model_has_left(tmp_path: Path) -> None:
     path = put(PLAIN, tmp_path)
-    settle("two", tmp_path, path)
-    settle("one", tmp_path, None)
+    record_served_file("two", tmp_path, path)
+    record_served_file("one", tmp_path, None)
     stayed = path.is_file()
-    settle("two", tmp_path, None)
+    record_served_file("two", tmp_path, None)
 
     assert stayed
     assert not path.exists()
@@ -272,7 +279,7 @@ def test_files_of_other_models_and_of_people_stay(tmp_path: Path) -> None:
     other = put(replace(PLAIN, model="two", base_sha256="c" * 64), tmp_path)
     mine = tmp_path / "mine.gguf"
     mine.write_bytes(CONTENT)
-    settle("one", tmp_path, None)
+    record_served_file("one", tmp_path, None)
 
     assert other.is_file()
     assert mine.is_file()

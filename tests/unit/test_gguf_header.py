@@ -7,7 +7,7 @@ import gguf
 import numpy as np
 import pytest
 
-from service.engine.files.gguf_header import texts_of
+from service.engine.files.gguf_header import read_text_metadata
 from service.errors import ModelUnavailable
 
 
@@ -36,7 +36,11 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_texts_are_found_among_values_of_all_kinds(path: Path) -> None:
-    assert texts_of(path) == {"general.architecture": "llama", "b.text": "é", "d.text": "last"}
+    assert read_text_metadata(path) == {
+        "general.architecture": "llama",
+        "b.text": "é",
+        "d.text": "last",
+    }
 
 
 def test_a_head_that_is_cut_off_anywhere_is_refused(path: Path) -> None:
@@ -46,7 +50,7 @@ def test_a_head_that_is_cut_off_anywhere_is_refused(path: Path) -> None:
         path.write_bytes(whole[:keep])
 
         with pytest.raises(ModelUnavailable, match=r"a\.gguf is damaged"):
-            texts_of(path)
+            read_text_metadata(path)
 
 
 @pytest.mark.parametrize("number", [0xFFFFFFFF, 2**63, 2**64 - 1])
@@ -58,4 +62,4 @@ def test_numbers_that_are_nonsense_are_refused(path: Path, place: int, number: i
     path.write_bytes(damaged)
 
     with pytest.raises(ModelUnavailable, match="damaged"):
-        texts_of(path)
+        read_text_metadata(path)

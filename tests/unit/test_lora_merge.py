@@ -11,8 +11,8 @@ import pytest
 from gguf import GGMLQuantizationType as Kind
 from numpy.typing import NDArray
 
-from service.engine.files.lora_merge import Adapter
-from service.engine.llama.layout import Layout
+from service.engine.files.lora_merge import MergeableAdapter
+from service.engine.llama.gguf_file import GgufFile
 from service.engine.llama.quantise import GRIDS, to_floats, type_name
 from service.errors import ModelUnavailable
 from tests.gguf_files import Floats, write_adapter, write_gguf
@@ -41,7 +41,7 @@ def merge(base: Path, adapter: Path, scale: float = 1.0) -> Path:
     """A copy of the base with the adapter in it."""
     target = base.with_name("merged.gguf")
     shutil.copy(base, target)
-    Adapter.of(adapter, Layout.of(base), scale).add_into(target, 2, lambda *_: None)
+    MergeableAdapter.of(adapter, GgufFile.read(base), scale).merge_into(target, 2, lambda *_: None)
     return target
 
 
@@ -57,7 +57,7 @@ def test_a_layout_is_what_the_file_says(tmp_path: Path) -> None:
         "experts.weight": numbers(3, ROWS, COLUMNS),
     }
     path = write_gguf(tmp_path / "a.gguf", tensors, kind=Kind.Q4_K, texts={"general.name": "é"})
-    layout = Layout.of(path)
+    layout = GgufFile.read(path)
     expected = {
         one.name: (one.tensor_type, one.data_offset, one.n_bytes)
         for one in gguf.GGUFReader(path).tensors
@@ -75,7 +75,7 @@ def test_a_layout_is_what_the_file_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [*GRID_KINDS, Kind.F16, Kind.BF16, Kind.F32], ids=str)
 def test_blocks_are_read_as_gguf_reads_them(tmp_path: Path, kind: Kind) -> None:
     path = write_gguf(tmp_path / "a.gguf", {NAME: numbers(ROWS, COLUMNS)}, kind=kind)
-    tensor = Layout.of(path).tensors[NAME]
+    tensor = GgufFile.read(path).tensors[NAME]
     blocks = path.read_bytes()[tensor.offset : tensor.offset + tensor.size_bytes]
 
     np.testing.assert_allclose(
@@ -99,7 +99,7 @@ def test_what_is_added_is_scale_times_alpha_by_rank(
 
 def test_other_tensors_and_the_header_keep_every_byte(tmp_path: Path, base: Path) -> None:
     adapter = write_adapter(tmp_path / "lora.gguf", {NAME: pair()})
-    place = Layout.of(base).tensors[NAME]
+    place = GgufFile.read(base).tensors[NAME]
     before, after = base.read_bytes(), merge(base, adapter).read_bytes()
     end = place.offset + place.size_bytes
 
@@ -139,8 +139,10 @@ def test_a_tensor_in_another_type_than_the_base_gets_the_change_as_well(tmp_path
     base = write_gguf(tmp_path / "base.gguf", {NAME: values}, kind=Kind.Q8_0)
     target = write_gguf(tmp_path / "target.gguf", {NAME: values}, kind=Kind.F16)
     a, b = pair()
-    adapter = Adapter.of(write_adapter(tmp_path / "a.gguf", {NAME: (a, b)}), Layout.of(base), 1.0)
-    adapter.add_into(target, 1, lambda *_: None)
+    adapter = MergeableAdapter.of(
+        write_adapter(tmp_path / "a.gguf", {NAME: (a, b)}), GgufFile.read(base), 1.0
+    )
+    adapter.merge_into(target, 1, lambda *_: None)
 
     np.testing.assert_allclose(read(target)[NAME], read(base)[NAME] + b @ a, rtol=1e-2, atol=1e-2)
 
@@ -174,7 +176,7 @@ def test_norms_in_an_adapter_are_left_out_as_llama_cpp_does(tmp_path: Path, base
         alpha=0.0,
     )
 
-    assert Adapter.of(path, Layout.of(base), 1.0).changes == [NAME]
+    assert MergeableAdapter.of(path, GgufFile.read(base), 1.0).changes == [NAME]
 
 
 Writer = Callable[[Path], Path]
@@ -203,11 +205,11 @@ def not_finite(path: Path) -> Path:
         (adapter_with(texts={"adapter.type": "alora"}), "not a LoRA adapter"),
         (adapter_with(pairs={"blk.9.attn_q.weight": pair()}), "no tensor blk.9.attn_q.weight"),
         (adapter_with(pairs={NAME: pair()[::-1]}), "do not have the shape"),
-        (half_a_pair, "are no pair"),
+        (half_a_pair, "are not a pair"),
         (not_finite, "not finite"),
         (
             adapter_with(texts={"adapter.alora.invocation_tokens": "?"}),
-            "set IDEAPOOL_ADAPTERS=shared",
+            "Set IDEAPOOL_ADAPTERS=shared",
         ),
     ],
 )
@@ -244,7 +246,7 @@ def test_a_type_whose_values_are_not_evenly_spaced_is_refused(tmp_path: Path) ->
     tensors = {NAME: numbers(ROWS, COLUMNS)}
     base = write_gguf(tmp_path / "base.gguf", tensors, kind=Kind.IQ4_NL)
 
-    with pytest.raises(ModelUnavailable, match=r"type iq4_nl; set `quantise`"):
+    with pytest.raises(ModelUnavailable, match=r"type iq4_nl. Set `quantise`"):
         merge(base, write_adapter(tmp_path / "lora.gguf", {NAME: pair()}))
 
 
@@ -253,7 +255,7 @@ def test_a_damaged_file_has_no_layout(base: Path, keep: int) -> None:
     base.write_bytes(base.read_bytes()[:keep])
 
     with pytest.raises(ModelUnavailable, match=r"base\.gguf is"):
-        Layout.of(base)
+        GgufFile.read(base)
 
 
 def test_weights_that_are_all_the_same_take_the_change_as_it_is(tmp_path: Path) -> None:

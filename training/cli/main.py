@@ -12,7 +12,7 @@ from pathlib import Path
 
 from service.cli.progress import ProgressLine
 from service.engine.catalog import read_catalog
-from service.engine.files.build import obtain
+from service.engine.files.build import fetch_and_build
 from service.errors import ServiceError
 from service.settings import Settings
 from training.cli.data_commands import DATA, add_data_commands
@@ -176,7 +176,7 @@ def _served_base(config: RunConfig, rundir: RunDirectory) -> Path:
     model = next(one for one in read_catalog(CATALOG).model if one.name == config.base.model)
     progress = ProgressLine(sys.stdout)
     try:
-        return obtain(
+        return fetch_and_build(
             model, settings.models_dir.absolute(), hub_url=settings.hub_url, report=progress.show
         )
     finally:

@@ -12,7 +12,7 @@ import peft
 import torch
 
 from service.engine.files.build import build
-from service.engine.files.build_plan import MADE_FOR, Recipe
+from service.engine.files.build_plan import BASE_SHA256_KEY, Recipe
 from service.engine.files.checksums import known_sha256
 from service.engine.files.download import FetchProgress
 from service.engine.types import Quantisation
@@ -56,7 +56,7 @@ def adapter_file(
     """`made_for` is the SHA-256 of the GGUF that it was trained on, which the file then names."""
     converter.adapter(adapter, base, target)
     if made_for is not None:
-        _add_text(target, MADE_FOR, made_for)
+        _add_text(target, BASE_SHA256_KEY, made_for)
     return ExportedFile.of(target, "adapter")
 
 

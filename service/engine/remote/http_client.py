@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-from service.engine.remote.refusals import refusal, retry_after_s
+from service.engine.remote.error_responses import refusal, retry_after_s
 from service.engine.remote.sse import EventReader, EventTooLargeError
 from service.errors import EngineCrashed, ModelUnavailable, ServiceError
 
@@ -23,13 +23,13 @@ ANSWER_LIMIT_BYTES = 4 * 1024 * 1024
 _LOST_CONNECTION = (httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ConnectTimeout)
 
 
-class Exchange:
+class HttpClient:
     def __init__(self, url: str, key: str | None, *, stall_s: float) -> None:
         """`url` with or without `/v1`; `stall_s` is the longest silence within an answer."""
         self.root = url.rstrip("/").removesuffix("/v1")
         self.engine = f"The engine at {self.root}"
         self._stall_s = stall_s
-        self._client = httpx2.AsyncClient(
+        self._http = httpx2.AsyncClient(
             headers={
                 # Compressed events would be held back until there are enough of them.
                 "Accept-Encoding": "identity",
@@ -42,9 +42,9 @@ class Exchange:
         )
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._http.aclose()
 
-    async def look(self, path: str) -> Any:
+    async def get_json(self, path: str) -> Any:
         """The JSON at a path, None where there is none; for what answers at once.
 
         Raises:
@@ -53,7 +53,7 @@ class Exchange:
         """
         try:
             async with asyncio.timeout(LOOK_S):
-                response = await self._client.send(self._request("GET", path), stream=True)
+                response = await self._http.send(self._request("GET", path), stream=True)
                 body = await self._body(response)
         except (TimeoutError, httpx2.HTTPError) as error:
             raise self._unreachable(error) from error
@@ -61,9 +61,9 @@ class Exchange:
             return _json(body) if response.status_code == 200 else None
         raise self._refusal(response, body, 1.0)
 
-    async def ask(self, path: str, body: dict[str, Any], *, expected_s: float) -> str:
+    async def post(self, path: str, body: dict[str, Any], *, expected_s: float) -> str:
         """The whole answer to a POST; errors as `events` has them."""
-        response = await self._post(path, body)
+        response = await self._send_post(path, body)
         try:
             answer = await self._body(response)
         except httpx2.HTTPError as error:
@@ -73,7 +73,7 @@ class Exchange:
         return answer
 
     @asynccontextmanager
-    async def events(
+    async def post_for_events(
         self, path: str, body: dict[str, Any], *, expected_s: float
     ) -> AsyncIterator[AsyncGenerator[str, None]]:
         """The data of a POST's events; leaving closes the connection, which ends the work there.
@@ -85,7 +85,7 @@ class Exchange:
             ModelUnavailable: it cannot be reached.
             EngineCrashed: the connection broke or fell silent.
         """
-        response = await self._post(path, body)
+        response = await self._send_post(path, body)
         try:
             if response.status_code != 200:
                 said = await self._body(response)
@@ -113,23 +113,23 @@ class Exchange:
         except EventTooLargeError as error:
             raise EngineCrashed(f"{self.engine} sent an endless event. Try again.") from error
 
-    async def _post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
+    async def _send_post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
         """Tried twice: a server may have closed a connection that was kept, or be starting."""
         try:
-            return await self._client.send(self._request("POST", path, body), stream=True)
+            return await self._http.send(self._request("POST", path, body), stream=True)
         except _LOST_CONNECTION:
             await asyncio.sleep(RETRY_PAUSE_S)
         except httpx2.HTTPError as error:
             raise self._broken(error) from error
         try:
-            return await self._client.send(self._request("POST", path, body), stream=True)
+            return await self._http.send(self._request("POST", path, body), stream=True)
         except httpx2.HTTPError as error:
             raise self._broken(error) from error
 
     def _request(
         self, method: str, path: str, body: dict[str, Any] | None = None
     ) -> httpx2.Request:
-        return self._client.build_request(method, f"{self.root}/{path}", json=body)
+        return self._http.build_request(method, f"{self.root}/{path}", json=body)
 
     async def _body(self, response: httpx2.Response) -> str:
         """At most `ANSWER_LIMIT_BYTES` of it; what is cut there is not JSON any more."""

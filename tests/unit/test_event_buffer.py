@@ -3,7 +3,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.admission.jobs import FIRST_GUESS_S, LONGEST_RETRY_AFTER_S, Inbox, Pace
+from service.engine.admission.event_buffer import EventBuffer
 from service.engine.types import Delta, Finished, Queued, Started, TokenLogprob, Usage
 
 END = Finished("stop", Usage())
@@ -15,21 +15,21 @@ ITEMS = st.lists(
 )
 
 
-async def read(inbox: Inbox) -> list[object]:
+async def read(buffer: EventBuffer) -> list[object]:
     """Everything up to the end of the stream."""
     items: list[object] = []
-    while (item := await inbox.get()) is not None:
+    while (item := await buffer.get()) is not None:
         items.append(item)
     return items
 
 
-def test_a_reader_that_lags_reads_the_text_in_one_piece() -> None:
+def test_a_reader_that_lags_reads_adjacent_deltas_as_one() -> None:
     async def scenario() -> list[object]:
-        inbox = Inbox()
+        buffer = EventBuffer()
         logprobs = (TokenLogprob("b", -0.5, ()),)
         for item in (Started(3), Delta("a"), Delta("b", logprobs), Delta("c"), END, None):
-            inbox.put(item)
-        return await read(inbox)
+            buffer.put(item)
+        return await read(buffer)
 
     assert asyncio.run(scenario()) == [
         Started(3),
@@ -38,26 +38,26 @@ def test_a_reader_that_lags_reads_the_text_in_one_piece() -> None:
     ]
 
 
-def test_a_reader_that_keeps_up_reads_piece_by_piece() -> None:
+def test_a_reader_that_keeps_up_reads_each_delta() -> None:
     async def scenario() -> list[object]:
-        inbox = Inbox()
-        reading = asyncio.create_task(read(inbox))
+        buffer = EventBuffer()
+        reading = asyncio.create_task(read(buffer))
         for text in "abc":
-            inbox.put(Delta(text))
+            buffer.put(Delta(text))
             await asyncio.sleep(0)
-        inbox.put(None)
+        buffer.put(None)
         return await reading
 
     assert asyncio.run(scenario()) == [Delta("a"), Delta("b"), Delta("c")]
 
 
 @given(ITEMS)
-def test_no_text_is_lost_and_no_event_changes_its_place(items: list[Delta | Queued]) -> None:
+def test_merging_loses_no_text_and_keeps_the_order_of_events(items: list[Delta | Queued]) -> None:
     async def scenario() -> list[object]:
-        inbox = Inbox()
+        buffer = EventBuffer()
         for item in (*items, None):
-            inbox.put(item)
-        return await read(inbox)
+            buffer.put(item)
+        return await read(buffer)
 
     def spelt(events: list[object]) -> list[object]:
         """Text letter by letter."""
@@ -66,14 +66,3 @@ def test_no_text_is_lost_and_no_event_changes_its_place(items: list[Delta | Queu
         ]
 
     assert spelt(asyncio.run(scenario())) == spelt(list(items))
-
-
-def test_who_is_refused_hears_when_the_queue_will_have_begun() -> None:
-    pace = Pace({"one": 4, "two": 1})
-    for _ in range(50):
-        pace.note("one", 2.0)
-
-    assert pace.retry_after_s("one", waiting=0) == 1
-    assert pace.retry_after_s("one", waiting=7) == 5
-    assert pace.retry_after_s("two", waiting=0) == FIRST_GUESS_S
-    assert pace.retry_after_s("two", waiting=999) == LONGEST_RETRY_AFTER_S

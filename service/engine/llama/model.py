@@ -1,7 +1,6 @@
-"""A GGUF file in memory: its vocabulary and its chat template."""
+"""A llama.cpp model: the weights of a GGUF file in memory, its vocabulary and chat template."""
 
 import ctypes
-import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -9,47 +8,15 @@ from typing import Any
 
 import llama_cpp
 
-from service.engine.llama.log import (
-    GGML_LOG_CONTINUE,
-    GGML_LOG_ERROR,
-    GGML_LOG_WARN,
-    tell_log,
-)
+from service.engine.llama.library import Library
 from service.engine.types import Message
 from service.errors import EngineError, ModelUnavailable
 
 ALL_LAYERS = 999
-# Said of each of an adapter's tensors beside repacked weights; where they lie changes nothing.
-OF_NO_ACCOUNT = "cannot use buft"
 
 
-class Library:
-    """llama.cpp itself, with its warnings and errors on stderr and the rest dropped."""
-
-    def __init__(self) -> None:
-        self.last_error = ""
-        self._is_shown = False
-        self._callback = tell_log(self, self._log)
-        llama_cpp.llama_backend_init()
-
-    def _log(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
-        if level != GGML_LOG_CONTINUE:
-            self._is_shown = level in (GGML_LOG_WARN, GGML_LOG_ERROR)
-        if not self._is_shown:
-            return
-        line = text.decode("utf-8", "replace")
-        if OF_NO_ACCOUNT in line:
-            return
-        if level == GGML_LOG_ERROR:
-            self.last_error = line.strip()
-        sys.stderr.write(line)
-
-    def close(self) -> None:
-        llama_cpp.llama_backend_free()
-
-
-class Weights:
-    """A GGUF file in memory, and its vocabulary."""
+class LlamaModel:
+    """The weights and the vocabulary of a GGUF file, in memory."""
 
     def __init__(
         self,
@@ -59,23 +26,23 @@ class Weights:
         gpu_layers: int = 0,
         on_progress: Callable[[float], bool] | None = None,
     ) -> None:
-        """`on_progress` gets 0 to 1 and gives up the load by returning False.
+        """`on_progress` is called with 0 to 1; it stops the loading by returning False.
 
         Raises:
-            ModelUnavailable: the file is not one llama.cpp can load.
+            ModelUnavailable: llama.cpp cannot load the file.
         """
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = gpu_layers if gpu_layers >= 0 else ALL_LAYERS
         report = on_progress or (lambda _: True)
         callback = llama_cpp.llama_progress_callback(lambda share, _: report(share))
         params.progress_callback = callback
-        # Kernels for blocked quantisations copy the weights; a map of the file would stay
+        # Kernels for blocked quantisations copy the weights, and the mapped file would stay
         # resident beside the copy.
         params.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE
         library.last_error = ""
         self._model: Any = llama_cpp.llama_model_load_from_file(bytes(path), params)
         if not self._model:
-            reason = library.last_error or "the load was given up"
+            reason = library.last_error or "the loading was stopped"
             raise ModelUnavailable(f"llama.cpp cannot load {path}: {reason}.")
         self._vocab: Any = llama_cpp.llama_model_get_vocab(self._model)
         self._pieces: dict[int, bytes] = {}
@@ -110,21 +77,21 @@ class Weights:
 
     @cached_property
     def cache_bytes_per_token(self) -> int:
-        """Keys and values of one token in 16 bits, over all layers."""
+        """Bytes of the keys and values of one token over all layers, in 16 bits each."""
         heads = llama_cpp.llama_model_n_head(self._model)
         width = self.embedding_size // heads * llama_cpp.llama_model_n_head_kv(self._model)
         return int(2 * 2 * width * llama_cpp.llama_model_n_layer(self._model))
 
     @cached_property
     def leading_tokens(self) -> list[int]:
-        """What the model wants before the first token of every prompt."""
+        """The tokens that every prompt must start with: BOS, or none."""
         if not llama_cpp.llama_vocab_get_add_bos(self._vocab):
             return []
         return [int(llama_cpp.llama_vocab_bos(self._vocab))]
 
     @cached_property
     def control_texts(self) -> tuple[str, ...]:
-        """The texts of the tokens that steer the model, such as the end of a turn."""
+        """The texts of the control tokens, such as the end of a turn."""
         texts = []
         for token in range(self.vocabulary_size):
             if llama_cpp.llama_vocab_is_control(self._vocab, token):
@@ -140,17 +107,17 @@ class Weights:
         return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token))
 
     def tokenise(self, text: str, *, special: bool = False) -> list[int]:
-        """With `special`, the texts of control tokens become those tokens; else plain text."""
+        """The tokens of a text. With `special`, texts of control tokens become those tokens."""
         data = text.encode("utf-8", "replace")
         size = len(data) + 8
         tokens = (llama_cpp.llama_token * size)()
         count = llama_cpp.llama_tokenize(self._vocab, data, len(data), tokens, size, False, special)
         if count < 0:
-            raise EngineError("The text could not be cut into tokens.")
+            raise EngineError("The text could not be tokenised.")
         return list(tokens[:count])
 
     def piece(self, token: int, *, special: bool = False) -> bytes:
-        """The bytes a token stands for; none for control tokens unless `special`."""
+        """The bytes of a token; those of a control token are empty unless `special`."""
         cached = None if special else self._pieces.get(token)
         if cached is not None:
             return cached

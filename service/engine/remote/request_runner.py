@@ -7,9 +7,10 @@ from contextlib import aclosing
 
 from service.engine.remote.dialects import chat_body, embed_body, probe_body
 from service.engine.remote.discovery import Server
-from service.engine.remote.exchange import Exchange
+from service.engine.remote.http_client import HttpClient
 from service.engine.remote.replies import AnswerReader, embedding, probabilities
 from service.engine.types import (
+    Delta,
     Embedding,
     EmbedRequest,
     Event,
@@ -27,17 +28,17 @@ from service.errors import EngineCrashed, InvalidInput, ModelUnavailable
 CHATS, EMBEDDINGS = "v1/chat/completions", "v1/embeddings"
 # What may follow the end of an answer, like its usage, comes at once or not at all.
 REST_S = 2.0
-Emit = Callable[[Event], None]
+Emit = Callable[[Started | Delta], None]
 
 
-class Asking:
-    def __init__(self, exchange: Exchange, server: Server, *, expected_s: float) -> None:
+class RequestRunner:
+    def __init__(self, client: HttpClient, server: Server, *, expected_s: float) -> None:
         """`expected_s` is when to try again if a busy server does not say so."""
-        self._exchange = exchange
+        self._client = client
         self._server = server
         self._expected_s = expected_s
 
-    async def answer(self, request: Request, emit: Emit) -> Event:
+    async def run(self, request: Request, emit: Emit) -> Event:
         """Emits all events but the last, which it returns. Being cancelled closes the connection.
 
         Raises: ServiceErrors, as `Backend.submit` does.
@@ -55,8 +56,8 @@ class Asking:
 
     async def _generate(self, request: GenerateRequest, emit: Emit) -> Finished:
         body = chat_body(request, self._server.dialect, self._server.model)
-        reader = AnswerReader(request, self._exchange.engine)
-        async with self._exchange.events(CHATS, body, expected_s=self._expected_s) as events:
+        reader = AnswerReader(request, self._client.engine)
+        async with self._client.post_for_events(CHATS, body, expected_s=self._expected_s) as events:
             emit(Started(0))
             try:
                 async with asyncio.timeout(None) as rest, aclosing(events):
@@ -83,7 +84,7 @@ class Asking:
             answer = await self._ask(CHATS, body)
             if index == 0:
                 emit(Started(0))
-            row, used = probabilities(answer, request.choices, self._exchange.engine)
+            row, used = probabilities(answer, request.choices, self._client.engine)
             rows.append(row)
             usage += used
         return Probabilities(tuple(rows), usage + Usage(prompt_s=time.monotonic() - began))
@@ -97,8 +98,8 @@ class Asking:
         except (InvalidInput, ModelUnavailable) as error:
             raise ModelUnavailable(f"There is no embedding. {error.detail}") from error
         emit(Started(0))
-        vector, usage = embedding(answer, self._exchange.engine)
+        vector, usage = embedding(answer, self._client.engine)
         return Embedding(vector, usage + Usage(prompt_s=time.monotonic() - began))
 
     async def _ask(self, path: str, body: dict[str, object]) -> str:
-        return await self._exchange.ask(path, body, expected_s=self._expected_s)
+        return await self._client.post(path, body, expected_s=self._expected_s)

@@ -1,4 +1,4 @@
-"""What a GGUF file holds and where: metadata, and the place of every tensor. Loads no tensor."""
+"""The metadata of a GGUF file and the place of every tensor in it. Loads no tensor."""
 
 import ctypes
 import functools
@@ -21,7 +21,10 @@ class _InitParams(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """`shape` is as numpy has it, rows before columns, and has two dimensions at least."""
+    """`kind` is the ggml type; `shape` has numpy's order, columns last, and at least two dimensions.
+
+    `offset` counts from the start of the file.
+    """
 
     name: str
     kind: int
@@ -43,16 +46,16 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """`metadata` has every key; values of other types than text, float32 and uint16 are None."""
+class GgufFile:
+    """`metadata` has every key; values that are not text, float32 or uint16 are None."""
 
     path: Path
     tensors: dict[str, Tensor]
     metadata: dict[str, str | float | None]
 
     @classmethod
-    def of(cls, path: Path) -> Self:
-        """Raises ModelUnavailable if the file is no GGUF or shorter than it says."""
+    def read(cls, path: Path) -> Self:
+        """Raises ModelUnavailable if the file is not GGUF, or shorter than its header says."""
         gguf = _gguf()
         handle = gguf.gguf_init_from_file(bytes(path), _InitParams(True, None))
         if not handle:
@@ -70,7 +73,7 @@ class Layout:
 
 @functools.cache
 def _gguf() -> Any:
-    """The reader of ggml, which the bindings of llama.cpp leave out."""
+    """The GGUF reader of ggml, for which llama_cpp has no bindings."""
     handle, index = ctypes.c_void_p, ctypes.c_int64
     for name, result, arguments in (
         ("gguf_init_from_file", handle, [ctypes.c_char_p, _InitParams]),
