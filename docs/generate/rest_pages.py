@@ -151,5 +151,7 @@ def _answers(operation: Json) -> str:
             for kind, one in content.items()
             if kind != "application/problem+json"
         ]
-        rows.append((code(status), " or ".join(kinds), response["description"]))
+        # What FastAPI says where a route says nothing.
+        meaning = response["description"].replace("Successful Response", "")
+        rows.append((code(status), " or ".join(kinds), meaning))
     return table(("status", "answer", "meaning"), rows)
