@@ -11,12 +11,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from docs.mirrored import MIRRORED, relinked, source  # noqa: E402
+from docs.release_notes import version_of  # noqa: E402
 
 project = "Ideapool"
 author = "The Ideapool contributors"
 project_copyright = "The Ideapool contributors, Apache-2.0"
-_INITIAL = (ROOT / "service" / "__init__.py").read_text(encoding="utf-8")
-release = version = re.search(r'^__version__ = "(.+)"$', _INITIAL, re.MULTILINE)[1]  # type: ignore[index]
+release = version = version_of((ROOT / "service" / "__init__.py").read_text(encoding="utf-8"))
 
 extensions = ["myst_parser"]
 # Pages of `bench` are included by others.
