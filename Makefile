@@ -67,7 +67,8 @@ reference: $(RUNTIME) ## write the pages of docs/ that are made from the code
 
 docs: $(SITE) ## build the documentation into docs/_site; fails on warnings and broken links
 	rm -rf docs/_site
-	.venv-docs/bin/python -m sphinx --builder dirhtml --fail-on-warning --keep-going --fresh-env --quiet docs docs/_site
+	.venv-docs/bin/python -m sphinx --builder dirhtml --fail-on-warning --keep-going --fresh-env --quiet \
+	  --doctree-dir .venv-docs/doctrees docs docs/_site
 	echo "See docs/_site/index.html"
 
 lock: .venv/.created ## resolve the dependencies again (ARGS=--upgrade for newer ones)

@@ -14,7 +14,7 @@ MIRRORED = {
     "project/changelog": "CHANGELOG.md",
     "project/security": "SECURITY.md",
     "train/report": "training/REPORT.md",
-    "train/own-data": "training/data/README.md",
+    "train/own-data": "training/datasets/README.md",
     "operate/cards/qwen2.5-coder-0.5b-head": "models/qwen2.5-coder-0.5b-head.md",
     "operate/cards/qwen2.5-coder-1.5b-head": "models/qwen2.5-coder-1.5b-head.md",
     "operate/cards/qwen2.5-coder-1.5b-refine": "models/qwen2.5-coder-1.5b-refine.md",

@@ -12,24 +12,24 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from service import __version__
-from service.completions import Completions
-from service.database import Database
+from service.analysis.similar_ideas import SimilarIdeas
+from service.analysis.word_vectors import WordVectors
+from service.backend import build_backend
 from service.engine.backend import Backend
 from service.errors import ServiceError
 from service.ideation import Ideation
-from service.metrics import Metrics
-from service.neighbours import Neighbours
-from service.occupancy import occupied
-from service.pool import build_backend
-from service.routes import api, openai, openapi, ops, pages, session
-from service.routes.errors import ErrorAnswers
-from service.runs import Runs
-from service.security import Guard, Rules
+from service.runs.completions import Completions
+from service.runs.service import Runs
 from service.settings import Settings
 from service.store import Limits, Store
-from service.templating import StaticAssets, Templates
-from service.waiting_files import WaitingFiles
-from service.word_vectors import WordVectors
+from service.store.database import Database
+from service.store.database_lock import occupied
+from service.transfer.pending_uploads import PendingUploads
+from service.web import api, openai, openapi, ops, pages, session
+from service.web.errors import ErrorAnswers
+from service.web.guard import Guard, Rules
+from service.web.metrics import Metrics
+from service.web.templating import StaticAssets, Templates
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # An entity tag stands for the bytes that were sent, and those of ideas come back in If-Match.
@@ -83,9 +83,9 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "runs": runs,
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
-        "waiting_files": WaitingFiles(settings.data_dir / "imports"),
+        "pending_uploads": PendingUploads(settings.data_dir / "imports"),
         "metrics": metrics,
-        "neighbours": Neighbours(store, vectors),
+        "similar_ideas": SimilarIdeas(store, vectors),
         "templates": templates,
     }.items():
         setattr(app.state, name, value)

@@ -29,7 +29,7 @@ ServiceError
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.wording import Text, pack
+from service.messages import Text, pack
 
 
 class ServiceError(Exception):

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 
-from service.answers import brainstorm_answer, evaluate_answer, refine_answer
 from service.engine.types import (
     Delta,
     Embedding,
@@ -33,6 +32,7 @@ from service.engine.types import (
     Usage,
 )
 from service.errors import EngineBusy, EngineCrashed, ModelUnavailable, ServiceError
+from service.prompts.answers import brainstorm_answer, evaluate_answer, refine_answer
 
 FAKE_MODEL = ModelInfo(
     name="fake",

@@ -8,7 +8,7 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.llama.layout import Tensor
+from service.engine.llama.gguf_file import Tensor
 from service.engine.llama.quantise import to_blocks
 
 Floats = NDArray[np.float32]

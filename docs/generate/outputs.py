@@ -10,9 +10,9 @@ from docs.generate.module_page import module_page
 from docs.generate.rest_pages import rest_pages
 from docs.generate.setting_page import setting_page
 from service.app import create_app
-from service.cli import _parser as service_parser
+from service.cli.main import build_parser as service_parser
 from service.settings import PROJECT_ROOT, Settings
-from training.cli import _parser as training_parser
+from training.cli.main import _parser as training_parser
 
 ROOT = PROJECT_ROOT
 

@@ -3,10 +3,7 @@
 `plan` turns a task into work, or refuses it; `perform` does the work and reports each step.
 """
 
-from service.ideation.again import asked_anew, redrawn, repeated
-from service.ideation.perform import Ideation
-from service.ideation.plan import EvaluateAllWork, Work, plan
-from service.ideation.steps import (
+from service.ideation.events import (
     Began,
     Compared,
     DraftDropped,
@@ -21,6 +18,9 @@ from service.ideation.steps import (
     Suggested,
     Waiting,
 )
+from service.ideation.perform import Ideation
+from service.ideation.plan import EvaluateAllWork, Work, plan
+from service.ideation.repeat import asked_anew, redrawn, repeated
 
 __all__ = [
     "Began",

@@ -5,21 +5,21 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from service.answers import parse_suggestion, partial_suggestion
-from service.brainstorm_shapes import SuggestionPublic
-from service.combining import combine_prompt
+from service.analysis.word_overlap import NEAR, SAME_IDEA, most_similar, resemblance
+from service.analysis.word_vectors import WordVectors
 from service.errors import AnswerUnusable
-from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm_plan import BrainstormWork
-from service.ideation.initials import Initials
-from service.ideation.known import KnownIdeas
-from service.ideation.steps import DraftDropped, Suggested
-from service.methods import Angle, draw_angles
-from service.models import new_id
-from service.prompts import brainstorm_prompt
-from service.similarity import NEAR, SAME_IDEA, most_similar, resemblance
-from service.word_vectors import WordVectors
-from service.wording import Text
+from service.ideation.events import DraftDropped, Suggested
+from service.ideation.known_ideas import KnownIdeas
+from service.ideation.model_client import ModelClient, attempt_seed
+from service.ideation.title_initials import TitleInitials
+from service.messages import Text
+from service.prompts.answers import parse_suggestion, partial_suggestion
+from service.prompts.combine import combine_prompt
+from service.prompts.methods import Angle, draw_angles
+from service.prompts.tasks import brainstorm_prompt
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.identity import new_id
 
 # Most ideas of the standard model pass at once; under an odd topic one in two does.
 REDRAWS_PER_IDEA = 2
@@ -108,7 +108,11 @@ class Brainstorm:
     """
 
     def __init__(
-        self, asker: Asker, work: BrainstormWork, seed: int, vectors: WordVectors | None = None
+        self,
+        asker: ModelClient,
+        work: BrainstormWork,
+        seed: int,
+        vectors: WordVectors | None = None,
     ) -> None:
         self._asker = asker
         self._vectors = vectors
@@ -119,7 +123,7 @@ class Brainstorm:
             draw_angles(work.method, budget, seed, work.angle)
         )
         self._ideas = Collection(work)
-        self._initials = Initials(work.topic, seed)
+        self._initials = TitleInitials(work.topic, seed)
         self._reasons: list[str] = []
         self._drawing = 0
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service import wording
-from service.brainstorm_shapes import SOURCES, BrainstormTask, SuggestionPublic
+from service import messages
 from service.errors import InvalidInput, NotFound
-from service.idea_languages import AS_WRITTEN
-from service.methods import draw_angles
-from service.shapes import IdeaPublic
+from service.prompts.languages import AS_WRITTEN
+from service.prompts.methods import draw_angles
+from service.schemas.brainstorm import SOURCES, BrainstormTask, SuggestionPublic
+from service.schemas.ideas import IdeaPublic
 from service.store import Store
 
 Text = tuple[str, str]
@@ -86,7 +86,7 @@ def plan_brainstorm(
 def _source(task: BrainstormTask, store: Store) -> Source:
     if sum(getattr(task, name) is not None for name in SOURCES) != 1:
         raise InvalidInput(
-            wording.Text(
+            messages.Text(
                 "Give either a topic, an idea_id, two to five idea_ids or a suggestion_id."
             ),
             pointer="/topic",
@@ -104,7 +104,7 @@ def _source(task: BrainstormTask, store: Store) -> Source:
 def _combination(idea_ids: Sequence[str], store: Store) -> Source:
     if len(set(idea_ids)) < len(idea_ids):
         raise InvalidInput(
-            wording.Text("An idea is named twice. Name each once."), pointer="/idea_ids"
+            messages.Text("An idea is named twice. Name each once."), pointer="/idea_ids"
         )
     ideas = tuple(store.ideas.get(idea_id) for idea_id in idea_ids)
     topic = " + ".join(idea.title for idea in ideas)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from service.answers import parse_assessment
+from service.analysis.scoring import Scorer
 from service.errors import (
     DeadlineExceeded,
     EngineBusy,
@@ -18,27 +18,21 @@ from service.errors import (
     describe,
     record,
 )
-from service.evaluation_shapes import FailurePublic
-from service.ideation.asking import Asker, attempt_seed
+from service.ideation.events import Began, Evaluated, NotEvaluated, Reading, Scored, Step, Waiting
+from service.ideation.model_client import ModelClient, attempt_seed
 from service.ideation.plan import EvaluateAllWork, EvaluateWork
-from service.ideation.steps import (
-    Began,
-    Evaluated,
-    NotEvaluated,
-    Reading,
-    Scored,
-    Step,
-    Waiting,
-)
-from service.prompts import evaluate_prompt
-from service.scoring import Scorer
-from service.wording import Text
+from service.messages import Text
+from service.prompts.answers import parse_assessment
+from service.prompts.tasks import evaluate_prompt
+from service.schemas.evaluation import FailurePublic
 
 # No idea after them would fare better.
 FATAL = (ModelUnavailable, StorageUnavailable)
 
 
-async def evaluate(asker: Asker, scorer: Scorer, work: EvaluateWork, seed: int) -> dict[str, Any]:
+async def evaluate(
+    asker: ModelClient, scorer: Scorer, work: EvaluateWork, seed: int
+) -> dict[str, Any]:
     scores = await scorer.score(
         asker.model,
         work.title,
@@ -78,7 +72,7 @@ class EvaluateAll:
     """
 
     def __init__(
-        self, asker: Asker, scorer: Scorer, work: EvaluateAllWork, seed: int, each_s: float
+        self, asker: ModelClient, scorer: Scorer, work: EvaluateAllWork, seed: int, each_s: float
     ) -> None:
         self._asker = asker
         self._scorer = scorer

@@ -6,17 +6,17 @@ says what was wrong, and what was made until then is kept.
 
 from typing import Any
 
+from service.analysis.scoring import Scorer
+from service.analysis.word_vectors import WordVectors
 from service.engine.backend import Backend
-from service.ideation.asking import Asker
 from service.ideation.brainstorm import Brainstorm
 from service.ideation.brainstorm_plan import BrainstormWork
 from service.ideation.evaluate import EvaluateAll, evaluate
+from service.ideation.events import Emit, Ledger
+from service.ideation.model_client import ModelClient
 from service.ideation.plan import ROLES, EvaluateAllWork, RankWork, RefineWork, Work
 from service.ideation.rank import rank
 from service.ideation.refine import refine
-from service.ideation.steps import Emit, Ledger
-from service.scoring import Scorer
-from service.word_vectors import WordVectors
 
 
 class Ideation:
@@ -40,7 +40,7 @@ class Ideation:
         Raises: EngineError of any kind; AnswerUnusable when the budget of redraws is spent.
         """
         model = self._backend.model_for(ROLES[type(work)])
-        asker = Asker(self._backend, model, client, ledger, emit)
+        asker = ModelClient(self._backend, model, client, ledger, emit)
         if isinstance(work, RankWork):
             return await rank(asker, work, seed)
         asker.language = work.language

@@ -4,25 +4,27 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from service.brainstorm_shapes import BrainstormTask
-from service.comparison_shapes import RankTask
+from service.analysis.bradley_terry import Pair, Result
+from service.analysis.rubrics import board_candidates, chosen_rubric, criterion_of
+from service.analysis.standings import board_standings
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict, InvalidInput
-from service.evaluation_shapes import EvaluateAllTask
-from service.fields import RunKind
-from service.idea_languages import AS_WRITTEN
 from service.ideation.brainstorm_plan import BrainstormWork, plan_brainstorm
-from service.passages import Passage, find_passage
-from service.prompts import DEFAULT_CRITERIA, Criterion
-from service.ranking import Pair, Result
-from service.rubrics import board_candidates, chosen_rubric, criterion_of
-from service.shapes import EvaluateTask, IdeaPublic, RefineTask, Task
-from service.standings import board_standings
+from service.messages import Text
+from service.prompts.languages import AS_WRITTEN
+from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
+from service.schemas.brainstorm import BrainstormTask
+from service.schemas.evaluation import EvaluateAllTask, EvaluateTask
+from service.schemas.fields import RunKind
+from service.schemas.ideas import IdeaPublic
+from service.schemas.ranking import RankTask
+from service.schemas.refinement import RefineTask
+from service.schemas.runs import Task
 from service.store import Store
 from service.store.comparisons import ContenderText
 from service.store.runs import NewRun
-from service.wording import Text
+from service.text.passages import Passage, find_passage
 
 
 @dataclass(frozen=True, slots=True)

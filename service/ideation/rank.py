@@ -12,23 +12,23 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from service.comparing import COMPARE_CHOICES, compare_messages
+from service.analysis.bradley_terry import Pair, Question, Ranking, Result
 from service.engine.types import Message
 from service.errors import ModelUnavailable
-from service.fields import Outcome
-from service.ideation.asking import Asker, attempt_seed
+from service.ideation.events import Compared
+from service.ideation.model_client import ModelClient, attempt_seed
 from service.ideation.plan import RankWork
-from service.ideation.steps import Compared
-from service.ranking import Pair, Question, Ranking, Result
+from service.messages import Text
+from service.prompts.compare import COMPARE_CHOICES, compare_messages
+from service.schemas.fields import Outcome
 from service.store.comparisons import Verdict
-from service.wording import Text
 
 # Of ideas with a paragraph each, four pairs take twice as long as one.
 PAIRS_A_CALL = 4
 Chat = tuple[Message, ...]
 
 
-async def rank(asker: Asker, work: RankWork, seed: int) -> dict[str, Any]:
+async def rank(asker: ModelClient, work: RankWork, seed: int) -> dict[str, Any]:
     results, settled = list(work.known), set(work.settled)
     asked = 0
     while asked < work.pairs:
@@ -74,7 +74,9 @@ def _next(
     return questions
 
 
-async def _compare(asker: Asker, work: RankWork, questions: Sequence[Question]) -> list[Verdict]:
+async def _compare(
+    asker: ModelClient, work: RankWork, questions: Sequence[Question]
+) -> list[Verdict]:
     chats = {
         (one, other): _chat(work, one, other)
         for question in questions

@@ -4,26 +4,26 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from service import wording
-from service.answers import (
+from service import messages
+from service.errors import AnswerUnusable
+from service.ideation.model_client import ModelClient, attempt_seed
+from service.ideation.plan import RefineWork
+from service.prompts.answers import (
     BODY_LIMIT_BYTES,
     Refinement,
     parse_refinement,
     partial_refinement,
 )
-from service.errors import AnswerUnusable
-from service.facts import left_out
-from service.idea_languages import AS_WRITTEN
-from service.ideation.asking import Asker, attempt_seed
-from service.ideation.plan import RefineWork
-from service.passages import Passage
-from service.prompts import Prompt, is_preset, refine_prompt
-from service.proposals import Note, proposed_edits
-from service.rewriting import parse_passage, partial_passage, passage_prompt
-from service.text import count_words, has_words_of
+from service.prompts.languages import AS_WRITTEN
+from service.prompts.rewrite import parse_passage, partial_passage, passage_prompt
+from service.prompts.tasks import Prompt, is_preset, refine_prompt
+from service.text.cleaning import count_words, has_words_of
+from service.text.edits import Note, proposed_edits
+from service.text.passages import Passage
+from service.text.preserved_facts import left_out
 
 
-async def refine(asker: Asker, work: RefineWork, seed: int) -> dict[str, Any]:
+async def refine(asker: ModelClient, work: RefineWork, seed: int) -> dict[str, Any]:
     """Returns the answer's own fields as the API gives them."""
     if work.passage is None:
         refined = await _whole(asker, work, seed)
@@ -39,7 +39,7 @@ async def refine(asker: Asker, work: RefineWork, seed: int) -> dict[str, Any]:
     }
 
 
-async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
+async def _whole(asker: ModelClient, work: RefineWork, seed: int) -> Refinement:
     def prompt(attempt: int) -> Prompt:
         return refine_prompt(
             work.title, work.body, instruction=work.instruction, seed=attempt_seed(seed, attempt)
@@ -48,9 +48,9 @@ async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
     def parse(text: str) -> Refinement:
         refined = parse_refinement(text)
         if (refined.title, refined.body) == (work.title, work.body):
-            raise AnswerUnusable(wording.Text("The model gave the text back unchanged."))
+            raise AnswerUnusable(messages.Text("The model gave the text back unchanged."))
         if _says_nothing_of(f"{work.title} {work.body}", refined.body):
-            raise AnswerUnusable(wording.Text("The refined text says nothing of the idea."))
+            raise AnswerUnusable(messages.Text("The refined text says nothing of the idea."))
         return refined
 
     def view(text: str) -> tuple[str | None, str]:
@@ -60,14 +60,14 @@ async def _whole(asker: Asker, work: RefineWork, seed: int) -> Refinement:
     return await asker.insist(prompt, parse, view, _lacks(asker, work))
 
 
-def _lacks(asker: Asker, work: RefineWork) -> Callable[[Refinement], tuple[str, ...]]:
+def _lacks(asker: ModelClient, work: RefineWork) -> Callable[[Refinement], tuple[str, ...]]:
     """A wish of somebody's own may be just that something be left out."""
     if not is_preset(work.instruction):
         return lambda _: ()
     return lambda refined: _left_out(asker, work, refined)
 
 
-def _left_out(asker: Asker, work: RefineWork, refined: Refinement) -> tuple[str, ...]:
+def _left_out(asker: ModelClient, work: RefineWork, refined: Refinement) -> tuple[str, ...]:
     written = f"{refined.title}\n{refined.body}"
     return left_out(work.body, written, is_translated=asker.language != AS_WRITTEN)
 
@@ -77,7 +77,7 @@ def _says_nothing_of(note: str, refined: str) -> bool:
     return 2 * count_words(refined) < count_words(note) and not has_words_of(refined, note)
 
 
-async def _passage(asker: Asker, work: RefineWork, passage: Passage, seed: int) -> Refinement:
+async def _passage(asker: ModelClient, work: RefineWork, passage: Passage, seed: int) -> Refinement:
     def prompt(attempt: int) -> Prompt:
         return passage_prompt(
             (work.title, work.body),
@@ -89,10 +89,10 @@ async def _passage(asker: Asker, work: RefineWork, passage: Passage, seed: int) 
     def parse(text: str) -> Refinement:
         refined = parse_passage(text, work.body, passage)
         if refined.body == passage.of(work.body):
-            raise AnswerUnusable(wording.Text("The model gave the passage back unchanged."))
+            raise AnswerUnusable(messages.Text("The model gave the passage back unchanged."))
         body = passage.replaced(work.body, refined.body)
         if len(body.encode()) > BODY_LIMIT_BYTES:
-            raise AnswerUnusable(wording.Text("The refined text is longer than an idea may be."))
+            raise AnswerUnusable(messages.Text("The refined text is longer than an idea may be."))
         return Refinement(work.title, body, refined.changes)
 
     def view(text: str) -> tuple[str | None, str]:

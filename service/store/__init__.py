@@ -1,10 +1,10 @@
 """Named queries; the only package that builds SQL. Every method is one short transaction."""
 
-from service.database import Database
-from service.store.arrivals import ArrivalStore
+from service.store.archive import ArchiveStore
 from service.store.boards import BoardStore
-from service.store.changes import ChangeStore
+from service.store.bulk_changes import BulkChangeStore
 from service.store.comparisons import ComparisonStore
+from service.store.database import Database
 from service.store.evaluations import EvaluationStore
 from service.store.ideas import IdeaStore
 from service.store.keys import KeyStore
@@ -15,7 +15,7 @@ from service.store.refinements import RefinementStore
 from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
 from service.store.suggestions import SuggestionStore
-from service.store.transfer import TransferStore
+from service.store.text_import import TextImportStore
 
 __all__ = ["Limits", "Store"]
 
@@ -25,7 +25,7 @@ class Store:
         self.limits = limits
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
-        self.changes = ChangeStore(database)
+        self.changes = BulkChangeStore(database)
         self.runs = RunStore(database, self.ideas)
         self.refinements = RefinementStore(database, self.ideas)
         self.suggestions = SuggestionStore(database, limits, self.ideas)
@@ -35,5 +35,5 @@ class Store:
         self.keys = KeyStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
-        self.transfer = TransferStore(database, limits)
-        self.arrivals = ArrivalStore(database, limits, self.ideas)
+        self.archive = ArchiveStore(database, limits)
+        self.text_import = TextImportStore(database, limits, self.ideas)

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from service.errors import InvalidInput
-from service.import_shapes import Counts
-from service.transfer_shapes import Archive, IdeaRow
-from service.wording import Text
+from service.messages import Text
+from service.schemas.archive import Archive, IdeaRow
+from service.schemas.imports import Counts
 
 Ids = dict[str, set[str]]
 # Section -> column -> the section it refers to.

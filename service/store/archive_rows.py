@@ -3,13 +3,13 @@
 from typing import Any
 
 from service.errors import record
-from service.evaluation_shapes import CriterionShape
-from service.fields import UNFINISHED
-from service.models import now
+from service.messages import Text
+from service.schemas.archive import EvaluationRow
+from service.schemas.archive_runs import RunRow
+from service.schemas.evaluation import CriterionShape
+from service.schemas.fields import UNFINISHED
+from service.schemas.identity import now
 from service.store.archive_checks import REFERENCES
-from service.transfer_runs import RunRow
-from service.transfer_shapes import EvaluationRow
-from service.wording import Text
 
 Row = dict[str, Any]
 

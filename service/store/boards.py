@@ -2,13 +2,14 @@
 
 from sqlmodel import Session, and_, col, func, select
 
-from service.board_shapes import BoardOverview
-from service.database import Database
 from service.errors import Conflict, NotFound
-from service.models import Board, Idea, now
-from service.shapes import BoardCreate, BoardPublic, BoardUpdate
+from service.messages import Text
+from service.schemas.boards import BoardOverview
+from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate
+from service.schemas.identity import now
+from service.store.database import Database
 from service.store.limits import Limits
-from service.wording import Text
+from service.store.tables import Board, Idea
 
 
 class BoardStore:

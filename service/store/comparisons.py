@@ -5,12 +5,13 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from service.comparison_shapes import ComparisonCreate, ComparisonPublic
-from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
-from service.fields import Judge, Outcome
-from service.models import Board, Comparison, Idea, new_id, now
-from service.wording import Text
+from service.messages import Text
+from service.schemas.fields import Judge, Outcome
+from service.schemas.identity import new_id, now
+from service.schemas.ranking import ComparisonCreate, ComparisonPublic
+from service.store.database import Database
+from service.store.tables import Board, Comparison, Idea
 
 OUT_OF_PLAY = "archived"
 # The model compares the newest ideas of a board that has more.

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from service.errors import InvalidInput
-from service.wording import Text
+from service.messages import Text
 
 
 def encode(place: list[Any]) -> str:

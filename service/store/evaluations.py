@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
-from service.database import Database
-from service.evaluation_shapes import CriterionShape, EvaluationPublic, RubricChoice
-from service.models import Evaluation, Idea
+from service.schemas.evaluation import CriterionShape, EvaluationPublic, RubricChoice
+from service.store.database import Database
 from service.store.listing import IdeaQuery
+from service.store.tables import Evaluation, Idea
 
 Words = frozenset[tuple[str, str]]
 

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlmodel import Session, col, delete, func, select
 
-from service.database import Database
 from service.errors import LostUpdate, NotFound
-from service.models import Board, Idea, IdeaTag, IdeaVersion, now
-from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
+from service.messages import Text
+from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
+from service.schemas.identity import now
+from service.store.database import Database
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, Page, idea_page
 from service.store.search import forget, index, words_of
-from service.wording import Text
+from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
 
 
 class IdeaStore:

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from sqlmodel import col, func, select, update
 
-from service.database import Database
 from service.errors import NotFound
-from service.models import ApiKey, now
-from service.wording import Text
+from service.messages import Text
+from service.schemas.identity import now
+from service.store.database import Database
+from service.store.tables import ApiKey
 
 PREFIX = "ip_"
 SESSION_LIFE = timedelta(days=30)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.errors import InvalidInput
-from service.wording import Text
+from service.messages import Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, or_, select
 
-from service.database import Database
-from service.lineage import Origin
-from service.models import Idea, Run, Suggestion
+from service.schemas.lineage import Origin
+from service.store.database import Database
+from service.store.tables import Idea, Run, Suggestion
 
 # SQLite takes some thousand values in one statement.
 AT_ONCE = 500

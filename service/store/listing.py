@@ -14,9 +14,9 @@ from typing import Any, Literal
 from sqlalchemy import Integer, Select, and_, column, exists, literal, or_, text
 from sqlmodel import Session, col, func, select
 
-from service.models import Board, Idea, IdeaTag
-from service.shapes import IdeaPublic
+from service.schemas.ideas import IdeaPublic
 from service.store import cursors
+from service.store.tables import Board, Idea, IdeaTag
 
 Sort = Literal["new", "old", "updated", "score", "rank", "title"]
 _KINDS = {"score": float, "rank": int, "title": str}

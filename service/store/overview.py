@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from service.database import Database
-from service.models import Comparison, Evaluation, Idea, IdeaTag, IdeaVersion
+from service.store.database import Database
+from service.store.tables import Comparison, Evaluation, Idea, IdeaTag, IdeaVersion
 
 
 @dataclass(frozen=True, slots=True)

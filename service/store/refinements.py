@@ -4,21 +4,17 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, select
 
-from service import wording
-from service.database import Database
+from service import messages
 from service.errors import Conflict, InvalidInput, LostUpdate, NotFound
-from service.models import IdeaVersion, Run
-from service.proposals import Note, ProposedEdit, compose, edits_of, proposed_edits
-from service.refinement_shapes import (
-    Acceptance,
-    ComparisonOfVersions,
-    EditPublic,
-    EditsPublic,
-)
-from service.shapes import IdeaPublic, IdeaUpdate, RunPublic
+from service.messages import Text
+from service.schemas.ideas import IdeaPublic, IdeaUpdate
+from service.schemas.refinement import Acceptance, ComparisonOfVersions, EditPublic, EditsPublic
+from service.schemas.runs import RunPublic
+from service.store.database import Database
 from service.store.ideas import IdeaStore, check_revision, found
 from service.store.runs import public_run, run_in
-from service.wording import Text
+from service.store.tables import IdeaVersion, Run
+from service.text.edits import Note, ProposedEdit, compose, edits_of, proposed_edits
 
 
 class RefinementStore:
@@ -78,7 +74,7 @@ class RefinementStore:
             numbered_for = choice.idea_version or run.idea_version
             if revision is None and choice.edits is not None and numbered_for != idea.version:
                 raise LostUpdate(
-                    wording.Text(
+                    messages.Text(
                         "The edits were numbered for version %(numbered_for)s of the idea, which is at "
                         "version %(version)s now. /runs/%(id)s/edits numbers them anew.",
                         numbered_for=numbered_for,
@@ -135,7 +131,7 @@ class RefinementStore:
 def _refinement(session: Session, run_id: str) -> Run:
     run = run_in(session, run_id)
     if run.kind != "refine" or run.status != "done":
-        raise Conflict(wording.Text("Only a finished refinement proposes a text."))
+        raise Conflict(messages.Text("Only a finished refinement proposes a text."))
     return run
 
 
@@ -143,7 +139,9 @@ def _undecided(session: Session, run_id: str) -> Run:
     run = run_in(session, run_id)
     if run.kind != "refine" or run.status != "done" or run.idea_id is None:
         raise Conflict(
-            wording.Text("Only a finished refinement of a stored idea can be accepted or rejected.")
+            messages.Text(
+                "Only a finished refinement of a stored idea can be accepted or rejected."
+            )
         )
     if run.decision != "open":
         raise Conflict(

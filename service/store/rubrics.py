@@ -4,12 +4,13 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from service.database import Database
 from service.errors import Conflict, LostUpdate, NotFound
-from service.evaluation_shapes import RubricCreate, RubricPublic, RubricUpdate
-from service.models import Board, Rubric, now
+from service.messages import Text
+from service.schemas.evaluation import RubricCreate, RubricPublic, RubricUpdate
+from service.schemas.identity import now
+from service.store.database import Database
 from service.store.limits import Limits
-from service.wording import Text
+from service.store.tables import Board, Rubric
 
 
 class RubricStore:

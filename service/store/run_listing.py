@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
-from service.fields import RunKind, RunStatus
-from service.models import Run
-from service.shapes import RunPublic
+from service.schemas.fields import RunKind, RunStatus
+from service.schemas.runs import RunPublic
 from service.store import cursors
+from service.store.tables import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,20 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
-from service.brainstorm_shapes import SuggestionPublic
-from service.database import Database
 from service.errors import NotFound, record
-from service.evaluation_shapes import FailurePublic
-from service.fields import UNFINISHED, RunKind, RunStatus
-from service.models import Run, Suggestion, now
-from service.shapes import RunPublic
+from service.messages import Text
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.evaluation import FailurePublic
+from service.schemas.fields import UNFINISHED, RunKind, RunStatus
+from service.schemas.identity import now
+from service.schemas.runs import RunPublic
 from service.store import comparisons, evaluations
+from service.store.database import Database
 from service.store.evaluations import write_evaluation
 from service.store.ideas import IdeaStore
 from service.store.run_listing import RunPage, RunQuery, run_page
 from service.store.suggestions import mark_redrawn
-from service.wording import Text
+from service.store.tables import Run, Suggestion
 
 
 @dataclass(frozen=True, slots=True)

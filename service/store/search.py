@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session
 
-from service.models import Idea
+from service.store.tables import Idea
 
 
 def words_of(idea: Idea, tags: Sequence[str]) -> dict[str, Any]:

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from service.brainstorm_shapes import SuggestionPublic
-from service.database import Database
 from service.errors import Conflict, InvalidInput, NotFound
-from service.fields import UNFINISHED
-from service.models import Board, Run, Suggestion
-from service.shapes import IdeaCreate, IdeaPublic, IdeaUpdate
+from service.messages import Text
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.fields import UNFINISHED
+from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate
+from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
-from service.wording import Text
+from service.store.tables import Board, Run, Suggestion
 
 KEPT = Text("This suggestion is an idea now. Delete the idea instead.")
 

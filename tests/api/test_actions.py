@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from service.answers import brainstorm_answer
+from service.analysis.scoring import ScoreHead
 from service.app import create_app
 from service.errors import EngineBusy, EngineCrashed
-from service.scoring import ScoreHead
+from service.prompts.answers import brainstorm_answer
 from service.settings import Settings
 from service.store.runs import NewRun
 from tests.fakes import EMBEDDING_SIZE, FAKE_MODEL, IDEAS, Broken, FakeBackend

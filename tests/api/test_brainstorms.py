@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from service.answers import brainstorm_answer
 from service.errors import EngineCrashed
-from service.methods import METHODS
+from service.prompts.answers import brainstorm_answer
+from service.prompts.methods import METHODS
 from tests.fakes import IDEAS, FakeBackend
 
 API = "/api/v1"

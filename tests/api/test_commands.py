@@ -17,9 +17,9 @@ import httpx2
 import pytest
 
 from service.app import create_app
-from service.cli import main
-from service.commands.in_process import AppTransport, application
-from service.commands.rest import Rest
+from service.cli.connection.own_server import listening, own_server
+from service.cli.connection.rest import Rest
+from service.cli.main import main
 from service.errors import EngineCrashed, ServerRefused
 from service.settings import PROJECT_ROOT, Settings
 from tests.fakes import PASSAGE, Broken, FakeBackend
@@ -118,7 +118,9 @@ def test_ctrl_c_stops_the_run_and_frees_the_model(url: str, backend: FakeBackend
     assert ended["status"] == "cancelled"
 
 
-def test_who_reads_only_the_beginning_gets_no_traceback(url: str, backend: FakeBackend) -> None:
+def test_a_reader_that_closes_the_pipe_early_causes_no_traceback(
+    url: str, backend: FakeBackend
+) -> None:
     backend.delay_s = 0.02
 
     with command(url, *TOPIC, "--n", "10") as process:
@@ -132,7 +134,7 @@ def test_who_reads_only_the_beginning_gets_no_traceback(url: str, backend: FakeB
     assert "Traceback" not in err
 
 
-def test_what_is_asked_for_is_what_the_model_gets(run: Run) -> None:
+def test_the_options_of_a_brainstorm_reach_the_model(run: Run) -> None:
     run("ideas", "add", "x")
     board = of(run, "boards")[0]
     options = ["--method", "scamper", "--context", "no cars", "--seed", "5", "--creativity", "0.9"]
@@ -153,7 +155,7 @@ def test_what_is_asked_for_is_what_the_model_gets(run: Run) -> None:
     assert asked["request"] == asked["request"] | wanted
 
 
-def test_json_of_an_action_is_the_answer_of_the_api(run: Run) -> None:
+def test_json_output_is_the_answer_of_the_api(run: Run) -> None:
     text = ["--title", "Tool shelf", "--body", "Neighbours lend drills."]
 
     suggestions = of(run, *TOPIC, "--n", "2")["suggestions"]
@@ -196,7 +198,7 @@ def test_only_a_passage_is_refined(run: Run) -> None:
     assert "The text does not hold this passage." in error
 
 
-def test_an_evaluation_shows_bars_and_says_what_they_are_not(run: Run) -> None:
+def test_an_evaluation_shows_bars_and_says_that_scores_are_rough(run: Run) -> None:
     idea = of(run, "ideas", "add", "tool shelf")["id"]
 
     status, out, _ = run("evaluate", idea)
@@ -232,7 +234,7 @@ def test_starred_ideas_are_listed_or_left_out(run: Run) -> None:
     assert [idea["title"] for idea in of(run, "ideas", "list", "--no-star")] == ["Chalk"]
 
 
-def test_votes_make_a_ranking_that_is_shown_and_taken_away(
+def test_votes_make_a_ranking_that_is_shown_and_exported(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for title in ("Soup", "Chalk", "Lanterns"):
@@ -243,8 +245,8 @@ def test_votes_make_a_ranking_that_is_shown_and_taken_away(
     _, shown, by = run("rank", "show")
 
     assert (status, asked.count("1. ")) == (0, 7)
-    assert "taken back" in told
-    assert "none of" in told
+    assert "was undone" in told
+    assert "Please answer" in told
     assert "2 votes." in told
     assert len(shown.splitlines()) == 3
     assert shown.startswith("  1  ")
@@ -253,7 +255,7 @@ def test_votes_make_a_ranking_that_is_shown_and_taken_away(
     assert json.loads(run("rank", "show", "--format", "json")[1])["comparisons"] == 2
 
 
-def test_an_idea_is_judged_by_a_rubric_of_its_board_called_by_name(run: Run, url: str) -> None:
+def test_an_idea_is_evaluated_by_a_rubric_that_is_named(run: Run, url: str) -> None:
     idea = of(run, "ideas", "add", "Soup")
     rubrics = f"{url}/api/v1/boards/{idea['board_id']}/rubrics"
     rubric = {"name": "For the street", "criteria": [{"name": "cost"}]}
@@ -263,7 +265,7 @@ def test_an_idea_is_judged_by_a_rubric_of_its_board_called_by_name(run: Run, url
     status, _, err = run("evaluate", idea["id"], "--rubric", "another")
 
     assert list(judged["scores"]) == ["cost"]
-    assert (status, "there are: 'For the street'" in err) == (2, True)
+    assert (status, "rubrics are: 'For the street'" in err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +273,7 @@ def test_an_idea_is_judged_by_a_rubric_of_its_board_called_by_name(run: Run, url
     [(*TOPIC, "--n", "1"), ("refine", "--title", "Soup"), ("evaluate", "--title", "Soup")],
     ids=lambda arguments: arguments[0],
 )
-def test_a_command_may_ask_for_a_language(run: Run, url: str, arguments: tuple[str, ...]) -> None:
+def test_a_command_can_ask_for_a_language(run: Run, url: str, arguments: tuple[str, ...]) -> None:
     answer = of(run, *arguments, "--language", "sv")
 
     prompts = httpx2.get(f"{url}/api/v1/runs/{answer['run_id']}").text
@@ -279,7 +281,7 @@ def test_a_command_may_ask_for_a_language(run: Run, url: str, arguments: tuple[s
     assert "Write all of it in Swedish." in prompts
 
 
-def test_the_model_compares_pairs_as_they_are_told(run: Run) -> None:
+def test_comparisons_of_the_model_are_printed_as_they_arrive(run: Run) -> None:
     run("ideas", "add", "Soup")
     run("ideas", "add", "Chalk", "--body", "A much longer text.")
 
@@ -298,7 +300,7 @@ def test_a_board_without_two_ideas_has_nothing_to_vote_on(run: Run) -> None:
     assert "0 votes." in err
 
 
-def test_a_list_goes_on_over_pages_up_to_its_limit(run: Run, url: str) -> None:
+def test_a_list_continues_over_pages_up_to_its_limit(run: Run, url: str) -> None:
     with httpx2.Client(base_url=url) as http:
         for number in range(103):
             http.post("/api/v1/ideas", json={"title": f"idea {number}"})
@@ -324,7 +326,7 @@ def test_an_export_is_imported_elsewhere_and_importing_twice_adds_nothing(
         _, again, _ = run("import", str(file), "--url", url)
 
     assert first["added"]["ideas"] == 1
-    assert again.startswith("Added: nothing\nAs it was: ")
+    assert again.startswith("Added: nothing\nUnchanged: ")
 
 
 @pytest.mark.parametrize(("format", "begins"), [("markdown", "# "), ("csv", "id,board,")])
@@ -339,7 +341,7 @@ def test_an_export_to_read_is_printed(run: Run, format: str, begins: str) -> Non
         ([*TOPIC, "--n", "0"], 2, "/n: "),
         ([*TOPIC, "--idea", "x"], 2, "either a topic or --idea"),
         (["brainstorm"], 2, "either a topic or --idea"),
-        ([*TOPIC, "--board", "nowhere"], 2, "no board 'nowhere'; there are: "),
+        ([*TOPIC, "--board", "nowhere"], 2, "no board 'nowhere'. The boards are: "),
         (["refine"], 2, "either an IDEA_ID or --title"),
         (["refine", "--title", "x", "--accept"], 2, "needs an IDEA_ID"),
         (["evaluate", "x", "--title", "y"], 2, "either an IDEA_ID or --title"),
@@ -354,7 +356,7 @@ def test_an_export_to_read_is_printed(run: Run, format: str, begins: str) -> Non
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_what_fails_says_why_and_whose_fault_it_is(
+def test_a_failure_says_why_and_its_status_says_whose_fault_it_is(
     run: Run, arguments: list[str], status: int, says: str
 ) -> None:
     found, out, err = run(*arguments)
@@ -364,7 +366,7 @@ def test_what_fails_says_why_and_whose_fault_it_is(
     assert says in err
 
 
-def test_an_unknown_option_is_the_callers_fault() -> None:
+def test_an_unknown_option_exits_with_2() -> None:
     with pytest.raises(SystemExit) as ended:
         main(["ideas", "list", "--nonsense"])
 
@@ -374,7 +376,7 @@ def test_an_unknown_option_is_the_callers_fault() -> None:
 @pytest.mark.parametrize(
     "failure", [EngineCrashed("The model died."), Broken("Title: So", EngineCrashed("It died."))]
 )
-def test_a_run_that_fails_says_what_the_server_says(
+def test_a_failed_run_prints_the_error_of_the_server(
     run: Run, backend: FakeBackend, failure: Any
 ) -> None:
     backend.replies.append(failure)
@@ -385,7 +387,7 @@ def test_a_run_that_fails_says_what_the_server_says(
     assert "died." in err
 
 
-def test_a_key_is_asked_for_and_taken_from_the_option(
+def test_a_missing_key_is_reported_and_the_option_gives_one(
     settings: Settings, alone: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locked = settings.model_copy(update={"require_key": True})
@@ -411,7 +413,7 @@ def test_without_a_server_the_commands_use_the_database_themselves(alone: Run) -
     assert "No server answers at http://127.0.0.1:" in err
 
 
-def test_where_the_server_would_ask_for_a_key_its_database_does_not(
+def test_a_command_on_the_database_itself_needs_no_key(
     alone: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IDEAPOOL_REQUIRE_KEY", "true")
@@ -441,7 +443,7 @@ def test_a_server_does_not_start_while_a_command_uses_the_database(
     alone: Run, settings: Settings
 ) -> None:
     async def story() -> tuple[int, str, str]:
-        async with application(settings, needs_models=False):
+        async with own_server(settings, needs_models=False):
             return alone("serve")
 
     assert asyncio.run(story())[0] == 1
@@ -460,7 +462,7 @@ def test_a_server_that_cannot_start_says_why_without_a_trace(
     assert "Traceback" not in err
 
 
-def test_a_list_is_imported_after_a_look_at_what_would_happen(run: Run, tmp_path: Path) -> None:
+def test_a_list_is_imported_after_a_dry_run(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "ideas.md"
     file.write_text("Minutes\n\n- Soup\n  - Minestrone\n")
 
@@ -469,16 +471,14 @@ def test_a_list_is_imported_after_a_look_at_what_would_happen(run: Run, tmp_path
     _, told, left = run("import", str(file), "--nested", "ideas")
 
     assert plan.splitlines()[:2] == ["add     Soup · My ideas", "add     Minestrone · My ideas"]
-    assert "Nothing was imported yet" in hint
+    assert "Nothing was imported" in hint
     assert before == []
     assert told.startswith("Added: 2 ideas, 2 versions")
     assert "Left out, line 1: Minutes" in left
     assert len(of(run, "ideas", "list")) == 2
 
 
-def test_a_file_of_another_name_is_read_in_the_format_that_is_said(
-    run: Run, tmp_path: Path
-) -> None:
+def test_the_format_option_overrides_the_file_name(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "notes"
     file.write_text("Soup\nChalk\n")
 
@@ -486,7 +486,7 @@ def test_a_file_of_another_name_is_read_in_the_format_that_is_said(
     assert run("import", str(file), "--format", "lines")[0] == 0
 
 
-def test_what_is_no_ideapool_at_the_usual_port_is_not_asked(
+def test_another_program_at_the_usual_port_is_left_alone(
     alone: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def other(scope: Any, _receive: Any, send: Any) -> None:
@@ -523,21 +523,18 @@ def test_a_backup_is_taken_from_a_server_and_restored_without_it(
 
     assert taken[0] == 0
     assert (refused[0], "in use by process" in refused[2]) == (1, True)
-    assert (restored[0], "is kept in" in restored[2]) == (0, True)
+    assert (restored[0], "is kept as" in restored[2]) == (0, True)
     assert [idea["title"] for idea in of(alone, "ideas", "list")] == ["before"]
 
 
-def test_the_app_in_this_process_streams_and_a_closed_stream_stops_its_run(
+def test_a_commands_own_server_streams_and_a_closed_stream_stops_its_run(
     settings: Settings, backend: FakeBackend
 ) -> None:
     backend.delay_s = 0.005
     app = create_app(settings, backend)
 
     async def scenario() -> str:
-        async with (
-            app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=AppTransport(app), base_url="http://localhost") as http,
-        ):
+        async with app.router.lifespan_context(app), listening(app) as http:
             rest = Rest(http, "the app")
             async with aclosing(rest.events("/brainstorm", {"topic": "x", "n": 12})) as events:
                 async for event in events:
@@ -552,15 +549,13 @@ def test_the_app_in_this_process_streams_and_a_closed_stream_stops_its_run(
     assert not backend.running
 
 
-def test_a_stream_that_breaks_off_is_not_taken_for_an_answer() -> None:
+def test_a_stream_that_breaks_off_is_an_error() -> None:
     async def cut_off(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b'event: queued\ndata: {"a": 1}\n\n'})
 
     async def scenario() -> None:
-        async with httpx2.AsyncClient(
-            transport=AppTransport(cut_off), base_url="http://localhost"
-        ) as http:
+        async with listening(cut_off) as http:
             rest = Rest(http, "The server")
             async for _ in rest.result(rest.events("/brainstorm", {})):
                 pass
@@ -570,16 +565,14 @@ def test_a_stream_that_breaks_off_is_not_taken_for_an_answer() -> None:
 
 
 @pytest.mark.parametrize("status", ["cancelled", "interrupted"])
-def test_a_run_that_somebody_stopped_is_no_answer(status: str) -> None:
+def test_a_stopped_run_is_an_error(status: str) -> None:
     async def stopped(_scope: Any, _receive: Any, send: Any) -> None:
         body = f'event: done\ndata: {{"status": "{status}"}}\n\n'.encode()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
     async def scenario() -> None:
-        async with httpx2.AsyncClient(
-            transport=AppTransport(stopped), base_url="http://localhost"
-        ) as http:
+        async with listening(stopped) as http:
             rest = Rest(http, "The server")
             async for _ in rest.result(rest.events("/brainstorm", {})):
                 pass

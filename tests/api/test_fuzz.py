@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from service.answers import brainstorm_answer, refine_answer
 from service.app import create_app
 from service.engine.types import GenerateRequest
+from service.prompts.answers import brainstorm_answer, refine_answer
 from service.settings import Settings
 from tests.fakes import REFINEMENT, FakeBackend
 from tests.serving import served

@@ -8,8 +8,8 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
 from service.app import create_app
-from service.security import CSP, OPEN_PATHS, OPEN_PREFIXES
 from service.settings import Settings
+from service.web.guard import CSP, OPEN_PATHS, OPEN_PREFIXES
 from tests.fakes import FakeBackend
 
 BOARDS = "/api/v1/boards"

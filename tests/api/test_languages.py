@@ -3,7 +3,7 @@
 from fastapi.testclient import TestClient
 
 from service.errors import PromptTooLong
-from service.wording import Text
+from service.messages import Text
 from tests.fakes import FakeBackend
 
 SWEDISH = {"accept-language": "sv-SE,sv;q=0.9,en;q=0.5"}

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from service.analysis.similar_ideas import SIMILAR, SimilarIdeas
+from service.analysis.word_vectors import WordVectors
 from service.app import create_app
-from service.neighbours import SIMILAR, Neighbours
+from service.schemas.ideas import IdeaCreate
 from service.settings import Settings
-from service.shapes import IdeaCreate
 from service.store import Store
-from service.word_vectors import WordVectors
 from tests.fakes import FakeBackend
 
 IDEAS, BOARDS = "/api/v1/ideas", "/api/v1/boards"
@@ -347,7 +347,7 @@ def test_a_board_that_is_not_there_has_no_overview(client: TestClient, what: str
 def test_without_its_file_only_what_needs_it_is_refused(settings: Settings) -> None:
     app = create_app(settings, FakeBackend())
     missing = settings.data_dir / "gone.npz"
-    app.state.neighbours = Neighbours(app.state.store, WordVectors(missing))
+    app.state.similar_ideas = SimilarIdeas(app.state.store, WordVectors(missing))
     with TestClient(app, base_url="http://localhost") as client:
         board = client.get(BOARDS).json()[0]["id"]
         idea = add(client, board, "Soup")

@@ -13,9 +13,9 @@ from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from mcp.server.mcpserver import MCPServer
 
-from service.cli import _parser
-from service.commands.held_connection import HeldConnection
-from service.commands.mcp_server import build
+from service.cli.connection.persistent import PersistentConnection
+from service.cli.main import build_parser
+from service.cli.mcp.server import build
 from service.settings import Settings
 
 # What a form does -> the operations that do the same; or why a program needs none.
@@ -170,7 +170,7 @@ def filters(document: dict[str, Any]) -> set[str]:
 
 
 def test_commands_filter_and_sort_ideas_as_rest_does(document: dict[str, Any]) -> None:
-    options = vars(_parser().parse_args(["ideas", "search", "soup"]))
+    options = vars(build_parser().parse_args(["ideas", "search", "soup"]))
 
     assert {FILTERS.get(name, (name, ""))[0] for name in filters(document)} <= options.keys()
 
@@ -178,7 +178,7 @@ def test_commands_filter_and_sort_ideas_as_rest_does(document: dict[str, Any]) -
 def test_assistants_filter_and_sort_ideas_as_rest_does(
     settings: Settings, document: dict[str, Any]
 ) -> None:
-    server: MCPServer[Any] = build(HeldConnection(settings))
+    server: MCPServer[Any] = build(PersistentConnection(settings))
     tool = next(one for one in server._tool_manager.list_tools() if one.name == "find_ideas")
     arguments = inspect.signature(tool.fn).parameters
 

@@ -15,10 +15,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
 from service.app import create_app
-from service.database import MIGRATIONS
 from service.engine.types import ProbeRequest
 from service.errors import EngineCrashed
 from service.settings import Settings
+from service.store.database import MIGRATIONS
 from tests.fakes import FakeBackend
 
 IDEAS, BOARDS = "/api/v1/ideas", "/api/v1/boards"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from service.answers import refine_answer
+from service.prompts.answers import refine_answer
 from tests.fakes import PASSAGE, FakeBackend
 
 API = "/api/v1"

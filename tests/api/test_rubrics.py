@@ -16,11 +16,11 @@ from alembic.config import Config
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
+from service.analysis.scoring import ScoreHead
 from service.app import create_app
-from service.database import MIGRATIONS
 from service.engine.types import ProbeRequest
-from service.scoring import ScoreHead
 from service.settings import Settings
+from service.store.database import MIGRATIONS
 from tests.fakes import EMBEDDING_SIZE, FAKE_MODEL, FakeBackend
 
 IDEAS, BOARDS, EVALUATE = "/api/v1/ideas", "/api/v1/boards", "/api/v1/evaluate"

@@ -10,13 +10,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, Engine, event
 
-from service.fields import RunKind
-from service.prompts import DEFAULT_CRITERIA
-from service.routes.pages import live
-from service.shapes import BoardCreate, IdeaCreate
+from service.prompts.tasks import DEFAULT_CRITERIA
+from service.schemas.fields import RunKind
+from service.schemas.ideas import BoardCreate, IdeaCreate
 from service.store import Store
 from service.store.comparisons import Verdict
 from service.store.runs import NewRun, RunOutcome
+from service.web.pages import live
 from tests.fakes import IDEAS, FakeBackend
 
 NAMES = [each.name for each in DEFAULT_CRITERIA]

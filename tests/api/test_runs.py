@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from service.brainstorm_shapes import BrainstormTask
-from service.database import Database
 from service.errors import EngineBusy
 from service.ideation import Ideation, Work, plan
-from service.run_events import RunEvent
-from service.runs import REMEMBERED_WHOLE, Runs
+from service.runs.events import RunEvent
+from service.runs.service import REMEMBERED_WHOLE, Runs
+from service.schemas.brainstorm import BrainstormTask
 from service.store import Limits, Store
+from service.store.database import Database
 from service.store.runs import NewRun
 from tests.fakes import FakeBackend
 

@@ -11,8 +11,8 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
 from service.app import create_app
-from service.commands.held_connection import HeldConnection
-from service.commands.mcp_server import build
+from service.cli.connection.persistent import PersistentConnection
+from service.cli.mcp.server import build
 from service.settings import Settings
 from tests.assistants import over_stdio
 from tests.fakes import FakeBackend
@@ -41,7 +41,7 @@ def play_here(settings: Settings, story: Story) -> Any:
     """The same without a process of its own, for what does not depend on that."""
 
     async def whole() -> Any:
-        connection = HeldConnection(settings)
+        connection = PersistentConnection(settings)
         try:
             async with Client(build(connection)) as client:
                 return await story(client)
@@ -184,7 +184,7 @@ def test_a_suggestion_is_kept_with_another_text_status_and_tags(play: Play) -> N
     [
         ("find_ideas", {"idea_id": "nobody"}, "There is no idea nobody."),
         ("brainstorm", {}, "Give either a topic"),
-        ("brainstorm", {"topic": "x", "board": "nowhere"}, "there are: "),
+        ("brainstorm", {"topic": "x", "board": "nowhere"}, "boards are: "),
         ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
         ("refine", {"title": "x", "body": "y", "selection": "z"}, "does not hold this passage"),
         ("evaluate", {"title": "x", "rubric": "y"}, "rubric needs an idea_id"),

@@ -13,8 +13,8 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from service.app import create_app
+from service.schemas.ideas import IdeaCreate
 from service.settings import PROJECT_ROOT, Settings
-from service.shapes import IdeaCreate
 from tests.fakes import IDEAS, FakeBackend
 
 CALLS = 200

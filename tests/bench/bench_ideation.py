@@ -18,12 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from service.engine.build import obtain
+from service.cli.progress import ProgressLine
 from service.engine.catalog import CatalogModel, Selection, read_catalog
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.files.build import fetch_and_build
 from service.engine.host import usable_cpus
 from service.engine.types import REQUIRED_ROLES
-from service.progress import ProgressLine
 from service.settings import PROJECT_ROOT, Settings
 from tests.bench.idea_ways import N, Outcome, Ways
 from tests.bench.peers import Setup, running, tuned
@@ -105,7 +105,7 @@ def _model(name: str) -> CatalogModel:
     """As it is served, from the file that is served, without an adapter, which the peer lacks."""
     model = read_catalog(PROJECT_ROOT / "models" / "catalog.toml").select(name).models[0]
     with contextlib.closing(ProgressLine(sys.stderr)) as line:
-        path = obtain(model, MODELS_DIR, hub_url=Settings().hub_url, report=line.show)
+        path = fetch_and_build(model, MODELS_DIR, hub_url=Settings().hub_url, report=line.show)
     return replace(
         model,
         roles=REQUIRED_ROLES,

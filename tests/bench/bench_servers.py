@@ -19,11 +19,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from service.engine.build import obtain
+from service.cli.progress import ProgressLine
 from service.engine.catalog import CatalogModel, read_catalog
+from service.engine.files.build import fetch_and_build
+from service.engine.files.download import fetch
 from service.engine.host import usable_cpus
-from service.engine.starter import fetch
-from service.progress import ProgressLine
 from service.settings import PROJECT_ROOT, Settings
 from tests.bench.measure import Level, measure
 from tests.bench.peers import PEER_BIN, Peer, Setup, always, running, tuned
@@ -184,7 +184,7 @@ def _files(model: CatalogModel, settings: Settings) -> tuple[Path, Path]:
     with contextlib.closing(line):
         folder, hub_url = settings.models_dir.absolute(), settings.hub_url
         base = fetch(model, folder, hub_url=hub_url, report=line.show)
-        return base, obtain(model, folder, hub_url=hub_url, report=line.show)
+        return base, fetch_and_build(model, folder, hub_url=hub_url, report=line.show)
 
 
 def _options() -> argparse.Namespace:

@@ -29,12 +29,12 @@ from training.config import (
 )
 from training.learning.metrics import read_metrics
 from training.learning.tokens import Tokens
+from training.learning.train import Ready, get_ready, learn, open_base
 from training.learning.trainer import Job, Splits
-from training.rundir import RunDir
-from training.train import Ready, get_ready, learn, open_base
+from training.runs.run_directory import RunDirectory
 
 SEED_CONFIG = PROJECT_ROOT / "training" / "configs" / "seed-learning-rates.toml"
-PLAIN = PROJECT_ROOT / "training" / "data" / "plain"
+PLAIN = PROJECT_ROOT / "training" / "datasets" / "plain"
 PLAIN_TASKS = ("brainstorm", "refine")
 RATES = (1e-4, 2e-4, 3e-4, 5e-4)
 MAX_TOKENS = 1024
@@ -103,7 +103,7 @@ class Bench:
             values = {"training.learning_rate": rate, "training.packing": packing}
             changed = with_values(self.config, values | {"training.max_steps": max_steps})
             config = changed.model_copy(update={"name": f"{name}-{number}"})
-            rundir = RunDir(self.folder / config.name)
+            rundir = RunDirectory(self.folder / config.name)
             jobs.append(Job(config, base, self.splits, rundir, _say_nothing))
         results = learn(jobs, self.ready)
         losses = tuple(
@@ -180,7 +180,7 @@ def main() -> None:
     options = parser.parse_args()
     config = recipe(options.model, options.batch_size, sources(options.dolly))
     with tempfile.TemporaryDirectory() as folder:
-        rundir = RunDir(Path(folder) / "data")
+        rundir = RunDirectory(Path(folder) / "data")
         rundir.create()
         ready = get_ready(config, rundir, open_base(config, print), report=print)
         rows = spread(ready.splits.train, options.rows)

@@ -7,8 +7,8 @@ lenient reader of its own.
 import re
 from collections.abc import Sequence
 
-from service.answers import brainstorm_answer
 from service.engine.types import Message
+from service.prompts.answers import brainstorm_answer
 
 SYSTEM = (
     "You give practical, concrete ideas: what to do, with which things, when and where, "

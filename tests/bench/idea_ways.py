@@ -21,17 +21,17 @@ from typing import Any, Self
 import httpx2
 import numpy as np
 
-from service.brainstorm_shapes import SuggestionPublic
+from service.analysis.word_overlap import resemblance
 from service.engine.backend import Backend
 from service.engine.types import Delta, Embedding, EmbedRequest, GenerateRequest, ModelInfo
 from service.errors import AnswerUnusable
 from service.ideation import DraftDropped, Ledger, Step, Suggested
-from service.ideation.asking import Asker, attempt_seed
 from service.ideation.brainstorm import Brainstorm, Collection
 from service.ideation.brainstorm_plan import BrainstormWork
-from service.methods import Angle
-from service.prompts import brainstorm_prompt, embedding_text
-from service.similarity import resemblance
+from service.ideation.model_client import ModelClient, attempt_seed
+from service.prompts.methods import Angle
+from service.prompts.tasks import brainstorm_prompt, embedding_text
+from service.schemas.brainstorm import SuggestionPublic
 from tests.bench import idea_list
 from tests.bench.processes import cpu_seconds, machine_cpu_seconds
 from tests.bench.results import COMPILED
@@ -157,7 +157,7 @@ class Ways:
                 outcome.dropped += 1
 
         ledger = Ledger()
-        asker = Asker(self._backend, replace(self._model, slots=slots), "bench", ledger, note)
+        asker = ModelClient(self._backend, replace(self._model, slots=slots), "bench", ledger, note)
         try:
             await Brainstorm(asker, _work(topic), seed).perform()
         finally:

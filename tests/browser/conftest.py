@@ -19,8 +19,8 @@ from playwright.sync_api import (
 )
 
 from service.app import create_app
+from service.schemas.ideas import IdeaCreate, IdeaPublic
 from service.settings import Settings
-from service.shapes import IdeaCreate, IdeaPublic
 from service.store import Store
 from tests.fakes import FakeBackend
 from tests.serving import Server, served, serving

@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from service.errors import EngineCrashed
-from service.shapes import IdeaUpdate
+from service.schemas.ideas import IdeaUpdate
 from tests.browser.conftest import WIDTHS, Pool, Scheme, Visitors, settled
 from tests.browser.test_runs import brainstorm
 

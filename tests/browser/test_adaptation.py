@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from service.shapes import IdeaUpdate
+from service.schemas.ideas import IdeaUpdate
 from tests.browser.conftest import Pool, Visitors
 from tests.browser.test_accessibility import assert_accessible
 

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import WIDTHS, Scheme, Visitors
-from training.measuring.blind import KEY, PAGE, Key, answers_in, draw, key_as_json, read
-from training.measuring.judge import Pair, Side
+from training.evaluation.blind import KEY, PAGE, Key, answers_in, draw, key_as_json, read
+from training.evaluation.judge import Pair, Side
 
 pytestmark = pytest.mark.browser
 

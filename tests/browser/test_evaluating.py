@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from service.errors import EngineCrashed
-from service.evaluation_shapes import CriterionShape, RubricCreate, RubricPublic
-from service.shapes import IdeaUpdate
+from service.schemas.evaluation import CriterionShape, RubricCreate, RubricPublic
+from service.schemas.ideas import IdeaUpdate
 from tests.browser.conftest import Pool, Visitors, settled
 from tests.browser.test_accessibility import assert_accessible
 from tests.fakes import IDEAS

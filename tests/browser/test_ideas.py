@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.shapes import IdeaUpdate
+from service.schemas.ideas import IdeaUpdate
 from service.store.listing import IdeaQuery
 from tests.browser.conftest import Pool, Visitors
 

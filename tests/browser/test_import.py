@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.comparison_shapes import ComparisonCreate
+from service.schemas.ranking import ComparisonCreate
 from service.store.listing import IdeaQuery
 from tests.browser.conftest import Pool, Visitors
 from tests.browser.test_accessibility import assert_accessible

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from service.shapes import IdeaUpdate
+from service.schemas.ideas import IdeaUpdate
 from tests.browser.conftest import Pool, Visitors
 from tests.browser.test_accessibility import assert_accessible
 from tests.fakes import IDEAS

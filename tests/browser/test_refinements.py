@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.answers import refine_answer
-from service.shapes import IdeaPublic, IdeaUpdate
+from service.prompts.answers import refine_answer
+from service.schemas.ideas import IdeaPublic, IdeaUpdate
 from tests.browser.conftest import Pool, Visitors, settled
 from tests.fakes import PASSAGE
 

@@ -6,8 +6,8 @@ import time
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from service.answers import brainstorm_answer
 from service.errors import EngineCrashed
+from service.prompts.answers import brainstorm_answer
 from tests.browser.conftest import Pool, Visitors, settled
 from tests.fakes import IDEAS, Broken
 

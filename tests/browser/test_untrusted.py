@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.answers import brainstorm_answer, evaluate_answer, refine_answer
+from service.prompts.answers import brainstorm_answer, evaluate_answer, refine_answer
 from tests.browser.conftest import Pool, Visitors
 from tests.browser.test_runs import brainstorm
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from service.engine.build import obtain
 from service.engine.catalog import CatalogModel, Selection, read_catalog
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.files.build import fetch_and_build
 from service.engine.types import (
     REQUIRED_ROLES,
     Delta,
@@ -65,7 +65,7 @@ def small() -> CatalogModel:
     settings = Settings()
     folder = settings.models_dir.absolute()
     model = read_catalog(settings.catalog).select("small").models[0]
-    obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
     weights = model.weights_path(folder)
     return replace(model, roles=REQUIRED_ROLES, path=weights, wheels=None, hub=None)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.engine.catalog import Adapter, CatalogModel
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import (
     AdapterUse,
     Finished,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import CatalogModel
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import (
     CacheLayout,
     Delta,

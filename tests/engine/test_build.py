@@ -18,15 +18,15 @@ import pytest
 from gguf import GGMLQuantizationType as Kind
 from numpy.typing import NDArray
 
-from service.engine.build import check, make_ready, obtain, whereabouts
 from service.engine.catalog import Adapter, CatalogModel
-from service.engine.folder import require_room
-from service.engine.llama.layout import Layout
+from service.engine.files.atomic_files import require_disk_space
+from service.engine.files.build import availability, fetch_and_build, prepare_files, verify_files
+from service.engine.files.build_plan import BASE_SHA256_KEY
+from service.engine.files.checksums import sha256_of
+from service.engine.files.download import FetchProgress
+from service.engine.llama.gguf_file import GgufFile
 from service.engine.llama.quantise import type_name
-from service.engine.recipe import MADE_FOR
-from service.engine.starter import FetchProgress
 from service.engine.types import AdapterUse, Quantisation
-from service.engine.weights import sha256_of
 from service.errors import ModelUnavailable
 from tests.engine.conftest import READY_S, Ask, Collect, NewBackend, start_backend
 from tests.gguf_files import WIDTH, write_adapter, write_gguf
@@ -59,7 +59,7 @@ def silent(_: FetchProgress) -> None:
 
 
 def build(model: CatalogModel, models_dir: Path) -> Path:
-    return make_ready(model, models_dir, silent).path
+    return prepare_files(model, models_dir, silent).path
 
 
 def builders(parent: int) -> list[int]:
@@ -88,17 +88,17 @@ def test_weights_are_requantised(
     model: CatalogModel, tmp_path: Path, kind: Quantisation, types: set[str]
 ) -> None:
     path = build(replace(model, quantise=kind), tmp_path / "models")
-    layout = Layout.of(path)
+    layout = GgufFile.read(path)
 
     assert {type_name(layout.tensors[name]) for name in WEIGHTS} <= types
-    assert layout.tensors.keys() == Layout.of(tmp_path / "base.gguf").tensors.keys()
+    assert layout.tensors.keys() == GgufFile.read(tmp_path / "base.gguf").tensors.keys()
 
 
 def test_a_build_tells_how_far_it_is_and_leaves_only_the_file_and_its_records(
     model: CatalogModel, tmp_path: Path
 ) -> None:
     told: list[FetchProgress] = []
-    path = obtain(model, tmp_path / "models", hub_url="", report=told.append)
+    path = fetch_and_build(model, tmp_path / "models", hub_url="", report=told.append)
 
     assert {one.phase for one in told} == {"building", "verifying", "ready"}
     assert all(0 <= one.bytes_done <= one.bytes_total for one in told)
@@ -173,8 +173,8 @@ def test_another_adapter_makes_another_file_and_the_old_one_goes(
 
 def test_a_merged_adapter_is_still_named(model: CatalogModel, tmp_path: Path) -> None:
     adapter = lora(tmp_path / "lora.gguf")
-    merged = make_ready(replace(model, adapter=adapter), tmp_path, silent)
-    shared = make_ready(replace(model, adapter=replace(adapter, use="shared")), tmp_path, silent)
+    merged = prepare_files(replace(model, adapter=adapter), tmp_path, silent)
+    shared = prepare_files(replace(model, adapter=replace(adapter, use="shared")), tmp_path, silent)
 
     assert merged.adapter is None
     assert shared.adapter is not None
@@ -208,7 +208,7 @@ def test_a_build_that_is_given_up_leaves_nothing(model: CatalogModel, tmp_path: 
         raise GivenUp
 
     with pytest.raises(GivenUp):
-        make_ready(model, tmp_path / "models", report)
+        prepare_files(model, tmp_path / "models", report)
 
     assert [one.name for one in (tmp_path / "models").iterdir()] == [".lock"]
     assert builders(os.getpid()) == []
@@ -225,7 +225,7 @@ def test_a_building_process_that_dies_is_told_and_leaves_nothing(
             os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(ModelUnavailable, match=rf"{small_path.name}.*ended \(SIGKILL\)"):
-        make_ready(model, tmp_path / "models", report)
+        prepare_files(model, tmp_path / "models", report)
 
     assert [one.name for one in (tmp_path / "models").iterdir()] == [".lock"]
 
@@ -233,10 +233,10 @@ def test_a_building_process_that_dies_is_told_and_leaves_nothing(
 SERVER = """
 import sys
 from pathlib import Path
-from service.engine.build import make_ready
+from service.engine.files.build import prepare_files
 from service.engine.catalog import CatalogModel
 model = CatalogModel("m", ("general",), path=Path(sys.argv[1]), quantise="q8_0")
-make_ready(model, Path(sys.argv[2]), lambda _: None)
+prepare_files(model, Path(sys.argv[2]), lambda _: None)
 """
 
 
@@ -269,7 +269,7 @@ def test_two_servers_do_not_build_at_once(model: CatalogModel, tmp_path: Path) -
     phases: list[str] = []
 
     def run() -> None:
-        make_ready(model, tmp_path / "models", lambda one: phases.append(one.phase))
+        prepare_files(model, tmp_path / "models", lambda one: phases.append(one.phase))
 
     threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:
@@ -286,7 +286,7 @@ def test_two_servers_do_not_build_at_once(model: CatalogModel, tmp_path: Path) -
     [
         (lambda data: data[:-4096], "is cut off"),
         (lambda _: b"GGUF" + bytes(200), "is not a GGUF file"),
-        (lambda data: data.replace(b"llama", b"lemma"), "cannot turn"),
+        (lambda data: data.replace(b"llama", b"lemma"), "cannot quantise"),
     ],
 )
 def test_a_damaged_base_is_told_in_words(
@@ -312,22 +312,22 @@ def test_a_folder_that_cannot_be_written_is_told(model: CatalogModel, tmp_path: 
 
 
 def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match=r"GB free; building it needs 100000\.1 GB"):
-        require_room(tmp_path, 10**14, "building it")
+    with pytest.raises(ModelUnavailable, match=r"GB free, and building it needs 100000\.1 GB"):
+        require_disk_space(tmp_path, 10**14, "building it")
 
 
 def test_the_files_of_a_model_are_listed_and_verified_in_words(
     model: CatalogModel, base: Path, tmp_path: Path
 ) -> None:
     models_dir = tmp_path / "models"
-    before = whereabouts(model, models_dir)
+    before = availability(model, models_dir)
     with pytest.raises(ModelUnavailable, match="models fetch"):
-        list(check(model, models_dir))
+        list(verify_files(model, models_dir))
     path = build(model, models_dir)
 
     assert before == "fetched, to be built: base.gguf, re-quantised to q4_0"
-    assert whereabouts(model, models_dir) == "here, built from base.gguf, re-quantised to q4_0"
-    assert [line.split(" is right")[0] for line in check(model, models_dir)] == [
+    assert availability(model, models_dir) == "here, built from base.gguf, re-quantised to q4_0"
+    assert [line.split(" is correct")[0] for line in verify_files(model, models_dir)] == [
         str(base),
         str(path),
     ]
@@ -367,10 +367,10 @@ def test_a_server_that_stops_gives_up_its_build_at_once(
 def test_an_adapter_that_was_trained_on_another_file_is_neither_served_nor_right(
     model: CatalogModel, tmp_path: Path, use: AdapterUse
 ) -> None:
-    path = write_adapter(tmp_path / "lora.gguf", {}, texts={MADE_FOR: "a" * 64})
+    path = write_adapter(tmp_path / "lora.gguf", {}, texts={BASE_SHA256_KEY: "a" * 64})
     model = replace(model, quantise=None, adapter=Adapter(path, use=use))
 
     with pytest.raises(ModelUnavailable, match="was made for"):
-        make_ready(model, tmp_path / "models", silent)
+        prepare_files(model, tmp_path / "models", silent)
     with pytest.raises(ModelUnavailable, match="was made for"):
-        list(check(model, tmp_path / "models"))
+        list(verify_files(model, tmp_path / "models"))

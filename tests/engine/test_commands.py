@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from service.cli import main
+from service.cli.main import main
 from service.settings import PROJECT_ROOT, Settings
 from tests.assistants import over_stdio
 from tests.serving import free_port, processes_of

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import CatalogModel
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Started
 from service.errors import EngineCrashed, ModelUnavailable
 from tests.attempts import quickest
@@ -28,7 +28,7 @@ PARENT = """
 import asyncio, sys
 from pathlib import Path
 from service.engine.catalog import CatalogModel, Selection
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import GenerateRequest, Message
 
 async def main() -> None:

@@ -15,7 +15,6 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from service.answers import partial_suggestion
 from service.app import create_app
 from service.engine.remote import RemoteBackend
 from service.engine.types import (
@@ -34,8 +33,9 @@ from service.engine.types import (
     Started,
 )
 from service.errors import InvalidInput, ModelUnavailable, PromptTooLong
-from service.grammars import suggestion_grammar
-from service.prompts import DEFAULT_CRITERIA, PROBE_CHOICES, probe_messages
+from service.prompts.answers import partial_suggestion
+from service.prompts.grammars import suggestion_grammar
+from service.prompts.tasks import DEFAULT_CRITERIA, PROBE_CHOICES, probe_messages
 from service.settings import PROJECT_ROOT, Settings
 from tests.engine.conftest import ENDLESS
 from tests.serving import START_S, free_port

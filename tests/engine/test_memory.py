@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import CatalogModel
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished
 from service.errors import ModelUnavailable
 from tests.engine.conftest import Ask, NewBackend

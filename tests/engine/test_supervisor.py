@@ -3,8 +3,8 @@ import os
 import signal
 import time
 
-from service.engine.supervisor import Supervisor
-from service.engine.wire import Envelope
+from service.engine.embedded.supervisor import Supervisor
+from service.engine.protocol import Envelope
 from tests.attempts import quickest
 from tests.engine.conftest import READY_S
 

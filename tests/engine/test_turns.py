@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import CatalogModel
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Queued, Request, Started
 from service.errors import DeadlineExceeded, InvalidInput, ModelUnavailable
 from tests.attempts import quickest

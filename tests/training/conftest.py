@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from service.engine.build import obtain
 from service.engine.catalog import read_catalog
+from service.engine.files.build import fetch_and_build
 from service.settings import PROJECT_ROOT, Settings
 from training.config import (
     BaseConfig,
@@ -23,7 +23,7 @@ from training.config import (
     with_values,
 )
 
-IDEATION = PROJECT_ROOT / "training" / "data" / "ideation"
+IDEATION = PROJECT_ROOT / "training" / "datasets" / "ideation"
 RECORDS = {"brainstorm": 4, "refine": 4, "evaluate": 4}
 
 MakeConfig = Callable[..., RunConfig]
@@ -45,7 +45,7 @@ def small_gguf() -> Path:
     settings = Settings()
     model = read_catalog(settings.catalog).select("small").models[0]
     folder = settings.models_dir.absolute()
-    return obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    return fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
 
 
 @pytest.fixture(scope="session")

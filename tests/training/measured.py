@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.answers import refine_answer
-from training.evaluate import Evaluation
-from training.measuring import refinements
-from training.measuring.comparison import compare, idea_pairs, pairs_of_notes
-from training.measuring.constraints import Constraints
-from training.measuring.embedder import Vectors
-from training.measuring.ideas import Draft, Prompt, measure
-from training.measuring.likelihoods import RowLikelihood
-from training.measuring.refinements import Note
-from training.measuring.system import PromptResult, SystemResult
-from training.rundir import now
+from service.prompts.answers import refine_answer
+from training.evaluation import refinements
+from training.evaluation.comparison import compare, idea_pairs, pairs_of_notes
+from training.evaluation.constraints import Constraints
+from training.evaluation.embedder import Vectors
+from training.evaluation.evaluate import Evaluation
+from training.evaluation.ideas import Draft, Prompt, measure
+from training.evaluation.likelihoods import RowLikelihood
+from training.evaluation.refinements import Note
+from training.evaluation.system import PromptResult, SystemResult
+from training.runs.run_directory import now
 
 NOTE = Note("n", "pump", "40 bikes, no pump.\nask Lena", "clearer")
 GOOD = "Put a bowl of apples on the low shelf so that children see it first."

@@ -6,8 +6,8 @@ import pytest
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from service.engine.llama import Library, Weights
-from service.engine.weights import sha256_of
+from service.engine.files.checksums import sha256_of
+from service.engine.llama import Library, LlamaModel
 from tests.training.conftest import IDEATION
 from training.config import BaseConfig
 from training.errors import BaseMismatch
@@ -42,7 +42,7 @@ def test_texts_are_cut_as_llama_cpp_cuts_them(unpacked: Base, small_gguf: Path) 
     lines = (IDEATION / "refine.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["body"] for line in lines]
     library = Library()
-    weights = Weights(library, small_gguf)
+    weights = LlamaModel(library, small_gguf)
     ours = Vocabulary(unpacked.tokenizer)
     assert [ours.tokenise(text) for text in texts] == [weights.tokenise(text) for text in texts]
     weights.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import DataProblem
-from training.measuring.blind import (
+from training.evaluation.blind import (
     Key,
     Opinion,
     answers_in,
@@ -14,7 +14,7 @@ from training.measuring.blind import (
     key_as_json,
     read,
 )
-from training.measuring.judge import Pair
+from training.evaluation.judge import Pair
 
 PAIRS = [Pair(f"p{n}", f"Topic {n}", f"first {n}", f"second {n}") for n in range(70)]
 

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from service.scoring import ScoreHead
+from service.analysis.scoring import ScoreHead
 from service.settings import PROJECT_ROOT
-from training.exporting.cards import ModelFacts, head_card, model_card
+from training.export.cards import ModelFacts, head_card, model_card
 
 MODELS = PROJECT_ROOT / "models"
 HASH = "ab" * 32

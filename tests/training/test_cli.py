@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from service.settings import PROJECT_ROOT
-from training.cli import main
+from training.cli.main import main
 from training.config import RunConfig, SweepConfig, dump_config, read_config
 from training.learning.result import TrainResult
-from training.rundir import Manifest, RunDir, now
+from training.runs.run_directory import Manifest, RunDirectory, now
 
 CONFIGS = PROJECT_ROOT / "training" / "configs"
 TINY = str(CONFIGS / "tiny.toml")
@@ -98,7 +98,7 @@ def test_a_dry_run_reports_the_problems_of_a_config(
 
 def test_help_and_checks_load_nothing_that_trains() -> None:
     code = (
-        "import sys; from training.cli import main; main(['validate', sys.argv[1]]);"
+        "import sys; from training.cli.main import main; main(['validate', sys.argv[1]]);"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
 
@@ -157,7 +157,7 @@ def test_the_rows_of_a_run_are_not_prepared_anew(
     tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
 ) -> None:
     config = tiny_config()
-    rundir = RunDir(config.output / config.name)
+    rundir = RunDirectory(config.output / config.name)
     assert main(["prepare", write(config, working_directory)]) == 0
     rows = rundir.rows("test").read_bytes()
     rundir.write_manifest(Manifest(config.name, "finished", now()))
@@ -171,7 +171,7 @@ def test_a_run_is_compared_with_the_base_it_was_made_from(
     tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
 ) -> None:
     config = tiny_config()
-    rundir = RunDir(config.output / config.name)
+    rundir = RunDirectory(config.output / config.name)
     rundir.create()
     write(config, rundir.path)
     other = write(tiny_config(base__hf="another/base"), working_directory)
@@ -209,7 +209,7 @@ def test_a_sweep_has_to_be_finished_before_it_is_exported(
     tiny_config: Any, capsys: pytest.CaptureFixture[str], working_directory: Path
 ) -> None:
     config = tiny_config().model_copy(update={"sweep": SweepConfig(space={"lora.r": (2, 4)})})
-    rundir = RunDir(config.output / config.name)
+    rundir = RunDirectory(config.output / config.name)
     rundir.create()
     path = write(config, working_directory)
 
@@ -227,7 +227,7 @@ def test_what_is_exported_of_a_sweep_is_its_best_run(
     config = tiny_config().model_copy(update={"sweep": SweepConfig(space={"lora.r": (2, 4)})})
     folder = config.output / config.name
     for seed, nll in ((0, 2.0), (1, 1.0)):
-        rundir = RunDir(folder / f"tiny-01-seed-{seed}")
+        rundir = RunDirectory(folder / f"tiny-01-seed-{seed}")
         own = config.model_copy(update={"name": rundir.path.name, "sweep": None})
         rundir.write_text(rundir.config, dump_config(own))
         figures: dict[str, Any] = dict.fromkeys(TrainResult.__dataclass_fields__, 1) | {
@@ -240,7 +240,7 @@ def test_what_is_exported_of_a_sweep_is_its_best_run(
             "validation_bits_per_byte": nll,
         }
         rundir.write_json(rundir.result, figures)
-    RunDir(folder).write_json(
+    RunDirectory(folder).write_json(
         folder / "sweep.json", {"settings": [{"rank": 2, "number": 0}, {"rank": 1, "number": 1}]}
     )
 

@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 
 from training.config import RunConfig
-from training.data import prepare, read_prepared
+from training.data.decontamination import IN_EVALUATION, OWN_TOPICS
+from training.data.duplicates import NEARLY_SAME
+from training.data.filters import RowLikelihood
+from training.data.prepare import prepare, read_prepared
+from training.data.rows import Row
+from training.data.sources import OUTSIDE_SHARE
 from training.errors import DataProblem
-from training.records.decontamination import IN_EVALUATION, OWN_TOPICS
-from training.records.duplicates import NEARLY_SAME
-from training.records.filters import RowLikelihood
-from training.records.rows import Row
-from training.records.sources import OUTSIDE_SHARE
-from training.rundir import Manifest, RunDir, now
+from training.runs.run_directory import Manifest, RunDirectory, now
 
 MakeConfig = Callable[..., RunConfig]
 
 
 @pytest.fixture
-def rundir(tmp_path: Path) -> RunDir:
-    return RunDir(tmp_path / "run")
+def rundir(tmp_path: Path) -> RunDirectory:
+    return RunDirectory(tmp_path / "run")
 
 
 def ignore(_line: str) -> None:
@@ -28,27 +28,27 @@ def ignore(_line: str) -> None:
 
 
 def test_the_same_config_prepares_the_same_files(tmp_path: Path, tiny_config: MakeConfig) -> None:
-    one = prepare(tiny_config(), RunDir(tmp_path / "a"), report=ignore)
-    other = prepare(tiny_config(), RunDir(tmp_path / "b"), report=ignore)
+    one = prepare(tiny_config(), RunDirectory(tmp_path / "a"), report=ignore)
+    other = prepare(tiny_config(), RunDirectory(tmp_path / "b"), report=ignore)
 
     assert one == other
     assert set(one.sha256) == {"train", "validation", "test"}
 
 
-def test_what_was_prepared_can_be_read_again(rundir: RunDir, tiny_config: MakeConfig) -> None:
+def test_what_was_prepared_can_be_read_again(rundir: RunDirectory, tiny_config: MakeConfig) -> None:
     prepared = prepare(tiny_config(), rundir, report=ignore)
 
     assert read_prepared(rundir) == prepared
     assert prepared.split("test") == prepared.test
 
 
-def test_nothing_prepared_is_a_problem(rundir: RunDir) -> None:
+def test_nothing_prepared_is_a_problem(rundir: RunDirectory) -> None:
     with pytest.raises(DataProblem, match=r"train\.jsonl: cannot be read"):
         read_prepared(rundir)
 
 
 def test_the_report_counts_what_is_there_and_what_was_dropped_and_why(
-    rundir: RunDir, tiny_config: MakeConfig
+    rundir: RunDirectory, tiny_config: MakeConfig
 ) -> None:
     prepared = prepare(tiny_config(), rundir, report=ignore, show=lambda row: f"⟦{row.id}⟧")
 
@@ -64,7 +64,7 @@ def test_the_report_counts_what_is_there_and_what_was_dropped_and_why(
 
 
 def test_what_a_run_is_measured_with_is_never_learnt(
-    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+    rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     topics = OWN_TOPICS.read_text(encoding="utf-8")
     prompts, other = tmp_path / "prompts.jsonl", tmp_path / "other.jsonl"
@@ -99,7 +99,7 @@ def test_what_a_run_is_measured_with_is_never_learnt(
 
 
 def test_the_report_counts_what_limits_leave_out(
-    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+    rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     path = tmp_path / "rows.jsonl"
     rows = [{"instruction": f"Describe tree {n}.", "output": f"Tree {n}."} for n in range(90)]
@@ -127,7 +127,7 @@ def test_the_report_counts_what_limits_leave_out(
     )
 
 
-def test_no_prompt_is_on_two_sides(rundir: RunDir, tiny_config: MakeConfig) -> None:
+def test_no_prompt_is_on_two_sides(rundir: RunDirectory, tiny_config: MakeConfig) -> None:
     prepared = prepare(tiny_config(), rundir, report=ignore)
     sides = [{row.group for row in side} for side in (prepared.train, prepared.validation)]
 
@@ -138,8 +138,10 @@ def test_no_prompt_is_on_two_sides(rundir: RunDir, tiny_config: MakeConfig) -> N
 def test_rows_of_weight_two_are_learnt_twice_and_measured_once(
     tmp_path: Path, tiny_config: MakeConfig
 ) -> None:
-    once = prepare(tiny_config(), RunDir(tmp_path / "a"), report=ignore)
-    twice = prepare(tiny_config(data__sources__0__weight=2), RunDir(tmp_path / "b"), report=ignore)
+    once = prepare(tiny_config(), RunDirectory(tmp_path / "a"), report=ignore)
+    twice = prepare(
+        tiny_config(data__sources__0__weight=2), RunDirectory(tmp_path / "b"), report=ignore
+    )
 
     assert len(twice.train) == 2 * len(once.train)
     assert twice.test == once.test
@@ -147,7 +149,7 @@ def test_rows_of_weight_two_are_learnt_twice_and_measured_once(
 
 
 def test_of_a_source_that_is_held_out_nothing_is_learnt(
-    rundir: RunDir, tiny_config: MakeConfig
+    rundir: RunDirectory, tiny_config: MakeConfig
 ) -> None:
     config = tiny_config()
     (source,) = config.data.sources
@@ -167,7 +169,7 @@ def test_of_a_source_that_is_held_out_nothing_is_learnt(
 
 
 def test_a_repeated_id_is_refused_and_both_places_are_named(
-    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
+    rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
 ) -> None:
     again = tmp_path / "again" / ideation_records.name
     shutil.copytree(ideation_records, again)
@@ -186,7 +188,7 @@ def test_a_repeated_id_is_refused_and_both_places_are_named(
 
 
 def test_of_two_files_of_one_name_the_one_is_held_out(
-    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+    rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     sources: list[dict[str, object]] = []
     for folder, noun in (("a", "tree"), ("b", "bird")):
@@ -208,7 +210,7 @@ def test_of_two_files_of_one_name_the_one_is_held_out(
 
 
 def test_rows_that_forbid_it_are_not_prepared_for_a_catalog(
-    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
+    rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
 ) -> None:
     records = tmp_path / "mine"
     shutil.copytree(ideation_records, records)
@@ -218,14 +220,14 @@ def test_rows_that_forbid_it_are_not_prepared_for_a_catalog(
     sources = [{"kind": "ideation", "path": str(records), "licence": "CC0-1.0"}]
     config = tiny_config(data__sources=sources)
 
-    prepare(config, RunDir(tmp_path / "not-shipped"), report=ignore)
+    prepare(config, RunDirectory(tmp_path / "not-shipped"), report=ignore)
     export = config.export.model_copy(update={"catalog": tmp_path / "catalog.toml"})
     with pytest.raises(DataProblem, match=r"1 rows of mine/refine.jsonl \(CC-BY-NC-4.0\)"):
         prepare(config.model_copy(update={"export": export}), rundir, report=ignore)
 
 
 def test_limits_that_leave_nothing_of_a_source_are_a_problem(
-    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path
+    rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     paths = [tmp_path / name for name in ("first.jsonl", "last.jsonl")]
     for path in paths:
@@ -241,7 +243,7 @@ def test_limits_that_leave_nothing_of_a_source_are_a_problem(
 
 
 def test_duplicates_are_gone_before_the_split(
-    rundir: RunDir, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
+    rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(ideation_records, copy)
@@ -270,7 +272,7 @@ def test_near_duplicates_are_gone_before_the_split(tmp_path: Path, tiny_config: 
     path.write_text("".join(f"{json.dumps(one)}\n" for one in rows), encoding="utf-8")
     sides, dirs = {}, {}
     for near in (0, 0.8):
-        dirs[near] = RunDir(tmp_path / f"near-{near}")
+        dirs[near] = RunDirectory(tmp_path / f"near-{near}")
         config = tiny_config(
             data__sources=[{"kind": "alpaca", "path": str(path), "licence": "MIT"}],
             data__duplicates={"near": near},
@@ -296,7 +298,7 @@ def tree_of(row: Row) -> int:
     return int(row.answer.split()[1])
 
 
-def test_the_base_chooses_the_plainest_rows(rundir: RunDir, tiny_config: MakeConfig) -> None:
+def test_the_base_chooses_the_plainest_rows(rundir: RunDirectory, tiny_config: MakeConfig) -> None:
     config = tiny_config(data__filters={"plainest_share": 0.5}, data__validation_share=0)
 
     with pytest.raises(DataProblem, match="need the base model"):
@@ -320,7 +322,7 @@ def test_the_base_chooses_the_plainest_rows(rundir: RunDir, tiny_config: MakeCon
     ],
 )
 def test_an_empty_result_is_a_problem(
-    rundir: RunDir, tiny_config: MakeConfig, changes: dict[str, object], problem: str
+    rundir: RunDirectory, tiny_config: MakeConfig, changes: dict[str, object], problem: str
 ) -> None:
     with pytest.raises(DataProblem, match=problem):
         prepare(tiny_config(**changes), rundir, report=ignore)
@@ -328,7 +330,7 @@ def test_an_empty_result_is_a_problem(
 
 
 class TestRunDir:
-    def test_a_manifest_comes_back_as_it_was_written(self, rundir: RunDir) -> None:
+    def test_a_manifest_comes_back_as_it_was_written(self, rundir: RunDirectory) -> None:
         manifest = Manifest(
             "tiny", "running", now(), data_sha256={"train": "0"}, command=("train",)
         )
@@ -339,7 +341,7 @@ class TestRunDir:
         assert rundir.read_manifest() == manifest
         assert [path.name for path in rundir.path.iterdir()] == ["manifest.json"]
 
-    def test_what_cannot_be_read_is_named(self, rundir: RunDir) -> None:
+    def test_what_cannot_be_read_is_named(self, rundir: RunDirectory) -> None:
         rundir.write_text(rundir.manifest, "{}")
 
         with pytest.raises(Exception, match=r"manifest\.json is not a manifest"):

@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 
-from service.answers import brainstorm_answer
-from service.grammars import suggestion_grammar
+from service.prompts.answers import brainstorm_answer
+from service.prompts.grammars import suggestion_grammar
 from service.settings import PROJECT_ROOT
 from tests.training.chat_server import Answer, chatting
 from training.config import SourceConfig
-from training.distil import IDEA_WORDS, Distilled, Order, distil
+from training.data.acceptance import allows
+from training.data.sources import read_source
 from training.errors import DataProblem, JudgeFailed
-from training.records.acceptance import allows
-from training.records.sources import read_source
-from training.records.teaching import Task, Wanted, read_inputs
+from training.synthesis.distil import IDEA_WORDS, Distilled, Order, distil
+from training.synthesis.teaching import Task, Wanted, read_inputs
 
-PLAIN = PROJECT_ROOT / "training" / "data" / "plain"
-IDEATION = PROJECT_ROOT / "training" / "data" / "ideation"
+PLAIN = PROJECT_ROOT / "training" / "datasets" / "plain"
+IDEATION = PROJECT_ROOT / "training" / "datasets" / "ideation"
 TOPICS = [{"topic": f"a better {thing} at school"} for thing in ("lunch", "library", "garden")]
 
 

@@ -19,19 +19,19 @@ from training.config import (
     SourceConfig,
     read_config,
 )
-from training.data import prepare
+from training.data.labelled import LabelledNote
+from training.data.prepare import prepare
+from training.data.rows import Row, write_rows
 from training.errors import DataProblem, TrainingError
-from training.evaluate import Evaluation, evaluate, plain
-from training.measuring.comparison import compare, idea_pairs
-from training.measuring.evaluation_text import as_markdown, differences, p_value
-from training.measuring.likelihoods import RowLikelihood, total
-from training.measuring.prompt_sets import read_prompts, read_sets
-from training.measuring.scores import CRITERIA, agreement
-from training.records.labelled import LabelledNote
-from training.records.rows import Row, write_rows
-from training.rundir import RunDir
+from training.evaluation.comparison import compare, idea_pairs
+from training.evaluation.evaluate import Evaluation, evaluate, plain
+from training.evaluation.evaluation_text import as_markdown, differences, p_value
+from training.evaluation.likelihoods import RowLikelihood, total
+from training.evaluation.prompt_sets import read_prompts, read_sets
+from training.evaluation.scores import CRITERIA, agreement
+from training.runs.run_directory import RunDirectory
 
-DATA = PROJECT_ROOT / "training" / "data"
+DATA = PROJECT_ROOT / "training" / "datasets"
 
 
 def config_of(folder: Path, **evaluation: object) -> RunConfig:
@@ -69,11 +69,13 @@ def config_of(folder: Path, **evaluation: object) -> RunConfig:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, small_gguf: Path) -> tuple[RunDir, Evaluation]:
+def run(
+    tmp_path_factory: pytest.TempPathFactory, small_gguf: Path
+) -> tuple[RunDirectory, Evaluation]:
     folder = tmp_path_factory.mktemp("evaluate")
     with chatting(lambda _: "Verdict: A") as judge:
         config = config_of(folder, judge_url=judge.url, judge_model="first")
-        rundir = RunDir(folder / "run")
+        rundir = RunDirectory(folder / "run")
         prepare(config, rundir, report=lambda _: None)
         lines: list[str] = []
         evaluation = evaluate(
@@ -89,7 +91,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, small_gguf: Path) -> tuple[Run
 
 
 @pytest.mark.slow
-def test_a_model_does_not_differ_from_itself(run: tuple[RunDir, Evaluation]) -> None:
+def test_a_model_does_not_differ_from_itself(run: tuple[RunDirectory, Evaluation]) -> None:
     comparison = run[1].comparison
 
     assert list(comparison.ideas) == ["topics", "novelty"]
@@ -104,7 +106,7 @@ def test_a_model_does_not_differ_from_itself(run: tuple[RunDir, Evaluation]) -> 
 
 
 @pytest.mark.slow
-def test_everything_that_was_asked_is_measured(run: tuple[RunDir, Evaluation]) -> None:
+def test_everything_that_was_asked_is_measured(run: tuple[RunDirectory, Evaluation]) -> None:
     comparison, judgements = run[1].comparison, run[1].judgements
 
     assert run[1].not_measured == ()
@@ -119,7 +121,7 @@ def test_everything_that_was_asked_is_measured(run: tuple[RunDir, Evaluation]) -
 
 
 @pytest.mark.slow
-def test_samples_are_drawn_of_every_kind_of_answer(run: tuple[RunDir, Evaluation]) -> None:
+def test_samples_are_drawn_of_every_kind_of_answer(run: tuple[RunDirectory, Evaluation]) -> None:
     requests = [one.request for one in run[1].samples]
 
     wishes = [one for one in requests if "(wish: " in one]
@@ -129,7 +131,7 @@ def test_samples_are_drawn_of_every_kind_of_answer(run: tuple[RunDir, Evaluation
 
 @pytest.mark.slow
 def test_the_run_directory_holds_the_figures_the_answers_and_the_blind_pages(
-    run: tuple[RunDir, Evaluation],
+    run: tuple[RunDirectory, Evaluation],
 ) -> None:
     rundir = run[0]
 
@@ -166,7 +168,7 @@ def test_a_model_that_was_not_exported_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="Export the run first"):
         evaluate(
             config,
-            RunDir(tmp_path / "run"),
+            RunDirectory(tmp_path / "run"),
             base=tmp_path / "no.gguf",
             tuned=tmp_path / "no.gguf",
             report=lambda _: None,
@@ -174,7 +176,7 @@ def test_a_model_that_was_not_exported_is_named(tmp_path: Path) -> None:
 
 
 def test_only_held_out_records_are_refined_and_scored(tmp_path: Path) -> None:
-    config, rundir = config_of(tmp_path), RunDir(tmp_path / "run")
+    config, rundir = config_of(tmp_path), RunDirectory(tmp_path / "run")
     prepare(config, rundir, report=lambda _: None)
 
     sets = read_sets(config, rundir)
@@ -203,7 +205,7 @@ def test_a_prompt_that_cannot_be_used_is_named(tmp_path: Path, line: str, messag
 
 
 def test_a_run_that_learnt_other_tasks_of_ours_is_asked_for_no_ideas(tmp_path: Path) -> None:
-    config, rundir = config_of(tmp_path), RunDir(tmp_path / "run")
+    config, rundir = config_of(tmp_path), RunDirectory(tmp_path / "run")
     source = config.data.sources[0].model_copy(update={"tasks": ("refine", "evaluate")})
     data = config.data.model_copy(update={"sources": (source,)})
     config = config.model_copy(update={"data": data})
@@ -216,7 +218,7 @@ def test_a_run_that_learnt_other_tasks_of_ours_is_asked_for_no_ideas(tmp_path: P
 
 
 def test_a_run_that_learnt_chats_of_others_is_asked_for_ideas(tmp_path: Path) -> None:
-    config, rundir = config_of(tmp_path), RunDir(tmp_path / "run")
+    config, rundir = config_of(tmp_path), RunDirectory(tmp_path / "run")
     chat = Message("user", "Hello?"), Message("assistant", "Hello.")
     row = Row("1", "general", chat, "others", "CC0-1.0", "1")
     for split in ("train", "test"):

@@ -16,19 +16,19 @@ import pytest
 import torch
 
 from service.engine.catalog import CatalogModel, Selection, read_catalog
-from service.engine.embedded import EmbeddedBackend
-from service.engine.header import texts_of
-from service.engine.llama.layout import Layout
-from service.engine.recipe import MADE_FOR
+from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.files.build_plan import BASE_SHA256_KEY
+from service.engine.files.checksums import sha256_of
+from service.engine.files.gguf_header import read_text_metadata
+from service.engine.llama.gguf_file import GgufFile
 from service.engine.types import Delta, Finished, Role
-from service.engine.weights import sha256_of
 from service.errors import ConfigurationError
-from service.methods import METHODS
-from service.prompts import brainstorm_prompt
+from service.prompts.methods import METHODS
+from service.prompts.tasks import brainstorm_prompt
 from service.settings import PROJECT_ROOT, Settings
 from tests.training.conftest import MakeConfig, quiet
 from tests.training.measured import evaluation, system
-from training.cli import main
+from training.cli.main import main
 from training.config import (
     BaseConfig,
     DataConfig,
@@ -38,10 +38,14 @@ from training.config import (
     SourceConfig,
     dump_config,
 )
-from training.data import prepare, read_prepared
+from training.data.prepare import prepare, read_prepared
+from training.data.rows import read_rows, write_rows
 from training.errors import BaseMismatch, DataProblem, ExportFailed
-from training.evaluate import plain
-from training.export import (
+from training.evaluation.evaluate import plain
+from training.export import converter as converters
+from training.export.cards import ModelFacts
+from training.export.converter import Converter
+from training.export.export import (
     CARD,
     FACTS,
     Exported,
@@ -51,17 +55,13 @@ from training.export import (
     tuned_gguf,
     write_card,
 )
-from training.exporting import converter as converters
-from training.exporting.cards import ModelFacts
-from training.exporting.converter import Converter
-from training.exporting.files import adapter_file, merged
-from training.exporting.parity import FileParity, Parity, read_parity, with_refused
-from training.exporting.registration import Registration, register
+from training.export.files import adapter_file, merged
+from training.export.parity import FileParity, Parity, read_parity, with_refused
+from training.export.registration import Registration, register
+from training.inference.served import BESIDE, request_of, served, source_of
 from training.learning.base import Base, load_base
 from training.learning.result import read_result
-from training.records.rows import read_rows, write_rows
-from training.rundir import Manifest, RunDir, now
-from training.served import BESIDE, request_of, served, source_of
+from training.runs.run_directory import Manifest, RunDirectory, now
 
 CATALOG = PROJECT_ROOT / "models" / "catalog.toml"
 PARITY = Parity(
@@ -79,14 +79,14 @@ PARITY = Parity(
 @dataclass(frozen=True, slots=True)
 class Run:
     config: RunConfig
-    rundir: RunDir
+    rundir: RunDirectory
 
 
 def opened(config: RunConfig) -> Base:
     return load_base(config.base, cache=config.output, models_dir=config.output, report=quiet)
 
 
-def add_adapter(base: Base, rundir: RunDir) -> None:
+def add_adapter(base: Base, rundir: RunDirectory) -> None:
     """A random one, large enough to change what the model says."""
     torch.manual_seed(1)
     shape = peft.LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear")
@@ -114,7 +114,7 @@ def run(tiny_base: Path, ideation_records: Path, tmp_path_factory: pytest.TempPa
         ),
         export=ExportConfig(quantisations=("f16", "q8_0"), catalog=folder / "catalog.toml"),
     )
-    rundir = RunDir(folder / config.name)
+    rundir = RunDirectory(folder / config.name)
     prepare(config, rundir, report=quiet)
     base = opened(config)
     add_adapter(base, rundir)
@@ -125,7 +125,9 @@ def run(tiny_base: Path, ideation_records: Path, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def tiny_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("base") / "base.gguf"
-    Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(tiny_base, path)
+    Converter.fetch_and_build(Settings().data_dir.absolute() / "training", quiet).model(
+        tiny_base, path
+    )
     return path
 
 
@@ -161,7 +163,7 @@ def test_an_export_leaves_what_was_asked_for_and_says_what_it_is(
     assert all(one.sha256 in card for one in (exported.adapter, *exported.models))
     assert "CC0-1.0" in card
     # Embeddings that are the output as well are there once.
-    assert "output.weight" not in Layout.of(exported.models[0].path).tensors
+    assert "output.weight" not in GgufFile.read(exported.models[0].path).tensors
 
 
 @pytest.mark.slow
@@ -205,7 +207,7 @@ def test_all_goes_from_data_to_a_model_that_the_service_loads(
 
     told = capsys.readouterr()
     assert status == 0, told.err
-    rundir = RunDir(config.output / config.name)
+    rundir = RunDirectory(config.output / config.name)
     selection = read_catalog(catalog).select(config.name)
     (model,) = selection.models
     assert "step 12/12" in told.out
@@ -235,9 +237,9 @@ def said_by(selection: Selection, folder: Path) -> str:
         return runner.run(ask(EmbeddedBackend(selection, models_dir=folder, threads=1)))
 
 
-def copied(run: Run, folder: Path) -> RunDir:
+def copied(run: Run, folder: Path) -> RunDirectory:
     """Its rows and its adapter."""
-    rundir = RunDir(folder)
+    rundir = RunDirectory(folder)
     shutil.copytree(run.rundir.data, rundir.data)
     shutil.copytree(run.rundir.adapter, rundir.adapter)
     return rundir
@@ -246,7 +248,7 @@ def copied(run: Run, folder: Path) -> RunDir:
 @pytest.fixture
 def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a base is unpacked into, with the converters that are there already."""
-    converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet).folder
+    converter = Converter.fetch_and_build(Settings().data_dir.absolute() / "training", quiet).folder
     folder = tmp_path / "data" / "training"
     folder.mkdir(parents=True)
     (folder / converter.name).symlink_to(converter)
@@ -256,7 +258,7 @@ def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def export_for(
     role: Role, run: Run, base: BaseConfig, folder: Path
-) -> tuple[RunDir, Exported, Selection]:
+) -> tuple[RunDirectory, Exported, Selection]:
     """Exported into a folder, and the set of its catalog that then is there."""
     catalog = folder / "catalog.toml"
     exporting = ExportConfig(quantisations=("f16",), catalog=catalog, roles=(role,))
@@ -279,7 +281,7 @@ def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
     assert (beside.file, beside.kind) == ("base.gguf with tiny-adapter.gguf", "adapter")
     assert abs(beside.change) < 0.001
     assert beside.file in (rundir.export / "CARD.md").read_text()
-    assert texts_of(exported.adapter.path)[MADE_FOR] == sha256_of(tiny_gguf)
+    assert read_text_metadata(exported.adapter.path)[BASE_SHA256_KEY] == sha256_of(tiny_gguf)
     assert str(tmp_path).encode() not in exported.adapter.path.read_bytes()
     assert filled.path is not None
     assert filled.path.resolve() == tiny_gguf.resolve()
@@ -291,14 +293,14 @@ def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_
     run: Run, exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = run.config.model_copy(update={"output": tmp_path / "runs"})
-    exports = RunDir(config.output / config.name).export
+    exports = RunDirectory(config.output / config.name).export
     exports.mkdir(parents=True)
     file = tmp_path / "config.toml"
     file.write_text(dump_config(config), encoding="utf-8")
     status, told = main(["evaluate", str(file)]), capsys.readouterr().err
     base = exports / "tiny-base-q8_0.gguf"
     kinds = [
-        [one.kind for one in Layout.of(path).tensors.values()]
+        [one.kind for one in GgufFile.read(path).tensors.values()]
         for path in (base, exported.models[-1].path)
     ]
 
@@ -306,7 +308,7 @@ def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_
     assert "tiny-q8_0.gguf. Export the run first" in told
     assert [path.name for path in exports.glob("*.gguf")] == [base.name]
     assert kinds[0] == kinds[1]
-    assert base_gguf(config, RunDir(exports.parent), report=quiet) == base
+    assert base_gguf(config, RunDirectory(exports.parent), report=quiet) == base
 
 
 @pytest.mark.slow
@@ -324,7 +326,7 @@ def test_a_base_that_is_no_gguf_has_the_role_that_is_missing(
 def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
     run: Run, tiny_base: Path, tmp_path: Path
 ) -> None:
-    converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet)
+    converter = Converter.fetch_and_build(Settings().data_dir.absolute() / "training", quiet)
     with_name, without = (
         adapter_file(
             converter,
@@ -335,12 +337,12 @@ def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
         )
         for made_for in ("b" * 64, None)
     )
-    texts = texts_of(with_name.path)
-    first, second = Layout.of(with_name.path), Layout.of(without.path)
+    texts = read_text_metadata(with_name.path)
+    first, second = GgufFile.read(with_name.path), GgufFile.read(without.path)
 
-    assert texts.pop(MADE_FOR) == "b" * 64
-    assert texts == texts_of(without.path)
-    assert first.metadata == {**second.metadata, MADE_FOR: "b" * 64}
+    assert texts.pop(BASE_SHA256_KEY) == "b" * 64
+    assert texts == read_text_metadata(without.path)
+    assert first.metadata == {**second.metadata, BASE_SHA256_KEY: "b" * 64}
     assert [(one.kind, one.shape) for one in first.tensors.values()] == [
         (one.kind, one.shape) for one in second.tensors.values()
     ]
@@ -350,12 +352,12 @@ def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
     assert with_name.sha256 == sha256_of(with_name.path)
 
 
-def content(layout: Layout, name: str) -> bytes:
+def content(layout: GgufFile, name: str) -> bytes:
     tensor = layout.tensors[name]
     return layout.path.read_bytes()[tensor.offset : tensor.offset + tensor.size_bytes]
 
 
-def carded(rundir: RunDir, sha256: str = "1" * 64) -> str:
+def carded(rundir: RunDirectory, sha256: str = "1" * 64) -> str:
     """The card after an evaluation, whose tuned file has the hash."""
     measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Forty bikes, no pump"]))
     measured = replace(measured, tuned=measured.tuned | {"sha256": sha256})
@@ -370,7 +372,7 @@ def facts_of(sha256: str) -> ModelFacts:
 
 
 def test_a_card_tells_what_the_evaluation_of_its_files_found(tmp_path: Path) -> None:
-    rundir = RunDir(tmp_path)
+    rundir = RunDirectory(tmp_path)
     rundir.export.mkdir()
     rundir.write_json(rundir.export / FACTS, asdict(facts_of("1" * 64)))
 
@@ -385,7 +387,7 @@ def test_a_card_tells_what_the_evaluation_of_its_files_found(tmp_path: Path) -> 
 def test_a_card_tells_what_the_evaluation_of_its_adapter_beside_the_base_found(
     tmp_path: Path,
 ) -> None:
-    rundir = RunDir(tmp_path)
+    rundir = RunDirectory(tmp_path)
     rundir.export.mkdir()
     rundir.write_json(rundir.export / FACTS, asdict(facts_of("2" * 64)))
 
@@ -393,7 +395,7 @@ def test_a_card_tells_what_the_evaluation_of_its_adapter_beside_the_base_found(
 
 
 def test_a_card_has_no_figures_of_another_file(tmp_path: Path) -> None:
-    rundir = RunDir(tmp_path)
+    rundir = RunDirectory(tmp_path)
     rundir.export.mkdir()
     rundir.write_json(rundir.export / FACTS, asdict(facts_of("2" * 64)))
 
@@ -401,13 +403,13 @@ def test_a_card_has_no_figures_of_another_file(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_not_exported_gets_no_card(tmp_path: Path) -> None:
-    write_card(RunDir(tmp_path))
+    write_card(RunDirectory(tmp_path))
 
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_card_that_is_written_again_makes_no_old_export_new(run: Run, tmp_path: Path) -> None:
-    rundir = RunDir(tmp_path)
+    rundir = RunDirectory(tmp_path)
     for folder in (rundir.export, rundir.adapter):
         folder.mkdir()
     tuned_gguf(run.config, rundir).touch()
@@ -423,7 +425,7 @@ def test_a_card_that_is_written_again_makes_no_old_export_new(run: Run, tmp_path
 
 
 def test_another_base_than_the_run_was_trained_on_is_refused(run: Run, tmp_path: Path) -> None:
-    rundir = RunDir(tmp_path)
+    rundir = RunDirectory(tmp_path)
     rundir.adapter.mkdir()
     rundir.write_manifest(Manifest("tiny", "finished", now(), base_sha256="0" * 64))
 
@@ -433,11 +435,11 @@ def test_another_base_than_the_run_was_trained_on_is_refused(run: Run, tmp_path:
 
 def test_a_run_without_an_adapter_is_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(ExportFailed, match="Train the run first"):
-        export(run.config, RunDir(tmp_path), report=quiet)
+        export(run.config, RunDirectory(tmp_path), report=quiet)
 
 
 def test_an_adapter_of_another_model_is_refused(run: Run, tmp_path: Path) -> None:
-    rundir = RunDir(tmp_path)
+    rundir = RunDirectory(tmp_path)
     add_adapter(opened(run.config), rundir)
     note = rundir.adapter / "adapter_config.json"
     note.write_text(json.dumps(json.loads(note.read_text()) | {"r": 8}))
@@ -468,7 +470,7 @@ def test_a_file_that_differs_too_much_is_a_problem(parity: Parity, problem: str 
 
 
 def test_what_an_export_had_to_refuse_is_kept_until_its_kind_is_made_again(tmp_path: Path) -> None:
-    rundir, (half, small) = RunDir(tmp_path), PARITY.files
+    rundir, (half, small) = RunDirectory(tmp_path), PARITY.files
     rundir.adapter.mkdir()
     bad = replace(small, change=0.1235)
     first, second = replace(PARITY, files=(half, bad)), replace(PARITY, files=(half,))
@@ -482,7 +484,7 @@ def test_what_an_export_had_to_refuse_is_kept_until_its_kind_is_made_again(tmp_p
 
 
 def test_what_was_refused_of_another_adapter_is_not_kept(tmp_path: Path) -> None:
-    rundir, (half, small) = RunDir(tmp_path), PARITY.files
+    rundir, (half, small) = RunDirectory(tmp_path), PARITY.files
     refused = replace(PARITY, files=(replace(small, change=0.1235),))
     rundir.write_json(rundir.parity, asdict(refused))
     rundir.adapter.mkdir()
@@ -497,7 +499,7 @@ def test_what_was_refused_of_another_adapter_is_not_kept(tmp_path: Path) -> None
 def test_what_was_trained_on_rows_that_forbid_it_is_not_registered(
     run: Run, tmp_path: Path
 ) -> None:
-    rundir = RunDir(tmp_path / "tiny")
+    rundir = RunDirectory(tmp_path / "tiny")
     rundir.adapter.mkdir(parents=True)
     for split in ("train", "validation", "test"):
         rows = read_rows(run.rundir.rows(split))

@@ -8,10 +8,9 @@ import pytest
 from service.engine.types import Message
 from service.settings import PROJECT_ROOT
 from training.config import DataConfig, FilterConfig, SourceConfig
-from training.errors import DataProblem
-from training.records.decontamination import without_evaluation_prompts
-from training.records.duplicates import NEARLY_SAME, without_nearly_same, without_same
-from training.records.filters import (
+from training.data.decontamination import without_evaluation_prompts
+from training.data.duplicates import NEARLY_SAME, without_nearly_same, without_same
+from training.data.filters import (
     LONG_ANSWER,
     NOT_PLAIN,
     OTHER_LANGUAGE,
@@ -25,12 +24,13 @@ from training.records.filters import (
     keep_good,
     keep_likely,
 )
-from training.records.rows import OWN_TASKS, Dropped, Row
-from training.records.sources import raw_records
-from training.records.split import divide, side_of
-from training.records.tasks import CHANGED, NOT_ALLOWED, Rendered
+from training.data.rows import OWN_TASKS, Dropped, Row
+from training.data.sources import raw_records
+from training.data.split import divide, side_of
+from training.data.tasks import CHANGED, NOT_ALLOWED, Rendered
+from training.errors import DataProblem
 
-DATA = PROJECT_ROOT / "training" / "data"
+DATA = PROJECT_ROOT / "training" / "datasets"
 GERMAN = (
     "Der Verein trifft sich mittwochs und die Mitglieder bringen für das Fest einen Kuchen mit."
 )

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from service.facts import digits, spoken
-from training.measuring.constraints import CONSTRAINTS, Constraints, broken, language_of
-from training.measuring.embedder import Vectors, open_embedder
-from training.measuring.ideas import (
+from service.text.preserved_facts import digits, spoken
+from training.data.decontamination import OWN_TOPICS
+from training.evaluation.constraints import CONSTRAINTS, Constraints, broken, language_of
+from training.evaluation.embedder import Vectors, open_embedder
+from training.evaluation.ideas import (
     Draft,
     IdeaMeasures,
     Prompt,
@@ -20,9 +21,8 @@ from training.measuring.ideas import (
     rouge_1,
     vendi,
 )
-from training.measuring.prompt_sets import read_prompts
-from training.measuring.quantities import minutes, prices
-from training.records.decontamination import OWN_TOPICS
+from training.evaluation.prompt_sets import read_prompts
+from training.evaluation.quantities import minutes, prices
 
 TOPIC = "helping children eat more vegetables"
 IDEAS = (

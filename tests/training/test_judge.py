@@ -4,8 +4,8 @@ import pytest
 
 from tests.training.chat_server import Answer, chatting
 from training.errors import JudgeFailed
-from training.measuring.endpoint import ATTEMPTS, KEY_VARIABLE, open_endpoint
-from training.measuring.judge import Judgement, Pair, Verdict, judge, summarise
+from training.evaluation.judge import Judgement, Pair, Verdict, judge, summarise
+from training.inference.endpoint import ATTEMPTS, KEY_VARIABLE, open_endpoint
 
 PAIRS = tuple(
     Pair(str(n), f"Topic {n}", f"plain {n} answer", f"good {n} answer of more words")

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.ideation.known import LIKE
-from service.neighbours import SIMILAR
-from service.word_vectors import FILE, WORD_START, WordVectors
-from training import word_vectors
+from service.analysis.similar_ideas import SIMILAR
+from service.analysis.word_vectors import FILE, WORD_START, WordVectors
+from service.ideation.known_ideas import LIKE
+from training.data.labelled import read_records
 from training.errors import TrainingError
-from training.measuring.likeness import (
+from training.evaluation.likeness import (
     LabelledPair,
     auc,
     by_vectors,
@@ -24,10 +24,10 @@ from training.measuring.likeness import (
     precision_and_recall,
     threshold_of,
 )
-from training.records.labelled import read_records
-from training.word_vectors import make_word_vectors
+from training.export import word_vectors
+from training.export.word_vectors import make_word_vectors
 
-PAIRS = Path("training/data/similarity/pairs.jsonl")
+PAIRS = Path("training/datasets/similarity/pairs.jsonl")
 VALUES = np.array([0.9, 0.2, 0.5, 0.1, 0.3])
 IS_SAME = np.array([True, True, False, False, False])
 

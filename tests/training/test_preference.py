@@ -11,14 +11,14 @@ import torch
 
 from tests.training.conftest import MakeConfig, quiet
 from training.config import RunConfig
+from training.data.graded import best_places
 from training.errors import DataProblem
 from training.learning.likelihood import answer_nll
 from training.learning.metrics import read_metrics
 from training.learning.preference import PreferenceStep, pairs_of, preferred, prompts_of
+from training.learning.train import get_ready, open_base, train
 from training.learning.trainer import Job
-from training.records.graded import best_places
-from training.rundir import RunDir
-from training.train import get_ready, open_base, train
+from training.runs.run_directory import RunDirectory
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ def graded(folder: Path, make: MakeConfig, lines: list[dict[str, Any]], **more: 
 
 
 def opened(config: RunConfig) -> Job:
-    rundir = RunDir(config.output / config.name)
+    rundir = RunDirectory(config.output / config.name)
     base = open_base(config, quiet)
     ready = get_ready(config, rundir, base, report=quiet)
     return Job(config, base, ready.splits, rundir, quiet)
@@ -132,7 +132,7 @@ def test_the_loss_is_that_of_the_papers(
 
 
 def test_a_run_raises_the_better_drafts_over_the_worse(config: RunConfig) -> None:
-    rundir = RunDir(config.output / config.name)
+    rundir = RunDirectory(config.output / config.name)
 
     result = train(config, rundir, report=quiet)
 
@@ -151,7 +151,7 @@ def test_the_best_draft_stays_likely_where_its_likelihood_counts(
 
     def best_nll(name: str, weight: float) -> float:
         config = graded(tmp_path, tiny_config, lines, name=name, training__best_weight=weight)
-        return float(train(config, RunDir(config.output / name), report=quiet).test_nll or 0)
+        return float(train(config, RunDirectory(config.output / name), report=quiet).test_nll or 0)
 
     assert best_nll("beside", 2.0) < best_nll("alone", 0.0)
 
@@ -160,7 +160,7 @@ def test_drafts_that_are_all_alike_teach_nothing(tmp_path: Path, tiny_config: Ma
     config = graded(tmp_path, tiny_config, [drafts(topic, (1, 1, 1)) for topic in TOPICS])
 
     with pytest.raises(DataProblem, match="no prompt has drafts of different grades"):
-        train(config, RunDir(config.output / config.name), report=quiet)
+        train(config, RunDirectory(config.output / config.name), report=quiet)
 
 
 def test_of_rows_that_are_all_alike_or_have_no_grade_none_is_preferred(config: RunConfig) -> None:
@@ -174,8 +174,8 @@ def test_of_rows_that_are_all_alike_or_have_no_grade_none_is_preferred(config: R
 
 def test_a_run_that_was_killed_ends_like_one_that_was_not(config: RunConfig) -> None:
     """Validations cannot kill it, as there are none: it is the report that does."""
-    straight = train(config, RunDir(config.output / "straight"), report=quiet)
-    killed = RunDir(config.output / "killed")
+    straight = train(config, RunDirectory(config.output / "straight"), report=quiet)
+    killed = RunDirectory(config.output / "killed")
 
     def kill(line: str) -> None:
         if line.startswith("step 5/"):

@@ -9,12 +9,12 @@ from service.settings import PROJECT_ROOT
 from tests.training.conftest import MakeConfig, quiet
 from training.config import RunConfig, dump_config
 from training.errors import ConfigProblems
+from training.learning.distributed import check_shared
 from training.learning.metrics import Measured, read_metrics
-from training.learning.processes import check_shared
 from training.learning.result import read_result
 from training.learning.schedule import plan
-from training.rundir import RunDir
-from training.train import train
+from training.learning.train import train
+from training.runs.run_directory import RunDirectory
 
 # On a CPU, the launcher starts several processes only where it is told that they are for GPUs.
 LAUNCH = "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1".split()
@@ -53,9 +53,9 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(
 
     done = launched("train", saved(shared, tmp_path))
     assert done.returncode == 0, done.stderr
-    result = train(alone, RunDir(alone.output / "alone"), report=quiet)
+    result = train(alone, RunDirectory(alone.output / "alone"), report=quiet)
 
-    two, one = (RunDir(shared.output / name) for name in ("shared", "alone"))
+    two, one = (RunDirectory(shared.output / name) for name in ("shared", "alone"))
     assert figures(read_metrics(two)) == pytest.approx(figures(read_metrics(one)), rel=1e-4)
     assert [m.step for m in read_metrics(two)] == [m.step for m in read_metrics(one)]
     assert read_result(two).test_nll == pytest.approx(result.test_nll, rel=1e-4)

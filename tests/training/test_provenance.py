@@ -2,8 +2,8 @@ from pathlib import Path
 
 from tests.training.conftest import MakeConfig
 from training.config import EvaluationConfig, ExportConfig, dump_config
-from training.provenance import differing, own_config, tell_differences
-from training.rundir import RunDir
+from training.runs.provenance import differing, own_config, tell_differences
+from training.runs.run_directory import RunDirectory
 
 
 def test_what_differs_is_named_by_its_key_where_it_decides_what_is_trained(
@@ -25,7 +25,7 @@ def test_what_differs_is_named_by_its_key_where_it_decides_what_is_trained(
 def test_a_run_is_exported_and_evaluated_with_the_values_it_was_made_with(
     tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
-    made, rundir = tiny_config(training__learning_rate=4e-4), RunDir(tmp_path)
+    made, rundir = tiny_config(training__learning_rate=4e-4), RunDirectory(tmp_path)
     rundir.write_text(rundir.config, dump_config(made))
     asked = {
         "export": ExportConfig(quantisations=("q8_0",)),
@@ -50,7 +50,7 @@ def test_a_folder_without_a_run_has_the_values_of_the_config(
 ) -> None:
     told: list[str] = []
 
-    tell_differences(tiny_config(), RunDir(tmp_path), told.append)
+    tell_differences(tiny_config(), RunDirectory(tmp_path), told.append)
 
-    assert own_config(tiny_config(), RunDir(tmp_path)) == tiny_config()
+    assert own_config(tiny_config(), RunDirectory(tmp_path)) == tiny_config()
     assert told == []

@@ -4,18 +4,17 @@ from typing import Any
 
 import pytest
 
-from service.answers import parse_assessment, parse_refinement, parse_suggestion
 from service.engine.types import Message
-from service.facts import left_out
-from service.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
-from service.methods import METHODS
-from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
-from training.errors import DataProblem
-from training.records.acceptance import allows
-from training.records.forms import FORMS
-from training.records.rows import Row, read_rows, write_rows
-from training.records.subjects import subjects
-from training.records.tasks import (
+from service.prompts.answers import parse_assessment, parse_refinement, parse_suggestion
+from service.prompts.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
+from service.prompts.methods import METHODS
+from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
+from service.text.preserved_facts import left_out
+from training.data.acceptance import allows
+from training.data.forms import FORMS
+from training.data.rows import Row, read_rows, write_rows
+from training.data.subjects import subjects
+from training.data.tasks import (
     CHANGED,
     NOT_ALLOWED,
     BrainstormRecord,
@@ -26,8 +25,9 @@ from training.records.tasks import (
     read_record,
     render,
 )
+from training.errors import DataProblem
 
-DATA = Path(__file__).parents[2] / "training" / "data"
+DATA = Path(__file__).parents[2] / "training" / "datasets"
 ORIGIN = Origin("test", "CC0-1.0", "group")
 # What is there, but not as a program can see it; by the number of the record.
 IN_OTHER_WORDS = {

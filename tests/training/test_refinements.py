@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from service.answers import refine_answer
-from service.facts import names
-from training.measuring.refinements import Note, RefinementMeasures, facts_kept, measure
+from service.prompts.answers import refine_answer
+from service.text.preserved_facts import names
+from training.evaluation.refinements import Note, RefinementMeasures, facts_kept, measure
 
 BODY = "40 bikes at the office, no pump!! chain one to door B. asked Lena, she buys it, 25 euros."
 FULL = (

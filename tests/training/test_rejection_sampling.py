@@ -9,9 +9,9 @@ import pytest
 
 from tests.training.conftest import quiet
 from training.config import SourceConfig
+from training.data.sources import read_source
 from training.errors import DataProblem
-from training.records.sources import read_source
-from training.rejection_sampling import choose_drafts, draw_drafts, grade_drafts
+from training.synthesis.rejection_sampling import choose_drafts, draw_drafts, grade_drafts
 
 TOPICS: tuple[dict[str, str], ...] = (
     {"topic": "a quieter office", "method": "questions"},

@@ -9,13 +9,13 @@ import pytest
 
 from tests.training.measured import GOOD, evaluation, system
 from training.errors import TrainingError
-from training.evaluate import plain
-from training.exporting.parity import FileParity, Parity
-from training.measuring.blind import draw, key_as_json
-from training.measuring.comparison import idea_pairs
+from training.evaluation.blind import draw, key_as_json
+from training.evaluation.comparison import idea_pairs
+from training.evaluation.evaluate import plain
+from training.export.parity import FileParity, Parity
 from training.report import report
 from training.report.training_text import SEED
-from training.rundir import Manifest, RunDir, Status, now
+from training.runs.run_directory import Manifest, RunDirectory, Status, now
 
 RESULT: dict[str, Any] = {
     "rows": {"train": 120},
@@ -74,8 +74,8 @@ class Runs:
     def configure(self, name: str, text: str) -> None:
         (self.configs / f"{name}.toml").write_text(text)
 
-    def add(self, name: str, status: Status = "finished", **result: Any) -> RunDir:
-        rundir = RunDir(self.folder / name)
+    def add(self, name: str, status: Status = "finished", **result: Any) -> RunDirectory:
+        rundir = RunDirectory(self.folder / name)
         rundir.create()
         rundir.write_manifest(Manifest(name.rpartition("/")[2], status, now()))
         rundir.write_text(rundir.config, CONFIG)
@@ -83,7 +83,9 @@ class Runs:
             rundir.write_json(rundir.result, RESULT | result)
         return rundir
 
-    def evaluate(self, rundir: RunDir, *missing: str, drafts: int = 10, **compared: Any) -> None:
+    def evaluate(
+        self, rundir: RunDirectory, *missing: str, drafts: int = 10, **compared: Any
+    ) -> None:
         """`compared` is another comparison of the two, by part."""
         base, tuned = system("", GOOD), system(GOOD, GOOD, nll=25.0)
         found = evaluation(base, tuned, *missing)
@@ -165,7 +167,7 @@ def test_each_run_and_sweep_stands_with_what_was_decided_of_it(runs: Runs) -> No
     verdict = '[report]\nverdict = "{}"\n'
     for name in ("old", "other", "silent"):
         runs.add(name)
-    own = RunDir(runs.folder / "other")
+    own = RunDirectory(runs.folder / "other")
     own.write_text(own.config, CONFIG + verdict.format("Not known yet."))
     for name, said in (("old", "Not shipped, as\\nnobody asked."), ("rates", "A higher rate.")):
         runs.configure(name, verdict.format(said))
@@ -304,7 +306,7 @@ def test_a_score_head_is_held_against_the_targets_of_its_set_for_each_set_of_lab
         "agreement_by_set": agreement,
         "pairs": {"right": 87, "pairs": 100},
     }
-    RunDir(runs.models).write_json(runs.models / "head.json", figures)
+    RunDirectory(runs.models).write_json(runs.models / "head.json", figures)
 
     text = runs.text()
 
@@ -319,7 +321,7 @@ def test_a_score_head_is_held_against_the_targets_of_its_set_for_each_set_of_lab
     ("high", "seeds", "word"), [(-0.001, 3, "met"), (0.0, 3, "missed"), (-0.001, 2, "not measured")]
 )
 def test_a_sweep_is_held_against_its_target(runs: Runs, high: float, seeds: int, word: str) -> None:
-    sweep = RunDir(runs.folder / "rates")
+    sweep = RunDirectory(runs.folder / "rates")
     gain = {"change": -0.02, "low": -0.03, "high": high, "seeds": seeds, "rows": 40}
     told = {"name": "rates", "settings": [], "gain": gain | {"in_words": ""}}
     sweep.write_json(sweep.path / "sweep.json", told)
@@ -393,7 +395,7 @@ def test_a_repeated_run_of_the_seed_stands_beside_it_with_its_own_base_and_data(
 
 def test_a_sweep_is_shown_with_its_spread_and_its_plot(runs: Runs) -> None:
     runs.add("seed-learning-rates/seed-learning-rates-00-seed-0")
-    sweep = RunDir(runs.folder / "seed-learning-rates")
+    sweep = RunDirectory(runs.folder / "seed-learning-rates")
     setting = {
         "rank": 1,
         "number": 0,
@@ -478,7 +480,7 @@ def test_a_run_without_figures_of_what_it_has_forgotten_says_so(runs: Runs) -> N
 
 
 def test_what_was_evaluated_without_having_been_trained_counts(runs: Runs) -> None:
-    rundir = RunDir(runs.folder / "retention")
+    rundir = RunDirectory(runs.folder / "retention")
     rundir.write_text(rundir.evaluated_with, WITH_DOLLY)
     runs.evaluate(rundir, likelihoods={"general": change(-0.018)})
 
@@ -584,7 +586,7 @@ def test_a_score_head_stands_with_its_agreement(runs: Runs) -> None:
         },
         "pairs": {"right": 53, "pairs": 60},
     }
-    RunDir(runs.models).write_json(runs.models / "small-score-head.json", figures)
+    RunDirectory(runs.models).write_json(runs.models / "small-score-head.json", figures)
     (runs.models / "small-score-head.npz").touch()
 
     assert (

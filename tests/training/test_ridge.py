@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.learning.ridge import Examples, choose, cross_validated, fit
+from training.score_head.ridge import Examples, choose, cross_validated, fit
 
 ROWS, FEATURES = 80, 12
 TRUE = np.linspace(-1, 1, FEATURES)

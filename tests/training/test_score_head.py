@@ -9,21 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.engine.build import obtain
+from service.analysis.scoring import ScoreHead, Scorer, Scores
 from service.engine.catalog import read_catalog
-from service.engine.embedded import EmbeddedBackend
-from service.engine.recipe import identity_of
+from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.files.build import fetch_and_build
+from service.engine.files.build_plan import model_identity
+from service.engine.files.checksums import sha256_of
 from service.engine.types import EmbedRequest, Event
-from service.engine.weights import sha256_of
-from service.prompts import DEFAULT_CRITERIA, Criterion
-from service.scoring import ScoreHead, Scorer, Scores
+from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.settings import PROJECT_ROOT, Settings
 from tests.gguf_files import write_adapter
 from tests.training.conftest import quiet
-from training.errors import DataProblem
-from training.measuring.heads import check, held_out, notes_to_check
-from training.records.decontamination import check_apart
-from training.records.labelled import (
+from training.data.decontamination import check_apart
+from training.data.labelled import (
     CONTRASTS,
     Note,
     Pair,
@@ -33,11 +31,13 @@ from training.records.labelled import (
     read_labelled,
     read_records,
 )
-from training.records.variants import FILLER, NEUTRAL, PRAISE, padded
-from training.score_head import embeddings, train_head
-from training.served import Adapted, identity
+from training.data.variants import FILLER, NEUTRAL, PRAISE, padded
+from training.errors import DataProblem
+from training.inference.served import Adapted, identity
+from training.score_head.fit import embeddings, train_head
+from training.score_head.quality import check, held_out, notes_to_check
 
-DATA = PROJECT_ROOT / "training" / "data"
+DATA = PROJECT_ROOT / "training" / "datasets"
 RECORDS = DATA / "ideation" / "evaluate.jsonl"
 ALL_RECORDS = [DATA / folder / "evaluate.jsonl" for folder in ("ideation", "plain", "languages")]
 PAIRS, PRAISED = DATA / "plain" / "pairs.jsonl", DATA / "plain" / "praise.jsonl"
@@ -204,7 +204,7 @@ def test_a_head_is_made_for_the_file_that_is_served_and_goes_on_where_it_stopped
     # 24 notes, two more of each, two pairs, two notes three times.
     assert told[0] == "Embedded 32 of 82 texts"
     assert told[1] == "Embedded 32 of 50 texts"
-    assert head.identity == result.identity == identity_of(small_gguf)
+    assert head.identity == result.identity == model_identity(small_gguf)
     assert head.criteria == ("novelty", "feasibility", "impact", "clarity")
     assert all(1 <= value <= 10 for value in head.scores([0.1] * 576).values())
     assert figures["agreement"]["spearman"].keys() == set(head.criteria)
@@ -253,7 +253,7 @@ def shipped() -> Iterator[Score]:
     model = selection.models[0]
     if model.score_head is None:
         pytest.skip("the catalog names no score head")
-    obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
     backend = EmbeddedBackend(selection, models_dir=folder)
     scorer = Scorer(backend)
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.training.conftest import IDEATION
 from training.config import SourceConfig
+from training.data.sources import OTHER_CATEGORY, OUTSIDE_SHARE, raw_records, read_source
 from training.errors import DataProblem
-from training.records.sources import OTHER_CATEGORY, OUTSIDE_SHARE, raw_records, read_source
 
 CHAT = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello."}]}
 DOLLY = {"instruction": "Name a tree.", "context": "", "response": "Oak.", "category": "open_qa"}

@@ -9,9 +9,9 @@ from training.config import RunConfig
 from training.errors import Report, TrainingError
 from training.learning import stacked
 from training.learning.likelihood import Nll
+from training.learning.train import learn
 from training.learning.trainer import Job
-from training.rundir import RunDir
-from training.train import learn
+from training.runs.run_directory import RunDirectory
 
 pytestmark = pytest.mark.slow
 
@@ -22,12 +22,12 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 )
 
 
-def trained(*configs: RunConfig, at_once: bool) -> list[tuple[RunDir, Any]]:
+def trained(*configs: RunConfig, at_once: bool) -> list[tuple[RunDirectory, Any]]:
     """With another base each time they are not trained at once, as each leaves its adapter in it."""
     folder = "stacked" if at_once else "alone"
-    found: list[tuple[RunDir, Any]] = []
+    found: list[tuple[RunDirectory, Any]] = []
     for group in [configs] if at_once else [(one,) for one in configs]:
-        rundirs = [RunDir(one.output / folder / one.name) for one in group]
+        rundirs = [RunDirectory(one.output / folder / one.name) for one in group]
         base, ready = opened(group[0], rundirs[0])
         jobs = [
             Job(config, base, ready.splits, rundir, quiet)
@@ -89,7 +89,7 @@ def test_a_stack_that_is_taken_up_again_ends_as_if_it_had_not_been_stopped(
         if line.startswith("two: step 5/"):
             raise Interrupted
 
-    rundirs = [RunDir(one.output / "stopped" / one.name) for one in configs]
+    rundirs = [RunDirectory(one.output / "stopped" / one.name) for one in configs]
 
     def learnt(report: Report, *, resume: bool) -> list[Any]:
         base, ready = opened(configs[0], rundirs[0])
@@ -115,7 +115,7 @@ def test_a_stack_that_is_taken_up_again_ends_as_if_it_had_not_been_stopped(
 
 def test_the_base_is_as_before_when_the_stack_is_out(tiny_config: MakeConfig) -> None:
     config = tiny_config(training__trainer="stacked", training__max_steps=1)
-    rundir = RunDir(config.output / "one")
+    rundir = RunDirectory(config.output / "one")
     base, ready = opened(config, rundir)
     before = {name: one.clone() for name, one in base.model.state_dict().items()}
     learn([Job(config, base, ready.splits, rundir, quiet)], ready)

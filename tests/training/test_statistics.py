@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from training.measuring.statistics import (
+from training.evaluation.statistics import (
     LEAST_PAIRS,
     bradley_terry,
     holm,

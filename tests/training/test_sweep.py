@@ -11,11 +11,11 @@ from tests.training.conftest import MakeConfig, quiet
 from training.config import Range, RunConfig, SweepConfig, dump_config, read_config
 from training.errors import ConfigProblems, TrainingError
 from training.learning.metrics import read_metrics
-from training.learning.ranking import Trial, as_table, rank
 from training.learning.result import TrainResult
-from training.rundir import RunDir
-from training.sweep import sweep
-from training.winner import gain_of, winner
+from training.runs.run_directory import RunDirectory
+from training.sweeping.best_run import gain_of, winner
+from training.sweeping.sweep import sweep
+from training.sweeping.trial_ranking import Trial, as_table, rank
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def test_a_grid_is_ranked_with_the_spread_of_its_seeds(tiny_config: MakeConfig) 
     assert ranked[0].validation_nll.deviation > 0
     for number in range(4):
         for seed in (0, 1):
-            rundir = RunDir(folder / f"tiny-{number:02}-seed-{seed}")
+            rundir = RunDirectory(folder / f"tiny-{number:02}-seed-{seed}")
             manifest = rundir.read_manifest()
             assert manifest is not None
             assert manifest.status == "finished"
@@ -108,7 +108,7 @@ def test_a_sweep_of_another_config_is_not_gone_on_with(
     tiny_config: MakeConfig, tmp_path: Path, changes: Any, settings: Any, keys: str
 ) -> None:
     begun = {"kind": "optuna", "space": {"lora.r": (2, 4)}}
-    whole = RunDir(tmp_path)
+    whole = RunDirectory(tmp_path)
     text = dump_config(swept(tiny_config(), **begun))
     whole.write_text(whole.config, text)
 
@@ -121,7 +121,7 @@ def test_a_sweep_of_another_config_is_not_gone_on_with(
 
 def measured(folder: Path, number: int, *nlls: float) -> None:
     for seed in (0, 1, 2):
-        rundir = RunDir(folder / f"{number}-{seed}")
+        rundir = RunDirectory(folder / f"{number}-{seed}")
         rows = {str(row): [9.0, nll + seed / 10, 4] for row, nll in enumerate(nlls)}
         rundir.write_json(rundir.test_nll, rows)
 
@@ -141,7 +141,7 @@ def test_what_the_best_setting_gains_is_told_against_the_config_s_own(
         config,
         trials,
         rank(trials),
-        lambda number: [RunDir(tmp_path / f"{number}-{seed}") for seed in (0, 1, 2)],
+        lambda number: [RunDirectory(tmp_path / f"{number}-{seed}") for seed in (0, 1, 2)],
     )
 
     assert gain is not None
@@ -162,7 +162,9 @@ def test_the_config_s_own_values_are_found_however_their_numbers_are_written(
     measured(tmp_path, 0, 10.0, 20.0)
     measured(tmp_path, 1, 9.0, 18.0)
 
-    gain = gain_of(config, trials, rank(trials), lambda number: [RunDir(tmp_path / f"{number}-0")])
+    gain = gain_of(
+        config, trials, rank(trials), lambda number: [RunDirectory(tmp_path / f"{number}-0")]
+    )
 
     assert gain is not None
     assert gain.change == pytest.approx(-0.1, abs=0.001)
@@ -216,7 +218,7 @@ def test_a_trial_without_promise_is_stopped(tiny_config: MakeConfig) -> None:
     assert hopeless.values["training.learning_rate"] < min(rates)
     assert [one.seeds for one in others] == [1] * 5
     assert (hopeless.rank, hopeless.seeds) == (None, 0)
-    rundir = RunDir(folder / "tiny-05-seed-0")
+    rundir = RunDirectory(folder / "tiny-05-seed-0")
     manifest = rundir.read_manifest()
     assert manifest is not None
     assert manifest.status == "pruned"

@@ -8,11 +8,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from service.engine.chat import ChatTokeniser
-from service.engine.llama import Library, Weights
+from service.engine.decoding.chat_template import ChatTokeniser
+from service.engine.llama import Library, LlamaModel
 from service.engine.types import Message
-from service.methods import METHODS
-from service.prompts import brainstorm_prompt, evaluate_prompt, refine_prompt
+from service.prompts.methods import METHODS
+from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
+from training.data.rows import Row
 from training.errors import DataProblem
 from training.learning.likelihood import BaseLikelihood, answer_nll, label_losses
 from training.learning.packing import (
@@ -24,7 +25,6 @@ from training.learning.packing import (
     width_of,
 )
 from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise, tokenise_all
-from training.records.rows import Row
 
 ANGLE = METHODS["free"].angles[0]
 ANSWER = "Title: A Hook by the Door\nIdea: Hang one hook for 12 keys beside the door."
@@ -43,7 +43,7 @@ def model(tiny_base: Path) -> Any:
 @pytest.fixture(scope="module")
 def served(small_gguf: Path) -> Iterator[ChatTokeniser]:
     library = Library()
-    weights = Weights(library, small_gguf)
+    weights = LlamaModel(library, small_gguf)
     yield ChatTokeniser(weights, None)
     weights.close()
     library.close()

@@ -14,7 +14,8 @@ from transformers import Trainer, TrainingArguments
 
 from tests.training.conftest import MakeConfig, quiet
 from training.config import Optimizer, RunConfig
-from training.data import read_prepared
+from training.data.prepare import read_prepared
+from training.data.split import SPLITS
 from training.errors import BaseMismatch, TrainingError
 from training.learning import trainer
 from training.learning.base import Base
@@ -23,10 +24,9 @@ from training.learning.metrics import Measured, read_metrics
 from training.learning.packing import IGNORED, Batch
 from training.learning.result import TrainResult, read_result
 from training.learning.schedule import plan
+from training.learning.train import Ready, get_ready, learn, open_base, train
 from training.learning.trainer import Job, Step
-from training.records.split import SPLITS
-from training.rundir import RunDir
-from training.train import Ready, get_ready, learn, open_base, train
+from training.runs.run_directory import RunDirectory
 
 pytestmark = pytest.mark.slow
 
@@ -35,17 +35,17 @@ class Interrupted(BaseException):
     """A run is killed."""
 
 
-def run(config: RunConfig, name: str = "", **options: Any) -> tuple[RunDir, TrainResult]:
-    rundir = RunDir(config.output / (name or config.name))
+def run(config: RunConfig, name: str = "", **options: Any) -> tuple[RunDirectory, TrainResult]:
+    rundir = RunDirectory(config.output / (name or config.name))
     return rundir, train(config, rundir, report=quiet, **options)
 
 
-def opened(config: RunConfig, rundir: RunDir) -> tuple[Base, Ready]:
+def opened(config: RunConfig, rundir: RunDirectory) -> tuple[Base, Ready]:
     base = open_base(config, quiet)
     return base, get_ready(config, rundir, base, report=quiet)
 
 
-def figures(rundir: RunDir) -> list[Measured]:
+def figures(rundir: RunDirectory) -> list[Measured]:
     """What was measured, without what depends on the machine."""
     return [
         replace(one, seconds=None, tokens_per_s=None, peak_memory_mb=None)
@@ -53,7 +53,7 @@ def figures(rundir: RunDir) -> list[Measured]:
     ]
 
 
-def losses(rundir: RunDir) -> list[float]:
+def losses(rundir: RunDirectory) -> list[float]:
     return [
         value
         for one in read_metrics(rundir)
@@ -109,7 +109,7 @@ def test_a_result_counts_what_did_not_fit(tiny_config: MakeConfig) -> None:
 def test_a_run_that_was_killed_ends_like_one_that_was_not(tiny_config: MakeConfig) -> None:
     config = tiny_config(lora__dropout=0.1, training__patience=3)
     straight, expected = run(config, "straight")
-    killed = RunDir(config.output / "killed")
+    killed = RunDirectory(config.output / "killed")
 
     def kill(step: int, _: float) -> None:
         if step == 4:
@@ -141,7 +141,7 @@ def test_the_best_step_is_kept_and_a_run_that_gets_worse_ends(
 def test_the_adapter_that_is_kept_is_the_one_that_was_measured(tiny_config: MakeConfig) -> None:
     config = tiny_config()
     rundir, result = run(config)
-    base, ready = opened(config, RunDir(config.output / "again"))
+    base, ready = opened(config, RunDirectory(config.output / "again"))
     tuned = PeftModel.from_pretrained(base.model, str(rundir.adapter))
     validation = total(answer_nll(tuned, ready.splits.validation)).nll_per_token
     test = total(answer_nll(tuned, ready.splits.test)).nll_per_token
@@ -151,7 +151,7 @@ def test_the_adapter_that_is_kept_is_the_one_that_was_measured(tiny_config: Make
 
 def test_lora_changes_its_own_weights_and_nothing_else(tiny_config: MakeConfig) -> None:
     config = tiny_config()
-    rundir = RunDir(config.output / "one")
+    rundir = RunDirectory(config.output / "one")
     base, ready = opened(config, rundir)
     before = {name: one.clone() for name, one in base.model.state_dict().items()}
     learn([Job(config, base, ready.splits, rundir, quiet)], ready)
@@ -198,7 +198,7 @@ def test_tokens_are_those_that_the_model_reads(tiny_config: MakeConfig) -> None:
         config = tiny_config(
             f"packing-{packing}", training__packing=packing, training__accumulation=2
         )
-        rundir = RunDir(config.output / config.name)
+        rundir = RunDirectory(config.output / config.name)
         base, ready = opened(config, rundir)
         job = Job(config, base, ready.splits, rundir, quiet)
         (result,) = learn([job], ready)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.answers import (
+from service.errors import AnswerUnusable
+from service.prompts.answers import (
     BODY_LIMIT_BYTES,
     EXAMPLE_ECHOES,
     EXAMPLE_PHRASES,
@@ -23,7 +24,6 @@ from service.answers import (
     partial_suggestion,
     refine_answer,
 )
-from service.errors import AnswerUnusable
 
 TEXT = "Hang a hook for every tool on the wall and draw its outline behind it."
 CUT = "Paint the outline of every tool on the wall behind its hook. Then ask"

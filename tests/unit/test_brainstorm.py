@@ -7,12 +7,12 @@ from itertools import combinations
 
 import pytest
 
-from service.answers import brainstorm_answer
 from service.engine.types import GenerateRequest
 from service.ideation import Ledger, Step, Suggested
-from service.ideation.asking import Asker
 from service.ideation.brainstorm import Brainstorm
 from service.ideation.brainstorm_plan import BrainstormWork
+from service.ideation.model_client import ModelClient
+from service.prompts.answers import brainstorm_answer
 from tests.fakes import FAKE_MODEL, FakeBackend
 
 WALL = brainstorm_answer("Tool Wall", "Hang a hook for every tool on the wall and draw around it.")
@@ -27,7 +27,7 @@ def brainstorm(backend: FakeBackend, n: int) -> list[str]:
             titles.append(step.suggestion.title)
 
     work = BrainstormWork("a tidy shed", "", "free", n, 0.5, ())
-    asker = Asker(backend, backend.model, "client", Ledger(), note)
+    asker = ModelClient(backend, backend.model, "client", Ledger(), note)
     asyncio.run(Brainstorm(asker, work, seed=1).perform())
     return titles
 

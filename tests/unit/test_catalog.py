@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from service.analysis.scoring import ScoreHead
 from service.engine.catalog import Catalog, CatalogModel, read_catalog
-from service.engine.recipe import Recipe
-from service.engine.weights import sha256_of
+from service.engine.files.build_plan import Recipe
+from service.engine.files.checksums import sha256_of
 from service.errors import ConfigurationError
-from service.scoring import ScoreHead
 from service.settings import PROJECT_ROOT
 
 HASH = "a" * 64

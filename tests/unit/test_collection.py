@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from service.answers import brainstorm_answer
 from service.errors import AnswerUnusable
 from service.ideation.brainstorm import Collection
 from service.ideation.brainstorm_plan import BrainstormWork
+from service.prompts.answers import brainstorm_answer
 
 SHED = BrainstormWork("a tidy shed", "", "free", 8, 0.5, ())
 KNOWN = (

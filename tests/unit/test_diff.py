@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.diff import Edit, Piece, applied, edits_between, word_diff
+from service.text.diff import Edit, Piece, applied, edits_between, word_diff
 
 PROSE = st.lists(st.sampled_from(["a", "tool", "shelf", "hall.", "\n", "\n\n"]), max_size=30).map(
     " ".join

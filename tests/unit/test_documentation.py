@@ -14,7 +14,7 @@ from docs.generate.markdown import anchor
 from docs.generate.outputs import outputs, strays
 from docs.generate.setting_page import kind, unit
 from service.settings import PROJECT_ROOT, Settings
-from training.measuring.endpoint import KEY_VARIABLE
+from training.inference.endpoint import KEY_VARIABLE
 
 PAGES = [
     *PROJECT_ROOT.glob("*.md"),

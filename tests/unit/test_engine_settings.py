@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.cli import main
-from service.engine.embedded import EmbeddedBackend
+from service.backend import build_backend
+from service.cli.main import main
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.remote import RemoteBackend
-from service.pool import build_backend
 from service.settings import Settings
 
 URL = "http://127.0.0.1:8080"

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from service.grammars import (
+from service.prompts.grammars import (
     assessment_grammar,
     passage_grammar,
     refinement_grammar,

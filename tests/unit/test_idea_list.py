@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.answers import brainstorm_answer
+from service.prompts.answers import brainstorm_answer
 from tests.bench.idea_list import as_answer, items
 
 TEXT = "Hang a hook for every tool. Then draw around it."

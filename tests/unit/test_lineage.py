@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.lineage import Forest, Origin, Place, layout
+from service.analysis.lineage import Forest, Place, layout
+from service.schemas.lineage import Origin
 
 LIMIT = 1000
 

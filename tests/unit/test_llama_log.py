@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from service.engine.llama import Library, LlamaModel
 from service.engine.llama.quantise import Quantiser
-from service.engine.llama.weights import Library, Weights
 from service.errors import ModelUnavailable
 
 
@@ -25,7 +25,7 @@ def test_who_is_gone_is_not_told_and_llama_cpp_speaks_for_itself(
     gc.collect()
 
     with pytest.raises(ModelUnavailable):
-        Weights(library, damaged)
+        LlamaModel(library, damaged)
     assert not library.last_error
     assert "damaged.gguf" in capfd.readouterr().err
     library.close()
@@ -40,7 +40,7 @@ def test_the_last_who_asked_is_told_also_when_the_one_before_goes(
     gc.collect()
 
     with pytest.raises(ModelUnavailable):
-        Weights(library, damaged)
+        LlamaModel(library, damaged)
     assert library.last_error
     assert library.last_error in capfd.readouterr().err
     library.close()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.markdown import excerpt, render
+from service.web.markdown import excerpt, render
 
 ALLOWED = set(
     "a blockquote br code del em h3 h4 h5 h6 hr li ol p pre s strong "

@@ -1,7 +1,7 @@
 import pytest
 
 from service.errors import InvalidInput
-from service.methods import METHODS, draw_angles
+from service.prompts.methods import METHODS, draw_angles
 
 IDS = [
     "free",

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import InvalidInput
-from service.passages import Passage, find_passage, paragraphs, parts
+from service.text.passages import Passage, find_passage, paragraphs, parts
 
 TEXT = "Ask first. Then lend.\n\nAsk first, always.\n- drills\n- ladders"
 

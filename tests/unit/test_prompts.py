@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.combining import COMBINED_CHARACTERS, combine_prompt
-from service.comparing import COMPARE_CHOICES, COMPARED_CHARACTERS, compare_messages
-from service.methods import Angle
-from service.prompts import (
+from service.prompts.combine import COMBINED_CHARACTERS, combine_prompt
+from service.prompts.compare import COMPARE_CHOICES, COMPARED_CHARACTERS, compare_messages
+from service.prompts.methods import Angle
+from service.prompts.tasks import (
     DEFAULT_CRITERIA,
     PROBE_CHOICES,
     Criterion,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.remote.refusals import message_of, refusal, retry_after_s
+from service.engine.remote.error_responses import message_of, refusal, retry_after_s
 from service.engine.remote.replies import AnswerReader, embedding, probabilities
 from service.engine.types import Delta, Finished, GenerateRequest, TokenLogprob, Usage
 from service.errors import (

@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 from jinja2 import Environment, meta
 
-from service.fields import RunKind
-from service.templating import STATIC, TEMPLATES, Templates, clock, water
+from service.schemas.fields import RunKind
+from service.web.templating import STATIC, TEMPLATES, Templates, clock, water
 
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 # What a route gives its page, or a template to the one it includes.
@@ -70,14 +70,14 @@ def test_a_static_url_names_the_content(environment: Environment) -> None:
 
 def test_every_partial_is_included_somewhere() -> None:
     texts = "".join(path.read_text() for path in (*TEMPLATES.rglob("*.html"), *_routes()))
-    partials = [name for name in FILES if name.startswith("partials/")]
-    kinds = {f"partials/_run_{kind}.html" for kind in get_args(RunKind)}
+    partials = [name for name in FILES if Path(name).name.startswith("_")]
+    kinds = {f"runs/_run_{kind}.html" for kind in get_args(RunKind)}
 
     assert [name for name in partials if name not in kinds and f'"{name}"' not in texts] == []
 
 
 def _routes() -> list[Path]:
-    return list((TEMPLATES.parent / "service" / "routes").rglob("*.py"))
+    return list((TEMPLATES.parent / "service" / "web").rglob("*.py"))
 
 
 def test_times_that_run() -> None:

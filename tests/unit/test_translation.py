@@ -16,10 +16,10 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
 from service import errors
+from service.messages import Counted, Text
 from service.settings import PROJECT_ROOT
-from service.templating import TEMPLATES, Templates
-from service.translation import DEFAULT, LANGUAGES, Translator, catalogue_of, choose
-from service.wording import Counted, Text
+from service.web.templating import TEMPLATES, Templates
+from service.web.translation import DEFAULT, LANGUAGES, Translator, catalogue_of, choose
 
 FOREIGN = sorted(set(LANGUAGES) - {DEFAULT})
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
@@ -238,7 +238,7 @@ def test_the_image_has_the_catalogues() -> None:
 
 
 # What only an operator or a programmer sees: commands, and engines that are set up wrongly.
-ENGLISH = ("cli.py", "backups.py", "commands", "engine", "routes/openai")
+ENGLISH = ("cli", "store/backup.py", "engine", "web/openai")
 NOT_ON_PAGES = {"ConfigurationError", "ClientLeft", "ServerRefused", "ServerUnreachable"}
 PAGE_ERRORS = {
     name

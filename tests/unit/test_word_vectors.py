@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.analysis.word_vectors import FILE, FILE_SHA256, Table, WordVectors
 from service.errors import ModelUnavailable
-from service.word_vectors import FILE, FILE_SHA256, Table, WordVectors
 
 BREAD = "Bread at half price after four."
 ROLLS = "Happy hour for rolls: everything costs fifty percent less late in the day."

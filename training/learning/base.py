@@ -17,15 +17,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers.utils import logging
 
 from service.engine.catalog import read_catalog
-from service.engine.folder import sole_writer
-from service.engine.llama import Library
-from service.engine.llama import Weights as LlamaWeights
-from service.engine.starter import FetchProgress, fetch
-from service.engine.weights import known_sha256
+from service.engine.files.atomic_files import folder_lock
+from service.engine.files.checksums import known_sha256
+from service.engine.files.download import FetchProgress, fetch
+from service.engine.llama import Library, LlamaModel
 from service.settings import Settings
 from training.config import CATALOG, BaseConfig
 from training.errors import BaseMismatch, Report
-from training.learning.processes import processes
+from training.learning.distributed import processes
 from training.learning.tokens import Vocabulary
 
 MARK = "base.json"
@@ -74,7 +73,7 @@ def load_base(config: BaseConfig, *, cache: Path, models_dir: Path, report: Repo
         )
     if gguf is not None and not (folder / MARK).is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        with sole_writer(cache, lambda: None):
+        with folder_lock(cache, lambda: None):
             # Whoever held the lock may have unpacked it.
             if not (folder / MARK).is_file():
                 _unpack(gguf, folder, found, report)
@@ -195,7 +194,7 @@ def _differing(vocabulary: Vocabulary, expected: dict[str, list[int]]) -> list[s
 def _as_llama_cpp_cuts(gguf: Path) -> tuple[dict[str, list[int]], set[str]]:
     library = Library()
     try:
-        weights = LlamaWeights(library, gguf)
+        weights = LlamaModel(library, gguf)
         try:
             cuts = {text: weights.tokenise(text) for text in SAMPLES}
             return cuts, set(weights.control_texts)

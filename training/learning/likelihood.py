@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from training.data.filters import RowLikelihood
+from training.data.rows import Row
 from training.errors import Report
 from training.learning.packing import IGNORED, Batch, fill_bins, lay_out, stack
 from training.learning.tokens import Tokens, tokenise_all
-from training.records.filters import RowLikelihood
-from training.records.rows import Row
 
 # More at once only pays where the model waits for work.
 TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 4096}

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from training.rundir import RunDir
+from training.runs.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Measured:
 
 class MetricsLog:
     def __init__(
-        self, rundir: RunDir, earlier: Sequence[Measured] = (), *, is_written: bool = True
+        self, rundir: RunDirectory, earlier: Sequence[Measured] = (), *, is_written: bool = True
     ) -> None:
         """`earlier` is what stands of a run that is taken up again.
 
@@ -62,7 +62,7 @@ class MetricsLog:
         self.rundir.write_text(self.rundir.metrics_csv, text.getvalue())
 
 
-def read_metrics(rundir: RunDir, *, up_to: int | None = None) -> list[Measured]:
+def read_metrics(rundir: RunDirectory, *, up_to: int | None = None) -> list[Measured]:
     """As far as they are there and whole, up to a step."""
     if not rundir.metrics_jsonl.exists():
         return []

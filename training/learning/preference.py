@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from training.data.graded import best_places
 from training.errors import DataProblem
 from training.learning.likelihood import RowNll, answer_nll, label_losses
 from training.learning.packing import Batch, choose_bins, lay_out
 from training.learning.tokens import Tokens
 from training.learning.trainer import Job, Step
-from training.records.graded import best_places
 
 Prompt = tuple[int, ...]
 """The places of its drafts among the rows."""

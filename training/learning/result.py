@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
+from training.data.graded import best_places
 from training.learning.likelihood import RowNll, total
 from training.learning.preference import Preferred, preferred
 from training.learning.tokens import Tokens
 from training.learning.trainer import Fitted, Job
-from training.records.graded import best_places
-from training.rundir import RunDir
+from training.runs.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class TrainResult:
 _RESULT = TypeAdapter(TrainResult)
 
 
-def read_result(rundir: RunDir) -> TrainResult:
+def read_result(rundir: RunDirectory) -> TrainResult:
     """Raises `TrainingError` if there is none."""
     return _RESULT.validate_python(rundir.read_json(rundir.result))
 

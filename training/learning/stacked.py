@@ -14,7 +14,6 @@ import torch
 from transformers import get_scheduler
 
 from training.config import RunConfig
-from training.drafts import replacing
 from training.errors import TrainingError
 from training.learning.likelihood import RowNll, answer_nll_of_each, label_losses, total
 from training.learning.metrics import (
@@ -30,6 +29,7 @@ from training.learning.schedule import TokenCount, plan
 from training.learning.stack import Stack
 from training.learning.tokens import Tokens
 from training.learning.trainer import LOG_STEPS, Fitted, Job, uses_bf16
+from training.runs.atomic_write import replacing
 
 KEPT = "stack.pt"
 # The state of many adapters takes seconds to write.

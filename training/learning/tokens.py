@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.chat import ChatTokeniser
+from service.engine.decoding.chat_template import ChatTokeniser
+from training.data.rows import Row
 from training.errors import DataProblem
-from training.records.rows import Row
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,14 +17,14 @@ from trl import SFTConfig, SFTTrainer
 from training.config import LoraConfig, RunConfig, TrainConfig
 from training.errors import Report
 from training.learning.base import Base
-from training.learning.diary import Diary, Watch, Watching
+from training.learning.callbacks import Diary, Watch, Watching
+from training.learning.distributed import processes
 from training.learning.likelihood import RowNll, answer_nll, label_losses, total
 from training.learning.metrics import Measured, MetricsLog, forget_peak_memory, read_metrics
 from training.learning.packing import Batch, choose_bins, lay_out, tokens_in
-from training.learning.processes import processes
 from training.learning.schedule import Schedule, TokenCount, plan
 from training.learning.tokens import Tokens
-from training.rundir import RunDir
+from training.runs.run_directory import RunDirectory
 
 LOG_STEPS = 10
 CHECKPOINT_PARTS = ("trainer_state.json", "optimizer.pt", "scheduler.pt")
@@ -42,7 +42,7 @@ class Job:
     config: RunConfig
     base: Base
     splits: Splits
-    rundir: RunDir
+    rundir: RunDirectory
     report: Report
     watch: Watch | None = None
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from service.engine.catalog import read_catalog
-from training.drafts import write_whole
 from training.errors import TrainingError
 from training.report.found import Found, Run, find
 from training.report.served_text import served
 from training.report.serving_text import evaluations, exports, heads
 from training.report.targets import targets
 from training.report.training_text import overview, seed_experiments, sweeps
+from training.runs.atomic_write import write_whole
 
 PACKAGE = Path(__file__).resolve().parents[1]
 OUTPUT = PACKAGE / "REPORT.md"

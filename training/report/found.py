@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import TrainingError
-from training.exporting.parity import Parity, read_parity
-from training.measuring.evaluation_text import Values
-from training.rundir import Manifest, RunDir
+from training.evaluation.evaluation_text import Values
+from training.export.parity import Parity, read_parity
+from training.runs.run_directory import Manifest, RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Run:
     well, `evaluation` and `parity` where nothing was evaluated or exported.
     """
 
-    rundir: RunDir
+    rundir: RunDirectory
     manifest: Manifest | None
     config: Values
     result: Values | None
@@ -104,13 +104,13 @@ def find(folder: Path) -> Found:
         inner = tuple(one for one in trials if one is not None)
         ranking = path / "sweep.json"
         if inner or ranking.exists():
-            ranked = RunDir(path).read_json(ranking) if ranking.exists() else None
+            ranked = RunDirectory(path).read_json(ranking) if ranking.exists() else None
             sweeps[path.name] = Sweep(path, ranked, inner)
     return Found(tuple(runs), sweeps)
 
 
 def _read_run(path: Path) -> Run | None:
-    rundir = RunDir(path)
+    rundir = RunDirectory(path)
     manifest = rundir.read_manifest()
     if manifest is None and not rundir.evaluation_json.exists():
         return None

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import get_args
 
 from service.engine.catalog import Catalog, CatalogModel
+from service.engine.files.checksums import sha256_of
 from service.engine.types import Role
-from service.engine.weights import sha256_of
-from training.measuring.evaluation_text import Values, percent, table
+from training.evaluation.evaluation_text import Values, percent, table
 from training.report.found import Found, Run, read_toml
-from training.rundir import RunDir
+from training.runs.run_directory import RunDirectory
 
 DIGITS = 12
 """Of a hash; the catalog has all of them."""
@@ -100,7 +100,7 @@ def _digits(sha256: str | None) -> str:
 def _verdicts(found: Found, configs: Path) -> Iterator[str]:
     made = {run.name: run.config for run in found.runs}
     for name, sweep in found.sweeps.items():
-        path = RunDir(sweep.path).config
+        path = RunDirectory(sweep.path).config
         made[name] = read_toml(path) if path.exists() else {}
     for name, config in sorted(made.items()):
         verdict = _verdict(configs / f"{name}.toml", config)

@@ -6,9 +6,8 @@ from pathlib import Path
 from statistics import fmean
 
 from training.errors import DataProblem, TrainingError
-from training.exporting.cards import parity_lines
-from training.measuring import blind
-from training.measuring.evaluation_text import (
+from training.evaluation import blind
+from training.evaluation.evaluation_text import (
     INTERVALS,
     Values,
     beside_ideas,
@@ -21,11 +20,12 @@ from training.measuring.evaluation_text import (
     scores,
     table,
 )
-from training.measuring.judge import Side
-from training.measuring.statistics import Interval
+from training.evaluation.judge import Side
+from training.evaluation.statistics import Interval
+from training.export.cards import parity_lines
+from training.inference.served import BESIDE
 from training.report.found import Found, Run
-from training.rundir import RunDir
-from training.served import BESIDE
+from training.runs.run_directory import RunDirectory
 
 SIDES: tuple[Side, ...] = ("base", "tuned")
 
@@ -135,7 +135,7 @@ def heads(models: Path) -> Iterator[str]:
         figures = path.with_suffix(".json")
         if not figures.exists():
             continue
-        one = RunDir(models).read_json(figures)
+        one = RunDirectory(models).read_json(figures)
         agreement, pairs = one["agreement"], one["pairs"]
         correlations, errors = agreement["spearman"], agreement["error"]
         rows.append(

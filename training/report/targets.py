@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from service.engine.catalog import Catalog, CatalogModel
-from training.exporting.parity import LIMITS
-from training.measuring.blind import Reading
-from training.measuring.evaluation_text import Values, number, percent, table
+from training.evaluation.blind import Reading
+from training.evaluation.evaluation_text import Values, number, percent, table
+from training.export.parity import LIMITS
 from training.report.found import Found, Run
 from training.report.serving_text import readings
-from training.rundir import RunDir
+from training.runs.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Figures:
             if one.set == of_set and one.score_head is not None:
                 path = one.score_head.path.with_suffix(".json")
                 if path.exists():
-                    yield path.stem, RunDir(path.parent).read_json(path)
+                    yield path.stem, RunDirectory(path.parent).read_json(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.exporting.cards import in_words
+from training.evaluation.evaluation_text import Values, number, percent, table
+from training.export.cards import in_words
 from training.learning.metrics import read_metrics
-from training.measuring.evaluation_text import Values, number, percent, table
 from training.report.found import Found, Run
 
-SEED = Path(__file__).resolve().parents[1] / "data" / "seed_results.toml"
+SEED = Path(__file__).resolve().parents[1] / "datasets" / "seed_results.toml"
 PLOTS = "plots"
 """The folder beside the report that its pictures are copied to."""
 BEST = 10

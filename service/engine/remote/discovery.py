@@ -14,7 +14,7 @@ from service.engine.remote.dialects import (
     Dialect,
     vllm_of,
 )
-from service.engine.remote.exchange import Exchange
+from service.engine.remote.http_client import HttpClient
 from service.errors import ModelUnavailable
 
 
@@ -28,25 +28,25 @@ class Server:
     slots: int | None
 
 
-async def discover(exchange: Exchange, wanted: str | None) -> Server:
+async def discover(client: HttpClient, wanted: str | None) -> Server:
     """Raises: EngineBusy while it loads; other ServiceErrors if it cannot be used."""
-    listed = await exchange.look("v1/models")
+    listed = await client.get_json("v1/models")
     if listed is None and wanted is not None:
         # Some serve chats and nothing else; the first request will tell.
         return Server(wanted, OPENAI, 0, None)
-    model = chosen_model(listed_models(listed, exchange.engine), wanted, exchange.engine)
+    model = chosen_model(listed_models(listed, client.engine), wanted, client.engine)
     slots = None
     if model.owned_by == "llamacpp":
         dialect = LLAMA_SERVER
-        properties = await exchange.look("props")
+        properties = await client.get_json("props")
         slots = _positive(_member(properties, "total_slots"))
     elif model.owned_by == "vllm":
-        version = _member(await exchange.look("version"), "version")
+        version = _member(await client.get_json("version"), "version")
         dialect = vllm_of(version) if isinstance(version, str) else VLLM
     elif model.owned_by == "ideapool":
         dialect = IDEAPOOL
     else:
-        is_ollama = _member(await exchange.look("api/version"), "version") is not None
+        is_ollama = _member(await client.get_json("api/version"), "version") is not None
         dialect = OLLAMA if is_ollama else OPENAI
     return Server(wanted or model.id, dialect, model.context, slots)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.engine.remote.refusals import error_object, message_of, quoted, refusal
+from service.engine.remote.error_responses import error_object, message_of, quoted, refusal
 from service.engine.types import (
     Delta,
     Finished,

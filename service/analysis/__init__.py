@@ -1,0 +1,1 @@
+"""What can be said of ideas: scores, rankings, similarity, groups, lineage, summaries."""

@@ -1,0 +1,276 @@
+"""An idea and a rubric in, scores from 1 to 10 out; the one seam through which scores come.
+
+Where the catalog names a score head for the model, scores are a linear function of the model's own
+embedding of the idea, trained on labelled ideas. Criteria no head knows are read off the
+probabilities of the digits the model would answer with: a weaker signal, marked as uncalibrated.
+Nothing is sampled, so the same text gets the same scores. How far off a score may be is told where
+it is known: a head's error on ideas it was not fitted to, or the deviation over the digits.
+"""
+
+import json
+import math
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.backend import Backend
+from service.engine.types import (
+    Embedding,
+    EmbedRequest,
+    Event,
+    Message,
+    ModelInfo,
+    Probabilities,
+    ProbeRequest,
+    Request,
+    Usage,
+)
+from service.errors import EngineCrashed, ModelUnavailable
+from service.messages import Text
+from service.prompts.tasks import (
+    DEFAULT_CRITERIA,
+    PROBE_CHOICES,
+    Criterion,
+    embedding_text,
+    probe_messages,
+)
+from service.schemas.evaluation import weighted_mean
+
+LOWEST, HIGHEST = 1.0, 10.0
+Vector = NDArray[np.float32]
+Observe = Callable[[Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """`values` are in the order of the criteria; `uncalibrated` names those read off digits.
+
+    `spread` is how far off each may be, None where that is not known; `prompts` are the chats that
+    asked for the digits.
+    """
+
+    values: dict[str, float]
+    spread: dict[str, float | None]
+    weights: dict[str, float]
+    uncalibrated: tuple[str, ...]
+    usage: Usage
+    prompts: tuple[tuple[Message, ...], ...]
+
+    @property
+    def overall(self) -> float:
+        return weighted_mean(self.values, self.weights)
+
+    @property
+    def method(self) -> Literal["head", "digits", "mixed"]:
+        if not self.uncalibrated:
+            return "head"
+        return "digits" if len(self.uncalibrated) == len(self.values) else "mixed"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreHead:
+    """score = bias + weights · (embedding - mean) / scale, for each criterion.
+
+    Shapes: `mean` and `scale` (embedding,), `weights` (criteria, embedding), `bias` (criteria,).
+    `identity` is that of the model it was fitted to. `errors` is the mean error by criterion on ideas that were left out of the fit, where the
+    figures beside the file tell it.
+    """
+
+    identity: str
+    criteria: tuple[str, ...]
+    mean: Vector
+    scale: Vector
+    weights: Vector
+    bias: Vector
+    errors: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> "ScoreHead":
+        """Raises: ModelUnavailable if the file is missing or not a head."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                head = cls(
+                    identity=str(file["identity"]),
+                    criteria=tuple(str(name) for name in file["criteria"]),
+                    mean=file["mean"],
+                    scale=file["scale"],
+                    weights=file["weights"],
+                    bias=file["bias"],
+                )
+            return replace(head, errors=_errors(path.with_suffix(".json"), head))
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelUnavailable(
+                Text(
+                    "The score head %(path)s cannot be read (%(error)s). Restore the file, or take "
+                    "`score_head` out of the catalog to score without it.",
+                    path=path,
+                    error=error,
+                )
+            ) from error
+
+    def save(self, path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez(
+                file,
+                identity=np.array(self.identity),
+                criteria=np.array(self.criteria),
+                mean=self.mean,
+                scale=self.scale,
+                weights=self.weights,
+                bias=self.bias,
+            )
+
+    def scores(self, vector: Sequence[float]) -> dict[str, float]:
+        """Raises: ModelUnavailable if the embedding has another size than the head."""
+        if len(vector) != len(self.mean):
+            raise ModelUnavailable(
+                Text(
+                    "The score head expects %(count)s numbers and the model gives %(given)s: it "
+                    "belongs to another model.",
+                    count=len(self.mean),
+                    given=len(vector),
+                )
+            )
+        standardised = (np.asarray(vector, dtype=np.float32) - self.mean) / self.scale
+        raw = self.bias + self.weights @ standardised
+        return {
+            name: _rounded(float(value)) for name, value in zip(self.criteria, raw, strict=True)
+        }
+
+
+class Scorer:
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._heads: dict[str, ScoreHead] = {}
+
+    async def score(
+        self,
+        model: ModelInfo,
+        title: str,
+        body: str,
+        criteria: Sequence[Criterion],
+        *,
+        client: str,
+        observe: Observe,
+    ) -> Scores:
+        """Raises: EngineError of any kind; a score is never made up."""
+        ask = _Asker(self._backend, model, client, observe)
+        head = self._head(model)
+        found: dict[str, tuple[float, float | None]] = {}
+        usage = Usage()
+        known = [one for one in criteria if head is not None and _is_known(head, one)]
+        if head is not None and known:
+            embedding = await ask.embedding(title, body)
+            scores, usage = head.scores(embedding.vector), embedding.usage
+            for one in known:
+                name = one.name.casefold()
+                found[one.name] = scores[name], head.errors.get(name)
+        unknown = [one for one in criteria if one not in known]
+        prompts = tuple(probe_messages(title, body, criterion) for criterion in unknown)
+        if prompts:
+            probed = await ask.probabilities(prompts)
+            usage += probed.usage
+            for one, row in zip(unknown, probed.rows, strict=True):
+                found[one.name] = _expected(row)
+        return Scores(
+            values={one.name: found[one.name][0] for one in criteria},
+            spread={one.name: found[one.name][1] for one in criteria},
+            weights={one.name: one.weight for one in criteria},
+            uncalibrated=tuple(one.name for one in unknown),
+            usage=usage,
+            prompts=prompts,
+        )
+
+    def _head(self, model: ModelInfo) -> ScoreHead | None:
+        if model.score_head is None:
+            return None
+        if model.score_head not in self._heads:
+            head = ScoreHead.load(Path(model.score_head))
+            if head.identity != model.identity:
+                raise ModelUnavailable(
+                    Text(
+                        "The score head %(score_head)s was trained on other weights than %(name)s's: "
+                        "its scores would mean nothing. Name the right one in the catalog, or none.",
+                        score_head=model.score_head,
+                        name=model.name,
+                    )
+                )
+            self._heads[model.score_head] = head
+        return self._heads[model.score_head]
+
+
+class _Asker:
+    def __init__(self, backend: Backend, model: ModelInfo, client: str, observe: Observe) -> None:
+        self._backend = backend
+        self._model = model
+        self._client = client
+        self._observe = observe
+
+    async def embedding(self, title: str, body: str) -> Embedding:
+        text = embedding_text(title, body)
+        answer = await self._last(
+            EmbedRequest(_id(), self._model.name, text, self._client, is_admitted=True)
+        )
+        if not isinstance(answer, Embedding):
+            raise EngineCrashed(Text("The engine ended without an embedding. Try again."))
+        return answer
+
+    async def probabilities(self, prompts: tuple[tuple[Message, ...], ...]) -> Probabilities:
+        answer = await self._last(
+            ProbeRequest(
+                _id(), self._model.name, prompts, PROBE_CHOICES, self._client, is_admitted=True
+            )
+        )
+        if not isinstance(answer, Probabilities):
+            raise EngineCrashed(Text("The engine ended without probabilities. Try again."))
+        return answer
+
+    async def _last(self, request: Request) -> Event | None:
+        last = None
+        async for event in self._backend.submit(request):
+            await self._observe(event)
+            last = event
+        return last
+
+
+def _is_known(head: ScoreHead, criterion: Criterion) -> bool:
+    """A head was taught what its criteria mean: one that is described otherwise is another."""
+    name = criterion.name.casefold()
+    usual = {one.name: one.description for one in DEFAULT_CRITERIA}
+    return name in head.criteria and criterion.description in ("", usual.get(name, ""))
+
+
+def _errors(path: Path, head: ScoreHead) -> dict[str, float]:
+    """What training found, if it lies beside the head and is about the same model."""
+    if not path.exists():
+        return {}
+    figures = json.loads(path.read_text())
+    if figures.get("identity") != head.identity:
+        return {}
+    errors = figures.get("agreement", {}).get("error", {})
+    return {name: round(float(value), 2) for name, value in errors.items()}
+
+
+def _expected(row: Sequence[float]) -> tuple[float, float]:
+    """The expectation over digits 0-9, moved to 1-10, and the standard deviation; the digits'
+    share of the mass cancels.
+    """
+    total = sum(row)
+    if total <= 0:
+        raise ModelUnavailable(Text("The model gives no digit any probability: it cannot score."))
+    mean = sum(digit * value for digit, value in enumerate(row)) / total
+    variance = sum((digit - mean) ** 2 * value for digit, value in enumerate(row)) / total
+    return _rounded(1 + mean), round(math.sqrt(variance), 2)
+
+
+def _rounded(value: float) -> float:
+    return round(min(max(value, LOWEST), HIGHEST), 1)
+
+
+def _id() -> str:
+    return uuid.uuid4().hex

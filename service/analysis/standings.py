@@ -1,0 +1,132 @@
+"""A board's ranking as people or the model see it: what is stored, put through `ranking`."""
+
+import zlib
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from service.analysis.bradley_terry import Pair, Ranking, Result
+from service.errors import Conflict
+from service.messages import Text
+from service.schemas.fields import Judge
+from service.schemas.ranking import ComparisonPublic, PairPublic, RankingPublic, StandingPublic
+from service.store import Store
+from service.store.comparisons import Contender
+
+
+class Standings:
+    """Comparisons of ideas that were deleted, archived or moved away do not count until they are
+    back. People may vote on a pair as often as they like; of the model, whose second answer would
+    only be its first again, the newest verdict on a pair counts.
+    """
+
+    def __init__(
+        self,
+        board_id: str,
+        by: Judge,
+        contenders: Sequence[Contender],
+        comparisons: Sequence[ComparisonPublic],
+    ) -> None:
+        self.board_id = board_id
+        self.by = by
+        self.contenders = {one.id: one for one in contenders}
+        self._counted = [
+            one
+            for one in (_newest(comparisons) if by == "model" else comparisons)
+            if one.first_id in self.contenders and one.second_id in self.contenders
+        ]
+        self.ranking = Ranking(list(self.contenders), self.results)
+
+    @property
+    def comparisons(self) -> int:
+        return len(self._counted)
+
+    @property
+    def results(self) -> list[Result]:
+        return [result_of(one) for one in self._counted]
+
+    @property
+    def settled(self) -> set[Pair]:
+        """The pairs that were compared as they read now."""
+        return {
+            frozenset((one.first_id, one.second_id))
+            for one in self._counted
+            if not self._outdated(one)
+        }
+
+    def public(self) -> RankingPublic:
+        outdated = Counter(idea for one in self._counted for idea in self._outdated(one))
+        ranks = self.ranking.ranks
+        return RankingPublic(
+            board_id=self.board_id,
+            by=self.by,
+            comparisons=self.comparisons,
+            ideas=[
+                self._standing(idea_id, ranks.get(idea_id), outdated[idea_id])
+                for idea_id in self.ranking.order
+            ],
+        )
+
+    def _standing(self, idea_id: str, rank: int | None, outdated: int) -> StandingPublic:
+        strength = self.ranking.strengths[idea_id]
+        return StandingPublic(
+            rank=rank,
+            idea_id=idea_id,
+            title=self.contenders[idea_id].title,
+            score=round(strength.score, 1),
+            low=round(strength.low, 1),
+            high=round(strength.high, 1),
+            strength=round(strength.value, 4),
+            standard_error=round(strength.standard_error, 4),
+            comparisons=strength.comparisons,
+            outdated=outdated,
+        )
+
+    def _outdated(self, one: ComparisonPublic) -> list[str]:
+        """The ideas of the pair whose text has changed since."""
+        sides = ((one.first_id, one.first_version), (one.second_id, one.second_version))
+        return [idea for idea, version in sides if version < self.contenders[idea].version]
+
+
+def board_standings(store: Store, board_id: str, by: Judge) -> Standings:
+    """Raises: NotFound."""
+    contenders = store.comparisons.contenders(board_id)
+    return Standings(board_id, by, contenders, store.comparisons.of_board(board_id, by))
+
+
+def rank_order(store: Store, board_id: str) -> dict[str, int]:
+    """To sort the board by: of the ideas that people compared, the higher the better."""
+    ranking = board_standings(store, board_id, "people").ranking
+    return {
+        idea_id: round(1e6 * strength.value)
+        for idea_id, strength in ranking.strengths.items()
+        if strength.comparisons
+    }
+
+
+def next_pair(
+    store: Store, standings: Standings, skipped: Collection[Pair] = ()
+) -> PairPublic | None:
+    """The pair to ask about next, the same until somebody votes; None if all are skipped.
+
+    Raises:
+        Conflict: there are no two ideas to compare.
+    """
+    if len(standings.contenders) < 2:
+        raise Conflict(Text("There are no two ideas to compare. Add some to the board first."))
+    seed = zlib.crc32(f"{standings.board_id} {standings.comparisons}".encode())
+    question = standings.ranking.next_question(seed=seed, without=skipped)
+    if question is None:
+        return None
+    return PairPublic(
+        first=store.ideas.get(question.first),
+        second=store.ideas.get(question.second),
+        information=round(question.information, 4),
+    )
+
+
+def result_of(one: ComparisonPublic) -> Result:
+    return Result(one.first_id, one.second_id, one.outcome)
+
+
+def _newest(comparisons: Sequence[ComparisonPublic]) -> list[ComparisonPublic]:
+    return list({frozenset((one.first_id, one.second_id)): one for one in comparisons}.values())

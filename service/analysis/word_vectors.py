@@ -1,0 +1,146 @@
+"""What a text is about, as 256 numbers: the mean of its words' vectors. Needs numpy and one file.
+
+Two texts on the same thing lie close to each other also where they share no word. The vectors are
+WordLlama's, made smaller (`ideapool-train word-vectors`); models/word-vectors.md has the figures.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import ModelUnavailable
+from service.messages import Text
+from service.settings import PROJECT_ROOT
+
+Matrix = NDArray[np.float32]
+FILE = PROJECT_ROOT / "models" / "word-vectors.npz"
+FILE_SHA256 = "29d7191f1b88a93b33a821eb630b4ac3506a3ddb87921f05a5b1e1e9ba40c4f8"
+# Four bits a number, from -7 to 7, times its row's scale.
+LARGEST = 7
+KEPT_TEXTS = 20_000
+KEPT_WORDS = 50_000
+_WORD = re.compile(r"[^\W_]+")
+WORD_START = "\u2581"
+
+
+class Table:
+    """The vectors of word pieces: whole words where they are frequent, else what they begin with
+    and go on with; the most frequent pieces come first.
+    """
+
+    def __init__(self, pieces: Sequence[str], packed: NDArray[np.uint8], scale: Matrix) -> None:
+        self._row = {piece: row for row, piece in enumerate(pieces)}
+        self._packed = packed
+        self._scale = scale
+
+    @classmethod
+    def load(cls, path: Path = FILE, file_sha256: str = FILE_SHA256) -> "Table":
+        """Raises: ModelUnavailable if it is not the file that was measured."""
+        try:
+            if sha256(path.read_bytes()).hexdigest() != file_sha256:
+                raise ValueError("its SHA-256 is another one")
+            with np.load(path, allow_pickle=False) as file:
+                pieces = bytes(file["pieces"]).decode().split("\n")
+                return cls(pieces, file["packed"], file["scale"].astype(np.float32)[:, None])
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelUnavailable(
+                Text(
+                    "The word vectors %(path)s cannot be read (%(error)s). Restore the file: ideas "
+                    "are compared by what they mean with it.",
+                    path=path,
+                    error=error,
+                )
+            ) from error
+
+    @property
+    def size(self) -> int:
+        return 2 * int(self._packed.shape[1])
+
+    def sum_of(self, word: str) -> tuple[Matrix, int]:
+        """The sum of the vectors of a word's pieces, and how many they are."""
+        rows = [self._row[piece] for piece in self.pieces(word) if piece in self._row]
+        packed = self._packed[rows]
+        values = np.empty((len(rows), self.size), np.float32)
+        values[:, 0::2] = (packed >> 4).astype(np.float32) - LARGEST
+        values[:, 1::2] = (packed & 15).astype(np.float32) - LARGEST
+        return (values * self._scale[rows]).sum(axis=0), len(rows)
+
+    def pieces(self, word: str) -> list[str]:
+        """Pairs of neighbours are joined as long as the result is a piece, the frequent ones first:
+        byte pair encoding, whose order is that of the table.
+        """
+        parts = list(WORD_START + word)
+        while len(parts) > 1:
+            joined = [one + other for one, other in pairwise(parts)]
+            ranks = [self._row.get(piece, len(self._row)) for piece in joined]
+            place = min(range(len(ranks)), key=ranks.__getitem__)
+            if joined[place] not in self._row:
+                break
+            parts[place : place + 2] = [joined[place]]
+        return parts
+
+
+class WordVectors:
+    """Reads the table when it is first needed, and keeps what it has worked out."""
+
+    def __init__(self, path: Path = FILE, file_sha256: str = FILE_SHA256) -> None:
+        self._path = path
+        self._sha256 = file_sha256
+        self._table: Table | None = None
+        self._words: dict[str, tuple[Matrix, int]] = {}
+        self._texts: OrderedDict[str, Matrix] = OrderedDict()
+        self._lock = Lock()
+
+    def embed(self, texts: Sequence[str], *, ignore: str = "") -> Matrix:
+        """One row of length 1 for each text, and of zeros for one without a known word.
+
+        The words of `ignore` do not count, unless a text has no others.
+
+        Raises: ModelUnavailable
+        """
+        ignored = frozenset(_words_of(ignore))
+        with self._lock:
+            if self._table is None:
+                self._table = Table.load(self._path, self._sha256)
+            rows = [self._row(self._table, text, ignored) for text in texts]
+            return np.stack(rows) if rows else np.zeros((0, self._table.size), np.float32)
+
+    def _row(self, table: Table, text: str, ignored: frozenset[str]) -> Matrix:
+        if ignored:
+            return self._mean(table, text, ignored)
+        row = self._texts.pop(text, None)
+        if row is None:
+            row = self._mean(table, text, ignored)
+        self._texts[text] = row
+        if len(self._texts) > KEPT_TEXTS:
+            self._texts.popitem(last=False)
+        return row
+
+    def _mean(self, table: Table, text: str, ignored: frozenset[str]) -> Matrix:
+        words = _words_of(text)
+        kept = [word for word in words if word not in ignored] or words
+        total, pieces = np.zeros(table.size, np.float32), 0
+        for word in kept:
+            vector, count = self._word(table, word)
+            total += vector
+            pieces += count
+        length = float(np.linalg.norm(total))
+        return total / length if pieces and length > 0 else total
+
+    def _word(self, table: Table, word: str) -> tuple[Matrix, int]:
+        if word not in self._words:
+            if len(self._words) >= KEPT_WORDS:
+                self._words.clear()
+            self._words[word] = table.sum_of(word)
+        return self._words[word]
+
+
+def _words_of(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())

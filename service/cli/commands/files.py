@@ -1,0 +1,146 @@
+"""`ideapool export | import | backup | restore`: boards as files, and copies of the database."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+from service.cli.commands.boards import add_option, board_id
+from service.cli.connection.connect import add_talk
+from service.cli.connection.rest import Rest
+from service.cli.printing import as_json, facts, line, note
+from service.errors import ConfigurationError, NotFound, StorageUnavailable
+from service.schemas.imports import Groups, Nested
+from service.settings import Settings
+from service.store import backup
+from service.store.database import sqlite_path
+from service.transfer.importer import ImportFormat, format_of
+
+FORMATS = ("json", "markdown", "csv")
+
+
+def add_to(commands: Any) -> None:
+    export = commands.add_parser("export", help="write all boards or one to a file")
+    export.add_argument(
+        "--format", choices=FORMATS, default="json", help="json (the default) contains everything"
+    )
+    add_option(export, "export only this board")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: print it")
+    add_talk(export, _export)
+
+    import_ = commands.add_parser(
+        "import", help="import ideas from JSON, Markdown, CSV or plain lines"
+    )
+    import_.add_argument("file", metavar="FILE", help="- reads standard input")
+    import_.add_argument(
+        "--format", choices=get_args(ImportFormat), help="default: detected from the file name"
+    )
+    add_option(import_, "the board for ideas that name none")
+    import_.add_argument(
+        "--groups",
+        choices=get_args(Groups),
+        help="turn headings and the board column into boards or tags",
+    )
+    import_.add_argument(
+        "--nested", choices=get_args(Nested), help="turn nested list items into text or ideas"
+    )
+    import_.add_argument(
+        "--update", action="store_true", help="update existing ideas from this file"
+    )
+    import_.add_argument(
+        "--dry-run", action="store_true", help="show what would be imported, change nothing"
+    )
+    import_.add_argument("--json", action="store_true", help="print the counts as JSON")
+    add_talk(import_, _import, check=_read)
+
+    backup = commands.add_parser("backup", help="copy the database, even while the server runs")
+    backup.add_argument("file", type=Path, metavar="FILE")
+    backup.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    backup.set_defaults(command=_backup)
+
+    restore = commands.add_parser("restore", help="replace the database by a backup")
+    restore.add_argument("file", type=Path, metavar="FILE")
+    restore.set_defaults(command=_restore)
+
+
+async def _export(rest: Rest, options: argparse.Namespace) -> int:
+    query = {"format": options.format, "board": await board_id(rest, options.board)}
+    content = (await rest.call("GET", "/export", query=query)).content
+    if options.output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return 0
+    try:
+        options.output.write_bytes(content)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"{options.output} cannot be written: {error.strerror}."
+        ) from error
+    note(f"{options.output}: {len(content):,} bytes")
+    return 0
+
+
+def _read(options: argparse.Namespace) -> None:
+    """Reads the file before a server is started, since a missing file needs none."""
+    try:
+        is_input = options.file == "-"
+        options.content = sys.stdin.buffer.read() if is_input else Path(options.file).read_bytes()
+    except OSError as error:
+        raise NotFound(f"{options.file} cannot be read: {error.strerror}.") from error
+
+
+async def _import(rest: Rest, options: argparse.Namespace) -> int:
+    query = {
+        "format": options.format or format_of("", options.file),
+        "board": await board_id(rest, options.board),
+        "groups": options.groups,
+        "nested": options.nested,
+        "update": options.update,
+        "dry_run": options.dry_run,
+    }
+    file = (options.content, "application/octet-stream")
+    told = (await rest.call("POST", "/import", query=query, file=file)).json()
+    if options.json:
+        as_json(told)
+        return 0
+    if options.dry_run:
+        _show_plan(told["ideas"])
+        note("Nothing was imported. Run it again without --dry-run to import.")
+    for name, text in (("added", "Added"), ("changed", "Changed"), ("already_there", "Unchanged")):
+        found = [f"{number} {what}" for what, number in told[name].items() if number]
+        if found or name == "added":
+            line(f"{text}: {', '.join(found) or 'nothing'}")
+    for one in told["left_out"]:
+        note(f"Left out, line {one['line']}: {one['text']}")
+    return 0
+
+
+def _show_plan(ideas: list[dict[str, Any]]) -> None:
+    for idea in ideas:
+        why = ", ".join(idea["changes"]) or idea["reason"].replace("-", " ")
+        line(f"{idea['action']:6}  {facts([idea['title'], idea['board'], why])}")
+
+
+def _backup(settings: Settings, options: argparse.Namespace) -> int:
+    backup.back_up(_database(settings), options.file, replace=options.force)
+    note(f"{options.file}: {options.file.stat().st_size:,} bytes, without the model files.")
+    return 0
+
+
+def _restore(settings: Settings, options: argparse.Namespace) -> int:
+    database = _database(settings)
+    kept = backup.restore(options.file, database)
+    note(f"Restored {options.file} to {database}.")
+    if kept is not None:
+        note(f"The previous database is kept as {kept}.")
+    return 0
+
+
+def _database(settings: Settings) -> Path:
+    path = sqlite_path(settings.sqlalchemy_url)
+    if path is None:
+        raise ConfigurationError(
+            "This command only copies SQLite databases. IDEAPOOL_DATABASE_URL names another "
+            "database: use its own backup tools."
+        )
+    return path

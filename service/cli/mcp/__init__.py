@@ -1,0 +1,1 @@
+"""Tools for AI assistants, served over the Model Context Protocol."""

@@ -1,0 +1,1 @@
+"""Admission: which requests are accepted, and in which order they start."""

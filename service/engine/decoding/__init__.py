@@ -1,0 +1,1 @@
+"""The model process: batching, decoding and sampling, apart from the server."""

@@ -1,0 +1,1 @@
+"""The backend with its own models: a supervised process, and which models are in memory."""

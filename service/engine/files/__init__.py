@@ -1,0 +1,1 @@
+"""Model files: fetching, verifying and building them. Loads no model."""

@@ -1,0 +1,105 @@
+"""One request, asked and answered: generate, probe, embed over the server's own paths."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+
+from service.engine.remote.dialects import chat_body, embed_body, probe_body
+from service.engine.remote.discovery import Server
+from service.engine.remote.http_client import HttpClient
+from service.engine.remote.replies import AnswerReader, embedding, probabilities
+from service.engine.types import (
+    Delta,
+    Embedding,
+    EmbedRequest,
+    Event,
+    Finished,
+    GenerateRequest,
+    Probabilities,
+    ProbeRequest,
+    Request,
+    ScoreRequest,
+    Started,
+    Usage,
+)
+from service.errors import EngineCrashed, InvalidInput, ModelUnavailable
+
+CHATS, EMBEDDINGS = "v1/chat/completions", "v1/embeddings"
+# What may follow the end of an answer, like its usage, comes at once or not at all.
+REST_S = 2.0
+Emit = Callable[[Started | Delta], None]
+
+
+class RequestRunner:
+    def __init__(self, client: HttpClient, server: Server, *, expected_s: float) -> None:
+        """`expected_s` is when to try again if a busy server does not say so."""
+        self._client = client
+        self._server = server
+        self._expected_s = expected_s
+
+    async def run(self, request: Request, emit: Emit) -> Event:
+        """Emits all events but the last, which it returns. Being cancelled closes the connection.
+
+        Raises: ServiceErrors, as `Backend.submit` does.
+        """
+        if isinstance(request, GenerateRequest):
+            return await self._generate(request, emit)
+        if isinstance(request, ProbeRequest):
+            return await self._probe(request, emit)
+        if isinstance(request, ScoreRequest):
+            raise InvalidInput(
+                "A remote engine does not tell how likely a given answer is; "
+                "take an embedded model for that."
+            )
+        return await self._embed(request, emit)
+
+    async def _generate(self, request: GenerateRequest, emit: Emit) -> Finished:
+        body = chat_body(request, self._server.dialect, self._server.model)
+        reader = AnswerReader(request, self._client.engine)
+        async with self._client.post_for_events(CHATS, body, expected_s=self._expected_s) as events:
+            emit(Started(0))
+            try:
+                async with asyncio.timeout(None) as rest, aclosing(events):
+                    async for data in events:
+                        if data == "[DONE]":
+                            break
+                        delta = reader.read(data)
+                        if delta is not None:
+                            emit(delta)
+                        if reader.is_finished and rest.when() is None:
+                            rest.reschedule(asyncio.get_running_loop().time() + REST_S)
+            except (EngineCrashed, TimeoutError):
+                # The answer is whole; what was still to come is not needed.
+                if not reader.is_finished:
+                    raise
+        return reader.finish()
+
+    async def _probe(self, request: ProbeRequest, emit: Emit) -> Probabilities:
+        if not request.choices or not request.prompts:
+            raise InvalidInput("A probe needs at least one prompt and one choice.")
+        rows, usage, began = [], Usage(), time.monotonic()
+        for index, prompt in enumerate(request.prompts):
+            body = probe_body(prompt, self._server.dialect, self._server.model)
+            answer = await self._ask(CHATS, body)
+            if index == 0:
+                emit(Started(0))
+            row, used = probabilities(answer, request.choices, self._client.engine)
+            rows.append(row)
+            usage += used
+        return Probabilities(tuple(rows), usage + Usage(prompt_s=time.monotonic() - began))
+
+    async def _embed(self, request: EmbedRequest, emit: Emit) -> Embedding:
+        if not request.text:
+            raise InvalidInput("There is no text to embed.")
+        began = time.monotonic()
+        try:
+            answer = await self._ask(EMBEDDINGS, embed_body(request, self._server.model))
+        except (InvalidInput, ModelUnavailable) as error:
+            raise ModelUnavailable(f"There is no embedding. {error.detail}") from error
+        emit(Started(0))
+        vector, usage = embedding(answer, self._client.engine)
+        return Embedding(vector, usage + Usage(prompt_s=time.monotonic() - began))
+
+    async def _ask(self, path: str, body: dict[str, object]) -> str:
+        return await self._client.post(path, body, expected_s=self._expected_s)

@@ -1,0 +1,151 @@
+"""GBNF grammars that hold the form of an answer while it is generated.
+
+They keep the form and bar empty phrases; `answers.py` reads the result. Knows no prompts.
+"""
+
+import re
+from string import ascii_uppercase
+
+from service.text.cleaning import ABBREVIATIONS
+
+_SUGGESTION = 'root ::= "Title: " title "\\nIdea: " opening (" " opening)?'
+_REFINEMENT = (
+    'root ::= "Title: " title "\\nIdea: " point (gap point){0,@MORE} '
+    '"\\n\\nChanges:" ("\\n- " change){1,3}'
+)
+_PASSAGE = 'root ::= "Idea: " @UNIT (gap @UNIT){0,@MORE} "\\n\\nChanges:" ("\\n- " change){1,3}'
+_ASSESSMENT = (
+    'root ::= "Strengths:\\n" item item item? "Concerns:\\n" item item item? "Next step: " sentence'
+)
+_TERMINALS = r"""
+title ::= @INITIAL [^@NOT_IN_TITLE]* ((" " term){0,9} | (" " term){0,3} @PAUSE (" " term){1,4})
+term ::= [^@NOT_IN_TITLE]+
+point ::= "- "? (@NOT_HEADING) within* [.!?。！？]
+phrase ::= "- "? (@NOT_HEADING) bit* (" " bit+){0,@WORDS}
+bit ::= [^ @SENTENCE_END@CODE@FOREIGN] | "." [0-9@DOTTED,)]
+gap ::= " " | "\n" | "\n\n"
+within ::= [^@SENTENCE_END@CODE@FOREIGN] | "." [0-9@DOTTED,)] | @ABBREVIATION | "a.m." | "p.m." | "e.g." | "i.e."
+change ::= first name (" " name){1,23} "."
+name ::= [^ @NEVER@FOREIGN]+
+item ::= "- " sentence "\n"
+sentence ::= first inner* [.!?。！？]
+opening ::= (@NOT_FILLER) inner* [.!?。！？]
+first ::= [^@NEVER_FIRST@FOREIGN]
+inner ::= [^@NEVER@FOREIGN] | "." [0-9] | @ABBREVIATION | "e.g." | "i.e." | "\"" [^\x00-\x1f"@FOREIGN]{1,90} "\""
+"""
+_EXOTIC_SPACES = r"\x7f-\xa0\u2000-\u200b\u2028-\u202f"
+_NOT_IN_TITLE = rf'\x00-\x20{_EXOTIC_SPACES}\x5b\x5d"*#:.,;<>_`{{}}()@FOREIGN'
+_NEVER = r'\x00-\x1f\u2000-\u200b\x5b\x5d".!?。！？*#<>_`{}'
+_NEVER_FIRST = r" 0-9(\x2d" + _NEVER
+# The standard model slips into Chinese at times. Where the text has none, none may come.
+_EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
+# A short word whose full stop ends no sentence: what follows goes on, or it is an initial.
+_ABBREVIATED = re.compile(r"\b(\w{1,4}\.(?=,| [^\WA-Z\u00c0-\u00de])|[A-Z]\.(?= [A-Z]))")
+# Sentences that begin so (Encourage, Implement, Start by, This …) stay general or only praise.
+_FILLERS = (
+    "Dev",
+    "Edu",
+    "Enc",
+    "Enh",
+    "Ens",
+    "Est",
+    "Fos",
+    "Impl",
+    "Org",
+    "Prom",
+    "Start b",
+    "Start w",
+    "This",
+)
+
+
+def suggestion_grammar(written: str, *, barred_initials: str = "") -> str:
+    """`written` is what the user wrote: it decides which scripts the answer may use.
+
+    The title begins with none of `barred_initials`, in either case.
+    """
+    return _SUGGESTION + _terminals(written, initial=_initial(written, barred_initials))
+
+
+def refinement_grammar(written: str, *, sentences: int) -> str:
+    """A small model never ends a text by itself: it may write this many sentences."""
+    return _REFINEMENT.replace("@MORE", str(sentences - 1)) + _terminals(written, pause=",:")
+
+
+def passage_grammar(written: str, *, units: int, words: int | None = None) -> str:
+    """At most so many sentences; or lines of at most so many words, without a full stop at their end."""
+    passage = _PASSAGE.replace("@UNIT", "point" if words is None else "phrase")
+    return passage.replace("@MORE", str(units - 1)) + _terminals(written, words=words or 1)
+
+
+def assessment_grammar(written: str) -> str:
+    return _ASSESSMENT + _terminals(written)
+
+
+def widened(grammar: str, language: str) -> str:
+    """The grammar with the letters of a language, by its code, whatever the user's text is in."""
+    foreign = "" if language in ("ja", "ko", "zh") else _EAST_ASIAN
+    grammar = grammar.replace(_EAST_ASIAN, foreign)
+    capitals = re.search(r"^title ::= \[([A-Z]+)\]", grammar, re.MULTILINE)
+    if language == "en" or capitals is None:
+        return grammar
+    barred = "".join(letter for letter in ascii_uppercase if letter not in capitals[1])
+    initial = f"[^{_NOT_IN_TITLE}{barred}{barred.lower()}]".replace("@FOREIGN", foreign)
+    return grammar.replace(capitals[0], f"title ::= {initial}", 1)
+
+
+def _initial(written: str, barred: str) -> str:
+    """Where nothing but ASCII is written, a capital: a model that may not begin as it would like
+    would turn to digits, symbols and other scripts.
+    """
+    if written.isascii():
+        capitals = "".join(letter for letter in ascii_uppercase if letter not in barred)
+        return f"[{capitals}]" if capitals else "[A-Z]"
+    return "[^@NOT_IN_TITLE" + "".join(letter for letter in barred if letter.isalpha()) + "]"
+
+
+def _terminals(
+    written: str, *, initial: str = "[^@NOT_IN_TITLE]", pause: str = ",", words: int = 1
+) -> str:
+    """`pause` has the marks of which a title may have one."""
+    is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
+    values = {
+        "@INITIAL": initial,
+        # One, soon, and with little after it: a small model would go on and on.
+        "@PAUSE": f"[{pause}]",
+        "@WORDS": str(words - 1),
+        "@NOT_FILLER": _not_beginning_with(_FILLERS, "@NEVER_FIRST", "@NEVER"),
+        "@NOT_HEADING": _not_beginning_with(
+            ("Changes",), r" \x2d@SENTENCE_END@CODE", "@SENTENCE_END@CODE"
+        ),
+        "@SENTENCE_END": r"\x00-\x1f\u2000-\u200b.!?。！？",
+        "@ABBREVIATION": " | ".join(f'"{one}" [ ,]' for one in _abbreviations(written)),
+        "@NOT_IN_TITLE": _NOT_IN_TITLE,
+        "@NEVER_FIRST": _NEVER_FIRST,
+        "@NEVER": _NEVER,
+        # Names such as node.js only where the note has one: else words are glued to the full stop.
+        "@DOTTED": "a-z" if re.search(r"[a-z]\.[a-z]", written) else "",
+        "@CODE": "".join(c for c in "`<>{}" if c not in written),
+        "@FOREIGN": "" if is_east_asian else _EAST_ASIAN,
+    }
+    terminals = _TERMINALS
+    for name, value in values.items():
+        terminals = terminals.replace(name, value)
+    return terminals
+
+
+def _abbreviations(written: str) -> list[str]:
+    """The usual ones, and the text's own: 'nr. 4', '3. oktober', 'M. Garnier'."""
+    return sorted({*ABBREVIATIONS, *_ABBREVIATED.findall(written)})
+
+
+def _not_beginning_with(words: tuple[str, ...], never_first: str, never: str) -> str:
+    """Alternatives for the beginning of a text that turn aside before any of the words is full."""
+    begun = {word[:length] for word in words for length in range(len(word))}
+    alternatives = []
+    for beginning in sorted(begun):
+        barred = "".join(sorted({w[len(beginning)] for w in words if w.startswith(beginning)}))
+        literal = f'"{beginning}" ' if beginning else ""
+        excluded = never if beginning else never_first
+        alternatives.append(f"{literal}[^{excluded}@FOREIGN{barred}]")
+    return " | ".join(alternatives)

@@ -1,5 +1,0 @@
-"""The part of OpenAI's API that clients of a chat model use, under /v1."""
-
-from service.routes.openai.chat import router
-
-__all__ = ["router"]

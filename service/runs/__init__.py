@@ -1,0 +1,1 @@
+"""Runs: their life, their events, and chat completions beside them."""

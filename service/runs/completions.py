@@ -1,0 +1,190 @@
+"""Chat completions: one question, several engine requests, their answers as one stream.
+
+Knows no HTTP. Unlike a run, a completion belongs to whoever asked: nothing of it is stored, and
+closing its stream ends it.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from service.engine.backend import Backend
+from service.engine.types import Delta, Event, Finished, GenerateRequest, Usage
+from service.errors import EngineBusy, EngineCrashed, EngineError, PromptTooLong
+from service.messages import Text
+
+# Halving ends here: an answer that has no room for more is better refused.
+LEAST_TOKENS = 16
+Status = Literal["done", "failed", "cancelled", "refused"]
+# The index of the request, and what came of it.
+Piece = tuple[int, Delta | Finished]
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionEnd:
+    """`usage` is that of the answers that were finished; `first_s` is None if there was no text."""
+
+    status: Status
+    usage: Usage
+    first_s: float | None
+    total_s: float
+
+
+class Completions:
+    """`ended` is told of each completion when it is over."""
+
+    def __init__(self, backend: Backend, *, ended: Callable[[CompletionEnd], None]) -> None:
+        self._backend = backend
+        self._ended = ended
+        self._open: set[str] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_closing = False
+
+    async def stream(
+        self, requests: Sequence[GenerateRequest], *, may_shorten: bool = False
+    ) -> AsyncGenerator[Piece, None]:
+        """The answers side by side; nothing comes before every request has been admitted.
+
+        Where `may_shorten`, answers that do not fit the context beside the prompt get less room.
+
+        Raises:
+            ServiceError: as `Backend.submit` does; also EngineBusy if the server is stopping.
+        """
+        tally = _Tally()
+        ids = {request.id for request in requests}
+        self._open |= ids
+        self._idle.clear()
+        try:
+            if self._is_closing:
+                raise _stopping()
+            async with aclosing(self._fitting(requests, may_shorten)) as pieces:
+                async for piece in pieces:
+                    tally.add(piece[1])
+                    yield piece
+            if tally.finished < len(requests):
+                raise self._cut_off()
+            tally.status = "done"
+        except Exception as error:
+            tally.fail(error)
+            raise
+        finally:
+            self._open -= ids
+            if not self._open:
+                self._idle.set()
+            self._ended(tally.end())
+
+    async def close(self, drain_s: float) -> None:
+        """Refuse new completions, give those under way `drain_s`, then end the rest."""
+        self._is_closing = True
+        try:
+            async with asyncio.timeout(drain_s):
+                await self._idle.wait()
+        except TimeoutError:
+            for request_id in tuple(self._open):
+                await self._backend.cancel(request_id)
+
+    def _cut_off(self) -> EngineError:
+        if self._is_closing:
+            return _stopping()
+        return EngineCrashed(Text("The engine ended in the middle of an answer. Try again."))
+
+    async def _fitting(
+        self, requests: Sequence[GenerateRequest], may_shorten: bool
+    ) -> AsyncGenerator[Piece, None]:
+        has_begun = False
+        while True:
+            try:
+                async with aclosing(self._side_by_side(requests)) as pieces:
+                    async for piece in pieces:
+                        has_begun = True
+                        yield piece
+                return
+            except PromptTooLong:
+                tokens = requests[0].max_tokens // 2
+                if has_begun or not may_shorten or tokens < LEAST_TOKENS:
+                    raise
+                requests = [replace(request, max_tokens=tokens) for request in requests]
+
+    def _side_by_side(self, requests: Sequence[GenerateRequest]) -> AsyncGenerator[Piece, None]:
+        return self._one(requests[0]) if len(requests) == 1 else self._many(requests)
+
+    async def _one(self, request: GenerateRequest) -> AsyncGenerator[Piece, None]:
+        async with aclosing(self._backend.submit(request)) as events:
+            async for event in events:
+                if isinstance(event, (Delta, Finished)):
+                    yield 0, event
+
+    async def _many(self, requests: Sequence[GenerateRequest]) -> AsyncGenerator[Piece, None]:
+        inbox: asyncio.Queue[tuple[int, Event | Exception | None]] = asyncio.Queue()
+        tasks = [
+            asyncio.create_task(self._relay(index, request, inbox))
+            for index, request in enumerate(requests)
+        ]
+        silent, going = set(range(len(requests))), len(requests)
+        held: list[Piece] = []
+        try:
+            while going:
+                index, event = await inbox.get()
+                silent.discard(index)
+                if isinstance(event, Exception):
+                    raise event
+                if event is None:
+                    going -= 1
+                elif isinstance(event, (Delta, Finished)):
+                    held.append((index, event))
+                if not silent:
+                    for piece in held:
+                        yield piece
+                    held.clear()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _relay(
+        self,
+        index: int,
+        request: GenerateRequest,
+        inbox: asyncio.Queue[tuple[int, Event | Exception | None]],
+    ) -> None:
+        try:
+            async with aclosing(self._backend.submit(request)) as events:
+                async for event in events:
+                    inbox.put_nowait((index, event))
+            inbox.put_nowait((index, None))
+        except Exception as error:
+            inbox.put_nowait((index, error))
+
+
+class _Tally:
+    """What is told of a completion when it is over."""
+
+    def __init__(self) -> None:
+        self.status: Status = "cancelled"
+        self.finished = 0
+        self._usage = Usage()
+        self._began = time.monotonic()
+        self._first: float | None = None
+
+    def add(self, piece: Delta | Finished) -> None:
+        if self._first is None:
+            self._first = time.monotonic()
+        if isinstance(piece, Finished):
+            self.finished += 1
+            self._usage += piece.usage
+
+    def fail(self, error: Exception) -> None:
+        is_refused = isinstance(error, EngineBusy) and self._first is None
+        self.status = "refused" if is_refused else "failed"
+
+    def end(self) -> CompletionEnd:
+        first_s = None if self._first is None else self._first - self._began
+        return CompletionEnd(self.status, self._usage, first_s, time.monotonic() - self._began)
+
+
+def _stopping() -> EngineBusy:
+    return EngineBusy(Text("The server is stopping. Try again in a moment."), retry_after_s=5)

@@ -1,0 +1,257 @@
+"""A run's life: queued -> running -> done | failed | cancelled | interrupted.
+
+A run belongs to the server: whoever asked may go away and come back. While it lives, its events
+are kept in memory for anybody who watches; what must last is in the store at each step.
+"""
+
+import asyncio
+import logging
+import math
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import asdict
+
+from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError, describe
+from service.ideation import EvaluateAllWork, Ideation, Ledger, Step, Work
+from service.messages import Text
+from service.runs.events import LiveRun, RunEvent, closing_events, replay
+from service.runs.recorder import Recorder
+from service.schemas.runs import RunPublic
+from service.store import Store
+from service.store.runs import NewRun, RunOutcome
+
+# Who reconnects after a run's end gets what is left of its events: of the newest with every delta.
+REMEMBERED, REMEMBERED_WHOLE = 200, 20
+_log = logging.getLogger(__name__)
+
+
+class Runs:
+    """Starts, watches and stops runs.
+
+    At most `limit` runs are waiting or running; each may take `deadline_s`. `ended` is told of each
+    run that is over.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ideation: Ideation,
+        *,
+        limit: int,
+        deadline_s: float,
+        ended: Callable[[RunPublic], None],
+    ) -> None:
+        self._store = store
+        self._ideation = ideation
+        self._recorder = Recorder(store)
+        self._limit = limit
+        self._deadline_s = deadline_s
+        self._ended = ended
+        self._live: OrderedDict[str, LiveRun] = OrderedDict()
+        self._admitted = 0
+        self._mean_s = 20.0
+        self._closing = False
+
+    @property
+    def active(self) -> int:
+        return self._admitted
+
+    @property
+    def is_closing(self) -> bool:
+        return self._closing
+
+    async def start(
+        self, plan: Callable[[], tuple[NewRun, Work]], *, client: str = ""
+    ) -> RunPublic:
+        """Plan the run, write it down and begin; returns at once.
+
+        `plan` is called in a thread, and only if there is room: a refusal must be quick.
+
+        Raises:
+            EngineBusy: too many runs are waiting already, or the server is stopping.
+            ServiceError: what `plan` raises.
+        """
+        if self._closing or self._admitted >= self._limit:
+            raise self._busy()
+        # Counted before the first await, so that a burst cannot pass the limit.
+        self._admitted += 1
+        try:
+            run, work = await asyncio.to_thread(self._create, plan)
+        except BaseException:
+            self._admitted -= 1
+            raise
+        live = LiveRun(run.run_id)
+        self._live[run.run_id] = live
+        self._forget_old()
+        live.say("queued", {"run_id": run.run_id, "position": self._admitted})
+        live.task = asyncio.create_task(self._execute(live, work, run.seed, client))
+        return run
+
+    def live(self, run_id: str) -> LiveRun | None:
+        """The run as it is in memory; None once it is only in the store."""
+        return self._live.get(run_id)
+
+    async def get(self, run_id: str) -> RunPublic:
+        return await asyncio.to_thread(self._store.runs.get, run_id)
+
+    async def wait(self, run_id: str) -> RunPublic:
+        """The run when it is done.
+
+        Raises:
+            Conflict: somebody stopped it, or the server is stopping.
+            Exception: what made it fail.
+        """
+        live = self._live[run_id]
+        while not live.is_over:
+            await live.changed.wait()
+        if live.failure is not None:
+            raise live.failure
+        if live.status != "done":
+            raise Conflict(
+                Text(
+                    "The run was %(status)s before it was done; /runs/%(run_id)s has the rest.",
+                    status=live.status,
+                    run_id=run_id,
+                )
+            )
+        return await self.get(run_id)
+
+    async def watch(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
+        """All events after number `after`, those to come included, until the run is over.
+
+        Raises: NotFound.
+        """
+        live = self._live.get(run_id)
+        if live is None:
+            for event in replay(await self.get(run_id)):
+                if event.id > after:
+                    yield event
+            return
+        # The list as it is now: what `thin` puts in its place later lacks what is still unread.
+        events = live.events
+        told = bisect_right(events, after, key=lambda event: event.id)
+        while True:
+            changed = live.changed
+            while told < len(events):
+                told += 1
+                yield events[told - 1]
+            if live.is_over:
+                return
+            await changed.wait()
+
+    async def cancel(self, run_id: str) -> RunPublic:
+        """Stop the run and free the model; what was made until then stays."""
+        self.abandon(run_id)
+        live = self._live.get(run_id)
+        while live is not None and not live.is_over:
+            await live.changed.wait()
+        return await self.get(run_id)
+
+    def abandon(self, run_id: str) -> None:
+        """The same without waiting for it: for callers that are being cancelled themselves."""
+        live = self._live.get(run_id)
+        if live is not None and live.task is not None and not live.is_over:
+            live.task.cancel()
+
+    async def close(self, drain_s: float) -> None:
+        """Refuse new runs, give those under way `drain_s`, then mark the rest interrupted."""
+        self._closing = True
+        tasks = [live.task for live in self._live.values() if live.task and not live.task.done()]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=drain_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _create(self, plan: Callable[[], tuple[NewRun, Work]]) -> tuple[RunPublic, Work]:
+        new, work = plan()
+        return self._store.runs.create(new), work
+
+    async def _execute(self, live: LiveRun, work: Work, seed: int, client: str) -> None:
+        ledger = Ledger()
+        outcome = RunOutcome("interrupted" if self._closing else "cancelled")
+        try:
+            outcome = await self._perform(live, work, seed, client, ledger)
+        except asyncio.CancelledError:
+            outcome = RunOutcome("interrupted" if self._closing else "cancelled")
+        except Exception as error:
+            live.failure = error
+            outcome = RunOutcome("failed", error=describe(error))
+            if not isinstance(error, ServiceError):
+                _log.exception("run %s failed unexpectedly", live.run_id)
+        finally:
+            # Shielded: a second cancel must not keep the end from being written down.
+            await asyncio.shield(self._finish(live, ledger, outcome))
+
+    async def _perform(
+        self, live: LiveRun, work: Work, seed: int, client: str, ledger: Ledger
+    ) -> RunOutcome:
+        async def emit(step: Step) -> None:
+            await self._recorder.record(live, step)
+
+        try:
+            # Over a board, each idea has that time to itself.
+            is_over_board = isinstance(work, EvaluateAllWork)
+            async with asyncio.timeout(None if is_over_board else self._deadline_s):
+                result = await self._ideation.perform(
+                    work, seed=seed, client=client or live.run_id, ledger=ledger, emit=emit
+                )
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                Text(
+                    "The run was not done after %(seconds)s seconds and was stopped. Ask for "
+                    "less, or raise IDEAPOOL_RUN_DEADLINE_S.",
+                    seconds=format(self._deadline_s, "g"),
+                )
+            ) from error
+        return RunOutcome("done", result=result)
+
+    async def _finish(self, live: LiveRun, ledger: Ledger, outcome: RunOutcome) -> None:
+        whole = RunOutcome(
+            status=outcome.status,
+            result=outcome.result,
+            error=outcome.error,
+            prompts=[[asdict(message) for message in prompt] for prompt in ledger.prompts],
+            usage=ledger.tokens,
+            timing=live.timing(),
+        )
+        live.drafts.clear()
+        self._admitted -= 1
+        try:
+            run = await asyncio.to_thread(self._store.runs.finish, live.run_id, whole)
+        except ServiceError as error:
+            # The disk is full, say: whoever waits is told, and the next start marks the run.
+            live.failure, live.status = error, "failed"
+            live.say("error", describe(error) | {"run_id": live.run_id})
+            return
+        live.status = outcome.status
+        self._ended(run)
+        if outcome.status == "done":
+            self._mean_s = 0.8 * self._mean_s + 0.2 * live.timing()["total_s"]
+        for name, data in closing_events(run):
+            live.say(name, data)
+
+    def _busy(self) -> EngineBusy:
+        if self._closing:
+            return EngineBusy(
+                Text("The server is stopping. Try again in a moment."), retry_after_s=5
+            )
+        wait_s = max(1, math.ceil(self._mean_s))
+        return EngineBusy(
+            Text(
+                "%(admitted)s runs are waiting or running, which is the limit. Try again in "
+                "about %(wait_s)s seconds.",
+                admitted=self._admitted,
+                wait_s=wait_s,
+            ),
+            retry_after_s=wait_s,
+        )
+
+    def _forget_old(self) -> None:
+        over = [live for live in self._live.values() if live.is_over]
+        for live in over[:-REMEMBERED_WHOLE]:
+            live.thin()
+        for live in over[:-REMEMBERED]:
+            del self._live[live.run_id]

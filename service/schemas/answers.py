@@ -1,0 +1,31 @@
+"""What the answers of all runs have in common."""
+
+from pydantic import (
+    BaseModel,
+)
+
+from service.schemas.fields import (
+    RunStatus,
+)
+
+
+class UsagePublic(BaseModel):
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+
+
+class TimingPublic(BaseModel):
+    """Seconds: waiting in the queue, until the first suggestion or score, and in all."""
+
+    queued_s: float
+    first_s: float | None = None
+    total_s: float
+
+
+class Answer(BaseModel):
+    run_id: str
+    status: RunStatus
+    model: str
+    usage: UsagePublic
+    timing: TimingPublic

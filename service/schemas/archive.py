@@ -1,0 +1,181 @@
+"""The file that export gives and import takes; versioned, so that old files can be told apart.
+
+Nothing in it is optional: a file that lacks something is a damaged one. What came from a model is
+checked like what comes from a person, because whoever writes the file writes both.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+from service.prompts.languages import AS_WRITTEN, IdeaLanguage
+from service.schemas.archive_fields import (
+    Criterion,
+    Key,
+    Moment,
+    Name,
+    Number,
+    Point,
+    Points,
+    Rows,
+    Score,
+    Scores,
+    Spreads,
+)
+from service.schemas.archive_runs import RunRow
+from service.schemas.evaluation import Criteria
+from service.schemas.fields import (
+    SUGGESTIONS_CEILING,
+    TAGS_CEILING,
+    Body,
+    Judge,
+    Origin,
+    Outcome,
+    Shape,
+    Status,
+    SuggestionState,
+    Tag,
+    Title,
+    whole,
+)
+
+# Section -> the version of the file that first had it.
+SINCE = {"comparisons": 2, "rubrics": 3}
+
+
+class BoardRow(Shape):
+    id: Key
+    name: Title
+    goal: Body
+    language: IdeaLanguage = AS_WRITTEN
+    created_at: Moment
+    updated_at: Moment
+
+
+class IdeaRow(Shape):
+    id: Key
+    board_id: Key
+    title: Title
+    body: Body
+    status: Status
+    star: bool
+    tags: list[Tag] = Field(max_length=TAGS_CEILING)
+    parent_id: Key | None
+    origin: Origin
+    version: Number
+    revision: Number
+    score: Score | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class VersionRow(Shape):
+    idea_id: Key
+    number: Number
+    title: Title
+    body: Body
+    origin: Origin
+    run_id: Key | None
+    created_at: Moment
+
+
+class SuggestionRow(Shape):
+    id: Key
+    run_id: Key
+    position: Annotated[int, Field(ge=0, lt=SUGGESTIONS_CEILING), BeforeValidator(whole)]
+    angle: Name
+    title: Title
+    text: Body
+    similar_to: Key | None
+    state: SuggestionState
+    idea_id: Key | None
+    # Older files of the same version have none.
+    redrawn_in: Key | None = None
+
+
+class RubricRow(Shape):
+    id: Key
+    board_id: Key
+    name: Title
+    criteria: Criteria
+    revision: Number
+    created_at: Moment
+    updated_at: Moment
+
+
+class EvaluationRow(Shape):
+    """Before version 3 it told neither rubric nor criteria, nor how far off the scores may be."""
+
+    id: Key
+    run_id: Key
+    idea_id: Key
+    idea_version: Number
+    rubric_id: Key | None = None
+    criteria: Criteria | None = None
+    scores: Scores
+    spread: Spreads | None = None
+    overall: Score
+    method: Literal["head", "digits", "mixed"]
+    calibrated: bool
+    uncalibrated: Annotated[list[Criterion], Field(max_length=8)] | None = None
+    strengths: Points
+    concerns: Points
+    next_step: Point
+    created_at: Moment
+
+
+class ComparisonRow(Shape):
+    id: Key
+    board_id: Key
+    first_id: Key
+    first_version: Number
+    second_id: Key
+    second_version: Number
+    outcome: Outcome
+    by: Judge
+    probability: Annotated[float, Field(ge=0, le=1)] | None
+    run_id: Key | None
+    created_at: Moment
+
+    @field_validator("second_id")
+    @classmethod
+    def differ(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("first_id"):
+            raise ValueError("must be another idea than the first")
+        return value
+
+
+class Archive(Shape):
+    """A whole board or all of them; ideas are in the order in which they were added.
+
+    Version 1 had no comparisons, version 2 no rubrics.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    format: Literal["ideapool"]
+    version: Annotated[Literal[1, 2, 3], BeforeValidator(whole)]
+    exported_at: Moment
+    boards: Rows[BoardRow]
+    ideas: Rows[IdeaRow]
+    versions: Rows[VersionRow]
+    runs: Rows[RunRow]
+    suggestions: Rows[SuggestionRow]
+    evaluations: Rows[EvaluationRow]
+    comparisons: Rows[ComparisonRow] | None = Field(default=None, validate_default=True)
+    rubrics: Rows[RubricRow] | None = Field(default=None, validate_default=True)
+
+    # After the rest, not before: what a function hands on is no longer read as JSON.
+    @field_validator("comparisons", "rubrics")
+    @classmethod
+    def need_since(cls, value: list[Any] | None, info: ValidationInfo) -> list[Any]:
+        since = SINCE[str(info.field_name)]
+        if value is None and info.data.get("version", since) >= since:
+            raise ValueError(f"must be there since version {since}")
+        return value or []

@@ -1,0 +1,78 @@
+"""The kinds of values in the file of export and import, and what a refinement leaves in it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+
+from service.messages import unpack
+from service.schemas.fields import Body, Filled, Line, Shape, Title, whole
+from service.text.edits import Part
+
+ROWS_CEILING = 1_000_000
+PLAIN_CEILING = 1_000_000
+POINTS_CEILING = 100
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _bounded(text: str) -> str:
+    if len(text) > PLAIN_CEILING:
+        raise ValueError(f"must have at most {PLAIN_CEILING} characters")
+    return text
+
+
+def _checked_words(packed: Any) -> Any:
+    if packed is not None:
+        _bounded(unpack(packed))
+    return packed
+
+
+def _in_range(moment: datetime) -> datetime:
+    # Beyond, a change of time zone can leave the years that there are.
+    if not FIRST <= moment < LAST:
+        raise ValueError("must lie between the years 1970 and 9000")
+    return moment.astimezone(UTC)
+
+
+# In addresses, so nothing that an address would have to escape.
+Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", min_length=1, max_length=64)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
+Number = Annotated[int, Field(ge=1, lt=2**31), BeforeValidator(whole)]
+Amount = Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(whole)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Score = Annotated[float, Field(ge=1, le=10)]
+Name = Annotated[Line, StringConstraints(max_length=200)]
+Point = Annotated[Body, StringConstraints(max_length=8000)]
+# As it was, for the record: neither cleaned nor held to the limits of what people write.
+Plain = Annotated[str, AfterValidator(_bounded)]
+# The parts of a text, so that pages can show it in other languages.
+Words = Annotated[Any, AfterValidator(_checked_words)]
+Criterion = Annotated[Filled, StringConstraints(max_length=40)]
+Scores = Annotated[dict[Criterion, Score], Field(min_length=1, max_length=8)]
+Spreads = Annotated[
+    dict[Criterion, Annotated[float, Field(ge=0, le=9)] | None], Field(min_length=1, max_length=8)
+]
+Points = Annotated[list[Point], Field(max_length=POINTS_CEILING)]
+
+
+Item = TypeVar("Item")
+# A file of another kind is wrong a million times: the first place in each list says so.
+Rows = Annotated[list[Item], Field(max_length=ROWS_CEILING, fail_fast=True)]
+
+
+class EditRow(Shape):
+    number: Number
+    part: Part
+    start: Amount
+    removed: Plain
+    added: Plain
+
+
+class Refined(Shape):
+    """Runs of older servers have no edits and do not know what was left out."""
+
+    title: Title
+    body: Body
+    changes: Points
+    edits: Rows[EditRow] | None = None
+    left_out: Points = Field(default_factory=list)

@@ -1,0 +1,85 @@
+"""What the API takes and gives when several ideas are changed at once."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from service.schemas.fields import IDEAS_CEILING, TAGS_CEILING, Shape, Status, Tag
+
+_IDEA = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
+_OTHER = "b2a4c8de-13f5-4f0a-8a57-5d0c1f9e2b77"
+_CHANGE = "0d8f7a52-3f0e-4c0f-9c5e-2a1b6f4d7e90"
+IdeaIds = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=64)]],
+    Field(min_length=1, max_length=IDEAS_CEILING, examples=[[_IDEA, _OTHER]]),
+]
+Tags = Annotated[
+    list[Tag], Field(min_length=1, max_length=TAGS_CEILING, examples=[["cheap", "outside"]])
+]
+
+
+class _Change(Shape):
+    ids: IdeaIds
+
+
+class AddTags(_Change):
+    """Tags that an idea has already stay as they are."""
+
+    operation: Literal["add_tags"]
+    tags: Tags
+
+
+class RemoveTags(_Change):
+    operation: Literal["remove_tags"]
+    tags: Tags
+
+
+class SetStatus(_Change):
+    operation: Literal["set_status"]
+    status: Status = Field(examples=["archived"])
+
+
+class SetStar(_Change):
+    operation: Literal["set_star"]
+    star: bool
+
+
+class Move(_Change):
+    """To another board."""
+
+    operation: Literal["move"]
+    board_id: str = Field(min_length=1, max_length=64)
+
+
+class Delete(_Change):
+    operation: Literal["delete"]
+
+
+ChangeTask = Annotated[
+    AddTags | RemoveTags | SetStatus | SetStar | Move | Delete, Field(discriminator="operation")
+]
+CHANGE_EXAMPLES = {
+    "tag": {
+        "summary": "Tag two ideas",
+        "value": {"operation": "add_tags", "ids": [_IDEA, _OTHER], "tags": ["cheap"]},
+    },
+    "archive": {
+        "summary": "Archive two ideas",
+        "value": {"operation": "set_status", "ids": [_IDEA, _OTHER], "status": "archived"},
+    },
+    "delete": {
+        "summary": "Delete two ideas",
+        "value": {"operation": "delete", "ids": [_IDEA, _OTHER]},
+    },
+}
+
+
+class ChangePublic(BaseModel):
+    """`changed` are the ideas that were not already as the operation wants them."""
+
+    id: str = Field(examples=[_CHANGE])
+    operation: str = Field(examples=["set_status"])
+    changed: list[str] = Field(examples=[[_IDEA, _OTHER]])
+    created_at: datetime
+    undone_at: datetime | None = None

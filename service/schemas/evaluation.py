@@ -1,0 +1,270 @@
+"""What the API takes and gives when ideas are evaluated: rubrics, evaluations, a board's table."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
+
+from service.messages import unpack
+from service.prompts.languages import IdeaLanguage
+from service.schemas.answers import Answer
+from service.schemas.fields import (
+    IDEA_OR_TEXT,
+    TAGS_CEILING,
+    Body,
+    Filled,
+    Line,
+    Seed,
+    Shape,
+    Status,
+    Tag,
+    Title,
+)
+
+CRITERIA_CEILING = 8
+EVALUATIONS_CEILING = 1000
+WEIGHT_CEILING = 100
+_IDEA = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
+
+CriterionName = Annotated[Filled, StringConstraints(max_length=40)]
+Weight = Annotated[float, Field(gt=0, le=WEIGHT_CEILING)]
+
+
+def weighted_mean(scores: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """The overall score: each criterion counts by its weight."""
+    total = sum(weights[name] for name in scores)
+    return round(sum(weights[name] * score for name, score in scores.items()) / total, 1)
+
+
+class CriterionShape(Shape):
+    name: CriterionName = Field(examples=["cost"])
+    description: Annotated[Line, StringConstraints(max_length=200)] = Field(
+        default="", description="What a high score means.", examples=["how little money it takes"]
+    )
+    weight: Weight = Field(
+        default=1, description="How much it counts in the overall score.", examples=[2]
+    )
+
+
+def _named_once(criteria: list[CriterionShape]) -> list[CriterionShape]:
+    names = [one.name.casefold() for one in criteria]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"must not name “{name}” twice")
+    return criteria
+
+
+Criteria = Annotated[
+    list[CriterionShape],
+    Field(
+        min_length=1,
+        max_length=CRITERIA_CEILING,
+        json_schema_extra={"uniqueItems": True},
+        examples=[[{"name": "cost", "description": "how little money it takes", "weight": 2}]],
+    ),
+    AfterValidator(_named_once),
+]
+
+
+class RubricCreate(Shape):
+    name: Title = Field(examples=["For the street"])
+    criteria: Criteria
+
+
+class RubricUpdate(Shape):
+    name: Title | None = None
+    criteria: Criteria | None = None
+
+
+class RubricPublic(BaseModel):
+    id: str
+    board_id: str
+    name: str
+    criteria: list[CriterionShape]
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class RubricChoice(BaseModel):
+    """A board's own rubric, or the default one, which has no id."""
+
+    id: str | None
+    name: str
+    criteria: list[CriterionShape]
+
+
+class ScoringPublic(BaseModel):
+    """How the scores were made: `head` is calibrated on labelled ideas, `digits` is what the model
+    would say, `mixed` has some of both; `uncalibrated` names the criteria that no head knows.
+    """
+
+    method: Literal["head", "digits", "mixed"]
+    calibrated: bool
+    uncalibrated: list[str]
+
+
+SPREAD = (
+    "How far off each score may be, in the same points; null where nothing is known. Of a calibrated "
+    "criterion it is the head's mean error on ideas that it was not fitted to; of another one the "
+    "standard deviation over the digits that the model would say, which tells how undecided the "
+    "model is and not how right."
+)
+Spread = Annotated[dict[str, float | None], Field(description=SPREAD)]
+
+
+class EvaluationPublic(BaseModel):
+    """`criteria` are those that were asked for, as they were worded and weighted then. `is_stale`
+    says that the idea's text has changed since.
+    """
+
+    run_id: str
+    idea_id: str
+    idea_version: int
+    rubric_id: str | None = None
+    criteria: list[CriterionShape]
+    scores: dict[str, float]
+    spread: Spread
+    overall: float
+    method: str
+    calibrated: bool
+    uncalibrated: list[str]
+    strengths: list[str]
+    concerns: list[str]
+    next_step: str
+    is_stale: bool
+    created_at: datetime
+
+
+class FailurePublic(BaseModel):
+    """An idea that could not be evaluated, and why; the others of its run went on."""
+
+    idea_id: str
+    title: str
+    type: str
+    detail: str
+    # As `wording.pack` gives it; for pages.
+    words: Any = Field(default=None, exclude=True)
+
+    @property
+    def reason(self) -> str:
+        """In parts that can be said in the language of the page."""
+        return self.detail if self.words is None else unpack(self.words)
+
+
+class EvaluateBoard(Shape):
+    """Which of the board's ideas, by what rubric. Without any field: all that are not archived."""
+
+    idea_ids: (
+        Annotated[
+            list[Annotated[str, StringConstraints(min_length=1, max_length=64)]],
+            Field(min_length=1, max_length=EVALUATIONS_CEILING),
+        ]
+        | None
+    ) = Field(default=None, description="Only these.", examples=[[_IDEA]])
+    q: Annotated[Line, StringConstraints(max_length=200)] = Field(
+        default="", description="Only with all of these words.", examples=[""]
+    )
+    tags: list[Tag] = Field(
+        default_factory=list, max_length=TAGS_CEILING, description="Only with all of these."
+    )
+    status: Status | None = None
+    language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
+    archived: bool = Field(
+        default=False, description="Archived ideas too, which else only count if asked for."
+    )
+    star: bool | None = None
+    rubric_id: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        default=None, description="Default: novelty, feasibility, impact and clarity."
+    )
+    only_outdated: bool = Field(
+        default=False,
+        description="Leave out what this rubric has judged as it reads now.",
+        examples=[True],
+    )
+    seed: Seed | None = Field(default=None, description="Default: drawn at random.")
+
+
+class EvaluateAllTask(EvaluateBoard):
+    board_id: Annotated[str, StringConstraints(max_length=64)]
+
+
+class TableRow(BaseModel):
+    """An idea by the newest evaluation that the rubric gave it; nulls if there is none.
+
+    `overall` is by the rubric's weights as they are now, `rank` by `overall`: 1 is first, equals
+    share a rank. `is_stale` says that the text, or the wording of a criterion, has changed since.
+    """
+
+    rank: int | None = Field(examples=[1])
+    idea_id: str = Field(examples=[_IDEA])
+    title: str = Field(examples=["A shelf for borrowed tools"])
+    scores: dict[str, float | None] = Field(examples=[{"cost": 7.3}])
+    spread: Spread = Field(examples=[{"cost": 1.5}])
+    overall: float | None = Field(examples=[7.3])
+    uncalibrated: list[str] = Field(examples=[["cost"]])
+    is_stale: bool
+    evaluated_at: datetime | None
+
+
+class TablePublic(BaseModel):
+    board_id: str
+    rubric_id: str | None
+    rubric: str = Field(examples=["For the street"])
+    criteria: list[CriterionShape]
+    ideas: list[TableRow]
+
+
+_BOTH_CRITERIA_AND_RUBRIC: JsonDict = {
+    "required": ["criteria", "rubric_id"],
+    "properties": {"criteria": {"type": "array"}, "rubric_id": {"type": "string"}},
+}
+
+
+class EvaluateTask(Shape):
+    """Scores and advice for the idea `idea_id`, or for `title` and `body`; by a rubric of its board,
+    or by own `criteria`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": IDEA_OR_TEXT, "not": _BOTH_CRITERIA_AND_RUBRIC}
+    )
+
+    idea_id: str | None = None
+    title: Title | None = Field(default=None, examples=["Tool shelf"])
+    body: Body | None = Field(default=None, examples=["A shelf in the hall for borrowed tools."])
+    criteria: list[CriterionShape | CriterionName] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=CRITERIA_CEILING,
+        description="Default: novelty, feasibility, impact and clarity.",
+        json_schema_extra={"uniqueItems": True},
+    )
+    rubric_id: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        default=None, description="A rubric of the idea's board, instead of `criteria`."
+    )
+    language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
+    seed: Seed | None = None
+
+
+class EvaluateAnswer(Answer):
+    """Scores and `overall`, their weighted mean, go from 1 to 10."""
+
+    rubric_id: str | None
+    criteria: list[CriterionShape]
+    scores: dict[str, float]
+    spread: Spread
+    overall: float
+    scoring: ScoringPublic
+    strengths: list[str]
+    concerns: list[str]
+    next_step: str
+
+
+class EvaluateAllAnswer(Answer):
+    """The evaluations in the order in which they were done, and what could not be evaluated."""
+
+    evaluations: list[EvaluationPublic]
+    failed: list[FailurePublic]

@@ -1,0 +1,85 @@
+"""Boards, ideas and their versions, as the API takes and gives them."""
+
+from datetime import datetime
+
+from pydantic import (
+    BaseModel,
+    Field,
+)
+
+from service.prompts.languages import AS_WRITTEN, IdeaLanguage
+from service.schemas.fields import (
+    TAGS_CEILING,
+    Body,
+    Shape,
+    Status,
+    Tag,
+    Title,
+)
+
+
+class BoardCreate(Shape):
+    name: Title = Field(examples=["Street party"])
+    goal: Body = Field(default="", examples=["A party the whole street enjoys."])
+    language: IdeaLanguage = AS_WRITTEN
+
+
+class BoardUpdate(Shape):
+    name: Title | None = None
+    goal: Body | None = None
+    language: IdeaLanguage | None = None
+
+
+class BoardPublic(BaseModel):
+    id: str
+    name: str
+    goal: str
+    language: str = AS_WRITTEN
+    created_at: datetime
+    updated_at: datetime
+
+
+class IdeaCreate(Shape):
+    board_id: str | None = Field(default=None, description="Default: the oldest board.")
+    title: Title = Field(examples=["A shelf for borrowed tools"])
+    body: Body = Field(default="", examples=["Neighbours lend drills and ladders."])
+    status: Status = "draft"
+    star: bool = False
+    tags: list[Tag] = Field(default_factory=list, max_length=TAGS_CEILING)
+    parent_id: str | None = None
+
+
+class IdeaUpdate(Shape):
+    board_id: str | None = None
+    title: Title | None = None
+    body: Body | None = None
+    status: Status | None = None
+    star: bool | None = None
+    tags: list[Tag] | None = Field(default=None, max_length=TAGS_CEILING)
+
+
+class IdeaPublic(BaseModel):
+    id: str
+    board_id: str
+    title: str
+    body: str
+    status: str
+    star: bool
+    tags: list[str]
+    parent_id: str | None
+    origin: str
+    version: int
+    revision: int
+    score: float | None
+    is_stale: bool = Field(description="Whether `score` is of an earlier text.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class VersionPublic(BaseModel):
+    number: int
+    title: str
+    body: str
+    origin: str
+    run_id: str | None
+    created_at: datetime

@@ -1,0 +1,63 @@
+"""Runs and the tasks that start them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    Field,
+)
+
+from service.schemas.brainstorm import BrainstormTask, SuggestionPublic
+from service.schemas.evaluation import (
+    EvaluateAllTask,
+    EvaluateTask,
+    EvaluationPublic,
+)
+from service.schemas.fields import (
+    Decision,
+    RunKind,
+    RunStatus,
+)
+from service.schemas.ranking import ComparisonPublic, RankTask
+from service.schemas.refinement import RefineTask
+
+Task = BrainstormTask | RefineTask | EvaluateTask | EvaluateAllTask | RankTask
+
+
+class RunError(BaseModel):
+    type: str
+    detail: str
+    # As `wording.pack` gives it; for pages.
+    words: Any = Field(default=None, exclude=True)
+
+
+class RunPublic(BaseModel):
+    """A run as it stands; the fields of its answer are filled in as they come.
+
+    `evaluations` are those of a run over a board; a list of runs leaves them out.
+    """
+
+    run_id: str
+    kind: RunKind
+    status: RunStatus
+    board_id: str | None = None
+    idea_id: str | None = None
+    idea_version: int | None = None
+    model: str = ""
+    weights_sha256: str = ""
+    adapter_sha256: str | None = None
+    seed: int = 0
+    request: dict[str, Any]
+    prompts: list[Any] | None = None
+    usage: dict[str, Any] | None = None
+    timing: dict[str, Any] | None = None
+    error: RunError | None = None
+    decision: Decision = "open"
+    result: dict[str, Any] | None = None
+    suggestions: list[SuggestionPublic] = Field(default_factory=list)
+    comparisons: list[ComparisonPublic] = Field(default_factory=list)
+    evaluations: list[EvaluationPublic] = Field(default_factory=list)
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None

@@ -1,0 +1,265 @@
+"""Everything out of the database, and into it again."""
+
+from typing import Any
+
+from sqlalchemy import insert, text
+from sqlmodel import Session, SQLModel, and_, col, func, or_, select, update
+
+from service.errors import InvalidInput, NotFound
+from service.messages import Text
+from service.schemas.archive import Archive, IdeaRow
+from service.schemas.ideas import BoardPublic, IdeaPublic
+from service.schemas.identity import now
+from service.schemas.imports import SHOWN_IDEAS, Imported, ImportedIdea
+from service.store.archive_checks import (
+    check_ancestors,
+    check_references,
+    check_unique,
+    check_versions,
+    home,
+)
+from service.store.archive_rows import Row, forget_missing, values_of
+from service.store.database import Database
+from service.store.ideas import as_public
+from service.store.limits import Limits
+from service.store.search import index
+from service.store.tables import (
+    Board,
+    Comparison,
+    Evaluation,
+    Idea,
+    IdeaTag,
+    IdeaVersion,
+    Rubric,
+    Run,
+    Suggestion,
+)
+
+# Section -> table, in an order in which what is referred to comes first.
+_TABLES: dict[str, type[SQLModel]] = {
+    "boards": Board,
+    "ideas": Idea,
+    "runs": Run,
+    "versions": IdeaVersion,
+    "suggestions": Suggestion,
+    "rubrics": Rubric,
+    "evaluations": Evaluation,
+    "comparisons": Comparison,
+}
+_TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
+_NOT_EXPORTED = {
+    "boards": {"deleted_at"},
+    "ideas": {"number", "title_key", "scored_version", "deleted_at"},
+    "versions": {"id"},
+    "rubrics": {"deleted_at"},
+}
+
+
+class ArchiveStore:
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database = database
+        self._limits = limits
+
+    def whole(self, board_id: str | None = None) -> Row:
+        """One board or all, in the form of `Archive`; what was deleted stays out.
+
+        A run goes with its idea, or with its board if it has none; references to what is not in
+        the archive are null.
+        """
+        with self._database.read() as session:
+            _check_board(session, board_id)
+            tags = _tags(session)
+            sections = {
+                name: [_exported(name, row, tags) for row in session.exec(selection)]
+                for name, selection in _selections(board_id).items()
+            }
+        forget_missing(sections)
+        return {"format": "ideapool", "version": 3, "exported_at": now(), **sections}
+
+    def readable(self, board_id: str | None = None) -> list[tuple[BoardPublic, list[IdeaPublic]]]:
+        """The boards, oldest first, with their ideas in the order they were added."""
+        with self._database.read() as session:
+            _check_board(session, board_id)
+            boards = session.exec(_boards(Board, board_id).order_by(col(Board.created_at)))
+            found: dict[str, tuple[BoardPublic, list[IdeaPublic]]] = {
+                board.id: (BoardPublic.model_validate(board, from_attributes=True), [])
+                for board in boards
+            }
+            tags = _tags(session)
+            for idea in session.exec(_ideas(Idea, board_id)):
+                found[idea.board_id][1].append(as_public(idea, tags.get(idea.number, [])))
+            return list(found.values())
+
+    def add(self, archive: Archive, *, dry_run: bool = False) -> Imported:
+        """All that is new in the archive, or nothing; what has a known id is left as it is.
+
+        An idea that is there already keeps its own versions. A run that was not over is
+        interrupted: no process here works on it.
+
+        Raises:
+            InvalidInput: by its JSON Pointer: a text beyond the limits, an id given twice, a
+                reference to nothing, a version beyond its idea's, an idea among its own ancestors.
+        """
+        self._check_texts(archive)
+        check_unique(archive)
+        check_ancestors(archive.ideas)
+        check_versions(archive)
+        with self._database.write() as session:
+            known = {name: _known(session, name) for name in _TABLES}
+            check_references(archive, known)
+            result = Imported(dry_run=dry_run)
+            for name in _TABLES:
+                rows = getattr(archive, name)
+                new = [row for row in rows if home(name, row) not in known[name]]
+                if not dry_run:
+                    insert_rows(session, name, new)
+                setattr(result.added, name, len(new))
+                setattr(result.already_there, name, len(rows) - len(new))
+            _set_scored_versions(session)
+            result.ideas = _told(session, archive, known["ideas"])
+            return result
+
+    def _check_texts(self, archive: Archive) -> None:
+        for name in _TABLES:
+            for place, row in enumerate(getattr(archive, name)):
+                for field, kind in _TEXTS.items():
+                    try:
+                        self._limits.check(**{kind: getattr(row, field, None)})
+                    except InvalidInput as error:
+                        pointer = f"/{name}/{place}/{field}"
+                        raise InvalidInput(
+                            Text("%(pointer)s: %(detail)s", pointer=pointer, detail=error.detail),
+                            pointer=pointer,
+                        ) from error
+
+
+def _told(session: Session, archive: Archive, known: set[str]) -> list[ImportedIdea]:
+    names = dict(session.exec(select(Board.id, Board.name)).all())
+    names |= {board.id: board.name for board in archive.boards}
+    return [
+        ImportedIdea(
+            action="skip" if idea.id in known else "add",
+            reason="there" if idea.id in known else "",
+            id=idea.id,
+            title=idea.title,
+            board=names[idea.board_id],
+        )
+        for idea in archive.ideas[:SHOWN_IDEAS]
+    ]
+
+
+def _check_board(session: Session, board_id: str | None) -> None:
+    if board_id is not None and session.exec(_boards(Board.id, board_id)).first() is None:
+        raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
+
+
+def _boards(columns: Any, board_id: str | None) -> Any:
+    statement = select(columns).where(col(Board.deleted_at).is_(None))
+    return statement if board_id is None else statement.where(Board.id == board_id)
+
+
+def _ideas(columns: Any, board_id: str | None) -> Any:
+    return (
+        select(columns)
+        .where(col(Idea.deleted_at).is_(None), col(Idea.board_id).in_(_boards(Board.id, board_id)))
+        .order_by(col(Idea.number))
+    )
+
+
+def _runs(columns: Any, board_id: str | None) -> Any:
+    of_board: Any = col(Run.board_id).in_(_boards(Board.id, board_id))
+    if board_id is None:
+        of_board = or_(of_board, col(Run.board_id).is_(None))
+    of_idea = col(Run.idea_id).in_(_ideas(Idea.id, board_id))
+    return select(columns).where(or_(of_idea, and_(col(Run.idea_id).is_(None), of_board)))
+
+
+def _selections(board_id: str | None) -> dict[str, Any]:
+    ideas, runs = _ideas(Idea.id, board_id), _runs(Run.id, board_id)
+    return {
+        "boards": _boards(Board, board_id).order_by(col(Board.created_at), col(Board.id)),
+        "ideas": _ideas(Idea, board_id),
+        "versions": select(IdeaVersion)
+        .where(col(IdeaVersion.idea_id).in_(ideas))
+        .order_by(col(IdeaVersion.id)),
+        "runs": _runs(Run, board_id).order_by(col(Run.created_at), col(Run.id)),
+        "suggestions": select(Suggestion)
+        .where(col(Suggestion.run_id).in_(runs))
+        .order_by(col(Suggestion.run_id), col(Suggestion.position), col(Suggestion.id)),
+        "rubrics": select(Rubric)
+        .where(
+            col(Rubric.board_id).in_(_boards(Board.id, board_id)), col(Rubric.deleted_at).is_(None)
+        )
+        .order_by(col(Rubric.created_at), col(Rubric.id)),
+        "evaluations": select(Evaluation)
+        .where(col(Evaluation.idea_id).in_(ideas), col(Evaluation.run_id).in_(runs))
+        .order_by(col(Evaluation.created_at), col(Evaluation.id)),
+        "comparisons": select(Comparison)
+        .where(
+            col(Comparison.board_id).in_(_boards(Board.id, board_id)),
+            col(Comparison.first_id).in_(ideas),
+            col(Comparison.second_id).in_(ideas),
+        )
+        .order_by(col(Comparison.created_at), col(Comparison.id)),
+    }
+
+
+def _tags(session: Session) -> dict[int | None, list[str]]:
+    tags: dict[int | None, list[str]] = {}
+    for row in session.exec(select(IdeaTag).order_by(col(IdeaTag.name))):
+        tags.setdefault(row.idea_number, []).append(row.name)
+    return tags
+
+
+def _exported(name: str, row: Any, tags: dict[int | None, list[str]]) -> Row:
+    fields: Row = row.model_dump(exclude=_NOT_EXPORTED.get(name))
+    return fields | {"tags": tags.get(row.number, [])} if name == "ideas" else fields
+
+
+def _known(session: Session, name: str) -> set[str]:
+    table: Any = Idea if name == "versions" else _TABLES[name]
+    return set(session.exec(select(table.id)))
+
+
+def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
+    if not rows:
+        return
+    if name == "ideas":
+        _insert_ideas(session, rows)
+    else:
+        values = [values_of(row) for row in rows]
+        session.connection().execute(insert(_TABLES[name]), values)
+
+
+def _set_scored_versions(session: Session) -> None:
+    """Of the ideas that came in with their scores."""
+    newest = (
+        select(Evaluation.idea_version)
+        .where(col(Evaluation.idea_id) == col(Idea.id))
+        .order_by(col(Evaluation.created_at).desc(), col(Evaluation.id).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    is_new = col(Idea.score).is_not(None) & col(Idea.scored_version).is_(None)
+    session.exec(update(Idea).where(is_new).values(scored_version=newest))
+
+
+def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
+    # There is one writer, so these numbers stay free until the transaction ends.
+    first = (session.scalar(select(func.max(Idea.number))) or 0) + 1
+    values, tags, words = [], [], []
+    for number, row in enumerate(rows, start=first):
+        names = list(dict.fromkeys(row.tags))
+        more = {"number": number, "title_key": row.title.casefold()}
+        values.append(row.model_dump(exclude={"tags"}) | more)
+        tags += [{"idea_number": number, "name": name} for name in names]
+        words.append(
+            {"number": number, "title": row.title, "body": row.body, "tags": " ".join(names)}
+        )
+    connection = session.connection()
+    # A parent may come later in the file; within this transaction it only has to come.
+    connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+    connection.execute(insert(Idea), values)
+    if tags:
+        connection.execute(insert(IdeaTag), tags)
+    index(session, words)

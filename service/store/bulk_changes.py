@@ -1,0 +1,252 @@
+"""Several ideas changed at once, all or none, and the whole taken back by one undo."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, insert
+from sqlmodel import Session, col, delete, select
+
+from service.errors import InvalidInput, NotFound, UnknownIdeas
+from service.messages import Counted, Text
+from service.schemas.bulk import (
+    AddTags,
+    ChangePublic,
+    ChangeTask,
+    Move,
+    RemoveTags,
+    SetStar,
+    SetStatus,
+)
+from service.schemas.fields import TAGS_CEILING
+from service.schemas.identity import now
+from service.store.database import Database
+from service.store.ideas import live_board_id, number_of, tags_of, touch
+from service.store.search import forget, index, words_of
+from service.store.tables import Board, Change, Idea, IdeaTag
+
+KEPT_FOR = timedelta(days=1)
+MOST_NAMED = 5
+_FIELDS = {"set_status": "status", "set_star": "star", "move": "board_id"}
+_ADD = insert(IdeaTag).values(idea_number=bindparam("number"), name=bindparam("tag"))
+_REMOVE = delete(IdeaTag).where(
+    col(IdeaTag.idea_number) == bindparam("number"), col(IdeaTag.name) == bindparam("tag")
+)
+_OPPOSITE = {"add_tags": "remove_tags", "remove_tags": "add_tags"}
+Before = dict[str, Any]
+
+
+class BulkChangeStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def make(self, task: ChangeTask) -> ChangePublic:
+        """Raises:
+        UnknownIdeas: one of them is not there; then none is changed.
+        InvalidInput: an idea would have too many tags.
+        """
+        with self._database.write() as session:
+            ideas = _named(session, task.ids)
+            value = _value(session, task)
+            session.exec(delete(Change).where(col(Change.created_at) < now() - KEPT_FOR))
+            before = _carry_out(session, task.operation, value, ideas)
+            change = Change(operation=task.operation, value=value, before=before)
+            session.add(change)
+            return _public(change)
+
+    def tag_each(self, board_id: str, tags: Mapping[str, Sequence[str]]) -> ChangePublic:
+        """Adds to each of the board's ideas tags of its own.
+
+        Raises:
+            NotFound: there is no such board, or an idea is not on it; then none is changed.
+            InvalidInput: an idea would have too many tags.
+        """
+        with self._database.write() as session:
+            live_board_id(session, board_id)
+            try:
+                ideas = _named(session, list(tags))
+            except UnknownIdeas as unknown:
+                # Their places in a list of ours would tell the caller nothing.
+                raise NotFound(unknown.detail) from unknown
+            stranger = next((one for one in ideas if one.board_id != board_id), None)
+            if stranger is not None:
+                raise NotFound(
+                    Text(
+                        "The idea %(id)s is on another board. Nothing was changed.", id=stranger.id
+                    )
+                )
+            before = _set_tags(session, "add_tags", tags, ideas)
+            value = sorted({tag for one in tags.values() for tag in one})
+            change = Change(operation="add_tags", value=value, before=before)
+            session.add(change)
+            return _public(change)
+
+    def get(self, change_id: str) -> ChangePublic:
+        with self._database.read() as session:
+            return _public(_found(session, change_id))
+
+    def undo(self, change_id: str) -> ChangePublic:
+        """Puts back what the change replaced, unless somebody has replaced that again meanwhile.
+
+        A second time does nothing.
+        """
+        with self._database.write() as session:
+            change = _found(session, change_id)
+            if change.undone_at is None:
+                _take_back(session, change)
+                change.undone_at = now()
+                session.add(change)
+            return _public(change)
+
+
+def _named(session: Session, idea_ids: Sequence[str]) -> list[Idea]:
+    wanted = list(dict.fromkeys(idea_ids))
+    rows = session.exec(_with_live_board(wanted).where(col(Idea.deleted_at).is_(None)))
+    ideas = {idea.id: idea for idea in rows}
+    if len(ideas) < len(wanted):
+        raise _unknown({at: one for at, one in enumerate(idea_ids) if one not in ideas})
+    return [ideas[idea_id] for idea_id in wanted]
+
+
+def _unknown(missing: Mapping[int, str]) -> UnknownIdeas:
+    names = list(dict.fromkeys(missing.values()))
+    shown = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
+    detail = Counted(
+        "%(count)s of the ideas is not there or was deleted: %(ids)s. Nothing was changed.",
+        "%(count)s of the ideas are not there or were deleted: %(ids)s. Nothing was changed.",
+        len(names),
+        ids=shown,
+    )
+    return UnknownIdeas(detail, missing=missing)
+
+
+def _with_live_board(idea_ids: Iterable[str]) -> Any:
+    return (
+        select(Idea)
+        .join(Board, col(Board.id) == Idea.board_id)
+        .where(col(Idea.id).in_(idea_ids), col(Board.deleted_at).is_(None))
+    )
+
+
+def _value(session: Session, task: ChangeTask) -> Any:
+    match task:
+        case AddTags(tags=tags) | RemoveTags(tags=tags):
+            return list(dict.fromkeys(tags))
+        case SetStatus(status=status):
+            return status
+        case SetStar(star=star):
+            return star
+        case Move(board_id=board_id):
+            return live_board_id(session, board_id)
+    return None
+
+
+def _carry_out(session: Session, operation: str, value: Any, ideas: Sequence[Idea]) -> Before:
+    if operation in _FIELDS:
+        return _set_field(session, _FIELDS[operation], dict.fromkeys(_ids(ideas), value), ideas)
+    if operation in _OPPOSITE:
+        return _set_tags(session, operation, dict.fromkeys(_ids(ideas), value), ideas)
+    for idea in ideas:
+        idea.deleted_at = now()
+        touch(session, idea)
+    forget(session, ideas)
+    return dict.fromkeys(_ids(ideas))
+
+
+def _take_back(session: Session, change: Change) -> None:
+    ideas: list[Idea] = list(session.exec(_with_live_board(change.before)))
+    if change.operation in _OPPOSITE:
+        _set_tags(session, _OPPOSITE[change.operation], change.before, ideas)
+    elif change.operation in _FIELDS:
+        name = _FIELDS[change.operation]
+        ideas = [idea for idea in ideas if getattr(idea, name) == change.value]
+        if name == "board_id":
+            for board_id in {change.before[idea.id] for idea in ideas}:
+                live_board_id(session, board_id)
+        _set_field(session, name, change.before, ideas)
+    else:
+        _bring_back(session, [idea for idea in ideas if idea.deleted_at is not None])
+
+
+def _set_field(
+    session: Session, name: str, values: Mapping[str, Any], ideas: Sequence[Idea]
+) -> Before:
+    """What the ideas had before that now have another value."""
+    before = {}
+    for idea in ideas:
+        if getattr(idea, name) != values[idea.id]:
+            before[idea.id] = getattr(idea, name)
+            setattr(idea, name, values[idea.id])
+            touch(session, idea)
+    return before
+
+
+def _set_tags(
+    session: Session, operation: str, values: Mapping[str, Sequence[str]], ideas: Sequence[Idea]
+) -> Before:
+    """The tags that were added or removed, of the ideas where there were any."""
+    had = tags_of(session, ideas)
+    is_adding = operation == "add_tags"
+    before: Before = {}
+    words, pairs = [], []
+    for idea in ideas:
+        number = number_of(idea)
+        changed = [tag for tag in values[idea.id] if (tag in had[number]) != is_adding]
+        if not changed:
+            continue
+        kept = [tag for tag in had[number] if tag not in changed] + (changed if is_adding else [])
+        _check_count(idea, kept)
+        before[idea.id] = changed
+        pairs += [{"number": number, "tag": tag} for tag in changed]
+        touch(session, idea)
+        if idea.deleted_at is None:
+            words.append(words_of(idea, sorted(kept)))
+    if pairs:
+        session.connection().execute(_ADD if is_adding else _REMOVE, pairs)
+    index(session, words)
+    return before
+
+
+def _check_count(idea: Idea, tags: Sequence[str]) -> None:
+    if len(tags) > TAGS_CEILING:
+        raise InvalidInput(
+            Text(
+                "“%(title)s” would have %(count)s tags; at most %(limit)s are kept. "
+                "Nothing was changed: remove some of its tags first.",
+                title=idea.title,
+                count=len(tags),
+                limit=TAGS_CEILING,
+            ),
+            pointer="/tags",
+        )
+
+
+def _bring_back(session: Session, ideas: Sequence[Idea]) -> None:
+    for idea in ideas:
+        idea.deleted_at = None
+        touch(session, idea)
+    tags = tags_of(session, ideas)
+    index(session, (words_of(idea, tags[number_of(idea)]) for idea in ideas))
+
+
+def _ids(ideas: Sequence[Idea]) -> list[str]:
+    return [idea.id for idea in ideas]
+
+
+def _found(session: Session, change_id: str) -> Change:
+    change = session.get(Change, change_id)
+    if change is None:
+        raise NotFound(
+            Text(
+                "There is no change %(change_id)s to take back; they are kept for a day.",
+                change_id=change_id,
+            )
+        )
+    return change
+
+
+def _public(change: Change) -> ChangePublic:
+    return ChangePublic(
+        **change.model_dump(include={"id", "operation", "created_at", "undone_at"}),
+        changed=list(change.before),
+    )

@@ -1,0 +1,147 @@
+"""Connections and transactions; knows SQLite's traps and nothing of what is stored."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DatabaseError, OperationalError, TimeoutError
+from sqlmodel import Session
+
+from service.errors import ConfigurationError, StorageUnavailable
+from service.messages import Text
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+READERS = 8
+WAIT_S = 5.0
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite database; None for any other."""
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(str(parsed.database)) if is_file else None
+
+
+def known_revisions() -> set[str]:
+    """Every state of the tables there has been, as `alembic_version` names it."""
+    return {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
+class Database:
+    """One writing connection and a few reading ones.
+
+    SQLite lets a single connection write at a time; with one writer nobody ever waits on a lock
+    upgrade, which SQLite refuses at once instead of waiting, and the WAL-reset fault of SQLite
+    before 3.51.3, which needs two writers, cannot occur.
+    """
+
+    def __init__(self, url: str) -> None:
+        path = sqlite_path(url)
+        if path is None:
+            raise ConfigurationError(
+                "IDEAPOOL_DATABASE_URL must name a SQLite file, like sqlite:////data/ideapool.db."
+            )
+        self.path = path
+        self._writer = _engine(url, size=1, begin="BEGIN IMMEDIATE")
+        self._reader = _engine(url, size=READERS, begin="BEGIN", query_only=True)
+
+    def migrate(self) -> None:
+        """Bring the tables up to date, after copying the file where there is one to change."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._writer.connect() as connection:
+                current = MigrationContext.configure(connection).get_current_revision()
+            head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+            if current == head:
+                return
+            if current is not None:
+                self._back_up(self.path.with_suffix(f".before-{head}.db"))
+            with self._writer.begin() as connection:
+                self._upgrade(connection)
+        except (DatabaseError, OSError) as error:
+            raise StorageUnavailable(
+                Text(
+                    "The database %(path)s cannot be opened: %(error)s. Is the folder writable?",
+                    path=self.path,
+                    error=error,
+                )
+            ) from error
+
+    def _upgrade(self, connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+    def _back_up(self, target: Path) -> None:
+        target.unlink(missing_ok=True)
+        # VACUUM cannot run inside a transaction, so it gets a connection of its own.
+        with sqlite3.connect(self.path, isolation_level=None) as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        with _storage_errors(), Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction: committed at the end of the block, rolled back by an exception."""
+        with (
+            _storage_errors(),
+            Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def close(self) -> None:
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, TimeoutError) as error:
+        reason = str(getattr(error, "orig", None) or error)
+        raise StorageUnavailable(
+            Text(
+                "The database cannot be used just now (%(reason)s). Nothing was saved; try again.",
+                reason=reason,
+            )
+        ) from error
+
+
+def _engine(url: str, *, size: int, begin: str, query_only: bool = False) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=WAIT_S,
+        connect_args={"check_same_thread": False, "timeout": WAIT_S},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # Python's own transaction handling begins too late and never IMMEDIATE: switch it off.
+        connection.isolation_level = None
+        # FULL costs nothing at this rate of writes and survives a power cut.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        if query_only:
+            connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,13 @@
+"""Alembic's entry point: runs the steps on the connection that `database` hands over."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+import service.store.tables  # noqa: F401  # defines the tables
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,  # SQLite cannot alter most things in place
+)
+context.run_migrations()

@@ -1,0 +1,235 @@
+"""The tables; what the API takes and gives stands in `shapes`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+from service.schemas.identity import new_id, now
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """SQLite forgets time zones: stored as UTC without one, given back with it."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _json_column() -> Any:
+    return Field(default=None, sa_column=Column(JSON, nullable=True))
+
+
+class Board(SQLModel, table=True):
+    id: str = Field(default_factory=new_id, primary_key=True)
+    name: str
+    goal: str = ""
+    language: str = ""
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Idea(SQLModel, table=True):
+    """`number` orders ideas by creation and is the row id of the full-text index.
+
+    `version` counts texts and names a row of IdeaVersion; `revision` counts every change and is the
+    entity tag. `score` repeats the overall score of the newest evaluation, to sort by, and
+    `scored_version` which version that was of.
+    """
+
+    __table_args__ = (
+        Index("ix_idea_board_new", "board_id", "deleted_at", "number"),
+        Index("ix_idea_board_updated", "board_id", "deleted_at", "updated_at", "number"),
+        Index("ix_idea_board_score", "board_id", "deleted_at", "score", "number"),
+        Index("ix_idea_board_title", "board_id", "deleted_at", "title_key", "number"),
+    )
+
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(default_factory=new_id, unique=True, index=True)
+    board_id: str = Field(foreign_key="board.id")
+    title: str
+    title_key: str = Field(description="Case-folded title, to sort by.")
+    body: str = ""
+    status: str = "draft"
+    star: bool = False
+    parent_id: str | None = Field(default=None, foreign_key="idea.id", index=True)
+    origin: str = "human"
+    version: int = 1
+    revision: int = 1
+    score: float | None = None
+    scored_version: int | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+    @property
+    def is_stale(self) -> bool:
+        return self.score is not None and self.scored_version != self.version
+
+
+class IdeaTag(SQLModel, table=True):
+    __tablename__ = "idea_tag"
+
+    idea_number: int = Field(foreign_key="idea.number", primary_key=True)
+    name: str = Field(primary_key=True, index=True)
+
+
+class Change(SQLModel, table=True):
+    """What one operation did to several ideas, kept for a while so that it can be taken back.
+
+    `value` is what was asked for, `before` holds, by idea, what it took the place of; of tags, those
+    that were really added or removed.
+    """
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    operation: str
+    value: Any = _json_column()
+    before: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
+    undone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class IdeaVersion(SQLModel, table=True):
+    __tablename__ = "idea_version"
+    __table_args__ = (UniqueConstraint("idea_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    idea_id: str = Field(foreign_key="idea.id", index=True)
+    number: int
+    title: str
+    body: str
+    origin: str = "human"
+    run_id: str | None = Field(default=None, foreign_key="run.id")
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Run(SQLModel, table=True):
+    """One use of a model, with its provenance: what was asked, of what, and what came back.
+
+    `request` is what the caller asked, `prompts` the chats as the model got them, `result` the
+    answer in the API's form. `decision` says what became of a refinement.
+    """
+
+    __table_args__ = (
+        Index("ix_run_idea", "idea_id", "created_at"),
+        Index("ix_run_board_new", "board_id", "created_at", "id"),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    kind: str
+    status: str = Field(default="queued", index=True)
+    board_id: str | None = Field(default=None, foreign_key="board.id", index=True)
+    idea_id: str | None = Field(default=None, foreign_key="idea.id")
+    idea_version: int | None = None
+    request: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    model: str = ""
+    weights_sha256: str = ""
+    adapter_sha256: str | None = None
+    seed: int = 0
+    prompts: list[Any] | None = _json_column()
+    result: dict[str, Any] | None = _json_column()
+    usage: dict[str, Any] | None = _json_column()
+    timing: dict[str, Any] | None = _json_column()
+    error: dict[str, Any] | None = _json_column()
+    decision: str = "open"
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Suggestion(SQLModel, table=True):
+    """`redrawn_in` is the run that drew another one in its place."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    run_id: str = Field(foreign_key="run.id", index=True)
+    position: int
+    angle: str
+    title: str
+    text: str
+    similar_to: str | None = Field(
+        default=None, sa_column=Column(ForeignKey("idea.id"), nullable=True)
+    )
+    state: str = "open"
+    idea_id: str | None = Field(default=None, foreign_key="idea.id")
+    redrawn_in: str | None = Field(default=None, foreign_key="run.id")
+
+
+class Rubric(SQLModel, table=True):
+    """A board's own criteria, each `{name, description, weight}`; `revision` is the entity tag."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    board_id: str = Field(foreign_key="board.id", index=True)
+    name: str
+    criteria: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    revision: int = 1
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Evaluation(SQLModel, table=True):
+    """Belongs to one version of an idea, so that it can be told when the text has moved on.
+
+    `criteria` are the rubric's as they were; `uncalibrated` names those read off digits.
+    """
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    run_id: str = Field(foreign_key="run.id", index=True)
+    idea_id: str = Field(foreign_key="idea.id", index=True)
+    idea_version: int
+    rubric_id: str | None = Field(default=None, foreign_key="rubric.id")
+    criteria: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    scores: dict[str, float] = Field(sa_column=Column(JSON, nullable=False))
+    spread: dict[str, float | None] = Field(sa_column=Column(JSON, nullable=False))
+    overall: float
+    method: str
+    calibrated: bool
+    uncalibrated: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    strengths: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    concerns: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    next_step: str
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Comparison(SQLModel, table=True):
+    """Which of two ideas was put first, each in the version that was read.
+
+    `probability` is the model's for the first idea, the mean of asking in both orders.
+    """
+
+    __table_args__ = (Index("ix_comparison_board", "board_id", "by", "created_at"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    board_id: str = Field(foreign_key="board.id")
+    first_id: str = Field(foreign_key="idea.id")
+    first_version: int
+    second_id: str = Field(foreign_key="idea.id")
+    second_version: int
+    outcome: str
+    by: str
+    probability: float | None = None
+    run_id: str | None = Field(default=None, foreign_key="run.id", index=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class ApiKey(SQLModel, table=True):
+    """Only the SHA-256 of a key is kept; a key has 256 random bits, so it needs no slow hash."""
+
+    __tablename__ = "api_key"
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    kind: str = Field(default="key", description="`key`, or `session` for a signed-in browser.")
+    name: str
+    sha256: str = Field(unique=True, index=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

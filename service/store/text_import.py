@@ -1,0 +1,288 @@
+"""Puts the ideas of a text file on boards, so that the same file twice adds nothing.
+
+An idea that comes without an id gets one made from its board and its text; so does a board that
+comes by name only. What was edited here since is still known by that id.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlmodel import Session, col, select
+
+from service.errors import InvalidFile, InvalidInput, NotFound
+from service.messages import Text
+from service.schemas.archive import BoardRow, IdeaRow, VersionRow
+from service.schemas.ideas import IdeaUpdate
+from service.schemas.identity import now
+from service.schemas.imports import (
+    SHOWN_IDEAS,
+    BoardDraft,
+    Draft,
+    Imported,
+    ImportedIdea,
+    Reading,
+    Reason,
+)
+from service.store.archive import insert_rows
+from service.store.database import Database
+from service.store.ideas import IdeaStore, found
+from service.store.limits import Limits
+from service.store.tables import Board, Idea, IdeaTag
+
+# Chosen once: with another one, what was imported before would come again.
+_NAMESPACE = UUID("5f0a3a2e-7c1b-4f5d-9a55-0d6b2c5e8f31")
+SHOWN_FAULTS = 20
+
+
+def stable_id(*parts: str) -> str:
+    return str(uuid5(_NAMESPACE, "\n".join(parts)))
+
+
+class TextImportStore:
+    def __init__(self, database: Database, limits: Limits, ideas: IdeaStore) -> None:
+        self._database = database
+        self._limits = limits
+        self._ideas = ideas
+
+    def add(
+        self,
+        reading: Reading,
+        *,
+        board_id: str | None = None,
+        update: bool = False,
+        dry_run: bool = False,
+    ) -> Imported:
+        """All that is new in the file, or nothing. `board_id` is for ideas that name no board.
+
+        An idea that is there already, by its id or with the same text on the same board, is left
+        as it is; with `update` it gets what the file says otherwise.
+
+        Raises:
+            InvalidFile: a text beyond the limits.
+            NotFound: there is no such board.
+        """
+        self._check(reading)
+        with self._database.write() as session:
+            arrival = _Arrival(session, reading, board_id, update=update)
+            arrival.plan()
+            if not dry_run:
+                self._carry_out(session, arrival)
+        result = arrival.result
+        result.dry_run = dry_run
+        result.left_out = reading.left_out[:SHOWN_IDEAS]
+        return result
+
+    def _check(self, reading: Reading) -> None:
+        faults = []
+        texts = [(one.line, one.name, one.goal) for one in reading.boards.values()]
+        texts += [(one.line, one.title, one.body) for one in reading.ideas]
+        for line, title, body in texts:
+            try:
+                self._limits.check(title=title, body=body)
+            except InvalidInput as error:
+                faults.append((line, 1, error.detail))
+        if faults:
+            raise InvalidFile(faults[:SHOWN_FAULTS])
+
+    def _carry_out(self, session: Session, arrival: "_Arrival") -> None:
+        insert_rows(session, "boards", arrival.new_boards)
+        insert_rows(session, "ideas", arrival.new_ideas)
+        insert_rows(session, "versions", arrival.new_versions)
+        for idea_id, shape in arrival.updates:
+            idea = found(session, idea_id)
+            self._ideas.update_in(session, idea, shape, origin="import", run_id=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    id: str
+    board_id: str
+    title: str
+    body: str
+    status: str
+    star: bool
+    number: int | None
+    is_deleted: bool
+
+
+@dataclass(slots=True)
+class _Target:
+    """A board that ideas go to, and what is on it: (title, body) -> id."""
+
+    id: str
+    name: str
+    texts: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+class _Arrival:
+    """Decides what becomes of each idea of a file."""
+
+    def __init__(
+        self, session: Session, reading: Reading, board_id: str | None, *, update: bool
+    ) -> None:
+        self.result = Imported()
+        self.new_boards: list[BoardRow] = []
+        self.new_ideas: list[IdeaRow] = []
+        self.new_versions: list[VersionRow] = []
+        self.updates: list[tuple[str, IdeaUpdate]] = []
+        self._session = session
+        self._reading = reading
+        self._update = update
+        self._moment = now()
+        self._boards = {board.id: board for board in session.exec(select(Board))}
+        self._board_id = board_id
+        self._targets: dict[str | None, _Target] = {}
+        self._known = self._known_ideas()
+        self._seen: set[str] = set()
+        self._ids: list[str] = []
+
+    def plan(self) -> None:
+        for board in self._reading.boards:
+            self._target(board)
+        for draft in self._reading.ideas:
+            self._place(draft)
+
+    def _place(self, draft: Draft) -> None:
+        target = self._target(draft.board)
+        text = (draft.title, draft.body)
+        idea_id = draft.id or stable_id(target.id, *text)
+        reason: Reason = ""
+        known = self._known.get(idea_id)
+        if idea_id in self._seen:
+            reason = "twice"
+        elif known is not None:
+            reason = "deleted" if self._is_deleted(known) else "there"
+        elif draft.id is None and text in target.texts:
+            idea_id, reason = target.texts[text], "same-text"
+            known = self._known[idea_id]
+            reason = "twice" if idea_id in self._seen else reason
+        self._ids.append(idea_id)
+        self._seen.add(idea_id)
+        if not reason:
+            self._add(draft, idea_id, target)
+        elif self._update and known is not None and reason in ("there", "same-text"):
+            self._change(draft, known, target, reason)
+        else:
+            self._tell(ImportedIdea(action="skip", reason=reason, **_shown(draft, idea_id, target)))
+
+    def _add(self, draft: Draft, idea_id: str, target: _Target) -> None:
+        created = draft.created_at or self._moment
+        row = IdeaRow(
+            id=idea_id,
+            board_id=target.id,
+            title=draft.title,
+            body=draft.body,
+            status=draft.status or "draft",
+            star=bool(draft.star),
+            tags=draft.tags or [],
+            parent_id=None if draft.parent is None else self._ids[draft.parent],
+            origin="import",
+            version=1,
+            revision=1,
+            score=None,
+            created_at=created,
+            updated_at=draft.updated_at or created,
+        )
+        fields = row.model_dump(include={"title", "body", "origin", "created_at"})
+        self.new_ideas.append(row)
+        self.new_versions.append(VersionRow(idea_id=idea_id, number=1, run_id=None, **fields))
+        self.result.added.versions += 1
+        self._tell(ImportedIdea(action="add", **_shown(draft, idea_id, target)))
+
+    def _change(self, draft: Draft, known: _Known, target: _Target, reason: Reason) -> None:
+        wanted: dict[str, Any] = {"title": draft.title, "body": draft.body}
+        wanted |= {"status": draft.status, "star": draft.star, "tags": draft.tags}
+        wanted["board_id"] = None if draft.board is None else target.id
+        present = {name: getattr(known, name) for name in wanted if name != "tags"}
+        if draft.tags is not None:
+            present["tags"] = self._tags(known)
+            wanted["tags"] = sorted(draft.tags)
+        changes = {
+            name: value
+            for name, value in wanted.items()
+            if value is not None and value != present.get(name)
+        }
+        shown = _shown(draft, known.id, target)
+        if not changes:
+            self._tell(ImportedIdea(action="skip", reason=reason, **shown))
+            return
+        self.updates.append((known.id, IdeaUpdate(**changes)))
+        names = ["board" if name == "board_id" else name for name in changes]
+        self._tell(ImportedIdea(action="change", changes=names, **shown))
+
+    def _tell(self, idea: ImportedIdea) -> None:
+        counts = {
+            "add": self.result.added,
+            "change": self.result.changed,
+            "skip": self.result.already_there,
+        }[idea.action]
+        counts.ideas += 1
+        if len(self.result.ideas) < SHOWN_IDEAS:
+            self.result.ideas.append(idea)
+
+    def _target(self, key: str | None) -> _Target:
+        if key not in self._targets:
+            board = self._chosen_board() if key is None else self._board(self._reading.boards[key])
+            self._targets[key] = self._with_texts(board)
+        return self._targets[key]
+
+    def _chosen_board(self) -> Board | BoardRow:
+        there = [board for board in self._boards.values() if board.deleted_at is None]
+        if self._board_id is not None:
+            there = [board for board in there if board.id == self._board_id]
+        if not there:
+            raise NotFound(Text("There is no board %(board_id)s.", board_id=self._board_id))
+        return min(there, key=lambda board: board.created_at)
+
+    def _board(self, draft: BoardDraft) -> Board | BoardRow:
+        """The one of the same id, or of the same name, or a new one."""
+        there = [board for board in self._boards.values() if board.deleted_at is None]
+        by_name = [board for board in there if board.name.casefold() == draft.name.casefold()]
+        by_id = [board for board in there if board.id == draft.id]
+        if by_id or by_name:
+            self.result.already_there.boards += 1
+            return by_id[0] if by_id else min(by_name, key=lambda board: board.created_at)
+        taken = self._boards.keys() | {row.id for row in self.new_boards}
+        new_id, tries = draft.id or stable_id("board", draft.name), 1
+        while new_id in taken:
+            # A board of this name was deleted; its ideas stay with it.
+            new_id, tries = stable_id("board", draft.name, str(tries)), tries + 1
+        row = BoardRow(
+            id=new_id,
+            name=draft.name,
+            goal=draft.goal,
+            created_at=self._moment,
+            updated_at=self._moment,
+        )
+        self.new_boards.append(row)
+        self.result.added.boards += 1
+        return row
+
+    def _with_texts(self, board: Board | BoardRow) -> _Target:
+        texts = {
+            (idea.title, idea.body): idea.id
+            for idea in self._known.values()
+            if idea.board_id == board.id and not idea.is_deleted
+        }
+        return _Target(board.id, board.name, texts)
+
+    def _known_ideas(self) -> dict[str, _Known]:
+        rows = self._session.exec(
+            select(  # type: ignore[call-overload]
+                *(Idea.id, Idea.board_id, Idea.title, Idea.body),
+                *(Idea.status, Idea.star, Idea.number, col(Idea.deleted_at).is_not(None)),
+            )
+        )
+        return {row[0]: _Known(*row) for row in rows}
+
+    def _is_deleted(self, known: _Known) -> bool:
+        return known.is_deleted or self._boards[known.board_id].deleted_at is not None
+
+    def _tags(self, known: _Known) -> list[str]:
+        names = select(IdeaTag.name).where(IdeaTag.idea_number == known.number)
+        return sorted(self._session.exec(names))
+
+
+def _shown(draft: Draft, idea_id: str, target: _Target) -> dict[str, Any]:
+    return {"id": idea_id, "title": draft.title, "board": target.name, "line": draft.line}

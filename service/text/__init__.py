@@ -1,0 +1,1 @@
+"""Plain text: cleaning it, comparing it and changing parts of it. Pure; knows no ideas."""

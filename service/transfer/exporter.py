@@ -1,0 +1,137 @@
+"""Boards, rankings and evaluations as Markdown to read and as CSV for spreadsheets; pure. `importing`
+reads the boards back.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from service.schemas.evaluation import TablePublic, TableRow
+from service.schemas.ideas import BoardPublic, IdeaPublic
+from service.schemas.ranking import RankingPublic, StandingPublic
+from service.transfer.text_escaping import (
+    COLUMNS,
+    board_mark,
+    disarm,
+    idea_mark,
+    join_tags,
+    without_marks,
+)
+
+BoardWithIdeas = tuple[BoardPublic, Sequence[IdeaPublic]]
+RANKING_COLUMNS = (
+    *("rank", "title", "score", "low", "high", "comparisons"),
+    *("strength", "standard_error", "idea_id"),
+)
+
+
+def markdown(boards: Iterable[BoardWithIdeas]) -> str:
+    parts: list[str] = []
+    for board, ideas in boards:
+        parts += [f"# {board.name}", board_mark(board.id), without_marks(board.goal)]
+        for idea in ideas:
+            parts += [f"## {idea.title}", _facts(idea), without_marks(idea.body)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _facts(idea: IdeaPublic) -> str:
+    facts = [f"Status: {idea.status}{', starred' if idea.star else ''}"]
+    if idea.tags:
+        facts.append(f"Tags: {join_tags(idea.tags)}")
+    if idea.score is not None:
+        facts.append(f"Score: {idea.score:.1f}")
+    return f"{' · '.join(facts)} {idea_mark(idea.id)}"
+
+
+def spreadsheet(boards: Iterable[BoardWithIdeas]) -> str:
+    """CSV by RFC 4180."""
+    rows = (_cells(board, idea) for board, ideas in boards for idea in ideas)
+    return _csv(COLUMNS, ([disarm(cell) for cell in row] for row in rows))
+
+
+def ranking_markdown(name: str, ranking: RankingPublic) -> str:
+    """A table; ideas never compared are named below it."""
+    ranked = [one for one in ranking.ideas if one.rank is not None]
+    others = [one for one in ranking.ideas if one.rank is None]
+    judge = "people" if ranking.by == "people" else "the model"
+    parts = [f"# {name}: ranked by {judge}", f"Comparisons: {ranking.comparisons}"]
+    if ranked:
+        head = (
+            "| Rank | Idea | Score | Likely between | Comparisons |",
+            "|---:|---|---:|---|---:|",
+        )
+        parts.append("\n".join((*head, *(_table_row(one) for one in ranked))))
+    if others:
+        parts.append("Not compared yet:")
+        parts.append("\n".join(f"- {one.title}" for one in others))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table_row(one: StandingPublic) -> str:
+    title = one.title.replace("\\", "\\\\").replace("|", "\\|")
+    likely = f"{one.low:.0f}–{one.high:.0f}"
+    return f"| {one.rank} | {title} | {one.score:.0f} | {likely} | {one.comparisons} |"
+
+
+def ranking_spreadsheet(ranking: RankingPublic) -> str:
+    """CSV by RFC 4180; numbers are numbers, also those that begin with a minus."""
+    return _csv(RANKING_COLUMNS, (_ranking_cells(one) for one in ranking.ideas))
+
+
+def _ranking_cells(one: StandingPublic) -> list[str]:
+    fields = one.model_dump()
+    cells = ["" if fields[name] is None else str(fields[name]) for name in RANKING_COLUMNS]
+    texts = ("title", "idea_id")
+    return [
+        disarm(cell) if name in texts else cell
+        for name, cell in zip(RANKING_COLUMNS, cells, strict=True)
+    ]
+
+
+def table_spreadsheet(table: TablePublic) -> str:
+    """CSV by RFC 4180: for each criterion its score and how far off that may be."""
+    names = [one.name for one in table.criteria]
+    columns = ["rank", "title", "overall"]
+    columns += [column for name in names for column in (name, f"{name} ±")]
+    columns += ["stale", "evaluated_at", "idea_id"]
+    rows = (_table_cells(row, names) for row in table.ideas)
+    return _csv([disarm(column) for column in columns], rows)
+
+
+def _table_cells(row: TableRow, names: Sequence[str]) -> list[str]:
+    numbers = [number for name in names for number in (row.scores[name], row.spread[name])]
+    return [
+        _number(row.rank),
+        disarm(row.title),
+        *(_number(number) for number in (row.overall, *numbers)),
+        "true" if row.is_stale else "false",
+        "" if row.evaluated_at is None else row.evaluated_at.isoformat(),
+        disarm(row.idea_id),
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _cells(board: BoardPublic, idea: IdeaPublic) -> tuple[str, ...]:
+    return (
+        idea.id,
+        board.name,
+        idea.title,
+        idea.body,
+        idea.status,
+        "true" if idea.star else "false",
+        join_tags(idea.tags),
+        "" if idea.score is None else f"{idea.score:.1f}",
+        idea.created_at.isoformat(),
+        idea.updated_at.isoformat(),
+    )

@@ -1,0 +1,68 @@
+"""Text files to ideas: Markdown, CSV and plain lines; pure, and knows nothing of what is stored.
+
+What a file does not say stays unsaid, and what has no place on a board is named by its line, so
+that nothing is lost unnoticed.
+"""
+
+from dataclasses import replace
+
+from service.errors import InvalidFile
+from service.messages import Text
+from service.schemas.fields import TAG_CEILING
+from service.schemas.imports import Groups, Nested, Reading, TextFormat
+from service.transfer.readers.csv_table import has_header, read_csv
+from service.transfer.readers.drafting import shortened
+from service.transfer.readers.lines import read_lines
+from service.transfer.readers.outline import read_outline
+from service.transfer.readers.own_markdown import is_own, read_own
+
+__all__ = ["has_header", "read"]
+
+
+def read(
+    content: bytes,
+    format: TextFormat,
+    *,
+    groups: Groups = "boards",
+    nested: Nested = "body",
+    title_limit: int = 200,
+) -> Reading:
+    """Raises: InvalidFile, with the places of what is wrong."""
+    text = decoded(content)
+    if format == "csv":
+        reading = read_csv(text)
+    elif format == "lines":
+        reading = read_lines(text, title_limit)
+    elif is_own(text):
+        reading = read_own(text)
+    else:
+        reading = read_outline(text, nested=nested, title_limit=title_limit)
+    return _as_tags(reading) if groups == "tags" else reading
+
+
+def decoded(content: bytes) -> str:
+    """UTF-8, or UTF-16 with its mark, as spreadsheets write it."""
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode(encoding, errors="replace")
+        line = before.count("\n") + 1
+        column = len(before) - (before.rfind("\n") + 1) + 1
+        what = Text("This is not UTF-8. Save the file as UTF-8 and try again.")
+        raise InvalidFile([(line, column, what)]) from error
+
+
+def _as_tags(reading: Reading) -> Reading:
+    names = {key: shortened(board.name, TAG_CEILING) for key, board in reading.boards.items()}
+    ideas = [
+        idea
+        if idea.board is None
+        else replace(
+            idea,
+            board=None,
+            tags=list(dict.fromkeys([names[idea.board], *(idea.tags or ())])),
+        )
+        for idea in reading.ideas
+    ]
+    return Reading({}, ideas, reading.left_out)

@@ -1,0 +1,195 @@
+"""CSV: our own export exactly, and other tables that have a header."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from service.errors import InvalidFile
+from service.messages import Text
+from service.schemas.imports import BoardDraft, Draft, LeftOut, Reading
+from service.transfer.readers.drafting import Faults
+from service.transfer.text_escaping import COLUMNS, KEY, rearm, split_tags
+
+# Field -> what other programs call it.
+_NAMES = {
+    "id": ("id",),
+    "board": ("board", "project", "list", "category"),
+    "title": ("title", "name", "idea", "summary", "subject", "headline"),
+    "body": ("body", "text", "description", "notes", "note", "details", "content"),
+    "status": ("status", "state"),
+    "star": ("star", "starred", "favourite", "favorite"),
+    "tags": ("tags", "tag", "labels", "label", "keywords"),
+    "created_at": ("created_at",),
+    "updated_at": ("updated_at",),
+}
+_YES = {"true", "yes", "1", "x", "★", "*"}
+_NO = {"", "false", "no", "0"}
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """`columns` says in which place each field is; the ids of our own export are kept as they are."""
+
+    columns: dict[str, int]
+    width: int
+    is_own: bool
+
+
+def has_header(text: str) -> bool:
+    """Whether the first row names several columns, one of them a title."""
+    try:
+        line, header = next(_rows(text), (1, []))
+        return len(header) > 1 and _table(line, header).width > 1
+    except InvalidFile:
+        return False
+
+
+def read_csv(text: str) -> Reading:
+    rows = _rows(text)
+    line, header = next(rows, (1, []))
+    table = _table(line, header)
+    reading, faults = Reading(), Faults()
+    _leave_out_columns(reading, line, header, table)
+    for line, cells in rows:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) > table.width:
+            what = Text(
+                "This row has %(cells)s cells, the header %(columns)s.",
+                cells=len(cells),
+                columns=table.width,
+            )
+            faults.add(line, table.width + 1, what)
+            continue
+        reading.ideas.append(_Row(table, line, cells, faults).draft(reading))
+    faults.check()
+    return reading
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the line it begins on."""
+    # A cell may be as large as the file may be, which has a limit of its own.
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    line = 1
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            what = Text("This row is no CSV: %(why)s.", why=str(error))
+            raise InvalidFile([(line, 1, what)]) from error
+        if row is None:
+            return
+        if row:
+            yield line, row
+        line = reader.line_num + 1
+
+
+def _delimiter(text: str) -> str:
+    first = re.sub(r'"(?:[^"]|"")*"', "", text.lstrip("\r\n")).partition("\n")[0]
+    return max(",;\t", key=first.count)
+
+
+def _table(line: int, header: Sequence[str]) -> _Table:
+    names = [re.sub(r"[\s-]+", "_", name.strip().casefold()) for name in header]
+    columns = {}
+    for field, called in _NAMES.items():
+        found = [names.index(name) for name in called if name in names]
+        if found:
+            columns[field] = found[0]
+    if "title" not in columns:
+        shown = ", ".join(name.strip()[:40] for name in header[:10]) or "–"
+        what = Text(
+            "The first row must name the columns, and one of them title (or name, idea, summary). "
+            "It has: %(found)s. A file without such a row can come in as plain text.",
+            found=shown,
+        )
+        raise InvalidFile([(line, 1, what)])
+    return _Table(columns, len(header), is_own=tuple(names) == COLUMNS)
+
+
+def _leave_out_columns(reading: Reading, line: int, header: Sequence[str], table: _Table) -> None:
+    taken = set(table.columns.values())
+    reading.left_out += [
+        LeftOut(line=line, text=f"column {name.strip()[:80]!r}")
+        for place, name in enumerate(header)
+        if place not in taken and not table.is_own
+    ]
+
+
+class _Row:
+    def __init__(self, table: _Table, line: int, cells: Sequence[str], faults: Faults) -> None:
+        self._table = table
+        self._line = line
+        self._cells = cells
+        self._faults = faults
+
+    def draft(self, reading: Reading) -> Draft:
+        faults, line = self._faults, self._line
+        board = self._board(reading)
+        tags, status = self._cell("tags"), self._cell("status")
+        return Draft(
+            line,
+            faults.title(self._cell("title") or "", *self._place("title")),
+            faults.body(self._cell("body") or "", *self._place("body")),
+            id=self._id(),
+            board=board,
+            status=faults.status(status, *self._place("status")) if status else None,
+            star=self._star(),
+            tags=None if tags is None else faults.tags(split_tags(tags), *self._place("tags")),
+            created_at=self._moment("created_at"),
+            updated_at=self._moment("updated_at"),
+        )
+
+    def _place(self, field: str) -> tuple[int, int]:
+        return self._line, self._table.columns.get(field, 0) + 1
+
+    def _cell(self, field: str) -> str | None:
+        place = self._table.columns.get(field)
+        return None if place is None or place >= len(self._cells) else rearm(self._cells[place])
+
+    def _board(self, reading: Reading) -> str | None:
+        cell = self._cell("board")
+        if not cell or not cell.strip():
+            return None
+        name = self._faults.title(cell, *self._place("board"))
+        reading.boards.setdefault(name, BoardDraft(self._line, name))
+        return name
+
+    def _id(self) -> str | None:
+        """Of another program's table only what is unique everywhere: every tracker has a 17."""
+        cell = (self._cell("id") or "").strip()
+        if self._table.is_own and cell:
+            if not re.fullmatch(KEY, cell):
+                what = Text("An id has at most 64 letters, digits, - and _.")
+                self._faults.add(*self._place("id"), what)
+            return cell
+        return cell if _UUID.fullmatch(cell) else None
+
+    def _star(self) -> bool | None:
+        cell = self._cell("star")
+        if cell is None:
+            return None
+        word = cell.strip().casefold()
+        if word not in _YES | _NO:
+            what = Text("“%(word)s” is neither true nor false.", word=word[:20])
+            self._faults.add(*self._place("star"), what)
+        return word in _YES
+
+    def _moment(self, field: str) -> Any:
+        cell = (self._cell(field) or "").strip()
+        if not cell:
+            return None
+        try:
+            moment = datetime.fromisoformat(cell)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            what = Text("“%(word)s” is no time like 2026-01-31T12:00:00+00:00.", word=cell[:40])
+            self._faults.add(*self._place(field), what)
+            return None

@@ -1,0 +1,126 @@
+"""What every reader of a text file needs: cleaned fields, faults by place, titles that fit."""
+
+import re
+from typing import get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from service.errors import InvalidFile
+from service.messages import Text
+from service.schemas.fields import TAGS_CEILING, Body, Status, Tag, Title, clean_line
+from service.schemas.imports import LeftOut, Reading
+
+SHOWN_FAULTS = 20
+LEFT_OUT_LENGTH = 120
+_TITLE: TypeAdapter[str] = TypeAdapter(Title)
+_BODY: TypeAdapter[str] = TypeAdapter(Body)
+_TAG: TypeAdapter[str] = TypeAdapter(Tag)
+
+
+class Faults:
+    """Collects what is wrong, so that a person can mend all of it at once."""
+
+    def __init__(self) -> None:
+        self.places: list[tuple[int, int, str]] = []
+
+    def add(self, line: int, column: int, what: str) -> None:
+        self.places.append((line, column, what))
+
+    def check(self) -> None:
+        """Raises: InvalidFile, if there is any."""
+        if self.places:
+            raise InvalidFile(self.places[:SHOWN_FAULTS])
+
+    def title(self, value: str, line: int, column: int = 1) -> str:
+        return self._checked(_TITLE, Text("title"), value, line, column)
+
+    def body(self, value: str, line: int, column: int = 1) -> str:
+        return self._checked(_BODY, Text("text"), value, line, column)
+
+    def tags(self, names: list[str], line: int, column: int = 1) -> list[str]:
+        if len(names) > TAGS_CEILING:
+            what = Text(
+                "%(count)s tags; an idea has at most %(most)s.",
+                count=len(names),
+                most=TAGS_CEILING,
+            )
+            self.add(line, column, what)
+        return [
+            self._checked(_TAG, Text("tag"), name, line, column) for name in names[:TAGS_CEILING]
+        ]
+
+    def status(self, value: str, line: int, column: int = 1) -> Status | None:
+        found = status_of(value)
+        if found is None:
+            known = ", ".join(get_args(Status))
+            what = Text(
+                "“%(word)s” is no status; there are %(known)s.",
+                word=clean_line(value)[:40],
+                known=known,
+            )
+            self.add(line, column, what)
+        return found
+
+    def _checked(
+        self, kind: TypeAdapter[str], name: Text, value: str, line: int, column: int
+    ) -> str:
+        try:
+            return kind.validate_python(value)
+        except ValidationError as error:
+            most = error.errors()[0].get("ctx", {}).get("max_length")
+            what = (
+                Text("The %(name)s is empty.", name=name)
+                if most is None
+                else Text("The %(name)s has more than %(most)s characters.", name=name, most=most)
+            )
+            self.add(line, column, what)
+            return value
+
+
+_WORDS: dict[str, Status] = {
+    "todo": "draft",
+    "new": "draft",
+    "open": "draft",
+    "doing": "in-progress",
+    "started": "in-progress",
+    "complete": "done",
+    "completed": "done",
+    "closed": "done",
+    "finished": "done",
+}
+
+
+def status_of(value: str) -> Status | None:
+    """Also in other words: `In progress`, `todo`, `closed`."""
+    word = "-".join(value.casefold().split()).replace("_", "-")
+    known: dict[str, Status] = {name: name for name in get_args(Status)}
+    return known.get(word) or _WORDS.get(word.replace("-", ""))
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many characters, cut between words if there are any."""
+    if len(text) <= most:
+        return text
+    cut = text[: most - 1]
+    whole = cut.rpartition(" ")[0]
+    return f"{(whole if len(whole) > most // 2 else cut).rstrip(' ,;:.-')}…"
+
+
+def leave_out(reading: Reading, text: str, line: int) -> None:
+    """Names each paragraph of a text that begins on that line of the file."""
+    paragraphs = re.finditer(r"\S(?:.|\n(?!\s*\n))*", text)
+    reading.left_out += [
+        LeftOut(
+            line=line + text.count("\n", 0, found.start()),
+            text=shortened(" ".join(found.group().split()), LEFT_OUT_LENGTH),
+        )
+        for found in paragraphs
+    ]
+
+
+def title_and_body(text: str, body: str, title_limit: int) -> tuple[str, str]:
+    """A line that is too long for a title begins the text, whole, and lends the title its words."""
+    line = clean_line(text)
+    if len(line) <= title_limit:
+        return line, body
+    return shortened(line, title_limit), f"{line}\n\n{body}".strip()

@@ -1,0 +1,153 @@
+"""Markdown of any origin: the items of its lists are ideas, or else its sections are.
+
+A top heading names a board, the headings under it are tags; a ticked box means done.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode as Node
+
+from service.schemas.fields import TAG_CEILING
+from service.schemas.imports import BoardDraft, Draft, Nested, Reading
+from service.transfer.readers.drafting import Faults, leave_out, shortened, title_and_body
+from service.transfer.readers.sections import has_facts, read_sections
+from service.transfer.readers.source import Source
+
+_LISTS = ("bullet_list", "ordered_list")
+_BOX = re.compile(r"^\[(?P<mark>[ xX])\]\s+")
+_TAGS = re.compile(r"(?:\s+#[^\W\d][\w/-]*)+$")
+
+
+def read_outline(text: str, *, nested: Nested, title_limit: int) -> Reading:
+    source = Source(text)
+    nodes = list(Node(MarkdownIt("commonmark").parse(source.text)).children)
+    headings = [node for node in nodes if node.type == "heading"]
+    has_lists = any(node.type in _LISTS for node in nodes)
+    if headings and (not has_lists or any(has_facts(nodes, node) for node in headings)):
+        return read_sections(source, nodes, title_limit)
+    faults = Faults()
+    reading = _Outline(source, nested, title_limit, faults).read(nodes, has_lists=has_lists)
+    faults.check()
+    return reading
+
+
+class _Outline:
+    def __init__(self, source: Source, nested: Nested, title_limit: int, faults: Faults) -> None:
+        self._source = source
+        self._nested = nested
+        self._title_limit = title_limit
+        self._faults = faults
+        self._reading = Reading()
+        self._board: BoardDraft | None = None
+        self._tags: dict[int, str] = {}
+        self._may_be_goal = False
+
+    def read(self, nodes: Sequence[Node], *, has_lists: bool) -> Reading:
+        for node in nodes:
+            if node.type == "heading":
+                self._head(node)
+            elif node.type in _LISTS:
+                self._may_be_goal = False
+                self._items(node, parent=None)
+            elif node.type == "paragraph" and not has_lists:
+                self._add(node, node, self._source.line(node), parent=None)
+            elif self._may_be_goal and self._board is not None:
+                goal = f"{self._board.goal}\n\n{self._source.of(node)}".strip()
+                self._board.goal = self._faults.body(goal, self._source.line(node))
+            elif node.type != "hr":
+                leave_out(self._reading, self._source.of(node), self._source.line(node))
+        return self._reading
+
+    def _head(self, node: Node) -> None:
+        level, line = int(node.tag[1:]), self._source.line(node)
+        name = plain_text(node.children[0]) if node.children else ""
+        self._may_be_goal = level == 1
+        self._tags = {} if level == 1 else {k: v for k, v in self._tags.items() if k < level}
+        if not name:
+            return
+        if level == 1:
+            name = self._faults.title(name, line, 3)
+            self._board = self._reading.boards.setdefault(name, BoardDraft(line, name))
+        else:
+            self._tags[level] = shortened(name, TAG_CEILING)
+
+    def _items(self, node: Node, parent: int | None) -> None:
+        for item in node.children:
+            first = item.children[0] if item.children else None
+            line = self._source.line(item)
+            if first is not None and first.type == "paragraph":
+                self._add(item, first, line, parent)
+            elif first is not None:
+                # An item that begins with a list, a quote or code has no line to be its title.
+                leave_out(self._reading, self._source.of(item), line)
+
+    def _add(self, item: Node, paragraph: Node, line: int, parent: int | None) -> None:
+        words = plain_text(paragraph.children[0])
+        box = _BOX.match(words)
+        words = words[box.end() :] if box else words
+        tagged = _TAGS.search(words)
+        words = words[: tagged.start()] if tagged else words
+        tags = list(self._tags.values()) + (
+            tagged.group().replace("#", " ").split() if tagged else []
+        )
+        title, body = title_and_body(words, self._body(item, paragraph), self._title_limit)
+        if not title:
+            return
+        self._reading.ideas.append(
+            Draft(
+                line,
+                self._faults.title(title, line),
+                self._faults.body(body, line),
+                board=self._board.name if self._board else None,
+                status="done" if box and box["mark"] in "xX" else None,
+                tags=self._faults.tags(list(dict.fromkeys(tags)), line) or None,
+                parent=parent,
+            )
+        )
+        if self._nested == "ideas" and item is not paragraph:
+            place = len(self._reading.ideas) - 1
+            for child in item.children:
+                if child.type in _LISTS:
+                    self._items(child, parent=place)
+
+    def _body(self, item: Node, paragraph: Node) -> str:
+        """What the item holds beside its title; its links, which a title cannot have, come first."""
+        parts = [self._source.of(paragraph)] if _has_links(paragraph) else []
+        parts = [_without_bullet(part) for part in parts]
+        rest = [] if item is paragraph else list(item.children[1:])
+        if self._nested == "ideas":
+            parts += [
+                textwrap.dedent(self._source.of(child))
+                for child in rest
+                if child.type not in _LISTS
+            ]
+        elif rest:
+            parts.append(textwrap.dedent(self._source.between(rest[0], item)))
+        return "\n\n".join(part.strip("\n") for part in parts)
+
+
+def plain_text(inline: Node) -> str:
+    """An inline node's words, without what makes them bold or a link."""
+    words = "".join(_words(inline))
+    return " ".join(words.split())
+
+
+def _words(node: Node) -> Iterator[str]:
+    if node.type in ("text", "code_inline", "html_inline"):
+        yield node.content
+    elif node.type in ("softbreak", "hardbreak"):
+        yield " "
+    for child in node.children:
+        yield from _words(child)
+
+
+def _has_links(node: Node) -> bool:
+    return any(one.type in ("link", "image") for one in node.walk())
+
+
+def _without_bullet(text: str) -> str:
+    text = re.sub(r"^\s*(?:[-*+]|\d+[.)])\s+", "", text)
+    return _BOX.sub("", text)

@@ -1,0 +1,59 @@
+"""The Markdown that our own export writes, with marks that name its boards and ideas."""
+
+import re
+
+from service.schemas.imports import BoardDraft, Draft, Reading
+from service.transfer.readers.drafting import Faults, leave_out
+from service.transfer.text_escaping import KEY, split_tags, with_marks
+
+_BOARD = re.compile(rf"^# (?P<name>.+)\n\n<!-- ideapool:board (?P<id>{KEY}) -->$", re.MULTILINE)
+FACTS = (
+    r"Status: (?P<status>[\w -]+?)(?P<star>, starred)?"
+    r"(?: · Tags: (?P<tags>(?:\"(?:[^\"]|\"\")*\"|[^\"·<])+?))?"
+    r"(?: · Score: [\d.]+)?"
+)
+_IDEA = re.compile(
+    rf"^## (?P<title>.+)\n\n{FACTS} <!-- ideapool:idea (?P<id>{KEY}) -->$", re.MULTILINE
+)
+
+
+def is_own(text: str) -> bool:
+    plain = _plain(text)
+    return _IDEA.search(plain) is not None or _BOARD.search(plain) is not None
+
+
+def read_own(text: str) -> Reading:
+    plain, reading, faults = _plain(text), Reading(), Faults()
+    parts = sorted([*_BOARD.finditer(plain), *_IDEA.finditer(plain)], key=lambda one: one.start())
+    board: str | None = None
+    leave_out(reading, plain[: parts[0].start()], 1)
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        line = plain.count("\n", 0, part.start()) + 1
+        end = len(plain) if following is None else following.start()
+        body = faults.body(with_marks(plain[part.end() : end]), line + 4)
+        if "name" in part.groupdict():
+            board = part["id"]
+            name = faults.title(part["name"], line, 3)
+            reading.boards.setdefault(board, BoardDraft(line, name, body, board))
+        else:
+            reading.ideas.append(_draft(part, line, body, board, faults))
+    faults.check()
+    return reading
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\r\n?", "\n", text)
+
+
+def _draft(part: re.Match[str], line: int, body: str, board: str | None, faults: Faults) -> Draft:
+    tags = split_tags(part["tags"] or "")
+    return Draft(
+        line,
+        faults.title(part["title"], line, 4),
+        body,
+        id=part["id"],
+        board=board,
+        status=faults.status(part["status"], line + 2, 9),
+        star=part["star"] is not None,
+        tags=faults.tags(tags, line + 2),
+    )

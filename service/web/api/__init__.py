@@ -1,0 +1,33 @@
+"""The REST API, version 1: JSON over the same store and runs that the pages use."""
+
+from fastapi import APIRouter
+
+from service.web.api import (
+    actions,
+    boards,
+    changes,
+    comparisons,
+    ideas,
+    overview,
+    refinements,
+    rubrics,
+    runs,
+    suggestions,
+    transfer,
+)
+
+router = APIRouter(prefix="/api/v1")
+for part in (
+    actions,
+    runs,
+    suggestions,
+    refinements,
+    boards,
+    rubrics,
+    comparisons,
+    changes,
+    ideas,
+    overview,
+    transfer,
+):
+    router.include_router(part.router)

@@ -1,0 +1,69 @@
+"""Boards over REST."""
+
+from fastapi import APIRouter, Response, status
+
+from service.schemas.boards import BoardOverview, TagPublic
+from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate
+from service.web.api.shared import Id, problems
+from service.web.dependencies import StoreDep
+
+router = APIRouter(prefix="/boards", tags=["boards"])
+
+
+@router.get("", operation_id="listBoards", summary="All boards, oldest first")
+def list_boards(store: StoreDep) -> list[BoardOverview]:
+    return store.boards.overview()
+
+
+@router.post(
+    "", operation_id="createBoard", summary="Make a board", status_code=status.HTTP_201_CREATED
+)
+def create_board(shape: BoardCreate, store: StoreDep, response: Response) -> BoardPublic:
+    board = store.boards.create(shape)
+    response.headers["Location"] = f"/api/v1/boards/{board.id}"
+    return board
+
+
+@router.get("/{board_id}", operation_id="getBoard", summary="One board", responses=problems(404))
+def get_board(board_id: Id, store: StoreDep) -> BoardPublic:
+    return store.boards.get(board_id)
+
+
+@router.patch(
+    "/{board_id}", operation_id="updateBoard", summary="Change a board", responses=problems(404)
+)
+def update_board(board_id: Id, shape: BoardUpdate, store: StoreDep) -> BoardPublic:
+    return store.boards.update(board_id, shape)
+
+
+@router.delete(
+    "/{board_id}",
+    operation_id="deleteBoard",
+    summary="Delete a board with its ideas",
+    description="Can be undone with `restore`.",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404, 409),
+)
+def delete_board(board_id: Id, store: StoreDep) -> None:
+    store.boards.delete(board_id)
+
+
+@router.post(
+    "/{board_id}/restore",
+    operation_id="restoreBoard",
+    summary="Undo the deletion of a board",
+    responses=problems(404),
+)
+def restore_board(board_id: Id, store: StoreDep) -> BoardPublic:
+    return store.boards.restore(board_id)
+
+
+@router.get(
+    "/{board_id}/tags",
+    operation_id="listTags",
+    summary="The tags of a board's ideas, most used first",
+    responses=problems(404),
+)
+def list_tags(board_id: Id, store: StoreDep) -> list[TagPublic]:
+    store.boards.get(board_id)
+    return [TagPublic(name=name, ideas=ideas) for name, ideas in store.ideas.tags(board_id)]

@@ -1,0 +1,126 @@
+"""Comparing a board's ideas in pairs over REST, and the ranking that comes of it."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response, status
+from fastapi.responses import JSONResponse
+from pydantic import StringConstraints
+
+from service.analysis.standings import board_standings, next_pair
+from service.errors import Conflict
+from service.messages import Text
+from service.schemas.fields import Judge
+from service.schemas.ranking import ComparisonCreate, ComparisonPublic, PairPublic, RankingPublic
+from service.transfer.exporter import ranking_markdown, ranking_spreadsheet
+from service.web.api.shared import Id, file, links, problems
+from service.web.dependencies import StoreDep
+
+router = APIRouter(prefix="/boards/{board_id}", tags=["ranking"])
+_ID = "comparison_id"
+_PAIR = r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$"
+Skipped = Annotated[
+    list[Annotated[str, StringConstraints(pattern=_PAIR)]],
+    Query(max_length=50, description="Pairs to leave out, as two ids with a dot between."),
+]
+
+
+@router.get(
+    "/comparisons",
+    operation_id="listComparisons",
+    summary="The newest comparisons",
+    responses=problems(404),
+)
+def list_comparisons(
+    board_id: Id,
+    store: StoreDep,
+    by: Judge | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[ComparisonPublic]:
+    return store.comparisons.recent(board_id, by=by, limit=limit)
+
+
+@router.post(
+    "/comparisons",
+    operation_id="compareIdeas",
+    summary="Vote: which of two ideas comes first",
+    description="Every vote counts, also several on one pair.",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(404) | links(201, "id", "board_id", getComparison=_ID, deleteComparison=_ID),
+)
+def compare_ideas(
+    board_id: Id, shape: ComparisonCreate, store: StoreDep, response: Response
+) -> ComparisonPublic:
+    comparison = store.comparisons.vote(board_id, shape)
+    response.headers["Location"] = f"/api/v1/boards/{board_id}/comparisons/{comparison.id}"
+    return comparison
+
+
+@router.get(
+    "/comparisons/next",
+    operation_id="nextPair",
+    summary="The pair to compare next",
+    description="The one whose answer is expected to tell most: two ideas whose places are "
+    "uncertain and close. It stays the same until somebody votes. 409 if there is none.",
+    responses=problems(404, 409),
+)
+def show_next_pair(board_id: Id, store: StoreDep, skip: Skipped = []) -> PairPublic:  # noqa: B006
+    standings = board_standings(store, board_id, "people")
+    pair = next_pair(store, standings, {frozenset(one.split(".")) for one in skip})
+    if pair is None:
+        raise Conflict(Text("Every pair was skipped. Ask again without `skip`."))
+    return pair
+
+
+@router.get(
+    "/comparisons/{comparison_id}",
+    operation_id="getComparison",
+    summary="One comparison",
+    responses=problems(404),
+)
+def get_comparison(board_id: Id, comparison_id: Id, store: StoreDep) -> ComparisonPublic:
+    return store.comparisons.get(board_id, comparison_id)
+
+
+@router.delete(
+    "/comparisons/{comparison_id}",
+    operation_id="deleteComparison",
+    summary="Take a comparison back",
+    description="It is gone for good.",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404),
+)
+def delete_comparison(board_id: Id, comparison_id: Id, store: StoreDep) -> None:
+    store.comparisons.delete(board_id, comparison_id)
+
+
+@router.get(
+    "/ranking",
+    operation_id="rankIdeas",
+    summary="The board's ideas in order, by people's votes or the model's",
+    description="Bradley-Terry scores with their uncertainty. The model's ranking is a weak "
+    "signal: small models often cannot tell good ideas from plausible ones. Markdown is to read, "
+    "CSV for spreadsheets.",
+    response_model=RankingPublic,
+    responses=problems(404)
+    | {
+        200: {
+            "content": {
+                "text/markdown": {"schema": {"type": "string"}},
+                "text/csv": {"schema": {"type": "string"}},
+            },
+        }
+    },
+)
+def rank_ideas(
+    board_id: Id,
+    store: StoreDep,
+    by: Judge = "people",
+    format: Literal["json", "markdown", "csv"] = "json",
+) -> Response:
+    board = store.boards.get(board_id)
+    ranking = board_standings(store, board_id, by).public()
+    if format == "json":
+        return JSONResponse(ranking.model_dump(mode="json"))
+    if format == "csv":
+        return file(ranking_spreadsheet(ranking), "text/csv", f"ranking-by-{by}.csv")
+    return file(ranking_markdown(board.name, ranking), "text/markdown", f"ranking-by-{by}.md")

@@ -1,0 +1,195 @@
+"""Ideas, their versions and evaluations over REST."""
+
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response, status
+from pydantic import Field
+
+from service.analysis.standings import rank_order
+from service.errors import InvalidInput, NotFound
+from service.messages import Text
+from service.schemas.evaluation import EvaluationPublic
+from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Status, clean_line
+from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
+from service.store import Store
+from service.store.listing import IdeaQuery, Sort
+from service.web.api.shared import NEXT_PAGE, Id, RevisionDep, link_next, links, problems, tag
+from service.web.dependencies import StoreDep
+
+router = APIRouter(prefix="/ideas", tags=["ideas"])
+
+
+@router.get(
+    "",
+    operation_id="listIdeas",
+    summary="Search and list ideas",
+    description='`Link: <…>; rel="next"` leads to the next page; there is none on the last. '
+    "`sort=rank` is the order of people's votes and needs `board`.",
+    responses=NEXT_PAGE,
+)
+def list_ideas(
+    request: Request,
+    response: Response,
+    store: StoreDep,
+    tag: Annotated[
+        list[Annotated[str, Field(max_length=TAG_CEILING)]],
+        Query(
+            default_factory=list,
+            max_length=TAGS_CEILING,
+            description="Given several times, all of them.",
+        ),
+    ],
+    q: Annotated[
+        str, Query(max_length=200, description="Every word must occur, or begin a word.")
+    ] = "",
+    board: Annotated[str | None, Query(max_length=64)] = None,
+    status: Status | None = None,
+    archived: Annotated[
+        bool | None, Query(description="`false` leaves archived ideas out, `true` all others.")
+    ] = None,
+    star: bool | None = None,
+    sort: Sort = "new",
+    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 30,
+) -> list[IdeaPublic]:
+    if sort == "rank" and board is None:
+        raise InvalidInput(Text("Name the board whose ranking it is."), pointer="/board")
+    page = store.ideas.page(
+        IdeaQuery(
+            board=board,
+            q=clean_line(q),
+            tags=[clean_line(each) for each in tag],
+            status=status,
+            archived=archived,
+            star=star,
+            sort=sort,
+            cursor=cursor,
+            limit=limit,
+            ranked=_ranked(store, board) if board and sort == "rank" else {},
+        )
+    )
+    link_next(request, response, page.cursor)
+    return page.items
+
+
+def _ranked(store: Store, board_id: str) -> dict[str, int]:
+    """A board that is not there has no ideas, in whatever order they are asked for."""
+    with suppress(NotFound):
+        return rank_order(store, board_id)
+    return {}
+
+
+@router.post(
+    "",
+    operation_id="createIdea",
+    summary="Add an idea",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(404)
+    | links(
+        201,
+        "id",
+        getIdea="idea_id",
+        updateIdea="idea_id",
+        deleteIdea="idea_id",
+        listVersions="idea_id",
+        listEvaluations="idea_id",
+    ),
+)
+def create_idea(shape: IdeaCreate, store: StoreDep, response: Response) -> IdeaPublic:
+    idea = store.ideas.create(shape)
+    response.headers["Location"] = f"/api/v1/ideas/{idea.id}"
+    return tag(response, idea)
+
+
+@router.get(
+    "/{idea_id}",
+    operation_id="getIdea",
+    summary="One idea",
+    response_model=IdeaPublic,
+    responses=problems(404) | {304: {"description": "Not changed since the `ETag` you sent."}},
+)
+def get_idea(
+    idea_id: Id,
+    store: StoreDep,
+    response: Response,
+    if_none_match: Annotated[str | None, Header(max_length=200)] = None,
+) -> IdeaPublic | Response:
+    idea = tag(response, store.ideas.get(idea_id))
+    etag = response.headers["ETag"]
+    if if_none_match is not None and etag in if_none_match:
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
+    return idea
+
+
+@router.patch(
+    "/{idea_id}",
+    operation_id="updateIdea",
+    summary="Change an idea",
+    description="A changed title or body becomes a new version. Send `If-Match` with the `ETag` "
+    "you read, so that you never overwrite what you have not seen.",
+    responses=problems(404, 412),
+)
+def update_idea(
+    idea_id: Id, shape: IdeaUpdate, store: StoreDep, response: Response, revision: RevisionDep
+) -> IdeaPublic:
+    return tag(response, store.ideas.update(idea_id, shape, revision=revision))
+
+
+@router.delete(
+    "/{idea_id}",
+    operation_id="deleteIdea",
+    summary="Delete an idea",
+    description="Can be undone with `restore`.",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404, 412),
+)
+def delete_idea(idea_id: Id, store: StoreDep, revision: RevisionDep) -> None:
+    store.ideas.delete(idea_id, revision=revision)
+
+
+@router.post(
+    "/{idea_id}/restore",
+    operation_id="restoreIdea",
+    summary="Undo the deletion of an idea",
+    responses=problems(404),
+)
+def restore_idea(idea_id: Id, store: StoreDep, response: Response) -> IdeaPublic:
+    return tag(response, store.ideas.restore(idea_id))
+
+
+@router.get(
+    "/{idea_id}/versions",
+    operation_id="listVersions",
+    summary="All texts the idea has had, newest first",
+    responses=problems(404),
+)
+def list_versions(idea_id: Id, store: StoreDep) -> list[VersionPublic]:
+    return store.ideas.versions(idea_id)
+
+
+@router.post(
+    "/{idea_id}/versions/{number}/restore",
+    operation_id="restoreVersion",
+    summary="Make an old text the newest version",
+    responses=problems(404, 412),
+)
+def restore_version(
+    idea_id: Id,
+    number: Annotated[int, Path(ge=1, lt=2**31)],
+    store: StoreDep,
+    response: Response,
+    revision: RevisionDep,
+) -> IdeaPublic:
+    return tag(response, store.ideas.restore_version(idea_id, number, revision=revision))
+
+
+@router.get(
+    "/{idea_id}/evaluations",
+    operation_id="listEvaluations",
+    summary="All evaluations of the idea, newest first",
+    responses=problems(404),
+)
+def list_evaluations(idea_id: Id, store: StoreDep) -> list[EvaluationPublic]:
+    store.ideas.get(idea_id)
+    return store.evaluations.of_idea(idea_id)

@@ -1,0 +1,131 @@
+"""Boards' own rubrics over REST, and their ideas in a table by one of them."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response, status
+from fastapi.responses import JSONResponse
+
+from service.analysis.rubrics import Order, score_table, sorted_table
+from service.schemas.evaluation import RubricCreate, RubricPublic, RubricUpdate, TablePublic
+from service.transfer.exporter import table_spreadsheet
+from service.web.api.shared import Id, RevisionDep, file, links, problems, tag
+from service.web.dependencies import StoreDep
+
+router = APIRouter(prefix="/boards/{board_id}", tags=["evaluation"])
+_ID = "rubric_id"
+
+
+@router.get(
+    "/rubrics",
+    operation_id="listRubrics",
+    summary="The board's own rubrics, by name",
+    description="Beside them each board has the default one: novelty, feasibility, impact and "
+    "clarity, each with the same weight.",
+    responses=problems(404),
+)
+def list_rubrics(board_id: Id, store: StoreDep) -> list[RubricPublic]:
+    return store.rubrics.all(board_id)
+
+
+@router.post(
+    "/rubrics",
+    operation_id="createRubric",
+    summary="Make a rubric",
+    description="A criterion named `novelty`, `feasibility`, `impact` or `clarity` that brings no "
+    "description of its own is scored by the model's calibrated head, if it has one. Every other "
+    "criterion is read off the digits that the model would say, and is marked as uncalibrated.",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(404, 409)
+    | links(201, "id", "board_id", getRubric=_ID, updateRubric=_ID, deleteRubric=_ID),
+)
+def create_rubric(
+    board_id: Id, shape: RubricCreate, store: StoreDep, response: Response
+) -> RubricPublic:
+    rubric = store.rubrics.create(board_id, shape)
+    response.headers["Location"] = f"/api/v1/boards/{board_id}/rubrics/{rubric.id}"
+    return tag(response, rubric)
+
+
+@router.get(
+    "/rubrics/{rubric_id}",
+    operation_id="getRubric",
+    summary="One rubric",
+    responses=problems(404),
+)
+def get_rubric(board_id: Id, rubric_id: Id, store: StoreDep, response: Response) -> RubricPublic:
+    return tag(response, store.rubrics.get(rubric_id, board_id=board_id))
+
+
+@router.patch(
+    "/rubrics/{rubric_id}",
+    operation_id="updateRubric",
+    summary="Change a rubric",
+    description="Evaluations made before keep the criteria as they were. Another weight counts in "
+    "the table at once; for another wording or a new criterion, evaluate again. Send `If-Match` "
+    "with the `ETag` you read, so that you never overwrite what you have not seen.",
+    responses=problems(404, 409, 412),
+)
+def update_rubric(
+    board_id: Id,
+    rubric_id: Id,
+    shape: RubricUpdate,
+    store: StoreDep,
+    response: Response,
+    revision: RevisionDep,
+) -> RubricPublic:
+    return tag(response, store.rubrics.update(board_id, rubric_id, shape, revision=revision))
+
+
+@router.delete(
+    "/rubrics/{rubric_id}",
+    operation_id="deleteRubric",
+    summary="Delete a rubric",
+    description="What was evaluated by it stays. Can be undone with `restore`.",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404, 412),
+)
+def delete_rubric(board_id: Id, rubric_id: Id, store: StoreDep, revision: RevisionDep) -> None:
+    store.rubrics.delete(board_id, rubric_id, revision=revision)
+
+
+@router.post(
+    "/rubrics/{rubric_id}/restore",
+    operation_id="restoreRubric",
+    summary="Undo the deletion of a rubric",
+    responses=problems(404, 409),
+)
+def restore_rubric(
+    board_id: Id, rubric_id: Id, store: StoreDep, response: Response
+) -> RubricPublic:
+    return tag(response, store.rubrics.restore(rubric_id, board_id=board_id))
+
+
+@router.get(
+    "/table",
+    operation_id="tabulateIdeas",
+    summary="The board's ideas by a rubric, side by side",
+    description="The newest evaluation that the rubric gave each idea that is not archived. "
+    "What has no score comes last. CSV is for spreadsheets.",
+    response_model=TablePublic,
+    responses=problems(404) | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+def tabulate_ideas(
+    board_id: Id,
+    store: StoreDep,
+    rubric_id: Annotated[
+        str | None, Query(min_length=1, max_length=64, description="Default: the default one.")
+    ] = None,
+    sort: Annotated[
+        str,
+        Query(
+            pattern="^(overall|title|[1-8])$",
+            description="Or the number of a criterion; one that there is not is as `overall`.",
+        ),
+    ] = "overall",
+    order: Order = "descending",
+    format: Literal["json", "csv"] = "json",
+) -> Response:
+    table = sorted_table(score_table(store, board_id, rubric_id), sort, order)
+    if format == "csv":
+        return file(table_spreadsheet(table), "text/csv", "evaluations.csv")
+    return JSONResponse(table.model_dump(mode="json"))

@@ -1,0 +1,81 @@
+"""Runs over REST: how they stand, their events, stopping them, and what becomes of refinements."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from service.schemas.fields import RunKind, RunStatus
+from service.schemas.runs import RunPublic
+from service.store.run_listing import RunQuery
+from service.web.api.shared import NEXT_PAGE, Id, link_next, problems
+from service.web.dependencies import RunsDep, StoreDep
+from service.web.sse import EventStream, json_events
+
+router = APIRouter(tags=["runs"])
+
+
+@router.get(
+    "/runs",
+    operation_id="listRuns",
+    summary="Runs, newest first",
+    description='`Link: <…>; rel="next"` leads to the next page; there is none on the last.',
+    responses=NEXT_PAGE,
+)
+def list_runs(
+    request: Request,
+    response: Response,
+    store: StoreDep,
+    board: Annotated[str | None, Query(max_length=64)] = None,
+    idea: Annotated[str | None, Query(max_length=64)] = None,
+    kind: RunKind | None = None,
+    status: RunStatus | None = None,
+    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> list[RunPublic]:
+    page = store.runs.page(
+        RunQuery(board_id=board, idea_id=idea, kind=kind, status=status, cursor=cursor, limit=limit)
+    )
+    link_next(request, response, page.cursor)
+    return page.items
+
+
+@router.get(
+    "/runs/{run_id}",
+    operation_id="getRun",
+    summary="A run as it stands, with its provenance",
+    responses=problems(404),
+)
+def get_run(run_id: Id, store: StoreDep) -> RunPublic:
+    return store.runs.get(run_id)
+
+
+@router.get(
+    "/runs/{run_id}/events",
+    operation_id="watchRun",
+    summary="The run's events from the first, until it is over",
+    description="Server-sent events `queued`, `started`, `delta`, `suggestion`, "
+    "`comparison`, `evaluation`, `failure`, `result`, `done` or `error`. Going away does not stop "
+    "the run; `Last-Event-ID` resumes after what was seen.",
+    response_class=Response,
+    responses=problems(404) | {200: {"content": {"text/event-stream": {}}}},
+)
+async def watch_run(
+    run_id: Id,
+    runs: RunsDep,
+    last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+) -> Response:
+    if runs.live(run_id) is None:
+        await runs.get(run_id)  # a 404 must come before the stream begins
+    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
+    return EventStream(json_events(runs.watch(run_id, after=seen)))
+
+
+@router.post(
+    "/runs/{run_id}/cancel",
+    operation_id="cancelRun",
+    summary="Stop a run and free the model",
+    description="What was made until then stays. A run that is over is left as it is.",
+    responses=problems(404),
+)
+async def cancel_run(run_id: Id, runs: RunsDep) -> RunPublic:
+    return await runs.cancel(run_id)

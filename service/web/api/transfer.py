@@ -1,0 +1,114 @@
+"""Export and import over REST."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from service.schemas.archive import Archive
+from service.schemas.identity import now
+from service.schemas.imports import Imported
+from service.transfer.exporter import markdown, spreadsheet
+from service.transfer.importer import ImportManner, bring_in, format_of
+from service.web.api.shared import problems
+from service.web.dependencies import StoreDep
+
+router = APIRouter(tags=["transfer"])
+Format = Literal["json", "markdown", "csv"]
+_ENDINGS: dict[Format, str] = {"json": "json", "markdown": "md", "csv": "csv"}
+_MEDIA_TYPES: dict[Format, str] = {
+    "json": "application/json",
+    "markdown": "text/markdown",
+    "csv": "text/csv",
+}
+SHOWN_ERRORS = 20
+
+
+@router.get(
+    "/export",
+    operation_id="exportIdeas",
+    summary="All boards or one, as a file",
+    description="JSON holds everything; Markdown is to read, CSV for spreadsheets. All three can "
+    "be imported; Markdown and CSV hold the ideas as they are, without versions, evaluations and "
+    "runs. What was deleted is left out.",
+    response_model=Archive,
+    responses=problems(404)
+    | {
+        200: {
+            "description": "The file.",
+            "content": {
+                "text/markdown": {"schema": {"type": "string"}},
+                "text/csv": {"schema": {"type": "string"}},
+            },
+        }
+    },
+)
+def export_ideas(
+    store: StoreDep,
+    board: Annotated[str | None, Query(max_length=64, description="Default: all boards.")] = None,
+    format: Format = "json",
+) -> Response:
+    if format == "json":
+        content = to_json(store.archive.whole(board))
+    else:
+        write = markdown if format == "markdown" else spreadsheet
+        content = write(store.archive.readable(board)).encode()
+    name = f"ideapool-{now():%Y-%m-%d}.{_ENDINGS[format]}"
+    return Response(
+        content,
+        media_type=_MEDIA_TYPES[format],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _text(example: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "example": example}
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+@router.post(
+    "/import",
+    operation_id="importIdeas",
+    summary="Add what a file holds",
+    description="JSON as `export` gives it, with everything; Markdown: our own, or lists and "
+    "sections of any other; CSV: our own, or any table whose header has a title column; plain "
+    "text: an idea on each line. All of it comes in, or nothing. What is there already, deleted "
+    "or not, is left as it is, so that importing twice does no harm. It is known by its id; an "
+    "idea that comes without one gets an id made from its board and text, and is also known by "
+    "the same text on the same board. Faults are named by line and column.",
+    responses=problems(404),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/Archive"}},
+                "text/markdown": _text(
+                    "# Street party\n\n- Soup from one pot #food\n- [x] Chalk\n"
+                ),
+                "text/csv": _text("title,tags\r\nSoup from one pot,food\r\n"),
+                "text/plain": _text("Soup from one pot\nChalk the whole road\n"),
+            },
+        }
+    },
+)
+def import_ideas(
+    body: Annotated[bytes, Depends(_body)],
+    store: StoreDep,
+    manner: Annotated[ImportManner, Query()],
+    content_type: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Imported:
+    # Read here and not by the framework: a large file would hold up the event loop.
+    if manner.format is None:
+        manner = manner.model_copy(update={"format": format_of(content_type)})
+    try:
+        return bring_in(store, body, manner)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError(
+            [{**item, "loc": ("body", *item["loc"])} for item in found[:SHOWN_ERRORS]]
+        ) from error

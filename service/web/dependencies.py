@@ -1,0 +1,66 @@
+"""What routes ask for, as annotated types; everything hangs on the app that `create_app` made.
+
+The functions are async because FastAPI sends each other one through a thread of its pool, which
+costs more than a refusal may.
+"""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from service.analysis.similar_ideas import SimilarIdeas
+from service.engine.backend import Backend
+from service.runs.completions import Completions
+from service.runs.service import Runs
+from service.settings import Settings
+from service.store import Store
+from service.transfer.pending_uploads import PendingUploads
+from service.web.metrics import Metrics
+
+
+async def _store(request: Request) -> Store:
+    return cast(Store, request.app.state.store)
+
+
+async def _runs(request: Request) -> Runs:
+    return cast(Runs, request.app.state.runs)
+
+
+async def _completions(request: Request) -> Completions:
+    return cast(Completions, request.app.state.completions)
+
+
+async def _backend(request: Request) -> Backend:
+    return cast(Backend, request.app.state.backend)
+
+
+async def _similar_ideas(request: Request) -> SimilarIdeas:
+    return cast(SimilarIdeas, request.app.state.similar_ideas)
+
+
+async def _settings(request: Request) -> Settings:
+    return cast(Settings, request.app.state.settings)
+
+
+async def _metrics(request: Request) -> Metrics:
+    return cast(Metrics, request.app.state.metrics)
+
+
+async def _pending_uploads(request: Request) -> PendingUploads:
+    return cast(PendingUploads, request.app.state.pending_uploads)
+
+
+async def _client(request: Request) -> str:
+    """Whose turn it is: requests of one address share it."""
+    return request.client.host if request.client else ""
+
+
+PendingUploadsDep = Annotated[PendingUploads, Depends(_pending_uploads)]
+StoreDep = Annotated[Store, Depends(_store)]
+RunsDep = Annotated[Runs, Depends(_runs)]
+CompletionsDep = Annotated[Completions, Depends(_completions)]
+BackendDep = Annotated[Backend, Depends(_backend)]
+SimilarIdeasDep = Annotated[SimilarIdeas, Depends(_similar_ideas)]
+SettingsDep = Annotated[Settings, Depends(_settings)]
+MetricsDep = Annotated[Metrics, Depends(_metrics)]
+ClientDep = Annotated[str, Depends(_client)]

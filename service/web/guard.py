@@ -1,0 +1,194 @@
+"""Who may talk to the service: host names, origins, keys, sizes. Pure ASGI, around everything else.
+
+The cross-site rule is the one of Go 1.25's CrossOriginProtection: browsers say where a request
+comes from, and what says nothing is not a browser, so no tokens are needed in forms.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import BodyTooLarge, Forbidden, ServiceError, Unauthorised
+from service.messages import Text
+
+SESSION_COOKIE = "ideapool_session"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# What works without a key: health for orchestrators, and what the sign-in page needs.
+OPEN_PATHS = frozenset({"/livez", "/healthz", "/readyz", "/login"})
+OPEN_PREFIXES = ("/static/",)
+# They take whole boards, so they have a limit of their own.
+IMPORT_PATHS = frozenset({"/api/v1/import", "/import"})
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_log = logging.getLogger(__name__)
+
+Responder = Callable[[Scope, Exception], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`hosts` without ports; `*` in it allows any. `is_valid_key` is None where none is asked."""
+
+    hosts: frozenset[str]
+    body_limit_bytes: int
+    import_limit_bytes: int
+    is_valid_key: Callable[[str], bool] | None
+
+    def limit_of(self, path: str) -> int:
+        return self.import_limit_bytes if path in IMPORT_PATHS else self.body_limit_bytes
+
+
+class Guard:
+    """Checks each request by the rules and puts the security headers on each response."""
+
+    def __init__(self, app: ASGIApp, *, rules: Rules, respond: Responder) -> None:
+        self._app = app
+        self._rules = rules
+        self._respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope.setdefault("state", {})["request_id"] = request_id = uuid.uuid4().hex
+        has_started = False
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal has_started
+            if message["type"] == "http.response.start":
+                has_started = True
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Request-ID", request_id)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._check(scope)
+            replayed = await self._read_body(scope, receive)
+            await self._app(scope, replayed, send_guarded)
+        except Exception as error:
+            if not isinstance(error, ServiceError):
+                _log.exception("request %s failed", request_id)
+            if has_started:
+                raise
+            await self._respond(scope, error)(scope, receive, send_guarded)
+
+    async def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        check_host(headers, self._rules.hosts)
+        if scope["method"] not in SAFE_METHODS:
+            check_origin(headers)
+        is_valid = self._rules.is_valid_key
+        if is_valid is not None and not _is_open(scope["path"]):
+            token = token_of(headers)
+            if token is None or not await anyio.to_thread.run_sync(is_valid, token):
+                raise Unauthorised(
+                    Text(
+                        "This needs a key: send `Authorization: Bearer <key>`, or sign in at /login. "
+                        "`ideapool keys create NAME` makes one."
+                    )
+                )
+
+    async def _read_body(self, scope: Scope, receive: Receive) -> Receive:
+        """Read the body within the limit before the app sees it, and hand it on."""
+        if scope["method"] in SAFE_METHODS:
+            return receive
+        limit = self._rules.limit_of(scope["path"])
+        too_large = BodyTooLarge(
+            Text("The request body is larger than %(limit)s bytes, the limit.", limit=limit)
+        )
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise too_large
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return _replay(message, receive)
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > limit:
+                raise too_large
+        return _replay({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
+
+
+def check_host(headers: Headers, allowed: frozenset[str]) -> None:
+    """Raises: Forbidden for a name that is not ours, which stops DNS rebinding."""
+    values = headers.getlist("host")
+    host = _host_name(values[0]) if len(values) == 1 else ""
+    if "*" not in allowed and host not in allowed:
+        raise Forbidden(
+            Text(
+                "This service does not answer to the host name %(host)s. If it should, add the "
+                "name to IDEAPOOL_ALLOWED_HOSTS.",
+                host=repr(host),
+            )
+        )
+
+
+def check_origin(headers: Headers) -> None:
+    """Raises: Forbidden for a request that another site's page makes in a browser."""
+    site = headers.get("sec-fetch-site")
+    origin = headers.get("origin")
+    if site is not None:
+        is_ours = site in ("same-origin", "none")
+    else:
+        # Plain http over a network: browsers leave Sec-Fetch-Site out but still send Origin.
+        is_ours = origin is None or urlsplit(origin).netloc == headers.get("host")
+    if not is_ours:
+        raise Forbidden(Text("This request comes from a page of another site and is refused."))
+
+
+def token_of(headers: Headers) -> str | None:
+    """The key of the Authorization header, else of the session cookie."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if token and scheme.lower() == "bearer":
+        return token.strip()
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+
+
+def _host_name(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _replay(first: Message, receive: Receive) -> Receive:
+    is_read = False
+
+    async def replayed() -> Message:
+        nonlocal is_read
+        if not is_read:
+            is_read = True
+            return first
+        return await receive()
+
+    return replayed

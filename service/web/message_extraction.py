@@ -1,0 +1,23 @@
+"""What `make translations` collects beside the marked texts: the names of the methods' angles.
+
+They are written within the angles' hints, which go into prompts and stay English.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import IO, Any, cast
+
+from babel.messages.extract import extract_python
+
+from service.prompts.methods import METHODS
+
+
+def methods(
+    file: IO[bytes],
+    keywords: Mapping[str, Any],
+    comment_tags: Collection[str],
+    options: Mapping[str, Any],
+) -> Iterator[tuple[Any, ...]]:
+    """An extraction method of Babel, for `service/prompts/methods.py`."""
+    yield from extract_python(file, keywords, comment_tags, cast(Any, options))
+    for name in dict.fromkeys(angle.name for one in METHODS.values() for angle in one.angles):
+        yield 1, None, name, []

@@ -1,0 +1,82 @@
+"""What Prometheus is told; names follow its conventions, labels never hold text of users."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from service.engine.types import Stats
+from service.runs.completions import CompletionEnd
+from service.schemas.runs import RunPublic
+
+_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
+
+
+class Metrics:
+    """One registry per app, so that two apps in a process do not mix their counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._runs = Counter(
+            "ideapool_runs",
+            "Runs and chat completions that ended.",
+            ["kind", "status"],
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "ideapool_runs_refused",
+            "Runs and chat completions refused because the queue was full.",
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "ideapool_tokens", "Tokens read and written.", ["direction"], registry=self.registry
+        )
+        self._first = Histogram(
+            "ideapool_run_first_seconds", "Time to the first suggestion, score or text.", ["kind"],
+            buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self._total = Histogram(
+            "ideapool_run_seconds", "Time of finished runs.", ["kind"],
+            buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self._active = Gauge(
+            "ideapool_runs_active", "Runs waiting or running.", registry=self.registry
+        )
+        self._engine = Gauge(
+            "ideapool_engine_requests", "Requests in the engine.", ["state"],
+            registry=self.registry,
+        )  # fmt: skip
+        self._restarts = Gauge(
+            "ideapool_engine_restarts", "How often the model process was restarted.",
+            registry=self.registry,
+        )  # fmt: skip
+
+    def run_ended(self, run: RunPublic) -> None:
+        self._runs.labels(run.kind, run.status).inc()
+        usage, timing = run.usage or {}, run.timing or {}
+        self._tokens.labels("prompt").inc(usage.get("prompt_tokens", 0))
+        self._tokens.labels("completion").inc(usage.get("completion_tokens", 0))
+        if timing.get("first_s") is not None:
+            self._first.labels(run.kind).observe(timing["first_s"])
+        if run.status == "done":
+            self._total.labels(run.kind).observe(timing["total_s"])
+
+    def completion_ended(self, end: CompletionEnd) -> None:
+        if end.status == "refused":
+            self.run_refused()
+            return
+        self._runs.labels("chat", end.status).inc()
+        self._tokens.labels("prompt").inc(end.usage.prompt_tokens)
+        self._tokens.labels("completion").inc(end.usage.completion_tokens)
+        if end.first_s is not None:
+            self._first.labels("chat").observe(end.first_s)
+        if end.status == "done":
+            self._total.labels("chat").observe(end.total_s)
+
+    def run_refused(self) -> None:
+        self._refused.inc()
+
+    def exposition(self, *, active: int, stats: Stats) -> bytes:
+        """The text format, version 0.0.4, as of now."""
+        self._active.set(active)
+        self._engine.labels("running").set(stats.running)
+        self._engine.labels("waiting").set(stats.waiting)
+        self._restarts.set(stats.restarts)
+        return generate_latest(self.registry)

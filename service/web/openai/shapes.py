@@ -1,0 +1,278 @@
+"""What OpenAI's chat completions take and give, as far as this service speaks them.
+
+Fields nobody here knows are ignored, as OpenAI's own server does; those that would change the
+answer but cannot be done are refused.
+"""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from service.engine.types import Sampling
+from service.schemas.fields import whole
+
+DEFAULT_MAX_TOKENS = 512
+CHOICES_CEILING = 8
+LARGEST = 2**31 - 1
+_DEFAULT = Sampling()
+# What clients send of their own accord for what they do not use.
+HARMLESS: tuple[Any, ...] = (None, False, [], {}, "none", "auto", ["text"])
+
+
+def _refuse(value: object) -> None:
+    # To Python 0 is False, to JSON it is not.
+    if not any(type(value) is type(one) and value == one for one in HARMLESS):
+        raise PydanticCustomError("unsupported", "is not supported here; leave it out")
+
+
+def _joined(content: object) -> object:
+    """Text parts as one text, a line break between them as llama.cpp has it."""
+    if not isinstance(content, list):
+        return content
+    texts = []
+    for part in content:
+        kind = part.get("type") if isinstance(part, dict) else None
+        text = part.get("text") if isinstance(part, dict) else None
+        if isinstance(kind, str) and kind != "text":
+            raise PydanticCustomError(
+                "unsupported",
+                "has a part of type '{kind}', and only parts of type 'text' are supported",
+                {"kind": kind},
+            )
+        if kind != "text" or not isinstance(text, str):
+            raise PydanticCustomError(
+                "content_part", "has a part that is not an object with a `type` and a `text`"
+            )
+        texts.append(text)
+    return "\n".join(texts)
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PydanticCustomError("surrogate", "holds half of a surrogate pair") from error
+    return text
+
+
+def _writable(schema: dict[str, Any]) -> dict[str, Any]:
+    _encodable(json.dumps(schema, ensure_ascii=False))
+    return schema
+
+
+_PART = {
+    "type": "object",
+    "required": ["type", "text"],
+    "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
+}
+_CONTENT = {"anyOf": [{"type": "string"}, {"type": "array", "items": _PART}]}
+Text = Annotated[str, AfterValidator(_encodable)]
+Content = Annotated[Text, BeforeValidator(_joined), WithJsonSchema(_CONTENT)]
+Unsupported = Annotated[
+    Any,
+    AfterValidator(_refuse),
+    WithJsonSchema({"enum": list(HARMLESS), "description": "Not supported."}),
+]
+StopText = Annotated[Text, StringConstraints(min_length=1)]
+TokenId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
+Bias = Annotated[float, Field(ge=-100, le=100)]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+Tokens = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(whole)]
+Answers = Annotated[int, Field(ge=1, le=CHOICES_CEILING), BeforeValidator(whole)]
+AnySeed = Annotated[int, Field(ge=-(2**63), lt=2**63), BeforeValidator(whole)]
+Candidates = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(whole)]
+Alternatives = Annotated[int, Field(ge=0, le=20), BeforeValidator(whole)]
+
+
+class Taken(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+
+
+class ChatMessage(Taken):
+    role: Literal["system", "developer", "user", "assistant"] = Field(
+        description="`developer` is another name of `system`."
+    )
+    content: Content = Field(examples=["Name three uses of an old door."])
+    tool_calls: Unsupported = None
+
+
+class SchemaFormat(Taken):
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    schema_: Annotated[dict[str, Any], AfterValidator(_writable)] = Field(
+        alias="schema", description="JSON Schema of the answer."
+    )
+    strict: bool | None = Field(default=None, description="Always done, whatever is said here.")
+
+
+class ResponseFormat(Taken):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"properties": {"type": {"enum": ["text", "json_object"]}}},
+                {"properties": {"type": {"const": "json_schema"}}, "required": ["json_schema"]},
+            ]
+        }
+    )
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: SchemaFormat | None = None
+
+
+class StreamOptions(Taken):
+    include_usage: bool | None = Field(
+        default=None, description="Adds a last chunk without choices that tells the tokens."
+    )
+
+
+class ChatRequest(Taken):
+    """One question to a model. What is null counts as left out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "general",
+                    "messages": [{"role": "user", "content": "Name three uses of an old door."}],
+                    "max_tokens": 80,
+                }
+            ]
+        }
+    )
+
+    model: str = Field(description="A model's name, or the role it has: `brainstorm`, `general`.")
+    messages: list[ChatMessage] = Field(min_length=1)
+    max_completion_tokens: Tokens | None = Field(
+        default=None,
+        description=f"Default: {DEFAULT_MAX_TOKENS}, or less where less fits the context.",
+    )
+    max_tokens: Tokens | None = Field(
+        default=None, description="The older name; `max_completion_tokens` goes before it."
+    )
+    n: Answers | None = Field(
+        default=None, description="Answers, made side by side; each has a seed of its own."
+    )
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    stop: StopText | Annotated[list[StopText], Field(max_length=4)] | None = None
+    seed: AnySeed | None = Field(
+        default=None, description="Default: drawn at random. Of large ones the lower 31 bits count."
+    )
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
+        default=None,
+        description=f"Default: {_DEFAULT.temperature}. 0 always takes the likeliest token.",
+    )
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description=f"Default: {_DEFAULT.top_p}."
+    )
+    top_k: Candidates | None = Field(
+        default=None, description=f"Default: {_DEFAULT.top_k}. 0 switches it off."
+    )
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: dict[TokenId, Bias] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Alternatives | None = Field(default=None, description="Needs `logprobs`.")
+    response_format: ResponseFormat | None = None
+    grammar: Text | None = Field(
+        default=None, description="GBNF with a `root` rule, instead of a JSON `response_format`."
+    )
+    user: Annotated[str, StringConstraints(max_length=256)] | None = Field(
+        default=None, description="Whose turn it is; default: those of one address share a turn."
+    )
+    tools: Unsupported = None
+    tool_choice: Unsupported = None
+    functions: Unsupported = None
+    function_call: Unsupported = None
+    modalities: Unsupported = None
+    audio: Unsupported = None
+    web_search_options: Unsupported = None
+
+
+class AnswerMessage(BaseModel):
+    role: Literal["assistant"] = "assistant"
+    content: str
+    refusal: None = None
+
+
+class Alternative(BaseModel):
+    """`bytes` is null where the token is only a part of a character."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None
+
+
+class TokenLogprobs(Alternative):
+    top_logprobs: list[Alternative]
+
+
+class Logprobs(BaseModel):
+    content: list[TokenLogprobs]
+    refusal: None = None
+
+
+class Choice(BaseModel):
+    index: int
+    message: AnswerMessage
+    logprobs: Logprobs | None
+    finish_reason: Literal["stop", "length"]
+
+
+class PromptDetails(BaseModel):
+    cached_tokens: int
+
+
+class ChatUsage(BaseModel):
+    """The prompt counts once, however many answers were asked for."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptDetails
+
+
+class Timings(BaseModel):
+    """As llama.cpp's server tells them; only where one answer was asked for."""
+
+    cache_n: int
+    prompt_n: int
+    prompt_ms: float
+    prompt_per_second: float
+    predicted_n: int
+    predicted_ms: float
+    predicted_per_second: float
+
+
+class ChatCompletion(BaseModel):
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: ChatUsage
+    timings: Timings | None = None
+
+
+class ModelEntry(BaseModel):
+    """`created` is not known and always 0."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str = "ideapool"
+
+
+class ModelList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[ModelEntry]

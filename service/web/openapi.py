@@ -1,0 +1,139 @@
+"""The OpenAPI document, and the page that shows it without asking anybody else for a script."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from service.store.limits import Limits
+from service.web.errors import OPENAI_PATHS
+from service.web.examples import add_examples
+from service.web.openai.questions import served
+from service.web.templating import Templates
+
+router = APIRouter(include_in_schema=False)
+PROBLEM = {
+    "type": "object",
+    "description": "What went wrong, by RFC 9457.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": ["/problems/not-found"]},
+        "title": {"type": "string", "examples": ["Not Found"]},
+        "status": {"type": "integer", "examples": [404]},
+        "detail": {"type": "string", "examples": ["There is no idea 4711."]},
+        "instance": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "pointer": {"type": "string"},
+                    "line": {"type": "integer"},
+                    "column": {"type": "integer"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+OPENAI_ERROR = {
+    "type": "object",
+    "description": "What went wrong, as OpenAI says it.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string", "examples": ["There is no model 'gpt-4'."]},
+                "type": {"enum": ["invalid_request_error", "server_error"]},
+                "param": {"type": ["string", "null"], "examples": ["messages[0].content"]},
+                "code": {"type": "string", "examples": ["model_not_found"]},
+            },
+        }
+    },
+}
+_PROBLEM_CONTENT = {
+    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+}
+_OPENAI_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}}
+# What any call may answer: a refused host, origin or key, a body too large, bad input, a full disk.
+_ANY = {
+    "401": "No key, or one that is not valid.",
+    "403": "Another site's page, or a host name that is not the service's.",
+    "413": "The body is larger than the limit.",
+    "422": "The input cannot be used; `errors` points at what is wrong.",
+    "503": "The database or every model is unavailable just now.",
+    "default": "Any other problem.",
+}
+
+
+def describe_api(app: FastAPI, limits: Limits) -> Callable[[], dict[str, Any]]:
+    """Makes `app.openapi`: FastAPI's document, with our errors and this host's limits in it."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            schemas = document["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            schemas["Problem"] = PROBLEM
+            schemas["OpenAIError"] = OPENAI_ERROR
+            schemas["ChatRequest"]["properties"]["model"]["enum"] = list(served(app.state.backend))
+            for path, operations in document["paths"].items():
+                for operation in operations.values():
+                    _describe_errors(operation, is_openai=path.startswith(OPENAI_PATHS))
+            _apply_limits(schemas, limits)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    add_examples(operation, schemas)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    return openapi
+
+
+def _describe_errors(operation: dict[str, Any], *, is_openai: bool) -> None:
+    responses = operation["responses"]
+    for status, meaning in _ANY.items():
+        responses.setdefault(status, {"description": meaning})
+    responses["422"] = {"description": _ANY["422"]}
+    if is_openai:
+        del responses["422"]
+        responses["400"] = {"description": "The input cannot be used; `param` says which field."}
+    for status, response in responses.items():
+        if status == "default" or int(status) >= 400:
+            response["content"] = _OPENAI_CONTENT if is_openai else _PROBLEM_CONTENT
+
+
+def _apply_limits(schemas: dict[str, Any], limits: Limits) -> None:
+    for shape in schemas.values():
+        for name, field in shape.get("properties", {}).items():
+            for part in [field, *field.get("anyOf", [])]:
+                if name in ("title", "name", "topic") and part.get("maxLength", 0) > limits.title:
+                    part["maxLength"] = limits.title
+                if part.get("maxLength", 0) > limits.body:
+                    part["maxLength"] = limits.body
+                if name == "n" and "maximum" in part:
+                    part["maximum"] = limits.suggestions
+
+
+@router.get("/api/v1/openapi.json")
+def document(request: Request) -> Response:
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/api/docs")
+@router.get("/docs")
+def docs(request: Request) -> Response:
+    templates: Templates = request.app.state.templates
+    response = templates.respond(request, "shared/docs.html", {})
+    # Swagger UI writes style attributes; scripts stay our own.
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    )
+    return response

@@ -1,0 +1,146 @@
+"""The board: its ideas, what is brainstormed for it, and the boards themselves."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request, Response
+
+from service.messages import Text
+from service.prompts.methods import METHODS
+from service.schemas.brainstorm import BrainstormTask
+from service.schemas.ideas import BoardCreate, BoardUpdate, IdeaCreate
+from service.web.dependencies import RunsDep, StoreDep
+from service.web.pages.brainstorm_forms import BrainstormForm, CombineForm
+from service.web.pages.forms import BoardForm, BoardQuery, IdeaForm
+from service.web.pages.idea_list import address, asked_ideas, list_context
+from service.web.pages.idempotency import OnceDep
+from service.web.pages.responses import Flash, here, redirect, render
+from service.web.pages.start_run import Starter, task_of
+from service.web.pages.topics import topics
+from service.web.pages.views import shown_run
+
+RECENT_RUNS = 4
+SORT_NAMES = {
+    "new": Text("Newest"),
+    "old": Text("Oldest"),
+    "updated": Text("Last changed"),
+    "score": Text("Best score"),
+    "rank": Text("Ranking"),
+    "title": Text("Title"),
+}
+router = APIRouter()
+
+
+@router.get("/")
+def home(store: StoreDep) -> Response:
+    boards = store.boards.all()
+    board = boards[0] if boards else store.boards.ensure_one()
+    return redirect(f"/boards/{board.id}")
+
+
+@router.get("/boards")
+def show_boards(request: Request, store: StoreDep) -> Response:
+    return render(request, "boards/boards.html", {"boards": store.boards.overview()})
+
+
+@router.post("/boards")
+def create_board(store: StoreDep, form: Annotated[BoardForm, Form()]) -> Response:
+    board = store.boards.create(BoardCreate(name=form.name, goal=form.goal))
+    return redirect(
+        f"/boards/{board.id}", Flash(Text("The board “%(name)s” is ready.", name=board.name))
+    )
+
+
+@router.get("/boards/{board_id}")
+def show_board(
+    request: Request,
+    board_id: str,
+    store: StoreDep,
+    runs: RunsDep,
+    query: Annotated[BoardQuery, Query()],
+) -> Response:
+    board = store.boards.get(board_id)
+    under_way = store.runs.unfinished(board_id, "evaluate-all")
+    if query.run is None and under_way is not None:
+        # Named in the address, so that its end is still shown when it comes.
+        more = {"cursor": query.cursor, "select": query.select, "run": under_way}
+        return redirect(address(board_id, query, **more))
+    # The run is looked at first: what it stores when it ends in between is then read after it.
+    view = shown_run(store, runs, query.run)
+    recent = store.runs.recent(board_id=board_id, kind="brainstorm", limit=RECENT_RUNS)
+    context = list_context(store, board, query, asked_ideas(store, board_id, query)) | {
+        "methods": METHODS,
+        "sorts": SORT_NAMES,
+        "most": store.limits.suggestions,
+        "view": view,
+        "recent": recent,
+        "topics": topics(store, recent),
+    }
+    return render(request, "boards/board.html", context, board_id=board_id)
+
+
+@router.post("/boards/{board_id}")
+def update_board(board_id: str, store: StoreDep, form: Annotated[BoardForm, Form()]) -> Response:
+    store.boards.update(board_id, BoardUpdate(**form.model_dump()))
+    return redirect(f"/boards/{board_id}", Flash(Text("Saved.")))
+
+
+@router.post("/boards/{board_id}/delete")
+def delete_board(request: Request, board_id: str, store: StoreDep) -> Response:
+    name = store.boards.get(board_id).name
+    store.boards.delete(board_id)
+    deleted = Text("The board “%(name)s” is deleted.", name=name)
+    overview = "/boards"
+    to = overview if here(request, "/") == overview else "/"
+    return redirect(to, Flash(deleted, f"/boards/{board_id}/restore"))
+
+
+@router.post("/boards/{board_id}/restore")
+def restore_board(board_id: str, store: StoreDep) -> Response:
+    board = store.boards.restore(board_id)
+    back = Text("The board “%(name)s” is back.", name=board.name)
+    return redirect(f"/boards/{board_id}", Flash(back))
+
+
+@router.post("/boards/{board_id}/ideas")
+async def add_idea(
+    board_id: str,
+    store: StoreDep,
+    once: OnceDep,
+    form: Annotated[IdeaForm, Form()],
+) -> Response:
+    shape = IdeaCreate(board_id=board_id, title=form.title, body=form.body, tags=form.tags)
+
+    async def create() -> str:
+        return (await asyncio.to_thread(store.ideas.create, shape)).title
+
+    title = await once.do(repr(shape), create)
+    return redirect(f"/boards/{board_id}", Flash(Text("Added “%(title)s”.", title=title)))
+
+
+@router.post("/boards/{board_id}/brainstorm")
+async def brainstorm(
+    request: Request,
+    board_id: str,
+    runs: RunsDep,
+    once: OnceDep,
+    form: Annotated[BrainstormForm, Form()],
+) -> Response:
+    task = task_of(BrainstormTask, board_id=board_id, **form.model_dump())
+    run_id = await Starter(request, runs, once).start(task)
+    return redirect(f"/boards/{board_id}?run={run_id}")
+
+
+@router.post("/boards/{board_id}/combine")
+async def combine(
+    request: Request,
+    board_id: str,
+    runs: RunsDep,
+    once: OnceDep,
+    form: Annotated[CombineForm, Form()],
+) -> Response:
+    task = task_of(
+        BrainstormTask, board_id=board_id, idea_ids=form.ids, method=form.method, n=form.n
+    )
+    run_id = await Starter(request, runs, once).start(task)
+    return redirect(f"/boards/{board_id}?run={run_id}")

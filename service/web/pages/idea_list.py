@@ -1,0 +1,95 @@
+"""The list of a board's ideas as an address asks for it, whole or after some of them changed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from fastapi import Request, Response
+from pydantic import ValidationError
+
+from service.analysis.standings import rank_order
+from service.schemas.ideas import BoardPublic
+from service.store import Store
+from service.store.listing import IdeaQuery
+from service.web.pages.forms import BoardQuery
+from service.web.pages.responses import Flash, render
+
+PAGE_SIZE = 30
+
+
+def list_context(
+    store: Store, board: BoardPublic, query: BoardQuery, asked: IdeaQuery
+) -> dict[str, Any]:
+    """What `_list.html` and `_bulk_bar.html` show; `asked` is what the query asks the store for."""
+    page = store.ideas.page(asked)
+    archived = replace(asked, archived=True)
+    return {
+        "board": board,
+        "rubrics": store.rubrics.all(board.id),
+        "query": query,
+        "page": page,
+        "tags": store.ideas.tags(board.id),
+        "count": store.ideas.count(asked),
+        "archived": store.ideas.count(archived) if query.hides_archived else 0,
+        "with_archived": address(board.id, query, status="any"),
+        "more": address(board.id, query, cursor=page.cursor) if page.cursor else None,
+        "here": address(board.id, query, cursor=query.cursor),
+        "here_selected": address(board.id, query, cursor=query.cursor, select="shown"),
+        "is_picked": query.select == "shown",
+    }
+
+
+def changed_list(
+    request: Request,
+    store: Store,
+    board_id: str,
+    changed: Sequence[str],
+    flash: Flash | None,
+    *,
+    with_bar: bool = False,
+) -> Response:
+    """Of the list as its reader has it: the changed ideas, as they are now or gone from it."""
+    board, query = store.boards.get(board_id), current_query(request)
+    asked = asked_ideas(store, board_id, query)
+    context = list_context(store, board, query, asked)
+    shown = store.ideas.among(asked, changed)
+    still = {idea.id for idea in shown}
+    gone = [idea_id for idea_id in changed if idea_id not in still]
+    context |= {"is_picked": False, "shown": shown, "gone": gone, "flash": flash}
+    return render(request, "boards/_changed.html", context | {"with_bar": with_bar})
+
+
+def asked_ideas(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
+    return IdeaQuery(
+        board=board_id,
+        q=query.q,
+        tags=query.tag,
+        status=None if query.status == "any" else query.status,
+        archived=False if query.hides_archived else None,
+        star=query.star or None,
+        sort=query.sort or "new",
+        cursor=query.cursor or None,
+        limit=PAGE_SIZE,
+        ranked=rank_order(store, board_id) if query.sort == "rank" else {},
+    )
+
+
+def address(board_id: str, query: BoardQuery, **more: str | None) -> str:
+    """The board's address with what it is narrowed to and sorted by."""
+    fields = query.model_dump(exclude_defaults=True, exclude={"cursor", "run", "select"})
+    fields |= {name: value for name, value in more.items() if value}
+    return f"/boards/{board_id}" + (f"?{urlencode(fields, doseq=True)}" if fields else "")
+
+
+def current_query(request: Request) -> BoardQuery:
+    """What the page asks for on which the reader is just now, as htmx tells it."""
+    parts = urlsplit(request.headers.get("HX-Current-URL", ""))
+    fields = {
+        name: values if name == "tag" else values[-1]
+        for name, values in parse_qs(parts.query).items()
+    }
+    try:
+        return BoardQuery.model_validate(fields).model_copy(update={"cursor": None})
+    except ValidationError:
+        return BoardQuery()

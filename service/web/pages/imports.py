@@ -1,0 +1,185 @@
+"""A file comes in: chosen or pasted, looked at, confirmed. Nothing is stored before that."""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request, Response, UploadFile, status
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from service.errors import InvalidFile, InvalidInput
+from service.messages import Counted, Text
+from service.schemas.imports import Action, Groups, Imported, Nested, Reason
+from service.store import Store
+from service.transfer.importer import (
+    ImportFormat,
+    ImportManner,
+    bring_in,
+    first_fault,
+    guess_format,
+)
+from service.web.dependencies import PendingUploadsDep, StoreDep
+from service.web.pages.responses import Flash, redirect, render
+
+FORMATS: dict[ImportFormat, str] = {
+    "markdown": "Markdown",
+    "csv": "CSV",
+    "lines": Text("Plain text, an idea on each line"),
+    "json": Text("JSON of Ideapool"),
+}
+ACTIONS: dict[Action, str] = {
+    "add": Text("New"),
+    "change": Text("Changes"),
+    "skip": Text("Stays as it is"),
+}
+REASONS: dict[Reason, str] = {
+    "there": Text("is here already"),
+    "deleted": Text("was deleted here"),
+    "same-text": Text("the same text is here already"),
+    "twice": Text("is in the file twice"),
+}
+FIELDS = {
+    "title": Text("title"),
+    "body": Text("text"),
+    "status": Text("status"),
+    "star": Text("star"),
+    "tags": Text("tags"),
+    "board": Text("board"),
+}
+router = APIRouter(prefix="/import")
+
+
+def _absent_if_blank(value: Any) -> Any:
+    return None if value == "" else value
+
+
+class MannerForm(BaseModel):
+    """How the file is taken, as the forms and the address of the preview say it."""
+
+    format: Annotated[ImportFormat | None, BeforeValidator(_absent_if_blank)] = None
+    board: Annotated[str | None, BeforeValidator(_absent_if_blank)] = Field(
+        default=None, max_length=64
+    )
+    groups: Groups = "boards"
+    nested: Nested = "body"
+    update: bool = False
+
+    def manner(self, *, dry_run: bool) -> ImportManner:
+        fields = self.model_dump()
+        # JSON is never an update; the box may still be ticked from another format.
+        fields["update"] = self.update and self.format != "json"
+        return ImportManner(**fields, dry_run=dry_run)
+
+
+class ArrivalForm(MannerForm):
+    text: str = ""
+    file: UploadFile | None = None
+
+
+class Fault(BaseModel):
+    line: int | None = None
+    column: int | None = None
+    detail: str
+
+
+@router.get("")
+def choose_file(request: Request, store: StoreDep, board: str | None = None) -> Response:
+    known = {each.id for each in store.boards.all()}
+    manner = MannerForm(board=board if board in known else None)
+    context = {"manner": manner, "text": "", "fault": ""}
+    return render(request, "imports/import.html", context | _choices(), board_id=manner.board)
+
+
+@router.post("")
+def receive_file(
+    request: Request,
+    files: PendingUploadsDep,
+    form: Annotated[ArrivalForm, Form(media_type="multipart/form-data")],
+) -> Response:
+    content, name, kind = form.text.encode(), "", ""
+    if form.file is not None and form.file.filename:
+        content, name = form.file.file.read(), form.file.filename
+        kind = form.file.content_type or ""
+    if not content.strip():
+        fault = Text("Choose a file or paste a text.")
+        context = {"manner": form, "text": form.text, "fault": fault}
+        return render(
+            request,
+            "imports/import.html",
+            context | _choices(),
+            status_code=status.HTTP_422_UNPROCESSABLE_CONTENT,
+        )
+    manner = form.model_dump(exclude={"text", "file"}, exclude_none=True)
+    manner["format"] = form.format or guess_format(content, kind, name)
+    return redirect(f"/import/{files.keep(content)}?{urlencode(manner)}")
+
+
+@router.get("/{token}")
+def look_at_file(
+    request: Request,
+    token: str,
+    store: StoreDep,
+    files: PendingUploadsDep,
+    form: Annotated[MannerForm, Query()],
+) -> Response:
+    content = files.read(token)
+    plan, faults = _tried(store, content, form.manner(dry_run=True))
+    context = {"token": token, "manner": form, "plan": plan, "faults": faults}
+    context |= {"actions": ACTIONS, "reasons": REASONS, "fields": FIELDS}
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT if faults else status.HTTP_200_OK
+    return render(
+        request,
+        "imports/import_preview.html",
+        context | _choices(),
+        board_id=form.board,
+        status_code=code,
+    )
+
+
+@router.post("/{token}")
+def bring_file_in(
+    token: str,
+    store: StoreDep,
+    files: PendingUploadsDep,
+    form: Annotated[MannerForm, Form()],
+) -> Response:
+    content = files.read(token)
+    result, _ = _tried(store, content, form.manner(dry_run=False))
+    if result is None:
+        # Somebody changed the boards meanwhile: the preview says what is wrong now.
+        return redirect(f"/import/{token}?{urlencode(form.model_dump(exclude_none=True))}")
+    files.drop(token)
+    return redirect(_place(store, result), Flash(_told(result)))
+
+
+def _choices() -> dict[str, Any]:
+    return {"formats": FORMATS}
+
+
+def _tried(
+    store: Store, content: bytes, manner: ImportManner
+) -> tuple[Imported | None, list[Fault]]:
+    try:
+        return bring_in(store, content, manner), []
+    except InvalidFile as error:
+        places = error.places
+        return None, [Fault(line=line, column=column, detail=what) for line, column, what in places]
+    except InvalidInput as error:
+        return None, [Fault(detail=error.detail)]
+    except ValidationError as error:
+        return None, [Fault(detail=first_fault(error))]
+
+
+def _place(store: Store, result: Imported) -> str:
+    """The board on which there is something new to see."""
+    for idea in result.ideas:
+        if idea.action != "skip":
+            return f"/boards/{store.ideas.get(idea.id).board_id}"
+    return "/"
+
+
+def _told(result: Imported) -> str:
+    added = Counted("%(count)s idea came in.", "%(count)s ideas came in.", result.added.ideas)
+    if not result.changed.ideas:
+        return added
+    changed = Counted("%(count)s changed.", "%(count)s changed.", result.changed.ideas)
+    return Text("%(added)s %(changed)s", added=added, changed=changed)

@@ -1,0 +1,72 @@
+"""A run as it changes: whole snapshots as HTML, so that a lost or late one costs nothing."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from fastapi import APIRouter, Request, Response
+from fastapi.sse import format_sse_event
+
+from service.runs.service import Runs
+from service.store import Store
+from service.web.dependencies import RunsDep, StoreDep
+from service.web.pages.responses import fragment
+from service.web.pages.views import RunView, view_run
+from service.web.sse import EventStream
+
+# Five a second looks like writing; more would only cost.
+LEAST_GAP_S = 0.2
+# The clock of the run is part of the snapshot.
+TICK_S = 1.0
+router = APIRouter()
+
+
+@router.get("/runs/{run_id}/live")
+async def watch_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> Response:
+    # Asked before the stream begins, while the answer can still be 404.
+    await runs.get(run_id)
+    return EventStream(_snapshots(request, run_id, store, runs))
+
+
+async def _snapshots(
+    request: Request, run_id: str, store: Store, runs: Runs
+) -> AsyncGenerator[bytes, None]:
+    told = sent = ""
+    watched = [run_id]
+    while True:
+        lives = [runs.live(one) for one in watched]
+        changes = [live.changed for live in lives if live is not None]
+        view, html = await asyncio.to_thread(_look, request, run_id, store, runs)
+        if view.announcement != told:
+            told = view.announcement
+            html += fragment(request, "shared/_announcement.html", {"text": told})
+        if html != sent:
+            yield format_sse_event(data_str=html)
+            sent = html
+        if not view.is_streaming:
+            yield format_sse_event(event="done", data_str="over")
+            return
+        watching = [run_id, *view.redrawing]
+        if watching != watched:
+            # What these wrote before they were watched has woken nobody: look again at once.
+            watched = watching
+            continue
+        await asyncio.sleep(LEAST_GAP_S)
+        await _wait(changes)
+
+
+def _look(request: Request, run_id: str, store: Store, runs: Runs) -> tuple[RunView, str]:
+    view = view_run(store, run_id, runs)
+    return view, fragment(request, "runs/_run.html", {"view": view})
+
+
+async def _wait(changes: list[asyncio.Event]) -> None:
+    """Until one of them is set, or the clock has moved on."""
+    if not changes:
+        await asyncio.sleep(TICK_S)
+        return
+    waiting = [asyncio.ensure_future(change.wait()) for change in changes]
+    try:
+        await asyncio.wait(waiting, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()

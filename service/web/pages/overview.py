@@ -1,0 +1,172 @@
+"""Looking at many ideas at once: how a board stands, groups of similar ideas, where ideas come from.
+
+The address of the groups holds the titles that somebody gave, so that asking for other groups, or
+loading the page again, loses none of them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request, Response, status
+
+from service.analysis.lineage_view import board_trees, idea_tree
+from service.analysis.summary import summarise
+from service.messages import Counted, Text
+from service.schemas.overview import (
+    COARSEST,
+    FINEST,
+    ClusterChoice,
+    ClusterPublic,
+    ClustersApply,
+    ClustersPublic,
+)
+from service.web.dependencies import SimilarIdeasDep, StoreDep
+from service.web.pages.forms import GroupsForm
+from service.web.pages.lineage_map import draw
+from service.web.pages.responses import Flash, redirect, render
+from service.web.pages.start_run import task_of
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group as it stands in the form; `title` is the given one, or else the suggested one."""
+
+    cluster: ClusterPublic
+    title: str
+    is_chosen: bool
+    problem: str = ""
+
+    @property
+    def suggested(self) -> str:
+        return self.cluster.title
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """`others` are given titles whose ideas are in no group of their own just now."""
+
+    found: ClustersPublic
+    groups: list[Group]
+    others: dict[str, str] = field(default_factory=dict)
+
+
+@router.get("/boards/{board_id}/summary")
+def show_summary(
+    request: Request, board_id: str, store: StoreDep, similar_ideas: SimilarIdeasDep
+) -> Response:
+    summary = summarise(store, similar_ideas, board_id)
+    context = {"board": store.boards.get(board_id), "summary": summary}
+    return render(request, "boards/summary.html", context, board_id=board_id)
+
+
+@router.get("/boards/{board_id}/clusters")
+def show_groups(
+    request: Request,
+    board_id: str,
+    store: StoreDep,
+    similar_ideas: SimilarIdeasDep,
+    query: Annotated[GroupsForm, Query()],
+) -> Response:
+    found = similar_ideas.clusters(board_id, query.groups)
+    return _groups_page(request, store.boards.get(board_id), _board(found, query))
+
+
+@router.post("/boards/{board_id}/clusters")
+def apply_groups(
+    request: Request,
+    board_id: str,
+    store: StoreDep,
+    similar_ideas: SimilarIdeasDep,
+    form: Annotated[GroupsForm, Form()],
+) -> Response:
+    found = similar_ideas.clusters(board_id, form.groups)
+    board = _board(found, form)
+    chosen = [group for group in board.groups if group.is_chosen]
+    problem: str = ""
+    if found.fingerprint != form.fingerprint:
+        problem = Text(
+            "The ideas have changed since you looked, and so have their groups. Nothing was "
+            "tagged: look at the groups as they are now."
+        )
+    elif not chosen:
+        problem = Text("Choose at least one group. Nothing was tagged.")
+    elif any(group.problem for group in chosen):
+        problem = Text("A title is missing or has a comma. Nothing was tagged.")
+    if problem:
+        return _groups_page(request, store.boards.get(board_id), board, problem)
+    shape = task_of(ClustersApply, clusters=[_choice(group) for group in chosen])
+    change = store.changes.tag_each(board_id, shape.tags_by_idea())
+    here = f"/boards/{board_id}/clusters?groups={form.groups}"
+    if not change.changed:
+        return redirect(here, Flash(Text("All of these ideas had their tags already.")))
+    message = Counted(
+        "%(count)s idea has a new tag.", "%(count)s ideas have a new tag.", len(change.changed)
+    )
+    return redirect(here, Flash(message, f"/changes/{change.id}/undo"))
+
+
+@router.get("/boards/{board_id}/lineage")
+def show_board_lineage(
+    request: Request,
+    board_id: str,
+    store: StoreDep,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Response:
+    trees = board_trees(store, board_id, page)
+    context = {
+        "board": store.boards.get(board_id),
+        "idea": None,
+        "trees": [(tree, draw(tree)) for tree in trees.trees],
+        "found": trees,
+    }
+    return render(request, "lineage/lineage.html", context, board_id=board_id)
+
+
+@router.get("/ideas/{idea_id}/lineage")
+def show_idea_lineage(request: Request, idea_id: str, store: StoreDep) -> Response:
+    idea = store.ideas.get(idea_id)
+    tree = idea_tree(store, idea)
+    context = {
+        "board": store.boards.get(idea.board_id),
+        "idea": idea,
+        "trees": [] if tree is None else [(tree, draw(tree))],
+        "found": None,
+    }
+    return render(request, "lineage/lineage.html", context, board_id=idea.board_id)
+
+
+def _groups_page(request: Request, board: Any, shown: Board, problem: str = "") -> Response:
+    context = {
+        "board": board,
+        "shown": shown,
+        "problem": problem,
+        "fewest": COARSEST,
+        "most": FINEST,
+    }
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT if problem else status.HTTP_200_OK
+    return render(request, "boards/clusters.html", context, board_id=board.id, status_code=code)
+
+
+def _board(found: ClustersPublic, form: GroupsForm) -> Board:
+    """The groups with the titles that were given to them, whatever they were grouped by then."""
+    given, unchosen = form.given, form.unchosen
+    groups = []
+    for cluster in found.clusters:
+        ids = [cluster.anchor_id, *(one.idea_id for one in cluster.ideas)]
+        named = next((one for one in ids if one in given), None)
+        title = given.pop(named) if named is not None else cluster.tag or cluster.title
+        # What is a tag already needs no second one.
+        is_chosen = not any(one in unchosen for one in ids)
+        is_chosen = is_chosen and (bool(form.anchor) or cluster.tag is None)
+        # Tags are typed with commas between.
+        is_wrong = is_chosen and (not title or "," in title)
+        problem = Text("Give it a title without a comma.") if is_wrong else ""
+        groups.append(Group(cluster, title, is_chosen, problem))
+    return Board(found, groups, given)
+
+
+def _choice(group: Group) -> ClusterChoice:
+    ids = [one.idea_id for one in group.cluster.ideas]
+    return task_of(ClusterChoice, title=group.title, idea_ids=ids)

@@ -1,0 +1,38 @@
+"""What a browser remembers for its user: theme, language, and whether single keys are shortcuts."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request, Response
+
+from service.web.pages.responses import back
+from service.web.translation import LANGUAGES
+
+LIFE_S = 365 * 24 * 3600
+router = APIRouter()
+
+
+@router.post("/theme")
+def choose_theme(
+    request: Request, theme: Annotated[Literal["auto", "light", "dark"], Form()]
+) -> Response:
+    return _remember(request, "theme", theme)
+
+
+@router.post("/shortcuts")
+def choose_shortcuts(
+    request: Request, shortcuts: Annotated[Literal["on", "off"], Form()]
+) -> Response:
+    return _remember(request, "shortcuts", shortcuts)
+
+
+@router.post("/language")
+def choose_language(request: Request, language: Annotated[str, Form(max_length=20)]) -> Response:
+    """Any other than those there are is the browser's."""
+    return _remember(request, "language", language if language in LANGUAGES else "auto")
+
+
+def _remember(request: Request, name: str, value: str) -> Response:
+    response = back(request, "/")
+    # Readable by the page's own script, which switches without a reload.
+    response.set_cookie(name, value, max_age=LIFE_S, samesite="lax")
+    return response

@@ -1,0 +1,191 @@
+"""Which idea first? People vote pair by pair, the model compares, and both rankings stand beside.
+
+The address holds all there is to the page: which pairs were skipped, which vote can be undone. The
+vote's form carries a ballot, so that sending it twice, or again after going back, is one vote.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request, Response
+
+from service.analysis.standings import Standings, board_standings, next_pair
+from service.errors import NotFound
+from service.messages import Text
+from service.runs.service import Runs
+from service.schemas.fields import PAIRS_CEILING, UNFINISHED
+from service.schemas.identity import new_id
+from service.schemas.ranking import (
+    ComparisonCreate,
+    ComparisonPublic,
+    PairPublic,
+    RankTask,
+    StandingPublic,
+)
+from service.store import Store
+from service.web.dependencies import RunsDep, StoreDep
+from service.web.pages.forms import RankForm, RankQuery, VoteForm, pair_of
+from service.web.pages.idempotency import OnceDep
+from service.web.pages.responses import Flash, redirect, render
+from service.web.pages.start_run import Starter, task_of
+from service.web.pages.views import RunView, view_run
+
+SHOWN = 100
+# Skipped pairs come back after so many others.
+MOST_SKIPPED = 8
+router = APIRouter(prefix="/boards/{board_id}/rank")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    idea_id: str
+    title: str
+    people: StandingPublic
+    model: StandingPublic
+
+
+@dataclass(frozen=True, slots=True)
+class LastVote:
+    id: str
+    text: str
+
+
+@router.get("")
+def show_ranking(
+    request: Request,
+    board_id: str,
+    store: StoreDep,
+    runs: RunsDep,
+    query: Annotated[RankQuery, Query()],
+) -> Response:
+    board = store.boards.get(board_id)
+    # The run is looked at first: what it stores when it ends in between is then read after it.
+    view = _shown(store, runs, board_id, query.run)
+    people = board_standings(store, board_id, "people")
+    model = board_standings(store, board_id, "model")
+    pair = _pair(store, people, query)
+    rows = _rows(people, model, query.by)
+    context = {
+        "board": board,
+        "query": query,
+        "view": view,
+        "pair": pair,
+        "skips": _skips(query.skip, pair),
+        "ballot": new_id(),
+        "vote": _last_vote(store, board_id, query.voted),
+        "count": len(people.contenders),
+        "votes": people.comparisons,
+        "verdicts": model.comparisons,
+        "rows": rows[:SHOWN],
+        "more": len(rows) - SHOWN,
+        "agreement": _agreement(rows),
+        "most": PAIRS_CEILING,
+    }
+    return render(request, "ranking/rank.html", context, board_id=board_id)
+
+
+@router.post("/votes")
+def vote(board_id: str, store: StoreDep, form: Annotated[VoteForm, Form()]) -> Response:
+    shape = task_of(ComparisonCreate, **form.model_dump(exclude={"ballot", "skip", "run"}))
+    made = store.comparisons.vote(board_id, shape, ballot=form.ballot)
+    return redirect(_address(board_id, skip=form.skip, voted=made.id, run=form.run))
+
+
+@router.post("/votes/{comparison_id}/undo")
+def undo(board_id: str, comparison_id: str, store: StoreDep) -> Response:
+    try:
+        gone = store.comparisons.delete(board_id, comparison_id)
+    except NotFound:
+        return redirect(_address(board_id), Flash(Text("This vote was taken back already.")))
+    again = f"{gone.first_id}.{gone.second_id}"
+    return redirect(
+        _address(board_id, pair=again), Flash(Text("Taken back. Here is the pair again."))
+    )
+
+
+@router.post("/compare")
+async def compare(
+    request: Request,
+    board_id: str,
+    runs: RunsDep,
+    once: OnceDep,
+    form: Annotated[RankForm, Form()],
+) -> Response:
+    task = task_of(RankTask, board_id=board_id, pairs=form.pairs)
+    run_id = await Starter(request, runs, once).start(task)
+    return redirect(_address(board_id, run=run_id))
+
+
+def _address(board_id: str, **query: Any) -> str:
+    path = f"/boards/{board_id}/rank"
+    fields = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(fields, doseq=True)}" if fields else path
+
+
+def _pair(store: Store, people: Standings, query: RankQuery) -> PairPublic | None:
+    if len(people.contenders) < 2:
+        return None
+    asked = pair_of(query.pair)
+    if len(asked) == 2 and all(idea in people.contenders for idea in asked):
+        first, second = (store.ideas.get(idea) for idea in asked)
+        return PairPublic(first=first, second=second, information=0)
+    return next_pair(store, people, {frozenset(pair_of(one)) for one in query.skip})
+
+
+def _skips(skipped: Sequence[str], pair: PairPublic | None) -> list[str]:
+    """What is skipped once this pair is skipped too."""
+    if pair is None:
+        return []
+    return [*skipped, f"{pair.first.id}.{pair.second.id}"][-MOST_SKIPPED:]
+
+
+def _last_vote(store: Store, board_id: str, comparison_id: str | None) -> LastVote | None:
+    if comparison_id is None:
+        return None
+    with suppress(NotFound):
+        made = store.comparisons.get(board_id, comparison_id)
+        titles = store.ideas.titles([made.first_id, made.second_id])
+        if len(titles) == 2:
+            return LastVote(made.id, _words(made, titles))
+    return None
+
+
+def _words(made: ComparisonPublic, titles: dict[str, str]) -> str:
+    first, second = titles[made.first_id], titles[made.second_id]
+    if made.outcome == "tie":
+        return Text("“%(first)s” and “%(second)s” are equal.", first=first, second=second)
+    one, other = (first, second) if made.outcome == "first" else (second, first)
+    return Text("“%(first)s” comes before “%(second)s”.", first=one, second=other)
+
+
+def _rows(people: Standings, model: Standings, by: str) -> list[Row]:
+    """Those that somebody compared: in the order of the chosen judge, then in the other one's."""
+    by_people = {one.idea_id: one for one in people.public().ideas}
+    by_model = {one.idea_id: one for one in model.public().ideas}
+    order, other = (by_people, by_model) if by == "people" else (by_model, by_people)
+    ids = [idea for idea in order if order[idea].rank is not None]
+    ids += [idea for idea in other if order[idea].rank is None and other[idea].rank is not None]
+    return [Row(idea, by_people[idea].title, by_people[idea], by_model[idea]) for idea in ids]
+
+
+def _agreement(rows: Sequence[Row]) -> tuple[int, int] | None:
+    """Of how many pairs of ideas people and the model think alike, and of how many at all."""
+    both = [row for row in rows if row.people.rank and row.model.rank][:SHOWN]
+    ways = [
+        (one.people.strength - other.people.strength) * (one.model.strength - other.model.strength)
+        for one, other in combinations(both, 2)
+    ]
+    told = [way for way in ways if way]
+    return (sum(way > 0 for way in told), len(told)) if told else None
+
+
+def _shown(store: Store, runs: Runs, board_id: str, run_id: str | None) -> RunView | None:
+    """The run asked for, or else the newest if it is under way."""
+    for run in store.runs.recent(board_id=board_id, kind="rank", limit=8):
+        if run.run_id == run_id or (run_id is None and run.status in UNFINISHED):
+            return view_run(store, run.run_id, runs)
+    return None

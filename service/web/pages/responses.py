@@ -1,0 +1,122 @@
+"""How pages are answered: whole pages, redirects back to where a form stood, messages in between."""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from fastapi import Request, Response, status
+from fastapi.responses import RedirectResponse
+
+from service.messages import pack, unpack
+from service.schemas.ideas import BoardPublic
+from service.settings import Settings
+from service.store import Store
+from service.web.templating import Templates
+
+FLASH_COOKIE = "ideapool_flash"
+FLASH_LIFE_S = 120
+# What a message may offer to undo; anything else in the cookie is not ours.
+_UNDO = re.compile(
+    r"/(ideas|boards|rubrics|suggestions|changes)/[0-9a-f-]{36}/(restore|reopen|undo)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """A message for the next page; `undo` is where a form takes back what was done."""
+
+    text: str
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What every page shows around its own content."""
+
+    boards: list[BoardPublic]
+    counts: dict[str, int]
+    board_id: str | None
+    flash: Flash | None
+    has_login: bool
+
+
+def render(
+    request: Request,
+    template: str,
+    context: dict[str, Any],
+    *,
+    board_id: str | None = None,
+    status_code: int = 200,
+) -> Response:
+    """A whole page; shows, once, the message that the last action left."""
+    store = cast(Store, request.app.state.store)
+    shell = Shell(
+        boards=store.boards.all(),
+        counts=store.boards.counts(),
+        board_id=board_id,
+        flash=_read_flash(request),
+        has_login=cast(Settings, request.app.state.settings).needs_key,
+    )
+    templates = cast(Templates, request.app.state.templates)
+    response = templates.respond(
+        request, template, {**context, "shell": shell}, status_code=status_code
+    )
+    # Pages hold people's own ideas and change with every action.
+    response.headers["Cache-Control"] = "private, no-cache"
+    if shell.flash is not None:
+        response.delete_cookie(FLASH_COOKIE)
+    return response
+
+
+def fragment(request: Request, template: str, context: dict[str, Any]) -> str:
+    templates = cast(Templates, request.app.state.templates)
+    return templates.render(request, template, context)
+
+
+def redirect(url: str, flash: Flash | None = None) -> Response:
+    response = RedirectResponse(url, status.HTTP_303_SEE_OTHER)
+    if flash is not None:
+        packed = base64.urlsafe_b64encode(
+            json.dumps([pack(flash.text), flash.undo]).encode()
+        ).decode()
+        response.set_cookie(
+            FLASH_COOKIE, packed, max_age=FLASH_LIFE_S, httponly=True, samesite="lax"
+        )
+    return response
+
+
+def back(request: Request, default: str, flash: Flash | None = None) -> Response:
+    """Redirects to the page the form stood on, with its search and filters."""
+    return redirect(here(request, default), flash)
+
+
+def here(request: Request, default: str) -> str:
+    """The page that the request comes from, if it is one of ours."""
+    url = request.headers.get("HX-Current-URL") or request.headers.get("referer") or ""
+    parts = urlsplit(url)
+    if parts.netloc != request.headers.get("host") or not re.match(r"/(?!/)", parts.path):
+        return default
+    # What was selected has been dealt with.
+    fields = [field for field in parse_qsl(parts.query) if field[0] != "select"]
+    return parts.path + (f"?{urlencode(fields)}" if fields else "")
+
+
+def is_part(request: Request, element_id: str) -> bool:
+    """Whether htmx asks for this one element only."""
+    return request.headers.get("HX-Target", "").endswith(f"#{element_id}")
+
+
+def _read_flash(request: Request) -> Flash | None:
+    packed = request.cookies.get(FLASH_COOKIE)
+    if not packed:
+        return None
+    try:
+        text, undo = json.loads(base64.urlsafe_b64decode(packed))
+        flash = Flash(unpack(text), str(undo))
+    except (binascii.Error, ValueError, TypeError):
+        return None
+    return flash if not flash.undo or _UNDO.fullmatch(flash.undo) else Flash(flash.text)

@@ -1,0 +1,82 @@
+"""A run: watched, stopped, asked again; what it suggests kept at once, all or what is ticked."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+
+from service.ideation import asked_anew, repeated
+from service.messages import Counted, Text
+from service.schemas.ideas import IdeaPublic
+from service.schemas.runs import RunPublic, Task
+from service.web.dependencies import RunsDep, StoreDep
+from service.web.pages.brainstorm_forms import SuggestionsForm
+from service.web.pages.idempotency import OnceDep
+from service.web.pages.responses import Flash, back, redirect, render
+from service.web.pages.start_run import Starter, beside
+from service.web.pages.views import view_run
+
+router = APIRouter()
+
+
+@router.get("/runs/{run_id}")
+def show_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> Response:
+    view = view_run(store, run_id, runs)
+    return render(request, "runs/run.html", {"view": view}, board_id=view.run.board_id)
+
+
+@router.post("/runs/{run_id}/stop")
+async def stop(request: Request, run_id: str, runs: RunsDep) -> Response:
+    await runs.cancel(run_id)
+    return back(
+        request, f"/runs/{run_id}", Flash(Text("Stopped. What was made until then is kept."))
+    )
+
+
+@router.post("/runs/{run_id}/again")
+async def run_again(request: Request, run_id: str, runs: RunsDep, once: OnceDep) -> Response:
+    """The same question with the same seed."""
+    run = await runs.get(run_id)
+    return await _repeat(request, runs, once, run, repeated(run))
+
+
+@router.post("/runs/{run_id}/more")
+async def more(
+    request: Request, run_id: str, store: StoreDep, runs: RunsDep, once: OnceDep
+) -> Response:
+    """The same question with a new seed."""
+    run = await runs.get(run_id)
+    task = await asyncio.to_thread(asked_anew, run, store)
+    return await _repeat(request, runs, once, run, task)
+
+
+@router.post("/runs/{run_id}/keep-all")
+def keep_all(request: Request, run_id: str, store: StoreDep) -> Response:
+    return _kept(request, run_id, store.suggestions.keep_many(run_id))
+
+
+@router.post("/runs/{run_id}/keep-selected")
+def keep_selected(
+    request: Request, run_id: str, store: StoreDep, form: Annotated[SuggestionsForm, Form()]
+) -> Response:
+    return _kept(request, run_id, store.suggestions.keep_many(run_id, form.ids))
+
+
+def _kept(request: Request, run_id: str, kept: list[IdeaPublic]) -> Response:
+    told = Counted(
+        "%(count)s idea is on the board now.", "%(count)s ideas are on the board now.", len(kept)
+    )
+    return back(request, f"/runs/{run_id}", Flash(told))
+
+
+async def _repeat(
+    request: Request, runs: RunsDep, once: OnceDep, run: RunPublic, task: Task
+) -> Response:
+    run_id = await Starter(request, runs, once).start(task)
+    if run.kind != "brainstorm" and run.idea_id:
+        return redirect(f"/ideas/{run.idea_id}?run={run_id}")
+    if run.kind == "rank":
+        return redirect(f"/boards/{run.board_id}/rank?run={run_id}")
+    if run.kind == "evaluate-all":
+        return redirect(f"/boards/{run.board_id}?run={run_id}")
+    return redirect(beside(request, run.board_id, run_id))

@@ -1,0 +1,64 @@
+"""Makes a task of a form's fields and starts it as a run."""
+
+import re
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from service.ideation import plan
+from service.runs.service import Runs
+from service.schemas.fields import Shape
+from service.schemas.runs import Task
+from service.store import Store
+from service.web.pages.idempotency import Once
+
+Made = TypeVar("Made", bound=Shape)
+
+
+def task_of(shape: type[Made], **fields: Any) -> Made:
+    """Raises: RequestValidationError, as if the fields had come as a body of the API."""
+    try:
+        return shape.model_validate(fields)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+
+
+class Starter:
+    def __init__(self, request: Request, runs: Runs, once: Once) -> None:
+        self._store: Store = request.app.state.store
+        self._backend = request.app.state.backend
+        self._runs = runs
+        self._once = once
+        self._client = request.client.host if request.client else ""
+
+    async def start(self, task: Task, *, redraws: str | None = None) -> str:
+        """The run's id. `redraws` as in `NewRun`.
+
+        Raises: what `Runs.start` raises.
+        """
+
+        async def begin() -> str:
+            planned = partial(plan, task, self._store, self._backend, redraws)
+            return (await self._runs.start(planned, client=self._client)).run_id
+
+        return await self._once.do(
+            f"{self._client} {redraws} {task!r}", begin, is_current=self._is_under_way
+        )
+
+    def _is_under_way(self, run_id: str) -> bool:
+        """A run that is over is asked for again on purpose, however soon."""
+        live = self._runs.live(run_id)
+        return live is not None and not live.is_over
+
+
+def beside(request: Request, board_id: str | None, run_id: str) -> str:
+    """Where a new brainstorm is shown: beside its board, if the form stood there."""
+    path = urlsplit(
+        request.headers.get("HX-Current-URL") or request.headers.get("referer") or ""
+    ).path
+    is_on_board = re.fullmatch(r"/boards/[^/]+", path)
+    return f"/boards/{board_id}?run={run_id}" if is_on_board else f"/runs/{run_id}"

@@ -1,0 +1,79 @@
+"""What people do with a suggestion: keep it, keep it changed, discard it, ask for others."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+
+from service.ideation import redrawn
+from service.messages import Text
+from service.schemas.brainstorm import BrainstormTask
+from service.web.dependencies import RunsDep, StoreDep
+from service.web.pages.forms import TextForm
+from service.web.pages.idempotency import OnceDep
+from service.web.pages.responses import Flash, back, redirect
+from service.web.pages.start_run import Starter, beside, task_of
+
+# What more of a suggestion's kind takes over from its run.
+LIKE = ("method", "n", "creativity", "context", "avoid_board", "avoid")
+router = APIRouter(prefix="/suggestions/{suggestion_id}")
+
+
+@router.post("/keep")
+def keep(
+    request: Request, suggestion_id: str, store: StoreDep, form: Annotated[TextForm, Form()]
+) -> Response:
+    run_id, _ = store.suggestions.get(suggestion_id)
+    idea, _ = store.suggestions.keep(suggestion_id, title=form.title, body=form.body)
+    return back(
+        request,
+        f"/runs/{run_id}",
+        Flash(Text("“%(title)s” is on the board now.", title=idea.title)),
+    )
+
+
+@router.post("/discard")
+def discard(request: Request, suggestion_id: str, store: StoreDep) -> Response:
+    run_id, _ = store.suggestions.get(suggestion_id)
+    title = store.suggestions.discard(suggestion_id).title
+    discarded = Text("“%(title)s” is discarded.", title=title)
+    flash = Flash(discarded, f"/suggestions/{suggestion_id}/reopen")
+    return back(request, f"/runs/{run_id}", flash)
+
+
+@router.post("/avoid")
+def avoid(request: Request, suggestion_id: str, store: StoreDep) -> Response:
+    run_id, _ = store.suggestions.get(suggestion_id)
+    title = store.suggestions.avoid(suggestion_id).title
+    avoided = Text("What comes next will be less like “%(title)s”.", title=title)
+    flash = Flash(avoided, f"/suggestions/{suggestion_id}/reopen")
+    return back(request, f"/runs/{run_id}", flash)
+
+
+@router.post("/redraw")
+async def redraw(
+    request: Request, suggestion_id: str, store: StoreDep, runs: RunsDep, once: OnceDep
+) -> Response:
+    run_id, _ = await asyncio.to_thread(store.suggestions.get, suggestion_id)
+    task = await asyncio.to_thread(redrawn, suggestion_id, store)
+    await Starter(request, runs, once).start(task, redraws=suggestion_id)
+    return back(request, f"/runs/{run_id}")
+
+
+@router.post("/more")
+async def more_like(
+    request: Request, suggestion_id: str, store: StoreDep, runs: RunsDep, once: OnceDep
+) -> Response:
+    """As many as its run was asked for, in the same way."""
+    run_id, _ = await asyncio.to_thread(store.suggestions.get, suggestion_id)
+    run = await runs.get(run_id)
+    alike = {name: run.request[name] for name in LIKE if name in run.request}
+    task = task_of(BrainstormTask, suggestion_id=suggestion_id, **alike)
+    return redirect(beside(request, run.board_id, await Starter(request, runs, once).start(task)))
+
+
+@router.post("/reopen")
+def reopen(request: Request, suggestion_id: str, store: StoreDep) -> Response:
+    run_id, _ = store.suggestions.get(suggestion_id)
+    store.suggestions.reopen(suggestion_id)
+    return back(request, f"/runs/{run_id}")

@@ -1,0 +1,36 @@
+"""What runs are about, in a line each."""
+
+from collections.abc import Sequence
+
+from service.messages import Counted, Text
+from service.schemas.runs import RunPublic
+from service.store import Store
+
+
+def topics(store: Store, runs: Sequence[RunPublic]) -> dict[str, str]:
+    """By the run's id. Ideas that were deleted are not named."""
+    titles = store.ideas.titles([one for run in runs for one in _idea_ids(run)])
+    suggestions = store.suggestions.titles(
+        [str(run.request["suggestion_id"]) for run in runs if run.request.get("suggestion_id")]
+    )
+    return {run.run_id: _topic(run, titles | suggestions) for run in runs}
+
+
+def _idea_ids(run: RunPublic) -> list[str]:
+    combined = run.request.get("idea_ids")
+    return [str(one) for one in combined] if combined else [run.idea_id or ""]
+
+
+def _topic(run: RunPublic, titles: dict[str, str]) -> str:
+    said = run.request.get("topic") or run.request.get("title")
+    if said:
+        return str(said)
+    if run.kind == "rank":
+        pairs = int(run.request.get("pairs", 0))
+        return Counted("%(count)s pair of ideas", "%(count)s pairs of ideas", pairs)
+    if run.kind == "evaluate-all":
+        return Text("the ideas of this board")
+    if run.request.get("suggestion_id"):
+        return titles.get(str(run.request["suggestion_id"]), Text("a suggestion"))
+    named = [titles[one] for one in _idea_ids(run) if one in titles]
+    return " + ".join(named) or Text("an idea")

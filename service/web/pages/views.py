@@ -1,0 +1,255 @@
+"""What the templates show of a run: the stored run, joined with what it is writing just now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from service.messages import Counted, Text, unpack
+from service.prompts.methods import METHODS
+from service.runs.events import Draft, failures
+from service.runs.service import Runs
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.evaluation import FailurePublic
+from service.schemas.fields import UNFINISHED
+from service.schemas.ideas import IdeaPublic
+from service.schemas.runs import RunPublic
+from service.store import Store
+from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
+from service.web.pages.cards import Card, cards_of
+from service.web.pages.topics import topics
+
+TITLES = {
+    "brainstorm": Text("Brainstorm"),
+    "refine": Text("Proposed text"),
+    "evaluate": Text("New evaluation"),
+    "evaluate-all": Text("Evaluation of the board"),
+    "rank": Text("The model compares"),
+}
+WORDS = {
+    "queued": Text("Waiting"),
+    "running": Text("Writing"),
+    "done": Text("Done"),
+    "failed": Text("Failed"),
+    "cancelled": Text("Stopped"),
+    "interrupted": Text("Interrupted"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """`titles` names the ideas that the suggestions became or resemble, and those compared; a deleted
+    one is not in it.
+
+    `idea` is the idea the run is about, as it is now; `source_run` made the suggestion it is from.
+    """
+
+    run: RunPublic
+    topic: str
+    titles: dict[str, str]
+    idea: IdeaPublic | None
+    read: Note | None
+    position: int
+    drafts: list[tuple[int, Draft]]
+    scores: dict[str, float]
+    spread: dict[str, float | None]
+    cards: list[Card]
+    source_run: str | None = None
+
+    @property
+    def id(self) -> str:
+        return self.run.run_id
+
+    @property
+    def is_live(self) -> bool:
+        return self.run.status in UNFINISHED
+
+    @property
+    def redrawing(self) -> list[str]:
+        """The runs that are drawing another suggestion for this panel."""
+        return [
+            card.redraw.run.run_id for card in self.cards if card.redraw and card.redraw.is_live
+        ]
+
+    @property
+    def is_streaming(self) -> bool:
+        return self.is_live or bool(self.redrawing)
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.run.kind]
+
+    @property
+    def word(self) -> str:
+        if self.run.kind == "rank" and self.run.status == "running":
+            return Text("Comparing")
+        if self.run.kind == "evaluate-all" and self.run.status == "running":
+            return Text("Evaluating")
+        return WORDS[self.run.status]
+
+    @property
+    def request(self) -> dict[str, Any]:
+        return self.run.request
+
+    @property
+    def wanted(self) -> int:
+        """Ideas of a brainstorm or to evaluate, pairs of a ranking."""
+        if self.run.kind == "evaluate-all":
+            return len(self.request.get("idea_ids", []))
+        return int(self.request.get("pairs" if self.run.kind == "rank" else "n", 0))
+
+    @property
+    def failed(self) -> list[FailurePublic]:
+        """The ideas that a run over a board could not evaluate."""
+        return failures(self.run)
+
+    @property
+    def judged(self) -> int:
+        """How many ideas a run over a board is done with."""
+        return len(self.run.evaluations) + len(self.failed)
+
+    @property
+    def ties(self) -> int:
+        return sum(one.outcome == "tie" for one in self.run.comparisons)
+
+    @property
+    def method(self) -> str:
+        method = METHODS.get(str(self.request.get("method")))
+        return method.title if method else ""
+
+    @property
+    def elapsed_s(self) -> float:
+        until = self.run.finished_at or datetime.now(UTC)
+        return (until - self.run.created_at).total_seconds()
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return self.run.result or {}
+
+    @property
+    def failure(self) -> str:
+        """What went wrong, in parts that can be said in the language of the page."""
+        error = self.run.error
+        if error is None:
+            return ""
+        return error.detail if error.words is None else unpack(error.words)
+
+    @property
+    def open_suggestions(self) -> list[SuggestionPublic]:
+        return [card.suggestion for card in self.cards if card.suggestion.state == "open"]
+
+    @property
+    def before(self) -> tuple[str, str]:
+        """Title and body that a refinement is compared with: as they are, or, once it is decided on,
+        as the model read them.
+        """
+        if self.read is not None:
+            return self.read
+        if self.idea is not None:
+            return self.idea.title, self.idea.body
+        return str(self.request.get("title", "")), str(self.request.get("body", ""))
+
+    @property
+    def edits(self) -> Sequence[ProposedEdit]:
+        """What a refinement proposes to change in the text as it is now."""
+        return edits_of(
+            self.result, Note(*self.before), is_as_read=self.read is not None or not self.is_stale
+        )
+
+    @property
+    def segments(self) -> list[Segment]:
+        return segments(Note(*self.before), self.edits)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the idea's text has changed since the run read it."""
+        return self.idea is not None and self.idea.version != self.run.idea_version
+
+    @property
+    def address(self) -> str:
+        """Where the run is shown among what it belongs to."""
+        if self.run.kind != "brainstorm" and self.idea is not None:
+            return f"/ideas/{self.idea.id}?run={self.id}#run"
+        if self.run.kind == "rank":
+            return f"/boards/{self.run.board_id}/rank?run={self.id}#run"
+        if self.run.kind == "evaluate-all":
+            return f"/boards/{self.run.board_id}?run={self.id}#run"
+        return f"/runs/{self.id}"
+
+    @property
+    def announcement(self) -> str:
+        """One line for people who hear the page; it changes only when something happened."""
+        if self.run.status == "queued":
+            if self.position > 1:
+                return Text("Waiting, place %(place)s in line", place=self.position)
+            return self.word
+        if self.run.kind == "rank":
+            return Counted(
+                "%(word)s: %(made)s of %(count)s pair",
+                "%(word)s: %(made)s of %(count)s pairs",
+                self.wanted,
+                word=self.word,
+                made=len(self.run.comparisons),
+            )
+        if self.run.kind == "evaluate-all":
+            return Counted(
+                "%(word)s: %(made)s of %(count)s idea",
+                "%(word)s: %(made)s of %(count)s ideas",
+                self.wanted,
+                word=self.word,
+                made=self.judged,
+            )
+        if self.run.kind != "brainstorm":
+            return self.word
+        if self.redrawing and not self.is_live:
+            return Text("Writing another idea")
+        made = len(self.cards)
+        if not self.is_live:
+            return Counted(
+                "%(word)s: %(count)s idea", "%(word)s: %(count)s ideas", made, word=self.word
+            )
+        return Counted(
+            "%(word)s: %(made)s of %(count)s idea",
+            "%(word)s: %(made)s of %(count)s ideas",
+            self.wanted,
+            word=self.word,
+            made=made,
+        )
+
+
+def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
+    """Raises: NotFound. Blocking: call it in a thread."""
+    live = runs.live(run_id)
+    drafts = [] if live is None else sorted(live.drafts.items())
+    position = 0 if live is None else live.position
+    scores = {} if live is None else dict(live.scores)
+    spread = {} if live is None else dict(live.spread)
+    run = store.runs.get(run_id)
+    made = {suggestion.title for suggestion in run.suggestions}
+    cards = cards_of(store, run, runs.live)
+    named = [card.suggestion.idea_id or card.suggestion.similar_to or "" for card in cards]
+    named += [side for one in run.comparisons for side in (one.first_id, one.second_id)]
+    named += [one.idea_id for one in run.evaluations] + [one.idea_id for one in failures(run)]
+    named += [run.idea_id or "", *(run.request.get("idea_ids") or ())]
+    titles = store.ideas.titles(named)
+    source = run.request.get("suggestion_id")
+    is_here, is_decided = run.idea_id in titles, run.decision != "open"
+    return RunView(
+        run=run,
+        topic=topics(store, [run])[run_id],
+        titles=titles,
+        idea=store.ideas.get(run.idea_id or "") if is_here else None,
+        read=store.refinements.read(run_id) if is_here and is_decided else None,
+        position=position,
+        # A draft may be stored as a suggestion between the two looks: it is shown once.
+        drafts=[draft for draft in drafts if draft[1].title not in made],
+        scores=scores,
+        spread=spread,
+        cards=cards,
+        source_run=store.suggestions.get(str(source))[0] if source else None,
+    )
+
+
+def shown_run(store: Store, runs: Runs, run_id: str | None) -> RunView | None:
+    """The run that an address names."""
+    return view_run(store, run_id, runs) if run_id else None

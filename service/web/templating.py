@@ -1,0 +1,164 @@
+"""The Jinja environment: escaping on, undefined names refused, static files under hashed URLs."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from service.messages import Text, Value
+from service.prompts.languages import IDEA_LANGUAGES
+from service.settings import PROJECT_ROOT
+from service.text.diff import word_diff
+from service.web import markdown
+from service.web.translation import DEFAULT, LANGUAGES, Translator, choose
+
+TEMPLATES = PROJECT_ROOT / "templates"
+STATIC = PROJECT_ROOT / "static"
+STATUS_NAMES = {
+    "draft": Text("Draft"),
+    "kept": Text("Kept"),
+    "in-progress": Text("In progress"),
+    "done": Text("Done"),
+    "archived": Text("Archived"),
+}
+
+
+class Templates:
+    """The pages in every language; each has an environment, so that macros speak it too."""
+
+    def __init__(self) -> None:
+        static = _StaticUrls(STATIC)
+        self._environments = {name: _environment(name, static) for name in LANGUAGES}
+
+    def environment(self, language: str = DEFAULT) -> Environment:
+        return self._environments[language]
+
+    def render(self, request: Request, template: str, context: Mapping[str, Any]) -> str:
+        language = language_of(request)
+        page = self._environments[language].get_template(template)
+        return page.render(context, request=request)
+
+    def respond(
+        self,
+        request: Request,
+        template: str,
+        context: Mapping[str, Any],
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        response = HTMLResponse(self.render(request, template, context), status_code, headers)
+        response.headers["Content-Language"] = language_of(request)
+        # The cookies are those for the language and the theme.
+        for name in ("Accept-Language", "Cookie"):
+            response.headers.add_vary_header(name)
+        return response
+
+
+def language_of(request: Request) -> str:
+    return choose(request.cookies.get("language"), request.headers.get("accept-language", ""))
+
+
+def _environment(language: str, static: "_StaticUrls") -> Environment:
+    translator = Translator(language)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        # A Text that a page shows is in the language of the page.
+        finalize=lambda value: translator.text(value) if isinstance(value, Text) else value,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    _install(environment, translator)
+    environment.filters |= {
+        "markdown": markdown.render,
+        "excerpt": markdown.excerpt,
+        "age": translator.age,
+        "clock": clock,
+        "number": translator.number,
+        "score": translator.score,
+        "time": translator.time,
+        "translate": translator.text,
+        "water": water,
+    }
+    environment.globals |= {
+        "language": language,
+        "idea_languages": dict(translator.languages(IDEA_LANGUAGES)),
+        "languages": LANGUAGES,
+        "static": static,
+        "status_names": STATUS_NAMES,
+        "word_diff": word_diff,
+    }
+    return environment
+
+
+def _install(environment: Environment, translator: Translator) -> None:
+    """The functions behind `_()` and `{% trans %}`.
+
+    Jinja's own would not write numbers as the language does. What is marked safe is a constant of a
+    template, with its values escaped; what a route gives is said by `translate`.
+    """
+
+    def gettext(message: str, **values: Value) -> str:
+        return Markup(translator.message(message)) % translator.said(values)
+
+    def ngettext(one: str, many: str, num: int, **values: Value) -> str:
+        said = translator.said({"num": num, **values})
+        return Markup(translator.plural(one, many, num)) % said
+
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    environment.globals |= {"_": gettext, "gettext": gettext, "ngettext": ngettext}
+
+
+class _StaticUrls:
+    """A URL that changes with the file, so that browsers may keep it for ever."""
+
+    def __init__(self, folder: Path) -> None:
+        self._hashes = {
+            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+
+    def __call__(self, name: str) -> str:
+        return f"/static/{name}?v={self._hashes[name]}"
+
+
+class StaticAssets(StaticFiles):
+    """Serves the folder; what is asked for under its hashed URL may be kept for ever."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=STATIC)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        is_hashed = "v" in QueryParams(scope.get("query_string", b""))
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if is_hashed else "no-cache"
+        )
+        return response
+
+
+def clock(seconds: float) -> str:
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    return f"{minutes}:{rest:02d}" if minutes else f"{rest} s"
+
+
+def water(score: float) -> str:
+    """The points of the water in the glass that shows a score of up to 10.
+
+    The glass of `shared/macros.html` stands from y=25 up to y=3 and widens from 14 to 18 units.
+    """
+    top = 25 - 20 * min(max(score, 0.0), 10.0) / 10
+    left = 3 + 2 * (top - 3) / 22
+    return f"{left:.2f},{top:.2f} {24 - left:.2f},{top:.2f} 19,25 5,25"

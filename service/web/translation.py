@@ -1,0 +1,117 @@
+"""The languages of the pages: which one a reader gets, and texts, numbers and times in it.
+
+English is what the code says; every other language is a gettext catalogue in `translations/`, read
+as it is committed, so that there is nothing to compile.
+"""
+
+import gettext
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from babel import Locale
+from babel.dates import format_datetime, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from service.messages import Counted, Text, Value
+from service.settings import PROJECT_ROOT
+
+CATALOGUES = PROJECT_ROOT / "translations"
+# Each by the name its readers know.
+LANGUAGES: Mapping[str, str] = {"en": "English", "sv": "Svenska"}
+DEFAULT = "en"
+MOMENT_S = 60
+
+
+class Translator:
+    """Says things in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+
+    def text(self, text: str) -> str:
+        """A Text, or a message that the catalogue has, in this language; other strings as they are."""
+        if isinstance(text, Counted):
+            return self.plural(text.message, text.many, text.number) % self.said(text.values)
+        if isinstance(text, Text):
+            return self.message(text.message) % self.said(text.values)
+        return self.message(text) if text else text
+
+    def message(self, message: str) -> str:
+        return _catalogue(self.language).gettext(message)
+
+    def plural(self, one: str, many: str, count: int) -> str:
+        return _catalogue(self.language).ngettext(one, many, count)
+
+    def said(self, values: Mapping[str, Value]) -> dict[str, str]:
+        """The values of a text: numbers are written as this language writes them."""
+        return {
+            name: value
+            if isinstance(value, str) and not isinstance(value, Text)
+            else self.say(value)
+            for name, value in values.items()
+        }
+
+    def say(self, value: Value) -> str:
+        return self.text(value) if isinstance(value, str) else self.number(value)
+
+    def number(self, value: float) -> str:
+        return format_decimal(value, locale=self.language)
+
+    def score(self, value: float) -> str:
+        """With its decimal always, so that 2.0 stands beside 7.4."""
+        return format_decimal(value, format="0.0", locale=self.language)
+
+    def age(self, moment: datetime) -> str:
+        passed = datetime.now(UTC) - moment
+        if passed.total_seconds() < MOMENT_S:
+            return self.text(Text("just now"))
+        return format_timedelta(-passed, add_direction=True, locale=self.language)
+
+    def time(self, moment: datetime) -> str:
+        return f"{format_datetime(moment, tzinfo=UTC, locale=self.language)} UTC"
+
+    def languages(self, codes: Iterable[str]) -> list[tuple[str, str]]:
+        """Codes of languages with their names in this language, in its order."""
+        names = [(code, Locale(code).get_display_name(self.language) or code) for code in codes]
+        return sorted(names, key=lambda one: one[1].casefold())
+
+
+def choose(cookie: str | None, accepted: str) -> str:
+    """The language a reader chose, or else the best of those the browser's Accept-Language names."""
+    if cookie is not None and cookie in LANGUAGES:
+        return cookie
+    wishes: list[tuple[float, str]] = []
+    for part in accepted.split(","):
+        tag, _, weight = part.partition(";")
+        language = tag.strip().lower().partition("-")[0]
+        wishes.append((_quality(weight), DEFAULT if language == "*" else language))
+    best = sorted(wishes, key=lambda wish: -wish[0])
+    return next((name for weight, name in best if weight > 0 and name in LANGUAGES), DEFAULT)
+
+
+def _quality(weight: str) -> float:
+    name, _, value = weight.strip().partition("=")
+    try:
+        return float(value) if name == "q" else 1.0
+    except ValueError:
+        return 0.0
+
+
+def catalogue_of(language: str) -> Path:
+    return CATALOGUES / language / "LC_MESSAGES" / "messages.po"
+
+
+@cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    if language == DEFAULT:
+        return gettext.NullTranslations()
+    compiled = BytesIO()
+    with catalogue_of(language).open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)

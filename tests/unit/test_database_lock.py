@@ -1,0 +1,106 @@
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from service.errors import Conflict, StorageUnavailable
+from service.settings import PROJECT_ROOT
+from service.store.database_lock import lock_path, occupant, occupied
+
+HOLD = (
+    "import sys; from pathlib import Path; from service.store.database_lock import occupied\n"
+    "with occupied(Path(sys.argv[2])): print('held', flush=True); sys.stdin.read()"
+)
+
+
+@contextmanager
+def holding(database: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the database."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, "serve", str(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT_ROOT,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "ideapool.db"
+
+
+def test_who_comes_second_is_told_which_process_was_first(database: Path) -> None:
+    with holding(database) as first:
+        with pytest.raises(Conflict) as refused, occupied(database):
+            pass
+
+        assert f"in use by process {first.pid} (`" in refused.value.detail
+        assert "serve`)" in refused.value.detail
+        assert occupant(database) == f"process {first.pid} (`-c serve`)"
+
+
+def test_a_process_that_was_killed_holds_nothing(database: Path) -> None:
+    with holding(database) as first:
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+
+    with occupied(database):
+        assert lock_path(database).read_text().startswith(f"{os.getpid()} ")
+    assert occupant(database) is None
+
+
+def test_a_file_left_behind_with_a_living_process_in_it_holds_nothing(database: Path) -> None:
+    database.parent.mkdir()
+    lock_path(database).write_text(f"{os.getppid()} ideapool serve\n")
+
+    assert occupant(database) is None
+    with occupied(database):
+        pass
+
+
+def test_an_app_may_come_after_another_in_the_same_process_but_not_beside_it(
+    database: Path,
+) -> None:
+    with occupied(database), pytest.raises(Conflict), occupied(database):
+        pass
+    with occupied(database):
+        pass
+
+
+def test_a_database_by_url_is_not_locked() -> None:
+    with occupied(None), occupied(None):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(StorageUnavailable, match="writable"), occupied(tmp_path / "file" / "x.db"):
+        pass
+
+
+def test_a_file_system_without_locks_is_used_with_a_warning(
+    database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_file: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+    with occupied(database):
+        assert "without locks" in caplog.text

@@ -1,0 +1,59 @@
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from service.errors import NotFound, StorageUnavailable
+from service.transfer.pending_uploads import LIFE_S, MOST, PendingUploads
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> PendingUploads:
+    return PendingUploads(tmp_path / "imports")
+
+
+def test_a_file_is_found_by_its_token_until_it_is_dropped(files: PendingUploads) -> None:
+    token = files.keep(b"ideas")
+
+    assert files.read(token) == b"ideas"
+    files.drop(token)
+    files.drop(token)
+    with pytest.raises(NotFound, match="Choose it again"):
+        files.read(token)
+
+
+@pytest.mark.parametrize("token", ["", "../ideapool.db", "0" * 31, "G" * 32, "/etc/passwd"])
+def test_what_is_no_token_leads_nowhere(files: PendingUploads, token: str) -> None:
+    files.keep(b"ideas")
+
+    with pytest.raises(NotFound):
+        files.read(token)
+
+
+def test_a_file_waits_an_hour(files: PendingUploads, tmp_path: Path) -> None:
+    token = files.keep(b"ideas")
+    past = time.time() - LIFE_S - 1
+    os.utime(tmp_path / "imports" / token, (past, past))
+
+    with pytest.raises(NotFound):
+        files.read(token)
+    files.keep(b"others")
+    assert len(list((tmp_path / "imports").iterdir())) == 1
+
+
+def test_the_oldest_files_make_room(files: PendingUploads, tmp_path: Path) -> None:
+    for number in range(MOST + 5):
+        token = files.keep(b"ideas")
+        moment = time.time() - 100 + number
+        os.utime(tmp_path / "imports" / token, (moment, moment))
+
+    assert len(list((tmp_path / "imports").iterdir())) == MOST
+    assert files.read(token) == b"ideas"
+
+
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "imports").write_text("")
+
+    with pytest.raises(StorageUnavailable, match="cannot be kept"):
+        PendingUploads(tmp_path / "imports").keep(b"ideas")

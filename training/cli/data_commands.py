@@ -1,0 +1,122 @@
+"""The commands that take no config, and make data or what ideas are compared with.
+
+What does the work is imported by the command that needs it, so that help comes at once.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from service.analysis.word_vectors import FILE as WORD_VECTORS
+from training.data.rows import OWN_TASKS
+from training.errors import Report
+
+DATA = Path(__file__).resolve().parents[1] / "datasets"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_data_commands(commands: Commands, report: Report) -> None:
+    """Each tells `report` how far it is and what it has made."""
+    _add_distil(commands, report)
+    _add_drafts(commands, report)
+    _add_likeness(commands, report)
+
+
+def _add_distil(commands: Commands, report: Report) -> None:
+    parser = commands.add_parser("distil", help="let a bigger model write records")
+    parser.add_argument("url", help="an OpenAI-compatible server, up to /v1")
+    parser.add_argument("model", help="the teacher's name there")
+    parser.add_argument("task", choices=OWN_TASKS)
+    parser.add_argument("inputs", type=Path, help="JSONL of topics, or of notes")
+    parser.add_argument("target", type=Path, help="the JSONL file that records are added to")
+    parser.add_argument("--count", type=int, default=100, help="records that file shall have")
+    parser.add_argument("--licence", required=True, help="of what the teacher writes")
+    parser.set_defaults(command=partial(distil, report=report))
+
+
+def _add_drafts(commands: Commands, report: Report) -> None:
+    drawn = commands.add_parser("draft", help="draw several ideas for each topic, to choose from")
+    drawn.add_argument("gguf", type=Path, help="the model that writes them")
+    drawn.add_argument("topics", type=Path, help="JSONL of topics")
+    drawn.add_argument("target", type=Path, help="the JSONL file of drafts to write")
+    drawn.add_argument("--count", type=int, default=4, help="drafts a topic")
+    drawn.set_defaults(command=partial(draft, report=report))
+    chosen = commands.add_parser("choose", help="make records of the drafts that were chosen")
+    _add_answers(chosen, "choices", '{"id": "…", "best": 2 or null, "title": "…"}')
+    chosen.set_defaults(command=partial(choose, report=report))
+    graded = commands.add_parser("grade", help="give the drafts a reader's grades, to prefer among")
+    _add_answers(graded, "grades", '{"id": "…", "grades": [2, 0, 1]}')
+    graded.set_defaults(command=partial(grade, report=report))
+
+
+def _add_answers(parser: argparse.ArgumentParser, name: str, line: str) -> None:
+    """What readers said of drafts, and where to put what comes of it."""
+    parser.add_argument("drafts", type=Path, help="what `draft` has written")
+    parser.add_argument(name, type=Path, help=f"JSONL of {line}")
+    parser.add_argument("target", type=Path, help="the JSONL file to write")
+    parser.add_argument("--source", required=True, help="who wrote the drafts and who read them")
+    parser.add_argument("--licence", required=True, help="of what was written")
+
+
+def _add_likeness(commands: Commands, report: Report) -> None:
+    vectors = commands.add_parser("word-vectors", help="make what ideas are compared with")
+    vectors.add_argument("target", nargs="?", type=Path, default=WORD_VECTORS, metavar="TARGET")
+    vectors.set_defaults(command=partial(word_vectors, report=report))
+    measured = commands.add_parser("likeness", help="measure how well alike ideas are found")
+    pairs = DATA / "similarity" / "pairs.jsonl"
+    measured.add_argument("pairs", nargs="?", type=Path, default=pairs, metavar="PAIRS")
+    measured.set_defaults(command=partial(likeness, report=report))
+
+
+def distil(options: argparse.Namespace, report: Report) -> None:
+    from training.synthesis.distil import Order
+    from training.synthesis.distil import distil as ask_teacher
+
+    order = Order(
+        options.url,
+        options.model,
+        options.task,
+        options.inputs,
+        options.count,
+        options.licence,
+    )
+    ask_teacher(order, options.target, report=report)
+
+
+def draft(options: argparse.Namespace, report: Report) -> None:
+    from training.synthesis.rejection_sampling import draw_drafts
+
+    drawn = draw_drafts(options.gguf, options.topics, options.target, options.count, report=report)
+    report(f"{drawn} drafts in {options.target}")
+
+
+def choose(options: argparse.Namespace, report: Report) -> None:
+    from training.synthesis.rejection_sampling import choose_drafts
+
+    chosen = choose_drafts(options.drafts, options.choices, options.target, **_provenance(options))
+    report(f"{chosen} records in {options.target}")
+
+
+def grade(options: argparse.Namespace, report: Report) -> None:
+    from training.synthesis.rejection_sampling import grade_drafts
+
+    graded = grade_drafts(options.drafts, options.grades, options.target, **_provenance(options))
+    report(f"{graded} graded drafts in {options.target}")
+
+
+def _provenance(options: argparse.Namespace) -> dict[str, str]:
+    return {"source": options.source, "licence": options.licence}
+
+
+def word_vectors(options: argparse.Namespace, report: Report) -> None:
+    from training.export.word_vectors import make_word_vectors
+
+    make_word_vectors(options.target, report)
+
+
+def likeness(options: argparse.Namespace, report: Report) -> None:
+    from training.evaluation.likeness import measure_likeness
+
+    sets = [DATA / name / "brainstorm.jsonl" for name in ("ideation", "plain")]
+    measure_likeness(options.pairs, sets, report)

@@ -1,0 +1,1 @@
+"""From sources to rows that a run learns and is measured on."""

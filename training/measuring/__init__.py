@@ -1,1 +1,0 @@
-"""What is measured of a served model: ideas, texts, scores, likelihoods, and what judges say."""

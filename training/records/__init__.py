@@ -1,1 +1,0 @@
-"""Records of any source as rows that can be trained on. Knows no tokenizer and no model."""

@@ -1,0 +1,1 @@
+"""Score heads: fitted to labelled notes, and what they are worth."""

@@ -1,0 +1,120 @@
+"""What a score head is worth: on subjects it has not seen, on pairs, and by what must not move it.
+
+Takes predicted scores; knows no model and no fit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.labelled import Note, Pair, Praised
+from training.data.variants import FILLER
+from training.evaluation.statistics import Interval, spearman, wilson
+
+Scores = NDArray[np.float64]
+"""A row for each note, a column for each criterion."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Over notes whose subject was left out of the fit, by criterion.
+
+    `length` is the rank correlation of what is predicted too high with the number of words.
+    """
+
+    notes: int
+    spearman: dict[str, float]
+    error: dict[str, float]
+    length: float
+
+    @property
+    def mean_spearman(self) -> float:
+        return float(np.mean(list(self.spearman.values())))
+
+    @property
+    def mean_error(self) -> float:
+        return float(np.mean(list(self.error.values())))
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How many pairs are put in the right order; `by_criterion` holds right ones and all."""
+
+    right: int
+    pairs: int
+    share: Interval
+    by_criterion: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """By how much a text that should not count moves the scores, on average by criterion and
+    overall; `largest` is the most that an overall score moves.
+    """
+
+    notes: int
+    mean: dict[str, float]
+    overall: float
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    choices: Choices
+    praise: Shift
+    filler: Shift
+
+
+def held_out(
+    criteria: Sequence[str], predicted: Scores, labels: Scores, notes: Sequence[Note]
+) -> HeldOut:
+    columns = list(enumerate(criteria))
+    errors = predicted - labels
+    return HeldOut(
+        notes=len(labels),
+        spearman={name: spearman(predicted[:, i], labels[:, i]) for i, name in columns},
+        error={name: float(np.abs(errors[:, i]).mean()) for i, name in columns},
+        length=spearman(errors.mean(axis=1), [len(note.body.split()) for note in notes]),
+    )
+
+
+def notes_to_check(pairs: Sequence[Pair], praised: Sequence[Praised]) -> list[Note]:
+    """What `check` wants scores of, in its order."""
+    bodies = [one.body for one in praised]
+    bodies += [one.praised_body for one in praised]
+    bodies += [one.body + FILLER for one in praised]
+    titles = [one.title for one in praised] * 3
+    return [note for pair in pairs for note in (pair.better, pair.worse)] + [
+        Note(title=title, body=body) for title, body in zip(titles, bodies, strict=True)
+    ]
+
+
+def check(criteria: Sequence[str], scores: Scores, pairs: Sequence[Pair]) -> Checks:
+    """`scores` are those of `notes_to_check`."""
+    count = 2 * len(pairs)
+    plain, praised, filled = np.split(scores[count:], 3)
+    return Checks(
+        choices=_choices(criteria, scores[:count].reshape(len(pairs), 2, -1), pairs),
+        praise=_shift(criteria, praised - plain),
+        filler=_shift(criteria, filled - plain),
+    )
+
+
+def _choices(
+    criteria: Sequence[str], scores: NDArray[np.float64], pairs: Sequence[Pair]
+) -> Choices:
+    counts = dict.fromkeys(criteria, (0, 0))
+    for pair, (better, worse) in zip(pairs, scores, strict=True):
+        column = list(criteria).index(pair.criterion)
+        right, total = counts[pair.criterion]
+        counts[pair.criterion] = right + bool(better[column] > worse[column]), total + 1
+    right = sum(one for one, _ in counts.values())
+    return Choices(right, len(pairs), wilson(right, len(pairs)), counts)
+
+
+def _shift(criteria: Sequence[str], moves: Scores) -> Shift:
+    overall = moves.mean(axis=1)
+    means = dict(zip(criteria, map(float, moves.mean(axis=0)), strict=True))
+    return Shift(len(moves), means, float(overall.mean()), float(np.abs(overall).max()))

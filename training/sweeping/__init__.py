@@ -1,0 +1,1 @@
+"""Many settings on the same rows, and which of them is best."""

@@ -1,0 +1,189 @@
+"""A model's own ideas to learn from: several drafts for a topic, of which a reader takes the best.
+
+A small model that imitates a better writer gets the style without the sense; one that learns the
+best of its own drafts stays within what it can say (rejection sampling, as in RAFT, Dong et al.
+2023, and in Llama 2). The reader may mend a draft where a few words make it good, or grade all of
+them, so that the model learns which it should rather write.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from service.engine.types import GenerateRequest
+from service.prompts.answers import ParsedSuggestion
+from service.prompts.methods import Angle, draw_angles
+from service.prompts.tasks import brainstorm_prompt
+from training.data.sources import shaped_records
+from training.errors import DataProblem, Report
+from training.evaluation.ideas import parse
+from training.inference.served import Kept, request_of, served
+from training.runs.atomic_write import write_whole
+from training.synthesis.teaching import Topic, read_topics
+
+CREATIVITY = 0.8
+"""Above what the service takes by itself, so that there is something to choose from."""
+SLOTS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """Of one topic and angle; those that cannot be used are left out."""
+
+    id: str
+    method: str
+    topic: str
+    context: str
+    angle: str
+    hint: str
+    drafts: tuple[ParsedSuggestion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`best` counts the drafts from 1; None if no draft is worth learning.
+
+    `title` and `text` are given where the reader has mended the draft's.
+    """
+
+    id: str
+    best: int | None
+    title: str | None = None
+    text: str | None = None
+
+    def of(self, drafts: Sequence[ParsedSuggestion]) -> ParsedSuggestion | None:
+        """Raises `DataProblem`, without the place, for a draft that is not there."""
+        if self.best is None:
+            return None
+        if not 1 <= self.best <= len(drafts):
+            raise DataProblem(f"there is no draft {self.best}.")
+        draft = drafts[self.best - 1]
+        return ParsedSuggestion(self.title or draft.title, self.text or draft.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Grades:
+    """In the order of the drafts; the higher, the better."""
+
+    id: str
+    grades: tuple[float, ...]
+
+
+Answer = TypeVar("Answer", Choice, Grades)
+
+
+def draw_drafts(gguf: Path, topics: Path, target: Path, count: int, *, report: Report) -> int:
+    """Writes `target` (JSONL), and tells how many drafts it has; a job that was stopped goes on.
+
+    Raises:
+        DataProblem: a topic cannot be used.
+        ModelUnavailable: the model cannot be loaded.
+    """
+    asked = list(_angled(read_topics(topics)))
+    kept_at = target.with_suffix(".kept.jsonl")
+    requests = [_request(one, seed) for one in asked for seed in range(count)]
+
+    def on_done(done: int, of: int) -> None:
+        if done % 50 == 0 or done == of:
+            report(f"{done} of {of} drafts")
+
+    with served(gguf, slots=SLOTS, kept=Kept(kept_at)) as model:
+        answers = model.generate(requests, on_done=on_done)
+    texts = [answer.text for answer in answers]
+    found = [
+        replace(one, drafts=_usable(texts[place * count : (place + 1) * count], one.topic))
+        for place, one in enumerate(asked)
+    ]
+    _write(target, map(asdict, found))
+    kept_at.unlink()
+    return sum(len(one.drafts) for one in found)
+
+
+def choose_drafts(drafts: Path, choices: Path, target: Path, *, source: str, licence: str) -> int:
+    """Writes the chosen drafts as brainstorm records, and tells how many there are.
+
+    Raises `DataProblem`: a line cannot be read, or a choice is none of the drafts.
+    """
+    records = []
+    for one, choice in _answered(drafts, choices, Choice):
+        try:
+            taken = choice.of(one.drafts)
+        except DataProblem as error:
+            raise DataProblem(error.detail, path=choices, row=one.id) from error
+        if taken is not None:
+            records.append(_record(one, taken, source, licence))
+    _write(target, records)
+    return len(records)
+
+
+def grade_drafts(drafts: Path, grades: Path, target: Path, *, source: str, licence: str) -> int:
+    """Writes the drafts with their grades, and tells how many drafts there are.
+
+    Raises `DataProblem`: a line cannot be read, or there are not as many grades as drafts.
+    """
+    records, count = [], 0
+    for one, given in _answered(drafts, grades, Grades):
+        if len(given.grades) != len(one.drafts):
+            raise DataProblem(
+                f"there are {len(given.grades)} grades for {len(one.drafts)} drafts.",
+                path=grades,
+                row=one.id,
+            )
+        if one.drafts:
+            pairs = zip(one.drafts, given.grades, strict=True)
+            graded = [asdict(draft) | {"grade": grade} for draft, grade in pairs]
+            records.append(asdict(one) | {"drafts": graded, "source": source, "licence": licence})
+            count += len(graded)
+    _write(target, records)
+    return count
+
+
+def _answered(drafts: Path, answers: Path, kind: type[Answer]) -> Iterator[tuple[Drafts, Answer]]:
+    """Drafts with what their reader said of them. Raises `DataProblem` for an answer to none."""
+    by_id = {one.id: one for _, one in shaped_records(answers, kind)}
+    for _, one in shaped_records(drafts, Drafts):
+        if one.id in by_id:
+            yield one, by_id.pop(one.id)
+    if by_id:
+        raise DataProblem("there are no drafts for it.", path=answers, row=next(iter(by_id)))
+
+
+def _angled(topics: Sequence[Topic]) -> Iterator[Drafts]:
+    for number, one in enumerate(topics, start=1):
+        (angle,) = draw_angles(one.method, 1, number)
+        name = f"drafts-{number:04}"
+        yield Drafts(name, one.method, one.topic, one.context, angle.name, angle.hint, ())
+
+
+def _request(one: Drafts, seed: int) -> GenerateRequest:
+    angle = Angle(one.angle, one.hint)
+    return request_of(
+        brainstorm_prompt(one.topic, angle, context=one.context, creativity=CREATIVITY, seed=seed)
+    )
+
+
+def _usable(texts: Sequence[str], topic: str) -> tuple[ParsedSuggestion, ...]:
+    """The different ones."""
+    found = (parse(text, topic) for text in texts)
+    return tuple(dict.fromkeys(one for one in found if one is not None))
+
+
+def _record(one: Drafts, draft: ParsedSuggestion, source: str, licence: str) -> Mapping[str, Any]:
+    idea = {"angle": one.angle, "hint": one.hint, "title": draft.title, "text": draft.text}
+    return {
+        "id": one.id,
+        "task": "brainstorm",
+        "method": one.method,
+        "topic": one.topic,
+        "context": one.context,
+        "ideas": [idea],
+        "source": source,
+        "licence": licence,
+    }
+
+
+def _write(target: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    lines = (json.dumps(one, ensure_ascii=False) for one in records)
+    write_whole(target, "".join(f"{line}\n" for line in lines))
