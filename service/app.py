@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
+from service import __version__
 from service.analysis.similar_ideas import SimilarIdeas
 from service.analysis.word_vectors import WordVectors
 from service.backend import build_backend
@@ -67,7 +68,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     answers = ErrorAnswers(templates)
     app = FastAPI(
         title="Ideapool",
-        version="0.1.0",
+        version=__version__,
         summary="An idea board with its own small language models.",
         openapi_url=None,
         docs_url=None,
