@@ -276,7 +276,7 @@ def test_a_reused_prefix_is_not_evicted_when_the_cache_is_full(
     )
     asked = ask(" ".join(TOPICS * 18), 12, sampling=Sampling(temperature=0))
     first = gather(runner, crowded, [asked])[0]
-    # It stays in the cache, and there is no room for it beside this one and another like it.
+    # The cache cannot hold the cached prompt, this request and a second copy of the prompt.
     started = next(event for event in first if isinstance(event, Started))
     other = ask("Tell of rain.", cells - 2 * started.prompt_tokens + 100, sampling=ENDLESS)
 

@@ -97,11 +97,11 @@ def test_weights_are_requantised(
 def test_a_build_reports_progress_and_leaves_only_the_file_and_its_records(
     model: CatalogModel, tmp_path: Path
 ) -> None:
-    told: list[FetchProgress] = []
-    path = fetch_and_build(model, tmp_path / "models", hub_url="", report=told.append)
+    seen: list[FetchProgress] = []
+    path = fetch_and_build(model, tmp_path / "models", hub_url="", report=seen.append)
 
-    assert {one.phase for one in told} == {"building", "verifying", "ready"}
-    assert all(0 <= one.bytes_done <= one.bytes_total for one in told)
+    assert {one.phase for one in seen} == {"building", "verifying", "ready"}
+    assert all(0 <= one.bytes_done <= one.bytes_total for one in seen)
     assert {one.name.removeprefix(path.name) for one in path.parent.iterdir()} == {
         "",
         ".build.json",

@@ -126,12 +126,12 @@ def test_a_process_that_hangs_fails_its_requests_and_waiting_ones_are_served(
     backend = new_backend(replace(small, slots=3), stall_s=STALL_S)
 
     async def scenario() -> tuple[list[BaseException | None], list[Event]]:
-        told: list[list[Event]] = [[] for _ in range(3)]
+        seen: list[list[Event]] = [[] for _ in range(3)]
         running = [
             asyncio.create_task(read(backend, ask(max_tokens=1500, sampling=ENDLESS), events))
-            for events in told
+            for events in seen
         ]
-        await until(lambda: all(Started in map(type, events) for events in told))
+        await until(lambda: all(Started in map(type, events) for events in seen))
         streams = [backend.submit(ask(max_tokens=4)) for _ in range(2)]
         waiting = [asyncio.create_task(anext(stream)) for stream in streams]
         await until(lambda: backend.stats().waiting == 2)

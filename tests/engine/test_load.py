@@ -72,7 +72,7 @@ def await_idle(server: Server) -> None:
     await_requests(server, running=0, waiting=0, active=0)
 
 
-def tell(call: Call, name: str) -> Event:
+def next_event(call: Call, name: str) -> Event:
     """The next event with that name."""
     return next(event for event in call.events() if event[0] == name)
 
@@ -87,7 +87,7 @@ def draw_one(number: int) -> tuple[str, dict[str, Any]]:
 
 def ask_at_length(number: int) -> tuple[str, dict[str, Any]]:
     """A request that is longer than any test."""
-    return CHAT, endless(f"Question {number}: tell me all of it.", 1500)
+    return CHAT, endless(f"Question {number}: next_event me all of it.", 1500)
 
 
 def draw_many(number: int) -> tuple[str, dict[str, Any]]:
@@ -226,11 +226,11 @@ def test_waiting_clients_learn_their_position_as_it_changes(one_slot: Server) ->
             call.post("/api/v1/refine", {"title": f"Lending tools {number}", "body": "A shelf."})
             await_requests(one_slot, waiting=number)
         busy.close()
-        tell(first, "started")
-        told = [tell(second, "queued")[1]["position"] for _ in range(3)]
+        next_event(first, "started")
+        received = [next_event(second, "queued")[1]["position"] for _ in range(3)]
 
     await_idle(one_slot)
-    assert told == [2, 2, 1]
+    assert received == [2, 2, 1]
 
 
 def seconds_for(server: Server, number: int) -> float:
@@ -250,13 +250,13 @@ def test_a_stream_that_nobody_reads_delays_no_other_and_stays_complete(server: S
         await_requests(server, running=1)
         beside = statistics.median(seconds_for(server, number) for number in range(3, 6))
         await_idle(server)
-        told = list(unread.events())
+        received = list(unread.events())
     # The machine may have become slower meanwhile.
     alone = max(alone, statistics.median(seconds_for(server, number) for number in range(6, 9)))
 
     assert beside < 2 * alone + 0.5
-    assert told[-1][0] == "[DONE]"
-    reason = told[-2][1]["choices"][0]["finish_reason"]
+    assert received[-1][0] == "[DONE]"
+    reason = received[-2][1]["choices"][0]["finish_reason"]
     assert reason in ("stop", "length")
 
 
@@ -282,7 +282,7 @@ def test_pages_still_work_after_a_stuck_model_failed_its_runs(tmp_path: Path) ->
         server.await_models()
         completion, run = (stack.enter_context(closing(Call(server))) for _ in range(2))
         next(completion.post(*ask_at_length(0)).events())
-        tell(run.post(BRAINSTORM, {"topic": "a quieter office", "n": 20}), "delta")
+        next_event(run.post(BRAINSTORM, {"topic": "a quieter office", "n": 20}), "delta")
         os.kill(server.model_process(), signal.SIGSTOP)
         pages = [server.http.get("/", follow_redirects=True).status_code for _ in range(3)]
         pages.append(server.http.post("/api/v1/ideas", json={"title": "still here"}).status_code)

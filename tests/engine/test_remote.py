@@ -475,11 +475,11 @@ def test_neither_key_nor_prompt_gets_into_the_log_or_an_error(
             assert {call.headers["authorization"] for call in server.calls} == {f"Bearer {KEY}"}
             return " ".join(error.detail for error in errors)
 
-    told = runner.run(scenario()) + caplog.text
+    output = runner.run(scenario()) + caplog.text
 
-    assert "The engine at" in told
-    assert KEY not in told
-    assert PROMPT not in told
+    assert "The engine at" in output
+    assert KEY not in output
+    assert PROMPT not in output
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/"])
@@ -660,17 +660,17 @@ def test_a_server_that_starts_later_is_used_at_once(runner: asyncio.Runner) -> N
             url = server.url
         async with remote(url, model="m") as backend:
             error = await failure(backend, ask())
-            told = backend.models()[0].error
+            reported = backend.models()[0].error
             await asyncio.sleep(1.1)
             port = int(url.rpartition(":")[2])
             async with await asyncio.start_server(ScriptedServer().serve, "127.0.0.1", port):
-                return error, told, await drain(backend, ask())
+                return error, reported, await drain(backend, ask())
 
-    error, told, events = runner.run(scenario())
+    error, reported, events = runner.run(scenario())
 
     assert isinstance(error, ModelUnavailable)
     assert "http://127.0.0.1:" in error.detail
-    assert told == error.detail
+    assert reported == error.detail
     assert text_of(events) == "Hello"
 
 
@@ -690,7 +690,7 @@ def test_a_server_that_goes_away_is_noticed(runner: asyncio.Runner) -> None:
     assert state == "failed"
 
 
-def told(**shares: float) -> Script:
+def probe_answer(**shares: float) -> Script:
     top = [{"token": text, "logprob": share} for text, share in shares.items()]
     logprobs = {"content": [{**top[0], "top_logprobs": top}]}
     usage = {"prompt_tokens": 7, "completion_tokens": 1}
@@ -699,7 +699,7 @@ def told(**shares: float) -> Script:
 
 def test_a_probe_asks_one_prompt_after_the_other(runner: asyncio.Runner) -> None:
     async def scenario() -> tuple[list[Event], list[Any]]:
-        async with engine(told(a=-0.01, b=-4.7), told(b=0.0)) as (server, backend):
+        async with engine(probe_answer(a=-0.01, b=-4.7), probe_answer(b=0.0)) as (server, backend):
             events = await drain(backend, probe("a", "b"))
             return events, [call.body["messages"][0]["content"] for call in server.asked()]
 
@@ -715,7 +715,7 @@ def test_a_probe_asks_one_prompt_after_the_other(runner: asyncio.Runner) -> None
 
 def test_a_probe_fails_if_the_server_returns_too_few_tokens(runner: asyncio.Runner) -> None:
     async def scenario() -> ServiceError:
-        async with engine(told(x=-0.1)) as (_, backend):
+        async with engine(probe_answer(x=-0.1)) as (_, backend):
             return await failure(backend, probe("a", "b"))
 
     assert isinstance(runner.run(scenario()), ModelUnavailable)

@@ -39,15 +39,17 @@ def test_a_scored_answer_has_the_logprobs_of_its_generation(
 ) -> None:
     request = ask("What is the capital of France?", 60, sampling=Sampling(temperature=0))
     events = collect(replace(request, logprobs=0))
-    told = [one.logprob for event in events if isinstance(event, Delta) for one in event.logprobs]
+    generated = [
+        one.logprob for event in events if isinstance(event, Delta) for one in event.logprobs
+    ]
     started, scored = collect(ScoreRequest("score", small.name, request.messages, text_of(events)))
 
     assert isinstance(events[-1], Finished)
     assert events[-1].reason == "stop"
     assert isinstance(scored, Scored)
     assert started == Started(events[-1].usage.prompt_tokens)
-    assert scored.tokens == events[-1].usage.completion_tokens == len(told) + 1
-    assert scored.logprobs[:-1] == pytest.approx(told, abs=0.05)
+    assert scored.tokens == events[-1].usage.completion_tokens == len(generated) + 1
+    assert scored.logprobs[:-1] == pytest.approx(generated, abs=0.05)
 
 
 def test_a_sensible_answer_is_more_likely_than_nonsense(score: Callable[[str], Scored]) -> None:

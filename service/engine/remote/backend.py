@@ -35,7 +35,7 @@ DEFAULT_SLOTS = 8
 READY_CHECK_S, FAILED_CHECK_S, FRESH_S = 30.0, 2.0, 1.0
 # The queue knows the model by this name, because its real name may change with the server.
 QUEUE = "engine"
-# The name of the model until the server has told it.
+# The name of the model until the server has named one.
 UNNAMED = "engine"
 
 logger = logging.getLogger(__name__)
