@@ -62,13 +62,13 @@ def build(model: CatalogModel, models_dir: Path) -> Path:
     return prepare_files(model, models_dir, silent).path
 
 
-def builders(parent: int) -> list[int]:
+def build_processes(parent: int) -> list[int]:
     """The build processes that a process has started."""
     found = []
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{parent}/task").iterdir():
             for pid in map(int, (task / "children").read_text().split()):
-                if b"builder" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if b"build_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     found.append(pid)
     return found
 
@@ -205,7 +205,7 @@ def test_a_cancelled_build_leaves_nothing_behind(model: CatalogModel, tmp_path: 
         prepare_files(model, tmp_path / "models", report)
 
     assert [one.name for one in (tmp_path / "models").iterdir()] == [".lock"]
-    assert builders(os.getpid()) == []
+    assert build_processes(os.getpid()) == []
 
 
 def test_a_build_process_that_dies_is_reported_and_leaves_nothing_behind(
@@ -215,10 +215,10 @@ def test_a_build_process_that_dies_is_reported_and_leaves_nothing_behind(
     model = CatalogModel("m", ("general",), path=small_path, quantise="f16")
 
     def report(_: FetchProgress) -> None:
-        for pid in builders(os.getpid()):
+        for pid in build_processes(os.getpid()):
             os.kill(pid, signal.SIGKILL)
 
-    with pytest.raises(ModelUnavailable, match=rf"{small_path.name}.*ended \(SIGKILL\)"):
+    with pytest.raises(ModelUnavailable, match=rf"{small_path.name}.*stopped \(SIGKILL\)"):
         prepare_files(model, tmp_path / "models", report)
 
     assert [one.name for one in (tmp_path / "models").iterdir()] == [".lock"]
@@ -241,10 +241,10 @@ def killed(small_path: Path, tmp_path: Path) -> Iterator[Path]:
     command = [sys.executable, "-c", SERVER, str(small_path), str(models_dir)]
     with subprocess.Popen(command) as process:
         until(lambda: list(models_dir.glob(".build-*")))
-        (builder,) = builders(process.pid)
+        (build_process,) = build_processes(process.pid)
         process.kill()
     yield models_dir
-    until(lambda: not Path(f"/proc/{builder}").exists())
+    until(lambda: not Path(f"/proc/{build_process}").exists())
 
 
 def test_an_unfinished_build_of_a_killed_server_is_never_served(
@@ -351,7 +351,7 @@ def test_a_server_that_stops_cancels_its_build_at_once(
 
     backend = start_backend(runner, (replace(small, quantise="f16"),), tmp_path)
     took_s = runner.run(asyncio.wait_for(begin_and_stop(), READY_S))
-    until(lambda: builders(os.getpid()) == [])
+    until(lambda: build_processes(os.getpid()) == [])
 
     assert took_s < 5
     until(lambda: list(tmp_path.glob("*.gguf")) == list(tmp_path.glob(".build-*")) == [])
