@@ -26,7 +26,7 @@ from service.settings import Settings
 from tests.serving import Server, serving
 
 READY_S = 180.0
-# The small model's ends of an answer and of a text, forbidden: it writes until `max_tokens`.
+# Forbids the tokens that end an answer or a text, so that the model writes until `max_tokens`.
 ENDLESS = Sampling(seed=1, logit_bias=((0, -100.0), (2, -100.0)))
 
 
@@ -37,7 +37,7 @@ class Ask(Protocol):
 
 
 class NewBackend(Protocol):
-    """A started backend of its own for a test; `ready` waits for its models."""
+    """Start a backend for one test; `ready` waits for its models."""
 
     def __call__(
         self, *models: CatalogModel, ready: bool = ..., **options: Any
@@ -55,13 +55,13 @@ def runner() -> Iterator[asyncio.Runner]:
 
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where tests build; the small model lies elsewhere, as one that is bundled does."""
+    """The folder in which tests build; the small model is elsewhere, like a bundled one."""
     return tmp_path_factory.mktemp("models")
 
 
 @pytest.fixture(scope="session")
 def small() -> CatalogModel:
-    """The small starter model, fetched and built if need be, without its adapter in every role."""
+    """The small starter model in all roles, without its adapter; fetched and built if needed."""
     settings = Settings()
     folder = settings.models_dir.absolute()
     model = read_catalog(settings.catalog).select("small").models[0]
@@ -72,7 +72,7 @@ def small() -> CatalogModel:
 
 @pytest.fixture(scope="session")
 def small_path(small: CatalogModel, models_dir: Path) -> Path:
-    """Its weights as they were fetched."""
+    """The weights of the small model, as they were fetched."""
     return small.weights_path(models_dir)
 
 
@@ -86,7 +86,7 @@ def start_backend(
 
 
 async def settle(backend: EmbeddedBackend) -> None:
-    """Wait until every model is ready or known not to be."""
+    """Wait until every model is ready or has failed."""
     deadline = time.monotonic() + READY_S
     while any(one.state in ("idle", "loading", "fetching") for one in backend.models()):
         assert time.monotonic() < deadline, backend.models()

@@ -129,9 +129,9 @@ def test_a_terminated_server_ends_its_streams_and_itself(tmp_path: Path) -> None
                 lines = stream.iter_lines()
                 next(lines)
                 took_s = server.stop()
-                told = list(lines)
+                received = list(lines)
 
-            assert '"status": "interrupted"' in "".join(told)
+            assert '"status": "interrupted"' in "".join(received)
             assert not processes_of(tmp_path)
             return took_s
 

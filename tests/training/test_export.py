@@ -125,7 +125,7 @@ def run(tiny_base: Path, ideation_records: Path, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def tiny_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("base") / "base.gguf"
-    Converter.fetch_and_build(Settings().data_dir.absolute() / "training", quiet).model(
+    Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(
         tiny_base, path
     )
     return path
@@ -248,7 +248,7 @@ def copied(run: Run, folder: Path) -> RunDirectory:
 @pytest.fixture
 def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a base is unpacked into, with the converters that are there already."""
-    converter = Converter.fetch_and_build(Settings().data_dir.absolute() / "training", quiet).folder
+    converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet).folder
     folder = tmp_path / "data" / "training"
     folder.mkdir(parents=True)
     (folder / converter.name).symlink_to(converter)
@@ -326,7 +326,7 @@ def test_a_base_that_is_no_gguf_has_the_role_that_is_missing(
 def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
     run: Run, tiny_base: Path, tmp_path: Path
 ) -> None:
-    converter = Converter.fetch_and_build(Settings().data_dir.absolute() / "training", quiet)
+    converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet)
     with_name, without = (
         adapter_file(
             converter,

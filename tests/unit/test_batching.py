@@ -49,7 +49,7 @@ def run(requests: list[Life]) -> list[list[int]]:
 
 
 @given(lives)
-def test_every_decode_does_something_and_all_is_done(requests: list[Life]) -> None:
+def test_no_batch_is_empty_and_all_work_is_done(requests: list[Life]) -> None:
     work = Counter({key: one.chunks + one.tokens for key, one in enumerate(requests)})
     history = run(requests)
 

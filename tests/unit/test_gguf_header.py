@@ -1,4 +1,4 @@
-"""The head of a GGUF file, read by ourselves, against gguf's writer."""
+"""Our reader of GGUF headers, tested on files of gguf's writer."""
 
 import struct
 from pathlib import Path
@@ -13,7 +13,7 @@ from service.errors import ModelUnavailable
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Values of every kind before a text and after it, and a tensor."""
+    """A file with values of every kind before and after texts, and a tensor."""
     path = tmp_path / "a.gguf"
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_bool("a.bool", True)
@@ -43,7 +43,7 @@ def test_texts_are_found_among_values_of_all_kinds(path: Path) -> None:
     }
 
 
-def test_a_head_that_is_cut_off_anywhere_is_refused(path: Path) -> None:
+def test_a_header_that_ends_too_early_is_refused(path: Path) -> None:
     whole = path.read_bytes()
     end = whole.index(b"last") + len(b"last")
     for keep in range(4, end):
@@ -54,11 +54,11 @@ def test_a_head_that_is_cut_off_anywhere_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [0xFFFFFFFF, 2**63, 2**64 - 1])
-@pytest.mark.parametrize("place", [16, 24])
-def test_numbers_that_are_nonsense_are_refused(path: Path, place: int, number: int) -> None:
-    """The count of the values, and the length of the first key."""
+@pytest.mark.parametrize("offset", [16, 24])
+def test_impossible_counts_and_lengths_are_refused(path: Path, offset: int, number: int) -> None:
+    """Offset 16 has the number of values, offset 24 the length of the first key."""
     damaged = bytearray(path.read_bytes())
-    struct.pack_into("<Q", damaged, place, number)
+    struct.pack_into("<Q", damaged, offset, number)
     path.write_bytes(damaged)
 
     with pytest.raises(ModelUnavailable, match="damaged"):

@@ -4,7 +4,7 @@ from service.engine.decoding.loaded_model import (
     CPU_CHUNK,
     GPU_CHUNK,
     SMALL_MODEL_CPU_CHUNK,
-    prefill_chunk,
+    prefill_chunk_tokens,
 )
 
 SMALL, STANDARD = 135_000_000, 1_500_000_000
@@ -22,4 +22,4 @@ SMALL, STANDARD = 135_000_000, 1_500_000_000
 def test_faster_models_get_larger_prefill_chunks(
     parameters: int, gpu_layers: int, chunk: int
 ) -> None:
-    assert prefill_chunk(parameters, gpu_layers) == chunk
+    assert prefill_chunk_tokens(parameters, gpu_layers) == chunk

@@ -292,6 +292,22 @@ def test_after_a_crash_only_requests_without_output_run_again_and_only_once() ->
     scenario(run)
 
 
+def test_a_request_that_waits_again_after_a_crash_learns_its_position_again() -> None:
+    async def run(bench: Bench) -> None:
+        await bench.submit(request_of("running"))
+        reader = await bench.submit(request_of("a"))
+        await bench.finish("running")
+        bench.executor.running.clear()
+        bench.executor.ready.clear()
+        bench.queue.recover(CRASH)
+        await settle()
+
+        assert reader.events == [Queued(1), Queued(1)]
+        assert (bench.queue.running, bench.queue.waiting) == (0, 1)
+
+    scenario(run)
+
+
 def test_a_model_that_fails_ends_its_requests_and_no_others() -> None:
     async def run(bench: Bench) -> None:
         running = await bench.submit(request_of("a"))

@@ -1,4 +1,4 @@
-"""Models against a budget, on a simulated clock."""
+"""Which models are in memory, on a simulated clock."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -35,7 +35,7 @@ def enter(memory: MemoryPlanner, name: str, size: int, now: float = 0.0) -> None
 
 
 def loaded(limit: int, sizes: dict[str, int], *inside: str) -> MemoryPlanner:
-    """With `inside` loaded one second after the other; nothing else fits beside them."""
+    """A planner with `inside` loaded, one second after the other."""
     memory = memory_of(limit, **sizes)
     for now, name in enumerate(inside):
         assert memory.plan({name: RequestCounts(waiting=1)}, now).load == name
@@ -52,13 +52,13 @@ def test_without_a_limit_every_model_is_loaded_one_after_the_other() -> None:
     assert memory.plan({}, 2) == MemoryPlan(serving=("a",), load="b")
 
 
-def test_a_model_that_is_asked_for_is_loaded_before_the_others() -> None:
+def test_a_model_with_waiting_requests_is_loaded_first() -> None:
     memory = memory_of(None, a=1, b=1)
 
     assert memory.plan({"b": RequestCounts(waiting=1)}, 0).load == "b"
 
 
-def test_what_does_not_fit_beside_the_others_is_not_loaded_unasked() -> None:
+def test_a_model_that_does_not_fit_is_not_loaded_without_requests() -> None:
     memory = memory_of(8, a=5, b=4, c=3)
     memory.plan({}, 0)
     enter(memory, "a", 5)
@@ -68,7 +68,7 @@ def test_what_does_not_fit_beside_the_others_is_not_loaded_unasked() -> None:
     assert memory.plan({}, 2) == MemoryPlan(serving=("a", "c"))
 
 
-def test_the_least_recently_used_idle_model_goes() -> None:
+def test_the_least_recently_used_idle_model_is_evicted() -> None:
     memory = loaded(8, SIZES | {"d": 3}, "a", "c")
     memory.plan({"a": RequestCounts(running=1)}, 3)
     memory.plan({}, 4)
@@ -79,13 +79,13 @@ def test_the_least_recently_used_idle_model_goes() -> None:
     assert plan.serving == ("a",)
 
 
-def test_no_more_models_go_than_must() -> None:
+def test_no_more_models_are_evicted_than_needed() -> None:
     memory = loaded(8, {"a": 1, "b": 6, "c": 6}, "a", "b")
 
     assert memory.plan({"c": RequestCounts(waiting=1)}, 9).unload == ("b",)
 
 
-def test_a_model_is_loaded_only_when_the_room_is_there() -> None:
+def test_a_model_is_loaded_only_when_memory_is_free() -> None:
     memory = loaded(8, SIZES, "a")
     counts = {"b": RequestCounts(waiting=1)}
 
@@ -95,7 +95,7 @@ def test_a_model_is_loaded_only_when_the_room_is_there() -> None:
     assert memory.plan(counts, 11).load == "b"
 
 
-def test_a_busy_model_goes_on_for_its_turn_then_finishes_and_goes() -> None:
+def test_a_busy_model_keeps_its_time_slice_then_drains_and_is_evicted() -> None:
     memory = loaded(8, SIZES, "a")
     busy = {"a": RequestCounts(running=2, waiting=2), "b": RequestCounts(waiting=1)}
 
@@ -108,7 +108,7 @@ def test_a_busy_model_goes_on_for_its_turn_then_finishes_and_goes() -> None:
     assert idle.unload == ("a",)
 
 
-def test_a_turn_does_not_begin_again_when_another_model_pauses() -> None:
+def test_a_time_slice_does_not_start_again_when_another_model_pauses() -> None:
     memory = loaded(8, {"a": 4, "b": 4, "c": 4}, "a", "b")
     busy = {
         "a": RequestCounts(running=1, waiting=1),
@@ -122,7 +122,7 @@ def test_a_turn_does_not_begin_again_when_another_model_pauses() -> None:
     assert memory.plan(busy, 10 + TIME_SLICE_S).serving == ("b",)
 
 
-def test_a_turn_is_long_against_the_time_that_loading_takes() -> None:
+def test_a_time_slice_is_longer_than_loading_takes() -> None:
     memory = memory_of(8, a=5, b=5)
     memory.plan({"a": RequestCounts(waiting=1)}, 0)
     enter(memory, "a", 5, now=30)
@@ -131,7 +131,7 @@ def test_a_turn_is_long_against_the_time_that_loading_takes() -> None:
     assert memory.plan(both, 31).plan_again_at == 31 + TIME_SLICE_LOADS * 30
 
 
-def test_a_model_stays_a_moment_for_requests_that_follow_each_other() -> None:
+def test_an_idle_model_is_kept_a_moment_for_the_next_request() -> None:
     memory = loaded(8, SIZES, "a")
     wanted = {"b": RequestCounts(waiting=1)}
     memory.plan(wanted | {"a": RequestCounts(running=1)}, 9)
@@ -143,7 +143,7 @@ def test_a_model_stays_a_moment_for_requests_that_follow_each_other() -> None:
     assert later.unload == ("a",)
 
 
-def test_those_who_want_room_get_it_in_the_order_they_came() -> None:
+def test_models_get_memory_in_the_order_in_which_they_asked_for_it() -> None:
     memory = loaded(8, {"a": 8, "b": 8, "c": 8}, "a")
     memory.plan({"a": RequestCounts(running=1), "c": RequestCounts(waiting=1)}, 5)
     wanted = {"b": RequestCounts(waiting=9), "c": RequestCounts(waiting=1)}
@@ -154,7 +154,7 @@ def test_those_who_want_room_get_it_in_the_order_they_came() -> None:
     assert memory.plan(wanted | {"a": RequestCounts(waiting=1)}, 21).load == "c"
 
 
-def test_weights_that_are_shared_count_once() -> None:
+def test_shared_weights_count_once() -> None:
     memory = MemoryPlanner(10)
     memory.add("base", "one.gguf", 8, 0)
     memory.add("tuned", "one.gguf", 8, 1)
@@ -166,21 +166,21 @@ def test_weights_that_are_shared_count_once() -> None:
     assert memory.needed_bytes(["base", "tuned"]) == 10
 
 
-def test_a_model_larger_than_thought_makes_the_others_go() -> None:
+def test_other_models_are_evicted_for_one_that_is_larger_than_estimated() -> None:
     memory = loaded(8, {"a": 4, "b": 4}, "a", "b")
     enter(memory, "b", 6)
 
     assert memory.plan({}, 9).unload == ("a",)
 
 
-def test_a_model_larger_than_the_budget_is_known() -> None:
+def test_a_model_larger_than_the_budget_is_recognised() -> None:
     memory = memory_of(8, a=9, b=8)
 
     assert not memory.can_ever_fit("a")
     assert memory.can_ever_fit("b")
 
 
-def test_after_the_process_died_nothing_is_in_memory() -> None:
+def test_nothing_is_in_memory_after_the_process_has_ended() -> None:
     memory = loaded(8, SIZES, "a", "c")
     memory.on_process_gone()
 
@@ -189,7 +189,7 @@ def test_after_the_process_died_nothing_is_in_memory() -> None:
 
 @dataclass
 class World:
-    """One process that loads and runs, and requests that come as they like."""
+    """A simulated process that loads models and runs requests."""
 
     memory: MemoryPlanner
     now: float = 0.0
@@ -210,7 +210,7 @@ class World:
         }
 
     def act(self) -> float:
-        """Do what the plan says; when something happens next."""
+        """Carry out the plan; returns the time of the next event."""
         plan = self.memory.plan(self.counts(), self.now)
         assert set(plan.serving) <= self.inside
         for name in plan.unload:
@@ -245,7 +245,7 @@ class World:
                 self.memory.on_loaded(name, 0, SIZES[name], self.now)
 
     def play(self, arrivals: list[Arrival]) -> None:
-        """To the end of everything."""
+        """Run until nothing is left to do."""
         pending = sorted(arrivals)
         for _ in range(10_000):
             next_at = min(self.act(), pending[0][0] if pending else inf)
@@ -254,7 +254,7 @@ class World:
             self.advance(next_at)
             while pending and pending[0][0] <= self.now:
                 self.waiting.append(pending.pop(0))
-        raise AssertionError("it never ends")
+        raise AssertionError("the simulation never ends")
 
 
 ARRIVALS = st.lists(
@@ -291,19 +291,19 @@ def test_a_flood_for_other_models_delays_a_request_by_a_bounded_time(
     world.play([*flood, *steady, alone])
 
     (waited_s,) = (wait for request, wait in world.waits if request is alone)
-    turn_s = max(TIME_SLICE_S, TIME_SLICE_LOADS * 2 * LOAD_S)
-    # Two others may be before it; each loads, has its turn and finishes what runs.
-    assert waited_s <= 3 * (turn_s + LONGEST_RUN_S + 2 * LOAD_S)
+    slice_s = max(TIME_SLICE_S, TIME_SLICE_LOADS * 2 * LOAD_S)
+    # Two other models may come first; each is loaded, has its time slice, and drains.
+    assert waited_s <= 3 * (slice_s + LONGEST_RUN_S + 2 * LOAD_S)
 
 
-def test_two_models_that_fight_for_memory_are_not_swapped_at_each_request() -> None:
+def test_two_models_that_compete_for_memory_are_not_swapped_for_each_request() -> None:
     world = World(memory_of(5, a=5, b=4))
     world.play([(at / 4, name, 0.5) for at in range(240) for name in "ab"])
 
     assert world.now / world.switches >= max(TIME_SLICE_S, TIME_SLICE_LOADS * 2 * LOAD_S)
 
 
-def test_a_model_that_was_removed_is_never_planned() -> None:
+def test_a_removed_model_is_never_loaded() -> None:
     memory = memory_of(None, a=1)
     memory.remove("a")
     memory.on_unloaded("a")

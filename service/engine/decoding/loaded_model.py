@@ -54,7 +54,7 @@ Steps = Generator[PendingDecode | None, Rows | None, None]
 """A request as a coroutine. It yields what to decode next and is sent the rows; None waits."""
 
 
-def prefill_chunk(parameters: int, gpu_layers: int) -> int:
+def prefill_chunk_tokens(parameters: int, gpu_layers: int) -> int:
     """Tokens that are decoded in about a tenth of a second, or few where even those take longer."""
     if gpu_layers:
         return GPU_CHUNK
@@ -67,21 +67,21 @@ class LoadedModel:
         weights: LlamaModel,
         layout: KvLayout,
         *,
-        chunk: int,
+        chunk_tokens: int,
         threads: int,
         chat_template: str | None = None,
         adapter: tuple[AdapterFile, float] | None = None,
     ) -> None:
-        """`chunk` is the number of tokens of a prefill chunk."""
+        """`chunk_tokens` is the length of a prefill chunk."""
         self.weights = weights
         self.chat = ChatTokeniser(weights, chat_template)
         self.context_tokens = layout.tokens
-        self.chunk = chunk
+        self.chunk_tokens = chunk_tokens
         self._layout = layout
         self._threads = threads
         self._adapter = adapter
         # A batch has a prefill chunk, or one token of each sequence.
-        batch = max(chunk, layout.sequences)
+        batch = max(chunk_tokens, layout.sequences)
         size = ContextSize(layout.cells, layout.sequences, batch, layout.is_unified)
         self.context = Context(weights, size, threads=threads, adapter=adapter)
         self.slots = SlotAllocator(layout)
@@ -94,7 +94,7 @@ class LoadedModel:
     def embedding_context(self) -> Context:
         """Made when it is first needed, because most models never embed."""
         if self._embedding_context is None:
-            size = ContextSize(self.context_tokens, 1, self.chunk, is_unified=True)
+            size = ContextSize(self.context_tokens, 1, self.chunk_tokens, is_unified=True)
             self._embedding_context = Context(
                 self.weights, size, threads=self._threads, adapter=self._adapter, embeds=True
             )
@@ -205,8 +205,8 @@ class LoadedModel:
         last = len(prompt.tokens) - 1
         system = min(prompt.system_tokens, last)
         return [
-            *range(self.chunk, system, self.chunk),
-            *range(system or self.chunk, last + 1, self.chunk),
+            *range(self.chunk_tokens, system, self.chunk_tokens),
+            *range(system or self.chunk_tokens, last + 1, self.chunk_tokens),
         ]
 
     def _fill_from_cache(

@@ -183,7 +183,7 @@ def score(model: LoadedModel, request: ScoreRequest, emit: Emit) -> Steps:
         prompt_s = time.monotonic() - began
         logprobs = [_logprob(rows[0], answer[0])]
         # The context has room for one row of logits per sequence.
-        chunk = min(model.chunk, model.context.size.sequences)
+        chunk = min(model.chunk_tokens, model.context.size.sequences)
         for first in range(0, len(answer) - 1, chunk):
             part = answer[first : min(first + chunk, len(answer) - 1)]
             decoded = yield PendingDecode(model.context, slot, size + first, part, "all")
@@ -207,8 +207,8 @@ def embed(model: LoadedModel, request: EmbedRequest, emit: Emit) -> Steps:
         began = time.monotonic()
         total = np.zeros(model.weights.embedding_size, dtype=np.float64)
         context.keep(slot.sequence, 0)
-        for start in range(0, len(tokens), model.chunk):
-            part = tokens[start : start + model.chunk]
+        for start in range(0, len(tokens), model.chunk_tokens):
+            part = tokens[start : start + model.chunk_tokens]
             rows = yield PendingDecode(context, slot, start, part, "all")
             assert rows is not None
             total += rows.sum(axis=0, dtype=np.float64)

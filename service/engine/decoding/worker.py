@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from service.engine.decoding.batching import Batcher, Candidate
 from service.engine.decoding.loaded_model import PendingDecode, Steps
-from service.engine.decoding.loaded_models import LoadedModels, Loader
+from service.engine.decoding.loader import LoadedModels, Loader
 from service.engine.decoding.request_steps import Output, steps_for
 from service.engine.host import yield_to_the_server
 from service.engine.llama import Context, Rows
@@ -67,8 +67,8 @@ class Worker:
         """Obey the server until it closes its end of the channel."""
         try:
             while True:
-                for about, command in self._channel.receive(self._receive_timeout_s()):
-                    self._handle(about, command)
+                for subject, command in self._channel.receive(self._receive_timeout_s()):
+                    self._handle(subject, command)
                 self._outbox += self._loader.reports()
                 self._step()
                 self._send()
@@ -87,14 +87,14 @@ class Worker:
             self._outbox.clear()
             self._sent_at = now
 
-    def _handle(self, about: str, command: Body) -> None:
+    def _handle(self, subject: str, command: Body) -> None:
         if isinstance(command, Load | Unload):
-            self._loader.add(about, command)
+            self._loader.add(subject, command)
         elif isinstance(command, Cancel):
-            running = self._running.pop(about, None)
+            running = self._running.pop(subject, None)
             if running is not None:
                 running.steps.close()
-                self._outbox.append((about, Ended()))
+                self._outbox.append((subject, Ended()))
         elif isinstance(command, Request):
             self._start(command)
 

@@ -137,20 +137,20 @@ class EmbeddedBackend:
         self._queue.dispatch_soon()
 
     def on_reports(self, envelopes: list[Envelope]) -> None:
-        for about, body in envelopes:
+        for subject, body in envelopes:
             if isinstance(body, Delta | Started):
-                self._queue.emit(about, body)
+                self._queue.emit(subject, body)
             elif isinstance(body, ModelReport):
-                self._registry.on_report(about, body, time.monotonic())
+                self._registry.on_report(subject, body, time.monotonic())
                 if not isinstance(body, Loading):
                     self._queue.dispatch_soon()
             elif isinstance(body, Failure):
-                self._queue.finish(about, error_of(body))
+                self._queue.finish(subject, error_of(body))
             elif isinstance(body, Ended):
-                self._queue.finish(about, None)
+                self._queue.finish(subject, None)
             elif isinstance(body, Outcome):
                 self._supervisor.note_success()
-                self._queue.finish(about, body)
+                self._queue.finish(subject, body)
 
     def on_down(self) -> None:
         self._registry.on_down()

@@ -16,6 +16,7 @@ from typing import Literal
 
 from service.engine.admission.fair_queue import RequestCounts
 
+# A time slice has this length, or this multiple of the time that both models take to load.
 TIME_SLICE_S = 5.0
 TIME_SLICE_LOADS = 2.0
 # An idle model is kept this long, because the requests of one task follow each other closely.

@@ -160,7 +160,7 @@ class Sampler:
         return self._draw(_candidates(logits, _likeliest(logits, wanted)))
 
     def _allowed(self, logits: Logits, grammar: Grammar) -> NDArray[Any]:
-        """The tokens that the grammar allows, without those that are e^-12 times as likely."""
+        """The allowed tokens that are at least e^-12 times as likely as the best of them."""
         reach = float(logits.max()) - REACH
         candidates = grammar.restrict(_candidates(logits, np.flatnonzero(logits >= reach)))
         best = float(candidates["logit"].max())

@@ -23,6 +23,7 @@ from service.engine.types import (
     REQUIRED_ROLES,
     Event,
     ModelInfo,
+    Outcome,
     Request,
     Role,
     Stats,
@@ -34,7 +35,7 @@ DEFAULT_SLOTS = 8
 READY_CHECK_S, FAILED_CHECK_S, FRESH_S = 30.0, 2.0, 1.0
 # The queue knows the model by this name, because its real name may change with the server.
 QUEUE = "engine"
-# The name of the model until the server has told it.
+# The name of the model until the server has named one.
 UNNAMED = "engine"
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class RemoteBackend:
         self._server: Server | None = None
         self._info = ModelInfo(model or UNNAMED, REQUIRED_ROLES, "", 0, slots or DEFAULT_SLOTS)
         self._queue = RequestQueue({QUEUE: self._info.slots}, queue_limit, executor=self)
-        self._tasks: dict[str, asyncio.Task[Event | ServiceError]] = {}
+        self._tasks: dict[str, asyncio.Task[Outcome | ServiceError]] = {}
         self._check_lock = asyncio.Lock()
         self._checked_at = -math.inf
         self._check_now = asyncio.Event()
@@ -119,7 +120,7 @@ class RemoteBackend:
             raise self._unavailable()
         if request.model != self._info.name:
             raise ModelUnavailable(
-                f"There is no model {request.model!r}. The engine has {self._info.name}."
+                f"There is no model {request.model!r}. The engine serves {self._info.name}."
             )
         return QUEUE
 
@@ -137,7 +138,7 @@ class RemoteBackend:
         """Closes the connection, which ends the work on the server."""
         self._tasks[request_id].cancel()
 
-    async def _run(self, request: Request) -> Event | ServiceError:
+    async def _run(self, request: Request) -> Outcome | ServiceError:
         assert self._server is not None
         runner = RequestRunner(
             self._client, self._server, expected_s=self._queue.retry_after_s(QUEUE)
@@ -147,9 +148,9 @@ class RemoteBackend:
         except ServiceError as error:
             return error
 
-    def _on_done(self, request_id: str, task: asyncio.Task[Event | ServiceError]) -> None:
+    def _on_done(self, request_id: str, task: asyncio.Task[Outcome | ServiceError]) -> None:
         del self._tasks[request_id]
-        end: Event | ServiceError | None = None
+        end: Outcome | ServiceError | None = None
         if not task.cancelled():
             failure = task.exception()
             if failure is not None:

@@ -1,4 +1,4 @@
-"""HTTP with one server: what is sent, what comes back, and an error of ours for all that can fail.
+"""HTTP requests to one server, with a `ServiceError` for everything that can fail.
 
 Logs and errors name the server, never a key or a text.
 """
@@ -11,33 +11,33 @@ from typing import Any
 
 import httpx2
 
-from service.engine.remote.error_responses import refusal, retry_after_s
+from service.engine.remote.error_responses import error_for_status, retry_after_s
 from service.engine.remote.sse import EventReader, EventTooLargeError
 from service.errors import EngineCrashed, ModelUnavailable, ServiceError
 
 CONNECT_S = 5.0
-LOOK_S = 5.0
+GET_S = 5.0
 RETRY_PAUSE_S = 0.2
 ANSWER_LIMIT_BYTES = 4 * 1024 * 1024
-# What fails without a byte of an answer: it may be tried again.
+# Failures before the first byte of an answer; the request may be sent again.
 _LOST_CONNECTION = (httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ConnectTimeout)
 
 
 class HttpClient:
     def __init__(self, url: str, key: str | None, *, stall_s: float) -> None:
-        """`url` with or without `/v1`; `stall_s` is the longest silence within an answer."""
+        """`url` may end with `/v1`; `stall_s` is the longest silence within an answer, in seconds."""
         self.root = url.rstrip("/").removesuffix("/v1")
         self.engine = f"The engine at {self.root}"
         self._stall_s = stall_s
         self._http = httpx2.AsyncClient(
             headers={
-                # Compressed events would be held back until there are enough of them.
+                # A compressing server may hold events back until it has enough of them.
                 "Accept-Encoding": "identity",
                 **({"Authorization": f"Bearer {key}"} if key is not None else {}),
             },
             timeout=httpx2.Timeout(stall_s, connect=min(CONNECT_S, stall_s), pool=None),
             limits=httpx2.Limits(),
-            # A proxy of the environment is for the internet; the engine is where the URL says.
+            # A proxy from the environment is meant for the internet, not for the engine.
             trust_env=False,
         )
 
@@ -45,14 +45,14 @@ class HttpClient:
         await self._http.aclose()
 
     async def get_json(self, path: str) -> Any:
-        """The JSON at a path, None where there is none; for what answers at once.
+        """The JSON at a path, or None if there is none; the server must answer at once.
 
         Raises:
             EngineBusy: the server says that it is not ready.
-            ModelUnavailable: it cannot be reached, or refuses.
+            ModelUnavailable: the server cannot be reached, or it refuses.
         """
         try:
-            async with asyncio.timeout(LOOK_S):
+            async with asyncio.timeout(GET_S):
                 response = await self._http.send(self._request("GET", path), stream=True)
                 body = await self._body(response)
         except (TimeoutError, httpx2.HTTPError) as error:
@@ -62,7 +62,7 @@ class HttpClient:
         raise self._refusal(response, body, 1.0)
 
     async def post(self, path: str, body: dict[str, Any], *, expected_s: float) -> str:
-        """The whole answer to a POST; errors as `events` has them."""
+        """The whole answer to a POST. Raises the same errors as `post_for_events`."""
         response = await self._send_post(path, body)
         try:
             answer = await self._body(response)
@@ -76,25 +76,27 @@ class HttpClient:
     async def post_for_events(
         self, path: str, body: dict[str, Any], *, expected_s: float
     ) -> AsyncIterator[AsyncGenerator[str, None]]:
-        """The data of a POST's events; leaving closes the connection, which ends the work there.
+        """The data of the events that answer a POST.
 
-        `expected_s` is when to try again if a busy server does not say so.
+        Leaving the context closes the connection, which ends the work on the server. `expected_s`
+        is the time to retry after if a busy server does not name one.
 
         Raises:
-            EngineBusy: the server has no place; also the other errors of `refusals.refusal`.
-            ModelUnavailable: it cannot be reached.
-            EngineCrashed: the connection broke or fell silent.
+            EngineBusy: the server has no free place.
+            ModelUnavailable: the server cannot be reached, or it refuses.
+            EngineCrashed: the connection broke or was silent too long.
+            ServiceError: any other error of `error_responses.error_for_status`.
         """
         response = await self._send_post(path, body)
         try:
             if response.status_code != 200:
-                said = await self._body(response)
-                raise self._refusal(response, said, expected_s)
+                answer = await self._body(response)
+                raise self._refusal(response, answer, expected_s)
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind != "text/event-stream":
                 raise EngineCrashed(
                     f"{self.engine} answered with {kind or 'no content type'} instead of a stream "
-                    "of events. Is IDEAPOOL_ENGINE_URL that of an OpenAI-compatible server?"
+                    "of events. IDEAPOOL_ENGINE_URL must be that of an OpenAI-compatible server."
                 )
             yield self._data(response)
         except httpx2.HTTPError as error:
@@ -111,10 +113,12 @@ class HttpClient:
         except httpx2.HTTPError as error:
             raise self._broken(error) from error
         except EventTooLargeError as error:
-            raise EngineCrashed(f"{self.engine} sent an endless event. Try again.") from error
+            raise EngineCrashed(
+                f"{self.engine} sent an event that is too long. Try again."
+            ) from error
 
     async def _send_post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
-        """Tried twice: a server may have closed a connection that was kept, or be starting."""
+        """Send twice if needed: the server may have closed a kept connection, or be starting."""
         try:
             return await self._http.send(self._request("POST", path, body), stream=True)
         except _LOST_CONNECTION:
@@ -132,7 +136,7 @@ class HttpClient:
         return self._http.build_request(method, f"{self.root}/{path}", json=body)
 
     async def _body(self, response: httpx2.Response) -> str:
-        """At most `ANSWER_LIMIT_BYTES` of it; what is cut there is not JSON any more."""
+        """At most `ANSWER_LIMIT_BYTES` of the body; a longer one is no longer valid JSON."""
         body = bytearray()
         try:
             async for chunk in response.aiter_bytes():
@@ -145,7 +149,9 @@ class HttpClient:
 
     def _refusal(self, response: httpx2.Response, body: str, expected_s: float) -> ServiceError:
         wait_s = retry_after_s(response.headers.get("retry-after"), expected_s)
-        return refusal(response.status_code, body, engine=self.engine, retry_after_s=wait_s)
+        return error_for_status(
+            response.status_code, body, engine=self.engine, retry_after_s=wait_s
+        )
 
     def _unreachable(self, error: Exception) -> ModelUnavailable:
         reason = str(error) or "no answer in time"
@@ -165,7 +171,7 @@ class HttpClient:
 
 
 async def _close(response: httpx2.Response) -> None:
-    # Cancelled half-way, it would stay in the client's books for good.
+    # If the closing were cancelled half-way, the client would count the connection for ever.
     await asyncio.shield(response.aclose())
 
 

@@ -1,4 +1,4 @@
-"""One request, asked and answered: generate, probe, embed over the server's own paths."""
+"""Carries out one request on the remote server: generate, probe or embed."""
 
 import asyncio
 import time
@@ -13,9 +13,9 @@ from service.engine.types import (
     Delta,
     Embedding,
     EmbedRequest,
-    Event,
     Finished,
     GenerateRequest,
+    Outcome,
     Probabilities,
     ProbeRequest,
     Request,
@@ -26,22 +26,23 @@ from service.engine.types import (
 from service.errors import EngineCrashed, InvalidInput, ModelUnavailable
 
 CHATS, EMBEDDINGS = "v1/chat/completions", "v1/embeddings"
-# What may follow the end of an answer, like its usage, comes at once or not at all.
-REST_S = 2.0
+# How long to wait for what may follow the end of an answer, such as its usage.
+AFTER_END_S = 2.0
 Emit = Callable[[Started | Delta], None]
 
 
 class RequestRunner:
     def __init__(self, client: HttpClient, server: Server, *, expected_s: float) -> None:
-        """`expected_s` is when to try again if a busy server does not say so."""
+        """`expected_s` is the time to retry after if a busy server does not name one."""
         self._client = client
         self._server = server
         self._expected_s = expected_s
 
-    async def run(self, request: Request, emit: Emit) -> Event:
-        """Emits all events but the last, which it returns. Being cancelled closes the connection.
+    async def run(self, request: Request, emit: Emit) -> Outcome:
+        """Emit all events but the last one, which is returned. Cancelling closes the connection.
 
-        Raises: ServiceErrors, as `Backend.submit` does.
+        Raises:
+            ServiceError: as for `Backend.submit`.
         """
         if isinstance(request, GenerateRequest):
             return await self._generate(request, emit)
@@ -49,8 +50,8 @@ class RequestRunner:
             return await self._probe(request, emit)
         if isinstance(request, ScoreRequest):
             raise InvalidInput(
-                "A remote engine does not tell how likely a given answer is; "
-                "take an embedded model for that."
+                "A remote engine cannot say how likely a given answer is. "
+                "Use an embedded model for that."
             )
         return await self._embed(request, emit)
 
@@ -60,17 +61,17 @@ class RequestRunner:
         async with self._client.post_for_events(CHATS, body, expected_s=self._expected_s) as events:
             emit(Started(0))
             try:
-                async with asyncio.timeout(None) as rest, aclosing(events):
+                async with asyncio.timeout(None) as after_end, aclosing(events):
                     async for data in events:
                         if data == "[DONE]":
                             break
                         delta = reader.read(data)
                         if delta is not None:
                             emit(delta)
-                        if reader.is_finished and rest.when() is None:
-                            rest.reschedule(asyncio.get_running_loop().time() + REST_S)
+                        if reader.is_finished and after_end.when() is None:
+                            after_end.reschedule(asyncio.get_running_loop().time() + AFTER_END_S)
             except (EngineCrashed, TimeoutError):
-                # The answer is whole; what was still to come is not needed.
+                # The answer is complete, and what was still to come is not needed.
                 if not reader.is_finished:
                     raise
         return reader.finish()
@@ -81,7 +82,7 @@ class RequestRunner:
         rows, usage, began = [], Usage(), time.monotonic()
         for index, prompt in enumerate(request.prompts):
             body = probe_body(prompt, self._server.dialect, self._server.model)
-            answer = await self._ask(CHATS, body)
+            answer = await self._post(CHATS, body)
             if index == 0:
                 emit(Started(0))
             row, used = probabilities(answer, request.choices, self._client.engine)
@@ -94,12 +95,12 @@ class RequestRunner:
             raise InvalidInput("There is no text to embed.")
         began = time.monotonic()
         try:
-            answer = await self._ask(EMBEDDINGS, embed_body(request, self._server.model))
+            answer = await self._post(EMBEDDINGS, embed_body(request, self._server.model))
         except (InvalidInput, ModelUnavailable) as error:
-            raise ModelUnavailable(f"There is no embedding. {error.detail}") from error
+            raise ModelUnavailable(f"The text could not be embedded. {error.detail}") from error
         emit(Started(0))
         vector, usage = embedding(answer, self._client.engine)
         return Embedding(vector, usage + Usage(prompt_s=time.monotonic() - began))
 
-    async def _ask(self, path: str, body: dict[str, object]) -> str:
+    async def _post(self, path: str, body: dict[str, object]) -> str:
         return await self._client.post(path, body, expected_s=self._expected_s)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from service.engine.decoding.kv_layout import KvLayout, StreamsLayout, UnifiedLayout
-from service.engine.decoding.loaded_model import LoadedModel, prefill_chunk
+from service.engine.decoding.loaded_model import LoadedModel, prefill_chunk_tokens
 from service.engine.host import usable_cpus
 from service.engine.llama import AdapterFile, Context, Library, LlamaModel
 from service.engine.protocol import Envelope, Load, Loaded, LoadFailed, Loading, Unload, Unloaded
@@ -52,7 +52,7 @@ class LoadedModels:
         return LoadedModel(
             weights,
             _layout_of(command, tokens),
-            chunk=prefill_chunk(weights.parameters, command.gpu_layers),
+            chunk_tokens=prefill_chunk_tokens(weights.parameters, command.gpu_layers),
             threads=command.threads or usable_cpus(),
             chat_template=command.chat_template,
             adapter=adapter,
