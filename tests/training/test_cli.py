@@ -232,7 +232,6 @@ def test_what_is_exported_of_a_sweep_is_its_best_run(
         rundir.write_text(rundir.config, dump_config(own))
         figures: dict[str, Any] = dict.fromkeys(TrainResult.__dataclass_fields__, 1) | {
             "name": rundir.path.name,
-            "trainer": "trl",
             "rows": {},
             "tasks": {},
             "too_long": {},

@@ -159,11 +159,6 @@ def test_licences_that_forbid_commercial_use_are_known(licence: str, expected: b
         (GOOD + "[sweep]\nspace = {}", "sweep.space: "),
         (GOOD + '[training]\noptimizer = "adam"', "training.optimizer: should be 'adamw_torch'"),
         (
-            GOOD
-            + '[sweep]\nkind = "optuna"\nstacked = true\npruning = true\nspace = { "lora.r" = [4] }',
-            "sweep: settings that are trained at once cannot be stopped by `pruning`",
-        ),
-        (
             GOOD.replace("MIT", "CC-BY-NC-4.0") + '[export]\ncatalog = "rows.jsonl"',
             "non-commercial",
         ),
@@ -189,8 +184,7 @@ objective = "preferences"
 @pytest.mark.parametrize(
     ("key", "value", "problem"),
     [
-        ("training.accumulation", "2", "by `trl` without `accumulation`"),
-        ("training.trainer", "stacked", "by `trl` without `accumulation`"),
+        ("training.accumulation", "2", "preferences are learnt without it"),
         ("training.patience", "3", "no validation to have `patience` with"),
         ("training.objective", "answers", 'need `training.objective = "preferences"`'),
         ("data.validation_share", "0.1", "have no validation"),
@@ -238,7 +232,6 @@ def test_a_range_has_to_give_what_its_key_takes(
     [
         ({}, True),
         ({"pruning": "false"}, False),
-        ({"stacked": "true"}, False),
         ({"kind": "grid"}, False),
     ],
 )
@@ -273,8 +266,6 @@ def test_what_sections_refuse_of_each_other_is_told_at_once(folder: Path) -> Non
         "training.patience": "3",
         "training.beta": "0.2",
         "training.best_weight": "1",
-        "training.optimizer": "sgd",
-        "training.trainer": "stacked",
     }
 
     found = problems_of(path, **changes).splitlines()
@@ -284,25 +275,22 @@ def test_what_sections_refuse_of_each_other_is_told_at_once(folder: Path) -> Non
         "training.best_weight",
         "training.patience",
         "sweep",
-        "training.optimizer",
         'sweep.space."lora.rank" = 8',
     ]
     assert "ranked by validation rows" in found[3]
-    assert "adamw_torch or adamw_torch_fused" in found[4]
 
 
 @pytest.mark.parametrize(
     ("space", "problem"),
     [
-        ('{ "training.optimizer" = ["adamw_torch", "sgd"] }', '= "sgd": training.optimizer: '),
-        ('{ "training.trainer" = ["trl", "stacked"] }', "is the same for all settings"),
+        ('{ "training.accumulation" = [1, "two"] }', '= "two": training.accumulation: '),
         ('{ "training.beta" = [0.1, 0.2] }', '"training.beta" = 0.2: training.beta: only'),
     ],
 )
 def test_no_value_of_a_sweep_may_be_one_that_the_config_could_not_have(
     folder: Path, space: str, problem: str
 ) -> None:
-    path = written(folder, GOOD + f"[sweep]\nstacked = true\nspace = {space}")
+    path = written(folder, GOOD + f"[sweep]\nspace = {space}")
 
     assert problem in problems_of(path)
 

@@ -8,8 +8,6 @@ import pytest
 from service.settings import PROJECT_ROOT
 from tests.training.conftest import MakeConfig, quiet
 from training.config import RunConfig, dump_config
-from training.errors import ConfigProblems
-from training.learning.distributed import check_shared
 from training.learning.metrics import Measured, read_metrics
 from training.learning.result import read_result
 from training.learning.schedule import plan
@@ -79,12 +77,3 @@ def test_every_process_has_as_many_rows_of_every_step(tiny_config: MakeConfig) -
     assert (len(two.order), two.steps) == (16, 2)
     assert two.order[:14] == one.order
     assert sorted(two.order[:9]) == list(range(9))
-
-
-def test_several_settings_at_once_are_not_shared_between_processes(tiny_config: MakeConfig) -> None:
-    stacked = tiny_config(training__trainer="stacked")
-
-    check_shared(stacked, 1)
-    check_shared(tiny_config(), 2)
-    with pytest.raises(ConfigProblems, match='"stacked" works in one process'):
-        check_shared(stacked, 2)

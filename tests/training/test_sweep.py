@@ -25,9 +25,7 @@ def swept(config: RunConfig, **settings: Any) -> RunConfig:
 
 
 def result(nll: float, name: str = "one") -> TrainResult:
-    return TrainResult(
-        name, "trl", 6, 6, {}, nll, nll / 3, 9.0, 3.0, nll, nll / 3, 100, 1.0, 100.0, 1, 1
-    )
+    return TrainResult(name, 6, 6, {}, nll, nll / 3, 9.0, 3.0, nll, nll / 3, 100, 1.0, 100.0, 1, 1)
 
 
 def files(folder: Path) -> dict[str, int]:
@@ -36,7 +34,7 @@ def files(folder: Path) -> dict[str, int]:
 
 def test_a_grid_is_ranked_with_the_spread_of_its_seeds(tiny_config: MakeConfig) -> None:
     space = {"training.learning_rate": (1e-4, 1e-2), "lora.r": (2, 4)}
-    config = swept(tiny_config(training__max_steps=3), space=space, seeds=(0, 1), stacked=True)
+    config = swept(tiny_config(training__max_steps=3), space=space, seeds=(0, 1))
     folder = config.output / "sweep"
     ranked = sweep(config, folder, report=quiet)
     assert [one.rank for one in ranked] == [1, 2, 3, 4]

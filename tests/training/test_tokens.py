@@ -16,14 +16,7 @@ from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_pro
 from training.data.rows import Row
 from training.errors import DataProblem
 from training.learning.likelihood import BaseLikelihood, answer_nll, label_losses
-from training.learning.packing import (
-    choose_bins,
-    fill_bins,
-    lay_out,
-    lay_out_parts,
-    tokens_in,
-    width_of,
-)
+from training.learning.packing import choose_bins, fill_bins, lay_out, tokens_in, width_of
 from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise, tokenise_all
 
 ANGLE = METHODS["free"].angles[0]
@@ -236,14 +229,6 @@ def test_packed_and_padded_rows_give_the_same_losses(model: Any, tokenizer: Any)
             label_losses(model, lay_out(rows, choose_bins(rows, width))) for width in (160, None)
         )
     assert sorted(packed.tolist()) == pytest.approx(sorted(padded.tolist()), rel=1e-4)
-
-
-def test_parts_are_filled_up_to_one_shape(tokenizer: Any) -> None:
-    rows = tokenise_all([row(), row(answer="Short.")], tokenizer, 512).tokens
-    batch = lay_out_parts([rows, rows[1:]], None)
-    assert batch.input_ids.shape == (4, len(rows[0]))
-    first, second = (one.labels for one in rows)
-    assert (batch.labels != -100).sum(1).tolist() == [first, second, second, 0]
 
 
 def test_the_base_tells_how_much_a_prompt_helps(model: Any, tokenizer: Any) -> None:

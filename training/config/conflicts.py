@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from training.config.shapes import Optimizer, RunConfig, TrainConfig
+from training.config.shapes import RunConfig, TrainConfig
 
 OF_PREFERENCES = ("beta", "best_weight")
-STACKED_OPTIMIZERS: tuple[Optimizer, ...] = ("adamw_torch", "adamw_torch_fused")
 
 
 def conflicts(config: RunConfig) -> Iterator[str]:
@@ -14,14 +13,12 @@ def conflicts(config: RunConfig) -> Iterator[str]:
         yield from _of_preferences(config)
     else:
         yield from _of_answers(config)
-    if config.training.trainer == "stacked" or (config.sweep is not None and config.sweep.stacked):
-        yield from _of_stacked(config)
 
 
 def _of_preferences(config: RunConfig) -> Iterator[str]:
     training, data = config.training, config.data
-    if training.trainer != "trl" or training.accumulation != 1:
-        yield "training: preferences are learnt by `trl` without `accumulation`"
+    if training.accumulation != 1:
+        yield "training.accumulation: preferences are learnt without it; leave it out"
     if training.patience is not None:
         yield "training.patience: preferences have no validation to have `patience` with"
     if not all(source.kind == "graded" for source in data.sources):
@@ -51,15 +48,3 @@ def _of_answers(config: RunConfig) -> Iterator[str]:
             yield "training.patience: it counts validations; give `data.validation_share`"
         if config.sweep is not None:
             yield "sweep: settings are ranked by validation rows; give `data.validation_share`"
-
-
-def _of_stacked(config: RunConfig) -> Iterator[str]:
-    if config.training.optimizer not in STACKED_OPTIMIZERS:
-        known = " or ".join(STACKED_OPTIMIZERS)
-        yield f"training.optimizer: settings that are trained at once have {known}"
-    if (
-        config.sweep is not None
-        and config.sweep.stacked
-        and "training.trainer" in config.sweep.space
-    ):
-        yield 'sweep.space."training.trainer": with `stacked` it is the same for all settings'

@@ -197,7 +197,6 @@ class TrainConfig(_Shape):
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     bf16: Literal["auto"] | bool = "auto"
     threads: Positive | None = None
-    trainer: Literal["trl", "stacked"] = "trl"
 
 
 class Range(_Shape):
@@ -225,16 +224,14 @@ Choices = Annotated[tuple[Scalar | tuple[Scalar, ...], ...], Field(min_length=1)
 class SweepConfig(_Shape):
     """`space` maps keys such as "training.learning_rate" to what is tried for them.
 
-    `pruning` stops a setting of Optuna's without promise, by default where each is trained by
-    itself.
+    `pruning` stops a trial of Optuna early when it does worse than the others did at that step.
     """
 
     kind: Literal["grid", "optuna"] = "grid"
     space: Annotated[dict[str, Range | Choices], Field(min_length=1)]
     trials: Positive = 20
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
-    stacked: bool = False
-    pruning: bool | None = None
+    pruning: bool = True
 
     @property
     def runs(self) -> int:
@@ -246,13 +243,7 @@ class SweepConfig(_Shape):
 
     @property
     def prunes(self) -> bool:
-        return self.kind == "optuna" and not self.stacked and self.pruning is not False
-
-    @model_validator(mode="after")
-    def _can_prune(self) -> Self:
-        if self.pruning and self.kind == "optuna" and self.stacked:
-            raise ValueError("settings that are trained at once cannot be stopped by `pruning`")
-        return self
+        return self.kind == "optuna" and self.pruning
 
     @model_validator(mode="after")
     def _grid_has_values(self) -> Self:

@@ -8,8 +8,7 @@ from datetime import timedelta
 import torch
 from accelerate import PartialState
 
-from training.config import RunConfig
-from training.errors import ConfigProblems, Report
+from training.errors import Report
 
 LONGEST_WAIT = timedelta(days=1)
 """For one another: filters that ask the base take hours of the main process."""
@@ -24,10 +23,3 @@ def processes() -> PartialState:
 def heard_once(report: Report) -> Report:
     """Nothing is told by others than the main process."""
     return report if processes().is_main_process else lambda _: None
-
-
-def check_shared(config: RunConfig, count: int) -> None:
-    """Raises `ConfigProblems` where so many processes would all do the same."""
-    if count > 1 and config.training.trainer == "stacked":
-        problem = 'training.trainer: "stacked" works in one process; "trl" shares a run of several'
-        raise ConfigProblems(config.name, [problem])

@@ -13,7 +13,7 @@ from torch.nn import functional
 from training.data.filters import RowLikelihood
 from training.data.rows import Row
 from training.errors import Report
-from training.learning.packing import IGNORED, Batch, fill_bins, lay_out, stack
+from training.learning.packing import IGNORED, Batch, fill_bins, lay_out
 from training.learning.tokens import Tokens, tokenise_all
 
 # More at once only pays where the model waits for work.
@@ -51,30 +51,23 @@ def total(rows: Sequence[RowNll]) -> Nll:
 def answer_nll(
     model: Any, rows: Sequence[Tokens], *, on_done: Progress | None = None
 ) -> list[RowNll]:
-    """Of each row's answer after its prompt; several rows go through the model together."""
-    return answer_nll_of_each(model, rows, 1, on_done=on_done)[0]
-
-
-def answer_nll_of_each(
-    model: Any, rows: Sequence[Tokens], adapters: int, *, on_done: Progress | None = None
-) -> list[list[RowNll]]:
-    """For each of the adapters that lie stacked in the model, of each row."""
-    sums = torch.zeros((adapters, len(rows)), dtype=torch.float64)
+    """The NLL of each row's answer after its prompt; several rows go through the model together."""
+    sums = torch.zeros(len(rows), dtype=torch.float64)
     done = 0
     with evaluating(model):
         for members in fill_bins(rows, TOKENS_AT_ONCE[model.device.type]):
             chosen = [rows[index] for index in members]
-            batch = stack([lay_out(chosen, [list(range(len(chosen)))])] * adapters)
+            batch = lay_out(chosen, [list(range(len(chosen)))])
             losses = label_losses(model, batch.to(model.device)).double().cpu()
             sizes = [row.labels for row in chosen]
-            parts = torch.split_with_sizes(losses.view(adapters, -1), sizes, dim=1)
-            sums[:, members] = torch.stack([part.sum(1) for part in parts], dim=1)
+            parts = torch.split_with_sizes(losses, sizes)
+            sums[members] = torch.stack([part.sum() for part in parts])
             done += len(members)
             if on_done is not None:
                 on_done(done, len(rows))
     return [
-        [RowNll(nll, row.labels, row.answer_bytes) for nll, row in zip(own, rows, strict=True)]
-        for own in sums.tolist()
+        RowNll(nll, row.labels, row.answer_bytes)
+        for nll, row in zip(sums.tolist(), rows, strict=True)
     ]
 
 

@@ -36,15 +36,13 @@ class Batch:
     seen_to: torch.Tensor
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(*(one.to(device) for one in self._parts()))
+        tensors = (self.input_ids, self.position_ids, self.labels, self.seen_to)
+        return Batch(*(one.to(device) for one in tensors))
 
     def sees(self) -> torch.Tensor:
         """bins × 1 × width × width: whether the token of the row sees that of the column."""
         columns = torch.arange(self.seen_to.shape[1], device=self.seen_to.device)
         return torch.tril(columns[:, None] < self.seen_to[:, None, :])[:, None]
-
-    def _parts(self) -> tuple[torch.Tensor, ...]:
-        return self.input_ids, self.position_ids, self.labels, self.seen_to
 
 
 def fill_bins(rows: Sequence[Tokens], width: int) -> Bins:
@@ -83,12 +81,10 @@ def tokens_in(rows: Sequence[Tokens], width: int | None) -> int:
     return sum(width_of(rows, members) for members in choose_bins(rows, width))
 
 
-def lay_out(
-    rows: Sequence[Tokens], bins: Bins, *, height: int | None = None, width: int | None = None
-) -> Batch:
-    """`height` and `width` ask for more bins or a greater width than the rows need."""
+def lay_out(rows: Sequence[Tokens], bins: Bins) -> Batch:
+    """The rows of each bin as one row of the batch, padded to the widest bin."""
     widths = [width_of(rows, members) for members in bins]
-    shape = (max(height or 0, len(bins)), max(width or 0, *widths))
+    shape = (len(bins), max(widths))
     batch = Batch(
         torch.zeros(shape, dtype=torch.long),
         # What is left of a bin goes on for itself, and nothing looks at it.
@@ -118,26 +114,6 @@ def _lay_out_bin(batch: Batch, number: int, rows: Sequence[Tokens]) -> None:
         path = np.concatenate([path[:shared], np.arange(start, start + len(ids))])
         start += len(ids)
     batch.seen_to[number, torch.from_numpy(path)] = start
-
-
-def lay_out_parts(parts: Sequence[Sequence[Tokens]], width: int | None) -> Batch:
-    """One part below the other, all of them filled up to as many bins of one width."""
-    bins = [choose_bins(rows, width) for rows in parts]
-    height = max(map(len, bins))
-    widest = max(
-        width_of(rows, members) for rows, own in zip(parts, bins, strict=True) for members in own
-    )
-    return stack(
-        [
-            lay_out(rows, own, height=height, width=widest)
-            for rows, own in zip(parts, bins, strict=True)
-        ]
-    )
-
-
-def stack(batches: Sequence[Batch]) -> Batch:
-    columns = zip(*(one._parts() for one in batches), strict=True)
-    return Batch(*(torch.cat(column) for column in columns))
 
 
 class _Line:

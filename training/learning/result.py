@@ -31,7 +31,6 @@ class TrainResult:
     """
 
     name: str
-    trainer: str
     steps: int
     best_step: int
     rows: Mapping[str, int]
@@ -70,7 +69,6 @@ def result_of(
     has_test, tokens, seconds = bool(fitted.test), last.tokens or 0, last.seconds or 0.0
     return TrainResult(
         name=job.config.name,
-        trainer=job.config.training.trainer,
         steps=fitted.steps,
         best_step=fitted.best_step,
         rows={name: len(getattr(splits, name)) for name in ("train", "validation", "test")},

@@ -1,4 +1,4 @@
-"""Which rows make up which step, for every trainer the same. Knows neither rows nor models."""
+"""Which rows make up which step. Knows neither rows nor models."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -15,12 +15,11 @@ from training.data.prepare import Prepared, prepare, read_prepared
 from training.errors import BaseMismatch, Report, TrainingError
 from training.learning.base import Base, load_base
 from training.learning.curves import NLL, draw_curves
-from training.learning.distributed import check_shared, heard_once, processes
+from training.learning.distributed import heard_once, processes
 from training.learning.likelihood import BaseLikelihood, RowNll, answer_nll
 from training.learning.metrics import MetricsLog
 from training.learning.preference import preference_step
 from training.learning.result import TooLong, TrainResult, in_words, read_result, result_of
-from training.learning.stacked import fit_stacked
 from training.learning.tokens import RowTokeniser, Tokenised, shown, tokenise_all
 from training.learning.trainer import Fitted, Job, Splits, Step, fit, last_checkpoint
 from training.runs.provenance import check_same
@@ -46,7 +45,6 @@ def train(
     """With `resume`, a run that was stopped ends as if it had not been.
 
     Raises:
-        ConfigProblems: its trainer does not share a run between processes, of which there are more.
         TrainingError: the directory has a run already, or one of another config.
         DataProblem: the data cannot be used.
         BaseMismatch: the base is not the one that is named.
@@ -55,14 +53,13 @@ def train(
     if done is not None:
         report(f"{rundir.path} is finished already")
         return done
-    check_shared(config, processes().num_processes)
     report = heard_once(report)
     # None may see what another one has begun.
     processes().wait_for_everyone()
     with processes().main_process_first():
         base = open_base(config, report)
     ready = get_ready(config, rundir, base, resume=resume, report=report)
-    return learn([Job(config, base, ready.splits, rundir, report)], ready, resume=resume)[0]
+    return learn(Job(config, base, ready.splits, rundir, report), ready, resume=resume)
 
 
 def open_base(config: RunConfig, report: Report) -> Base:
@@ -165,27 +162,23 @@ def _rows_before(rundir: RunDirectory, before: Manifest) -> Prepared:
     return prepared
 
 
-def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[TrainResult]:
-    """All settings at once if there are several, or if the config asks for the stacked trainer."""
+def learn(job: Job, ready: Ready, *, resume: bool = False) -> TrainResult:
+    """With `resume`, continues from the newest checkpoint."""
     is_main = processes().is_main_process
-    for job in jobs if is_main else ():
+    if is_main:
         _begin(job, ready)
     try:
-        if len(jobs) > 1 or jobs[0].config.training.trainer == "stacked":
-            fitted = fit_stacked(jobs, resume=resume)
-        else:
-            (job,) = jobs
-            checkpoint = last_checkpoint(job.rundir.checkpoints) if resume else None
-            prefers = job.config.training.objective == "preferences"
-            step = preference_step(job) if prefers else Step(job)
-            fitted = [fit(step, checkpoint=checkpoint)]
+        checkpoint = last_checkpoint(job.rundir.checkpoints) if resume else None
+        prefers = job.config.training.objective == "preferences"
+        step = preference_step(job) if prefers else Step(job)
+        fitted = fit(step, checkpoint=checkpoint)
     except BaseException:
-        for job in jobs if is_main else ():
+        if is_main:
             set_status(job.rundir, "failed")
         raise
     # Results tell the size of the adapters, which the main process has written.
     processes().wait_for_everyone()
-    return [_finish(job, ready, one) for job, one in zip(jobs, fitted, strict=True)]
+    return _finish(job, ready, fitted)
 
 
 def _tokens_of(
