@@ -53,19 +53,16 @@ def test_problems_of_all_configs_are_listed_at_once(
     assert "none.toml: it cannot be read" in err
 
 
-@pytest.mark.parametrize("command", ["prepare", "sweep", "export", "evaluate", "all"])
-def test_of_all_commands_only_train_is_shared_between_processes(
-    command: str,
+def test_a_launcher_of_several_processes_is_refused(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     working_directory: Path,
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
 
-    assert main([command, TINY]) == 1
-    assert f"`{command}` works in one process" in capsys.readouterr().err
+    assert main(["train", TINY]) == 1
+    assert "without a launcher" in capsys.readouterr().err
     assert not list(working_directory.iterdir())
-    assert main(["train", TINY, "--dry-run"]) == 0
 
 
 @pytest.mark.parametrize("command", WITH_CONFIG)

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 2 where a config or its data cannot work, 1 for other failures."""
     options = _parser().parse_args(arguments)
     try:
-        _check_launch(options.name)
+        _check_single_process()
         options.command(options)
     except (ConfigProblems, DataProblem) as error:
         print(f"ideapool-train: {error.detail}", file=sys.stderr)
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ideapool-train", description="From data to the models that Ideapool serves."
     )
-    commands = parser.add_subparsers(required=True, dest="name", metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command, text in (
         ("validate", None, "list every problem of configs"),
         ("prepare", prepare, "read, filter and divide the data, and report on it"),
@@ -84,12 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check_launch(command: str) -> None:
-    """Raises `TrainingError` where several processes would do the same and write over each other."""
-    if command != "train" and int(os.environ.get("WORLD_SIZE") or 1) > 1:
+def _check_single_process() -> None:
+    """Raises `TrainingError` if a launcher started several processes, which would share a folder."""
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
         raise TrainingError(
-            f"`{command}` works in one process, and a launcher has started more. Start it by itself; "
-            "only `train` is shared between processes."
+            "Training runs in one process, but a launcher has started several. Start "
+            "`ideapool-train` without a launcher."
         )
 
 

@@ -25,7 +25,6 @@ from service.engine.llama import Weights as LlamaWeights
 from service.settings import Settings
 from training.config import CATALOG, BaseConfig
 from training.errors import BaseMismatch, Report
-from training.learning.distributed import processes
 from training.learning.tokens import Vocabulary
 
 MARK = "base.json"
@@ -82,7 +81,7 @@ def load_base(config: BaseConfig, *, cache: Path, models_dir: Path, report: Repo
     model.requires_grad_(False)
     if torch.cuda.is_available():
         # The filters and measurements, too, would take hours without it.
-        model.to(processes().device)
+        model.to("cuda")
     return Base(model, AutoTokenizer.from_pretrained(str(folder)), found, folder, gguf)
 
 

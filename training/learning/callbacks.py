@@ -60,8 +60,7 @@ class Diary(TrainerCallback):  # type: ignore[misc]
             peak_memory_mb=peak_memory_mb(),
         )
         self.log.add(measured)
-        if state.is_world_process_zero:
-            self._report(in_words(measured, state.max_steps))
+        self._report(in_words(measured, state.max_steps))
 
 
 class Watching(TrainerCallback):  # type: ignore[misc]

@@ -122,7 +122,7 @@ def label_losses(model: Any, batch: Batch) -> torch.Tensor:
     """
     labels = batch.labels[:, 1:]
     is_learnt = labels != IGNORED
-    hook = output_layer(model).register_forward_pre_hook(
+    hook = model.get_output_embeddings().register_forward_pre_hook(
         lambda _, inputs: (inputs[0][:, :-1][is_learnt],)
     )
     try:
@@ -135,11 +135,6 @@ def label_losses(model: Any, batch: Batch) -> torch.Tensor:
     finally:
         hook.remove()
     return functional.cross_entropy(logits.float(), labels[is_learnt], reduction="none")
-
-
-def output_layer(model: Any) -> Any:
-    # Wrapped by accelerate's launcher, or not.
-    return getattr(model, "module", model).get_output_embeddings()
 
 
 def _without_prompt(row: Tokens) -> Tokens:

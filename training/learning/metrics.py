@@ -34,23 +34,14 @@ class Measured:
 
 
 class MetricsLog:
-    def __init__(
-        self, rundir: RunDirectory, earlier: Sequence[Measured] = (), *, is_written: bool = True
-    ) -> None:
-        """`earlier` is what stands of a run that is taken up again.
-
-        Of several processes only one writes.
-        """
+    def __init__(self, rundir: RunDirectory, earlier: Sequence[Measured] = ()) -> None:
+        """`earlier` has the metrics that a resumed run keeps."""
         self.rundir = rundir
         self.measured = list(earlier)
-        self._is_written = is_written
-        if is_written:
-            rundir.write_text(rundir.metrics_jsonl, "".join(map(_line, self.measured)))
+        rundir.write_text(rundir.metrics_jsonl, "".join(map(_line, self.measured)))
 
     def add(self, measured: Measured) -> None:
         self.measured.append(measured)
-        if not self._is_written:
-            return
         with self.rundir.metrics_jsonl.open("a", encoding="utf-8") as file:
             file.write(_line(measured))
 

@@ -53,20 +53,17 @@ class TokenCount:
         return self._after[step]
 
 
-def plan(groups: Sequence[str], config: TrainConfig, seed: int, *, processes: int = 1) -> Schedule:
-    """Every epoch is shuffled anew; `max_steps` only ever shortens a run.
+def plan(groups: Sequence[str], config: TrainConfig, seed: int) -> Schedule:
+    """Shuffles every epoch again. `groups` has the group of every row.
 
-    Several processes have equal parts of every step, so the last one is filled up with more rows.
-    `groups` has the group of every row.
+    `max_steps` only ever shortens a run.
     """
     rows = len(groups)
     generator = torch.Generator().manual_seed(seed)
     order: list[int] = []
     wanted = max(1, round(config.epochs * rows))
-    per_step = config.batch_size * config.accumulation * processes
+    per_step = config.batch_size * config.accumulation
     steps = math.ceil(wanted / per_step)
-    if processes > 1:
-        wanted = steps * per_step
     while len(order) < wanted:
         epoch = torch.randperm(rows, generator=generator).tolist()
         order += _together(epoch, groups) if config.groups_together else epoch

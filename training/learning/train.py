@@ -15,7 +15,6 @@ from training.data.prepare import Prepared, prepare, read_prepared
 from training.errors import BaseMismatch, Report, TrainingError
 from training.learning.base import Base, load_base
 from training.learning.curves import NLL, draw_curves
-from training.learning.distributed import heard_once, processes
 from training.learning.likelihood import BaseLikelihood, RowNll, answer_nll
 from training.learning.metrics import MetricsLog
 from training.learning.preference import preference_step
@@ -53,11 +52,7 @@ def train(
     if done is not None:
         report(f"{rundir.path} is finished already")
         return done
-    report = heard_once(report)
-    # None may see what another one has begun.
-    processes().wait_for_everyone()
-    with processes().main_process_first():
-        base = open_base(config, report)
+    base = open_base(config, report)
     ready = get_ready(config, rundir, base, resume=resume, report=report)
     return learn(Job(config, base, ready.splits, rundir, report), ready, resume=resume)
 
@@ -133,13 +128,9 @@ def get_ready(
         raise BaseMismatch(
             f"{rundir.path} was begun on the base {before.base_sha256}; this one is {base.sha256}."
         )
-    # Filters that ask the base may decide otherwise in another process.
-    with processes().main_process_first():
-        if before is not None and rundir.rows("train").exists():
-            prepared = _rows_before(rundir, before)
-        elif not processes().is_main_process:
-            prepared = read_prepared(rundir)
-        prepared = prepared or prepare_data(config, rundir, base, report)
+    if before is not None and rundir.rows("train").exists():
+        prepared = _rows_before(rundir, before)
+    prepared = prepared or prepare_data(config, rundir, base, report)
     found = {
         name: _tokens_of(name, rows, base, config.data.max_tokens, report)
         for name, rows in (
@@ -164,20 +155,15 @@ def _rows_before(rundir: RunDirectory, before: Manifest) -> Prepared:
 
 def learn(job: Job, ready: Ready, *, resume: bool = False) -> TrainResult:
     """With `resume`, continues from the newest checkpoint."""
-    is_main = processes().is_main_process
-    if is_main:
-        _begin(job, ready)
+    _begin(job, ready)
     try:
         checkpoint = last_checkpoint(job.rundir.checkpoints) if resume else None
         prefers = job.config.training.objective == "preferences"
         step = preference_step(job) if prefers else Step(job)
         fitted = fit(step, checkpoint=checkpoint)
     except BaseException:
-        if is_main:
-            set_status(job.rundir, "failed")
+        set_status(job.rundir, "failed")
         raise
-    # Results tell the size of the adapters, which the main process has written.
-    processes().wait_for_everyone()
     return _finish(job, ready, fitted)
 
 
@@ -221,8 +207,6 @@ def set_status(rundir: RunDirectory, status: Status) -> None:
 def _finish(job: Job, ready: Ready, fitted: Fitted) -> TrainResult:
     rundir = job.rundir
     result = result_of(job, fitted, ready.base_test, ready.too_long)
-    if not processes().is_main_process:
-        return result
     rows = zip(ready.splits.test, ready.base_test, fitted.test, strict=True)
     rundir.write_json(
         rundir.test_nll, {row.row: [base.nll, own.nll, own.tokens] for row, base, own in rows}

@@ -4,7 +4,7 @@ Knows no run directory but its checkpoints and metrics.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from training.config import LoraConfig, RunConfig, TrainConfig
 from training.errors import Report
 from training.learning.base import Base
 from training.learning.callbacks import Diary, Watch, Watching
-from training.learning.distributed import processes
 from training.learning.likelihood import RowNll, answer_nll, label_losses, total
 from training.learning.metrics import Measured, MetricsLog, forget_peak_memory, read_metrics
 from training.learning.packing import Batch, choose_bins, lay_out, tokens_in
@@ -82,11 +81,9 @@ class Step:
     def loss(
         self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor | None
     ) -> torch.Tensor:
-        """This process's part of the mean over `labels`, the learnt tokens of the whole step."""
+        """This batch's part of the mean over `labels`, the learnt tokens of the whole step."""
         losses = label_losses(model, Batch(**inputs))
-        # The launcher averages over processes, whose tokens are all in the count.
-        count = float(processes().num_processes)
-        return losses.mean() if labels is None else losses.sum() / labels * count
+        return losses.mean() if labels is None else losses.sum() / labels
 
     def _places(self, examples: Sequence[int]) -> Sequence[int]:
         """Of the rows that these examples read."""
@@ -142,11 +139,11 @@ def fit(step: Step, *, checkpoint: Path | None = None) -> Fitted:
     forget_peak_memory()
     model = new_adapter(job.base, job.config.lora, job.config.seed)
     args = _arguments(job)
-    schedule = plan(step.groups, settings, job.config.seed, processes=args.world_size)
+    schedule = plan(step.groups, settings, job.config.seed)
     args.max_steps, args.warmup_steps = schedule.steps, schedule.warmup_steps
     args.logging_steps = max(1, min(LOG_STEPS, schedule.steps // 10))
     earlier = read_metrics(job.rundir, up_to=_step_of(checkpoint)) if checkpoint is not None else []
-    log = MetricsLog(job.rundir, earlier, is_written=args.process_index == 0)
+    log = MetricsLog(job.rundir, earlier)
     diary = Diary(log, schedule, TokenCount(schedule, step.tokens_of), job.report)
     trainer = _Trainer(step, model, args, schedule)
     trainer.add_callback(diary)
@@ -156,8 +153,7 @@ def fit(step: Step, *, checkpoint: Path | None = None) -> Fitted:
         trainer.add_callback(Watching(job.watch))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
     state = trainer.state
-    if trainer.is_world_process_zero():
-        model.save_pretrained(str(job.rundir.adapter))
+    model.save_pretrained(str(job.rundir.adapter))
     job.report("Measuring the test rows")
     return Fitted(
         state.global_step,
@@ -255,16 +251,8 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
         return self._step.loss(model, inputs, num_items_in_batch)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Over tokens, not over batches; processes share the rows."""
-        mine = self._validation[self.args.process_index :: self.args.world_size]
-        self.model.eval()
-        found = answer_nll(self.model, mine)
-        mine_summed = torch.tensor(
-            [sum(column) for column in zip(*map(astuple, found), strict=True)] or [0.0] * 3,
-            dtype=torch.float64,
-        )
-        sums = self.accelerator.reduce(mine_summed.to(self.args.device), "sum").tolist()
-        whole = total([RowNll(*sums)])
+        """The mean is over tokens, not over batches."""
+        whole = total(answer_nll(self.model, self._validation))
         metrics = {
             "eval_loss": whole.nll_per_token,
             "eval_bits_per_byte": whole.bits_per_byte,
