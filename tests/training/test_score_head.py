@@ -176,7 +176,7 @@ def test_agreement_is_by_criterion_and_length_counts_against_it() -> None:
     found = held_out(("a", "b"), longer_is_better, labels, notes)
 
     assert found.spearman == pytest.approx({"a": 1, "b": 1})
-    assert found.mean_error == pytest.approx(0.15)
+    assert found.error == pytest.approx({"a": 0.15, "b": 0.15})
     assert found.length == pytest.approx(1)
 
 

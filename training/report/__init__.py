@@ -11,7 +11,6 @@ from training.errors import TrainingError
 from training.report.found import Found, Run, find
 from training.report.served_text import served
 from training.report.serving_text import evaluations, exports, heads
-from training.report.targets import targets
 from training.report.training_text import overview, seed_experiments, sweeps
 from training.runs.atomic_write import write_whole
 
@@ -41,7 +40,6 @@ def report(
         "Written by `ideapool-train report` from the run directories; nothing in it is by hand.",
         "",
         *served(found, catalog, configs),
-        *targets(found, catalog),
         *overview(found),
         *seed_experiments(found),
         *sweeps(found, output.parent),

@@ -52,11 +52,6 @@ class Run:
         """Whether there is a source that nothing is learnt of, to see what a model forgets."""
         return any(one.get("held_out") for one in self._sources)
 
-    def held_out_tasks(self, kind: str) -> frozenset[str]:
-        """What rows of its held-out sources of this kind are said to be."""
-        held_out = (one for one in self._sources if one.get("held_out") and one["kind"] == kind)
-        return frozenset(one.get("task", "general") for one in held_out)
-
     @property
     def _sources(self) -> Sequence[Values]:
         sources: Sequence[Values] = self.config.get("data", {}).get("sources", ())

@@ -82,7 +82,7 @@ def _compared(evaluation: Values, side: Side) -> str:
     return f"`{one['file']}` ({how})"
 
 
-def readings(run: Run, kind: str) -> list[blind.Reading]:
+def _readings_of(run: Run, kind: str) -> list[blind.Reading]:
     """One for each reader. Raises: TrainingError if a file of answers cannot be used."""
     folder = run.rundir.evaluation
     key = folder / blind.KEY.format(kind=kind)
@@ -95,7 +95,7 @@ def readings(run: Run, kind: str) -> list[blind.Reading]:
 def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
     """What people said of the blind pages."""
     for kind in kinds:
-        found = readings(run, kind)
+        found = _readings_of(run, kind)
         if not found:
             yield f"The {kind} have not been judged blind."
             yield ""

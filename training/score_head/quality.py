@@ -29,14 +29,6 @@ class HeldOut:
     error: dict[str, float]
     length: float
 
-    @property
-    def mean_spearman(self) -> float:
-        return float(np.mean(list(self.spearman.values())))
-
-    @property
-    def mean_error(self) -> float:
-        return float(np.mean(list(self.error.values())))
-
 
 @dataclass(frozen=True, slots=True)
 class Choices:
