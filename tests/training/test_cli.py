@@ -30,7 +30,7 @@ def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_all_shipped_configs_are_right(capsys: pytest.CaptureFixture[str]) -> None:
-    configs = sorted(map(str, CONFIGS.glob("*.toml")))
+    configs = sorted(map(str, CONFIGS.rglob("*.toml")))
 
     assert main(["validate", *configs]) == 0
     assert capsys.readouterr().out.splitlines() == [f"{one} is right" for one in configs]

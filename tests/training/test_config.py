@@ -12,7 +12,7 @@ from training.config import (
 )
 from training.errors import ConfigProblems
 
-CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").rglob("*.toml"))
 GOOD = """
 name = "good"
 

@@ -72,7 +72,9 @@ class Runs:
         (self.models / "catalog.toml").write_text(text)
 
     def configure(self, name: str, text: str) -> None:
-        (self.configs / f"{name}.toml").write_text(text)
+        path = self.configs / f"{name}.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
 
     def add(self, name: str, status: Status = "finished", **result: Any) -> RunDirectory:
         rundir = RunDirectory(self.folder / name)
@@ -112,7 +114,8 @@ def spread(mean: float) -> dict[str, float]:
 
 
 def test_without_runs_everything_is_said_to_be_missing(runs: Runs) -> None:
-    (runs.configs / "seed-baseline.toml").touch()
+    runs.configure("seed-baseline", "")
+    runs.configure("experiments/small-rates", "")
 
     text = runs.text()
 
@@ -122,6 +125,7 @@ def test_without_runs_everything_is_said_to_be_missing(runs: Runs) -> None:
         "No run has been evaluated.",
         "No score head has been trained.",
         "The config `seed-baseline` was not run.",
+        "The config `small-rates` was not run.",
     ):
         assert said in text
     assert (
@@ -162,8 +166,8 @@ def test_each_run_and_sweep_stands_with_what_was_decided_of_it(runs: Runs) -> No
         runs.add(name)
     own = RunDirectory(runs.folder / "other")
     own.write_text(own.config, CONFIG + verdict.format("Not known yet."))
-    for name, said in (("old", "Not shipped, as\\nnobody asked."), ("rates", "A higher rate.")):
-        runs.configure(name, verdict.format(said))
+    runs.configure("old", verdict.format("Not shipped, as\\nnobody asked."))
+    runs.configure("experiments/rates", verdict.format("A higher rate."))
     runs.add("rates/rates-00-seed-0")
 
     text = runs.text()

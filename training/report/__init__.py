@@ -58,7 +58,7 @@ def _missing(found: Found, configs: Path) -> Iterator[str]:
     there = {run.name for run in found.runs} | set(found.sweeps)
     listed = [
         f"The config `{path.stem}` was not run."
-        for path in sorted(configs.glob("*.toml"))
+        for path in sorted(configs.rglob("*.toml"), key=lambda one: one.stem)
         if path.stem not in there
     ]
     listed += [line for run in found.every_run for line in _shortfalls(run)]

@@ -103,13 +103,13 @@ def _verdicts(found: Found, configs: Path) -> Iterator[str]:
         path = RunDirectory(sweep.path).config
         made[name] = read_toml(path) if path.exists() else {}
     for name, config in sorted(made.items()):
-        verdict = _verdict(configs / f"{name}.toml", config)
+        verdict = _verdict(next(configs.rglob(f"{name}.toml"), None), config)
         yield f"- `{name}`: {verdict or 'its config has no `report.verdict`.'}"
     yield ""
 
 
-def _verdict(shipped: Path, own: Values) -> str | None:
-    """That of the config as it is now, as a decision comes after the run; else of the run's own."""
-    configs = (read_toml(shipped) if shipped.exists() else {}, own)
+def _verdict(shipped: Path | None, own: Values) -> str | None:
+    """The verdict of the config as it is now, because a decision follows the run, else the run's."""
+    configs = (read_toml(shipped) if shipped is not None else {}, own)
     found = (one.get("report", {}).get("verdict") for one in configs)
     return next((" ".join(verdict.split()) for verdict in found if verdict), None)
