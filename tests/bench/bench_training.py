@@ -29,7 +29,7 @@ from training.config import (
 )
 from training.learning.metrics import read_metrics
 from training.learning.tokens import Tokens
-from training.learning.train import Ready, get_ready, learn, open_base
+from training.learning.train import TrainingInputs, learn, load_inputs, open_base
 from training.learning.trainer import Job, Splits
 from training.runs.run_directory import RunDirectory
 
@@ -70,7 +70,7 @@ class Round:
 @dataclass(frozen=True, slots=True)
 class Bench:
     config: RunConfig
-    ready: Ready
+    ready: TrainingInputs
     splits: Splits
     folder: Path
 
@@ -156,7 +156,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rundir = RunDirectory(Path(folder) / "data")
         rundir.create()
-        ready = get_ready(config, rundir, open_base(config, print), report=print)
+        ready = load_inputs(config, rundir, open_base(config, print), report=print)
         rows = spread(ready.splits.train, options.rows)
         bench = Bench(config, ready, Splits(rows, (), ()), Path(folder))
         lengths = [len(row) for row in rows]

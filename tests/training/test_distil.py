@@ -13,8 +13,8 @@ from training.config import SourceConfig
 from training.data.acceptance import allows
 from training.data.sources import read_source
 from training.errors import DataProblem, JudgeFailed
-from training.synthesis.distil import IDEA_WORDS, Distilled, Order, distil
-from training.synthesis.teaching import Task, Wanted, read_inputs
+from training.synthesis.distil import IDEA_WORDS, DistilJob, Distilled, distil
+from training.synthesis.teacher_prompts import Task, TeacherRequest, read_inputs
 
 PLAIN = PROJECT_ROOT / "training" / "datasets" / "plain"
 IDEATION = PROJECT_ROOT / "training" / "datasets" / "ideation"
@@ -49,13 +49,13 @@ class Case:
 
     def run(self, answer: Answer, count: int) -> Distilled:
         with chatting(answer) as server:
-            order = Order(server.url, "big", self.task, self.inputs, count, "CC0-1.0")
+            order = DistilJob(server.url, "big", self.task, self.inputs, count, "CC0-1.0")
             try:
                 return distil(order, self.target, report=lambda _: None)
             finally:
                 self.asked = len(server.bodies)
 
-    def wanted(self, body: dict[str, Any]) -> Wanted:
+    def wanted(self, body: dict[str, Any]) -> TeacherRequest:
         request = body["messages"][1]["content"]
         return next(one for one in read_inputs(self.task, self.inputs) if one.request == request)
 

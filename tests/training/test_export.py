@@ -203,12 +203,12 @@ def test_all_goes_from_data_to_a_model_that_the_service_loads(
 
     status = main(["all", str(file)])
 
-    told = capsys.readouterr()
-    assert status == 0, told.err
+    reported = capsys.readouterr()
+    assert status == 0, reported.err
     rundir = RunDirectory(config.output / config.name)
     selection = read_catalog(catalog).select(config.name)
     (model,) = selection.models
-    assert "step 12/12" in told.out
+    assert "step 12/12" in reported.out
     assert read_result(rundir).steps == 12
     assert model.path == tuned_gguf(config, rundir)
     assert rundir.evaluation_json.is_file()
@@ -295,7 +295,7 @@ def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_
     exports.mkdir(parents=True)
     file = tmp_path / "config.toml"
     file.write_text(dump_config(config), encoding="utf-8")
-    status, told = main(["evaluate", str(file)]), capsys.readouterr().err
+    status, reported = main(["evaluate", str(file)]), capsys.readouterr().err
     base = exports / "tiny-base-q8_0.gguf"
     kinds = [
         [one.kind for one in Layout.of(path).tensors.values()]
@@ -303,7 +303,7 @@ def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_
     ]
 
     assert status == 1
-    assert "tiny-q8_0.gguf. Export the run first" in told
+    assert "tiny-q8_0.gguf. Export the run first" in reported
     assert [path.name for path in exports.glob("*.gguf")] == [base.name]
     assert kinds[0] == kinds[1]
     assert base_gguf(config, RunDirectory(exports.parent), report=quiet) == base

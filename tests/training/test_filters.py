@@ -63,7 +63,7 @@ def spoken(values: Iterable[object]) -> Iterator[str]:
 def reasons(answer: str, **filters: object) -> list[str]:
     config = FilterConfig.model_validate(filters)
     _, dropped = keep_good([Rendered(row(answer))], config)
-    return [one.why for one in dropped]
+    return [one.reason for one in dropped]
 
 
 class TestQuality:
@@ -169,7 +169,7 @@ class TestLikelihood:
     ) -> tuple[list[str], list[str]]:
         config = FilterConfig.model_validate(filters)
         kept, dropped = keep_likely(rows, config, lambda asked: [known[one.id] for one in asked])
-        return [one.id for one in kept], [one.why for one in dropped]
+        return [one.id for one in kept], [one.reason for one in dropped]
 
     def test_rows_whose_prompt_does_not_help_are_dropped(self) -> None:
         rows, known = self.measured((2.0, 0.5), (2.0, 1.1))

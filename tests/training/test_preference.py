@@ -15,8 +15,8 @@ from training.data.graded import best_places
 from training.errors import DataProblem
 from training.learning.likelihood import answer_nll
 from training.learning.metrics import read_metrics
-from training.learning.preference import PreferenceStep, pairs_of, preferred, prompts_of
-from training.learning.train import get_ready, open_base, train
+from training.learning.preference import PreferenceObjective, pairs_of, preferred, prompts_of
+from training.learning.train import load_inputs, open_base, train
 from training.learning.trainer import Job
 from training.runs.run_directory import RunDirectory
 
@@ -81,7 +81,7 @@ def graded(folder: Path, make: MakeConfig, lines: list[dict[str, Any]], **more: 
 def opened(config: RunConfig) -> Job:
     rundir = RunDirectory(config.output / config.name)
     base = open_base(config, quiet)
-    ready = get_ready(config, rundir, base, report=quiet)
+    ready = load_inputs(config, rundir, base, report=quiet)
     return Job(config, base, ready.splits, rundir, quiet)
 
 
@@ -123,7 +123,7 @@ def test_the_loss_is_that_of_the_papers(
         ]
         best = next(place for place in prompt if rows[place].grade == 2)
         expected.append(sum(pairs) / len(pairs) + weight * alone[best] / rows[best].labels)
-    step = PreferenceStep(job, prompts_of(rows), reference)
+    step = PreferenceObjective(job, prompts_of(rows), reference)
 
     with torch.no_grad():
         loss = step.loss(job.base.model, step.lay_out(range(len(expected))), None)

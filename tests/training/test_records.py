@@ -12,8 +12,8 @@ from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_pro
 from service.text.preserved_facts import left_out
 from training.data.acceptance import allows
 from training.data.forms import FORMS
+from training.data.labelled import subjects
 from training.data.rows import Row, read_rows, write_rows
-from training.data.subjects import subjects
 from training.data.tasks import (
     CHANGED,
     NOT_ALLOWED,

@@ -14,7 +14,7 @@ from training.evaluation.comparison import idea_pairs
 from training.evaluation.evaluate import plain
 from training.export.parity import FileParity, Parity
 from training.report import report
-from training.report.training_text import SEED
+from training.report.training_sections import SEED
 from training.runs.run_directory import Manifest, RunDirectory, Status, now
 
 RESULT: dict[str, Any] = {
@@ -258,9 +258,11 @@ def test_a_sweep_is_shown_with_its_spread_and_its_plot(runs: Runs) -> None:
         "test_bits_per_byte": None,
         "tokens_per_s": 5000.0,
     }
-    told = {"in_words": "The best setting against its own: -5.0 %.", "seeds": 3, "rows": 9}
-    told |= {"change": -0.05, "low": -0.06, "high": -0.04}
-    sweep.write_json(sweep.path / "sweep.json", {"name": "x", "settings": [setting], "gain": told})
+    reported = {"in_words": "The best setting against its own: -5.0 %.", "seeds": 3, "rows": 9}
+    reported |= {"change": -0.05, "low": -0.06, "high": -0.04}
+    sweep.write_json(
+        sweep.path / "sweep.json", {"name": "x", "settings": [setting], "gain": reported}
+    )
     (sweep.path / "sweep.png").write_bytes(b"plot")
 
     text = runs.text()

@@ -25,7 +25,7 @@ from training.data.labelled import (
     CONTRASTS,
     Note,
     Pair,
-    Praised,
+    PraisedNote,
     contrasts_of,
     groups_of,
     read_labelled,
@@ -71,7 +71,7 @@ def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:
 
 def test_no_note_to_test_with_is_nearly_one_that_is_fitted_to() -> None:
     labelled = list(chain.from_iterable(read_labelled(ALL_RECORDS)))
-    pairs, praised = read_records(PAIRS, Pair), read_records(PRAISED, Praised)
+    pairs, praised = read_records(PAIRS, Pair), read_records(PRAISED, PraisedNote)
 
     assert len(pairs) >= 60
     check_apart(labelled, PAIRS, [(one.id, half) for one in pairs for half in halves(one)])
@@ -79,7 +79,7 @@ def test_no_note_to_test_with_is_nearly_one_that_is_fitted_to() -> None:
 
 
 def test_what_should_not_count_is_tested_with_other_sentences_than_it_is_taught_with() -> None:
-    tested = FILLER + " ".join(note.praised_body for note in read_records(PRAISED, Praised))
+    tested = FILLER + " ".join(note.praised_body for note in read_records(PRAISED, PraisedNote))
 
     assert not [sentence for sentence in (*NEUTRAL, *PRAISE) if sentence in tested]
 
@@ -157,7 +157,7 @@ def test_pairs_and_moves_are_counted_by_criterion() -> None:
     pairs = [
         Pair(id=name, criterion=name, better=note, worse=note) for name in ("novelty", "clarity")
     ]
-    praised = [Praised(id="p", title="t", body="b", praised_body="b!")]
+    praised = [PraisedNote(id="p", title="t", body="b", praised_body="b!")]
     scores = np.array([[5, 1], [4, 9], [1, 3], [2, 3], [5.0, 5], [6, 5], [5, 3]])
     checks = check(("novelty", "clarity"), scores, pairs)
 
@@ -187,23 +187,23 @@ def test_a_head_is_made_for_the_file_that_is_served_and_goes_on_where_it_stopped
     records = [first_lines(ALL_RECORDS[0], 16, tmp_path / "dense")]
     records += [first_lines(ALL_RECORDS[1], 8, tmp_path / "plain")]
     pairs, praise = first_lines(PAIRS, 2, tmp_path), first_lines(PRAISED, 2, tmp_path)
-    target, told = tmp_path / "models" / "head.npz", list[str]()
+    target, reported = tmp_path / "models" / "head.npz", list[str]()
 
     def stop(line: str) -> None:
-        told.append(line)
+        reported.append(line)
         if line.startswith("Embedded"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train_head(small_gguf, records, pairs, praise, target=target, report=stop)
-    result = train_head(small_gguf, records, pairs, praise, target=target, report=told.append)
+    result = train_head(small_gguf, records, pairs, praise, target=target, report=reported.append)
     head = ScoreHead.load(target)
     figures = json.loads(target.with_suffix(".json").read_text())
     card = target.with_suffix(".md").read_text()
 
     # 24 notes, two more of each, two pairs, two notes three times.
-    assert told[0] == "Embedded 32 of 82 texts"
-    assert told[1] == "Embedded 32 of 50 texts"
+    assert reported[0] == "Embedded 32 of 82 texts"
+    assert reported[1] == "Embedded 32 of 50 texts"
     assert head.identity == result.identity == identity_of(small_gguf)
     assert head.criteria == ("novelty", "feasibility", "impact", "clarity")
     assert all(1 <= value <= 10 for value in head.scores([0.1] * 576).values())
@@ -283,7 +283,7 @@ def shipped() -> Iterator[Score]:
 def test_the_shipped_head_is_not_moved_by_praise_or_by_words_that_say_nothing(
     shipped: Score,
 ) -> None:
-    notes = read_records(PRAISED, Praised)[:8]
+    notes = read_records(PRAISED, PraisedNote)[:8]
     plain = [shipped(note).overall for note in notes]
     praised = [shipped(Note(title=one.title, body=one.praised_body)).overall for one in notes]
     filled = [shipped(Note(title=one.title, body=one.body + FILLER)).overall for one in notes]
@@ -295,7 +295,7 @@ def test_the_shipped_head_is_not_moved_by_praise_or_by_words_that_say_nothing(
 
 @pytest.mark.slow
 def test_the_order_of_the_criteria_does_not_move_the_shipped_head(shipped: Score) -> None:
-    note = read_records(PRAISED, Praised)[0]
+    note = read_records(PRAISED, PraisedNote)[0]
     forwards, backwards = shipped(note), shipped(note, DEFAULT_CRITERIA[::-1])
 
     assert backwards.values == forwards.values
@@ -305,7 +305,7 @@ def test_the_order_of_the_criteria_does_not_move_the_shipped_head(shipped: Score
 
 @pytest.mark.slow
 def test_a_criterion_without_labels_is_marked_as_not_calibrated(shipped: Score) -> None:
-    note = read_records(PRAISED, Praised)[0]
+    note = read_records(PRAISED, PraisedNote)[0]
     found = shipped(note, (Criterion("charm", "how charming it is"), DEFAULT_CRITERIA[0]))
 
     assert found.uncalibrated == ("charm",)

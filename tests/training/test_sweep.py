@@ -13,7 +13,7 @@ from training.errors import ConfigProblems, TrainingError
 from training.learning.metrics import read_metrics
 from training.learning.result import TrainResult
 from training.runs.run_directory import RunDirectory
-from training.sweeping.best_run import gain_of, winner
+from training.sweeping.best_run import choose_best_run, gain_of
 from training.sweeping.sweep import sweep
 from training.sweeping.trial_ranking import Trial, as_table, rank
 
@@ -57,7 +57,7 @@ def test_a_grid_is_ranked_with_the_spread_of_its_seeds(tiny_config: MakeConfig) 
         assert [row["rank"] for row in csv.DictReader(file)] == ["1", "2", "3", "4"]
     assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
     assert "±" in (folder / "sweep.md").read_text(encoding="utf-8")
-    best, rundir = winner(config, folder)
+    best, rundir = choose_best_run(config, folder)
     assert rundir.path.name.startswith(f"tiny-{ranked[0].number:02}-seed-")
     assert (best.name, best.sweep, best.seed) == ("tiny", None, int(rundir.path.name[-1]))
     assert best.lora.r == ranked[0].values["lora.r"]
@@ -86,11 +86,11 @@ def test_a_sweep_that_goes_on_takes_the_rows_of_its_other_runs(tiny_config: Make
     sweep(config, folder, report=quiet)
     shutil.rmtree(folder / "tiny-01-seed-0")
     (folder / "tiny-00-seed-0" / "result.json").unlink()
-    told: list[str] = []
+    reported: list[str] = []
 
-    sweep(config, folder, resume=True, report=told.append)
+    sweep(config, folder, resume=True, report=reported.append)
 
-    assert not any("train rows" in line for line in told)
+    assert not any("train rows" in line for line in reported)
     assert (folder / "tiny-01-seed-0" / "data" / "test.jsonl").is_file()
 
 
@@ -179,7 +179,7 @@ def test_a_sweep_that_is_not_finished_has_no_winner(
     tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match="Finish the sweep first"):
-        winner(tiny_config(), tmp_path)
+        choose_best_run(tiny_config(), tmp_path)
 
 
 def test_optuna_tries_what_it_is_asked_to_and_goes_on(tiny_config: MakeConfig) -> None:

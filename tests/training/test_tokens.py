@@ -17,7 +17,7 @@ from training.data.rows import Row
 from training.errors import DataProblem
 from training.learning.likelihood import BaseLikelihood, answer_nll, label_losses
 from training.learning.packing import choose_bins, fill_bins, lay_out, tokens_in, width_of
-from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise, tokenise_all
+from training.learning.tokens import RowTokeniser, Tokens, mark_learnt, tokenise, tokenise_all
 
 ANGLE = METHODS["free"].angles[0]
 ANSWER = "Title: A Hook by the Door\nIdea: Hang one hook for 12 keys beside the door."
@@ -102,7 +102,7 @@ def test_a_chat_is_learnt_in_its_last_turn_or_in_all(
 
 
 def test_what_is_learnt_is_shown_between_brackets(tokenizer: Any) -> None:
-    text = shown(tokenise(replace(CHAT, answers="all"), tokenizer, 2048), tokenizer)
+    text = mark_learnt(tokenise(replace(CHAT, answers="all"), tokenizer, 2048), tokenizer)
     assert text.endswith("assistant\n⟦Ash.<|im_end|>⟧")
     assert "⟦Oak.<|im_end|>⟧\n<|im_start|>user\nAnother?" in text
 

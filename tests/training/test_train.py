@@ -20,12 +20,12 @@ from training.errors import BaseMismatch, TrainingError
 from training.learning import trainer
 from training.learning.base import Base
 from training.learning.likelihood import Nll, answer_nll, total
-from training.learning.metrics import Measured, read_metrics
+from training.learning.metrics import StepMetrics, read_metrics
 from training.learning.packing import IGNORED, Batch
 from training.learning.result import TrainResult, read_result
 from training.learning.schedule import plan
-from training.learning.train import Ready, get_ready, learn, open_base, train
-from training.learning.trainer import Job, Step
+from training.learning.train import TrainingInputs, learn, load_inputs, open_base, train
+from training.learning.trainer import Job, Objective
 from training.runs.run_directory import RunDirectory
 
 pytestmark = pytest.mark.slow
@@ -40,12 +40,12 @@ def run(config: RunConfig, name: str = "", **options: Any) -> tuple[RunDirectory
     return rundir, train(config, rundir, report=quiet, **options)
 
 
-def opened(config: RunConfig, rundir: RunDirectory) -> tuple[Base, Ready]:
+def opened(config: RunConfig, rundir: RunDirectory) -> tuple[Base, TrainingInputs]:
     base = open_base(config, quiet)
-    return base, get_ready(config, rundir, base, report=quiet)
+    return base, load_inputs(config, rundir, base, report=quiet)
 
 
-def figures(rundir: RunDirectory) -> list[Measured]:
+def figures(rundir: RunDirectory) -> list[StepMetrics]:
     """What was measured, without what depends on the machine."""
     return [
         replace(one, seconds=None, tokens_per_s=None, peak_memory_mb=None)
@@ -202,11 +202,11 @@ def test_tokens_are_those_that_the_model_reads(tiny_config: MakeConfig) -> None:
         base, ready = opened(config, rundir)
         job = Job(config, base, ready.splits, rundir, quiet)
         result = learn(job, ready)
-        step = Step(job)
-        schedule = plan(step.groups, config.training, config.seed)
+        objective = Objective(job)
+        schedule = plan(objective.groups, config.training, config.seed)
 
         read = sum(
-            tokens_read(step.lay_out(batch))
+            tokens_read(objective.lay_out(batch))
             for number in range(schedule.steps)
             for batch in schedule.batches_of(number)
         )

@@ -11,7 +11,7 @@ from training.config import EvaluationConfig
 from training.data.labelled import LabelledNote, Note
 from training.data.rows import Dropped, Row
 from training.data.sources import OWN_DATA, raw_records
-from training.data.texts import Shingles, asked, shingles, words
+from training.data.texts import Shingles, shingles, user_text, words
 from training.errors import DataProblem
 
 OWN_TOPICS = OWN_DATA / "evaluation" / "topics.jsonl"
@@ -27,18 +27,20 @@ _ANSWERERS = ("assistant", "gpt", "model")
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class _EvaluationText:
     name: str
     shingles: Shingles
     length: int
 
 
-class MeasuredTexts:
+class EvaluationTexts:
     """Those a model is measured with. One is found where nearly all of its shingles are."""
 
     def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
         """Each after its name."""
-        self._texts = [_Measured(name, shingles(text), len(words(text))) for name, text in texts]
+        self._texts = [
+            _EvaluationText(name, shingles(text), len(words(text))) for name, text in texts
+        ]
         self._having: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for index, text in enumerate(self._texts):
             for shingle in text.shingles:
@@ -61,7 +63,7 @@ class MeasuredTexts:
         return None
 
 
-def measured_with(config: EvaluationConfig) -> tuple[Path, ...]:
+def evaluation_files(config: EvaluationConfig) -> tuple[Path, ...]:
     """The files of prompts that models are always measured with, and those of the config."""
     return (OWN_TOPICS,) if config.prompts is None else (OWN_TOPICS, config.prompts)
 
@@ -70,11 +72,11 @@ def without_evaluation_prompts(
     rows: Sequence[Row], evaluation_sets: Sequence[Path]
 ) -> tuple[list[Row], list[Dropped]]:
     """Raises `DataProblem` for a set that has no prompts."""
-    prompts = MeasuredTexts(chain.from_iterable(map(_prompts, evaluation_sets)))
+    prompts = EvaluationTexts(chain.from_iterable(map(_prompts, evaluation_sets)))
     kept: list[Row] = []
     dropped: list[Dropped] = []
     for row in rows:
-        found = prompts.found_in(asked(row))
+        found = prompts.found_in(user_text(row))
         if found is None:
             kept.append(row)
         else:
@@ -89,7 +91,7 @@ def check_apart(
 
     Raises `DataProblem` for one that is, whole or nearly, among the labelled notes.
     """
-    texts = MeasuredTexts((row, _words_of(note)) for row, note in tested)
+    texts = EvaluationTexts((row, _words_of(note)) for row, note in tested)
     for note in labelled:
         row = texts.found_in(_words_of(note))
         if row is not None:

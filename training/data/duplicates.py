@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.rows import OWN_TASKS, Dropped, Row
-from training.data.texts import Shingles, asked, jaccard, normal, shingles
+from training.data.texts import Shingles, jaccard, normal, shingles, user_text
 
 SAME = "the same as an earlier row"
 NEARLY_SAME = "nearly the same as an earlier row"
@@ -24,7 +24,7 @@ def without_same(rows: Sequence[Row]) -> tuple[list[Row], list[Dropped]]:
     first: dict[tuple[str, str, str], Row] = {}
     dropped: list[Dropped] = []
     for row in rows:
-        key = (row.task, normal(asked(row)), normal(row.answer))
+        key = (row.task, normal(user_text(row)), normal(row.answer))
         earlier = first.setdefault(key, row)
         if earlier is not row:
             dropped.append(Dropped(row, SAME, earlier.id))
@@ -63,7 +63,7 @@ def without_nearly_same(rows: Sequence[Row], threshold: float) -> tuple[list[Row
 
 
 def _compared(row: Row) -> str:
-    return row.answer if row.task in OWN_TASKS else f"{asked(row)}\n{row.answer}"
+    return row.answer if row.task in OWN_TASKS else f"{user_text(row)}\n{row.answer}"
 
 
 def _signatures(sets: Sequence[Shingles]) -> Iterator[NDArray[np.uint64]]:

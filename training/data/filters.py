@@ -10,7 +10,7 @@ from service.text.cleaning import count_words
 from training.config import FilterConfig
 from training.data.rows import Dropped, Row
 from training.data.tasks import NOT_ALLOWED, Rendered
-from training.data.texts import asked
+from training.data.texts import user_text
 
 SHORT_ANSWER = "the answer is too short"
 LONG_ANSWER = "the answer is too long"
@@ -127,7 +127,7 @@ def _text_problem(row: Row, config: FilterConfig) -> str | None:
         return SHORT_ANSWER
     if config.max_answer_words is not None and length > config.max_answer_words:
         return LONG_ANSWER
-    if config.language == "en" and not is_english(f"{asked(row)}\n{row.answer}"):
+    if config.language == "en" and not is_english(f"{user_text(row)}\n{row.answer}"):
         return OTHER_LANGUAGE
     answers = (message.content for message in row.messages if message.role == "assistant")
     if config.refusals and any(map(is_refusal, answers)):

@@ -8,15 +8,15 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from training.data.rows import name_of
-from training.data.tasks import BrainstormRecord, Idea, Origin, Rendered, Text, render
+from training.data.tasks import BrainstormRecord, Idea, NonEmptyText, Origin, Rendered, render
 from training.data.texts import normal
 
 
 class GradedDraft(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    title: Text
-    text: Text
+    title: NonEmptyText
+    text: NonEmptyText
     grade: float
 
 
@@ -25,11 +25,11 @@ class GradedDrafts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    id: Text
+    id: NonEmptyText
     method: str = "free"
-    topic: Text
+    topic: NonEmptyText
     context: str = ""
-    angle: Text
+    angle: NonEmptyText
     hint: str = ""
     drafts: Annotated[tuple[GradedDraft, ...], Field(min_length=1)]
     source: str | None = None

@@ -3,19 +3,24 @@
 Knows which notes may not be parted, and no model.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from training.data.subjects import subjects
+from service.analysis.word_overlap import resemblance
 from training.errors import DataProblem
 
 CONTRASTS = "contrasts.jsonl"
 """In a folder of labelled notes: the pairs of them that are about one subject."""
 
-Text = Annotated[str, Field(min_length=1)]
+ALIKE = 0.3
+"""Notes on different subjects of the ideation set reach 0.27."""
+OPENING_WORDS = 3
+
+NonEmptyText = Annotated[str, Field(min_length=1)]
 Score = Annotated[float, Field(ge=1, le=10)]
 
 
@@ -29,31 +34,31 @@ class Note(_Record):
 
 
 class LabelledNote(Note):
-    id: Text
+    id: NonEmptyText
     scores: dict[str, Score]
 
 
 class Pair(_Record):
     """Two notes of which one is better in one criterion."""
 
-    id: Text
-    criterion: Text
+    id: NonEmptyText
+    criterion: NonEmptyText
     better: Note
     worse: Note
 
 
-class Praised(Note):
+class PraisedNote(Note):
     """`praised_body` is the body with praise of itself and nothing else added."""
 
-    id: Text
-    praised_body: Text
+    id: NonEmptyText
+    praised_body: NonEmptyText
 
 
 class Contrast(_Record):
-    ids: tuple[Text, Text]
+    ids: tuple[NonEmptyText, NonEmptyText]
 
 
-Read = TypeVar("Read", bound=BaseModel)
+RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
 def read_labelled(paths: Iterable[Path]) -> list[tuple[LabelledNote, ...]]:
@@ -77,14 +82,14 @@ def read_labelled(paths: Iterable[Path]) -> list[tuple[LabelledNote, ...]]:
     return sets
 
 
-def read_records(path: Path, kind: type[Read]) -> tuple[Read, ...]:
+def read_records(path: Path, kind: type[RecordT]) -> tuple[RecordT, ...]:
     """Raises `DataProblem` for an empty or missing file, or naming the line that is wrong."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise DataProblem(f"cannot be read: {error.strerror}.", path=path) from error
     adapter = TypeAdapter(kind)
-    records: list[Read] = []
+    records: list[RecordT] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -124,3 +129,27 @@ def contrasts_of(notes: Sequence[LabelledNote], folders: Iterable[Path]) -> list
         for first, second in (pair.ids for pair in read_records(file, Contrast))
         if first in place and second in place
     ]
+
+
+def subjects(notes: Sequence[str]) -> tuple[int, ...]:
+    """For each note the position of the first note on its subject."""
+    first_of = list(range(len(notes)))
+    openings = [_opening(note) for note in notes]
+    for later, note in enumerate(notes):
+        for earlier in range(later):
+            if first_of[earlier] == first_of[later]:
+                continue
+            begin_alike = bool(openings[later]) and openings[earlier] == openings[later]
+            if begin_alike or resemblance(notes[earlier], note) >= ALIKE:
+                _join(first_of, first_of[earlier], first_of[later])
+    return tuple(first_of)
+
+
+def _join(first_of: list[int], one: int, other: int) -> None:
+    keep, drop = min(one, other), max(one, other)
+    first_of[:] = [keep if first == drop else first for first in first_of]
+
+
+def _opening(note: str) -> tuple[str, ...]:
+    words = re.findall(r"[\w']+", note.casefold())[:OPENING_WORDS]
+    return tuple(words) if len(words) == OPENING_WORDS else ()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from service.engine.files.checksums import sha256_of
 from training.config import DataConfig, RunConfig, SourceConfig, is_non_commercial
-from training.data.decontamination import measured_with, without_evaluation_prompts
+from training.data.decontamination import evaluation_files, without_evaluation_prompts
 from training.data.duplicates import without_nearly_same, without_same
 from training.data.filters import Likelihood, keep_good, keep_likely
 from training.data.rows import Dropped, Row, read_rows, write_rows
-from training.data.sources import Taken, fraction, place_of, read_source
+from training.data.sources import SourceRows, fraction, place_of, read_source
 from training.data.split import SPLITS, Split, divide
 from training.data.summary import as_markdown, summarise
 from training.errors import DataProblem, Report
@@ -47,7 +47,7 @@ class Selected:
 
     rows: tuple[Row, ...]
     dropped: tuple[Dropped, ...]
-    taken: tuple[Taken, ...]
+    taken: tuple[SourceRows, ...]
     evaluation_sets: tuple[Path, ...]
 
     @property
@@ -125,7 +125,9 @@ def check_licences(rows: Iterable[Row]) -> None:
         )
 
 
-def _check_limits(train: Iterable[Row], beyond: Iterable[Dropped], taken: Iterable[Taken]) -> None:
+def _check_limits(
+    train: Iterable[Row], beyond: Iterable[Dropped], taken: Iterable[SourceRows]
+) -> None:
     """Raises `DataProblem` if earlier rows leave no room for a task of a later source: its config
     says that it is learnt.
     """
@@ -160,7 +162,7 @@ def select(run: RunConfig, *, report: Report, likelihood: Likelihood | None) -> 
         steps.append(without_same)
     if config.duplicates.near:
         steps.append(lambda rows: without_nearly_same(rows, config.duplicates.near))
-    sets = tuple(dict.fromkeys((*measured_with(run.evaluation), *config.decontaminate)))
+    sets = tuple(dict.fromkeys((*evaluation_files(run.evaluation), *config.decontaminate)))
     steps.append(lambda rows: without_evaluation_prompts(rows, sets))
     if likelihood is not None and config.filters.needs_likelihood:
         # Last, as it takes the longest.
@@ -172,7 +174,7 @@ def select(run: RunConfig, *, report: Report, likelihood: Likelihood | None) -> 
     return Selected(tuple(rows), tuple(dropped), taken, sets)
 
 
-def _read(source: SourceConfig, report: Report) -> Taken:
+def _read(source: SourceConfig, report: Report) -> SourceRows:
     taken = read_source(source)
     if not taken.rows:
         raise DataProblem("there are no rows.", path=source.path or source.hub)
@@ -180,7 +182,7 @@ def _read(source: SourceConfig, report: Report) -> Taken:
     return taken
 
 
-def _check_ids(taken: Sequence[Taken]) -> None:
+def _check_ids(taken: Sequence[SourceRows]) -> None:
     """What becomes of a row is kept by its id."""
     places: dict[str, str] = {}
     for one in taken:

@@ -55,7 +55,7 @@ class Dropped:
     """`why` is the same for every row that is dropped for the same reason."""
 
     row: Row
-    why: str
+    reason: str
     detail: str = ""
 
 

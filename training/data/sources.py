@@ -40,11 +40,11 @@ OTHER_CATEGORY = "not of the `categories`"
 OUTSIDE_SHARE = "outside the share that `weight` takes"
 SUFFIXES = (".jsonl", ".parquet")
 _FRACTIONS = 2**64
-Shaped = TypeVar("Shaped")
+RecordT = TypeVar("RecordT")
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class SourceRows:
     """`passed_over` counts rows that were read and not taken, by why."""
 
     source: SourceConfig
@@ -66,7 +66,7 @@ class RawRecord:
     data: Mapping[str, Any]
 
 
-def read_source(source: SourceConfig) -> Taken:
+def read_source(source: SourceConfig) -> SourceRows:
     """Its first rows, in the order of the source. Raises `DataProblem`."""
     rows: list[Rendered] = []
     passed_over: Counter[str] = Counter()
@@ -79,7 +79,7 @@ def read_source(source: SourceConfig) -> Taken:
             rows.append(one)
         if len(rows) == source.first:
             break
-    return Taken(source, tuple(rows), passed_over)
+    return SourceRows(source, tuple(rows), passed_over)
 
 
 def place_of(source: SourceConfig) -> str:
@@ -139,7 +139,7 @@ def _chat_id(source: SourceConfig, raw: RawRecord) -> str:
     return f"{Path(raw.file).relative_to(folder.parent).as_posix()}-{raw.number}"
 
 
-def shaped_records(path: Path, kind: type[Shaped]) -> Iterator[tuple[RawRecord, Shaped]]:
+def typed_records(path: Path, kind: type[RecordT]) -> Iterator[tuple[RawRecord, RecordT]]:
     """Raises `DataProblem` that names the line and the field that is wrong."""
     adapter = TypeAdapter(kind)
     for raw in raw_records(path):
@@ -175,7 +175,7 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
 
 def _graded_rows(source: SourceConfig) -> Iterator[Rendered]:
     assert source.path is not None
-    for raw, drafts in shaped_records(source.path, GradedDrafts):
+    for raw, drafts in typed_records(source.path, GradedDrafts):
         yield from graded_rows(drafts, Path(raw.file), _licence(raw, source))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from service.text.cleaning import count_words, one_line
 from training.data.rows import Dropped, Row, name_of
-from training.data.sources import Taken, place_of
+from training.data.sources import SourceRows, place_of
 
 EXAMPLES = 3
 EXCERPT = 160
@@ -19,12 +19,12 @@ def summarise(
     dropped: Sequence[Dropped],
     samples: Sequence[str],
     *,
-    taken: Sequence[Taken],
+    taken: Sequence[SourceRows],
     evaluation_sets: Sequence[Path],
 ) -> dict[str, Any]:
     reasons: dict[str, list[Dropped]] = {}
     for one in dropped:
-        reasons.setdefault(one.why, []).append(one)
+        reasons.setdefault(one.reason, []).append(one)
     return {
         "rows_read": sum(len(one.rows) for one in taken),
         "taken": [_taken(one) for one in taken],
@@ -76,7 +76,7 @@ def as_markdown(name: str, summary: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _taken(taken: Taken) -> dict[str, Any]:
+def _taken(taken: SourceRows) -> dict[str, Any]:
     return {
         "source": name_of(Path(place_of(taken.source))),
         "rows": len(taken.rows),

@@ -29,8 +29,8 @@ from training.errors import DataProblem
 NOT_ALLOWED = "the grammar would not allow the answer"
 CHANGED = "the answer's reader would change or refuse it"
 
-Text = Annotated[str, Field(min_length=1)]
-Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
+NonEmptyTexts = Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
 Score = Annotated[int, Field(ge=1, le=10)]
 
 
@@ -39,7 +39,7 @@ class _Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    id: Text
+    id: NonEmptyText
     source: str | None = None
     licence: str | None = None
 
@@ -47,16 +47,16 @@ class _Record(BaseModel):
 class Idea(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    angle: Text
-    title: Text
-    text: Text
+    angle: NonEmptyText
+    title: NonEmptyText
+    text: NonEmptyText
     hint: str = ""
 
 
 class BrainstormRecord(_Record):
     task: Literal["brainstorm"]
     method: str = "free"
-    topic: Text
+    topic: NonEmptyText
     context: str = ""
     ideas: Annotated[tuple[Idea, ...], Field(min_length=1)]
 
@@ -66,9 +66,9 @@ class RefineRecord(_Record):
     title: str
     body: str
     instruction: str = ""
-    refined_title: Text
-    refined_body: Text
-    changes: Texts
+    refined_title: NonEmptyText
+    refined_body: NonEmptyText
+    changes: NonEmptyTexts
 
 
 class EvaluateRecord(_Record):
@@ -76,9 +76,9 @@ class EvaluateRecord(_Record):
     title: str
     body: str
     scores: dict[str, Score]
-    strengths: Texts
-    concerns: Texts
-    next_step: Text
+    strengths: NonEmptyTexts
+    concerns: NonEmptyTexts
+    next_step: NonEmptyText
 
 
 Record = BrainstormRecord | RefineRecord | EvaluateRecord

@@ -34,7 +34,7 @@ def jaccard(a: Shingles, b: Shingles) -> float:
     return len(a & b) / len(a | b) if a or b else 0.0
 
 
-def asked(row: Row) -> str:
+def user_text(row: Row) -> str:
     """What the user wrote, without the words of our prompts around it."""
     turns = [message.content for message in row.messages if message.role == "user"]
     if row.task in OWN_TASKS:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from training.learning.metrics import Measured
+from training.learning.metrics import StepMetrics
 
 NLL = "NLL per token of the answers"
 
 
-def draw_curves(path: Path, runs: Mapping[str, Sequence[Measured]], *, loss: str = NLL) -> None:
+def draw_curves(path: Path, runs: Mapping[str, Sequence[StepMetrics]], *, loss: str = NLL) -> None:
     """Validation as lines with dots, where there is one; a single run's training loss behind them."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()

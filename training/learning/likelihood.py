@@ -18,6 +18,8 @@ from training.learning.tokens import Tokens, tokenise_all
 
 # More at once only pays where the model waits for work.
 TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 4096}
+# Logits this close are told apart by rounding alone.
+TIE = 0.02
 Progress = Callable[[int, int], None]
 
 
@@ -69,6 +71,20 @@ def answer_nll(
         RowNll(nll, row.labels, row.answer_bytes)
         for nll, row in zip(sums.tolist(), rows, strict=True)
     ]
+
+
+def greedy_agreement(model: Any, rows: Sequence[Tokens]) -> tuple[int, int]:
+    """Of the labelled tokens, how many the model may choose greedily, and all of them."""
+    agreed, count = 0, 0
+    with evaluating(model):
+        for row in rows:
+            ids = torch.from_numpy(row.ids).long().to(model.device)
+            where = torch.from_numpy(row.mask).to(model.device).nonzero()[:, 0]
+            logits = model(input_ids=ids[None], use_cache=False, logits_to_keep=where - 1).logits[0]
+            chosen = logits.gather(1, ids[where, None])[:, 0]
+            agreed += int((chosen >= logits.amax(1) - TIE).sum())
+            count += len(where)
+    return agreed, count
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from training.runs.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class StepMetrics:
     """At a step: `loss` over the steps since the last one, the `validation_` figures where taken.
 
     `tokens` counts those that were read so far: no padding, and once what rows of a bin share.
@@ -34,37 +34,37 @@ class Measured:
 
 
 class MetricsLog:
-    def __init__(self, rundir: RunDirectory, earlier: Sequence[Measured] = ()) -> None:
+    def __init__(self, rundir: RunDirectory, earlier: Sequence[StepMetrics] = ()) -> None:
         """`earlier` has the metrics that a resumed run keeps."""
         self.rundir = rundir
         self.measured = list(earlier)
         rundir.write_text(rundir.metrics_jsonl, "".join(map(_line, self.measured)))
 
-    def add(self, measured: Measured) -> None:
+    def add(self, measured: StepMetrics) -> None:
         self.measured.append(measured)
         with self.rundir.metrics_jsonl.open("a", encoding="utf-8") as file:
             file.write(_line(measured))
 
     def write_table(self) -> None:
         text = io.StringIO()
-        table = csv.DictWriter(text, list(Measured.__dataclass_fields__), lineterminator="\n")
+        table = csv.DictWriter(text, list(StepMetrics.__dataclass_fields__), lineterminator="\n")
         table.writeheader()
         table.writerows(asdict(one) for one in self.measured)
         self.rundir.write_text(self.rundir.metrics_csv, text.getvalue())
 
 
-def read_metrics(rundir: RunDirectory, *, up_to: int | None = None) -> list[Measured]:
+def read_metrics(rundir: RunDirectory, *, up_to: int | None = None) -> list[StepMetrics]:
     """As far as they are there and whole, up to a step."""
     if not rundir.metrics_jsonl.exists():
         return []
-    found: list[Measured] = []
+    found: list[StepMetrics] = []
     for line in rundir.metrics_jsonl.read_text(encoding="utf-8").splitlines():
         try:
             values: dict[str, Any] = json.loads(line)
         except ValueError:
             break
         if up_to is None or values["step"] <= up_to:
-            found.append(Measured(**values))
+            found.append(StepMetrics(**values))
     return found
 
 
@@ -80,7 +80,7 @@ def peak_memory_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def in_words(measured: Measured, steps: int) -> str:
+def in_words(measured: StepMetrics, steps: int) -> str:
     parts = [f"step {measured.step}/{steps}"]
     if measured.loss is not None:
         parts.append(f"loss {measured.loss:.4f}")
@@ -91,6 +91,6 @@ def in_words(measured: Measured, steps: int) -> str:
     return ", ".join(parts)
 
 
-def _line(measured: Measured) -> str:
+def _line(measured: StepMetrics) -> str:
     known = {key: value for key, value in asdict(measured).items() if value is not None}
     return json.dumps(known) + "\n"

@@ -47,7 +47,7 @@ class Batch:
 
 def fill_bins(rows: Sequence[Tokens], width: int) -> Bins:
     """Neighbours begin alike; what is longer than `width` has a bin of its own."""
-    return _Line(rows).cut(width) if rows else []
+    return _SortedRows(rows).cut(width) if rows else []
 
 
 def choose_bins(rows: Sequence[Tokens], width: int | None) -> Bins:
@@ -57,7 +57,7 @@ def choose_bins(rows: Sequence[Tokens], width: int | None) -> Bins:
     """
     if width is None:
         return [[index] for index in range(len(rows))]
-    line = _Line(rows)
+    line = _SortedRows(rows)
     few = len(line.cut(width))
     choices = [line.evenly(count) for count in range(few, min(len(rows), few + MOST_SPLITS) + 1)]
     longest = max(map(len, rows))
@@ -116,7 +116,7 @@ def _lay_out_bin(batch: Batch, number: int, rows: Sequence[Tokens]) -> None:
     batch.seen_to[number, torch.from_numpy(path)] = start
 
 
-class _Line:
+class _SortedRows:
     """Rows in an order in which those that begin alike are neighbours."""
 
     def __init__(self, rows: Sequence[Tokens]) -> None:

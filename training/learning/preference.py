@@ -19,7 +19,7 @@ from training.errors import DataProblem
 from training.learning.likelihood import RowNll, answer_nll, label_losses
 from training.learning.packing import Batch, choose_bins, lay_out
 from training.learning.tokens import Tokens
-from training.learning.trainer import Job, Step
+from training.learning.trainer import Job, Objective
 
 Prompt = tuple[int, ...]
 """The places of its drafts among the rows."""
@@ -34,7 +34,7 @@ class Preferred:
     right: float
 
 
-def preference_step(job: Job) -> "PreferenceStep":
+def preference_objective(job: Job) -> "PreferenceObjective":
     """Before the adapter is in the base. Raises `DataProblem` if there is nothing to prefer."""
     rows = job.splits.train
     prompts = prompts_of(rows)
@@ -48,7 +48,7 @@ def preference_step(job: Job) -> "PreferenceStep":
     places = [place for prompt in prompts for place in prompt]
     found = answer_nll(job.base.model, [rows[place] for place in places])
     reference = {place: one.nll for place, one in zip(places, found, strict=True)}
-    return PreferenceStep(job, prompts, reference)
+    return PreferenceObjective(job, prompts, reference)
 
 
 def prompts_of(rows: Sequence[Tokens]) -> list[Prompt]:
@@ -85,7 +85,7 @@ def _is_better(one: float | None, other: float | None) -> bool:
     return one is not None and other is not None and one > other
 
 
-class PreferenceStep(Step):
+class PreferenceObjective(Objective):
     """One example is a prompt with all of its drafts."""
 
     def __init__(self, job: Job, prompts: Sequence[Prompt], reference: Mapping[int, float]) -> None:

@@ -26,7 +26,7 @@ class TrainResult:
     """Of the best step, against the base without the adapter, in nats per token of the answers.
 
     `rows` and `too_long` are by split. `tasks` has the same figures for each task of the test rows.
-    `tokens` counts as `Measured` does. Of graded drafts only the best of each prompt counts in
+    `tokens` counts as `StepMetrics` does. Of graded drafts only the best of each prompt counts in
     likelihoods; `preferred` is of all of them.
     """
 

@@ -172,7 +172,7 @@ def tokenise_all(rows: Sequence[Row], tokenizer: Any, max_tokens: int) -> Tokeni
     return Tokenised(tuple(kept), tuple(cut), tuple(left_out))
 
 
-def shown(tokens: Tokens, tokenizer: Any) -> str:
+def mark_learnt(tokens: Tokens, tokenizer: Any) -> str:
     """The text with what is learnt between ⟦ and ⟧, for people to check."""
     edges = np.flatnonzero(np.diff(tokens.mask.astype(np.int8), prepend=0)).tolist()
     spans = zip([0, *edges], [*edges, len(tokens)], strict=True)

@@ -17,10 +17,10 @@ from training.learning.base import Base, load_base
 from training.learning.curves import NLL, draw_curves
 from training.learning.likelihood import BaseLikelihood, RowNll, answer_nll
 from training.learning.metrics import MetricsLog
-from training.learning.preference import preference_step
+from training.learning.preference import preference_objective
 from training.learning.result import TooLong, TrainResult, in_words, read_result, result_of
-from training.learning.tokens import RowTokeniser, Tokenised, shown, tokenise_all
-from training.learning.trainer import Fitted, Job, Splits, Step, fit, last_checkpoint
+from training.learning.tokens import RowTokeniser, Tokenised, mark_learnt, tokenise_all
+from training.learning.trainer import Fitted, Job, Objective, Splits, fit, last_checkpoint
 from training.runs.provenance import check_same
 from training.runs.run_directory import Manifest, RunDirectory, Status, now
 
@@ -28,7 +28,7 @@ PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "l
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class TrainingInputs:
     """`base_test` is the untuned base's NLL of every test row; `too_long` counts rows by their split."""
 
     prepared: Prepared
@@ -53,7 +53,7 @@ def train(
         report(f"{rundir.path} is finished already")
         return done
     base = open_base(config, report)
-    ready = get_ready(config, rundir, base, resume=resume, report=report)
+    ready = load_inputs(config, rundir, base, resume=resume, report=report)
     return learn(Job(config, base, ready.splits, rundir, report), ready, resume=resume)
 
 
@@ -74,7 +74,7 @@ def prepare_data(config: RunConfig, rundir: RunDirectory, base: Base, report: Re
         rundir,
         report=report,
         likelihood=BaseLikelihood(base.model, base.tokenizer, limit, report),
-        show=lambda row: shown(tokeniser.cut(row)[0], base.tokenizer),
+        show=lambda row: mark_learnt(tokeniser.cut(row)[0], base.tokenizer),
     )
 
 
@@ -106,7 +106,7 @@ def check_free(config: RunConfig, rundir: RunDirectory, *, resume: bool) -> Trai
     return read_result(rundir) if rundir.result.exists() else None
 
 
-def get_ready(
+def load_inputs(
     config: RunConfig,
     rundir: RunDirectory,
     base: Base,
@@ -114,7 +114,7 @@ def get_ready(
     resume: bool = False,
     prepared: Prepared | None = None,
     report: Report,
-) -> Ready:
+) -> TrainingInputs:
     """The data as tokens, and how likely the base finds the test rows.
 
     `prepared` is what another run has made of the same data.
@@ -143,7 +143,7 @@ def get_ready(
     too_long = {name: TooLong(len(one.cut), len(one.left_out)) for name, one in found.items()}
     report("Measuring the base on the test rows")
     base_test = tuple(answer_nll(base.model, splits.test))
-    return Ready(prepared, splits, base.sha256, base_test, too_long)
+    return TrainingInputs(prepared, splits, base.sha256, base_test, too_long)
 
 
 def _rows_before(rundir: RunDirectory, before: Manifest) -> Prepared:
@@ -153,14 +153,14 @@ def _rows_before(rundir: RunDirectory, before: Manifest) -> Prepared:
     return prepared
 
 
-def learn(job: Job, ready: Ready, *, resume: bool = False) -> TrainResult:
+def learn(job: Job, ready: TrainingInputs, *, resume: bool = False) -> TrainResult:
     """With `resume`, continues from the newest checkpoint."""
     _begin(job, ready)
     try:
         checkpoint = last_checkpoint(job.rundir.checkpoints) if resume else None
         prefers = job.config.training.objective == "preferences"
-        step = preference_step(job) if prefers else Step(job)
-        fitted = fit(step, checkpoint=checkpoint)
+        objective = preference_objective(job) if prefers else Objective(job)
+        fitted = fit(objective, checkpoint=checkpoint)
     except BaseException:
         set_status(job.rundir, "failed")
         raise
@@ -179,7 +179,7 @@ def _tokens_of(
     return found
 
 
-def _begin(job: Job, ready: Ready) -> None:
+def _begin(job: Job, ready: TrainingInputs) -> None:
     rundir = job.rundir
     before = rundir.read_manifest()
     rundir.create()
@@ -204,7 +204,7 @@ def set_status(rundir: RunDirectory, status: Status) -> None:
         rundir.write_manifest(replace(manifest, status=status, finished_at=now()))
 
 
-def _finish(job: Job, ready: Ready, fitted: Fitted) -> TrainResult:
+def _finish(job: Job, ready: TrainingInputs, fitted: Fitted) -> TrainResult:
     rundir = job.rundir
     result = result_of(job, fitted, ready.base_test, ready.too_long)
     rows = zip(ready.splits.test, ready.base_test, fitted.test, strict=True)

@@ -17,9 +17,9 @@ from trl import SFTConfig, SFTTrainer
 from training.config import LoraConfig, RunConfig, TrainConfig
 from training.errors import Report
 from training.learning.base import Base
-from training.learning.callbacks import Diary, Watch, Watching
+from training.learning.callbacks import MetricsCallback, Watch, WatchCallback
 from training.learning.likelihood import RowNll, answer_nll, label_losses, total
-from training.learning.metrics import Measured, MetricsLog, forget_peak_memory, read_metrics
+from training.learning.metrics import MetricsLog, StepMetrics, forget_peak_memory, read_metrics
 from training.learning.packing import Batch, choose_bins, lay_out, tokens_in
 from training.learning.schedule import Schedule, TokenCount, plan
 from training.learning.tokens import Tokens
@@ -53,11 +53,11 @@ class Fitted:
     steps: int
     best_step: int
     validation_nll: float | None
-    measured: tuple[Measured, ...]
+    measured: tuple[StepMetrics, ...]
     test: tuple[RowNll, ...]
 
 
-class Step:
+class Objective:
     """What a step reads and what its loss is; here an example is a row to learn."""
 
     def __init__(self, job: Job) -> None:
@@ -130,27 +130,27 @@ def _layers(model: Any, config: LoraConfig) -> list[int] | None:
     return list(range(max(0, count - config.last_layers), count))
 
 
-def fit(step: Step, *, checkpoint: Path | None = None) -> Fitted:
+def fit(objective: Objective, *, checkpoint: Path | None = None) -> Fitted:
     """Goes on from `checkpoint` as if the run had never stopped there."""
-    job = step.job
+    job = objective.job
     settings, splits = job.config.training, job.splits
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     forget_peak_memory()
     model = new_adapter(job.base, job.config.lora, job.config.seed)
     args = _arguments(job)
-    schedule = plan(step.groups, settings, job.config.seed)
+    schedule = plan(objective.groups, settings, job.config.seed)
     args.max_steps, args.warmup_steps = schedule.steps, schedule.warmup_steps
     args.logging_steps = max(1, min(LOG_STEPS, schedule.steps // 10))
     earlier = read_metrics(job.rundir, up_to=_step_of(checkpoint)) if checkpoint is not None else []
     log = MetricsLog(job.rundir, earlier)
-    diary = Diary(log, schedule, TokenCount(schedule, step.tokens_of), job.report)
-    trainer = _Trainer(step, model, args, schedule)
+    diary = MetricsCallback(log, schedule, TokenCount(schedule, objective.tokens_of), job.report)
+    trainer = _Trainer(objective, model, args, schedule)
     trainer.add_callback(diary)
     if splits.validation and settings.patience is not None:
         trainer.add_callback(EarlyStoppingCallback(settings.patience))
     if job.watch is not None:
-        trainer.add_callback(Watching(job.watch))
+        trainer.add_callback(WatchCallback(job.watch))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
     state = trainer.state
     model.save_pretrained(str(job.rundir.adapter))
@@ -221,9 +221,11 @@ def _arguments(job: Job) -> SFTConfig:
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]
-    def __init__(self, step: Step, model: Any, args: SFTConfig, schedule: Schedule) -> None:
-        self._step = step
-        self._validation = step.job.splits.validation
+    def __init__(
+        self, objective: Objective, model: Any, args: SFTConfig, schedule: Schedule
+    ) -> None:
+        self._objective = objective
+        self._validation = objective.job.splits.validation
         rows = Dataset.from_dict({"example": list(schedule.order)})
         super().__init__(
             model,
@@ -232,12 +234,12 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
             train_dataset=rows,
             # Only its presence counts: `evaluate` has the rows.
             eval_dataset=rows if self._validation else None,
-            processing_class=step.job.base.tokenizer,
+            processing_class=objective.job.base.tokenizer,
         )
         self.remove_callback(PrinterCallback)
 
     def _collate(self, examples: Sequence[dict[str, int]]) -> dict[str, torch.Tensor]:
-        return self._step.lay_out([example["example"] for example in examples])
+        return self._objective.lay_out([example["example"] for example in examples])
 
     def compute_loss(
         self,
@@ -248,7 +250,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
     ) -> torch.Tensor:
         """TRL's own sends every position through the output layer."""
         assert not return_outputs
-        return self._step.loss(model, inputs, num_items_in_batch)
+        return self._objective.loss(model, inputs, num_items_in_batch)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The mean is over tokens, not over batches."""

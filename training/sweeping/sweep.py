@@ -21,7 +21,14 @@ from training.data.prepare import Prepared, read_prepared
 from training.errors import ConfigProblems, Report, TrainingError
 from training.learning.callbacks import Watch
 from training.learning.result import TrainResult
-from training.learning.train import Ready, check_free, get_ready, learn, open_base, set_status
+from training.learning.train import (
+    TrainingInputs,
+    check_free,
+    learn,
+    load_inputs,
+    open_base,
+    set_status,
+)
 from training.learning.trainer import Job
 from training.runs.provenance import MADE_WITH, check_same
 from training.runs.run_directory import RunDirectory
@@ -53,7 +60,7 @@ def sweep(
     check_same(config, whole, KEPT)
     whole.create()
     whole.write_text(whole.config, dump_config(config))
-    runs = _Runs(config, config.sweep, folder, resume, report)
+    runs = _TrialRunner(config, config.sweep, folder, resume, report)
     trials = _grid(runs) if config.sweep.kind == "grid" else _optuna(runs)
     ranked = rank(trials)
     by_number = {trial.number: trial for trial in trials}
@@ -72,7 +79,7 @@ def sweep(
 
 
 @dataclass(frozen=True, slots=True)
-class _Runs:
+class _TrialRunner:
     """Trains settings; rows that several have in common are prepared and read once."""
 
     config: RunConfig
@@ -80,7 +87,7 @@ class _Runs:
     folder: Path
     resume: bool
     report: Report
-    _ready: dict[str, tuple[Ready, RunDirectory]] = field(default_factory=dict)
+    _ready: dict[str, tuple[TrainingInputs, RunDirectory]] = field(default_factory=dict)
 
     def name_of(self, number: int, seed: int) -> str:
         return f"{self.config.name}-{number:02}-seed-{seed}"
@@ -114,7 +121,7 @@ class _Runs:
         rundir = self._rundir(config)
         key = f"{config.base.model_dump_json()} {config.data.model_dump_json()}"
         if key not in self._ready:
-            ready = get_ready(
+            ready = load_inputs(
                 config,
                 rundir,
                 base,
@@ -147,7 +154,7 @@ class _Runs:
         return RunDirectory(self.folder / config.name)
 
 
-def _grid(runs: _Runs) -> list[Trial]:
+def _grid(runs: _TrialRunner) -> list[Trial]:
     space = {key: value for key, value in runs.sweep.space.items() if not isinstance(value, Range)}
     combinations = itertools.product(*space.values())
     settings = [(i, dict(zip(space, one, strict=True))) for i, one in enumerate(combinations)]
@@ -155,7 +162,7 @@ def _grid(runs: _Runs) -> list[Trial]:
     return [runs.train(setting) for setting in settings]
 
 
-def _optuna(runs: _Runs) -> list[Trial]:
+def _optuna(runs: _TrialRunner) -> list[Trial]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name=runs.config.name,
@@ -178,7 +185,7 @@ def _optuna(runs: _Runs) -> list[Trial]:
     return found
 
 
-def _try_one(study: optuna.Study, runs: _Runs) -> Trial:
+def _try_one(study: optuna.Study, runs: _TrialRunner) -> Trial:
     suggested = study.ask()
     number, values = suggested.number, _decoded(_values_of(suggested, runs.sweep))
     watch = _pruning(suggested) if runs.sweep.prunes else None

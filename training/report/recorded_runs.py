@@ -68,7 +68,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RecordedRuns:
     runs: tuple[Run, ...]
     sweeps: Mapping[str, Sweep]
 
@@ -86,7 +86,7 @@ class Found:
         return next((one for one in self.runs if one.name == name), None)
 
 
-def find(folder: Path) -> Found:
+def find(folder: Path) -> RecordedRuns:
     """Raises: TrainingError if a file of theirs cannot be read."""
     runs: list[Run] = []
     sweeps: dict[str, Sweep] = {}
@@ -101,7 +101,7 @@ def find(folder: Path) -> Found:
         if inner or ranking.exists():
             ranked = RunDirectory(path).read_json(ranking) if ranking.exists() else None
             sweeps[path.name] = Sweep(path, ranked, inner)
-    return Found(tuple(runs), sweeps)
+    return RecordedRuns(tuple(runs), sweeps)
 
 
 def _read_run(path: Path) -> Run | None:
