@@ -59,7 +59,7 @@ def test_the_report_counts_kept_and_dropped_rows_by_reason(
     assert rows + dropped == summary["rows_read"]
     assert summary["splits"]["train"]["licences"] == {"CC0-1.0": len(prepared.train)}
     assert summary["sha256"] == prepared.sha256
-    assert "the grammar would not allow the answer" in text
+    assert "the grammar does not allow the answer" in text
     assert f"⟦{prepared.train[0].id}⟧" in text
 
 
@@ -117,13 +117,16 @@ def test_the_report_counts_rows_beyond_the_limits(
     kept = {name: split["rows"] for name, split in summary["splits"].items()}
     dropped = {why: found["rows"] for why, found in summary["dropped"].items()}
     (taken,) = summary["taken"]
-    share = taken["passed_over"][OUTSIDE_SHARE]
+    share = taken["skipped"][OUTSIDE_SHARE]
     assert (kept["train"], kept["validation"]) == (10, 1)
     assert sum(kept.values()) + sum(dropped.values()) == summary["rows_read"] == 50
-    assert f"- {dropped['`data.train_rows` are full']:,} rows: `data.train_rows` are full." in text
+    assert (
+        f"- {dropped['beyond the limit `data.train_rows`']:,} rows: beyond the limit `data.train_rows`."
+        in text
+    )
     assert share > 0
     assert (
-        f"rows.jsonl: 50 rows; {share} passed over, {OUTSIDE_SHARE}; not read any further" in text
+        f"rows.jsonl: 50 rows; {share} skipped, {OUTSIDE_SHARE}; reading stopped at `first`" in text
     )
 
 
@@ -178,7 +181,7 @@ def test_a_repeated_id_is_refused_and_both_places_are_named(
         for path in (ideation_records, again)
     ]
 
-    with pytest.raises(DataProblem, match="the id is that of another row") as caught:
+    with pytest.raises(DataProblem, match="the id is already used by a row") as caught:
         prepare(tiny_config(data__sources=sources), rundir, report=ignore)
 
     assert caught.value.row == f"{again.name}/brainstorm-0001/1"
@@ -346,7 +349,7 @@ class TestRunDir:
     def test_an_unreadable_file_is_named(self, rundir: RunDirectory) -> None:
         rundir.write_text(rundir.manifest, "{}")
 
-        with pytest.raises(Exception, match=r"manifest\.json is not a manifest"):
+        with pytest.raises(Exception, match=r"manifest\.json is not a valid manifest"):
             rundir.read_manifest()
         with pytest.raises(Exception, match=r"Cannot read .*result\.json"):
             rundir.read_json(rundir.result)

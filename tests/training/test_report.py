@@ -59,7 +59,7 @@ adapter = {{ path = "refine.gguf", sha256 = "{sha256(ADAPTER).hexdigest()}", use
 
 
 class Runs:
-    """A folder of runs, and the report on it."""
+    """A folder of runs and its report."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.models = folder / "runs", folder / "models"
@@ -113,7 +113,7 @@ def spread(mean: float) -> dict[str, float]:
     return {"mean": mean, "deviation": 0.0012}
 
 
-def test_without_runs_everything_is_said_to_be_missing(runs: Runs) -> None:
+def test_a_report_without_runs_says_what_is_missing(runs: Runs) -> None:
     runs.configure("seed-baseline", "")
     runs.configure("experiments/small-rates", "")
 
@@ -133,7 +133,7 @@ def test_without_runs_everything_is_said_to_be_missing(runs: Runs) -> None:
     )
 
 
-def test_what_is_served_stands_by_set_and_role_with_the_run_that_an_adapter_is_of(
+def test_served_models_are_listed_by_set_and_role_with_the_run_of_their_adapter(
     runs: Runs,
 ) -> None:
     runs.serve(CATALOG)
@@ -154,13 +154,13 @@ def test_what_is_served_stands_by_set_and_role_with_the_run_that_an_adapter_is_o
     ) in text
 
 
-def test_an_adapter_of_a_run_that_is_not_there_says_so(runs: Runs) -> None:
+def test_an_adapter_without_a_run_directory_is_marked(runs: Runs) -> None:
     runs.serve(CATALOG)
 
     assert "| not among these | – | none |" in runs.text()
 
 
-def test_each_run_and_sweep_stands_with_what_was_decided_of_it(runs: Runs) -> None:
+def test_every_run_and_sweep_has_its_verdict(runs: Runs) -> None:
     verdict = '[report]\nverdict = "{}"\n'
     for name in ("old", "other", "silent"):
         runs.add(name)
@@ -181,7 +181,7 @@ def test_each_run_and_sweep_stands_with_what_was_decided_of_it(runs: Runs) -> No
         assert f"\n{line}\n" in text
 
 
-def test_a_decision_of_now_counts_and_not_the_one_the_run_was_started_with(runs: Runs) -> None:
+def test_the_verdict_of_the_current_config_wins(runs: Runs) -> None:
     rundir = runs.add("starter")
     rundir.write_text(rundir.config, CONFIG + '[report]\nverdict = "Not known yet."\n')
     runs.configure("starter", '[report]\nverdict = "Shipped."\n')
@@ -192,7 +192,7 @@ def test_a_decision_of_now_counts_and_not_the_one_the_run_was_started_with(runs:
     assert "Not known yet." not in text
 
 
-def test_a_config_that_is_no_toml_is_named(runs: Runs) -> None:
+def test_a_config_that_is_not_toml_is_named(runs: Runs) -> None:
     runs.add("starter")
     runs.configure("starter", "verdict")
 
@@ -200,7 +200,7 @@ def test_a_config_that_is_no_toml_is_named(runs: Runs) -> None:
         runs.text()
 
 
-def test_an_export_that_was_refused_is_told_with_its_change_though_another_came_after(
+def test_a_refused_export_is_listed_even_after_a_later_one(
     runs: Runs,
 ) -> None:
     good = FileParity("starter-f16.gguf", "f16", 2.009, 0.0045)
@@ -224,7 +224,7 @@ def test_an_export_that_was_refused_is_told_with_its_change_though_another_came_
     assert "An export of `well`" not in text
 
 
-def test_a_run_stands_with_its_figures_and_its_change_against_the_base(runs: Runs) -> None:
+def test_a_run_is_listed_with_its_figures_and_its_change_against_the_base(runs: Runs) -> None:
     runs.add("starter")
 
     assert (
@@ -233,7 +233,7 @@ def test_a_run_stands_with_its_figures_and_its_change_against_the_base(runs: Run
     ) in runs.text()
 
 
-def test_a_repeated_run_of_the_seed_stands_beside_it_with_its_own_base_and_data(runs: Runs) -> None:
+def test_a_repeated_seed_run_is_compared_with_the_seed(runs: Runs) -> None:
     rundir = runs.add("seed-baseline")
     line = {"step": 250, "epoch": 0.2, "validation_nll": 3.7}
     rundir.write_text(rundir.metrics_jsonl, json.dumps(line) + "\n")
@@ -275,7 +275,7 @@ def test_a_sweep_is_shown_with_its_spread_and_its_plot(runs: Runs) -> None:
     assert "| 0.8482 | – | smollm2-135m | plain | 3.6100 ± 0.0012 | 3.5100 ± 0.0012 |" in text
 
 
-def test_a_sweep_that_was_stopped_is_said_not_to_be_finished(runs: Runs) -> None:
+def test_a_stopped_sweep_is_listed_as_not_finished(runs: Runs) -> None:
     runs.add("rates/rates-00-seed-0")
     runs.add("rates/rates-01-seed-0", "pruned")
 
@@ -285,7 +285,7 @@ def test_a_sweep_that_was_stopped_is_said_not_to_be_finished(runs: Runs) -> None
     assert "`rates-01-seed-0` was stopped early" in text
 
 
-def test_exports_of_two_sweeps_are_both_shown_though_their_runs_have_one_name(runs: Runs) -> None:
+def test_exports_of_runs_with_the_same_name_are_both_shown(runs: Runs) -> None:
     for sweep, tokens in (("rates", 201), ("ranks", 202)):
         file = FileParity("starter-f16.gguf", "f16", 2.001, 0.0005)
         rundir = runs.add(f"{sweep}/seed-0")
@@ -309,7 +309,7 @@ def test_an_export_is_shown_with_its_parity(runs: Runs) -> None:
     assert "99.5% are the likeliest in transformers" in text
 
 
-def test_an_evaluation_is_shown_with_samples_and_what_it_lacks(runs: Runs) -> None:
+def test_an_evaluation_is_shown_with_samples_and_what_was_not_measured(runs: Runs) -> None:
     runs.evaluate(runs.add("starter"), "a judge's opinion: no judge")
 
     text = runs.text()
@@ -320,7 +320,7 @@ def test_an_evaluation_is_shown_with_samples_and_what_it_lacks(runs: Runs) -> No
     assert "Not measured of `starter`: a judge's opinion: no judge." in text
 
 
-def test_a_run_without_figures_of_what_it_has_forgotten_says_so(runs: Runs) -> None:
+def test_a_run_without_held_out_sources_says_that_forgetting_was_not_measured(runs: Runs) -> None:
     runs.evaluate(runs.add("starter"))
     kept = runs.add("careful")
     held_out = ', held_out = true }, { kind = "dolly", hub = "dolly" }]'
@@ -333,7 +333,7 @@ def test_a_run_without_figures_of_what_it_has_forgotten_says_so(runs: Runs) -> N
     assert "Not measured of `careful`" not in text
 
 
-def test_what_was_evaluated_without_having_been_trained_counts(runs: Runs) -> None:
+def test_an_evaluation_without_training_is_reported(runs: Runs) -> None:
     rundir = RunDirectory(runs.folder / "retention")
     rundir.write_text(rundir.evaluated_with, WITH_DOLLY)
     runs.evaluate(rundir, likelihoods={"general": change(-0.018)})
@@ -345,7 +345,7 @@ def test_what_was_evaluated_without_having_been_trained_counts(runs: Runs) -> No
     assert "not finished" not in text
 
 
-def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Runs) -> None:
+def test_a_run_that_learnt_no_ideas_is_shown_with_refinements_only(runs: Runs) -> None:
     rundir = runs.add("starter")
     measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Ask Lena"]))
     rundir.write_json(rundir.evaluation_json, plain(measured))
@@ -382,7 +382,7 @@ def test_an_evaluation_says_which_files_were_compared_and_how_the_adapter_was_ap
     ) in text
 
 
-def test_an_evaluation_is_shown_with_what_its_scores_are_worth(runs: Runs) -> None:
+def test_an_evaluation_shows_how_well_its_scores_agree_with_labels(runs: Runs) -> None:
     by_criterion = {
         "spearman": {"novelty": -0.25},
         "error": {"novelty": 2.23},
@@ -399,7 +399,7 @@ def test_an_evaluation_is_shown_with_what_its_scores_are_worth(runs: Runs) -> No
     assert text.count("Scores of 38 labelled notes, read off digits. Without a score head.") == 1
 
 
-def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) -> None:
+def test_blind_answers_beside_the_pages_are_counted(runs: Runs) -> None:
     rundir = runs.add("starter")
     runs.evaluate(rundir)
     _, key = draw(idea_pairs(system(GOOD), system(GOOD)), kind="ideas", seed=0)
@@ -430,7 +430,7 @@ def test_answers_to_another_page_are_refused(runs: Runs) -> None:
         runs.text()
 
 
-def test_a_score_head_stands_with_its_agreement(runs: Runs) -> None:
+def test_a_score_head_is_listed_with_its_agreement(runs: Runs) -> None:
     figures = {
         "model": "small.gguf",
         "agreement": {
@@ -449,18 +449,18 @@ def test_a_score_head_stands_with_its_agreement(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "running"])
-def test_a_run_that_did_not_end_well_is_named(runs: Runs, status: Status) -> None:
+def test_a_run_that_did_not_finish_is_named(runs: Runs, status: Status) -> None:
     runs.add("starter", status)
 
     assert f"`starter` is {status}, not finished." in runs.text()
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="There is no folder"):
         report(tmp_path / "none", tmp_path / "REPORT.md")
 
 
-def test_the_seed_s_figures_are_whole() -> None:
+def test_the_seed_has_figures_for_every_step() -> None:
     seed = tomllib.loads(SEED.read_text("utf-8"))
 
     assert len(seed["run"]) == 5

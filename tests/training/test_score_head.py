@@ -69,7 +69,7 @@ def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:
     assert len(set(of_note.values())) > 350
 
 
-def test_no_note_to_test_with_is_nearly_one_that_is_fitted_to() -> None:
+def test_no_test_note_is_nearly_a_training_note() -> None:
     labelled = list(chain.from_iterable(read_labelled(ALL_RECORDS)))
     pairs, praised = read_records(PAIRS, Pair), read_records(PRAISED, PraisedNote)
 
@@ -78,13 +78,13 @@ def test_no_note_to_test_with_is_nearly_one_that_is_fitted_to() -> None:
     check_apart(labelled, PRAISED, [(one.id, one) for one in praised])
 
 
-def test_what_should_not_count_is_tested_with_other_sentences_than_it_is_taught_with() -> None:
+def test_training_and_tests_use_different_neutral_sentences() -> None:
     tested = FILLER + " ".join(note.praised_body for note in read_records(PRAISED, PraisedNote))
 
     assert not [sentence for sentence in (*NEUTRAL, *PRAISE) if sentence in tested]
 
 
-def test_padding_leaves_the_note_and_says_which_it_was() -> None:
+def test_padding_keeps_the_note_and_its_position() -> None:
     notes = [Note(title=f"t{index}", body=f"Body {index}.") for index in range(5)]
     found = padded(notes)
 
@@ -99,14 +99,17 @@ def test_padding_leaves_the_note_and_says_which_it_was() -> None:
         ('{"id": "b", "title": "t", "body": "b", "scores": {"clarity": 11}}', "clarity"),
         (
             '{"id": "b", "title": "t", "body": "b", "scores": {"novelty": 3}}',
-            "labelled for novelty",
+            "has labels for novelty",
         ),
         ('{"id": "b", "title": "t", "scores": {"clarity": 3}}', "body"),
-        ('{"id": "a", "title": "t", "body": "b", "scores": {"clarity": 5}}', "another note 'a'"),
+        (
+            '{"id": "a", "title": "t", "body": "b", "scores": {"clarity": 5}}',
+            "the id 'a' is used by another note",
+        ),
         ("no JSON", "row 2"),
     ],
 )
-def test_a_broken_note_is_named(tmp_path: Path, line: str, problem: str) -> None:
+def test_an_invalid_note_is_named(tmp_path: Path, line: str, problem: str) -> None:
     path = tmp_path / "notes.jsonl"
     path.write_text('{"id": "a", "title": "t", "body": "", "scores": {"clarity": 3}}\n' + line)
 
@@ -115,7 +118,7 @@ def test_a_broken_note_is_named(tmp_path: Path, line: str, problem: str) -> None
     assert caught.value.row == 2
 
 
-def test_a_pair_that_no_label_speaks_of_is_refused(tmp_path: Path) -> None:
+def test_a_pair_for_a_criterion_without_labels_is_refused(tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.jsonl"
     half = {"title": "t", "body": "b"}
     pairs.write_text(json.dumps({"id": "p", "criterion": "beauty", "better": half, "worse": half}))
@@ -132,9 +135,7 @@ def test_a_pair_that_no_label_speaks_of_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("side", ["better", "worse", "praised"])
-def test_a_note_to_test_with_that_is_nearly_one_trained_on_is_refused(
-    tmp_path: Path, side: str
-) -> None:
+def test_a_test_note_that_is_nearly_a_training_note_is_refused(tmp_path: Path, side: str) -> None:
     known, other = read_labelled([RECORDS])[0][1], {"title": "t", "body": "A bench by the gate."}
     nearly = {"title": "Another title", "body": f"Today: {known.body} So it is."}
     pair = {"id": "p", "criterion": "clarity", "better": other, "worse": other} | {side: nearly}
@@ -143,7 +144,7 @@ def test_a_note_to_test_with_that_is_nearly_one_trained_on_is_refused(
     for path, record in zip(files, (pair, praise), strict=True):
         path.write_text(json.dumps(record))
 
-    with pytest.raises(DataProblem, match=f"is nearly '{known.id}'") as caught:
+    with pytest.raises(DataProblem, match=f"is nearly the same as '{known.id}'") as caught:
         train_head(
             tmp_path / "none.gguf", [RECORDS], *files, target=tmp_path / "head.npz", report=quiet
         )
@@ -181,7 +182,7 @@ def test_agreement_is_by_criterion_and_length_counts_against_it() -> None:
 
 
 @pytest.mark.slow
-def test_a_head_is_made_for_the_file_that_is_served_and_goes_on_where_it_stopped(
+def test_a_head_is_trained_for_the_served_file_and_can_be_resumed(
     tmp_path: Path, small_gguf: Path
 ) -> None:
     records = [first_lines(ALL_RECORDS[0], 16, tmp_path / "dense")]
@@ -246,7 +247,7 @@ def test_a_head_for_a_base_with_an_adapter_is_bound_to_both(
 
 @pytest.fixture(scope="module")
 def shipped() -> Iterator[Score]:
-    """Scores of the small model as the catalog has it."""
+    """Scores by the small model of the catalog with its head."""
     settings = Settings()
     folder = settings.models_dir.absolute()
     selection = read_catalog(settings.catalog).select("small")
@@ -280,7 +281,7 @@ def shipped() -> Iterator[Score]:
 
 
 @pytest.mark.slow
-def test_the_shipped_head_is_not_moved_by_praise_or_by_words_that_say_nothing(
+def test_the_shipped_head_ignores_praise_and_empty_words(
     shipped: Score,
 ) -> None:
     notes = read_records(PRAISED, PraisedNote)[:8]

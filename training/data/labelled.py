@@ -1,6 +1,6 @@
-"""Notes with what is known of their quality: labels, better and worse halves, praise of oneself.
+"""Notes that train and test a score head: labelled notes, better and worse pairs, praised notes.
 
-Knows which notes may not be parted, and no model.
+It also finds the notes that have to stay in one split. Knows no model.
 """
 
 import re
@@ -14,7 +14,7 @@ from service.analysis.word_overlap import resemblance
 from training.errors import DataProblem
 
 CONTRASTS = "contrasts.jsonl"
-"""In a folder of labelled notes: the pairs of them that are about one subject."""
+"""The file, in a folder of labelled notes, with the pairs that are about one subject."""
 
 ALIKE = 0.3
 """Notes on different subjects of the ideation set reach 0.27."""
@@ -39,7 +39,7 @@ class LabelledNote(Note):
 
 
 class Pair(_Record):
-    """Two notes of which one is better in one criterion."""
+    """Two notes, one of them better in one criterion."""
 
     id: NonEmptyText
     criterion: NonEmptyText
@@ -48,7 +48,7 @@ class Pair(_Record):
 
 
 class PraisedNote(Note):
-    """`praised_body` is the body with praise of itself and nothing else added."""
+    """`praised_body` is the body with only self-praise added."""
 
     id: NonEmptyText
     praised_body: NonEmptyText
@@ -71,19 +71,21 @@ def read_labelled(paths: Iterable[Path]) -> list[tuple[LabelledNote, ...]]:
         for number, note in enumerate(sets[-1], start=1):
             if set(note.scores) != set(first.scores) or not note.scores:
                 raise DataProblem(
-                    f"the note is labelled for {', '.join(note.scores) or 'nothing'}, the first "
-                    f"one for {', '.join(first.scores)}.",
+                    f"the note has labels for {', '.join(note.scores) or 'nothing'}, but the first "
+                    f"note has them for {', '.join(first.scores)}.",
                     path=path,
                     row=number,
                 )
             if note.id in ids:
-                raise DataProblem(f"there is another note {note.id!r}.", path=path, row=number)
+                raise DataProblem(
+                    f"the id {note.id!r} is used by another note.", path=path, row=number
+                )
             ids.add(note.id)
     return sets
 
 
 def read_records(path: Path, kind: type[RecordT]) -> tuple[RecordT, ...]:
-    """Raises `DataProblem` for an empty or missing file, or naming the line that is wrong."""
+    """Raises `DataProblem` for an empty or missing file, or for an invalid line, which it names."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -100,16 +102,16 @@ def read_records(path: Path, kind: type[RecordT]) -> tuple[RecordT, ...]:
             where = ".".join(map(str, first["loc"])) or "the line"
             raise DataProblem(f"{where}: {first['msg']}.", path=path, row=number) from error
     if not records:
-        raise DataProblem("there is no record in it.", path=path)
+        raise DataProblem("the file has no records.", path=path)
     return tuple(records)
 
 
 def groups_of(
     notes: Sequence[LabelledNote], contrasts: Sequence[tuple[int, int]]
 ) -> tuple[int, ...]:
-    """For each note a number it shares with the notes on its subject.
+    """For each note, a number that it shares with the other notes on its subject.
 
-    Likeness of words tells, and `contrasts`, the positions of notes that are on one subject.
+    Notes are on one subject if their words are similar, or if `contrasts` has their positions.
     """
     groups = list(subjects([note.body for note in notes]))
     for one, other in contrasts:
@@ -119,7 +121,7 @@ def groups_of(
 
 
 def contrasts_of(notes: Sequence[LabelledNote], folders: Iterable[Path]) -> list[tuple[int, int]]:
-    """The positions of the halves of each contrast pair; not every folder need have some."""
+    """The positions of the two notes of each contrast pair. A folder may have no such pairs."""
     place: Mapping[str, int] = {note.id: index for index, note in enumerate(notes)}
     files = [folder / CONTRASTS for folder in dict.fromkeys(folders)]
     return [
@@ -132,7 +134,10 @@ def contrasts_of(notes: Sequence[LabelledNote], folders: Iterable[Path]) -> list
 
 
 def subjects(notes: Sequence[str]) -> tuple[int, ...]:
-    """For each note the position of the first note on its subject."""
+    """For each note, the position of the first note on its subject.
+
+    Notes are on one subject if they begin alike or share much of their wording.
+    """
     first_of = list(range(len(notes)))
     openings = [_opening(note) for note in notes]
     for later, note in enumerate(notes):

@@ -1,4 +1,4 @@
-"""What is written down and told while TRL's trainer goes on. Decides nothing."""
+"""Callbacks of TRL's trainer that record metrics and report progress."""
 
 import time
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from training.learning.metrics import MetricsLog, StepMetrics, in_words, peak_me
 from training.learning.schedule import Schedule, TokenCount
 
 Watch = Callable[[int, float], None]
-"""Gets the step and the NLL of every validation; an exception from it ends the run."""
+"""Receives the step and the NLL of every validation. An exception that it raises ends the run."""
 
 
 class MetricsCallback(TrainerCallback):  # type: ignore[misc]
-    """Times the steps and writes down what the trainer says."""
+    """Times the steps and writes the trainer's metrics to the log."""
 
     def __init__(
         self, log: MetricsLog, schedule: Schedule, tokens: TokenCount, report: Report

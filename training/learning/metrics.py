@@ -1,4 +1,4 @@
-"""What a run says of itself while it goes on: one line of JSON at a time, and a table of all."""
+"""The metrics of a run: one line of JSON for each log, and a table of all of them."""
 
 import csv
 import io
@@ -15,9 +15,10 @@ from training.runs.run_directory import RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class StepMetrics:
-    """At a step: `loss` over the steps since the last one, the `validation_` figures where taken.
+    """The metrics at a step. `loss` is the mean since the previous log.
 
-    `tokens` counts those that were read so far: no padding, and once what rows of a bin share.
+    `tokens` counts the tokens read so far: without padding, and with a beginning that rows of a bin
+    share counted once.
     """
 
     step: int
@@ -54,7 +55,7 @@ class MetricsLog:
 
 
 def read_metrics(rundir: RunDirectory, *, up_to: int | None = None) -> list[StepMetrics]:
-    """As far as they are there and whole, up to a step."""
+    """The metrics up to a step. Stops at a line that was only partly written."""
     if not rundir.metrics_jsonl.exists():
         return []
     found: list[StepMetrics] = []
@@ -74,7 +75,7 @@ def forget_peak_memory() -> None:
 
 
 def peak_memory_mb() -> int:
-    """Of the GPU where there is one, else of this process."""
+    """The peak memory of the GPU, or of this process if there is no GPU."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated() // 2**20)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

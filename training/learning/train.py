@@ -1,6 +1,6 @@
-"""One run: from a config to an adapter, with everything it was made from and how good it is.
+"""Runs one training from a config to an adapter, and records its inputs and its result.
 
-The adapter lies in the run's directory in PEFT's form; nothing here knows GGUF.
+The adapter is written to the run's directory in PEFT's format. Nothing here knows GGUF.
 """
 
 import importlib.metadata
@@ -29,7 +29,7 @@ PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "l
 
 @dataclass(frozen=True, slots=True)
 class TrainingInputs:
-    """`base_test` is the untuned base's NLL of every test row; `too_long` counts rows by their split."""
+    """`base_test` is the NLL of every test row under the untuned base; `too_long` is by split."""
 
     prepared: Prepared
     splits: Splits
@@ -41,16 +41,16 @@ class TrainingInputs:
 def train(
     config: RunConfig, rundir: RunDirectory, *, resume: bool = False, report: Report
 ) -> TrainResult:
-    """With `resume`, a run that was stopped ends as if it had not been.
+    """Trains and writes the result. With `resume`, a stopped run ends as if it had not stopped.
 
     Raises:
-        TrainingError: the directory has a run already, or one of another config.
+        TrainingError: the directory has a run already, or a run of another config.
         DataProblem: the data cannot be used.
-        BaseMismatch: the base is not the one that is named.
+        BaseMismatch: the base has another hash than the config names.
     """
     done = check_free(config, rundir, resume=resume)
     if done is not None:
-        report(f"{rundir.path} is finished already")
+        report(f"{rundir.path} is already finished")
         return done
     base = open_base(config, report)
     ready = load_inputs(config, rundir, base, resume=resume, report=report)
@@ -58,7 +58,7 @@ def train(
 
 
 def open_base(config: RunConfig, report: Report) -> Base:
-    """Keeps what it unpacks in the data folder. Raises `BaseMismatch` or `ModelUnavailable`."""
+    """Loads the base, unpacking it in the data folder. Raises `BaseMismatch` or `ModelUnavailable`."""
     settings = Settings()
     cache = settings.data_dir.absolute() / "training" / "bases"
     models = settings.models_dir.absolute()
@@ -66,7 +66,7 @@ def open_base(config: RunConfig, report: Report) -> Base:
 
 
 def prepare_data(config: RunConfig, rundir: RunDirectory, base: Base, report: Report) -> Prepared:
-    """The rows as the base reads them. Raises `DataProblem`."""
+    """Prepares the rows with the base's tokenizer and likelihoods. Raises `DataProblem`."""
     limit = config.data.max_tokens
     tokeniser = RowTokeniser(base.tokenizer, limit)
     return prepare(
@@ -79,28 +79,28 @@ def prepare_data(config: RunConfig, rundir: RunDirectory, base: Base, report: Re
 
 
 def check_no_run(rundir: RunDirectory) -> None:
-    """Raises `TrainingError` where a run has begun: new rows would not be those it has learnt."""
+    """Raises `TrainingError` if a run has begun, because it would not have learnt the new rows."""
     manifest = rundir.read_manifest()
     if manifest is not None:
         raise TrainingError(
-            f"{rundir.path} has a run that is {manifest.status}, and its rows. Move it away, or "
-            "give this one another name."
+            f"{rundir.path} has the rows of a run that is {manifest.status}. Move it away, or give "
+            "this run another name."
         )
 
 
 def check_free(config: RunConfig, rundir: RunDirectory, *, resume: bool) -> TrainResult | None:
-    """The result of the same run if it is finished.
+    """The result if the same run is already finished, else None.
 
     Raises:
-        TrainingError: there is a run that is not to be resumed, or that is another one.
+        TrainingError: there is a run and `resume` is False, or it has another config.
     """
     manifest = rundir.read_manifest()
     if manifest is None:
         return None
     if not resume:
         raise TrainingError(
-            f"{rundir.path} has a run that is {manifest.status}. Use --resume to go on with it, or "
-            "move it away, or give this one another name."
+            f"{rundir.path} has a run that is {manifest.status}. Use --resume to continue it, or "
+            "move it away, or give this run another name."
         )
     check_same(config, rundir)
     return read_result(rundir) if rundir.result.exists() else None
@@ -115,18 +115,18 @@ def load_inputs(
     prepared: Prepared | None = None,
     report: Report,
 ) -> TrainingInputs:
-    """The data as tokens, and how likely the base finds the test rows.
+    """The tokenised rows, and the NLL of the test rows under the base.
 
-    `prepared` is what another run has made of the same data.
+    `prepared` has the rows if another run has prepared the same data.
 
     Raises:
         DataProblem: the data cannot be used.
-        TrainingError: base or data are not those of the run that is resumed.
+        TrainingError: the base or the data differ from those of the run to resume.
     """
     before = rundir.read_manifest() if resume else None
     if before is not None and before.base_sha256 not in (None, base.sha256):
         raise BaseMismatch(
-            f"{rundir.path} was begun on the base {before.base_sha256}; this one is {base.sha256}."
+            f"{rundir.path} was begun on the base {before.base_sha256}, but this one is {base.sha256}."
         )
     if before is not None and rundir.rows("train").exists():
         prepared = _rows_before(rundir, before)
@@ -149,7 +149,7 @@ def load_inputs(
 def _rows_before(rundir: RunDirectory, before: Manifest) -> Prepared:
     prepared = read_prepared(rundir)
     if before.data_sha256 not in ({}, prepared.sha256):
-        raise TrainingError(f"The rows in {rundir.data} were changed since the run began.")
+        raise TrainingError(f"The rows in {rundir.data} have changed since the run began.")
     return prepared
 
 
@@ -173,8 +173,8 @@ def _tokens_of(
     found = tokenise_all(rows, base.tokenizer, max_tokens)
     if found.cut or found.left_out:
         report(
-            f"{name}: {max_tokens} tokens cut {len(found.cut)} answers and left no room for the "
-            f"answers of {len(found.left_out)} rows, which are left out"
+            f"{name}: the limit of {max_tokens} tokens cut {len(found.cut)} answers; "
+            f"{len(found.left_out)} rows were left out, because their prompts fill it"
         )
     return found
 
@@ -198,7 +198,7 @@ def _begin(job: Job, ready: TrainingInputs) -> None:
 
 
 def set_status(rundir: RunDirectory, status: Status) -> None:
-    """How the run has ended."""
+    """Records how the run has ended."""
     manifest = rundir.read_manifest()
     if manifest is not None:
         rundir.write_manifest(replace(manifest, status=status, finished_at=now()))
@@ -213,7 +213,7 @@ def _finish(job: Job, ready: TrainingInputs, fitted: Fitted) -> TrainResult:
     )
     rundir.write_json(rundir.result, asdict(result))
     MetricsLog(rundir, fitted.measured).write_table()
-    loss = "loss of the preferences" if result.preferred is not None else NLL
+    loss = "preference loss" if result.preferred is not None else NLL
     draw_curves(rundir.curves, {job.config.name: fitted.measured}, loss=loss)
     set_status(rundir, "finished")
     job.report(in_words(result))

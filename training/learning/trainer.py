@@ -1,6 +1,6 @@
-"""One adapter by TRL's trainer, with our own order of rows, bins, losses and validation.
+"""Trains one adapter with TRL's trainer and our own row order, packing, losses and validation.
 
-Knows no run directory but its checkpoints and metrics.
+Of the run's directory it uses only the checkpoints, the adapter and the metrics.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The adapter of the best step lies in the run's directory; `test` is its NLL of every row."""
+    """The adapter of the best step is in the run's directory; `test` has its NLL of each test row."""
 
     steps: int
     best_step: int
@@ -58,7 +58,7 @@ class Fitted:
 
 
 class Objective:
-    """What a step reads and what its loss is; here an example is a row to learn."""
+    """What a step reads and what its loss is. In this class an example is one row."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -67,11 +67,11 @@ class Objective:
 
     @property
     def groups(self) -> list[str]:
-        """That of each example."""
+        """The group of each example."""
         return [row.group for row in self._rows]
 
     def tokens_of(self, examples: Sequence[int]) -> int:
-        """How many are read where these examples are laid out together."""
+        """The number of tokens that are read if these examples form one batch."""
         return tokens_in([self._rows[place] for place in self._places(examples)], self._width)
 
     def lay_out(self, examples: Sequence[int]) -> dict[str, torch.Tensor]:
@@ -86,12 +86,12 @@ class Objective:
         return losses.mean() if labels is None else losses.sum() / labels
 
     def _places(self, examples: Sequence[int]) -> Sequence[int]:
-        """Of the rows that these examples read."""
+        """The positions of the rows of these examples."""
         return examples
 
 
 def new_adapter(base: Base, config: LoraConfig, seed: int) -> Any:
-    """The base with an untrained adapter in it; the seed decides how that begins."""
+    """The base with an untrained adapter, which is initialised with the seed."""
     alpha = int(config.alpha) if config.alpha == int(config.alpha) else config.alpha
     set_seed(seed)
     return peft.get_peft_model(
@@ -113,7 +113,7 @@ def _targets(model: Any, config: LoraConfig) -> str | list[str]:
         return list(config.targets)
     if config.last_layers is None:
         return config.targets
-    # PEFT takes a choice of layers only with names.
+    # PEFT accepts a choice of layers only together with the names of modules.
     output = model.get_output_embeddings()
     linear = (
         name.rpartition(".")[2]
@@ -131,7 +131,7 @@ def _layers(model: Any, config: LoraConfig) -> list[int] | None:
 
 
 def fit(objective: Objective, *, checkpoint: Path | None = None) -> Fitted:
-    """Goes on from `checkpoint` as if the run had never stopped there."""
+    """Trains to the end. With a checkpoint, continues as if the run had not stopped there."""
     job = objective.job
     settings, splits = job.config.training, job.splits
     if settings.threads is not None:
@@ -171,7 +171,7 @@ def uses_bf16(config: TrainConfig) -> bool:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest that was written to its end."""
+    """The newest complete checkpoint, or None."""
     whole = [
         path
         for path in folder.glob("checkpoint-*")
@@ -209,7 +209,7 @@ def _arguments(job: Job) -> SFTConfig:
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         restore_callback_states_from_checkpoint=True,
-        # Rows, their order and their bins are ours.
+        # We order and pack the rows ourselves.
         train_sampling_strategy="sequential",
         max_length=None,
         remove_unused_columns=False,
@@ -232,7 +232,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
             args,
             data_collator=self._collate,
             train_dataset=rows,
-            # Only its presence counts: `evaluate` has the rows.
+            # Only its presence matters: `evaluate` has the rows.
             eval_dataset=rows if self._validation else None,
             processing_class=objective.job.base.tokenizer,
         )
@@ -248,7 +248,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """TRL's own sends every position through the output layer."""
+        """Replaces TRL's loss, which sends every position through the output layer."""
         assert not return_outputs
         return self._objective.loss(model, inputs, num_items_in_batch)
 
