@@ -1,11 +1,11 @@
-"""What packing and training at once save: `python -m tests.bench.bench_training`.
+"""Measures how much faster packing is than padding: `python -m tests.bench.bench_training`.
 
-Trains one epoch on the same rows in one process and in turns: padded as in the seed's configs;
-packed, one rate after the other; packed, all rates at once. Seconds are those of the steps alone,
-tokens those of the rows: padding never counts, and what rows share counts for each of them.
+Trains one epoch on the same rows in one process, in turns padded (as in the seed's configs) and
+packed. Seconds are those of the training steps alone. Tokens are those of the rows: padding never
+counts, and a beginning that several rows share counts for each of them.
 
-The rows are ours, half ideas and half refinements, whose lengths hardly vary, or with `--dolly FILE`
-those of Databricks' Dolly 15k, whose lengths vary as those of general instructions do.
+The rows are our own, half ideas and half refinements, whose lengths hardly vary. With `--dolly FILE`
+they are those of Databricks' Dolly 15k, whose lengths vary as in general instructions.
 """
 
 import argparse
@@ -29,26 +29,25 @@ from training.config import (
 )
 from training.learning.metrics import read_metrics
 from training.learning.tokens import Tokens
-from training.learning.train import Ready, get_ready, learn, open_base
+from training.learning.train import TrainingInputs, learn, load_inputs, open_base
 from training.learning.trainer import Job, Splits
 from training.runs.run_directory import RunDirectory
 
 SEED_CONFIG = PROJECT_ROOT / "training" / "configs" / "seed-learning-rates.toml"
 PLAIN = PROJECT_ROOT / "training" / "datasets" / "plain"
 PLAIN_TASKS = ("brainstorm", "refine")
-RATES = (1e-4, 2e-4, 3e-4, 5e-4)
 MAX_TOKENS = 1024
 DOLLY_ROWS = 2_000
-"""More than enough to choose from; near duplicates are looked for among all of them."""
+"""More than enough to choose from. Every one of them is compared with the others for duplicates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """`losses` has those of each adapter, step by step."""
+    """`losses` has one loss for each step, in nats."""
 
     seconds: float
     tokens: int
-    losses: tuple[tuple[float, ...], ...]
+    losses: tuple[float, ...]
 
     def __str__(self) -> str:
         return f"{self.seconds:7.1f} s {self.tokens / self.seconds:7.0f} tokens/s"
@@ -56,63 +55,43 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """`alone` has one for each rate; each of them is also an epoch to set against `padded`."""
+    """The same epoch padded and packed."""
 
     padded: Timed
-    alone: tuple[Timed, ...]
-    at_once: Timed
-
-    @property
-    def one_by_one_s(self) -> float:
-        return sum(one.seconds for one in self.alone)
+    packed: Timed
 
     @property
     def difference(self) -> float:
-        """The largest between a loss alone and at once, in nats."""
-        pairs = zip((one.losses[0] for one in self.alone), self.at_once.losses, strict=True)
-        return max(abs(a - b) for one, other in pairs for a, b in zip(one, other, strict=True))
+        """The largest difference between the losses of a step, in nats."""
+        pairs = zip(self.padded.losses, self.packed.losses, strict=True)
+        return max(abs(padded - packed) for padded, packed in pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
     config: RunConfig
-    ready: Ready
+    ready: TrainingInputs
     splits: Splits
     folder: Path
 
     def round(self, number: int) -> Round:
-        """Every other one backwards, so that a machine that warms up or slows down favours none."""
-        runs = [("padded", RATES[:1]), *(("packed", (rate,)) for rate in RATES), ("at once", RATES)]
-        backwards = -1 if number % 2 else 1
-        timed = []
-        for place, (kind, rates) in list(enumerate(runs))[::backwards]:
-            found = self.train(f"{number}-{place}", rates, packing=kind != "padded")
-            print(f"round {number + 1}: {kind:11}{found}", flush=True)
-            timed.append(found)
-        padded, *alone, at_once = timed[::backwards]
-        return Round(padded, tuple(alone), at_once)
+        """The order changes with every round, so that a machine that warms up favours neither."""
+        timed = {}
+        for kind in ("packed", "padded") if number % 2 else ("padded", "packed"):
+            timed[kind] = self.train(f"{number}-{kind}", packing=kind == "packed")
+            print(f"round {number + 1}: {kind:11}{timed[kind]}", flush=True)
+        return Round(timed["padded"], timed["packed"])
 
-    def train(
-        self, name: str, rates: Sequence[float], *, packing: bool, max_steps: int | None = None
-    ) -> Timed:
-        """On a base of its own, as a run by itself leaves its adapter in it."""
+    def train(self, name: str, *, packing: bool, max_steps: int | None = None) -> Timed:
+        """Loads the base again each time, because a run leaves its adapter in it."""
         gc.collect()
         base = open_base(self.config, _say_nothing)
-        jobs = []
-        for number, rate in enumerate(rates):
-            values = {"training.learning_rate": rate, "training.packing": packing}
-            changed = with_values(self.config, values | {"training.max_steps": max_steps})
-            config = changed.model_copy(update={"name": f"{name}-{number}"})
-            rundir = RunDirectory(self.folder / config.name)
-            jobs.append(Job(config, base, self.splits, rundir, _say_nothing))
-        results = learn(jobs, self.ready)
-        losses = tuple(
-            tuple(one.loss for one in read_metrics(job.rundir) if one.loss is not None)
-            for job in jobs
-        )
-        # At once, the seconds of each are those of all.
-        tokens = len(rates) * sum(len(row) for row in self.splits.train)
-        return Timed(results[0].seconds, tokens, losses)
+        values = {"training.packing": packing, "training.max_steps": max_steps}
+        config = with_values(self.config, values).model_copy(update={"name": name})
+        rundir = RunDirectory(self.folder / config.name)
+        result = learn(Job(config, base, self.splits, rundir, _say_nothing), self.ready)
+        losses = tuple(one.loss for one in read_metrics(rundir) if one.loss is not None)
+        return Timed(result.seconds, sum(len(row) for row in self.splits.train), losses)
 
 
 def sources(dolly: Path | None) -> tuple[SourceConfig, ...]:
@@ -122,7 +101,7 @@ def sources(dolly: Path | None) -> tuple[SourceConfig, ...]:
 
 
 def recipe(model: str, batch_size: int, read: tuple[SourceConfig, ...]) -> RunConfig:
-    """The seed's, without rows to measure with."""
+    """The seed's recipe, without validation and test rows."""
     data = DataConfig(
         sources=read,
         test_share=0,
@@ -132,12 +111,12 @@ def recipe(model: str, batch_size: int, read: tuple[SourceConfig, ...]) -> RunCo
     seed = read_config(SEED_CONFIG)
     data = data.model_copy(update={"duplicates": seed.data.duplicates})
     config = seed.model_copy(update={"base": BaseConfig(model=model), "data": data, "sweep": None})
-    # So short a run would be over before it has learnt anything.
+    # The seed's warm-up is longer than this whole run.
     return with_values(config, {"training.warmup_steps": 0, "training.batch_size": batch_size})
 
 
 def spread(rows: Sequence[Tokens], count: int) -> tuple[Tokens, ...]:
-    """As many of each task, from all over the set: neighbours are about one topic."""
+    """Takes as many rows of each task, from all over the set, as neighbours share a topic."""
     chosen: list[Tokens] = []
     tasks = sorted({row.task for row in rows})
     for task in tasks:
@@ -148,32 +127,27 @@ def spread(rows: Sequence[Tokens], count: int) -> tuple[Tokens, ...]:
 
 
 def compare(rounds: Sequence[Round]) -> None:
-    alone = [one for each in rounds for one in each.alone]
-    epoch, all_rates = alone[0].tokens, rounds[0].at_once.tokens
-    padded = _median("padded", epoch, [each.padded.seconds for each in rounds])
-    packed = _median("packed", epoch, [one.seconds for one in alone])
-    one_by_one = _median("one by one", all_rates, [each.one_by_one_s for each in rounds])
-    at_once = _median("at once", all_rates, [each.at_once.seconds for each in rounds])
-    print(f"\npacking is {padded / packed:.2f} times as fast as padding")
-    print(f"{len(RATES)} rates at once are {one_by_one / at_once:.2f} times as fast as one by one;")
+    padded = _median("padded", [each.padded for each in rounds])
+    packed = _median("packed", [each.packed for each in rounds])
+    print(f"\npacking is {padded / packed:.2f} times as fast as padding;")
     print(f"a loss differs by {max(each.difference for each in rounds):.1e} nats at most")
 
 
-def _median(name: str, tokens: int, seconds: Sequence[float]) -> float:
-    middle = statistics.median(seconds)
-    print(f"median:  {name:11}{Timed(middle, tokens, ())}")
+def _median(name: str, timed: Sequence[Timed]) -> float:
+    """The median of the seconds, which it also prints."""
+    middle = statistics.median(one.seconds for one in timed)
+    print(f"median:  {name:11}{Timed(middle, timed[0].tokens, ())}")
     return middle
 
 
 def _say_nothing(_: str) -> None:
-    """Every run has a line of its own when it is done."""
+    """Drops the progress of a run; `round` prints one line for each run."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="smollm2-135m", help="a model of the catalog")
     parser.add_argument("--rows", type=int, default=16)
-    # The seed's eight would need 22 GB for four rates at once.
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--dolly", type=Path, metavar="FILE", help="databricks-dolly-15k.jsonl")
@@ -182,7 +156,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rundir = RunDirectory(Path(folder) / "data")
         rundir.create()
-        ready = get_ready(config, rundir, open_base(config, print), report=print)
+        ready = load_inputs(config, rundir, open_base(config, print), report=print)
         rows = spread(ready.splits.train, options.rows)
         bench = Bench(config, ready, Splits(rows, (), ()), Path(folder))
         lengths = [len(row) for row in rows]
@@ -192,7 +166,7 @@ def main() -> None:
             flush=True,
         )
         # The first step of a process takes several times as long as the others.
-        bench.train("warm-up", RATES[:1], packing=True, max_steps=1)
+        bench.train("warm-up", packing=True, max_steps=1)
         compare([bench.round(number) for number in range(options.repeats)])
 
 

@@ -1,4 +1,4 @@
-"""A tiny model of random weights that trains in seconds, a few records, and the real small model."""
+"""Fixtures: a tiny random model that trains in seconds, a few records, and the real small model."""
 
 import json
 from collections.abc import Callable
@@ -30,18 +30,18 @@ MakeConfig = Callable[..., RunConfig]
 
 
 def quiet(_: str) -> None:
-    """A report that nobody reads."""
+    """Drops a progress report."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """The tiny model has no work for two, which then wait for each other."""
+    """Uses one thread: the tiny model has no work for two, which would wait for each other."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def small_gguf() -> Path:
-    """The small starter model as it is served, fetched and built if need be."""
+    """The GGUF of the small starter model as it is served; fetched and built if necessary."""
     settings = Settings()
     model = read_catalog(settings.catalog).select("small").models[0]
     folder = settings.models_dir.absolute()
@@ -50,7 +50,7 @@ def small_gguf() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory, small_gguf: Path) -> Path:
-    """A folder with a random model of two layers and the small model's own tokenizer."""
+    """A folder with a random model of two layers and the tokenizer of the small model."""
     folder = tmp_path_factory.mktemp("tiny-base")
     tokenizer = AutoTokenizer.from_pretrained(str(small_gguf.parent), gguf_file=small_gguf.name)
     torch.manual_seed(0)
@@ -85,7 +85,7 @@ def ideation_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_config(tmp_path: Path, tiny_base: Path, ideation_records: Path) -> MakeConfig:
-    """A run of six steps; changes are given as dotted keys."""
+    """Makes the config of a run of six steps; changes are dotted keys with `__` for the dot."""
 
     def build(name: str = "tiny", **changes: Any) -> RunConfig:
         config = RunConfig(

@@ -104,13 +104,13 @@ def test_an_adapter_of_another_base_is_refused_unless_any_base_will_do(
 
 
 def test_scores_come_in_the_order_of_the_chats(model: Served) -> None:
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     chats = [(*QUESTION, Message("assistant", text)) for text in ("A banana.", "A seldom.", "")]
-    banana, seldom, nothing = model.score(chats, on_done=lambda *done: told.append(done))
+    banana, seldom, nothing = model.score(chats, on_done=lambda *done: reported.append(done))
 
     assert sum(banana.logprobs) > sum(seldom.logprobs)
     assert nothing.tokens == 1
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert reported == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_many_requests_run_at_once_whatever_their_ids(model: Served) -> None:

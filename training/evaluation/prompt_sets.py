@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from service.prompts.tasks import DEFAULT_CRITERIA
 from training.config import RunConfig
-from training.data.decontamination import measured_with
+from training.data.decontamination import evaluation_files
 from training.data.graded import best_places
 from training.data.labelled import LabelledNote
 from training.data.rows import OWN_TASKS, Row, read_rows
@@ -63,7 +63,7 @@ def read_prompts(path: Path) -> tuple[Prompt, ...]:
 
 def _prompts(config: RunConfig) -> tuple[Prompt, ...]:
     count = config.evaluation.prompt_count
-    files = measured_with(config.evaluation)
+    files = evaluation_files(config.evaluation)
     return tuple(prompt for path in files for prompt in read_prompts(path)[:count])
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from service.errors import AnswerUnusable
 from service.prompts.answers import parse_assessment
 from service.prompts.methods import Angle, draw_angles
-from service.prompts.tasks import Prompt as AskedPrompt
+from service.prompts.tasks import Prompt as ServicePrompt
 from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
 from training.config import RunConfig
 from training.errors import Report
@@ -67,10 +67,10 @@ def measure(
     evaluation, threads = config.evaluation, config.training.threads
     context = max(_SHORTEST_CONTEXT, config.data.max_tokens)
     with served(source, context=context, threads=threads, kept=kept) as model:
-        asked = _Asked(model, evaluation.max_tokens_per_idea, report)
+        tested = _ModelUnderTest(model, evaluation.max_tokens_per_idea, report)
         results: list[PromptResult] = []
         for seed in evaluation.seeds if sets.prompts else ():
-            answered = asked.ideas(sets.prompts, evaluation.ideas_per_prompt, seed)
+            answered = tested.ideas(sets.prompts, evaluation.ideas_per_prompt, seed)
             pairs = list(zip(sets.prompts, answered, strict=True))
             results += [
                 PromptResult(prompt, seed, drafts, measured)
@@ -78,12 +78,12 @@ def measure(
                     pairs, ideas.measure(pairs, embed), strict=True
                 )
             ]
-        refined, assessments = asked.refinements(sets), asked.assessments(sets)
+        refined, assessments = tested.refinements(sets), tested.assessments(sets)
         result = SystemResult(
             file=source.name,
             sha256=model.sha256,
             ideas=tuple(results),
-            in_form=asked.form(sets.prompts, evaluation.seeds[0]),
+            in_form=tested.form(sets.prompts, evaluation.seeds[0]),
             refined=refined,
             refinements=tuple(
                 refinements.measure(note, answer)
@@ -103,7 +103,7 @@ def measure(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _ModelUnderTest:
     """Asks one model as the service does."""
 
     served: Served
@@ -120,7 +120,7 @@ class _Asked:
         for turn in range(count):
             requests = [
                 request_of(
-                    self._asked(
+                    self._brainstorm(
                         prompt,
                         angles[i][turn],
                         _seed(seed, i, turn),
@@ -138,7 +138,7 @@ class _Asked:
     def form(self, prompts: Sequence[Prompt], seed: int) -> tuple[bool, ...]:
         requests = [
             request_of(
-                self._asked(prompt, draw_angles(METHOD, 1, _seed(seed, i))[0], _seed(seed, i)),
+                self._brainstorm(prompt, draw_angles(METHOD, 1, _seed(seed, i))[0], _seed(seed, i)),
                 with_grammar=False,
             )
             for i, prompt in enumerate(prompts)
@@ -146,7 +146,9 @@ class _Asked:
         answers = self.served.generate(requests, on_done=_progress("free answers", self.report))
         return tuple(ideas.is_in_form(_draft(answer)) for answer in answers)
 
-    def _asked(self, prompt: Prompt, angle: Angle, seed: int, *, barred: str = "") -> AskedPrompt:
+    def _brainstorm(
+        self, prompt: Prompt, angle: Angle, seed: int, *, barred: str = ""
+    ) -> ServicePrompt:
         asked = brainstorm_prompt(
             prompt.topic, angle, context=prompt.context, barred_initials=barred, seed=seed
         )

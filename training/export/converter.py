@@ -65,12 +65,12 @@ class Converter:
         command = [sys.executable, str(self.folder / script), *arguments]
         with replacing(target) as draft:
             command += ["--outfile", str(draft), "--outtype", "f16"]
-            status, told = _told_by(command)
+            status, told = _run_command(command)
             if status or not draft.is_file():
                 raise ExportFailed(f"{script} cannot convert {arguments[0]}:\n{_end(told)}")
 
 
-def _told_by(command: list[str]) -> tuple[int, str]:
+def _run_command(command: list[str]) -> tuple[int, str]:
     """The exit status, and what it printed."""
     done = subprocess.run(
         command,
@@ -91,7 +91,7 @@ def _download(scratch: Path) -> Path:
         # What pip needs to look at the source is here, from our locks.
         command.append("--no-build-isolation")
     command += ["--dest", str(scratch), *_requirement(scratch)]
-    status, told = _told_by(command)
+    status, told = _run_command(command)
     sources = list(scratch.glob("*.tar.gz"))
     if status or len(sources) != 1:
         raise ExportFailed(f"pip cannot download the source of {PACKAGE}:\n{_end(told)}")

@@ -30,9 +30,8 @@ from training.export.files import (
 from training.export.parity import Checker, FileParity, Parity, with_refused
 from training.export.registration import Registration, register
 from training.inference.served import BESIDE, Adapted, Source
-from training.learning.agreement import likeliest
 from training.learning.base import Base, hub_folder, load_base
-from training.learning.likelihood import answer_nll, total
+from training.learning.likelihood import answer_nll, greedy_agreement, total
 from training.learning.tokens import RowTokeniser
 from training.runs.run_directory import RunDirectory
 
@@ -243,7 +242,7 @@ def _parity(
         # A text may be cut into other tokens than it was written in; then nothing can be compared.
         if tokens.labels == written.tokens:
             chats.append(tokens)
-    agreed, count = likeliest(tuned.model, chats)
+    agreed, count = greedy_agreement(tuned.model, chats)
     return Parity(len(rows), expected, tuple(measured), count, agreed / max(1, count))
 
 

@@ -92,7 +92,7 @@ def with_refused(parity: Parity, rundir: RunDirectory) -> Parity:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class GreedyAnswer:
     """A row with an answer of the file's own, of so many tokens; `is_ended` if the last of them is
     the end of the turn.
     """
@@ -116,13 +116,13 @@ class Checker:
             scored = model.score([row.messages for row in self.rows])
         return -sum(sum(one.logprobs) for one in scored) / sum(one.tokens for one in scored)
 
-    def write(self, path: Path) -> list[Written]:
+    def write(self, path: Path) -> list[GreedyAnswer]:
         """What the file answers to the rows' prompts, greedily."""
         self.report(f"Writing greedily with {path.name}")
         with served(path, context=self._context, threads=self.threads) as model:
             answers = model.generate([_greedy(row) for row in self.rows])
         pairs = zip(self.rows, answers, strict=True)
-        return [_written(row, answer) for row, answer in pairs if answer.text]
+        return [_greedy_answer(row, answer) for row, answer in pairs if answer.text]
 
     @property
     def _context(self) -> int:
@@ -133,7 +133,7 @@ def _greedy(row: Row) -> GenerateRequest:
     return GenerateRequest("", NAME, row.prompt, GREEDY_TOKENS, Sampling(temperature=0))
 
 
-def _written(row: Row, answer: Answer) -> Written:
+def _greedy_answer(row: Row, answer: Answer) -> GreedyAnswer:
     last = replace(row.messages[-1], content=answer.text)
     changed = replace(row, messages=(*row.prompt, last))
-    return Written(changed, answer.usage.completion_tokens, answer.finish == "stop")
+    return GreedyAnswer(changed, answer.usage.completion_tokens, answer.finish == "stop")

@@ -85,7 +85,7 @@ def register(registration: Registration, catalog: Path) -> None:
     """
     name = registration.name
     text = catalog.read_text(encoding="utf-8") if catalog.is_file() else ""
-    kept = _without(_without(text, name), registration.base_name).rstrip()
+    kept = _without_entry(_without_entry(text, name), registration.base_name).rstrip()
     entries = [kept, registration.entry(catalog).rstrip()]
     with replacing(catalog) as draft:
         draft.write_text(_joined(entries), encoding="utf-8")
@@ -114,17 +114,17 @@ def _missing_roles(catalog: Path, name: str) -> tuple[Role, ...]:
     return tuple(role for role in REQUIRED_ROLES if role not in known)
 
 
-def _without(text: str, name: str) -> str:
+def _without_entry(text: str, name: str) -> str:
     starts = [found.start() for found in ENTRY.finditer(text)]
     kept = [text[: starts[0]] if starts else text]
     named = re.compile(rf'^name\s*=\s*"{re.escape(name)}"', re.MULTILINE)
     for start, end in pairwise([*starts, len(text)]):
         entry = text[start:end]
-        kept.append(_about_the_next(entry) if named.search(entry) else entry)
+        kept.append(_trailing_comments(entry) if named.search(entry) else entry)
     return "".join(kept)
 
 
-def _about_the_next(entry: str) -> str:
+def _trailing_comments(entry: str) -> str:
     """The comments at its end."""
     lines = entry.splitlines(keepends=True)
     found = takewhile(lambda line: not line.strip() or line.startswith("#"), reversed(lines))

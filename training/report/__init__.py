@@ -8,11 +8,10 @@ from pathlib import Path
 
 from service.engine.catalog import read_catalog
 from training.errors import TrainingError
-from training.report.found import Found, Run, find
-from training.report.served_text import served
-from training.report.serving_text import evaluations, exports, heads
-from training.report.targets import targets
-from training.report.training_text import overview, seed_experiments, sweeps
+from training.report.evaluation_sections import evaluations, exports, heads
+from training.report.recorded_runs import RecordedRuns, Run, find
+from training.report.served_models import served
+from training.report.training_sections import overview, seed_experiments, sweeps
 from training.runs.atomic_write import write_whole
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -41,7 +40,6 @@ def report(
         "Written by `ideapool-train report` from the run directories; nothing in it is by hand.",
         "",
         *served(found, catalog, configs),
-        *targets(found, catalog),
         *overview(found),
         *seed_experiments(found),
         *sweeps(found, output.parent),
@@ -54,13 +52,13 @@ def report(
     return output
 
 
-def _missing(found: Found, configs: Path) -> Iterator[str]:
+def _missing(found: RecordedRuns, configs: Path) -> Iterator[str]:
     yield "## What failed or was not run"
     yield ""
     there = {run.name for run in found.runs} | set(found.sweeps)
     listed = [
         f"The config `{path.stem}` was not run."
-        for path in sorted(configs.glob("*.toml"))
+        for path in sorted(configs.rglob("*.toml"), key=lambda one: one.stem)
         if path.stem not in there
     ]
     listed += [line for run in found.every_run for line in _shortfalls(run)]

@@ -20,7 +20,7 @@ from training.data.labelled import (
     LabelledNote,
     Note,
     Pair,
-    Praised,
+    PraisedNote,
     contrasts_of,
     groups_of,
     read_labelled,
@@ -67,7 +67,7 @@ class _Material:
     labelled: tuple[LabelledNote, ...]
     padded: list[tuple[int, Note]]
     pairs: tuple[Pair, ...]
-    praised: tuple[Praised, ...]
+    praised: tuple[PraisedNote, ...]
     contrasts: list[tuple[int, int]]
     sets: dict[str, slice]
 
@@ -181,7 +181,7 @@ def _material(records: Sequence[Path], pairs: Path, praise: Path) -> _Material:
         labelled=labelled,
         padded=[(step * position, note) for position, note in padded(labelled[::step])],
         pairs=read_records(pairs, Pair),
-        praised=read_records(praise, Praised),
+        praised=read_records(praise, PraisedNote),
         contrasts=contrasts_of(labelled, [path.parent for path in records]),
         sets={
             name_of(path): slice(start, end)

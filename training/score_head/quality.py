@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.labelled import Note, Pair, Praised
+from training.data.labelled import Note, Pair, PraisedNote
 from training.data.variants import FILLER
 from training.evaluation.statistics import Interval, spearman, wilson
 
@@ -28,14 +28,6 @@ class HeldOut:
     spearman: dict[str, float]
     error: dict[str, float]
     length: float
-
-    @property
-    def mean_spearman(self) -> float:
-        return float(np.mean(list(self.spearman.values())))
-
-    @property
-    def mean_error(self) -> float:
-        return float(np.mean(list(self.error.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,7 @@ def held_out(
     )
 
 
-def notes_to_check(pairs: Sequence[Pair], praised: Sequence[Praised]) -> list[Note]:
+def notes_to_check(pairs: Sequence[Pair], praised: Sequence[PraisedNote]) -> list[Note]:
     """What `check` wants scores of, in its order."""
     bodies = [one.body for one in praised]
     bodies += [one.praised_body for one in praised]

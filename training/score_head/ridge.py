@@ -75,10 +75,10 @@ class Ridge:
 
 def fit(examples: Examples, penalties: Sequence[float]) -> Ridge:
     """One penalty for each target."""
-    stack = _Stack(examples)
-    found = [stack.robust(index, penalty) for index, penalty in enumerate(penalties)]
+    equations = _Equations(examples)
+    found = [equations.robust(index, penalty) for index, penalty in enumerate(penalties)]
     weights, bias = zip(*found, strict=True)
-    return Ridge(stack.mean, stack.scale, np.array(weights), np.array(bias))
+    return Ridge(equations.mean, equations.scale, np.array(weights), np.array(bias))
 
 
 def choose(
@@ -87,8 +87,8 @@ def choose(
     """For each target the penalty with the least squared error on groups that were left out."""
     errors = np.zeros((len(penalties), examples.y.shape[1]))
     for is_test in examples.folds(INNER_FOLDS, seed):
-        stack = _Stack(examples.only(~is_test))
-        for index, ridge in enumerate(stack.plain(penalties)):
+        equations = _Equations(examples.only(~is_test))
+        for index, ridge in enumerate(equations.plain(penalties)):
             errors[index] += ((ridge.predict(examples.x[is_test]) - examples.y[is_test]) ** 2).sum(
                 0
             )
@@ -107,7 +107,7 @@ def cross_validated(
     return predicted
 
 
-class _Stack:
+class _Equations:
     """Rows, differences and moves, standardised and weighted, in one system of equations."""
 
     def __init__(self, examples: Examples) -> None:

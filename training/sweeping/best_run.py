@@ -13,12 +13,12 @@ from training.config import RunConfig
 from training.errors import TrainingError
 from training.evaluation.statistics import change_over_seeds
 from training.learning.result import TrainResult, read_result
-from training.runs.provenance import own_config
+from training.runs.provenance import recorded_config
 from training.runs.run_directory import RunDirectory
 from training.sweeping.trial_ranking import Gain, Ranked, Trial
 
 
-def winner(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDirectory]:
+def choose_best_run(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDirectory]:
     """The best setting's run of its best seed, under the config's own name.
 
     Raises:
@@ -34,7 +34,7 @@ def winner(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDirectory]:
     rundirs = map(RunDirectory, sorted(folder.glob(f"{config.name}-{best['number']:02}-seed-*")))
     results = {one: read_result(one) for one in rundirs if one.result.exists()}
     chosen = min(results, key=lambda one: _bits_per_byte(results[one]))
-    return own_config(config, chosen), chosen
+    return recorded_config(config, chosen), chosen
 
 
 def gain_of(

@@ -32,7 +32,7 @@ from training.errors import DataProblem, Report
 from training.evaluation.refinements import Note, measure
 from training.inference.endpoint import Endpoint, open_endpoint
 from training.runs.run_directory import now
-from training.synthesis.teaching import STYLE, Task, Wanted, read_answer, read_inputs
+from training.synthesis.teacher_prompts import STYLE, Task, TeacherRequest, read_answer, read_inputs
 
 ATTEMPTS = 3
 IDEA_WORDS = range(12, 49)
@@ -41,7 +41,7 @@ MAX_TOKENS = 1500
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class DistilJob:
     """`inputs` is JSONL: topics (`topic`, `context`, `method`), or notes (`title`, `body`,
     `instruction`). `count` is how many records the file shall have. `licence` is that of what the
     teacher writes.
@@ -62,7 +62,7 @@ class Distilled:
     records: int
 
 
-def distil(order: Order, target: Path, *, report: Report) -> Distilled:
+def distil(order: DistilJob, target: Path, *, report: Report) -> Distilled:
     """Adds to `target`; what had to be thrown away lies beside it, as `*.rejected.jsonl`.
 
     Raises:
@@ -76,7 +76,7 @@ def distil(order: Order, target: Path, *, report: Report) -> Distilled:
         while pending and len(known) + written < order.count:
             missing = order.count - len(known) - written
             batch, pending = pending[:missing], pending[missing:]
-            for record, reason in teacher.map(lambda one: _taught(teacher, order, one), batch):
+            for record, reason in teacher.map(lambda one: _ask_teacher(teacher, order, one), batch):
                 _append(target if reason is None else _rejects(target), record)
                 written, rejected = written + (reason is None), rejected + (reason is not None)
                 report(f"{len(known) + written} of {order.count} records, {rejected} rejected")
@@ -90,7 +90,9 @@ def distil(order: Order, target: Path, *, report: Report) -> Distilled:
     return Distilled(written, rejected, records)
 
 
-def _taught(teacher: Endpoint, order: Order, wanted: Wanted) -> tuple[dict[str, Any], str | None]:
+def _ask_teacher(
+    teacher: Endpoint, order: DistilJob, wanted: TeacherRequest
+) -> tuple[dict[str, Any], str | None]:
     """The record, or what there is of it with the reason why it cannot be used."""
     messages = [Message("system", STYLE), Message("user", wanted.request)]
     provenance = {
@@ -122,7 +124,7 @@ def _check(record: Record) -> None:
     rendered = list(render(record, record.id, Origin("", "", record.id)))
     _, dropped = keep_good(rendered, FilterConfig())
     if dropped:
-        raise DataProblem(f"{dropped[0].why}: {dropped[0].row.answer!r}.")
+        raise DataProblem(f"{dropped[0].reason}: {dropped[0].row.answer!r}.")
     match record:
         case BrainstormRecord():
             _check_ideas(record, [one.row for one in rendered])

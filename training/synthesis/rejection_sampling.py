@@ -16,12 +16,12 @@ from service.engine.types import GenerateRequest
 from service.prompts.answers import ParsedSuggestion
 from service.prompts.methods import Angle, draw_angles
 from service.prompts.tasks import brainstorm_prompt
-from training.data.sources import shaped_records
+from training.data.sources import typed_records
 from training.errors import DataProblem, Report
 from training.evaluation.ideas import parse
 from training.inference.served import Kept, request_of, served
 from training.runs.atomic_write import write_whole
-from training.synthesis.teaching import Topic, read_topics
+from training.synthesis.teacher_prompts import Topic, read_topics
 
 CREATIVITY = 0.8
 """Above what the service takes by itself, so that there is something to choose from."""
@@ -71,7 +71,7 @@ class Grades:
     grades: tuple[float, ...]
 
 
-Answer = TypeVar("Answer", Choice, Grades)
+ReaderAnswer = TypeVar("ReaderAnswer", Choice, Grades)
 
 
 def draw_drafts(gguf: Path, topics: Path, target: Path, count: int, *, report: Report) -> int:
@@ -81,7 +81,7 @@ def draw_drafts(gguf: Path, topics: Path, target: Path, count: int, *, report: R
         DataProblem: a topic cannot be used.
         ModelUnavailable: the model cannot be loaded.
     """
-    asked = list(_angled(read_topics(topics)))
+    asked = list(_draw_angle_for_each(read_topics(topics)))
     kept_at = target.with_suffix(".kept.jsonl")
     requests = [_request(one, seed) for one in asked for seed in range(count)]
 
@@ -107,7 +107,7 @@ def choose_drafts(drafts: Path, choices: Path, target: Path, *, source: str, lic
     Raises `DataProblem`: a line cannot be read, or a choice is none of the drafts.
     """
     records = []
-    for one, choice in _answered(drafts, choices, Choice):
+    for one, choice in _with_answers(drafts, choices, Choice):
         try:
             taken = choice.of(one.drafts)
         except DataProblem as error:
@@ -124,7 +124,7 @@ def grade_drafts(drafts: Path, grades: Path, target: Path, *, source: str, licen
     Raises `DataProblem`: a line cannot be read, or there are not as many grades as drafts.
     """
     records, count = [], 0
-    for one, given in _answered(drafts, grades, Grades):
+    for one, given in _with_answers(drafts, grades, Grades):
         if len(given.grades) != len(one.drafts):
             raise DataProblem(
                 f"there are {len(given.grades)} grades for {len(one.drafts)} drafts.",
@@ -140,17 +140,19 @@ def grade_drafts(drafts: Path, grades: Path, target: Path, *, source: str, licen
     return count
 
 
-def _answered(drafts: Path, answers: Path, kind: type[Answer]) -> Iterator[tuple[Drafts, Answer]]:
+def _with_answers(
+    drafts: Path, answers: Path, kind: type[ReaderAnswer]
+) -> Iterator[tuple[Drafts, ReaderAnswer]]:
     """Drafts with what their reader said of them. Raises `DataProblem` for an answer to none."""
-    by_id = {one.id: one for _, one in shaped_records(answers, kind)}
-    for _, one in shaped_records(drafts, Drafts):
+    by_id = {one.id: one for _, one in typed_records(answers, kind)}
+    for _, one in typed_records(drafts, Drafts):
         if one.id in by_id:
             yield one, by_id.pop(one.id)
     if by_id:
         raise DataProblem("there are no drafts for it.", path=answers, row=next(iter(by_id)))
 
 
-def _angled(topics: Sequence[Topic]) -> Iterator[Drafts]:
+def _draw_angle_for_each(topics: Sequence[Topic]) -> Iterator[Drafts]:
     for number, one in enumerate(topics, start=1):
         (angle,) = draw_angles(one.method, 1, number)
         name = f"drafts-{number:04}"

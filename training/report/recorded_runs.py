@@ -52,11 +52,6 @@ class Run:
         """Whether there is a source that nothing is learnt of, to see what a model forgets."""
         return any(one.get("held_out") for one in self._sources)
 
-    def held_out_tasks(self, kind: str) -> frozenset[str]:
-        """What rows of its held-out sources of this kind are said to be."""
-        held_out = (one for one in self._sources if one.get("held_out") and one["kind"] == kind)
-        return frozenset(one.get("task", "general") for one in held_out)
-
     @property
     def _sources(self) -> Sequence[Values]:
         sources: Sequence[Values] = self.config.get("data", {}).get("sources", ())
@@ -73,7 +68,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RecordedRuns:
     runs: tuple[Run, ...]
     sweeps: Mapping[str, Sweep]
 
@@ -91,7 +86,7 @@ class Found:
         return next((one for one in self.runs if one.name == name), None)
 
 
-def find(folder: Path) -> Found:
+def find(folder: Path) -> RecordedRuns:
     """Raises: TrainingError if a file of theirs cannot be read."""
     runs: list[Run] = []
     sweeps: dict[str, Sweep] = {}
@@ -106,7 +101,7 @@ def find(folder: Path) -> Found:
         if inner or ranking.exists():
             ranked = RunDirectory(path).read_json(ranking) if ranking.exists() else None
             sweeps[path.name] = Sweep(path, ranked, inner)
-    return Found(tuple(runs), sweeps)
+    return RecordedRuns(tuple(runs), sweeps)
 
 
 def _read_run(path: Path) -> Run | None:

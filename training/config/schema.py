@@ -1,7 +1,7 @@
-"""The shapes of a config and what they refuse by themselves. Reads no file and looks at no disk.
+"""The sections of a config and the checks that each needs by itself. Reads no files.
 
-Paths start at the folder of the config file, those given on a command line and `output` at the
-working directory.
+Paths are relative to the folder of the config file. `output` and paths from the command line are
+relative to the working directory.
 """
 
 import os
@@ -18,11 +18,11 @@ SourceKind = Literal[
 ]
 OwnTask = Literal["brainstorm", "refine", "evaluate"]
 Optimizer = Literal["adamw_torch", "adamw_torch_fused", "adafactor", "adagrad", "rmsprop", "sgd"]
-"""Those of transformers that need nothing else to be installed or set."""
+"""The optimizers of transformers that need no other package or setting."""
 
 
-class Given(str):
-    """A value from a command line."""
+class CommandLineText(str):
+    """A value from the command line."""
 
     __slots__ = ()
 
@@ -30,8 +30,8 @@ class Given(str):
 def _anchored(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str) or not value:
         return value
-    folder = Path.cwd() if isinstance(value, Given) else (info.context or Path.cwd())
-    # Not `resolve`: a link to a model's file may have a name that means something.
+    folder = Path.cwd() if isinstance(value, CommandLineText) else (info.context or Path.cwd())
+    # `resolve` would follow links, but the name of a link to a model file may be meaningful.
     return Path(os.path.normpath(folder / Path(value).expanduser()))
 
 
@@ -49,12 +49,12 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
-class _Shape(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class BaseConfig(_Shape):
-    """`model` is a name of the service's catalog, `hf` a name of the hub or a folder."""
+class BaseConfig(_Section):
+    """`model` is a name in the service's catalog, `hf` a name on the Hugging Face hub or a folder."""
 
     model: str | None = None
     gguf: InputPath | None = None
@@ -69,12 +69,11 @@ class BaseConfig(_Shape):
         return self
 
 
-class SourceConfig(_Shape):
-    """`licence` is for rows that carry none of their own; the project's own data and Dolly need none.
+class SourceConfig(_Section):
+    """`licence` is for rows without a licence of their own; our own data and Dolly do not need it.
 
-    `weight` is the share of the rows that are taken, the same ones each time; above 1, training
-    rows are repeated. Of a source that is `held_out` nothing is learnt: all its rows are test rows, to
-    see what a model forgets.
+    `weight` is the share of rows to take, the same rows each time. Above 1, training rows are
+    repeated. All rows of a `held_out` source are test rows, which show what a model forgets.
     """
 
     kind: SourceKind
@@ -94,27 +93,26 @@ class SourceConfig(_Shape):
         if (self.path is None) == (self.hub is None):
             raise ValueError("give exactly one of `path` and `hub`")
         if self.kind in ("ideation", "graded") and self.path is None:
-            raise ValueError(f"the {self.kind} set is read from a `path`")
+            raise ValueError(f"a source of kind {self.kind} needs a `path`")
         if self.kind == "graded" and (self.weight > 1 or self.first is not None):
-            raise ValueError("all drafts of a prompt are learnt together: no `first`, no repeats")
+            raise ValueError("a graded source takes no `first` and no `weight` above 1")
         if self.categories and self.kind != "dolly":
-            raise ValueError("`categories` are Dolly's; other kinds have none")
+            raise ValueError("only a source of kind dolly has `categories`")
         return self
 
 
-class DuplicateConfig(_Shape):
-    """`near` is the Jaccard index of word 3-shingles from which rows are the same; 0: off."""
+class DuplicateConfig(_Section):
+    """`near` is the Jaccard index of word 3-shingles at which rows count as duplicates; 0 is off."""
 
     exact: bool = True
     near: Annotated[float, Field(ge=0, le=1)] = 0.8
 
 
-class FilterConfig(_Shape):
-    """`grammar` drops answers that the grammar they are served with would not allow.
+class FilterConfig(_Section):
+    """`grammar` drops answers that the task's grammar does not allow when served.
 
-    `ifd_max` and `plainest_share` need the base model's likelihood of every row.
-
-    `plainest_share` keeps, in each task, the rows whose answers surprise the base least.
+    `ifd_max` and `plainest_share` need the base model's likelihood of every row. `plainest_share`
+    keeps, in each task, this share of rows: those whose answers the base finds likeliest.
     """
 
     min_answer_words: Annotated[int, Field(ge=0)] = 1
@@ -130,11 +128,11 @@ class FilterConfig(_Shape):
         return self.ifd_max is not None or self.plainest_share is not None
 
 
-class DataConfig(_Shape):
-    """`train_rows` and the like keep the first rows of a split.
+class DataConfig(_Section):
+    """`train_rows`, `validation_rows` and `test_rows` keep the first rows of a split.
 
-    `decontaminate` names evaluation sets beside those that the run is measured with, whose prompts
-    are never learnt.
+    `decontaminate` names more evaluation sets whose prompts are kept out of the data. Those that the
+    run is measured with are always kept out.
     """
 
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
@@ -152,12 +150,12 @@ class DataConfig(_Shape):
     @model_validator(mode="after")
     def _leaves_rows_to_train_on(self) -> Self:
         if self.test_share + self.validation_share >= 1:
-            raise ValueError("`test_share` and `validation_share` leave nothing to train on")
+            raise ValueError("`test_share` and `validation_share` leave no rows to train on")
         return self
 
 
-class LoraConfig(_Shape):
-    """`last_layers` leaves those before them as they are: no gradient goes back through these."""
+class LoraConfig(_Section):
+    """`last_layers` adapts only the last layers; no gradient flows through those before them."""
 
     r: Annotated[int, Field(gt=0, le=512)] = 16
     alpha: Annotated[float, Field(gt=0)] = 16
@@ -167,15 +165,15 @@ class LoraConfig(_Shape):
     last_layers: Positive | None = None
 
 
-class TrainConfig(_Shape):
-    """`warmup_steps` below 1 is a share of all steps; `patience` counts evaluations.
+class TrainConfig(_Section):
+    """`warmup_steps` below 1 is a share of all steps; `patience` counts validations.
 
-    `groups_together` has the ideas for one topic follow each other, so that `packing` lets them
-    share it.
+    `groups_together` puts the ideas for one topic next to each other, so that `packing` stores the
+    topic only once.
 
-    `objective` is to give answers, or to prefer the better of several drafts; then a step takes
-    `batch_size` prompts with all of their drafts, `beta` is DPO's, and `best_weight` that of the
-    best draft's NLL beside it.
+    With `objective = "preferences"` the model learns to prefer the better of several drafts. A step
+    then takes `batch_size` prompts with all of their drafts, `beta` is that of DPO, and
+    `best_weight` weighs the NLL of the best draft, which is added to the loss.
     """
 
     objective: Literal["answers", "preferences"] = "answers"
@@ -197,11 +195,10 @@ class TrainConfig(_Shape):
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     bf16: Literal["auto"] | bool = "auto"
     threads: Positive | None = None
-    trainer: Literal["trl", "stacked"] = "trl"
 
 
-class Range(_Shape):
-    """What Optuna draws from; whole numbers where both ends are."""
+class Range(_Section):
+    """A range that Optuna draws from; whole numbers if both ends are whole numbers."""
 
     low: int | float
     high: int | float
@@ -214,7 +211,7 @@ class Range(_Shape):
     @model_validator(mode="after")
     def _goes_up(self) -> Self:
         if not self.low < self.high or (self.log and self.low <= 0):
-            raise ValueError("`low` has to be below `high`, and above 0 with `log`")
+            raise ValueError("`low` has to be less than `high`, and greater than 0 with `log`")
         return self
 
 
@@ -222,23 +219,21 @@ Scalar = bool | int | float | str
 Choices = Annotated[tuple[Scalar | tuple[Scalar, ...], ...], Field(min_length=1)]
 
 
-class SweepConfig(_Shape):
-    """`space` maps keys such as "training.learning_rate" to what is tried for them.
+class SweepConfig(_Section):
+    """`space` maps keys such as "training.learning_rate" to the values to try.
 
-    `pruning` stops a setting of Optuna's without promise, by default where each is trained by
-    itself.
+    `pruning` stops a trial of Optuna early when it does worse than the others did at that step.
     """
 
     kind: Literal["grid", "optuna"] = "grid"
     space: Annotated[dict[str, Range | Choices], Field(min_length=1)]
     trials: Positive = 20
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
-    stacked: bool = False
-    pruning: bool | None = None
+    pruning: bool = True
 
     @property
     def runs(self) -> int:
-        """How many there are if none is pruned."""
+        """The number of runs if none is pruned."""
         if self.kind == "optuna":
             return self.trials * len(self.seeds)
         lists = [values for values in self.space.values() if not isinstance(values, Range)]
@@ -246,31 +241,25 @@ class SweepConfig(_Shape):
 
     @property
     def prunes(self) -> bool:
-        return self.kind == "optuna" and not self.stacked and self.pruning is not False
-
-    @model_validator(mode="after")
-    def _can_prune(self) -> Self:
-        if self.pruning and self.kind == "optuna" and self.stacked:
-            raise ValueError("settings that are trained at once cannot be stopped by `pruning`")
-        return self
+        return self.kind == "optuna" and self.pruning
 
     @model_validator(mode="after")
     def _grid_has_values(self) -> Self:
         ranges = [key for key, values in self.space.items() if isinstance(values, Range)]
         if self.kind == "grid" and ranges:
-            raise ValueError(f"a grid needs lists of values, not a range: {', '.join(ranges)}")
+            raise ValueError(f"a grid needs lists of values, not ranges: {', '.join(ranges)}")
         return self
 
 
-class ExportConfig(_Shape):
-    """`catalog` is the file that gets a set for what is exported, which serves `roles` in it."""
+class ExportConfig(_Section):
+    """`catalog` is a catalog to register the exported model in; it serves `roles` there."""
 
     quantisations: Annotated[tuple[Quantisation, ...], Field(min_length=1)] = ("f16", "q4_k_m")
     catalog: InputPath | None = None
     roles: Annotated[tuple[Role, ...], Field(min_length=1)] = REQUIRED_ROLES
 
 
-class EvaluationConfig(_Shape):
+class EvaluationConfig(_Section):
     prompts: InputPath | None = None
     prompt_count: Positive | None = None
     ideas_per_prompt: Annotated[int, Field(ge=2)] = 10
@@ -280,13 +269,13 @@ class EvaluationConfig(_Shape):
     judge_model: str | None = None
 
 
-class ReportConfig(_Shape):
-    """`verdict` is what was decided of the run: in which role it is served, or why it is not."""
+class ReportConfig(_Section):
+    """`verdict` says what was decided: the role the run's model is served in, or why it is not."""
 
     verdict: Annotated[str, Field(pattern=r"\S")] | None = None
 
 
-class RunConfig(_Shape):
+class RunConfig(_Section):
     name: Name
     seed: int = 0
     output: Path = Path("runs")

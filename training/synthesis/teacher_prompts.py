@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.prompts.methods import METHODS, draw_angles
 from service.prompts.tasks import DEFAULT_CRITERIA
-from training.data.sources import shaped_records
+from training.data.sources import typed_records
 from training.errors import DataProblem
 
 Task = Literal["brainstorm", "refine", "evaluate"]
@@ -42,7 +42,7 @@ _EVALUATE = (
     'name details of the note. The form: {{"scores": {{{names}}}, "strengths": ["…", "…"], '
     '"concerns": ["…", "…"], "next_step": "one small thing to try, a whole sentence"}}'
 )
-_ANSWERED: Mapping[Task, tuple[str, ...]] = {
+_ANSWER_FIELDS: Mapping[Task, tuple[str, ...]] = {
     "brainstorm": ("ideas",),
     "refine": ("refined_title", "refined_body", "changes"),
     "evaluate": ("scores", "strengths", "concerns", "next_step"),
@@ -51,7 +51,7 @@ _WISH = "the whole note in complete sentences, so that a stranger understands it
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TeacherRequest:
     """What to ask for; `fields` are the record's own that do not come from the teacher."""
 
     id: str
@@ -76,28 +76,28 @@ class _Note(_Input):
     instruction: str = ""
 
 
-def read_inputs(task: Task, inputs: Path) -> tuple[Wanted, ...]:
+def read_inputs(task: Task, inputs: Path) -> tuple[TeacherRequest, ...]:
     """What to ask for the lines of the file, once for those that say the same.
 
     Raises `DataProblem` for one that cannot be used.
     """
-    notes = (note for _, note in shaped_records(inputs, _Note))
+    notes = (note for _, note in typed_records(inputs, _Note))
     given = read_topics(inputs) if task == "brainstorm" else notes
-    wanted = (_asked(task, one) for one in given)
+    wanted = (_request_for(task, one) for one in given)
     return tuple({one.id: one for one in wanted}.values())
 
 
 def read_topics(inputs: Path) -> list[Topic]:
     """Raises `DataProblem` for one that cannot be used."""
     topics = []
-    for raw, topic in shaped_records(inputs, Topic):
+    for raw, topic in typed_records(inputs, Topic):
         if topic.method not in METHODS:
             raise DataProblem(f"there is no method {topic.method!r}.", path=inputs, row=raw.number)
         topics.append(topic)
     return topics
 
 
-def _asked(task: Task, given: _Input) -> Wanted:
+def _request_for(task: Task, given: _Input) -> TeacherRequest:
     fields = given.model_dump()
     digest = hashlib.sha256(json.dumps([task, fields]).encode()).hexdigest()
     name, seed = f"{task}-{digest[:12]}", int(digest[:8], 16)
@@ -110,18 +110,18 @@ def _asked(task: Task, given: _Input) -> Wanted:
             context=f", for which this is known: {given.context}" if given.context else "",
             angles="\n".join(f"{i}. {hint}" for i, (_, hint) in enumerate(angles, start=1)),
         )
-        return Wanted(name, request, fields, angles)
+        return TeacherRequest(name, request, fields, angles)
     if task == "refine":
-        return Wanted(
+        return TeacherRequest(
             name, _REFINE.format(wish=fields["instruction"] or _WISH, **_note(fields)), fields
         )
     criteria = "; ".join(f"{one.name} is {one.description}" for one in DEFAULT_CRITERIA)
     names = ", ".join(f'"{one.name}": 5' for one in DEFAULT_CRITERIA)
     request = _EVALUATE.format(criteria=criteria, names=names, **_note(fields))
-    return Wanted(name, request, _note(fields))
+    return TeacherRequest(name, request, _note(fields))
 
 
-def read_answer(task: Task, wanted: Wanted, answer: str) -> dict[str, Any]:
+def read_answer(task: Task, wanted: TeacherRequest, answer: str) -> dict[str, Any]:
     """The record, with whatever values the teacher gave. Raises `DataProblem` if there is none."""
     found = re.search(r"\{.*\}", answer, re.DOTALL)
     try:
@@ -130,7 +130,7 @@ def read_answer(task: Task, wanted: Wanted, answer: str) -> dict[str, Any]:
         given = None
     if not isinstance(given, dict):
         raise DataProblem("it is no JSON object.")
-    answered = {key: given[key] for key in _ANSWERED[task] if key in given}
+    answered = {key: given[key] for key in _ANSWER_FIELDS[task] if key in given}
     record = {"id": wanted.id, "task": task} | wanted.fields | answered
     if wanted.angles:
         ideas = given.get("ideas")

@@ -24,13 +24,13 @@ from training.evaluation.judge import Side
 from training.evaluation.statistics import Interval
 from training.export.cards import parity_lines
 from training.inference.served import BESIDE
-from training.report.found import Found, Run
+from training.report.recorded_runs import RecordedRuns, Run
 from training.runs.run_directory import RunDirectory
 
 SIDES: tuple[Side, ...] = ("base", "tuned")
 
 
-def exports(found: Found) -> Iterator[str]:
+def exports(found: RecordedRuns) -> Iterator[str]:
     # Runs of two sweeps may have the same name.
     exported = [(run.name, run.parity) for run in found.every_run if run.parity is not None]
     if not exported:
@@ -44,7 +44,7 @@ def exports(found: Found) -> Iterator[str]:
         yield ""
 
 
-def evaluations(found: Found) -> Iterator[str]:
+def evaluations(found: RecordedRuns) -> Iterator[str]:
     yield "## Base against tuned, as served"
     yield ""
     evaluated = list(found.evaluated)
@@ -82,7 +82,7 @@ def _compared(evaluation: Values, side: Side) -> str:
     return f"`{one['file']}` ({how})"
 
 
-def readings(run: Run, kind: str) -> list[blind.Reading]:
+def _readings_of(run: Run, kind: str) -> list[blind.Reading]:
     """One for each reader. Raises: TrainingError if a file of answers cannot be used."""
     folder = run.rundir.evaluation
     key = folder / blind.KEY.format(kind=kind)
@@ -95,7 +95,7 @@ def readings(run: Run, kind: str) -> list[blind.Reading]:
 def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
     """What people said of the blind pages."""
     for kind in kinds:
-        found = readings(run, kind)
+        found = _readings_of(run, kind)
         if not found:
             yield f"The {kind} have not been judged blind."
             yield ""

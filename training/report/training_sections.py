@@ -9,7 +9,7 @@ from typing import Any
 from training.evaluation.evaluation_text import Values, number, percent, table
 from training.export.cards import in_words
 from training.learning.metrics import read_metrics
-from training.report.found import Found, Run
+from training.report.recorded_runs import RecordedRuns, Run
 
 SEED = Path(__file__).resolve().parents[1] / "datasets" / "seed_results.toml"
 PLOTS = "plots"
@@ -17,7 +17,7 @@ PLOTS = "plots"
 BEST = 10
 
 
-def overview(found: Found) -> Iterator[str]:
+def overview(found: RecordedRuns) -> Iterator[str]:
     yield "## Runs"
     yield ""
     if not found.runs:
@@ -53,7 +53,7 @@ def overview(found: Found) -> Iterator[str]:
             yield ""
 
 
-def seed_experiments(found: Found) -> Iterator[str]:
+def seed_experiments(found: RecordedRuns) -> Iterator[str]:
     seed = tomllib.loads(SEED.read_text("utf-8"))
     yield "## The seed's experiments"
     yield ""
@@ -86,7 +86,7 @@ def seed_experiments(found: Found) -> Iterator[str]:
     yield from curves
 
 
-def _ours(found: Found, seed: Values) -> tuple[str, str, str, str]:
+def _ours(found: RecordedRuns, seed: Values) -> tuple[str, str, str, str]:
     """Base, data, validation and test."""
     run = found.run(seed["config"])
     if run is not None and run.result is not None:
@@ -120,7 +120,7 @@ def _curve(steps: Sequence[int], seed: Values, run: Run) -> Iterator[str]:
     )
 
 
-def sweeps(found: Found, folder: Path) -> Iterator[str]:
+def sweeps(found: RecordedRuns, folder: Path) -> Iterator[str]:
     yield "## Sweeps"
     yield ""
     if not found.sweeps:

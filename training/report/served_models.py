@@ -11,14 +11,14 @@ from service.engine.catalog import Catalog, CatalogModel
 from service.engine.files.checksums import sha256_of
 from service.engine.types import Role
 from training.evaluation.evaluation_text import Values, percent, table
-from training.report.found import Found, Run, read_toml
+from training.report.recorded_runs import RecordedRuns, Run, read_toml
 from training.runs.run_directory import RunDirectory
 
 DIGITS = 12
 """Of a hash; the catalog has all of them."""
 
 
-def served(found: Found, catalog: Catalog | None, configs: Path) -> Iterator[str]:
+def served(found: RecordedRuns, catalog: Catalog | None, configs: Path) -> Iterator[str]:
     """Raises: ConfigurationError if a set of the catalog cannot be served."""
     yield "## What is served, and why"
     yield ""
@@ -30,7 +30,7 @@ def served(found: Found, catalog: Catalog | None, configs: Path) -> Iterator[str
     yield from _verdicts(found, configs)
 
 
-def _sets(found: Found, catalog: Catalog) -> Iterator[str]:
+def _sets(found: RecordedRuns, catalog: Catalog) -> Iterator[str]:
     rows = []
     for name in catalog.sets or (None,):
         by_role = catalog.select(name).by_role
@@ -67,7 +67,7 @@ def _sets(found: Found, catalog: Catalog) -> Iterator[str]:
     yield ""
 
 
-def _adapter(found: Found, model: CatalogModel) -> tuple[str, str, str, str]:
+def _adapter(found: RecordedRuns, model: CatalogModel) -> tuple[str, str, str, str]:
     """Its file and use, its hash, the run that it was exported of, and its parity as it is served."""
     one = model.adapter
     if one is None:
@@ -97,19 +97,19 @@ def _digits(sha256: str | None) -> str:
     return f"`{sha256[:DIGITS]}`" if sha256 is not None else "–"
 
 
-def _verdicts(found: Found, configs: Path) -> Iterator[str]:
+def _verdicts(found: RecordedRuns, configs: Path) -> Iterator[str]:
     made = {run.name: run.config for run in found.runs}
     for name, sweep in found.sweeps.items():
         path = RunDirectory(sweep.path).config
         made[name] = read_toml(path) if path.exists() else {}
     for name, config in sorted(made.items()):
-        verdict = _verdict(configs / f"{name}.toml", config)
+        verdict = _verdict(next(configs.rglob(f"{name}.toml"), None), config)
         yield f"- `{name}`: {verdict or 'its config has no `report.verdict`.'}"
     yield ""
 
 
-def _verdict(shipped: Path, own: Values) -> str | None:
-    """That of the config as it is now, as a decision comes after the run; else of the run's own."""
-    configs = (read_toml(shipped) if shipped.exists() else {}, own)
+def _verdict(shipped: Path | None, own: Values) -> str | None:
+    """The verdict of the config as it is now, because a decision follows the run, else the run's."""
+    configs = (read_toml(shipped) if shipped is not None else {}, own)
     found = (one.get("report", {}).get("verdict") for one in configs)
     return next((" ".join(verdict.split()) for verdict in found if verdict), None)
