@@ -90,11 +90,11 @@ train: $(TRAINING) ## a whole small training run on the CPU: data, adapter, GGUF
 	exec $(BIN)/ideapool-train all training/configs/tiny.toml --resume $(ARGS)
 
 bench: $(RUNTIME) $(PEERS) ## measure beside other servers (ARGS="--quick", "--model standard", "--help")
-	exec $(BIN)/python -m tests.bench.bench_servers $(ARGS)
+	exec $(BIN)/python -m benchmarks.bench_servers $(ARGS)
 
 clean: ## remove the environments and the caches; data/ stays
 	rm -rf .venv .venv-bench .venv-docs docs/_site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
-	find docs service static templates tests training -name __pycache__ -prune -exec rm -rf {} +
+	find benchmarks docs service static templates tests training -name __pycache__ -prune -exec rm -rf {} +
 
 # A step leaves its stamp only when it is done, so an interrupted one is simply repeated.
 .venv/.created:

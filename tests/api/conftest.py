@@ -5,8 +5,8 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.settings import Settings
-from tests.fakes import FakeBackend
-from tests.serving import served
+from tests.support.app_server import served
+from tests.support.fake_backend import FakeBackend
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from service.errors import EngineBusy, EngineCrashed
 from service.prompts.answers import brainstorm_answer
 from service.settings import Settings
 from service.store.runs import NewRun
-from tests.fakes import EMBEDDING_SIZE, FAKE_MODEL, IDEAS, Broken, FakeBackend
+from tests.support.fake_backend import EMBEDDING_SIZE, FAKE_MODEL, IDEAS, Broken, FakeBackend
 
 API = "/api/v1"
 TOPIC = {"topic": "a street party that costs nothing"}

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from service.errors import EngineCrashed
 from service.prompts.answers import brainstorm_answer
 from service.prompts.methods import METHODS
-from tests.fakes import IDEAS, FakeBackend
+from tests.support.fake_backend import IDEAS, FakeBackend
 
 API = "/api/v1"
 TOPIC = {"topic": "a street party that costs nothing"}

@@ -22,8 +22,8 @@ from service.cli.connection.rest import Rest
 from service.cli.main import main
 from service.errors import EngineCrashed, ServerRefused
 from service.settings import PROJECT_ROOT, Settings
-from tests.fakes import PASSAGE, Broken, FakeBackend
-from tests.serving import free_port, served
+from tests.support.app_server import free_port, served
+from tests.support.fake_backend import PASSAGE, Broken, FakeBackend
 
 TOPIC = ["brainstorm", "a street party"]
 Run = Callable[..., tuple[int, str, str]]

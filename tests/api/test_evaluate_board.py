@@ -12,8 +12,8 @@ from service.engine.types import GenerateRequest
 from service.errors import EngineBusy, EngineCrashed, ModelUnavailable
 from service.settings import Settings
 from service.store.runs import NewRun
-from tests.fakes import IDEAS as TEXTS
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import IDEAS as TEXTS
+from tests.support.fake_backend import FakeBackend
 
 IDEAS, BOARDS, RUNS = "/api/v1/ideas", "/api/v1/boards", "/api/v1/runs"
 DETACHED = {"prefer": "respond-async"}

@@ -14,8 +14,8 @@ from service.app import create_app
 from service.engine.types import GenerateRequest
 from service.prompts.answers import brainstorm_answer, refine_answer
 from service.settings import Settings
-from tests.fakes import REFINEMENT, FakeBackend
-from tests.serving import served
+from tests.support.app_server import served
+from tests.support.fake_backend import REFINEMENT, FakeBackend
 
 EXAMPLES = 25
 PATIENCE_S = 900

@@ -4,7 +4,7 @@ from fastapi.testclient import TestClient
 
 from service.errors import PromptTooLong
 from service.messages import Text
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 SWEDISH = {"accept-language": "sv-SE,sv;q=0.9,en;q=0.5"}
 PAGE = {"accept": "text/html"}

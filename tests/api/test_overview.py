@@ -14,7 +14,7 @@ from service.app import create_app
 from service.schemas.ideas import IdeaCreate
 from service.settings import Settings
 from service.store import Store
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 IDEAS, BOARDS = "/api/v1/ideas", "/api/v1/boards"
 TEXTS = {

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.prompts.answers import refine_answer
-from tests.fakes import PASSAGE, FakeBackend
+from tests.support.fake_backend import PASSAGE, FakeBackend
 
 API = "/api/v1"
 TITLE = "tool shelf"

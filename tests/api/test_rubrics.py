@@ -21,7 +21,7 @@ from service.app import create_app
 from service.engine.types import ProbeRequest
 from service.settings import Settings
 from service.store.database import MIGRATIONS
-from tests.fakes import EMBEDDING_SIZE, FAKE_MODEL, FakeBackend
+from tests.support.fake_backend import EMBEDDING_SIZE, FAKE_MODEL, FakeBackend
 
 IDEAS, BOARDS, EVALUATE = "/api/v1/ideas", "/api/v1/boards", "/api/v1/evaluate"
 COST = {"name": "cost", "description": "how little money it takes", "weight": 3}

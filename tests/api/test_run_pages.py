@@ -17,7 +17,7 @@ from service.store import Store
 from service.store.comparisons import Verdict
 from service.store.runs import NewRun, RunOutcome
 from service.web.pages import live
-from tests.fakes import IDEAS, FakeBackend
+from tests.support.fake_backend import IDEAS, FakeBackend
 
 NAMES = [each.name for each in DEFAULT_CRITERIA]
 SCORES = {

@@ -16,7 +16,7 @@ from service.schemas.brainstorm import BrainstormTask
 from service.store import Limits, Store
 from service.store.database import Database
 from service.store.runs import NewRun
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 Planned = Callable[[], tuple[NewRun, Work]]
 Scenario = Callable[[Runs, Planned, FakeBackend], Awaitable[Any]]

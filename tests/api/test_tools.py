@@ -14,9 +14,9 @@ from service.app import create_app
 from service.cli.connection.persistent import PersistentConnection
 from service.cli.mcp.server import build
 from service.settings import Settings
-from tests.assistants import over_stdio
-from tests.fakes import FakeBackend
-from tests.serving import free_port, served
+from tests.support.app_server import free_port, served
+from tests.support.fake_backend import FakeBackend
+from tests.support.mcp_client import over_stdio
 
 # A process of its own starts in it.
 PATIENCE_S = 240

@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 
 from service.app import create_app
 from service.settings import Settings
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 EXPORT, IMPORT = "/api/v1/export", "/api/v1/import"
 BOARDS, IDEAS = "/api/v1/boards", "/api/v1/ideas"

@@ -10,7 +10,7 @@ from service.schemas.evaluation import CriterionShape, RubricCreate, RubricPubli
 from service.schemas.ideas import IdeaUpdate
 from tests.browser.conftest import Pool, Visitors, settled
 from tests.browser.test_accessibility import assert_accessible
-from tests.fakes import IDEAS
+from tests.support.fake_backend import IDEAS
 
 pytestmark = pytest.mark.browser
 BOTH = pytest.mark.parametrize("has_script", [True, False], ids=["with scripts", "without scripts"])

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from service.prompts.answers import refine_answer
 from service.schemas.ideas import IdeaPublic, IdeaUpdate
 from tests.browser.conftest import Pool, Visitors, settled
-from tests.fakes import PASSAGE
+from tests.support.fake_backend import PASSAGE
 
 pytestmark = pytest.mark.browser
 BODY = "A shelf in the **hall**.\n\nPeople lend drills. Ask first.\n\nAsk first!"

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 from service.errors import EngineCrashed
 from service.prompts.answers import brainstorm_answer
 from tests.browser.conftest import Pool, Visitors, settled
-from tests.fakes import IDEAS, Broken
+from tests.support.fake_backend import IDEAS, Broken
 
 pytestmark = pytest.mark.browser
 STOPPED_WITHIN_S = 5.0

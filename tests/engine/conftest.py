@@ -23,7 +23,7 @@ from service.engine.types import (
     Sampling,
 )
 from service.settings import Settings
-from tests.serving import Server, serving
+from tests.support.app_server import Server, serving
 
 READY_S = 180.0
 # Forbids the tokens that end an answer or a text, so that the model writes until `max_tokens`.

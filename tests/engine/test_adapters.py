@@ -17,7 +17,7 @@ from service.engine.types import (
     Quantisation,
 )
 from tests.engine.conftest import Ask, Collect, NewBackend
-from tests.gguf_files import Floats, write_adapter
+from tests.support.gguf import Floats, write_adapter
 
 WIDTH, RANK, BLOCKS = 576, 4, 8
 

@@ -29,7 +29,7 @@ from service.engine.llama.quantise import type_name
 from service.engine.types import AdapterUse, Quantisation
 from service.errors import ModelUnavailable
 from tests.engine.conftest import READY_S, Ask, Collect, NewBackend, start_backend
-from tests.gguf_files import WIDTH, write_adapter, write_gguf
+from tests.support.gguf import WIDTH, write_adapter, write_gguf
 
 NAMES = "attn_q attn_k attn_v attn_output ffn_gate ffn_up ffn_down".split()
 WEIGHTS = [f"blk.0.{name}.weight" for name in NAMES]

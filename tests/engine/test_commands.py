@@ -13,8 +13,8 @@ from mcp import Client
 
 from service.cli.main import main
 from service.settings import PROJECT_ROOT, Settings
-from tests.assistants import over_stdio
-from tests.serving import free_port, processes_of
+from tests.support.app_server import free_port, processes_of
+from tests.support.mcp_client import over_stdio
 
 # One that the small model finds a usable idea with at once.
 TOPIC, SEED = "a street party", 7

@@ -17,9 +17,9 @@ from service.engine.catalog import CatalogModel
 from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Started
 from service.errors import EngineCrashed, ModelUnavailable
-from tests.attempts import quickest
 from tests.engine.conftest import ENDLESS, Ask, Collect, NewBackend, settle
 from tests.engine.test_turns import LONG, drain, read, until, until_running
+from tests.support.timing import quickest
 
 # Long enough to start a process and load its model, even on a slow and busy machine.
 STALL_S = 10.0

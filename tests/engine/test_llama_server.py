@@ -38,9 +38,9 @@ from service.prompts.grammars import suggestion_grammar
 from service.prompts.tasks import DEFAULT_CRITERIA, PROBE_CHOICES, probe_messages
 from service.settings import PROJECT_ROOT, Settings
 from tests.engine.conftest import ENDLESS
-from tests.serving import START_S, free_port
+from tests.support.app_server import START_S, free_port
 
-LAUNCHER = PROJECT_ROOT / "tests" / "bench" / "llama_server.py"
+LAUNCHER = PROJECT_ROOT / "benchmarks" / "llama_server.py"
 LONG = "Tell me everything you know about gardens."
 _numbers = itertools.count()
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.bench.figures import percentile
-from tests.calls import Call, Event, chat, endless
-from tests.serving import START_S, Server, serving
+from benchmarks.figures import percentile
+from tests.support.app_server import START_S, Server, serving
+from tests.support.raw_http import Call, Event, chat, endless
 
 CHAT, BRAINSTORM = "/v1/chat/completions", "/api/v1/brainstorm"
 PLACES = 4

@@ -11,8 +11,8 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from service.settings import PROJECT_ROOT
-from tests.attempts import quickest
-from tests.serving import START_S, Server, serving
+from tests.support.app_server import START_S, Server, serving
+from tests.support.timing import quickest
 
 MODEL = "smollm2-135m"
 WEIGHTS = PROJECT_ROOT / "data" / "models" / "smollm2-135m-instruct-q4_1.gguf"

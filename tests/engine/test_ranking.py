@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.fakes import IDEAS
-from tests.serving import Server
+from tests.support.app_server import Server
+from tests.support.fake_backend import IDEAS
 
 API = "/api/v1"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.serving import Server
+from tests.support.app_server import Server
 
 NOTE = "Ask first.\n\nPeople lend drills and ladders to neighbours. 5 euros, flat 3."
 

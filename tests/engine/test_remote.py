@@ -43,9 +43,9 @@ from service.errors import (
     ServiceError,
 )
 from service.settings import Settings
-from tests.attempts import quickest
-from tests.fakes import FakeBackend
-from tests.scripted import (
+from tests.support.app_server import served
+from tests.support.fake_backend import FakeBackend
+from tests.support.scripted_server import (
     CHATS,
     DONE,
     EMBEDDINGS,
@@ -64,7 +64,7 @@ from tests.scripted import (
     scripted,
     stream,
 )
-from tests.serving import served
+from tests.support.timing import quickest
 
 PROMPT = "a secret plan for the garden"
 KEY = "sk-very-secret"

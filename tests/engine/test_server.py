@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.attempts import quickest
-from tests.serving import START_S, Server, processes_of, serving
+from tests.support.app_server import START_S, Server, processes_of, serving
+from tests.support.timing import quickest
 
 API = "/api/v1"
 DETACHED = {"prefer": "respond-async"}

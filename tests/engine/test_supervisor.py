@@ -5,8 +5,8 @@ import time
 
 from service.engine.embedded.supervisor import Supervisor
 from service.engine.protocol import Envelope
-from tests.attempts import quickest
 from tests.engine.conftest import READY_S
+from tests.support.timing import quickest
 
 
 class Listener:

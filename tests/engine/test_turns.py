@@ -12,8 +12,8 @@ from service.engine.catalog import CatalogModel
 from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Queued, Request, Started
 from service.errors import DeadlineExceeded, InvalidInput, ModelUnavailable
-from tests.attempts import quickest
 from tests.engine.conftest import ENDLESS, READY_S, Ask, NewBackend, settle, start_backend
+from tests.support.timing import quickest
 
 LONG = "word " * 1500
 

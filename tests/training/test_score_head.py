@@ -18,7 +18,7 @@ from service.engine.files.checksums import sha256_of
 from service.engine.types import EmbedRequest, Event
 from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.settings import PROJECT_ROOT, Settings
-from tests.gguf_files import write_adapter
+from tests.support.gguf import write_adapter
 from tests.training.conftest import quiet
 from training.data.decontamination import check_apart
 from training.data.labelled import (

@@ -14,7 +14,7 @@ from service.engine.types import GenerateRequest, Message, Sampling
 from service.errors import ModelUnavailable, PromptTooLong
 from service.prompts.tasks import evaluate_prompt
 from service.settings import Settings
-from tests.gguf_files import write_adapter
+from tests.support.gguf import write_adapter
 from training.inference.served import Adapted, Kept, Served, identity, request_of, served
 
 pytestmark = pytest.mark.slow

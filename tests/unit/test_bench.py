@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.bench import workload
-from tests.bench.figures import percentile, waiting_percentile
-from tests.bench.http_stream import Answer
-from tests.bench.load import Level, Outcome, Plan
-from tests.bench.results import OURS, PACKAGED, Ceiling, Quantisation, Report, Sample, read
-from tests.bench.summary import markdown, targets
+from benchmarks import workload
+from benchmarks.figures import percentile, waiting_percentile
+from benchmarks.http_stream import Answer
+from benchmarks.load import Level, Outcome, Plan
+from benchmarks.results import OURS, PACKAGED, Ceiling, Quantisation, Report, Sample, read
+from benchmarks.summary import markdown, targets
 
 # Long enough for a few requests on a busy machine.
 WINDOW_S = 1.0

@@ -13,7 +13,7 @@ from service.ideation.brainstorm import Brainstorm
 from service.ideation.brainstorm_plan import BrainstormWork
 from service.ideation.model_client import ModelClient
 from service.prompts.answers import brainstorm_answer
-from tests.fakes import FAKE_MODEL, FakeBackend
+from tests.support.fake_backend import FAKE_MODEL, FakeBackend
 
 WALL = brainstorm_answer("Tool Wall", "Hang a hook for every tool on the wall and draw around it.")
 

@@ -18,7 +18,7 @@ from service.engine.files.build_plan import (
 from service.engine.files.checksums import remember_sha256, sha256_of
 from service.errors import ModelUnavailable
 from service.settings import Settings
-from tests.gguf_files import write_adapter
+from tests.support.gguf import write_adapter
 
 CONTENT = b"GGUF and a built model"
 PLAIN = Recipe("one", Path("/elsewhere/base.gguf"), "b" * 64, "q4_0")

@@ -15,7 +15,7 @@ from service.engine.files.lora_merge import MergeableAdapter
 from service.engine.llama.gguf_file import GgufFile
 from service.engine.llama.quantise import GRIDS, to_floats, type_name
 from service.errors import ModelUnavailable
-from tests.gguf_files import Floats, write_adapter, write_gguf
+from tests.support.gguf import Floats, write_adapter, write_gguf
 
 ROWS, COLUMNS, RANK = 96, 512, 4
 NAME, OTHER = "blk.0.attn_q.weight", "blk.0.attn_k.weight"

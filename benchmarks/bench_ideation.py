@@ -1,4 +1,4 @@
-"""Eight ideas side by side or as one list: `python -m tests.bench.bench_ideation --model small`.
+"""Eight ideas side by side or as one list: `python -m benchmarks.bench_ideation --model small`.
 
 The same file and topics for all: our brainstorm with its branches side by side, the same one call
 after another, one numbered list asked of llama-server, and that list asked of our own engine. A
@@ -18,6 +18,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.idea_ways import N, Outcome, Ways
+from benchmarks.peers import Setup, running, tuned
+from benchmarks.results import COMPILED
 from service.cli.progress import ProgressLine
 from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded.backend import EmbeddedBackend
@@ -25,9 +28,6 @@ from service.engine.files.build import fetch_and_build
 from service.engine.host import usable_cpus
 from service.engine.types import REQUIRED_ROLES
 from service.settings import PROJECT_ROOT, Settings
-from tests.bench.idea_ways import N, Outcome, Ways
-from tests.bench.peers import Setup, running, tuned
-from tests.bench.results import COMPILED
 
 TOPICS = (
     "helping children eat more vegetables",

@@ -1,4 +1,4 @@
-"""The model without a server: `python -m tests.bench.bench_decode ceilings|kinds FILE`.
+"""The model without a server: `python -m benchmarks.bench_decode ceilings|kinds FILE`.
 
 `ceilings`: tokens a second of the bare loop with 1, 8 and 16 sequences. `kinds`: for the file and
 for copies of it in other quantisations, what one step costs by the number of sequences, how fast a
@@ -19,10 +19,10 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import bare
+from benchmarks.results import Ceiling, Quantisation
+from benchmarks.workload import user_text
 from service.engine.host import usable_cpus
-from tests.bench import bare
-from tests.bench.results import Ceiling, Quantisation
-from tests.bench.workload import user_text
 
 KINDS = {
     "q4_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0,

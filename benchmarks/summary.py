@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.bench.results import COMPILED, OURS, PACKAGED, PYTHON, Report, Sample, middle
+from benchmarks.results import COMPILED, OURS, PACKAGED, PYTHON, Report, Sample, middle
 
 LIVEZ_S = 0.25
 QUIET = 0.05

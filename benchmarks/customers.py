@@ -13,9 +13,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from tests.bench.workload import TOPICS, user_text
-from tests.calls import Call, Event, chat
-from tests.serving import Server
+from benchmarks.workload import TOPICS, user_text
+from tests.support.app_server import Server
+from tests.support.raw_http import Call, Event, chat
 
 CHAT = "/v1/chat/completions"
 # One in so many calls; the rest is read to the end at once.

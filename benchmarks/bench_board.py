@@ -1,4 +1,4 @@
-"""How fast the board and its search are with many ideas: `python -m tests.bench.bench_board`.
+"""How fast the board and its search are with many ideas: `python -m benchmarks.bench_board`.
 
 Times the server side alone, in process and without a network, over 200 calls each.
 """
@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.schemas.ideas import IdeaCreate
 from service.settings import PROJECT_ROOT, Settings
-from tests.fakes import IDEAS, FakeBackend
+from tests.support.fake_backend import IDEAS, FakeBackend
 
 CALLS = 200
 WORDS = sorted({word.strip(".,").lower() for _, text in IDEAS for word in text.split()})

@@ -1,4 +1,4 @@
-"""How long the three actions take on a real model: `python -m tests.bench.bench_actions --model standard`.
+"""How long the three actions take on a real model: `python -m benchmarks.bench_actions --model standard`.
 
 Starts a server of its own, asks it one thing at a time, prints medians, the memory of both
 processes and every answer, so that it can be read what the times are the times of.
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.serving import Server, serving
+from tests.support.app_server import Server, serving
 
 TOPICS = (
     "helping children eat more vegetables",

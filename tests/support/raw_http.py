@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from tests.serving import Server
+from tests.support.app_server import Server
 
 PATIENCE_S = 120.0
 DONE = b"[DONE]"

@@ -16,7 +16,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.bench.workload import SYSTEM, user_text
+from benchmarks.workload import SYSTEM, user_text
 
 BATCH = 512
 

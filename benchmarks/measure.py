@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.figures import waiting_percentile
+from benchmarks.peers import Running
+from benchmarks.processes import cpu_seconds, machine_cpu_seconds, pss_bytes
+from benchmarks.results import Sample
 from service.settings import PROJECT_ROOT
-from tests.bench.figures import waiting_percentile
-from tests.bench.peers import Running
-from tests.bench.processes import cpu_seconds, machine_cpu_seconds, pss_bytes
-from tests.bench.results import Sample
 
 HEALTH_CLIENTS = 16
 
@@ -34,14 +34,14 @@ class Level:
 def measure(server: Running, level: Level, *, round: int) -> Sample:
     clock = _Clock(server.process.pid)
     load = _start(
-        *("tests.bench.load", server.url, "--clients", level.clients),
+        *("benchmarks.load", server.url, "--clients", level.clients),
         *("--seconds", level.seconds, "--max-tokens", level.max_tokens),
         *("--first", level.first_request),
     )
     probe = None
     if level.clients == HEALTH_CLIENTS and server.peer.health:
         url = server.url + server.peer.health
-        probe = _start("tests.bench.probe", url, "--seconds", level.seconds)
+        probe = _start("benchmarks.probe", url, "--seconds", level.seconds)
     outcome = _finish(load)
     health = _finish(probe) if probe is not None else []
     foreign_cpu = clock.foreign_share()

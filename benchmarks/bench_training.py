@@ -1,4 +1,4 @@
-"""Measures how much faster packing is than padding: `python -m tests.bench.bench_training`.
+"""Measures how much faster packing is than padding: `python -m benchmarks.bench_training`.
 
 Trains one epoch on the same rows in one process, in turns padded (as in the seed's configs) and
 packed. Seconds are those of the training steps alone. Tokens are those of the rows: padding never

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import workload
+from benchmarks.results import DEFAULTS, OURS, PACKAGED, PYTHON
 from service.engine.types import CacheLayout
 from service.settings import PROJECT_ROOT
-from tests.bench import workload
-from tests.bench.results import DEFAULTS, OURS, PACKAGED, PYTHON
-from tests.serving import free_port
+from tests.support.app_server import free_port
 
 PEER_BIN = PROJECT_ROOT / ".venv-bench" / "bin"
 SHORT_SPIN = {"GOMP_SPINCOUNT": "1000"}

@@ -1,4 +1,4 @@
-"""From an empty board to a ranked, refined shortlist of three: `python -m tests.bench.bench_story`.
+"""From an empty board to a ranked, refined shortlist of three: `python -m benchmarks.bench_story`.
 
 A real server, the real model and a real browser; counts clicks and what is typed, and the seconds
 that the machine takes. A person's reading and thinking come on top.
@@ -14,7 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
-from tests.serving import serving
+from tests.support.app_server import serving
 
 TOPIC = "a street party that costs nothing"
 SHORTLIST = 3

@@ -21,6 +21,9 @@ from typing import Any, Self
 import httpx2
 import numpy as np
 
+from benchmarks import idea_list
+from benchmarks.processes import cpu_seconds, machine_cpu_seconds
+from benchmarks.results import COMPILED
 from service.analysis.word_overlap import resemblance
 from service.engine.backend import Backend
 from service.engine.types import Delta, Embedding, EmbedRequest, GenerateRequest, ModelInfo
@@ -32,9 +35,6 @@ from service.ideation.model_client import ModelClient, attempt_seed
 from service.prompts.methods import Angle
 from service.prompts.tasks import brainstorm_prompt, embedding_text
 from service.schemas.brainstorm import SuggestionPublic
-from tests.bench import idea_list
-from tests.bench.processes import cpu_seconds, machine_cpu_seconds
-from tests.bench.results import COMPILED
 
 N = 8
 CREATIVITY = 0.5

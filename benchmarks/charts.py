@@ -1,4 +1,4 @@
-"""Draws `results.json` of a folder: `python -m tests.bench.charts FOLDER`.
+"""Draws `results.json` of a folder: `python -m benchmarks.charts FOLDER`.
 
 Run by the interpreter of `.venv-bench`, which has matplotlib and none of our dependencies.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib
 from matplotlib.ticker import LogLocator
 
-from tests.bench.results import (
+from benchmarks.results import (
     COMPILED,
     DEFAULTS,
     OURS,

@@ -1,4 +1,4 @@
-"""Whether the server stays as it was under work that never ends: `python -m tests.bench.bench_soak --minutes 30`.
+"""Whether the server stays as it was under work that never ends: `python -m benchmarks.bench_soak --minutes 30`.
 
 A server on the small model and a dozen clients in a closed loop: chat completions and runs,
 streamed and waited for, many of them left, cancelled or read slowly. Prints how it stands every
@@ -17,9 +17,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.customers import EXPECTED, Customer, Tally
-from tests.calls import Call, chat
-from tests.serving import Server, serving
+from benchmarks.customers import EXPECTED, Customer, Tally
+from tests.support.app_server import Server, serving
+from tests.support.raw_http import Call, chat
 
 PERIOD_S = 30.0
 WARM_S = 180.0

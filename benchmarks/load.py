@@ -1,4 +1,4 @@
-"""The load generator: `python -m tests.bench.load http://127.0.0.1:8000 --clients 8 --seconds 6`.
+"""The load generator: `python -m benchmarks.load http://127.0.0.1:8000 --clients 8 --seconds 6`.
 
 First every client gets one token, so that the server has seen as many streams at a time and has the
 system prompt wherever it keeps it. Then a closed loop: all clients send a request at once, and
@@ -18,9 +18,9 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 
-from tests.bench import workload
-from tests.bench.figures import percentile
-from tests.bench.http_stream import Answer
+from benchmarks import workload
+from benchmarks.figures import percentile
+from benchmarks.http_stream import Answer
 
 REFUSED = (429, 503)
 LONGEST_RETRY_S = 1.0

@@ -19,17 +19,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.measure import Level, measure
+from benchmarks.peers import PEER_BIN, Peer, Setup, always, running, tuned
+from benchmarks.processes import thread_settings
+from benchmarks.results import COMPILED, OURS, PACKAGED, Ceiling, Quantisation, Report
+from benchmarks.summary import markdown
 from service.cli.progress import ProgressLine
 from service.engine.catalog import CatalogModel, read_catalog
 from service.engine.files.build import fetch_and_build
 from service.engine.files.download import fetch
 from service.engine.host import usable_cpus
 from service.settings import PROJECT_ROOT, Settings
-from tests.bench.measure import Level, measure
-from tests.bench.peers import PEER_BIN, Peer, Setup, always, running, tuned
-from tests.bench.processes import thread_settings
-from tests.bench.results import COMPILED, OURS, PACKAGED, Ceiling, Quantisation, Report
-from tests.bench.summary import markdown
 
 PUBLISHED = PROJECT_ROOT / "docs" / "bench"
 SEQUENCES = (1, 8, 16)
@@ -138,7 +138,7 @@ class Bench:
         """Lines of `bench_decode`, run with the threads and the OpenMP settings our child has."""
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tests.bench.bench_decode", what, str(path)),
+                *(sys.executable, "-m", "benchmarks.bench_decode", what, str(path)),
                 *("--threads", str(self._setup.threads), *options),
             ],
             env=os.environ | self._threads,
@@ -226,7 +226,7 @@ def _write(report: Report, text: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     report.write(folder / "results.json")
     (folder / "results.md").write_text(text)
-    charts = [str(PEER_BIN / "python"), "-m", "tests.bench.charts", str(folder)]
+    charts = [str(PEER_BIN / "python"), "-m", "benchmarks.charts", str(folder)]
     subprocess.run(charts, cwd=PROJECT_ROOT, check=True)
     print(f"Written to {folder}")
 

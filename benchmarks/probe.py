@@ -1,4 +1,4 @@
-"""How fast a health endpoint answers: `python -m tests.bench.probe http://127.0.0.1:8000/livez`.
+"""How fast a health endpoint answers: `python -m benchmarks.probe http://127.0.0.1:8000/livez`.
 
 Asks every 50 ms on a new connection, as an orchestrator would, only more often; prints the seconds
 each answer took as a JSON list. A process of its own, so that the load generator does not wait
