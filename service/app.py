@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -34,6 +34,11 @@ from service.web.templating import StaticAssets, Templates
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # An entity tag stands for the bytes that were sent, and those of ideas come back in If-Match.
 UNCOMPRESSED = ("application/json", "application/problem+json")
+# Routes are tried one after the other: first those whose refusals must be quick in a burst.
+# All apps of a process share them: FastAPI works out once what each of them asks for.
+ROUTES = APIRouter()
+for _part in (openai, ops, api, openapi, session, pages):
+    ROUTES.include_router(_part.router)
 _log = logging.getLogger(__name__)
 
 
@@ -76,6 +81,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         lifespan=lifespan,
         middleware=_middleware(settings, store, answers),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        routes=ROUTES.routes,
     )
     for name, value in {
         "settings": settings,
@@ -91,9 +97,6 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         setattr(app.state, name, value)
     for kind in (ServiceError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answers.handle)
-    # Routes are tried one after the other: first those whose refusals must be quick in a burst.
-    for part in (openai, ops, api, openapi, session, pages):
-        app.include_router(part.router)
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
     return app
