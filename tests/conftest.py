@@ -1,6 +1,7 @@
 """What every kind of test may use: settings that touch nothing but a temporary folder."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import hypothesis
 import pytest
 
 from service.settings import PROJECT_ROOT, Settings
+from service.store.database import Database
 
 DATA = PROJECT_ROOT / "data"
 # The same examples each time, and none fails for what else the machine does meanwhile.
@@ -21,12 +23,14 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("steady")
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
     """A developer's own IDEAPOOL_* variables must not decide what a test sees."""
-    for name in list(os.environ):
-        if name.startswith("IDEAPOOL_"):
-            monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in list(os.environ):
+            if name.startswith("IDEAPOOL_"):
+                monkeypatch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,3 +47,20 @@ def _ctrl_c_is_heard() -> Iterator[None]:
 def settings(tmp_path: Path) -> Settings:
     """Its own database; the real small model, which `make test` has fetched."""
     return Settings(data_dir=tmp_path, bundled_models_dir=DATA / "models", model="small")
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a first start leaves, made once: to go through all migrations takes 70 ms."""
+    path = tmp_path_factory.mktemp("database") / "ideapool.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.close()
+    return path
+
+
+@pytest.fixture
+def migrated(settings: Settings, new_database: Path) -> Settings:
+    """Settings whose database has all of its tables already."""
+    shutil.copy(new_database, settings.data_dir / "ideapool.db")
+    return settings

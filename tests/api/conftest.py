@@ -15,14 +15,14 @@ def backend() -> FakeBackend:
 
 
 @pytest.fixture
-def client(settings: Settings, backend: FakeBackend) -> Iterator[TestClient]:
-    app = create_app(settings, backend)
+def client(migrated: Settings, backend: FakeBackend) -> Iterator[TestClient]:
+    app = create_app(migrated, backend)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 
 @pytest.fixture
-def url(settings: Settings, backend: FakeBackend) -> Iterator[str]:
+def url(migrated: Settings, backend: FakeBackend) -> Iterator[str]:
     """Of the same app behind a socket."""
-    with served(create_app(settings, backend)) as url:
+    with served(create_app(migrated, backend)) as url:
         yield url

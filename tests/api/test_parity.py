@@ -13,10 +13,12 @@ from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from mcp.server.mcpserver import MCPServer
 
+from service.app import create_app
 from service.cli.connection.persistent import PersistentConnection
 from service.cli.main import build_parser
 from service.cli.mcp.server import build
 from service.settings import Settings
+from tests.support.fake_backend import FakeBackend
 
 # What a form does -> the operations that do the same; or why a program needs none.
 ACTIONS: dict[str, tuple[str, ...] | str] = {
@@ -79,9 +81,11 @@ FILTERS = {
 }
 
 
-@pytest.fixture
-def document(client: TestClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/api/v1/openapi.json").json()
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("document")), FakeBackend())
+    with TestClient(app, base_url="http://localhost") as client:
+        found: dict[str, Any] = client.get("/api/v1/openapi.json").json()
     return found
 
 

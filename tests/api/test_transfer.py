@@ -1,10 +1,13 @@
 """Export and import over REST, on real databases."""
 
+import copy
 import csv
 import io
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +29,11 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def other(settings: Settings, tmp_path: Path) -> Iterator[TestClient]:
+def other(settings: Settings, new_database: Path, tmp_path: Path) -> Iterator[TestClient]:
     """A second server, with nothing on it but its first board."""
     elsewhere = settings.model_copy(update={"data_dir": tmp_path / "other"})
+    elsewhere.data_dir.mkdir()
+    shutil.copy(new_database, elsewhere.data_dir / "ideapool.db")
     with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as client:
         yield client
 
@@ -53,9 +58,8 @@ def archive_of(client: TestClient) -> Json:
     return archive
 
 
-@pytest.fixture
-def board(client: TestClient) -> str:
-    """A board on which every kind of row is there; its id."""
+def fill(client: TestClient) -> str:
+    """Make a board on which every kind of row is there; returns its id."""
     board = post(client, BOARDS, name="Street party", goal="A party the whole street enjoys.")["id"]
     idea = post(
         client, IDEAS, board_id=board, title="Tool shelf", body="Drills.", tags=["home", "a, b"]
@@ -88,16 +92,48 @@ def board(client: TestClient) -> str:
     return str(board)
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A database with that board, and what an export of all of it holds."""
+
+    database: Path
+    board: str
+    archive: Json
+
+
+@pytest.fixture(scope="module")
+def filled(new_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("filled"))
+    database = shutil.copy(new_database, settings.data_dir / "ideapool.db")
+    app = create_app(settings, FakeBackend())
+    with TestClient(app, base_url="http://localhost") as client:
+        board = fill(client)
+        archive = archive_of(client)
+    return Filled(database, board, archive)
+
+
 @pytest.fixture
-def archive(client: TestClient, board: str) -> Json:
+def board(filled: Filled) -> str:
+    return filled.board
+
+
+@pytest.fixture
+def archive(filled: Filled) -> Json:
     """What holds that board, and the empty one that was there first."""
-    whole = archive_of(client)
-    assert [found["id"] for found in whole["boards"]][1:] == [board]
-    return whole
+    assert [found["id"] for found in filled.archive["boards"]][1:] == [filled.board]
+    return copy.deepcopy(filled.archive)
+
+
+@pytest.fixture
+def holder(settings: Settings, filled: Filled) -> Iterator[TestClient]:
+    """A server that has the board, in a database of the test's own."""
+    shutil.copy(filled.database, settings.data_dir / "ideapool.db")
+    with TestClient(create_app(settings, FakeBackend()), base_url="http://localhost") as client:
+        yield client
 
 
 def test_an_export_imported_elsewhere_is_exported_the_same(
-    client: TestClient, other: TestClient, board: str, archive: Json
+    holder: TestClient, other: TestClient, board: str, archive: Json
 ) -> None:
     first = other.get(BOARDS).json()[0]["id"]
 
@@ -106,10 +142,10 @@ def test_an_export_imported_elsewhere_is_exported_the_same(
 
     assert all(archive[section] for section in SECTIONS)
     assert answer["added"] == {section: len(archive[section]) for section in SECTIONS}
-    assert exported(other) == exported(client)
-    assert exported(other, board=board) == exported(client, board=board)
+    assert exported(other) == exported(holder)
+    assert exported(other, board=board) == exported(holder, board=board)
     ideas = {"board": board, "sort": "score"}
-    assert other.get(IDEAS, params=ideas).json() == client.get(IDEAS, params=ideas).json()
+    assert other.get(IDEAS, params=ideas).json() == holder.get(IDEAS, params=ideas).json()
 
 
 def test_every_table_is_in_an_export_or_left_out_for_a_reason(client: TestClient) -> None:
@@ -153,24 +189,24 @@ def test_importing_twice_adds_nothing(other: TestClient, archive: Json) -> None:
     assert exported(other) == before
 
 
-def test_what_is_there_already_is_left_as_it_is(client: TestClient, archive: Json) -> None:
+def test_what_is_there_already_is_left_as_it_is(holder: TestClient, archive: Json) -> None:
     idea = archive["ideas"][0]["id"]
-    client.patch(f"{IDEAS}/{idea}", json={"title": "Newer"})
+    holder.patch(f"{IDEAS}/{idea}", json={"title": "Newer"})
 
-    post(client, IMPORT, **archive)
+    post(holder, IMPORT, **archive)
 
-    assert client.get(f"{IDEAS}/{idea}").json()["title"] == "Newer"
-    assert client.patch(f"{IDEAS}/{idea}", json={"title": "Newest"}).status_code == 200
+    assert holder.get(f"{IDEAS}/{idea}").json()["title"] == "Newer"
+    assert holder.patch(f"{IDEAS}/{idea}", json={"title": "Newest"}).status_code == 200
 
 
 def test_a_ranking_is_the_same_where_it_was_imported(
-    client: TestClient, other: TestClient, board: str, archive: Json
+    holder: TestClient, other: TestClient, board: str, archive: Json
 ) -> None:
     post(other, IMPORT, **archive)
 
     for by in ("people", "model"):
         path = f"{BOARDS}/{board}/ranking?by={by}"
-        assert other.get(path).json() == client.get(path).json()
+        assert other.get(path).json() == holder.get(path).json()
         assert other.get(path).json()["comparisons"] == 1
 
 
@@ -310,9 +346,9 @@ def test_a_row_given_twice_is_refused(other: TestClient, archive: Json, section:
 
 
 def test_a_file_that_is_wrong_everywhere_is_refused_by_its_first_places(
-    client: TestClient, archive: Json
+    holder: TestClient, archive: Json
 ) -> None:
-    response = client.post(IMPORT, json=archive | {"boards": [0] * 1000, "ideas": [{}] * 1000})
+    response = holder.post(IMPORT, json=archive | {"boards": [0] * 1000, "ideas": [{}] * 1000})
 
     pointers = [error["pointer"] for error in response.json()["errors"]]
     assert pointers[:2] == ["/boards/0", "/ideas/0/id"]
@@ -337,11 +373,11 @@ def test_a_body_that_is_no_archive_is_refused(client: TestClient, raw: bytes) ->
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_a_number_that_is_none_is_refused(client: TestClient, archive: Json) -> None:
+def test_a_number_that_is_none_is_refused(holder: TestClient, archive: Json) -> None:
     for number in ("NaN", "1e999"):
         text = re.sub(r'"overall": [\d.]+', f'"overall": {number}', json.dumps(archive))
         assert number in text
-        assert client.post(IMPORT, content=text).status_code == 422
+        assert holder.post(IMPORT, content=text).status_code == 422
 
 
 def test_a_run_that_was_not_over_is_interrupted_where_it_is_imported(
@@ -356,12 +392,12 @@ def test_a_run_that_was_not_over_is_interrupted_where_it_is_imported(
 
 
 def test_deleted_ideas_are_not_exported_nor_what_belongs_to_them(
-    client: TestClient, archive: Json
+    holder: TestClient, archive: Json
 ) -> None:
     kept = next(idea for idea in archive["ideas"] if idea["parent_id"])
-    client.delete(f"{IDEAS}/{kept['parent_id']}")
+    holder.delete(f"{IDEAS}/{kept['parent_id']}")
 
-    after = exported(client)
+    after = exported(holder)
 
     assert kept["parent_id"] not in str(after)
     assert [idea["id"] for idea in after["ideas"]] == [kept["id"]]
@@ -373,22 +409,22 @@ def test_deleted_ideas_are_not_exported_nor_what_belongs_to_them(
     assert after["versions"][0]["run_id"] is None
 
 
-def test_deleted_boards_are_not_exported(client: TestClient, board: str) -> None:
-    client.delete(f"{BOARDS}/{board}")
+def test_deleted_boards_are_not_exported(holder: TestClient, board: str) -> None:
+    holder.delete(f"{BOARDS}/{board}")
 
-    archive = exported(client)
+    archive = exported(holder)
 
     assert [found["name"] for found in archive["boards"]] == ["My ideas"]
     assert archive["ideas"] == archive["versions"] == archive["suggestions"] == []
-    assert client.get(EXPORT, params={"board": board}).status_code == 404
+    assert holder.get(EXPORT, params={"board": board}).status_code == 404
 
 
 def test_one_board_is_exported_without_the_others(
-    client: TestClient, other: TestClient, board: str
+    holder: TestClient, other: TestClient, board: str
 ) -> None:
-    post(client, IDEAS, title="On the first board")
+    post(holder, IDEAS, title="On the first board")
 
-    archive = client.get(EXPORT, params={"board": board}).json()
+    archive = holder.get(EXPORT, params={"board": board}).json()
 
     assert [found["id"] for found in archive["boards"]] == [board]
     assert {idea["board_id"] for idea in archive["ideas"]} == {board}
