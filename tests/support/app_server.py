@@ -126,21 +126,34 @@ def serving(data_dir: Path, **environment: str) -> Iterator[Server]:
         server.http.close()
 
 
+def listening(port: int = 0) -> socket.socket:
+    """A socket on a port that nobody else can take; the system chooses it if it is 0."""
+    return socket.create_server(("127.0.0.1", port))
+
+
+def url_of(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
 @contextlib.contextmanager
-def served(app: FastAPI, port: int | None = None) -> Iterator[str]:
-    """An app of this process on a free port, for backends that only exist here; gives its URL."""
-    port = port or free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="on"))
-    thread = threading.Thread(target=server.run)
+def served(app: FastAPI, listener: socket.socket | None = None) -> Iterator[str]:
+    """An app of this process, for backends that only exist here; gives its URL.
+
+    A `listener` stays open, so that one app after the other can be served at the same address.
+    """
+    own = listening() if listener is None else listener.dup()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [own]})
     thread.start()
     try:
         while not server.started:
             if not thread.is_alive():
                 raise RuntimeError("the app did not start")
             time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
+        yield url_of(own)
     finally:
         server.should_exit = True
         thread.join(10)
         server.force_exit = True
         thread.join()
+        own.close()
