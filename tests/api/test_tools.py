@@ -26,9 +26,9 @@ Play = Callable[[Story], Any]
 
 
 class Assistant:
-    """One `ideapool mcp` process and its client, for all stories of the module.
+    """One `ideapool mcp` process and its client, for all tests of the module.
 
-    They may start in any order: what a story makes is on the server of its test.
+    Its address stays the same; at it is the server of the test that runs.
     """
 
     def __init__(self, runner: asyncio.Runner, server: StdioServerParameters) -> None:
@@ -49,7 +49,10 @@ class Assistant:
     async def _start(self) -> Client:
         ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._holder = asyncio.create_task(self._hold(ready))
-        await asyncio.wait({self._holder, ready}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {self._holder, ready}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if self._holder.done():
+            self._holder.result()
         return ready.result()
 
     async def _hold(self, ready: asyncio.Future[Client]) -> None:

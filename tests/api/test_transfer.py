@@ -104,7 +104,8 @@ class Filled:
 @pytest.fixture(scope="module")
 def filled(new_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Filled:
     settings = Settings(data_dir=tmp_path_factory.mktemp("filled"))
-    database = shutil.copy(new_database, settings.data_dir / "ideapool.db")
+    database = settings.data_dir / "ideapool.db"
+    shutil.copy(new_database, database)
     app = create_app(settings, FakeBackend())
     with TestClient(app, base_url="http://localhost") as client:
         board = fill(client)
