@@ -147,8 +147,8 @@ def backend() -> FakeBackend:
 
 
 @pytest.fixture
-def pool(settings: Settings, backend: FakeBackend) -> Iterator[Pool]:
-    app = create_app(settings.model_copy(update={"drain_s": 0}), backend)
+def pool(migrated: Settings, backend: FakeBackend) -> Iterator[Pool]:
+    app = create_app(migrated.model_copy(update={"drain_s": 0}), backend)
     with served(app) as url:
         yield Pool(url, app.state.store, backend)
 
