@@ -125,9 +125,7 @@ def run(tiny_base: Path, ideation_records: Path, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def tiny_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("base") / "base.gguf"
-    Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(
-        tiny_base, path
-    )
+    Converter.obtain(Settings().data_dir.absolute() / "training", quiet).model(tiny_base, path)
     return path
 
 
