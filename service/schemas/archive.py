@@ -13,6 +13,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic.config import JsonDict, JsonValue
 
 from service.prompts.languages import AS_WRITTEN, IdeaLanguage
 from service.schemas.archive_fields import (
@@ -149,6 +150,52 @@ class ComparisonRow(Shape):
         if value == info.data.get("first_id"):
             raise ValueError("must be another idea than the first")
         return value
+
+
+_BOARD_ID = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
+_IDEA_ID = "b2a4c8de-13f5-4f0a-8a57-5d0c1f9e2b77"
+_MOMENT = "2026-01-31T12:00:00Z"
+_TEXT: dict[str, JsonValue] = {
+    "title": "Soup from one pot",
+    "body": "Each household adds one vegetable to a huge kettle at noon.",
+    "origin": "human",
+    "created_at": _MOMENT,
+}
+EXAMPLE: JsonDict = {
+    "format": "ideapool",
+    "version": 3,
+    "exported_at": _MOMENT,
+    "boards": [
+        {
+            "id": _BOARD_ID,
+            "name": "Street party",
+            "goal": "A party the whole street enjoys.",
+            "created_at": _MOMENT,
+            "updated_at": _MOMENT,
+        }
+    ],
+    "ideas": [
+        _TEXT
+        | {
+            "id": _IDEA_ID,
+            "board_id": _BOARD_ID,
+            "status": "draft",
+            "star": False,
+            "tags": ["food"],
+            "parent_id": None,
+            "version": 1,
+            "revision": 1,
+            "score": None,
+            "updated_at": _MOMENT,
+        }
+    ],
+    "versions": [_TEXT | {"idea_id": _IDEA_ID, "number": 1, "run_id": None}],
+    "runs": [],
+    "suggestions": [],
+    "evaluations": [],
+    "comparisons": [],
+    "rubrics": [],
+}
 
 
 class Archive(Shape):
