@@ -82,7 +82,9 @@ def _plain(schema: Schema, schemas: dict[str, Schema], name: str) -> Any:
             )
         case "string":
             return schema.get("default", _text(schema, name))
-        case "integer" | "number":
+        case "integer":
+            return schema.get("default", schema.get("minimum", 1))
+        case "number":
             return USUAL.get(name, schema.get("default", schema.get("minimum", 1)))
         case "boolean":
             return schema.get("default", False)
