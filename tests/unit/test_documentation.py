@@ -181,3 +181,35 @@ def test_no_module_uses_the_disk_cache_that_the_security_policy_names() -> None:
 
     assert "`diskcache`" in (PROJECT_ROOT / "SECURITY.md").read_text()
     assert [path for path in modules if "diskcache" in path.read_text().lower()] == []
+
+
+def test_every_row_of_the_readme_s_tree_is_there() -> None:
+    tree = (PROJECT_ROOT / "README.md").read_text().partition("## Where things are")[2]
+    rows = tree.split("```")[1].strip().splitlines()
+    missing: list[str] = []
+    for row in rows:
+        names = re.split(r" {2,}", row.strip())[0].split()
+        folder = PROJECT_ROOT / "service" if row.startswith("  ") else PROJECT_ROOT
+        missing += [name for name in names if not (folder / name).exists()]
+
+    assert len(rows) >= 16
+    assert missing == []
+
+
+def test_every_module_that_a_page_runs_is_there() -> None:
+    run = {
+        name
+        for page in PAGES
+        for name in re.findall(
+            r"python -m ((?:benchmarks|docs|service|training)[\w.]*)", page.read_text()
+        )
+    }
+    missing = [
+        name
+        for name in run
+        if not (PROJECT_ROOT / f"{name.replace('.', '/')}.py").exists()
+        and not (PROJECT_ROOT / name.replace(".", "/") / "__main__.py").exists()
+    ]
+
+    assert run
+    assert missing == []
