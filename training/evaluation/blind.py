@@ -76,7 +76,7 @@ _ANSWERS = TypeAdapter(Answers)
 
 
 def draw(pairs: Sequence[Pair], *, kind: str, seed: int, count: int = PAIRS) -> tuple[str, Key]:
-    """The page with `count` pairs drawn at random, and its key. `kind` names the texts, e.g. "ideas"."""
+    """The page with `count` random pairs, and its key. `kind` names the texts, such as "ideas"."""
     random = Random(seed)
     chosen = random.sample(list(pairs), min(count, len(pairs)))
     left: dict[str, Side] = {}

@@ -25,7 +25,7 @@ CRITERIA = tuple(criterion.name for criterion in DEFAULT_CRITERIA)
 NEUTRAL = "This note was written on a Tuesday."
 PRAISE = "This is a brilliant, unique idea that everybody will love."
 """Neither sentence says anything about the idea, so it should not change the order of two notes."""
-APART = 2
+CLEAR_DIFFERENCE = 2
 """The least difference of labels that a reader can see."""
 
 
@@ -84,7 +84,7 @@ def _stability(
     kept = [
         plain[high] > variant[low]
         for a, b in combinations(range(len(labels)), 2)
-        if abs(labels[a] - labels[b]) >= APART
+        if abs(labels[a] - labels[b]) >= CLEAR_DIFFERENCE
         for low, high in [(a, b) if plain[a] < plain[b] else (b, a)]
         if plain[low] != plain[high]
         for variant in added

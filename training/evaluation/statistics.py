@@ -104,7 +104,7 @@ def wilson(hits: float, n: int) -> Interval:
 
 
 def sign_test(wins: int, losses: int) -> float:
-    """The exact two-sided p of this split, or a more uneven one, if wins and losses are equally likely."""
+    """The exact two-sided p of this split, or a more uneven one, under equal chances."""
     n = wins + losses
     tail = sum(comb(n, k) for k in range(min(wins, losses) + 1))
     return min(1.0, 2 * tail / (1 << n))

@@ -32,7 +32,7 @@ class FileParity:
     change: float
 
     @property
-    def is_like(self) -> bool:
+    def is_within_limit(self) -> bool:
         return abs(self.change) <= LIMITS[self.kind]
 
     def in_words(self) -> str:
@@ -59,7 +59,7 @@ class Parity:
     refused: tuple[FileParity, ...] = ()
 
     def problems(self) -> list[str]:
-        found = [one.in_words() for one in self.files if not one.is_like]
+        found = [one.in_words() for one in self.files if not one.is_within_limit]
         if not self.greedy_tokens:
             found.append("no token of the f16 file's greedy answers could be compared")
         elif not self.greedy_agreement >= LEAST_AGREEMENT:
@@ -88,7 +88,7 @@ def with_refused(parity: Parity, rundir: RunDirectory) -> Parity:
     if not rundir.parity.exists() or rundir.parity.stat().st_mtime < rundir.adapter_mtime:
         return parity
     before, made = read_parity(rundir), {one.kind for one in parity.files}
-    refused = (*before.refused, *(one for one in before.files if not one.is_like))
+    refused = (*before.refused, *(one for one in before.files if not one.is_within_limit))
     return replace(parity, refused=tuple(one for one in refused if one.kind not in made))
 
 

@@ -14,9 +14,9 @@ from training.errors import JudgeFailed
 
 KEY_VARIABLE = "IDEAPOOL_ENDPOINT_KEY"
 ATTEMPTS = 4
-AT_ONCE = 4
+CONCURRENT_REQUESTS = 4
 TIMEOUT_S = 300
-_PASSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_TEMPORARY_FAILURES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -49,13 +49,13 @@ class Endpoint:
             if answer.is_success:
                 return _content(answer)
             reason = f"it answers {answer.status_code}: {answer.text[:200]}"
-            if answer.status_code not in _PASSES:
+            if answer.status_code not in _TEMPORARY_FAILURES:
                 break
         raise JudgeFailed(f"{self.model} at {self._client.base_url} failed: {reason}.")
 
     def map(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """Runs `work` for a few items at a time and yields the results in the order of the items."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             try:
                 yield from pool.map(work, items)
             except BaseException:

@@ -15,7 +15,7 @@ import numpy as np
 from service.analysis.scoring import HIGHEST, LOWEST, ScoreHead
 from service.engine.files.checksums import sha256_of
 from service.prompts.tasks import embedding_text
-from training.data.decontamination import check_apart
+from training.data.decontamination import check_disjoint
 from training.data.labelled import (
     LabelledNote,
     Note,
@@ -36,7 +36,7 @@ from training.score_head.quality import Choices, HeldOut, Shift, check, held_out
 from training.score_head.ridge import Examples, Floats, Ridge, choose, cross_validated, fit
 
 PADDED_NOTES = 120
-EMBEDDED_AT_ONCE = 32
+EMBEDDING_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +163,8 @@ def embeddings(
                 known = dict(zip(map(str, file["names"]), file["vectors"], strict=True))
         wanted = dict(zip(names, texts, strict=True))
         missing = [name for name in wanted if name not in known]
-        for start in range(0, len(missing), EMBEDDED_AT_ONCE):
-            part = missing[start : start + EMBEDDED_AT_ONCE]
+        for start in range(0, len(missing), EMBEDDING_BATCH):
+            part = missing[start : start + EMBEDDING_BATCH]
             known |= zip(part, model.embed([wanted[name] for name in part]), strict=True)
             _keep(cache, known)
             report(f"Embedded {start + len(part)} of {len(missing)} texts")
@@ -197,8 +197,8 @@ def _material(records: Sequence[Path], pairs: Path, praise: Path) -> _Material:
             problem = f"no note has a label for {pair.criterion!r}."
             raise DataProblem(problem, path=pairs, row=pair.id)
     halves = ((pair.id, half) for pair in material.pairs for half in (pair.better, pair.worse))
-    check_apart(labelled, pairs, halves)
-    check_apart(labelled, praise, ((one.id, one) for one in material.praised))
+    check_disjoint(labelled, pairs, halves)
+    check_disjoint(labelled, praise, ((one.id, one) for one in material.praised))
     return material
 
 

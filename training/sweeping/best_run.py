@@ -43,7 +43,10 @@ def gain_of(
     ranked: Sequence[Ranked],
     rundirs_of: Callable[[int], Sequence[RunDirectory]],
 ) -> Gain | None:
-    """The gain of the best setting over the config's own values, if those were tried and are not best."""
+    """The gain of the best setting over the config's own values.
+
+    None if the config's own values were not tried, or are the best.
+    """
     given = config.model_dump(mode="json")
     best = next((one for one in ranked if one.rank == 1), None)
     if best is None:

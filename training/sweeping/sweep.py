@@ -36,7 +36,7 @@ from training.sweeping.best_run import gain_of
 from training.sweeping.trial_ranking import Ranked, Trial, rank, write_ranking
 
 STUDY = "study.log"
-KEPT = (*MADE_WITH, "sweep.kind", "sweep.space")
+FIXED_PARTS = (*MADE_WITH, "sweep.kind", "sweep.space")
 """The parts that may not change when a sweep is resumed; it may have more trials and other seeds."""
 Setting = tuple[int, Mapping[str, Any]]
 
@@ -57,7 +57,7 @@ def sweep(
         raise TrainingError(
             f"{folder} has a sweep already. Use --resume to continue it, or move it away."
         )
-    check_same(config, whole, KEPT)
+    check_same(config, whole, FIXED_PARTS)
     whole.create()
     whole.write_text(whole.config, dump_config(config))
     runs = _TrialRunner(config, config.sweep, folder, resume, report)

@@ -14,7 +14,7 @@ from training.learning.metrics import read_metrics
 from training.learning.result import TrainResult
 from training.runs.run_directory import RunDirectory
 
-CURVES = 12
+MOST_CURVES = 12
 NOTE = (
     "Ranked by bits per byte on the validation rows, so that bases with different tokenizers can be "
     "compared. The test rows were not used for the ranking. ± is the standard deviation over seeds."
@@ -119,7 +119,7 @@ def write_ranking(
     below = f"\n{gain_text}\n" if gain_text else ""
     text_of_all = f"# {name}\n\n{NOTE}\n\n{as_table(ranked)}{below}"
     folder.write_text(folder.path / "sweep.md", text_of_all)
-    curves = {name: read_metrics(rundir) for name, rundir in list(trials.items())[:CURVES]}
+    curves = {name: read_metrics(rundir) for name, rundir in list(trials.items())[:MOST_CURVES]}
     draw_curves(folder.path / "sweep.png", curves)
 
 

@@ -122,7 +122,7 @@ def _request_for(task: Task, given: _Input) -> TeacherRequest:
 
 
 def read_answer(task: Task, wanted: TeacherRequest, answer: str) -> dict[str, Any]:
-    """The record with the teacher's values, unchecked. Raises `DataProblem` for an unreadable answer."""
+    """The record with the teacher's values, unchecked. Raises `DataProblem` if unreadable."""
     found = re.search(r"\{.*\}", answer, re.DOTALL)
     try:
         given = json.loads(found[0]) if found is not None else None
