@@ -79,7 +79,7 @@ def test_control_tokens_of_llama_cpp_are_control_tokens_in_training(
 
 def test_a_base_with_another_hash_is_refused(tiny_base: Path, tmp_path: Path) -> None:
     config = BaseConfig(hf=str(tiny_base), sha256="0" * 64)
-    with pytest.raises(BaseMismatch, match="not 0000"):
+    with pytest.raises(BaseMismatch, match="names 0000"):
         load_base(config, cache=tmp_path, models_dir=tmp_path, report=print)
 
 

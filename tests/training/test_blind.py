@@ -114,9 +114,9 @@ def test_answers_that_the_page_saves_are_read_with_its_key(tmp_path: Path) -> No
     ("answers", "message"),
     [
         ('{"page": "other", "answers": {}}', "another page"),
-        ('{"page": "x", "answers": {"9": {"better": "left"}}}', "no such pair"),
-        ('{"page": "x", "answers": {"1": {"better": "up"}}}', "not what the page saves"),
-        ("[]", "not what the page saves"),
+        ('{"page": "x", "answers": {"9": {"better": "left"}}}', "does not have this pair"),
+        ('{"page": "x", "answers": {"1": {"better": "up"}}}', "is not a file that the page saves"),
+        ("[]", "is not a file that the page saves"),
     ],
 )
 def test_answers_that_do_not_fit_the_page_are_refused(

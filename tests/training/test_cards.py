@@ -110,8 +110,8 @@ def test_a_models_card_names_base_data_licences_figures_and_limits() -> None:
 def test_a_card_names_missing_data_and_figures() -> None:
     card = model_card(ModelFacts("m", "b", HASH, "x", [], FACTS.parity, ""))
 
-    assert "There is no data report of the run." in card
-    assert "There are no figures of the run." in card
+    assert "The run has no data report." in card
+    assert "The run has no recorded figures." in card
     assert "## Limits" not in card
     assert "## As served" not in card
 

@@ -160,7 +160,7 @@ def test_the_rows_of_a_run_are_not_prepared_again(
     rundir.write_manifest(Manifest(config.name, "finished", now()))
 
     assert main(["prepare", write(tiny_config(data__split_seed=1), working_directory)]) == 1
-    assert "has a run that is finished, and its rows. Move it away" in capsys.readouterr().err
+    assert "has the rows of a run that is finished. Move it away" in capsys.readouterr().err
     assert rundir.rows("test").read_bytes() == rows
 
 
@@ -176,7 +176,7 @@ def test_a_run_is_compared_with_the_base_it_was_made_from(
     assert main(["evaluate", other]) == 1
     out, err = capsys.readouterr()
     assert f"{rundir.path} was made with other values of base.hf than" in out
-    assert f"Name a GGUF of {config.base.hf} with --base" in err
+    assert f"name a GGUF of {config.base.hf} with --base" in err
 
 
 def test_an_evaluation_names_the_file_that_is_missing(
@@ -185,7 +185,7 @@ def test_an_evaluation_names_the_file_that_is_missing(
     config = write(tiny_config(), working_directory)
 
     assert main(["evaluate", config]) == 1
-    assert "with --base to compare with" in capsys.readouterr().err
+    assert "with --base" in capsys.readouterr().err
 
 
 def test_an_adapter_is_applied_to_the_given_model(
@@ -196,7 +196,7 @@ def test_an_adapter_is_applied_to_the_given_model(
     adapter = ["--adapter", str(working_directory / "lora.gguf")]
 
     assert main(["evaluate", config, "--base", str(base), *adapter]) == 1
-    assert "There is no" in (reported := capsys.readouterr().err)
+    assert "does not exist" in (reported := capsys.readouterr().err)
     assert "lora.gguf" in reported
     assert main(["score-head", str(base), "head.npz", *adapter]) == 1
     assert "lora.gguf" in capsys.readouterr().err

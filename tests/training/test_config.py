@@ -207,7 +207,7 @@ objective = "preferences"
         ("data.sources.0.kind", "ideation", "preferences need `graded` sources only"),
         ("data.sources.0.weight", "2", "takes no `first` and no `weight` above 1"),
         ("data.sources.0.first", "9", "takes no `first` and no `weight` above 1"),
-        ("data.test_rows", "9", "whose drafts stay together"),
+        ("data.test_rows", "9", "drafts of a prompt stay together"),
         ("sweep.space", '{ "lora.r" = [4] }', "no validation rows to rank by"),
     ],
 )

@@ -122,7 +122,7 @@ def test_a_teacher_is_told_the_problem_and_may_try_again(brainstorms: Case) -> N
     def answer(body: dict[str, Any]) -> str:
         if len(body["messages"]) == 2:
             return "I have no ideas."
-        assert "no JSON object" in body["messages"][-1]["content"]
+        assert "not a JSON object" in body["messages"][-1]["content"]
         return ideas(len(brainstorms.wanted(body).angles))
 
     assert brainstorms.run(answer, 1) == Distilled(1, 0, 1)
@@ -133,7 +133,7 @@ def test_a_teacher_is_told_the_problem_and_may_try_again(brainstorms: Case) -> N
     [
         (lambda made: made["ideas"].pop(), "ideas"),
         (lambda made: made["ideas"].append(made["ideas"].pop()["text"]), "has to be an object"),
-        (lambda made: made["ideas"].__setitem__(0, made["ideas"][1]), "two ideas are alike"),
+        (lambda made: made["ideas"].__setitem__(0, made["ideas"][1]), "two ideas are too similar"),
         (
             lambda made: made["ideas"][0].update(
                 text="Put a bowl of apples on the table every single day."

@@ -192,7 +192,7 @@ def test_only_held_out_records_are_refined_and_scored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"id": "1"}', "row 1: there is neither"),
+        ('{"id": "1"}', "row 1: the record has neither"),
         ('{"topic": "x", "constraints": {"max_cost": 3}}', "constraints.max_cost"),
     ],
 )
@@ -244,8 +244,8 @@ def test_scores_read_from_digits_are_labelled_as_such() -> None:
 
     text = as_markdown(plain(found))
 
-    assert "## Scores read off digits" in text
-    assert "Without a score head." in text
+    assert "## Scores read from digits" in text
+    assert "without a score head" in text
 
 
 def test_better_answers_are_a_difference_above_zero() -> None:

@@ -114,7 +114,7 @@ def test_a_busy_server_is_asked_again() -> None:
     [
         ((500, "broken"), ATTEMPTS, "answers 500: broken"),
         ((401, "no key"), 1, "answers 401: no key"),
-        ((200, "<html>"), 1, "gives no chat completion: <html>"),
+        ((200, "<html>"), 1, "did not return a chat completion: <html>"),
         ((200, '{"choices": [{"message": {"content": null}}]}'), 1, "without text"),
     ],
 )

@@ -159,7 +159,7 @@ def test_drafts_with_equal_grades_cannot_be_learnt_from(
 ) -> None:
     config = graded(tmp_path, tiny_config, [drafts(topic, (1, 1, 1)) for topic in TOPICS])
 
-    with pytest.raises(DataProblem, match="no prompt has drafts of different grades"):
+    with pytest.raises(DataProblem, match="no prompt has drafts with different grades"):
         train(config, RunDirectory(config.output / config.name), report=quiet)
 
 

@@ -120,10 +120,10 @@ def test_a_report_without_runs_says_what_is_missing(runs: Runs) -> None:
     text = runs.text()
 
     for said in (
-        "No single run has been made.",
-        "No sweep has been run.",
-        "No run has been evaluated.",
-        "No score head has been trained.",
+        "No run was made outside a sweep.",
+        "No sweep was run.",
+        "No run was evaluated.",
+        "No score head was trained.",
         "The config `seed-baseline` was not run.",
         "The config `small-rates` was not run.",
     ):
@@ -157,7 +157,7 @@ def test_served_models_are_listed_by_set_and_role_with_the_run_of_their_adapter(
 def test_an_adapter_without_a_run_directory_is_marked(runs: Runs) -> None:
     runs.serve(CATALOG)
 
-    assert "| not among these | – | none |" in runs.text()
+    assert "| not recorded | – | none |" in runs.text()
 
 
 def test_every_run_and_sweep_has_its_verdict(runs: Runs) -> None:
@@ -176,7 +176,7 @@ def test_every_run_and_sweep_has_its_verdict(runs: Runs) -> None:
         "- `old`: Not shipped, as nobody asked.",
         "- `other`: Not known yet.",
         "- `rates`: A higher rate.",
-        "- `silent`: its config has no `report.verdict`.",
+        "- `silent`: Its config has no `report.verdict`.",
     ):
         assert f"\n{line}\n" in text
 
@@ -219,7 +219,7 @@ def test_a_refused_export_is_listed_even_after_a_later_one(
     for name in ("refused", "since"):
         assert (
             f"- An export of `{name}` was refused: starter-q4_k_m.gguf has an NLL of 2.2470, +12.35% "
-            "(3% is the limit).\n"
+            "(the limit is 3%).\n"
         ) in text
     assert "An export of `well`" not in text
 
@@ -281,7 +281,7 @@ def test_a_stopped_sweep_is_listed_as_not_finished(runs: Runs) -> None:
 
     text = runs.text()
 
-    assert "Not finished: 2 runs are there" in text
+    assert "The sweep is not finished: it has 2 runs" in text
     assert "`rates-01-seed-0` was stopped early" in text
 
 
@@ -306,7 +306,7 @@ def test_an_export_is_shown_with_its_parity(runs: Runs) -> None:
 
     assert "## As exported\n\n### starter\n" in text
     assert "| starter-f16.gguf | 2.0090 | +0.45% |" in text
-    assert "99.5% are the likeliest in transformers" in text
+    assert "99.5% are also the likeliest in transformers" in text
 
 
 def test_an_evaluation_is_shown_with_samples_and_what_was_not_measured(runs: Runs) -> None:
@@ -316,8 +316,8 @@ def test_an_evaluation_is_shown_with_samples_and_what_was_not_measured(runs: Run
 
     assert "| valid answers, share | 0.500 | 1.000 |" in text
     assert "- tuned: A drawn sample" in text
-    assert "The ideas have not been judged blind." in text
-    assert "Not measured of `starter`: a judge's opinion: no judge." in text
+    assert "The ideas were not judged blind." in text
+    assert "`starter` was not measured for a judge's opinion: no judge." in text
 
 
 def test_a_run_without_held_out_sources_says_that_forgetting_was_not_measured(runs: Runs) -> None:
@@ -329,8 +329,8 @@ def test_a_run_without_held_out_sources_says_that_forgetting_was_not_measured(ru
 
     text = runs.text()
 
-    assert "Not measured of `starter`: what it has forgotten" in text
-    assert "Not measured of `careful`" not in text
+    assert "`starter` was not measured for forgetting" in text
+    assert "`careful` was not measured" not in text
 
 
 def test_an_evaluation_without_training_is_reported(runs: Runs) -> None:
@@ -355,7 +355,7 @@ def test_a_run_that_learnt_no_ideas_is_shown_with_refinements_only(runs: Runs) -
     assert "| refinements: facts kept, share | 0.500 | 0.500 |" in text
     assert "**pump: 40 bikes, no pump. ask Lena**" in text
     assert "- tuned: Title: A Pump — Idea: Ask Lena" in text
-    assert "The refinements have not been judged blind." in text
+    assert "The refinements were not judged blind." in text
     assert "without a grammar" not in text
     assert "The ideas" not in text
 
@@ -374,11 +374,12 @@ def test_an_evaluation_says_which_files_were_compared_and_how_the_adapter_was_ap
 
     assert (
         "### merged on smollm2-135m\n\n"
-        "`b.gguf` (one file, what was learnt merged into it) against `a.gguf` (one file).\n"
+        "`b.gguf` (one file with the adapter merged in) against `a.gguf` (one file).\n"
     ) in text
     assert (
         "### shared on smollm2-135m\n\n"
-        "`a.gguf with c.gguf` (the adapter shared: applied to each token) against `a.gguf` (one file).\n"
+        "`a.gguf with c.gguf` (with the shared adapter, which is applied to each token) against "
+        "`a.gguf` (one file).\n"
     ) in text
 
 
@@ -396,7 +397,10 @@ def test_an_evaluation_shows_how_well_its_scores_agree_with_labels(runs: Runs) -
     text = runs.text()
 
     assert "| base | novelty | -0.250 | 2.23 | 0.485 |" in text
-    assert text.count("Scores of 38 labelled notes, read off digits. Without a score head.") == 1
+    scored = (
+        "Scores of 38 labelled notes, read from the probabilities of digits, without a score head."
+    )
+    assert text.count(scored) == 1
 
 
 def test_blind_answers_beside_the_pages_are_counted(runs: Runs) -> None:
@@ -414,8 +418,8 @@ def test_blind_answers_beside_the_pages_are_counted(runs: Runs) -> None:
 
     text = runs.text()
 
-    assert f"Judged blind, of the 1 pairs of ideas on the page `{key.page}`;" in text
-    assert "| 1 | not said | 1 | 1 | 0 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
+    assert f"Blind readings of the 1 pairs of ideas on the page `{key.page}`." in text
+    assert "| 1 | not named | 1 | 1 | 0 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
     assert "| 2 | a colleague | 1 | 0 | 1 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
 
 
@@ -452,11 +456,11 @@ def test_a_score_head_is_listed_with_its_agreement(runs: Runs) -> None:
 def test_a_run_that_did_not_finish_is_named(runs: Runs, status: Status) -> None:
     runs.add("starter", status)
 
-    assert f"`starter` is {status}, not finished." in runs.text()
+    assert f"`starter` has not finished: its status is {status}." in runs.text()
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="There is no folder"):
+    with pytest.raises(TrainingError, match="is not a folder"):
         report(tmp_path / "none", tmp_path / "REPORT.md")
 
 

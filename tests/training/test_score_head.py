@@ -20,7 +20,7 @@ from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.settings import PROJECT_ROOT, Settings
 from tests.support.gguf import write_adapter
 from tests.training.conftest import quiet
-from training.data.decontamination import check_apart
+from training.data.decontamination import check_disjoint
 from training.data.labelled import (
     CONTRASTS,
     Note,
@@ -74,8 +74,8 @@ def test_no_test_note_is_nearly_a_training_note() -> None:
     pairs, praised = read_records(PAIRS, Pair), read_records(PRAISED, PraisedNote)
 
     assert len(pairs) >= 60
-    check_apart(labelled, PAIRS, [(one.id, half) for one in pairs for half in halves(one)])
-    check_apart(labelled, PRAISED, [(one.id, one) for one in praised])
+    check_disjoint(labelled, PAIRS, [(one.id, half) for one in pairs for half in halves(one)])
+    check_disjoint(labelled, PRAISED, [(one.id, one) for one in praised])
 
 
 def test_training_and_tests_use_different_neutral_sentences() -> None:

@@ -112,7 +112,7 @@ def test_a_sweep_of_another_config_is_not_resumed(
 
     other = swept(tiny_config(**changes), **(begun | settings))
 
-    with pytest.raises(TrainingError, match=f"of another config: {keys} differ"):
+    with pytest.raises(TrainingError, match=f"with another config: {keys} differ"):
         sweep(other, tmp_path, resume=True, report=quiet)
     assert whole.config.read_text() == text
 

@@ -263,7 +263,7 @@ def test_a_run_directory_holds_one_run(tiny_config: MakeConfig) -> None:
     rundir.write_manifest(manifest)
     lines = rundir.rows("train").read_text(encoding="utf-8").splitlines(keepends=True)
     rundir.rows("train").write_text("".join(lines[1:]), encoding="utf-8")
-    with pytest.raises(TrainingError, match="were changed since the run began"):
+    with pytest.raises(TrainingError, match="have changed since the run began"):
         run(config, resume=True)
 
 

@@ -1,4 +1,4 @@
-"""The commands that take no config: they make data, or the word vectors that ideas are compared with.
+"""The commands without a config: they make data, or the word vectors that ideas are compared with.
 
 Each command imports what it needs when it runs, so that `--help` answers at once.
 """

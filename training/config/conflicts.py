@@ -28,7 +28,10 @@ def _of_preferences(config: RunConfig) -> Iterator[str]:
     if config.sweep is not None:
         yield "sweep: cannot be used with preferences, which have no validation rows to rank by"
     if data.train_rows is not None or data.test_rows is not None:
-        yield "data: `train_rows` and `test_rows` cannot be used with preferences, whose drafts stay together"
+        yield (
+            "data: `train_rows` and `test_rows` cannot be used with preferences, because the drafts "
+            "of a prompt stay together"
+        )
 
 
 def _of_answers(config: RunConfig) -> Iterator[str]:

@@ -84,7 +84,7 @@ def without_evaluation_prompts(
     return kept, dropped
 
 
-def check_apart(
+def check_disjoint(
     labelled: Iterable[LabelledNote], path: Path, tested: Iterable[tuple[str, Note]]
 ) -> None:
     """`tested` has the ids and the notes of the test file `path`.
@@ -96,7 +96,8 @@ def check_apart(
         row = texts.found_in(_words_of(note))
         if row is not None:
             raise DataProblem(
-                f"the note is nearly the same as {note.id!r}, which is trained on. Leave one of them out.",
+                f"the note is nearly the same as {note.id!r}, which is trained on. Leave out one of "
+                "them.",
                 path=path,
                 row=row,
             )

@@ -57,7 +57,10 @@ def graded_rows(drafts: GradedDrafts, path: Path, licence: str) -> Iterator[Rend
 
 
 def best_places(prompts: Sequence[Hashable], grades: Sequence[float | None]) -> list[int]:
-    """The positions of the best graded answer of each prompt (the first of equals) and of all ungraded."""
+    """The positions of all ungraded answers and of the best graded one of each prompt.
+
+    Of equally good answers, the first one counts.
+    """
     best: dict[Hashable, tuple[float, int]] = {}
     ungraded = []
     for place, (prompt, grade) in enumerate(zip(prompts, grades, strict=True)):

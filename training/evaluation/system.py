@@ -1,4 +1,4 @@
-"""Everything that is measured of one served model, item by item. Compares nothing."""
+"""Asks one served model for all answers and measures each. Compares nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,14 +20,14 @@ from training.evaluation.scores import Agreement
 from training.inference.served import Answer, Kept, Progress, Served, Source, request_of, served
 
 METHOD = "free"
-# As many as the service bars at once: with more letters gone, a model has to force its titles.
+# As many initials as the service bars at once; more would force odd titles.
 _MOST_BARRED = 10
 _SHORTEST_CONTEXT = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class PromptResult:
-    """A prompt's drafts under one seed."""
+    """The drafts for a prompt with one seed."""
 
     prompt: Prompt
     seed: int
@@ -37,9 +37,10 @@ class PromptResult:
 
 @dataclass(frozen=True, slots=True)
 class SystemResult:
-    """`in_form` is for each prompt whether an answer without a grammar has the asked form;
-    `refined` and `assessments` are the answers behind `refinements` and `assessed`; `agreement` is
-    None without labelled notes.
+    """`in_form` says for each prompt whether an answer without a grammar has the asked form.
+
+    `refined` and `assessments` have the answers that `refinements` and `assessed` measure.
+    `agreement` is None without labelled notes.
     """
 
     file: str
@@ -63,7 +64,7 @@ def measure(
     kept: Kept | None = None,
     report: Report,
 ) -> SystemResult:
-    """Raises ServiceErrors of the engine."""
+    """Raises the `ServiceError`s of the engine."""
     evaluation, threads = config.evaluation, config.training.threads
     context = max(_SHORTEST_CONTEXT, config.data.max_tokens)
     with served(source, context=context, threads=threads, kept=kept) as model:
@@ -104,7 +105,7 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class _ModelUnderTest:
-    """Asks one model as the service does."""
+    """Asks a model with the prompts of the service."""
 
     served: Served
     max_tokens: int
@@ -113,7 +114,7 @@ class _ModelUnderTest:
     def ideas(
         self, prompts: Sequence[Prompt], count: int, seed: int
     ) -> tuple[tuple[Draft, ...], ...]:
-        """First drafts: none is drawn again, but no title begins like the ones before it."""
+        """First drafts: none is redrawn, but the initials of earlier titles are barred."""
         drafts: list[list[Draft]] = [[] for _ in prompts]
         initials: list[list[str]] = [[] for _ in prompts]
         angles = [draw_angles(METHOD, count, _seed(seed, i)) for i in range(len(prompts))]
@@ -187,7 +188,7 @@ def _is_assessment(answer: str) -> bool:
 
 
 def _seed(*parts: int) -> int:
-    """Another one for every draft, the same for both models."""
+    """A seed that differs for every draft and is the same for both models."""
     seed = 0
     for part in parts:
         seed = seed * 1009 + part

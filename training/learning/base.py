@@ -26,9 +26,9 @@ from training.config import CATALOG, BaseConfig
 from training.errors import BaseMismatch, Report
 from training.learning.tokens import Vocabulary
 
-MARK = "base.json"
+UNPACKED = "base.json"
 HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model")
-# Texts that tokenizers built from a GGUF have got wrong: numbers, blanks, signs, other scripts.
+# Texts that tokenizers built from a GGUF have got wrong.
 SAMPLES = (
     "In 2024 the 3rd floor paid 1,250.50 euros for 16 chairs; call 0049 30 123456 by 09:45.",
     "12345678 x 90 = ?",
@@ -70,11 +70,11 @@ def load_base(config: BaseConfig, *, cache: Path, models_dir: Path, report: Repo
             f"The base {gguf or folder} has the SHA-256 {found}, but the config names "
             f"{config.sha256}. Correct `base.sha256`, or use the file that the adapter is meant for."
         )
-    if gguf is not None and not (folder / MARK).is_file():
+    if gguf is not None and not (folder / UNPACKED).is_file():
         cache.mkdir(parents=True, exist_ok=True)
         with folder_lock(cache, lambda: None):
             # Another process may have unpacked it while this one waited for the lock.
-            if not (folder / MARK).is_file():
+            if not (folder / UNPACKED).is_file():
                 _unpack(gguf, folder, found, report)
     model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=_dtype(config.dtype))
     model.requires_grad_(False)
@@ -151,7 +151,7 @@ def _unpack(gguf: Path, folder: Path, sha256: str, report: Report) -> None:
     model.save_pretrained(draft)
     tokenizer.save_pretrained(draft)
     note = {"gguf": gguf.name, "sha256": sha256}
-    (draft / MARK).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    (draft / UNPACKED).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
 

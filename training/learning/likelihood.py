@@ -17,7 +17,7 @@ from training.learning.packing import IGNORED, Batch, fill_bins, lay_out
 from training.learning.tokens import Tokens, tokenise_all
 
 # Larger batches are no faster: these keep the device busy.
-TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 4096}
+TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 4096}
 # Logits that differ by less are equal but for rounding.
 TIE = 0.02
 Progress = Callable[[int, int], None]
@@ -57,7 +57,7 @@ def answer_nll(
     sums = torch.zeros(len(rows), dtype=torch.float64)
     done = 0
     with evaluating(model):
-        for members in fill_bins(rows, TOKENS_AT_ONCE[model.device.type]):
+        for members in fill_bins(rows, TOKENS_PER_BATCH[model.device.type]):
             chosen = [rows[index] for index in members]
             batch = lay_out(chosen, [list(range(len(chosen)))])
             losses = label_losses(model, batch.to(model.device)).double().cpu()

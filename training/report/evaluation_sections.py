@@ -1,4 +1,4 @@
-"""What a report says of the models as they are served: evaluations, blind readings, score heads."""
+"""The parts of a report on exports, evaluations, blind readings and score heads."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -31,7 +31,7 @@ SIDES: tuple[Side, ...] = ("base", "tuned")
 
 
 def exports(found: RecordedRuns) -> Iterator[str]:
-    # Runs of two sweeps may have the same name.
+    # A list, because runs of two sweeps may have the same name.
     exported = [(run.name, run.parity) for run in found.every_run if run.parity is not None]
     if not exported:
         return
@@ -48,7 +48,7 @@ def evaluations(found: RecordedRuns) -> Iterator[str]:
     yield "## Base against tuned, as served"
     yield ""
     evaluated = list(found.evaluated)
-    yield INTERVALS if evaluated else "No run has been evaluated."
+    yield INTERVALS if evaluated else "No run was evaluated."
     yield ""
     for run, evaluation in evaluated:
         comparison = evaluation["comparison"]
@@ -68,41 +68,41 @@ def evaluations(found: RecordedRuns) -> Iterator[str]:
         }
         yield from scores(comparison["agreement"])
         yield from _readings(run, sorted(kind for kind, found in measured.items() if found))
-        yield "Drawn at random:"
+        yield "Random samples:"
         yield ""
         yield from samples(evaluation["samples"])
 
 
 def _compared(evaluation: Values, side: Side) -> str:
-    """A file, or a base with its adapter, whose hash is of two."""
+    """Names the file, and how an adapter was applied. A shared adapter has a hash of two files."""
     one = evaluation[side]
     if BESIDE in one["sha256"]:
-        return f"`{one['file']}` (the adapter shared: applied to each token)"
-    how = "one file, what was learnt merged into it" if side == "tuned" else "one file"
+        return f"`{one['file']}` (with the shared adapter, which is applied to each token)"
+    how = "one file with the adapter merged in" if side == "tuned" else "one file"
     return f"`{one['file']}` ({how})"
 
 
 def _readings_of(run: Run, kind: str) -> list[blind.Reading]:
-    """One for each reader. Raises: TrainingError if a file of answers cannot be used."""
+    """The readings of all readers. Raises `TrainingError` for an invalid file of answers."""
     folder = run.rundir.evaluation
     key = folder / blind.KEY.format(kind=kind)
     try:
         return [blind.read(key, answers) for answers in blind.answers_in(folder, kind)]
     except DataProblem as error:
-        raise TrainingError(f"The blind answers of {run.name}: {error}") from error
+        raise TrainingError(f"The blind answers of {run.name} cannot be used: {error}") from error
 
 
 def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
-    """What people said of the blind pages."""
+    """A table of the readings of the blind pages."""
     for kind in kinds:
         found = _readings_of(run, kind)
         if not found:
-            yield f"The {kind} have not been judged blind."
+            yield f"The {kind} were not judged blind."
             yield ""
             continue
         yield (
-            f"Judged blind, of the {found[0].shown} pairs of {kind} on the page `{found[0].page}`; who or "
-            "what has read is what the file of answers says:"
+            f"Blind readings of the {found[0].shown} pairs of {kind} on the page `{found[0].page}`. The "
+            "reader is the one that the file of answers names:"
         )
         yield ""
         yield from table(
@@ -114,7 +114,7 @@ def _readings(run: Run, kinds: Sequence[str]) -> Iterator[str]:
 
 def _reading(one: blind.Reading) -> tuple[str, ...]:
     return (
-        one.reader or "not said",
+        one.reader or "not named",
         str(one.pairs),
         str(one.wins),
         str(one.losses),
@@ -150,10 +150,10 @@ def heads(models: Path) -> Iterator[str]:
             )
         )
     if not rows:
-        yield "No score head has been trained."
+        yield "No score head was trained."
         yield ""
         return
-    yield "Cross-validated, with both halves of a contrast pair in one fold:"
+    yield "The figures are cross-validated, with both notes of a contrast pair in one fold:"
     yield ""
     yield from table(
         (

@@ -1,4 +1,4 @@
-"""The run directories of a folder, as a report needs them. Writes nothing."""
+"""Reads the run directories of a folder for the report. Writes nothing."""
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +13,9 @@ from training.runs.run_directory import Manifest, RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run directory; `manifest` is None where nothing was trained, `result` for a run that did not end
-    well, `evaluation` and `parity` where nothing was evaluated or exported.
+    """A run directory. `manifest` is None if nothing was trained, `result` if the run did not finish.
+
+    `evaluation` and `parity` are None if the run was not evaluated or not exported.
     """
 
     rundir: RunDirectory
@@ -40,7 +41,7 @@ class Run:
 
     @property
     def data(self) -> str:
-        """The sources' names."""
+        """The names of the sources."""
         return ", ".join(
             dict.fromkeys(
                 Path(one.get("hub") or one.get("path", "?")).name for one in self._sources
@@ -49,7 +50,7 @@ class Run:
 
     @property
     def holds_out(self) -> bool:
-        """Whether there is a source that nothing is learnt of, to see what a model forgets."""
+        """Whether a source is held out, which shows what a model forgets."""
         return any(one.get("held_out") for one in self._sources)
 
     @property
@@ -60,7 +61,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """`ranking` is what sweep.json says; None if it is not finished."""
+    """`ranking` has the values of sweep.json; None if the sweep is not finished."""
 
     path: Path
     ranking: Values | None
@@ -74,20 +75,20 @@ class RecordedRuns:
 
     @property
     def every_run(self) -> tuple[Run, ...]:
-        """Those of sweeps as well."""
+        """The runs, those of sweeps included."""
         return (*self.runs, *(run for sweep in self.sweeps.values() for run in sweep.runs))
 
     @property
     def evaluated(self) -> Iterator[tuple[Run, Values]]:
-        """Runs with their evaluations."""
+        """The evaluated runs with their evaluations."""
         return ((one, one.evaluation) for one in self.every_run if one.evaluation is not None)
 
     def run(self, name: str) -> Run | None:
         return next((one for one in self.runs if one.name == name), None)
 
 
-def find(folder: Path) -> RecordedRuns:
-    """Raises: TrainingError if a file of theirs cannot be read."""
+def read_runs(folder: Path) -> RecordedRuns:
+    """Raises `TrainingError` if a file of a run cannot be read."""
     runs: list[Run] = []
     sweeps: dict[str, Sweep] = {}
     for path in sorted(one for one in folder.iterdir() if one.is_dir()):
@@ -120,7 +121,7 @@ def _read_run(path: Path) -> Run | None:
 
 
 def read_toml(path: Path) -> Values:
-    """Raises: TrainingError if the file is missing or no TOML."""
+    """Raises `TrainingError` if the file is missing or not TOML."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:

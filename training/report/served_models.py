@@ -1,7 +1,4 @@
-"""What a report says of what is served: the catalog's sets by role, and what was decided of each run.
-
-Figures are told elsewhere.
-"""
+"""The part of a report on what is served: the catalog's sets by role, and the verdict on each run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +12,17 @@ from training.report.recorded_runs import RecordedRuns, Run, read_toml
 from training.runs.run_directory import RunDirectory
 
 DIGITS = 12
-"""Of a hash; the catalog has all of them."""
+"""The number of digits shown of a hash; the catalog has all of them."""
 
 
 def served(found: RecordedRuns, catalog: Catalog | None, configs: Path) -> Iterator[str]:
-    """Raises: ConfigurationError if a set of the catalog cannot be served."""
+    """Raises `ConfigurationError` if a set of the catalog cannot be served."""
     yield "## What is served, and why"
     yield ""
     if catalog is not None:
         yield from _sets(found, catalog)
     else:
-        yield "There is no catalog of models."
+        yield "There is no model catalog."
         yield ""
     yield from _verdicts(found, configs)
 
@@ -54,33 +51,33 @@ def _sets(found: RecordedRuns, catalog: Catalog) -> Iterator[str]:
             "SHA-256",
             "adapter",
             "SHA-256",
-            "of the run",
+            "run",
             "parity",
             "score head",
         ),
         rows,
     )
     yield (
-        "Parity: by how much the NLL of the base with the adapter beside it is above that of the merged "
-        "model in transformers."
+        "Parity is the relative change of the NLL from the merged model in transformers to the base with "
+        "the shared adapter."
     )
     yield ""
 
 
 def _adapter(found: RecordedRuns, model: CatalogModel) -> tuple[str, str, str, str]:
-    """Its file and use, its hash, the run that it was exported of, and its parity as it is served."""
+    """The adapter's file and use, its hash, the run that made it, and its parity as it is served."""
     one = model.adapter
     if one is None:
         return "none", "", "", ""
     run = next((run for run in found.every_run if _is_of(run, one.sha256)), None)
     file, digits = f"{one.path.name}, {one.use}", _digits(one.sha256)
     if run is None:
-        return file, digits, "not among these", "–"
+        return file, digits, "not recorded", "–"
     return file, digits, run.name, _parity(run) if one.use == "shared" else "–"
 
 
 def _parity(run: Run) -> str:
-    """Of the adapter beside its base."""
+    """The change of the NLL with the shared adapter."""
     files = run.parity.files if run.parity is not None else ()
     return next((percent(one.change, 2) for one in files if one.kind == "adapter"), "–")
 
@@ -104,7 +101,7 @@ def _verdicts(found: RecordedRuns, configs: Path) -> Iterator[str]:
         made[name] = read_toml(path) if path.exists() else {}
     for name, config in sorted(made.items()):
         verdict = _verdict(next(configs.rglob(f"{name}.toml"), None), config)
-        yield f"- `{name}`: {verdict or 'its config has no `report.verdict`.'}"
+        yield f"- `{name}`: {verdict or 'Its config has no `report.verdict`.'}"
     yield ""
 
 

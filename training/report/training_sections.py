@@ -1,4 +1,4 @@
-"""What a report says of training: the runs, the seed's figures beside ours, the sweeps."""
+"""The parts of a report on the runs, the seed's experiments and the sweeps."""
 
 import shutil
 import tomllib
@@ -21,7 +21,7 @@ def overview(found: RecordedRuns) -> Iterator[str]:
     yield "## Runs"
     yield ""
     if not found.runs:
-        yield "No single run has been made."
+        yield "No run was made outside a sweep."
         yield ""
         return
     rows = []
@@ -43,7 +43,7 @@ def overview(found: RecordedRuns) -> Iterator[str]:
             )
         )
     yield from table(
-        ("run", "status", "base", "rows", "test NLL, base", "tuned", "change", "bits a byte",
+        ("run", "status", "base", "rows", "test NLL, base", "tuned", "change", "bits per byte",
          "tokens/s", "peak MB", "seconds"),
         rows,
     )  # fmt: skip
@@ -58,9 +58,9 @@ def seed_experiments(found: RecordedRuns) -> Iterator[str]:
     yield "## The seed's experiments"
     yield ""
     yield (
-        "Left the seed's figures, right ours where the config has been run. Losses are nats per "
-        "token and depend on tokens and rows: where base or data are others, only the order of "
-        "settings and the relative changes can be compared."
+        "The seed's figures are on the left, ours on the right if the config was run. Losses are in nats "
+        "per token and depend on the tokenizer and the rows. With another base or other data, only the "
+        "order of the settings and the relative changes can be compared."
     )
     yield ""
     rows, curves = [], []
@@ -87,7 +87,7 @@ def seed_experiments(found: RecordedRuns) -> Iterator[str]:
 
 
 def _ours(found: RecordedRuns, seed: Values) -> tuple[str, str, str, str]:
-    """Base, data, validation and test."""
+    """Our base, data, validation loss and test loss for a run of the seed."""
     run = found.run(seed["config"])
     if run is not None and run.result is not None:
         result = run.result
@@ -109,7 +109,7 @@ def _ours(found: RecordedRuns, seed: Values) -> tuple[str, str, str, str]:
 
 def _curve(steps: Sequence[int], seed: Values, run: Run) -> Iterator[str]:
     ours = {one.step: one.validation_nll for one in read_metrics(run.rundir)}
-    yield f"Validation loss of {seed['title']}, by step:"
+    yield f"Validation loss by step, {seed['title']}:"
     yield ""
     yield from table(
         ("step", "seed", "ours"),
@@ -124,21 +124,21 @@ def sweeps(found: RecordedRuns, folder: Path) -> Iterator[str]:
     yield "## Sweeps"
     yield ""
     if not found.sweeps:
-        yield "No sweep has been run."
+        yield "No sweep was run."
         yield ""
     for name, sweep in found.sweeps.items():
         yield f"### {name}"
         yield ""
         if sweep.ranking is None:
-            yield f"Not finished: {len(sweep.runs)} runs are there and no ranking."
+            yield f"The sweep is not finished: it has {len(sweep.runs)} runs and no ranking."
             yield ""
             continue
         settings = sweep.ranking["settings"]
         where = f" on {sweep.runs[0].base} with {sweep.runs[0].data}" if sweep.runs else ""
-        yield f"{len(settings)} settings{where}; ± is over seeds."
+        yield f"{len(settings)} settings{where}. ± is the standard deviation over seeds."
         yield ""
         yield from table(
-            ("rank", "setting", "seeds", "validation NLL", "test NLL", "bits a byte", "tokens/s"),
+            ("rank", "setting", "seeds", "validation NLL", "test NLL", "bits per byte", "tokens/s"),
             [_setting(one) for one in settings[:BEST]],
         )
         gain = sweep.ranking.get("gain")

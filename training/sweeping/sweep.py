@@ -1,6 +1,6 @@
-"""Many settings on the same rows, each over several seeds, and which of them is best.
+"""Trains many settings on the same rows, each with several seeds, and ranks them.
 
-Every setting and seed has a run directory like any other run, beside one for the whole.
+Every setting and seed has a run directory in the folder of the sweep.
 """
 
 import gc
@@ -36,28 +36,28 @@ from training.sweeping.best_run import gain_of
 from training.sweeping.trial_ranking import Ranked, Trial, rank, write_ranking
 
 STUDY = "study.log"
-KEPT = (*MADE_WITH, "sweep.kind", "sweep.space")
-"""When a sweep goes on, it may have more trials and other seeds."""
+FIXED_PARTS = (*MADE_WITH, "sweep.kind", "sweep.space")
+"""The parts that may not change when a sweep is resumed; it may have more trials and other seeds."""
 Setting = tuple[int, Mapping[str, Any]]
 
 
 def sweep(
     config: RunConfig, folder: Path, *, resume: bool = False, report: Report
 ) -> tuple[Ranked, ...]:
-    """Leaves sweep.json, .csv, .md and .png in the folder. With `resume`, goes on with what is left.
+    """Writes sweep.json, .csv, .md and .png to the folder. With `resume`, trains only what is missing.
 
     Raises:
         ConfigProblems: the config has no sweep.
-        TrainingError: the folder has one already, or one of another config.
+        TrainingError: the folder has a sweep already, or a sweep of another config.
     """
     if config.sweep is None:
         raise ConfigProblems(config.name, ["sweep: is missing; a sweep needs a `[sweep]` table"])
     whole = RunDirectory(folder)
     if folder.exists() and any(folder.iterdir()) and not resume:
         raise TrainingError(
-            f"{folder} has a sweep already. Use --resume to go on with it, or move it away."
+            f"{folder} has a sweep already. Use --resume to continue it, or move it away."
         )
-    check_same(config, whole, KEPT)
+    check_same(config, whole, FIXED_PARTS)
     whole.create()
     whole.write_text(whole.config, dump_config(config))
     runs = _TrialRunner(config, config.sweep, folder, resume, report)
@@ -80,7 +80,7 @@ def sweep(
 
 @dataclass(frozen=True, slots=True)
 class _TrialRunner:
-    """Trains settings; rows that several have in common are prepared and read once."""
+    """Trains settings. Rows that several settings share are prepared and tokenised once."""
 
     config: RunConfig
     sweep: SweepConfig
@@ -93,7 +93,7 @@ class _TrialRunner:
         return f"{self.config.name}-{number:02}-seed-{seed}"
 
     def rundirs_of(self, number: int) -> list[RunDirectory]:
-        """One for each seed."""
+        """The run directories of a setting, one for each seed."""
         return [RunDirectory(self.folder / self.name_of(number, seed)) for seed in self.sweep.seeds]
 
     def config_of(self, setting: Setting, seed: int) -> RunConfig:
@@ -137,8 +137,9 @@ class _TrialRunner:
         return learn(job, ready, resume=self.resume)
 
     def _prepared_before(self, config: RunConfig, rundir: RunDirectory) -> Prepared | None:
-        """By another run of the sweep, before it was interrupted: filters that ask the base take
-        minutes, and may decide otherwise of a row at their limit.
+        """The rows that another run of a resumed sweep has prepared.
+
+        Filters that use the base take minutes, and may decide differently about a row at their limit.
         """
         for path in sorted(self.folder.glob("*/config.toml")) if self.resume else ():
             other = RunDirectory(path.parent)
@@ -173,7 +174,7 @@ def _optuna(runs: _TrialRunner) -> list[Trial]:
     )
     found: list[Trial] = []
     for old in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-        # It was interrupted; what it had come to is tried again.
+        # The trial was interrupted; its values are tried again.
         study.enqueue_trial(old.params)
         study.tell(old.number, state=optuna.trial.TrialState.FAIL)
     for old in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
@@ -195,7 +196,7 @@ def _try_one(study: optuna.Study, runs: _TrialRunner) -> Trial:
         study.tell(suggested, state=optuna.trial.TrialState.PRUNED)
         rundir = RunDirectory(runs.folder / runs.name_of(number, runs.sweep.seeds[0]))
         set_status(rundir, "pruned")
-        runs.report(f"Trial {number} is not promising and was stopped")
+        runs.report(f"Trial {number} was stopped because it is not promising")
         return Trial(number, values, ())
     value = rank([trial])[0].validation_bits_per_byte
     if value is None:

@@ -1,4 +1,4 @@
-"""What a teacher is asked for, and its answers as records. Asks nobody and checks no quality."""
+"""Prompts for a teacher, and how its answers become records. Asks nobody and checks no quality."""
 
 import hashlib
 import json
@@ -52,7 +52,7 @@ _WISH = "the whole note in complete sentences, so that a stranger understands it
 
 @dataclass(frozen=True, slots=True)
 class TeacherRequest:
-    """What to ask for; `fields` are the record's own that do not come from the teacher."""
+    """A request to the teacher. `fields` are the record's fields that the teacher does not write."""
 
     id: str
     request: str
@@ -77,9 +77,9 @@ class _Note(_Input):
 
 
 def read_inputs(task: Task, inputs: Path) -> tuple[TeacherRequest, ...]:
-    """What to ask for the lines of the file, once for those that say the same.
+    """The requests for the lines of the file, without repetitions.
 
-    Raises `DataProblem` for one that cannot be used.
+    Raises `DataProblem` for an invalid line.
     """
     notes = (note for _, note in typed_records(inputs, _Note))
     given = read_topics(inputs) if task == "brainstorm" else notes
@@ -88,7 +88,7 @@ def read_inputs(task: Task, inputs: Path) -> tuple[TeacherRequest, ...]:
 
 
 def read_topics(inputs: Path) -> list[Topic]:
-    """Raises `DataProblem` for one that cannot be used."""
+    """Raises `DataProblem` for an invalid topic."""
     topics = []
     for raw, topic in typed_records(inputs, Topic):
         if topic.method not in METHODS:
@@ -122,14 +122,14 @@ def _request_for(task: Task, given: _Input) -> TeacherRequest:
 
 
 def read_answer(task: Task, wanted: TeacherRequest, answer: str) -> dict[str, Any]:
-    """The record, with whatever values the teacher gave. Raises `DataProblem` if there is none."""
+    """The record with the teacher's values, unchecked. Raises `DataProblem` if unreadable."""
     found = re.search(r"\{.*\}", answer, re.DOTALL)
     try:
         given = json.loads(found[0]) if found is not None else None
     except ValueError:
         given = None
     if not isinstance(given, dict):
-        raise DataProblem("it is no JSON object.")
+        raise DataProblem("it is not a JSON object.")
     answered = {key: given[key] for key in _ANSWER_FIELDS[task] if key in given}
     record = {"id": wanted.id, "task": task} | wanted.fields | answered
     if wanted.angles:
