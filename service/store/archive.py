@@ -49,7 +49,7 @@ _TABLES: dict[str, type[SQLModel]] = {
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
     "boards": {"deleted_at"},
-    "ideas": {"number", "title_key", "scored_version", "deleted_at"},
+    "ideas": {"number", "title_key", "scored_version", "lost_parent_id", "deleted_at"},
     "versions": {"id"},
     "rubrics": {"deleted_at"},
 }

@@ -21,8 +21,15 @@ from service.schemas.bulk import (
 from service.schemas.fields import TAGS_CEILING
 from service.schemas.identity import now
 from service.store.database import Database
-from service.store.ideas import live_board_id, number_of, tags_of, touch
-from service.store.search import forget, index, words_of
+from service.store.ideas import (
+    live_board_id,
+    number_of,
+    put_in_trash,
+    tags_of,
+    take_out_of_trash,
+    touch,
+)
+from service.store.search import index, words_of
 from service.store.tables import Board, Change, Idea, IdeaTag
 
 KEPT_FOR = timedelta(days=1)
@@ -147,9 +154,7 @@ def _carry_out(session: Session, operation: str, value: Any, ideas: Sequence[Ide
     if operation in _OPPOSITE:
         return _set_tags(session, operation, dict.fromkeys(_ids(ideas), value), ideas)
     for idea in ideas:
-        idea.deleted_at = now()
-        touch(session, idea)
-    forget(session, ideas)
+        put_in_trash(session, idea)
     return dict.fromkeys(_ids(ideas))
 
 
@@ -165,7 +170,8 @@ def _take_back(session: Session, change: Change) -> None:
                 live_board_id(session, board_id)
         _set_field(session, name, change.before, ideas)
     else:
-        _bring_back(session, [idea for idea in ideas if idea.deleted_at is not None])
+        for idea in ideas:
+            take_out_of_trash(session, idea)
 
 
 def _set_field(
@@ -199,8 +205,7 @@ def _set_tags(
         before[idea.id] = changed
         pairs += [{"number": number, "tag": tag} for tag in changed]
         touch(session, idea)
-        if idea.deleted_at is None:
-            words.append(words_of(idea, sorted(kept)))
+        words.append(words_of(idea, sorted(kept)))
     if pairs:
         session.connection().execute(_ADD if is_adding else _REMOVE, pairs)
     index(session, words)
@@ -219,14 +224,6 @@ def _check_count(idea: Idea, tags: Sequence[str]) -> None:
             ),
             pointer="/tags",
         )
-
-
-def _bring_back(session: Session, ideas: Sequence[Idea]) -> None:
-    for idea in ideas:
-        idea.deleted_at = None
-        touch(session, idea)
-    tags = tags_of(session, ideas)
-    index(session, (words_of(idea, tags[number_of(idea)]) for idea in ideas))
 
 
 def _ids(ideas: Sequence[Idea]) -> list[str]:

@@ -34,7 +34,7 @@ class IdeaQuery:
     """`q` finds ideas that hold every word, or words that begin with it, in title, body or tags.
 
     An idea has every one of the `tags`. `archived` ones are among the others, or they are left out, or
-    there is nothing else. `ranked` is what to sort by rank with: the higher the number, the sooner comes the idea.
+    there is nothing else. `deleted` ones are found instead of the others. `ranked` is what to sort by rank with: the higher the number, the sooner comes the idea.
     """
 
     board: str | None = None
@@ -43,6 +43,7 @@ class IdeaQuery:
     tags: Sequence[str] = ()
     status: str | None = None
     archived: bool | None = None
+    deleted: bool = False
     star: bool | None = None
     sort: Sort = "new"
     cursor: str | None = None
@@ -50,11 +51,12 @@ class IdeaQuery:
     ranked: Mapping[str, int] = field(default_factory=dict)
 
     def selected(self, *columns: Any) -> Any:
+        is_deleted = col(Idea.deleted_at).is_not(None)
         statement = (
             select(*columns)
             .select_from(Idea)
             .join(Board, col(Board.id) == Idea.board_id)
-            .where(col(Idea.deleted_at).is_(None), col(Board.deleted_at).is_(None))
+            .where(is_deleted if self.deleted else ~is_deleted, col(Board.deleted_at).is_(None))
         )
         if self.board is not None:
             statement = statement.where(Idea.board_id == self.board)

@@ -1,4 +1,7 @@
-"""The full-text index over ideas, kept by hand in the transaction that changes them."""
+"""The full-text index over ideas, kept by hand in the transaction that changes them.
+
+Deleted ideas stay in it, so that the trash can be searched.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -27,7 +30,7 @@ def index(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def forget(session: Session, ideas: Iterable[Idea]) -> None:
-    """Ideas that are not to be found."""
-    if values := [{"number": idea.number} for idea in ideas]:
+def forget(session: Session, numbers: Iterable[int]) -> None:
+    """Remove the ideas with these numbers."""
+    if values := [{"number": number} for number in numbers]:
         session.connection().execute(text("DELETE FROM idea_search WHERE rowid = :number"), values)

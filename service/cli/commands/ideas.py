@@ -54,6 +54,9 @@ def _add_reading(actions: Any) -> None:
             action=argparse.BooleanOptionalAction,
             help="only archived ideas, or only the others",
         )
+        parser.add_argument(
+            "--deleted", action="store_true", help="those in the trash instead of the others"
+        )
         parser.add_argument("--sort", choices=get_args(Sort), help="default: new")
         parser.add_argument(
             "--limit", type=int, default=30, help="largest number of ideas (default: 30)"
@@ -104,6 +107,7 @@ async def _list(rest: Rest, options: argparse.Namespace) -> int:
         "status": options.status,
         "star": options.star,
         "archived": options.archived,
+        "deleted": options.deleted,
         "sort": options.sort,
     }
     ideas, has_more = await find(rest, query, options.limit)

@@ -25,7 +25,8 @@ router = APIRouter(prefix="/ideas", tags=["ideas"])
     operation_id="listIdeas",
     summary="Search and list ideas",
     description='`Link: <…>; rel="next"` leads to the next page; there is none on the last. '
-    "`sort=rank` is the order of people's votes and needs `board`.",
+    "`sort=rank` is the order of people's votes and needs `board`. `deleted=true` lists the trash; "
+    "with `sort=updated`, the last deleted comes first.",
     responses=NEXT_PAGE,
 )
 def list_ideas(
@@ -49,6 +50,9 @@ def list_ideas(
         bool | None, Query(description="`false` leaves archived ideas out, `true` all others.")
     ] = None,
     star: bool | None = None,
+    deleted: Annotated[
+        bool, Query(description="`true` lists the ideas in the trash instead of the others.")
+    ] = False,
     sort: Sort = "new",
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
@@ -63,6 +67,7 @@ def list_ideas(
             status=status,
             archived=archived,
             star=star,
+            deleted=deleted,
             sort=sort,
             cursor=cursor,
             limit=limit,
