@@ -53,13 +53,19 @@ class BulkChangeStore:
         InvalidInput: an idea would have too many tags.
         """
         with self._database.write() as session:
-            ideas = _named(session, task.ids)
+            ideas = _named(session, task.ids, deleted=task.operation == "restore")
             value = _value(session, task)
-            session.exec(delete(Change).where(col(Change.created_at) < now() - KEPT_FOR))
             before = _carry_out(session, task.operation, value, ideas)
-            change = Change(operation=task.operation, value=value, before=before)
-            session.add(change)
-            return _public(change)
+            return _noted(session, Change(operation=task.operation, value=value, before=before))
+
+    def restore_all(self, board_id: str) -> ChangePublic:
+        """Everything out of the board's trash."""
+        with self._database.write() as session:
+            live_board_id(session, board_id)
+            in_trash = (Idea.board_id == board_id, col(Idea.deleted_at).is_not(None))
+            ideas = session.exec(select(Idea).where(*in_trash)).all()
+            before = _carry_out(session, "restore", None, ideas)
+            return _noted(session, Change(operation="restore", before=before))
 
     def tag_each(self, board_id: str, tags: Mapping[str, Sequence[str]]) -> ChangePublic:
         """Adds to each of the board's ideas tags of its own.
@@ -84,9 +90,7 @@ class BulkChangeStore:
                 )
             before = _set_tags(session, "add_tags", tags, ideas)
             value = sorted({tag for one in tags.values() for tag in one})
-            change = Change(operation="add_tags", value=value, before=before)
-            session.add(change)
-            return _public(change)
+            return _noted(session, Change(operation="add_tags", value=value, before=before))
 
     def get(self, change_id: str) -> ChangePublic:
         with self._database.read() as session:
@@ -99,17 +103,25 @@ class BulkChangeStore:
         """
         with self._database.write() as session:
             change = _found(session, change_id)
+            put_back: list[str] = []
             if change.undone_at is None:
-                _take_back(session, change)
+                put_back = _take_back(session, change)
                 change.undone_at = now()
                 session.add(change)
-            return _public(change)
+            return _public(change, put_back)
 
 
-def _named(session: Session, idea_ids: Sequence[str]) -> list[Idea]:
+def _noted(session: Session, change: Change) -> ChangePublic:
+    session.exec(delete(Change).where(col(Change.created_at) < now() - KEPT_FOR))
+    session.add(change)
+    return _public(change)
+
+
+def _named(session: Session, idea_ids: Sequence[str], *, deleted: bool = False) -> list[Idea]:
+    """Those in the trash are only among them if `deleted`."""
     wanted = list(dict.fromkeys(idea_ids))
-    rows = session.exec(_with_live_board(wanted).where(col(Idea.deleted_at).is_(None)))
-    ideas = {idea.id: idea for idea in rows}
+    rows = session.exec(_with_live_board(wanted))
+    ideas = {idea.id: idea for idea in rows if deleted or idea.deleted_at is None}
     if len(ideas) < len(wanted):
         raise _unknown({at: one for at, one in enumerate(idea_ids) if one not in ideas})
     return [ideas[idea_id] for idea_id in wanted]
@@ -153,25 +165,31 @@ def _carry_out(session: Session, operation: str, value: Any, ideas: Sequence[Ide
         return _set_field(session, _FIELDS[operation], dict.fromkeys(_ids(ideas), value), ideas)
     if operation in _OPPOSITE:
         return _set_tags(session, operation, dict.fromkeys(_ids(ideas), value), ideas)
-    for idea in ideas:
-        put_in_trash(session, idea)
-    return dict.fromkeys(_ids(ideas))
+    return dict.fromkeys(_put_in_trash(session, ideas, is_deleting=operation == "delete"))
 
 
-def _take_back(session: Session, change: Change) -> None:
+def _put_in_trash(session: Session, ideas: Sequence[Idea], *, is_deleting: bool) -> list[str]:
+    """Or out of it; returns which ideas were on the other side."""
+    changed = [idea for idea in ideas if (idea.deleted_at is None) == is_deleting]
+    for idea in changed:
+        (put_in_trash if is_deleting else take_out_of_trash)(session, idea)
+    return _ids(changed)
+
+
+def _take_back(session: Session, change: Change) -> list[str]:
+    """Returns which ideas it put back."""
     ideas: list[Idea] = list(session.exec(_with_live_board(change.before)))
     if change.operation in _OPPOSITE:
-        _set_tags(session, _OPPOSITE[change.operation], change.before, ideas)
-    elif change.operation in _FIELDS:
+        tags = change.before
+        return list(_set_tags(session, _OPPOSITE[change.operation], tags, ideas))
+    if change.operation in _FIELDS:
         name = _FIELDS[change.operation]
         ideas = [idea for idea in ideas if getattr(idea, name) == change.value]
         if name == "board_id":
             for board_id in {change.before[idea.id] for idea in ideas}:
                 live_board_id(session, board_id)
-        _set_field(session, name, change.before, ideas)
-    else:
-        for idea in ideas:
-            take_out_of_trash(session, idea)
+        return list(_set_field(session, name, change.before, ideas))
+    return _put_in_trash(session, ideas, is_deleting=change.operation == "restore")
 
 
 def _set_field(
@@ -242,8 +260,9 @@ def _found(session: Session, change_id: str) -> Change:
     return change
 
 
-def _public(change: Change) -> ChangePublic:
+def _public(change: Change, put_back: list[str] | None = None) -> ChangePublic:
     return ChangePublic(
         **change.model_dump(include={"id", "operation", "created_at", "undone_at"}),
         changed=list(change.before),
+        put_back=put_back,
     )

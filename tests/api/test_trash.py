@@ -97,3 +97,39 @@ def test_what_was_deleted_before_the_trash_could_be_searched_is_found_in_it(
         found = client.get(IDEAS, params={"deleted": True, "q": "drills home"}).json()
 
     assert [idea["id"] for idea in found] == ["i"]
+
+
+def test_several_ideas_are_restored_at_once_and_deleted_again_by_undo(client: TestClient) -> None:
+    soup, chalk, bread = (add(client, title)["id"] for title in ("Soup", "Chalk", "Bread"))
+    delete(client, soup, chalk)
+
+    restored = post(client, f"{IDEAS}/bulk", operation="restore", ids=[soup, chalk, bread])
+
+    assert restored["changed"] == [soup, chalk]
+    assert titles(client) == ["Bread", "Chalk", "Soup"]
+    undone = post(client, f"/api/v1/changes/{restored['id']}/undo")
+    assert undone["put_back"] == [soup, chalk]
+    assert titles(client) == ["Bread"]
+
+
+def test_restoring_an_unknown_idea_is_refused_and_restores_none(client: TestClient) -> None:
+    soup = add(client, "Soup")["id"]
+    delete(client, soup)
+
+    task = {"operation": "restore", "ids": [soup, "nobody"]}
+    response = client.post(f"{IDEAS}/bulk", json=task)
+
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (404, "/ids/1")
+    assert titles(client) == []
+
+
+def test_an_undo_tells_which_ideas_it_put_back(client: TestClient) -> None:
+    soup, chalk = (add(client, title)["id"] for title in ("Soup", "Chalk"))
+    change = delete(client, soup, chalk)
+    post(client, f"{IDEAS}/{soup}/restore")
+
+    first = post(client, f"/api/v1/changes/{change['id']}/undo")
+    second = post(client, f"/api/v1/changes/{change['id']}/undo")
+
+    assert (first["changed"], first["put_back"]) == ([soup, chalk], [chalk])
+    assert second["put_back"] == []
