@@ -17,6 +17,7 @@ from service.analysis.word_vectors import WordVectors
 from service.backend import build_backend
 from service.engine.backend import Backend
 from service.errors import ServiceError
+from service.housekeeping import Housekeeping
 from service.ideation import Ideation
 from service.runs.completions import Completions
 from service.runs.service import Runs
@@ -64,6 +65,9 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             stack.enter_context(occupied(database.path))
             stack.callback(database.close)
             await asyncio.to_thread(_open, database, store)
+            housekeeping = Housekeeping(store, trash_days=settings.trash_days)
+            stack.push_async_callback(housekeeping.close)
+            housekeeping.start()
             stack.push_async_callback(pool.close)
             await pool.start()
             stack.push_async_callback(runs.close, settings.drain_s)

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from service.engine.types import ModelInfo
+from service.errors import NotFound
 from service.ideation import (
     Began,
     Compared,
@@ -62,7 +63,11 @@ class Recorder:
 
     async def _compare(self, live: LiveRun, step: Compared) -> None:
         store = self.store.comparisons
-        comparison = await asyncio.to_thread(store.add_verdict, live.run_id, step.verdict)
+        try:
+            comparison = await asyncio.to_thread(store.add_verdict, live.run_id, step.verdict)
+        except NotFound:
+            # One of the two was deleted for good meanwhile: there is nothing to rank any more.
+            return
         live.first = live.first or time.monotonic()
         live.say("comparison", comparison.model_dump(mode="json"))
 
@@ -74,9 +79,13 @@ class Recorder:
             live.say("failure", step.failure.model_dump(mode="json"))
             return
         add = self.store.evaluations.add
-        made = await asyncio.to_thread(
-            add, live.run_id, step.idea_id, step.idea_version, step.result
-        )
+        try:
+            made = await asyncio.to_thread(
+                add, live.run_id, step.idea_id, step.idea_version, step.result
+            )
+        except NotFound:
+            # The idea was deleted for good meanwhile.
+            return
         live.say("evaluation", made.model_dump(mode="json"))
 
 

@@ -22,6 +22,7 @@ from service.store.archive_rows import Row, forget_missing, values_of
 from service.store.database import Database
 from service.store.ideas import as_public
 from service.store.limits import Limits
+from service.store.purging import find_lost_parents
 from service.store.search import index
 from service.store.tables import (
     Board,
@@ -263,3 +264,4 @@ def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
     if tags:
         connection.execute(insert(IdeaTag), tags)
     index(session, words)
+    find_lost_parents(session)

@@ -178,7 +178,8 @@ def _put_in_trash(session: Session, ideas: Sequence[Idea], *, is_deleting: bool)
 
 def _take_back(session: Session, change: Change) -> list[str]:
     """Returns which ideas it put back."""
-    ideas: list[Idea] = list(session.exec(_with_live_board(change.before)))
+    found = {idea.id: idea for idea in session.exec(_with_live_board(change.before))}
+    ideas: list[Idea] = [found[idea_id] for idea_id in change.before if idea_id in found]
     if change.operation in _OPPOSITE:
         tags = change.before
         return list(_set_tags(session, _OPPOSITE[change.operation], tags, ideas))

@@ -86,7 +86,11 @@ class ComparisonStore:
             return _public(row)
 
     def add_verdict(self, run_id: str, verdict: Verdict) -> ComparisonPublic:
+        """Raises: NotFound if one of the ideas was deleted for good meanwhile."""
         with self._database.write() as session:
+            for idea_id in (verdict.first_id, verdict.second_id):
+                if session.exec(select(Idea.id).where(Idea.id == idea_id)).first() is None:
+                    raise NotFound(Text("There is no idea %(idea_id)s.", idea_id=idea_id))
             row = Comparison(
                 board_id=verdict.board_id,
                 first_id=verdict.first_id,

@@ -133,3 +133,27 @@ def test_an_undo_tells_which_ideas_it_put_back(client: TestClient) -> None:
 
     assert (first["changed"], first["put_back"]) == ([soup, chalk], [chalk])
     assert second["put_back"] == []
+
+
+def test_a_board_tells_what_is_in_its_trash(client: TestClient, settings: Settings) -> None:
+    board = client.get(BOARDS).json()[0]["id"]
+    delete(client, add(client, "Soup")["id"], add(client, "Chalk")["id"])
+
+    trash = client.get(f"{BOARDS}/{board}/trash").json()
+
+    assert trash == {"board_id": board, "ideas": 2, "days": settings.trash_days}
+    assert client.get(f"{BOARDS}/nobody/trash").status_code == 404
+
+
+def test_all_of_a_trash_is_restored_and_one_undo_deletes_it_again(client: TestClient) -> None:
+    board = post(client, BOARDS, name="Garden")["id"]
+    there = [add(client, title, board_id=board)["id"] for title in ("Soup", "Chalk")]
+    delete(client, *there, add(client, "Elsewhere")["id"])
+
+    change = post(client, f"{BOARDS}/{board}/trash/restore")
+
+    assert sorted(change["changed"]) == sorted(there)
+    assert titles(client) == ["Chalk", "Soup"]
+    assert titles(client, deleted=True) == ["Elsewhere"]
+    post(client, f"/api/v1/changes/{change['id']}/undo")
+    assert titles(client) == []

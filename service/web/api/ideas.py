@@ -14,7 +14,16 @@ from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Status, clean_line
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store import Store
 from service.store.listing import IdeaQuery, Sort
-from service.web.api.shared import NEXT_PAGE, Id, RevisionDep, link_next, links, problems, tag
+from service.web.api.shared import (
+    NEXT_PAGE,
+    ForGood,
+    Id,
+    RevisionDep,
+    link_next,
+    links,
+    problems,
+    tag,
+)
 from service.web.dependencies import StoreDep
 
 router = APIRouter(prefix="/ideas", tags=["ideas"])
@@ -145,12 +154,18 @@ def update_idea(
     "/{idea_id}",
     operation_id="deleteIdea",
     summary="Delete an idea",
-    description="Can be undone with `restore`.",
+    description="Puts it into the trash of its board. Can be undone with `restore`, until a second "
+    "call with `for_good=true`, or the end of the days that deleted things are kept.",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(404, 412),
+    responses=problems(404, 409, 412),
 )
-def delete_idea(idea_id: Id, store: StoreDep, revision: RevisionDep) -> None:
-    store.ideas.delete(idea_id, revision=revision)
+def delete_idea(
+    idea_id: Id, store: StoreDep, revision: RevisionDep, for_good: ForGood = False
+) -> None:
+    if for_good:
+        store.trash.purge_idea(idea_id, revision=revision)
+    else:
+        store.ideas.delete(idea_id, revision=revision)
 
 
 @router.post(
