@@ -34,3 +34,6 @@ class TrashPublic(BaseModel):
 
 class EmptiedPublic(BaseModel):
     ideas: int = Field(examples=[3], description="How many ideas were deleted for good.")
+    in_use: int = Field(
+        examples=[0], description="How many stay, because the model is working on them."
+    )

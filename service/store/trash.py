@@ -25,6 +25,14 @@ _READ = and_(Run.idea_id == Idea.id, col(Run.status).in_(UNFINISHED))
 
 
 @dataclass(frozen=True, slots=True)
+class Emptied:
+    """How many ideas were deleted for good, and how many stay because a model works on them."""
+
+    ideas: int
+    in_use: int
+
+
+@dataclass(frozen=True, slots=True)
 class Purged:
     """What one step deleted for good; `is_last` says that nothing is left to delete."""
 
@@ -58,26 +66,26 @@ class TrashStore:
                 raise Conflict(Text("The model is working on this idea. Stop it first, or wait."))
             purge_ideas(session, [(idea.id, number_of(idea))])
 
-    def purge_ideas(self, board_id: str, idea_ids: list[str]) -> int:
-        """Those of the ideas that are in the board's trash; returns how many that were."""
-        chosen = (*_in_trash(board_id), col(Idea.id).in_(idea_ids))
-        return self._purge_all(board_id, chosen)
+    def purge_ideas(self, board_id: str, idea_ids: list[str]) -> Emptied:
+        """Delete for good those of the ideas that are in the board's trash."""
+        return self._purge_all(board_id, *_in_trash(board_id), col(Idea.id).in_(idea_ids))
 
-    def empty(self, board_id: str, *, until: datetime | None = None) -> int:
-        """Delete for good what was in the board's trash then; returns how many ideas that were."""
-        until = until or now()
-        return self._purge_all(board_id, (*_in_trash(board_id), col(Idea.deleted_at) <= until))
+    def empty(self, board_id: str, *, until: datetime | None = None) -> Emptied:
+        """Delete for good what was in the board's trash then; by default, now."""
+        before = col(Idea.deleted_at) <= (until or now())
+        return self._purge_all(board_id, *_in_trash(board_id), before)
 
-    def _purge_all(self, board_id: str, conditions: tuple[Any, ...]) -> int:
-        """An idea that a model works on stays."""
+    def _purge_all(self, board_id: str, *conditions: Any) -> Emptied:
         count = 0
         while True:
             with self._database.write() as session:
                 live_board_id(session, board_id)
                 purged = _purge_batch(session, *conditions)
-            count += purged
-            if purged < BATCH:
-                return count
+                count += purged
+                if purged < BATCH:
+                    # Only those in use are left.
+                    left = session.exec(select(func.count()).where(*conditions)).one()
+                    return Emptied(count, left)
             time.sleep(PAUSE_S)
 
     def purge_board(self, board_id: str) -> None:

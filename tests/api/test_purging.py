@@ -182,7 +182,7 @@ def test_emptying_a_trash_of_many_ideas_leaves_the_others(client: TestClient) ->
 
     emptied = client.delete(f"{BOARDS}/{board}/trash")
 
-    assert (emptied.status_code, emptied.json()) == (200, {"ideas": len(ids)})
+    assert (emptied.status_code, emptied.json()) == (200, {"ideas": len(ids), "in_use": 0})
     assert len(ids) == 250
     assert titles(client) == ["Still here"]
     assert client.get(f"{BOARDS}/{board}/trash").json()["ideas"] == 0
@@ -349,7 +349,7 @@ def test_an_idea_or_board_on_which_a_model_works_is_not_deleted_for_good(
     delete(client, soup, chalk)
 
     assert client.delete(f"{IDEAS}/{soup}", params={"for_good": True}).status_code == 409
-    assert client.delete(f"{BOARDS}/{board}/trash").json() == {"ideas": 1}
+    assert client.delete(f"{BOARDS}/{board}/trash").json() == {"ideas": 1, "in_use": 1}
     client.delete(f"{BOARDS}/{board}")
     assert client.delete(f"{BOARDS}/{board}", params={"for_good": True}).status_code == 409
     assert client.portal is not None

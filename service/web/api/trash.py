@@ -43,4 +43,5 @@ def restore_trash(board_id: Id, store: StoreDep) -> ChangePublic:
     responses=problems(404),
 )
 def empty_trash(board_id: Id, store: StoreDep) -> EmptiedPublic:
-    return EmptiedPublic(ideas=store.trash.empty(board_id))
+    emptied = store.trash.empty(board_id)
+    return EmptiedPublic(ideas=emptied.ideas, in_use=emptied.in_use)
