@@ -40,6 +40,7 @@ UNCOMPRESSED = ("application/json", "application/problem+json")
 ROUTES = APIRouter()
 for _part in (openai, ops, api, openapi, session, pages):
     ROUTES.include_router(_part.router)
+HANDLED = (ServiceError, RequestValidationError, HTTPException)
 _log = logging.getLogger(__name__)
 
 
@@ -65,9 +66,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             stack.enter_context(occupied(database.path))
             stack.callback(database.close)
             await asyncio.to_thread(_open, database, store)
-            housekeeping = Housekeeping(store, trash_days=settings.trash_days)
-            stack.push_async_callback(housekeeping.close)
-            housekeeping.start()
+            await stack.enter_async_context(Housekeeping(store, trash_days=settings.trash_days))
             stack.push_async_callback(pool.close)
             await pool.start()
             stack.push_async_callback(runs.close, settings.drain_s)
@@ -84,6 +83,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         middleware=_middleware(settings, store, answers),
+        exception_handlers=dict.fromkeys(HANDLED, answers.handle),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         routes=ROUTES.routes,
     )
@@ -99,8 +99,6 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "templates": templates,
     }.items():
         setattr(app.state, name, value)
-    for kind in (ServiceError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, answers.handle)
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
     return app

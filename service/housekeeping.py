@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import timedelta
+from typing import Self
 
 from service.errors import ServiceError
 from service.schemas.identity import now
@@ -23,12 +24,13 @@ class Housekeeping:
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    async def __aenter__(self) -> Self:
         if self._trash_days:
             self._task = asyncio.create_task(self._work())
+        return self
 
-    async def close(self) -> None:
-        """Returns when the step under way is done, so that the database may be closed."""
+    async def __aexit__(self, *_: object) -> None:
+        """Waits until the step under way is done, so that the database may be closed."""
         self._closing.set()
         if self._task is not None:
             await self._task

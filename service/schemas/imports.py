@@ -11,7 +11,7 @@ from service.schemas.fields import Status
 TextFormat = Literal["markdown", "csv", "lines"]
 Groups = Literal["boards", "tags"]
 Nested = Literal["body", "ideas"]
-Action = Literal["add", "change", "skip"]
+Action = Literal["add", "change", "restore", "skip"]
 Reason = Literal["", "there", "deleted", "same-text", "twice"]
 SHOWN_IDEAS = 200
 
@@ -53,6 +53,17 @@ class Reading:
     left_out: list["LeftOut"] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """`board_id` is for ideas that name no board. `update` changes ideas that are there to what the
+    file says, `restore` brings back what is in the trash.
+    """
+
+    board_id: str | None = None
+    update: bool = False
+    restore: bool = False
+
+
 class LeftOut(BaseModel):
     line: int = Field(examples=[7])
     text: str = Field(examples=["Notes of the meeting"])
@@ -82,13 +93,19 @@ class ImportedIdea(BaseModel):
 
 
 class Imported(BaseModel):
-    """How many rows came in, how many ideas changed, how many rows were left as they are; in a dry
-    run, how many would. `ideas` shows the first 200 one by one.
+    """How many rows came in, how many ideas changed, how many came back from the trash, how many rows
+    were left as they are; in a dry run, how many would. `ideas` shows the first 200 one by one.
     """
 
     dry_run: bool = False
     added: Counts = Field(default_factory=Counts)
     changed: Counts = Field(default_factory=Counts)
+    restored: Counts = Field(default_factory=Counts)
     already_there: Counts = Field(default_factory=Counts)
+    in_trash: int = Field(
+        default=0,
+        examples=[3],
+        description="Ideas of the file that are in the trash and stay there without `restore`.",
+    )
     ideas: list[ImportedIdea] = Field(default_factory=list)
     left_out: list[LeftOut] = Field(default_factory=list, description="Text that is no idea.")

@@ -10,7 +10,7 @@ from service.messages import Text
 from service.schemas.archive import Archive, IdeaRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.identity import now
-from service.schemas.imports import SHOWN_IDEAS, Imported, ImportedIdea
+from service.schemas.imports import Imported
 from service.store.archive_checks import (
     check_ancestors,
     check_references,
@@ -19,6 +19,7 @@ from service.store.archive_checks import (
     home,
 )
 from service.store.archive_rows import Row, forget_missing, values_of
+from service.store.archive_trash import Recognised
 from service.store.database import Database
 from service.store.ideas import as_public
 from service.store.limits import Limits
@@ -91,8 +92,9 @@ class ArchiveStore:
                 found[idea.board_id][1].append(as_public(idea, tags.get(idea.number, [])))
             return list(found.values())
 
-    def add(self, archive: Archive, *, dry_run: bool = False) -> Imported:
-        """All that is new in the archive, or nothing; what has a known id is left as it is.
+    def add(self, archive: Archive, *, restore: bool = False, dry_run: bool = False) -> Imported:
+        """All that is new in the archive, or nothing; what has a known id is left as it is, or,
+        with `restore`, taken out of the trash.
 
         An idea that is there already keeps its own versions. A run that was not over is
         interrupted: no process here works on it.
@@ -108,6 +110,7 @@ class ArchiveStore:
         with self._database.write() as session:
             known = {name: _known(session, name) for name in _TABLES}
             check_references(archive, known)
+            recognised = Recognised(session, archive)
             result = Imported(dry_run=dry_run)
             for name in _TABLES:
                 rows = getattr(archive, name)
@@ -117,7 +120,9 @@ class ArchiveStore:
                 setattr(result.added, name, len(new))
                 setattr(result.already_there, name, len(rows) - len(new))
             _set_scored_versions(session)
-            result.ideas = _told(session, archive, known["ideas"])
+            recognised.describe(result, known["ideas"], restore=restore)
+            if restore and not dry_run:
+                recognised.bring_back()
             return result
 
     def _check_texts(self, archive: Archive) -> None:
@@ -132,21 +137,6 @@ class ArchiveStore:
                             Text("%(pointer)s: %(detail)s", pointer=pointer, detail=error.detail),
                             pointer=pointer,
                         ) from error
-
-
-def _told(session: Session, archive: Archive, known: set[str]) -> list[ImportedIdea]:
-    names = dict(session.exec(select(Board.id, Board.name)).all())
-    names |= {board.id: board.name for board in archive.boards}
-    return [
-        ImportedIdea(
-            action="skip" if idea.id in known else "add",
-            reason="there" if idea.id in known else "",
-            id=idea.id,
-            title=idea.title,
-            board=names[idea.board_id],
-        )
-        for idea in archive.ideas[:SHOWN_IDEAS]
-    ]
 
 
 def _check_board(session: Session, board_id: str | None) -> None:

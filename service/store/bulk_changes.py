@@ -24,9 +24,8 @@ from service.store.database import Database
 from service.store.ideas import (
     live_board_id,
     number_of,
-    put_in_trash,
+    set_deleted,
     tags_of,
-    take_out_of_trash,
     touch,
 )
 from service.store.search import index, words_of
@@ -172,7 +171,7 @@ def _put_in_trash(session: Session, ideas: Sequence[Idea], *, is_deleting: bool)
     """Or out of it; returns which ideas were on the other side."""
     changed = [idea for idea in ideas if (idea.deleted_at is None) == is_deleting]
     for idea in changed:
-        (put_in_trash if is_deleting else take_out_of_trash)(session, idea)
+        set_deleted(session, idea, deleted=is_deleting)
     return _ids(changed)
 
 

@@ -163,12 +163,12 @@ class IdeaStore:
         with self._database.write() as session:
             idea = found(session, idea_id)
             check_revision(idea, revision)
-            put_in_trash(session, idea)
+            set_deleted(session, idea, deleted=True)
 
     def restore(self, idea_id: str) -> IdeaPublic:
         with self._database.write() as session:
             idea = found(session, idea_id, deleted=True)
-            take_out_of_trash(session, idea)
+            set_deleted(session, idea, deleted=False)
             return public(session, idea)
 
     def versions(self, idea_id: str) -> list[VersionPublic]:
@@ -267,15 +267,10 @@ def touch(session: Session, idea: Idea) -> None:
     session.add(idea)
 
 
-def put_in_trash(session: Session, idea: Idea) -> None:
-    touch(session, idea)
-    idea.deleted_at = idea.updated_at
-
-
-def take_out_of_trash(session: Session, idea: Idea) -> None:
-    if idea.deleted_at is not None:
-        idea.deleted_at = None
+def set_deleted(session: Session, idea: Idea, *, deleted: bool) -> None:
+    if deleted != (idea.deleted_at is not None):
         touch(session, idea)
+        idea.deleted_at = idea.updated_at if deleted else None
 
 
 def _write_tags(session: Session, idea: Idea, tags: Sequence[str]) -> None:

@@ -23,11 +23,13 @@ from service.schemas.imports import (
     ImportedIdea,
     Reading,
     Reason,
+    Taking,
 )
 from service.store.archive import insert_rows
 from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
+from service.store.returning import restore_boards, restore_ideas
 from service.store.tables import Board, Idea, IdeaTag
 
 # Chosen once: with another one, what was imported before would come again.
@@ -45,18 +47,11 @@ class TextImportStore:
         self._limits = limits
         self._ideas = ideas
 
-    def add(
-        self,
-        reading: Reading,
-        *,
-        board_id: str | None = None,
-        update: bool = False,
-        dry_run: bool = False,
-    ) -> Imported:
-        """All that is new in the file, or nothing. `board_id` is for ideas that name no board.
+    def add(self, reading: Reading, taking: Taking, *, dry_run: bool = False) -> Imported:
+        """All that is new in the file, or nothing.
 
         An idea that is there already, by its id or with the same text on the same board, is left
-        as it is; with `update` it gets what the file says otherwise.
+        as it is, if `taking` says nothing else.
 
         Raises:
             InvalidFile: a text beyond the limits.
@@ -64,14 +59,13 @@ class TextImportStore:
         """
         self._check(reading)
         with self._database.write() as session:
-            arrival = _Arrival(session, reading, board_id, update=update)
+            arrival = _Arrival(session, reading, taking)
             arrival.plan()
             if not dry_run:
                 self._carry_out(session, arrival)
-        result = arrival.result
-        result.dry_run = dry_run
-        result.left_out = reading.left_out[:SHOWN_IDEAS]
-        return result
+        arrival.result.dry_run = dry_run
+        arrival.result.left_out = reading.left_out[:SHOWN_IDEAS]
+        return arrival.result
 
     def _check(self, reading: Reading) -> None:
         faults = []
@@ -89,6 +83,8 @@ class TextImportStore:
         insert_rows(session, "boards", arrival.new_boards)
         insert_rows(session, "ideas", arrival.new_ideas)
         insert_rows(session, "versions", arrival.new_versions)
+        restore_boards(session, arrival.returned_boards)
+        restore_ideas(session, arrival.returned_ideas)
         for idea_id, shape in arrival.updates:
             idea = found(session, idea_id)
             self._ideas.update_in(session, idea, shape, origin="import", run_id=None)
@@ -118,20 +114,19 @@ class _Target:
 class _Arrival:
     """Decides what becomes of each idea of a file."""
 
-    def __init__(
-        self, session: Session, reading: Reading, board_id: str | None, *, update: bool
-    ) -> None:
+    def __init__(self, session: Session, reading: Reading, taking: Taking) -> None:
         self.result = Imported()
         self.new_boards: list[BoardRow] = []
         self.new_ideas: list[IdeaRow] = []
         self.new_versions: list[VersionRow] = []
         self.updates: list[tuple[str, IdeaUpdate]] = []
+        self.returned_boards: list[str] = []
+        self.returned_ideas: dict[str, str] = {}
         self._session = session
         self._reading = reading
-        self._update = update
+        self._taking = taking
         self._moment = now()
         self._boards = {board.id: board for board in session.exec(select(Board))}
-        self._board_id = board_id
         self._targets: dict[str | None, _Target] = {}
         self._known = self._known_ideas()
         self._seen: set[str] = set()
@@ -161,7 +156,9 @@ class _Arrival:
         self._seen.add(idea_id)
         if not reason:
             self._add(draft, idea_id, target)
-        elif self._update and known is not None and reason in ("there", "same-text"):
+        elif self._taking.restore and known is not None and reason == "deleted":
+            self._restore(draft, known, target)
+        elif self._taking.update and known is not None and reason in ("there", "same-text"):
             self._change(draft, known, target, reason)
         else:
             self._tell(ImportedIdea(action="skip", reason=reason, **_shown(draft, idea_id, target)))
@@ -190,7 +187,21 @@ class _Arrival:
         self.result.added.versions += 1
         self._tell(ImportedIdea(action="add", **_shown(draft, idea_id, target)))
 
+    def _restore(self, draft: Draft, known: _Known, target: _Target) -> None:
+        self.returned_ideas[known.id] = target.id
+        changes = self._changes(draft, known, target) if self._taking.update else []
+        shown = _shown(draft, known.id, target)
+        self._tell(ImportedIdea(action="restore", changes=changes, **shown))
+
     def _change(self, draft: Draft, known: _Known, target: _Target, reason: Reason) -> None:
+        changes, shown = self._changes(draft, known, target), _shown(draft, known.id, target)
+        if changes:
+            self._tell(ImportedIdea(action="change", changes=changes, **shown))
+        else:
+            self._tell(ImportedIdea(action="skip", reason=reason, **shown))
+
+    def _changes(self, draft: Draft, known: _Known, target: _Target) -> list[str]:
+        """The fields that become what the file says."""
         wanted: dict[str, Any] = {"title": draft.title, "body": draft.body}
         wanted |= {"status": draft.status, "star": draft.star, "tags": draft.tags}
         wanted["board_id"] = None if draft.board is None else target.id
@@ -203,21 +214,19 @@ class _Arrival:
             for name, value in wanted.items()
             if value is not None and value != present.get(name)
         }
-        shown = _shown(draft, known.id, target)
-        if not changes:
-            self._tell(ImportedIdea(action="skip", reason=reason, **shown))
-            return
-        self.updates.append((known.id, IdeaUpdate(**changes)))
-        names = ["board" if name == "board_id" else name for name in changes]
-        self._tell(ImportedIdea(action="change", changes=names, **shown))
+        if changes:
+            self.updates.append((known.id, IdeaUpdate(**changes)))
+        return ["board" if name == "board_id" else name for name in changes]
 
     def _tell(self, idea: ImportedIdea) -> None:
         counts = {
             "add": self.result.added,
             "change": self.result.changed,
+            "restore": self.result.restored,
             "skip": self.result.already_there,
         }[idea.action]
         counts.ideas += 1
+        self.result.in_trash += idea.reason == "deleted"
         if len(self.result.ideas) < SHOWN_IDEAS:
             self.result.ideas.append(idea)
 
@@ -229,22 +238,26 @@ class _Arrival:
 
     def _chosen_board(self) -> Board | BoardRow:
         there = [board for board in self._boards.values() if board.deleted_at is None]
-        if self._board_id is not None:
-            there = [board for board in there if board.id == self._board_id]
+        if (chosen := self._taking.board_id) is not None:
+            there = [board for board in there if board.id == chosen]
         if not there:
-            raise NotFound(Text("There is no board %(board_id)s.", board_id=self._board_id))
+            raise NotFound(Text("There is no board %(board_id)s.", board_id=chosen))
         return min(there, key=lambda board: board.created_at)
 
     def _board(self, draft: BoardDraft) -> Board | BoardRow:
-        """The one of the same id, or of the same name, or a new one."""
+        """The one of the same id, or of the same name, or one that comes back, or a new one."""
         there = [board for board in self._boards.values() if board.deleted_at is None]
         by_name = [board for board in there if board.name.casefold() == draft.name.casefold()]
         by_id = [board for board in there if board.id == draft.id]
         if by_id or by_name:
             self.result.already_there.boards += 1
             return by_id[0] if by_id else min(by_name, key=lambda board: board.created_at)
-        taken = self._boards.keys() | {row.id for row in self.new_boards}
         new_id, tries = draft.id or stable_id("board", draft.name), 1
+        if self._taking.restore and new_id in self._boards:
+            self.result.restored.boards += 1
+            self.returned_boards.append(new_id)
+            return self._boards[new_id]
+        taken = self._boards.keys() | {row.id for row in self.new_boards}
         while new_id in taken:
             # A board of this name was deleted; its ideas stay with it.
             new_id, tries = stable_id("board", draft.name, str(tries)), tries + 1

@@ -220,11 +220,8 @@ def running(client: TestClient, store: Store) -> Iterator[None]:
     """A day lasts a moment."""
     assert client.portal is not None
     housekeeping = Housekeeping(store, trash_days=30, every_s=0.01)
-    client.portal.call(housekeeping.start)
-    try:
+    with client.portal.wrap_async_context_manager(housekeeping):
         yield
-    finally:
-        client.portal.call(housekeeping.close)
 
 
 def test_what_was_deleted_too_long_ago_is_deleted_for_good_at_the_start(

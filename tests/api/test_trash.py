@@ -93,7 +93,8 @@ def test_what_was_deleted_before_the_trash_could_be_searched_is_found_in_it(
         )
         old.execute("INSERT INTO idea_tag VALUES (1, 'home')")
 
-    with TestClient(create_app(settings, FakeBackend()), base_url="http://localhost") as client:
+    kept = settings.model_copy(update={"trash_days": 0})
+    with TestClient(create_app(kept, FakeBackend()), base_url="http://localhost") as client:
         found = client.get(IDEAS, params={"deleted": True, "q": "drills home"}).json()
 
     assert [idea["id"] for idea in found] == ["i"]

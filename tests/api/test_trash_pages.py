@@ -216,3 +216,42 @@ def test_an_idea_says_that_it_branched_from_one_that_is_deleted(client: TestClie
     delete(client, parent["id"])
 
     assert "branched from a deleted idea" in show(client, f"/ideas/{child['id']}")
+
+
+LIST = "- Soup from one pot\n- Chalk\n- Bread\n"
+
+
+def preview(client: TestClient, text: str) -> tuple[str, str]:
+    """The address and the page."""
+    content = client.post("/import", files={"file": ("list.md", text.encode())}, headers=PAGE)
+    return str(content.url), content.text
+
+
+def test_a_preview_offers_to_restore_what_it_recognises_in_the_trash(client: TestClient) -> None:
+    address, page = preview(client, LIST)
+    send(client, address.partition("?")[0], *hidden(page))
+    delete(client, *(idea["id"] for idea in client.get(IDEAS).json()[:2]))
+
+    address, page = preview(client, LIST)
+
+    said = " ".join(page.split())
+    assert "2 of these ideas are in the trash. Restore them." in said
+    assert 'name="restore" value="true" checked' in said
+    assert said.count("Restored from the trash") == 2
+    done = send(client, address.partition("?")[0], *hidden(page), ("restore", "true"))
+    assert "2 came back from the trash." in done.text
+    assert len(titles(client)) == 3
+
+
+def test_what_is_in_the_trash_stays_there_if_the_box_is_not_ticked(client: TestClient) -> None:
+    address, page = preview(client, LIST)
+    send(client, address.partition("?")[0], *hidden(page))
+    delete(client, *(idea["id"] for idea in client.get(IDEAS).json()))
+
+    address, page = preview(client, LIST)
+    unticked = show(client, address.replace("restore=True", "restore=false"))
+    send(client, address.partition("?")[0], *hidden(unticked))
+
+    assert "Stays in the trash" in unticked
+    assert "3 of these ideas are in the trash. Restore them." in " ".join(unticked.split())
+    assert titles(client) == []

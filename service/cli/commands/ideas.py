@@ -91,6 +91,10 @@ def _add_writing(actions: Any) -> None:
     for name, text in (("delete", "move ideas to the trash"), ("restore", "restore deleted ideas")):
         parser = actions.add_parser(name, help=text)
         parser.add_argument("idea_ids", nargs="+", metavar="ID")
+        if name == "delete":
+            parser.add_argument(
+                "--for-good", action="store_true", help="what is in the trash; cannot be undone"
+            )
         add_talk(parser, _delete if name == "delete" else _restore)
 
 
@@ -182,6 +186,10 @@ async def _fields(rest: Rest, options: argparse.Namespace) -> dict[str, Any]:
 
 async def _delete(rest: Rest, options: argparse.Namespace) -> int:
     for idea_id in options.idea_ids:
+        if options.for_good:
+            await rest.call("DELETE", f"/ideas/{idea_id}", query={"for_good": True})
+            note(f"Deleted for good: {idea_id}")
+            continue
         await rest.call("DELETE", f"/ideas/{idea_id}")
         note(f"Deleted. To undo: ideapool ideas restore {idea_id}")
     return 0

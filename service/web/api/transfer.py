@@ -77,8 +77,9 @@ async def _body(request: Request) -> bytes:
     summary="Add what a file holds",
     description="JSON as `export` gives it, with everything; Markdown: our own, or lists and "
     "sections of any other; CSV: our own, or any table whose header has a title column; plain "
-    "text: an idea on each line. All of it comes in, or nothing. What is there already, deleted "
-    "or not, is left as it is, so that importing twice does no harm. It is known by its id; an "
+    "text: an idea on each line. All of it comes in, or nothing. What is there already is left as "
+    "it is, so that importing twice does no harm; what is in the trash stays there, and "
+    "`restore=true` brings it back. It is known by its id; an "
     "idea that comes without one gets an id made from its board and text, and is also known by "
     "the same text on the same board. Faults are named by line and column.",
     responses=problems(404),

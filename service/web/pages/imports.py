@@ -29,11 +29,12 @@ FORMATS: dict[ImportFormat, str] = {
 ACTIONS: dict[Action, str] = {
     "add": Text("New"),
     "change": Text("Changes"),
+    "restore": Text("Restored from the trash"),
     "skip": Text("Stays as it is"),
 }
+# An idea that is in the trash is told without one.
 REASONS: dict[Reason, str] = {
     "there": Text("is here already"),
-    "deleted": Text("was deleted here"),
     "same-text": Text("the same text is here already"),
     "twice": Text("is in the file twice"),
 }
@@ -62,6 +63,7 @@ class MannerForm(BaseModel):
     groups: Groups = "boards"
     nested: Nested = "body"
     update: bool = False
+    restore: bool = False
 
     def manner(self, *, dry_run: bool) -> ImportManner:
         fields = self.model_dump()
@@ -110,6 +112,8 @@ def receive_file(
         )
     manner = form.model_dump(exclude={"text", "file"}, exclude_none=True)
     manner["format"] = form.format or guess_format(content, kind, name)
+    # Whoever imports a file wants what is in it. The preview says what comes out of the trash.
+    manner["restore"] = True
     return redirect(f"/import/{files.keep(content)}?{urlencode(manner)}")
 
 
@@ -178,8 +182,15 @@ def _place(store: Store, result: Imported) -> str:
 
 
 def _told(result: Imported) -> str:
-    added = Counted("%(count)s idea came in.", "%(count)s ideas came in.", result.added.ideas)
-    if not result.changed.ideas:
-        return added
-    changed = Counted("%(count)s changed.", "%(count)s changed.", result.changed.ideas)
-    return Text("%(added)s %(changed)s", added=added, changed=changed)
+    counts = (result.added.ideas, result.changed.ideas, result.restored.ideas)
+    added = Counted("%(count)s idea came in.", "%(count)s ideas came in.", counts[0])
+    changed = Counted("%(count)s changed.", "%(count)s changed.", counts[1])
+    restored = Counted(
+        "%(count)s came back from the trash.", "%(count)s came back from the trash.", counts[2]
+    )
+    told, *more = [
+        text for text, count in zip((added, changed, restored), counts, strict=True) if count
+    ] or [added]
+    for text in more:
+        told = Text("%(added)s %(changed)s", added=told, changed=text)
+    return told
