@@ -17,7 +17,6 @@ from service.analysis.word_vectors import WordVectors
 from service.backend import build_backend
 from service.engine.backend import Backend
 from service.errors import ServiceError
-from service.housekeeping import Housekeeping
 from service.ideation import Ideation
 from service.runs.completions import Completions
 from service.runs.service import Runs
@@ -25,6 +24,7 @@ from service.settings import Settings
 from service.store import Limits, Store
 from service.store.database import Database
 from service.store.database_lock import occupied
+from service.store.housekeeping import Housekeeping
 from service.transfer.pending_uploads import PendingUploads
 from service.web import api, openai, openapi, ops, pages, session
 from service.web.errors import ErrorAnswers

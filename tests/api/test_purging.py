@@ -14,11 +14,11 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.errors import NotFound, StorageUnavailable
-from service.housekeeping import Housekeeping
 from service.schemas.brainstorm import SuggestionPublic
 from service.settings import Settings
 from service.store import Store
 from service.store.comparisons import Verdict
+from service.store.housekeeping import Housekeeping
 from service.store.trash import Purged
 from tests.api.test_ideas import IDEAS, add
 from tests.api.test_transfer import BOARDS, board, post

@@ -48,12 +48,11 @@ def add_to(commands: Any) -> None:
         "--update", action="store_true", help="update existing ideas from this file"
     )
     import_.add_argument(
-        "--dry-run", action="store_true", help="show what would be imported, change nothing"
-    )
-    import_.add_argument(
         "--restore", action="store_true", help="restore ideas of the file that are in the trash"
     )
-    import_.add_argument("--dry-run", action="store_true", help="show what would be imported, change nothing")
+    import_.add_argument(
+        "--dry-run", action="store_true", help="show what would be imported, change nothing"
+    )
     import_.add_argument("--json", action="store_true", help="print the counts as JSON")
     add_talk(import_, _import, check=_read)
 

@@ -36,4 +36,6 @@ def ask(
     status_code: int = status.HTTP_200_OK,
 ) -> Response:
     context = {"question": question}
-    return render(request, "confirm.html", context, board_id=board_id, status_code=status_code)
+    return render(
+        request, "shared/confirm.html", context, board_id=board_id, status_code=status_code
+    )

@@ -188,9 +188,8 @@ def _told(result: Imported) -> str:
     restored = Counted(
         "%(count)s came back from the trash.", "%(count)s came back from the trash.", counts[2]
     )
-    told, *more = [
-        text for text, count in zip((added, changed, restored), counts, strict=True) if count
-    ] or [added]
-    for text in more:
-        told = Text("%(added)s %(changed)s", added=told, changed=text)
+    parts = [text for text, count in zip((added, changed, restored), counts, strict=True) if count]
+    told: Text = parts[0] if parts else added
+    for part in parts[1:]:
+        told = Text("%(added)s %(changed)s", added=told, changed=part)
     return told
