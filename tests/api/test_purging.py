@@ -23,7 +23,7 @@ from service.store.trash import Purged
 from tests.api.test_ideas import IDEAS, add
 from tests.api.test_transfer import BOARDS, board, post
 from tests.api.test_trash import delete, titles
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 __all__ = ["board"]
 

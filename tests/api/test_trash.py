@@ -13,7 +13,7 @@ from service.settings import Settings
 from service.store.database import MIGRATIONS
 from tests.api.test_ideas import IDEAS, add
 from tests.api.test_transfer import BOARDS, Json, post
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 
 def titles(client: TestClient, **query: Any) -> list[str]:
