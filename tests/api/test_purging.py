@@ -21,11 +21,11 @@ from service.store.comparisons import Verdict
 from service.store.housekeeping import Housekeeping
 from service.store.trash import Purged
 from tests.api.test_ideas import IDEAS, add
-from tests.api.test_transfer import BOARDS, board, post
+from tests.api.test_transfer import BOARDS, board, filled, holder, post
 from tests.api.test_trash import delete, titles
 from tests.support.fake_backend import FakeBackend
 
-__all__ = ["board"]
+__all__ = ["board", "filled", "holder"]
 
 
 def purge(client: TestClient, idea_id: str) -> None:
@@ -292,13 +292,13 @@ def test_a_trash_that_cannot_be_emptied_is_tried_again(
 
 
 def test_a_deleted_board_is_deleted_for_good_with_everything_on_it(
-    client: TestClient, settings: Settings, board: str
+    holder: TestClient, settings: Settings, board: str
 ) -> None:
-    client.delete(f"{BOARDS}/{board}")
-    listed = client.get(BOARDS, params={"deleted": True}).json()
+    holder.delete(f"{BOARDS}/{board}")
+    listed = holder.get(BOARDS, params={"deleted": True}).json()
     assert [(one["id"], one["deleted_at"] is None) for one in listed] == [(board, False)]
 
-    response = client.delete(f"{BOARDS}/{board}", params={"for_good": True})
+    response = holder.delete(f"{BOARDS}/{board}", params={"for_good": True})
 
     assert response.status_code == 204
     left = rows(settings)
@@ -306,29 +306,29 @@ def test_a_deleted_board_is_deleted_for_good_with_everything_on_it(
     # An evaluation of a text that is on no board.
     assert left.pop("run") == 1
     assert set(left.values()) == {0}
-    assert client.get(BOARDS, params={"deleted": True}).json() == []
+    assert holder.get(BOARDS, params={"deleted": True}).json() == []
 
 
 def test_ideas_that_were_moved_away_outlive_their_board(
-    client: TestClient, settings: Settings, board: str
+    holder: TestClient, settings: Settings, board: str
 ) -> None:
-    home = client.get(BOARDS).json()[0]["id"]
-    ideas = client.get(IDEAS, params={"board": board}).json()
+    home = holder.get(BOARDS).json()[0]["id"]
+    ideas = holder.get(IDEAS, params={"board": board}).json()
     moved = [idea["id"] for idea in ideas]
-    evaluations = {one: client.get(f"{IDEAS}/{one}/evaluations").json() for one in moved}
-    post(client, f"{IDEAS}/bulk", operation="move", ids=moved, board_id=home)
-    client.delete(f"{BOARDS}/{board}")
+    evaluations = {one: holder.get(f"{IDEAS}/{one}/evaluations").json() for one in moved}
+    post(holder, f"{IDEAS}/bulk", operation="move", ids=moved, board_id=home)
+    holder.delete(f"{BOARDS}/{board}")
 
-    client.delete(f"{BOARDS}/{board}", params={"for_good": True})
+    holder.delete(f"{BOARDS}/{board}", params={"for_good": True})
 
     assert rows(settings)["board"] == 1
     for idea_id in moved:
-        assert client.get(f"{IDEAS}/{idea_id}").json()["board_id"] == home
-        after = client.get(f"{IDEAS}/{idea_id}/evaluations").json()
+        assert holder.get(f"{IDEAS}/{idea_id}").json()["board_id"] == home
+        after = holder.get(f"{IDEAS}/{idea_id}/evaluations").json()
         assert [one["scores"] for one in after] == [one["scores"] for one in evaluations[idea_id]]
-        page = client.get(f"/ideas/{idea_id}", headers={"accept": "text/html"})
+        page = holder.get(f"/ideas/{idea_id}", headers={"accept": "text/html"})
         assert page.status_code == 200
-    again = client.get("/api/v1/export").json()
+    again = holder.get("/api/v1/export").json()
     assert [idea["id"] for idea in again["ideas"]] == sorted(
         moved, key=[idea["id"] for idea in again["ideas"]].index
     )
