@@ -1,6 +1,7 @@
 """Asks one model for one run: passes its steps on, keeps the books, asks again within a budget."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from service.engine.backend import Backend
@@ -13,9 +14,10 @@ from service.engine.types import (
     ModelInfo,
     Queued,
     Started,
+    Usage,
 )
 from service.errors import AnswerUnusable
-from service.ideation.events import Began, DraftDropped, Drafted, Emit, Ledger, Step, Waiting
+from service.ideation.events import Began, DraftDropped, Drafted, Emit, Step, Waiting
 from service.messages import Text
 from service.prompts.languages import AS_WRITTEN
 from service.prompts.tasks import Prompt, in_language
@@ -25,18 +27,37 @@ View = Callable[[str], tuple[str | None, str]]
 Parsed = TypeVar("Parsed")
 
 
+@dataclass(slots=True)
+class Ledger:
+    """What a run used: filled in as it goes, kept also when it fails."""
+
+    prompts: list[tuple[Message, ...]] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        names = ("prompt_tokens", "cached_tokens", "completion_tokens")
+        return {name: getattr(self.usage, name) for name in names}
+
+
 class ModelClient:
     """Asks one model and reports to one run."""
 
     def __init__(
-        self, backend: Backend, model: ModelInfo, client: str, ledger: Ledger, emit: Emit
+        self,
+        backend: Backend,
+        model: ModelInfo,
+        client: str,
+        ledger: Ledger,
+        emit: Emit,
+        language: str = AS_WRITTEN,
     ) -> None:
         self._backend = backend
         self.model = model
         self.client = client
         self.ledger = ledger
         self.emit = emit
-        self.language = AS_WRITTEN
+        self.language = language
 
     @property
     def is_shared(self) -> bool:
@@ -51,9 +72,7 @@ class ModelClient:
             if is_told(step):
                 await self.emit(step)
 
-        other = ModelClient(self._backend, self.model, self.client, self.ledger, emit)
-        other.language = self.language
-        return other
+        return ModelClient(self._backend, self.model, self.client, self.ledger, emit, self.language)
 
     async def observe(self, event: Event) -> None:
         if isinstance(event, Queued):
