@@ -17,7 +17,7 @@ from service.analysis.word_vectors import WordVectors
 from service.backend import build_backend
 from service.engine.backend import Backend
 from service.errors import ServiceError
-from service.ideation import Ideation
+from service.ideation.kinds import Ideation
 from service.runs.completions import Completions
 from service.runs.service import Runs
 from service.settings import Settings
@@ -54,7 +54,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     vectors = WordVectors()
     runs = Runs(
         store,
-        Ideation(pool, vectors, each_s=settings.run_deadline_s),
+        Ideation(store, pool, vectors, each_s=settings.run_deadline_s),
         limit=settings.queue_limit,
         deadline_s=settings.run_deadline_s,
         ended=metrics.run_ended,

@@ -260,5 +260,5 @@ def _seen_here(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunVi
         view = view_run(store, run_id, runs)
     except NotFound:
         return None
-    is_here = view.run.idea_id == idea.id and view.run.kind in ("refine", "evaluate")
+    is_here = view.run.idea_id == idea.id and view.kind.is_about_one_idea
     return view if is_here and (view.run.kind == "refine" or view.run.status != "done") else None
