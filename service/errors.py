@@ -22,6 +22,7 @@ ServiceError
     ├── EngineCrashed           the model process stopped during the request
     ├── DeadlineExceeded        the run or request took longer than allowed
     └── AnswerUnusable          no usable answer came within the allowed attempts
+        └── RepeatedIdea        the idea is too similar to one that exists already
 
 `service/web/errors.py` has the table from classes to HTTP status codes.
 """
@@ -152,6 +153,10 @@ class DeadlineExceeded(EngineError):
 
 
 class AnswerUnusable(EngineError):
+    pass
+
+
+class RepeatedIdea(AnswerUnusable):
     pass
 
 

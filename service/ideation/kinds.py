@@ -2,12 +2,14 @@
 
 `schemas.run_kinds` says what each kind is asked and what is recorded of it, `web.pages.run_kinds`
 how pages show it. Every answer of a model must pass its parser. The number of attempts is bounded:
-past it the run fails and says what was wrong, and what was made until then is kept.
+past it the run fails and says what was wrong. A brainstorm that has some ideas by then is done, and
+says how many are missing.
 """
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from service.analysis.scoring import Scorer
@@ -15,7 +17,7 @@ from service.analysis.word_vectors import WordVectors
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict
-from service.ideation.brainstorm import brainstorm, plan_brainstorm, unlike_avoided
+from service.ideation.brainstorm import brainstorm, incomplete, plan_brainstorm, unlike_avoided
 from service.ideation.evaluate import evaluate, evaluate_all, plan_evaluation, plan_evaluations
 from service.ideation.events import Emit
 from service.ideation.model_client import Ledger, ModelClient
@@ -44,7 +46,8 @@ def _what_is_missing(task: Any, _run: RunPublic, _store: Store) -> Any:
 class Kind:
     """`role` is that of the model it needs, `renew` changes its task to be asked once more.
 
-    `has_language` is False if the model only chooses between answers and writes nothing.
+    `has_language` is False if the model only chooses between answers and writes nothing. With
+    `at_deadline`, a run that has made something by its deadline is done, with this result.
     """
 
     role: Role
@@ -52,10 +55,17 @@ class Kind:
     perform: Callable[[RunContext, Any], Awaitable[dict[str, Any]]]
     renew: Callable[[Any, RunPublic, Store], Any] = _with_new_seed
     has_language: bool = True
+    at_deadline: Callable[[Ledger], dict[str, Any]] | None = None
 
 
 KINDS: Mapping[str, Kind] = {
-    "brainstorm": Kind("brainstorm", plan_brainstorm, brainstorm, unlike_avoided),
+    "brainstorm": Kind(
+        "brainstorm",
+        plan_brainstorm,
+        brainstorm,
+        unlike_avoided,
+        at_deadline=partial(incomplete, "deadline"),
+    ),
     "refine": Kind("refine", plan_refinement, refine),
     "evaluate": Kind("general", plan_evaluation, evaluate),
     "evaluate-all": Kind("general", plan_evaluations, evaluate_all, _what_is_missing),
@@ -123,13 +133,18 @@ class Ideation:
     ) -> dict[str, Any]:
         """Returns the answer's own fields as the API gives them.
 
-        Raises: EngineError of any kind; AnswerUnusable when the budget of redraws is spent.
+        Raises: EngineError of any kind; AnswerUnusable if no answer could be used.
         """
         kind = KINDS[planned.new.kind]
         model = self._backend.model_for(kind.role)
         asker = ModelClient(self._backend, model, client, ledger, emit, planned.language)
         context = RunContext(asker, planned.new.seed, self._scorer, self._vectors, self._each_s)
         return await kind.perform(context, planned.work)
+
+    def result_at_deadline(self, planned: PlannedRun, ledger: Ledger) -> dict[str, Any] | None:
+        """The result of a run that has made something by its deadline; None if its kind fails then."""
+        at_deadline = KINDS[planned.new.kind].at_deadline
+        return None if at_deadline is None else at_deadline(ledger)
 
     def _language(self, task: Any, board_id: str | None) -> str:
         if task.language is not None:

@@ -198,6 +198,9 @@ class Runs:
                     planned, client=client or live.run_id, ledger=ledger, emit=emit
                 )
         except TimeoutError as error:
+            partial_result = self._ideation.result_at_deadline(planned, ledger)
+            if live.suggestions and partial_result is not None:
+                return RunOutcome("done", result=partial_result)
             raise DeadlineExceeded(
                 Text(
                     "The run was not done after %(seconds)s seconds and was stopped. Ask for "

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from service.messages import unpack
+from service.schemas.brainstorm import IncompletePublic
 from service.schemas.evaluation import Criteria, FailurePublic, ScoringPublic
 from service.schemas.fields import Body, Filled, Line, Shape, Title, whole
 from service.text.edits import Part
@@ -80,7 +81,20 @@ class Refined(Shape):
 
 
 class NoResult(Shape):
-    """What a brainstorm suggests and a ranking compares are rows of their own."""
+    """The comparisons of a ranking are rows of their own."""
+
+
+class _Incomplete(IncompletePublic):
+    model_config = Shape.model_config
+
+    repeats: Amount
+    unusable: Amount
+
+
+class BrainstormResult(Shape):
+    """The suggestions of a brainstorm are rows of their own."""
+
+    incomplete: _Incomplete | None = None
 
 
 class _Scoring(ScoringPublic):

@@ -91,6 +91,18 @@ class SuggestionPublic(BaseModel):
     redrawn_in: str | None = None
 
 
+class IncompletePublic(BaseModel):
+    """Why a brainstorm has fewer suggestions than were asked for.
+
+    `drafts` means that the model used up all its attempts, `deadline` that the time for one run was
+    over. `repeats` drafts were too similar to another idea; `unusable` ones were no ideas at all.
+    """
+
+    reason: Literal["drafts", "deadline"]
+    repeats: int = Field(ge=0, examples=[3])
+    unusable: int = Field(ge=0, examples=[0])
+
+
 class SuggestionKeep(Shape):
     """Another title or text than the suggestion's own, if they are given."""
 
@@ -129,4 +141,7 @@ class MethodPublic(BaseModel):
 
 
 class BrainstormAnswer(Answer):
+    """`incomplete` is given if there are fewer suggestions than were asked for."""
+
     suggestions: list[SuggestionPublic]
+    incomplete: IncompletePublic | None = None

@@ -12,7 +12,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.schemas.answers import Answer
-from service.schemas.archive_fields import EvaluatedAllResult, EvaluatedResult, NoResult, Refined
+from service.schemas.archive_fields import (
+    BrainstormResult,
+    EvaluatedAllResult,
+    EvaluatedResult,
+    NoResult,
+    Refined,
+)
 from service.schemas.brainstorm import BrainstormAnswer, BrainstormTask
 from service.schemas.evaluation import (
     EvaluateAllAnswer,
@@ -90,7 +96,9 @@ FAILURES = Items("failure", "failed", lambda run: [item_fields(one) for one in f
 RECORDED_KINDS: Mapping[str, RecordedKind] = {
     kind.name: kind
     for kind in (
-        RecordedKind("brainstorm", BrainstormTask, BrainstormAnswer, NoResult, (SUGGESTIONS,)),
+        RecordedKind(
+            "brainstorm", BrainstormTask, BrainstormAnswer, BrainstormResult, (SUGGESTIONS,)
+        ),
         RecordedKind("refine", RefineTask, RefineAnswer, Refined),
         RecordedKind("evaluate", EvaluateTask, EvaluateAnswer, EvaluatedResult, is_evaluation=True),
         RecordedKind(

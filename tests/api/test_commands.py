@@ -21,9 +21,10 @@ from service.cli.connection.own_server import listening, own_server
 from service.cli.connection.rest import Rest
 from service.cli.main import main
 from service.errors import EngineCrashed, ServerRefused
+from service.prompts.answers import brainstorm_answer
 from service.settings import PROJECT_ROOT, Settings
 from tests.support.app_server import free_port, served
-from tests.support.fake_backend import PASSAGE, Broken, FakeBackend
+from tests.support.fake_backend import IDEAS, PASSAGE, Broken, FakeBackend
 
 TOPIC = ["brainstorm", "a street party"]
 Run = Callable[..., tuple[int, str, str]]
@@ -85,6 +86,18 @@ def test_a_brainstorm_prints_numbered_ideas_with_the_ids_that_keep_takes(run: Ru
     assert "ideapool keep" in err
     assert run("keep", suggestion)[0] == 0
     assert [idea["title"] for idea in of(run, "ideas", "list")] == [lines[0].removeprefix("1. ")]
+
+
+def test_a_brainstorm_that_lacks_ideas_prints_those_it_has_and_says_so(
+    run: Run, backend: FakeBackend
+) -> None:
+    backend.replies.extend([brainstorm_answer(*IDEAS[0])] * 6)
+
+    status, out, err = run(*TOPIC, "--n", "2")
+
+    assert status == 0
+    assert out.startswith(f"1. {IDEAS[0][0]}")
+    assert "The model found nothing new. 5 repeats and 0 unusable drafts were left out." in err
 
 
 def test_suggestions_are_printed_as_they_come(url: str, backend: FakeBackend) -> None:

@@ -16,7 +16,9 @@ from fastapi.testclient import TestClient
 from sqlmodel import SQLModel
 
 from service.app import create_app
+from service.prompts.answers import brainstorm_answer
 from service.settings import Settings
+from tests.support.fake_backend import IDEAS as INVENTED
 from tests.support.fake_backend import FakeBackend
 
 EXPORT, IMPORT = "/api/v1/export", "/api/v1/import"
@@ -147,6 +149,18 @@ def test_an_export_imported_elsewhere_is_exported_the_same(
     assert exported(other, board=board) == exported(holder, board=board)
     ideas = {"board": board, "sort": "score"}
     assert other.get(IDEAS, params=ideas).json() == holder.get(IDEAS, params=ideas).json()
+
+
+def test_an_import_keeps_what_is_missing_of_a_brainstorm(
+    client: TestClient, other: TestClient, backend: FakeBackend
+) -> None:
+    backend.replies.extend([brainstorm_answer(*INVENTED[0]), *["nonsense"] * 5])
+    run = post(client, "/api/v1/brainstorm", topic="a party", n=2)["run_id"]
+
+    post(other, IMPORT, **archive_of(client))
+
+    result = other.get(f"/api/v1/runs/{run}").json()["result"]
+    assert result == {"incomplete": {"reason": "drafts", "repeats": 0, "unusable": 5}}
 
 
 def test_every_table_is_in_an_export_or_left_out_for_a_reason(client: TestClient) -> None:

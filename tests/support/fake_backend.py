@@ -102,7 +102,14 @@ class Broken:
     error: ServiceError
 
 
-Reply = str | ServiceError | Broken
+@dataclass(frozen=True, slots=True)
+class Endless:
+    """An answer that goes on with `text` until it is stopped."""
+
+    text: str
+
+
+Reply = str | ServiceError | Broken | Endless
 
 
 class FakeBackend:
@@ -219,6 +226,10 @@ class FakeBackend:
         reply = self.replies.popleft() if self.replies else self._canned(request)
         if isinstance(reply, ServiceError):
             raise reply
+        if isinstance(reply, Endless):
+            async for event in self._go_on(request, reply.text):
+                yield event
+            return
         text, error = (reply.text, reply.error) if isinstance(reply, Broken) else (reply, None)
         tokens = re.findall(r"\s*\S+", text)
         for token in tokens[: request.max_tokens]:
@@ -231,6 +242,11 @@ class FakeBackend:
         made = min(len(tokens), request.max_tokens)
         reason: FinishReason = "stop" if made == len(tokens) else "length"
         yield Finished(reason, usage + Usage(completion_tokens=made))
+
+    async def _go_on(self, request: GenerateRequest, text: str) -> AsyncGenerator[Event, None]:
+        yield Delta(text)
+        while request.id not in self._stopped:
+            await self._pause()
 
     async def _pause(self) -> None:
         await self.gate.wait()

@@ -77,7 +77,9 @@ def show_board(
         return redirect(address(board_id, query, **more))
     # The run is looked at first: what it stores when it ends in between is then read after it.
     view = shown_run(store, runs, query.run)
-    recent = store.runs.recent(board_id=board_id, kind="brainstorm", limit=RECENT_RUNS)
+    recent = store.runs.recent(
+        board_id=board_id, kind="brainstorm", has_ideas=True, limit=RECENT_RUNS
+    )
     context = list_context(store, board, query, asked_ideas(store, board_id, query)) | {
         "methods": METHODS,
         "sorts": SORT_NAMES,

@@ -9,7 +9,7 @@ from service.messages import Text, unpack
 from service.prompts.methods import METHODS
 from service.runs.recorder import Draft
 from service.runs.service import Runs
-from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.brainstorm import IncompletePublic, SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED
 from service.schemas.ideas import IdeaPublic
@@ -18,6 +18,7 @@ from service.schemas.runs import RunPublic
 from service.store import Store
 from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
 from service.web.pages.cards import Card, cards_of
+from service.web.pages.outcomes import ADVICE, incomplete_title
 from service.web.pages.run_kinds import SHOWN_KINDS, Progress, ShownKind
 from service.web.pages.topics import topics
 
@@ -80,6 +81,8 @@ class RunView:
 
     @property
     def word(self) -> str:
+        if self.is_cut_off:
+            return Text("Cut short")
         return self.kind.working if self.run.status == "running" else WORDS[self.run.status]
 
     @property
@@ -118,6 +121,25 @@ class RunView:
     @property
     def result(self) -> dict[str, Any]:
         return self.run.result or {}
+
+    @property
+    def incomplete(self) -> IncompletePublic | None:
+        """Why a brainstorm that is done has fewer ideas than were asked for."""
+        why = self.result.get("incomplete")
+        return None if why is None else IncompletePublic.model_validate(why)
+
+    @property
+    def incomplete_title(self) -> str:
+        return incomplete_title(self.run, self.incomplete) if self.incomplete else ""
+
+    @property
+    def incomplete_advice(self) -> str:
+        return ADVICE[self.incomplete.reason] if self.incomplete else ""
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether a brainstorm failed after it had made some ideas."""
+        return self.run.status == "failed" and bool(self.run.suggestions)
 
     @property
     def failure(self) -> str:
