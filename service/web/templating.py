@@ -29,6 +29,12 @@ STATUS_NAMES = {
     "done": Text("Done"),
     "archived": Text("Archived"),
 }
+# Who needs a model for what.
+ABILITY_NAMES = {
+    "brainstorm": Text("brainstorm"),
+    "refine": Text("refine"),
+    "evaluate": Text("evaluate and compare"),
+}
 
 
 class Templates:
@@ -96,6 +102,7 @@ def _environment(language: str, static: "_StaticUrls") -> Environment:
         "idea_languages": dict(translator.languages(IDEA_LANGUAGES)),
         "languages": LANGUAGES,
         "static": static,
+        "ability_names": ABILITY_NAMES,
         "status_names": STATUS_NAMES,
         "word_diff": word_diff,
     }

@@ -200,6 +200,9 @@ class FakeBackend:
     def _admit(self, request: Request) -> None:
         if request.model not in {model.name for model in self.models()}:
             raise ModelUnavailable(f"There is no model {request.model!r}.")
+        for model in self.models():
+            if model.name == request.model and model.state in ("absent", "failed"):
+                raise ModelUnavailable(model.error or "The model cannot be used.")
         if len(self._waiting) >= self.queue_limit:
             raise EngineBusy("All slots and the queue are taken.", retry_after_s=1)
         self.history.append(request)

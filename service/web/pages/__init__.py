@@ -10,6 +10,7 @@ from service.web.pages import (
     ideas,
     imports,
     live,
+    model_banner,
     overview,
     preferences,
     printing,
@@ -26,7 +27,7 @@ for _part in (
     printing,
     imports,
     *(boards, bulk, trash, history, evaluating, rubrics, rank, overview, ideas),
-    *(runs, refinements, live, suggestions, preferences),
+    *(runs, refinements, live, suggestions, preferences, model_banner),
 ):
     router.include_router(_part.router)
 

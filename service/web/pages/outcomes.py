@@ -1,8 +1,8 @@
-"""What the pages say of a brainstorm that has some of its ideas, but not all of them."""
+"""What the pages say of a run that did not bring all that was asked for."""
 
-from service.messages import Counted, Text
+from service.messages import Counted, Text, unpack
 from service.schemas.brainstorm import IncompletePublic
-from service.schemas.runs import RunPublic
+from service.schemas.runs import RunError, RunPublic
 
 ADVICE = {
     "drafts": Text(
@@ -11,6 +11,21 @@ ADVICE = {
     ),
     "deadline": Text("The time for one run was over. Ask for more ideas to go on."),
 }
+
+# Paths and hashes are for whoever runs the server, who finds them there and over REST.
+NO_MODEL = Text(
+    "The model cannot be used just now. Your ideas are safe. If you run this server: its log and "
+    "/readyz say what is wrong."
+)
+
+
+def failure(error: RunError | None) -> str:
+    """What went wrong, in parts that can be said in the language of the page."""
+    if error is None:
+        return ""
+    if error.type == "model-unavailable":
+        return NO_MODEL
+    return error.detail if error.words is None else unpack(error.words)
 
 
 def incomplete_title(run: RunPublic, why: IncompletePublic) -> Text:

@@ -11,7 +11,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from fastapi import Request, Response, status
 from fastapi.responses import RedirectResponse
 
+from service.engine.backend import Backend
 from service.messages import pack, unpack
+from service.routes.abilities import Ability, AbilityState, abilities
 from service.schemas.ideas import BoardPublic
 from service.settings import Settings
 from service.store import Store
@@ -42,6 +44,7 @@ class Shell:
     board_id: str | None
     flash: Flash | None
     has_login: bool
+    can: dict[Ability, AbilityState]
 
 
 def render(
@@ -60,6 +63,7 @@ def render(
         board_id=board_id,
         flash=_read_flash(request),
         has_login=cast(Settings, request.app.state.settings).needs_key,
+        can=abilities(cast(Backend, request.app.state.backend)),
     )
     templates = cast(Templates, request.app.state.templates)
     response = templates.respond(

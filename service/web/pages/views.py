@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from service.messages import Text, unpack
+from service.messages import Text
 from service.prompts.methods import METHODS
 from service.runs.recorder import Draft
 from service.runs.service import Runs
@@ -18,7 +18,7 @@ from service.schemas.runs import RunPublic
 from service.store import Store
 from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
 from service.web.pages.cards import Card, cards_of
-from service.web.pages.outcomes import ADVICE, incomplete_title
+from service.web.pages.outcomes import ADVICE, failure, incomplete_title
 from service.web.pages.run_kinds import SHOWN_KINDS, Progress, ShownKind
 from service.web.pages.topics import topics
 
@@ -143,11 +143,7 @@ class RunView:
 
     @property
     def failure(self) -> str:
-        """What went wrong, in parts that can be said in the language of the page."""
-        error = self.run.error
-        if error is None:
-            return ""
-        return error.detail if error.words is None else unpack(error.words)
+        return failure(self.run.error)
 
     @property
     def open_suggestions(self) -> list[SuggestionPublic]:
