@@ -75,10 +75,11 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """`new` is what is stored of it before it begins."""
+    """`new` is what is stored of it before it begins, `model` the name of the model that it needs."""
 
     new: NewRun
     work: Any
+    model: str
     language: str
 
 
@@ -111,7 +112,7 @@ class Ideation:
         name = kind_of(task)
         kind = KINDS[name]
         plan = kind.plan(Asked(task, self._store, redraws))
-        self._backend.model_for(kind.role)
+        model = self._backend.model_for(kind.role).name
         board_id = plan.board_id or (plan.idea.board_id if plan.idea else None)
         language = self._language(task, board_id) if kind.has_language else AS_WRITTEN
         request = plan.task.model_dump(mode="json", exclude_none=True)
@@ -126,7 +127,10 @@ class Ideation:
             idea_version=plan.idea.version if plan.idea else None,
             redraws=redraws,
         )
-        return PlannedRun(new, plan.work, language)
+        return PlannedRun(new, plan.work, model, language)
+
+    def is_ready(self, model: str) -> bool:
+        return any(one.name == model and one.state == "ready" for one in self._backend.models())
 
     async def perform(
         self, planned: PlannedRun, *, client: str, ledger: Ledger, emit: Emit

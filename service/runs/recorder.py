@@ -51,7 +51,7 @@ class Draft:
 
 @dataclass(slots=True)
 class LiveRun:
-    """A run in memory. `drafts` is keyed by branch; `position` is 0 once the model works on it."""
+    """A run in memory. `drafts` is keyed by branch; `position` is 0 unless it waits for the model."""
 
     run_id: str
     began: float = field(default_factory=time.monotonic)

@@ -1,6 +1,7 @@
-"""What the pages say of a run that did not bring all that was asked for."""
+"""What the pages say of a run that waits, or that did not bring all that was asked for."""
 
 from service.messages import Counted, Text, unpack
+from service.runs.service import Line
 from service.schemas.brainstorm import IncompletePublic
 from service.schemas.runs import RunError, RunPublic
 
@@ -26,6 +27,26 @@ def failure(error: RunError | None) -> str:
     if error.type == "model-unavailable":
         return NO_MODEL
     return error.detail if error.words is None else unpack(error.words)
+
+
+def waiting(line: Line) -> str:
+    if line.ahead:
+        return Counted(
+            "The model is busy with %(count)s other run. Yours starts when it is its turn.",
+            "The model is busy with %(count)s other runs. Yours starts when it is its turn.",
+            line.ahead,
+        )
+    if line.is_model_ready:
+        return Text("The model is busy with another program. Your run starts when it is its turn.")
+    return ""
+
+
+def waiting_word(line: Line) -> str:
+    if line.ahead:
+        return Counted(
+            "Waiting for %(count)s other run", "Waiting for %(count)s other runs", line.ahead
+        )
+    return Text("Waiting for the model")
 
 
 def incomplete_title(run: RunPublic, why: IncompletePublic) -> Text:

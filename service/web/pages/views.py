@@ -8,7 +8,7 @@ from typing import Any
 from service.messages import Text
 from service.prompts.methods import METHODS
 from service.runs.recorder import Draft
-from service.runs.service import Runs
+from service.runs.service import Line, Runs
 from service.schemas.brainstorm import IncompletePublic, SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED
@@ -18,7 +18,7 @@ from service.schemas.runs import RunPublic
 from service.store import Store
 from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
 from service.web.pages.cards import Card, cards_of
-from service.web.pages.outcomes import ADVICE, failure, incomplete_title
+from service.web.pages.outcomes import ADVICE, failure, incomplete_title, waiting, waiting_word
 from service.web.pages.run_kinds import SHOWN_KINDS, Progress, ShownKind
 from service.web.pages.topics import topics
 
@@ -45,7 +45,7 @@ class RunView:
     titles: dict[str, str]
     idea: IdeaPublic | None
     read: Note | None
-    position: int
+    line: Line | None
     drafts: list[tuple[int, Draft]]
     scores: dict[str, float]
     spread: dict[str, float | None]
@@ -183,12 +183,15 @@ class RunView:
         return f"{page}?run={self.id}#run" if page else f"/runs/{self.id}"
 
     @property
+    def waiting(self) -> str:
+        """What a run that has not begun waits for; empty if it is about to begin."""
+        return waiting(self.line) if self.line and self.run.status == "queued" else ""
+
+    @property
     def announcement(self) -> str:
         """One line for people who hear the page; it changes only when something happened."""
         if self.run.status == "queued":
-            if self.position > 1:
-                return Text("Waiting, place %(place)s in line", place=self.position)
-            return self.word
+            return waiting_word(self.line) if self.line else self.word
         if self.redrawing and not self.is_live:
             return Text("Writing another idea")
         made = len(self.cards) + len(self.run.comparisons) + self.judged
@@ -199,7 +202,7 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
     """Raises: NotFound. Blocking: call it in a thread."""
     live = runs.live(run_id)
     drafts = [] if live is None else sorted(live.drafts.items())
-    position = 0 if live is None else live.position
+    line = runs.line_for(run_id)
     scores = {} if live is None else dict(live.scores)
     spread = {} if live is None else dict(live.spread)
     run = store.runs.get(run_id)
@@ -218,7 +221,7 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
         titles=titles,
         idea=store.ideas.get(run.idea_id or "") if is_here else None,
         read=store.refinements.read(run_id) if is_here and is_decided else None,
-        position=position,
+        line=line,
         # A draft may be stored as a suggestion between the two looks: it is shown once.
         drafts=[draft for draft in drafts if draft[1].title not in made],
         scores=scores,
