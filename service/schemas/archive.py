@@ -105,6 +105,8 @@ class RubricRow(Shape):
     board_id: Key
     name: Title
     criteria: Criteria
+    # Older files of the same version do not tell.
+    is_shown: bool = False
     revision: Number
     created_at: Moment
     updated_at: Moment

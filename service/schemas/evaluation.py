@@ -26,6 +26,8 @@ from service.schemas.fields import (
 CRITERIA_CEILING = 8
 EVALUATIONS_CEILING = 1000
 WEIGHT_CEILING = 100
+# What they mean is in `prompts`; a test keeps the two the same.
+DEFAULT_NAMES = ("novelty", "feasibility", "impact", "clarity")
 _IDEA = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
 
 CriterionName = Annotated[Filled, StringConstraints(max_length=40)]
@@ -76,6 +78,11 @@ class RubricCreate(Shape):
 class RubricUpdate(Shape):
     name: Title | None = None
     criteria: Criteria | None = None
+    is_shown: bool | None = Field(
+        default=None,
+        description="Whether cards show the scores by this rubric. Of a board's rubrics one is "
+        "shown at most; where none is, the default one.",
+    )
 
 
 class RubricPublic(BaseModel):
@@ -83,6 +90,9 @@ class RubricPublic(BaseModel):
     board_id: str
     name: str
     criteria: list[CriterionShape]
+    is_shown: bool = Field(
+        description="Whether the ideas' `score`, on cards and to sort by, is by this rubric."
+    )
     revision: int
     created_at: datetime
     updated_at: datetime

@@ -73,7 +73,10 @@ class IdeaPublic(BaseModel):
     origin: str
     version: int
     revision: int
-    score: float | None
+    score: float | None = Field(
+        description="Of the newest evaluation by the rubric that the board shows: the default one, "
+        "unless a rubric says `is_shown`."
+    )
     is_stale: bool = Field(description="Whether `score` is of an earlier text.")
     created_at: datetime
     updated_at: datetime

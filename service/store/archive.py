@@ -3,11 +3,11 @@
 from typing import Any
 
 from sqlalchemy import insert, text
-from sqlmodel import Session, SQLModel, and_, col, func, or_, select, update
+from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
 from service.errors import InvalidInput, NotFound
 from service.messages import Text
-from service.schemas.archive import Archive, IdeaRow
+from service.schemas.archive import Archive, IdeaRow, RubricRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.identity import now
 from service.schemas.imports import Imported
@@ -24,6 +24,7 @@ from service.store.database import Database
 from service.store.ideas import as_public
 from service.store.limits import Limits
 from service.store.purging import find_lost_parents
+from service.store.scores import rescore
 from service.store.search import index
 from service.store.tables import (
     Board,
@@ -115,11 +116,14 @@ class ArchiveStore:
             for name in _TABLES:
                 rows = getattr(archive, name)
                 new = [row for row in rows if home(name, row) not in known[name]]
+                if name == "rubrics":
+                    new = _shown_once(new, known["boards"])
                 if not dry_run:
                     insert_rows(session, name, new)
                 setattr(result.added, name, len(new))
                 setattr(result.already_there, name, len(rows) - len(new))
-            _set_scored_versions(session)
+            for board_id in {idea.board_id for idea in archive.ideas}:
+                rescore(session, board_id)
             recognised.describe(result, known["ideas"], restore=restore)
             if restore and not dry_run:
                 recognised.bring_back()
@@ -137,6 +141,18 @@ class ArchiveStore:
                             Text("%(pointer)s: %(detail)s", pointer=pointer, detail=error.detail),
                             pointer=pointer,
                         ) from error
+
+
+def _shown_once(rubrics: list[RubricRow], boards: set[str]) -> list[RubricRow]:
+    """A board that is there already goes on showing the scores that it shows."""
+    decided = set(boards)
+    rows = []
+    for row in rubrics:
+        is_shown = row.is_shown and row.board_id not in decided
+        rows.append(row.model_copy(update={"is_shown": is_shown}))
+        if is_shown:
+            decided.add(row.board_id)
+    return rows
 
 
 def _check_board(session: Session, board_id: str | None) -> None:
@@ -220,19 +236,6 @@ def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
     else:
         values = [values_of(row) for row in rows]
         session.connection().execute(insert(_TABLES[name]), values)
-
-
-def _set_scored_versions(session: Session) -> None:
-    """Of the ideas that came in with their scores."""
-    newest = (
-        select(Evaluation.idea_version)
-        .where(col(Evaluation.idea_id) == col(Idea.id))
-        .order_by(col(Evaluation.created_at).desc(), col(Evaluation.id).desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    is_new = col(Idea.score).is_not(None) & col(Idea.scored_version).is_(None)
-    session.exec(update(Idea).where(is_new).values(scored_version=newest))
 
 
 def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:

@@ -28,6 +28,7 @@ from service.store.ideas import (
     tags_of,
     touch,
 )
+from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Change, Idea, IdeaTag
 
@@ -202,6 +203,10 @@ def _set_field(
             before[idea.id] = getattr(idea, name)
             setattr(idea, name, values[idea.id])
             touch(session, idea)
+    if name == "board_id":
+        # Another board may show the scores by another rubric.
+        for board_id in {values[idea_id] for idea_id in before}:
+            rescore(session, board_id, list(before))
     return before
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 
 from service.errors import NotFound
 from service.messages import Text
 from service.schemas.evaluation import CriterionShape, EvaluationPublic, RubricChoice
 from service.store.database import Database
 from service.store.listing import IdeaQuery
+from service.store.scores import counts_for, shown_rubric
 from service.store.tables import Evaluation, Idea
 
 Words = frozenset[tuple[str, str]]
@@ -98,11 +99,10 @@ def write_evaluation(
     )
     session.add(row)
     session.flush()
-    session.exec(
-        update(Idea)
-        .where(col(Idea.id) == idea_id)
-        .values(score=result["overall"], scored_version=version)
-    )
+    idea = session.exec(select(Idea).where(Idea.id == idea_id)).one()
+    if counts_for(shown_rubric(session, idea.board_id), row):
+        idea.score, idea.scored_version = row.overall, version
+        session.add(idea)
     return row.id
 
 

@@ -12,6 +12,7 @@ from service.schemas.identity import now
 from service.store.database import Database
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, Page, idea_page
+from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
 
@@ -154,6 +155,9 @@ class IdeaStore:
         if shape.tags is not None:
             _write_tags(session, idea, shape.tags)
         touch(session, idea)
+        if "board_id" in changes:
+            # Another board may show the scores by another rubric.
+            rescore(session, idea.board_id, [idea.id])
         result = public(session, idea)
         index(session, [words_of(idea, result.tags)])
         return result

@@ -47,8 +47,9 @@ class Idea(SQLModel, table=True):
     """`number` orders ideas by creation and is the row id of the full-text index.
 
     `version` counts texts and names a row of IdeaVersion; `revision` counts every change and is the
-    entity tag. `score` repeats the overall score of the newest evaluation, to sort by, and
-    `scored_version` which version that was of. `lost_parent_id` is a parent that was deleted for good.
+    entity tag. `score` repeats the overall score of the newest evaluation by the rubric that its
+    board shows, to sort by, and `scored_version` which version that was of. `lost_parent_id` is a
+    parent that was deleted for good.
     """
 
     __table_args__ = (
@@ -172,12 +173,16 @@ class Suggestion(SQLModel, table=True):
 
 
 class Rubric(SQLModel, table=True):
-    """A board's own criteria, each `{name, description, weight}`; `revision` is the entity tag."""
+    """A board's own criteria, each `{name, description, weight}`; `revision` is the entity tag.
+
+    `is_shown` says that the board's cards show the scores by this rubric; one of a board's at most.
+    """
 
     id: str = Field(default_factory=new_id, primary_key=True)
     board_id: str = Field(foreign_key="board.id", index=True)
     name: str
     criteria: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    is_shown: bool = False
     revision: int = 1
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

@@ -370,9 +370,11 @@ def test_old_evaluations_learn_their_criteria_and_claim_no_spread(settings: Sett
 
     with TestClient(create_app(settings, FakeBackend()), base_url="http://localhost") as client:
         evaluation = call(client, "GET", f"{IDEAS}/i/evaluations")[0]
-        is_stale = call(client, "GET", f"{IDEAS}/i")["is_stale"]
+        idea = call(client, "GET", f"{IDEAS}/i")
 
-    assert is_stale is True
+    assert evaluation["is_stale"] is True
+    # Criteria that were given by hand are no rubric that a card could show.
+    assert (idea["score"], idea["is_stale"]) == (None, False)
     assert [one["description"] for one in evaluation["criteria"]] == [
         "how cheap",
         "how different the idea is from what already exists",

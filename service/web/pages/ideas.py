@@ -211,6 +211,8 @@ async def evaluate(
 def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
     evaluations = store.evaluations.of_idea(idea.id)
     newest = evaluations[0] if evaluations else None
+    rubrics = store.rubrics.all(idea.board_id)
+    shown = next((one.id for one in rubrics if one.is_shown), None)
     return {
         "idea": idea,
         "board": store.boards.get(idea.board_id),
@@ -219,7 +221,8 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
         "parent": store.ideas.titles([idea.parent_id or ""]),
         "evaluation": newest,
         "rubric": store.rubrics.name(newest.rubric_id) if newest and newest.rubric_id else None,
-        "rubrics": store.rubrics.all(idea.board_id),
+        "rubrics": rubrics,
+        "evaluation_is_shown": newest is None or newest.rubric_id == shown,
         "earlier": evaluations[1:],
         "presets": PRESETS,
         "parts": [(each.start, each.of(idea.body)) for each in parts(idea.body)],

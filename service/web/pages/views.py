@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from service.analysis.rubrics import DEFAULT_NAME
 from service.messages import Text
 from service.prompts.methods import METHODS
 from service.runs.recorder import Draft
@@ -33,11 +34,20 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class RubricName:
+    """`id` is empty for the default rubric."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
     """`titles` names the ideas that the suggestions became or resemble, and those compared; a deleted
     one is not in it.
 
     `idea` is the idea the run is about, as it is now; `source_run` made the suggestion it is from.
+    `hidden_rubric` is the one it evaluates a board by, if the cards show the scores of another one.
     """
 
     run: RunPublic
@@ -51,6 +61,7 @@ class RunView:
     spread: dict[str, float | None]
     cards: list[Card]
     source_run: str | None = None
+    hidden_rubric: RubricName | None = None
 
     @property
     def id(self) -> str:
@@ -227,8 +238,22 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
         scores=scores,
         spread=spread,
         cards=cards,
+        hidden_rubric=_hidden_rubric(store, run),
         source_run=store.suggestions.get(str(source))[0] if source else None,
     )
+
+
+def _hidden_rubric(store: Store, run: RunPublic) -> RubricName | None:
+    if run.kind != "evaluate-all" or run.board_id is None or run.status in UNFINISHED:
+        return None
+    shown, used = store.rubrics.shown(run.board_id), run.request.get("rubric_id")
+    if used == (shown.id if shown else None):
+        return None
+    if used is None:
+        return RubricName("", DEFAULT_NAME)
+    # One that was deleted cannot be shown.
+    names = {one.id: one.name for one in store.rubrics.all(run.board_id)}
+    return RubricName(used, names[used]) if used in names else None
 
 
 def shown_run(store: Store, runs: Runs, run_id: str | None) -> RunView | None:
