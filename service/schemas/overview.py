@@ -53,7 +53,13 @@ class ClustersPublic(BaseModel):
 
     board_id: str
     granularity: Granularity
-    threshold: float
+    counts: list[int] = Field(
+        description="How many groups each granularity gives; it never falls.",
+        examples=[[2, 3, 4, 6, 8]],
+    )
+    threshold: float = Field(
+        description="The least alike groups that were joined are that much alike on average."
+    )
     fingerprint: str = Field(description="The same as long as the groups are.")
     clusters: list[ClusterPublic]
     alone: list[IdeaLink]

@@ -18,7 +18,7 @@ CONTEXT = set(
     "actions fault faults fields formats guess manner moment plan printed reasons token "
     "days deleted deleted_at in_trash left question "
     "archived boards card gone here here_selected is_page is_picked kinds runs shown tags to topics with_archived with_bar "
-    "fewest found map near problem summary tree trees "
+    "fewer found map near problem summary tree trees "
     "action criteria most new outdated refused rubric rubrics sheet sheets spread table uncalibrated usual "
     "after agreement ballot before board children choice close compared count detail earlier edit edits error "
     "evaluation flash idea key mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
