@@ -66,7 +66,8 @@
     const source = event.detail?.ctx?.sourceElement;
     const status = event.detail?.ctx?.response?.status ?? 200;
     // By attribute: a field named `method` hides the form's property of that name.
-    if (source?.matches?.("form[method=post]")) finish(source, status);
+    const form = source?.matches?.("[hx-post]") ? source.closest("form[method=post]") : null;
+    if (form) finish(form, status, source);
     if (lastCard) focusOn(lastCard.nextElementSibling?.querySelector("h3 a"));
     lastCard = null;
     keepTyped();
@@ -83,8 +84,9 @@
   });
 
   /* `data-reset` empties a form after it was taken and names the field for the next entry,
-     `data-closes` names the disclosure it stands in, `data-then` what to read next. */
-  function finish(form, status) {
+     `data-closes` names the disclosure it stands in, `data-then` what to read next. What a button
+     says that sends the form elsewhere comes before what the form says. */
+  function finish(form, status, source) {
     if (status >= 400) return;
     byId("alerts").replaceChildren();
     if (form.dataset.reset) {
@@ -99,7 +101,8 @@
     }
     if (form.hasAttribute("data-unpick")) pickAll(false);
     for (const field of form.querySelectorAll("[data-forget]")) field.value = "";
-    if (form.dataset.then) focusOn(document.querySelector(form.dataset.then));
+    const next = source.dataset.then ?? form.dataset.then;
+    if (next) focusOn(document.querySelector(next));
   }
 
   /* A run that is over may have changed more than its own panel: the page is fetched anew. If

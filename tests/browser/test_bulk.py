@@ -175,3 +175,24 @@ def test_the_shift_key_selects_all_in_between(page: Page, pool: Pool) -> None:
 
     expect(page.locator("#bulk-count")).to_have_text("3 selected")
     expect(page.get_by_label("Select “Idea 2”")).to_be_checked()
+
+
+@both_ways
+@pytest.mark.parametrize("button", ["combine", "bulk-evaluate"])
+def test_a_run_that_is_started_far_down_the_board_is_shown_where_it_is(
+    visit: Visitors, pool: Pool, has_script: bool, button: str
+) -> None:
+    for number in range(30):
+        pool.add(f"Idea {number}", "Neighbours lend each other what they need. " * 4)
+    pool.backend.gate.clear()
+    page = visit(java_script_enabled=has_script)
+    page.goto("/")
+    pick(page, "Idea 0", "Idea 1")
+
+    page.locator(f"#{button}").click()
+
+    expect(page.locator("#run-title")).to_be_in_viewport()
+    if has_script:
+        expect(page.locator("#run-title")).to_be_focused()
+        expect(page.locator(".pick:checked")).to_have_count(0)
+    pool.backend.gate.set()

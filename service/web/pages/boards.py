@@ -180,4 +180,5 @@ async def combine(
         BrainstormTask, board_id=board_id, idea_ids=form.ids, method=form.method, n=form.n
     )
     run_id = await Starter(request, runs, once).start(task)
-    return redirect(f"/boards/{board_id}?run={run_id}")
+    # The bar with the button stands far below the run.
+    return redirect(f"/boards/{board_id}?run={run_id}#run")
