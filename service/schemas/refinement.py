@@ -29,7 +29,7 @@ class EditPublic(BaseModel):
 
 
 class RefineAnswer(Answer):
-    """`changes` is what the model says it changed, `edits` what it did change; `accept` takes all of
+    """`changes` is what the model says it changed, which nobody checks, `edits` what it did change; `accept` takes all of
     them or those whose numbers you give. `left_out` has numbers and names of the text, as it has
     them, that the new one seems to lack.
     """

@@ -1,4 +1,4 @@
-"""What changed from one text to another, word by word; pure."""
+"""What changed from one text to another, word by word, or counted in sentences; pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,6 +7,8 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import takewhile
 from typing import Literal, NamedTuple
+
+from service.text.cleaning import SENTENCE_END
 
 Kind = Literal["same", "removed", "added"]
 # A word with the blanks after it, or a break between lines with the blanks around it.
@@ -77,6 +79,39 @@ def word_diff(before: str, after: str) -> tuple[Piece, ...]:
         at = edit.end
     pieces.append(Piece("same", before[at:]))
     return tuple(piece for piece in pieces if piece.text)
+
+
+class SentenceCounts(NamedTuple):
+    changed: int
+    added: int
+    removed: int
+
+
+def count_sentences(before: str, after: str) -> SentenceCounts:
+    """How many sentences, or lines such as titles and points, are not as they were."""
+    old, new = _sentences(before), _sentences(after)
+    changed = added = removed = 0
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new).get_opcodes():
+        if tag != "equal":
+            both = min(i2 - i1, j2 - j1)
+            changed, added, removed = (
+                changed + both,
+                added + (j2 - j1) - both,
+                removed + (i2 - i1) - both,
+            )
+    return SentenceCounts(changed, added, removed)
+
+
+def _sentences(text: str) -> list[str]:
+    found = []
+    for line in text.splitlines():
+        at = 0
+        for end in SENTENCE_END.finditer(line):
+            found.append(line[at : end.end()])
+            at = end.end()
+        found.append(line[at:])
+    # What closes a quotation is no sentence of its own.
+    return [" ".join(one.split()) for one in found if any(map(str.isalnum, one))]
 
 
 class _Block(NamedTuple):

@@ -195,7 +195,7 @@ def test_a_refinement_changes_the_idea_only_if_it_is_accepted(run: Run) -> None:
 
     assert status == 0
     assert out.startswith(f"{after['title']}\n\n")
-    assert "Changes:\n  - " in out
+    assert "The model's own note, not checked:\n  - " in out
     assert (before["title"], before["version"]) == ("tool shelf", 1)
     assert (after["title"] != "tool shelf", after["version"]) == (True, 2)
 

@@ -320,3 +320,17 @@ def test_a_wish_of_ones_own_may_be_to_leave_something_out(
     refined = refine(client, title="pump", body=NOTE, instruction="don't name people")
 
     assert (refined["body"], refined["left_out"]) == (WITHOUT_LENA[1], ["Lena"])
+
+
+def test_a_page_counts_what_a_refinement_changed_and_leaves_its_claims_to_the_model(
+    client: TestClient, run: Any
+) -> None:
+    page = client.get(f"/runs/{run['run_id']}").text
+
+    facts, _, note = page.partition('id="change-facts"')[2].partition("</ul>")
+    assert "The title changed" in facts
+    assert "3 sentences changed" in facts
+    assert "Said who lends" not in facts
+    assert "The model’s own note" in note
+    assert "Said who lends" in note
+    assert run["changes"] == ["Said who lends"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.diff import Edit, Piece, applied, edits_between, word_diff
+from service.text.diff import Edit, Piece, applied, count_sentences, edits_between, word_diff
 
 PROSE = st.lists(st.sampled_from(["a", "tool", "shelf", "hall.", "\n", "\n\n"]), max_size=30).map(
     " ".join
@@ -104,3 +104,32 @@ def test_no_text_makes_it_slow(before: str, after: str) -> None:
     word_diff(before, after)
 
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counts"),
+    [
+        ("A shelf. Ask first.", "A shelf. Ask first.", (0, 0, 0)),
+        ("A shelf. Ask first.", "A shelf.\n\nAsk   first.", (0, 0, 0)),
+        ("A shelf. Ask first.", "A big shelf. Ask first.", (1, 0, 0)),
+        ("A shelf. Ask first.", "A shelf. Ask first. Bring it back!", (0, 1, 0)),
+        ("A shelf. Ask first.", "Ask first.", (0, 0, 1)),
+        ("A shelf. Ask Dr. Lee.", "A shelf. Ask Dr. Kim. Then lend.", (1, 1, 0)),
+        ("- one\n- two", "- one\n- three\n- four", (1, 1, 0)),
+        ("", "A shelf.", (0, 1, 0)),
+        ("…", "!", (0, 0, 0)),
+    ],
+)
+def test_sentences_that_changed_came_or_went_are_counted(
+    before: str, after: str, counts: tuple[int, int, int]
+) -> None:
+    assert count_sentences(before, after) == counts
+
+
+@given(PROSE, PROSE)
+def test_the_counts_of_sentences_add_up(before: str, after: str) -> None:
+    there, back = count_sentences(before, after), count_sentences(after, before)
+
+    none = count_sentences("", after).added - count_sentences("", before).added
+    assert there.added - there.removed == none == back.removed - back.added
+    assert min(there) >= 0

@@ -177,7 +177,7 @@ async def _refine(rest: Rest, options: argparse.Namespace) -> int:
     paragraph(answer["body"])
     if answer["changes"]:
         line()
-        _show_points("Changes", answer["changes"])
+        _show_points("The model's own note, not checked", answer["changes"])
     if answer["left_out"]:
         note(f"Left out: {', '.join(answer['left_out'])}.")
     if options.accept:

@@ -19,6 +19,7 @@ from service.schemas.runs import RunPublic
 from service.store import Store
 from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
 from service.web.pages.cards import Card, cards_of
+from service.web.pages.change_facts import change_facts
 from service.web.pages.outcomes import ADVICE, failure, incomplete_title, waiting, waiting_word
 from service.web.pages.run_kinds import SHOWN_KINDS, Progress, ShownKind
 from service.web.pages.topics import topics
@@ -181,6 +182,11 @@ class RunView:
     @property
     def segments(self) -> list[Segment]:
         return segments(Note(*self.before), self.edits)
+
+    @property
+    def change_facts(self) -> list[Text]:
+        """What a refinement changes in the text that it is compared with."""
+        return change_facts(Note(*self.before), Note(self.result["title"], self.result["body"]))
 
     @property
     def is_stale(self) -> bool:
