@@ -74,7 +74,15 @@
     keepFocus();
     describeMethod();
     countPicks();
+    copyCount();
   });
+
+  /* The row of brainstorms is not in the stream of the run that it counts. */
+  function copyCount() {
+    const count = document.querySelector("[data-count-of]");
+    const chip = count && byId(count.dataset.countOf);
+    if (chip) chip.textContent = count.textContent;
+  }
 
   /* Heard also when the swap took the form itself away: then nobody hears the event above. */
   document.addEventListener("htmx:after:settle", () => {
