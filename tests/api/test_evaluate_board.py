@@ -157,6 +157,17 @@ def test_an_idea_that_fails_is_listed_and_does_not_stop_the_others(
     assert told.count("event: failure") == 1
 
 
+def test_the_panel_of_an_evaluation_does_not_name_its_ideas_as_parts_of_a_combination(
+    client: TestClient,
+) -> None:
+    add(client, 3)
+    run = evaluate(client)["run_id"]
+
+    panel = client.get(f"/runs/{run}").text.partition('<div class="run-head">')[2]
+
+    assert "/ideas/" not in panel.partition("</div>")[0]
+
+
 def test_a_run_in_which_every_idea_fails_has_failed(
     client: TestClient, backend: FakeBackend
 ) -> None:

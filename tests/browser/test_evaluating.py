@@ -56,6 +56,9 @@ def test_a_rubric_is_made_changed_deleted_and_taken_back(
     page.locator("#save-new").click()
 
     expect(page.get_by_role("heading", name="For the street")).to_be_visible()
+    # The form is ready for the next one.
+    for field, value in (("rubric-name-new", ""), ("criterion-new-0", ""), ("weight-new-0", "1")):
+        expect(page.locator(f"#{field}")).to_have_value(value)
     made = pool.store.rubrics.all(pool.board_id)[0]
     assert [(one.name, one.weight) for one in made.criteria] == [("cost", 2.5), ("fun", 1)]
 
