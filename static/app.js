@@ -273,6 +273,8 @@
     completeTags(event.target);
     const form = event.target.form;
     if (form) delete form.dataset.submitted;
+    const warning = form?.querySelector(".unsaved");
+    if (warning) warning.hidden = true;
   });
 
   document.addEventListener("click", (event) => {
@@ -290,12 +292,24 @@
     if (ticker) tick(ticker.form, ticker.dataset.tick);
   });
 
-  /* Nothing that was typed goes away with the Escape key. */
+  /* The Escape key leaves the editing of an idea; what was typed goes away with the second press. */
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;
-    const form = event.target.closest(".is-edited form");
-    if (form && !isChanged(form)) form.querySelector("[data-cancel]").click();
+    const form = event.target.closest(".is-edited form, #edit-form");
+    if (!form) return;
+    const warning = form.querySelector(".unsaved");
+    if (isChanged(form) && warning.hidden) warning.hidden = false;
+    else leave(form);
   });
+
+  function leave(form) {
+    form.reset();
+    form.querySelector(".unsaved").hidden = true;
+    const editor = form.closest("#editor");
+    if (!editor) form.querySelector("[data-cancel]").click();
+    editor?.removeAttribute("open");
+    editor?.querySelector("summary").focus();
+  }
 
   document.documentElement.classList.add("has-script");
   describeMethod();

@@ -26,7 +26,7 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 TAG = re.compile(r"</?\w+[^>]*>")
 # Names, which are the same in every language.
-NAMES = {"Ideapool", "CSV", "JSON", "Markdown", "Esc", "· Ideapool"}
+NAMES = {"Ideapool", "CSV", "JSON", "Markdown", "Enter", "Esc", "· Ideapool"}
 SHOWN_ATTRIBUTES = {"placeholder", "title", "aria-label", "alt"}
 MARKERS = {"_", "gettext", "ngettext"}
 
