@@ -107,6 +107,17 @@ class IdeaStore:
             )
             return list(rows.all())
 
+    def tags_found(self, query: IdeaQuery) -> dict[str, int]:
+        """How many of the ideas that the query finds have each tag."""
+        with self._database.read() as session:
+            found = query.selected(col(Idea.number)).subquery()
+            rows = session.exec(
+                select(IdeaTag.name, func.count())
+                .join(found, found.c.number == col(IdeaTag.idea_number))
+                .group_by(col(IdeaTag.name))
+            )
+            return dict(rows.all())
+
     def texts(self, board_id: str, *, limit: int = 1000) -> list[tuple[str, str, str]]:
         """(id, title, body) of the board's newest ideas."""
         with self._database.read() as session:

@@ -30,6 +30,7 @@ def list_context(
         "query": query,
         "page": page,
         "tags": store.ideas.tags(board.id),
+        "tags_found": store.ideas.tags_found(asked),
         "count": store.ideas.count(asked),
         "in_trash": store.trash.count(board.id),
         "archived": store.ideas.count(archived) if query.hides_archived else 0,
