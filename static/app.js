@@ -8,6 +8,8 @@
      still there gets the focus, so that nobody is thrown back to the top of the page. */
   let trail = [];
   let lastCard = null;
+  let hasMore = false;
+  let leftByCard = false;
   let typed = [];
 
   function trailOf(element) {
@@ -57,6 +59,7 @@
     const isMore = document.activeElement?.matches("[data-then-first]");
     lastCard = isMore ? byId("ideas").lastElementChild : null;
     const source = event.detail?.ctx?.sourceElement;
+    hasMore ||= Boolean(source?.matches?.("[data-then-first]"));
     typed = [...document.querySelectorAll(".is-edited")].filter(
       (card) => !card.contains(source) && isChanged(card),
     );
@@ -84,11 +87,42 @@
     if (chip) chip.textContent = count.textContent;
   }
 
+  /* Coming back to a board. Its address says how many cards were loaded, and by which card it was
+     left; that card is found again even where others have changed. */
+  function noteLoaded() {
+    const address = new URL(location);
+    address.searchParams.set("loaded", document.querySelectorAll("#ideas > li[id^=idea-]").length);
+    history.replaceState(history.state, "", address);
+  }
+
+  document.addEventListener("click", (event) => {
+    const card = event.target.closest("a[href^='/ideas/']")?.closest("#ideas > li[id]");
+    if (!card || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    leftByCard = true;
+    history.replaceState(history.state, "", `${location.pathname}${location.search}#${card.id}`);
+  });
+
+  /* The browser would go to the place in pixels, which is another card by then. */
+  window.addEventListener("pagehide", () => {
+    history.scrollRestoration = leftByCard ? "manual" : "auto";
+    leftByCard = false;
+  });
+
+  window.addEventListener("pageshow", () => {
+    if (!location.hash.startsWith("#idea-")) return;
+    const card = byId(location.hash.slice(1));
+    history.replaceState(history.state, "", location.pathname + location.search);
+    card?.scrollIntoView({ block: "center" });
+    focusOn(card?.querySelector("h3 a"), { preventScroll: true });
+  });
+
   /* Heard also when the swap took the form itself away: then nobody hears the event above. */
   document.addEventListener("htmx:after:settle", () => {
     const first = document.querySelector("[data-read-first]");
     if (first && !first.dataset.wasRead && focusOn(first)) first.dataset.wasRead = "yes";
     keepFocus();
+    if (hasMore) noteLoaded();
+    hasMore = false;
   });
 
   /* `data-reset` empties a form after it was taken and names the field for the next entry,

@@ -280,3 +280,25 @@ def test_ideas_deleted_meanwhile_are_told_and_the_selection_stays(
 
     expect(page.locator("#alerts")).to_contain_text("1 of the ideas is not there or was deleted")
     expect(page.locator(".pick:checked")).to_have_count(1)
+
+
+def test_who_comes_back_to_a_long_board_is_where_they_left_it(page: Page, pool: Pool) -> None:
+    ideas = [
+        pool.add(f"Idea {number}", "A text of some words. " * (number % 7)) for number in range(70)
+    ]
+    page.goto("/")
+    for count in (60, 70):
+        page.locator("#more").scroll_into_view_if_needed()
+        expect(page.locator("#ideas .card:not(.add)")).to_have_count(count)
+    link = page.locator(f"#idea-{ideas[5].id} h3 a")
+
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Idea 5")
+    page.go_back()
+
+    expect(page.locator("#ideas .card:not(.add)")).to_have_count(70)
+    expect(link).to_be_focused()
+    expect(link).to_be_in_viewport()
+    page.reload()
+    expect(page.locator("#ideas .card:not(.add)")).to_have_count(70)
+    expect(page).not_to_have_url(re.compile("#"))

@@ -74,6 +74,7 @@ def show_board(
     if query.run is None and under_way is not None:
         # Named in the address, so that its end is still shown when it comes.
         more = {"cursor": query.cursor, "select": query.select, "run": under_way}
+        more["loaded"] = str(query.loaded) if query.loaded else None
         return redirect(address(board_id, query, **more))
     # The run is looked at first: what it stores when it ends in between is then read after it.
     view = shown_run(store, runs, query.run)

@@ -242,7 +242,8 @@ def pair_of(both: str | None) -> list[str]:
 class BoardQuery(BaseModel):
     """The board's address: what is searched, filtered and shown. Blank fields count as absent.
 
-    Archived ideas are out of the way unless that status, or any, is asked for.
+    Archived ideas are out of the way unless that status, or any, is asked for. `loaded` cards had been
+    loaded when somebody left the board, and are there again when they come back.
     """
 
     q: str = ""
@@ -251,6 +252,7 @@ class BoardQuery(BaseModel):
     star: bool | None = None
     sort: OptionalSort = None
     cursor: str | None = None
+    loaded: int = Field(default=0, ge=0, lt=2**31)
     run: str | None = None
     select: Literal["shown"] | None = None
 
