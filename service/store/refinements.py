@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from service import messages
 from service.errors import Conflict, InvalidInput, LostUpdate, NotFound
@@ -100,6 +100,43 @@ class RefinementStore:
             session.add(run)
             return public_run(session, run)
 
+    def reopen(self, run_id: str, *, version: int | None = None) -> RunPublic:
+        """Take a decision back. What accepting gave the idea is followed by its text from before.
+
+        `version` is what the idea has since the decision, where the person's own changes came after
+        the model's text. A second time does nothing.
+
+        Raises:
+            Conflict: not a finished refinement of a stored idea, or the text has changed since.
+        """
+        with self._database.write() as session:
+            run = _proposal(session, run_id)
+            if run.decision == "accepted":
+                self._take_back(session, run, version)
+            run.decision = "open"
+            session.add(run)
+            return public_run(session, run)
+
+    def _take_back(self, session: Session, run: Run, version: int | None) -> None:
+        idea = found(session, run.idea_id or "")
+        made = _made(session, run)
+        if not made:
+            return
+        # A text of the person's own may have come with the decision: only who knows of it goes on.
+        if (
+            idea.version != (made[-1] if version is None else version)
+            or idea.version > made[-1] + 1
+        ):
+            raise Conflict(
+                Text("The idea was changed after that. Restore one of its versions instead.")
+            )
+        read, before = (_before(session, run, one) for one in (run.idea_version, made[-1] - 1))
+        shape = IdeaUpdate(title=before.title, body=before.body)
+        restored = self._ideas.update_in(session, idea, shape, origin="human", run_id=None)
+        if read == before:
+            # It is compared with the text that the model read, which the idea has again.
+            run.idea_version = restored.version
+
     def compare(
         self, idea_id: str, before: int | None = None, after: int | None = None
     ) -> ComparisonOfVersions:
@@ -135,7 +172,17 @@ def _refinement(session: Session, run_id: str) -> Run:
     return run
 
 
-def _undecided(session: Session, run_id: str) -> Run:
+def _made(session: Session, run: Run) -> list[int]:
+    """The numbers of the versions that accepting the run's text made."""
+    rows = session.exec(
+        select(IdeaVersion.number)
+        .where(IdeaVersion.idea_id == run.idea_id, IdeaVersion.run_id == run.id)
+        .order_by(col(IdeaVersion.number))
+    )
+    return list(rows)
+
+
+def _proposal(session: Session, run_id: str) -> Run:
     run = run_in(session, run_id)
     if run.kind != "refine" or run.status != "done" or run.idea_id is None:
         raise Conflict(
@@ -143,6 +190,11 @@ def _undecided(session: Session, run_id: str) -> Run:
                 "Only a finished refinement of a stored idea can be accepted or rejected."
             )
         )
+    return run
+
+
+def _undecided(session: Session, run_id: str) -> Run:
+    run = _proposal(session, run_id)
     if run.decision != "open":
         raise Conflict(
             Text("This refinement was accepted already.")

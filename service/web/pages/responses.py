@@ -24,6 +24,7 @@ FLASH_LIFE_S = 120
 # What a message may offer to undo; anything else in the cookie is not ours.
 _UNDO = re.compile(
     r"/(ideas|boards|rubrics|suggestions|changes)/[0-9a-f-]{36}/(restore|reopen|undo)"
+    r"|/runs/[0-9a-f-]{36}/reopen/\d{1,9}"
 )
 
 
