@@ -13,6 +13,4 @@ router = APIRouter()
 def show_models(request: Request, backend: BackendDep) -> Response:
     if not is_part(request, "models"):
         return redirect("/")
-    return render(
-        request, "partials/_models.html", {"can": abilities(backend), "was_awaited": True}
-    )
+    return render(request, "shared/_models.html", {"can": abilities(backend), "was_awaited": True})
