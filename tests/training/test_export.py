@@ -301,7 +301,7 @@ def test_a_hub_base_is_converted_to_the_type_of_the_tuned_model(
     ]
 
     assert status == 1
-    assert "tiny-q8_0.gguf. Export the run first" in reported
+    assert "tiny-q8_0.gguf does not exist. Export the run first" in reported
     assert [path.name for path in exports.glob("*.gguf")] == [base.name]
     assert kinds[0] == kinds[1]
     assert base_gguf(config, RunDirectory(exports.parent), report=quiet) == base

@@ -150,10 +150,7 @@ def _is_filled(data: Any, location: tuple[int | str, ...]) -> bool:
 
 
 def _place(data: Any, location: tuple[int | str, ...], *, is_missing: bool) -> Iterator[str]:
-    """The part of a pydantic location that consists of keys in the file.
-
-    The rest names the alternatives of a union that pydantic tried.
-    """
+    """The keys of the file in a pydantic location; it also names the alternatives of unions."""
     for part in location:
         known = range(len(data)) if isinstance(data, list) else data
         if isinstance(known, dict | range) and part in known:
