@@ -1,4 +1,4 @@
-"""Named queries; the only package that builds SQL. Every method is one short transaction."""
+"""Named queries. This is the only package that builds SQL; every method is one short transaction."""
 
 from service.store.archive import ArchiveStore
 from service.store.boards import BoardStore

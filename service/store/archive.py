@@ -1,4 +1,4 @@
-"""Everything out of the database, and into it again."""
+"""Exports everything in the database, and imports it again."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ from service.store.tables import (
     Suggestion,
 )
 
-# Section -> table, in an order in which what is referred to comes first.
+# Section -> table, ordered so that the target of a reference comes before it.
 _TABLES: dict[str, type[SQLModel]] = {
     "boards": Board,
     "ideas": Idea,
@@ -61,10 +61,10 @@ class ArchiveStore:
         self._limits = limits
 
     def whole(self, board_id: str | None = None) -> Row:
-        """One board or all, in the form of `Archive`; what was deleted stays out.
+        """Exports one board or all boards in the form of `Archive`, without deleted rows.
 
-        A run goes with its idea, or with its board if it has none; references to what is not in
-        the archive are null.
+        A run is exported with its idea, or with its board if it has no idea. References to rows
+        that are not in the archive become null.
         """
         with self._database.read() as session:
             _check_board(session, board_id)
@@ -77,7 +77,7 @@ class ArchiveStore:
         return {"format": "ideapool", "version": 3, "exported_at": now(), **sections}
 
     def readable(self, board_id: str | None = None) -> list[tuple[BoardPublic, list[IdeaPublic]]]:
-        """The boards, oldest first, with their ideas in the order they were added."""
+        """Returns the boards, oldest first, with their ideas in the order they were added."""
         with self._database.read() as session:
             _check_board(session, board_id)
             boards = session.exec(_boards(Board, board_id).order_by(col(Board.created_at)))
@@ -91,14 +91,15 @@ class ArchiveStore:
             return list(found.values())
 
     def add(self, archive: Archive, *, dry_run: bool = False) -> Imported:
-        """All that is new in the archive, or nothing; what has a known id is left as it is.
+        """Adds everything in the archive that is new, or nothing; rows with a known id are skipped.
 
-        An idea that is there already keeps its own versions. A run that was not over is
-        interrupted: no process here works on it.
+        An existing idea keeps its own versions. An unfinished run is marked as interrupted,
+        because no process here works on it.
 
         Raises:
-            InvalidInput: by its JSON Pointer: a text beyond the limits, an id given twice, a
-                reference to nothing, a version beyond its idea's, an idea among its own ancestors.
+            InvalidInput: with a JSON Pointer to a text that is too long, a repeated id, a reference
+                to a missing row, a version newer than its idea's, or an idea that is its own
+                ancestor.
         """
         self._check_texts(archive)
         check_unique(archive)
@@ -232,7 +233,7 @@ def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
 
 
 def _set_scored_versions(session: Session) -> None:
-    """Of the ideas that came in with their scores."""
+    """Sets the scored version of ideas that were imported with their scores."""
     newest = (
         select(Evaluation.idea_version)
         .where(col(Evaluation.idea_id) == col(Idea.id))
@@ -257,7 +258,7 @@ def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
             {"number": number, "title": row.title, "body": row.body, "tags": " ".join(names)}
         )
     connection = session.connection()
-    # A parent may come later in the file; within this transaction it only has to come.
+    # A parent may come later in the file, so references are checked when the transaction ends.
     connection.execute(text("PRAGMA defer_foreign_keys = ON"))
     connection.execute(insert(Idea), values)
     if tags:

@@ -1,4 +1,4 @@
-"""Several ideas changed at once, all or none, and the whole taken back by one undo."""
+"""Changes several ideas at once, all or none, and undoes the whole change."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -41,9 +41,11 @@ class BulkChangeStore:
         self._database = database
 
     def make(self, task: ChangeTask) -> ChangePublic:
-        """Raises:
-        UnknownIdeas: one of them is not there; then none is changed.
-        InvalidInput: an idea would have too many tags.
+        """Changes all ideas of the task, or none.
+
+        Raises:
+            UnknownIdeas: at least one of the ideas does not exist.
+            InvalidInput: an idea would have too many tags.
         """
         with self._database.write() as session:
             ideas = _named(session, task.ids)
@@ -55,10 +57,10 @@ class BulkChangeStore:
             return _public(change)
 
     def tag_each(self, board_id: str, tags: Mapping[str, Sequence[str]]) -> ChangePublic:
-        """Adds to each of the board's ideas tags of its own.
+        """Adds different tags to each of the board's ideas: `tags` maps ids to tags.
 
         Raises:
-            NotFound: there is no such board, or an idea is not on it; then none is changed.
+            NotFound: the board does not exist, or an idea is not on it. Nothing is changed.
             InvalidInput: an idea would have too many tags.
         """
         with self._database.write() as session:
@@ -66,13 +68,13 @@ class BulkChangeStore:
             try:
                 ideas = _named(session, list(tags))
             except UnknownIdeas as unknown:
-                # Their places in a list of ours would tell the caller nothing.
+                # The caller gave no list, so positions in one would mean nothing to it.
                 raise NotFound(unknown.detail) from unknown
-            stranger = next((one for one in ideas if one.board_id != board_id), None)
-            if stranger is not None:
+            elsewhere = next((one for one in ideas if one.board_id != board_id), None)
+            if elsewhere is not None:
                 raise NotFound(
                     Text(
-                        "The idea %(id)s is on another board. Nothing was changed.", id=stranger.id
+                        "The idea %(id)s is on another board. Nothing was changed.", id=elsewhere.id
                     )
                 )
             before = _set_tags(session, "add_tags", tags, ideas)
@@ -86,9 +88,9 @@ class BulkChangeStore:
             return _public(_found(session, change_id))
 
     def undo(self, change_id: str) -> ChangePublic:
-        """Puts back what the change replaced, unless somebody has replaced that again meanwhile.
+        """Restores the values that the change replaced, unless they were changed again since.
 
-        A second time does nothing.
+        A second undo does nothing.
         """
         with self._database.write() as session:
             change = _found(session, change_id)
@@ -112,8 +114,8 @@ def _unknown(missing: Mapping[int, str]) -> UnknownIdeas:
     names = list(dict.fromkeys(missing.values()))
     shown = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
     detail = Counted(
-        "%(count)s of the ideas is not there or was deleted: %(ids)s. Nothing was changed.",
-        "%(count)s of the ideas are not there or were deleted: %(ids)s. Nothing was changed.",
+        "%(count)s of the ideas does not exist or was deleted: %(ids)s. Nothing was changed.",
+        "%(count)s of the ideas do not exist or were deleted: %(ids)s. Nothing was changed.",
         len(names),
         ids=shown,
     )
@@ -171,7 +173,7 @@ def _take_back(session: Session, change: Change) -> None:
 def _set_field(
     session: Session, name: str, values: Mapping[str, Any], ideas: Sequence[Idea]
 ) -> Before:
-    """What the ideas had before that now have another value."""
+    """Returns the old values of the ideas that changed, by the idea's id."""
     before = {}
     for idea in ideas:
         if getattr(idea, name) != values[idea.id]:
@@ -184,7 +186,7 @@ def _set_field(
 def _set_tags(
     session: Session, operation: str, values: Mapping[str, Sequence[str]], ideas: Sequence[Idea]
 ) -> Before:
-    """The tags that were added or removed, of the ideas where there were any."""
+    """Returns the tags that were really added or removed, by the idea's id."""
     had = tags_of(session, ideas)
     is_adding = operation == "add_tags"
     before: Before = {}
@@ -211,8 +213,8 @@ def _check_count(idea: Idea, tags: Sequence[str]) -> None:
     if len(tags) > TAGS_CEILING:
         raise InvalidInput(
             Text(
-                "“%(title)s” would have %(count)s tags; at most %(limit)s are kept. "
-                "Nothing was changed: remove some of its tags first.",
+                "“%(title)s” would have %(count)s tags, and the limit is %(limit)s. "
+                "Nothing was changed. Remove some of its tags first.",
                 title=idea.title,
                 count=len(tags),
                 limit=TAGS_CEILING,
@@ -238,7 +240,7 @@ def _found(session: Session, change_id: str) -> Change:
     if change is None:
         raise NotFound(
             Text(
-                "There is no change %(change_id)s to take back; they are kept for a day.",
+                "There is no change %(change_id)s to undo. Changes are kept for one day.",
                 change_id=change_id,
             )
         )

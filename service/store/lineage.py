@@ -1,4 +1,4 @@
-"""Which ideas of a board come from which: links only, without their texts."""
+"""Finds which ideas of a board come from which others. It reads links, not texts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from service.schemas.lineage import Origin
 from service.store.database import Database
 from service.store.tables import Idea, Run, Suggestion
 
-# SQLite takes some thousand values in one statement.
+# SQLite limits the number of values in one statement.
 AT_ONCE = 500
 
 
@@ -19,8 +19,9 @@ class LineageStore:
         self._database = database
 
     def of_board(self, board_id: str) -> list[Origin]:
-        """Every idea of the board that comes from another or has others come from it, and those of
-        other boards that they come from. Deleted ones too: they hold trees together.
+        """Returns the board's ideas that have a parent or a child, sorted by number.
+
+        Parents on other boards are included, and so are deleted ideas, because they connect trees.
         """
         with self._database.read() as session:
             also = _combined(session, board_id)
@@ -38,7 +39,7 @@ class LineageStore:
 
 
 def _combined(session: Session, board_id: str) -> dict[str, list[str]]:
-    """The ideas that went into those kept from a brainstorm on several ideas."""
+    """Returns, by the id of an idea that combines several, the ids of its sources."""
     sources = func.json_extract(Run.request, "$.idea_ids")
     rows = session.exec(
         select(Suggestion.idea_id, Run.request)
@@ -79,6 +80,6 @@ def _origins(session: Session, also: dict[str, list[str]], *conditions: Any) -> 
             ),
             is_deleted=row.deleted_at is not None,
         )
-        # Columns, not whole ideas: their texts may be long, and none is needed.
+        # Only some columns, because texts may be long and are not needed here.
         for row in session.connection().execute(select_columns(*columns).where(*conditions))
     }

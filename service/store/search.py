@@ -1,4 +1,4 @@
-"""The full-text index over ideas, kept by hand in the transaction that changes them."""
+"""The full-text index of ideas. The transaction that changes an idea updates its row here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from service.store.tables import Idea
 
 
 def words_of(idea: Idea, tags: Sequence[str]) -> dict[str, Any]:
-    """An idea's row in the index."""
+    """Returns an idea's row of the index."""
     tagged = " ".join(tags)
     return {"number": idea.number, "title": idea.title, "body": idea.body, "tags": tagged}
 
 
 def index(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes the rows, over those of the same ideas."""
+    """Writes rows, replacing earlier rows of the same ideas."""
     if values := list(rows):
         session.connection().execute(
             text(
@@ -28,6 +28,6 @@ def index(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def forget(session: Session, ideas: Iterable[Idea]) -> None:
-    """Ideas that are not to be found."""
+    """Removes ideas from the index."""
     if values := [{"number": idea.number} for idea in ideas]:
         session.connection().execute(text("DELETE FROM idea_search WHERE rowid = :number"), values)

@@ -1,7 +1,7 @@
-"""Puts the ideas of a text file on boards, so that the same file twice adds nothing.
+"""Imports the ideas of a text file, so that importing the same file twice adds nothing.
 
-An idea that comes without an id gets one made from its board and its text; so does a board that
-comes by name only. What was edited here since is still known by that id.
+An idea without an id gets one that is computed from its board and its text. A board without an id
+gets one from its name. The id stays the same when the idea or the board is edited later.
 """
 
 from dataclasses import dataclass, field
@@ -30,12 +30,13 @@ from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
 from service.store.tables import Board, Idea, IdeaTag
 
-# Chosen once: with another one, what was imported before would come again.
+# It must never change: with another namespace, files imported before would be added again.
 _NAMESPACE = UUID("5f0a3a2e-7c1b-4f5d-9a55-0d6b2c5e8f31")
 SHOWN_FAULTS = 20
 
 
 def stable_id(*parts: str) -> str:
+    """Returns the same id for the same parts, always."""
     return str(uuid5(_NAMESPACE, "\n".join(parts)))
 
 
@@ -53,14 +54,14 @@ class TextImportStore:
         update: bool = False,
         dry_run: bool = False,
     ) -> Imported:
-        """All that is new in the file, or nothing. `board_id` is for ideas that name no board.
+        """Adds everything in the file that is new, or nothing; `board_id` is the default board.
 
-        An idea that is there already, by its id or with the same text on the same board, is left
-        as it is; with `update` it gets what the file says otherwise.
+        Existing ideas are matched by id, then by text on the same board. They are left unchanged,
+        or updated from the file with `update`.
 
         Raises:
-            InvalidFile: a text beyond the limits.
-            NotFound: there is no such board.
+            InvalidFile: a text is too long.
+            NotFound: the board does not exist.
         """
         self._check(reading)
         with self._database.write() as session:
@@ -108,7 +109,7 @@ class _Known:
 
 @dataclass(slots=True)
 class _Target:
-    """A board that ideas go to, and what is on it: (title, body) -> id."""
+    """A board that gets ideas; `texts` maps (title, body) to the id of an idea on it."""
 
     id: str
     name: str
@@ -116,7 +117,7 @@ class _Target:
 
 
 class _Arrival:
-    """Decides what becomes of each idea of a file."""
+    """Decides what the import does with each idea of a file."""
 
     def __init__(
         self, session: Session, reading: Reading, board_id: str | None, *, update: bool
@@ -236,7 +237,7 @@ class _Arrival:
         return min(there, key=lambda board: board.created_at)
 
     def _board(self, draft: BoardDraft) -> Board | BoardRow:
-        """The one of the same id, or of the same name, or a new one."""
+        """Finds the board by id, then by name, or plans a new one."""
         there = [board for board in self._boards.values() if board.deleted_at is None]
         by_name = [board for board in there if board.name.casefold() == draft.name.casefold()]
         by_id = [board for board in there if board.id == draft.id]
@@ -246,7 +247,7 @@ class _Arrival:
         taken = self._boards.keys() | {row.id for row in self.new_boards}
         new_id, tries = draft.id or stable_id("board", draft.name), 1
         while new_id in taken:
-            # A board of this name was deleted; its ideas stay with it.
+            # The id belongs to a deleted board, which keeps its ideas.
             new_id, tries = stable_id("board", draft.name, str(tries)), tries + 1
         row = BoardRow(
             id=new_id,

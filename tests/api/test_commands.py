@@ -337,7 +337,7 @@ def test_an_export_to_read_is_printed(run: Run, format: str, begins: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
-        (["ideas", "show", "nobody"], 1, "There is no idea nobody."),
+        (["ideas", "show", "nobody"], 1, "The idea nobody does not exist or was deleted."),
         ([*TOPIC, "--n", "0"], 2, "/n: "),
         ([*TOPIC, "--idea", "x"], 2, "either a topic or --idea"),
         (["brainstorm"], 2, "either a topic or --idea"),

@@ -265,7 +265,7 @@ def test_a_version_that_never_was_cannot_be_compared(client: TestClient, idea: A
     response = client.get(f"{API}/ideas/{idea['id']}/compare", params={"to": 9})
 
     assert response.status_code == 404
-    assert "versions go from 1 to 1" in response.json()["detail"]
+    assert "versions are 1 to 1" in response.json()["detail"]
 
 
 def test_an_idea_with_one_version_is_compared_with_itself(client: TestClient, idea: Any) -> None:

@@ -232,7 +232,7 @@ def test_a_suggestion_is_kept_with_another_text_status_and_tags(play: Play) -> N
 @pytest.mark.parametrize(
     ("tool", "arguments", "says"),
     [
-        ("find_ideas", {"idea_id": "nobody"}, "There is no idea nobody."),
+        ("find_ideas", {"idea_id": "nobody"}, "The idea nobody does not exist or was deleted."),
         ("brainstorm", {}, "Give either a topic"),
         ("brainstorm", {"topic": "x", "board": "nowhere"}, "boards are: "),
         ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
