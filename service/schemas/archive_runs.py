@@ -1,4 +1,4 @@
-"""A run in the file that export gives and import takes, with what its kind asks and answers."""
+"""A run in the JSON file of export and import, with the request and the result of its kind."""
 
 from typing import Any, Literal
 
@@ -67,7 +67,7 @@ class ErrorRow(Shape):
 
 
 class _NoResult(Shape):
-    """What a brainstorm suggests and a ranking compares are rows of their own."""
+    """A brainstorm or a ranking: its suggestions or comparisons have rows of their own."""
 
 
 class _Scoring(ScoringPublic):
@@ -77,7 +77,7 @@ class _Scoring(ScoringPublic):
 
 
 class _Evaluated(Shape):
-    """The first three came with rubrics; results from before are without them."""
+    """The result of an evaluation. Results from before rubrics lack the first three fields."""
 
     rubric_id: Key | None = None
     criteria: Criteria | None = None
@@ -101,7 +101,7 @@ class _Failed(FailurePublic):
 
 
 class _EvaluatedAll(Shape):
-    """The evaluations themselves are rows of their own."""
+    """The result of a run over a board. Its evaluations have rows of their own."""
 
     failed: Rows[_Failed] = Field(default_factory=list)
 
@@ -123,7 +123,7 @@ _RESULTS: dict[str, type[Shape]] = {
 
 
 class RunRow(Shape):
-    """`request` is what its kind of call takes, `result` what is kept of its answer."""
+    """A run. `request` and `result` have the form that the kind of run defines."""
 
     id: Key
     kind: RunKind
@@ -148,25 +148,27 @@ class RunRow(Shape):
 
     @field_validator("request")
     @classmethod
-    def fit_request(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        return _fit(_REQUESTS, value, info).model_dump(mode="json", exclude_none=True)
+    def check_request(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        return _checked(_REQUESTS, value, info).model_dump(mode="json", exclude_none=True)
 
     @field_validator("result")
     @classmethod
-    def fit_result(cls, value: dict[str, Any] | None, info: ValidationInfo) -> Any:
+    def check_result(cls, value: dict[str, Any] | None, info: ValidationInfo) -> Any:
         if value is None:
             if info.data.get("status") == "done":
-                raise ValueError("must be there, because the run is done")
+                raise ValueError("is required, because the run is done")
             return None
-        return _fit(_RESULTS, value, info).model_dump(mode="json", exclude_unset=True)
+        return _checked(_RESULTS, value, info).model_dump(mode="json", exclude_unset=True)
 
 
-def _fit(kinds: dict[str, type[Shape]], value: dict[str, Any], info: ValidationInfo) -> BaseModel:
+def _checked(
+    kinds: dict[str, type[Shape]], value: dict[str, Any], info: ValidationInfo
+) -> BaseModel:
     if "kind" not in info.data:
-        return RootModel(value)  # the caller will be told of the kind
+        return RootModel(value)  # the kind is wrong, which is an error of its own
     try:
         return kinds[info.data["kind"]].model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = "/".join(str(part) for part in first["loc"])
-        raise ValueError(f"does not fit the kind of run: {place}: {first['msg']}") from error
+        raise ValueError(f"is not valid for this kind of run: {place}: {first['msg']}") from error

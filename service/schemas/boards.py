@@ -1,4 +1,4 @@
-"""What the API tells about boards beyond what is kept of them."""
+"""Figures of boards that the API computes."""
 
 from datetime import datetime
 
@@ -8,8 +8,8 @@ from service.schemas.ideas import BoardPublic
 
 
 class BoardOverview(BoardPublic):
-    """`ideas` counts all of them, archived ones too; `changed_at` is when one, or the board, was last
-    changed.
+    """A board with its figures. `ideas` counts all ideas, including archived ones; `changed_at` is the
+    time of the last change to the board or one of its ideas.
     """
 
     ideas: int = Field(examples=[12])
@@ -19,4 +19,4 @@ class BoardOverview(BoardPublic):
 
 class TagPublic(BaseModel):
     name: str = Field(examples=["cheap"])
-    ideas: int = Field(examples=[4], description="How many of the board's ideas have it.")
+    ideas: int = Field(examples=[4], description="How many of the board's ideas have this tag.")

@@ -1,4 +1,4 @@
-"""What the API takes and gives when several ideas are changed at once."""
+"""Changes of several ideas at once in the API."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -24,7 +24,7 @@ class _Change(Shape):
 
 
 class AddTags(_Change):
-    """Tags that an idea has already stay as they are."""
+    """Adds tags. Tags that an idea already has are kept."""
 
     operation: Literal["add_tags"]
     tags: Tags
@@ -46,7 +46,7 @@ class SetStar(_Change):
 
 
 class Move(_Change):
-    """To another board."""
+    """Moves ideas to another board."""
 
     operation: Literal["move"]
     board_id: str = Field(min_length=1, max_length=64)
@@ -76,7 +76,7 @@ CHANGE_EXAMPLES = {
 
 
 class ChangePublic(BaseModel):
-    """`changed` are the ideas that were not already as the operation wants them."""
+    """A change that was made. `changed` has the ids of the ideas that got a new value."""
 
     id: str = Field(examples=[_CHANGE])
     operation: str = Field(examples=["set_status"])

@@ -1,4 +1,4 @@
-"""Boards, ideas and their versions, as the API takes and gives them."""
+"""Boards, ideas and their versions in the API."""
 
 from datetime import datetime
 
@@ -71,7 +71,7 @@ class IdeaPublic(BaseModel):
     version: int
     revision: int
     score: float | None
-    is_stale: bool = Field(description="Whether `score` is of an earlier text.")
+    is_stale: bool = Field(description="Whether `score` belongs to an earlier text.")
     created_at: datetime
     updated_at: datetime
 
