@@ -195,7 +195,7 @@ def test_only_a_passage_is_refined(run: Run) -> None:
 
     assert answer["body"] == f"One. {PASSAGE[0]} Three."
     assert status == 2
-    assert "The text does not hold this passage." in error
+    assert "This passage is not in the text." in error
 
 
 def test_an_evaluation_shows_bars_and_says_that_scores_are_rough(run: Run) -> None:
