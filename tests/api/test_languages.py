@@ -61,6 +61,14 @@ def test_an_error_is_explained_in_the_language_of_the_page(client: TestClient) -
     assert "Idén nope finns inte eller har tagits bort." in page.text
 
 
+def test_ignored_columns_are_listed_in_the_language_of_the_page(client: TestClient) -> None:
+    files = {"file": ("ideas.csv", b"title,Owner\nSoup,Ada\n", "text/csv")}
+
+    preview = client.post("/import", files=files, headers=SWEDISH | PAGE)
+
+    assert "Kolumner som inte importeras: Owner" in preview.text
+
+
 def test_input_that_does_not_fit_is_explained_in_the_language_of_the_page(
     client: TestClient,
 ) -> None:

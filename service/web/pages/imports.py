@@ -23,18 +23,18 @@ from service.web.pages.responses import Flash, redirect, render
 FORMATS: dict[ImportFormat, str] = {
     "markdown": "Markdown",
     "csv": "CSV",
-    "lines": Text("Plain text, an idea on each line"),
-    "json": Text("JSON of Ideapool"),
+    "lines": Text("Plain text, one idea per line"),
+    "json": Text("Ideapool JSON"),
 }
 ACTIONS: dict[Action, str] = {
     "add": Text("New"),
-    "change": Text("Changes"),
-    "skip": Text("Stays as it is"),
+    "change": Text("Updated"),
+    "skip": Text("Unchanged"),
 }
 REASONS: dict[Reason, str] = {
-    "there": Text("is here already"),
-    "deleted": Text("was deleted here"),
-    "same-text": Text("the same text is here already"),
+    "there": Text("exists already"),
+    "deleted": Text("was deleted"),
+    "same-text": Text("the same text exists already"),
     "twice": Text("is in the file twice"),
 }
 FIELDS = {
@@ -53,7 +53,7 @@ def _absent_if_blank(value: Any) -> Any:
 
 
 class MannerForm(BaseModel):
-    """How the file is taken, as the forms and the address of the preview say it."""
+    """The options of an import, as the forms and the URL of the preview have them."""
 
     format: Annotated[ImportFormat | None, BeforeValidator(_absent_if_blank)] = None
     board: Annotated[str | None, BeforeValidator(_absent_if_blank)] = Field(
@@ -100,7 +100,7 @@ def receive_file(
         content, name = form.file.file.read(), form.file.filename
         kind = form.file.content_type or ""
     if not content.strip():
-        fault = Text("Choose a file or paste a text.")
+        fault = Text("Choose a file or paste text.")
         context = {"manner": form, "text": form.text, "fault": fault}
         return render(
             request,
@@ -145,7 +145,7 @@ def bring_file_in(
     content = files.read(token)
     result, _ = _tried(store, content, form.manner(dry_run=False))
     if result is None:
-        # Somebody changed the boards meanwhile: the preview says what is wrong now.
+        # Somebody changed the boards meanwhile. The preview shows what is wrong now.
         return redirect(f"/import/{token}?{urlencode(form.model_dump(exclude_none=True))}")
     files.drop(token)
     return redirect(_place(store, result), Flash(_told(result)))
@@ -170,7 +170,7 @@ def _tried(
 
 
 def _place(store: Store, result: Imported) -> str:
-    """The board on which there is something new to see."""
+    """Returns the address of the board that has the first new or updated idea."""
     for idea in result.ideas:
         if idea.action != "skip":
             return f"/boards/{store.ideas.get(idea.id).board_id}"
@@ -178,8 +178,8 @@ def _place(store: Store, result: Imported) -> str:
 
 
 def _told(result: Imported) -> str:
-    added = Counted("%(count)s idea came in.", "%(count)s ideas came in.", result.added.ideas)
+    added = Counted("Imported %(count)s idea.", "Imported %(count)s ideas.", result.added.ideas)
     if not result.changed.ideas:
         return added
-    changed = Counted("%(count)s changed.", "%(count)s changed.", result.changed.ideas)
+    changed = Counted("Updated %(count)s idea.", "Updated %(count)s ideas.", result.changed.ideas)
     return Text("%(added)s %(changed)s", added=added, changed=changed)
