@@ -24,14 +24,16 @@ import numpy as np
 from benchmarks import idea_list
 from benchmarks.processes import cpu_seconds, machine_cpu_seconds
 from benchmarks.results import COMPILED
+from service.analysis.scoring import Scorer
 from service.analysis.word_overlap import resemblance
 from service.engine.backend import Backend
 from service.engine.types import Delta, Embedding, EmbedRequest, GenerateRequest, ModelInfo
 from service.errors import AnswerUnusable
-from service.ideation import DraftDropped, Ledger, Step, Suggested
-from service.ideation.brainstorm import Brainstorm, Collection
-from service.ideation.brainstorm_plan import BrainstormWork
-from service.ideation.model_client import ModelClient, attempt_seed
+from service.ideation.brainstorm import brainstorm
+from service.ideation.distinct_ideas import BrainstormWork, DistinctIdeas
+from service.ideation.events import DraftDropped, Step, Suggested
+from service.ideation.model_client import Ledger, ModelClient, attempt_seed
+from service.ideation.use_case import RunContext
 from service.prompts.methods import Angle
 from service.prompts.tasks import brainstorm_prompt, embedding_text
 from service.schemas.brainstorm import SuggestionPublic
@@ -123,7 +125,7 @@ class Ways:
             if self._model.error is not None:
                 raise RuntimeError(self._model.error)
             await asyncio.sleep(0.05)
-        short = replace(_list_request(Collection(_work("a warm-up")), N, 0), max_tokens=8)
+        short = replace(_list_request(DistinctIdeas(_work("a warm-up")), N, 0), max_tokens=8)
         for ask in (self._ask_ours, self._ask_peer):
             async for _ in ask(short):
                 pass
@@ -159,7 +161,8 @@ class Ways:
         ledger = Ledger()
         asker = ModelClient(self._backend, replace(self._model, slots=slots), "bench", ledger, note)
         try:
-            await Brainstorm(asker, _work(topic), seed).perform()
+            context = RunContext(asker, seed, Scorer(self._backend), None, math.inf)
+            await brainstorm(context, _work(topic))
         finally:
             outcome.tokens = ledger.usage.completion_tokens
 
@@ -205,7 +208,7 @@ async def _list(
     ask: Callable[[GenerateRequest], Pieces], topic: str, seed: int, outcome: Outcome
 ) -> None:
     """Asked until all are there; an answer that goes on beyond what was asked for is cut off."""
-    collection = Collection(_work(topic))
+    collection = DistinctIdeas(_work(topic))
     outcome.ideas = collection.made
     for attempt in range(LISTS_AT_MOST):
         missing = N - len(collection.made)
@@ -229,7 +232,7 @@ async def _list(
                 _judge(found[judged:], collection, outcome)
 
 
-def _judge(items: list[str], collection: Collection, outcome: Outcome) -> None:
+def _judge(items: list[str], collection: DistinctIdeas, outcome: Outcome) -> None:
     for item in items:
         if len(collection.made) == N:
             return
@@ -239,7 +242,7 @@ def _judge(items: list[str], collection: Collection, outcome: Outcome) -> None:
             outcome.dropped += 1
 
 
-def _list_request(collection: Collection, missing: int, seed: int) -> GenerateRequest:
+def _list_request(collection: DistinctIdeas, missing: int, seed: int) -> GenerateRequest:
     """With the sampling of the brainstorm."""
     like = brainstorm_prompt(collection.work.topic, Angle("", ""), creativity=CREATIVITY, seed=seed)
     asked = idea_list.messages(

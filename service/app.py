@@ -17,13 +17,14 @@ from service.analysis.word_vectors import WordVectors
 from service.backend import build_backend
 from service.engine.backend import Backend
 from service.errors import ServiceError
-from service.ideation import Ideation
+from service.ideation.kinds import Ideation
 from service.runs.completions import Completions
 from service.runs.service import Runs
 from service.settings import Settings
 from service.store import Limits, Store
 from service.store.database import Database
 from service.store.database_lock import occupied
+from service.store.housekeeping import Housekeeping
 from service.transfer.pending_uploads import PendingUploads
 from service.web import api, openai, openapi, ops, pages, session
 from service.web.errors import ErrorAnswers
@@ -39,6 +40,7 @@ UNCOMPRESSED = ("application/json", "application/problem+json")
 ROUTES = APIRouter()
 for _part in (openai, ops, api, openapi, session, pages):
     ROUTES.include_router(_part.router)
+HANDLED = (ServiceError, RequestValidationError, HTTPException)
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +54,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     vectors = WordVectors()
     runs = Runs(
         store,
-        Ideation(pool, vectors, each_s=settings.run_deadline_s),
+        Ideation(store, pool, vectors, each_s=settings.run_deadline_s),
         limit=settings.queue_limit,
         deadline_s=settings.run_deadline_s,
         ended=metrics.run_ended,
@@ -64,6 +66,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             stack.enter_context(occupied(database.path))
             stack.callback(database.close)
             await asyncio.to_thread(_open, database, store)
+            await stack.enter_async_context(Housekeeping(store, trash_days=settings.trash_days))
             stack.push_async_callback(pool.close)
             await pool.start()
             stack.push_async_callback(runs.close, settings.drain_s)
@@ -80,6 +83,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         middleware=_middleware(settings, store, answers),
+        exception_handlers=dict.fromkeys(HANDLED, answers.handle),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         routes=ROUTES.routes,
     )
@@ -95,8 +99,6 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "templates": templates,
     }.items():
         setattr(app.state, name, value)
-    for kind in (ServiceError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, answers.handle)
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
     return app

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     title_limit: int = Field(200, ge=20, le=1000, description="Characters in a title.")
     idea_limit: int = Field(8192, ge=256, le=65536, description="Characters in a body.")
     suggestion_limit: int = Field(20, ge=1, le=100, description="Largest `n` of a brainstorm.")
+    trash_days: int = Field(
+        30,
+        ge=0,
+        le=36500,
+        description="Days that deleted ideas and boards stay in the trash; 0 keeps them for ever.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged; prompts and ideas never are."
     )

@@ -218,6 +218,17 @@
     count.textContent = picked ? words : "";
   }
 
+  /* More than one is deleted only after this question. */
+  function askFirst(event, button) {
+    const dialog = byId(button.dataset.ask);
+    const picked = document.querySelectorAll(".pick:checked").length;
+    if (picked < 2) return;
+    event.preventDefault();
+    const title = dialog.querySelector("[data-many]");
+    title.textContent = title.dataset.many.replace("#", picked);
+    dialog.showModal();
+  }
+
   /* With the shift key, all between this box and the last one. */
   function pickRange(event) {
     const boxes = [...document.querySelectorAll(".pick")];
@@ -256,6 +267,8 @@
   document.addEventListener("click", (event) => {
     const target = event.target;
     if (target.matches(".pick")) pickRange(event);
+    const asking = target.closest("[data-ask]");
+    if (asking) askFirst(event, asking);
     const pick = target.closest("[data-pick]");
     if (pick) {
       event.preventDefault();

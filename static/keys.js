@@ -9,7 +9,7 @@
       if (!menu.contains(event.target)) menu.removeAttribute("open");
     }
     if (event.target.closest("[data-open=shortcuts]")) showShortcuts();
-    if (event.target.closest("[data-close]")) byId("shortcuts").close();
+    if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
   });
 
   function showShortcuts() {

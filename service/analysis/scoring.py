@@ -9,8 +9,7 @@ it is known: a head's error on ideas it was not fitted to, or the deviation over
 
 import json
 import math
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -19,18 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.backend import Backend
-from service.engine.types import (
-    Embedding,
-    EmbedRequest,
-    Event,
-    Message,
-    ModelInfo,
-    Probabilities,
-    ProbeRequest,
-    Request,
-    Usage,
-)
-from service.errors import EngineCrashed, ModelUnavailable
+from service.engine.client import EngineClient, Observe
+from service.engine.types import Message, ModelInfo, Usage
+from service.errors import ModelUnavailable
 from service.messages import Text
 from service.prompts.tasks import (
     DEFAULT_CRITERIA,
@@ -43,7 +33,6 @@ from service.schemas.evaluation import weighted_mean
 
 LOWEST, HIGHEST = 1.0, 10.0
 Vector = NDArray[np.float32]
-Observe = Callable[[Event], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +148,13 @@ class Scorer:
         observe: Observe,
     ) -> Scores:
         """Raises: EngineError of any kind; a score is never made up."""
-        ask = _Asker(self._backend, model, client, observe)
+        engine = EngineClient(self._backend, model.name, client=client, observe=observe)
         head = self._head(model)
         found: dict[str, tuple[float, float | None]] = {}
         usage = Usage()
         known = [one for one in criteria if head is not None and _is_known(head, one)]
         if head is not None and known:
-            embedding = await ask.embedding(title, body)
+            embedding = await engine.embed(embedding_text(title, body))
             scores, usage = head.scores(embedding.vector), embedding.usage
             for one in known:
                 name = one.name.casefold()
@@ -173,7 +162,7 @@ class Scorer:
         unknown = [one for one in criteria if one not in known]
         prompts = tuple(probe_messages(title, body, criterion) for criterion in unknown)
         if prompts:
-            probed = await ask.probabilities(prompts)
+            probed = await engine.probe(prompts, PROBE_CHOICES)
             usage += probed.usage
             for one, row in zip(unknown, probed.rows, strict=True):
                 found[one.name] = _expected(row)
@@ -202,40 +191,6 @@ class Scorer:
                 )
             self._heads[model.score_head] = head
         return self._heads[model.score_head]
-
-
-class _Asker:
-    def __init__(self, backend: Backend, model: ModelInfo, client: str, observe: Observe) -> None:
-        self._backend = backend
-        self._model = model
-        self._client = client
-        self._observe = observe
-
-    async def embedding(self, title: str, body: str) -> Embedding:
-        text = embedding_text(title, body)
-        answer = await self._last(
-            EmbedRequest(_id(), self._model.name, text, self._client, is_admitted=True)
-        )
-        if not isinstance(answer, Embedding):
-            raise EngineCrashed(Text("The engine ended without an embedding. Try again."))
-        return answer
-
-    async def probabilities(self, prompts: tuple[tuple[Message, ...], ...]) -> Probabilities:
-        answer = await self._last(
-            ProbeRequest(
-                _id(), self._model.name, prompts, PROBE_CHOICES, self._client, is_admitted=True
-            )
-        )
-        if not isinstance(answer, Probabilities):
-            raise EngineCrashed(Text("The engine ended without probabilities. Try again."))
-        return answer
-
-    async def _last(self, request: Request) -> Event | None:
-        last = None
-        async for event in self._backend.submit(request):
-            await self._observe(event)
-            last = event
-        return last
 
 
 def _is_known(head: ScoreHead, criterion: Criterion) -> bool:
@@ -270,7 +225,3 @@ def _expected(row: Sequence[float]) -> tuple[float, float]:
 
 def _rounded(value: float) -> float:
     return round(min(max(value, LOWEST), HIGHEST), 1)
-
-
-def _id() -> str:
-    return uuid.uuid4().hex

@@ -1,103 +1,131 @@
-"""A brainstorm: n branches with an angle each, and what makes their ideas usable and different."""
+"""A brainstorm: n branches with an angle each, which draw until they have n different ideas.
+
+From the top: `plan_brainstorm` reads what it is about, `brainstorm` performs it, and the last two
+functions ask for more of the same.
+"""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from service.analysis.word_overlap import NEAR, SAME_IDEA, most_similar, resemblance
-from service.analysis.word_vectors import WordVectors
-from service.errors import AnswerUnusable
-from service.ideation.brainstorm_plan import BrainstormWork
+from service.errors import AnswerUnusable, InvalidInput, NotFound
+from service.ideation.distinct_ideas import (
+    BrainstormWork,
+    DistinctIdeas,
+    KnownIdeas,
+    TitleInitials,
+)
 from service.ideation.events import DraftDropped, Suggested
-from service.ideation.known_ideas import KnownIdeas
-from service.ideation.model_client import ModelClient, attempt_seed
-from service.ideation.title_initials import TitleInitials
+from service.ideation.model_client import attempt_seed
+from service.ideation.use_case import Asked, Plan, RunContext
 from service.messages import Text
-from service.prompts.answers import parse_suggestion, partial_suggestion
+from service.prompts.answers import partial_suggestion
 from service.prompts.combine import combine_prompt
-from service.prompts.methods import Angle, draw_angles
+from service.prompts.methods import METHODS, Angle, draw_angles
 from service.prompts.tasks import brainstorm_prompt
-from service.schemas.brainstorm import SuggestionPublic
-from service.schemas.identity import new_id
+from service.schemas.brainstorm import SOURCES, BrainstormTask, SuggestionPublic
+from service.schemas.fields import AVOIDED_CEILING
+from service.schemas.ideas import IdeaPublic
+from service.schemas.runs import RunPublic
+from service.store import Store
 
 # Most ideas of the standard model pass at once; under an odd topic one in two does.
 REDRAWS_PER_IDEA = 2
-# Two cards under one title look like one idea twice, whatever stands below.
-SAME_TITLE = 0.99
-# A combination shares words with each of its parts; with more than these it is one of them.
-COPY = 0.8
 
 
-class Collection:
-    """The ideas made so far: usable, unlike each other and unlike what the work says."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is to be brainstormed from. `idea` becomes the parent of what is kept."""
 
-    def __init__(self, work: BrainstormWork) -> None:
-        self.made: list[SuggestionPublic] = []
-        self.work = work
-        self.known: KnownIdeas | None = None
+    topic: str
+    context: str = ""
+    idea: IdeaPublic | None = None
+    board_id: str | None = None
+    combined: tuple[IdeaPublic, ...] = ()
 
-    def add(self, answer: str, angle: str) -> SuggestionPublic:
-        """Raises `AnswerUnusable` for an answer that is no idea or is like one that is there."""
-        parsed = parse_suggestion(answer, topic=self.work.topic)
-        whole = f"{parsed.title}. {parsed.text}"
-        for made in (*self.work.beside, *self.made):
-            if self._is_alike(parsed.title, whole, made):
-                raise AnswerUnusable(
-                    Text(
-                        "“%(title)s” is too like “%(other)s”.",
-                        title=parsed.title,
-                        other=made.title,
-                    )
-                )
-        self._check(parsed.title, whole)
-        suggestion = SuggestionPublic(
-            id=new_id(),
-            angle=angle,
-            title=parsed.title,
-            text=parsed.text,
-            similar_to=self._known_like(whole, parsed.title),
+
+def plan_brainstorm(asked: Asked[BrainstormTask]) -> Plan[BrainstormTask, BrainstormWork]:
+    task, store = asked.task, asked.store
+    store.limits.check_suggestions(task.n)
+    store.limits.check(title=task.topic, body=task.context)
+    draw_angles(task.method, 1, 0, task.angle)
+    source = _source(task, store)
+    board_id = task.board_id or source.board_id
+    board = store.boards.default() if board_id is None else store.boards.get(board_id)
+    context = [task.context, source.context, board.goal]
+    combined = {idea.id for idea in source.combined}
+    work = BrainstormWork(
+        topic=source.topic,
+        context="\n".join(part for part in context if part),
+        method=task.method,
+        n=task.n,
+        creativity=task.creativity,
+        known=tuple(
+            (idea_id, f"{title}. {body}")
+            for idea_id, title, body in store.ideas.texts(board.id)
+            if idea_id not in combined
+        ),
+        avoids_known=task.avoid_board,
+        combined=tuple((idea.title, idea.body) for idea in source.combined),
+        avoided=tuple(text for text in task.avoid if text.strip()),
+        beside=_beside(store, asked.redraws),
+        angle=task.angle,
+    )
+    return Plan(task, work, source.idea, board.id)
+
+
+def _source(task: BrainstormTask, store: Store) -> Source:
+    if sum(getattr(task, name) is not None for name in SOURCES) != 1:
+        raise InvalidInput(
+            Text("Give either a topic, an idea_id, two to five idea_ids or a suggestion_id."),
+            pointer="/topic",
         )
-        self.made.append(suggestion)
-        return suggestion
+    if task.idea_id is not None:
+        idea = store.ideas.get(task.idea_id)
+        return Source(idea.title, idea.body, idea, idea.board_id)
+    if task.idea_ids is not None:
+        return _combination(task.idea_ids, store)
+    if task.suggestion_id is not None:
+        return _suggestion(task.suggestion_id, store)
+    return Source(task.topic or "")
 
-    def _is_alike(self, title: str, whole: str, made: SuggestionPublic) -> bool:
-        # The words of the topic say nothing: every idea has them.
-        return (
-            resemblance(title, made.title) >= SAME_TITLE
-            or resemblance(whole, f"{made.title}. {made.text}", ignore=self.work.given) >= SAME_IDEA
-        )
 
-    def _check(self, title: str, whole: str) -> None:
-        for text in self.work.avoided:
-            if resemblance(whole, text, ignore=self.work.topic) >= NEAR:
-                raise AnswerUnusable(
-                    Text("“%(title)s” is like what shall be avoided.", title=title)
-                )
-        if self.work.combined:
-            self._check_parts(title, whole)
+def _combination(idea_ids: Sequence[str], store: Store) -> Source:
+    if len(set(idea_ids)) < len(idea_ids):
+        raise InvalidInput(Text("An idea is named twice. Name each once."), pointer="/idea_ids")
+    ideas = tuple(store.ideas.get(idea_id) for idea_id in idea_ids)
+    topic = " + ".join(idea.title for idea in ideas)
+    return Source(topic, "", ideas[0], ideas[0].board_id, ideas)
 
-    def _check_parts(self, title: str, whole: str) -> None:
-        """A combination has something of two ideas at least, and is none of them again."""
-        parts = {name: f"{name}. {body}" for name, body in self.work.combined}
-        shares = {name: resemblance(whole, part) for name, part in parts.items()}
-        nearest = max(shares, key=shares.__getitem__)
-        if shares[nearest] >= COPY:
-            raise AnswerUnusable(
-                Text("“%(title)s” only repeats “%(name)s”.", title=title, name=nearest)
-            )
-        if resemblance(whole, " ".join(parts.values())) >= COPY:
-            raise AnswerUnusable(Text("“%(title)s” only puts the ideas side by side.", title=title))
-        if sum(share > 0 for share in shares.values()) < 2:
-            raise AnswerUnusable(Text("“%(title)s” does not join the ideas.", title=title))
 
-    def _known_like(self, whole: str, title: str) -> str | None:
-        nearest = most_similar(whole, self.work.known, ignore=self.work.topic)
-        if nearest is None or nearest[1] < NEAR:
-            return None if self.known is None else self.known.like(whole)
-        if nearest[1] >= SAME_IDEA and self.work.avoids_known:
-            raise AnswerUnusable(Text("“%(title)s” is on the board already.", title=title))
-        return nearest[0]
+def _suggestion(suggestion_id: str, store: Store) -> Source:
+    run_id, suggestion = store.suggestions.get(suggestion_id)
+    run = store.runs.get(run_id)
+    idea_id = suggestion.idea_id or run.idea_id
+    return Source(suggestion.title, suggestion.text, _idea_if_there(idea_id, store), run.board_id)
+
+
+def _idea_if_there(idea_id: str | None, store: Store) -> IdeaPublic | None:
+    try:
+        return None if idea_id is None else store.ideas.get(idea_id)
+    except NotFound:
+        return None
+
+
+def _beside(store: Store, redraws: str | None) -> tuple[SuggestionPublic, ...]:
+    """The other suggestions on the panel in which one is redrawn."""
+    if redraws is None:
+        return ()
+    run_id, _ = store.suggestions.get(redraws)
+    return tuple(one for one in store.suggestions.of_run(run_id) if one.id != redraws)
+
+
+async def brainstorm(context: RunContext, work: BrainstormWork) -> dict[str, Any]:
+    """The suggestions are told as they come; nothing else is answered."""
+    await Brainstorm(context, work).perform()
+    return {}
 
 
 class Brainstorm:
@@ -107,22 +135,16 @@ class Brainstorm:
     angle, until the run's budget is spent.
     """
 
-    def __init__(
-        self,
-        asker: ModelClient,
-        work: BrainstormWork,
-        seed: int,
-        vectors: WordVectors | None = None,
-    ) -> None:
-        self._asker = asker
-        self._vectors = vectors
+    def __init__(self, context: RunContext, work: BrainstormWork) -> None:
+        self._asker = context.client
+        self._vectors = context.vectors
         self._work = work
-        self._seed = seed
+        self._seed = seed = context.seed
         budget = work.n * (1 + REDRAWS_PER_IDEA)
         self._attempts: Iterator[tuple[int, Angle]] = enumerate(
             draw_angles(work.method, budget, seed, work.angle)
         )
-        self._ideas = Collection(work)
+        self._ideas = DistinctIdeas(work)
         self._initials = TitleInitials(work.topic, seed)
         self._reasons: list[str] = []
         self._drawing = 0
@@ -214,3 +236,38 @@ class Brainstorm:
 def _first(group: ExceptionGroup[Exception]) -> Exception:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, ExceptionGroup) else first
+
+
+def unlike_avoided(task: BrainstormTask, run: RunPublic, store: Store) -> BrainstormTask:
+    """The run's task with a seed to be drawn, away from the suggestions that were avoided."""
+    avoid = _avoided(task, store, run.run_id)
+    return task.model_copy(update={"seed": None, "avoid": avoid})
+
+
+def redrawn(suggestion_id: str, store: Store, seed: int | None = None) -> BrainstormTask:
+    """One idea more for the question of its run, under the suggestion's angle and unlike it.
+
+    The run may still be going on.
+    """
+    run_id, suggestion = store.suggestions.get(suggestion_id)
+    run = store.runs.get(run_id)
+    task = BrainstormTask.model_validate(run.request)
+    names = {angle.name for angle in METHODS[task.method].angles}
+    avoid = [*_avoided(task, store, run.run_id), f"{suggestion.title}. {suggestion.text}"]
+    return task.model_copy(
+        update={
+            "n": 1,
+            "seed": seed,
+            "angle": suggestion.angle if suggestion.angle in names else task.angle,
+            "avoid": avoid[-AVOIDED_CEILING:],
+        }
+    )
+
+
+def _avoided(task: BrainstormTask, store: Store, run_id: str) -> list[str]:
+    avoided = [
+        f"{one.title}. {one.text}"
+        for one in store.suggestions.of_run(run_id)
+        if one.state == "avoided"
+    ]
+    return list(dict.fromkeys([*task.avoid, *avoided]))[-AVOIDED_CEILING:]

@@ -4,14 +4,15 @@ Of many, each idea is a small run of its own: what one fails at does not stop th
 """
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from service.analysis.scoring import Scorer
+from service.analysis.rubrics import board_candidates, chosen_rubric, criterion_of
 from service.errors import (
     DeadlineExceeded,
     EngineBusy,
+    InvalidInput,
     ModelUnavailable,
     ServiceError,
     StorageUnavailable,
@@ -19,21 +20,78 @@ from service.errors import (
     record,
 )
 from service.ideation.events import Began, Evaluated, NotEvaluated, Reading, Scored, Step, Waiting
-from service.ideation.model_client import ModelClient, attempt_seed
-from service.ideation.plan import EvaluateAllWork, EvaluateWork
+from service.ideation.model_client import attempt_seed
+from service.ideation.use_case import Asked, Plan, RunContext, idea_or_text
 from service.messages import Text
 from service.prompts.answers import parse_assessment
-from service.prompts.tasks import evaluate_prompt
-from service.schemas.evaluation import FailurePublic
+from service.prompts.tasks import DEFAULT_CRITERIA, Criterion, evaluate_prompt
+from service.schemas.evaluation import EvaluateAllTask, EvaluateTask, FailurePublic
+from service.schemas.ideas import IdeaPublic
 
 # No idea after them would fare better.
 FATAL = (ModelUnavailable, StorageUnavailable)
 
 
-async def evaluate(
-    asker: ModelClient, scorer: Scorer, work: EvaluateWork, seed: int
-) -> dict[str, Any]:
-    scores = await scorer.score(
+@dataclass(frozen=True, slots=True)
+class EvaluateWork:
+    title: str
+    body: str
+    criteria: tuple[Criterion, ...]
+    rubric_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateAllWork:
+    """`read` gives an idea as it is when its turn comes."""
+
+    ideas: tuple[tuple[str, str], ...]
+    criteria: tuple[Criterion, ...]
+    rubric_id: str | None
+    read: Callable[[str], IdeaPublic]
+
+
+def plan_evaluation(asked: Asked[EvaluateTask]) -> Plan[EvaluateTask, EvaluateWork]:
+    task, store = asked.task, asked.store
+    idea, title, body = idea_or_text(task, store)
+    if task.criteria is not None and task.rubric_id is not None:
+        raise InvalidInput(Text("Give either criteria or a rubric_id."), pointer="/rubric_id")
+    shapes = task.criteria
+    if task.rubric_id is not None:
+        rubric = store.rubrics.get(task.rubric_id)
+        if idea is not None and rubric.board_id != idea.board_id:
+            raise InvalidInput(
+                Text("This rubric is another board's. Choose one of the idea's board."),
+                pointer="/rubric_id",
+            )
+        shapes = list(rubric.criteria)
+    criteria = DEFAULT_CRITERIA if shapes is None else tuple(map(criterion_of, shapes))
+    if len({criterion.name.casefold() for criterion in criteria}) < len(criteria):
+        raise InvalidInput(Text("Two criteria have the same name."), pointer="/criteria")
+    return Plan(task, EvaluateWork(title, body, criteria, task.rubric_id), idea)
+
+
+def plan_evaluations(
+    asked: Asked[EvaluateAllTask],
+) -> Plan[EvaluateAllTask, EvaluateAllWork]:
+    task, store = asked.task, asked.store
+    store.boards.get(task.board_id)
+    rubric = chosen_rubric(store, task.board_id, task.rubric_id)
+    ideas = board_candidates(store, task, rubric)
+    # What was found, so that progress has an end and trying again means the same ideas.
+    fields = {"idea_ids": [one.id for one in ideas], "q": "", "tags": [], "star": None}
+    task = task.model_copy(update=fields | {"status": None})
+    work = EvaluateAllWork(
+        ideas=tuple((one.id, one.title) for one in ideas),
+        criteria=tuple(map(criterion_of, rubric.criteria)),
+        rubric_id=rubric.id,
+        read=store.ideas.get,
+    )
+    return Plan(task, work, board_id=task.board_id)
+
+
+async def evaluate(context: RunContext, work: EvaluateWork) -> dict[str, Any]:
+    asker, seed = context.client, context.seed
+    scores = await context.scorer.score(
         asker.model,
         work.title,
         work.body,
@@ -66,19 +124,20 @@ async def evaluate(
     }
 
 
+async def evaluate_all(context: RunContext, work: EvaluateAllWork) -> dict[str, Any]:
+    return await EvaluateAll(context, work).perform()
+
+
 class EvaluateAll:
     """A few ideas at a time, so that others find a slot of the model free, each with the run's seed
     and at most `each_s` seconds.
     """
 
-    def __init__(
-        self, asker: ModelClient, scorer: Scorer, work: EvaluateAllWork, seed: int, each_s: float
-    ) -> None:
-        self._asker = asker
-        self._scorer = scorer
+    def __init__(self, context: RunContext, work: EvaluateAllWork) -> None:
+        self._context = context
+        self._asker = context.client
         self._work = work
-        self._seed = seed
-        self._each_s = each_s
+        self._each_s = context.each_s
         self._evaluated = 0
         self._last_failure: ServiceError | None = None
 
@@ -128,10 +187,10 @@ class EvaluateAll:
 
     async def _when_free(self, work: EvaluateWork) -> dict[str, Any]:
         """An engine that is full just now is no reason to leave an idea out."""
-        asker = self._asker.told_less(_of_the_run)
+        context = replace(self._context, client=self._asker.told_less(_of_the_run))
         while True:
             try:
-                return await evaluate(asker, self._scorer, work, self._seed)
+                return await evaluate(context, work)
             except EngineBusy as busy:
                 await asyncio.sleep(busy.retry_after_s)
 

@@ -1,10 +1,10 @@
-"""What a use case reports while it works, and what it has used."""
+"""What a use case reports while it works: one class for each kind of step."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from service.engine.types import Message, ModelInfo, Usage
+from service.engine.types import ModelInfo
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.store.comparisons import Verdict
@@ -97,16 +97,3 @@ Step = (
     | Compared
 )
 Emit = Callable[[Step], Awaitable[None]]
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What a run used: filled in as it goes, kept also when it fails."""
-
-    prompts: list[tuple[Message, ...]] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
-
-    @property
-    def tokens(self) -> dict[str, int]:
-        names = ("prompt_tokens", "cached_tokens", "completion_tokens")
-        return {name: getattr(self.usage, name) for name in names}

@@ -1,24 +1,23 @@
 """Asks one model for one run: passes its steps on, keeps the books, asks again within a budget."""
 
-import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from service.engine.backend import Backend
+from service.engine.client import EngineClient, Observe
 from service.engine.types import (
     Delta,
     Event,
-    Finished,
     GenerateRequest,
     Message,
     ModelInfo,
-    Probabilities,
-    ProbeRequest,
     Queued,
     Started,
+    Usage,
 )
-from service.errors import AnswerUnusable, EngineCrashed
-from service.ideation.events import Began, DraftDropped, Drafted, Emit, Ledger, Step, Waiting
+from service.errors import AnswerUnusable
+from service.ideation.events import Began, DraftDropped, Drafted, Emit, Step, Waiting
 from service.messages import Text
 from service.prompts.languages import AS_WRITTEN
 from service.prompts.tasks import Prompt, in_language
@@ -28,18 +27,37 @@ View = Callable[[str], tuple[str | None, str]]
 Parsed = TypeVar("Parsed")
 
 
+@dataclass(slots=True)
+class Ledger:
+    """What a run used: filled in as it goes, kept also when it fails."""
+
+    prompts: list[tuple[Message, ...]] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        names = ("prompt_tokens", "cached_tokens", "completion_tokens")
+        return {name: getattr(self.usage, name) for name in names}
+
+
 class ModelClient:
     """Asks one model and reports to one run."""
 
     def __init__(
-        self, backend: Backend, model: ModelInfo, client: str, ledger: Ledger, emit: Emit
+        self,
+        backend: Backend,
+        model: ModelInfo,
+        client: str,
+        ledger: Ledger,
+        emit: Emit,
+        language: str = AS_WRITTEN,
     ) -> None:
         self._backend = backend
         self.model = model
         self.client = client
         self.ledger = ledger
         self.emit = emit
-        self.language = AS_WRITTEN
+        self.language = language
 
     @property
     def is_shared(self) -> bool:
@@ -54,9 +72,7 @@ class ModelClient:
             if is_told(step):
                 await self.emit(step)
 
-        other = ModelClient(self._backend, self.model, self.client, self.ledger, emit)
-        other.language = self.language
-        return other
+        return ModelClient(self._backend, self.model, self.client, self.ledger, emit, self.language)
 
     async def observe(self, event: Event) -> None:
         if isinstance(event, Queued):
@@ -106,44 +122,45 @@ class ModelClient:
     async def ask(self, prompt: Prompt, view: View, *, branch: int = 0, angle: str = "") -> str:
         """The whole answer, also when it was cut at `max_tokens`: the parsers judge that."""
         prompt = in_language(prompt, self.language)
-        request = GenerateRequest(
-            id=uuid.uuid4().hex,
-            model=self.model.name,
-            messages=prompt.messages,
-            max_tokens=prompt.max_tokens,
-            sampling=prompt.sampling,
-            stop=prompt.stop,
-            grammar=prompt.grammar,
-            client=self.client,
-            is_admitted=True,
-        )
-        self.ledger.prompts.append(prompt.messages)
-        answer = ""
-        async for event in self._backend.submit(request):
+        written = ""
+
+        async def follow(event: Event) -> None:
+            nonlocal written
             await self.observe(event)
             if isinstance(event, Delta):
-                answer += event.text
-                title, body = view(answer)
+                written += event.text
+                title, body = view(written)
                 await self.emit(Drafted(branch, angle, event.text, title, body))
-            elif isinstance(event, Finished):
-                self.ledger.usage += event.usage
-                return answer
-        raise EngineCrashed(Text("The engine ended in the middle of an answer. Try again."))
+
+        self.ledger.prompts.append(prompt.messages)
+        answer = await self._engine(follow).generate(request_for(prompt))
+        self.ledger.usage += answer.usage
+        return answer.text
 
     async def choose(
         self, prompts: tuple[tuple[Message, ...], ...], choices: tuple[str, ...]
     ) -> tuple[tuple[float, ...], ...]:
         """How likely each choice is after each prompt; see `ProbeRequest`."""
         self.ledger.prompts += prompts
-        request = ProbeRequest(
-            uuid.uuid4().hex, self.model.name, prompts, choices, self.client, is_admitted=True
-        )
-        async for event in self._backend.submit(request):
-            await self.observe(event)
-            if isinstance(event, Probabilities):
-                self.ledger.usage += event.usage
-                return event.rows
-        raise EngineCrashed(Text("The engine ended without probabilities. Try again."))
+        answer = await self._engine(self.observe).probe(prompts, choices)
+        self.ledger.usage += answer.usage
+        return answer.rows
+
+    def _engine(self, observe: Observe) -> EngineClient:
+        return EngineClient(self._backend, self.model.name, client=self.client, observe=observe)
+
+
+def request_for(prompt: Prompt) -> GenerateRequest:
+    """For `EngineClient`, which fills in the id and the model."""
+    return GenerateRequest(
+        id="",
+        model="",
+        messages=prompt.messages,
+        max_tokens=prompt.max_tokens,
+        sampling=prompt.sampling,
+        stop=prompt.stop,
+        grammar=prompt.grammar,
+    )
 
 
 def attempt_seed(seed: int, attempt: int) -> int:

@@ -10,25 +10,60 @@ part; several calls at a time would save nothing and hold others up.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from service.analysis.bradley_terry import Pair, Question, Ranking, Result
+from service.analysis.standings import board_standings
 from service.engine.types import Message
-from service.errors import ModelUnavailable
+from service.errors import Conflict, ModelUnavailable
 from service.ideation.events import Compared
 from service.ideation.model_client import ModelClient, attempt_seed
-from service.ideation.plan import RankWork
+from service.ideation.use_case import Asked, Plan, RunContext
 from service.messages import Text
 from service.prompts.compare import COMPARE_CHOICES, compare_messages
 from service.schemas.fields import Outcome
-from service.store.comparisons import Verdict
+from service.schemas.ranking import RankTask
+from service.store.comparisons import ContenderText, Verdict
 
 # Of ideas with a paragraph each, four pairs take twice as long as one.
 PAIRS_A_CALL = 4
 Chat = tuple[Message, ...]
 
 
-async def rank(asker: ModelClient, work: RankWork, seed: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class RankWork:
+    """`known` is what the model said before; the pairs in `settled` are not asked again."""
+
+    board_id: str
+    goal: str
+    texts: dict[str, ContenderText]
+    known: tuple[Result, ...]
+    settled: frozenset[Pair]
+    pairs: int
+
+
+def plan_ranking(asked: Asked[RankTask]) -> Plan[RankTask, RankWork]:
+    task, store = asked.task, asked.store
+    board = store.boards.default() if task.board_id is None else store.boards.get(task.board_id)
+    standings = board_standings(store, board.id, "model")
+    texts = {one.id: one for one in store.comparisons.texts(board.id)}
+    if len(texts) < 2:
+        raise Conflict(Text("There are no two ideas to compare. Add some to the board first."))
+    settled = frozenset(pair for pair in standings.settled if pair <= texts.keys())
+    open_pairs = len(texts) * (len(texts) - 1) // 2 - len(settled)
+    if not open_pairs:
+        raise Conflict(
+            Text("The model has compared every pair of these ideas, and would say the same.")
+        )
+    # As many as there will be, so that progress has an end.
+    task = task.model_copy(update={"pairs": min(task.pairs, open_pairs), "board_id": board.id})
+    work = RankWork(board.id, board.goal, texts, tuple(standings.results), settled, task.pairs)
+    return Plan(task, work, board_id=board.id)
+
+
+async def rank(context: RunContext, work: RankWork) -> dict[str, Any]:
+    asker, seed = context.client, context.seed
     results, settled = list(work.known), set(work.settled)
     asked = 0
     while asked < work.pairs:

@@ -1,13 +1,13 @@
 """A better text for an idea: of all of it, or of one passage while the rest stays as it is."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from service import messages
-from service.errors import AnswerUnusable
+from service.errors import AnswerUnusable, InvalidInput
 from service.ideation.model_client import ModelClient, attempt_seed
-from service.ideation.plan import RefineWork
+from service.ideation.use_case import Asked, Plan, RunContext, idea_or_text
+from service.messages import Text
 from service.prompts.answers import (
     BODY_LIMIT_BYTES,
     Refinement,
@@ -17,14 +17,34 @@ from service.prompts.answers import (
 from service.prompts.languages import AS_WRITTEN
 from service.prompts.rewrite import parse_passage, partial_passage, passage_prompt
 from service.prompts.tasks import Prompt, is_preset, refine_prompt
+from service.schemas.refinement import RefineTask
 from service.text.cleaning import count_words, has_words_of
 from service.text.edits import Note, proposed_edits
-from service.text.passages import Passage
+from service.text.passages import Passage, find_passage
 from service.text.preserved_facts import left_out
 
 
-async def refine(asker: ModelClient, work: RefineWork, seed: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class RefineWork:
+    title: str
+    body: str
+    instruction: str
+    passage: Passage | None = None
+
+
+def plan_refinement(asked: Asked[RefineTask]) -> Plan[RefineTask, RefineWork]:
+    task, store = asked.task, asked.store
+    idea, title, body = idea_or_text(task, store)
+    store.limits.check(body=task.instruction)
+    if task.start is not None and task.selection is None:
+        raise InvalidInput(Text("start needs a selection that begins there."), pointer="/selection")
+    passage = None if task.selection is None else find_passage(body, task.selection, task.start)
+    return Plan(task, RefineWork(title, body, task.instruction, passage), idea)
+
+
+async def refine(context: RunContext, work: RefineWork) -> dict[str, Any]:
     """Returns the answer's own fields as the API gives them."""
+    asker, seed = context.client, context.seed
     if work.passage is None:
         refined = await _whole(asker, work, seed)
     else:
@@ -48,9 +68,9 @@ async def _whole(asker: ModelClient, work: RefineWork, seed: int) -> Refinement:
     def parse(text: str) -> Refinement:
         refined = parse_refinement(text)
         if (refined.title, refined.body) == (work.title, work.body):
-            raise AnswerUnusable(messages.Text("The model gave the text back unchanged."))
+            raise AnswerUnusable(Text("The model gave the text back unchanged."))
         if _says_nothing_of(f"{work.title} {work.body}", refined.body):
-            raise AnswerUnusable(messages.Text("The refined text says nothing of the idea."))
+            raise AnswerUnusable(Text("The refined text says nothing of the idea."))
         return refined
 
     def view(text: str) -> tuple[str | None, str]:
@@ -89,10 +109,10 @@ async def _passage(asker: ModelClient, work: RefineWork, passage: Passage, seed:
     def parse(text: str) -> Refinement:
         refined = parse_passage(text, work.body, passage)
         if refined.body == passage.of(work.body):
-            raise AnswerUnusable(messages.Text("The model gave the passage back unchanged."))
+            raise AnswerUnusable(Text("The model gave the passage back unchanged."))
         body = passage.replaced(work.body, refined.body)
         if len(body.encode()) > BODY_LIMIT_BYTES:
-            raise AnswerUnusable(messages.Text("The refined text is longer than an idea may be."))
+            raise AnswerUnusable(Text("The refined text is longer than an idea may be."))
         return Refinement(work.title, body, refined.changes)
 
     def view(text: str) -> tuple[str | None, str]:

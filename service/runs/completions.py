@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from service.engine.backend import Backend
+from service.engine.client import cut_off
 from service.engine.types import Delta, Event, Finished, GenerateRequest, Usage
-from service.errors import EngineBusy, EngineCrashed, EngineError, PromptTooLong
+from service.errors import EngineBusy, EngineError, PromptTooLong
 from service.messages import Text
 
 # Halving ends here: an answer that has no room for more is better refused.
@@ -90,7 +91,7 @@ class Completions:
     def _cut_off(self) -> EngineError:
         if self._is_closing:
             return _stopping()
-        return EngineCrashed(Text("The engine ended in the middle of an answer. Try again."))
+        return cut_off()
 
     async def _fitting(
         self, requests: Sequence[GenerateRequest], may_shorten: bool

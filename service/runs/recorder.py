@@ -1,11 +1,16 @@
-"""Each step of a run, told to whoever watches and written down as far as it must last."""
+"""A run as it is recorded: each step is told to those who watch, and stored if it must last.
+
+While a run lives, its events are in memory. Later they are told again from what is stored.
+"""
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from service.engine.types import ModelInfo
-from service.ideation import (
+from service.errors import NotFound
+from service.ideation.events import (
     Began,
     Compared,
     DraftDropped,
@@ -18,9 +23,80 @@ from service.ideation import (
     Suggested,
     Waiting,
 )
-from service.runs.events import Draft, LiveRun, suggestion_fields
+from service.schemas.brainstorm import SuggestionPublic
+from service.schemas.fields import UNFINISHED, RunStatus
+from service.schemas.run_kinds import RECORDED_KINDS, answer, item_fields
+from service.schemas.runs import RunPublic
 from service.store import Store
 from service.store.runs import Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """`id` counts from 1 within the run, so that a client can resume after the last it saw."""
+
+    id: int
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a branch is writing just now."""
+
+    angle: str
+    title: str | None = None
+    text: str = ""
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """A run in memory. `drafts` is keyed by branch; `position` is 0 once the model works on it."""
+
+    run_id: str
+    began: float = field(default_factory=time.monotonic)
+    started: float | None = None
+    first: float | None = None
+    position: int = 0
+    status: RunStatus = "queued"
+    model: str = ""
+    drafts: dict[int, Draft] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, float | None] = field(default_factory=dict)
+    suggestions: list[SuggestionPublic] = field(default_factory=list)
+    events: list[RunEvent] = field(default_factory=list)
+    failure: Exception | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    task: "asyncio.Task[None] | None" = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.status not in UNFINISHED
+
+    def say(self, name: str, data: dict[str, Any]) -> None:
+        self.events.append(RunEvent(len(self.events) + 1, name, data))
+        self.wake()
+
+    def thin(self) -> None:
+        """Forget the deltas of a run that is over: they are most of what it takes."""
+        self.events = [event for event in self.events if event.name != "delta"]
+
+    def wake(self) -> None:
+        # A fresh event each time: whoever waits holds the old one and is woken exactly once.
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+
+    def timing(self) -> dict[str, Any]:
+        def since(moment: float | None) -> float | None:
+            return None if moment is None else round(moment - self.began, 3)
+
+        over = time.monotonic()
+        return {
+            "queued_s": since(self.started or over),
+            "first_s": since(self.first),
+            "total_s": since(over),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +134,34 @@ class Recorder:
             live.suggestions.append(step.suggestion)
             live.drafts.pop(step.branch, None)
             live.first = live.first or time.monotonic()
-            live.say("suggestion", suggestion_fields(step.suggestion))
+            live.say("suggestion", item_fields(step.suggestion, exclude_none=True))
 
     async def _compare(self, live: LiveRun, step: Compared) -> None:
         store = self.store.comparisons
-        comparison = await asyncio.to_thread(store.add_verdict, live.run_id, step.verdict)
+        try:
+            comparison = await asyncio.to_thread(store.add_verdict, live.run_id, step.verdict)
+        except NotFound:
+            # One of the two was deleted for good meanwhile: there is nothing to rank any more.
+            return
         live.first = live.first or time.monotonic()
-        live.say("comparison", comparison.model_dump(mode="json"))
+        live.say("comparison", item_fields(comparison))
 
     async def _evaluate(self, live: LiveRun, step: Evaluated | NotEvaluated) -> None:
         live.drafts.pop(step.branch, None)
         live.first = live.first or time.monotonic()
         if isinstance(step, NotEvaluated):
             await asyncio.to_thread(self.store.runs.add_failure, live.run_id, step.failure)
-            live.say("failure", step.failure.model_dump(mode="json"))
+            live.say("failure", item_fields(step.failure))
             return
         add = self.store.evaluations.add
-        made = await asyncio.to_thread(
-            add, live.run_id, step.idea_id, step.idea_version, step.result
-        )
-        live.say("evaluation", made.model_dump(mode="json"))
+        try:
+            made = await asyncio.to_thread(
+                add, live.run_id, step.idea_id, step.idea_version, step.result
+            )
+        except NotFound:
+            # The idea was deleted for good meanwhile.
+            return
+        live.say("evaluation", item_fields(made))
 
 
 def _tell(live: LiveRun, step: Waiting | Drafted | DraftDropped | Scored | Reading) -> None:
@@ -99,3 +183,21 @@ def _tell(live: LiveRun, step: Waiting | Drafted | DraftDropped | Scored | Readi
         live.scores, live.spread = dict(step.scores), dict(step.spread)
         live.first = live.first or time.monotonic()
         live.wake()
+
+
+def replay(run: RunPublic) -> list[RunEvent]:
+    """The events of a run that is only in the store; without the deltas, which are not kept."""
+    events = [("queued", {"run_id": run.run_id, "position": 0})]
+    if run.started_at is not None:
+        events.append(("started", {"run_id": run.run_id, "model": run.model}))
+    for items in RECORDED_KINDS[run.kind].items:
+        events += [(items.event, item) for item in items.of(run)]
+    events += closing_events(run)
+    return [RunEvent(number, name, data) for number, (name, data) in enumerate(events, start=1)]
+
+
+def closing_events(run: RunPublic) -> list[tuple[str, dict[str, Any]]]:
+    if run.status == "failed" and run.error is not None:
+        return [("error", {"run_id": run.run_id, **run.error.model_dump()})]
+    done = ("done", {"run_id": run.run_id, "status": run.status})
+    return [("result", answer(run)), done] if run.status == "done" else [done]

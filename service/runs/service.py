@@ -13,13 +13,15 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict
 
 from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError, describe
-from service.ideation import EvaluateAllWork, Ideation, Ledger, Step, Work
+from service.ideation.events import Step
+from service.ideation.kinds import Ideation, PlannedRun
+from service.ideation.model_client import Ledger
 from service.messages import Text
-from service.runs.events import LiveRun, RunEvent, closing_events, replay
-from service.runs.recorder import Recorder
-from service.schemas.runs import RunPublic
+from service.runs.recorder import LiveRun, Recorder, RunEvent, closing_events, replay
+from service.schemas.run_kinds import RECORDED_KINDS
+from service.schemas.runs import RunPublic, Task
 from service.store import Store
-from service.store.runs import NewRun, RunOutcome
+from service.store.runs import RunOutcome
 
 # Who reconnects after a run's end gets what is left of its events: of the newest with every delta.
 REMEMBERED, REMEMBERED_WHOLE = 200, 20
@@ -61,23 +63,21 @@ class Runs:
     def is_closing(self) -> bool:
         return self._closing
 
-    async def start(
-        self, plan: Callable[[], tuple[NewRun, Work]], *, client: str = ""
-    ) -> RunPublic:
-        """Plan the run, write it down and begin; returns at once.
+    async def start(self, task: Task, *, client: str = "", redraws: str | None = None) -> RunPublic:
+        """Plan the run, write it down and begin; returns at once. `redraws` as in `NewRun`.
 
-        `plan` is called in a thread, and only if there is room: a refusal must be quick.
+        The task is only looked at if there is room: a refusal must be quick.
 
         Raises:
             EngineBusy: too many runs are waiting already, or the server is stopping.
-            ServiceError: what `plan` raises.
+            ServiceError: what `Ideation.plan` raises.
         """
         if self._closing or self._admitted >= self._limit:
             raise self._busy()
         # Counted before the first await, so that a burst cannot pass the limit.
         self._admitted += 1
         try:
-            run, work = await asyncio.to_thread(self._create, plan)
+            run, planned = await asyncio.to_thread(self._create, task, redraws)
         except BaseException:
             self._admitted -= 1
             raise
@@ -85,7 +85,7 @@ class Runs:
         self._live[run.run_id] = live
         self._forget_old()
         live.say("queued", {"run_id": run.run_id, "position": self._admitted})
-        live.task = asyncio.create_task(self._execute(live, work, run.seed, client))
+        live.task = asyncio.create_task(self._execute(live, planned, client))
         return run
 
     def live(self, run_id: str) -> LiveRun | None:
@@ -165,15 +165,15 @@ class Runs:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    def _create(self, plan: Callable[[], tuple[NewRun, Work]]) -> tuple[RunPublic, Work]:
-        new, work = plan()
-        return self._store.runs.create(new), work
+    def _create(self, task: Task, redraws: str | None) -> tuple[RunPublic, PlannedRun]:
+        planned = self._ideation.plan(task, redraws)
+        return self._store.runs.create(planned.new), planned
 
-    async def _execute(self, live: LiveRun, work: Work, seed: int, client: str) -> None:
+    async def _execute(self, live: LiveRun, planned: PlannedRun, client: str) -> None:
         ledger = Ledger()
         outcome = RunOutcome("interrupted" if self._closing else "cancelled")
         try:
-            outcome = await self._perform(live, work, seed, client, ledger)
+            outcome = await self._perform(live, planned, client, ledger)
         except asyncio.CancelledError:
             outcome = RunOutcome("interrupted" if self._closing else "cancelled")
         except Exception as error:
@@ -186,17 +186,16 @@ class Runs:
             await asyncio.shield(self._finish(live, ledger, outcome))
 
     async def _perform(
-        self, live: LiveRun, work: Work, seed: int, client: str, ledger: Ledger
+        self, live: LiveRun, planned: PlannedRun, client: str, ledger: Ledger
     ) -> RunOutcome:
         async def emit(step: Step) -> None:
             await self._recorder.record(live, step)
 
         try:
-            # Over a board, each idea has that time to itself.
-            is_over_board = isinstance(work, EvaluateAllWork)
-            async with asyncio.timeout(None if is_over_board else self._deadline_s):
+            is_one_by_one = RECORDED_KINDS[planned.new.kind].takes_ideas_one_by_one
+            async with asyncio.timeout(None if is_one_by_one else self._deadline_s):
                 result = await self._ideation.perform(
-                    work, seed=seed, client=client or live.run_id, ledger=ledger, emit=emit
+                    planned, client=client or live.run_id, ledger=ledger, emit=emit
                 )
         except TimeoutError as error:
             raise DeadlineExceeded(

@@ -1,4 +1,4 @@
-"""The types of values in the JSON file of export and import, and the result of a refinement."""
+"""The types of values in the JSON file of export and import, and the result of each kind of run."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from service.messages import unpack
+from service.schemas.evaluation import Criteria, FailurePublic, ScoringPublic
 from service.schemas.fields import Body, Filled, Line, Shape, Title, whole
 from service.text.edits import Part
 
@@ -76,3 +77,43 @@ class Refined(Shape):
     changes: Points
     edits: Rows[EditRow] | None = None
     left_out: Points = Field(default_factory=list)
+
+
+class NoResult(Shape):
+    """A brainstorm or a ranking: its suggestions or comparisons have rows of their own."""
+
+
+class _Scoring(ScoringPublic):
+    model_config = Shape.model_config
+
+    uncalibrated: list[Criterion] = Field(max_length=8)
+
+
+class EvaluatedResult(Shape):
+    """The result of an evaluation. Results from before rubrics lack the first three fields."""
+
+    rubric_id: Key | None = None
+    criteria: Criteria | None = None
+    spread: Spreads | None = None
+    scores: Scores
+    overall: Score
+    scoring: _Scoring
+    strengths: Points
+    concerns: Points
+    next_step: Point
+
+
+class _Failed(FailurePublic):
+    model_config = Shape.model_config
+
+    idea_id: Key
+    title: Title
+    type: Name
+    detail: Plain
+    words: Words = None
+
+
+class EvaluatedAllResult(Shape):
+    """The result of a run over a board. Its evaluations have rows of their own."""
+
+    failed: Rows[_Failed] = Field(default_factory=list)

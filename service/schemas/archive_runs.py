@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
-    Field,
     JsonValue,
     RootModel,
     ValidationError,
@@ -14,33 +13,17 @@ from pydantic import (
 
 from service.schemas.archive_fields import (
     Amount,
-    Criterion,
     Key,
     Moment,
     Name,
     Number,
     Plain,
-    Point,
-    Points,
-    Refined,
     Rows,
-    Score,
-    Scores,
     Seconds,
-    Spreads,
     Words,
 )
-from service.schemas.brainstorm import BrainstormTask
-from service.schemas.evaluation import (
-    Criteria,
-    EvaluateAllTask,
-    EvaluateTask,
-    FailurePublic,
-    ScoringPublic,
-)
-from service.schemas.fields import Decision, RunKind, RunStatus, Seed, Shape, Title
-from service.schemas.ranking import RankTask
-from service.schemas.refinement import RefineTask
+from service.schemas.fields import Decision, RunKind, RunStatus, Seed, Shape
+from service.schemas.run_kinds import RECORDED_KINDS
 
 
 class MessageRow(Shape):
@@ -64,62 +47,6 @@ class ErrorRow(Shape):
     type: Name
     detail: Plain
     words: Words = None
-
-
-class _NoResult(Shape):
-    """A brainstorm or a ranking: its suggestions or comparisons have rows of their own."""
-
-
-class _Scoring(ScoringPublic):
-    model_config = Shape.model_config
-
-    uncalibrated: list[Criterion] = Field(max_length=8)
-
-
-class _Evaluated(Shape):
-    """The result of an evaluation. Results from before rubrics lack the first three fields."""
-
-    rubric_id: Key | None = None
-    criteria: Criteria | None = None
-    spread: Spreads | None = None
-    scores: Scores
-    overall: Score
-    scoring: _Scoring
-    strengths: Points
-    concerns: Points
-    next_step: Point
-
-
-class _Failed(FailurePublic):
-    model_config = Shape.model_config
-
-    idea_id: Key
-    title: Title
-    type: Name
-    detail: Plain
-    words: Words = None
-
-
-class _EvaluatedAll(Shape):
-    """The result of a run over a board. Its evaluations have rows of their own."""
-
-    failed: Rows[_Failed] = Field(default_factory=list)
-
-
-_REQUESTS: dict[str, type[Shape]] = {
-    "brainstorm": BrainstormTask,
-    "refine": RefineTask,
-    "evaluate": EvaluateTask,
-    "evaluate-all": EvaluateAllTask,
-    "rank": RankTask,
-}
-_RESULTS: dict[str, type[Shape]] = {
-    "brainstorm": _NoResult,
-    "refine": Refined,
-    "evaluate": _Evaluated,
-    "evaluate-all": _EvaluatedAll,
-    "rank": _NoResult,
-}
 
 
 class RunRow(Shape):
@@ -149,7 +76,7 @@ class RunRow(Shape):
     @field_validator("request")
     @classmethod
     def check_request(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        return _checked(_REQUESTS, value, info).model_dump(mode="json", exclude_none=True)
+        return _checked("task", value, info).model_dump(mode="json", exclude_none=True)
 
     @field_validator("result")
     @classmethod
@@ -158,16 +85,18 @@ class RunRow(Shape):
             if info.data.get("status") == "done":
                 raise ValueError("is required, because the run is done")
             return None
-        return _checked(_RESULTS, value, info).model_dump(mode="json", exclude_unset=True)
+        return _checked("result", value, info).model_dump(mode="json", exclude_unset=True)
 
 
 def _checked(
-    kinds: dict[str, type[Shape]], value: dict[str, Any], info: ValidationInfo
+    part: Literal["task", "result"], value: dict[str, Any], info: ValidationInfo
 ) -> BaseModel:
     if "kind" not in info.data:
         return RootModel(value)  # the kind is wrong, which is an error of its own
+    kind = RECORDED_KINDS[info.data["kind"]]
+    shape: type[Shape] = kind.task if part == "task" else kind.result
     try:
-        return kinds[info.data["kind"]].model_validate(value)
+        return shape.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = "/".join(str(part) for part in first["loc"])

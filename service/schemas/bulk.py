@@ -53,11 +53,20 @@ class Move(_Change):
 
 
 class Delete(_Change):
+    """Moves ideas to the trash of their boards."""
+
     operation: Literal["delete"]
 
 
+class Restore(_Change):
+    """Restores ideas from the trash."""
+
+    operation: Literal["restore"]
+
+
 ChangeTask = Annotated[
-    AddTags | RemoveTags | SetStatus | SetStar | Move | Delete, Field(discriminator="operation")
+    AddTags | RemoveTags | SetStatus | SetStar | Move | Delete | Restore,
+    Field(discriminator="operation"),
 ]
 CHANGE_EXAMPLES = {
     "tag": {
@@ -72,6 +81,10 @@ CHANGE_EXAMPLES = {
         "summary": "Delete two ideas",
         "value": {"operation": "delete", "ids": [_IDEA, _OTHER]},
     },
+    "restore": {
+        "summary": "Restore two ideas from the trash",
+        "value": {"operation": "restore", "ids": [_IDEA, _OTHER]},
+    },
 }
 
 
@@ -83,3 +96,8 @@ class ChangePublic(BaseModel):
     changed: list[str] = Field(examples=[[_IDEA, _OTHER]])
     created_at: datetime
     undone_at: datetime | None = None
+    put_back: list[str] | None = Field(
+        default=None,
+        description="In the answer to an undo: the ideas that were restored to their old values.",
+        examples=[[_IDEA, _OTHER]],
+    )

@@ -67,6 +67,9 @@ class IdeaPublic(BaseModel):
     star: bool
     tags: list[str]
     parent_id: str | None
+    lost_parent_id: str | None = Field(
+        default=None, description="The id of its parent, if the parent was deleted for good."
+    )
     origin: str
     version: int
     revision: int
@@ -74,6 +77,9 @@ class IdeaPublic(BaseModel):
     is_stale: bool = Field(description="Whether `score` belongs to an earlier text.")
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None = Field(
+        default=None, description="When it was deleted, if it is in the trash."
+    )
 
 
 class VersionPublic(BaseModel):

@@ -11,7 +11,7 @@ from service.schemas.fields import Status
 TextFormat = Literal["markdown", "csv", "lines"]
 Groups = Literal["boards", "tags"]
 Nested = Literal["body", "ideas"]
-Action = Literal["add", "change", "skip"]
+Action = Literal["add", "change", "restore", "skip"]
 Reason = Literal["", "there", "deleted", "same-text", "twice"]
 SHOWN_IDEAS = 200
 
@@ -52,6 +52,17 @@ class Reading:
     left_out: list["LeftOut"] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """How an import treats ideas. `board_id` is the default board, `update` updates existing ideas from
+    the file, and `restore` restores ideas and boards of the file from the trash.
+    """
+
+    board_id: str | None = None
+    update: bool = False
+    restore: bool = False
+
+
 class LeftOut(BaseModel):
     line: int = Field(examples=[7])
     # Not validated, so that a `Text` stays one and pages can translate it.
@@ -82,14 +93,20 @@ class ImportedIdea(BaseModel):
 
 
 class Imported(BaseModel):
-    """How many rows were added, how many ideas changed, and how many rows were left unchanged; in a dry
-    run, how many would be. `ideas` lists the first 200 ideas.
+    """How many rows were added, changed, restored from the trash or left unchanged; in a dry run, how
+    many would be. `ideas` lists the first 200 ideas.
     """
 
     dry_run: bool = False
     added: Counts = Field(default_factory=Counts)
     changed: Counts = Field(default_factory=Counts)
+    restored: Counts = Field(default_factory=Counts)
     already_there: Counts = Field(default_factory=Counts)
+    in_trash: int = Field(
+        default=0,
+        examples=[3],
+        description="How many ideas of the file are left in the trash; `restore` restores them.",
+    )
     ideas: list[ImportedIdea] = Field(default_factory=list)
     left_out: list[LeftOut] = Field(
         default_factory=list, description="Text and columns that were ignored."

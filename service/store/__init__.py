@@ -19,6 +19,7 @@ from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
 from service.store.suggestions import SuggestionStore
 from service.store.text_import import TextImportStore
+from service.store.trash import TrashStore
 
 __all__ = ["Limits", "Store"]
 
@@ -29,6 +30,7 @@ class Store:
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
         self.changes = BulkChangeStore(database)
+        self.trash = TrashStore(database)
         self.runs = RunStore(database, self.ideas)
         self.refinements = RefinementStore(database, self.ideas)
         self.suggestions = SuggestionStore(database, limits, self.ideas)

@@ -10,7 +10,7 @@ from service.messages import Text
 from service.schemas.archive import Archive, IdeaRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.identity import now
-from service.schemas.imports import SHOWN_IDEAS, Imported, ImportedIdea
+from service.schemas.imports import Imported
 from service.store.archive_checks import (
     check_ancestors,
     check_references,
@@ -19,9 +19,11 @@ from service.store.archive_checks import (
     home,
 )
 from service.store.archive_rows import Row, forget_missing, values_of
+from service.store.archive_trash import Recognised
 from service.store.database import Database
 from service.store.ideas import as_public
 from service.store.limits import Limits
+from service.store.purging import find_lost_parents
 from service.store.search import index
 from service.store.tables import (
     Board,
@@ -49,7 +51,7 @@ _TABLES: dict[str, type[SQLModel]] = {
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
     "boards": {"deleted_at"},
-    "ideas": {"number", "title_key", "scored_version", "deleted_at"},
+    "ideas": {"number", "title_key", "scored_version", "lost_parent_id", "deleted_at"},
     "versions": {"id"},
     "rubrics": {"deleted_at"},
 }
@@ -90,8 +92,10 @@ class ArchiveStore:
                 found[idea.board_id][1].append(as_public(idea, tags.get(idea.number, [])))
             return list(found.values())
 
-    def add(self, archive: Archive, *, dry_run: bool = False) -> Imported:
-        """Adds everything in the archive that is new, or nothing; rows with a known id are skipped.
+    def add(self, archive: Archive, *, restore: bool = False, dry_run: bool = False) -> Imported:
+        """Adds everything in the archive that is new, or nothing.
+
+        Rows with a known id are left unchanged, or restored from the trash with `restore`.
 
         An existing idea keeps its own versions. An unfinished run is marked as interrupted,
         because no process here works on it.
@@ -108,6 +112,7 @@ class ArchiveStore:
         with self._database.write() as session:
             known = {name: _known(session, name) for name in _TABLES}
             check_references(archive, known)
+            recognised = Recognised(session, archive)
             result = Imported(dry_run=dry_run)
             for name in _TABLES:
                 rows = getattr(archive, name)
@@ -117,7 +122,9 @@ class ArchiveStore:
                 setattr(result.added, name, len(new))
                 setattr(result.already_there, name, len(rows) - len(new))
             _set_scored_versions(session)
-            result.ideas = _told(session, archive, known["ideas"])
+            recognised.describe(result, known["ideas"], restore=restore)
+            if restore and not dry_run:
+                recognised.bring_back()
             return result
 
     def _check_texts(self, archive: Archive) -> None:
@@ -132,21 +139,6 @@ class ArchiveStore:
                             Text("%(pointer)s: %(detail)s", pointer=pointer, detail=error.detail),
                             pointer=pointer,
                         ) from error
-
-
-def _told(session: Session, archive: Archive, known: set[str]) -> list[ImportedIdea]:
-    names = dict(session.exec(select(Board.id, Board.name)).all())
-    names |= {board.id: board.name for board in archive.boards}
-    return [
-        ImportedIdea(
-            action="skip" if idea.id in known else "add",
-            reason="there" if idea.id in known else "",
-            id=idea.id,
-            title=idea.title,
-            board=names[idea.board_id],
-        )
-        for idea in archive.ideas[:SHOWN_IDEAS]
-    ]
 
 
 def _check_board(session: Session, board_id: str | None) -> None:
@@ -264,3 +256,4 @@ def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
     if tags:
         connection.execute(insert(IdeaTag), tags)
     index(session, words)
+    find_lost_parents(session)

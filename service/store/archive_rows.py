@@ -9,6 +9,7 @@ from service.schemas.archive_runs import RunRow
 from service.schemas.evaluation import CriterionShape
 from service.schemas.fields import UNFINISHED
 from service.schemas.identity import now
+from service.schemas.run_kinds import RECORDED_KINDS
 from service.store.archive_checks import REFERENCES
 
 Row = dict[str, Any]
@@ -23,7 +24,7 @@ def forget_missing(sections: dict[str, list[Row]]) -> None:
                 if row[field] not in ids[target]:
                     row[field] = None
     for run in sections["runs"]:
-        if run["kind"] == "evaluate-all":
+        if RECORDED_KINDS[run["kind"]].takes_ideas_one_by_one:
             _forget_ideas(run, ids["ideas"])
 
 

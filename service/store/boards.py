@@ -94,8 +94,13 @@ class BoardStore:
             )
             return dict(rows.all())
 
-    def overview(self) -> list[BoardOverview]:
-        """Returns all boards, oldest first, with their counts and last changes."""
+    def overview(self, *, deleted: bool = False) -> list[BoardOverview]:
+        """Returns boards with their counts and last changes, oldest first.
+
+        With `deleted` these are the deleted boards, most recently deleted first.
+        """
+        is_deleted = col(Board.deleted_at).is_not(None)
+        order = col(Board.deleted_at).desc() if deleted else col(Board.created_at).asc()
         with self._database.read() as session:
             rows = session.exec(
                 select(
@@ -109,13 +114,13 @@ class BoardStore:
                     and_(col(Idea.board_id) == Board.id, col(Idea.deleted_at).is_(None)),
                     isouter=True,
                 )
-                .where(col(Board.deleted_at).is_(None))
+                .where(is_deleted if deleted else ~is_deleted)
                 .group_by(col(Board.id))
-                .order_by(col(Board.created_at))
+                .order_by(order)
             )
             return [
                 BoardOverview(
-                    **board.model_dump(exclude={"deleted_at"}),
+                    **board.model_dump(),
                     ideas=ideas,
                     archived=archived,
                     changed_at=max(filter(None, (board.updated_at, changed_at))),

@@ -21,8 +21,14 @@ from service.schemas.bulk import (
 from service.schemas.fields import TAGS_CEILING
 from service.schemas.identity import now
 from service.store.database import Database
-from service.store.ideas import live_board_id, number_of, tags_of, touch
-from service.store.search import forget, index, words_of
+from service.store.ideas import (
+    live_board_id,
+    number_of,
+    set_deleted,
+    tags_of,
+    touch,
+)
+from service.store.search import index, words_of
 from service.store.tables import Board, Change, Idea, IdeaTag
 
 KEPT_FOR = timedelta(days=1)
@@ -48,13 +54,19 @@ class BulkChangeStore:
             InvalidInput: an idea would have too many tags.
         """
         with self._database.write() as session:
-            ideas = _named(session, task.ids)
+            ideas = _named(session, task.ids, deleted=task.operation == "restore")
             value = _value(session, task)
-            session.exec(delete(Change).where(col(Change.created_at) < now() - KEPT_FOR))
             before = _carry_out(session, task.operation, value, ideas)
-            change = Change(operation=task.operation, value=value, before=before)
-            session.add(change)
-            return _public(change)
+            return _stored(session, Change(operation=task.operation, value=value, before=before))
+
+    def restore_all(self, board_id: str) -> ChangePublic:
+        """Restores everything in the board's trash."""
+        with self._database.write() as session:
+            live_board_id(session, board_id)
+            in_trash = (Idea.board_id == board_id, col(Idea.deleted_at).is_not(None))
+            ideas = session.exec(select(Idea).where(*in_trash)).all()
+            before = _carry_out(session, "restore", None, ideas)
+            return _stored(session, Change(operation="restore", before=before))
 
     def tag_each(self, board_id: str, tags: Mapping[str, Sequence[str]]) -> ChangePublic:
         """Adds different tags to each of the board's ideas: `tags` maps ids to tags.
@@ -79,9 +91,7 @@ class BulkChangeStore:
                 )
             before = _set_tags(session, "add_tags", tags, ideas)
             value = sorted({tag for one in tags.values() for tag in one})
-            change = Change(operation="add_tags", value=value, before=before)
-            session.add(change)
-            return _public(change)
+            return _stored(session, Change(operation="add_tags", value=value, before=before))
 
     def get(self, change_id: str) -> ChangePublic:
         with self._database.read() as session:
@@ -94,17 +104,25 @@ class BulkChangeStore:
         """
         with self._database.write() as session:
             change = _found(session, change_id)
+            put_back: list[str] = []
             if change.undone_at is None:
-                _take_back(session, change)
+                put_back = _undo(session, change)
                 change.undone_at = now()
                 session.add(change)
-            return _public(change)
+            return _public(change, put_back)
 
 
-def _named(session: Session, idea_ids: Sequence[str]) -> list[Idea]:
+def _stored(session: Session, change: Change) -> ChangePublic:
+    session.exec(delete(Change).where(col(Change.created_at) < now() - KEPT_FOR))
+    session.add(change)
+    return _public(change)
+
+
+def _named(session: Session, idea_ids: Sequence[str], *, deleted: bool = False) -> list[Idea]:
+    """Returns the ideas with these ids. Ideas in the trash count only if `deleted` is true."""
     wanted = list(dict.fromkeys(idea_ids))
-    rows = session.exec(_with_live_board(wanted).where(col(Idea.deleted_at).is_(None)))
-    ideas = {idea.id: idea for idea in rows}
+    rows = session.exec(_with_live_board(wanted))
+    ideas = {idea.id: idea for idea in rows if deleted or idea.deleted_at is None}
     if len(ideas) < len(wanted):
         raise _unknown({at: one for at, one in enumerate(idea_ids) if one not in ideas})
     return [ideas[idea_id] for idea_id in wanted]
@@ -148,26 +166,34 @@ def _carry_out(session: Session, operation: str, value: Any, ideas: Sequence[Ide
         return _set_field(session, _FIELDS[operation], dict.fromkeys(_ids(ideas), value), ideas)
     if operation in _OPPOSITE:
         return _set_tags(session, operation, dict.fromkeys(_ids(ideas), value), ideas)
-    for idea in ideas:
-        idea.deleted_at = now()
-        touch(session, idea)
-    forget(session, ideas)
-    return dict.fromkeys(_ids(ideas))
+    return dict.fromkeys(_move_to_or_from_trash(session, ideas, is_deleting=operation == "delete"))
 
 
-def _take_back(session: Session, change: Change) -> None:
-    ideas: list[Idea] = list(session.exec(_with_live_board(change.before)))
+def _move_to_or_from_trash(
+    session: Session, ideas: Sequence[Idea], *, is_deleting: bool
+) -> list[str]:
+    """Moves ideas into or out of the trash; returns the ids of those that moved."""
+    changed = [idea for idea in ideas if (idea.deleted_at is None) == is_deleting]
+    for idea in changed:
+        set_deleted(session, idea, deleted=is_deleting)
+    return _ids(changed)
+
+
+def _undo(session: Session, change: Change) -> list[str]:
+    """Undoes the change; returns the ids of the ideas that were restored."""
+    found = {idea.id: idea for idea in session.exec(_with_live_board(change.before))}
+    ideas: list[Idea] = [found[idea_id] for idea_id in change.before if idea_id in found]
     if change.operation in _OPPOSITE:
-        _set_tags(session, _OPPOSITE[change.operation], change.before, ideas)
-    elif change.operation in _FIELDS:
+        tags = change.before
+        return list(_set_tags(session, _OPPOSITE[change.operation], tags, ideas))
+    if change.operation in _FIELDS:
         name = _FIELDS[change.operation]
         ideas = [idea for idea in ideas if getattr(idea, name) == change.value]
         if name == "board_id":
             for board_id in {change.before[idea.id] for idea in ideas}:
                 live_board_id(session, board_id)
-        _set_field(session, name, change.before, ideas)
-    else:
-        _bring_back(session, [idea for idea in ideas if idea.deleted_at is not None])
+        return list(_set_field(session, name, change.before, ideas))
+    return _move_to_or_from_trash(session, ideas, is_deleting=change.operation == "restore")
 
 
 def _set_field(
@@ -201,8 +227,7 @@ def _set_tags(
         before[idea.id] = changed
         pairs += [{"number": number, "tag": tag} for tag in changed]
         touch(session, idea)
-        if idea.deleted_at is None:
-            words.append(words_of(idea, sorted(kept)))
+        words.append(words_of(idea, sorted(kept)))
     if pairs:
         session.connection().execute(_ADD if is_adding else _REMOVE, pairs)
     index(session, words)
@@ -223,14 +248,6 @@ def _check_count(idea: Idea, tags: Sequence[str]) -> None:
         )
 
 
-def _bring_back(session: Session, ideas: Sequence[Idea]) -> None:
-    for idea in ideas:
-        idea.deleted_at = None
-        touch(session, idea)
-    tags = tags_of(session, ideas)
-    index(session, (words_of(idea, tags[number_of(idea)]) for idea in ideas))
-
-
 def _ids(ideas: Sequence[Idea]) -> list[str]:
     return [idea.id for idea in ideas]
 
@@ -247,8 +264,9 @@ def _found(session: Session, change_id: str) -> Change:
     return change
 
 
-def _public(change: Change) -> ChangePublic:
+def _public(change: Change, put_back: list[str] | None = None) -> ChangePublic:
     return ChangePublic(
         **change.model_dump(include={"id", "operation", "created_at", "undone_at"}),
         changed=list(change.before),
+        put_back=put_back,
     )

@@ -89,7 +89,17 @@ class ComparisonStore:
             return _public(row)
 
     def add_verdict(self, run_id: str, verdict: Verdict) -> ComparisonPublic:
+        """Stores the model's answer about a pair.
+
+        Raises:
+            NotFound: one of the ideas was deleted for good meanwhile.
+        """
         with self._database.write() as session:
+            for idea_id in (verdict.first_id, verdict.second_id):
+                if session.exec(select(Idea.id).where(Idea.id == idea_id)).first() is None:
+                    raise NotFound(
+                        Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id)
+                    )
             row = Comparison(
                 board_id=verdict.board_id,
                 first_id=verdict.first_id,

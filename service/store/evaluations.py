@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
+from service.errors import NotFound
+from service.messages import Text
 from service.schemas.evaluation import CriterionShape, EvaluationPublic, RubricChoice
 from service.store.database import Database
 from service.store.listing import IdeaQuery
@@ -60,7 +62,11 @@ class EvaluationStore:
     def add(
         self, run_id: str, idea_id: str, version: int, result: dict[str, Any]
     ) -> EvaluationPublic:
-        """Stores the result that a run over a board has for one idea."""
+        """Stores the result that a run over a board has for one idea.
+
+        Raises:
+            NotFound: the idea was deleted for good meanwhile.
+        """
         with self._database.write() as session:
             row_id = write_evaluation(session, run_id, idea_id, version, result)
             return _publics(session, Evaluation.id == row_id)[0]
@@ -79,7 +85,13 @@ class EvaluationStore:
 def write_evaluation(
     session: Session, run_id: str, idea_id: str, version: int, result: dict[str, Any]
 ) -> str:
-    """Stores an evaluation and returns its id."""
+    """Stores an evaluation and returns its id.
+
+    Raises:
+        NotFound: the idea was deleted for good.
+    """
+    if session.exec(select(Idea.id).where(Idea.id == idea_id)).first() is None:
+        raise NotFound(Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id))
     fields = {name: value for name, value in result.items() if name != "scoring"}
     row = Evaluation(
         run_id=run_id, idea_id=idea_id, idea_version=version, **fields, **result["scoring"]

@@ -12,7 +12,7 @@ from service.schemas.identity import now
 from service.store.database import Database
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, Page, idea_page
-from service.store.search import forget, index, words_of
+from service.store.search import index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
 
 
@@ -163,19 +163,13 @@ class IdeaStore:
         with self._database.write() as session:
             idea = found(session, idea_id)
             check_revision(idea, revision)
-            idea.deleted_at = now()
-            touch(session, idea)
-            forget(session, [idea])
+            set_deleted(session, idea, deleted=True)
 
     def restore(self, idea_id: str) -> IdeaPublic:
         with self._database.write() as session:
             idea = found(session, idea_id, deleted=True)
-            if idea.deleted_at is not None:
-                idea.deleted_at = None
-                touch(session, idea)
-            result = public(session, idea)
-            index(session, [words_of(idea, result.tags)])
-            return result
+            set_deleted(session, idea, deleted=False)
+            return public(session, idea)
 
     def versions(self, idea_id: str) -> list[VersionPublic]:
         """Returns the idea's versions, newest first."""
@@ -271,6 +265,12 @@ def touch(session: Session, idea: Idea) -> None:
     idea.revision += 1
     idea.updated_at = now()
     session.add(idea)
+
+
+def set_deleted(session: Session, idea: Idea, *, deleted: bool) -> None:
+    if deleted != (idea.deleted_at is not None):
+        touch(session, idea)
+        idea.deleted_at = idea.updated_at if deleted else None
 
 
 def _write_tags(session: Session, idea: Idea, tags: Sequence[str]) -> None:

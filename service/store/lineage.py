@@ -21,7 +21,8 @@ class LineageStore:
     def of_board(self, board_id: str) -> list[Origin]:
         """Returns the board's ideas that have a parent or a child, sorted by number.
 
-        Parents on other boards are included, and so are deleted ideas, because they connect trees.
+        Parents on other boards are included, and so are deleted ideas, because they connect trees. An
+        idea that was deleted for good has only its id.
         """
         with self._database.read() as session:
             also = _combined(session, board_id)
@@ -30,11 +31,16 @@ class LineageStore:
                 session,
                 also,
                 Idea.board_id == board_id,
-                or_(col(Idea.parent_id).is_not(None), col(Idea.id).in_(parents)),
+                or_(
+                    col(Idea.parent_id).is_not(None),
+                    col(Idea.lost_parent_id).is_not(None),
+                    col(Idea.id).in_(parents),
+                ),
             )
             linked |= _by_ids(session, also, also.keys() - linked.keys())
             wanted = {up for one in linked.values() for up in one.parents}
             linked |= _by_ids(session, also, wanted - linked.keys())
+            linked |= {one: _purged(one) for one in wanted - linked.keys()}
             return sorted(linked.values(), key=lambda one: one.number)
 
 
@@ -65,8 +71,13 @@ def _by_ids(session: Session, also: dict[str, list[str]], ids: Iterable[str]) ->
     return found
 
 
+def _purged(idea_id: str) -> Origin:
+    """Returns an idea that was deleted for good. It comes first, because its number is lost."""
+    return Origin(id=idea_id, number=0, title="", status="", is_deleted=True)
+
+
 def _origins(session: Session, also: dict[str, list[str]], *conditions: Any) -> dict[str, Origin]:
-    names = ("id", "number", "title", "status", "parent_id", "deleted_at")
+    names = ("id", "number", "title", "status", "parent_id", "lost_parent_id", "deleted_at")
     columns = [col(getattr(Idea, name)) for name in names]
     return {
         row.id: Origin(
@@ -74,7 +85,7 @@ def _origins(session: Session, also: dict[str, list[str]], *conditions: Any) -> 
             number=row.number,
             title=row.title,
             status=row.status,
-            parent_id=row.parent_id,
+            parent_id=row.parent_id or row.lost_parent_id,
             also_from=tuple(
                 one for one in also.get(row.id, ()) if one not in (row.parent_id, row.id)
             ),

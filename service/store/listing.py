@@ -35,7 +35,8 @@ class IdeaQuery:
 
     `q` finds ideas that contain each of its words, or words that begin with it, in title, body or
     tags. An idea must have all `tags`. `archived` selects only archived ideas if true, and none of
-    them if false. `ranked` maps ids to the numbers that `sort="rank"` uses, highest first.
+    them if false. `deleted` selects the trash instead of the other ideas. `ranked` maps ids to the
+    numbers that `sort="rank"` uses, highest first.
     """
 
     board: str | None = None
@@ -44,6 +45,7 @@ class IdeaQuery:
     tags: Sequence[str] = ()
     status: str | None = None
     archived: bool | None = None
+    deleted: bool = False
     star: bool | None = None
     sort: Sort = "new"
     cursor: str | None = None
@@ -51,11 +53,12 @@ class IdeaQuery:
     ranked: Mapping[str, int] = field(default_factory=dict)
 
     def selected(self, *columns: Any) -> Any:
+        is_deleted = col(Idea.deleted_at).is_not(None)
         statement = (
             select(*columns)
             .select_from(Idea)
             .join(Board, col(Board.id) == Idea.board_id)
-            .where(col(Idea.deleted_at).is_(None), col(Board.deleted_at).is_(None))
+            .where(is_deleted if self.deleted else ~is_deleted, col(Board.deleted_at).is_(None))
         )
         if self.board is not None:
             statement = statement.where(Idea.board_id == self.board)

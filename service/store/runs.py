@@ -12,6 +12,7 @@ from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED, RunKind, RunStatus
 from service.schemas.identity import now
+from service.schemas.run_kinds import RECORDED_KINDS
 from service.schemas.runs import RunPublic
 from service.store import comparisons, evaluations
 from service.store.database import Database
@@ -97,7 +98,8 @@ class RunStore:
                 run.result = {**(run.result or {}), **outcome.result}
             run.prompts, run.usage, run.timing = outcome.prompts, outcome.usage, outcome.timing
             session.add(run)
-            if run.kind == "evaluate" and outcome.status == "done" and run.idea_id is not None:
+            kind = RECORDED_KINDS[run.kind]
+            if kind.is_evaluation and outcome.status == "done" and run.idea_id is not None:
                 version = run.idea_version or 1
                 write_evaluation(session, run.id, run.idea_id, version, run.result or {})
             session.flush()
@@ -163,7 +165,7 @@ def run_in(session: Session, run_id: str) -> Run:
 
 def public_run(session: Session, run: Run) -> RunPublic:
     public = _publics(session, [run])[0]
-    if run.kind == "evaluate-all":
+    if RECORDED_KINDS[run.kind].has("evaluations"):
         public.evaluations = evaluations.of_run(session, run.id)
     return public
 
@@ -183,7 +185,11 @@ def _publics(session: Session, runs: Sequence[Run]) -> list[RunPublic]:
             **run.model_dump(exclude={"id"}),
             run_id=run.id,
             suggestions=suggestions.get(run.id, []),
-            comparisons=comparisons.of_run(session, run.id) if run.kind == "rank" else [],
+            comparisons=(
+                comparisons.of_run(session, run.id)
+                if RECORDED_KINDS[run.kind].has("comparisons")
+                else []
+            ),
         )
         for run in runs
     ]

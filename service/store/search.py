@@ -1,4 +1,7 @@
-"""The full-text index of ideas. The transaction that changes an idea updates its row here."""
+"""The full-text index of ideas. The transaction that changes an idea updates its row here.
+
+Deleted ideas stay in the index, so that the trash can be searched.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -27,7 +30,7 @@ def index(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def forget(session: Session, ideas: Iterable[Idea]) -> None:
-    """Removes ideas from the index."""
-    if values := [{"number": idea.number} for idea in ideas]:
+def forget(session: Session, numbers: Iterable[int]) -> None:
+    """Removes the ideas with these numbers from the index."""
+    if values := [{"number": number} for number in numbers]:
         session.connection().execute(text("DELETE FROM idea_search WHERE rowid = :number"), values)

@@ -12,7 +12,7 @@ from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate
 from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
-from service.store.tables import Board, Run, Suggestion
+from service.store.tables import Board, Idea, Run, Suggestion
 
 KEPT = Text("This suggestion is an idea now. Delete the idea instead.")
 
@@ -24,12 +24,15 @@ class SuggestionStore:
         self._ideas = ideas
 
     def add(self, run_id: str, position: int, shape: SuggestionPublic) -> None:
+        """Stores a suggestion, without `similar_to` if that idea was deleted for good meanwhile."""
         with self._database.write() as session:
+            similar = session.exec(select(Idea.id).where(Idea.id == shape.similar_to)).first()
             session.add(
                 Suggestion(
                     run_id=run_id,
                     position=position,
-                    **shape.model_dump(include={"id", "angle", "title", "text", "similar_to"}),
+                    similar_to=similar,
+                    **shape.model_dump(include={"id", "angle", "title", "text"}),
                 )
             )
 

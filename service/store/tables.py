@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -28,6 +28,11 @@ def _json_column() -> Any:
     return Field(default=None, sa_column=Column(JSON, nullable=True))
 
 
+def _sparse_index(name: str, column: str) -> Index:
+    """Of a column that is null in most rows."""
+    return Index(name, column, sqlite_where=text(f"{column} IS NOT NULL"))
+
+
 class Board(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True)
     name: str
@@ -43,7 +48,8 @@ class Idea(SQLModel, table=True):
 
     `version` counts texts and is the number of an IdeaVersion. `revision` counts every change and is
     the entity tag. `score` is a copy of the newest evaluation's overall score, to sort by;
-    `scored_version` is the version that it belongs to.
+    `scored_version` is the version that it belongs to. `lost_parent_id` is a parent that was deleted
+    for good.
     """
 
     __table_args__ = (
@@ -51,6 +57,8 @@ class Idea(SQLModel, table=True):
         Index("ix_idea_board_updated", "board_id", "deleted_at", "updated_at", "number"),
         Index("ix_idea_board_score", "board_id", "deleted_at", "score", "number"),
         Index("ix_idea_board_title", "board_id", "deleted_at", "title_key", "number"),
+        _sparse_index("ix_idea_deleted_at", "deleted_at"),
+        _sparse_index("ix_idea_lost_parent_id", "lost_parent_id"),
     )
 
     number: int | None = Field(default=None, primary_key=True)
@@ -62,6 +70,7 @@ class Idea(SQLModel, table=True):
     status: str = "draft"
     star: bool = False
     parent_id: str | None = Field(default=None, foreign_key="idea.id", index=True)
+    lost_parent_id: str | None = None
     origin: str = "human"
     version: int = 1
     revision: int = 1
@@ -108,7 +117,7 @@ class IdeaVersion(SQLModel, table=True):
     title: str
     body: str
     origin: str = "human"
-    run_id: str | None = Field(default=None, foreign_key="run.id")
+    run_id: str | None = Field(default=None, foreign_key="run.id", index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
@@ -156,11 +165,11 @@ class Suggestion(SQLModel, table=True):
     title: str
     text: str
     similar_to: str | None = Field(
-        default=None, sa_column=Column(ForeignKey("idea.id"), nullable=True)
+        default=None, sa_column=Column(ForeignKey("idea.id"), nullable=True, index=True)
     )
     state: str = "open"
-    idea_id: str | None = Field(default=None, foreign_key="idea.id")
-    redrawn_in: str | None = Field(default=None, foreign_key="run.id")
+    idea_id: str | None = Field(default=None, foreign_key="idea.id", index=True)
+    redrawn_in: str | None = Field(default=None, foreign_key="run.id", index=True)
 
 
 class Rubric(SQLModel, table=True):
@@ -211,9 +220,9 @@ class Comparison(SQLModel, table=True):
 
     id: str = Field(default_factory=new_id, primary_key=True)
     board_id: str = Field(foreign_key="board.id")
-    first_id: str = Field(foreign_key="idea.id")
+    first_id: str = Field(foreign_key="idea.id", index=True)
     first_version: int
-    second_id: str = Field(foreign_key="idea.id")
+    second_id: str = Field(foreign_key="idea.id", index=True)
     second_version: int
     outcome: str
     by: str

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 from service.errors import InvalidInput
 from service.messages import Text
 from service.schemas.archive import Archive
-from service.schemas.imports import Groups, Imported, Nested
+from service.schemas.imports import Groups, Imported, Nested, Taking
 from service.store import Store
 from service.transfer.readers import has_header, read
 
@@ -57,6 +57,10 @@ class ImportManner(BaseModel):
         description="Update existing ideas from this file; new texts become new versions. Not "
         "available for JSON.",
     )
+    restore: bool = Field(
+        default=False,
+        description="Restore ideas and boards of the file from the trash.",
+    )
     dry_run: bool = Field(default=False, description="Only report what the import would do.")
 
 
@@ -98,7 +102,7 @@ def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
                 pointer="/update",
             )
         archive = Archive.model_validate_json(content)
-        return store.archive.add(archive, dry_run=manner.dry_run)
+        return store.archive.add(archive, restore=manner.restore, dry_run=manner.dry_run)
     reading = read(
         content,
         manner.format,
@@ -106,9 +110,8 @@ def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
         nested=manner.nested,
         title_limit=store.limits.title,
     )
-    return store.text_import.add(
-        reading, board_id=manner.board, update=manner.update, dry_run=manner.dry_run
-    )
+    taking = Taking(manner.board, update=manner.update, restore=manner.restore)
+    return store.text_import.add(reading, taking, dry_run=manner.dry_run)
 
 
 def first_fault(error: ValidationError) -> str:

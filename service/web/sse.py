@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.errors import ClientLeft
-from service.runs.events import RunEvent
+from service.runs.recorder import RunEvent
 
 HEARTBEAT_S = 15.0
 # Proxies must neither keep nor collect the stream.

@@ -579,3 +579,33 @@ def test_a_stopped_run_is_an_error(status: str) -> None:
 
     with pytest.raises(ServerRefused, match=status):
         asyncio.run(scenario())
+
+
+def test_the_trash_is_listed_restored_and_emptied(run: Run) -> None:
+    first, second = (of(run, "ideas", "add", title)["id"] for title in ("Soup", "Chalk"))
+    run("ideas", "delete", first, second)
+    assert [idea["id"] for idea in of(run, "ideas", "list", "--deleted")] == [second, first]
+
+    assert run("trash", "restore")[:2] == (0, f"{first}\n{second}\n")
+    run("ideas", "delete", first, second)
+    assert run("ideas", "delete", "--for-good", first)[0] == 0
+    refused = run("trash", "empty")
+    emptied = run("trash", "empty", "--yes")
+
+    assert (refused[0], "--yes" in refused[2]) == (2, True)
+    assert (emptied[0], emptied[2]) == (0, "Ideas deleted for good: 1\n")
+    assert of(run, "ideas", "list", "--deleted") == []
+
+
+def test_an_import_says_what_is_in_the_trash_and_restores_it(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text("Soup\n")
+    run("import", str(file))
+    run("ideas", "delete", of(run, "ideas", "list")[0]["id"])
+
+    left = run("import", str(file))
+    back = run("import", str(file), "--restore")
+
+    assert "In the trash: 1 ideas; --restore brings them back." in left[2]
+    assert "Restored: 1 ideas" in back[1]
+    assert [idea["title"] for idea in of(run, "ideas", "list")] == ["Soup"]

@@ -280,3 +280,97 @@ def test_ten_thousand_lines_are_imported_at_once(client: TestClient) -> None:
 
     assert answer["added"]["ideas"] == 10_000
     assert len(answer["ideas"]) == 200
+
+
+def test_ideas_in_the_trash_are_restored_only_on_request(
+    client: TestClient,
+) -> None:
+    import_text(client, LIST)
+    soup = client.get(IDEAS, params={"q": "soup"}).json()[0]
+    client.patch(f"{IDEAS}/{soup['id']}", json={"star": True, "body": "Minestrone."})
+    client.delete(f"{IDEAS}/{soup['id']}")
+
+    left = import_text(client, LIST)
+    dry = import_text(client, LIST, restore=True, dry_run=True)
+    assert client.get(f"{IDEAS}/{soup['id']}").status_code == 404
+    back = import_text(client, LIST, restore=True)
+
+    assert (left["in_trash"], left["restored"]["ideas"]) == (1, 0)
+    assert actions(left) == [("skip", "deleted"), ("skip", "there")]
+    assert dry["ideas"] == back["ideas"]
+    assert actions(back) == [("restore", ""), ("skip", "there")]
+    assert (back["in_trash"], back["restored"]["ideas"], back["already_there"]["ideas"]) == (
+        *(0, 1, 1),
+    )
+    found = client.get(f"{IDEAS}/{soup['id']}").json()
+    assert (found["star"], found["body"], found["tags"]) == (True, "Minestrone.", ["food"])
+    assert client.get(IDEAS, params={"q": "minestrone"}).json() == [found]
+
+
+def test_a_restored_idea_can_be_updated_from_the_file(client: TestClient) -> None:
+    idea = post(client, IDEAS, title="Soup", body="One pot.")
+    file = client.get(EXPORT, params={"format": "csv"}).text.replace("One pot.", "Two pots.")
+    client.delete(f"{IDEAS}/{idea['id']}")
+
+    answer = import_text(client, file, "text/csv", restore=True, update=True)
+
+    assert answer["ideas"][0]["action"] == "restore"
+    assert answer["ideas"][0]["changes"] == ["body"]
+    assert client.get(f"{IDEAS}/{idea['id']}").json()["body"] == "Two pots."
+
+
+def test_a_deleted_board_is_restored_with_its_ideas(client: TestClient) -> None:
+    import_text(client, LIST)
+    first = client.get(BOARDS).json()[1]["id"]
+    client.delete(f"{BOARDS}/{first}")
+
+    dry = import_text(client, LIST, restore=True, dry_run=True)
+    answer = import_text(client, LIST, restore=True)
+
+    assert {**dry, "dry_run": False} == answer
+    assert (answer["restored"]["boards"], answer["restored"]["ideas"]) == (1, 2)
+    assert (answer["added"]["boards"], answer["added"]["ideas"]) == (0, 0)
+    assert [board["id"] for board in client.get(BOARDS).json()][1] == first
+    assert len(on_boards(client)) == 2
+
+
+def test_an_idea_of_a_deleted_board_is_restored_to_the_board_that_the_file_names(
+    client: TestClient,
+) -> None:
+    board = post(client, BOARDS, name="Garden")["id"]
+    idea = post(client, IDEAS, board_id=board, title="Soup")
+    file = client.get(EXPORT, params={"format": "csv"}).text.replace("Garden", "Kitchen")
+    client.delete(f"{BOARDS}/{board}")
+
+    answer = import_text(client, file, "text/csv", restore=True)
+
+    assert (answer["added"]["boards"], answer["restored"]["ideas"]) == (1, 1)
+    assert on_boards(client) == [("Kitchen", "Soup")]
+    assert client.get(f"{IDEAS}/{idea['id']}").status_code == 200
+
+
+@pytest.mark.parametrize("is_board_deleted", [False, True])
+def test_an_archive_restores_what_was_deleted_since(
+    client: TestClient, is_board_deleted: bool
+) -> None:
+    board = post(client, BOARDS, name="Garden")["id"]
+    ideas = [post(client, IDEAS, board_id=board, title=title) for title in ("Soup", "Chalk")]
+    archive = client.get(EXPORT).json()
+    before = exported(client)
+    client.delete(f"{IDEAS}/{ideas[0]['id']}")
+    if is_board_deleted:
+        client.delete(f"{BOARDS}/{board}")
+
+    left = client.post(IMPORT, json=archive).json()
+    back = client.post(IMPORT, json=archive, params={"restore": True}).json()
+
+    count = 2 if is_board_deleted else 1
+    assert (left["in_trash"], left["restored"]["ideas"]) == (count, 0)
+    assert (back["in_trash"], back["restored"]["ideas"]) == (0, count)
+    assert back["restored"]["boards"] == int(is_board_deleted)
+    assert [action for action, _ in actions(back)].count("restore") == count
+    after = exported(client)
+    for archived in (before, after):
+        for idea in archived["ideas"]:
+            del idea["revision"], idea["updated_at"]
+    assert after == before

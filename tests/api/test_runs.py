@@ -2,24 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.errors import EngineBusy
-from service.ideation import Ideation, Work, plan
-from service.runs.events import RunEvent
+from service.errors import EngineBusy, NotFound
+from service.ideation.kinds import Ideation
+from service.runs.recorder import RunEvent
 from service.runs.service import REMEMBERED_WHOLE, Runs
 from service.schemas.brainstorm import BrainstormTask
 from service.store import Limits, Store
 from service.store.database import Database
-from service.store.runs import NewRun
 from tests.support.fake_backend import FakeBackend
 
-Planned = Callable[[], tuple[NewRun, Work]]
-Scenario = Callable[[Runs, Planned, FakeBackend], Awaitable[Any]]
+TASK = BrainstormTask(topic="a street party", n=2)
+UNPLANNABLE = BrainstormTask(idea_id="nowhere")
+Scenario = Callable[[Runs, FakeBackend], Awaitable[Any]]
 
 
 @pytest.fixture
@@ -29,14 +28,10 @@ def play(tmp_path: Path) -> Callable[[Scenario], Any]:
         database.migrate()
         store, backend = Store(database, Limits(200, 8192, 20)), FakeBackend()
         store.boards.ensure_one()
-        runs = Runs(
-            store, Ideation(backend, each_s=10), limit=2, deadline_s=60, ended=lambda _: None
-        )
-        planned = partial(plan, BrainstormTask(topic="a street party", n=2), store, backend)
+        ideation = Ideation(store, backend, each_s=10)
+        runs = Runs(store, ideation, limit=2, deadline_s=60, ended=lambda _: None)
         try:
-            return asyncio.run(
-                asyncio.wait_for(_as_coroutine(scenario, runs, planned, backend), 60)
-            )
+            return asyncio.run(asyncio.wait_for(_as_coroutine(scenario, runs, backend), 60))
         finally:
             database.close()
 
@@ -47,9 +42,9 @@ async def _as_coroutine(scenario: Scenario, *given: Any) -> Any:
     return await scenario(*given)
 
 
-async def one_after_the_other(runs: Runs, planned: Planned, count: int) -> None:
+async def one_after_the_other(runs: Runs, count: int) -> None:
     for _ in range(count):
-        await runs.wait((await runs.start(planned)).run_id)
+        await runs.wait((await runs.start(TASK)).run_id)
 
 
 async def drain(runs: Runs, run_id: str, after: int = 0) -> list[RunEvent]:
@@ -57,47 +52,37 @@ async def drain(runs: Runs, run_id: str, after: int = 0) -> list[RunEvent]:
 
 
 def test_who_is_refused_costs_no_look_at_the_store(play: Callable[[Scenario], Any]) -> None:
-    looked = []
-
-    def forbidden() -> tuple[NewRun, Work]:
-        looked.append(True)
-        raise AssertionError
-
-    async def scenario(runs: Runs, planned: Planned, backend: FakeBackend) -> None:
+    async def scenario(runs: Runs, backend: FakeBackend) -> None:
         backend.gate.clear()
-        await runs.start(planned)
-        await runs.start(planned)
+        await runs.start(TASK)
+        await runs.start(TASK)
+        # Who looked would find that there is no such idea.
         with pytest.raises(EngineBusy):
-            await runs.start(forbidden)
+            await runs.start(UNPLANNABLE)
         backend.gate.set()
         await runs.close(60)
 
     play(scenario)
 
-    assert not looked
-
 
 def test_a_task_that_cannot_be_planned_gives_its_place_back(
     play: Callable[[Scenario], Any],
 ) -> None:
-    def failing() -> tuple[NewRun, Work]:
-        raise KeyError("board")
-
-    async def scenario(runs: Runs, planned: Planned, _: FakeBackend) -> int:
+    async def scenario(runs: Runs, _: FakeBackend) -> int:
         for _attempt in range(3):
-            with pytest.raises(KeyError):
-                await runs.start(failing)
-        await one_after_the_other(runs, planned, 1)
+            with pytest.raises(NotFound):
+                await runs.start(UNPLANNABLE)
+        await one_after_the_other(runs, 1)
         return runs.active
 
     assert play(scenario) == 0
 
 
 def test_runs_long_over_keep_their_events_but_no_deltas(play: Callable[[Scenario], Any]) -> None:
-    async def scenario(runs: Runs, planned: Planned, _: FakeBackend) -> Any:
-        run_id = (await runs.start(planned)).run_id
+    async def scenario(runs: Runs, _: FakeBackend) -> Any:
+        run_id = (await runs.start(TASK)).run_id
         whole = await drain(runs, run_id)
-        await one_after_the_other(runs, planned, REMEMBERED_WHOLE + 1)
+        await one_after_the_other(runs, REMEMBERED_WHOLE + 1)
         return whole, await drain(runs, run_id), await drain(runs, run_id, after=whole[-2].id)
 
     whole, kept, rest = play(scenario)
@@ -110,12 +95,12 @@ def test_runs_long_over_keep_their_events_but_no_deltas(play: Callable[[Scenario
 def test_a_slow_watcher_still_gets_the_deltas_of_a_run_long_over(
     play: Callable[[Scenario], Any],
 ) -> None:
-    async def scenario(runs: Runs, planned: Planned, _: FakeBackend) -> Any:
-        run_id = (await runs.start(planned)).run_id
+    async def scenario(runs: Runs, _: FakeBackend) -> Any:
+        run_id = (await runs.start(TASK)).run_id
         watching = runs.watch(run_id)
         first = await anext(watching)
         whole = await drain(runs, run_id)
-        await one_after_the_other(runs, planned, REMEMBERED_WHOLE + 1)
+        await one_after_the_other(runs, REMEMBERED_WHOLE + 1)
         return whole, [first] + [event async for event in watching]
 
     whole, told = play(scenario)

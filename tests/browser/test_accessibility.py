@@ -5,7 +5,7 @@ from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from playwright.sync_api import Page, expect
 
 from service.errors import EngineCrashed
-from service.schemas.ideas import IdeaUpdate
+from service.schemas.ideas import BoardCreate, IdeaUpdate
 from tests.browser.conftest import WIDTHS, Pool, Scheme, Visitors, settled
 from tests.browser.test_runs import brainstorm
 
@@ -53,8 +53,39 @@ def test_boards_pass_axe(page: Page, pool: Pool) -> None:
     page.goto(f"/boards/{pool.board_id}?q=nothing-like-this")
     expect(page.get_by_role("heading", name="Nothing here matches")).to_be_visible()
     assert_accessible(page, "nothing found")
+    other = pool.store.boards.create(BoardCreate(name="Summer trip", goal="No car."))
+    pool.store.boards.delete(other.id)
     page.goto("/boards")
+    expect(page.get_by_role("heading", name="Deleted boards")).to_be_visible()
     assert_accessible(page, "boards")
+    page.goto(f"/boards/{other.id}/delete-for-good")
+    assert_accessible(page, "question about a board")
+
+
+def test_the_trash_passes_axe(visit: Visitors, pool: Pool) -> None:
+    page = visit()
+    visit.traps.expect("404")
+    page.goto(f"/boards/{pool.board_id}/trash")
+    assert_accessible(page, "empty trash")
+    for number in range(7):
+        deleted = pool.add(f"Idea {number}", "Each household adds *one* vegetable. " * number)
+        pool.store.ideas.delete(deleted.id)
+    page.goto("/")
+    assert_accessible(page, "board whose ideas are all deleted")
+    page.locator("#to-trash").click()
+    assert_accessible(page, "trash")
+    page.get_by_label("Select “Idea 3”").check()
+    assert_accessible(page, "selected ideas in the trash")
+    page.get_by_role("link", name="Empty the trash").click()
+    assert_accessible(page, "question")
+    page.goto(f"/ideas/{deleted.id}")
+    assert_accessible(page, "page of a deleted idea")
+    for title in ("Soup", "Chalk"):
+        pool.add(title)
+    page.goto("/")
+    page.get_by_role("link", name="Select all shown").click()
+    page.locator("#bulk").get_by_role("button", name="Delete").click()
+    assert_accessible(page, "question in a dialog", "#ask-delete")
 
 
 def test_changing_ideas_on_the_board_passes_axe(page: Page, pool: Pool) -> None:

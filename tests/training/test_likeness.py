@@ -11,7 +11,7 @@ import pytest
 
 from service.analysis.similar_ideas import SIMILAR
 from service.analysis.word_vectors import FILE, WORD_START, WordVectors
-from service.ideation.known_ideas import LIKE
+from service.ideation.distinct_ideas import LIKE
 from training.data.labelled import read_records
 from training.errors import TrainingError
 from training.evaluation.likeness import (

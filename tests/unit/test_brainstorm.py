@@ -7,11 +7,13 @@ from itertools import combinations
 
 import pytest
 
+from service.analysis.scoring import Scorer
 from service.engine.types import GenerateRequest
-from service.ideation import Ledger, Step, Suggested
-from service.ideation.brainstorm import Brainstorm
-from service.ideation.brainstorm_plan import BrainstormWork
-from service.ideation.model_client import ModelClient
+from service.ideation.brainstorm import brainstorm as perform
+from service.ideation.distinct_ideas import BrainstormWork
+from service.ideation.events import Step, Suggested
+from service.ideation.model_client import Ledger, ModelClient
+from service.ideation.use_case import RunContext
 from service.prompts.answers import brainstorm_answer
 from tests.support.fake_backend import FAKE_MODEL, FakeBackend
 
@@ -27,8 +29,8 @@ def brainstorm(backend: FakeBackend, n: int) -> list[str]:
             titles.append(step.suggestion.title)
 
     work = BrainstormWork("a tidy shed", "", "free", n, 0.5, ())
-    asker = ModelClient(backend, backend.model, "client", Ledger(), note)
-    asyncio.run(Brainstorm(asker, work, seed=1).perform())
+    client = ModelClient(backend, backend.model, "client", Ledger(), note)
+    asyncio.run(perform(RunContext(client, 1, Scorer(backend), None, each_s=60), work))
     return titles
 
 

@@ -15,6 +15,7 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 # What a route gives its page, or a template to the one it includes.
 CONTEXT = set(
     "actions fault faults fields formats guess manner moment plan printed reasons token "
+    "days deleted deleted_at in_trash left question "
     "archived boards card gone here here_selected is_page is_picked kinds runs shown tags to topics with_archived with_bar "
     "fewest found map near problem summary tree trees "
     "action criteria most new outdated refused rubric rubrics sheet sheets spread table uncalibrated usual "

@@ -2,7 +2,7 @@ from itertools import combinations
 
 import pytest
 
-from service.ideation.title_initials import MOST_BARRED, TitleInitials
+from service.ideation.distinct_ideas import MOST_BARRED, TitleInitials
 
 LETTERS = set("abcdefghijklmnopqrstuvwxyz")
 

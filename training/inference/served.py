@@ -7,7 +7,6 @@ rows, no configs and no metrics.
 import asyncio
 import contextlib
 import hashlib
-import itertools
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,26 +18,19 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from service.engine.catalog import Adapter, CatalogModel, Selection
+from service.engine.client import Answer as Answer
+from service.engine.client import EngineClient
 from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.files.build_plan import model_identity
 from service.engine.files.checksums import known_sha256
 from service.engine.types import (
     REQUIRED_ROLES,
-    Delta,
-    Embedding,
-    EmbedRequest,
-    Event,
-    Finished,
-    FinishReason,
     GenerateRequest,
     Message,
-    Outcome,
-    Request,
     Scored,
     ScoreRequest,
-    Usage,
 )
-from service.errors import EngineCrashed, ModelUnavailable
+from service.errors import ModelUnavailable
 from service.prompts.tasks import Prompt
 from training.runs.atomic_write import write_whole
 
@@ -47,6 +39,7 @@ NAME = "served"
 AT_ONCE = 64
 BESIDE = " + "
 """Between the hashes of a base and of the adapter that is applied to it."""
+Asked = TypeVar("Asked", GenerateRequest, ScoreRequest)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
@@ -97,13 +90,6 @@ def identity(source: Source) -> str:
     return model_identity(files_of(source)[0], model.adapter)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    text: str
-    finish: FinishReason
-    usage: Usage
-
-
 _ANSWER = TypeAdapter(Answer)
 _SCORED = TypeAdapter(Scored)
 
@@ -127,8 +113,8 @@ class Kept:
     async def obtain(
         self,
         sha256: str,
-        request: Request,
-        ask: Callable[[Request], Awaitable[Result]],
+        request: Asked,
+        ask: Callable[[Asked], Awaitable[Result]],
         shape: TypeAdapter[Result],
     ) -> Result:
         key = hashlib.sha256(f"{sha256} {request!r}".encode()).hexdigest()
@@ -162,38 +148,23 @@ class Served:
     def __init__(
         self, backend: EmbeddedBackend, runner: asyncio.Runner, sha256: str, kept: Kept | None
     ) -> None:
-        self._backend = backend
+        self._engine = EngineClient(backend, NAME)
         self._runner = runner
         self._kept = kept
-        self._numbers = itertools.count()
         self.sha256 = sha256
 
     def score(
         self, chats: Sequence[Sequence[Message]], *, on_done: Progress | None = None
     ) -> list[Scored]:
         """How likely the last message of each chat is, which is the assistant's."""
-
-        async def one(request: Request) -> Scored:
-            _, last = await self._ask(request)
-            if not isinstance(last, Scored):
-                raise EngineCrashed("The engine ended without a score. Try again.")
-            return last
-
         requests = [ScoreRequest("", NAME, tuple(chat[:-1]), chat[-1].content) for chat in chats]
-        return self._all(self._keeping(one, _SCORED), requests, on_done)
+        return self._all(self._keeping(self._engine.score, _SCORED), requests, on_done)
 
     def generate(
         self, requests: Sequence[GenerateRequest], *, on_done: Progress | None = None
     ) -> list[Answer]:
         """The requests' ids and models are of no account."""
-
-        async def one(request: Request) -> Answer:
-            text, last = await self._ask(request)
-            if not isinstance(last, Finished):
-                raise EngineCrashed("The engine ended without an answer. Try again.")
-            return Answer(text, last.reason, last.usage)
-
-        return self._all(self._keeping(one, _ANSWER), requests, on_done)
+        return self._all(self._keeping(self._engine.generate, _ANSWER), requests, on_done)
 
     def embed(
         self, texts: Sequence[str], *, on_done: Progress | None = None
@@ -201,29 +172,17 @@ class Served:
         """A row for each text."""
 
         async def one(text: str) -> tuple[float, ...]:
-            _, last = await self._ask(EmbedRequest("", NAME, text))
-            if not isinstance(last, Embedding):
-                raise EngineCrashed("The engine ended without an embedding. Try again.")
-            return last.vector
+            return (await self._engine.embed(text)).vector
 
         return np.asarray(self._all(one, texts, on_done), dtype=np.float64)
 
     def _keeping(
-        self, ask: Callable[[Request], Awaitable[Result]], shape: TypeAdapter[Result]
-    ) -> Callable[[Request], Awaitable[Result]]:
+        self, ask: Callable[[Asked], Awaitable[Result]], shape: TypeAdapter[Result]
+    ) -> Callable[[Asked], Awaitable[Result]]:
         kept = self._kept
         if kept is None:
             return ask
         return lambda request: kept.obtain(self.sha256, request, ask, shape)
-
-    async def _ask(self, request: Request) -> tuple[str, Event | None]:
-        unique = replace(request, id=f"{NAME}-{next(self._numbers)}", model=NAME, is_admitted=True)
-        text, last = "", None
-        async for event in self._backend.submit(unique):
-            if isinstance(event, Delta):
-                text += event.text
-            last = event
-        return text, last if isinstance(last, Outcome) else None
 
     def _all(
         self,

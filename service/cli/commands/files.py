@@ -48,6 +48,9 @@ def add_to(commands: Any) -> None:
         "--update", action="store_true", help="update existing ideas from this file"
     )
     import_.add_argument(
+        "--restore", action="store_true", help="restore ideas of the file that are in the trash"
+    )
+    import_.add_argument(
         "--dry-run", action="store_true", help="show what would be imported, change nothing"
     )
     import_.add_argument("--json", action="store_true", help="print the counts as JSON")
@@ -96,6 +99,7 @@ async def _import(rest: Rest, options: argparse.Namespace) -> int:
         "groups": options.groups,
         "nested": options.nested,
         "update": options.update,
+        "restore": options.restore,
         "dry_run": options.dry_run,
     }
     file = (options.content, "application/octet-stream")
@@ -106,10 +110,17 @@ async def _import(rest: Rest, options: argparse.Namespace) -> int:
     if options.dry_run:
         _show_plan(told["ideas"])
         note("Nothing was imported. Run it again without --dry-run to import.")
-    for name, text in (("added", "Added"), ("changed", "Changed"), ("already_there", "Unchanged")):
+    for name, text in (
+        ("added", "Added"),
+        ("changed", "Changed"),
+        ("restored", "Restored"),
+        ("already_there", "Unchanged"),
+    ):
         found = [f"{number} {what}" for what, number in told[name].items() if number]
         if found or name == "added":
             line(f"{text}: {', '.join(found) or 'nothing'}")
+    if told["in_trash"]:
+        note(f"In the trash: {told['in_trash']} ideas; --restore brings them back.")
     for one in told["left_out"]:
         note(f"Left out, line {one['line']}: {one['text']}")
     return 0

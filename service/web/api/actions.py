@@ -7,18 +7,16 @@ streaming call stops its run; one started with 202 goes on.
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Request, Response
 from fastapi.openapi.models import Example
 from fastapi.responses import JSONResponse
 
-from service.engine.backend import Backend
 from service.errors import ClientLeft, EngineBusy
-from service.ideation import asked_anew, plan, redrawn, repeated
+from service.ideation.brainstorm import redrawn
+from service.ideation.kinds import renewed, repeated
 from service.prompts.methods import METHODS
-from service.runs.events import answer
 from service.runs.service import Runs
 from service.schemas.brainstorm import (
     BrainstormAnswer,
@@ -36,10 +34,11 @@ from service.schemas.evaluation import (
 )
 from service.schemas.ranking import RankAnswer, RankTask
 from service.schemas.refinement import RefineAnswer, RefineTask
+from service.schemas.run_kinds import answer
 from service.schemas.runs import RunPublic, Task
 from service.store import Store
 from service.web.api.shared import Id, links, problems
-from service.web.dependencies import BackendDep, ClientDep, MetricsDep, RunsDep, StoreDep
+from service.web.dependencies import ClientDep, MetricsDep, RunsDep, StoreDep
 from service.web.metrics import Metrics
 from service.web.sse import EventStream, json_events, while_connected
 
@@ -52,7 +51,6 @@ class Responder:
 
     request: Request
     store: Store
-    backend: Backend
     runs: Runs
     metrics: Metrics
     client: str
@@ -60,9 +58,8 @@ class Responder:
     is_detached: bool
 
     async def respond(self, task: Task, redraws: str | None = None) -> Response | dict[str, Any]:
-        planned = partial(plan, task, self.store, self.backend, redraws)
         try:
-            run = await self.runs.start(planned, client=self.client)
+            run = await self.runs.start(task, client=self.client, redraws=redraws)
         except EngineBusy:
             self.metrics.run_refused()
             raise
@@ -79,7 +76,6 @@ class Responder:
 async def _responder(
     request: Request,
     store: StoreDep,
-    backend: BackendDep,
     runs: RunsDep,
     metrics: MetricsDep,
     client: ClientDep,
@@ -90,7 +86,7 @@ async def _responder(
 ) -> Responder:
     is_streaming = "text/event-stream" in accept
     is_detached = "respond-async" in prefer
-    return Responder(request, store, backend, runs, metrics, client, is_streaming, is_detached)
+    return Responder(request, store, runs, metrics, client, is_streaming, is_detached)
 
 
 def _accepted(run: RunPublic) -> Response:
@@ -213,7 +209,7 @@ async def repeat_run(run_id: Id, responder: ResponderDep, shape: RunRepeat | Non
     run = await responder.runs.get(run_id)
     if shape is None or shape.seed == "same":
         return await responder.respond(repeated(run))
-    return await responder.respond(await asyncio.to_thread(asked_anew, run, responder.store))
+    return await responder.respond(await asyncio.to_thread(renewed, run, responder.store))
 
 
 @router.post(

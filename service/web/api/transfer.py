@@ -78,9 +78,10 @@ async def _body(request: Request) -> bytes:
     description="Four formats are supported: JSON from `export`, with everything; Markdown from "
     "`export`, or any lists and sections; CSV from `export`, or any table whose header has a title "
     "column; and plain text with one idea per line. Either the whole file is imported or nothing. "
-    "Existing ideas, deleted or not, are left unchanged; they are matched by id, then by text on "
-    "the same board. An idea without an id gets one that is computed from its board and text, so "
-    "importing a file twice adds nothing. Faults are reported with line and column.",
+    "Existing ideas are left unchanged; they are matched by id, then by text on the same board. "
+    "Ideas in the trash stay there unless `restore` is true. An idea without an id gets one that "
+    "is computed from its board and text, so importing a file twice adds nothing. Faults are "
+    "reported with line and column.",
     responses=problems(404),
     openapi_extra={
         "requestBody": {

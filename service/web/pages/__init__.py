@@ -18,13 +18,14 @@ from service.web.pages import (
     rubrics,
     runs,
     suggestions,
+    trash,
 )
 
 router = APIRouter(include_in_schema=False)
 for _part in (
     printing,
     imports,
-    *(boards, bulk, history, evaluating, rubrics, rank, overview, ideas),
+    *(boards, bulk, trash, history, evaluating, rubrics, rank, overview, ideas),
     *(runs, refinements, live, suggestions, preferences),
 ):
     router.include_router(_part.router)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from service.runs.events import Draft, LiveRun
+from service.runs.recorder import Draft, LiveRun
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.fields import UNFINISHED
 from service.schemas.runs import RunPublic

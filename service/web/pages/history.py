@@ -5,23 +5,15 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.messages import Text
-from service.schemas.fields import RunKind
 from service.store.run_listing import RunQuery
 from service.web.dependencies import StoreDep
 from service.web.pages.brainstorm_forms import RunsQuery
 from service.web.pages.responses import render
+from service.web.pages.run_kinds import SHOWN_KINDS
 from service.web.pages.topics import topics
 from service.web.pages.views import WORDS
 
 PAGE_SIZE = 30
-KIND_NAMES: dict[RunKind, str] = {
-    "brainstorm": Text("Brainstorm"),
-    "refine": Text("Refinement"),
-    "evaluate": Text("Evaluation"),
-    "evaluate-all": Text("Evaluation of several ideas"),
-    "rank": Text("Comparison"),
-}
 router = APIRouter()
 
 
@@ -44,7 +36,7 @@ def show_runs(
         "query": query,
         "runs": page.items,
         "topics": topics(store, page.items),
-        "kinds": KIND_NAMES,
+        "kinds": {kind: shown.name for kind, shown in SHOWN_KINDS.items()},
         "words": WORDS,
         "more": _address(board_id, query, page.cursor) if page.cursor else None,
     }

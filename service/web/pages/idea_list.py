@@ -31,6 +31,7 @@ def list_context(
         "page": page,
         "tags": store.ideas.tags(board.id),
         "count": store.ideas.count(asked),
+        "in_trash": store.trash.count(board.id),
         "archived": store.ideas.count(archived) if query.hides_archived else 0,
         "with_archived": address(board.id, query, status="any"),
         "more": address(board.id, query, cursor=page.cursor) if page.cursor else None,

@@ -28,6 +28,7 @@ from service.web.pages.idea_list import changed_list
 from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import Flash, back, here, is_part, redirect, render
 from service.web.pages.start_run import Starter, task_of
+from service.web.pages.trash import ask_to_restore
 from service.web.pages.views import RunView, view_run
 
 RECENT_RUNS = 8
@@ -54,7 +55,10 @@ def show_idea(
     similar_ideas: SimilarIdeasDep,
     run: str | None = None,
 ) -> Response:
-    idea = store.ideas.get(idea_id)
+    try:
+        idea = store.ideas.get(idea_id)
+    except NotFound:
+        return ask_to_restore(request, store, idea_id)
     # The run is looked at first: what it leaves when it ends in between is then read after it.
     view = _shown(store, runs, idea, run)
     idea = store.ideas.get(idea_id)
@@ -256,5 +260,5 @@ def _seen_here(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunVi
         view = view_run(store, run_id, runs)
     except NotFound:
         return None
-    is_here = view.run.idea_id == idea.id and view.run.kind in ("refine", "evaluate")
+    is_here = view.run.idea_id == idea.id and view.kind.is_about_one_idea
     return view if is_here and (view.run.kind == "refine" or view.run.status != "done") else None

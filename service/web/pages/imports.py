@@ -29,11 +29,12 @@ FORMATS: dict[ImportFormat, str] = {
 ACTIONS: dict[Action, str] = {
     "add": Text("New"),
     "change": Text("Updated"),
+    "restore": Text("Restored from the trash"),
     "skip": Text("Unchanged"),
 }
+# Ideas in the trash are shown without a reason.
 REASONS: dict[Reason, str] = {
     "there": Text("exists already"),
-    "deleted": Text("was deleted"),
     "same-text": Text("the same text exists already"),
     "twice": Text("is in the file twice"),
 }
@@ -62,6 +63,7 @@ class MannerForm(BaseModel):
     groups: Groups = "boards"
     nested: Nested = "body"
     update: bool = False
+    restore: bool = False
 
     def manner(self, *, dry_run: bool) -> ImportManner:
         fields = self.model_dump()
@@ -110,6 +112,8 @@ def receive_file(
         )
     manner = form.model_dump(exclude={"text", "file"}, exclude_none=True)
     manner["format"] = form.format or guess_format(content, kind, name)
+    # A person who imports a file wants everything in it. The preview shows what is restored.
+    manner["restore"] = True
     return redirect(f"/import/{files.keep(content)}?{urlencode(manner)}")
 
 
@@ -148,7 +152,7 @@ def bring_file_in(
         # Somebody changed the boards meanwhile. The preview shows what is wrong now.
         return redirect(f"/import/{token}?{urlencode(form.model_dump(exclude_none=True))}")
     files.drop(token)
-    return redirect(_place(store, result), Flash(_told(result)))
+    return redirect(_place(store, result), Flash(_summary(result)))
 
 
 def _choices() -> dict[str, Any]:
@@ -177,9 +181,17 @@ def _place(store: Store, result: Imported) -> str:
     return "/"
 
 
-def _told(result: Imported) -> str:
-    added = Counted("Imported %(count)s idea.", "Imported %(count)s ideas.", result.added.ideas)
-    if not result.changed.ideas:
-        return added
-    changed = Counted("Updated %(count)s idea.", "Updated %(count)s ideas.", result.changed.ideas)
-    return Text("%(added)s %(changed)s", added=added, changed=changed)
+def _summary(result: Imported) -> str:
+    counts = (result.added.ideas, result.changed.ideas, result.restored.ideas)
+    added = Counted("Imported %(count)s idea.", "Imported %(count)s ideas.", counts[0])
+    changed = Counted("Updated %(count)s idea.", "Updated %(count)s ideas.", counts[1])
+    restored = Counted(
+        "Restored %(count)s idea from the trash.",
+        "Restored %(count)s ideas from the trash.",
+        counts[2],
+    )
+    parts = [text for text, count in zip((added, changed, restored), counts, strict=True) if count]
+    summary: Text = parts[0] if parts else added
+    for part in parts[1:]:
+        summary = Text("%(added)s %(changed)s", added=summary, changed=part)
+    return summary

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from service.ideation import asked_anew, repeated
+from service.ideation.kinds import renewed, repeated
 from service.messages import Counted, Text
 from service.schemas.ideas import IdeaPublic
 from service.schemas.runs import RunPublic, Task
@@ -13,6 +13,7 @@ from service.web.dependencies import RunsDep, StoreDep
 from service.web.pages.brainstorm_forms import SuggestionsForm
 from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import Flash, back, redirect, render
+from service.web.pages.run_kinds import SHOWN_KINDS
 from service.web.pages.start_run import Starter, beside
 from service.web.pages.views import view_run
 
@@ -46,7 +47,7 @@ async def more(
 ) -> Response:
     """The same question with a new seed."""
     run = await runs.get(run_id)
-    task = await asyncio.to_thread(asked_anew, run, store)
+    task = await asyncio.to_thread(renewed, run, store)
     return await _repeat(request, runs, once, run, task)
 
 
@@ -73,10 +74,5 @@ async def _repeat(
     request: Request, runs: RunsDep, once: OnceDep, run: RunPublic, task: Task
 ) -> Response:
     run_id = await Starter(request, runs, once).start(task)
-    if run.kind != "brainstorm" and run.idea_id:
-        return redirect(f"/ideas/{run.idea_id}?run={run_id}")
-    if run.kind == "rank":
-        return redirect(f"/boards/{run.board_id}/rank?run={run_id}")
-    if run.kind == "evaluate-all":
-        return redirect(f"/boards/{run.board_id}?run={run_id}")
-    return redirect(beside(request, run.board_id, run_id))
+    page = SHOWN_KINDS[run.kind].page(run, run.idea_id)
+    return redirect(f"{page}?run={run_id}" if page else beside(request, run.board_id, run_id))

@@ -1,7 +1,6 @@
 """Makes a task of a form's fields and starts it as a run."""
 
 import re
-from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -9,11 +8,9 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from service.ideation import plan
 from service.runs.service import Runs
 from service.schemas.fields import Shape
 from service.schemas.runs import Task
-from service.store import Store
 from service.web.pages.idempotency import Once
 
 Made = TypeVar("Made", bound=Shape)
@@ -29,8 +26,6 @@ def task_of(shape: type[Made], **fields: Any) -> Made:
 
 class Starter:
     def __init__(self, request: Request, runs: Runs, once: Once) -> None:
-        self._store: Store = request.app.state.store
-        self._backend = request.app.state.backend
         self._runs = runs
         self._once = once
         self._client = request.client.host if request.client else ""
@@ -42,8 +37,8 @@ class Starter:
         """
 
         async def begin() -> str:
-            planned = partial(plan, task, self._store, self._backend, redraws)
-            return (await self._runs.start(planned, client=self._client)).run_id
+            run = await self._runs.start(task, client=self._client, redraws=redraws)
+            return run.run_id
 
         return await self._once.do(
             f"{self._client} {redraws} {task!r}", begin, is_current=self._is_under_way

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from service.ideation import redrawn
+from service.ideation.brainstorm import redrawn
 from service.messages import Text
 from service.schemas.brainstorm import BrainstormTask
 from service.web.dependencies import RunsDep, StoreDep

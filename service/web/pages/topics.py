@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from service.messages import Counted, Text
+from service.messages import Text
 from service.schemas.runs import RunPublic
 from service.store import Store
+from service.web.pages.run_kinds import SHOWN_KINDS
 
 
 def topics(store: Store, runs: Sequence[RunPublic]) -> dict[str, str]:
@@ -25,11 +26,9 @@ def _topic(run: RunPublic, titles: dict[str, str]) -> str:
     said = run.request.get("topic") or run.request.get("title")
     if said:
         return str(said)
-    if run.kind == "rank":
-        pairs = int(run.request.get("pairs", 0))
-        return Counted("%(count)s pair of ideas", "%(count)s pairs of ideas", pairs)
-    if run.kind == "evaluate-all":
-        return Text("the ideas of this board")
+    topic = SHOWN_KINDS[run.kind].topic
+    if topic is not None:
+        return topic(run.request)
     if run.request.get("suggestion_id"):
         return titles.get(str(run.request["suggestion_id"]), Text("a suggestion"))
     named = [titles[one] for one in _idea_ids(run) if one in titles]

@@ -5,27 +5,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from service.messages import Counted, Text, unpack
+from service.messages import Text, unpack
 from service.prompts.methods import METHODS
-from service.runs.events import Draft, failures
+from service.runs.recorder import Draft
 from service.runs.service import Runs
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED
 from service.schemas.ideas import IdeaPublic
+from service.schemas.run_kinds import failures
 from service.schemas.runs import RunPublic
 from service.store import Store
 from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
 from service.web.pages.cards import Card, cards_of
+from service.web.pages.run_kinds import SHOWN_KINDS, Progress, ShownKind
 from service.web.pages.topics import topics
 
-TITLES = {
-    "brainstorm": Text("Brainstorm"),
-    "refine": Text("Proposed text"),
-    "evaluate": Text("New evaluation"),
-    "evaluate-all": Text("Evaluation of the board"),
-    "rank": Text("The model compares"),
-}
 WORDS = {
     "queued": Text("Waiting"),
     "running": Text("Writing"),
@@ -76,16 +71,16 @@ class RunView:
         return self.is_live or bool(self.redrawing)
 
     @property
+    def kind(self) -> ShownKind:
+        return SHOWN_KINDS[self.run.kind]
+
+    @property
     def title(self) -> str:
-        return TITLES[self.run.kind]
+        return self.kind.title
 
     @property
     def word(self) -> str:
-        if self.run.kind == "rank" and self.run.status == "running":
-            return Text("Comparing")
-        if self.run.kind == "evaluate-all" and self.run.status == "running":
-            return Text("Evaluating")
-        return WORDS[self.run.status]
+        return self.kind.working if self.run.status == "running" else WORDS[self.run.status]
 
     @property
     def request(self) -> dict[str, Any]:
@@ -94,9 +89,7 @@ class RunView:
     @property
     def wanted(self) -> int:
         """Ideas of a brainstorm or to evaluate, pairs of a ranking."""
-        if self.run.kind == "evaluate-all":
-            return len(self.request.get("idea_ids", []))
-        return int(self.request.get("pairs" if self.run.kind == "rank" else "n", 0))
+        return self.kind.wanted(self.request)
 
     @property
     def failed(self) -> list[FailurePublic]:
@@ -168,13 +161,8 @@ class RunView:
     @property
     def address(self) -> str:
         """Where the run is shown among what it belongs to."""
-        if self.run.kind != "brainstorm" and self.idea is not None:
-            return f"/ideas/{self.idea.id}?run={self.id}#run"
-        if self.run.kind == "rank":
-            return f"/boards/{self.run.board_id}/rank?run={self.id}#run"
-        if self.run.kind == "evaluate-all":
-            return f"/boards/{self.run.board_id}?run={self.id}#run"
-        return f"/runs/{self.id}"
+        page = self.kind.page(self.run, self.idea.id if self.idea else None)
+        return f"{page}?run={self.id}#run" if page else f"/runs/{self.id}"
 
     @property
     def announcement(self) -> str:
@@ -183,38 +171,10 @@ class RunView:
             if self.position > 1:
                 return Text("Waiting, place %(place)s in line", place=self.position)
             return self.word
-        if self.run.kind == "rank":
-            return Counted(
-                "%(word)s: %(made)s of %(count)s pair",
-                "%(word)s: %(made)s of %(count)s pairs",
-                self.wanted,
-                word=self.word,
-                made=len(self.run.comparisons),
-            )
-        if self.run.kind == "evaluate-all":
-            return Counted(
-                "%(word)s: %(made)s of %(count)s idea",
-                "%(word)s: %(made)s of %(count)s ideas",
-                self.wanted,
-                word=self.word,
-                made=self.judged,
-            )
-        if self.run.kind != "brainstorm":
-            return self.word
         if self.redrawing and not self.is_live:
             return Text("Writing another idea")
-        made = len(self.cards)
-        if not self.is_live:
-            return Counted(
-                "%(word)s: %(count)s idea", "%(word)s: %(count)s ideas", made, word=self.word
-            )
-        return Counted(
-            "%(word)s: %(made)s of %(count)s idea",
-            "%(word)s: %(made)s of %(count)s ideas",
-            self.wanted,
-            word=self.word,
-            made=made,
-        )
+        made = len(self.cards) + len(self.run.comparisons) + self.judged
+        return self.kind.progress(Progress(self.word, made, self.wanted, self.is_live))
 
 
 def view_run(store: Store, run_id: str, runs: Runs) -> RunView:

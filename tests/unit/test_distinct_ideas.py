@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from service.errors import AnswerUnusable
-from service.ideation.brainstorm import Collection
-from service.ideation.brainstorm_plan import BrainstormWork
+from service.ideation.distinct_ideas import BrainstormWork, DistinctIdeas
 from service.prompts.answers import brainstorm_answer
 
 SHED = BrainstormWork("a tidy shed", "", "free", 8, 0.5, ())
@@ -21,7 +20,7 @@ LABELS = brainstorm_answer("Labels", "Write on every box in big letters which sc
 
 
 def test_an_idea_is_kept_with_its_angle() -> None:
-    collection = Collection(SHED)
+    collection = DistinctIdeas(SHED)
     made = collection.add(HOOKS, "a sign")
 
     assert (made.title, made.angle, made.similar_to) == ("Tool Wall", "a sign", None)
@@ -37,7 +36,7 @@ def test_an_idea_is_kept_with_its_angle() -> None:
     ],
 )
 def test_an_idea_like_one_that_is_there_is_refused(again: str) -> None:
-    collection = Collection(SHED)
+    collection = DistinctIdeas(SHED)
     collection.add(HOOKS, "")
 
     with pytest.raises(AnswerUnusable, match="too like “Tool Wall”"):
@@ -46,7 +45,7 @@ def test_an_idea_like_one_that_is_there_is_refused(again: str) -> None:
 
 
 def test_different_ideas_stand_side_by_side() -> None:
-    collection = Collection(SHED)
+    collection = DistinctIdeas(SHED)
     collection.add(HOOKS, "")
     collection.add(LABELS, "")
 
@@ -54,7 +53,7 @@ def test_different_ideas_stand_side_by_side() -> None:
 
 
 def test_an_idea_of_the_board_is_refused_and_one_near_to_it_is_marked() -> None:
-    collection = Collection(replace(SHED, known=KNOWN))
+    collection = DistinctIdeas(replace(SHED, known=KNOWN))
 
     with pytest.raises(AnswerUnusable, match="on the board already"):
         collection.add(HOOKS, "")
@@ -62,7 +61,7 @@ def test_an_idea_of_the_board_is_refused_and_one_near_to_it_is_marked() -> None:
 
 
 def test_what_is_on_the_board_is_only_marked_if_it_need_not_be_avoided() -> None:
-    collection = Collection(replace(SHED, known=KNOWN, avoids_known=False))
+    collection = DistinctIdeas(replace(SHED, known=KNOWN, avoids_known=False))
 
     assert collection.add(HOOKS, "").similar_to == "1"
 
@@ -71,15 +70,15 @@ def test_what_is_on_the_board_is_only_marked_if_it_need_not_be_avoided() -> None
     ("answer", "text"), [(HOOKS, KNOWN[0][1]), (LABELS, KNOWN[1][1])], ids=["alike", "near"]
 )
 def test_what_comes_near_to_an_avoided_text_is_refused(answer: str, text: str) -> None:
-    collection = Collection(replace(SHED, avoided=(text,)))
+    collection = DistinctIdeas(replace(SHED, avoided=(text,)))
 
     with pytest.raises(AnswerUnusable, match="shall be avoided"):
         collection.add(answer, "")
 
 
 def test_an_idea_drawn_anew_is_unlike_those_beside_it() -> None:
-    beside = Collection(SHED).add(HOOKS, "")
-    collection = Collection(replace(SHED, beside=(beside,)))
+    beside = DistinctIdeas(SHED).add(HOOKS, "")
+    collection = DistinctIdeas(replace(SHED, beside=(beside,)))
 
     with pytest.raises(AnswerUnusable, match="too like “Tool Wall”"):
         collection.add(HOOKS, "")
@@ -92,7 +91,7 @@ PARTS = (
 
 
 def test_a_combination_may_share_words_with_its_parts() -> None:
-    collection = Collection(replace(SHED, topic="Tool Wall + Labels", combined=PARTS))
+    collection = DistinctIdeas(replace(SHED, topic="Tool Wall + Labels", combined=PARTS))
     joined = "Hang a hook for every tool on the wall and write in big letters which tool it is for."
 
     made = collection.add(brainstorm_answer("Lettered Hooks", joined), "")
@@ -110,7 +109,7 @@ def test_a_combination_may_share_words_with_its_parts() -> None:
     ],
 )
 def test_what_does_not_join_its_parts_is_no_combination(title: str, text: str, why: str) -> None:
-    collection = Collection(replace(SHED, topic="Tool Wall + Labels", combined=PARTS))
+    collection = DistinctIdeas(replace(SHED, topic="Tool Wall + Labels", combined=PARTS))
 
     with pytest.raises(AnswerUnusable, match=why):
         collection.add(brainstorm_answer(title, text), "")

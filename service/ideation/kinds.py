@@ -1,0 +1,158 @@
+"""The registry of run kinds, and a run's way through its kind: plan the task, perform the work.
+
+`schemas.run_kinds` says what each kind is asked and what is recorded of it, `web.pages.run_kinds`
+how pages show it. Every answer of a model must pass its parser. The number of attempts is bounded:
+past it the run fails and says what was wrong, and what was made until then is kept.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.analysis.scoring import Scorer
+from service.analysis.word_vectors import WordVectors
+from service.engine.backend import Backend
+from service.engine.types import Role
+from service.errors import Conflict
+from service.ideation.brainstorm import brainstorm, plan_brainstorm, unlike_avoided
+from service.ideation.evaluate import evaluate, evaluate_all, plan_evaluation, plan_evaluations
+from service.ideation.events import Emit
+from service.ideation.model_client import Ledger, ModelClient
+from service.ideation.rank import plan_ranking, rank
+from service.ideation.refine import plan_refinement, refine
+from service.ideation.use_case import Asked, Plan, RunContext
+from service.messages import Text
+from service.prompts.languages import AS_WRITTEN
+from service.schemas.fields import UNFINISHED
+from service.schemas.run_kinds import RECORDED_KINDS, kind_of
+from service.schemas.runs import RunPublic, Task
+from service.store import Store
+from service.store.runs import NewRun
+
+
+def _with_new_seed(task: Any, _run: RunPublic, _store: Store) -> Any:
+    return task.model_copy(update={"seed": None})
+
+
+def _what_is_missing(task: Any, _run: RunPublic, _store: Store) -> Any:
+    """A run over a board goes on, and judges the rest as it did the others."""
+    return task.model_copy(update={"only_outdated": True})
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`role` is that of the model it needs, `renew` changes its task to be asked once more.
+
+    `has_language` is False if the model only chooses between answers and writes nothing.
+    """
+
+    role: Role
+    plan: Callable[[Asked[Any]], Plan[Any, Any]]
+    perform: Callable[[RunContext, Any], Awaitable[dict[str, Any]]]
+    renew: Callable[[Any, RunPublic, Store], Any] = _with_new_seed
+    has_language: bool = True
+
+
+KINDS: Mapping[str, Kind] = {
+    "brainstorm": Kind("brainstorm", plan_brainstorm, brainstorm, unlike_avoided),
+    "refine": Kind("refine", plan_refinement, refine),
+    "evaluate": Kind("general", plan_evaluation, evaluate),
+    "evaluate-all": Kind("general", plan_evaluations, evaluate_all, _what_is_missing),
+    "rank": Kind("general", plan_ranking, rank, has_language=False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """`new` is what is stored of it before it begins."""
+
+    new: NewRun
+    work: Any
+    language: str
+
+
+class Ideation:
+    """Plans and performs runs of every kind. `vectors` and `each_s` as in `RunContext`."""
+
+    def __init__(
+        self,
+        store: Store,
+        backend: Backend,
+        vectors: WordVectors | None = None,
+        *,
+        each_s: float,
+    ) -> None:
+        self._store = store
+        self._backend = backend
+        self._vectors = vectors
+        self._each_s = each_s
+        self._scorer = Scorer(backend)
+
+    def plan(self, task: Task, redraws: str | None = None) -> PlannedRun:
+        """Check a task against the store and decide what will be asked. `redraws` as in `NewRun`.
+
+        Raises:
+            InvalidInput: the task contradicts itself or goes beyond a limit.
+            Conflict: there is no pair left to compare, or no idea to evaluate.
+            NotFound: it names a board or an idea that is not there.
+            ModelUnavailable: no model of the catalog has the role it needs.
+        """
+        name = kind_of(task)
+        kind = KINDS[name]
+        plan = kind.plan(Asked(task, self._store, redraws))
+        self._backend.model_for(kind.role)
+        board_id = plan.board_id or (plan.idea.board_id if plan.idea else None)
+        language = self._language(task, board_id) if kind.has_language else AS_WRITTEN
+        request = plan.task.model_dump(mode="json", exclude_none=True)
+        new = NewRun(
+            kind=name,
+            # The language is kept with the run, whatever becomes of the board's.
+            request=request if language == AS_WRITTEN else request | {"language": language},
+            # Drawn, but kept with the run, so that it can be repeated.
+            seed=secrets.randbelow(2**31) if task.seed is None else task.seed,
+            board_id=board_id,
+            idea_id=plan.idea.id if plan.idea else None,
+            idea_version=plan.idea.version if plan.idea else None,
+            redraws=redraws,
+        )
+        return PlannedRun(new, plan.work, language)
+
+    async def perform(
+        self, planned: PlannedRun, *, client: str, ledger: Ledger, emit: Emit
+    ) -> dict[str, Any]:
+        """Returns the answer's own fields as the API gives them.
+
+        Raises: EngineError of any kind; AnswerUnusable when the budget of redraws is spent.
+        """
+        kind = KINDS[planned.new.kind]
+        model = self._backend.model_for(kind.role)
+        asker = ModelClient(self._backend, model, client, ledger, emit, planned.language)
+        context = RunContext(asker, planned.new.seed, self._scorer, self._vectors, self._each_s)
+        return await kind.perform(context, planned.work)
+
+    def _language(self, task: Any, board_id: str | None) -> str:
+        if task.language is not None:
+            return str(task.language)
+        return self._store.boards.get(board_id).language if board_id else AS_WRITTEN
+
+
+def repeated(run: RunPublic) -> Task:
+    """The run's task with its seed.
+
+    Raises:
+        Conflict: it is not over.
+    """
+    if run.status in UNFINISHED:
+        raise Conflict(Text("This run is not over yet. Stop it first, or wait."))
+    return RECORDED_KINDS[run.kind].task.model_validate(run.request | {"seed": run.seed})
+
+
+def renewed(run: RunPublic, store: Store) -> Task:
+    """The run's task once more: with a seed to be drawn, or for what is missing.
+
+    Raises:
+        Conflict: it is not over.
+    """
+    task: Task = KINDS[run.kind].renew(repeated(run), run, store)
+    return task

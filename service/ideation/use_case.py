@@ -1,0 +1,70 @@
+"""What the use cases have in common: what each is given, and what it makes of a task."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from service.analysis.scoring import Scorer
+from service.analysis.word_vectors import WordVectors
+from service.errors import InvalidInput
+from service.ideation.model_client import ModelClient
+from service.messages import Text
+from service.schemas.evaluation import EvaluateTask
+from service.schemas.ideas import IdeaPublic
+from service.schemas.refinement import RefineTask
+from service.schemas.runs import Task
+from service.store import Store
+
+TaskT = TypeVar("TaskT", bound=Task)
+WorkT = TypeVar("WorkT")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[TaskT]):
+    """A task to be planned against the store. `redraws` as in `NewRun`."""
+
+    task: TaskT
+    store: Store
+    redraws: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Generic[TaskT, WorkT]):
+    """`task` is what the run is recorded to have been asked, `work` what will be done.
+
+    The run belongs to `idea` and to `board_id`, which may be that of the idea.
+    """
+
+    task: TaskT
+    work: WorkT
+    idea: IdeaPublic | None = None
+    board_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a use case works with. With `vectors`, suggestions are also compared semantically.
+
+    Each idea of a run over a board may take `each_s` seconds.
+    """
+
+    client: ModelClient
+    seed: int
+    scorer: Scorer
+    vectors: WordVectors | None
+    each_s: float
+
+
+def idea_or_text(
+    task: RefineTask | EvaluateTask, store: Store
+) -> tuple[IdeaPublic | None, str, str]:
+    if task.idea_id is not None:
+        if task.title is not None or task.body is not None:
+            raise InvalidInput(
+                Text("Give either an idea_id or title and body."), pointer="/idea_id"
+            )
+        idea = store.ideas.get(task.idea_id)
+        return idea, idea.title, idea.body
+    if task.title is None:
+        raise InvalidInput(Text("Give either an idea_id or title and body."), pointer="/title")
+    store.limits.check(title=task.title, body=task.body)
+    return None, task.title, task.body or ""
