@@ -1,4 +1,4 @@
-"""The composition root: settings in, an app with everything wired out."""
+"""The composition root: builds the app from the settings."""
 
 import asyncio
 import logging
@@ -33,10 +33,10 @@ from service.web.metrics import Metrics
 from service.web.templating import StaticAssets, Templates
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-# An entity tag stands for the bytes that were sent, and those of ideas come back in If-Match.
+# An entity tag identifies the exact bytes of an answer, and clients return those of ideas in If-Match.
 UNCOMPRESSED = ("application/json", "application/problem+json")
-# Routes are tried one after the other: first those whose refusals must be quick in a burst.
-# All apps of a process share them: FastAPI works out once what each of them asks for.
+# Routes are tried in order, so those that must refuse quickly in a burst come first. All apps of a
+# process share the router, so that FastAPI analyses the routes only once.
 ROUTES = APIRouter()
 for _part in (openai, ops, api, openapi, session, pages):
     ROUTES.include_router(_part.router)
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
-    """`backend` takes the place of the one the settings describe."""
+    """Builds the app; `backend` replaces the one that the settings describe."""
     limits = Limits(settings.title_limit, settings.idea_limit, settings.suggestion_limit)
     database = Database(settings.sqlalchemy_url)
     store = Store(database, limits)
@@ -108,7 +108,7 @@ def _open(database: Database, store: Store) -> None:
     database.migrate()
     interrupted = store.runs.interrupt_unfinished()
     if interrupted:
-        _log.warning("%d runs were cut off when the server last stopped", interrupted)
+        _log.warning("%d runs were interrupted when the server last stopped", interrupted)
     store.boards.ensure_one()
 
 

@@ -1,4 +1,4 @@
-"""Boards, ideas and their versions, as the API takes and gives them."""
+"""Boards, ideas and their versions in the API."""
 
 from datetime import datetime
 
@@ -68,16 +68,16 @@ class IdeaPublic(BaseModel):
     tags: list[str]
     parent_id: str | None
     lost_parent_id: str | None = Field(
-        default=None, description="The idea it came from, if that was deleted for good."
+        default=None, description="The id of its parent, if the parent was deleted for good."
     )
     origin: str
     version: int
     revision: int
     score: float | None = Field(
-        description="Of the newest evaluation by the rubric that the board shows: the default one, "
-        "unless a rubric says `is_shown`."
+        description="The newest evaluation's overall score by the rubric that the board shows: the "
+        "default one, unless a rubric has `is_shown`."
     )
-    is_stale: bool = Field(description="Whether `score` is of an earlier text.")
+    is_stale: bool = Field(description="Whether `score` belongs to an earlier text.")
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = Field(

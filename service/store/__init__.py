@@ -1,4 +1,7 @@
-"""Named queries; the only package that builds SQL. Every method is one short transaction."""
+"""Runs named queries, and is the only package that builds SQL.
+
+Every method is one short transaction.
+"""
 
 from service.store.archive import ArchiveStore
 from service.store.boards import BoardStore

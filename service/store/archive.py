@@ -1,4 +1,4 @@
-"""Everything out of the database, and into it again."""
+"""Exports everything in the database, and imports it again."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ from service.store.tables import (
     Suggestion,
 )
 
-# Section -> table, in an order in which what is referred to comes first.
+# Section -> table, ordered so that the target of a reference comes before it.
 _TABLES: dict[str, type[SQLModel]] = {
     "boards": Board,
     "ideas": Idea,
@@ -64,10 +64,10 @@ class ArchiveStore:
         self._limits = limits
 
     def whole(self, board_id: str | None = None) -> Row:
-        """One board or all, in the form of `Archive`; what was deleted stays out.
+        """Exports one board or all boards in the form of `Archive`, without deleted rows.
 
-        A run goes with its idea, or with its board if it has none; references to what is not in
-        the archive are null.
+        A run is exported with its idea, or with its board if it has no idea. References to rows
+        that are not in the archive become null.
         """
         with self._database.read() as session:
             _check_board(session, board_id)
@@ -80,7 +80,7 @@ class ArchiveStore:
         return {"format": "ideapool", "version": 3, "exported_at": now(), **sections}
 
     def readable(self, board_id: str | None = None) -> list[tuple[BoardPublic, list[IdeaPublic]]]:
-        """The boards, oldest first, with their ideas in the order they were added."""
+        """Returns the boards, oldest first, with their ideas in the order they were added."""
         with self._database.read() as session:
             _check_board(session, board_id)
             boards = session.exec(_boards(Board, board_id).order_by(col(Board.created_at)))
@@ -94,15 +94,17 @@ class ArchiveStore:
             return list(found.values())
 
     def add(self, archive: Archive, *, restore: bool = False, dry_run: bool = False) -> Imported:
-        """All that is new in the archive, or nothing; what has a known id is left as it is, or,
-        with `restore`, taken out of the trash.
+        """Adds everything in the archive that is new, or nothing.
 
-        An idea that is there already keeps its own versions. A run that was not over is
-        interrupted: no process here works on it.
+        Rows with a known id are left unchanged, or restored from the trash with `restore`.
+
+        An existing idea keeps its own versions. An unfinished run is marked as interrupted,
+        because no process here works on it.
 
         Raises:
-            InvalidInput: by its JSON Pointer: a text beyond the limits, an id given twice, a
-                reference to nothing, a version beyond its idea's, an idea among its own ancestors.
+            InvalidInput: with a JSON Pointer to a text that is too long, a repeated id, a reference
+                to a missing row, a version newer than its idea's, or an idea that is its own
+                ancestor.
         """
         self._check_texts(archive)
         check_unique(archive)
@@ -251,7 +253,7 @@ def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
             {"number": number, "title": row.title, "body": row.body, "tags": " ".join(names)}
         )
     connection = session.connection()
-    # A parent may come later in the file; within this transaction it only has to come.
+    # A parent may come later in the file, so references are checked when the transaction ends.
     connection.execute(text("PRAGMA defer_foreign_keys = ON"))
     connection.execute(insert(Idea), values)
     if tags:

@@ -1,4 +1,4 @@
-"""What of an archive is in the trash here, and what an import does to each of its ideas."""
+"""Finds rows of an archive in the trash, and decides what an import does with each idea."""
 
 from sqlmodel import Session, select
 
@@ -9,7 +9,7 @@ from service.store.tables import Board
 
 
 class Recognised:
-    """The boards and ideas of the archive that were deleted here."""
+    """The boards and ideas of the archive that are deleted on this server."""
 
     def __init__(self, session: Session, archive: Archive) -> None:
         gone, deleted = deleted_boards(session), deleted_ideas(session)
@@ -19,8 +19,8 @@ class Recognised:
         self._ideas = {idea.id: idea.board_id for idea in archive.ideas if idea.id in deleted}
 
     def describe(self, result: Imported, known: set[str], *, restore: bool) -> None:
-        """`known` are the ideas that were there before the import, deleted or not."""
-        result.ideas = self._told(known, restore=restore)
+        """Adds the ideas to `result`. `known` are those from before the import, deleted or not."""
+        result.ideas = self._described_ideas(known, restore=restore)
         if not restore:
             result.in_trash = len(self._ideas)
             return
@@ -33,21 +33,21 @@ class Recognised:
         restore_boards(self._session, self._boards)
         restore_ideas(self._session, self._ideas)
 
-    def _told(self, known: set[str], *, restore: bool) -> list[ImportedIdea]:
+    def _described_ideas(self, known: set[str], *, restore: bool) -> list[ImportedIdea]:
         names = dict(self._session.exec(select(Board.id, Board.name)).all())
         names |= {board.id: board.name for board in self._archive.boards}
-        told = []
+        described = []
         for idea in self._archive.ideas[:SHOWN_IDEAS]:
-            action, reason = self._fate(idea.id, known, restore=restore)
+            action, reason = self._action_for(idea.id, known, restore=restore)
             board = names[idea.board_id]
-            told.append(
+            described.append(
                 ImportedIdea(
                     action=action, reason=reason, id=idea.id, title=idea.title, board=board
                 )
             )
-        return told
+        return described
 
-    def _fate(self, idea_id: str, known: set[str], *, restore: bool) -> tuple[Action, Reason]:
+    def _action_for(self, idea_id: str, known: set[str], *, restore: bool) -> tuple[Action, Reason]:
         if idea_id not in known:
             return "add", ""
         if idea_id not in self._ideas:

@@ -1,4 +1,4 @@
-"""What the running service does by itself: once a day it deletes for good what is too old."""
+"""Daily work of the running service: deletes old ideas and boards in the trash for good."""
 
 import asyncio
 import logging
@@ -15,7 +15,10 @@ _log = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """Begins at once, in steps that let others write in between. With 0 days nothing is too old."""
+    """Runs at the start and then every day, in short steps so that others can write in between.
+
+    With `trash_days=0` nothing is deleted.
+    """
 
     def __init__(self, store: Store, *, trash_days: int, every_s: float = DAY_S) -> None:
         self._store = store
@@ -30,7 +33,7 @@ class Housekeeping:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Waits until the step under way is done, so that the database may be closed."""
+        """Waits for the current step to end, so that the database can be closed."""
         self._closing.set()
         if self._task is not None:
             await self._task
@@ -42,7 +45,7 @@ class Housekeeping:
             except ServiceError as error:
                 _log.warning("The trash could not be emptied: %s", error.detail)
             except Exception:
-                _log.exception("the trash could not be emptied")
+                _log.exception("The trash could not be emptied")
             await self._pause(self._every_s)
 
     async def _empty_trash(self) -> None:
@@ -63,7 +66,7 @@ class Housekeeping:
             )
 
     async def _pause(self, seconds: float) -> None:
-        """Ends early when the service does."""
+        """Waits, but returns early when the service stops."""
         try:
             async with asyncio.timeout(seconds):
                 await self._closing.wait()

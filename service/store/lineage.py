@@ -1,4 +1,4 @@
-"""Which ideas of a board come from which: links only, without their texts."""
+"""Finds which ideas of a board come from which others. It reads links, not texts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from service.schemas.lineage import Origin
 from service.store.database import Database
 from service.store.tables import Idea, Run, Suggestion
 
-# SQLite takes some thousand values in one statement.
+# SQLite limits the number of values in one statement.
 AT_ONCE = 500
 
 
@@ -19,9 +19,10 @@ class LineageStore:
         self._database = database
 
     def of_board(self, board_id: str) -> list[Origin]:
-        """Every idea of the board that comes from another or has others come from it, and those of
-        other boards that they come from. Deleted ones too: they hold trees together. Of those that
-        were deleted for good there is only the id.
+        """Returns the board's ideas that have a parent or a child, sorted by number.
+
+        Parents on other boards are included, and so are deleted ideas, because they connect trees. An
+        idea that was deleted for good has only its id.
         """
         with self._database.read() as session:
             also = _combined(session, board_id)
@@ -44,7 +45,7 @@ class LineageStore:
 
 
 def _combined(session: Session, board_id: str) -> dict[str, list[str]]:
-    """The ideas that went into those kept from a brainstorm on several ideas."""
+    """Returns, by the id of an idea that combines several, the ids of its sources."""
     sources = func.json_extract(Run.request, "$.idea_ids")
     rows = session.exec(
         select(Suggestion.idea_id, Run.request)
@@ -71,7 +72,7 @@ def _by_ids(session: Session, also: dict[str, list[str]], ids: Iterable[str]) ->
 
 
 def _purged(idea_id: str) -> Origin:
-    """Before all others, since nobody knows any more when it was added."""
+    """Returns an idea that was deleted for good. It comes first, because its number is lost."""
     return Origin(id=idea_id, number=0, title="", status="", is_deleted=True)
 
 
@@ -90,6 +91,6 @@ def _origins(session: Session, also: dict[str, list[str]], *conditions: Any) -> 
             ),
             is_deleted=row.deleted_at is not None,
         )
-        # Columns, not whole ideas: their texts may be long, and none is needed.
+        # Only some columns, because texts may be long and are not needed here.
         for row in session.connection().execute(select_columns(*columns).where(*conditions))
     }

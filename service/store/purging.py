@@ -1,7 +1,7 @@
-"""Deletes ideas, runs and boards for good, within a caller's transaction.
+"""Deletes ideas, runs and boards for good, within the caller's transaction.
 
-What belongs to an idea goes with it. What others made of it stays and points to nothing instead:
-ideas that branched from it remember only its id, so that their lineage can show the gap.
+Rows that belong to an idea are deleted with it. Other rows that refer to it are kept, and the
+reference becomes null. Ideas that branched from it keep its id, so that their lineage shows the gap.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,7 +24,7 @@ from service.store.tables import (
 
 
 def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
-    """`ideas` are ids and numbers."""
+    """Deletes ideas for good; `ideas` has pairs of id and number."""
     ids, numbers = [one[0] for one in ideas], [one[1] for one in ideas]
     _forget_texts(session, ids)
     own_runs = select(Run.id).where(col(Run.idea_id).in_(ids))
@@ -46,7 +46,7 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
 
 
 def find_lost_parents(session: Session) -> None:
-    """Ideas hang on their parents again that came in once more after they were deleted for good."""
+    """Connects ideas to parents that were deleted for good and then imported again."""
     is_back = col(Idea.lost_parent_id).in_(select(col(Idea.id)))
     session.exec(
         update(Idea)
@@ -56,10 +56,11 @@ def find_lost_parents(session: Session) -> None:
 
 
 def purge_runs(session: Session, run_ids: Collection[str], *, with_board: bool = False) -> None:
-    """A run from which something came that is still there stays, without its idea and the texts
-    that the model was given; with its board, also without that.
+    """Deletes runs for good, except those whose results still exist.
+
+    A kept run loses its idea and the texts that the model read; `with_board` removes its board too.
     """
-    kept = _sources(session, run_ids)
+    kept = _runs_with_results(session, run_ids)
     values = {"idea_id": None, "prompts": null()} | ({"board_id": None} if with_board else {})
     session.exec(update(Run).where(col(Run.id).in_(kept)).values(**values))
     gone = set(run_ids) - kept
@@ -70,7 +71,7 @@ def purge_runs(session: Session, run_ids: Collection[str], *, with_board: bool =
 
 
 def purge_board(session: Session, board_id: str) -> None:
-    """When its ideas and runs are gone."""
+    """Deletes a board for good. Its ideas and runs must be deleted already."""
     rubrics = select(Rubric.id).where(Rubric.board_id == board_id)
     by_them = col(Evaluation.rubric_id).in_(rubrics)
     session.exec(update(Evaluation).where(by_them).values(rubric_id=None))
@@ -79,22 +80,24 @@ def purge_board(session: Session, board_id: str) -> None:
     session.exec(delete(Board).where(col(Board.id) == board_id))
 
 
-def _sources(session: Session, run_ids: Collection[str]) -> set[str]:
-    """The runs from which a version, an evaluation, a comparison or an idea came."""
+def _runs_with_results(session: Session, run_ids: Collection[str]) -> set[str]:
+    """Returns the runs that a version, an evaluation, a comparison or an idea comes from."""
     kept: set[str] = set()
-    for came, conditions in (
+    for run_id_column, conditions in (
         (col(IdeaVersion.run_id), ()),
         (col(Evaluation.run_id), ()),
         (col(Comparison.run_id), ()),
         (col(Suggestion.run_id), (col(Suggestion.idea_id).is_not(None),)),
     ):
-        rows = session.exec(select(came).where(came.in_(run_ids), *conditions).distinct())
+        rows = session.exec(
+            select(run_id_column).where(run_id_column.in_(run_ids), *conditions).distinct()
+        )
         kept.update(run_id for run_id in rows if run_id is not None)
     return kept
 
 
 def _forget_texts(session: Session, idea_ids: Sequence[str]) -> None:
-    """Runs over several ideas keep what came of them, but not the texts of these ideas."""
+    """Removes the texts of these ideas from runs over several ideas, whose results are kept."""
     compared = or_(col(Comparison.first_id).in_(idea_ids), col(Comparison.second_id).in_(idea_ids))
     sources = func.json_each(Run.request, "$.idea_ids").table_valued("value")
     asked_for = select(Run.id).join(sources, true()).where(sources.c.value.in_(idea_ids))

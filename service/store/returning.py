@@ -1,4 +1,4 @@
-"""Brings back from the trash what an import recognises, within the import's transaction."""
+"""Restores boards and ideas from the trash during an import, within its transaction."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from sqlmodel import Session, col, or_, select
 from service.store.ideas import set_deleted, touch
 from service.store.tables import Board, Idea
 
-# SQLite takes some thousand values in one statement.
+# SQLite limits the number of values in one statement.
 AT_ONCE = 500
 
 
@@ -16,7 +16,7 @@ def deleted_boards(session: Session) -> set[str]:
 
 
 def deleted_ideas(session: Session) -> dict[str, str]:
-    """The boards of the ideas that are in the trash, or whose board was deleted."""
+    """Returns the board ids of deleted ideas, and of ideas on deleted boards, by idea id."""
     rows = session.exec(
         select(Idea.id, Idea.board_id)
         .join(Board, col(Board.id) == Idea.board_id)
@@ -34,8 +34,9 @@ def restore_boards(session: Session, board_ids: Sequence[str]) -> None:
 
 
 def restore_ideas(session: Session, boards: Mapping[str, str]) -> None:
-    """`boards` are, by idea, those on which they are wanted: they go there if their own board stays
-    deleted.
+    """Restores ideas; `boards` maps idea ids to board ids.
+
+    An idea moves to that board if its own board is still deleted.
     """
     gone = deleted_boards(session)
     for part in _parts(list(boards)):

@@ -1,4 +1,4 @@
-"""The boards' own rubrics."""
+"""Creates, changes, deletes and restores the rubrics of boards."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class RubricStore:
         self._limits = limits
 
     def all(self, board_id: str) -> list[RubricPublic]:
-        """By name."""
+        """Returns the board's rubrics, sorted by name."""
         with self._database.read() as session:
             _check_board(session, board_id)
             rows = session.exec(_of_board(board_id))
@@ -31,7 +31,7 @@ class RubricStore:
             return _public(_found(session, rubric_id, board_id))
 
     def name(self, rubric_id: str) -> str:
-        """Also of one that was deleted."""
+        """Returns the name of a rubric, deleted or not."""
         with self._database.read() as session:
             return _found(session, rubric_id, None, deleted=True).name
 
@@ -60,11 +60,11 @@ class RubricStore:
     def update(
         self, board_id: str, rubric_id: str, shape: RubricUpdate, *, revision: int | None = None
     ) -> RubricPublic:
-        """Evaluations made before keep the criteria as they were.
+        """Changes a rubric. Earlier evaluations keep the criteria that they were made with.
 
         Raises:
-            LostUpdate: `revision` is given and no longer the rubric's.
-            Conflict: another one of the board has that name.
+            LostUpdate: `revision` is given, but the rubric has another one now.
+            Conflict: another rubric of the board has that name.
         """
         self._limits.check(title=shape.name)
         with self._database.write() as session:
@@ -81,7 +81,7 @@ class RubricStore:
             return _public(row)
 
     def delete(self, board_id: str, rubric_id: str, *, revision: int | None = None) -> RubricPublic:
-        """Hides it until `restore`; what was evaluated by it stays."""
+        """Hides the rubric until `restore`; its evaluations are kept."""
         with self._database.write() as session:
             row = _found(session, rubric_id, board_id)
             _check_revision(row, revision)
@@ -92,7 +92,11 @@ class RubricStore:
             return _public(row)
 
     def restore(self, rubric_id: str, *, board_id: str | None = None) -> RubricPublic:
-        """Raises: Conflict if another one has taken its name meanwhile."""
+        """Restores a deleted rubric.
+
+        Raises:
+            Conflict: another rubric of the board has its name now.
+        """
         with self._database.write() as session:
             row = _found(session, rubric_id, board_id, deleted=True)
             if row.deleted_at is None:
@@ -132,7 +136,7 @@ def _check_name(session: Session, row: Rubric) -> None:
     if any(one.name.casefold() == row.name.casefold() for one in others):
         raise Conflict(
             Text(
-                "This board has a rubric named “%(name)s” already. Choose another name.",
+                "This board already has a rubric named “%(name)s”. Choose another name.",
                 name=row.name,
             )
         )

@@ -1,4 +1,4 @@
-"""One page of runs, newest first: by board, idea, kind and status, continued by a keyset cursor."""
+"""One page of runs, newest first, filtered by board, idea, kind and status, with a keyset cursor."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,9 +48,10 @@ class RunQuery:
 
 
 def run_page(session: Session, query: RunQuery) -> tuple[list[Run], str | None]:
-    """Up to `limit` runs and the cursor for the next page, if there is one.
+    """Returns up to `limit` runs, and the cursor of the next page if there is one.
 
-    Raises: InvalidInput for a cursor that this list did not make.
+    Raises:
+        InvalidInput: the cursor belongs to another list.
     """
     statement = query.selected()
     if query.cursor is not None:

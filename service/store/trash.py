@@ -1,4 +1,4 @@
-"""The trash: what was deleted and can be restored, until it is deleted for good."""
+"""The trash: deleted ideas and boards, which can be restored until they are deleted for good."""
 
 import time
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from service.store.ideas import check_revision, found, live_board_id, number_of
 from service.store.purging import purge_board, purge_ideas, purge_runs
 from service.store.tables import Board, Idea, Run
 
-# What one transaction deletes: others who write wait for it.
+# The most ideas that one transaction deletes, because other writers wait for it.
 BATCH = 100
-# Between two transactions, so that whoever waits to write gets a turn.
+# The pause between two transactions, so that other writers get a turn.
 PAUSE_S = 0.01
-# A run that is not over would find nothing to write its result to.
-_READ = and_(Run.idea_id == Idea.id, col(Run.status).in_(UNFINISHED))
+# An unfinished run still needs its idea to store the result.
+_IS_IN_USE = and_(Run.idea_id == Idea.id, col(Run.status).in_(UNFINISHED))
 
 
 @dataclass(frozen=True, slots=True)
 class Emptied:
-    """How many ideas were deleted for good, and how many stay because a model works on them."""
+    """How many ideas were deleted for good, and how many were kept because a model works on them."""
 
     ideas: int
     in_use: int
@@ -46,13 +46,13 @@ class TrashStore:
         self._database = database
 
     def count(self, board_id: str) -> int:
-        """How many ideas are in the board's trash."""
+        """Counts the ideas in the board's trash."""
         with self._database.read() as session:
             live_board_id(session, board_id)
             return session.exec(select(func.count()).where(*_in_trash(board_id))).one()
 
     def purge_idea(self, idea_id: str, *, revision: int | None = None) -> None:
-        """Delete for good an idea that is in the trash.
+        """Deletes an idea in the trash for good.
 
         Raises:
             Conflict: it is not in the trash, or a model works on it.
@@ -62,16 +62,19 @@ class TrashStore:
             check_revision(idea, revision)
             if idea.deleted_at is None:
                 raise Conflict(Text("This idea is not in the trash. Delete it first."))
-            if session.exec(select(Run.id).where(_READ, Idea.id == idea_id)).first() is not None:
+            if (
+                session.exec(select(Run.id).where(_IS_IN_USE, Idea.id == idea_id)).first()
+                is not None
+            ):
                 raise Conflict(Text("The model is working on this idea. Stop it first, or wait."))
             purge_ideas(session, [(idea.id, number_of(idea))])
 
     def purge_ideas(self, board_id: str, idea_ids: list[str]) -> Emptied:
-        """Delete for good those of the ideas that are in the board's trash."""
+        """Deletes those of the ideas for good that are in the board's trash."""
         return self._purge_all(board_id, *_in_trash(board_id), col(Idea.id).in_(idea_ids))
 
     def empty(self, board_id: str, *, until: datetime | None = None) -> Emptied:
-        """Delete for good what was in the board's trash then; by default, now."""
+        """Deletes for good what was in the board's trash at the time `until`; the default is now."""
         before = col(Idea.deleted_at) <= (until or now())
         return self._purge_all(board_id, *_in_trash(board_id), before)
 
@@ -83,16 +86,16 @@ class TrashStore:
                 purged = _purge_batch(session, *conditions)
                 count += purged
                 if purged < BATCH:
-                    # Only those in use are left.
+                    # Only ideas in use are left.
                     left = session.exec(select(func.count()).where(*conditions)).one()
                     return Emptied(count, left)
             time.sleep(PAUSE_S)
 
     def purge_board(self, board_id: str) -> None:
-        """Delete for good a board that was deleted, with everything on it.
+        """Deletes a board in the trash for good, with everything on it.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the board does not exist.
             Conflict: it was not deleted, or a model works on it.
         """
         is_last = False
@@ -111,7 +114,7 @@ class TrashStore:
             time.sleep(PAUSE_S)
 
     def purge_expired(self, before: datetime) -> Purged:
-        """A step in deleting for good what was put into the trash before then."""
+        """Deletes for good one batch of what was deleted before then."""
         with self._database.write() as session:
             ideas = _purge_batch(session, col(Idea.deleted_at) < before)
             if ideas:
@@ -127,7 +130,7 @@ def _in_trash(board_id: str) -> tuple[Any, ...]:
 
 
 def _purge_batch(session: Session, *conditions: Any) -> int:
-    is_free = ~exists().where(_READ)
+    is_free = ~exists().where(_IS_IN_USE)
     rows = session.exec(
         select(Idea.id, col(Idea.number)).where(*conditions, is_free).limit(BATCH)
     ).all()
@@ -136,7 +139,7 @@ def _purge_batch(session: Session, *conditions: Any) -> int:
 
 
 def _idle_boards(*conditions: Any) -> Any:
-    """The ids of the boards on which no model works, the one deleted first comes first."""
+    """Selects the ids of boards on which no model works, first deleted first."""
     is_busy = and_(
         col(Run.status).in_(UNFINISHED),
         or_(
@@ -153,7 +156,7 @@ def _idle_boards(*conditions: Any) -> Any:
 
 
 def _purge_from_board(session: Session, board_id: str) -> Purged:
-    """One batch of what is on it; in the end the board itself."""
+    """Deletes one batch of what is on the board, or the board itself if nothing is left."""
     ideas = _purge_batch(session, Idea.board_id == board_id)
     if ideas:
         return Purged(ideas)

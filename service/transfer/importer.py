@@ -1,4 +1,4 @@
-"""Import as REST and the pages offer it: a file and how to take it, in; what came of it, out."""
+"""The import that REST and the pages offer: detects the format, reads the file, stores its ideas."""
 
 import re
 from typing import Literal
@@ -33,42 +33,42 @@ _ENDINGS: dict[str, ImportFormat] = {
 
 
 class ImportManner(BaseModel):
-    """How a file is taken in."""
+    """The options of an import."""
 
     format: ImportFormat | None = Field(
-        default=None, description="Default: by the `Content-Type`, and JSON if that tells nothing."
+        default=None, description="Default: by the `Content-Type`, or else JSON."
     )
     board: str | None = Field(
         default=None,
         max_length=64,
-        description="Where ideas go that name no board, by its id. Default: the oldest board.",
+        description="The id of the default board, for ideas without one. Default: the oldest board.",
     )
     groups: Groups = Field(
         default="boards",
-        description="What a top heading in Markdown or the board column in CSV becomes: boards of "
-        "that name, or tags.",
+        description="What top headings in Markdown and the board column in CSV become: boards of that "
+        "name, or tags.",
     )
     nested: Nested = Field(
         default="body",
-        description="What list items within an item become: its text, or ideas branching from it.",
+        description="What nested list items become: text of the outer idea, or branches of it.",
     )
     update: bool = Field(
         default=False,
-        description="Change ideas that are there already to what the file says, as new versions. "
-        "Not for JSON.",
+        description="Update existing ideas from this file; new texts become new versions. Not "
+        "available for JSON.",
     )
     restore: bool = Field(
         default=False,
-        description="Bring back ideas and boards of the file that are in the trash.",
+        description="Restore ideas and boards of the file from the trash.",
     )
-    dry_run: bool = Field(default=False, description="Only say what would be done.")
+    dry_run: bool = Field(default=False, description="Only report what the import would do.")
 
 
 def guess_format(content: bytes, media_type: str, file_name: str) -> ImportFormat:
-    """By the name, the media type, and else by what it looks like."""
-    told = format_of(media_type, file_name)
-    if told not in ("json", "lines") or file_name.endswith((".json", ".txt")):
-        return told
+    """Detects the format by the file's name, its media type, or else its content."""
+    declared = format_of(media_type, file_name)
+    if declared not in ("json", "lines") or file_name.endswith((".json", ".txt")):
+        return declared
     beginning = content[:LOOKED_AT].decode("utf-8", errors="replace").lstrip("\ufeff \r\n\t")
     if beginning.startswith("{"):
         return "json"
@@ -78,23 +78,26 @@ def guess_format(content: bytes, media_type: str, file_name: str) -> ImportForma
 
 
 def format_of(media_type: str, file_name: str = "") -> ImportFormat:
+    """Returns the format by the ending of the name, then by the media type; the default is JSON."""
     kind = media_type.partition(";")[0].strip().lower()
     ending = file_name.rpartition(".")[2].lower() if "." in file_name else ""
     return _ENDINGS.get(ending) or _MEDIA_TYPES.get(kind, "json")
 
 
 def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
-    """Raises:
-    ValidationError: it is no archive of ours.
-    InvalidInput: what is in it cannot be used.
-    NotFound: there is no such board.
+    """Imports a file, or reports with `dry_run` what the import would do.
+
+    Raises:
+        ValidationError: the JSON is not an archive of Ideapool.
+        InvalidInput: the content of the file cannot be used.
+        NotFound: the default board does not exist.
     """
     if manner.format is None or manner.format == "json":
         if manner.update:
             raise InvalidInput(
                 Text(
-                    "Ideas of a JSON file are added or left as they are. Import CSV or Markdown to "
-                    "change what is there."
+                    "An import of JSON leaves existing ideas unchanged. To update them, import CSV or "
+                    "Markdown."
                 ),
                 pointer="/update",
             )
@@ -112,7 +115,7 @@ def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
 
 
 def first_fault(error: ValidationError) -> str:
-    """What is wrong with an archive, in a sentence."""
+    """Returns the first problem of an archive as a sentence."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = "/".join(str(part) for part in first["loc"])
     return f"{place or 'The file'}: {first['msg']}. Nothing was imported."

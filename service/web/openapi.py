@@ -22,7 +22,7 @@ PROBLEM = {
         "type": {"type": "string", "examples": ["/problems/not-found"]},
         "title": {"type": "string", "examples": ["Not Found"]},
         "status": {"type": "integer", "examples": [404]},
-        "detail": {"type": "string", "examples": ["There is no idea 4711."]},
+        "detail": {"type": "string", "examples": ["The idea 4711 does not exist or was deleted."]},
         "instance": {"type": "string"},
         "errors": {
             "type": "array",

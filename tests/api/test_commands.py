@@ -208,7 +208,7 @@ def test_only_a_passage_is_refined(run: Run) -> None:
 
     assert answer["body"] == f"One. {PASSAGE[0]} Three."
     assert status == 2
-    assert "The text does not hold this passage." in error
+    assert "This passage is not in the text." in error
 
 
 def test_an_evaluation_shows_bars_and_says_that_scores_are_rough(run: Run) -> None:
@@ -350,7 +350,7 @@ def test_an_export_to_read_is_printed(run: Run, format: str, begins: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
-        (["ideas", "show", "nobody"], 1, "There is no idea nobody."),
+        (["ideas", "show", "nobody"], 1, "The idea nobody does not exist or was deleted."),
         ([*TOPIC, "--n", "0"], 2, "/n: "),
         ([*TOPIC, "--idea", "x"], 2, "either a topic or --idea"),
         (["brainstorm"], 2, "either a topic or --idea"),

@@ -58,7 +58,7 @@ def holds(settings: Settings, word: str) -> list[str]:
         ]
 
 
-def test_what_belongs_to_an_idea_is_deleted_for_good_with_it(
+def test_rows_of_an_idea_are_deleted_for_good_with_it(
     client: TestClient, settings: Settings
 ) -> None:
     before = rows(settings)
@@ -90,7 +90,7 @@ def test_what_belongs_to_an_idea_is_deleted_for_good_with_it(
 
 
 @pytest.mark.parametrize("path", [IDEAS, BOARDS])
-def test_only_what_is_in_the_trash_is_deleted_for_good(client: TestClient, path: str) -> None:
+def test_only_ideas_in_the_trash_are_deleted_for_good(client: TestClient, path: str) -> None:
     post(client, BOARDS, name="Garden")
     idea = add(client)
     one = idea["board_id"] if path == BOARDS else idea["id"]
@@ -117,7 +117,7 @@ def test_an_idea_that_was_restored_and_changed_since_is_not_deleted_for_good(
     assert titles(client, deleted=True) == [idea["title"]]
 
 
-def test_what_came_of_an_idea_outlives_it_and_its_lineage_shows_the_gap(
+def test_branches_outlive_a_deleted_idea_and_the_lineage_shows_the_gap(
     client: TestClient,
 ) -> None:
     parent = add(client, "Soup")
@@ -154,7 +154,7 @@ def test_a_suggestion_can_be_kept_again_after_its_idea_was_deleted_for_good(
     assert titles(client) == [first["title"]]
 
 
-def test_what_was_deleted_for_good_can_be_imported_again(client: TestClient) -> None:
+def test_ideas_deleted_for_good_can_be_imported_again(client: TestClient) -> None:
     parent = add(client, "Soup", body="One pot.")
     child = add(client, "Bread", parent_id=parent["id"])
     post(client, "/api/v1/evaluate", idea_id=parent["id"])
@@ -224,7 +224,7 @@ def running(client: TestClient, store: Store) -> Iterator[None]:
         yield
 
 
-def test_what_was_deleted_too_long_ago_is_deleted_for_good_at_the_start(
+def test_old_ideas_in_the_trash_are_deleted_for_good_at_the_start(
     settings: Settings,
 ) -> None:
     with begun(settings) as client:
@@ -245,7 +245,7 @@ def test_what_was_deleted_too_long_ago_is_deleted_for_good_at_the_start(
 
 
 @pytest.mark.parametrize(("days", "age"), [(30, 29), (0, 10_000)])
-def test_what_is_not_too_old_stays_in_the_trash(settings: Settings, days: int, age: int) -> None:
+def test_recently_deleted_ideas_stay_in_the_trash(settings: Settings, days: int, age: int) -> None:
     kept = settings.model_copy(update={"trash_days": days})
     with begun(kept) as client:
         delete(client, add(client, "Soup")["id"])
@@ -259,7 +259,7 @@ def test_what_is_not_too_old_stays_in_the_trash(settings: Settings, days: int, a
         assert titles(client, deleted=True) == ["Soup"]
 
 
-def test_the_trash_is_emptied_again_and_again_while_the_service_runs(
+def test_the_trash_is_emptied_repeatedly_while_the_service_runs(
     settings: Settings, client: TestClient
 ) -> None:
     with running(client, store_of(client)):
@@ -355,7 +355,7 @@ def test_an_idea_or_board_on_which_a_model_works_is_not_deleted_for_good(
     assert client.delete(f"{BOARDS}/{board}", params={"for_good": True}).status_code == 204
 
 
-def test_what_a_run_finds_about_ideas_that_were_deleted_for_good_is_dropped(
+def test_results_about_ideas_deleted_for_good_are_dropped(
     client: TestClient,
 ) -> None:
     store = store_of(client)

@@ -196,7 +196,7 @@ def test_a_passage_that_stands_twice_needs_its_start(client: TestClient, idea: A
 
     run = refine(client, idea_id=idea["id"], selection="Ask first", start=place)
 
-    assert "holds this passage 2 times" in problem["detail"]
+    assert "This passage occurs 2 times" in problem["detail"]
     assert run["body"] == BODY[:place] + PASSAGE[0].rstrip(".") + "!"
 
 
@@ -210,7 +210,7 @@ def test_a_passage_that_stands_twice_needs_its_start(client: TestClient, idea: A
         ({"selection": "Ask first", "start": -1}, "/start"),
     ],
 )
-def test_a_passage_that_cannot_be_told_starts_no_run(
+def test_a_missing_or_ambiguous_passage_starts_no_run(
     client: TestClient, idea: Any, task: dict[str, Any], pointer: str
 ) -> None:
     problem = refine(client, 422, idea_id=idea["id"], **task)
@@ -265,7 +265,7 @@ def test_a_version_that_never_was_cannot_be_compared(client: TestClient, idea: A
     response = client.get(f"{API}/ideas/{idea['id']}/compare", params={"to": 9})
 
     assert response.status_code == 404
-    assert "versions go from 1 to 1" in response.json()["detail"]
+    assert "versions are 1 to 1" in response.json()["detail"]
 
 
 def test_an_idea_with_one_version_is_compared_with_itself(client: TestClient, idea: Any) -> None:

@@ -232,11 +232,15 @@ def test_a_suggestion_is_kept_with_another_text_status_and_tags(play: Play) -> N
 @pytest.mark.parametrize(
     ("tool", "arguments", "says"),
     [
-        ("find_ideas", {"idea_id": "nobody"}, "There is no idea nobody."),
+        ("find_ideas", {"idea_id": "nobody"}, "The idea nobody does not exist or was deleted."),
         ("brainstorm", {}, "Give either a topic"),
         ("brainstorm", {"topic": "x", "board": "nowhere"}, "boards are: "),
         ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
-        ("refine", {"title": "x", "body": "y", "selection": "z"}, "does not hold this passage"),
+        (
+            "refine",
+            {"title": "x", "body": "y", "selection": "z"},
+            "This passage is not in the text",
+        ),
         ("evaluate", {"title": "x", "rubric": "y"}, "rubric needs an idea_id"),
         ("add_idea", {"suggestion_id": "none"}, "none"),
         ("add_idea", {"body": "x"}, "either a title or a suggestion_id"),

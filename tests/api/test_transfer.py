@@ -32,7 +32,7 @@ Json = dict[str, Any]
 
 @pytest.fixture
 def other(settings: Settings, new_database: Path, tmp_path: Path) -> Iterator[TestClient]:
-    """A second server, with nothing on it but its first board."""
+    """Starts a second server that has only its first, empty board."""
     elsewhere = settings.model_copy(update={"data_dir": tmp_path / "other"})
     elsewhere.data_dir.mkdir()
     shutil.copy(new_database, elsewhere.data_dir / "ideapool.db")
@@ -61,7 +61,7 @@ def archive_of(client: TestClient) -> Json:
 
 
 def fill(client: TestClient) -> str:
-    """Make a board on which every kind of row is there; returns its id."""
+    """Creates a board with every kind of row and returns its id."""
     board = post(client, BOARDS, name="Street party", goal="A party the whole street enjoys.")["id"]
     idea = post(
         client, IDEAS, board_id=board, title="Tool shelf", body="Drills.", tags=["home", "a, b"]
@@ -96,7 +96,7 @@ def fill(client: TestClient) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A database with that board, and what an export of all of it holds."""
+    """Creates a database with that board, and exports all of it."""
 
     database: Path
     board: str
@@ -122,20 +122,20 @@ def board(filled: Filled) -> str:
 
 @pytest.fixture
 def archive(filled: Filled) -> Json:
-    """What holds that board, and the empty one that was there first."""
+    """Returns the export of that board and the empty first board."""
     assert [found["id"] for found in filled.archive["boards"]][1:] == [filled.board]
     return copy.deepcopy(filled.archive)
 
 
 @pytest.fixture
 def holder(settings: Settings, filled: Filled) -> Iterator[TestClient]:
-    """A server that has the board, in a database of the test's own."""
+    """Starts a server with the board, in a database of the test's own."""
     shutil.copy(filled.database, settings.data_dir / "ideapool.db")
     with TestClient(create_app(settings, FakeBackend()), base_url="http://localhost") as client:
         yield client
 
 
-def test_an_export_imported_elsewhere_is_exported_the_same(
+def test_an_export_imported_on_another_server_is_exported_the_same(
     holder: TestClient, other: TestClient, board: str, archive: Json
 ) -> None:
     first = other.get(BOARDS).json()[0]["id"]
@@ -204,7 +204,7 @@ def test_importing_twice_adds_nothing(other: TestClient, archive: Json) -> None:
     assert exported(other) == before
 
 
-def test_what_is_there_already_is_left_as_it_is(holder: TestClient, archive: Json) -> None:
+def test_existing_rows_are_left_unchanged(holder: TestClient, archive: Json) -> None:
     idea = archive["ideas"][0]["id"]
     holder.patch(f"{IDEAS}/{idea}", json={"title": "Newer"})
 
@@ -214,7 +214,7 @@ def test_what_is_there_already_is_left_as_it_is(holder: TestClient, archive: Jso
     assert holder.patch(f"{IDEAS}/{idea}", json={"title": "Newest"}).status_code == 200
 
 
-def test_a_ranking_is_the_same_where_it_was_imported(
+def test_an_imported_ranking_equals_the_exported_one(
     holder: TestClient, other: TestClient, board: str, archive: Json
 ) -> None:
     post(other, IMPORT, **archive)
@@ -225,7 +225,7 @@ def test_a_ranking_is_the_same_where_it_was_imported(
         assert other.get(path).json()["comparisons"] == 1
 
 
-def test_a_file_from_before_there_were_comparisons_can_be_imported(
+def test_a_version_1_file_without_comparisons_can_be_imported(
     other: TestClient, archive: Json
 ) -> None:
     del archive["comparisons"], archive["rubrics"]
@@ -237,7 +237,7 @@ def test_a_file_from_before_there_were_comparisons_can_be_imported(
     assert post(other, IMPORT, **archive | {"version": 1})["added"]["ideas"]
 
 
-def test_evaluations_of_a_file_from_before_there_were_rubrics_claim_nothing_more(
+def test_evaluations_of_a_version_2_file_get_no_spread_and_count_as_uncalibrated(
     other: TestClient, archive: Json
 ) -> None:
     del archive["rubrics"]
@@ -257,9 +257,7 @@ def test_evaluations_of_a_file_from_before_there_were_rubrics_claim_nothing_more
     assert [one["weight"] for one in evaluation["criteria"]] == [1] * 4
 
 
-def test_a_refinement_from_before_there_were_edits_can_be_imported(
-    other: TestClient, archive: Json
-) -> None:
+def test_a_refinement_without_edits_can_be_imported(other: TestClient, archive: Json) -> None:
     run = next(one for one in archive["runs"] if one["kind"] == "refine")
     told = run["result"].pop("edits")
 
@@ -335,7 +333,7 @@ def test_a_parent_may_come_after_its_child(other: TestClient, archive: Json) -> 
         ("suggestions", "text", "x" * 8193),
     ],
 )
-def test_a_file_that_is_wrong_is_refused_by_place_and_writes_nothing(
+def test_an_invalid_file_is_refused_with_a_pointer_and_writes_nothing(
     other: TestClient, archive: Json, section: str, field: str, value: Any
 ) -> None:
     place = len(archive[section]) - 1
@@ -351,7 +349,7 @@ def test_a_file_that_is_wrong_is_refused_by_place_and_writes_nothing(
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_row_given_twice_is_refused(other: TestClient, archive: Json, section: str) -> None:
+def test_a_repeated_row_is_refused(other: TestClient, archive: Json, section: str) -> None:
     archive[section].append(archive[section][0])
 
     response = other.post(IMPORT, json=archive)
@@ -360,7 +358,7 @@ def test_a_row_given_twice_is_refused(other: TestClient, archive: Json, section:
     assert response.json()["errors"][0]["pointer"].startswith(f"/{section}/")
 
 
-def test_a_file_that_is_wrong_everywhere_is_refused_by_its_first_places(
+def test_a_file_full_of_errors_is_refused_with_its_first_errors(
     holder: TestClient, archive: Json
 ) -> None:
     response = holder.post(IMPORT, json=archive | {"boards": [0] * 1000, "ideas": [{}] * 1000})
@@ -370,7 +368,7 @@ def test_a_file_that_is_wrong_everywhere_is_refused_by_its_first_places(
     assert all(pointer.startswith(("/boards/0", "/ideas/0/")) for pointer in pointers)
 
 
-def test_an_idea_among_its_own_ancestors_is_refused(other: TestClient, archive: Json) -> None:
+def test_an_idea_that_is_its_own_ancestor_is_refused(other: TestClient, archive: Json) -> None:
     child = next(idea for idea in archive["ideas"] if idea["parent_id"])
     parent = next(idea for idea in archive["ideas"] if idea["id"] == child["parent_id"])
     parent["parent_id"] = child["id"]
@@ -381,23 +379,21 @@ def test_an_idea_among_its_own_ancestors_is_refused(other: TestClient, archive: 
 @pytest.mark.parametrize(
     "raw", [b"", b"{", b"[]", b'{"x": NaN}', b'{"format": "\\ud800"}', b"\xff", b"[" * 10_000]
 )
-def test_a_body_that_is_no_archive_is_refused(client: TestClient, raw: bytes) -> None:
+def test_a_body_that_is_not_an_archive_is_refused(client: TestClient, raw: bytes) -> None:
     response = client.post(IMPORT, content=raw, headers={"content-type": "application/json"})
 
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_a_number_that_is_none_is_refused(holder: TestClient, archive: Json) -> None:
+def test_a_number_that_is_not_finite_is_refused(holder: TestClient, archive: Json) -> None:
     for number in ("NaN", "1e999"):
         text = re.sub(r'"overall": [\d.]+', f'"overall": {number}', json.dumps(archive))
         assert number in text
         assert holder.post(IMPORT, content=text).status_code == 422
 
 
-def test_a_run_that_was_not_over_is_interrupted_where_it_is_imported(
-    other: TestClient, archive: Json
-) -> None:
+def test_an_unfinished_run_is_imported_as_interrupted(other: TestClient, archive: Json) -> None:
     archive["runs"][0] |= {"status": "running", "result": None, "finished_at": None}
 
     post(other, IMPORT, **archive)
@@ -406,9 +402,7 @@ def test_a_run_that_was_not_over_is_interrupted_where_it_is_imported(
     assert (run["status"], run["error"]["type"]) == ("interrupted", "interrupted")
 
 
-def test_deleted_ideas_are_not_exported_nor_what_belongs_to_them(
-    holder: TestClient, archive: Json
-) -> None:
+def test_deleted_ideas_and_their_rows_are_not_exported(holder: TestClient, archive: Json) -> None:
     kept = next(idea for idea in archive["ideas"] if idea["parent_id"])
     holder.delete(f"{IDEAS}/{kept['parent_id']}")
 
@@ -461,7 +455,7 @@ def test_an_unknown_board_is_not_found(client: TestClient, format: str) -> None:
         ("csv", "text/csv; charset=utf-8", "csv"),
     ],
 )
-def test_an_export_is_a_file_with_a_name(
+def test_an_export_is_downloaded_as_a_named_file(
     client: TestClient, format: str, kind: str, ending: str
 ) -> None:
     headers = client.get(EXPORT, params={"format": format}).headers
@@ -474,7 +468,7 @@ def test_an_export_is_a_file_with_a_name(
 
 
 @pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x")'])
-def test_a_formula_is_harmless_in_csv(client: TestClient, title: str) -> None:
+def test_formulas_are_escaped_in_csv(client: TestClient, title: str) -> None:
     post(client, IDEAS, title=title, body="one\ntwo, three", tags=["=x"])
 
     text = client.get(EXPORT, params={"format": "csv"}).content.decode()
@@ -514,7 +508,7 @@ def test_an_import_may_be_larger_than_other_calls_but_not_without_limit(
         assert client.post(BOARDS, content=allowed).status_code == 413
 
 
-def test_a_page_links_to_exports_that_are_there(client: TestClient) -> None:
+def test_the_links_to_exports_on_a_page_work(client: TestClient) -> None:
     page = client.get("/", headers={"accept": "text/html"}).text
 
     links = re.findall(r'href="(/api/v1/export[^"]*)"', page)
@@ -523,7 +517,9 @@ def test_a_page_links_to_exports_that_are_there(client: TestClient) -> None:
     assert all(client.get(link.replace("&amp;", "&")).status_code == 200 for link in links)
 
 
-def test_suggestions_of_older_files_were_never_redrawn(other: TestClient, archive: Json) -> None:
+def test_suggestions_of_older_files_are_imported_as_never_replaced(
+    other: TestClient, archive: Json
+) -> None:
     for row in archive["suggestions"]:
         del row["redrawn_in"]
 

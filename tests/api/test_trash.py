@@ -38,7 +38,7 @@ def test_the_trash_lists_deleted_ideas_and_when_they_were_deleted(client: TestCl
     assert client.get(f"{IDEAS}/{chalk['id']}").json()["deleted_at"] is None
 
 
-def test_the_trash_is_searched_filtered_sorted_and_paged_as_ideas_are(client: TestClient) -> None:
+def test_the_trash_can_be_searched_filtered_sorted_and_paged_like_ideas(client: TestClient) -> None:
     soup = add(client, "Soup", body="One pot.", tags=["food"])
     bread, chalk = add(client, "Bread", tags=["food"], star=True), add(client, "Chalk")
     add(client, "Stew from one pot", tags=["food"])
@@ -63,7 +63,7 @@ def test_the_trash_of_a_board_has_only_its_own_ideas(client: TestClient) -> None
     assert titles(client, deleted=True, board=other) == ["Seeds"]
 
 
-def test_a_deleted_idea_is_found_in_the_trash_by_a_tag_that_was_taken_back(
+def test_an_undone_tag_does_not_hide_a_deleted_idea_from_search(
     client: TestClient,
 ) -> None:
     idea = add(client, "Soup", tags=["food"])
@@ -75,7 +75,7 @@ def test_a_deleted_idea_is_found_in_the_trash_by_a_tag_that_was_taken_back(
     assert titles(client, deleted=True, q="food") == ["Soup"]
 
 
-def test_what_was_deleted_before_the_trash_could_be_searched_is_found_in_it(
+def test_search_finds_ideas_deleted_before_the_trash_was_searchable(
     settings: Settings,
 ) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def test_restoring_an_unknown_idea_is_refused_and_restores_none(client: TestClie
     assert titles(client) == []
 
 
-def test_an_undo_tells_which_ideas_it_put_back(client: TestClient) -> None:
+def test_an_undo_lists_the_ideas_that_it_restored(client: TestClient) -> None:
     soup, chalk = (add(client, title)["id"] for title in ("Soup", "Chalk"))
     change = delete(client, soup, chalk)
     post(client, f"{IDEAS}/{soup}/restore")
@@ -136,7 +136,7 @@ def test_an_undo_tells_which_ideas_it_put_back(client: TestClient) -> None:
     assert second["put_back"] == []
 
 
-def test_a_board_tells_what_is_in_its_trash(client: TestClient, settings: Settings) -> None:
+def test_a_board_reports_the_size_of_its_trash(client: TestClient, settings: Settings) -> None:
     board = client.get(BOARDS).json()[0]["id"]
     delete(client, add(client, "Soup")["id"], add(client, "Chalk")["id"])
 

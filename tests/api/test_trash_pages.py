@@ -239,7 +239,7 @@ def test_a_preview_offers_to_restore_what_it_recognises_in_the_trash(client: Tes
     assert 'name="restore" value="true" checked' in said
     assert said.count("Restored from the trash") == 2
     done = send(client, address.partition("?")[0], *hidden(page), ("restore", "true"))
-    assert "2 came back from the trash." in done.text
+    assert "Restored 2 ideas from the trash." in done.text
     assert len(titles(client)) == 3
 
 

@@ -278,7 +278,7 @@ def test_ideas_deleted_meanwhile_are_told_and_the_selection_stays(
 
     page.locator("#bulk").get_by_role("button", name="Archive").click()
 
-    expect(page.locator("#alerts")).to_contain_text("1 of the ideas is not there or was deleted")
+    expect(page.locator("#alerts")).to_contain_text("1 of the ideas does not exist or was deleted")
     expect(page.locator(".pick:checked")).to_have_count(1)
 
 

@@ -1,6 +1,6 @@
-"""Text files to ideas: Markdown, CSV and plain lines; pure, and knows nothing of what is stored.
+"""Reads ideas from Markdown, CSV and plain lines. It is pure and does not know what is stored.
 
-What a file does not say stays unsaid, and what has no place on a board is named by its line, so
+Fields that a file lacks stay empty. Text that is not part of an idea is reported with its line, so
 that nothing is lost unnoticed.
 """
 
@@ -27,7 +27,11 @@ def read(
     nested: Nested = "body",
     title_limit: int = 200,
 ) -> Reading:
-    """Raises: InvalidFile, with the places of what is wrong."""
+    """Reads the ideas of a file.
+
+    Raises:
+        InvalidFile: names the line, the column and the problem of each fault.
+    """
     text = decoded(content)
     if format == "csv":
         reading = read_csv(text)
@@ -41,7 +45,7 @@ def read(
 
 
 def decoded(content: bytes) -> str:
-    """UTF-8, or UTF-16 with its mark, as spreadsheets write it."""
+    """Decodes UTF-8, or UTF-16 with a byte order mark, which spreadsheets write."""
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return content.decode(encoding)

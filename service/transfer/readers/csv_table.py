@@ -1,4 +1,4 @@
-"""CSV: our own export exactly, and other tables that have a header."""
+"""Reads CSV: Ideapool's own export exactly, and any other table with a header."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from service.schemas.imports import BoardDraft, Draft, LeftOut, Reading
 from service.transfer.readers.drafting import Faults
 from service.transfer.text_escaping import COLUMNS, KEY, rearm, split_tags
 
-# Field -> what other programs call it.
+# Field -> its names in other programs.
 _NAMES = {
     "id": ("id",),
     "board": ("board", "project", "list", "category"),
@@ -33,7 +33,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """`columns` says in which place each field is; the ids of our own export are kept as they are."""
+    """`columns` maps fields to column indexes. Ids are kept unchanged if `is_own` is true."""
 
     columns: dict[str, int]
     width: int
@@ -54,13 +54,13 @@ def read_csv(text: str) -> Reading:
     line, header = next(rows, (1, []))
     table = _table(line, header)
     reading, faults = Reading(), Faults()
-    _leave_out_columns(reading, line, header, table)
+    _report_ignored_columns(reading, line, header, table)
     for line, cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) > table.width:
             what = Text(
-                "This row has %(cells)s cells, the header %(columns)s.",
+                "This row has %(cells)s cells, but the header has %(columns)s.",
                 cells=len(cells),
                 columns=table.width,
             )
@@ -72,8 +72,8 @@ def read_csv(text: str) -> Reading:
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line it begins on."""
-    # A cell may be as large as the file may be, which has a limit of its own.
+    """Yields each row with the line on which it begins."""
+    # A cell may be as large as the file, which has a limit of its own.
     csv.field_size_limit(2**31 - 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     line = 1
@@ -81,7 +81,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            what = Text("This row is no CSV: %(why)s.", why=str(error))
+            what = Text("This row is not valid CSV: %(why)s.", why=str(error))
             raise InvalidFile([(line, 1, what)]) from error
         if row is None:
             return
@@ -98,28 +98,30 @@ def _delimiter(text: str) -> str:
 def _table(line: int, header: Sequence[str]) -> _Table:
     names = [re.sub(r"[\s-]+", "_", name.strip().casefold()) for name in header]
     columns = {}
-    for field, called in _NAMES.items():
-        found = [names.index(name) for name in called if name in names]
+    for field, synonyms in _NAMES.items():
+        found = [names.index(name) for name in synonyms if name in names]
         if found:
             columns[field] = found[0]
     if "title" not in columns:
         shown = ", ".join(name.strip()[:40] for name in header[:10]) or "–"
         what = Text(
-            "The first row must name the columns, and one of them title (or name, idea, summary). "
-            "It has: %(found)s. A file without such a row can come in as plain text.",
+            "The first row must be a header with a title column (or name, idea, summary). "
+            "It has: %(found)s. Import a file without a header as plain text.",
             found=shown,
         )
         raise InvalidFile([(line, 1, what)])
     return _Table(columns, len(header), is_own=tuple(names) == COLUMNS)
 
 
-def _leave_out_columns(reading: Reading, line: int, header: Sequence[str], table: _Table) -> None:
-    taken = set(table.columns.values())
-    reading.left_out += [
-        LeftOut(line=line, text=f"column {name.strip()[:80]!r}")
-        for place, name in enumerate(header)
-        if place not in taken and not table.is_own
-    ]
+def _report_ignored_columns(
+    reading: Reading, line: int, header: Sequence[str], table: _Table
+) -> None:
+    used = set(table.columns.values())
+    ignored = [name.strip()[:80] for place, name in enumerate(header) if place not in used]
+    if ignored and not table.is_own:
+        reading.left_out.append(
+            LeftOut(line=line, text=Text("Ignored columns: %(names)s", names=", ".join(ignored)))
+        )
 
 
 class _Row:
@@ -162,7 +164,7 @@ class _Row:
         return name
 
     def _id(self) -> str | None:
-        """Of another program's table only what is unique everywhere: every tracker has a 17."""
+        """Returns the id. From other programs only UUIDs count, because every tracker has a 17."""
         cell = (self._cell("id") or "").strip()
         if self._table.is_own and cell:
             if not re.fullmatch(KEY, cell):
@@ -190,6 +192,9 @@ class _Row:
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             return moment.astimezone(UTC)
         except (ValueError, OverflowError):
-            what = Text("“%(word)s” is no time like 2026-01-31T12:00:00+00:00.", word=cell[:40])
+            what = Text(
+                "“%(word)s” is not a valid time. Write it as 2026-01-31T12:00:00+00:00.",
+                word=cell[:40],
+            )
             self._faults.add(*self._place(field), what)
             return None

@@ -23,19 +23,19 @@ from service.web.pages.responses import Flash, redirect, render
 FORMATS: dict[ImportFormat, str] = {
     "markdown": "Markdown",
     "csv": "CSV",
-    "lines": Text("Plain text, an idea on each line"),
-    "json": Text("JSON of Ideapool"),
+    "lines": Text("Plain text, one idea per line"),
+    "json": Text("Ideapool JSON"),
 }
 ACTIONS: dict[Action, str] = {
     "add": Text("New"),
-    "change": Text("Changes"),
+    "change": Text("Updated"),
     "restore": Text("Restored from the trash"),
-    "skip": Text("Stays as it is"),
+    "skip": Text("Unchanged"),
 }
-# An idea that is in the trash is told without one.
+# Ideas in the trash are shown without a reason.
 REASONS: dict[Reason, str] = {
-    "there": Text("is here already"),
-    "same-text": Text("the same text is here already"),
+    "there": Text("exists already"),
+    "same-text": Text("the same text exists already"),
     "twice": Text("is in the file twice"),
 }
 FIELDS = {
@@ -54,7 +54,7 @@ def _absent_if_blank(value: Any) -> Any:
 
 
 class MannerForm(BaseModel):
-    """How the file is taken, as the forms and the address of the preview say it."""
+    """The options of an import, as the forms and the URL of the preview have them."""
 
     format: Annotated[ImportFormat | None, BeforeValidator(_absent_if_blank)] = None
     board: Annotated[str | None, BeforeValidator(_absent_if_blank)] = Field(
@@ -102,7 +102,7 @@ def receive_file(
         content, name = form.file.file.read(), form.file.filename
         kind = form.file.content_type or ""
     if not content.strip():
-        fault = Text("Choose a file or paste a text.")
+        fault = Text("Choose a file or paste text.")
         context = {"manner": form, "text": form.text, "fault": fault}
         return render(
             request,
@@ -112,7 +112,7 @@ def receive_file(
         )
     manner = form.model_dump(exclude={"text", "file"}, exclude_none=True)
     manner["format"] = form.format or guess_format(content, kind, name)
-    # Whoever imports a file wants what is in it. The preview says what comes out of the trash.
+    # A person who imports a file wants everything in it. The preview shows what is restored.
     manner["restore"] = True
     return redirect(f"/import/{files.keep(content)}?{urlencode(manner)}")
 
@@ -149,10 +149,10 @@ def bring_file_in(
     content = files.read(token)
     result, _ = _tried(store, content, form.manner(dry_run=False))
     if result is None:
-        # Somebody changed the boards meanwhile: the preview says what is wrong now.
+        # Somebody changed the boards meanwhile. The preview shows what is wrong now.
         return redirect(f"/import/{token}?{urlencode(form.model_dump(exclude_none=True))}")
     files.drop(token)
-    return redirect(_place(store, result), Flash(_told(result)))
+    return redirect(_place(store, result), Flash(_summary(result)))
 
 
 def _choices() -> dict[str, Any]:
@@ -174,22 +174,24 @@ def _tried(
 
 
 def _place(store: Store, result: Imported) -> str:
-    """The board on which there is something new to see."""
+    """Returns the address of the board that has the first new or updated idea."""
     for idea in result.ideas:
         if idea.action != "skip":
             return f"/boards/{store.ideas.get(idea.id).board_id}"
     return "/"
 
 
-def _told(result: Imported) -> str:
+def _summary(result: Imported) -> str:
     counts = (result.added.ideas, result.changed.ideas, result.restored.ideas)
-    added = Counted("%(count)s idea came in.", "%(count)s ideas came in.", counts[0])
-    changed = Counted("%(count)s changed.", "%(count)s changed.", counts[1])
+    added = Counted("Imported %(count)s idea.", "Imported %(count)s ideas.", counts[0])
+    changed = Counted("Updated %(count)s idea.", "Updated %(count)s ideas.", counts[1])
     restored = Counted(
-        "%(count)s came back from the trash.", "%(count)s came back from the trash.", counts[2]
+        "Restored %(count)s idea from the trash.",
+        "Restored %(count)s ideas from the trash.",
+        counts[2],
     )
     parts = [text for text, count in zip((added, changed, restored), counts, strict=True) if count]
-    told: Text = parts[0] if parts else added
+    summary: Text = parts[0] if parts else added
     for part in parts[1:]:
-        told = Text("%(added)s %(changed)s", added=told, changed=part)
-    return told
+        summary = Text("%(added)s %(changed)s", added=summary, changed=part)
+    return summary

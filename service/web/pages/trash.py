@@ -128,7 +128,7 @@ def ask_to_restore(request: Request, store: Store, idea_id: str) -> Response:
     """
     found = store.ideas.page(IdeaQuery(deleted=True, ids=[idea_id])).items
     if not found:
-        raise NotFound(Text("There is no idea %(idea_id)s.", idea_id=idea_id))
+        raise NotFound(Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id))
     idea = found[0]
     question = Question(
         title=Text("“%(title)s” is in the trash", title=idea.title),

@@ -1,4 +1,4 @@
-"""What the trash needs: deleted ideas can be searched, and ideas can be deleted for good."""
+"""Prepares the trash: deleted ideas can be searched, and ideas can be deleted for good."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-# Without them SQLite reads these tables once for each row that it deletes, to check foreign keys.
+# Without these indexes SQLite reads the whole table for each deleted row, to check foreign keys.
 FOREIGN_KEYS = {
     "ix_comparison_first_id": ("comparison", "first_id"),
     "ix_comparison_second_id": ("comparison", "second_id"),
