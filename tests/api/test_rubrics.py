@@ -57,7 +57,7 @@ def idea(client: TestClient) -> str:
     return str(call(client, "POST", IDEAS, 201, json={"title": "Tool shelf"})["id"])
 
 
-def test_a_rubric_is_made_changed_deleted_and_taken_back(
+def test_a_rubric_is_created_changed_deleted_and_restored(
     client: TestClient, rubrics: str, rubric: Json
 ) -> None:
     address = f"{rubrics}/{rubric['id']}"
@@ -100,7 +100,7 @@ def test_a_rubric_that_somebody_else_changed_is_not_overwritten(
         ([COST | {"description": "x" * 201}], "/criteria/0/description"),
     ],
 )
-def test_bad_criteria_are_refused_by_place(
+def test_invalid_criteria_are_refused_with_their_position(
     client: TestClient, rubrics: str, criteria: list[Any], pointer: str
 ) -> None:
     problem = call(client, "POST", rubrics, 422, json={"name": "x", "criteria": criteria})
@@ -108,7 +108,7 @@ def test_bad_criteria_are_refused_by_place(
     assert problem["errors"][0]["pointer"] == pointer
 
 
-def test_two_rubrics_of_a_board_have_two_names(
+def test_two_rubrics_of_a_board_cannot_share_a_name(
     client: TestClient, rubrics: str, rubric: Json
 ) -> None:
     body = {"name": "FOR THE STREET", "criteria": [FUN]}
@@ -121,7 +121,9 @@ def test_two_rubrics_of_a_board_have_two_names(
     call(client, "POST", f"{rubrics}/{rubric['id']}/restore", 409)
 
 
-def test_a_rubric_is_only_on_its_board(client: TestClient, rubric: Json, idea: str) -> None:
+def test_a_rubric_is_not_found_on_another_board(
+    client: TestClient, rubric: Json, idea: str
+) -> None:
     other = call(client, "POST", BOARDS, 201, json={"name": "Other"})["id"]
     elsewhere = call(client, "POST", IDEAS, 201, json={"title": "x", "board_id": other})["id"]
 
@@ -150,7 +152,7 @@ def test_an_idea_is_evaluated_by_a_rubric_and_its_weights(
     assert stored["spread"] == answer["spread"]
 
 
-def test_criteria_or_a_rubric_and_not_both(client: TestClient, rubric: Json) -> None:
+def test_criteria_and_a_rubric_together_are_refused(client: TestClient, rubric: Json) -> None:
     body = {"title": "x", "criteria": ["fun"], "rubric_id": rubric["id"]}
 
     assert call(client, "POST", EVALUATE, 422, json=body)["errors"][0]["pointer"] == "/rubric_id"
@@ -219,7 +221,7 @@ def test_the_spread_of_a_head_is_its_error_on_ideas_it_was_not_fitted_to(
 
 
 @pytest.mark.parametrize("figures", [None, {"identity": "0" * 64}])
-def test_where_no_error_is_known_there_is_no_spread(
+def test_spread_is_null_if_no_error_is_known(
     head: Path, headed: TestClient, figures: Json | None
 ) -> None:
     if figures is not None:
@@ -231,7 +233,7 @@ def test_where_no_error_is_known_there_is_no_spread(
     assert answer["spread"] == {"novelty": None}
 
 
-def test_figures_that_cannot_be_read_are_named(head: Path, headed: TestClient) -> None:
+def test_an_unreadable_figures_file_is_named(head: Path, headed: TestClient) -> None:
     head.with_suffix(".json").write_text("{")
 
     problem = call(headed, "POST", EVALUATE, 503, json={"title": "x"})
@@ -239,7 +241,7 @@ def test_figures_that_cannot_be_read_are_named(head: Path, headed: TestClient) -
     assert str(head) in problem["detail"]
 
 
-def test_a_head_scores_only_what_it_was_taught(headed: TestClient) -> None:
+def test_a_score_head_scores_only_the_criteria_it_was_trained_on(headed: TestClient) -> None:
     criteria = [{"name": "Novelty"}, {"name": "clarity", "description": "how short it is"}]
 
     answer = call(headed, "POST", EVALUATE, json={"title": "x", "criteria": criteria})
@@ -309,7 +311,7 @@ def test_a_weight_counts_in_the_table_at_once_and_a_wording_makes_it_stale(
     assert all(row["overall"] is None and row["rank"] is None for row in reworded)
 
 
-def test_the_default_table_leaves_out_what_other_criteria_say(
+def test_the_default_table_leaves_out_scores_of_other_criteria(
     client: TestClient, board: str, idea: str
 ) -> None:
     call(client, "POST", EVALUATE, json={"idea_id": idea, "criteria": ["fun"]})
@@ -340,7 +342,7 @@ def test_the_table_as_csv_is_safe_and_has_numbers(
     assert "evaluations.csv" in response.headers["content-disposition"]
 
 
-def test_old_evaluations_learn_their_criteria_and_claim_no_spread(settings: Settings) -> None:
+def test_migrated_evaluations_get_their_criteria_and_no_spread(settings: Settings) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
