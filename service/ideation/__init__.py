@@ -1,4 +1,4 @@
-"""The use cases: brainstorm, refine, evaluate, rank. Which questions the models are asked, and when.
+"""The use cases: brainstorm, refine, evaluate, rank.
 
-`kinds` lists them. Each plans a task into work, or refuses it, and then does the work step by step.
+`kinds` lists them. Each plans a task, or refuses it, and then performs it step by step.
 """

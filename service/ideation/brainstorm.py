@@ -1,7 +1,7 @@
-"""A brainstorm: n branches with an angle each, which draw until they have n different ideas.
+"""A brainstorm: branches with an angle each draw ideas until there are n different ones.
 
-From the top: `plan_brainstorm` reads what it is about, `brainstorm` performs it, and the last two
-functions ask for more of the same.
+From the top: `plan_brainstorm` reads the task, `brainstorm` performs it, and the last two functions
+make a task for a run that is asked again.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ from service.schemas.ideas import IdeaPublic
 from service.schemas.runs import RunPublic
 from service.store import Store
 
-# Most ideas of the standard model pass at once; under an odd topic one in two does.
+# Most ideas of the standard model are usable at once; for an unusual topic, one in two is.
 REDRAWS_PER_IDEA = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is to be brainstormed from. `idea` becomes the parent of what is kept."""
+    """The subject of a brainstorm. `idea` becomes the parent of the suggestions that are kept."""
 
     topic: str
     context: str = ""
@@ -94,7 +94,9 @@ def _source(task: BrainstormTask, store: Store) -> Source:
 
 def _combination(idea_ids: Sequence[str], store: Store) -> Source:
     if len(set(idea_ids)) < len(idea_ids):
-        raise InvalidInput(Text("An idea is named twice. Name each once."), pointer="/idea_ids")
+        raise InvalidInput(
+            Text("An idea is named twice. Name each idea once."), pointer="/idea_ids"
+        )
     ideas = tuple(store.ideas.get(idea_id) for idea_id in idea_ids)
     topic = " + ".join(idea.title for idea in ideas)
     return Source(topic, "", ideas[0], ideas[0].board_id, ideas)
@@ -115,7 +117,7 @@ def _idea_if_there(idea_id: str | None, store: Store) -> IdeaPublic | None:
 
 
 def _beside(store: Store, redraws: str | None) -> tuple[SuggestionPublic, ...]:
-    """The other suggestions on the panel in which one is redrawn."""
+    """The other suggestions of the run in which one is redrawn."""
     if redraws is None:
         return ()
     run_id, _ = store.suggestions.get(redraws)
@@ -134,10 +136,10 @@ def incomplete(reason: Literal["drafts", "deadline"], ledger: Ledger) -> dict[st
 
 
 class Brainstorm:
-    """n branches, as many at a time as the model has slots; each has an angle and a seed.
+    """Runs as many branches at a time as the model has slots, each with an angle and a seed.
 
-    A branch whose idea is unusable, or too like one already there, draws again under the next
-    angle, until the run's budget is spent. The ideas made by then are the result.
+    A branch draws again under the next angle if its idea is unusable or too similar to another one,
+    until the run has used up its attempts. The ideas made by then are the result.
     """
 
     def __init__(self, context: RunContext, work: BrainstormWork) -> None:
@@ -164,12 +166,12 @@ class Brainstorm:
                 for branch in range(self._branches):
                     group.create_task(self._branch(branch))
         except* Exception as failures:
-            # One branch's failure (a full queue, a dead model) ends the run for the same reason.
+            # An engine error in one branch (queue full, model crashed) fails the run.
             raise _first(failures) from failures
         if not self._ideas.made:
             raise AnswerUnusable(
                 Text(
-                    "None of the model's drafts could be used. The last one: %(reason)s Word the "
+                    "None of the model's drafts could be used. The last one was refused: %(reason)s Word the "
                     "topic differently, or try another method.",
                     reason=self._last_reason,
                 )
@@ -184,7 +186,7 @@ class Brainstorm:
 
     @property
     def _missing(self) -> int:
-        """What others are drawing counts as made: if theirs fails, they draw again themselves."""
+        """How many more ideas to begin. A draft in progress counts: its branch redraws if it fails."""
         return self._work.n - len(self._ideas.made) - self._drawing
 
     async def _branch(self, branch: int) -> None:
@@ -249,15 +251,15 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
 
 
 def unlike_avoided(task: BrainstormTask, run: RunPublic, store: Store) -> BrainstormTask:
-    """The run's task with a seed to be drawn, away from the suggestions that were avoided."""
+    """The run's task with a new seed, avoiding the suggestions that people asked to avoid."""
     avoid = _avoided(task, store, run.run_id)
     return task.model_copy(update={"seed": None, "avoid": avoid})
 
 
 def redrawn(suggestion_id: str, store: Store, seed: int | None = None) -> BrainstormTask:
-    """One idea more for the question of its run, under the suggestion's angle and unlike it.
+    """A task for one more idea like those of the run, with the suggestion's angle but unlike it.
 
-    The run may still be going on.
+    The run need not be over.
     """
     run_id, suggestion = store.suggestions.get(suggestion_id)
     run = store.runs.get(run_id)

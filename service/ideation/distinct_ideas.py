@@ -1,10 +1,9 @@
-"""What keeps the ideas of a brainstorm apart: from each other, and from what is there already.
+"""Keeps the ideas of a brainstorm different from each other and from those on the board.
 
-Drafts that are written at the same time cannot know each other, so that each gets its own initial
-letters for its title: another letter is another title, and so another idea. A finished idea is
-refused if it shares too many words with one that is there. An idea of the board that shares no
-words but means nearly the same is found by word vectors; models/word-vectors.md has the error
-rates.
+Drafts that are written at the same time do not know each other, so each one gets its own initial
+letters for its title: another letter makes another title, and so another idea. A finished idea is
+refused if it shares too many words with an existing one. Ideas of the board that share no words
+but mean nearly the same are found by word vectors; models/word-vectors.md has the error rates.
 """
 
 import logging
@@ -20,15 +19,14 @@ from service.prompts.answers import parse_suggestion
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.identity import new_id
 
-# Two cards under one title look like one idea twice, whatever stands below.
+# Two cards with the same title look like the same idea, whatever their texts say.
 SAME_TITLE = 0.99
-# A combination shares words with each of its parts; with more than these it is one of them.
+# A combination shares words with each of its parts; with more than this share it is a copy.
 COPY = 0.8
 LIKE = 0.4
-"""A suggestion is marked as similar to an idea of the board from this cosine on."""
-# How often, of a hundred times, a word of an English title begins with the letter. Letters that
-# are not here, such as all of other scripts, are lent to nobody. Which letters a draft gets, and
-# so what a seed gives, depends on these numbers.
+"""The cosine from which a suggestion is marked as similar to an idea of the board."""
+# The percentage of English title words that begin with the letter. Other letters, such as those of
+# other scripts, are given to no draft. Changing a number changes the ideas that a seed gives.
 _WEIGHTS = {
     letter: weight
     for letters, weight in zip(
@@ -38,16 +36,16 @@ _WEIGHTS = {
     )
     for letter in letters
 }
-# With more letters gone, the model has to force its titles.
+# With more letters barred, the model writes forced titles.
 MOST_BARRED = 10
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class BrainstormWork:
-    """`known` are the ideas of the board by id, `combined` the title and text of those to be joined.
+    """`known` has the ideas of the board as (id, text), `combined` those to be joined as (title, text).
 
-    No idea may be like one `beside` it, nor even come near to the texts in `avoided`.
+    An idea must not be alike to one `beside` it, and must not even be similar to one in `avoided`.
     """
 
     topic: str
@@ -64,12 +62,12 @@ class BrainstormWork:
 
     @property
     def given(self) -> str:
-        """What every idea of the run may repeat."""
+        """The text that every idea of the run may repeat."""
         return " ".join([self.topic, *(body for _, body in self.combined)])
 
 
 class DistinctIdeas:
-    """The ideas made so far: usable, unlike each other and unlike what the work says."""
+    """The ideas of the run so far, all usable and different."""
 
     def __init__(self, work: BrainstormWork) -> None:
         self.made: list[SuggestionPublic] = []
@@ -77,14 +75,14 @@ class DistinctIdeas:
         self.known: KnownIdeas | None = None
 
     def add(self, answer: str, angle: str) -> SuggestionPublic:
-        """Raises `AnswerUnusable` for an answer that is no idea or is like one that is there."""
+        """Raises: AnswerUnusable if the answer is not an idea, or is too similar to another one."""
         parsed = parse_suggestion(answer, topic=self.work.topic)
         whole = f"{parsed.title}. {parsed.text}"
         for made in (*self.work.beside, *self.made):
             if self._is_alike(parsed.title, whole, made):
                 raise RepeatedIdea(
                     Text(
-                        "“%(title)s” is too like “%(other)s”.",
+                        "“%(title)s” is too similar to “%(other)s”.",
                         title=parsed.title,
                         other=made.title,
                     )
@@ -101,7 +99,7 @@ class DistinctIdeas:
         return suggestion
 
     def _is_alike(self, title: str, whole: str, made: SuggestionPublic) -> bool:
-        # The words of the topic say nothing: every idea has them.
+        # Words of the topic do not count: every idea has them.
         return (
             resemblance(title, made.title) >= SAME_TITLE
             or resemblance(whole, f"{made.title}. {made.text}", ignore=self.work.given) >= SAME_IDEA
@@ -110,12 +108,14 @@ class DistinctIdeas:
     def _check(self, title: str, whole: str) -> None:
         for text in self.work.avoided:
             if resemblance(whole, text, ignore=self.work.topic) >= NEAR:
-                raise RepeatedIdea(Text("“%(title)s” is like what shall be avoided.", title=title))
+                raise RepeatedIdea(
+                    Text("“%(title)s” is too similar to something you asked to avoid.", title=title)
+                )
         if self.work.combined:
             self._check_parts(title, whole)
 
     def _check_parts(self, title: str, whole: str) -> None:
-        """A combination has something of two ideas at least, and is none of them again."""
+        """A combination must share words with at least two of its ideas, and must not copy one."""
         parts = {name: f"{name}. {body}" for name, body in self.work.combined}
         shares = {name: resemblance(whole, part) for name, part in parts.items()}
         nearest = max(shares, key=shares.__getitem__)
@@ -124,7 +124,9 @@ class DistinctIdeas:
                 Text("“%(title)s” only repeats “%(name)s”.", title=title, name=nearest)
             )
         if resemblance(whole, " ".join(parts.values())) >= COPY:
-            raise AnswerUnusable(Text("“%(title)s” only puts the ideas side by side.", title=title))
+            raise AnswerUnusable(
+                Text("“%(title)s” only repeats the ideas one after the other.", title=title)
+            )
         if sum(share > 0 for share in shares.values()) < 2:
             raise AnswerUnusable(Text("“%(title)s” does not join the ideas.", title=title))
 
@@ -138,7 +140,7 @@ class DistinctIdeas:
 
 
 class KnownIdeas:
-    """Blocking, for the time it takes to read a board; `like` is quick."""
+    """The ideas of a board as word vectors. Making it blocks while the board is read; `like` is fast."""
 
     def __init__(self, vectors: WordVectors, known: Sequence[tuple[str, str]], topic: str) -> None:
         """Raises: ModelUnavailable"""
@@ -151,31 +153,31 @@ class KnownIdeas:
     def read(
         cls, vectors: WordVectors, known: Sequence[tuple[str, str]], topic: str
     ) -> "KnownIdeas | None":
-        """None where there is nothing to compare with."""
+        """None if there is nothing to compare with."""
         try:
             return cls(vectors, known, topic) if known else None
         except ModelUnavailable as error:
-            # A brainstorm without these marks is better than none.
+            # A brainstorm without these marks is better than no brainstorm.
             _log.warning("Suggestions are compared by their words only: %s", error.detail)
             return None
 
     def like(self, text: str) -> str | None:
-        """The id of the idea that means most nearly the same, if any does."""
+        """The id of the idea that is most similar in meaning, if one is similar enough."""
         values = self._rows @ self._vectors.embed([text], ignore=self._topic)[0]
         best = int(values.argmax())
         return self._ids[best] if values[best] >= LIKE else None
 
 
 class TitleInitials:
-    """Lends each draft its own share of the letters, until its title shows which one it took.
+    """Lends each draft its own share of the letters, until its title has begun.
 
-    No title begins like one of the newest, or like a word of the topic, which it should not just
-    repeat.
+    No title begins like one of the newest titles, or like a word of the topic, which it should not
+    just repeat.
     """
 
     def __init__(self, topic: str, seed: int) -> None:
         draw = Random(seed)
-        # Another seed groups the letters otherwise.
+        # Each seed groups the letters differently.
         self._weights = {
             letter: weight * draw.uniform(0.8, 1.25) for letter, weight in _WEIGHTS.items()
         }
@@ -184,9 +186,9 @@ class TitleInitials:
         self._lent: dict[int, frozenset[str]] = {}
 
     def lend(self, branch: int, titles: Sequence[str], sharers: int) -> str:
-        """The letters the branch's title may not begin with, in both cases.
+        """The letters that the branch's title must not begin with, in upper and lower case.
 
-        `titles` are there already; what is free is shared with `sharers - 1` drafts to come.
+        `titles` have been written; the free letters are shared with `sharers - 1` other drafts.
         """
         lent = {letter for letters in self._lent.values() for letter in letters}
         room = max(0, MOST_BARRED - len(lent))
@@ -198,14 +200,14 @@ class TitleInitials:
         return "".join(sorted(letter for one in barred for letter in {one, one.upper()}))
 
     def settle(self, branch: int, title: str) -> None:
-        """The branch's title has begun: only its own letter stays lent."""
+        """Keep only the letter that the branch's title has begun with."""
         self._lent[branch] = frozenset(title[0].casefold())
 
     def give_back(self, branch: int) -> None:
         self._lent.pop(branch, None)
 
     def _share(self, free: Collection[str], sharers: int) -> frozenset[str]:
-        """One of `sharers` shares of about the same weight."""
+        """One of `sharers` shares of about the same total weight."""
         shares: list[set[str]] = [set() for _ in range(sharers)]
         sums = [0.0] * sharers
         for letter in sorted(free, key=lambda one: (-self._weights[one], one)):

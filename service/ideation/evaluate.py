@@ -1,6 +1,6 @@
-"""Evaluating: scores by the rubric, then the model's reasons; of one idea or of many.
+"""Evaluates one idea or many: scores by the rubric first, then the model's reasons.
 
-Of many, each idea is a small run of its own: what one fails at does not stop the others.
+With many ideas, each is evaluated separately: if one fails, the others go on.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from service.prompts.tasks import DEFAULT_CRITERIA, Criterion, evaluate_prompt
 from service.schemas.evaluation import EvaluateAllTask, EvaluateTask, FailurePublic
 from service.schemas.ideas import IdeaPublic
 
-# No idea after them would fare better.
+# Errors that every other idea would meet too.
 FATAL = (ModelUnavailable, StorageUnavailable)
 
 
@@ -42,7 +42,7 @@ class EvaluateWork:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateAllWork:
-    """`read` gives an idea as it is when its turn comes."""
+    """`ideas` are (id, title); `read` gets an idea when its turn comes."""
 
     ideas: tuple[tuple[str, str], ...]
     criteria: tuple[Criterion, ...]
@@ -60,7 +60,7 @@ def plan_evaluation(asked: Asked[EvaluateTask]) -> Plan[EvaluateTask, EvaluateWo
         rubric = store.rubrics.get(task.rubric_id)
         if idea is not None and rubric.board_id != idea.board_id:
             raise InvalidInput(
-                Text("This rubric is another board's. Choose one of the idea's board."),
+                Text("This rubric belongs to another board. Choose one of the idea's board."),
                 pointer="/rubric_id",
             )
         shapes = list(rubric.criteria)
@@ -77,7 +77,7 @@ def plan_evaluations(
     store.boards.get(task.board_id)
     rubric = chosen_rubric(store, task.board_id, task.rubric_id)
     ideas = board_candidates(store, task, rubric)
-    # What was found, so that progress has an end and trying again means the same ideas.
+    # Store the ideas that were found: progress needs a total, and a repeat must take the same ones.
     fields = {"idea_ids": [one.id for one in ideas], "q": "", "tags": [], "star": None}
     task = task.model_copy(update=fields | {"status": None})
     work = EvaluateAllWork(
@@ -129,8 +129,9 @@ async def evaluate_all(context: RunContext, work: EvaluateAllWork) -> dict[str, 
 
 
 class EvaluateAll:
-    """A few ideas at a time, so that others find a slot of the model free, each with the run's seed
-    and at most `each_s` seconds.
+    """Evaluates a few ideas at a time, so that slots of the model stay free for others.
+
+    Each idea gets the run's seed and at most `each_s` seconds.
     """
 
     def __init__(self, context: RunContext, work: EvaluateAllWork) -> None:
@@ -178,7 +179,7 @@ class EvaluateAll:
             seconds = f"{self._each_s:g}"
             raise DeadlineExceeded(
                 Text(
-                    "It was not evaluated after %(seconds)s seconds. Shorten its text, or raise "
+                    "The evaluation was stopped after %(seconds)s seconds. Shorten the idea, or raise "
                     "IDEAPOOL_RUN_DEADLINE_S.",
                     seconds=seconds,
                 )
@@ -186,7 +187,7 @@ class EvaluateAll:
         return Evaluated(branch, idea_id, idea.version, result)
 
     async def _when_free(self, work: EvaluateWork) -> dict[str, Any]:
-        """An engine that is full just now is no reason to leave an idea out."""
+        """Evaluate the idea; wait and try again while the engine is full."""
         context = replace(self._context, client=self._asker.told_less(_of_the_run))
         while True:
             try:
@@ -196,5 +197,5 @@ class EvaluateAll:
 
 
 def _of_the_run(step: Step) -> bool:
-    """Scores and drafts of one idea are not those of the run."""
+    """Whether a step is about the run; scores and drafts are about one idea."""
     return isinstance(step, Waiting | Began)

@@ -1,4 +1,4 @@
-"""What a use case reports while it works: one class for each kind of step."""
+"""The steps that use cases report, one class for each kind."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """New text, and what `branch` looks like with it. `title` is None until it is complete."""
+    """New `text` of a draft, and the draft so far. `title` is None until it is complete."""
 
     branch: int
     angle: str
@@ -35,7 +35,7 @@ class Drafted:
 
 @dataclass(frozen=True, slots=True)
 class DraftDropped:
-    """The branch's draft could not be used; `reason` says why."""
+    """The branch's draft cannot be used, because of `reason`."""
 
     branch: int
     reason: str
@@ -49,7 +49,7 @@ class Suggested:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """`spread` is how far off each score may be, where that is known."""
+    """`spread` is the expected error of each score, None where it is unknown."""
 
     scores: dict[str, float]
     spread: dict[str, float | None]
@@ -57,7 +57,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The idea that `branch` of a run over a board is at."""
+    """The idea that a branch of a run over a board begins to evaluate."""
 
     branch: int
     title: str
@@ -65,7 +65,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """`result` is what evaluating the idea alone would have answered."""
+    """`result` has the fields of the answer when the idea is evaluated alone."""
 
     branch: int
     idea_id: str

@@ -1,9 +1,9 @@
-"""The registry of run kinds, and a run's way through its kind: plan the task, perform the work.
+"""The registry of run kinds, and `Ideation`, which plans and performs a run of any kind.
 
-`schemas.run_kinds` says what each kind is asked and what is recorded of it, `web.pages.run_kinds`
-how pages show it. Every answer of a model must pass its parser. The number of attempts is bounded:
-past it the run fails and says what was wrong. A brainstorm that has some ideas by then is done, and
-says how many are missing.
+`schemas.run_kinds` has what each kind is asked and what is recorded, `web.pages.run_kinds` how pages
+show it. Every answer of a model must pass its parser. The number of attempts is limited: after the
+last one the run fails with the reason. A brainstorm that has some ideas by then is done, and says how
+many are missing.
 """
 
 import secrets
@@ -38,15 +38,15 @@ def _with_new_seed(task: Any, _run: RunPublic, _store: Store) -> Any:
 
 
 def _what_is_missing(task: Any, _run: RunPublic, _store: Store) -> Any:
-    """A run over a board goes on, and judges the rest as it did the others."""
+    """Evaluate the other ideas with the same seed."""
     return task.model_copy(update={"only_outdated": True})
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`role` is that of the model it needs, `renew` changes its task to be asked once more.
+    """`role` is the role of the model that performs it; `renew` makes the task for asking it again.
 
-    `has_language` is False if the model only chooses between answers and writes nothing. With
+    `has_language` is False if the model writes nothing and only chooses between answers. With
     `at_deadline`, a run that has made something by its deadline is done, with this result.
     """
 
@@ -75,7 +75,7 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """`new` is what is stored of it before it begins, `model` the name of the model that it needs."""
+    """`new` is stored before the run begins. `model` is the name of the model that it needs."""
 
     new: NewRun
     work: Any
@@ -106,8 +106,8 @@ class Ideation:
         Raises:
             InvalidInput: the task contradicts itself or goes beyond a limit.
             Conflict: there is no pair left to compare, or no idea to evaluate.
-            NotFound: it names a board or an idea that is not there.
-            ModelUnavailable: no model of the catalog has the role it needs.
+            NotFound: the task names a board or an idea that does not exist.
+            ModelUnavailable: no model of the catalog has the role that the task needs.
         """
         name = kind_of(task)
         kind = KINDS[name]
@@ -118,9 +118,9 @@ class Ideation:
         request = plan.task.model_dump(mode="json", exclude_none=True)
         new = NewRun(
             kind=name,
-            # The language is kept with the run, whatever becomes of the board's.
+            # Stored with the run, because the board's language may change.
             request=request if language == AS_WRITTEN else request | {"language": language},
-            # Drawn, but kept with the run, so that it can be repeated.
+            # A drawn seed is stored too, so that the run can be repeated.
             seed=secrets.randbelow(2**31) if task.seed is None else task.seed,
             board_id=board_id,
             idea_id=plan.idea.id if plan.idea else None,
@@ -135,7 +135,7 @@ class Ideation:
     async def perform(
         self, planned: PlannedRun, *, client: str, ledger: Ledger, emit: Emit
     ) -> dict[str, Any]:
-        """Returns the answer's own fields as the API gives them.
+        """Returns the fields of the answer that its kind adds, as the API gives them.
 
         Raises: EngineError of any kind; AnswerUnusable if no answer could be used.
         """
@@ -157,10 +157,10 @@ class Ideation:
 
 
 def repeated(run: RunPublic) -> Task:
-    """The run's task with its seed.
+    """The run's task with the same seed.
 
     Raises:
-        Conflict: it is not over.
+        Conflict: the run is not over.
     """
     if run.status in UNFINISHED:
         raise Conflict(Text("This run is not over yet. Stop it first, or wait."))
@@ -168,10 +168,10 @@ def repeated(run: RunPublic) -> Task:
 
 
 def renewed(run: RunPublic, store: Store) -> Task:
-    """The run's task once more: with a seed to be drawn, or for what is missing.
+    """The run's task with a new seed; of a run over a board, the task for the ideas still missing.
 
     Raises:
-        Conflict: it is not over.
+        Conflict: the run is not over.
     """
     task: Task = KINDS[run.kind].renew(repeated(run), run, store)
     return task

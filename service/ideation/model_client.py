@@ -1,4 +1,4 @@
-"""Asks one model for one run: passes its steps on, keeps the books, asks again within a budget."""
+"""Asks one model on behalf of one run: reports steps, counts tokens, retries unusable answers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(slots=True)
 class Ledger:
-    """What a run used: filled in as it goes, kept also when it fails.
+    """The prompts and tokens of a run. Filled in as it goes, so a failed run has them too.
 
     `repeats` and `unusable` count the drafts of a brainstorm that were left out.
     """
@@ -46,7 +46,7 @@ class Ledger:
 
 
 class ModelClient:
-    """Asks one model and reports to one run."""
+    """Asks `model` in `language`, reports steps to `emit` and fills in `ledger`."""
 
     def __init__(
         self,
@@ -66,12 +66,12 @@ class ModelClient:
 
     @property
     def is_shared(self) -> bool:
-        """Whether others use the model or wait for it; to be asked between calls of one's own."""
+        """Whether others use the engine or wait for it. Ask between requests, not during one."""
         stats = self._backend.stats()
         return stats.running + stats.waiting > 0
 
     def told_less(self, is_told: Callable[[Step], bool]) -> "ModelClient":
-        """One that passes on only some of its steps."""
+        """The same client, which reports only some steps."""
 
         async def emit(step: Step) -> None:
             if is_told(step):
@@ -92,9 +92,9 @@ class ModelClient:
         view: View,
         lacks: Callable[[Parsed], Sequence[str]] = lambda _: (),
     ) -> Parsed:
-        """Ask until the answer can be used, `ATTEMPTS_FOR_A_TEXT` times at most.
+        """Ask until the answer is usable, at most `ATTEMPTS_FOR_A_TEXT` times.
 
-        One that lacks something is asked for once more; of the two that which lacks less counts.
+        If `lacks` finds something missing, the model is asked once more, and the better answer counts.
         """
         first: Parsed | None = None
         for attempt in range(ATTEMPTS_FOR_A_TEXT):
@@ -107,8 +107,8 @@ class ModelClient:
                 if attempt == ATTEMPTS_FOR_A_TEXT - 1:
                     raise AnswerUnusable(
                         Text(
-                            "The model's answer could not be used in %(attempts)s attempts. The "
-                            "last time: %(detail)s Try again, or shorten the text.",
+                            "None of the model's %(attempts)s answers was usable. The last one: "
+                            "%(detail)s Try again, or shorten the text.",
                             attempts=ATTEMPTS_FOR_A_TEXT,
                             detail=unusable.detail,
                         )
@@ -125,7 +125,7 @@ class ModelClient:
         raise AssertionError
 
     async def ask(self, prompt: Prompt, view: View, *, branch: int = 0, angle: str = "") -> str:
-        """The whole answer, also when it was cut at `max_tokens`: the parsers judge that."""
+        """The whole answer. It may be cut off at `max_tokens`; the parsers decide if it is usable."""
         prompt = in_language(prompt, self.language)
         written = ""
 
@@ -145,7 +145,7 @@ class ModelClient:
     async def choose(
         self, prompts: tuple[tuple[Message, ...], ...], choices: tuple[str, ...]
     ) -> tuple[tuple[float, ...], ...]:
-        """How likely each choice is after each prompt; see `ProbeRequest`."""
+        """The probability of each choice after each prompt; see `ProbeRequest`."""
         self.ledger.prompts += prompts
         answer = await self._engine(self.observe).probe(prompts, choices)
         self.ledger.usage += answer.usage
@@ -156,7 +156,7 @@ class ModelClient:
 
 
 def request_for(prompt: Prompt) -> GenerateRequest:
-    """For `EngineClient`, which fills in the id and the model."""
+    """The request without id and model, which `EngineClient` fills in."""
     return GenerateRequest(
         id="",
         model="",
@@ -169,5 +169,5 @@ def request_for(prompt: Prompt) -> GenerateRequest:
 
 
 def attempt_seed(seed: int, attempt: int) -> int:
-    """A run's seed for each of its calls, so that a redraw differs and a repeat does not."""
+    """The seed of one request of a run: retries differ, and repeating the run gives the same ones."""
     return (seed + 7919 * attempt) % 2**31

@@ -1,11 +1,11 @@
-"""The model's ranking: pair by pair, those that tell most, each asked in both orders.
+"""The model compares ideas in pairs: the most informative ones, each in both orders.
 
-A small model likes whatever stands first, or last. So each pair is asked both ways; where the two
-answers disagree, the place decided and not the idea: that is a tie.
+A small model prefers whatever comes first, or last. So each pair is asked in both orders; if the
+answers disagree, the position decided and not the idea, and the pair is a tie.
 
-Most of a question is the same for all pairs: what is asked, and the examples. An engine decodes that
-once a call, and prompts one after the other. So several pairs go in one call, which saves the common
-part; several calls at a time would save nothing and hold others up.
+All questions begin with the same instructions and examples. The engine decodes these once per
+request, and the prompts of a request one after the other. So several pairs share a request, which
+saves the common part; several requests at a time would save nothing and make others wait.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ from service.schemas.fields import Outcome
 from service.schemas.ranking import RankTask
 from service.store.comparisons import ContenderText, Verdict
 
-# Of ideas with a paragraph each, four pairs take twice as long as one.
+# With ideas of one paragraph, four pairs take twice as long as one.
 PAIRS_A_CALL = 4
 Chat = tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RankWork:
-    """`known` is what the model said before; the pairs in `settled` are not asked again."""
+    """`known` are the model's earlier verdicts; pairs in `settled` are not asked again."""
 
     board_id: str
     goal: str
@@ -54,9 +54,11 @@ def plan_ranking(asked: Asked[RankTask]) -> Plan[RankTask, RankWork]:
     open_pairs = len(texts) * (len(texts) - 1) // 2 - len(settled)
     if not open_pairs:
         raise Conflict(
-            Text("The model has compared every pair of these ideas, and would say the same.")
+            Text(
+                "The model has compared every pair of these ideas, and would answer the same again."
+            )
         )
-    # As many as there will be, so that progress has an end.
+    # Store the real number of pairs: progress needs a total.
     task = task.model_copy(update={"pairs": min(task.pairs, open_pairs), "board_id": board.id})
     work = RankWork(board.id, board.goal, texts, tuple(standings.results), settled, task.pairs)
     return Plan(task, work, board_id=board.id)
@@ -67,7 +69,7 @@ async def rank(context: RunContext, work: RankWork) -> dict[str, Any]:
     results, settled = list(work.known), set(work.settled)
     asked = 0
     while asked < work.pairs:
-        # The first answer shows that it works; and who waits for the model waits for one pair.
+        # One pair at first, to see that it works, and while others wait for the engine.
         most = 1 if asked == 0 or asker.is_shared else min(PAIRS_A_CALL, work.pairs - asked)
         questions = await asyncio.to_thread(
             _next,
@@ -96,7 +98,7 @@ def _next(
     seed: int,
     without: set[Pair],
 ) -> list[Question]:
-    """The pairs that tell most together: each is chosen as if those before it were ties."""
+    """The most informative pairs; each is chosen as if those before it were ties."""
     questions: list[Question] = []
     while len(questions) < most:
         ties = [Result(one.first, one.second, "tie") for one in questions]
@@ -120,7 +122,7 @@ async def _compare(
             (question.second, question.first),
         )
     }
-    # Side by side what begins alike, since what two neighbours have in common is decoded once.
+    # Sorted, because what two consecutive prompts have in common is decoded once.
     order = sorted(chats, key=lambda both: chats[both][-1].content)
     rows = await asker.choose(tuple(chats[both] for both in order), COMPARE_CHOICES)
     said = dict(zip(order, map(preference, rows), strict=True))
@@ -147,17 +149,17 @@ def _verdict(work: RankWork, question: Question, said: dict[tuple[str, str], flo
 
 
 def preference(row: Sequence[float]) -> float:
-    """How likely A is, of A and B."""
+    """The probability of A, given that the answer is A or B."""
     total = sum(row)
     if total <= 0:
         raise ModelUnavailable(
-            Text("The model gives neither A nor B any probability: it cannot compare ideas.")
+            Text("This model cannot compare ideas: it gives neither A nor B any probability.")
         )
     return row[0] / total
 
 
 def outcome_of(as_first: float, as_second: float) -> Outcome:
-    """What is said when the idea stands first, and when it stands second."""
+    """The outcome from the probabilities that the idea wins when it comes first and second."""
     if as_first > 0.5 and as_second > 0.5:
         return "first"
     if as_first < 0.5 and as_second < 0.5:

@@ -1,4 +1,4 @@
-"""A better text for an idea: of all of it, or of one passage while the rest stays as it is."""
+"""Rewrites an idea, or one passage of it while the rest stays unchanged."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -37,13 +37,15 @@ def plan_refinement(asked: Asked[RefineTask]) -> Plan[RefineTask, RefineWork]:
     idea, title, body = idea_or_text(task, store)
     store.limits.check(body=task.instruction)
     if task.start is not None and task.selection is None:
-        raise InvalidInput(Text("start needs a selection that begins there."), pointer="/selection")
+        raise InvalidInput(
+            Text("start needs a selection that begins at that character."), pointer="/selection"
+        )
     passage = None if task.selection is None else find_passage(body, task.selection, task.start)
     return Plan(task, RefineWork(title, body, task.instruction, passage), idea)
 
 
 async def refine(context: RunContext, work: RefineWork) -> dict[str, Any]:
-    """Returns the answer's own fields as the API gives them."""
+    """Returns the fields of the answer as the API gives them."""
     asker, seed = context.client, context.seed
     if work.passage is None:
         refined = await _whole(asker, work, seed)
@@ -68,9 +70,9 @@ async def _whole(asker: ModelClient, work: RefineWork, seed: int) -> Refinement:
     def parse(text: str) -> Refinement:
         refined = parse_refinement(text)
         if (refined.title, refined.body) == (work.title, work.body):
-            raise AnswerUnusable(Text("The model gave the text back unchanged."))
+            raise AnswerUnusable(Text("The model returned the text unchanged."))
         if _says_nothing_of(f"{work.title} {work.body}", refined.body):
-            raise AnswerUnusable(Text("The refined text says nothing of the idea."))
+            raise AnswerUnusable(Text("The refined text says nothing about the idea."))
         return refined
 
     def view(text: str) -> tuple[str | None, str]:
@@ -81,7 +83,7 @@ async def _whole(asker: ModelClient, work: RefineWork, seed: int) -> Refinement:
 
 
 def _lacks(asker: ModelClient, work: RefineWork) -> Callable[[Refinement], tuple[str, ...]]:
-    """A wish of somebody's own may be just that something be left out."""
+    """Facts may only be dropped on request: a person's own instruction may ask for that."""
     if not is_preset(work.instruction):
         return lambda _: ()
     return lambda refined: _left_out(asker, work, refined)
@@ -93,7 +95,7 @@ def _left_out(asker: ModelClient, work: RefineWork, refined: Refinement) -> tupl
 
 
 def _says_nothing_of(note: str, refined: str) -> bool:
-    """As when a model writes that the note is clearer now. A translation is about as long."""
+    """Whether it is only a remark such as “the note is clearer now”. A translation is not short."""
     return 2 * count_words(refined) < count_words(note) and not has_words_of(refined, note)
 
 
@@ -109,7 +111,7 @@ async def _passage(asker: ModelClient, work: RefineWork, passage: Passage, seed:
     def parse(text: str) -> Refinement:
         refined = parse_passage(text, work.body, passage)
         if refined.body == passage.of(work.body):
-            raise AnswerUnusable(Text("The model gave the passage back unchanged."))
+            raise AnswerUnusable(Text("The model returned the passage unchanged."))
         body = passage.replaced(work.body, refined.body)
         if len(body.encode()) > BODY_LIMIT_BYTES:
             raise AnswerUnusable(Text("The refined text is longer than an idea may be."))

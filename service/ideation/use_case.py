@@ -1,4 +1,4 @@
-"""What the use cases have in common: what each is given, and what it makes of a task."""
+"""The types that all use cases share: their input, their plan and their context."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -20,7 +20,7 @@ WorkT = TypeVar("WorkT")
 
 @dataclass(frozen=True, slots=True)
 class Asked(Generic[TaskT]):
-    """A task to be planned against the store. `redraws` as in `NewRun`."""
+    """A task to be planned. `redraws` as in `NewRun`."""
 
     task: TaskT
     store: Store
@@ -29,9 +29,9 @@ class Asked(Generic[TaskT]):
 
 @dataclass(frozen=True, slots=True)
 class Plan(Generic[TaskT, WorkT]):
-    """`task` is what the run is recorded to have been asked, `work` what will be done.
+    """`task` is stored as the run's request; `work` is what will be done.
 
-    The run belongs to `idea` and to `board_id`, which may be that of the idea.
+    The run belongs to `idea` and to the board `board_id`, by default the board of the idea.
     """
 
     task: TaskT
@@ -42,7 +42,7 @@ class Plan(Generic[TaskT, WorkT]):
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a use case works with. With `vectors`, suggestions are also compared semantically.
+    """The means to perform a run. With `vectors`, suggestions are also compared semantically.
 
     Each idea of a run over a board may take `each_s` seconds.
     """

@@ -1,1 +1,1 @@
-"""Runs: their life, their events, and chat completions beside them."""
+"""The life and the events of runs, and chat completions, which are not runs."""

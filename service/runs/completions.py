@@ -1,7 +1,7 @@
-"""Chat completions: one question, several engine requests, their answers as one stream.
+"""Chat completions: one question, answered by one or more engine requests in one stream.
 
-Knows no HTTP. Unlike a run, a completion belongs to whoever asked: nothing of it is stored, and
-closing its stream ends it.
+Knows no HTTP. Unlike a run, a completion belongs to its caller: nothing is stored, and closing its
+stream cancels it.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from service.engine.types import Delta, Event, Finished, GenerateRequest, Usage
 from service.errors import EngineBusy, EngineError, PromptTooLong
 from service.messages import Text
 
-# Halving ends here: an answer that has no room for more is better refused.
+# `max_tokens` is not halved below this: refusing is better than such a short answer.
 LEAST_TOKENS = 16
 Status = Literal["done", "failed", "cancelled", "refused"]
-# The index of the request, and what came of it.
+# The index of the request, and an event of its answer.
 Piece = tuple[int, Delta | Finished]
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionEnd:
-    """`usage` is that of the answers that were finished; `first_s` is None if there was no text."""
+    """`usage` counts finished answers only; `first_s` is None if no text came."""
 
     status: Status
     usage: Usage
@@ -35,7 +35,7 @@ class CompletionEnd:
 
 
 class Completions:
-    """`ended` is told of each completion when it is over."""
+    """Streams completions, and calls `ended` with each one that is over."""
 
     def __init__(self, backend: Backend, *, ended: Callable[[CompletionEnd], None]) -> None:
         self._backend = backend
@@ -48,9 +48,9 @@ class Completions:
     async def stream(
         self, requests: Sequence[GenerateRequest], *, may_shorten: bool = False
     ) -> AsyncGenerator[Piece, None]:
-        """The answers side by side; nothing comes before every request has been admitted.
+        """Stream the answers side by side, once every request has been admitted.
 
-        Where `may_shorten`, answers that do not fit the context beside the prompt get less room.
+        With `may_shorten`, `max_tokens` is halved until prompt and answer fit the context.
 
         Raises:
             ServiceError: as `Backend.submit` does; also EngineBusy if the server is stopping.
@@ -79,7 +79,7 @@ class Completions:
             self._ended(tally.end())
 
     async def close(self, drain_s: float) -> None:
-        """Refuse new completions, give those under way `drain_s`, then end the rest."""
+        """Refuse new completions, wait `drain_s` for those under way, then cancel the rest."""
         self._is_closing = True
         try:
             async with asyncio.timeout(drain_s):
@@ -162,7 +162,7 @@ class Completions:
 
 
 class _Tally:
-    """What is told of a completion when it is over."""
+    """Measures a completion for its `CompletionEnd`."""
 
     def __init__(self) -> None:
         self.status: Status = "cancelled"

@@ -1,6 +1,6 @@
-"""A run as it is recorded: each step is told to those who watch, and stored if it must last.
+"""Records a run: sends each step to those who watch, and stores the steps that must last.
 
-While a run lives, its events are in memory. Later they are told again from what is stored.
+While a run is going on, its events are in memory. Afterwards `replay` makes them from the store.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class RunEvent:
 
 @dataclass(slots=True)
 class Draft:
-    """What a branch is writing just now."""
+    """The text that a branch is writing."""
 
     angle: str
     title: str | None = None
@@ -79,11 +79,11 @@ class LiveRun:
         self.wake()
 
     def thin(self) -> None:
-        """Forget the deltas of a run that is over: they are most of what it takes."""
+        """Forget the deltas of a run that is over: they take most of the memory."""
         self.events = [event for event in self.events if event.name != "delta"]
 
     def wake(self) -> None:
-        # A fresh event each time: whoever waits holds the old one and is woken exactly once.
+        # A new event each time: those who wait hold the old one, and are woken exactly once.
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
 
@@ -119,13 +119,13 @@ class Recorder:
     async def _begin(self, live: LiveRun, model: ModelInfo) -> None:
         live.started, live.status, live.position = time.monotonic(), "running", 0
         live.model = model.name
-        # Said before it is written, so that no other branch's text comes first.
+        # Sent before it is stored, so that no other branch's text comes first.
         live.say("started", {"run_id": live.run_id, "model": model.name})
         provenance = Provenance(model.name, model.weights_sha256, model.adapter_sha256)
         await asyncio.to_thread(self.store.runs.start, live.run_id, provenance)
 
     async def _suggest(self, live: LiveRun, step: Suggested) -> None:
-        # One at a time: two branches that end together must be told in the order they are stored.
+        # One at a time: events must come in the order in which suggestions are stored.
         async with live.writing:
             position = len(live.suggestions)
             await asyncio.to_thread(
@@ -165,7 +165,7 @@ class Recorder:
 
 
 def _tell(live: LiveRun, step: Waiting | Drafted | DraftDropped | Scored | Reading) -> None:
-    """What lasts only as long as the run does."""
+    """Send a step that is not stored."""
     if isinstance(step, Waiting):
         if live.started is None:
             live.position = step.position
@@ -186,7 +186,7 @@ def _tell(live: LiveRun, step: Waiting | Drafted | DraftDropped | Scored | Readi
 
 
 def replay(run: RunPublic) -> list[RunEvent]:
-    """The events of a run that is only in the store; without the deltas, which are not kept."""
+    """The events of a run that is only in the store. Deltas are not stored, so they are missing."""
     events = [("queued", {"run_id": run.run_id, "position": 0})]
     if run.started_at is not None:
         events.append(("started", {"run_id": run.run_id, "model": run.model}))

@@ -1,7 +1,7 @@
 """A run's life: queued -> running -> done | failed | cancelled | interrupted.
 
-A run belongs to the server: whoever asked may go away and come back. While it lives, its events
-are kept in memory for anybody who watches; what must last is in the store at each step.
+A run belongs to the server: its caller may go away and come back. While it is going on, its events
+are in memory for everyone who watches; whatever must last is stored at once.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ from service.schemas.runs import RunPublic, Task
 from service.store import Store
 from service.store.runs import RunOutcome
 
-# Who reconnects after a run's end gets what is left of its events: of the newest with every delta.
+# How many runs that are over stay in memory for clients that reconnect, and how many of them, the
+# newest, with their deltas.
 REMEMBERED, REMEMBERED_WHOLE = 200, 20
 _log = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ class Line:
 class Runs:
     """Starts, watches and stops runs.
 
-    At most `limit` runs are waiting or running; each may take `deadline_s`. `ended` is told of each
-    run that is over.
+    At most `limit` runs may be waiting or running, for `deadline_s` each. `ended` is called with
+    each run that is over.
     """
 
     def __init__(
@@ -73,9 +74,9 @@ class Runs:
         return self._closing
 
     async def start(self, task: Task, *, client: str = "", redraws: str | None = None) -> RunPublic:
-        """Plan the run, write it down and begin; returns at once. `redraws` as in `NewRun`.
+        """Plan, store and begin a run, and return at once. `redraws` as in `NewRun`.
 
-        The task is only looked at if there is room: a refusal must be quick.
+        The task is only read if there is room: a refusal must be quick.
 
         Raises:
             EngineBusy: too many runs are waiting already, or the server is stopping.
@@ -98,7 +99,7 @@ class Runs:
         return run
 
     def live(self, run_id: str) -> LiveRun | None:
-        """The run as it is in memory; None once it is only in the store."""
+        """The run in memory; None once it is only in the store."""
         return self._live.get(run_id)
 
     def line_for(self, run_id: str) -> Line | None:
@@ -115,11 +116,11 @@ class Runs:
         return await asyncio.to_thread(self._store.runs.get, run_id)
 
     async def wait(self, run_id: str) -> RunPublic:
-        """The run when it is done.
+        """Wait until the run is done.
 
         Raises:
             Conflict: somebody stopped it, or the server is stopping.
-            Exception: what made it fail.
+            Exception: the error that made it fail.
         """
         live = self._live[run_id]
         while not live.is_over:
@@ -129,7 +130,7 @@ class Runs:
         if live.status != "done":
             raise Conflict(
                 Text(
-                    "The run was %(status)s before it was done; /runs/%(run_id)s has the rest.",
+                    "The run was %(status)s before it was done. /runs/%(run_id)s shows what it made.",
                     status=live.status,
                     run_id=run_id,
                 )
@@ -137,7 +138,7 @@ class Runs:
         return await self.get(run_id)
 
     async def watch(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
-        """All events after number `after`, those to come included, until the run is over.
+        """All events after number `after`, past and future, until the run is over.
 
         Raises: NotFound.
         """
@@ -147,7 +148,7 @@ class Runs:
                 if event.id > after:
                     yield event
             return
-        # The list as it is now: what `thin` puts in its place later lacks what is still unread.
+        # Keep this list: `thin` puts a new one in its place, without deltas that are still unread.
         events = live.events
         told = bisect_right(events, after, key=lambda event: event.id)
         while True:
@@ -160,7 +161,7 @@ class Runs:
             await changed.wait()
 
     async def cancel(self, run_id: str) -> RunPublic:
-        """Stop the run and free the model; what was made until then stays."""
+        """Stop the run and free the model. What it has made is kept."""
         self.abandon(run_id)
         live = self._live.get(run_id)
         while live is not None and not live.is_over:
@@ -168,13 +169,13 @@ class Runs:
         return await self.get(run_id)
 
     def abandon(self, run_id: str) -> None:
-        """The same without waiting for it: for callers that are being cancelled themselves."""
+        """Stop the run without waiting, for callers that are being cancelled themselves."""
         live = self._live.get(run_id)
         if live is not None and live.task is not None and not live.is_over:
             live.task.cancel()
 
     async def close(self, drain_s: float) -> None:
-        """Refuse new runs, give those under way `drain_s`, then mark the rest interrupted."""
+        """Refuse new runs, wait `drain_s` for those under way, then interrupt the rest."""
         self._closing = True
         tasks = [live.task for live in self._live.values() if live.task and not live.task.done()]
         if not tasks:
@@ -201,7 +202,7 @@ class Runs:
             if not isinstance(error, ServiceError):
                 _log.exception("run %s failed unexpectedly", live.run_id)
         finally:
-            # Shielded: a second cancel must not keep the end from being written down.
+            # Shielded: a second cancel must not prevent the end from being stored.
             await asyncio.shield(self._finish(live, ledger, outcome))
 
     async def _perform(
@@ -222,8 +223,8 @@ class Runs:
                 return RunOutcome("done", result=partial_result)
             raise DeadlineExceeded(
                 Text(
-                    "The run was not done after %(seconds)s seconds and was stopped. Ask for "
-                    "less, or raise IDEAPOOL_RUN_DEADLINE_S.",
+                    "The run was stopped after %(seconds)s seconds. Ask for less, or raise "
+                    "IDEAPOOL_RUN_DEADLINE_S.",
                     seconds=format(self._deadline_s, "g"),
                 )
             ) from error
@@ -243,7 +244,7 @@ class Runs:
         try:
             run = await asyncio.to_thread(self._store.runs.finish, live.run_id, whole)
         except ServiceError as error:
-            # The disk is full, say: whoever waits is told, and the next start marks the run.
+            # For example, the disk is full: those who wait are told, and the next start marks the run.
             live.failure, live.status = error, "failed"
             live.say("error", describe(error) | {"run_id": live.run_id})
             return

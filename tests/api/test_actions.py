@@ -112,7 +112,7 @@ def test_a_run_keeps_its_provenance(client: TestClient) -> None:
     assert run["started_at"] <= run["finished_at"]
 
 
-def test_drafts_that_begin_together_are_asked_the_same_for_the_same_seed(
+def test_the_same_seed_gives_the_same_requests_to_drafts_that_begin_together(
     client: TestClient, backend: FakeBackend
 ) -> None:
     # A later draft may not begin with the letters of titles that happen to be there by then.
@@ -136,7 +136,7 @@ def test_drafts_that_begin_together_are_asked_the_same_for_the_same_seed(
     ],
     ids=["empty", "no form", "cut in the middle", "copy of the topic", "twice the same"],
 )
-def test_what_cannot_be_used_is_drawn_again(
+def test_unusable_ideas_are_drawn_again(
     client: TestClient, backend: FakeBackend, useless: str
 ) -> None:
     backend.replies.extend([brainstorm_answer(*IDEAS[0]), useless, brainstorm_answer(*IDEAS[1])])
@@ -206,7 +206,7 @@ def test_a_suggestion_like_an_idea_on_the_board_names_it(client: TestClient) -> 
     assert answer["suggestions"][0]["similar_to"] == near["id"]
 
 
-def test_keeping_a_suggestion_makes_one_idea_however_often(client: TestClient) -> None:
+def test_keeping_a_suggestion_twice_makes_one_idea(client: TestClient) -> None:
     suggestion = post(client, "brainstorm", TOPIC | {"n": 1})["suggestions"][0]
     address = f"{API}/suggestions/{suggestion['id']}/keep"
 
@@ -306,7 +306,7 @@ def test_evaluate_gives_scores_strengths_concerns_and_a_step(client: TestClient)
     assert (stored["scores"], stored["idea_version"]) == (answer["scores"], 1)
 
 
-def test_own_criteria_are_scored_in_their_order(client: TestClient) -> None:
+def test_criteria_of_the_caller_are_scored_in_the_order_given(client: TestClient) -> None:
     criteria = [{"name": "cost", "description": "how cheap it is"}, "impact"]
 
     answer = post(client, "evaluate", {"title": "Tool shelf", "criteria": criteria})
@@ -337,7 +337,7 @@ def served_with(settings: Settings, **changes: Any) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_head_scores_what_it_knows_and_the_rest_is_said_to_be_uncalibrated(
+def test_criteria_that_the_score_head_does_not_know_are_called_uncalibrated(
     settings: Settings, head: Path
 ) -> None:
     for client in served_with(settings, score_head=str(head)):
@@ -350,7 +350,7 @@ def test_a_head_scores_what_it_knows_and_the_rest_is_said_to_be_uncalibrated(
         assert mixed["scoring"]["uncalibrated"] == ["cost"]
 
 
-def test_a_head_of_other_weights_is_refused(settings: Settings, head: Path) -> None:
+def test_a_score_head_for_another_model_is_refused(settings: Settings, head: Path) -> None:
     for client in served_with(settings, score_head=str(head), identity="0" * 64):
         problem = post(client, "evaluate", {"title": "Tool"}, status=503)
 
@@ -381,7 +381,7 @@ def test_a_failed_evaluation_leaves_no_score(client: TestClient, backend: FakeBa
 
 
 @pytest.mark.parametrize("action", ["brainstorm", "refine", "evaluate"])
-def test_a_dead_engine_fails_the_run_and_not_the_board(
+def test_a_crashed_engine_fails_the_run_and_leaves_the_board_usable(
     client: TestClient, backend: FakeBackend, action: str
 ) -> None:
     backend.replies.append(Broken("Title: A", EngineCrashed("The model process stopped.")))
@@ -406,7 +406,7 @@ def test_an_error_in_a_stream_is_its_last_event(client: TestClient, backend: Fak
     )  # fmt: skip
 
 
-def test_a_full_engine_says_when_to_come_back(client: TestClient, backend: FakeBackend) -> None:
+def test_a_full_engine_says_when_to_try_again(client: TestClient, backend: FakeBackend) -> None:
     backend.replies.append(EngineBusy("All slots are taken.", retry_after_s=7))
 
     response = client.post(f"{API}/refine", json={"title": "Tool shelf"})
@@ -434,7 +434,7 @@ def test_beyond_the_limit_runs_are_refused_at_once(settings: Settings) -> None:
     assert min(times) < 0.1
 
 
-def test_a_run_that_takes_too_long_is_stopped_and_says_so(settings: Settings) -> None:
+def test_a_run_past_its_deadline_is_stopped_with_the_reason(settings: Settings) -> None:
     backend = FakeBackend(delay_s=0.2)
     hasty = settings.model_copy(update={"run_deadline_s": 0.3})
     with TestClient(create_app(hasty, backend), base_url="http://localhost") as client:
@@ -462,7 +462,7 @@ def test_cancel_stops_the_run_and_keeps_what_it_made(settings: Settings) -> None
         assert client.post(f"{address}/cancel").json() == run
 
 
-def test_a_run_the_last_server_left_behind_is_interrupted(settings: Settings) -> None:
+def test_a_run_left_unfinished_by_the_last_server_is_interrupted(settings: Settings) -> None:
     backend = FakeBackend(delay_s=10)
     with TestClient(create_app(settings, backend), base_url="http://localhost") as client:
         store = client.app.state.store  # type: ignore[attr-defined]

@@ -93,7 +93,7 @@ def test_a_brainstorm_that_contradicts_itself_is_refused(
 
 
 @pytest.mark.parametrize(("avoid_board", "drawn"), [(True, 2), (False, 1)])
-def test_what_is_on_the_board_is_drawn_again_or_only_marked(
+def test_copies_of_board_ideas_are_drawn_again_or_only_marked(
     client: TestClient, backend: FakeBackend, avoid_board: bool, drawn: int
 ) -> None:
     there = add(client, *IDEAS[0])
@@ -104,14 +104,16 @@ def test_what_is_on_the_board_is_drawn_again_or_only_marked(
     assert made[0].get("similar_to") == (None if avoid_board else there)
 
 
-def test_what_shall_be_avoided_is_drawn_again(client: TestClient, backend: FakeBackend) -> None:
+def test_ideas_similar_to_avoided_texts_are_drawn_again(
+    client: TestClient, backend: FakeBackend
+) -> None:
     made = suggest(client, avoid=["Bring a chair for a cinema on a white sheet between trees."])
 
     assert made[0]["title"] == IDEAS[1][0]
     assert len(backend.history) == 2
 
 
-def test_one_angle_of_a_method_is_enough(client: TestClient) -> None:
+def test_a_brainstorm_may_use_one_angle_only(client: TestClient) -> None:
     made = suggest(client, 3, method="six-hats", angle="white hat, facts")
 
     assert {one["angle"] for one in made} == {"white hat, facts"}
@@ -125,7 +127,7 @@ def test_the_methods_are_listed_with_when_to_use_them(client: TestClient) -> Non
     assert {"eliminate", "reverse"} <= set(listed[1]["angles"])
 
 
-def test_more_like_a_suggestion_needs_it_not_to_be_kept(
+def test_more_like_a_suggestion_works_before_it_is_kept(
     client: TestClient, backend: FakeBackend
 ) -> None:
     board = post(client, "boards", {"name": "Party"}, status=201)["id"]
@@ -161,7 +163,7 @@ def test_an_edited_suggestion_is_kept_as_the_models_text_and_then_the_persons(
     assert models["run_id"] == get(client, "runs")[0]["run_id"]
 
 
-def test_a_suggestion_sent_back_unchanged_is_no_edit(client: TestClient) -> None:
+def test_keeping_a_suggestion_with_its_own_text_makes_one_version(client: TestClient) -> None:
     one = suggest(client)[0]
 
     body = {"title": one["title"], "body": one["text"]}
@@ -194,7 +196,7 @@ def test_all_open_suggestions_are_kept_at_once_or_those_named(client: TestClient
     assert states == ["discarded", "kept", "kept", "kept"]
 
 
-def test_a_suggestion_of_another_run_keeps_none(client: TestClient) -> None:
+def test_naming_a_suggestion_of_another_run_keeps_nothing(client: TestClient) -> None:
     stranger = suggest(client)[0]["id"]
     answer = post(client, "brainstorm", TOPIC | {"n": 1})
     own = answer["suggestions"][0]["id"]
@@ -205,7 +207,7 @@ def test_a_suggestion_of_another_run_keeps_none(client: TestClient) -> None:
     post(client, "runs/nobody/keep", status=404)
 
 
-def test_less_like_a_suggestion_steers_what_is_drawn_next(
+def test_new_ideas_avoid_a_suggestion_marked_less_like_this(
     client: TestClient, backend: FakeBackend
 ) -> None:
     answer = post(client, "brainstorm", TOPIC | {"n": 1})
@@ -244,7 +246,7 @@ def test_any_kind_of_run_can_be_repeated(client: TestClient, action: str) -> Non
     assert {name: again[name] for name in same} == {name: first[name] for name in same}
 
 
-def test_a_suggestion_is_redrawn_under_its_angle_unlike_those_beside_it(
+def test_a_redraw_keeps_the_angle_and_differs_from_the_suggestions_beside_it(
     client: TestClient, backend: FakeBackend
 ) -> None:
     answer = post(client, "brainstorm", TOPIC | {"n": 2, "method": "scamper"})
@@ -261,7 +263,7 @@ def test_a_suggestion_is_redrawn_under_its_angle_unlike_those_beside_it(
     assert (run["seed"], run["request"]["n"]) == (5, 1)
 
 
-def test_what_was_redrawn_is_kept_with_the_rest(client: TestClient) -> None:
+def test_keeping_all_also_keeps_redrawn_suggestions(client: TestClient) -> None:
     answer = post(client, "brainstorm", TOPIC | {"n": 2})
     one = answer["suggestions"][0]["id"]
     new = post(client, f"suggestions/{one}/redraw")["suggestions"][0]
@@ -272,9 +274,7 @@ def test_what_was_redrawn_is_kept_with_the_rest(client: TestClient) -> None:
     post(client, f"suggestions/{one}/redraw", status=409)
 
 
-def test_a_redraw_that_came_to_nothing_can_be_asked_for_again(
-    client: TestClient, backend: FakeBackend
-) -> None:
+def test_a_failed_redraw_can_be_repeated(client: TestClient, backend: FakeBackend) -> None:
     one = suggest(client)[0]["id"]
     backend.replies.append(EngineCrashed("The model process stopped."))
 
@@ -283,7 +283,7 @@ def test_a_redraw_that_came_to_nothing_can_be_asked_for_again(
     assert len(post(client, f"suggestions/{one}/redraw")["suggestions"]) == 1
 
 
-def test_an_idea_is_not_redrawn(client: TestClient) -> None:
+def test_a_suggestion_that_became_an_idea_is_not_redrawn(client: TestClient) -> None:
     one = suggest(client)[0]["id"]
     post(client, f"suggestions/{one}/keep", status=201)
 

@@ -58,7 +58,7 @@ def test_all_ideas_of_a_board_are_evaluated_in_one_run(client: TestClient) -> No
     assert run["evaluations"] == answer["evaluations"]
 
 
-def test_an_idea_gets_in_a_run_over_its_board_what_it_gets_alone(client: TestClient) -> None:
+def test_an_idea_is_evaluated_the_same_alone_or_with_its_board(client: TestClient) -> None:
     idea = add(client, 3)[1]
 
     evaluate(client, seed=7)
@@ -82,7 +82,7 @@ def test_an_idea_gets_in_a_run_over_its_board_what_it_gets_alone(client: TestCli
         ({"status": "draft", "star": False}, [0, 1, 2]),
     ],
 )
-def test_the_boards_filter_says_which_ideas(
+def test_a_filter_selects_the_ideas_to_evaluate(
     client: TestClient, asked: Json, places: list[int]
 ) -> None:
     ideas = add(client, 5)
@@ -97,7 +97,7 @@ def test_the_boards_filter_says_which_ideas(
     assert judged(evaluate(client, **asked)) == {ideas[place] for place in places}
 
 
-def test_ideas_can_be_named_also_archived_ones(client: TestClient) -> None:
+def test_ideas_can_be_named_including_archived_ones(client: TestClient) -> None:
     ideas = add(client, 3)
     client.patch(f"{IDEAS}/{ideas[2]}", json={"status": "archived"})
 
@@ -105,7 +105,7 @@ def test_ideas_can_be_named_also_archived_ones(client: TestClient) -> None:
     assert "nobody" in evaluate(client, 404, idea_ids=[ideas[0], "nobody"])["detail"]
 
 
-def test_only_what_is_not_judged_as_it_reads_now(client: TestClient) -> None:
+def test_only_outdated_leaves_out_ideas_evaluated_as_they_read_now(client: TestClient) -> None:
     ideas = add(client, 3)
     board = board_of(client)
     client.post("/api/v1/evaluate", json={"idea_id": ideas[0]})
@@ -189,7 +189,9 @@ def test_without_a_model_the_run_ends_at_once(client: TestClient, backend: FakeB
     assert sum(isinstance(one, GenerateRequest) for one in backend.history) == 1
 
 
-def test_a_full_engine_is_asked_again(client: TestClient, backend: FakeBackend) -> None:
+def test_an_idea_is_tried_again_while_the_engine_is_full(
+    client: TestClient, backend: FakeBackend
+) -> None:
     ideas = add(client, 1)
     backend.replies.append(EngineBusy("All slots are taken.", retry_after_s=0))
 
@@ -224,7 +226,7 @@ def test_a_run_over_a_board_leaves_half_of_the_slots_to_others(
     assert backend.peak == 1 == backend.model.slots // 2
 
 
-def test_stopping_keeps_what_is_finished_and_going_on_does_the_rest(settings: Settings) -> None:
+def test_a_stopped_run_keeps_its_evaluations_and_a_repeat_does_the_rest(settings: Settings) -> None:
     backend = FakeBackend(delay_s=0.01)
     with TestClient(create_app(settings, backend), base_url="http://localhost") as client:
         ideas = add(client, 6)
@@ -244,7 +246,7 @@ def test_stopping_keeps_what_is_finished_and_going_on_does_the_rest(settings: Se
         assert judged(rest) == set(ideas) - done
 
 
-def test_what_a_stopped_server_left_of_a_run_is_there_after_a_restart(settings: Settings) -> None:
+def test_evaluations_of_an_interrupted_run_survive_a_restart(settings: Settings) -> None:
     with TestClient(create_app(settings, FakeBackend()), base_url="http://localhost") as client:
         ideas = add(client, 2)
         answer = evaluate(client, idea_ids=ideas[:1])
@@ -264,7 +266,7 @@ def test_what_a_stopped_server_left_of_a_run_is_there_after_a_restart(settings: 
     assert [one["idea_id"] for one in run["evaluations"]] == [ideas[1]]
 
 
-def test_an_idea_changed_meanwhile_is_judged_as_it_is_when_its_turn_comes(
+def test_an_idea_that_changes_during_the_run_is_read_when_its_turn_comes(
     settings: Settings,
 ) -> None:
     backend = FakeBackend()
@@ -301,7 +303,7 @@ def test_the_run_can_be_watched_as_a_stream(client: TestClient) -> None:
     assert len(json.loads(data[-2])["evaluations"]) == 2
 
 
-def test_a_run_over_a_board_can_be_repeated_or_gone_on_with(
+def test_a_run_over_a_board_can_be_repeated_or_continued(
     client: TestClient, backend: FakeBackend
 ) -> None:
     ideas = add(client, 3)

@@ -29,7 +29,7 @@ def test_a_board_has_a_language_that_can_be_changed(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("action", ["brainstorm", "refine", "evaluate"])
-def test_what_is_written_for_a_board_is_in_its_language(client: TestClient, action: str) -> None:
+def test_the_model_writes_in_the_language_of_the_board(client: TestClient, action: str) -> None:
     made = board(client, language="sv")
     idea = {"board_id": made, "title": "Soppa", "body": "Ur en gryta."}
     idea_id = client.post("/api/v1/ideas", json=idea).json()["id"]

@@ -71,7 +71,7 @@ def test_votes_become_a_ranking_with_its_uncertainty(
     assert never["standard_error"] > first["standard_error"]
 
 
-def test_a_vote_tells_where_it_is_and_can_be_taken_back(
+def test_a_vote_has_an_address_and_can_be_deleted(
     client: TestClient, board: str, ideas: dict[str, str]
 ) -> None:
     body = {"first_id": ideas["Dogs"], "second_id": ideas["Soup"], "outcome": "second"}
@@ -110,7 +110,7 @@ def test_a_vote_is_about_the_versions_that_were_read(
         ({"colour": "red"}, 422, "/colour"),
     ],
 )
-def test_a_vote_that_cannot_be_is_refused(
+def test_an_invalid_vote_is_refused(
     client: TestClient,
     board: str,
     ideas: dict[str, str],
@@ -141,7 +141,7 @@ def test_an_idea_is_not_compared_with_itself_nor_with_one_of_another_board(
 
 
 @pytest.mark.parametrize("way", ["delete", "archive", "move"])
-def test_an_idea_that_goes_leaves_the_ranking_and_comes_back_with_its_votes(
+def test_a_deleted_idea_leaves_the_ranking_and_returns_with_its_votes(
     client: TestClient, board: str, ideas: dict[str, str], way: str
 ) -> None:
     vote(client, board, ideas["Dogs"], ideas["Soup"])
@@ -178,7 +178,7 @@ def test_the_next_pair_stays_until_somebody_votes_and_can_be_skipped(
     assert set(ideas.values()) - {one, other} <= {after["first"]["id"], after["second"]["id"]}
 
 
-def test_where_there_is_no_pair_the_answer_says_why(client: TestClient, board: str) -> None:
+def test_the_answer_says_why_there_is_no_pair(client: TestClient, board: str) -> None:
     path = f"{BOARDS}/{board}/comparisons/next"
     assert client.get(path).status_code == 409
     one, other = (
@@ -238,7 +238,7 @@ def test_a_board_can_be_sorted_by_rank_page_by_page(
     assert page.index(f"idea-{ideas['Chalk']}") < page.index(f"idea-{ideas['Soup']}")
 
 
-def test_the_model_is_asked_both_ways_and_its_comparisons_name_the_run(
+def test_the_model_is_asked_in_both_orders_and_its_comparisons_name_the_run(
     client: TestClient, backend: FakeBackend, board: str, ideas: dict[str, str]
 ) -> None:
     answer = client.post("/api/v1/rank", json={"board_id": board, "seed": 1}).json()
@@ -279,7 +279,7 @@ def test_while_others_use_the_model_it_is_asked_for_one_pair_at_a_time(
     assert [len(request.prompts) for request in asked] == [2] * len(ideas)
 
 
-def test_where_the_two_orders_disagree_it_is_a_tie(client: TestClient, board: str) -> None:
+def test_a_pair_whose_two_orders_disagree_is_a_tie(client: TestClient, board: str) -> None:
     # The fake model takes the first note of two that are equally long.
     for title in ("abc", "xyz"):
         client.post(IDEAS, json={"board_id": board, "title": title, "body": "the same length"})
@@ -289,7 +289,7 @@ def test_where_the_two_orders_disagree_it_is_a_tie(client: TestClient, board: st
     assert [(one["outcome"], one["probability"]) for one in answer["comparisons"]] == [("tie", 0.5)]
 
 
-def test_the_model_keeps_to_its_budget_and_never_asks_a_pair_twice(
+def test_a_ranking_asks_at_most_the_given_pairs_and_none_twice(
     client: TestClient, board: str, ideas: dict[str, str]
 ) -> None:
     asked = [
@@ -345,7 +345,7 @@ def test_a_ranking_without_two_ideas_does_not_start(client: TestClient, board: s
     assert client.get("/api/v1/runs").json() == []
 
 
-def test_a_model_that_dies_fails_the_ranking(
+def test_a_crashed_model_fails_the_ranking(
     settings: Settings,
 ) -> None:
     class Dying(FakeBackend):
@@ -361,7 +361,7 @@ def test_a_model_that_dies_fails_the_ranking(
         assert (response.status_code, response.json()["detail"]) == (502, "It ran dry.")
 
 
-def test_a_database_from_before_there_were_comparisons_is_brought_up_to_date(
+def test_a_database_without_comparisons_is_migrated(
     settings: Settings,
 ) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -380,7 +380,7 @@ def test_a_database_from_before_there_were_comparisons_is_brought_up_to_date(
 
 
 @pytest.mark.parametrize("sort", ["new", "rank"])
-def test_a_board_that_is_not_there_has_no_ideas_in_any_order(client: TestClient, sort: str) -> None:
+def test_an_unknown_board_has_no_ideas_in_any_order(client: TestClient, sort: str) -> None:
     answer = client.get(IDEAS, params={"board": "no-such-id", "sort": sort})
 
     assert (answer.status_code, answer.json()) == (200, [])

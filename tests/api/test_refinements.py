@@ -79,7 +79,7 @@ def test_all_edits_give_exactly_the_proposed_text(
     assert (accepted["title"], accepted["body"]) == (run["title"], run["body"])
 
 
-def test_what_a_person_changed_is_a_version_by_the_person(
+def test_changes_by_a_person_become_a_version_of_their_own(
     client: TestClient, idea: Any, run: Any
 ) -> None:
     accepted = accept(client, run, edits=[2], body="In my own words.")
@@ -112,7 +112,7 @@ def test_an_edit_that_changes_nothing_makes_no_version(
         ({"edits": [1], "idea_version": 7}, "/idea_version"),
     ],
 )
-def test_a_choice_that_cannot_be_made_leaves_the_idea_as_it_was(
+def test_an_invalid_choice_of_edits_leaves_the_idea_unchanged(
     client: TestClient, idea: Any, run: Any, choice: dict[str, Any], pointer: str
 ) -> None:
     # As if it had been seen, so that only the choice is wrong.
@@ -123,9 +123,7 @@ def test_a_choice_that_cannot_be_made_leaves_the_idea_as_it_was(
     assert client.get(f"{API}/runs/{run['run_id']}").json()["decision"] == "open"
 
 
-def test_edits_of_an_outdated_text_are_not_taken_unseen(
-    client: TestClient, idea: Any, run: Any
-) -> None:
+def test_edits_of_an_outdated_text_are_refused(client: TestClient, idea: Any, run: Any) -> None:
     theirs = BODY + "\n\nBring it back."
     client.patch(f"{API}/ideas/{idea['id']}", json={"body": theirs})
 
@@ -135,9 +133,7 @@ def test_edits_of_an_outdated_text_are_not_taken_unseen(
     assert versions(client, idea)[0] == ("human", None, theirs)
 
 
-def test_edits_are_numbered_anew_for_the_text_as_it_is_now(
-    client: TestClient, idea: Any, run: Any
-) -> None:
+def test_edits_are_renumbered_for_the_current_text(client: TestClient, idea: Any, run: Any) -> None:
     theirs = "Bring it back.\n\n" + BODY
     client.patch(f"{API}/ideas/{idea['id']}", json={"body": theirs})
 
@@ -149,7 +145,7 @@ def test_edits_are_numbered_anew_for_the_text_as_it_is_now(
     assert accepted["body"] == theirs.replace("People", "Neighbours")
 
 
-def test_edits_are_those_of_the_answer_while_the_text_is_the_same(
+def test_edits_are_those_of_the_answer_while_the_text_is_unchanged(
     client: TestClient, run: Any
 ) -> None:
     now = client.get(f"{API}/runs/{run['run_id']}/edits").json()
@@ -157,7 +153,7 @@ def test_edits_are_those_of_the_answer_while_the_text_is_the_same(
     assert (now["edits"], now["is_stale"], now["idea_version"]) == (run["edits"], False, 1)
 
 
-def test_a_text_on_no_board_has_edits_too(client: TestClient) -> None:
+def test_a_text_without_a_board_has_edits_too(client: TestClient) -> None:
     run = refine(client, title="tool shelf", body="drills")
 
     now = client.get(f"{API}/runs/{run['run_id']}/edits").json()
@@ -165,7 +161,7 @@ def test_a_text_on_no_board_has_edits_too(client: TestClient) -> None:
     assert (now["edits"], now["idea_version"], now["body"]) == (run["edits"], None, "drills")
 
 
-def test_what_is_no_refinement_has_no_edits(client: TestClient) -> None:
+def test_only_refinements_have_edits(client: TestClient) -> None:
     run = client.post(f"{API}/evaluate", json={"title": "Shelf"}).json()
 
     assert client.get(f"{API}/runs/{run['run_id']}/edits").status_code == 409
@@ -184,13 +180,13 @@ def test_only_the_selected_passage_is_rewritten(
     assert accept(client, run)["body"] == run["body"]
 
 
-def test_a_passage_of_a_text_on_no_board_is_rewritten(client: TestClient) -> None:
+def test_a_passage_of_a_text_without_a_board_is_rewritten(client: TestClient) -> None:
     run = refine(client, title="Shelf", body="One. Two drills. Three.", selection="Two drills.")
 
     assert run["body"] == f"One. {PASSAGE[0]} Three."
 
 
-def test_a_passage_that_stands_twice_needs_its_start(client: TestClient, idea: Any) -> None:
+def test_a_passage_that_occurs_twice_needs_its_start(client: TestClient, idea: Any) -> None:
     problem = refine(client, 422, idea_id=idea["id"], selection="Ask first")
     place = BODY.rindex("Ask first")
 
@@ -219,7 +215,7 @@ def test_a_missing_or_ambiguous_passage_starts_no_run(
     assert client.get(f"{API}/runs").json() == []
 
 
-def test_a_passage_given_back_unchanged_is_asked_for_again(
+def test_the_model_is_asked_again_if_it_returns_the_passage_unchanged(
     client: TestClient, backend: FakeBackend, idea: Any
 ) -> None:
     backend.replies.append("Idea: People lend drills.\n\nChanges:\n- Nothing at all changed.")
@@ -230,7 +226,7 @@ def test_a_passage_given_back_unchanged_is_asked_for_again(
     assert len(backend.history) == 2
 
 
-def test_an_answer_that_only_says_it_is_clearer_is_asked_for_again(
+def test_the_model_is_asked_again_if_it_only_says_that_the_text_is_clearer(
     client: TestClient, backend: FakeBackend
 ) -> None:
     note = (
@@ -261,7 +257,7 @@ def test_any_two_versions_are_compared(client: TestClient, idea: Any) -> None:
     assert same["edits"] == []
 
 
-def test_a_version_that_never_was_cannot_be_compared(client: TestClient, idea: Any) -> None:
+def test_an_unknown_version_cannot_be_compared(client: TestClient, idea: Any) -> None:
     response = client.get(f"{API}/ideas/{idea['id']}/compare", params={"to": 9})
 
     assert response.status_code == 404
@@ -290,7 +286,7 @@ WITHOUT_BOTH = ("A Pump", "Forty bikes have no pump. Somebody buys one.", ("Wrot
     ],
     ids=["at once", "the second time", "less", "more"],
 )
-def test_a_text_that_leaves_out_facts_is_asked_for_once_more_and_the_fuller_one_counts(
+def test_the_model_is_asked_once_more_if_facts_are_dropped_and_the_fuller_text_counts(
     client: TestClient,
     backend: FakeBackend,
     replies: list[tuple[str, str, tuple[str, ...]]],
@@ -304,7 +300,7 @@ def test_a_text_that_leaves_out_facts_is_asked_for_once_more_and_the_fuller_one_
     assert (refined["body"], refined["left_out"]) == (body, left_out)
 
 
-def test_an_unusable_second_text_does_not_take_the_first_away(
+def test_an_unusable_second_text_leaves_the_first_one(
     client: TestClient, backend: FakeBackend
 ) -> None:
     backend.replies += [refine_answer(*WITHOUT_LENA), "nonsense"]
@@ -312,7 +308,7 @@ def test_an_unusable_second_text_does_not_take_the_first_away(
     assert refine(client, title="pump", body=NOTE)["body"] == WITHOUT_LENA[1]
 
 
-def test_a_wish_of_ones_own_may_be_to_leave_something_out(
+def test_an_own_instruction_may_ask_to_leave_facts_out(
     client: TestClient, backend: FakeBackend
 ) -> None:
     backend.replies += [refine_answer(*WITHOUT_LENA), refine_answer(*WHOLE)]

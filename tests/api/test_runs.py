@@ -51,7 +51,7 @@ async def drain(runs: Runs, run_id: str, after: int = 0) -> list[RunEvent]:
     return [event async for event in runs.watch(run_id, after)]
 
 
-def test_who_is_refused_costs_no_look_at_the_store(play: Callable[[Scenario], Any]) -> None:
+def test_a_refused_run_never_reads_the_store(play: Callable[[Scenario], Any]) -> None:
     async def scenario(runs: Runs, backend: FakeBackend) -> None:
         backend.gate.clear()
         await runs.start(TASK)
@@ -78,7 +78,7 @@ def test_a_task_that_cannot_be_planned_gives_its_place_back(
     assert play(scenario) == 0
 
 
-def test_runs_long_over_keep_their_events_but_no_deltas(play: Callable[[Scenario], Any]) -> None:
+def test_old_runs_keep_their_events_without_deltas(play: Callable[[Scenario], Any]) -> None:
     async def scenario(runs: Runs, _: FakeBackend) -> Any:
         run_id = (await runs.start(TASK)).run_id
         whole = await drain(runs, run_id)
@@ -92,7 +92,7 @@ def test_runs_long_over_keep_their_events_but_no_deltas(play: Callable[[Scenario
     assert rest == whole[-1:]
 
 
-def test_a_slow_watcher_still_gets_the_deltas_of_a_run_long_over(
+def test_a_slow_watcher_still_gets_the_deltas_of_an_old_run(
     play: Callable[[Scenario], Any],
 ) -> None:
     async def scenario(runs: Runs, _: FakeBackend) -> Any:

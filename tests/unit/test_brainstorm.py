@@ -50,7 +50,7 @@ def initials(backend: FakeBackend) -> list[set[str]]:
 
 
 @pytest.mark.parametrize("n", [2, 8])
-def test_titles_drawn_side_by_side_cannot_begin_alike(n: int) -> None:
+def test_titles_drawn_at_the_same_time_cannot_begin_with_the_same_letter(n: int) -> None:
     backend = with_slots(8)
     brainstorm(backend, n)
 
@@ -58,7 +58,7 @@ def test_titles_drawn_side_by_side_cannot_begin_alike(n: int) -> None:
     assert not any(one & other for one, other in combinations(initials(backend), 2))
 
 
-def test_a_title_drawn_alone_cannot_begin_like_those_before_it() -> None:
+def test_a_title_drawn_alone_cannot_begin_with_a_letter_used_before() -> None:
     backend = with_slots(1)
     titles = brainstorm(backend, 5)
 
@@ -67,14 +67,14 @@ def test_a_title_drawn_alone_cannot_begin_like_those_before_it() -> None:
         assert len(letters) > 15
 
 
-def test_no_title_can_begin_like_the_topic() -> None:
+def test_no_title_can_begin_with_a_letter_of_the_topic() -> None:
     backend = with_slots(8)
     brainstorm(backend, 8)
 
     assert all(not letters & set("TS") for letters in initials(backend))
 
 
-def test_a_redraw_may_use_the_letters_that_nobody_took() -> None:
+def test_a_redraw_may_use_letters_that_no_title_took() -> None:
     backend = with_slots(2, WALL, WALL)
     titles = brainstorm(backend, 2)
 

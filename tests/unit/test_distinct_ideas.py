@@ -35,16 +35,16 @@ def test_an_idea_is_kept_with_its_angle() -> None:
         brainstorm_answer("Tool wall", "Ask a neighbour to sort what has been lying on the floor."),
     ],
 )
-def test_an_idea_like_one_that_is_there_is_refused(again: str) -> None:
+def test_an_idea_too_similar_to_another_one_is_refused(again: str) -> None:
     collection = DistinctIdeas(SHED)
     collection.add(HOOKS, "")
 
-    with pytest.raises(AnswerUnusable, match="too like “Tool Wall”"):
+    with pytest.raises(AnswerUnusable, match="too similar to “Tool Wall”"):
         collection.add(again, "")
     assert len(collection.made) == 1
 
 
-def test_different_ideas_stand_side_by_side() -> None:
+def test_different_ideas_are_all_kept() -> None:
     collection = DistinctIdeas(SHED)
     collection.add(HOOKS, "")
     collection.add(LABELS, "")
@@ -52,7 +52,7 @@ def test_different_ideas_stand_side_by_side() -> None:
     assert [made.title for made in collection.made] == ["Tool Wall", "Labels"]
 
 
-def test_an_idea_of_the_board_is_refused_and_one_near_to_it_is_marked() -> None:
+def test_a_copy_of_a_board_idea_is_refused_and_a_similar_one_is_marked() -> None:
     collection = DistinctIdeas(replace(SHED, known=KNOWN))
 
     with pytest.raises(AnswerUnusable, match="on the board already"):
@@ -60,7 +60,7 @@ def test_an_idea_of_the_board_is_refused_and_one_near_to_it_is_marked() -> None:
     assert collection.add(LABELS, "").similar_to == "2"
 
 
-def test_what_is_on_the_board_is_only_marked_if_it_need_not_be_avoided() -> None:
+def test_a_copy_of_a_board_idea_is_only_marked_if_the_board_need_not_be_avoided() -> None:
     collection = DistinctIdeas(replace(SHED, known=KNOWN, avoids_known=False))
 
     assert collection.add(HOOKS, "").similar_to == "1"
@@ -69,18 +69,18 @@ def test_what_is_on_the_board_is_only_marked_if_it_need_not_be_avoided() -> None
 @pytest.mark.parametrize(
     ("answer", "text"), [(HOOKS, KNOWN[0][1]), (LABELS, KNOWN[1][1])], ids=["alike", "near"]
 )
-def test_what_comes_near_to_an_avoided_text_is_refused(answer: str, text: str) -> None:
+def test_an_idea_similar_to_an_avoided_text_is_refused(answer: str, text: str) -> None:
     collection = DistinctIdeas(replace(SHED, avoided=(text,)))
 
-    with pytest.raises(AnswerUnusable, match="shall be avoided"):
+    with pytest.raises(AnswerUnusable, match="asked to avoid"):
         collection.add(answer, "")
 
 
-def test_an_idea_drawn_anew_is_unlike_those_beside_it() -> None:
+def test_a_redrawn_idea_must_differ_from_those_beside_it() -> None:
     beside = DistinctIdeas(SHED).add(HOOKS, "")
     collection = DistinctIdeas(replace(SHED, beside=(beside,)))
 
-    with pytest.raises(AnswerUnusable, match="too like “Tool Wall”"):
+    with pytest.raises(AnswerUnusable, match="too similar to “Tool Wall”"):
         collection.add(HOOKS, "")
 
 
@@ -103,12 +103,14 @@ def test_a_combination_may_share_words_with_its_parts() -> None:
     ("title", "text", "why"),
     [
         ("Tool Wall", PARTS[0][1], "only repeats “Tool Wall”"),
-        ("Both", f"{PARTS[0][1]} {PARTS[1][1]}", "side by side"),
+        ("Both", f"{PARTS[0][1]} {PARTS[1][1]}", "one after the other"),
         ("Pizza Taxi", "A taxi brings pizza to your home within half an hour of calling.", "join"),
         ("Hooks", "Hang a hook near the door so that nobody forgets the keys at home.", "join"),
     ],
 )
-def test_what_does_not_join_its_parts_is_no_combination(title: str, text: str, why: str) -> None:
+def test_a_combination_that_does_not_join_its_parts_is_refused(
+    title: str, text: str, why: str
+) -> None:
     collection = DistinctIdeas(replace(SHED, topic="Tool Wall + Labels", combined=PARTS))
 
     with pytest.raises(AnswerUnusable, match=why):

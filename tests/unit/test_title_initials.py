@@ -17,7 +17,7 @@ def first_wave(topic: str, branches: int, seed: int = 1) -> list[set[str]]:
 
 
 @pytest.mark.parametrize("branches", [2, 8, 20])
-def test_drafts_side_by_side_share_no_letter(branches: int) -> None:
+def test_drafts_at_the_same_time_share_no_letter(branches: int) -> None:
     shares = first_wave("a tidy shed", branches)
 
     assert all(shares)
@@ -43,7 +43,7 @@ def test_a_draft_whose_title_has_begun_keeps_only_its_letter() -> None:
     assert len(share) > 1
 
 
-def test_the_letters_of_a_draft_that_is_over_are_free_again() -> None:
+def test_a_finished_draft_frees_its_letters() -> None:
     initials = TitleInitials("", 1)
     initials.lend(0, [], 2)
     initials.give_back(0)
@@ -57,14 +57,16 @@ def test_only_the_newest_titles_bar_their_letters() -> None:
     assert len(LETTERS - free(TitleInitials("", 1).lend(0, titles, 1))) == MOST_BARRED
 
 
-def test_where_nothing_is_left_letters_are_used_again() -> None:
+def test_letters_are_used_again_when_none_is_left() -> None:
     initials = TitleInitials("a tidy shed", 1)
     initials.lend(0, [], 1)
 
     assert free(initials.lend(1, [], 1))
 
 
-def test_other_scripts_are_barred_only_where_a_title_or_the_topic_begins_so() -> None:
+def test_letters_of_other_scripts_are_barred_only_if_a_title_or_the_topic_begins_with_them() -> (
+    None
+):
     barred = TitleInitials("整洁的棚子", 1).lend(0, ["工具墙"], 8)
 
     assert set(barred) - LETTERS - {one.upper() for one in LETTERS} == {"整", "工"}
