@@ -25,7 +25,7 @@ GROUPS = {
     "body_limit_bytes": "Limits",
     "log_level": "Logs",
 }
-UNITS_BY_ENDING = {"_s": "seconds", "_bytes": "bytes", "_mb": "megabytes"}
+UNITS_BY_ENDING = {"_s": "seconds", "_bytes": "bytes", "_mb": "megabytes", "_days": "days"}
 UNITS = {
     "port": "TCP port",
     "threads": "threads",

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from service.routes.abilities import BROKEN, abilities
+from service.web.abilities import BROKEN, abilities
 from service.web.dependencies import BackendDep, MetricsDep, RunsDep, StoreDep
 
 router = APIRouter(include_in_schema=False)

@@ -23,7 +23,7 @@ from service.analysis.word_vectors import WordVectors
 from service.schemas.overview import FINEST
 from service.settings import PROJECT_ROOT
 
-DATA = PROJECT_ROOT / "training" / "data" / "ideation"
+DATA = PROJECT_ROOT / "training" / "datasets" / "ideation"
 
 
 @st.composite

@@ -116,7 +116,7 @@ def test_modules_stay_small() -> None:
     lines = {module: len(module.read_text().splitlines()) for module in MODULES}
 
     assert lines
-    assert {str(module.relative_to(ROOT)): n for module, n in lines.items() if n > 300} == {}
+    assert {str(module.relative_to(ROOT)): n for module, n in lines.items() if n > 400} == {}
 
 
 def test_functions_stay_small() -> None:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from service.routes.abilities import abilities
+from service.web.abilities import abilities
 from service.web.dependencies import BackendDep
 from service.web.pages.responses import is_part, redirect, render
 

@@ -13,10 +13,10 @@ from fastapi.responses import RedirectResponse
 
 from service.engine.backend import Backend
 from service.messages import pack, unpack
-from service.routes.abilities import Ability, AbilityState, abilities
 from service.schemas.ideas import BoardPublic
 from service.settings import Settings
 from service.store import Store
+from service.web.abilities import Ability, AbilityState, abilities
 from service.web.templating import Templates
 
 FLASH_COOKIE = "ideapool_flash"

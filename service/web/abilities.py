@@ -1,6 +1,6 @@
-"""What the models can be asked for just now: told at `/readyz` and on the pages.
+"""What the models can do at the moment, for `/readyz` and the pages.
 
-Which file is wrong, and how, is for the operator; this only tells what works.
+It says what works. Which file is wrong, and how, is for the operator.
 """
 
 from typing import Literal
@@ -8,6 +8,7 @@ from typing import Literal
 from service.engine.backend import Backend
 from service.engine.types import ModelInfo, ModelState, Role
 from service.errors import ModelUnavailable
+from service.messages import Text
 
 Ability = Literal["brainstorm", "refine", "evaluate"]
 AbilityState = Literal["ready", "loading", "missing", "failed"]
@@ -15,6 +16,11 @@ _ROLES: dict[Ability, Role] = {
     "brainstorm": "brainstorm",
     "refine": "refine",
     "evaluate": "general",
+}
+NAMES: dict[Ability, Text] = {
+    "brainstorm": Text("brainstorm"),
+    "refine": Text("refine"),
+    "evaluate": Text("evaluate and compare"),
 }
 # A model that is idle is loaded when it is asked.
 _STATES: dict[ModelState, AbilityState] = {
