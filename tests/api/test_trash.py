@@ -63,7 +63,7 @@ def test_the_trash_of_a_board_has_only_its_own_ideas(client: TestClient) -> None
     assert titles(client, deleted=True, board=other) == ["Seeds"]
 
 
-def test_an_undone_tag_does_not_hide_a_deleted_idea_from_search(
+def test_search_of_the_trash_follows_an_undone_tag(
     client: TestClient,
 ) -> None:
     idea = add(client, "Soup", tags=["food"])
