@@ -1,9 +1,9 @@
-"""Groups of things that are alike, and what to call them; knows neither ideas nor where vectors
-come from.
+"""Groups similar items and suggests titles for the groups. Knows neither ideas nor the source of
+the vectors.
 
-Groups come from average linkage: the two groups whose members are most alike on average become
-one, until no two are alike enough. So a higher threshold only divides the groups of a lower one,
-and the same vectors always give the same groups.
+Groups come from average linkage: the two groups with the highest mean similarity are merged, until
+no two are similar enough. So a higher threshold only divides the groups of a lower one, and the
+same vectors always give the same groups.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ TITLE_WORDS = 2
 
 
 def average_linkage(alikeness: Alikeness, threshold: float) -> list[list[int]]:
-    """The groups as lists of places, singles too, each and all of them in order."""
+    """The groups as lists of indices, including groups of one. Groups and members are in order."""
     between = np.array(alikeness, dtype=np.float64)
     np.fill_diagonal(between, -np.inf)
     members = [[place] for place in range(len(between))]
@@ -34,7 +34,7 @@ def average_linkage(alikeness: Alikeness, threshold: float) -> list[list[int]]:
             return sorted(group for group in members if group)
         kept, gone = sorted((first, int(nearest[first])))
         _merge(between, members, kept, gone)
-        # Averages never rise, so only rows whose nearest was one of the two can have another now.
+        # Averages never rise, so only rows whose nearest was one of the two can have a new nearest.
         is_stale = (nearest == kept) | (nearest == gone)
         is_stale[[kept, gone]] = True
         stale = np.flatnonzero(is_stale)
@@ -51,20 +51,20 @@ def _merge(between: Alikeness, members: list[list[int]], kept: int, gone: int) -
 
 
 def middle(alikeness: Alikeness, group: Sequence[int]) -> int:
-    """The member that is most like all the others; the first of equals."""
+    """The member that is most similar to all others; the first of equals."""
     return group[int(alikeness[np.ix_(group, group)].sum(axis=1).argmax())]
 
 
 def mean_alikeness(alikeness: Alikeness, group: Sequence[int]) -> float:
-    """Over the pairs of its members."""
+    """The mean similarity over all pairs of members."""
     block = alikeness[np.ix_(group, group)]
     return float((block.sum() - np.trace(block)) / (len(group) * (len(group) - 1)))
 
 
 def suggest_titles(texts: Sequence[str], groups: Sequence[Sequence[int]], limit: int) -> list[str]:
-    """For each group the words that it uses more than the others do (class-based TF-IDF).
+    """A title for each group, of the words that it uses more than the others (class-based TF-IDF).
 
-    Words that only one member has count only where no two members share any; at most `limit`
+    Words of a single member are only used if no two members share any. A title has at most `limit`
     characters.
     """
     words = [content_words(text) for text in texts]

@@ -1,6 +1,6 @@
-"""Which ideas of a board are alike: the similar ones of an idea, and groups of them.
+"""Finds similar ideas on a board: those similar to one idea, and groups of similar ideas.
 
-The vectors say what a text is about. Thresholds were measured on labelled pairs, see
+Similarity is semantic, by word vectors. The thresholds were measured on labelled pairs; see
 models/word-vectors.md.
 """
 
@@ -34,7 +34,7 @@ from service.store.overview import Outline
 
 SIMILAR = 0.3
 MOST_SIMILAR = 5
-# From few broad groups to many close ones; 3 is the measured threshold.
+# From few broad groups to many narrow ones; 3 is the measured threshold.
 THRESHOLDS: dict[int, float] = {1: 0.16, 2: 0.22, 3: SIMILAR, 4: 0.38, 5: 0.46}
 DEFAULT_GRANULARITY = 3
 COMPARED = 1000
@@ -52,7 +52,7 @@ Grouped = tuple[list[_Group], list[str]]
 
 
 class SimilarIdeas:
-    """Blocking: call it in a thread."""
+    """Its methods block: call them in a thread."""
 
     def __init__(self, store: Store, vectors: WordVectors) -> None:
         self._store = store
@@ -85,7 +85,7 @@ class SimilarIdeas:
         return SimilarPublic(idea_id=idea.id, threshold=SIMILAR, ideas=found)
 
     def clusters(self, board_id: str, granularity: int = DEFAULT_GRANULARITY) -> ClustersPublic:
-        """Groups of two and more, the largest first, archived ideas left out.
+        """Groups of at least two ideas, the largest first. Archived ideas are left out.
 
         Raises: NotFound, ModelUnavailable
         """
@@ -108,7 +108,7 @@ class SimilarIdeas:
         )
 
     def _grouped(self, ideas: Sequence[Outline], threshold: float) -> Grouped:
-        """The groups and their titles, which are kept as long as the texts stay the same."""
+        """The groups and their titles. They are cached until a text changes."""
         texts = "\0".join(_text(one) for one in ideas)
         key = sha256(f"{threshold} {texts}".encode()).digest()
         with self._lock:
@@ -117,7 +117,7 @@ class SimilarIdeas:
                 return self._kept[key]
         groups = self._groups(ideas, threshold)
         titles = suggest_titles(
-            # A title says more than as many words of the text.
+            # A word of the title says more than one of the text.
             [f"{one.title}. {_text(one)}" for one in ideas],
             [group.places for group in groups],
             TAG_CEILING,
