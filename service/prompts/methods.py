@@ -33,8 +33,7 @@ class Method:
 
 
 def draw_angles(method_id: str, n: int, seed: int, name: str | None = None) -> tuple[Angle, ...]:
-    """The first n angles in the order of the seed, or only those with `name`. A larger n continues
-    the same order.
+    """The first n angles in the order of the seed, or of those with `name`.
 
     Every name comes once before any is repeated, and so does every hint.
 
