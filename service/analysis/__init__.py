@@ -1,1 +1,1 @@
-"""What can be said of ideas: scores, rankings, similarity, groups, lineage, summaries."""
+"""Analyses of ideas: scores, rankings, similarity, groups, lineage, summaries."""

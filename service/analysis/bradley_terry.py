@@ -1,12 +1,12 @@
-"""From pairs to an order: Bradley-Terry strengths, how sure they are, and which pair to ask next.
+"""Ranks items from pairwise comparisons: Bradley-Terry strengths, their uncertainty, the next pair.
 
 The model is that of R. A. Bradley and M. E. Terry, Rank Analysis of Incomplete Block Designs I,
 Biometrika 39 (1952): the first of a pair is put first with the probability sigmoid(a - b), a and b
-being the two strengths. A tie counts as half a win for each. A normal prior with mean 0 keeps what
-has been compared little near the middle. The mode is found by Newton's method; what is uncertain
-about it comes from the inverse of the Hessian there (Laplace's approximation).
+being the two strengths. A tie counts as half a win for each. A normal prior with mean 0 keeps
+items with few comparisons near the middle. The mode is found by Newton's method; the uncertainty
+comes from the inverse of the Hessian there (Laplace's approximation).
 
-Pure: knows ids and outcomes, neither what an idea is nor who judged.
+Pure: knows ids and outcomes, but not ideas or judges.
 """
 
 import math
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from service.schemas.fields import Outcome
 
-# Weak: two thirds of all ideas would be put before an average one with odds between 1:7 and 7:1.
+# Weak: for two thirds of all items, the odds against an average one are between 1:7 and 7:1.
 PRIOR_SD = 2.0
-# Of a normal distribution, nine tenths lie within so many standard deviations.
+# Nine tenths of a normal distribution lie within this many standard deviations.
 NINE_TENTHS = 1.645
-# Pairs are sought among so many ideas at most: those compared least.
+# The next pair is chosen among at most this many items: those compared least.
 MOST_CANDIDATES = 200
 _STEPS, _CLOSE_ENOUGH = 100, 1e-9
 _WINS: dict[Outcome, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
@@ -45,7 +45,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """`value` is in log-odds against an average idea."""
+    """`value` is in log-odds against an average item."""
 
     value: float
     standard_error: float
@@ -53,12 +53,12 @@ class Strength:
 
     @property
     def score(self) -> float:
-        """Of a hundred comparisons with an average idea, how many it is expected to win."""
+        """How many of a hundred comparisons with an average item it is expected to win."""
         return _share(self.value)
 
     @property
     def low(self) -> float:
-        """The score is above this, and below `high`, with nine tenths probability."""
+        """The score lies between this and `high` with a probability of nine tenths."""
         return _share(self.value - NINE_TENTHS * self.standard_error)
 
     @property
@@ -68,7 +68,7 @@ class Strength:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The pair to ask next; `information` is what its answer is expected to tell, in nats."""
+    """The pair to ask next; `information` is the expected information of its answer, in nats."""
 
     first: str
     second: str
@@ -76,9 +76,9 @@ class Question:
 
 
 class Ranking:
-    """The strengths of `items` after `results`; results about anything else do not count.
+    """The strengths of `items` after `results`; results about other items are ignored.
 
-    The order of the results, and who stood first in a pair, make no difference.
+    Neither the order of the results nor the order within a pair makes a difference.
     """
 
     def __init__(self, items: Sequence[str], results: Iterable[Result]) -> None:
@@ -98,7 +98,7 @@ class Ranking:
 
     @property
     def ranks(self) -> dict[str, int]:
-        """1 is first; those of one strength share a rank; who was never compared has none."""
+        """1 is first. Equal strengths share a rank; items never compared have none."""
         ranks: dict[str, int] = {}
         before, rank = math.inf, 0
         for place, item in enumerate(sorted(self._place, key=self._downwards), start=1):
@@ -110,17 +110,17 @@ class Ranking:
 
     @property
     def order(self) -> list[str]:
-        """Strongest first, then those never compared, as they came."""
+        """Strongest first, then the items never compared, in their given order."""
         compared = sorted(self._place, key=self._downwards)
         return compared + [item for item in self._items if item not in self._place]
 
     def next_question(self, *, seed: int = 0, without: Collection[Pair] = ()) -> Question | None:
-        """The pair whose answer is expected to tell most, of those not in `without`.
+        """The most informative pair that is not in `without`.
 
-        That is a pair of uncertain ideas of about the same strength: its answer is worth
+        That is a pair of uncertain items of about the same strength: its answer is worth
         ½ log(1 + p (1 - p) v), where p is the chance that one is put first and v the variance of
         the difference of their strengths. Among equals the pair asked least comes first, then the
-        ideas compared least; then `seed` decides, as it does who stands first.
+        items compared least, then `seed` decides. It also decides which of the two comes first.
         """
         draw = Random(seed)
         shuffled = draw.sample(self._items, len(self._items))
@@ -144,7 +144,7 @@ class Ranking:
         gains: Array,
         without: Collection[Pair],
     ) -> tuple[tuple[str, str], float] | None:
-        """Of the pairs with the largest gain that is allowed, the one asked least."""
+        """The pair asked least, of the allowed pairs with the largest gain."""
         best: tuple[tuple[str, str], float] | None = None
         for one, other, gain in zip(ones.tolist(), others.tolist(), gains.tolist(), strict=True):
             if best is not None and gain < best[1]:
@@ -175,7 +175,7 @@ class Ranking:
         return gains
 
     def _games(self) -> tuple[Array, Array]:
-        """How often each has met each, and how many wins each has."""
+        """How often each two items were compared, and how many wins each item has."""
         size = len(self._place)
         games, wins = np.zeros((size, size)), np.zeros(size)
         for result in self._results:
@@ -194,7 +194,7 @@ class Ranking:
         return Strength(float(self._values[place]), error, self._times[item])
 
     def _rounded(self, item: str) -> float:
-        # Newton's last digits are noise, which must not part what is equal.
+        # The last digits of Newton's method are noise: equal strengths must stay equal.
         return round(float(self._values[self._place[item]]), 6)
 
     def _downwards(self, item: str) -> float:
@@ -223,7 +223,7 @@ def _gradient(games: Array, wins: Array, values: Array) -> Array:
 
 
 def _hessian(games: Array, values: Array) -> Array:
-    """Of the negative logarithm, so that it is positive definite."""
+    """The Hessian of the negative log posterior, which is positive definite."""
     chance = _sigmoid(values[:, None] - values[None, :])
     weights = games * chance * (1 - chance)
     hessian: Array = np.diag(weights.sum(axis=1) + 1 / PRIOR_SD**2) - weights

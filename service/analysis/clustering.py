@@ -1,13 +1,13 @@
-"""Groups of things that are alike, and what to call them; knows neither ideas nor where vectors
-come from.
+"""Groups similar items and suggests titles for the groups. Knows neither ideas nor the source of
+the vectors.
 
-Groups come from average linkage: the two groups whose members are most alike on average become
-one, until no two are alike enough. So a higher threshold only divides the groups of a lower one,
-and the same vectors always give the same groups.
+Groups come from average linkage: the two groups with the highest mean similarity are merged, until
+no two are similar enough. So a higher threshold only divides the groups of a lower one, and the
+same vectors always give the same groups.
 
-The number of groups of two and more first rises as things are joined, and falls once whole groups
-are. `steps_of` offers only what comes from its peak on, so that another step never means both fewer
-groups and closer ones.
+The number of groups of two or more first rises as items are merged, and falls once whole groups are.
+`steps_of` only offers cuts from that peak on, so that another step never means both fewer and
+narrower groups.
 """
 
 from collections import Counter
@@ -43,7 +43,7 @@ class Cut:
 
 
 def average_linkage(alikeness: Alikeness, threshold: float) -> list[list[int]]:
-    """The groups as lists of places, singles too, each and all of them in order."""
+    """The groups as lists of indices, including groups of one. Groups and members are in order."""
     return grouped(len(alikeness), joins_of(alikeness, threshold))
 
 
@@ -64,7 +64,7 @@ def joins_of(alikeness: Alikeness, threshold: float) -> list[Join]:
         kept, gone = sorted((first, int(nearest[first])))
         joins.append(Join(kept, gone, float(values[first])))
         _merge(between, sizes, kept, gone)
-        # Averages never rise, so only rows whose nearest was one of the two can have another now.
+        # Averages never rise, so only rows whose nearest was one of the two can have a new nearest.
         is_stale = (nearest == kept) | (nearest == gone)
         is_stale[[kept, gone]] = True
         stale = np.flatnonzero(is_stale)
@@ -134,20 +134,20 @@ def _merge(between: Alikeness, sizes: NDArray[np.float64], kept: int, gone: int)
 
 
 def middle(alikeness: Alikeness, group: Sequence[int]) -> int:
-    """The member that is most like all the others; the first of equals."""
+    """The member that is most similar to all others; the first of equals."""
     return group[int(alikeness[np.ix_(group, group)].sum(axis=1).argmax())]
 
 
 def mean_alikeness(alikeness: Alikeness, group: Sequence[int]) -> float:
-    """Over the pairs of its members."""
+    """The mean similarity over all pairs of members."""
     block = alikeness[np.ix_(group, group)]
     return float((block.sum() - np.trace(block)) / (len(group) * (len(group) - 1)))
 
 
 def suggest_titles(texts: Sequence[str], groups: Sequence[Sequence[int]], limit: int) -> list[str]:
-    """For each group the words that it uses more than the others do (class-based TF-IDF).
+    """A title for each group, of the words that it uses more than the others (class-based TF-IDF).
 
-    Words that only one member has count only where no two members share any; at most `limit`
+    Words of a single member are only used if no two members share any. A title has at most `limit`
     characters.
     """
     words = [content_words(text) for text in texts]

@@ -1,7 +1,7 @@
-"""Where ideas come from, as trees: a main parent for each, and others it was also made from.
+"""The origin of ideas as trees: each idea has a main parent, and others it was also made from.
 
-Knows neither the database nor HTML. Chains are followed without recursion, so that no depth is too
-deep, and a circle, which an import may hold, is cut where its oldest idea is.
+Knows neither the database nor HTML. Chains are followed without recursion, so that any depth works.
+An import may contain a circle; it is cut at its oldest idea.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ NO_PARENT = ""
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An idea in its tree; `children` are the ids of those that are shown."""
+    """An idea in its tree; `children` has the ids of the children that are shown."""
 
     origin: Origin
     depth: int
@@ -22,8 +22,8 @@ class Place:
 
 
 class Forest:
-    """An idea without a main parent hangs on the first it was also made from. Deleted ideas are left
-    out, unless they lie between ideas that are not.
+    """The trees of a board. An idea without a main parent is a child of the first other idea that it
+    was made from. Deleted ideas are left out, unless they lie between ideas that exist.
     """
 
     def __init__(self, origins: Iterable[Origin]) -> None:
@@ -42,7 +42,7 @@ class Forest:
         return next((up for up in one.parents if up in known and up != one.id), NO_PARENT)
 
     def _with_living(self, known: dict[str, Origin]) -> set[str]:
-        """The living ideas, and the deleted ones between a living one and its living descendant."""
+        """The existing ideas, and deleted ones that lie between an existing idea and its descendant."""
         below = {one.id for one in known.values() if not one.is_deleted}
         for one in list(below):
             up = self._parent[one]
@@ -53,14 +53,14 @@ class Forest:
 
     @property
     def roots(self) -> list[str]:
-        """Of trees with more than one idea, the newest tree first."""
+        """The roots of trees with more than one idea, the newest tree first."""
         return [one for one in reversed(self._children.get(NO_PARENT, ())) if one in self._children]
 
     def parent(self, idea_id: str) -> str | None:
         return self._parent[idea_id] or None
 
     def also_from(self, idea_id: str) -> list[str]:
-        """The further ideas it was made from that are there."""
+        """The other ideas that it was made from, if they exist."""
         parent = self._parent[idea_id]
         ups = self.origins[idea_id].parents
         return [up for up in ups if up != parent and up in self.origins]
@@ -85,8 +85,8 @@ class Forest:
     def tree(self, root: str, limit: int, *, focus: str | None = None) -> list[Place]:
         """Up to `limit` ideas of a tree, each after its parent and before its next sibling.
 
-        The nearest to the root are chosen, so that what is left out are the ends of branches; if a
-        `focus` is given, then first its ancestors and what comes of it.
+        Ideas near the root are chosen first, so that the ends of branches are left out. With a
+        `focus`, its ancestors and descendants come before all others.
         """
         path = self._path(focus or root)[:limit]
         order = [*path, *self._nearest(focus or root, limit), *self._nearest(root, limit)]
@@ -101,7 +101,7 @@ class Forest:
         return places
 
     def _path(self, idea_id: str) -> list[str]:
-        """From the idea up to its root."""
+        """The ids from the idea up to its root."""
         path = [idea_id]
         while self._parent[path[-1]]:
             path.append(self._parent[path[-1]])
@@ -146,7 +146,7 @@ def _cut_circles(parents: dict[str, str], known: dict[str, Origin]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where an idea stands on the map: columns by depth, rows so that no two meet."""
+    """The position of an idea on the map: `column` is its depth; no two share a position."""
 
     place: Place
     column: int
@@ -154,9 +154,9 @@ class Spot:
 
 
 def layout(places: Sequence[Place]) -> list[Spot]:
-    """Each end of a branch has a row of its own; a parent stands in the middle of its children.
+    """Give each leaf a row of its own, and put each parent in the middle of its children.
 
-    `places` are a tree's, parents before their children.
+    `places` are those of one tree, parents before their children.
     """
     rows: dict[str, float] = {}
     free = 0

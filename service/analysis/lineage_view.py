@@ -1,4 +1,4 @@
-"""A board's or an idea's lineage as it is shown: trees that fit, and how much did not."""
+"""The lineage of a board or an idea as it is shown: trees cut to a limit, with how many ideas were cut."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ IDEAS_AROUND_ONE = 200
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """`also_from` names, for each idea, the further ones it was made from, and `went_into` those of
+    """`also_from` has, for each idea, the other ideas that it was made from, and `went_into` the ideas of
     other branches that were made from it. A deleted idea has no title.
     """
 
@@ -49,7 +49,7 @@ def board_trees(store: Store, board_id: str, page: int) -> Trees:
 
 
 def idea_tree(store: Store, idea: IdeaPublic) -> Tree | None:
-    """None for an idea that comes from no other and that none comes from."""
+    """None for an idea without parents and children."""
     forest = Forest(store.lineage.of_board(idea.board_id))
     if idea.id not in forest.origins:
         return None

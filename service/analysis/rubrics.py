@@ -1,4 +1,4 @@
-"""By what ideas are judged: a board's own rubrics and the default one; a board's ideas in a table."""
+"""The rubrics that ideas are evaluated by, the ideas to evaluate, and the table of scores."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def chosen_rubric(store: Store, board_id: str, rubric_id: str | None) -> RubricC
 
 
 def criterion_of(shape: CriterionShape | str) -> Criterion:
-    """A known name needs no description."""
+    """The criterion for a shape or a name. The descriptions of known names are filled in."""
     name, description, weight = (
         (shape, "", 1.0)
         if isinstance(shape, str)
@@ -55,9 +55,9 @@ def board_candidates(store: Store, asked: EvaluateAllTask, rubric: RubricChoice)
     """The ideas to evaluate, newest first.
 
     Raises:
-        NotFound: an idea that was named is not on the board.
-        Conflict: there is none.
-        InvalidInput: there are more than one run takes.
+        NotFound: a named idea is not on the board.
+        Conflict: there is no idea to evaluate.
+        InvalidInput: there are more ideas than a run takes.
     """
     query = IdeaQuery(
         board=asked.board_id,
@@ -74,7 +74,7 @@ def board_candidates(store: Store, asked: EvaluateAllTask, rubric: RubricChoice)
     if len(found) > EVALUATIONS_CEILING:
         raise InvalidInput(
             Text(
-                "These are more than %(most)s ideas, which is what one run takes. Narrow them down "
+                "One run takes at most %(most)s ideas, and there are more. Narrow them down "
                 "by a tag, a status or words.",
                 most=EVALUATIONS_CEILING,
             ),
@@ -99,12 +99,12 @@ def _check_found(wanted: Sequence[str], found: Sequence[Candidate]) -> None:
 
 
 def as_asked(criteria: Sequence[CriterionShape]) -> list[CriterionShape]:
-    """With the descriptions that a known name brings along."""
+    """The criteria with the descriptions of known names filled in."""
     return [CriterionShape(**asdict(criterion_of(one))) for one in criteria]
 
 
 def score_table(store: Store, board_id: str, rubric_id: str | None) -> TablePublic:
-    """All ideas that are not archived, best first, then those not evaluated, newest first.
+    """All ideas that are not archived: best first, then the ideas without scores, newest first.
 
     Raises: NotFound.
     """
@@ -129,7 +129,7 @@ def score_table(store: Store, board_id: str, rubric_id: str | None) -> TablePubl
 
 
 def sorted_table(table: TablePublic, by: str, order: Order) -> TablePublic:
-    """`by` is `overall`, `title`, or the number of a criterion; what has no score comes last."""
+    """`by` is `overall`, `title`, or the number of a criterion. Ideas without a score come last."""
     names = {str(number): one.name for number, one in enumerate(table.criteria, start=1)}
 
     def value(row: TableRow) -> float | str | None:

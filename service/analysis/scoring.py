@@ -1,10 +1,10 @@
-"""An idea and a rubric in, scores from 1 to 10 out; the one seam through which scores come.
+"""Scores an idea from 1 to 10 by the criteria of a rubric. All scores come from here.
 
-Where the catalog names a score head for the model, scores are a linear function of the model's own
-embedding of the idea, trained on labelled ideas. Criteria no head knows are read off the
-probabilities of the digits the model would answer with: a weaker signal, marked as uncalibrated.
-Nothing is sampled, so the same text gets the same scores. How far off a score may be is told where
-it is known: a head's error on ideas it was not fitted to, or the deviation over the digits.
+If the catalog names a score head for the model, scores are a linear function of the model's own
+embedding of the idea, fitted to labelled ideas. For criteria that the head does not know, scores
+come from the probabilities of the digits that the model would answer: a weaker signal, marked as
+uncalibrated. Nothing is sampled, so the same text gets the same scores. The spread of a score is
+the head's error on ideas that it was not fitted to, or the standard deviation over the digits.
 """
 
 import json
@@ -37,9 +37,9 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """`values` are in the order of the criteria; `uncalibrated` names those read off digits.
+    """`values` are in the order of the criteria; `uncalibrated` names those scored by digits.
 
-    `spread` is how far off each may be, None where that is not known; `prompts` are the chats that
+    `spread` is the expected error of each score, None if it is unknown; `prompts` are the chats that
     asked for the digits.
     """
 
@@ -66,8 +66,8 @@ class ScoreHead:
     """score = bias + weights · (embedding - mean) / scale, for each criterion.
 
     Shapes: `mean` and `scale` (embedding,), `weights` (criteria, embedding), `bias` (criteria,).
-    `identity` is that of the model it was fitted to. `errors` is the mean error by criterion on ideas that were left out of the fit, where the
-    figures beside the file tell it.
+    `identity` is that of the model it was fitted to. `errors` has the mean error by criterion on
+    ideas that were left out of the fit, if the file of figures beside the head has it.
     """
 
     identity: str
@@ -80,7 +80,7 @@ class ScoreHead:
 
     @classmethod
     def load(cls, path: Path) -> "ScoreHead":
-        """Raises: ModelUnavailable if the file is missing or not a head."""
+        """Raises: ModelUnavailable if the file is missing or is not a score head."""
         try:
             with np.load(path, allow_pickle=False) as file:
                 head = cls(
@@ -115,12 +115,12 @@ class ScoreHead:
             )
 
     def scores(self, vector: Sequence[float]) -> dict[str, float]:
-        """Raises: ModelUnavailable if the embedding has another size than the head."""
+        """Raises: ModelUnavailable if the sizes of embedding and head differ."""
         if len(vector) != len(self.mean):
             raise ModelUnavailable(
                 Text(
-                    "The score head expects %(count)s numbers and the model gives %(given)s: it "
-                    "belongs to another model.",
+                    "The score head belongs to another model: it expects %(count)s numbers, and this "
+                    "model gives %(given)s.",
                     count=len(self.mean),
                     given=len(vector),
                 )
@@ -147,7 +147,7 @@ class Scorer:
         client: str,
         observe: Observe,
     ) -> Scores:
-        """Raises: EngineError of any kind; a score is never made up."""
+        """Raises: EngineError of any kind. There is no score without the model."""
         engine = EngineClient(self._backend, model.name, client=client, observe=observe)
         head = None if model.score_head is None else self._head(model.score_head)
         found: dict[str, tuple[float, float | None]] = {}
@@ -182,13 +182,14 @@ class Scorer:
         return self._heads[path]
 
     def _check(self, head: ScoreHead, name: str) -> None:
-        """Once the model has answered: before, its weights may not be known yet."""
+        """Call it once the model has answered: before that its weights may be unknown."""
         model = next(one for one in self._backend.models() if one.name == name)
         if head.identity != model.identity:
             raise ModelUnavailable(
                 Text(
-                    "The score head %(score_head)s was trained on other weights than %(name)s's: "
-                    "its scores would mean nothing. Name the right one in the catalog, or none.",
+                    "The score head %(score_head)s was trained for other weights than those of "
+                    "%(name)s, so its scores would mean nothing. Name the right head in the "
+                    "catalog, or none.",
                     score_head=model.score_head,
                     name=model.name,
                 )
@@ -196,14 +197,14 @@ class Scorer:
 
 
 def _is_known(head: ScoreHead, criterion: Criterion) -> bool:
-    """A head was taught what its criteria mean: one that is described otherwise is another."""
+    """Whether the head was trained on the criterion. With another description, it was not."""
     name = criterion.name.casefold()
     usual = {one.name: one.description for one in DEFAULT_CRITERIA}
     return name in head.criteria and criterion.description in ("", usual.get(name, ""))
 
 
 def _errors(path: Path, head: ScoreHead) -> dict[str, float]:
-    """What training found, if it lies beside the head and is about the same model."""
+    """The errors measured in training, if their file is beside the head and of the same model."""
     if not path.exists():
         return {}
     figures = json.loads(path.read_text())
@@ -214,12 +215,12 @@ def _errors(path: Path, head: ScoreHead) -> dict[str, float]:
 
 
 def _expected(row: Sequence[float]) -> tuple[float, float]:
-    """The expectation over digits 0-9, moved to 1-10, and the standard deviation; the digits'
-    share of the mass cancels.
+    """The mean over the digits 0-9, mapped to 1-10, and the standard deviation. Probabilities are
+    normalised to the digits first.
     """
     total = sum(row)
     if total <= 0:
-        raise ModelUnavailable(Text("The model gives no digit any probability: it cannot score."))
+        raise ModelUnavailable(Text("This model cannot score: it gives no digit any probability."))
     mean = sum(digit * value for digit, value in enumerate(row)) / total
     variance = sum((digit - mean) ** 2 * value for digit, value in enumerate(row)) / total
     return _rounded(1 + mean), round(math.sqrt(variance), 2)

@@ -1,6 +1,6 @@
-"""Which ideas of a board are alike: the similar ones of an idea, and groups of them.
+"""Finds similar ideas on a board: those similar to one idea, and groups of similar ideas.
 
-The vectors say what a text is about. Thresholds were measured on labelled pairs, see
+Similarity is semantic, by word vectors. The thresholds were measured on labelled pairs; see
 models/word-vectors.md.
 """
 
@@ -62,7 +62,7 @@ class _Grouped:
 
 
 class SimilarIdeas:
-    """Blocking: call it in a thread."""
+    """Its methods block: call them in a thread."""
 
     def __init__(self, store: Store, vectors: WordVectors) -> None:
         self._store = store
@@ -150,7 +150,7 @@ class SimilarIdeas:
         ]
         groups.sort(key=lambda group: (-len(group.places), group.places))
         titles = suggest_titles(
-            # A title says more than as many words of the text.
+            # A word of the title says more than one of the text.
             [f"{one.title}. {_text(one)}" for one in ideas],
             [group.places for group in groups],
             TAG_CEILING,

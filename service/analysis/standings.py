@@ -1,4 +1,4 @@
-"""A board's ranking as people or the model see it: what is stored, put through `ranking`."""
+"""The ranking of a board by people's votes or by the model, from the stored comparisons."""
 
 import zlib
 from collections import Counter
@@ -14,9 +14,9 @@ from service.store.comparisons import Contender
 
 
 class Standings:
-    """Comparisons of ideas that were deleted, archived or moved away do not count until they are
-    back. People may vote on a pair as often as they like; of the model, whose second answer would
-    only be its first again, the newest verdict on a pair counts.
+    """Comparisons of ideas that were deleted, archived or moved away do not count until the ideas are
+    back. People may vote on a pair as often as they like. The model would answer the same again, so
+    only its newest verdict on a pair counts.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Standings:
 
     @property
     def settled(self) -> set[Pair]:
-        """The pairs that were compared as they read now."""
+        """The pairs whose texts have not changed since they were compared."""
         return {
             frozenset((one.first_id, one.second_id))
             for one in self._counted
@@ -82,7 +82,7 @@ class Standings:
         )
 
     def _outdated(self, one: ComparisonPublic) -> list[str]:
-        """The ideas of the pair whose text has changed since."""
+        """The ideas of the pair whose text has changed since the comparison."""
         sides = ((one.first_id, one.first_version), (one.second_id, one.second_version))
         return [idea for idea, version in sides if version < self.contenders[idea].version]
 
@@ -94,7 +94,7 @@ def board_standings(store: Store, board_id: str, by: Judge) -> Standings:
 
 
 def rank_order(store: Store, board_id: str) -> dict[str, int]:
-    """To sort the board by: of the ideas that people compared, the higher the better."""
+    """A value by which to sort ideas that people compared; the best idea has the highest."""
     ranking = board_standings(store, board_id, "people").ranking
     return {
         idea_id: round(1e6 * strength.value)
@@ -106,7 +106,7 @@ def rank_order(store: Store, board_id: str) -> dict[str, int]:
 def next_pair(
     store: Store, standings: Standings, skipped: Collection[Pair] = ()
 ) -> PairPublic | None:
-    """The pair to ask about next, the same until somebody votes; None if all are skipped.
+    """The next pair to vote on. It stays the same until somebody votes; None if all are skipped.
 
     Raises:
         Conflict: there are no two ideas to compare.

@@ -1,4 +1,4 @@
-"""How a board stands, in figures; every fact is counted, none is written by a model."""
+"""A summary of a board in figures. Every figure is counted; no model writes any of it."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""How alike two ideas are by their words; knows nothing of meaning or of where ideas are kept.
+"""Similarity of two texts by the words that they share. Knows neither meanings nor boards.
 
 Content words are compared as sets, so order, case, plurals and common endings do not matter.
 """
@@ -32,9 +32,9 @@ _STOP_WORDS = frozenset(
 
 
 def resemblance(a: str, b: str, *, ignore: str = "") -> float:
-    """0 for nothing in common, 1 for the same content words.
+    """From 0 for no common words to 1 for the same content words.
 
-    Words of `ignore`, such as the topic that both texts are about, do not count.
+    Words of `ignore`, such as the topic of both texts, do not count.
     """
     ignored = _content_words(ignore)
     return _cosine(_content_words(a) - ignored, _content_words(b) - ignored)
@@ -43,7 +43,7 @@ def resemblance(a: str, b: str, *, ignore: str = "") -> float:
 def most_similar(
     text: str, known: Sequence[tuple[str, str]], *, ignore: str = ""
 ) -> tuple[str, float] | None:
-    """The (id, value) of the known text closest to `text`; the first one of equals."""
+    """The id and resemblance of the known text most similar to `text`; the first of equals."""
     ignored = _content_words(ignore)
     words = _content_words(text) - ignored
     best: tuple[str, float] | None = None
@@ -55,10 +55,10 @@ def most_similar(
 
 
 def content_words(text: str) -> list[tuple[str, str]]:
-    """(stem, word) of each word that says something, in order and case-folded."""
+    """The (stem, word) of each content word, in order and case-folded."""
     words = _WORD.findall(text.casefold())
     kept = [word for word in words if word not in _STOP_WORDS and len(word) > 1]
-    # A text of stop words alone, such as a title "Let It Be", is still a text.
+    # A text of stop words only, such as the title "Let It Be", must not be empty.
     return [(_stem(word), word) for word in kept or words]
 
 
@@ -75,7 +75,7 @@ def _content_words(text: str) -> frozenset[str]:
 
 
 def _pairs(run: str) -> set[str]:
-    """Scripts without spaces are compared by pairs of neighbouring characters."""
+    """Pairs of neighbouring characters, for scripts without spaces."""
     return {run[i : i + 2] for i in range(len(run) - 1)} or {run}
 
 

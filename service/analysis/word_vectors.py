@@ -1,7 +1,7 @@
-"""What a text is about, as 256 numbers: the mean of its words' vectors. Needs numpy and one file.
+"""Embeds a text as 256 numbers: the mean of its word vectors. Needs only numpy and one file.
 
-Two texts on the same thing lie close to each other also where they share no word. The vectors are
-WordLlama's, made smaller (`ideapool-train word-vectors`); models/word-vectors.md has the figures.
+Texts on the same subject get similar vectors even if they share no word. The vectors are those of
+WordLlama, made smaller by `ideapool-train word-vectors`; models/word-vectors.md has the figures.
 """
 
 import re
@@ -22,7 +22,7 @@ from service.settings import PROJECT_ROOT
 Matrix = NDArray[np.float32]
 FILE = PROJECT_ROOT / "models" / "word-vectors.npz"
 FILE_SHA256 = "29d7191f1b88a93b33a821eb630b4ac3506a3ddb87921f05a5b1e1e9ba40c4f8"
-# Four bits a number, from -7 to 7, times its row's scale.
+# Each number has four bits, from -7 to 7, and is multiplied by the scale of its row.
 LARGEST = 7
 KEPT_TEXTS = 20_000
 KEPT_WORDS = 50_000
@@ -31,8 +31,8 @@ WORD_START = "\u2581"
 
 
 class Table:
-    """The vectors of word pieces: whole words where they are frequent, else what they begin with
-    and go on with; the most frequent pieces come first.
+    """The vectors of word pieces, the most frequent first. Frequent words are one piece; others are
+    made of several.
     """
 
     def __init__(self, pieces: Sequence[str], packed: NDArray[np.uint8], scale: Matrix) -> None:
@@ -42,7 +42,7 @@ class Table:
 
     @classmethod
     def load(cls, path: Path = FILE, file_sha256: str = FILE_SHA256) -> "Table":
-        """Raises: ModelUnavailable if it is not the file that was measured."""
+        """Raises: ModelUnavailable if the file is missing or its hash is wrong."""
         try:
             if sha256(path.read_bytes()).hexdigest() != file_sha256:
                 raise ValueError("its SHA-256 is another one")
@@ -52,8 +52,8 @@ class Table:
         except (OSError, ValueError, KeyError) as error:
             raise ModelUnavailable(
                 Text(
-                    "The word vectors %(path)s cannot be read (%(error)s). Restore the file: ideas "
-                    "are compared by what they mean with it.",
+                    "The word vectors %(path)s cannot be read (%(error)s). Restore the file: it is "
+                    "needed to find ideas with a similar meaning.",
                     path=path,
                     error=error,
                 )
@@ -64,7 +64,7 @@ class Table:
         return 2 * int(self._packed.shape[1])
 
     def sum_of(self, word: str) -> tuple[Matrix, int]:
-        """The sum of the vectors of a word's pieces, and how many they are."""
+        """The sum of the vectors of a word's pieces, and the number of pieces."""
         rows = [self._row[piece] for piece in self.pieces(word) if piece in self._row]
         packed = self._packed[rows]
         values = np.empty((len(rows), self.size), np.float32)
@@ -73,8 +73,8 @@ class Table:
         return (values * self._scale[rows]).sum(axis=0), len(rows)
 
     def pieces(self, word: str) -> list[str]:
-        """Pairs of neighbours are joined as long as the result is a piece, the frequent ones first:
-        byte pair encoding, whose order is that of the table.
+        """Byte pair encoding: join neighbouring pieces while the result is in the table, the most
+        frequent result first.
         """
         parts = list(WORD_START + word)
         while len(parts) > 1:
@@ -88,7 +88,7 @@ class Table:
 
 
 class WordVectors:
-    """Reads the table when it is first needed, and keeps what it has worked out."""
+    """Reads the table when it is first needed, and caches the vectors of words."""
 
     def __init__(self, path: Path = FILE, file_sha256: str = FILE_SHA256) -> None:
         self._path = path
@@ -99,9 +99,9 @@ class WordVectors:
         self._lock = Lock()
 
     def embed(self, texts: Sequence[str], *, ignore: str = "") -> Matrix:
-        """One row of length 1 for each text, and of zeros for one without a known word.
+        """A row of length 1 for each text, or of zeros if the text has no known word.
 
-        The words of `ignore` do not count, unless a text has no others.
+        Shape: (texts, 256). Words of `ignore` do not count, unless a text has no others.
 
         Raises: ModelUnavailable
         """

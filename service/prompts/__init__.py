@@ -1,1 +1,1 @@
-"""What the models are asked, and how their answers are read. Pure; shared with training."""
+"""The prompts, and the parsers of answers. Pure; shared with training."""

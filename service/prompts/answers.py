@@ -1,6 +1,6 @@
-"""The form of the model's answers: how each one is written and how it is read.
+"""Writes and parses the model's answers.
 
-Reading is strict and total: any string gives a good value or `AnswerUnusable`. Knows no prompts.
+Parsing is strict and total: every string gives a valid value or `AnswerUnusable`. Knows no prompts.
 """
 
 import re
@@ -99,7 +99,7 @@ def evaluate_answer(strengths: tuple[str, ...], concerns: tuple[str, ...], next_
 
 
 def parse_suggestion(answer: str, *, topic: str) -> ParsedSuggestion:
-    """Raises `AnswerUnusable` for an answer that is empty, cut, looping or only says the topic."""
+    """Raises: AnswerUnusable if it is empty, cut off, repeats itself or only repeats the topic."""
     parts = _sections(clean_text(answer), ("Title", "Idea"))
     title = _title(parts)
     written = one_line(parts.get("Idea", "")).strip("*_ ")
@@ -121,7 +121,7 @@ def partial_suggestion(answer_so_far: str) -> PartialSuggestion:
 
 
 def parse_refinement(answer: str) -> Refinement:
-    """Raises `AnswerUnusable` when a part is missing, cut or over its limit."""
+    """Raises: AnswerUnusable if a part is missing, cut off or too long."""
     parts = _sections(clean_text(answer), ("Title", "Idea", "Changes"))
     title = _title(parts)
     body = without_sentences_like(INSTRUCTIONS, parts.get("Idea", ""))
@@ -148,7 +148,7 @@ def partial_refinement(answer_so_far: str) -> PartialRefinement:
 
 
 def parse_assessment(answer: str) -> Assessment:
-    """Raises `AnswerUnusable` when strengths, concerns or the next step are missing or cut."""
+    """Raises: AnswerUnusable if strengths, concerns or the next step are missing or cut off."""
     parts = _sections(clean_text(answer), ("Strengths", "Concerns", "Next step"))
     strengths = _items(parts.get("Strengths", ""))[:3]
     concerns = _items(parts.get("Concerns", ""))[:3]
@@ -157,7 +157,7 @@ def parse_assessment(answer: str) -> Assessment:
     strengths, concerns = _points(strengths), _points(concerns)
     if not strengths or not concerns:
         raise AnswerUnusable(Text("The answer names no strengths or no concerns."))
-    # Points of a list may begin alike; only a longer run is a loop.
+    # Points of a list may begin with the same words; only a longer repetition is a loop.
     if repeats_itself(" ".join((*strengths, *concerns)), run=7):
         raise AnswerUnusable(Text("The assessment repeats itself."))
     next_step = _complete(one_line(parts.get("Next step", "")), Text("The next step"), min_words=3)
@@ -176,10 +176,10 @@ def partial_assessment(answer_so_far: str) -> PartialAssessment:
 
 
 def _sections(text: str, names: tuple[str, ...]) -> dict[str, str]:
-    """What follows each heading, up to the next one; headings count in the order given.
+    """The text after each heading, up to the next one. Headings must come in the given order.
 
-    The last heading is looked for from the end, because text of a user that comes before it
-    may hold a line that reads the same.
+    The last heading is searched from the end, because the text of a user before it may contain the
+    same line.
     """
     found: list[tuple[str, int, int]] = []
     position = 0
@@ -231,7 +231,7 @@ def _is_placeholder(text: str) -> bool:
 
 
 def _complete(text: str, what: str, *, min_words: int = MIN_WORDS) -> str:
-    """`text` up to its last sentence end, if enough is left."""
+    """`text` up to its last complete sentence, if that is long enough."""
     if not text:
         raise AnswerUnusable(Text("%(what)s is empty.", what=what))
     whole = whole_sentences(text)
@@ -251,7 +251,7 @@ def _complete(text: str, what: str, *, min_words: int = MIN_WORDS) -> str:
 
 
 def _has_example(written: str, topic: str) -> bool:
-    """Whether it has something of the prompt's examples that was not asked for."""
+    """Whether it contains a phrase of the prompt's examples that the topic does not."""
     said, asked = written.casefold(), topic.casefold()
     return any(echo in said and echo not in asked for echo in EXAMPLE_ECHOES)
 
@@ -264,19 +264,19 @@ def _says_only(text: str, topic: str) -> bool:
 
 
 def _items(block: str) -> tuple[str, ...]:
-    """The different points of a list; a last one that is cut off is left out if others remain."""
+    """The distinct points of a list. A last point that is cut off is dropped if others remain."""
     lines = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s*", "", line) for line in block.split("\n"))
     items = tuple(dict.fromkeys(one_line(line) for line in lines if line.strip(" -*•")))
     return tuple(item for item in items if item)
 
 
 def _points(items: tuple[str, ...]) -> tuple[str, ...]:
-    """Without those that were cut down to a word or two."""
+    """The points of a list, without those of one or two words."""
     return tuple(item for item in items if count_words(item) >= MIN_POINT_WORDS)
 
 
 def _changes(block: str) -> tuple[str, ...]:
-    """Without the full stops that end them in the answer: a change is a phrase."""
+    """The changes without the full stops of the answer: a change is a phrase."""
     items = _items(block)
     ended = [item.endswith((".", "!", "?", "。")) for item in items]
     if any(ended) and not ended[-1]:
@@ -285,6 +285,6 @@ def _changes(block: str) -> tuple[str, ...]:
 
 
 def _without_begun_heading(block: str, heading: str) -> str:
-    """While text streams in, the beginning of the next heading is not shown as part of it."""
+    """The text so far without the beginning of the next heading, while an answer streams in."""
     before, newline, last = block.rpartition("\n")
     return before.rstrip() if newline and last and heading.startswith(last) else block

@@ -1,4 +1,4 @@
-"""What a model is asked to join several ideas into one; answered and read like any brainstorm."""
+"""The prompt that joins several ideas into one. The answer has the form of any brainstorm's."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from service.prompts.methods import Angle
 from service.prompts.tasks import Prompt, brainstorm_sampling
 from service.text.cleaning import clean_text, one_line
 
-# Of each idea; five of them have to fit into a small context.
+# Characters of each idea; five ideas must fit into a small context.
 COMBINED_CHARACTERS = 600
 _SYSTEM = (
     "You join practical ideas into a new one. It says in plain words what to do, with which "
@@ -32,9 +32,9 @@ def combine_prompt(
     creativity: float = 0.5,
     seed: int = 0,
 ) -> Prompt:
-    """One idea made of several (title, body).
+    """The prompt for one idea that joins `ideas`, each a (title, body).
 
-    Their titles come last: a small model writes about what it read last, and that is not the angle.
+    Their titles come last: a small model writes about what it read last, which must not be the angle.
     """
     user = f"{_TASK}\n\n"
     if context.strip():

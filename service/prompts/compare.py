@@ -1,18 +1,19 @@
-"""Which of two ideas is better, as it is asked; the answer is one letter. Pure."""
+"""The prompt that asks which of two ideas is better. The answer is one letter. Pure."""
 
 from service.engine.types import Message
 from service.prompts.fencing import DATA_RULE, block
 from service.text.cleaning import clean_text, one_line
 
 COMPARE_CHOICES = ("A", "B")
-# Of each text; both have to fit into a small context.
+# Characters of each text; both must fit into a small context.
 COMPARED_CHARACTERS = 800
 
 _COMPARE_SYSTEM = (
     "You are a fair judge of ideas. The better idea says exactly what to do and really helps; a "
     f"vague one loses. {DATA_RULE}"
 )
-# Without examples the standard model takes whatever stands first; as many are answered A as B.
+# Without examples, the standard model always prefers the first idea. A and B are the answer equally
+# often.
 _COMPARE_EXAMPLES = (
     (
         "help cyclists",

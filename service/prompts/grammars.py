@@ -1,6 +1,6 @@
-"""GBNF grammars that hold the form of an answer while it is generated.
+"""GBNF grammars that enforce the form of an answer while it is generated.
 
-They keep the form and bar empty phrases; `answers.py` reads the result. Knows no prompts.
+They also bar empty phrases. `answers.py` parses the result. Knows no prompts.
 """
 
 import re
@@ -37,11 +37,12 @@ _EXOTIC_SPACES = r"\x7f-\xa0\u2000-\u200b\u2028-\u202f"
 _NOT_IN_TITLE = rf'\x00-\x20{_EXOTIC_SPACES}\x5b\x5d"*#:.,;<>_`{{}}()@FOREIGN'
 _NEVER = r'\x00-\x1f\u2000-\u200b\x5b\x5d".!?。！？*#<>_`{}'
 _NEVER_FIRST = r" 0-9(\x2d" + _NEVER
-# The standard model slips into Chinese at times. Where the text has none, none may come.
+# The standard model sometimes slips into Chinese. Without Chinese in the text, it is barred.
 _EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
-# A short word whose full stop ends no sentence: what follows goes on, or it is an initial.
+# A short word whose full stop does not end a sentence: an abbreviation or an initial.
 _ABBREVIATED = re.compile(r"\b(\w{1,4}\.(?=,| [^\WA-Z\u00c0-\u00de])|[A-Z]\.(?= [A-Z]))")
-# Sentences that begin so (Encourage, Implement, Start by, This …) stay general or only praise.
+# Sentences that begin with these words (Encourage, Implement, Start by, This …) stay vague or only
+# praise.
 _FILLERS = (
     "Dev",
     "Edu",
@@ -60,20 +61,20 @@ _FILLERS = (
 
 
 def suggestion_grammar(written: str, *, barred_initials: str = "") -> str:
-    """`written` is what the user wrote: it decides which scripts the answer may use.
+    """`written` is the text of the user, which decides which scripts the answer may use.
 
-    The title begins with none of `barred_initials`, in either case.
+    The title begins with none of the characters in `barred_initials`.
     """
     return _SUGGESTION + _terminals(written, initial=_initial(written, barred_initials))
 
 
 def refinement_grammar(written: str, *, sentences: int) -> str:
-    """A small model never ends a text by itself: it may write this many sentences."""
+    """At most `sentences` sentences, because a small model never ends a text by itself."""
     return _REFINEMENT.replace("@MORE", str(sentences - 1)) + _terminals(written, pause=",:")
 
 
 def passage_grammar(written: str, *, units: int, words: int | None = None) -> str:
-    """At most so many sentences; or lines of at most so many words, without a full stop at their end."""
+    """At most `units` sentences, or `units` lines of at most `words` words without a full stop."""
     passage = _PASSAGE.replace("@UNIT", "point" if words is None else "phrase")
     return passage.replace("@MORE", str(units - 1)) + _terminals(written, words=words or 1)
 
@@ -83,7 +84,7 @@ def assessment_grammar(written: str) -> str:
 
 
 def widened(grammar: str, language: str) -> str:
-    """The grammar with the letters of a language, by its code, whatever the user's text is in."""
+    """The grammar with the letters of a language (by its code) added."""
     foreign = "" if language in ("ja", "ko", "zh") else _EAST_ASIAN
     grammar = grammar.replace(_EAST_ASIAN, foreign)
     capitals = re.search(r"^title ::= \[([A-Z]+)\]", grammar, re.MULTILINE)
@@ -95,8 +96,8 @@ def widened(grammar: str, language: str) -> str:
 
 
 def _initial(written: str, barred: str) -> str:
-    """Where nothing but ASCII is written, a capital: a model that may not begin as it would like
-    would turn to digits, symbols and other scripts.
+    """The rule for the first character of a title. With ASCII text it is a capital letter: a model
+    that cannot begin as it would like turns to digits, symbols and other scripts.
     """
     if written.isascii():
         capitals = "".join(letter for letter in ascii_uppercase if letter not in barred)
@@ -107,11 +108,11 @@ def _initial(written: str, barred: str) -> str:
 def _terminals(
     written: str, *, initial: str = "[^@NOT_IN_TITLE]", pause: str = ",", words: int = 1
 ) -> str:
-    """`pause` has the marks of which a title may have one."""
+    """`pause` has the marks of which a title may contain one."""
     is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
     values = {
         "@INITIAL": initial,
-        # One, soon, and with little after it: a small model would go on and on.
+        # One mark, early, and little after it: a small model would go on and on.
         "@PAUSE": f"[{pause}]",
         "@WORDS": str(words - 1),
         "@NOT_FILLER": _not_beginning_with(_FILLERS, "@NEVER_FIRST", "@NEVER"),
@@ -123,7 +124,7 @@ def _terminals(
         "@NOT_IN_TITLE": _NOT_IN_TITLE,
         "@NEVER_FIRST": _NEVER_FIRST,
         "@NEVER": _NEVER,
-        # Names such as node.js only where the note has one: else words are glued to the full stop.
+        # Names such as node.js only if the note has one; otherwise words are glued to the full stop.
         "@DOTTED": "a-z" if re.search(r"[a-z]\.[a-z]", written) else "",
         "@CODE": "".join(c for c in "`<>{}" if c not in written),
         "@FOREIGN": "" if is_east_asian else _EAST_ASIAN,
@@ -135,12 +136,12 @@ def _terminals(
 
 
 def _abbreviations(written: str) -> list[str]:
-    """The usual ones, and the text's own: 'nr. 4', '3. oktober', 'M. Garnier'."""
+    """Common abbreviations and those of the text, such as 'nr. 4', '3. oktober', 'M. Garnier'."""
     return sorted({*ABBREVIATIONS, *_ABBREVIATED.findall(written)})
 
 
 def _not_beginning_with(words: tuple[str, ...], never_first: str, never: str) -> str:
-    """Alternatives for the beginning of a text that turn aside before any of the words is full."""
+    """Alternatives that match every beginning of a text except the words."""
     begun = {word[:length] for word in words for length in range(len(word))}
     alternatives = []
     for beginning in sorted(begun):

@@ -1,4 +1,4 @@
-"""The languages that a model can be asked to write ideas in; not those of the pages."""
+"""The languages that a model can be asked to write in. The languages of the pages are separate."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-# As the prompts name them.
+# The names that prompts use.
 IDEA_LANGUAGES: Mapping[str, str] = MappingProxyType(
     {
         "ar": "Arabic",
@@ -33,7 +33,7 @@ IDEA_LANGUAGES: Mapping[str, str] = MappingProxyType(
         "zh": "Chinese",
     }
 )
-# None of them: ideas are in the language in which they are asked for.
+# No choice: ideas are in the language of the topic or the note.
 AS_WRITTEN = ""
 IdeaLanguage = Annotated[
     str,

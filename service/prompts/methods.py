@@ -1,7 +1,7 @@
-"""Ways to look for ideas: each method is a family of angles, one angle for each idea of a run.
+"""Methods to look for ideas: each is a family of angles, and each idea of a run gets one angle.
 
-Small models leave the topic when an angle is exotic, so the hints name ordinary things to do.
-Knows nothing of prompts or models.
+Small models leave the topic if an angle is exotic, so the hints name ordinary things to do.
+Knows neither prompts nor models.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Angle:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`when` says in one line when to use it. Angles of one name differ in their hints."""
+    """`when` says in one line when to use it. Angles with the same name differ in their hints."""
 
     id: str
     title: str
@@ -33,10 +33,11 @@ class Method:
 
 
 def draw_angles(method_id: str, n: int, seed: int, name: str | None = None) -> tuple[Angle, ...]:
-    """The first n angles of the seed's order, or of those with the name: for more, ask for more.
+    """The first n angles in the order of the seed, or of those with `name`.
 
-    Every name comes once before any comes again, and every hint before any comes again.
-    Raises `InvalidInput` for an unknown method or name.
+    Every name comes once before any is repeated, and so does every hint.
+
+    Raises: InvalidInput if the method or the name is unknown.
     """
     method = METHODS.get(method_id)
     if method is None:
@@ -67,7 +68,7 @@ def _rounds(method: Method, name: str | None) -> list[list[Angle]]:
 
 
 def _family(pattern: str, *entries: str) -> tuple[Angle, ...]:
-    """Angles from `name: how the sentence of the pattern goes on | another way it goes on`."""
+    """Angles from lines of `name: end of the pattern's sentence | another end`."""
     angles: list[Angle] = []
     for entry in entries:
         name, _, ways = entry.partition(": ")

@@ -1,6 +1,6 @@
-"""Rewriting one passage of a note: what the model is asked, and how its answer is read.
+"""The prompt that rewrites one passage of a note, and the parser of its answer. Pure.
 
-Its answer has the form of a whole refinement without the title, which tuned models know. Pure.
+The answer has the form of a whole refinement without the title, which tuned models know.
 """
 
 import re
@@ -19,15 +19,15 @@ from service.prompts.tasks import Prompt
 from service.text.cleaning import SENTENCE_END, clean_text, count_words, one_line
 from service.text.passages import Passage
 
-# What the parser of refinements looks for; a passage has no title.
+# A title for the parser of refinements; a passage has none.
 _TITLE = "Title: Passage\n"
 _SYSTEM = (
     "You rewrite a passage of a note. You keep all its names, numbers, places, times and prices. "
     "You add no new facts, and a question stays a question. "
     f"{DATA_RULE} Answer in the language of the passage."
 )
-# The model sees nothing of what stands around but the title: a small one writes it once more, or
-# fills a gap with something else.
+# The model sees the title but not the text around the passage: a small model would repeat that
+# text, or fill the gap with something else.
 _TASK = (
     "{wish} Rewrite only the {kind} inside <idea>, in this form:\n\n"
     "Idea: <the same {kind} in the same language, rewritten{length}>\n\n"
@@ -49,7 +49,7 @@ _PHRASE_EXAMPLE = (
 def passage_prompt(
     note: tuple[str, str], passage: Passage, *, instruction: str = "", seed: int = 0
 ) -> Prompt:
-    """`note` is title and body."""
+    """`note` is (title, body)."""
     wish = one_line(clean_text(instruction))
     written = passage.of(note[1])
     is_phrase = not _is_sentences(written)
@@ -62,7 +62,7 @@ def passage_prompt(
         ),
         grammar=passage_grammar(
             f"{note[0]}\n{note[1]}\n{instruction}",
-            # As many as there were: a small model never ends a text by itself.
+            # As many sentences as there were: a small model never ends a text by itself.
             units=min(60, max(1, sentences)),
             words=_most_words(written) if is_phrase else None,
         ),
@@ -72,9 +72,9 @@ def passage_prompt(
 
 
 def parse_passage(answer: str, note: str, passage: Passage) -> Refinement:
-    """The passage made to fit where it stood: a phrase stays one, and within its sentence.
+    """The new passage, made to fit in its place: a phrase stays a phrase within its sentence.
 
-    Raises `AnswerUnusable` like `parse_refinement`.
+    Raises: AnswerUnusable, as `parse_refinement` does.
     """
     refined = parse_refinement(_TITLE + answer)
     written, new = passage.of(note), refined.body
@@ -92,7 +92,7 @@ def partial_passage(answer_so_far: str) -> PartialRefinement:
 
 
 def _example(is_phrase: bool, *, is_english: bool) -> tuple[Message, ...]:
-    """None for a note that is not English: a small model would go on in the language of the example."""
+    """The example; None if the note is not English: a small model would go on in English."""
     if not is_english:
         return ()
     shown, answer, change = _PHRASE_EXAMPLE if is_phrase else _SENTENCE_EXAMPLE
@@ -116,5 +116,5 @@ def _most_words(phrase: str) -> int:
 
 
 def _is_sentences(written: str) -> bool:
-    """Whether it ends as a sentence does."""
+    """Whether the text ends like a sentence."""
     return SENTENCE_END.search(written.rstrip()[-3:] + " ") is not None

@@ -1,4 +1,4 @@
-"""What the models are asked: a task and its fields as chat messages, with grammar and sampling.
+"""The prompts of all tasks: chat messages with grammar and sampling.
 
 Pure, so that training renders its rows byte for byte as they are served. Knows no engine.
 """
@@ -32,7 +32,9 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """`description` says what a high value means; `weight` is what it counts, and no prompt's."""
+    """`description` says what a high score means. `weight` counts in the overall score only, not in a
+    prompt.
+    """
 
     name: str
     description: str = ""
@@ -50,7 +52,7 @@ PROBE_CHOICES = tuple("0123456789")
 _BRAINSTORM_SYSTEM = (
     "You give practical ideas. Each idea really helps with the topic and says in plain words "
     "what to do, with which things, when and where, so that someone can start tomorrow. "
-    # No bad examples beside these: a small model gives them back as its ideas.
+    # No bad examples here: a small model returns them as its ideas.
     f"Concrete: {EXAMPLE_PHRASES[0]}; {EXAMPLE_PHRASES[1]}. "
     f"{DATA_RULE} Answer in the language of the topic."
 )
@@ -122,10 +124,10 @@ def brainstorm_prompt(
     creativity: float = 0.5,
     seed: int = 0,
 ) -> Prompt:
-    """One idea. All prompts of a run are the same up to the angle, which comes last.
+    """The prompt for one idea. All prompts of a run are the same up to the angle, which comes last.
 
-    Barring the initials of the titles made so far drives a run's ideas apart without a word more
-    in the prompt: another first letter is another title, and so another idea.
+    Barring the initials of earlier titles makes the ideas of a run different without more words in
+    the prompt: another first letter makes another title, and so another idea.
     """
     user = f"{_BRAINSTORM_TASK}\n\n"
     if context.strip():
@@ -143,7 +145,7 @@ def brainstorm_prompt(
 
 
 def is_preset(instruction: str) -> bool:
-    """Whether it is empty or a wish that is spelled out for the model."""
+    """Whether the instruction is empty or one of the presets that are spelled out for the model."""
     wish = _wish(instruction).casefold()
     return not wish or wish in _WISHES
 
@@ -167,7 +169,7 @@ def refine_prompt(title: str, body: str, *, instruction: str = "", seed: int = 0
             f"{title}\n{body}\n{instruction}",
             sentences=_most_sentences(note),
         ),
-        # The rewritten note may be half as long again as the note, in tokens of about three bytes.
+        # The rewritten note may be half as long again as the note. A token has about three bytes.
         max_tokens=min(3000, 300 + len(note.encode()) // 2),
         sampling=Sampling(temperature=0.3, top_p=0.9, top_k=40, min_p=0.05, seed=seed),
     )
@@ -178,7 +180,7 @@ def _wish(instruction: str) -> str:
 
 
 def _most_sentences(note: str) -> int:
-    """A few more than it has; notes in fragments have hardly an end of a sentence in many words."""
+    """The most sentences of the new note: a few more than the note has, or one for 15 words."""
     ends = len(re.findall(r"[.!?]+(?:\s|$)|[。！？\n]", note))
     return min(60, 2 + max(ends, count_words(note) // 15))
 
@@ -209,9 +211,9 @@ def probe_messages(title: str, body: str, criterion: Criterion) -> tuple[Message
 
 
 def in_language(prompt: Prompt, language: str) -> Prompt:
-    """The prompt for an answer in a language of `IDEA_LANGUAGES`; as it is where none is chosen.
+    """The prompt for an answer in a language of `IDEA_LANGUAGES`; unchanged if no language is chosen.
 
-    The line comes last, after what the prompts of a run have in common.
+    The line comes last, after the part that the prompts of a run have in common.
     """
     if language == AS_WRITTEN:
         return prompt
@@ -225,7 +227,7 @@ def in_language(prompt: Prompt, language: str) -> Prompt:
 
 
 def embedding_text(title: str, body: str) -> str:
-    """What is embedded to score an idea; the score heads are trained on exactly this form."""
+    """The text that is embedded to score an idea. Score heads are trained on exactly this form."""
     return f"Title: {title}\nIdea: {body}"
 
 

@@ -100,7 +100,7 @@ def test_a_cut_idea_ends_with_its_last_complete_sentence() -> None:
         ("Here are some ideas for you, as you asked me to give.", "no title"),
     ],
 )
-def test_what_cannot_be_an_idea_is_refused_with_the_reason(answer: str, reason: str) -> None:
+def test_an_unusable_idea_is_refused_with_the_reason(answer: str, reason: str) -> None:
     with pytest.raises(AnswerUnusable, match=reason):
         parse_suggestion(answer, topic="how to keep all the tools in our shed tidy")
 
@@ -108,9 +108,7 @@ def test_what_cannot_be_an_idea_is_refused_with_the_reason(answer: str, reason: 
 @pytest.mark.parametrize(
     ("phrase", "echo"), list(zip(EXAMPLE_PHRASES, EXAMPLE_ECHOES, strict=True))
 )
-def test_the_prompts_examples_may_be_ideas_where_the_topic_names_them(
-    phrase: str, echo: str
-) -> None:
+def test_examples_of_the_prompt_are_usable_if_the_topic_names_them(phrase: str, echo: str) -> None:
     answer = f"Title: Every Day\nIdea: Begin the week with {phrase}."
 
     with pytest.raises(AnswerUnusable, match="example from the prompt"):
@@ -140,7 +138,7 @@ def test_a_refinement_that_would_lose_text_is_refused(answer: str, reason: str) 
         parse_refinement(answer)
 
 
-def test_a_sentence_that_a_refinement_says_again_is_kept_once() -> None:
+def test_a_repeated_sentence_in_a_refinement_is_kept_once() -> None:
     body = f"{TEXT} Anna keeps the key. {TEXT}\n\n{TEXT}"
     answer = refine_answer("Tool Wall", body, ("Named Anna",))
 
@@ -151,7 +149,7 @@ def test_a_change_that_is_cut_off_is_left_out() -> None:
     assert parse_refinement(REFINED[:-4]).changes == ("Named the number of hooks",)
 
 
-def test_a_line_in_the_note_that_reads_like_the_heading_stays_in_the_note() -> None:
+def test_a_line_of_the_note_that_looks_like_a_heading_stays_in_the_note() -> None:
     note = "Old list.\nChanges:\n- none so far"
     answer = refine_answer("Tool Wall", note, ("Kept the list",))
 
@@ -204,7 +202,7 @@ def test_points_appear_as_they_are_written() -> None:
 
 
 @given(st.text(max_size=200) | st.sampled_from([REFINED, ASSESSED, "Title: a\nIdea: " + TEXT]))
-def test_any_answer_is_either_good_or_refused(answer: str) -> None:
+def test_any_answer_is_either_valid_or_refused(answer: str) -> None:
     for parse in (lambda a: parse_suggestion(a, topic="a"), parse_refinement, parse_assessment):
         with suppress(AnswerUnusable):
             parse(answer)
@@ -217,7 +215,7 @@ WORDS = st.text(alphabet="abcdefghij ", min_size=1, max_size=12).filter(lambda s
 
 
 @given(st.data())
-def test_every_beginning_of_an_answer_is_shown_without_failing(data: st.DataObject) -> None:
+def test_every_beginning_of_an_answer_can_be_shown(data: st.DataObject) -> None:
     answer = data.draw(st.sampled_from([REFINED, ASSESSED, brainstorm_answer("Tool Wall", TEXT)]))
     begun = answer[: data.draw(st.integers(0, len(answer)))]
 
@@ -234,7 +232,7 @@ def test_any_plain_idea_reads_back_as_it_was_written(title: str, count: int) -> 
     assert parsed == ParsedSuggestion("Good " + title, text)
 
 
-def test_an_idea_that_only_says_its_title_again_is_refused() -> None:
+def test_an_idea_that_only_repeats_its_title_is_refused() -> None:
     title = "A small shelf in the hall for all tools"
 
     with pytest.raises(AnswerUnusable, match="title"):

@@ -30,7 +30,7 @@ def near(numbers: dict[str, float]) -> object:
 
 
 @given(RESULTS)
-def test_strengths_are_finite_average_to_nothing_and_never_less_sure_than_the_prior(
+def test_strengths_are_finite_with_mean_zero_and_never_less_certain_than_the_prior(
     results: list[Result],
 ) -> None:
     ranking = Ranking(ITEMS, results)
@@ -53,14 +53,14 @@ def test_one_more_win_makes_an_idea_stronger_and_the_other_weaker(
 
 
 @given(RESULTS)
-def test_turning_every_result_round_turns_every_strength_round(results: list[Result]) -> None:
+def test_reversing_every_result_reverses_every_strength(results: list[Result]) -> None:
     turned = [Result(one.first, one.second, OTHER_WAY[one.outcome]) for one in results]
 
     assert values(turned) == near({item: -value for item, value in values(results).items()})
 
 
 @given(RESULTS, st.integers(0, 99))
-def test_neither_the_order_of_results_nor_who_stood_first_matters(
+def test_neither_the_order_of_results_nor_the_order_within_a_pair_matters(
     results: list[Result], seed: int
 ) -> None:
     swapped = [Result(one.second, one.first, OTHER_WAY[one.outcome]) for one in results]
@@ -70,7 +70,7 @@ def test_neither_the_order_of_results_nor_who_stood_first_matters(
 
 
 @given(RESULTS, PAIRS)
-def test_two_ties_are_a_win_each(results: list[Result], pair: tuple[str, str]) -> None:
+def test_two_ties_count_as_one_win_each(results: list[Result], pair: tuple[str, str]) -> None:
     ties = [Result(*pair, "tie")] * 2
     wins = [Result(*pair, "first"), Result(*pair, "second")]
 
@@ -78,7 +78,7 @@ def test_two_ties_are_a_win_each(results: list[Result], pair: tuple[str, str]) -
 
 
 @given(RESULTS)
-def test_at_the_mode_wins_are_what_is_expected_less_what_the_prior_takes(
+def test_at_the_mode_wins_equal_expected_wins_less_the_pull_of_the_prior(
     results: list[Result],
 ) -> None:
     found = values(results)
@@ -95,7 +95,7 @@ def test_at_the_mode_wins_are_what_is_expected_less_what_the_prior_takes(
 
 
 @given(RESULTS)
-def test_ranks_follow_strengths_and_who_was_never_compared_has_none(
+def test_ranks_follow_strengths_and_ideas_never_compared_have_none(
     results: list[Result],
 ) -> None:
     ranking = Ranking(ITEMS, results)
@@ -130,7 +130,7 @@ def test_many_noisy_results_give_the_true_order() -> None:
     assert Ranking(ITEMS, results).order == list(ITEMS)
 
 
-def test_more_comparisons_make_it_surer() -> None:
+def test_more_comparisons_lower_the_uncertainty() -> None:
     def error(rounds: int) -> float:
         results = [Result(a, b, "tie") for a, b in combinations(ITEMS, 2)] * rounds
         return Ranking(ITEMS, results).strengths["a"].standard_error
@@ -143,7 +143,7 @@ def test_more_comparisons_make_it_surer() -> None:
     st.integers(0, 2**31),
     st.sets(st.frozensets(st.sampled_from(ITEMS), min_size=2, max_size=2)),
 )
-def test_the_next_question_tells_most_of_all_that_are_allowed(
+def test_the_next_question_is_the_most_informative_one_allowed(
     results: list[Result], seed: int, without: set[frozenset[str]]
 ) -> None:
     ranking = Ranking(ITEMS, results)
@@ -171,7 +171,7 @@ def test_ideas_never_compared_are_asked_about_first() -> None:
     assert {question.first, question.second} <= {"d", "e", "f"}
 
 
-def test_close_ideas_are_asked_about_before_clear_ones() -> None:
+def test_close_pairs_are_asked_before_clear_ones() -> None:
     clear = [Result("a", "c", "first"), Result("b", "c", "first")] * 6
 
     question = Ranking("abc", clear).next_question()
@@ -180,7 +180,7 @@ def test_close_ideas_are_asked_about_before_clear_ones() -> None:
     assert {question.first, question.second} == {"a", "b"}
 
 
-def test_the_seed_decides_who_stands_first_about_half_of_the_time() -> None:
+def test_the_seed_puts_either_idea_first_about_half_of_the_time() -> None:
     ranking = Ranking("ab", [])
     questions = [ranking.next_question(seed=seed) for seed in range(200)]
 
@@ -201,13 +201,13 @@ def test_every_idea_is_ranked_after_few_well_chosen_questions() -> None:
     assert set(order[:3]) <= set(items[:4])
 
 
-def test_nothing_and_a_single_idea_have_no_question() -> None:
+def test_no_idea_or_a_single_one_has_no_question() -> None:
     assert Ranking([], []).next_question() is None
     assert Ranking(["a"], []).next_question() is None
     assert Ranking(["a"], [Result("a", "gone", "first")]).comparisons == 0
 
 
-def test_a_large_board_is_answered_quickly() -> None:
+def test_a_large_board_is_ranked_quickly() -> None:
     draw = Random(1)
     items = [str(number) for number in range(5000)]
     pairs = [draw.sample(items[:150], 2) for _ in range(500)]

@@ -42,7 +42,7 @@ thresholds = st.floats(-1.1, 1.1)
 
 
 @given(alikenesses(), thresholds)
-def test_every_place_is_in_exactly_one_group(alikeness: Alikeness, threshold: float) -> None:
+def test_every_item_is_in_exactly_one_group(alikeness: Alikeness, threshold: float) -> None:
     groups = average_linkage(alikeness, threshold)
 
     assert sorted(place for group in groups for place in group) == list(range(len(alikeness)))
@@ -60,16 +60,14 @@ def test_a_higher_threshold_only_divides_the_groups(
 
 
 @given(alikenesses(), thresholds)
-def test_a_pair_that_forms_a_group_is_as_alike_as_asked(
-    alikeness: Alikeness, threshold: float
-) -> None:
+def test_a_group_of_two_meets_the_threshold(alikeness: Alikeness, threshold: float) -> None:
     for group in average_linkage(alikeness, threshold):
         if len(group) == 2:
             assert alikeness[group[0], group[1]] >= threshold
 
 
 @given(alikenesses(), thresholds)
-def test_the_same_likeness_gives_the_same_groups(alikeness: Alikeness, threshold: float) -> None:
+def test_the_same_similarities_give_the_same_groups(alikeness: Alikeness, threshold: float) -> None:
     before = alikeness.copy()
 
     assert average_linkage(alikeness, threshold) == average_linkage(alikeness, threshold)
@@ -148,7 +146,7 @@ def test_groups_join_by_the_mean_of_their_pairs() -> None:
     assert mean_alikeness(alikeness, [0, 1, 2]) == pytest.approx((0.9 + 0.5 + 0.3) / 3)
 
 
-def test_a_thousand_are_grouped_while_one_waits() -> None:
+def test_a_thousand_items_are_grouped_within_seconds() -> None:
     vectors = np.random.default_rng(1).normal(size=(1000, 16))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -157,7 +155,7 @@ def test_a_thousand_are_grouped_while_one_waits() -> None:
     assert process_time() - started < 3
 
 
-def test_a_title_is_made_of_what_the_group_shares_and_others_do_not() -> None:
+def test_a_title_has_words_that_the_group_shares_and_others_lack() -> None:
     texts = [
         "Bread at half price. Bread is cheaper after four.",
         "Happy hour for bread. The price falls in the afternoon.",
@@ -168,7 +166,7 @@ def test_a_title_is_made_of_what_the_group_shares_and_others_do_not() -> None:
     assert suggest_titles(texts, [[0, 1], [2, 3]], 40) == ["Bread & price", "Bakers & course"]
 
 
-def test_a_title_holds_only_words_of_the_texts_and_keeps_the_limit() -> None:
+def test_a_title_has_only_words_of_the_texts_and_keeps_the_limit() -> None:
     texts = ["Straßenbahnhaltestellenbeleuchtung blau", "Straßenbahnhaltestellenbeleuchtung rot"]
 
     assert suggest_titles(texts, [[0, 1]], 20) == ["Strassenbahnhalteste"]

@@ -53,11 +53,11 @@ def test_code_marks_are_allowed_when_the_note_has_them() -> None:
         ("M. Garnier decides", '"M." [ ,]'),
     ],
 )
-def test_an_abbreviation_of_the_note_ends_no_sentence(note: str, kept: str) -> None:
+def test_an_abbreviation_of_the_note_does_not_end_a_sentence(note: str, kept: str) -> None:
     assert kept in refinement_grammar(note, sentences=1)
 
 
-def test_the_end_of_a_sentence_is_no_abbreviation() -> None:
+def test_the_end_of_a_sentence_is_not_an_abbreviation() -> None:
     assert refinement_grammar("No pump. Chain it.", sentences=1) == refinement_grammar(
         "No pump", sentences=1
     )

@@ -42,7 +42,7 @@ def test_a_language_is_one_line_after_everything_else(make: Callable[[], Prompt]
     )
 
 
-def test_a_title_may_begin_as_the_language_does() -> None:
+def test_a_title_may_begin_with_letters_of_the_language() -> None:
     plain = suggestion_grammar("a street party", barred_initials="SP")
 
     initial = re.search(r"^title ::= \[\^(.*?)\] ", widened(plain, "sv"), re.MULTILINE)
@@ -54,9 +54,7 @@ def test_a_title_may_begin_as_the_language_does() -> None:
 
 
 @pytest.mark.parametrize(("language", "is_barred"), [("ja", False), ("zh", False), ("sv", True)])
-def test_east_asian_letters_come_only_where_they_are_asked_for(
-    language: str, is_barred: bool
-) -> None:
+def test_east_asian_letters_are_allowed_only_on_request(language: str, is_barred: bool) -> None:
     grammar = widened(suggestion_grammar("a street party"), language)
 
     assert (r"\u2e80" in grammar) == is_barred

@@ -56,9 +56,7 @@ def test_a_deleted_idea_is_shown_only_above_a_living_one(found: list[Origin]) ->
 
 
 @given(origins(), st.integers(1, 8))
-def test_a_tree_that_does_not_fit_keeps_the_idea_it_is_about(
-    found: list[Origin], limit: int
-) -> None:
+def test_a_tree_over_the_limit_keeps_the_idea_in_focus(found: list[Origin], limit: int) -> None:
     forest = Forest(found)
     for one in forest.origins:
         root = forest.root_of(one)
@@ -69,7 +67,7 @@ def test_a_tree_that_does_not_fit_keeps_the_idea_it_is_about(
 
 
 @given(origins())
-def test_no_two_ideas_stand_on_one_spot_of_the_map(found: list[Origin]) -> None:
+def test_no_two_ideas_share_a_position_on_the_map(found: list[Origin]) -> None:
     forest = Forest(found)
     for root in {forest.root_of(one) for one in forest.origins}:
         places = forest.tree(root, LIMIT)
@@ -95,7 +93,7 @@ def test_a_circle_is_cut_at_its_oldest_idea() -> None:
     assert drawn(forest, "a") == "0a 1b 2c 3d"
 
 
-def test_deleted_ideas_hold_a_tree_together_and_end_none() -> None:
+def test_deleted_ideas_are_shown_between_ideas_and_never_as_leaves() -> None:
     forest = family(("a", None), ("b", "a"), ("c", "b"), ("d", "a"), deleted="bd")
 
     assert drawn(forest, "a") == "0a 1b 2c"
@@ -115,13 +113,13 @@ def test_an_idea_made_from_several_names_the_others() -> None:
     assert (forest.parent("d"), forest.also_from("d")) == ("a", ["b"])
 
 
-def test_what_is_left_out_are_the_ends_of_branches() -> None:
+def test_the_ends_of_branches_are_left_out_first() -> None:
     forest = family(("a", None), ("b", "a"), ("c", "b"), ("d", "a"))
 
     assert drawn(forest, "a", 3) == "0a 1b 1d"
 
 
-def test_ten_thousand_generations_are_not_too_deep() -> None:
+def test_ten_thousand_generations_are_laid_out() -> None:
     chain = [(str(n), str(n - 1) if n else None) for n in range(10_000)]
     forest = family(*chain)
     places: list[Place] = forest.tree("0", 20_000)

@@ -30,7 +30,7 @@ def test_hints_are_single_different_sentences(method_id: str) -> None:
 
 
 @pytest.mark.parametrize("method_id", IDS)
-def test_no_hint_comes_twice_before_all_have_come(method_id: str) -> None:
+def test_no_hint_is_repeated_before_all_were_used(method_id: str) -> None:
     angles = METHODS[method_id].angles
 
     assert len(set(draw_angles(method_id, len(angles), seed=3))) == len(angles)
@@ -45,7 +45,7 @@ def test_free_has_enough_angles_for_the_largest_run_and_its_redraws() -> None:
     assert len(METHODS["free"].angles) >= 40
 
 
-def test_every_hat_comes_once_before_any_comes_again() -> None:
+def test_every_hat_is_used_once_before_any_is_repeated() -> None:
     names = [angle.name for angle in draw_angles("six-hats", 12, seed=5)]
 
     assert len(set(names[:6])) == len(set(names[6:])) == 6

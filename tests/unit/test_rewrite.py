@@ -21,7 +21,7 @@ def read(answer: str, passage: str) -> str:
     return parse_passage(whole, NOTE, find_passage(NOTE, passage)).body
 
 
-def test_the_model_sees_the_passage_and_nothing_of_what_stands_around_it() -> None:
+def test_the_model_sees_the_passage_but_not_the_text_around_it() -> None:
     text = asked("Ask first.")
 
     assert "<idea>Ask first.</idea>" in text
@@ -30,12 +30,12 @@ def test_the_model_sees_the_passage_and_nothing_of_what_stands_around_it() -> No
     assert "lend drills" not in text
 
 
-def test_a_wish_is_what_is_asked_for() -> None:
+def test_the_instruction_is_in_the_prompt() -> None:
     assert "\nIn verse! Rewrite only the text" in asked("Ask first.", instruction="In verse!")
     assert "\nSay it clearly. Rewrite only the words" in asked("in the hall")
 
 
-def test_a_note_in_another_language_is_not_led_into_english_by_an_example() -> None:
+def test_a_note_in_another_language_gets_no_english_example() -> None:
     english, other = (
         passage_prompt(("hylla", note), Passage(0, 5)) for note in ("A box.", "En låda.")
     )
@@ -79,12 +79,12 @@ def test_no_text_can_close_its_block(evil: str) -> None:
         ("people lend drills, Ask first.", "Lend drills. Ask.", "lend drills. Ask."),
     ],
 )
-def test_a_rewritten_passage_fits_where_it_stood(passage: str, answer: str, fitted: str) -> None:
+def test_a_rewritten_passage_fits_in_its_place(passage: str, answer: str, fitted: str) -> None:
     assert read(answer, passage) == fitted
 
 
 @pytest.mark.parametrize("answer", ["", "Idea: Cut in the", "Idea: <the passage>\n\nChanges:\n- a"])
-def test_an_answer_that_is_none_is_refused(answer: str) -> None:
+def test_an_empty_or_cut_answer_is_refused(answer: str) -> None:
     with pytest.raises(AnswerUnusable):
         parse_passage(answer, NOTE, Passage(0, 20))
 

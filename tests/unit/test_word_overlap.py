@@ -66,7 +66,7 @@ def test_the_closest_known_idea_is_found() -> None:
     assert found == ("b", resemblance(SWAP, SWAP_AGAIN))
 
 
-def test_without_known_ideas_there_is_no_closest() -> None:
+def test_without_known_ideas_none_is_the_closest() -> None:
     assert most_similar(SWAP, []) is None
 
 

@@ -45,13 +45,13 @@ def test_words_of_the_topic_can_be_left_out(vectors: WordVectors) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "...", "\n", "\U0001f600", "\u2581"])
-def test_a_text_without_words_is_like_nothing(vectors: WordVectors, text: str) -> None:
+def test_a_text_without_words_is_similar_to_nothing(vectors: WordVectors, text: str) -> None:
     assert likeness(vectors, text, BREAD) == 0
     assert likeness(vectors, text, text) == 0
 
 
 @given(st.lists(st.text(max_size=60), max_size=4))
-def test_rows_have_length_one_or_none_and_come_back_the_same(
+def test_rows_have_length_one_or_zero_and_are_reproducible(
     vectors: WordVectors, texts: list[str]
 ) -> None:
     rows = vectors.embed(texts)
@@ -63,7 +63,7 @@ def test_rows_have_length_one_or_none_and_come_back_the_same(
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=30))
-def test_the_pieces_of_a_word_are_the_word(word: str) -> None:
+def test_the_pieces_of_a_word_join_to_the_word(word: str) -> None:
     table = Table(
         ["\u2581a", "b", "ab", "\u2581ab"], np.zeros((4, 2), np.uint8), np.ones((4, 1), np.float32)
     )
@@ -80,7 +80,7 @@ def test_frequent_pieces_are_joined_first() -> None:
     assert table.pieces("abd") == ["\u2581a", "b", "d"]
 
 
-def test_the_file_is_the_measured_one() -> None:
+def test_the_file_has_the_measured_hash() -> None:
     assert sha256(FILE.read_bytes()).hexdigest() == FILE_SHA256
 
 
@@ -108,7 +108,7 @@ def test_many_threads_may_ask_at_once(vectors: WordVectors) -> None:
     assert rows == [True] * 8
 
 
-def test_one_text_against_a_thousand_costs_next_to_nothing(vectors: WordVectors) -> None:
+def test_comparing_a_text_with_a_thousand_takes_almost_no_time(vectors: WordVectors) -> None:
     known = vectors.embed([f"{BUS} {number} {ROLLS}" for number in range(1000)])
 
     started = process_time()
