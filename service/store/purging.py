@@ -22,6 +22,9 @@ from service.store.tables import (
     Suggestion,
 )
 
+# The kinds of runs that may be about several ideas and name them.
+OVER_SEVERAL = ("brainstorm", "evaluate-all")
+
 
 def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
     """Deletes ideas for good; `ideas` has pairs of id and number."""
@@ -100,9 +103,14 @@ def _forget_texts(session: Session, idea_ids: Sequence[str]) -> None:
     """Removes the texts of these ideas from runs over several ideas, whose results are kept."""
     compared = or_(col(Comparison.first_id).in_(idea_ids), col(Comparison.second_id).in_(idea_ids))
     sources = func.json_each(Run.request, "$.idea_ids").table_valued("value")
-    asked_for = select(Run.id).join(sources, true()).where(sources.c.value.in_(idea_ids))
-    for ids in (select(Comparison.run_id).where(compared), asked_for):
-        session.exec(update(Run).where(col(Run.id).in_(ids)).values(prompts=null()))
+    asked_for = session.exec(
+        select(Run.id)
+        .join(sources, true())
+        .where(sources.c.value.in_(idea_ids), col(Run.kind).in_(OVER_SEVERAL))
+    ).all()
+    ranked = session.exec(select(Comparison.run_id).where(compared).distinct()).all()
+    read = col(Run.id).in_({*asked_for, *ranked})
+    session.exec(update(Run).where(read).values(prompts=null()))
     over_boards = select(Run).where(Run.kind == "evaluate-all", col(Run.id).in_(asked_for))
     for run in session.exec(over_boards):
         if run.result and "failed" in run.result:
