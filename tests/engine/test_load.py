@@ -234,7 +234,9 @@ def seconds_for(server: Server, number: int) -> float:
     return time.perf_counter() - began
 
 
-def test_a_stream_that_nobody_reads_delays_no_other_and_stays_complete(shared_server: Server) -> None:
+def test_a_stream_that_nobody_reads_delays_no_other_and_stays_complete(
+    shared_server: Server,
+) -> None:
     # Twenty alternatives a token make the answer larger than what fits between the two.
     body = endless("Tell me all of it.", 250, logprobs=True, top_logprobs=20)
     alone = statistics.median(seconds_for(shared_server, number) for number in range(3))
