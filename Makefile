@@ -42,16 +42,14 @@ run: $(RUNTIME) ## install what is missing, fetch the model, serve on http://HOS
 	exec $(BIN)/ideapool serve
 
 test: $(DEV) $(TRAINING) chromium ## run every test, on the real small model
-	$(RUN_LANES)
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
-	run_lanes $(BIN)/python -m pytest
+	exec $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-fast: $(DEV) ## run the tests of units and of the API, without training and without a model
 	exec $(BIN)/python -m pytest -n $(WORKERS) -p tests.support.without_training -m 'not slow' \
 	  tests/unit tests/api $(ARGS)
 
-coverage: $(DEV) $(TRAINING) chromium ## run every test, and say which lines and branches none ran
-	$(RUN_LANES)
+coverage: $(DEV) $(TRAINING) chromium ## run every test, and say how much of the code they run
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
 	mkdir -p test-results
 	for package in service training; do
@@ -59,7 +57,7 @@ coverage: $(DEV) $(TRAINING) chromium ## run every test, and say which lines and
 	  rm -f $$COVERAGE_FILE*
 	  folders=tests/training
 	  [ $$package = training ] || folders='tests/unit tests/api tests/engine tests/browser'
-	  run_lanes $(BIN)/coverage run --source=$$package -m pytest $$folders
+	  $(BIN)/coverage run --source=$$package -m pytest -n $(WORKERS) $$folders $(ARGS)
 	  $(BIN)/coverage combine --quiet
 	done
 	for package in service training; do
@@ -225,25 +223,6 @@ chromium:
 	echo 'Installing Chromium for the browser tests'
 	$$as_root apt-get -qq update
 	$$as_root apt-get -qq install --yes --no-install-recommends chromium >/dev/null
-
-# Tests that share the machine run in $(WORKERS) processes, those that need all of it after them.
-# Both lanes run, whatever the first one finds.
-define RUN_LANES
-run_lanes() {
-  local status= failed= found=
-  for lane in "--lane=shared -n $(WORKERS)" --lane=alone; do
-    status=0
-    "$$@" $$lane $(ARGS) || status=$$?
-    case $$status in
-      0) found=yes ;;
-      5) ;;  # ARGS chose no test of this lane
-      *) found=yes failed=$${failed:-$$status} ;;
-    esac
-  done
-  [ "$$found" ] || failed=5
-  return $${failed:-0}
-}
-endef
 
 # Reduces the build's output to its [n/m]: in place on a terminal, every ten seconds in a log.
 define SHOW_PROGRESS

@@ -13,7 +13,7 @@ from service.settings import PROJECT_ROOT, Settings
 from service.store.database import Database
 
 DATA = PROJECT_ROOT / "data"
-ENGINE, BROWSER = Path(__file__).parent / "engine", Path(__file__).parent / "browser"
+BROWSER = Path(__file__).parent / "browser"
 # The same examples each time, and none fails for what else the machine does meanwhile.
 hypothesis.settings.register_profile(
     "steady",
@@ -24,33 +24,25 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("steady")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--lane",
-        choices=("shared", "alone"),
-        help="only tests that run beside others, or only those that need the whole machine",
-    )
+def pytest_configure() -> None:
+    """Of several workers each has cores of its own, and with it all that its tests start.
+
+    So no worker's work is in the times that another one measures, and models compute without
+    waiting for each other.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    count = min(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]), len(cores))
+    os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % count :: count])
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(ENGINE):
-            item.add_marker(pytest.mark.alone)
-    lane = config.getoption("--lane")
-    if lane is not None:
-        lanes: dict[str, list[pytest.Item]] = {"shared": [], "alone": []}
-        for item in items:
-            lanes["alone" if item.get_closest_marker("alone") else "shared"].append(item)
-        items[:] = lanes.pop(lane)
-        config.hook.pytest_deselected(items=[item for left in lanes.values() for item in left])
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no worker is left with one at the end; the browser's stay last."""
     if os.environ.get("PYTEST_XDIST_WORKER"):
-        _put_long_files_first(items)
-
-
-def _put_long_files_first(items: list[pytest.Item]) -> None:
-    """So that no worker is left with one at the end; only the browser's files stay the last."""
-    long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path.is_relative_to(BROWSER), item.path not in long))
+        long = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (item.path.is_relative_to(BROWSER), item.path not in long))
 
 
 @pytest.fixture(scope="session", autouse=True)
