@@ -80,7 +80,7 @@ class ImportManner(BaseModel):
     dry_run: bool = Field(default=False, description="Only report what the import would do.")
 
     @property
-    def columns(self) -> dict[Column, str]:
+    def columns(self) -> dict[str, str]:
         """The columns that were chosen, by their names in the file."""
         named = {field: getattr(self, f"{field}_column") for field in COLUMNS}
         return {field: name for field, name in named.items() if name is not None}
@@ -146,7 +146,7 @@ def _check_columns(manner: ImportManner) -> None:
         )
 
 
-def columns_in(content: bytes, columns: Mapping[Column, str]) -> Header:
+def columns_in(content: bytes, columns: Mapping[str, str]) -> Header:
     """Which columns a table has and which fields are taken from them, as far as that is known.
 
     Raises: InvalidFile, InvalidInput.

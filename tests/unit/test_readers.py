@@ -396,7 +396,7 @@ def test_columns_can_be_chosen_by_name_and_left_out() -> None:
     assert (guessed.title, guessed.tags) == ("Lena", ["food"])
     idea = chosen.ideas[0]
     assert (idea.title, idea.body, idea.tags) == ("Soup", "At noon.", None)
-    assert [one.text for one in chosen.left_out] == ["column 'Name'", "column 'Labels'"]
+    assert [one.text for one in chosen.left_out] == ["Ignored columns: Name, Labels"]
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
