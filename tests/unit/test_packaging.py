@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.docker_context import Context, copied
+
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = (ROOT / "Dockerfile").read_text().split("\nFROM ")
 IMAGE = STAGES[-1]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CONTEXT = Context((ROOT / ".dockerignore").read_text())
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 MODULES = sorted(
     path
@@ -63,6 +66,58 @@ def test_the_image_installs_only_what_the_locks_name() -> None:
 
     assert installs
     assert all("--require-hashes" in line or "--no-index" in line for line in installs)
+
+
+def test_everything_that_is_copied_is_let_through_to_the_builder() -> None:
+    sources = [source for stage in STAGES for source, _ in copied(stage)]
+    whole = [path for source in sources for path in files_of(source)]
+
+    assert sources
+    assert [source for source in sources if not files_of(source)] == []
+    assert [path for path in whole if not CONTEXT.has(path)] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".env",
+        ".git/HEAD",
+        ".hypothesis/examples/1",
+        ".venv/bin/python",
+        "data/ideapool.db",
+        "models/qwen2.5-coder-1.5b-head.embeddings.npz",
+        "models/smollm2-135m-brainstorm.gguf.sha256.json",
+        "service/__pycache__/app.cpython-312.pyc",
+        "service/engine/llama/__pycache__/log.cpython-312.pyc",
+        "tests/conftest.py",
+        "training/learning/train.py",
+    ],
+)
+def test_what_the_image_is_not_made_of_stays_outside(path: str) -> None:
+    assert not CONTEXT.has(path)
+
+
+def test_the_image_has_every_folder_that_the_service_reads() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "service").rglob("*.py"))
+    read = set(re.findall(r'PROJECT_ROOT / "([^"]+)"', sources))
+
+    assert read >= {"models", "static", "templates", "translations"}
+    assert {(name, name) for name in ("service", *read)} <= set(copied(IMAGE))
+
+
+def files_of(source: str) -> list[str]:
+    """The files of the repository that a copy of `source` is meant to have."""
+    found = [ROOT / source, *(ROOT / source).rglob("*")]
+    return [
+        path.relative_to(ROOT).as_posix()
+        for path in found
+        if path.is_file() and "__pycache__" not in path.parts and not is_made(path)
+    ]
+
+
+def is_made(path: Path) -> bool:
+    """Whether a program leaves it beside what it was made from."""
+    return path.name.endswith((".sha256.json", ".embeddings.npz"))
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])

@@ -1,0 +1,51 @@
+"""The files of the image are enough to serve the pages: they are laid out as `docker build` would."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docker_context import Context, copied
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVE = """
+import sys
+from pathlib import Path
+from fastapi.testclient import TestClient
+from service.app import create_app
+from service.settings import PROJECT_ROOT, Settings
+
+assert PROJECT_ROOT == Path.cwd(), PROJECT_ROOT
+with TestClient(create_app(Settings(data_dir=Path(sys.argv[1]))), "http://localhost") as client:
+    page = client.get("/", headers={"Accept-Language": "sv"})
+    assert page.status_code == 200, page.text
+    assert '<html lang="sv"' in page.text and "Idéer" in page.text
+    assert client.get("/static/app.css").status_code == 200
+"""
+
+
+def test_the_image_serves_its_pages_in_every_language(tmp_path: Path) -> None:
+    image = tmp_path / "app"
+    lay_out(image)
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE, tmp_path / "data"],
+        cwd=image,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(image)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def lay_out(image: Path) -> None:
+    stage = (ROOT / "Dockerfile").read_text().split("\nFROM ")[-1]
+    sent = list(Context((ROOT / ".dockerignore").read_text()).files(ROOT))
+    for source, target in copied(stage):
+        for path in sent:
+            if path == source or path.startswith(f"{source}/"):
+                place = image / f"{target}{path.removeprefix(source)}"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / path, place)
