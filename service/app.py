@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +28,7 @@ from service.store.database_lock import occupied
 from service.store.housekeeping import Housekeeping
 from service.transfer.pending_uploads import PendingUploads
 from service.web import api, openai, openapi, ops, pages, session
+from service.web.addresses import Addresses
 from service.web.errors import ErrorAnswers
 from service.web.guard import Guard, Rules
 from service.web.metrics import Metrics
@@ -40,7 +42,6 @@ UNCOMPRESSED = ("application/json", "application/problem+json")
 ROUTES = APIRouter()
 for _part in (openai, ops, api, openapi, session, pages):
     ROUTES.include_router(_part.router)
-HANDLED = (ServiceError, RequestValidationError, HTTPException)
 _log = logging.getLogger(__name__)
 
 
@@ -83,7 +84,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         middleware=_middleware(settings, store, answers),
-        exception_handlers=dict.fromkeys(HANDLED, answers.handle),
+        exception_handlers=_error_handlers(answers),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         routes=ROUTES.routes,
     )
@@ -97,6 +98,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "metrics": metrics,
         "similar_ideas": SimilarIdeas(store, vectors),
         "templates": templates,
+        "addresses": Addresses(app.routes),
     }.items():
         setattr(app.state, name, value)
     app.mount("/static", StaticAssets())
@@ -110,6 +112,15 @@ def _open(database: Database, store: Store) -> None:
     if interrupted:
         _log.warning("%d runs were interrupted when the server last stopped", interrupted)
     store.boards.ensure_one()
+
+
+def _error_handlers(answers: ErrorAnswers) -> dict[int | type[Exception], Any]:
+    forms = pages.RefusedForms(answers)
+    return {
+        HTTPException: answers.handle,
+        ServiceError: forms.handle,
+        RequestValidationError: forms.handle,
+    }
 
 
 def _middleware(settings: Settings, store: Store, answers: ErrorAnswers) -> list[Middleware]:

@@ -91,7 +91,11 @@ class LostUpdate(ServiceError):
 
 
 class Conflict(ServiceError):
-    pass
+    """`pointer` as in InvalidInput."""
+
+    def __init__(self, detail: str, *, pointer: str | None = None) -> None:
+        super().__init__(detail)
+        self.pointer = pointer
 
 
 class Unauthorised(ServiceError):

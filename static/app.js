@@ -215,7 +215,9 @@
     }
   });
 
+  /* A form that was refused holds what is saved nowhere, though it came so from the server. */
   function isChanged(form) {
+    if (form.closest("[data-unsaved]") || form.querySelector("[data-unsaved]")) return true;
     const fields = [...form.querySelectorAll("input:not([type=hidden]), textarea")];
     return fields.some((field) => field.value !== field.defaultValue);
   }

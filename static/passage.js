@@ -8,6 +8,7 @@
   function selectedPassage() {
     const field = byId("text");
     const source = field?.defaultValue ?? "";
+    if (field?.closest("[data-unsaved]")) return null;
     if (document.activeElement === field) {
       if (field.value !== source) return null;
       return passageAt(source, field.selectionStart, field.selectionEnd);

@@ -1,4 +1,4 @@
-"""What `docker build` sees of a folder: what a Dockerfile copies, and what `.dockerignore` leaves out.
+"""Tells what `docker build` sees of a folder: what a Dockerfile copies, what `.dockerignore` leaves out.
 
 The rules are the same as `MatchesUsingParentResults` of github.com/moby/patternmatcher, for paths with slashes. The
 `docker` package has an older copy of these rules, which misses what lies deeper in a folder that
@@ -41,7 +41,7 @@ class Pattern:
 
 
 class Context:
-    """The files that are sent to the builder."""
+    """It knows which files of a folder are sent to the builder."""
 
     def __init__(self, ignore_file: str) -> None:
         self._patterns = _patterns(ignore_file)

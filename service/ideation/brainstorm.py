@@ -49,7 +49,7 @@ class Source:
 def plan_brainstorm(asked: Asked[BrainstormTask]) -> Plan[BrainstormTask, BrainstormWork]:
     task, store = asked.task, asked.store
     store.limits.check_suggestions(task.n)
-    store.limits.check(title=task.topic, body=task.context)
+    store.limits.check(topic=task.topic, context=task.context)
     draw_angles(task.method, 1, 0, task.angle)
     source = _source(task, store)
     board_id = task.board_id or source.board_id

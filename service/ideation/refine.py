@@ -35,7 +35,7 @@ class RefineWork:
 def plan_refinement(asked: Asked[RefineTask]) -> Plan[RefineTask, RefineWork]:
     task, store = asked.task, asked.store
     idea, title, body = idea_or_text(task, store)
-    store.limits.check(body=task.instruction)
+    store.limits.check(instruction=task.instruction)
     if task.start is not None and task.selection is None:
         raise InvalidInput(
             Text("start needs a selection that begins at that character."), pointer="/selection"

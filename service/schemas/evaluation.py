@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
-from service.messages import unpack
+from service.messages import Text, unpack
 from service.prompts.languages import IdeaLanguage
 from service.schemas.answers import Answer
 from service.schemas.fields import (
@@ -28,9 +28,11 @@ EVALUATIONS_CEILING = 1000
 WEIGHT_CEILING = 100
 # What they mean is in `prompts`; a test keeps the two the same.
 DEFAULT_NAMES = ("novelty", "feasibility", "impact", "clarity")
+NAME_CEILING = 40
+DESCRIPTION_CEILING = 200
 _IDEA = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
 
-CriterionName = Annotated[Filled, StringConstraints(max_length=40)]
+CriterionName = Annotated[Filled, StringConstraints(max_length=NAME_CEILING)]
 Weight = Annotated[float, Field(gt=0, le=WEIGHT_CEILING)]
 
 
@@ -42,7 +44,7 @@ def weighted_mean(scores: Mapping[str, float], weights: Mapping[str, float]) -> 
 
 class CriterionShape(Shape):
     name: CriterionName = Field(examples=["cost"])
-    description: Annotated[Line, StringConstraints(max_length=200)] = Field(
+    description: Annotated[Line, StringConstraints(max_length=DESCRIPTION_CEILING)] = Field(
         default="", description="What a high score means.", examples=["how little money it takes"]
     )
     weight: Weight = Field(default=1, description="Its weight in the overall score.", examples=[2])
@@ -52,7 +54,7 @@ def _named_once(criteria: list[CriterionShape]) -> list[CriterionShape]:
     names = [one.name.casefold() for one in criteria]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"must not contain “{name}” twice")
+            raise ValueError(Text("must not contain “%(name)s” twice", name=name))
     return criteria
 
 

@@ -49,9 +49,12 @@ def clean_line(text: str) -> str:
     return one_line(clean_text(text))
 
 
+BLANK = Text("must hold at least one visible character")
+
+
 def filled(value: str) -> str:
     if not value:
-        raise ValueError(Text("must have at least one visible character"))
+        raise ValueError(BLANK)
     return value
 
 

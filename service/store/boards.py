@@ -45,14 +45,14 @@ class BoardStore:
             return BoardPublic.model_validate(board, from_attributes=True)
 
     def create(self, shape: BoardCreate) -> BoardPublic:
-        self._limits.check(title=shape.name, body=shape.goal)
+        self._limits.check(name=shape.name, goal=shape.goal)
         with self._database.write() as session:
             board = Board(**shape.model_dump())
             session.add(board)
             return BoardPublic.model_validate(board, from_attributes=True)
 
     def update(self, board_id: str, shape: BoardUpdate) -> BoardPublic:
-        self._limits.check(title=shape.name, body=shape.goal)
+        self._limits.check(name=shape.name, goal=shape.goal)
         with self._database.write() as session:
             board = _found(session, board_id)
             for name, value in shape.model_dump(exclude_none=True).items():

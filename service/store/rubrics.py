@@ -49,7 +49,7 @@ class RubricStore:
             _show(session, board_id, row)
 
     def create(self, board_id: str, shape: RubricCreate) -> RubricPublic:
-        self._limits.check(title=shape.name)
+        self._limits.check(name=shape.name)
         with self._database.write() as session:
             _check_board(session, board_id)
             row = Rubric(board_id=board_id, **shape.model_dump())
@@ -66,7 +66,7 @@ class RubricStore:
             LostUpdate: `revision` is given, but the rubric has another one now.
             Conflict: another rubric of the board has that name.
         """
-        self._limits.check(title=shape.name)
+        self._limits.check(name=shape.name)
         with self._database.write() as session:
             row = _found(session, rubric_id, board_id)
             _check_revision(row, revision)
@@ -138,7 +138,8 @@ def _check_name(session: Session, row: Rubric) -> None:
             Text(
                 "This board already has a rubric named “%(name)s”. Choose another name.",
                 name=row.name,
-            )
+            ),
+            pointer="/name",
         )
 
 

@@ -12,12 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import compile_path
 from starlette.types import Scope
 
 from service import errors
 from service.messages import Text
+from service.web.addresses import Addresses
 from service.web.templating import Templates
 from service.web.validation_messages import said
 
@@ -57,6 +58,8 @@ TITLES = {
 PROGRAM_PATHS = ("/api/", "/v1/", "/livez", "/readyz", "/healthz", "/metrics")
 OPENAI_PATHS = "/v1/"
 PROBLEM_TYPE = "application/problem+json"
+# Of a refused form, whatever it says about the address bar itself.
+KEEP_ADDRESS = {"HX-Push-Url": "false"}
 # What OpenAI calls it; other codes are the problem's type.
 _OPENAI_CODES: dict[type[Exception], str] = {
     errors.Unauthorised: "invalid_api_key",
@@ -76,33 +79,30 @@ class ErrorAnswers:
         problem, headers = problem_of(error), headers_of(error)
         if problem["status"] == 405:
             headers["Allow"] = _allowed(request)
+            if request.method == "GET" and is_page(request):
+                return _to_page(request)
         if request.url.path.startswith(OPENAI_PATHS):
             status, body = openai_error(error)
             return JSONResponse(body, status, headers=headers)
         problem["instance"] = f"urn:uuid:{scope.get('state', {}).get('request_id', '')}"
-        if request.url.path.startswith(PROGRAM_PATHS) or not _wants_html(request):
+        if not is_page(request):
             return JSONResponse(
                 problem, problem["status"], headers=headers, media_type=PROBLEM_TYPE
             )
-        if isinstance(error, RequestValidationError):
-            problem["detail"] = said(error)
-        return self._page(request, problem, headers)
+        return self._page(request, error, headers)
 
-    def _page(self, request: Request, problem: dict[str, Any], headers: dict[str, str]) -> Response:
+    def _page(self, request: Request, error: Exception, headers: dict[str, str]) -> Response:
+        status, title, detail = told(error)
         is_fragment = "hx-request" in request.headers
         template = "shared/_alert.html" if is_fragment else "shared/error.html"
-        if problem["status"] == 401 and not is_fragment:
+        if status == 401 and not is_fragment:
             return Response(status_code=303, headers={"Location": "/login"})
         return self._templates.respond(
             request,
             template,
-            {
-                "status": problem["status"],
-                "title": TITLES.get(problem["status"], problem["title"]),
-                "detail": problem["detail"],
-            },
-            status_code=problem["status"],
-            headers=headers | {"Vary": "Accept, HX-Request"},
+            {"status": status, "title": title, "detail": detail},
+            status_code=status,
+            headers=headers | {"Vary": "Accept, HX-Request"} | KEEP_ADDRESS,
         )
 
     async def handle(self, request: Request, error: Exception) -> Response:
@@ -111,6 +111,14 @@ class ErrorAnswers:
 
 def status_of(error: BaseException) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def told(error: Exception) -> tuple[int, str, str]:
+    """What people get: the status, its title and the text."""
+    problem = problem_of(error)
+    status = int(problem["status"])
+    detail = said(error) if isinstance(error, RequestValidationError) else problem["detail"]
+    return status, TITLES.get(status, problem["title"]), detail
 
 
 def problem_of(error: Exception) -> dict[str, Any]:
@@ -122,7 +130,7 @@ def problem_of(error: Exception) -> dict[str, Any]:
         return _problem(error.status_code, kind, _http_detail(error))
     known = errors.describe(error)
     problem = _problem(status_of(error), known["type"], known["detail"])
-    if isinstance(error, errors.InvalidInput) and error.pointer:
+    if isinstance(error, errors.InvalidInput | errors.Conflict) and error.pointer:
         problem["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
     if isinstance(error, errors.UnknownIdeas):
         problem["errors"] = [
@@ -227,5 +235,13 @@ def _escape(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
-def _wants_html(request: Request) -> bool:
-    return "hx-request" in request.headers or "text/html" in request.headers.get("accept", "")
+def is_page(request: Request) -> bool:
+    """Whether a person asks in a browser, and no program."""
+    wants_html = "hx-request" in request.headers or "text/html" in request.headers.get("accept", "")
+    return wants_html and not request.url.path.startswith(PROGRAM_PATHS)
+
+
+def _to_page(request: Request) -> Response:
+    """A form was sent here and refused, or its address was typed: the page it belongs to."""
+    addresses: Addresses = request.app.state.addresses
+    return RedirectResponse(addresses.page(request.url.path), 303)

@@ -19,6 +19,7 @@ from service.settings import PROJECT_ROOT
 from service.text.diff import word_diff
 from service.web import markdown
 from service.web.abilities import NAMES as ABILITY_NAMES
+from service.web.sent_forms import NOTHING_REFUSED
 from service.web.translation import DEFAULT, LANGUAGES, Translator, choose
 
 TEMPLATES = PROJECT_ROOT / "templates"
@@ -45,7 +46,13 @@ class Templates:
     def render(self, request: Request, template: str, context: Mapping[str, Any]) -> str:
         language = language_of(request)
         page = self._environments[language].get_template(template)
-        return page.render(context, request=request)
+        state = request.app.state
+        return page.render(
+            context,
+            request=request,
+            limits=state.store.limits,
+            refused=getattr(request.state, "refusal", NOTHING_REFUSED),
+        )
 
     def respond(
         self,

@@ -5,8 +5,13 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
+from service.errors import Conflict, InvalidInput
 from service.messages import Text
+from service.schemas.fields import BLANK
+from service.store.limits import Limits
 
+# A quotation of this length tells which tag it is.
+QUOTED = 24
 FIELDS = {
     "body": Text("Text"),
     "context": Text("Background"),
@@ -25,47 +30,95 @@ FIELDS = {
 }
 
 
+# These fields stand in rows. Every other list comes from one field, or from boxes of one name.
+ROWS = frozenset({"criterion", "description", "weight", "title"})
+# The forms have other names for these fields of the actions.
+FORM_NAMES = {"rubric_id": "rubric", "idea_ids": "idea", "ids": "idea", "start": "selection"}
+
+
 def said(error: RequestValidationError) -> Text:
     """The first finding, with the field by the name it has on the page."""
     first: Mapping[str, Any] = error.errors()[0]
-    field = _field(first["loc"])
-    return Text("%(field)s: %(problem)s.", field=field, problem=_problem(first))
+    names = [str(part) for part in first["loc"][1:]]
+    known = next((FIELDS[name] for name in names if name in FIELDS), None)
+    field = known or ".".join(names) or Text("Input")
+    return Text("%(field)s: %(problem)s", field=field, problem=_problem(first))
 
 
-def _field(place: Sequence[int | str]) -> str:
-    names = [str(part) for part in place[1:]]
-    return next(
-        (FIELDS[name] for name in names if name in FIELDS), ".".join(names) or Text("Input")
-    )
+def problems(
+    error: RequestValidationError | InvalidInput | Conflict, limits: Limits
+) -> dict[str, str]:
+    """The first problem of each field, by the name that the field has in its form. In rows of fields the
+    name has a place: `criterion.2`. A problem of no field in particular has the name "".
+    """
+    if not isinstance(error, RequestValidationError):
+        path = (error.pointer or "").strip("/").split("/")
+        return {_name(path): error.detail}
+    found: dict[str, str] = {}
+    for finding in error.errors():
+        found.setdefault(_name(finding["loc"][1:]), _problem(_limited(finding, limits)))
+    return found
+
+
+def _limited(finding: Mapping[str, Any], limits: Limits) -> Mapping[str, Any]:
+    """A setting may allow less than the largest length there is."""
+    most, facts = limits.of(str(finding["loc"][-1])), finding.get("ctx", {})
+    if most is None or "max_length" not in facts:
+        return finding
+    return {**finding, "ctx": {**facts, "max_length": min(most, facts["max_length"])}}
+
+
+def _name(path: Sequence[int | str]) -> str:
+    first, *further = (str(part) for part in path or ("",))
+    name = FORM_NAMES.get(first, first)
+    return f"{name}.{further[0]}" if name in ROWS and further else name
 
 
 def _problem(finding: Mapping[str, Any]) -> str:
     make = PROBLEMS.get(finding["type"])
-    return str(finding["msg"]) if make is None else make(finding.get("ctx", {}), finding["input"])
+    return str(finding["msg"]) if make is None else make(finding)
 
 
-def _too_long(facts: Mapping[str, Any], value: Any) -> str:
-    if isinstance(value, str):
-        return Text("must have at most %(most)s characters", most=facts["max_length"])
-    return Text("must have at most %(most)s entries", most=facts["max_length"])
+def _too_long(finding: Mapping[str, Any]) -> str:
+    value, most = finding["input"], finding["ctx"]["max_length"]
+    if not isinstance(value, str):
+        return Text("At most %(most)s fit; these are %(count)s.", count=len(value), most=most)
+    return too_long(value, most, is_tag="tags" in finding["loc"])
 
 
-def _reason(facts: Mapping[str, Any], _: Any) -> str:
+def too_long(value: str, most: int, *, is_tag: bool = False) -> Text:
+    facts = {"count": len(value), "most": most}
+    if not is_tag:
+        return Text("This has %(count)s characters; at most %(most)s fit. Shorten it.", **facts)
+    tag = value if len(value) <= QUOTED else f"{value[: QUOTED - 1].rstrip()}…"
+    return Text(
+        "The tag “%(tag)s” has %(count)s characters; at most %(most)s fit. Shorten it.",
+        tag=tag,
+        **facts,
+    )
+
+
+def _reason(finding: Mapping[str, Any]) -> str:
     """What a check of ours gave as its reason."""
-    (reason,) = facts["error"].args
-    return reason if isinstance(reason, str) else str(reason)
+    (reason,) = finding["ctx"]["error"].args
+    if reason is BLANK:
+        return Text("Write something here. Spaces alone are not enough.")
+    return Text("This %(reason)s.", reason=reason)
 
 
-PROBLEMS: Mapping[str, Callable[[Mapping[str, Any], Any], str]] = {
-    "missing": lambda *_: Text("is missing"),
+PROBLEMS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "missing": lambda _: Text("This is missing."),
     "string_too_long": _too_long,
     "too_long": _too_long,
-    "greater_than_equal": lambda facts, _: Text("must be at least %(least)s", least=facts["ge"]),
-    "less_than_equal": lambda facts, _: Text("must be at most %(most)s", most=facts["le"]),
-    "int_parsing": lambda *_: Text("must be a whole number"),
-    "int_type": lambda *_: Text("must be a whole number"),
-    "int_from_float": lambda *_: Text("must be a whole number"),
-    "float_parsing": lambda *_: Text("must be a number"),
-    "literal_error": lambda facts, _: Text("must be one of %(names)s", names=facts["expected"]),
+    "too_short": lambda _: Text("Add at least one."),
+    "greater_than": lambda it: Text("It must be more than %(least)s.", least=it["ctx"]["gt"]),
+    "greater_than_equal": lambda it: Text("It must be at least %(least)s.", least=it["ctx"]["ge"]),
+    "less_than_equal": lambda it: Text("It must be at most %(most)s.", most=it["ctx"]["le"]),
+    "int_parsing": lambda _: Text("It must be a whole number."),
+    "int_type": lambda _: Text("It must be a whole number."),
+    "int_from_float": lambda _: Text("It must be a whole number."),
+    "float_parsing": lambda _: Text("It must be a number."),
+    "float_type": lambda _: Text("It must be a number."),
+    "literal_error": lambda it: Text("Choose one of %(names)s.", names=it["ctx"]["expected"]),
     "value_error": _reason,
 }

@@ -88,6 +88,36 @@ def test_the_trash_passes_axe(visit: Visitors, pool: Pool) -> None:
     assert_accessible(page, "question in a dialog", "#ask-delete")
 
 
+def test_refused_forms_pass_axe(visit: Visitors, pool: Pool) -> None:
+    visit.traps.expect("422")
+    idea = pool.add("Soup from one pot", "Each household adds *one* vegetable.", tags=["food"])
+    page = visit()
+    page.goto("/")
+    page.get_by_label("What do you want ideas for?").fill("x" * 180)
+    assert_accessible(page, "a counter")
+    page.get_by_label("What do you want ideas for?").fill("  ")
+    page.get_by_role("button", name="Brainstorm", exact=True).click()
+    expect(page.locator("#topic-problem")).to_be_visible()
+    assert_accessible(page, "a refused topic")
+    page.get_by_label("Select “Soup from one pot”").check()
+    page.get_by_role("button", name="Combine").click()
+    expect(page.locator("#bulk-problem")).to_be_visible()
+    assert_accessible(page, "refused for what is selected")
+    page.goto(f"/ideas/{idea.id}")
+    page.locator("#editor > summary").click()
+    page.locator("#tags").fill("x" * 50)
+    page.locator("#save").click()
+    expect(page.locator("#tags-problem")).to_be_visible()
+    assert_accessible(page, "a refused text")
+    page.goto(f"/boards/{pool.board_id}/rubrics")
+    page.locator("#rubric-name-new").fill("Street")
+    page.locator("#criterion-new-0").fill("x" * 50)
+    page.locator("#weight-new-0").fill("much")
+    page.locator("#save-new").click()
+    expect(page.locator("#criterion-new-0-problem")).to_be_visible()
+    assert_accessible(page, "a refused rubric")
+
+
 def test_changing_ideas_on_the_board_passes_axe(page: Page, pool: Pool) -> None:
     soup = pool.add("Soup from one pot", "Each household adds *one* vegetable.", tags=["food"])
     chalk = pool.add("Chalk the road", star=True)

@@ -161,7 +161,7 @@ def test_a_tag_that_was_not_written_is_asked_for(visit: Visitors, pool: Pool) ->
     page.locator("#bulk-tags > summary").click()
     page.locator("#bulk-tags").get_by_role("button", name="Add").click()
 
-    expect(page.locator("#alerts")).to_contain_text("Write a tag first.")
+    expect(page.locator("#bulk-tag-problem")).to_contain_text("Write a tag first.")
     expect(page.locator(".pick:checked")).to_have_count(1)
 
 

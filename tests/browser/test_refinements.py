@@ -177,7 +177,7 @@ def test_accepting_nothing_says_what_to_do(visit: Visitors, pool: Pool, idea: Id
     expect(page.locator("[name=edits]:checked")).to_have_count(0)
     page.locator("#accept").click()
 
-    expect(page.locator("#alerts")).to_contain_text("Tick at least one change")
+    expect(page.locator("#proposal-problem")).to_contain_text("Tick at least one change")
     page.locator("#tick-all").click()
     expect(page.locator("[name=edits]:checked")).to_have_count(4)
 
@@ -241,8 +241,7 @@ def test_a_pasted_passage_that_is_not_there_says_so_and_stays(
     page.get_by_role("button", name="Shorter").click()
 
     expect(page.get_by_text("This passage is not in the text.")).to_be_visible()
-    if has_script:
-        expect(page.locator("#selection")).to_have_value("People borrow drills.")
+    expect(page.locator("#selection")).to_have_value("People borrow drills.")
     assert pool.store.runs.recent() == []
 
 
@@ -258,7 +257,8 @@ def test_a_part_of_a_text_that_has_changed_since_is_to_be_chosen_again(
 
     page.get_by_role("button", name="Friendlier").click()
 
-    expect(page.locator("#alerts")).to_contain_text("Choose the part of it again")
+    expect(page.locator("#refine-form-problem")).to_contain_text("Choose the part of it again")
+    expect(page.get_by_label("Nothing as it was.")).to_be_visible()
     assert pool.store.runs.recent() == []
 
 

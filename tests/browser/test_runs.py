@@ -180,7 +180,7 @@ def test_a_refused_run_leaves_the_form_as_it_was(visit: Visitors, pool: Pool) ->
 
     page.get_by_role("button", name="Brainstorm").click()
 
-    expect(page.locator("#alerts .alert")).to_be_visible()
+    expect(page.locator("#method-problem")).to_be_visible()
     expect(page.get_by_label("What do you want ideas for?")).to_have_value("anything")
 
 

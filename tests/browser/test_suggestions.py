@@ -60,7 +60,7 @@ def test_nothing_ticked_keeps_nothing_and_says_so(page: Page, pool: Pool, visit:
 
     page.get_by_role("button", name="Keep selected").click()
 
-    expect(page.locator("#alerts")).to_contain_text("Select suggestions first")
+    expect(page.locator("#keep-selected-problem")).to_contain_text("Select suggestions first")
     expect(page.locator("#run .is-kept")).to_have_count(0)
 
 
@@ -182,7 +182,7 @@ def test_one_idea_cannot_be_combined_and_stays_selected(
 
     page.get_by_role("button", name="Combine").click()
 
-    expect(page.locator("#alerts")).to_contain_text("Select two to 5 ideas")
+    expect(page.locator("#bulk-problem")).to_contain_text("Select two to 5 ideas")
     expect(page.get_by_role("checkbox", name="Select “Tool shelf”")).to_be_checked()
 
 

@@ -16,10 +16,10 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 CONTEXT = set(
     "tags_found columns can was_awaited evaluation_is_shown "
     "actions fault faults fields formats guess manner moment plan printed reasons token "
-    "days deleted deleted_at in_trash left question "
+    "days deleted deleted_at in_trash left question address limits refused sent "
     "archived boards card gone here here_selected is_page is_picked kinds runs shown tags to topics with_archived with_bar "
     "fewer found map near problem summary tree trees "
-    "action criteria most new outdated refused rubric rubrics sheet sheets spread table uncalibrated usual "
+    "action criteria most outdated rubric rubrics spread table uncalibrated usual widths "
     "after agreement ballot before board children choice close compared count detail earlier edit edits error "
     "evaluation flash idea key mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
     "status tags text title ui verdicts versions view vote votes words".split()

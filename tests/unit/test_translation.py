@@ -112,8 +112,9 @@ def unmarked_texts(source: str) -> set[str]:
     bare = re.sub(r"\{% trans.*?endtrans %\}", "", source, flags=re.DOTALL)
     bare = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", bare, flags=re.DOTALL)
     found = {" ".join(text.split()) for text in _Texts(bare).found}
-    # A macro gives the attributes of forms, which are no text.
-    said = {text for text in found - NAMES if not text.startswith("method=")}
+    # A macro gives the attributes of forms and fields, which are no text.
+    attributes = ("method=", "aria-describedby=")
+    said = {text for text in found - NAMES if not text.startswith(attributes)}
     return {text for text in said if re.search(r"[^\W\d_]{2}", text)}
 
 

@@ -21,6 +21,7 @@ from service.web.pages import (
     suggestions,
     trash,
 )
+from service.web.pages.refused import RefusedForms
 
 router = APIRouter(include_in_schema=False)
 for _part in (
@@ -31,4 +32,4 @@ for _part in (
 ):
     router.include_router(_part.router)
 
-__all__ = ["router"]
+__all__ = ["RefusedForms", "router"]

@@ -36,7 +36,7 @@ class CombineForm(PickedIdeas):
         if not 2 <= len(self.idea) <= COMBINED_CEILING:
             raise InvalidInput(
                 Text(
-                    "Select two to %(most)s ideas to combine; %(count)s are selected.",
+                    "Select two to %(most)s ideas to combine, not %(count)s.",
                     most=COMBINED_CEILING,
                     count=len(self.idea),
                 ),

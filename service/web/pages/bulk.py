@@ -41,6 +41,14 @@ def leave_question(board_id: str) -> Response:
     return redirect(f"/boards/{board_id}")
 
 
+@router.get("/changes/{change_id}")
+def show_change(change_id: str, store: StoreDep) -> Response:
+    """Its board, as far as one of its ideas is still there to tell."""
+    for idea_id in store.ideas.titles(store.changes.get(change_id).changed):
+        return redirect(f"/boards/{store.ideas.get(idea_id).board_id}")
+    return redirect("/")
+
+
 @router.post("/changes/{change_id}/undo")
 def undo_change(request: Request, change_id: str, store: StoreDep) -> Response:
     change = store.changes.undo(change_id)

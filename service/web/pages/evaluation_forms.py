@@ -57,14 +57,22 @@ class RubricForm(BaseModel):
     def criteria(self) -> list[dict[str, Any]]:
         return [
             {"name": name, "description": description, "weight": _number(weight)}
-            for name, description, weight in self.rows
-            if name.strip() or description.strip()
+            for name, description, weight in self._rows.values()
         ]
 
+    def place(self, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+        """The field of the form for one of a rubric's: `criteria`, which of them, its field."""
+        match loc:
+            case ("body", "criteria", int(index), str(name), *_):
+                field = "criterion" if name == "name" else name
+                return ("body", field, list(self._rows)[index])
+        return loc
+
     @property
-    def rows(self) -> list[tuple[str, str, str]]:
-        """As they were typed."""
-        return list(zip_longest(self.criterion, self.description, self.weight, fillvalue=""))
+    def _rows(self) -> dict[int, tuple[str, str, str]]:
+        """Those that are filled in, by their place in the form."""
+        rows = zip_longest(self.criterion, self.description, self.weight, fillvalue="")
+        return {place: row for place, row in enumerate(rows) if row[0].strip() or row[1].strip()}
 
 
 class RubricEdit(RubricForm):

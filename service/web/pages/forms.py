@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field
 
 from service.analysis.similar_ideas import DEFAULT_GRANULARITY
 from service.errors import InvalidInput
@@ -11,7 +11,6 @@ from service.prompts.languages import AS_WRITTEN, IdeaLanguage
 from service.schemas.bulk import AddTags, ChangeTask, Delete, Move, RemoveTags, SetStatus
 from service.schemas.fields import (
     IDEAS_CEILING,
-    TAG_CEILING,
     Body,
     Judge,
     Line,
@@ -47,7 +46,6 @@ def absent_if_blank(value: Any) -> Any:
 
 
 Tags = Annotated[list[Tag], BeforeValidator(_split), Field(max_length=MOST_TAGS)]
-TagText = Annotated[Line, StringConstraints(max_length=TAG_CEILING)]
 OptionalId = Annotated[str | None, BeforeValidator(absent_if_blank)]
 OptionalStatus = Annotated[Status | Literal["any"] | None, BeforeValidator(absent_if_blank)]
 PairOfIds = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$")]
@@ -152,7 +150,9 @@ class RefineForm(BaseModel):
             return {}
         chosen = next((one for one in parts(body) if one.start == self.part), None)
         if chosen is None:
-            raise InvalidInput(Text("The text has changed since. Choose the part of it again."))
+            raise InvalidInput(
+                Text("The text has changed since. Choose the part of it again."), pointer="/part"
+            )
         return {"selection": chosen.of(body), "start": chosen.start}
 
 
@@ -220,7 +220,7 @@ class GroupsForm(BaseModel):
     groups: int = Field(default=DEFAULT_GRANULARITY, ge=COARSEST, le=FINEST)
     fingerprint: str = ""
     anchor: list[str] = Field(default_factory=list, max_length=GROUPS_CEILING)
-    title: list[TagText] = Field(default_factory=list, max_length=GROUPS_CEILING)
+    title: list[Line] = Field(default_factory=list, max_length=GROUPS_CEILING)
     suggested: list[str] = Field(default_factory=list, max_length=GROUPS_CEILING)
     chosen: list[str] = Field(default_factory=list, max_length=GROUPS_CEILING)
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Form, Query, Request, Response, status
 from service.analysis.lineage_view import board_trees, idea_tree
 from service.analysis.summary import summarise
 from service.messages import Counted, Text
+from service.schemas.fields import TAG_CEILING
 from service.schemas.overview import (
     FINEST,
     ClusterChoice,
@@ -24,6 +25,7 @@ from service.web.pages.forms import GroupsForm
 from service.web.pages.lineage_map import draw
 from service.web.pages.responses import Flash, redirect, render
 from service.web.pages.start_run import task_of
+from service.web.validation_messages import too_long
 
 router = APIRouter()
 
@@ -92,7 +94,7 @@ def apply_groups(
     elif not chosen:
         problem = Text("Choose at least one group. Nothing was tagged.")
     elif any(group.problem for group in chosen):
-        problem = Text("A title is missing or has a comma. Nothing was tagged.")
+        problem = Text("A title cannot be a tag as it is. Nothing was tagged: correct it below.")
     if problem:
         return _groups_page(request, store.boards.get(board_id), board, problem)
     shape = task_of(ClustersApply, clusters=[_choice(group) for group in chosen])
@@ -168,11 +170,17 @@ def _board(found: ClustersPublic, form: GroupsForm) -> Board:
         # What is a tag already needs no second one.
         is_chosen = not any(one in unchosen for one in ids)
         is_chosen = is_chosen and (bool(form.anchor) or cluster.tag is None)
-        # Tags are typed with commas between.
-        is_wrong = is_chosen and (not title or "," in title)
-        problem = Text("Give it a title without a comma.") if is_wrong else ""
-        groups.append(Group(cluster, title, is_chosen, problem))
+        groups.append(Group(cluster, title, is_chosen, _problem(title) if is_chosen else ""))
     return Board(found, groups, given)
+
+
+def _problem(title: str) -> str:
+    """Why it cannot be a tag. Tags are typed with commas between."""
+    if not title or "," in title:
+        return Text("Give it a title without a comma.")
+    if len(title) > TAG_CEILING:
+        return too_long(title, TAG_CEILING)
+    return ""
 
 
 def _choice(group: Group) -> ClusterChoice:

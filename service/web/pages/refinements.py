@@ -87,7 +87,9 @@ def _undo(run_id: str, version: int) -> str:
 
 def _choice(form: EditQuery) -> Acceptance:
     if form.take == "chosen" and not form.edits:
-        raise InvalidInput(Text("Tick at least one change to accept, or reject the proposal."))
+        raise InvalidInput(
+            Text("Tick at least one change to accept, or reject the proposal."), pointer="/edits"
+        )
     fields: dict[str, Any] = form.model_dump(include={"title", "body", "idea_version"})
     return task_of(Acceptance, **fields, edits=form.edits if form.take == "chosen" else None)
 

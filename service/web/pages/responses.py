@@ -17,6 +17,8 @@ from service.schemas.ideas import BoardPublic
 from service.settings import Settings
 from service.store import Store
 from service.web.abilities import Ability, AbilityState, abilities
+from service.web.addresses import Addresses
+from service.web.errors import KEEP_ADDRESS
 from service.web.templating import Templates
 
 FLASH_COOKIE = "ideapool_flash"
@@ -67,8 +69,14 @@ def render(
         can=abilities(cast(Backend, request.app.state.backend)),
     )
     templates = cast(Templates, request.app.state.templates)
+    # A page that answers a form stands at the address of the page that the form stood on.
+    address = here(request, request.url.path) if request.method == "POST" else ""
     response = templates.respond(
-        request, template, {**context, "shell": shell}, status_code=status_code
+        request,
+        template,
+        {**context, "shell": shell, "address": address},
+        status_code=status_code,
+        headers=KEEP_ADDRESS if status_code >= 400 else None,
     )
     # Pages hold people's own ideas and change with every action.
     response.headers["Cache-Control"] = "private, no-cache"
@@ -105,9 +113,13 @@ def here(request: Request, default: str) -> str:
     parts = urlsplit(url)
     if parts.netloc != request.headers.get("host") or not re.match(r"/(?!/)", parts.path):
         return default
+    # Without scripts, a refused form leaves the address that it was sent to in the address bar.
+    page = cast(Addresses, request.app.state.addresses).page(parts.path)
+    if page != parts.path:
+        return page
     # What was selected has been dealt with.
     fields = [field for field in parse_qsl(parts.query) if field[0] != "select"]
-    return parts.path + (f"?{urlencode(fields)}" if fields else "")
+    return page + (f"?{urlencode(fields)}" if fields else "")
 
 
 def is_part(request: Request, element_id: str) -> bool:

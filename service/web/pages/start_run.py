@@ -12,6 +12,7 @@ from service.runs.service import Runs
 from service.schemas.fields import Shape
 from service.schemas.runs import Task
 from service.web.pages.idempotency import Once
+from service.web.pages.responses import here
 
 Made = TypeVar("Made", bound=Shape)
 
@@ -21,7 +22,8 @@ def task_of(shape: type[Made], **fields: Any) -> Made:
     try:
         return shape.model_validate(fields)
     except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
+        found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+        raise RequestValidationError(found) from error
 
 
 class Starter:
@@ -52,8 +54,5 @@ class Starter:
 
 def beside(request: Request, board_id: str | None, run_id: str) -> str:
     """Where a new brainstorm is shown: beside its board, if the form stood there."""
-    path = urlsplit(
-        request.headers.get("HX-Current-URL") or request.headers.get("referer") or ""
-    ).path
-    is_on_board = re.fullmatch(r"/boards/[^/]+", path)
+    is_on_board = re.fullmatch(r"/boards/[^/]+", urlsplit(here(request, "/")).path)
     return f"/boards/{board_id}?run={run_id}" if is_on_board else f"/runs/{run_id}"

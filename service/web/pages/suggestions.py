@@ -19,6 +19,13 @@ LIKE = ("method", "n", "creativity", "context", "avoid_board", "avoid")
 router = APIRouter(prefix="/suggestions/{suggestion_id}")
 
 
+@router.get("")
+def show_suggestion(suggestion_id: str, store: StoreDep) -> Response:
+    """Among those of its run."""
+    run_id, _ = store.suggestions.get(suggestion_id)
+    return redirect(f"/runs/{run_id}#s-{suggestion_id}")
+
+
 @router.post("/keep")
 def keep(
     request: Request, suggestion_id: str, store: StoreDep, form: Annotated[TextForm, Form()]
