@@ -29,7 +29,7 @@ TEXTS = {
 LONG, LONG_TAG, BLANK = "long title " * 20, "bicycle" * 6, "  "
 LONG_TEXT = "many words " * 900
 EMPTY = "Write something here"
-FIT = "at most {} fit"
+FIT = "the limit is {}"
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ FORMS = {
         f"{BOARD}?sort=old", f"{BOARD}/brainstorm", {"topic": LONG}, "topic", FIT.format(200)
     ),
     "a topic that is far too long": Form(
-        BOARD, f"{BOARD}/brainstorm", {"topic": LONG * 6}, "topic", FIT.format(200)
+        BOARD, f"{BOARD}/brainstorm", {"topic": LONG * 6}, "topic", "at most 200 fit"
     ),
     "a background that is too long": Form(
-        BOARD, f"{BOARD}/brainstorm", {"topic": "Fun", "context": LONG_TEXT}, "context", "fit"
+        BOARD, f"{BOARD}/brainstorm", {"topic": "Fun", "context": LONG_TEXT}, "context", "limit is"
     ),
     "too many ideas": Form(
-        BOARD, f"{BOARD}/brainstorm", {"topic": "Fun", "n": "50"}, "n", "at most 20"
+        BOARD, f"{BOARD}/brainstorm", {"topic": "Fun", "n": "50"}, "n", "the limit is 20"
     ),
     "no number of ideas": Form(
         BOARD, f"{BOARD}/brainstorm", {"topic": "Fun", "n": "ten"}, "n", "a whole number"
@@ -86,7 +86,7 @@ FORMS = {
         f"{BOARD}?run={{run}}", f"{BOARD}/ideas", {"title": BLANK, "body": "Hm"}, "new-title", EMPTY
     ),
     "the text of a new idea": Form(
-        BOARD, f"{BOARD}/ideas", {"title": "Shelf", "body": LONG_TEXT}, "new-body", "8,192 fit"
+        BOARD, f"{BOARD}/ideas", {"title": "Shelf", "body": LONG_TEXT}, "new-body", "limit is 8,192"
     ),
     "a tag of a new idea": Form(
         BOARD, f"{BOARD}/ideas", {"title": "Shelf", "tags": f"a, {LONG_TAG}"}, "new-tags", "40 fit"
@@ -116,14 +116,14 @@ FORMS = {
         IDEA,
         {"title": LONG, "body": "New", "tags": "a", "revision": "{revision}"},
         "title",
-        "200 fit",
+        "limit is 200",
     ),
     "an idea's text": Form(
         IDEA,
         IDEA,
         {"title": "Shelf", "body": LONG_TEXT, "revision": "{revision}"},
         "text",
-        "8,192 fit",
+        "limit is 8,192",
     ),
     "an idea's tags": Form(
         IDEA, IDEA, {"title": "Shelf", "tags": LONG_TAG, "revision": "{revision}"}, "tags", "40 fit"
@@ -135,13 +135,15 @@ FORMS = {
         "title-{idea}",
         EMPTY,
     ),
-    "a wish": Form(IDEA, f"{IDEA}/refine", {"instruction": LONG_TEXT}, "instruction", "8,192 fit"),
+    "a wish": Form(
+        IDEA, f"{IDEA}/refine", {"instruction": LONG_TEXT}, "instruction", "limit is 8,192"
+    ),
     "a passage that is not there": Form(
         IDEA,
         f"{IDEA}/refine",
         {"instruction": "Shorter", "selection": "no such words"},
         "selection",
-        "does not hold this passage",
+        "passage is not in the text",
     ),
     "a branch of too many ideas": Form(IDEA, f"{IDEA}/brainstorm", {"n": "99"}, "branch-n", "20"),
     "nothing selected to keep": Form(
@@ -151,14 +153,14 @@ FORMS = {
         RUN, f"{RUN}/keep-selected", {}, "keep-selected", "Select suggestions first"
     ),
     "the title of a suggestion": Form(
-        RUN, f"{CARD}/keep", {"title": LONG, "body": "So"}, "title-{suggestion}", "200 fit"
+        RUN, f"{CARD}/keep", {"title": LONG, "body": "So"}, "title-{suggestion}", "limit is 200"
     ),
     "the text of a suggestion": Form(
         f"{BOARD}?run={{run}}",
         f"{CARD}/keep",
         {"title": "Shelf", "body": LONG_TEXT},
         "text-{suggestion}",
-        "8,192 fit",
+        "limit is 8,192",
     ),
     "no change ticked": Form(
         f"{IDEA}?run={{refine}}",
@@ -202,7 +204,7 @@ FORMS = {
         RUBRICS,
         {"name": "Cost", "criterion": ["a", "a"], "description": ["", ""], "weight": ["1", "1"]},
         "rubric-form-new",
-        "must not name “a” twice",
+        "must not contain “a” twice",
     ),
     "a rubric without criteria": Form(
         RUBRICS, RUBRICS, {"name": "Cost", "criterion": ""}, "rubric-form-new", "Add at least one"
@@ -229,10 +231,12 @@ FORMS = {
 # What is sent by buttons alone, or by choices that the page itself offers: nothing is typed there.
 CHOICES = {
     "/boards/*/delete", "/boards/*/restore", "/boards/*/evaluate", "/boards/*/rank/votes",
-    "/boards/*/rank/votes/*/undo", "/changes/*/undo", "/ideas/*/delete", "/ideas/*/evaluate",
+    "/boards/*/rank/votes/*/undo", "/boards/*/delete-for-good",
+    "/boards/*/rubrics/shown", "/boards/*/trash/delete", "/boards/*/trash/restore",
+    "/changes/*/undo", "/ideas/*/delete", "/ideas/*/evaluate",
     "/ideas/*/move", "/ideas/*/restore", "/ideas/*/star", "/ideas/*/status",
     "/ideas/*/versions/*/restore", "/import/*", "/language", "/rubrics/*/delete",
-    "/rubrics/*/restore", "/runs/*/again", "/runs/*/keep-all", "/runs/*/more", "/runs/*/reject",
+    "/rubrics/*/restore", "/runs/*/again", "/runs/*/reopen/*", "/runs/*/keep-all", "/runs/*/more", "/runs/*/reject",
     "/runs/*/stop", "/shortcuts", "/suggestions/*/avoid", "/suggestions/*/discard",
     "/suggestions/*/more", "/suggestions/*/redraw", "/suggestions/*/reopen", "/theme",
 }  # fmt: skip
@@ -247,6 +251,11 @@ ADDRESSES = {
     "/theme": BOARD,
     "/changes/{change}/undo": BOARD,
     RUBRICS: RUBRICS,
+    f"{RUBRICS}/shown": RUBRICS,
+    f"{BOARD}/trash/delete": f"{BOARD}/trash",
+    f"{BOARD}/trash/restore": f"{BOARD}/trash",
+    f"{BOARD}/delete-for-good": "/boards",
+    f"{RUN}/reopen/1": RUN,
     f"{BOARD}/clusters": f"{BOARD}/clusters",
     f"{BOARD}/rank/compare": f"{BOARD}/rank",
     f"{BOARD}/rank/votes": f"{BOARD}/rank",
@@ -502,7 +511,7 @@ def test_a_card_that_is_edited_comes_back_with_what_was_typed(pool: Pool) -> Non
     page = Page(response.text)
 
     assert response.status_code == 422
-    assert "200 fit" in page.said_of(pool.address("title-{idea}"))
+    assert "limit is 200" in page.said_of(pool.address("title-{idea}"))
     assert (page.held["title"], page.held["body"]) == ([LONG], ["New words"])
     assert (page.held["tags"], page.held["revision"]) == (["a, b"], [pool.ids["revision"]])
     assert card in page.elements

@@ -196,13 +196,13 @@ def test_a_pasted_topic_is_whole_and_its_length_is_told(visit: Visitors, pool: P
     page.keyboard.insert_text("x" * 60)
 
     expect(topic).to_have_value("x" * 240)
-    expect(counter).to_have_text("240 characters; at most 200 fit")
-    expect(topic).to_have_accessible_description("240 characters; at most 200 fit")
-    expect(page.locator("#announcer")).to_have_text("240 characters; at most 200 fit")
+    expect(counter).to_have_text("240 characters; the limit is 200")
+    expect(topic).to_have_accessible_description("240 characters; the limit is 200")
+    expect(page.locator("#announcer")).to_have_text("240 characters; the limit is 200")
 
     page.get_by_role("button", name="Brainstorm", exact=True).click()
 
-    problem = "The topic has 240 characters; at most 200 fit. Shorten it."
+    problem = "The topic has 240 characters; the limit is 200. Shorten it."
     expect(topic).to_have_accessible_description(problem)
     expect(counter).to_be_hidden()
     expect(topic).to_have_value("x" * 240)
@@ -227,7 +227,7 @@ def test_a_pasted_topic_is_whole_without_scripts(visit: Visitors, pool: Pool) ->
 
     expect(topic).to_have_value(LONG)
     expect(topic).to_have_accessible_description(
-        "The topic has 239 characters; at most 200 fit. Shorten it."
+        "The topic has 239 characters; the limit is 200. Shorten it."
     )
 
 

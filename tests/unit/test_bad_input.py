@@ -74,7 +74,9 @@ def test_an_alert_names_the_field() -> None:
 
 @pytest.mark.parametrize("field", ["title", "topic", "name"])
 def test_a_text_on_one_line_is_as_short_as_a_title(field: str) -> None:
-    with pytest.raises(InvalidInput, match=f"The {field} has 21 characters; at most 20 fit") as it:
+    with pytest.raises(
+        InvalidInput, match=f"The {field} has 21 characters, and the limit is 20"
+    ) as it:
         Limits(20, 256, 20).check(**{field: "x" * 21})
 
     assert it.value.pointer == f"/{field}"
