@@ -1,4 +1,4 @@
-"""What pages say of input that does not fit: pydantic's findings as texts that can be translated."""
+"""Messages that pages show for invalid input: pydantic's errors as translatable texts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ FIELDS = {
 
 
 def said(error: RequestValidationError) -> Text:
-    """The first finding, with the field by the name it has on the page."""
+    """The first error, with the field's label on the page."""
     first: Mapping[str, Any] = error.errors()[0]
     field = _field(first["loc"])
     return Text("%(field)s: %(problem)s.", field=field, problem=_problem(first))
@@ -51,7 +51,7 @@ def _too_long(facts: Mapping[str, Any], value: Any) -> str:
 
 
 def _reason(facts: Mapping[str, Any], _: Any) -> str:
-    """What a check of ours gave as its reason."""
+    """The message of a ValueError that one of our validators raised."""
     (reason,) = facts["error"].args
     return reason if isinstance(reason, str) else str(reason)
 
