@@ -472,7 +472,7 @@ def test_several_answers_are_all_refused_if_there_is_no_room_for_one_of_them(
             {"grammar": 'root ::= "x"', "response_format": {"type": "json_object"}},
             "grammar",
             "invalid_input",
-            "exclude",
+            "not both",
         ),
     ],
 )

@@ -247,10 +247,9 @@ async def evaluate(task: EvaluateTask, responder: ResponderDep) -> Any:
     operation_id="evaluateBoard",
     summary="Evaluate many ideas of a board in one run",
     description="Evaluates a few ideas at a time, so that other requests are served in between. "
-    "Each "
-    "evaluation is stored when it is finished and sent as the event `evaluation`. An idea that "
-    "cannot be evaluated is sent as `failure` and does not stop the others. Stopping the run keeps "
-    "the finished evaluations. 409 if there is nothing to evaluate.",
+    "Each evaluation is stored when it is finished and sent as the event `evaluation`. An idea "
+    "that cannot be evaluated is sent as `failure` and does not stop the others. Stopping the run "
+    "keeps the finished evaluations. 409 if there is nothing to evaluate.",
     response_model=EvaluateAllAnswer,
     responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
 )

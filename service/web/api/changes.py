@@ -17,8 +17,7 @@ router = APIRouter(tags=["ideas"])
     summary="Change several ideas at once",
     description="Changes tags, status, star or board of up to 1,000 ideas, or deletes or restores "
     "them. If one of the ideas does not exist, none is changed, and `errors` points at each "
-    "unknown "
-    "id. `undoChange` undoes the whole change for one day.",
+    "unknown id. `undoChange` undoes the whole change for one day.",
     responses=problems(404) | links(200, "id", getChange="change_id", undoChange="change_id"),
 )
 def change_ideas(
@@ -42,8 +41,7 @@ def get_change(change_id: Id, store: StoreDep) -> ChangePublic:
     operation_id="undoChange",
     summary="Undo a change of several ideas",
     description="Restores the values that the change replaced, except those that were changed "
-    "again "
-    "since. Undoing a second time does nothing.",
+    "again since. Undoing a second time does nothing.",
     responses=problems(404),
 )
 def undo_change(change_id: Id, store: StoreDep) -> ChangePublic:

@@ -98,8 +98,7 @@ def delete_comparison(board_id: Id, comparison_id: Id, store: StoreDep) -> None:
     operation_id="rankIdeas",
     summary="Rank the board's ideas by people's votes or the model's comparisons",
     description="Returns Bradley-Terry scores with their uncertainty. The model's ranking is a "
-    "weak "
-    "signal: small models often cannot tell good ideas from plausible ones. Use Markdown for "
+    "weak signal: small models often cannot tell good ideas from plausible ones. Use Markdown for "
     "reading and CSV for spreadsheets.",
     response_model=RankingPublic,
     responses=problems(404)

@@ -34,9 +34,8 @@ router = APIRouter(prefix="/ideas", tags=["ideas"])
     operation_id="listIdeas",
     summary="Search and list ideas",
     description='The header `Link: <…>; rel="next"` leads to the next page; the last page has '
-    "none. "
-    "`sort=rank` sorts by people's votes and needs `board`. `deleted=true` lists the trash; with "
-    "`sort=updated`, the most recently deleted idea comes first.",
+    "none. `sort=rank` sorts by people's votes and needs `board`. `deleted=true` lists the trash; "
+    "with `sort=updated`, the most recently deleted idea comes first.",
     responses=NEXT_PAGE,
 )
 def list_ideas(
@@ -56,8 +55,7 @@ def list_ideas(
         Query(
             max_length=200,
             description="The words to search for. An idea must contain all of them, or words that "
-            "begin "
-            "with them.",
+            "begin with them.",
         ),
     ] = "",
     board: Annotated[str | None, Query(max_length=64)] = None,

@@ -29,8 +29,7 @@ Page = Annotated[int, Query(ge=1, le=100_000, description="Each page has ten tre
     operation_id="listSimilarIdeas",
     summary="List ideas of the same board with a similar meaning",
     description="Compares the meaning of the texts, which may share no words. Only the board's "
-    "1,000 "
-    "newest ideas are compared.",
+    "1,000 newest ideas are compared.",
     responses=problems(404, 503),
 )
 def list_similar(idea_id: Id, store: StoreDep, similar_ideas: SimilarIdeasDep) -> SimilarPublic:
@@ -42,8 +41,8 @@ def list_similar(idea_id: Id, store: StoreDep, similar_ideas: SimilarIdeasDep) -
     operation_id="getIdeaLineage",
     summary="Get the tree of ideas that an idea belongs to",
     description="Returns at most 200 ideas: first the ancestors and descendants of the idea, then "
-    "as "
-    "many others of its tree as fit. There are no nodes for an idea without parents or branches.",
+    "as many others of its tree as fit. There are no nodes for an idea without parents or "
+    "branches.",
     responses=problems(404),
 )
 def get_idea_lineage(idea_id: Id, store: StoreDep) -> LineagePublic:
@@ -69,8 +68,7 @@ def get_board_lineage(board_id: Id, store: StoreDep, page: Page = 1) -> LineageP
     operation_id="previewClusters",
     summary="Preview groups of similar ideas, with suggested titles",
     description="Nothing is changed. `granularity` ranges from 1, a few broad groups, to 5, as "
-    "many "
-    "groups as possible. A higher value only splits groups, so it never gives fewer. The same "
+    "many groups as possible. A higher value only splits groups, so it never gives fewer. The same "
     "ideas always give the same groups. Archived ideas are left out.",
     responses=problems(404, 503),
 )
@@ -87,9 +85,8 @@ def preview_clusters(
     operation_id="applyClusters",
     summary="Tag ideas with the titles of their groups",
     description="Every idea of a group gets the title of the group as a tag; nothing else is "
-    "changed. "
-    "If an idea is not on the board or already has 20 tags, no idea is tagged. `undoChange` undoes "
-    "the whole change for one day.",
+    "changed. If an idea is not on the board or already has 20 tags, no idea is tagged. "
+    "`undoChange` undoes the whole change for one day.",
     responses=problems(404) | links(200, "id", getChange="change_id", undoChange="change_id"),
 )
 def apply_clusters(board_id: Id, shape: ClustersApply, store: StoreDep) -> ChangePublic:

@@ -63,9 +63,9 @@ def reject_refinement(run_id: Id, store: StoreDep) -> RunPublic:
     operation_id="reopenRefinement",
     summary="Undo the acceptance or rejection of a refinement",
     description="If the refinement was accepted, the idea's earlier text is restored as a new "
-    "version. "
-    "409 if the text was changed after the acceptance. If you accepted with a `title` or `body` of "
-    "your own, send the resulting version as `idea_version`. Undoing a second time does nothing.",
+    "version. 409 if the text was changed after the acceptance. If you accepted with a `title` or "
+    "`body` of your own, send the resulting version as `idea_version`. Undoing a second time does "
+    "nothing.",
     responses=problems(404, 409),
     tags=["runs"],
 )

@@ -62,9 +62,8 @@ def get_rubric(board_id: Id, rubric_id: Id, store: StoreDep, response: Response)
     operation_id="updateRubric",
     summary="Change a rubric",
     description="Earlier evaluations keep the old criteria. A changed weight applies to the table "
-    "at "
-    "once; after other changes to the criteria, evaluate the ideas again. Send the `ETag` that you "
-    "read as `If-Match`, so that you do not overwrite changes that you have not seen.",
+    "at once; after other changes to the criteria, evaluate the ideas again. Send the `ETag` that "
+    "you read as `If-Match`, so that you do not overwrite changes that you have not seen.",
     responses=problems(404, 409, 412),
 )
 def update_rubric(
@@ -122,8 +121,7 @@ def tabulate_ideas(
         Query(
             pattern="^(overall|title|[1-8])$",
             description="`overall`, `title` or the number of a criterion. An unknown number sorts "
-            "by "
-            "`overall`.",
+            "by `overall`.",
         ),
     ] = "overall",
     order: Order = "descending",

@@ -61,8 +61,8 @@ def discard_suggestion(suggestion_id: Id, store: StoreDep) -> SuggestionPublic:
     operation_id="avoidSuggestion",
     summary="Discard a suggestion and avoid similar ones",
     description="If its run is repeated or redrawn with a new seed, drafts similar to this "
-    "suggestion "
-    "are rejected and drawn again. The field `avoid` of a brainstorm does the same for any text.",
+    "suggestion are rejected and drawn again. The field `avoid` of a brainstorm does the same for "
+    "any text.",
     responses=problems(404, 409),
 )
 def avoid_suggestion(suggestion_id: Id, store: StoreDep) -> SuggestionPublic:

@@ -28,8 +28,7 @@ def get_trash(board_id: Id, store: StoreDep, settings: SettingsDep) -> TrashPubl
     operation_id="restoreTrash",
     summary="Restore everything in a board's trash",
     description="`POST /ideas/bulk` restores some of the ideas. `undoChange` deletes the restored "
-    "ideas "
-    "again.",
+    "ideas again.",
     responses=problems(404) | links(200, "id", getChange="change_id", undoChange="change_id"),
 )
 def restore_trash(board_id: Id, store: StoreDep) -> ChangePublic:

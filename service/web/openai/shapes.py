@@ -156,7 +156,7 @@ class ChatRequest(Taken):
         description=f"Default: {DEFAULT_MAX_TOKENS}, or fewer if fewer fit into the context.",
     )
     max_tokens: Tokens | None = Field(
-        default=None, description="The older name of `max_completion_tokens`, which overrides it."
+        default=None, description="The older name. `max_completion_tokens` overrides it."
     )
     n: Answers | None = Field(
         default=None,
@@ -191,8 +191,7 @@ class ChatRequest(Taken):
     user: Annotated[str, StringConstraints(max_length=256)] | None = Field(
         default=None,
         description="The user, for fair queueing. Default: all requests of one address count as "
-        "one "
-        "user.",
+        "one user.",
     )
     tools: Unsupported = None
     tool_choice: Unsupported = None
