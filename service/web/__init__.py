@@ -1,1 +1,1 @@
-"""Everything that speaks HTTP: the REST API, the pages, OpenAI's API, and what operators ask."""
+"""Everything that speaks HTTP: the REST API, the pages, OpenAI's API, and health and metrics."""

@@ -1,6 +1,6 @@
 """What the models can do at the moment, for `/readyz` and the pages.
 
-It says what works. Which file is wrong, and how, is for the operator.
+It reports only what works; details of faulty files are for the operator.
 """
 
 from typing import Literal
@@ -22,7 +22,7 @@ NAMES: dict[Ability, Text] = {
     "refine": Text("refine"),
     "evaluate": Text("evaluate and compare"),
 }
-# A model that is idle is loaded when it is asked.
+# An idle model is loaded when a request needs it.
 _STATES: dict[ModelState, AbilityState] = {
     "ready": "ready",
     "idle": "ready",

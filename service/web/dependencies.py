@@ -1,7 +1,7 @@
-"""What routes ask for, as annotated types; everything hangs on the app that `create_app` made.
+"""Dependencies of routes, as annotated types; the objects are in the state of the app.
 
-The functions are async because FastAPI sends each other one through a thread of its pool, which
-costs more than a refusal may.
+The functions are async because FastAPI runs other functions in a thread of its pool, which would
+make it too expensive to refuse a request.
 """
 
 from typing import Annotated, cast
@@ -51,7 +51,7 @@ async def _pending_uploads(request: Request) -> PendingUploads:
 
 
 async def _client(request: Request) -> str:
-    """Whose turn it is: requests of one address share it."""
+    """The client for fair queueing: all requests of one address share its turns."""
     return request.client.host if request.client else ""
 
 

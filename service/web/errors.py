@@ -1,6 +1,7 @@
-"""The one table from an error to its answer.
+"""Turns errors into responses, with one table of their statuses.
 
-Programs get RFC 9457, OpenAI clients OpenAI's form under /v1, people a page or an alert.
+Programs get a problem (RFC 9457), clients under `/v1` get OpenAI's format, and people get a page or
+an alert.
 """
 
 import http
@@ -30,7 +31,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.Unauthorised: 401,
     errors.Forbidden: 403,
     errors.BodyTooLarge: 413,
-    # Nobody reads it; nginx has made the number customary.
+    # Only logs show it: the client has left. nginx uses the same number.
     errors.ClientLeft: 499,
     errors.StorageUnavailable: 503,
     errors.ModelUnavailable: 503,
@@ -41,26 +42,26 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.AnswerUnusable: 502,
     errors.ServiceError: 500,
 }
-# What pages call it.
+# The headings of error pages and alerts.
 TITLES = {
     401: Text("Please sign in"),
     403: Text("That is not allowed"),
-    404: Text("This is not here"),
-    409: Text("That does not work just now"),
-    412: Text("Somebody else was faster"),
-    413: Text("That is too much at once"),
-    422: Text("That could not be used"),
+    404: Text("Not found"),
+    409: Text("This is not possible now"),
+    412: Text("Somebody else changed this first"),
+    413: Text("This is too large"),
+    422: Text("Please check your input"),
     500: Text("Something went wrong"),
-    502: Text("The model stumbled"),
-    503: Text("Not just now"),
+    502: Text("The model failed"),
+    503: Text("Not available right now"),
     504: Text("That took too long"),
 }
 PROGRAM_PATHS = ("/api/", "/v1/", "/livez", "/readyz", "/healthz", "/metrics")
 OPENAI_PATHS = "/v1/"
 PROBLEM_TYPE = "application/problem+json"
-# Of a refused form, whatever it says about the address bar itself.
+# For a refused form, whatever it asks for the address bar.
 KEEP_ADDRESS = {"HX-Push-Url": "false"}
-# What OpenAI calls it; other codes are the problem's type.
+# OpenAI's own codes; any other error uses its problem type as the code.
 _OPENAI_CODES: dict[type[Exception], str] = {
     errors.Unauthorised: "invalid_api_key",
     errors.NotFound: "model_not_found",
@@ -69,7 +70,7 @@ _OPENAI_CODES: dict[type[Exception], str] = {
 
 
 class ErrorAnswers:
-    """Turns an exception into a response in the form that the caller can read."""
+    """Turns an exception into a response in the format that the caller reads."""
 
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
@@ -122,7 +123,7 @@ def told(error: Exception) -> tuple[int, str, str]:
 
 
 def problem_of(error: Exception) -> dict[str, Any]:
-    """Members `type`, `title`, `status`, `detail`; `errors` with JSON Pointers for bad input."""
+    """An RFC 9457 problem; `errors` has JSON Pointers for bad input, lines for bad files."""
     if isinstance(error, RequestValidationError):
         return _problem(422, "invalid-input", _summary(error), errors=_pointers(error))
     if isinstance(error, HTTPException):
@@ -149,7 +150,7 @@ def problem_of(error: Exception) -> dict[str, Any]:
 
 
 def openai_error(error: Exception) -> tuple[int, dict[str, Any]]:
-    """The status and body that OpenAI's clients look for; they know 400 but not 422."""
+    """The status and body that OpenAI's clients expect; they know 400 but not 422."""
     problem = problem_of(error)
     status = 400 if problem["status"] == 422 else problem["status"]
     kind = problem["type"].rpartition("/")[2].replace("-", "_")
@@ -178,9 +179,10 @@ def headers_of(error: Exception) -> dict[str, str]:
 
 
 def _allowed(request: Request) -> str:
-    """Every method that routes take at this path; Starlette only names the first route's.
+    """All methods of the routes at this path; Starlette lists only those of the first route.
 
-    A path that also fits another's parameter, as `next` does, is still its own.
+    A fixed path such as `comparisons/next` also matches `comparisons/{comparison_id}`; only the
+    first path that matches counts.
     """
     methods: dict[str, set[str]] = {}
     for route in iter_route_contexts(request.app.routes):
@@ -190,7 +192,7 @@ def _allowed(request: Request) -> str:
 
 
 def _problem(status: int, kind: str, detail: str, **more: Any) -> dict[str, Any]:
-    # Said in our own words: the standard phrases differ between versions of Python.
+    # The title is our own, as the standard phrases differ between versions of Python.
     title = kind.replace("-", " ").capitalize()
     return {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail, **more}
 
@@ -200,7 +202,7 @@ def _http_detail(error: HTTPException) -> str:
         return Text("There is nothing at this address. The API's paths are listed at /api/docs.")
     if error.status_code == 405:
         return Text(
-            "This address does not take that method; the Allow header lists those it takes."
+            "This address does not accept that method. The Allow header lists the accepted ones."
         )
     return str(error.detail)
 
@@ -224,7 +226,7 @@ def _pointers(error: RequestValidationError) -> list[dict[str, str]]:
 
 
 def _param(path: Sequence[int | str]) -> str | None:
-    """`messages[0].content`; without the names that pydantic gives to the kinds of a value."""
+    """A path such as `messages[0].content`, without the names that pydantic adds for unions."""
     param = ""
     for part in takewhile(lambda one: isinstance(one, int) or one.isidentifier(), path):
         param += f"[{part}]" if isinstance(part, int) else f".{part}"

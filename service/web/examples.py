@@ -1,6 +1,7 @@
-"""Examples for every body and answer in the OpenAPI document, so that a new operation has one.
+"""Adds examples to every body and answer in the OpenAPI document, also to those of new operations.
 
-A field's own example comes first, then what its type allows, then a usual text for its name.
+The example is the field's own if it has one, else a value that its type allows, else a usual text
+for its name.
 """
 
 from typing import Any
@@ -31,7 +32,7 @@ USUAL: dict[str, Any] = {
 
 
 def add_examples(operation: Schema, schemas: dict[str, Schema]) -> None:
-    """Adds an example to the JSON that the operation takes and returns, where it has none."""
+    """Adds an example to the operation's JSON body and answers if they have none."""
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if body is not None and not body.keys() & {"example", "examples"}:
         body["example"] = _example(body["schema"], schemas, is_body=True)
@@ -59,7 +60,7 @@ def _example(
 
 
 def _object(schema: Schema, schemas: dict[str, Schema], *, is_body: bool) -> dict[str, Any]:
-    """A body has what is required or has an example of its own, and at least one field."""
+    """An example of all fields; a body has only required fields and those with an example."""
     fields: dict[str, Schema] = schema["properties"]
     required = schema.get("required", ())
     names = [one for one in fields if not is_body or one in required or fields[one].get("examples")]

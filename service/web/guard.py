@@ -1,7 +1,7 @@
-"""Who may talk to the service: host names, origins, keys, sizes. Pure ASGI, around everything else.
+"""Checks every request before the app sees it: host name, origin, key and size. Pure ASGI.
 
-The cross-site rule is the one of Go 1.25's CrossOriginProtection: browsers say where a request
-comes from, and what says nothing is not a browser, so no tokens are needed in forms.
+The cross-site rule is that of CrossOriginProtection in Go 1.25. Browsers say which site a request
+comes from, and a request without that information is not from a browser. So forms need no tokens.
 """
 
 import logging
@@ -21,10 +21,10 @@ from service.messages import Text
 
 SESSION_COOKIE = "ideapool_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# What works without a key: health for orchestrators, and what the sign-in page needs.
+# Open without a key: health for orchestrators, and the sign-in page with its static files.
 OPEN_PATHS = frozenset({"/livez", "/healthz", "/readyz", "/login"})
 OPEN_PREFIXES = ("/static/",)
-# They take whole boards, so they have a limit of their own.
+# Files of whole boards are larger than other bodies, so these paths have their own limit.
 IMPORT_PATHS = frozenset({"/api/v1/import", "/import"})
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -45,7 +45,7 @@ Responder = Callable[[Scope, Exception], Response]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`hosts` without ports; `*` in it allows any. `is_valid_key` is None where none is asked."""
+    """`hosts` has no ports; `*` allows any host. `is_valid_key` is None if no key is needed."""
 
     hosts: frozenset[str]
     body_limit_bytes: int
@@ -57,7 +57,7 @@ class Rules:
 
 
 class Guard:
-    """Checks each request by the rules and puts the security headers on each response."""
+    """Checks each request against the rules and adds the security headers to each response."""
 
     def __init__(self, app: ASGIApp, *, rules: Rules, respond: Responder) -> None:
         self._app = app
@@ -109,12 +109,15 @@ class Guard:
                 )
 
     async def _read_body(self, scope: Scope, receive: Receive) -> Receive:
-        """Read the body within the limit before the app sees it, and hand it on."""
+        """Reads the whole body, and returns a `receive` that passes it on to the app.
+
+        Raises: BodyTooLarge.
+        """
         if scope["method"] in SAFE_METHODS:
             return receive
         limit = self._rules.limit_of(scope["path"])
         too_large = BodyTooLarge(
-            Text("The request body is larger than %(limit)s bytes, the limit.", limit=limit)
+            Text("The request body is larger than the limit of %(limit)s bytes.", limit=limit)
         )
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
@@ -132,7 +135,7 @@ class Guard:
 
 
 def check_host(headers: Headers, allowed: frozenset[str]) -> None:
-    """Raises: Forbidden for a name that is not ours, which stops DNS rebinding."""
+    """Prevents DNS rebinding. Raises: Forbidden for a host name that is not allowed."""
     values = headers.getlist("host")
     host = _host_name(values[0]) if len(values) == 1 else ""
     if "*" not in allowed and host not in allowed:
@@ -146,20 +149,20 @@ def check_host(headers: Headers, allowed: frozenset[str]) -> None:
 
 
 def check_origin(headers: Headers) -> None:
-    """Raises: Forbidden for a request that another site's page makes in a browser."""
+    """Raises: Forbidden for a browser's request from a page of another site."""
     site = headers.get("sec-fetch-site")
     origin = headers.get("origin")
     if site is not None:
         is_ours = site in ("same-origin", "none")
     else:
-        # Plain http over a network: browsers leave Sec-Fetch-Site out but still send Origin.
+        # Over plain http on a network, browsers omit Sec-Fetch-Site but still send Origin.
         is_ours = origin is None or urlsplit(origin).netloc == headers.get("host")
     if not is_ours:
         raise Forbidden(Text("This request comes from a page of another site and is refused."))
 
 
 def token_of(headers: Headers) -> str | None:
-    """The key of the Authorization header, else of the session cookie."""
+    """The key in the Authorization header, or else the token in the session cookie."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if token and scheme.lower() == "bearer":
         return token.strip()

@@ -1,7 +1,7 @@
-"""Markdown to HTML that is safe to show, whoever wrote it; knows nothing of pages.
+"""Renders Markdown as HTML that is safe to show, whoever wrote it.
 
-What people and models write is untrusted alike: raw HTML is not parsed, images are never loaded,
-and the last step is an allow-list, so that nothing after it can add what it took away.
+Texts of people and of models are both untrusted. Raw HTML is not parsed, and images are never
+loaded. Filtering by an allow-list is the last step, so that nothing after it can add tags again.
 """
 
 import re
@@ -13,7 +13,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-# A page has its own headings above an idea's text: the text's begin one level below them.
+# A page has headings of its own above an idea's text, so the text's headings start at h3.
 LEVEL_OFFSET = 2
 DEEPEST = 6
 _TAGS = set(
@@ -25,7 +25,7 @@ _ATTRIBUTES = {
     "input": {"checked", "aria-label"},
     "ol": {"start"},
 }
-# An address ends before the punctuation of the sentence that it stands in.
+# Punctuation after an address belongs to the sentence around it.
 _ADDRESS = re.compile(r"\bhttps?://[^\s<>]+", re.IGNORECASE)
 _AFTER_ADDRESS = ".,;:!?'\"*_~…\u2019\u201d\u00bb"
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -55,7 +55,7 @@ def render(text: str) -> Markup:
 
 
 def excerpt(text: str, length: int = 220) -> str:
-    """The first `length` characters or so as plain words, for where Markdown would be noise."""
+    """About the first `length` characters as plain words, without Markdown."""
     plain = " ".join(
         _MARKS.sub(lambda mark: mark.group(1) or mark.group(3) or "", text[: 2 * length]).split()
     )
@@ -79,7 +79,7 @@ def _lower_headings(state: StateCore) -> None:
 
 
 def _tick_boxes(state: StateCore) -> None:
-    """A list item that begins with [ ] or [x] is a task: its box cannot be ticked here."""
+    """Gives each list item that begins with [ ] or [x] a disabled checkbox."""
     for item, paragraph, inline in zip(
         state.tokens, state.tokens[1:], state.tokens[2:], strict=False
     ):
@@ -111,7 +111,7 @@ def _with_links(state: StateCore, tokens: list[Token]) -> list[Token]:
 
 
 def _linked(state: StateCore, token: Token) -> list[Token]:
-    """The text with the addresses in it as links."""
+    """Splits the text into tokens in which addresses are links."""
     parts, at = [], 0
     for match in _ADDRESS.finditer(token.content):
         address = _without_punctuation(match[0])

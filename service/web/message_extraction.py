@@ -1,6 +1,7 @@
-"""What `make translations` collects beside the marked texts: the names of the methods' angles.
+"""Collects the names of the methods' angles for `make translations`.
 
-They are written within the angles' hints, which go into prompts and stay English.
+They cannot be marked where they are written: they are part of hints that go into prompts, which
+stay English.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -17,7 +18,7 @@ def methods(
     comment_tags: Collection[str],
     options: Mapping[str, Any],
 ) -> Iterator[tuple[Any, ...]]:
-    """An extraction method of Babel, for `service/prompts/methods.py`."""
+    """A Babel extraction method for `service/prompts/methods.py`."""
     yield from extract_python(file, keywords, comment_tags, cast(Any, options))
     for name in dict.fromkeys(angle.name for one in METHODS.values() for angle in one.angles):
         yield 1, None, name, []

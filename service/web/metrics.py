@@ -1,4 +1,4 @@
-"""What Prometheus is told; names follow its conventions, labels never hold text of users."""
+"""Metrics for Prometheus. Names follow its conventions; labels never contain users' text."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -10,7 +10,7 @@ _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 
 
 class Metrics:
-    """One registry per app, so that two apps in a process do not mix their counts."""
+    """Has one registry per app, so that two apps in a process do not mix their counts."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -33,7 +33,7 @@ class Metrics:
             buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
         self._total = Histogram(
-            "ideapool_run_seconds", "Time of finished runs.", ["kind"],
+            "ideapool_run_seconds", "Duration of finished runs.", ["kind"],
             buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
         self._active = Gauge(
@@ -44,7 +44,7 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self._restarts = Gauge(
-            "ideapool_engine_restarts", "How often the model process was restarted.",
+            "ideapool_engine_restarts", "Number of restarts of the model process.",
             registry=self.registry,
         )  # fmt: skip
 
@@ -74,7 +74,7 @@ class Metrics:
         self._refused.inc()
 
     def exposition(self, *, active: int, stats: Stats) -> bytes:
-        """The text format, version 0.0.4, as of now."""
+        """The current values in Prometheus' text format, version 0.0.4."""
         self._active.set(active)
         self._engine.labels("running").set(stats.running)
         self._engine.labels("waiting").set(stats.waiting)

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and the page that shows it without asking anybody else for a script."""
+"""The OpenAPI document, and the page that shows it with scripts of our own server only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from service.web.templating import Templates
 router = APIRouter(include_in_schema=False)
 PROBLEM = {
     "type": "object",
-    "description": "What went wrong, by RFC 9457.",
+    "description": "A problem as defined by RFC 9457.",
     "required": ["type", "title", "status", "detail"],
     "properties": {
         "type": {"type": "string", "examples": ["/problems/not-found"]},
@@ -40,7 +40,7 @@ PROBLEM = {
 }
 OPENAI_ERROR = {
     "type": "object",
-    "description": "What went wrong, as OpenAI says it.",
+    "description": "An error in OpenAI's format.",
     "required": ["error"],
     "properties": {
         "error": {
@@ -59,19 +59,19 @@ _PROBLEM_CONTENT = {
     "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
 }
 _OPENAI_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}}
-# What any call may answer: a refused host, origin or key, a body too large, bad input, a full disk.
+# Errors that any call may return.
 _ANY = {
-    "401": "No key, or one that is not valid.",
-    "403": "Another site's page, or a host name that is not the service's.",
+    "401": "The key is missing or not valid.",
+    "403": "The request comes from a page of another site, or its host name is not allowed.",
     "413": "The body is larger than the limit.",
-    "422": "The input cannot be used; `errors` points at what is wrong.",
-    "503": "The database or every model is unavailable just now.",
+    "422": "The input is not valid; `errors` points at what is wrong.",
+    "503": "The database or every model is unavailable.",
     "default": "Any other problem.",
 }
 
 
 def describe_api(app: FastAPI, limits: Limits) -> Callable[[], dict[str, Any]]:
-    """Makes `app.openapi`: FastAPI's document, with our errors and this host's limits in it."""
+    """Returns a function for `app.openapi` that adds our errors, limits and examples."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -86,7 +86,7 @@ def describe_api(app: FastAPI, limits: Limits) -> Callable[[], dict[str, Any]]:
             for path, operations in document["paths"].items():
                 for operation in operations.values():
                     _describe_errors(operation, is_openai=path.startswith(OPENAI_PATHS))
-            # FastAPI would drop the nulls from an example of the model's own.
+            # Set here because FastAPI would drop the nulls from the example of a model.
             schemas["Archive"]["examples"] = [ARCHIVE_EXAMPLE]
             _apply_limits(schemas, limits)
             for operations in document["paths"].values():
@@ -105,7 +105,7 @@ def _describe_errors(operation: dict[str, Any], *, is_openai: bool) -> None:
     responses["422"] = {"description": _ANY["422"]}
     if is_openai:
         del responses["422"]
-        responses["400"] = {"description": "The input cannot be used; `param` says which field."}
+        responses["400"] = {"description": "The input is not valid; `param` says which field."}
     for status, response in responses.items():
         if status == "default" or int(status) >= 400:
             response["content"] = _OPENAI_CONTENT if is_openai else _PROBLEM_CONTENT
@@ -133,7 +133,7 @@ def document(request: Request) -> Response:
 def docs(request: Request) -> Response:
     templates: Templates = request.app.state.templates
     response = templates.respond(request, "shared/docs.html", {})
-    # Swagger UI writes style attributes; scripts stay our own.
+    # Swagger UI writes style attributes, so inline styles are allowed here; scripts are not.
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; "

@@ -1,4 +1,4 @@
-"""What operators and orchestrators ask: alive, ready, how busy."""
+"""Routes for operators and orchestrators: liveness, readiness and metrics."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz")
 def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
-    """Whether requests should be sent here, and how each part is.
+    """Says whether requests should be sent here, and the state of each part.
 
-    `status` is `ready`, `degraded` if something that the models do cannot be done, or `stopping`.
-    `degraded` is still 200: ideas can be read and written without a model, and an orchestrator that
-    took the server out of traffic would take them away, too. What works is told by `abilities`; the
-    file and its hash are in the model's `error`. While a model loads the server is `ready`, as
-    requests wait for it. 503 is for a server that is stopping or whose database does not answer.
+    `status` is `ready`, `degraded` if something that needs a model does not work, or `stopping`.
+    `degraded` is still 200: ideas can be read and written without a model, so the server must stay
+    in traffic. `abilities` says what works; the `error` of a model has the file and its hash. While
+    a model loads, the server is `ready`, as requests wait for the model. 503 means that the server
+    is stopping or that the database does not answer.
     """
     store.boards.default()
     can = abilities(backend)

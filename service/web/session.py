@@ -1,4 +1,4 @@
-"""Signing in and out of the pages, where the service asks for a key."""
+"""Routes to sign in to the pages and out of them, if the service needs a key."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ def login(
     response = RedirectResponse("/", status.HTTP_303_SEE_OTHER)
     response.set_cookie(
         SESSION_COOKIE,
-        # Not the key itself: a session ends by itself and can be ended without the key.
+        # Not the key itself: a session expires and can be revoked without revoking the key.
         store.keys.create("browser", kind="session"),
         max_age=int(SESSION_LIFE.total_seconds()),
         httponly=True,

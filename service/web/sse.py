@@ -1,4 +1,4 @@
-"""Answers that come bit by bit: server-sent events (HTML standard, 9.2), and who still waits."""
+"""Server-sent events (HTML standard, 9.2), and noticing clients that disconnect."""
 
 import asyncio
 import json
@@ -13,17 +13,17 @@ from service.errors import ClientLeft
 from service.runs.recorder import RunEvent
 
 HEARTBEAT_S = 15.0
-# Proxies must neither keep nor collect the stream.
+# Proxies must neither cache nor buffer the stream.
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 STILL_HERE = format_sse_event(comment="still here")
 
 
 class EventStream(Response):
-    """Sends events as they come, and a sign of life after `heartbeat_s` without one.
+    """Sends events as they come, and a heartbeat after `heartbeat_s` without one.
 
-    A client that goes away closes `events`. With `awaits_first` the answer begins with the first
-    event, so that what is raised before it is an error of the call. `closed` is called once,
-    however it ends.
+    When the client disconnects, `events` is closed. With `awaits_first` the response starts with
+    the first event, so that an error before it becomes an HTTP error. `closed` is called once,
+    however the stream ends.
     """
 
     def __init__(
@@ -88,7 +88,9 @@ class EventStream(Response):
 
 @asynccontextmanager
 async def while_connected(receive: Receive) -> AsyncIterator[None]:
-    """Cancels its body when the client goes away. The request's body must have been read.
+    """Cancels the code in its block when the client disconnects.
+
+    The request's body must have been read before.
 
     Raises: ClientLeft.
     """
@@ -103,7 +105,7 @@ async def while_connected(receive: Receive) -> AsyncIterator[None]:
     except TimeoutError as error:
         if not scope.expired():
             raise
-        raise ClientLeft("The client went away.") from error
+        raise ClientLeft("The client disconnected.") from error
 
 
 async def _expire_on_leaving(receive: Receive, scope: asyncio.Timeout) -> None:

@@ -1,4 +1,4 @@
-"""The Jinja environment: escaping on, undefined names refused, static files under hashed URLs."""
+"""The Jinja environments, which escape values and refuse undefined names, and the static files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ STATUS_NAMES = {
 
 
 class Templates:
-    """The pages in every language; each has an environment, so that macros speak it too."""
+    """Renders the pages. Each language has an environment, so that macros are translated, too."""
 
     def __init__(self) -> None:
         static = _StaticUrls(STATIC)
@@ -64,7 +64,7 @@ class Templates:
     ) -> Response:
         response = HTMLResponse(self.render(request, template, context), status_code, headers)
         response.headers["Content-Language"] = language_of(request)
-        # The cookies are those for the language and the theme.
+        # The page depends on the cookies for the language and the theme.
         for name in ("Accept-Language", "Cookie"):
             response.headers.add_vary_header(name)
         return response
@@ -83,7 +83,7 @@ def _environment(language: str, static: "_StaticUrls") -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
-        # A Text that a page shows is in the language of the page.
+        # Translates each Text that a page shows.
         finalize=lambda value: translator.text(value) if isinstance(value, Text) else value,
     )
     environment.policies["ext.i18n.trimmed"] = True
@@ -112,10 +112,10 @@ def _environment(language: str, static: "_StaticUrls") -> Environment:
 
 
 def _install(environment: Environment, translator: Translator) -> None:
-    """The functions behind `_()` and `{% trans %}`.
+    """Installs the functions behind `_()` and `{% trans %}`.
 
-    Jinja's own would not write numbers as the language does. What is marked safe is a constant of a
-    template, with its values escaped; what a route gives is said by `translate`.
+    Jinja's own do not format numbers for the language. Only constants of templates are marked as
+    safe here, and their values are escaped; texts from routes use the filter `translate`.
     """
 
     def gettext(message: str, **values: Value) -> str:
@@ -130,7 +130,7 @@ def _install(environment: Environment, translator: Translator) -> None:
 
 
 class _StaticUrls:
-    """A URL that changes with the file, so that browsers may keep it for ever."""
+    """URLs that change with the content of a file, so that browsers may cache it forever."""
 
     def __init__(self, folder: Path) -> None:
         self._hashes = {
@@ -144,7 +144,7 @@ class _StaticUrls:
 
 
 class StaticAssets(StaticFiles):
-    """Serves the folder; what is asked for under its hashed URL may be kept for ever."""
+    """Serves the static files; browsers may cache those with a hashed URL forever."""
 
     def __init__(self) -> None:
         super().__init__(directory=STATIC)
@@ -164,9 +164,9 @@ def clock(seconds: float) -> str:
 
 
 def water(score: float) -> str:
-    """The points of the water in the glass that shows a score of up to 10.
+    """The SVG points of the water in the glass that shows a score from 0 to 10.
 
-    The glass of `shared/macros.html` stands from y=25 up to y=3 and widens from 14 to 18 units.
+    The glass in `shared/macros.html` reaches from y=25 up to y=3 and widens from 14 to 18 units.
     """
     top = 25 - 20 * min(max(score, 0.0), 10.0) / 10
     left = 3 + 2 * (top - 3) / 22

@@ -1,7 +1,7 @@
-"""The languages of the pages: which one a reader gets, and texts, numbers and times in it.
+"""The languages of the pages: chooses one for a reader, and writes texts, numbers and times in it.
 
-English is what the code says; every other language is a gettext catalogue in `translations/`, read
-as it is committed, so that there is nothing to compile.
+The texts in the code are English. Every other language is a gettext catalogue in `translations/`.
+The committed `.po` file is read directly, so there is nothing to compile.
 """
 
 import gettext
@@ -21,20 +21,20 @@ from service.messages import Counted, Text, Value
 from service.settings import PROJECT_ROOT
 
 CATALOGUES = PROJECT_ROOT / "translations"
-# Each by the name its readers know.
+# Each language has its own name for itself.
 LANGUAGES: Mapping[str, str] = {"en": "English", "sv": "Svenska"}
 DEFAULT = "en"
 MOMENT_S = 60
 
 
 class Translator:
-    """Says things in one language."""
+    """Writes texts, numbers and times in one language."""
 
     def __init__(self, language: str) -> None:
         self.language = language
 
     def text(self, text: str) -> str:
-        """A Text, or a message that the catalogue has, in this language; other strings as they are."""
+        """Translates a Text or a message in the catalogue; returns other strings unchanged."""
         if isinstance(text, Counted):
             return self.plural(text.message, text.many, text.number) % self.said(text.values)
         if isinstance(text, Text):
@@ -48,7 +48,7 @@ class Translator:
         return _catalogue(self.language).ngettext(one, many, count)
 
     def said(self, values: Mapping[str, Value]) -> dict[str, str]:
-        """The values of a text: numbers are written as this language writes them."""
+        """The values of a text, translated and with numbers formatted for the language."""
         return {
             name: value
             if isinstance(value, str) and not isinstance(value, Text)
@@ -63,7 +63,7 @@ class Translator:
         return format_decimal(value, locale=self.language)
 
     def score(self, value: float) -> str:
-        """With its decimal always, so that 2.0 stands beside 7.4."""
+        """Always has one decimal, so that 2.0 lines up with 7.4."""
         return format_decimal(value, format="0.0", locale=self.language)
 
     def age(self, moment: datetime) -> str:
@@ -76,13 +76,13 @@ class Translator:
         return f"{format_datetime(moment, tzinfo=UTC, locale=self.language)} UTC"
 
     def languages(self, codes: Iterable[str]) -> list[tuple[str, str]]:
-        """Codes of languages with their names in this language, in its order."""
+        """Language codes with their names in this language, sorted by name."""
         names = [(code, Locale(code).get_display_name(self.language) or code) for code in codes]
         return sorted(names, key=lambda one: one[1].casefold())
 
 
 def choose(cookie: str | None, accepted: str) -> str:
-    """The language a reader chose, or else the best of those the browser's Accept-Language names."""
+    """The language that the reader chose, or else the best match in Accept-Language."""
     if cookie is not None and cookie in LANGUAGES:
         return cookie
     wishes: list[tuple[float, str]] = []

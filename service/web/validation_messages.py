@@ -1,4 +1,4 @@
-"""What pages say of input that does not fit: pydantic's findings as texts that can be translated."""
+"""Messages that pages show for invalid input: pydantic's errors as translatable texts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -37,7 +37,7 @@ FORM_NAMES = {"rubric_id": "rubric", "idea_ids": "idea", "ids": "idea", "start":
 
 
 def said(error: RequestValidationError) -> Text:
-    """The first finding, with the field by the name it has on the page."""
+    """The first error, with the field's label on the page."""
     first: Mapping[str, Any] = error.errors()[0]
     names = [str(part) for part in first["loc"][1:]]
     known = next((FIELDS[name] for name in names if name in FIELDS), None)
@@ -99,7 +99,7 @@ def too_long(value: str, most: int, *, is_tag: bool = False) -> Text:
 
 
 def _reason(finding: Mapping[str, Any]) -> str:
-    """What a check of ours gave as its reason."""
+    """The message of a ValueError that one of our validators raised."""
     (reason,) = finding["ctx"]["error"].args
     if reason is BLANK:
         return Text("Write something here. Spaces alone are not enough.")

@@ -23,6 +23,6 @@ def client(migrated: Settings, backend: FakeBackend) -> Iterator[TestClient]:
 
 @pytest.fixture
 def url(migrated: Settings, backend: FakeBackend) -> Iterator[str]:
-    """Of the same app behind a socket."""
+    """The address of the same app behind a real socket."""
     with served(create_app(migrated, backend)) as url:
         yield url

@@ -1,4 +1,4 @@
-"""Brainstorm, refine, evaluate over REST: the three ways to answer, and what is kept of a run."""
+"""Brainstorm, refine and evaluate over REST: the three ways to answer, and how runs are stored."""
 
 import json
 import time
@@ -61,7 +61,7 @@ def test_brainstorm_gives_exactly_n_different_suggestions(client: TestClient) ->
     assert answer["timing"]["total_s"] >= answer["timing"]["first_s"] > 0
 
 
-def test_a_streamed_brainstorm_tells_each_step_in_order(client: TestClient) -> None:
+def test_a_streamed_brainstorm_sends_every_step_in_order(client: TestClient) -> None:
     response = client.post(
         f"{API}/brainstorm", json=TOPIC | {"n": 2}, headers={"accept": "text/event-stream"}
     )
@@ -112,10 +112,10 @@ def test_a_run_keeps_its_provenance(client: TestClient) -> None:
     assert run["started_at"] <= run["finished_at"]
 
 
-def test_the_same_seed_gives_the_same_requests_to_drafts_that_begin_together(
+def test_drafts_that_start_together_send_the_same_requests_for_the_same_seed(
     client: TestClient, backend: FakeBackend
 ) -> None:
-    # A later draft may not begin with the letters of titles that happen to be there by then.
+    # Later drafts depend on timing: their titles avoid the first letters of titles that came before.
     together = 2
     for _ in range(2):
         post(client, "brainstorm", TOPIC | {"n": together, "seed": 7})
@@ -149,7 +149,7 @@ def test_unusable_ideas_are_drawn_again(
     assert len(backend.history) == 4
 
 
-def test_a_brainstorm_with_some_of_its_ideas_is_done_and_counts_what_was_left_out(
+def test_a_partial_brainstorm_is_done_and_counts_the_rejected_drafts(
     client: TestClient, backend: FakeBackend
 ) -> None:
     repeated, n = brainstorm_answer(*IDEAS[0]), 4
@@ -165,11 +165,11 @@ def test_a_brainstorm_with_some_of_its_ideas_is_done_and_counts_what_was_left_ou
     assert run["result"] == {"incomplete": answer["incomplete"]}
 
 
-def test_a_whole_brainstorm_says_nothing_of_what_is_missing(client: TestClient) -> None:
+def test_a_complete_brainstorm_has_no_field_incomplete(client: TestClient) -> None:
     assert "incomplete" not in post(client, "brainstorm", TOPIC | {"n": 2})
 
 
-def test_a_brainstorm_without_a_single_idea_fails_and_says_why(
+def test_a_brainstorm_without_any_idea_fails_with_the_reason(
     client: TestClient, backend: FakeBackend
 ) -> None:
     backend.replies.extend(["nonsense"] * 50)
@@ -182,7 +182,7 @@ def test_a_brainstorm_without_a_single_idea_fails_and_says_why(
     assert (run["status"], run["error"]["detail"]) == ("failed", problem["detail"])
 
 
-def test_a_brainstorm_whose_time_is_over_is_done_with_the_ideas_it_has(
+def test_a_brainstorm_past_its_deadline_is_done_with_the_ideas_it_has(
     settings: Settings,
 ) -> None:
     backend = FakeBackend(model=replace(FAKE_MODEL, slots=1))
@@ -195,7 +195,7 @@ def test_a_brainstorm_whose_time_is_over_is_done_with_the_ideas_it_has(
     assert answer["incomplete"] == {"reason": "deadline", "repeats": 0, "unusable": 0}
 
 
-def test_a_suggestion_like_an_idea_on_the_board_names_it(client: TestClient) -> None:
+def test_a_suggestion_similar_to_an_idea_on_the_board_names_that_idea(client: TestClient) -> None:
     near = add(
         client, "Film night", "Everyone brings a chair and we watch on the wall of the school."
     )
@@ -220,7 +220,7 @@ def test_keeping_a_suggestion_twice_makes_one_idea(client: TestClient) -> None:
     assert len(client.get(f"{API}/ideas").json()) == 1
 
 
-def test_a_suggestion_can_be_edited_while_keeping_and_a_discard_taken_back(
+def test_a_suggestion_can_be_edited_when_kept_and_a_discard_can_be_undone(
     client: TestClient,
 ) -> None:
     one, two = post(client, "brainstorm", TOPIC | {"n": 2})["suggestions"]
@@ -316,7 +316,7 @@ def test_criteria_of_the_caller_are_scored_in_the_order_given(client: TestClient
 
 @pytest.fixture
 def head(tmp_path: Path) -> Path:
-    """Scores that are their bias plus a tenth of one number of the embedding."""
+    """A score head whose scores are a bias plus a tenth of one number of the embedding."""
     path = tmp_path / "head.npz"
     weights = np.zeros((2, EMBEDDING_SIZE), dtype=np.float32)
     weights[0, 0] = weights[1, 1] = 0.1
@@ -337,7 +337,7 @@ def served_with(settings: Settings, **changes: Any) -> Iterator[TestClient]:
         yield client
 
 
-def test_criteria_that_the_score_head_does_not_know_are_called_uncalibrated(
+def test_criteria_that_the_score_head_does_not_know_are_marked_as_uncalibrated(
     settings: Settings, head: Path
 ) -> None:
     for client in served_with(settings, score_head=str(head)):
@@ -357,7 +357,7 @@ def test_a_score_head_for_another_model_is_refused(settings: Settings, head: Pat
         assert "other weights" in problem["detail"]
 
 
-def test_a_model_for_refining_refines_and_does_nothing_else(settings: Settings) -> None:
+def test_a_model_with_the_role_refine_is_used_for_refining_only(settings: Settings) -> None:
     usual = replace(FAKE_MODEL, name="usual")
     tuned = replace(FAKE_MODEL, name="tuned", roles=("refine",))
     backend = FakeBackend(model=usual, others=(tuned,))
@@ -414,7 +414,7 @@ def test_a_full_engine_says_when_to_try_again(client: TestClient, backend: FakeB
     assert (response.status_code, response.headers["retry-after"]) == (503, "7")
 
 
-def test_beyond_the_limit_runs_are_refused_at_once(settings: Settings) -> None:
+def test_runs_beyond_the_limit_are_refused_at_once(settings: Settings) -> None:
     backend = FakeBackend()
     backend.gate.clear()
     few = settings.model_copy(update={"queue_limit": 2, "drain_s": 0})

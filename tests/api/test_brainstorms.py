@@ -1,4 +1,4 @@
-"""Where a brainstorm starts from, what it keeps away from, and what becomes of its suggestions."""
+"""Brainstorms over REST: their sources, what they avoid, and how suggestions are handled."""
 
 import re
 import time
@@ -39,11 +39,11 @@ def suggest(client: TestClient, n: int = 1, **more: Any) -> list[dict[str, Any]]
 
 
 def asked(backend: FakeBackend) -> list[str]:
-    """What the model was asked last in each call."""
+    """The last message of each request to the model."""
     return [request.messages[-1].content for request in backend.history]  # type: ignore[union-attr]
 
 
-def test_several_ideas_are_joined_and_the_first_is_the_parent(
+def test_several_ideas_are_combined_and_the_first_is_the_parent(
     client: TestClient, backend: FakeBackend
 ) -> None:
     ideas = [add(client, "Tool shelf", "Lend drills."), add(client, "Soup day", "Cook together.")]
@@ -149,7 +149,7 @@ def test_more_like_a_suggestion_of_an_idea_branches_from_that_idea(client: TestC
     assert post(client, f"suggestions/{more['id']}/keep", status=201)["parent_id"] == idea
 
 
-def test_an_edited_suggestion_is_kept_as_the_models_text_and_then_the_persons(
+def test_an_edited_suggestion_is_kept_as_a_version_by_the_model_and_one_by_a_person(
     client: TestClient,
 ) -> None:
     one = suggest(client)[0]
@@ -332,7 +332,7 @@ def test_a_redraw_can_be_watched_while_its_run_goes_on(
 
 
 def recents(client: TestClient, board: str) -> list[str]:
-    """The runs in the row of brainstorms on the board's page."""
+    """The ids of the runs in the row of brainstorms on the board's page."""
     row = client.get(f"/boards/{board}").text.partition('<nav class="recent"')[2]
     return re.findall(r'\?run=([0-9a-f-]+)"', row.partition("</nav>")[0])
 
@@ -356,7 +356,7 @@ def test_redraws_and_brainstorms_without_an_idea_do_not_fill_the_row_of_brainsto
     assert len(get(client, f"runs?board={board}")) == 5
 
 
-def test_a_board_says_calmly_what_of_a_brainstorm_is_missing(
+def test_a_brainstorm_with_missing_ideas_is_not_shown_as_failed(
     client: TestClient, backend: FakeBackend
 ) -> None:
     backend.replies.extend([brainstorm_answer(*IDEAS[0])] * 50)
@@ -369,7 +369,7 @@ def test_a_board_says_calmly_what_of_a_brainstorm_is_missing(
     assert "notice-bad" not in page
 
 
-def test_a_brainstorm_that_fails_midway_shows_its_ideas_and_what_happened(
+def test_a_brainstorm_that_fails_midway_shows_its_ideas_and_the_reason(
     client: TestClient, backend: FakeBackend
 ) -> None:
     backend.model = replace(backend.model, slots=1)

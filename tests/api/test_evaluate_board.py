@@ -1,4 +1,4 @@
-"""Evaluating a board's ideas in one run, over REST: progress, failures, stopping, the three ways."""
+"""Evaluating a board's ideas in one run over REST: progress, failures, stopping, ways to answer."""
 
 import json
 import time
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def add(client: TestClient, count: int, **fields: Any) -> list[str]:
-    """Ids, oldest first."""
+    """The ids of the new ideas, oldest first."""
     return [
         client.post(IDEAS, json={"title": title, "body": body} | fields).json()["id"]
         for title, body in TEXTS[:count]
@@ -138,7 +138,7 @@ def test_an_idea_that_fails_is_listed_and_does_not_stop_the_others(
     client: TestClient, backend: FakeBackend
 ) -> None:
     ideas = add(client, 3)
-    # One idea at a time: the fake has two slots, of which such a run takes half.
+    # One idea at a time: the run uses half of the fake's two slots.
     backend.replies.append(EngineCrashed("The model process stopped."))
 
     answer = evaluate(client)
@@ -174,7 +174,7 @@ def test_a_run_in_which_every_idea_fails_has_failed(
     add(client, 2)
     backend.replies.extend(["nonsense"] * 6)
 
-    assert "could not be used" in evaluate(client, 502)["detail"]
+    assert "was usable" in evaluate(client, 502)["detail"]
 
     run = client.get(RUNS).json()[0]
     assert run["status"] == "failed"
@@ -200,7 +200,7 @@ def test_an_idea_is_tried_again_while_the_engine_is_full(
     assert (judged(answer), answer["failed"]) == (set(ideas), [])
 
 
-def test_each_idea_has_the_deadline_to_itself(settings: Settings) -> None:
+def test_each_idea_has_a_deadline_of_its_own(settings: Settings) -> None:
     backend = FakeBackend(delay_s=0.002)
     hasty = settings.model_copy(update={"run_deadline_s": 1.5})
     with TestClient(create_app(hasty, backend), base_url="http://localhost") as client:
@@ -274,7 +274,7 @@ def test_an_idea_that_changes_during_the_run_is_read_when_its_turn_comes(
     with TestClient(create_app(settings, backend), base_url="http://localhost") as client:
         ideas = add(client, 2)
         started = client.post(f"{BOARDS}/{board_of(client)}/evaluate", json={}, headers=DETACHED)
-        # The newest is first, and waits at the gate.
+        # The newest idea comes first and waits at the gate.
         while not backend.running:
             time.sleep(0.01)
         client.patch(f"{IDEAS}/{ideas[0]}", json={"body": "Another text."})

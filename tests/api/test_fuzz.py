@@ -1,6 +1,6 @@
-"""The API against its own description: schemathesis looks for answers that the document denies.
+"""Fuzzes the API with schemathesis, which looks for answers that contradict the OpenAPI document.
 
-The model is the fake one: what is fuzzed is everything around it, and every call must be quick.
+The model is a fake: only the code around it is tested, and every call must be quick.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
 class Inexhaustible(FakeBackend):
-    """Never has the same idea twice, however much is kept on the board."""
+    """Never gives the same idea twice, however many ideas are on the board."""
 
     def _canned(self, request: GenerateRequest) -> str:
         if "Strengths" in (request.grammar or ""):
@@ -37,7 +37,7 @@ class Inexhaustible(FakeBackend):
 
 @pytest.mark.slow
 @pytest.mark.timeout(PATIENCE_S + 60)
-def test_the_api_keeps_what_its_description_promises(settings: Settings, tmp_path: Path) -> None:
+def test_the_api_behaves_as_its_description_says(settings: Settings, tmp_path: Path) -> None:
     with served(create_app(settings, Inexhaustible())) as url:
         fuzzed = subprocess.run(
             [

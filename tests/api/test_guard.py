@@ -1,4 +1,4 @@
-"""Who may talk to the service: hosts, origins, keys, sizes."""
+"""Which requests are let in: host names, origins, keys and sizes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_another_sites_page_cannot_change_anything(
     assert len(client.get(BOARDS).json()) == before + is_allowed
 
 
-def test_a_body_beyond_the_limit_is_refused_whether_or_not_it_says_its_size(
+def test_a_body_over_the_limit_is_refused_with_or_without_a_content_length(
     client: TestClient, settings: Settings
 ) -> None:
     def chunks() -> Iterator[bytes]:
@@ -78,7 +78,7 @@ def test_a_body_beyond_the_limit_is_refused_whether_or_not_it_says_its_size(
 @pytest.mark.parametrize(
     "path", ["/livez", "/api/v1/ideas", "/api/v1/nowhere", "/static/app.css", "/nowhere"]
 )
-def test_every_answer_carries_the_security_headers(client: TestClient, path: str) -> None:
+def test_every_response_has_the_security_headers(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
 
     assert headers["content-security-policy"] == CSP
@@ -93,7 +93,7 @@ def locked(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
-def test_without_a_key_nothing_but_health_and_sign_in_answers(locked: TestClient) -> None:
+def test_without_a_key_only_health_and_sign_in_are_open(locked: TestClient) -> None:
     routes = list(iter_route_contexts(locked.app.routes))  # type: ignore[attr-defined]
     assert len(routes) > 40
     for route in routes:

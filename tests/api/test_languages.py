@@ -1,4 +1,4 @@
-"""Pages speak the reader's language; the API speaks English to everyone."""
+"""Pages are in the reader's language; the API is always in English."""
 
 from fastapi.testclient import TestClient
 
@@ -18,14 +18,14 @@ def test_a_page_is_in_the_browsers_language(client: TestClient) -> None:
     assert page.headers["content-language"] == "sv"
 
 
-def test_a_page_is_in_english_for_everybody_else(client: TestClient) -> None:
+def test_a_page_is_in_english_if_the_browser_accepts_no_known_language(client: TestClient) -> None:
     page = client.get("/", headers={"accept-language": "fr"})
 
     assert '<html lang="en"' in page.text
     assert page.headers["content-language"] == "en"
 
 
-def test_the_chosen_language_comes_before_the_browsers(client: TestClient) -> None:
+def test_the_chosen_language_overrides_the_browsers(client: TestClient) -> None:
     chosen = client.post("/language", data={"language": "sv"}, follow_redirects=False)
 
     assert chosen.status_code == 303
@@ -34,7 +34,7 @@ def test_the_chosen_language_comes_before_the_browsers(client: TestClient) -> No
     assert '<html lang="en"' in client.get("/", headers={"accept-language": "en"}).text
 
 
-def test_a_cache_keeps_the_languages_apart(client: TestClient) -> None:
+def test_caches_keep_the_languages_apart(client: TestClient) -> None:
     for path in ("/", "/ideas/nope", "/login"):
         vary = client.get(path, headers=PAGE).headers["vary"]
 
@@ -57,7 +57,7 @@ def test_an_error_is_explained_in_the_language_of_the_page(client: TestClient) -
     page = client.get("/ideas/nope", headers=SWEDISH | PAGE)
 
     assert page.status_code == 404
-    assert "Det finns inte här" in page.text
+    assert "Hittades inte" in page.text
     assert "Idén nope finns inte eller har tagits bort." in page.text
 
 
@@ -69,7 +69,7 @@ def test_ignored_columns_are_listed_in_the_language_of_the_page(client: TestClie
     assert "Kolumner som inte importeras: Owner" in preview.text
 
 
-def test_input_that_does_not_fit_is_explained_in_the_language_of_the_page(
+def test_invalid_input_is_explained_in_the_language_of_the_page(
     client: TestClient,
 ) -> None:
     board = client.get("/api/v1/boards").json()[0]["id"]

@@ -1,4 +1,4 @@
-"""OpenAI's API on the fake backend: requests, answers, streams, errors, going away."""
+"""OpenAI's API on the fake backend: requests, answers, streams, errors and disconnects."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def ask(client: TestClient, **fields: Any) -> Response:
 
 
 def events(response: Response) -> list[dict[str, Any]]:
-    """The chunks of a whole stream, which must end as OpenAI's do."""
+    """The chunks of a complete stream; asserts that it ends as OpenAI's streams do."""
     *chunks, done, rest = response.text.split("\n\n")
     assert (done, rest) == ("data: [DONE]", "")
     return [json.loads(chunk.removeprefix("data: ")) for chunk in chunks]
@@ -89,11 +89,11 @@ def test_an_answer_has_openais_form(client: TestClient, backend: FakeBackend) ->
 
 
 @pytest.mark.parametrize("name", ["fake", "brainstorm", "general"])
-def test_a_model_is_called_by_its_name_or_its_role(client: TestClient, name: str) -> None:
+def test_a_model_can_be_requested_by_its_name_or_its_role(client: TestClient, name: str) -> None:
     assert ask(client, model=name).json()["model"] == "fake"
 
 
-def test_what_is_asked_for_reaches_the_engine(
+def test_request_fields_are_passed_to_the_engine(
     client: TestClient, backend: FakeBackend, settings: Settings
 ) -> None:
     ask(
@@ -151,7 +151,7 @@ def test_what_is_asked_for_reaches_the_engine(
     )
 
 
-def test_what_is_left_out_or_null_has_the_services_own_defaults(
+def test_omitted_and_null_fields_get_the_services_own_defaults(
     client: TestClient, backend: FakeBackend
 ) -> None:
     names = "max_tokens temperature top_p stop seed n stream response_format logprobs tools user"
@@ -199,7 +199,7 @@ def test_an_answer_cut_at_its_limit_says_length(client: TestClient, backend: Fak
 
 
 class Narrow(FakeBackend):
-    """Has room for 100 tokens of an answer."""
+    """Admits answers of at most 100 tokens."""
 
     def _admit(self, request: Any) -> None:
         super()._admit(request)
@@ -209,7 +209,9 @@ class Narrow(FakeBackend):
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_without_a_limit_an_answer_gets_the_room_there_is(settings: Settings, n: int) -> None:
+def test_without_a_token_limit_an_answer_is_shortened_to_fit_the_context(
+    settings: Settings, n: int
+) -> None:
     backend = Narrow()
     with TestClient(create_app(settings, backend), base_url="http://localhost") as client:
         assert ask(client, n=n).status_code == 200
@@ -277,7 +279,9 @@ def test_a_stream_has_openais_form(client: TestClient, backend: FakeBackend) -> 
     assert [choice["finish_reason"] for choice in choices[:-1]] == [None] * 4
 
 
-def test_a_stream_tells_its_usage_last_if_asked(client: TestClient, backend: FakeBackend) -> None:
+def test_a_stream_ends_with_its_usage_if_requested(
+    client: TestClient, backend: FakeBackend
+) -> None:
     backend.replies.append("one two")
 
     *chunks, last = events(ask(client, stream=True, stream_options={"include_usage": True}))
@@ -304,7 +308,7 @@ def test_a_stream_of_several_answers_keeps_them_apart(
     assert chunks[-1]["usage"]["completion_tokens"] == 5
 
 
-def test_a_stream_tells_logprobs_with_the_text(client: TestClient, backend: FakeBackend) -> None:
+def test_a_stream_sends_logprobs_with_the_text(client: TestClient, backend: FakeBackend) -> None:
     backend.replies.append("one two")
 
     chunks = events(ask(client, stream=True, logprobs=True, top_logprobs=1))
@@ -372,7 +376,9 @@ def test_an_error_after_the_first_token_ends_the_stream_without_done(
     assert "[DONE]" not in response.text
 
 
-def test_several_answers_are_all_refused_if_one_finds_no_place(settings: Settings) -> None:
+def test_several_answers_are_all_refused_if_there_is_no_room_for_one_of_them(
+    settings: Settings,
+) -> None:
     backend = FakeBackend(queue_limit=1)
     backend.gate.clear()
     with TestClient(create_app(settings, backend), base_url="http://localhost") as client:
@@ -466,7 +472,7 @@ def test_several_answers_are_all_refused_if_one_finds_no_place(settings: Setting
             {"grammar": 'root ::= "x"', "response_format": {"type": "json_object"}},
             "grammar",
             "invalid_input",
-            "exclude",
+            "not both",
         ),
     ],
 )
@@ -490,7 +496,7 @@ def test_a_bad_field_is_named_in_a_400(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"temperature": NaN}'])
-def test_a_body_that_is_no_chat_request_is_a_400(client: TestClient, body: bytes) -> None:
+def test_a_body_that_is_not_a_chat_request_is_a_400(client: TestClient, body: bytes) -> None:
     response = client.post(CHAT, content=body, headers={"content-type": "application/json"})
 
     assert response.status_code == 400
@@ -517,7 +523,7 @@ def test_every_error_under_v1_has_openais_form(
     assert ("allow" in response.headers) == (status == 405)
 
 
-def test_an_unknown_model_is_a_404_that_names_those_there_are(client: TestClient) -> None:
+def test_an_unknown_model_is_a_404_that_lists_the_known_models(client: TestClient) -> None:
     response = ask(client, model="gpt-4")
 
     error = response.json()["error"]
@@ -543,7 +549,9 @@ def test_the_guards_refusals_have_openais_form(settings: Settings) -> None:
     assert answered.status_code == 200
 
 
-def test_a_page_of_another_site_cannot_ask(client: TestClient, backend: FakeBackend) -> None:
+def test_a_page_of_another_site_cannot_request_a_completion(
+    client: TestClient, backend: FakeBackend
+) -> None:
     response = client.post(
         CHAT, json={"model": "fake", "messages": HELLO}, headers={"sec-fetch-site": "cross-site"}
     )
@@ -566,7 +574,7 @@ def slow_url(settings: Settings, slow: FakeBackend) -> Iterator[str]:
 
 @pytest.mark.parametrize("n", [1, 2])
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_client_that_goes_away_ends_its_completion(
+def test_a_completion_stops_when_its_client_disconnects(
     slow_url: str, slow: FakeBackend, stream: bool, n: int
 ) -> None:
     body = json.dumps({"model": "fake", "messages": HELLO, "stream": stream, "n": n}).encode()
@@ -609,7 +617,7 @@ def test_completions_are_counted_like_runs(client: TestClient, backend: FakeBack
     assert counted(client, 'ideapool_run_seconds_count{kind="chat"}') == 1
 
 
-def test_a_stopping_server_refuses_completions_and_ends_those_under_way(
+def test_a_stopping_server_refuses_new_completions_and_ends_running_ones(
     settings: Settings,
 ) -> None:
     backend = FakeBackend(["one two three"] * 2, delay_s=0.02)

@@ -1,4 +1,4 @@
-"""Similar ideas, groups, lineage and summaries over REST."""
+"""Similar ideas, groups, lineage and board summaries over REST."""
 
 import re
 import time
@@ -67,7 +67,9 @@ def test_similar_ideas_are_those_that_mean_the_same(
     assert client.get(f"{IDEAS}/{ideas['Bees on the roof']}/similar").json()["ideas"] == []
 
 
-def test_a_deleted_idea_is_like_none(client: TestClient, ideas: dict[str, str]) -> None:
+def test_a_deleted_idea_is_not_similar_to_any_other(
+    client: TestClient, ideas: dict[str, str]
+) -> None:
     client.delete(f"{IDEAS}/{ideas['On foot to school']}")
 
     assert client.get(f"{IDEAS}/{ideas['Walking bus']}/similar").json()["ideas"] == []
@@ -75,7 +77,7 @@ def test_a_deleted_idea_is_like_none(client: TestClient, ideas: dict[str, str]) 
 
 
 @pytest.mark.usefixtures("ideas")
-def test_a_preview_groups_what_is_alike_and_changes_nothing(client: TestClient, board: str) -> None:
+def test_a_preview_groups_similar_ideas_and_changes_nothing(client: TestClient, board: str) -> None:
     before = client.get("/api/v1/export").json()["boards"]
     found = clusters(client, board)
 
@@ -120,7 +122,7 @@ def test_the_page_offers_only_steps_that_change_the_number_of_groups(
 
 
 @pytest.mark.usefixtures("ideas")
-def test_coarser_groups_hold_the_finer_ones(client: TestClient, board: str) -> None:
+def test_coarser_groups_contain_the_finer_ones(client: TestClient, board: str) -> None:
     groups = [
         [{one["idea_id"] for one in group["ideas"]} for group in found["clusters"]]
         for found in (clusters(client, board, step) for step in range(1, 6))
@@ -195,7 +197,7 @@ def test_applying_changes_nothing_but_tags(
 
 
 @pytest.mark.parametrize("wrong", ["missing", "elsewhere", "full"])
-def test_groups_are_applied_whole_or_not_at_all(
+def test_either_all_groups_are_applied_or_none(
     client: TestClient, board: str, ideas: dict[str, str], wrong: str
 ) -> None:
     good = ideas["Tool shelf"]
@@ -240,7 +242,7 @@ def test_a_lineage_is_the_whole_tree_of_an_idea(client: TestClient, board: str) 
         ]
 
 
-def test_an_idea_made_of_several_comes_from_all_of_them(client: TestClient, board: str) -> None:
+def test_a_combined_idea_descends_from_all_its_sources(client: TestClient, board: str) -> None:
     parts = [add(client, board, title, body=body) for title, body in list(TEXTS.items())[:3]]
     run = client.post("/api/v1/brainstorm", json={"idea_ids": parts, "n": 1}).json()
     kept = client.post(f"/api/v1/suggestions/{run['suggestions'][0]['id']}/keep").json()["id"]
@@ -257,7 +259,7 @@ def test_an_idea_made_of_several_comes_from_all_of_them(client: TestClient, boar
     assert "Also went into:" in client.get(f"/ideas/{parts[1]}/lineage").text
 
 
-def test_lineage_travels_with_an_export(
+def test_lineage_is_kept_in_an_export(
     client: TestClient, board: str, settings: Settings, tmp_path: Path
 ) -> None:
     parts = [add(client, board, title, body=body) for title, body in list(TEXTS.items())[:2]]
@@ -276,7 +278,7 @@ def test_lineage_travels_with_an_export(
         assert other.get(f"{IDEAS}/{kept}/lineage").json()["nodes"] == nodes
 
 
-def test_an_idea_by_itself_has_no_lineage(client: TestClient, board: str) -> None:
+def test_an_idea_without_parents_or_branches_has_no_lineage(client: TestClient, board: str) -> None:
     alone = add(client, board, "Alone")
 
     answer = client.get(f"{IDEAS}/{alone}/lineage").json()
@@ -320,7 +322,9 @@ def test_a_board_shows_ten_trees_a_page_the_newest_first(client: TestClient, boa
     assert second["nodes"][-1]["title"] == "Child 0"
 
 
-def test_a_tree_that_does_not_fit_says_how_much_is_left_out(client: TestClient, board: str) -> None:
+def test_a_tree_that_does_not_fit_says_how_many_ideas_are_left_out(
+    client: TestClient, board: str
+) -> None:
     root = add(client, board, "Root")
     for number in range(70):
         add(client, board, f"Child {number}", parent_id=root)
@@ -367,11 +371,11 @@ def test_an_empty_board_has_a_summary(client: TestClient, board: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["clusters", "lineage", "summary"])
-def test_a_board_that_is_not_there_has_no_overview(client: TestClient, what: str) -> None:
+def test_the_overview_of_an_unknown_board_is_not_found(client: TestClient, what: str) -> None:
     assert client.get(f"{BOARDS}/no-such-id/{what}").status_code == 404
 
 
-def test_without_its_file_only_what_needs_it_is_refused(settings: Settings) -> None:
+def test_without_the_word_vectors_only_similarity_is_unavailable(settings: Settings) -> None:
     app = create_app(settings, FakeBackend())
     missing = settings.data_dir / "gone.npz"
     app.state.similar_ideas = SimilarIdeas(app.state.store, WordVectors(missing))
@@ -387,7 +391,7 @@ def test_without_its_file_only_what_needs_it_is_refused(settings: Settings) -> N
         assert client.get(f"/ideas/{idea}").status_code == 200
 
 
-def test_a_thousand_ideas_are_overlooked_quickly(client: TestClient, board: str) -> None:
+def test_overviews_of_a_thousand_ideas_are_fast(client: TestClient, board: str) -> None:
     store: Store = client.app.state.store  # type: ignore[attr-defined]
     parent = None
     for number in range(1000):

@@ -1,6 +1,6 @@
-"""Everything a page can do, REST can do, and says so with a summary and an example.
+"""REST can do everything that the pages can, and each operation has a summary and examples.
 
-A new form of a page gets its line in the table; an operation is documented by its route.
+A new form on a page needs a line in `ACTIONS`.
 """
 
 import inspect
@@ -20,7 +20,7 @@ from service.cli.mcp.server import build
 from service.settings import Settings
 from tests.support.fake_backend import FakeBackend
 
-# What a form does -> the operations that do the same; or why a program needs none.
+# The path of each form -> the operations that do the same, or why programs need none.
 ACTIONS: dict[str, tuple[str, ...] | str] = {
     "/boards": ("createBoard",),
     "/boards/{board_id}": ("updateBoard",),
@@ -77,7 +77,7 @@ ACTIONS: dict[str, tuple[str, ...] | str] = {
     "/login": "programs send their key with each request",
     "/logout": "programs send their key with each request",
 }
-# What filters and sorts ideas -> how a command and a tool say it.
+# Parameters of `listIdeas` -> their names in the command and in the tool, if those differ.
 FILTERS = {
     "tag": ("tag", "tags"),
     "q": ("words", "words"),
@@ -145,7 +145,7 @@ def test_every_operation_has_a_summary_and_examples_that_fit(document: dict[str,
                 Draft202012Validator(schema).validate(example)
 
 
-def test_the_example_of_an_import_comes_in(client: TestClient, document: dict[str, Any]) -> None:
+def test_the_import_examples_can_be_imported(client: TestClient, document: dict[str, Any]) -> None:
     content = operations(document)["importIdeas"]["requestBody"]["content"]
 
     for kind, body in content.items():
@@ -159,7 +159,7 @@ def test_the_example_of_an_import_comes_in(client: TestClient, document: dict[st
 
 
 @pytest.mark.parametrize("name", ["brainstorm", "refine", "evaluate", "createIdea", "createBoard"])
-def test_the_example_of_a_call_works(
+def test_the_examples_of_an_operation_work(
     client: TestClient, document: dict[str, Any], name: str
 ) -> None:
     path = next(

@@ -22,7 +22,7 @@ from service.store.database import MIGRATIONS
 from tests.support.fake_backend import FakeBackend
 
 IDEAS, BOARDS = "/api/v1/ideas", "/api/v1/boards"
-# The fake model puts the longer text first.
+# The fake model prefers the longer text.
 TEXTS = {"Soup": "One pot.", "Chalk": "Close the lane to cars and draw.", "Dogs": "A jury of cats."}
 
 
@@ -85,7 +85,7 @@ def test_a_vote_has_an_address_and_can_be_deleted(
     assert client.get(f"{BOARDS}/{board}/ranking").json()["comparisons"] == 0
 
 
-def test_a_vote_is_about_the_versions_that_were_read(
+def test_a_vote_records_the_versions_that_were_read(
     client: TestClient, board: str, ideas: dict[str, str]
 ) -> None:
     client.patch(f"{IDEAS}/{ideas['Dogs']}", json={"body": "A jury of children."})
@@ -178,7 +178,7 @@ def test_the_next_pair_stays_until_somebody_votes_and_can_be_skipped(
     assert set(ideas.values()) - {one, other} <= {after["first"]["id"], after["second"]["id"]}
 
 
-def test_the_answer_says_why_there_is_no_pair(client: TestClient, board: str) -> None:
+def test_a_missing_next_pair_is_explained(client: TestClient, board: str) -> None:
     path = f"{BOARDS}/{board}/comparisons/next"
     assert client.get(path).status_code == 409
     one, other = (
@@ -245,7 +245,7 @@ def test_the_model_is_asked_in_both_orders_and_its_comparisons_name_the_run(
     assert {one["first_id"] for one in answer["comparisons"]} <= set(ideas.values())
 
     asked = [request for request in backend.history if isinstance(request, ProbeRequest)]
-    # The first pair alone, so that something is seen soon; then several in one call.
+    # The first pair is asked alone, so that a result is shown soon; then several in one call.
     assert [len(request.prompts) for request in asked] == [2, 4]
     for request in asked:
         questions = [messages[-1].content for messages in request.prompts]
@@ -264,7 +264,7 @@ def test_the_model_is_asked_in_both_orders_and_its_comparisons_name_the_run(
 
 
 def both(question: str) -> frozenset[str]:
-    """The two notes of a comparison, whichever stands first."""
+    """The two ideas of a comparison, in either order."""
     return frozenset(re.findall(r"<idea>(.*?)</idea>", question, re.DOTALL))
 
 
@@ -280,7 +280,7 @@ def test_while_others_use_the_model_it_is_asked_for_one_pair_at_a_time(
 
 
 def test_a_pair_whose_two_orders_disagree_is_a_tie(client: TestClient, board: str) -> None:
-    # The fake model takes the first note of two that are equally long.
+    # Of two ideas of equal length, the fake model prefers the first.
     for title in ("abc", "xyz"):
         client.post(IDEAS, json={"board_id": board, "title": title, "body": "the same length"})
 
@@ -289,7 +289,7 @@ def test_a_pair_whose_two_orders_disagree_is_a_tie(client: TestClient, board: st
     assert [(one["outcome"], one["probability"]) for one in answer["comparisons"]] == [("tie", 0.5)]
 
 
-def test_a_ranking_asks_at_most_the_given_pairs_and_none_twice(
+def test_a_ranking_compares_at_most_the_given_number_of_pairs_and_none_twice(
     client: TestClient, board: str, ideas: dict[str, str]
 ) -> None:
     asked = [
@@ -307,7 +307,7 @@ def test_a_ranking_asks_at_most_the_given_pairs_and_none_twice(
     assert ranking(client, board, "model")[0] == (1, "Soup")
 
 
-def test_a_streamed_ranking_tells_each_comparison(
+def test_a_streamed_ranking_sends_each_comparison(
     client: TestClient, board: str, ideas: dict[str, str]
 ) -> None:
     response = client.post(
@@ -321,7 +321,7 @@ def test_a_streamed_ranking_tells_each_comparison(
 def test_a_stopped_ranking_keeps_what_was_compared(
     client: TestClient, backend: FakeBackend, board: str, ideas: dict[str, str]
 ) -> None:
-    # The pairs that are left are compared at once, so the run has this long to be stopped.
+    # The remaining pairs are compared in one call, so the run must be stopped within this time.
     backend.delay_s = 1.5
     started = client.post(
         "/api/v1/rank", json={"board_id": board}, headers={"prefer": "respond-async"}

@@ -1,4 +1,4 @@
-"""Runs by themselves: who is let in, and what is kept for those who watch."""
+"""The runs service without HTTP: admission, and the events kept for watchers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -56,7 +56,7 @@ def test_a_refused_run_never_reads_the_store(play: Callable[[Scenario], Any]) ->
         backend.gate.clear()
         await runs.start(TASK)
         await runs.start(TASK)
-        # Who looked would find that there is no such idea.
+        # Reading the store would raise NotFound for this idea.
         with pytest.raises(EngineBusy):
             await runs.start(UNPLANNABLE)
         backend.gate.set()
@@ -65,7 +65,7 @@ def test_a_refused_run_never_reads_the_store(play: Callable[[Scenario], Any]) ->
     play(scenario)
 
 
-def test_a_task_that_cannot_be_planned_gives_its_place_back(
+def test_a_task_that_cannot_be_planned_frees_its_place(
     play: Callable[[Scenario], Any],
 ) -> None:
     async def scenario(runs: Runs, _: FakeBackend) -> int:

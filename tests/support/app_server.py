@@ -1,4 +1,4 @@
-"""A real server process of our own, as a user starts it."""
+"""Starts a real server process as a user does, or serves an app of this process."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from service.settings import PROJECT_ROOT
 
-# Long enough for a machine that is slow and busy: who waits this long knows that it hangs.
+# Long enough for a slow and busy machine: a server that takes longer hangs.
 START_S = 180
 
 
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 def processes_of(data_dir: Path) -> list[int]:
-    """Who else has the folder as its data."""
+    """The ids of other processes that use the folder as their data folder."""
     needle = f"IDEAPOOL_DATA_DIR={data_dir}".encode()
     found = []
     for entry in Path("/proc").iterdir():
@@ -42,7 +42,10 @@ def processes_of(data_dir: Path) -> list[int]:
 
 
 class Server:
-    """`ideapool serve` on a free port, with the real small model unless `environment` says else."""
+    """`ideapool serve` on a free port; `environment` overrides its settings.
+
+    By default it uses the real small model.
+    """
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.port = free_port()
@@ -59,7 +62,7 @@ class Server:
         self.process: subprocess.Popen[bytes]
 
     def start(self) -> None:
-        """Returns when it is ready for ideas, which may be before its models are."""
+        """Waits until the server answers, which may be before its models are ready."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "service", "serve"],
@@ -92,7 +95,7 @@ class Server:
         return models
 
     def model_process(self) -> int:
-        """The process id of the child that owns the models."""
+        """The process id of the child process that runs the models."""
         tasks = Path(f"/proc/{self.process.pid}/task")
         children = [
             int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()
@@ -107,7 +110,7 @@ class Server:
         self.process.wait()
 
     def stop(self) -> float:
-        """Seconds it took to end after SIGTERM."""
+        """Sends SIGTERM and returns the seconds that the server took to end."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(START_S)
@@ -127,7 +130,7 @@ def serving(data_dir: Path, **environment: str) -> Iterator[Server]:
 
 
 def listening(port: int = 0) -> socket.socket:
-    """A socket on a port that nobody else can take; the system chooses it if it is 0."""
+    """A socket that reserves the port; if it is 0, the system chooses a free one."""
     return socket.create_server(("127.0.0.1", port))
 
 
@@ -137,9 +140,9 @@ def url_of(listener: socket.socket) -> str:
 
 @contextlib.contextmanager
 def served(app: FastAPI, listener: socket.socket | None = None) -> Iterator[str]:
-    """An app of this process, for backends that only exist here; gives its URL.
+    """Serves an app in this process, for backends that exist only here, and yields its URL.
 
-    A `listener` stays open, so that one app after the other can be served at the same address.
+    A given `listener` stays open, so that several apps can use the same address in turn.
     """
     own = listening() if listener is None else listener.dup()
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))

@@ -1,7 +1,7 @@
-"""A backend without models: scripted or canned answers, token by token, with a history.
+"""A backend without models that sends scripted or canned answers token by token.
 
 It implements the same protocol as the engine, so everything above the engine can be tested with
-exact timing and faults: slots, a bounded queue, cancelling, failures before and amid an answer.
+exact timing and faults: slots, a bounded queue, cancelling, failures before or during an answer.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ FAKE_MODEL = ModelInfo(
     state="ready",
     progress=1.0,
 )
-# No two of them share enough words to be taken for the same idea.
+# No two ideas share enough words to count as the same.
 IDEAS = (
     ("Bring-a-chair cinema", "Hang a white sheet between two trees and borrow a projector from the "
      "school. Everyone carries a chair and a blanket, and the street votes on the film."),
@@ -104,7 +104,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Endless:
-    """An answer that goes on with `text` until it is stopped."""
+    """An answer that sends `text` and does not end until it is stopped."""
 
     text: str
 
@@ -113,10 +113,11 @@ Reply = str | ServiceError | Broken | Endless
 
 
 class FakeBackend:
-    """Answers from `replies` first, then canned by kind of prompt.
+    """Answers with `replies` first, then with canned answers that fit the prompt.
 
-    `history` holds every admitted request, `running` those being answered, `peak` the most at
-    once. `delay_s` is the pause before each token; while `gate` is cleared no token comes.
+    `history` has every admitted request, `running` the ids of those being answered, and `peak`
+    the largest number of them at the same time. `delay_s` is the pause before each token. While
+    `gate` is cleared, no token is sent.
     """
 
     def __init__(
@@ -276,7 +277,7 @@ class FakeBackend:
 
 
 def _logprobs(token: str, alternatives: int | None) -> tuple[TokenLogprob, ...]:
-    """Of a token that is all but sure; its alternatives are itself with more and more dots."""
+    """Logprobs of a nearly certain token; its alternatives are the token with dots added."""
     if alternatives is None:
         return ()
     top = tuple((token + "." * rank, -0.1 - rank) for rank in range(alternatives))
@@ -284,7 +285,10 @@ def _logprobs(token: str, alternatives: int | None) -> tuple[TokenLogprob, ...]:
 
 
 def _rows(request: ProbeRequest) -> list[tuple[float, ...]]:
-    """Digits that peak higher with each prompt; of two notes the longer one, or else the first."""
+    """For two choices, the longer idea wins, or the first of equals; else digits with a peak.
+
+    The peak is at 5 for the first prompt and one digit higher for each further prompt.
+    """
     if len(request.choices) == 2:
         return [_longer(messages[-1].content) for messages in request.prompts]
     return [_digit_row(5 + index) for index in range(len(request.prompts))]
@@ -296,7 +300,7 @@ def _longer(question: str) -> tuple[float, float]:
 
 
 def _digit_row(centre: int) -> tuple[float, ...]:
-    """Probabilities of the digits 0-9 that peak at `centre` and leave a tenth to other tokens."""
+    """Probabilities of the digits 0-9 that peak at `centre` and sum to 0.9."""
     weights = [0.5 ** abs(digit - centre % 10) for digit in range(10)]
     return tuple(0.9 * weight / sum(weights) for weight in weights)
 

@@ -1,4 +1,4 @@
-"""Small GGUF files, made for a test."""
+"""Writes small GGUF files for tests."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,14 +24,14 @@ def write_gguf(
     texts: Mapping[str, str] | None = None,
     alpha: float | None = None,
 ) -> Path:
-    """Tensors of two dimensions become `kind`; the rest stays in the type that it has."""
+    """Writes float32 tensors of two or more dimensions as `kind`, and others with their own type."""
     writer = gguf.GGUFWriter(path, architecture)
     for key, text in (texts or {}).items():
         writer.add_string(key, text)
     if alpha is not None:
         writer.add_float32("adapter.lora.alpha", alpha)
     else:
-        # What llama.cpp asks of a file before it re-quantises it.
+        # llama.cpp needs these fields to re-quantise a file.
         writer.add_block_count(1)
         writer.add_context_length(64)
         writer.add_embedding_length(WIDTH)
@@ -51,7 +51,7 @@ def write_gguf(
 
 
 def blocks_of(values: Floats, kind: gguf.GGMLQuantizationType) -> NDArray[np.uint8]:
-    """Rows of the type as bytes, which is how `GGUFWriter` wants them."""
+    """The values quantised as `kind`, in rows of bytes as `GGUFWriter` needs them."""
     rows = values.reshape(-1, values.shape[-1])
     width, size = gguf.GGML_QUANT_SIZES[kind]
     total = rows.size // width * size
@@ -67,7 +67,7 @@ def write_adapter(
     architecture: str = "llama",
     texts: Mapping[str, str] | None = None,
 ) -> Path:
-    """`pairs` are A and B of each tensor, as llama.cpp names them."""
+    """Writes a LoRA adapter; `pairs` are the matrices A and B of each tensor, by its GGUF name."""
     tensors = {
         f"{name}.lora_{side}": values
         for name, pair in pairs.items()

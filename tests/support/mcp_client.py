@@ -1,4 +1,4 @@
-"""How an assistant starts our server of tools: as a process of its own, over its pipes."""
+"""Starts the MCP server as an assistant does: as a child process, over stdin and stdout."""
 
 import os
 import sys

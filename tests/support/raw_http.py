@@ -1,4 +1,4 @@
-"""One HTTP call on a connection of its own, so that a test decides when to read and when to leave."""
+"""One HTTP call on its own connection, so that a test decides when to read and to disconnect."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ Event = tuple[str, dict[str, Any]]
 
 
 class Call:
-    """With `is_narrow` the kernel keeps some 100 KB for who does not read, else 3 MB on loopback."""
+    """An HTTP call. With `is_narrow`, the kernel buffers about 100 KB of what is not read, else 3 MB."""
 
     def __init__(self, server: Server, *, is_narrow: bool = False) -> None:
         self.socket = socket.socket()
@@ -42,14 +42,14 @@ class Call:
 
     @property
     def answer(self) -> http.client.HTTPResponse:
-        """Waits for the head."""
+        """The response; waits for its headers."""
         if self._answer is None:
             self._answer = http.client.HTTPResponse(self.socket, method="POST")
             self._answer.begin()
         return self._answer
 
     def events(self) -> Iterator[Event]:
-        """What is told until the stream ends; `[DONE]` is an event of that name without data."""
+        """The events until the stream ends; `[DONE]` becomes an event of that name without data."""
         name = ""
         while line := self.answer.readline():
             if line.startswith(b"event:"):
@@ -65,12 +65,12 @@ class Call:
 
 
 def chat(text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
-    """A streamed chat completion's body. The temperature keeps a small model from ending soon."""
+    """The body of a streamed completion; its temperature keeps a small model from ending soon."""
     messages = [{"role": "user", "content": text}]
     body = {"model": "general", "messages": messages, "max_tokens": max_tokens, "stream": True}
     return body | {"temperature": 1.2, "seed": 1} | more
 
 
 def endless(text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
-    """One that writes until `max_tokens`: the small model's ends are forbidden."""
+    """A completion that continues to `max_tokens`: the small model's end tokens are forbidden."""
     return chat(text, max_tokens, logit_bias={"0": -100, "2": -100}, **more)

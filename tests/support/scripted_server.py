@@ -1,4 +1,4 @@
-"""An HTTP server that sends exactly the bytes and pauses a test wants, and sees who goes away."""
+"""An HTTP server that sends scripted bytes and pauses, and notices clients that disconnect."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ class Call:
 
 
 def reply(status: int, body: object, **headers: str) -> Script:
-    """A whole answer; text that is no JSON is sent as it is."""
+    """A complete response; a string is sent as HTML, anything else as JSON."""
     payload = (body if isinstance(body, str) else json.dumps(body)).encode()
     kind = "text/html" if isinstance(body, str) else "application/json"
     fields = {"Content-Type": kind, "Content-Length": str(len(payload)), "Connection": "close"}
@@ -41,7 +41,7 @@ def reply(status: int, body: object, **headers: str) -> Script:
 
 
 def stream(*parts: bytes | float | asyncio.Event, resets: bool = False) -> Script:
-    """An event stream: bytes are sent, numbers slept, events waited for. Then it closes."""
+    """An event stream: sends bytes, sleeps for numbers, waits for events, and then closes."""
     return raw(STREAM_HEAD, *parts, resets=resets)
 
 
@@ -62,7 +62,7 @@ def raw(*parts: bytes | float | asyncio.Event, resets: bool = False) -> Script:
 
 
 def chunk(text: str | None = None, *, reason: str | None = None, **more: Any) -> bytes:
-    """An event with a piece of an answer, or with its end."""
+    """An event with a part of an answer, or with the reason for its end."""
     delta = {} if text is None else {"content": text}
     choice = {"index": 0, "delta": delta, "finish_reason": reason, **more}
     return event({"choices": [choice]})
@@ -111,7 +111,7 @@ class ScriptedServer:
         return [call for call in self.calls if call.target == target]
 
     async def until(self, count: int, target: str = CHATS) -> list[Call]:
-        """Wait for that many calls."""
+        """Waits until there are `count` calls."""
         async with asyncio.timeout(PATIENCE_S), self._called:
             await self._called.wait_for(lambda: len(self.asked(target)) >= count)
         return self.asked(target)

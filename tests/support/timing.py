@@ -1,4 +1,4 @@
-"""What must be quick, measured on a machine that does other things too."""
+"""Measures time limits on a machine that may be busy with other work."""
 
 import math
 from collections.abc import Callable
@@ -7,9 +7,9 @@ TRIES = 3
 
 
 def quickest(attempt: Callable[[], float], limit_s: float) -> float:
-    """Seconds of the quickest of a few; after one that is quick enough nothing is tried again.
+    """Seconds of the fastest of a few attempts; stops at the first one below the limit.
 
-    What the machine gives to others is in every figure, so one that is too high proves nothing.
+    Other work on the machine can slow any attempt down, so one slow attempt proves nothing.
     """
     best_s = math.inf
     for _ in range(TRIES):

@@ -1,4 +1,4 @@
-"""What keeps branches apart that draw at the same time, and so cannot know each other's ideas."""
+"""Drafts drawn at the same time do not know each other, so their titles begin differently."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ WALL = brainstorm_answer("Tool Wall", "Hang a hook for every tool on the wall an
 
 
 def brainstorm(backend: FakeBackend, n: int) -> list[str]:
-    """The titles, in the order in which they came."""
+    """The titles in the order in which they came."""
     titles: list[str] = []
 
     async def note(step: Step) -> None:
@@ -39,7 +39,7 @@ def with_slots(slots: int, *replies: str) -> FakeBackend:
 
 
 def initials(backend: FakeBackend) -> list[set[str]]:
-    """The letters each title could begin with, in the order of the requests."""
+    """The letters that each title could begin with, in the order of the requests."""
     found = []
     for request in backend.history:
         assert isinstance(request, GenerateRequest)

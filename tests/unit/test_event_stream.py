@@ -1,4 +1,4 @@
-"""Event streams and waiting callers, driven as a server drives them."""
+"""Event streams and waiting callers, driven through `receive` and `send` as a server does."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,7 +13,7 @@ LEFT = {"type": "http.disconnect"}
 
 
 class Caller:
-    """Gives the stream its `receive` and `send`; goes away after `stays` messages."""
+    """Provides `receive` and `send` for the stream; disconnects after `stays` messages."""
 
     def __init__(self, stays: int = 1000) -> None:
         self.got: list[dict[str, Any]] = []
@@ -53,7 +53,7 @@ def test_events_are_sent_as_they_are_and_the_body_ends() -> None:
     assert [message.get("more_body") for message in caller.got] == [None, True, True, True, False]
 
 
-def test_silence_is_broken_by_a_sign_of_life() -> None:
+def test_a_heartbeat_is_sent_while_no_events_come() -> None:
     caller = Caller()
 
     send_all(EventStream(events(gap_s=1.0, count=1), heartbeat_s=0.05), caller)
@@ -62,7 +62,7 @@ def test_silence_is_broken_by_a_sign_of_life() -> None:
     assert caller.body.endswith(b"data: 0\n\n")
 
 
-def test_there_is_no_sign_of_life_while_events_come() -> None:
+def test_no_heartbeat_is_sent_while_events_come() -> None:
     caller = Caller()
 
     send_all(EventStream(events(gap_s=0.1, count=12), heartbeat_s=1.0), caller)
@@ -75,7 +75,7 @@ async def refused() -> AsyncGenerator[bytes, None]:
     yield b""
 
 
-def test_what_is_raised_before_an_awaited_first_event_is_raised_before_the_answer() -> None:
+def test_an_error_before_an_awaited_first_event_is_raised_before_the_response_starts() -> None:
     caller = Caller()
 
     with pytest.raises(EngineBusy):
@@ -85,7 +85,7 @@ def test_what_is_raised_before_an_awaited_first_event_is_raised_before_the_answe
 
 
 @pytest.mark.parametrize("stays", [1, 2])
-def test_a_caller_that_goes_away_closes_the_events(stays: int) -> None:
+def test_the_events_are_closed_when_the_caller_disconnects(stays: int) -> None:
     ended: list[str] = []
 
     async def endless() -> AsyncGenerator[bytes, None]:
@@ -104,7 +104,7 @@ def test_a_caller_that_goes_away_closes_the_events(stays: int) -> None:
     assert len(caller.got) <= stays + 2
 
 
-def test_waiting_ends_when_the_caller_goes_away() -> None:
+def test_waiting_ends_when_the_caller_disconnects() -> None:
     async def wait() -> None:
         caller = Caller(1)
         async with while_connected(caller.receive):
@@ -115,7 +115,7 @@ def test_waiting_ends_when_the_caller_goes_away() -> None:
         asyncio.run(wait())
 
 
-def test_an_error_of_the_work_itself_passes_through() -> None:
+def test_an_error_of_the_awaited_work_is_raised_unchanged() -> None:
     async def fail() -> None:
         async with while_connected(Caller().receive):
             raise TimeoutError("of the work")

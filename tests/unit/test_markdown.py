@@ -68,7 +68,7 @@ def assert_safe(html: str) -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_nothing_that_acts_or_loads_gets_through(attack: str) -> None:
+def test_scripts_and_external_resources_are_removed(attack: str) -> None:
     assert_safe(render(f"Before\n\n{attack}\n\nafter"))
 
 
@@ -77,7 +77,7 @@ def test_any_text_is_safe(text: str) -> None:
     assert_safe(render(text))
 
 
-def test_renders_what_people_write() -> None:
+def test_common_markdown_is_rendered() -> None:
     html = render("# Plan\n\n**Bold** and [a link](https://a.example)\n\n- one\n- two\n\n3. three")
 
     assert "<h3>Plan</h3>" in html
@@ -133,13 +133,13 @@ def test_addresses_are_links(text: str, addresses: list[str]) -> None:
     assert all(link["rel"] == "noopener noreferrer nofollow" for link in links)
 
 
-def test_the_text_around_an_address_stays() -> None:
+def test_the_text_around_an_address_is_kept() -> None:
     html = render("See https://a.example/b, then & now.")
 
     assert re.sub(r"<[^>]+>", "", html).strip() == "See https://a.example/b, then &amp; now."
 
 
-def test_tasks_show_boxes_that_cannot_be_ticked() -> None:
+def test_tasks_have_disabled_checkboxes() -> None:
     html = render("- [ ] **Buy** bread\n- [x] Ask *Lena*\n- [y] no task\n\n[ ] no list")
 
     boxes = [attributes for tag, attributes in Tags(html).found if tag == "input"]
@@ -150,5 +150,5 @@ def test_tasks_show_boxes_that_cannot_be_ticked() -> None:
     assert "[ ] no list" in html
 
 
-def test_an_excerpt_leaves_out_the_boxes_of_tasks() -> None:
+def test_an_excerpt_leaves_out_the_checkboxes_of_tasks() -> None:
     assert excerpt("- [ ] Buy bread\n- [x] Ask Lena") == "Buy bread Ask Lena"

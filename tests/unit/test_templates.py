@@ -1,4 +1,4 @@
-"""Templates name only what exists, and keep within the content security policy."""
+"""Templates use only known names and obey the content security policy."""
 
 import gzip
 import re
@@ -12,7 +12,7 @@ from service.schemas.fields import RunKind
 from service.web.templating import STATIC, TEMPLATES, Templates, clock, water
 
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
-# What a route gives its page, or a template to the one it includes.
+# Names that routes pass to pages, and templates to those that they include.
 CONTEXT = set(
     "tags_found columns can was_awaited evaluation_is_shown "
     "actions fault faults fields formats guess manner moment plan printed reasons token "
@@ -28,7 +28,7 @@ FORBIDDEN = {
     "inline script": r"<script(?![^>]*\bsrc=)",
     "inline style": r"\sstyle\s*=|<style",
     "an event attribute": r"\son\w+\s*=|\shx-on",
-    "what htmx would evaluate": r"hx-[\w:-]+\s*=\s*[\"'](js|javascript):|hx-trigger=\"[^\"]*\[",
+    "an attribute that htmx would evaluate": r"hx-[\w:-]+\s*=\s*[\"'](js|javascript):|hx-trigger=\"[^\"]*\[",
     "another origin": r"(src|href|action)\s*=\s*[\"'](https?:)?//",
     "an unescaped value": r"\{\{(?![^}]*shapes\[name\])(?![^}]*replace-url)[^}]*\|\s*safe",
 }
@@ -52,7 +52,7 @@ def test_templates_can_be_loaded_and_use_only_known_names(environment: Environme
 
 
 @pytest.mark.parametrize("kind", FORBIDDEN)
-def test_templates_keep_within_the_policy(kind: str) -> None:
+def test_templates_obey_the_content_security_policy(kind: str) -> None:
     found = {
         name: re.findall(FORBIDDEN[kind], (TEMPLATES / name).read_text(), re.IGNORECASE)
         for name in FILES
@@ -90,12 +90,12 @@ def _routes() -> list[Path]:
     return list((TEMPLATES.parent / "service" / "web").rglob("*.py"))
 
 
-def test_times_that_run() -> None:
+def test_a_running_time_shows_minutes_from_one_minute_on() -> None:
     assert clock(9.7) == "9 s"
     assert clock(75) == "1:15"
 
 
-def test_the_glass_is_empty_at_nothing_and_full_at_ten() -> None:
+def test_the_glass_is_empty_at_zero_and_full_at_ten() -> None:
     assert water(0) == "5.00,25.00 19.00,25.00 19,25 5,25"
     assert water(10).split()[0] == "3.18,5.00"
     assert water(99) == water(10)

@@ -25,7 +25,7 @@ FOREIGN = sorted(set(LANGUAGES) - {DEFAULT})
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 TAG = re.compile(r"</?\w+[^>]*>")
-# Names, which are the same in every language.
+# Names that are the same in every language.
 NAMES = {"Ideapool", "CSV", "JSON", "Markdown", "Enter", "Esc", "· Ideapool"}
 SHOWN_ATTRIBUTES = {"placeholder", "title", "aria-label", "alt"}
 MARKERS = {"_", "gettext", "ngettext"}
@@ -54,7 +54,7 @@ def messages(language: str) -> Iterator[Message]:
 
 
 def pairs(language: str) -> Iterator[tuple[str, str]]:
-    """Each form of each message beside what it says in English."""
+    """Each English form with its translation."""
     for message in messages(language):
         ids, forms = (
             [part] if isinstance(part, str) else list(part or "")
@@ -75,7 +75,7 @@ def test_a_catalogue_has_every_text_and_no_other(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", FOREIGN)
-def test_a_catalogue_says_everything(language: str) -> None:
+def test_a_catalogue_translates_every_text(language: str) -> None:
     assert [message.id for message in messages(language) if message.fuzzy] == []
     assert [english for english, said in pairs(language) if not said] == []
 
@@ -93,7 +93,7 @@ def test_a_translation_has_the_placeholders_and_tags_of_its_text(language: str) 
 
 
 class _Texts(HTMLParser):
-    """What a reader sees or hears of a template, without what Jinja puts there."""
+    """Collects the texts of a template that a reader sees or hears."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ def unmarked_texts(source: str) -> set[str]:
     return {text for text in said if re.search(r"[^\W\d_]{2}", text)}
 
 
-def test_templates_say_nothing_that_is_not_marked() -> None:
+def test_every_text_of_a_template_is_marked() -> None:
     found = {name: unmarked_texts((TEMPLATES / name).read_text()) for name in FILES}
 
     assert found
@@ -131,7 +131,7 @@ def environment() -> Environment:
 
 
 def shown_constants(node: nodes.Node) -> Iterator[str]:
-    """The strings that an expression may come to."""
+    """The constant strings that an expression may evaluate to."""
     if isinstance(node, nodes.Const) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, nodes.CondExpr | nodes.Or | nodes.Concat):
@@ -144,7 +144,7 @@ def trees(environment: Environment) -> dict[str, nodes.Template]:
     return {name: environment.parse((TEMPLATES / name).read_text()) for name in FILES}
 
 
-def test_expressions_show_no_words_that_are_not_marked(trees: dict[str, nodes.Template]) -> None:
+def test_every_text_in_an_expression_is_marked(trees: dict[str, nodes.Template]) -> None:
     shown = [
         (name, text)
         for name, tree in trees.items()
@@ -158,7 +158,7 @@ def test_expressions_show_no_words_that_are_not_marked(trees: dict[str, nodes.Te
 
 
 def test_templates_mark_only_constants(trees: dict[str, nodes.Template]) -> None:
-    """What is marked is shown unescaped; a value has `translate` for that."""
+    """Marked texts are shown unescaped; values need the filter `translate`."""
     marked = [
         (f"{name}:{call.lineno}", call.args[: 2 if call.node.name == "ngettext" else 1])
         for name, tree in trees.items()
@@ -194,7 +194,7 @@ def test_a_reader_gets_the_chosen_language_or_the_browsers(
     assert choose(cookie, accepted) == language
 
 
-def test_a_text_is_english_and_can_be_said_in_another_language() -> None:
+def test_a_text_is_english_and_can_be_translated() -> None:
     text = Text("The board “%(name)s” is ready.", name="Summer")
 
     assert text == "The board “Summer” is ready."
@@ -202,7 +202,7 @@ def test_a_text_is_english_and_can_be_said_in_another_language() -> None:
     assert Translator("sv").text(text) == "Tavlan ”Summer” är klar."
 
 
-def test_a_count_chooses_the_form_of_the_language() -> None:
+def test_a_count_chooses_the_plural_form_of_the_language() -> None:
     one, many = (
         Counted("%(word)s: %(count)s idea", "%(word)s: %(count)s ideas", n, word=Text("Done"))
         for n in (1, 1200)
@@ -214,7 +214,7 @@ def test_a_count_chooses_the_form_of_the_language() -> None:
     assert Translator("sv").text(many) == "Klar: 1\xa0200 idéer"
 
 
-def test_numbers_and_times_are_written_as_the_language_writes_them() -> None:
+def test_numbers_and_times_follow_the_language() -> None:
     before = datetime.now(UTC) - timedelta(hours=2, minutes=1)
 
     assert Translator("sv").number(7.3) == "7,3"
@@ -229,11 +229,11 @@ def test_numbers_and_times_are_written_as_the_language_writes_them() -> None:
     ("seconds", "words"),
     [(5, "just now"), (90, "2 minutes ago"), (7300, "2 hours ago"), (2e5, "2 days ago")],
 )
-def test_ages(seconds: float, words: str) -> None:
+def test_an_age_is_rounded_to_one_unit(seconds: float, words: str) -> None:
     assert Translator("en").age(datetime.now(UTC) - timedelta(seconds=seconds)) == words
 
 
-def test_what_a_route_gives_is_translated_and_still_escaped() -> None:
+def test_a_text_from_a_route_is_translated_and_escaped() -> None:
     page = Templates().environment("sv").from_string("{{ text }} {{ plain }}")
     text = Text("Added “%(title)s”.", title="<b>Draft</b>")
 
@@ -246,11 +246,11 @@ def test_a_marked_text_escapes_its_values() -> None:
     assert page.render(tags="<i>") == "Taggar: &lt;i&gt;"
 
 
-def test_the_image_has_the_catalogues() -> None:
+def test_the_container_image_contains_the_catalogues() -> None:
     assert "COPY translations translations\n" in Path(PROJECT_ROOT / "Dockerfile").read_text()
 
 
-# What only an operator or a programmer sees: commands, and engines that are set up wrongly.
+# Only operators and programmers see these: commands, and errors in the setup of engines.
 ENGLISH = ("cli", "store/backup.py", "engine", "web/openai")
 NOT_ON_PAGES = {"ConfigurationError", "ClientLeft", "ServerRefused", "ServerUnreachable"}
 PAGE_ERRORS = {
@@ -282,12 +282,12 @@ def test_errors_that_a_page_may_show_can_be_translated() -> None:
 
 @pytest.mark.parametrize("language", FOREIGN)
 @pytest.mark.parametrize("seconds", [0, 59, 61, 7200])
-def test_an_age_is_said_in_every_language(language: str, seconds: int) -> None:
+def test_an_age_is_translated_into_every_language(language: str, seconds: int) -> None:
     moment = datetime.now(UTC) - timedelta(seconds=seconds)
 
     assert Translator(language).age(moment) != Translator(DEFAULT).age(moment)
 
 
-def test_a_score_has_its_decimal_always() -> None:
+def test_a_score_always_has_one_decimal() -> None:
     assert Translator("en").score(2.0) == "2.0"
     assert Translator("sv").score(7.35) == "7,4"

@@ -1,4 +1,4 @@
-"""The REST API, version 1: JSON over the same store and runs that the pages use."""
+"""The REST API, version 1: JSON routes on the store and the runs that the pages use, too."""
 
 from fastapi import APIRouter
 

@@ -1,8 +1,8 @@
-"""Brainstorm, refine, evaluate, rank over REST, each answering in the way the caller asks for.
+"""Routes that start runs: brainstorm, refine, evaluate and rank, with three ways to answer.
 
 By default the call waits and answers 200; `Accept: text/event-stream` streams the run's events;
-`Prefer: respond-async` (RFC 7240) answers 202 at once. A caller who goes away from a waiting or
-streaming call stops its run; one started with 202 goes on.
+`Prefer: respond-async` (RFC 7240) answers 202 at once. If the caller of a waiting or streaming
+call disconnects, its run is stopped. A run started with 202 continues.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ router = APIRouter(tags=["actions"])
 
 @dataclass(frozen=True, slots=True)
 class Responder:
-    """Starts a run for a task and answers in the asked-for way."""
+    """Starts a run for a task and answers in the way that the request headers ask for."""
 
     request: Request
     store: Store
@@ -112,10 +112,10 @@ async def _wait_or_abandon(request: Request, runs: Runs, run_id: str) -> RunPubl
 ResponderDep = Annotated[Responder, Depends(_responder)]
 _RESPONSES = problems(404, 409, 502, 503, 504) | {
     200: {
-        "description": "The answer; or its events, if `text/event-stream` was asked for.",
+        "description": "The answer, or the run's events if `Accept` is `text/event-stream`.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
-    202: {"model": RunPublic, "description": "Started; `Location` is the run."},
+    202: {"model": RunPublic, "description": "The run has started; `Location` is its address."},
 }
 
 
@@ -126,10 +126,10 @@ _BRAINSTORMS: dict[str, Example] = {
         "value": {"topic": "a street party that costs nothing", "method": "scamper", "n": 5},
     },
     "idea": {"summary": "From an idea", "value": {"idea_id": _IDS[0], "n": 5}},
-    "combine": {"summary": "Joining ideas", "value": {"idea_ids": _IDS, "n": 3}},
+    "combine": {"summary": "Combine ideas", "value": {"idea_ids": _IDS, "n": 3}},
     "more": {"summary": "More like a suggestion", "value": {"suggestion_id": _IDS[0], "n": 4}},
     "less": {
-        "summary": "Less like a text, and whatever is on the board",
+        "summary": "Unlike a given text, but possibly like ideas on the board",
         "value": {
             "topic": "a street party that costs nothing",
             "avoid": ["Cinema outside. Hang a sheet between two trees and borrow a projector."],
@@ -144,7 +144,7 @@ def _with_links(**operations: str) -> dict[int | str, dict[str, Any]]:
     return _RESPONSES | {200: answered}
 
 
-@router.get("/methods", operation_id="listMethods", summary="The ways to look for ideas")
+@router.get("/methods", operation_id="listMethods", summary="List the brainstorming methods")
 async def list_methods() -> list[MethodPublic]:
     return [
         MethodPublic(
@@ -160,10 +160,10 @@ async def list_methods() -> list[MethodPublic]:
 @router.post(
     "/brainstorm",
     operation_id="brainstorm",
-    summary="Ideas for a topic, from an idea or a suggestion, or joining several ideas",
-    description="Gives `n` suggestions, each with its angle, no two alike. If the model cannot find "
-    "as many, it gives those that it found, and `incomplete` says why some are missing. It fails only "
-    "if there is none.",
+    summary="Suggest ideas for a topic, from an idea or a suggestion, or by combining ideas",
+    description="Returns `n` different suggestions, each with its angle. If the model finds fewer, "
+    "the answer has those it found, and `incomplete` says why some are missing. The run fails only "
+    "if there are none.",
     response_model=BrainstormAnswer,
     response_model_exclude_none=True,
     responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
@@ -177,11 +177,11 @@ async def brainstorm(
 @router.post(
     "/suggestions/{suggestion_id}/redraw",
     operation_id="redrawSuggestion",
-    summary="Another suggestion in the place of this one",
-    description="Asks the question of its run once more, under the same angle and with another "
-    "seed, for something unlike this suggestion and those beside it. It is a run of its own; the "
-    "old suggestion is discarded, names it in `redrawn_in`, and can be taken back with `reopen`. "
-    "409 if it is an idea already, or was redrawn.",
+    summary="Replace a suggestion with another one",
+    description="Starts a new run with the same question and angle and another seed. The new "
+    "suggestion differs from this one and from the others of its run. The old suggestion is "
+    "discarded, and its `redrawn_in` is the id of the new run; `reopen` takes it back. 409 if the "
+    "suggestion is already an idea or was already redrawn.",
     response_model=BrainstormAnswer,
     response_model_exclude_none=True,
     responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
@@ -197,11 +197,11 @@ async def redraw_suggestion(
 @router.post(
     "/runs/{run_id}/repeat",
     operation_id="repeatRun",
-    summary="The same question again, with the same or a new seed",
-    description="It is a run of its own. With the same seed drafts are asked for exactly as "
-    "before, and come out the same as far as the engine decodes them in the same company. With a "
-    "new one, a brainstorm keeps away from the suggestions that were avoided, and a run over a "
-    "board only judges what it has not yet, as it judged the rest.",
+    summary="Repeat a run with the same or a new seed",
+    description="Starts a new run. With the same seed, the model gets exactly the same requests; "
+    "its answers can still differ if the engine decodes them in other batches. With a new seed, a "
+    "brainstorm stays away from the suggestions that were marked to be avoided, and a run over a "
+    "board handles only what is left, with the same settings.",
     response_model=(
         BrainstormAnswer | RefineAnswer | EvaluateAnswer | EvaluateAllAnswer | RankAnswer
     ),
@@ -217,10 +217,10 @@ async def repeat_run(run_id: Id, responder: ResponderDep, shape: RunRepeat | Non
 @router.post(
     "/refine",
     operation_id="refine",
-    summary="A better text for an idea",
-    description="The idea itself is not changed; `accept` of the run does that, with all edits or "
-    "some. With `selection` only that passage is rewritten; 422 if the body does not hold it, or "
-    "holds it more than once and `start` does not say which is meant.",
+    summary="Propose a better text for an idea",
+    description="The idea itself is not changed. Accept the run to apply all or some of the edits. "
+    "With `selection`, only that passage is rewritten; 422 if the body does not contain it, or "
+    "contains it more than once and `start` does not say which one is meant.",
     response_model=RefineAnswer,
     responses=_with_links(acceptRefinement="run_id", rejectRefinement="run_id", listEdits="run_id"),
 )
@@ -231,10 +231,10 @@ async def refine(task: RefineTask, responder: ResponderDep) -> Any:
 @router.post(
     "/evaluate",
     operation_id="evaluate",
-    summary="Scores, strengths, concerns and a next step",
-    description="Scores go from 1 to 10; the same text gets the same scores. `overall` is their "
-    "mean by the weights of the criteria. `spread` says how far off each score may be, and "
-    "`scoring.uncalibrated` which ones are only what the model would say.",
+    summary="Evaluate an idea: scores, strengths, concerns and a next step",
+    description="Scores range from 1 to 10; the same text gets the same scores. `overall` is their "
+    "mean, weighted as the criteria are. `spread` says how far off each score may be. "
+    "`scoring.uncalibrated` lists the criteria whose scores are rough estimates of the model.",
     response_model=EvaluateAnswer,
     responses=_with_links(getRun="run_id"),
 )
@@ -246,10 +246,10 @@ async def evaluate(task: EvaluateTask, responder: ResponderDep) -> Any:
     "/boards/{board_id}/evaluate",
     operation_id="evaluateBoard",
     summary="Evaluate many ideas of a board in one run",
-    description="A few at a time, so that others are served in between. Each evaluation is stored "
-    "as it comes and told as the event `evaluation`; an idea that cannot be evaluated is told as "
-    "`failure` and does not stop the others. Stopping the run keeps what is finished. 409 if there "
-    "is nothing to evaluate.",
+    description="Evaluates a few ideas at a time, so that other requests are served in between. "
+    "Each evaluation is stored when it is finished and sent as the event `evaluation`. An idea "
+    "that cannot be evaluated is sent as `failure` and does not stop the others. Stopping the run "
+    "keeps the finished evaluations. 409 if there is nothing to evaluate.",
     response_model=EvaluateAllAnswer,
     responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
 )
@@ -264,10 +264,10 @@ async def evaluate_board(
     "/rank",
     operation_id="rank",
     summary="Let the model compare a board's ideas in pairs",
-    description="Asks about the pairs that tell most, each in both orders; where the orders "
-    "disagree, it is a tie. It reads the first 800 characters of each text. The comparisons "
-    "are kept as they come and count in `ranking?by=model`, which is a weak signal beside "
-    "people's votes. 409 if there is no pair that it has not compared.",
+    description="Compares the most informative pairs, each in both orders; if the orders disagree, "
+    "the result is a tie. The model reads the first 800 characters of each text. Each comparison "
+    "is stored when it is finished and counts in `ranking?by=model`, which is a weaker signal than "
+    "people's votes. 409 if the model has compared every pair.",
     response_model=RankAnswer,
     responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
 )

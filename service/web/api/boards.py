@@ -12,18 +12,19 @@ from service.web.dependencies import StoreDep
 router = APIRouter(prefix="/boards", tags=["boards"])
 
 
-@router.get("", operation_id="listBoards", summary="All boards, oldest first")
+@router.get("", operation_id="listBoards", summary="List all boards, oldest first")
 def list_boards(
     store: StoreDep,
     deleted: Annotated[
-        bool, Query(description="`true` lists the deleted boards instead, the last deleted first.")
+        bool,
+        Query(description="`true` lists the deleted boards instead, most recently deleted first."),
     ] = False,
 ) -> list[BoardOverview]:
     return store.boards.overview(deleted=deleted)
 
 
 @router.post(
-    "", operation_id="createBoard", summary="Make a board", status_code=status.HTTP_201_CREATED
+    "", operation_id="createBoard", summary="Create a board", status_code=status.HTTP_201_CREATED
 )
 def create_board(shape: BoardCreate, store: StoreDep, response: Response) -> BoardPublic:
     board = store.boards.create(shape)
@@ -31,7 +32,7 @@ def create_board(shape: BoardCreate, store: StoreDep, response: Response) -> Boa
     return board
 
 
-@router.get("/{board_id}", operation_id="getBoard", summary="One board", responses=problems(404))
+@router.get("/{board_id}", operation_id="getBoard", summary="Get a board", responses=problems(404))
 def get_board(board_id: Id, store: StoreDep) -> BoardPublic:
     return store.boards.get(board_id)
 
@@ -47,8 +48,8 @@ def update_board(board_id: Id, shape: BoardUpdate, store: StoreDep) -> BoardPubl
     "/{board_id}",
     operation_id="deleteBoard",
     summary="Delete a board with its ideas",
-    description="Can be undone with `restore`, until a second call with `for_good=true`, or the "
-    "end of the days that deleted things are kept.",
+    description="`restore` undoes it, until the board is deleted with `for_good=true` or the time "
+    "is over for which deleted boards are kept.",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(404, 409),
 )
@@ -72,7 +73,7 @@ def restore_board(board_id: Id, store: StoreDep) -> BoardPublic:
 @router.get(
     "/{board_id}/tags",
     operation_id="listTags",
-    summary="The tags of a board's ideas, most used first",
+    summary="List the tags of a board's ideas, most used first",
     responses=problems(404),
 )
 def list_tags(board_id: Id, store: StoreDep) -> list[TagPublic]:

@@ -1,4 +1,4 @@
-"""Several ideas changed at once, and that taken back, over REST."""
+"""Routes that change several ideas at once and undo such a change."""
 
 from typing import Annotated
 
@@ -15,9 +15,9 @@ router = APIRouter(tags=["ideas"])
     "/ideas/bulk",
     operation_id="changeIdeas",
     summary="Change several ideas at once",
-    description="Tags, status, star, board, deletion or restoring of up to 1,000 ideas: all of them "
-    "or, if one is not there, none. `errors` then points at each id that leads nowhere. `undoChange` takes the "
-    "whole back for a day.",
+    description="Changes tags, status, star or board of up to 1,000 ideas, or deletes or restores "
+    "them. If one of the ideas does not exist, none is changed, and `errors` points at each "
+    "unknown id. `undoChange` undoes the whole change for one day.",
     responses=problems(404) | links(200, "id", getChange="change_id", undoChange="change_id"),
 )
 def change_ideas(
@@ -29,7 +29,7 @@ def change_ideas(
 @router.get(
     "/changes/{change_id}",
     operation_id="getChange",
-    summary="What a change of several ideas did",
+    summary="Get a change of several ideas",
     responses=problems(404),
 )
 def get_change(change_id: Id, store: StoreDep) -> ChangePublic:
@@ -39,9 +39,9 @@ def get_change(change_id: Id, store: StoreDep) -> ChangePublic:
 @router.post(
     "/changes/{change_id}/undo",
     operation_id="undoChange",
-    summary="Take back a change of several ideas",
-    description="Puts back what the change replaced; what somebody has changed again since stays. "
-    "A second time does nothing.",
+    summary="Undo a change of several ideas",
+    description="Restores the values that the change replaced, except those that were changed "
+    "again since. Undoing a second time does nothing.",
     responses=problems(404),
 )
 def undo_change(change_id: Id, store: StoreDep) -> ChangePublic:

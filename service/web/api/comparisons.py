@@ -1,4 +1,4 @@
-"""Comparing a board's ideas in pairs over REST, and the ranking that comes of it."""
+"""Routes that compare a board's ideas in pairs and rank them."""
 
 from typing import Annotated, Literal
 
@@ -20,14 +20,14 @@ _ID = "comparison_id"
 _PAIR = r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$"
 Skipped = Annotated[
     list[Annotated[str, StringConstraints(pattern=_PAIR)]],
-    Query(max_length=50, description="Pairs to leave out, as two ids with a dot between."),
+    Query(max_length=50, description="Pairs to leave out, each as two ids joined by a dot."),
 ]
 
 
 @router.get(
     "/comparisons",
     operation_id="listComparisons",
-    summary="The newest comparisons",
+    summary="List comparisons, newest first",
     responses=problems(404),
 )
 def list_comparisons(
@@ -42,8 +42,8 @@ def list_comparisons(
 @router.post(
     "/comparisons",
     operation_id="compareIdeas",
-    summary="Vote: which of two ideas comes first",
-    description="Every vote counts, also several on one pair.",
+    summary="Vote on which of two ideas comes first",
+    description="Every vote counts, even several on the same pair.",
     status_code=status.HTTP_201_CREATED,
     responses=problems(404) | links(201, "id", "board_id", getComparison=_ID, deleteComparison=_ID),
 )
@@ -58,9 +58,9 @@ def compare_ideas(
 @router.get(
     "/comparisons/next",
     operation_id="nextPair",
-    summary="The pair to compare next",
-    description="The one whose answer is expected to tell most: two ideas whose places are "
-    "uncertain and close. It stays the same until somebody votes. 409 if there is none.",
+    summary="Get the pair to compare next",
+    description="Chooses the most informative pair: two ideas whose ranks are uncertain and close. "
+    "It stays the same until somebody votes. 409 if there is no such pair.",
     responses=problems(404, 409),
 )
 def show_next_pair(board_id: Id, store: StoreDep, skip: Skipped = []) -> PairPublic:  # noqa: B006
@@ -74,7 +74,7 @@ def show_next_pair(board_id: Id, store: StoreDep, skip: Skipped = []) -> PairPub
 @router.get(
     "/comparisons/{comparison_id}",
     operation_id="getComparison",
-    summary="One comparison",
+    summary="Get a comparison",
     responses=problems(404),
 )
 def get_comparison(board_id: Id, comparison_id: Id, store: StoreDep) -> ComparisonPublic:
@@ -84,8 +84,8 @@ def get_comparison(board_id: Id, comparison_id: Id, store: StoreDep) -> Comparis
 @router.delete(
     "/comparisons/{comparison_id}",
     operation_id="deleteComparison",
-    summary="Take a comparison back",
-    description="It is gone for good.",
+    summary="Delete a comparison",
+    description="This cannot be undone.",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(404),
 )
@@ -96,10 +96,10 @@ def delete_comparison(board_id: Id, comparison_id: Id, store: StoreDep) -> None:
 @router.get(
     "/ranking",
     operation_id="rankIdeas",
-    summary="The board's ideas in order, by people's votes or the model's",
-    description="Bradley-Terry scores with their uncertainty. The model's ranking is a weak "
-    "signal: small models often cannot tell good ideas from plausible ones. Markdown is to read, "
-    "CSV for spreadsheets.",
+    summary="Rank the board's ideas by people's votes or the model's comparisons",
+    description="Returns Bradley-Terry scores with their uncertainty. The model's ranking is a "
+    "weak signal: small models often cannot tell good ideas from plausible ones. Use Markdown for "
+    "reading and CSV for spreadsheets.",
     response_model=RankingPublic,
     responses=problems(404)
     | {

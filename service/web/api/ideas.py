@@ -33,9 +33,9 @@ router = APIRouter(prefix="/ideas", tags=["ideas"])
     "",
     operation_id="listIdeas",
     summary="Search and list ideas",
-    description='`Link: <…>; rel="next"` leads to the next page; there is none on the last. '
-    "`sort=rank` is the order of people's votes and needs `board`. `deleted=true` lists the trash; "
-    "with `sort=updated`, the last deleted comes first.",
+    description='The header `Link: <…>; rel="next"` leads to the next page; the last page has '
+    "none. `sort=rank` sorts by people's votes and needs `board`. `deleted=true` lists the trash; "
+    "with `sort=updated`, the most recently deleted idea comes first.",
     responses=NEXT_PAGE,
 )
 def list_ideas(
@@ -47,16 +47,21 @@ def list_ideas(
         Query(
             default_factory=list,
             max_length=TAGS_CEILING,
-            description="Given several times, all of them.",
+            description="Can be repeated; an idea must have all the given tags.",
         ),
     ],
     q: Annotated[
-        str, Query(max_length=200, description="Every word must occur, or begin a word.")
+        str,
+        Query(
+            max_length=200,
+            description="The words to search for. An idea must contain all of them, or words that "
+            "begin with them.",
+        ),
     ] = "",
     board: Annotated[str | None, Query(max_length=64)] = None,
     status: Status | None = None,
     archived: Annotated[
-        bool | None, Query(description="`false` leaves archived ideas out, `true` all others.")
+        bool | None, Query(description="`false` leaves out archived ideas; `true` lists only them.")
     ] = None,
     star: bool | None = None,
     deleted: Annotated[
@@ -67,7 +72,7 @@ def list_ideas(
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
 ) -> list[IdeaPublic]:
     if sort == "rank" and board is None:
-        raise InvalidInput(Text("Name the board whose ranking it is."), pointer="/board")
+        raise InvalidInput(Text("`sort=rank` needs `board`."), pointer="/board")
     page = store.ideas.page(
         IdeaQuery(
             board=board,
@@ -88,7 +93,7 @@ def list_ideas(
 
 
 def _ranked(store: Store, board_id: str) -> dict[str, int]:
-    """A board that is not there has no ideas, in whatever order they are asked for."""
+    """Each idea's rank by people's votes; empty for an unknown board, as its list of ideas is."""
     with suppress(NotFound):
         return rank_order(store, board_id)
     return {}
@@ -119,9 +124,10 @@ def create_idea(shape: IdeaCreate, store: StoreDep, response: Response) -> IdeaP
 @router.get(
     "/{idea_id}",
     operation_id="getIdea",
-    summary="One idea",
+    summary="Get an idea",
     response_model=IdeaPublic,
-    responses=problems(404) | {304: {"description": "Not changed since the `ETag` you sent."}},
+    responses=problems(404)
+    | {304: {"description": "The idea has not changed since the `ETag` in `If-None-Match`."}},
 )
 def get_idea(
     idea_id: Id,
@@ -140,8 +146,8 @@ def get_idea(
     "/{idea_id}",
     operation_id="updateIdea",
     summary="Change an idea",
-    description="A changed title or body becomes a new version. Send `If-Match` with the `ETag` "
-    "you read, so that you never overwrite what you have not seen.",
+    description="A changed title or body becomes a new version. Send the `ETag` that you read as "
+    "`If-Match`, so that you do not overwrite changes that you have not seen.",
     responses=problems(404, 412),
 )
 def update_idea(
@@ -154,8 +160,8 @@ def update_idea(
     "/{idea_id}",
     operation_id="deleteIdea",
     summary="Delete an idea",
-    description="Puts it into the trash of its board. Can be undone with `restore`, until a second "
-    "call with `for_good=true`, or the end of the days that deleted things are kept.",
+    description="Moves the idea to the trash of its board. `restore` undoes it, until the idea is "
+    "deleted with `for_good=true` or the time is over for which deleted ideas are kept.",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(404, 409, 412),
 )
@@ -181,7 +187,7 @@ def restore_idea(idea_id: Id, store: StoreDep, response: Response) -> IdeaPublic
 @router.get(
     "/{idea_id}/versions",
     operation_id="listVersions",
-    summary="All texts the idea has had, newest first",
+    summary="List all versions of an idea, newest first",
     responses=problems(404),
 )
 def list_versions(idea_id: Id, store: StoreDep) -> list[VersionPublic]:
@@ -191,7 +197,7 @@ def list_versions(idea_id: Id, store: StoreDep) -> list[VersionPublic]:
 @router.post(
     "/{idea_id}/versions/{number}/restore",
     operation_id="restoreVersion",
-    summary="Make an old text the newest version",
+    summary="Restore an old version of an idea as its newest",
     responses=problems(404, 412),
 )
 def restore_version(
@@ -207,7 +213,7 @@ def restore_version(
 @router.get(
     "/{idea_id}/evaluations",
     operation_id="listEvaluations",
-    summary="All evaluations of the idea, newest first",
+    summary="List all evaluations of an idea, newest first",
     responses=problems(404),
 )
 def list_evaluations(idea_id: Id, store: StoreDep) -> list[EvaluationPublic]:

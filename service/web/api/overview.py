@@ -1,4 +1,4 @@
-"""Looking at many ideas at once over REST: what is alike, groups, lineage, a board's summary."""
+"""Routes that look at many ideas at once: similar ideas, groups, lineage, a board's summary."""
 
 from typing import Annotated
 
@@ -21,15 +21,15 @@ from service.web.api.shared import Id, links, problems
 from service.web.dependencies import SimilarIdeasDep, StoreDep
 
 router = APIRouter(tags=["overview"])
-Page = Annotated[int, Query(ge=1, le=100_000, description="Ten trees a page, the newest first.")]
+Page = Annotated[int, Query(ge=1, le=100_000, description="Each page has ten trees, newest first.")]
 
 
 @router.get(
     "/ideas/{idea_id}/similar",
     operation_id="listSimilarIdeas",
-    summary="Ideas of the same board that mean something similar",
-    description="Compares what the texts are about, also where they share no word; looks at the "
-    "board's 1,000 newest ideas.",
+    summary="List ideas of the same board with a similar meaning",
+    description="Compares the meaning of the texts, which may share no words. Only the board's "
+    "1,000 newest ideas are compared.",
     responses=problems(404, 503),
 )
 def list_similar(idea_id: Id, store: StoreDep, similar_ideas: SimilarIdeasDep) -> SimilarPublic:
@@ -39,9 +39,10 @@ def list_similar(idea_id: Id, store: StoreDep, similar_ideas: SimilarIdeasDep) -
 @router.get(
     "/ideas/{idea_id}/lineage",
     operation_id="getIdeaLineage",
-    summary="The tree of ideas that an idea belongs to",
-    description="Its ancestors, what comes of it, and what fits of the rest: 200 ideas at most. "
-    "No nodes for an idea that comes from no other and that none comes from.",
+    summary="Get the tree of ideas that an idea belongs to",
+    description="Returns at most 200 ideas: first the ancestors and descendants of the idea, then "
+    "as many others of its tree as fit. There are no nodes for an idea without parents or "
+    "branches.",
     responses=problems(404),
 )
 def get_idea_lineage(idea_id: Id, store: StoreDep) -> LineagePublic:
@@ -54,7 +55,7 @@ def get_idea_lineage(idea_id: Id, store: StoreDep) -> LineagePublic:
 @router.get(
     "/boards/{board_id}/lineage",
     operation_id="getBoardLineage",
-    summary="A board's trees of ideas that come from each other",
+    summary="List a board's trees of ideas and their branches",
     responses=problems(404),
 )
 def get_board_lineage(board_id: Id, store: StoreDep, page: Page = 1) -> LineagePublic:
@@ -65,10 +66,10 @@ def get_board_lineage(board_id: Id, store: StoreDep, page: Page = 1) -> LineageP
 @router.get(
     "/boards/{board_id}/clusters",
     operation_id="previewClusters",
-    summary="Groups of similar ideas, with titles for them",
-    description="Nothing is changed. `granularity` goes from 1, few broad groups, to 5, the most "
-    "groups there can be: a higher one only divides groups, and never gives fewer. The same ideas "
-    "always give the same groups. Archived ideas are left out.",
+    summary="Preview groups of similar ideas, with suggested titles",
+    description="Nothing is changed. `granularity` ranges from 1, a few broad groups, to 5, as "
+    "many groups as possible. A higher value only splits groups, so it never gives fewer. The same "
+    "ideas always give the same groups. Archived ideas are left out.",
     responses=problems(404, 503),
 )
 def preview_clusters(
@@ -82,10 +83,10 @@ def preview_clusters(
 @router.post(
     "/boards/{board_id}/clusters",
     operation_id="applyClusters",
-    summary="Make groups of ideas into tags",
-    description="Every idea of a group gets its title as a tag; nothing else is changed. If an idea "
-    "is not on the board or has 20 tags already, then no tag is given to any. `undoChange` takes "
-    "the whole back for a day.",
+    summary="Tag ideas with the titles of their groups",
+    description="Every idea of a group gets the title of the group as a tag; nothing else is "
+    "changed. If an idea is not on the board or already has 20 tags, no idea is tagged. "
+    "`undoChange` undoes the whole change for one day.",
     responses=problems(404) | links(200, "id", getChange="change_id", undoChange="change_id"),
 )
 def apply_clusters(board_id: Id, shape: ClustersApply, store: StoreDep) -> ChangePublic:
@@ -95,9 +96,9 @@ def apply_clusters(board_id: Id, shape: ClustersApply, store: StoreDep) -> Chang
 @router.get(
     "/boards/{board_id}/summary",
     operation_id="summariseBoard",
-    summary="How a board stands",
-    description="Counts, the best ideas by votes and by scores, groups, and what has changed lately. "
-    "All of it is counted; no model writes any of it.",
+    summary="Get the overview of a board",
+    description="Returns counts, the best ideas by votes and by scores, groups and recent changes. "
+    "Everything is computed from the stored data; a model writes none of it.",
     responses=problems(404, 503),
 )
 def summarise_board(board_id: Id, store: StoreDep, similar_ideas: SimilarIdeasDep) -> SummaryPublic:

@@ -1,4 +1,4 @@
-"""Refinements over REST: their single edits, what is taken of them, and versions side by side."""
+"""Routes for refinements: list their edits, accept or reject them, and compare versions."""
 
 from typing import Annotated
 
@@ -17,8 +17,9 @@ router = APIRouter()
 @router.get(
     "/runs/{run_id}/edits",
     operation_id="listEdits",
-    summary="A refinement's single edits of the text as it is now",
-    description="Numbered like the `edits` of the answer, as long as the text has not changed.",
+    summary="List a refinement's edits of the idea's current text",
+    description="The numbers are those of `edits` in the answer, unless the text has changed "
+    "since.",
     responses=problems(404, 409),
     tags=["runs"],
 )
@@ -29,10 +30,10 @@ def list_edits(run_id: Id, store: StoreDep) -> EditsPublic:
 @router.post(
     "/runs/{run_id}/accept",
     operation_id="acceptRefinement",
-    summary="Give the idea the refined text, or some of its edits",
-    description="What is taken becomes a new version of the idea, by the model, that names this "
-    "run. A `title` or `body` of your own becomes a version by you, after that. 412 if the edits "
-    "were numbered for another text than the idea has now and no `If-Match` says that you saw it.",
+    summary="Apply all or some edits of a refinement to the idea",
+    description="The accepted edits become a new version of the idea, by the model, with the id of "
+    "this run. A `title` or `body` of your own becomes a second version, by you. 412 if the idea's "
+    "text has changed since the edits were numbered, unless `If-Match` is its current `ETag`.",
     responses=problems(404, 409, 412),
     tags=["runs"],
 )
@@ -49,7 +50,7 @@ def accept_refinement(
 @router.post(
     "/runs/{run_id}/reject",
     operation_id="rejectRefinement",
-    summary="Leave the idea as it is",
+    summary="Reject a refinement and leave the idea unchanged",
     responses=problems(404, 409),
     tags=["runs"],
 )
@@ -60,10 +61,11 @@ def reject_refinement(run_id: Id, store: StoreDep) -> RunPublic:
 @router.post(
     "/runs/{run_id}/reopen",
     operation_id="reopenRefinement",
-    summary="Take back that a refinement was accepted or rejected",
-    description="After an acceptance the idea gets its text from before as a new version. 409 if its "
-    "text was changed after that. If you accepted with a `title` or `body` of your own, say with "
-    "`idea_version` which version that gave. A second time does nothing.",
+    summary="Undo the acceptance or rejection of a refinement",
+    description="If the refinement was accepted, the idea's earlier text is restored as a new "
+    "version. 409 if the text was changed after the acceptance. If you accepted with a `title` or "
+    "`body` of your own, send the resulting version as `idea_version`. Undoing a second time does "
+    "nothing.",
     responses=problems(404, 409),
     tags=["runs"],
 )
@@ -71,7 +73,7 @@ def reopen_refinement(
     run_id: Id,
     store: StoreDep,
     idea_version: Annotated[
-        Version | None, Query(description="The version that accepting gave the idea.")
+        Version | None, Query(description="The version that the acceptance created.")
     ] = None,
 ) -> RunPublic:
     return store.refinements.reopen(run_id, version=idea_version)
@@ -80,7 +82,7 @@ def reopen_refinement(
 @router.get(
     "/ideas/{idea_id}/compare",
     operation_id="compareVersions",
-    summary="The edits between any two versions of an idea",
+    summary="Compare two versions of an idea",
     responses=problems(404),
     tags=["ideas"],
 )
@@ -88,8 +90,10 @@ def compare_versions(
     idea_id: Id,
     store: StoreDep,
     before: Annotated[
-        Version | None, Query(alias="from", description="Default: the one before `to`.")
+        Version | None, Query(alias="from", description="Default: the version before `to`.")
     ] = None,
-    after: Annotated[Version | None, Query(alias="to", description="Default: the newest.")] = None,
+    after: Annotated[
+        Version | None, Query(alias="to", description="Default: the newest version.")
+    ] = None,
 ) -> ComparisonOfVersions:
     return store.refinements.compare(idea_id, before, after)

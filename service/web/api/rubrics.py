@@ -1,4 +1,4 @@
-"""Boards' own rubrics over REST, and their ideas in a table by one of them."""
+"""Routes for the rubrics of a board and for the table of its ideas' scores."""
 
 from typing import Annotated, Literal
 
@@ -18,9 +18,9 @@ _ID = "rubric_id"
 @router.get(
     "/rubrics",
     operation_id="listRubrics",
-    summary="The board's own rubrics, by name",
-    description="Beside them each board has the default one: novelty, feasibility, impact and "
-    "clarity, each with the same weight.",
+    summary="List the board's own rubrics, sorted by name",
+    description="The default rubric is not listed: novelty, feasibility, impact and clarity, all "
+    "with the same weight.",
     responses=problems(404),
 )
 def list_rubrics(board_id: Id, store: StoreDep) -> list[RubricPublic]:
@@ -30,10 +30,11 @@ def list_rubrics(board_id: Id, store: StoreDep) -> list[RubricPublic]:
 @router.post(
     "/rubrics",
     operation_id="createRubric",
-    summary="Make a rubric",
-    description="A criterion named `novelty`, `feasibility`, `impact` or `clarity` that brings no "
-    "description of its own is scored by the model's calibrated head, if it has one. Every other "
-    "criterion is read off the digits that the model would say, and is marked as uncalibrated.",
+    summary="Create a rubric",
+    description="A criterion named `novelty`, `feasibility`, `impact` or `clarity` without a "
+    "description of its own is scored by the model's score head, if it has one. The score of any "
+    "other criterion is a rough estimate, from the model's probabilities of the digits, and is "
+    "marked as uncalibrated.",
     status_code=status.HTTP_201_CREATED,
     responses=problems(404, 409)
     | links(201, "id", "board_id", getRubric=_ID, updateRubric=_ID, deleteRubric=_ID),
@@ -49,7 +50,7 @@ def create_rubric(
 @router.get(
     "/rubrics/{rubric_id}",
     operation_id="getRubric",
-    summary="One rubric",
+    summary="Get a rubric",
     responses=problems(404),
 )
 def get_rubric(board_id: Id, rubric_id: Id, store: StoreDep, response: Response) -> RubricPublic:
@@ -60,9 +61,9 @@ def get_rubric(board_id: Id, rubric_id: Id, store: StoreDep, response: Response)
     "/rubrics/{rubric_id}",
     operation_id="updateRubric",
     summary="Change a rubric",
-    description="Evaluations made before keep the criteria as they were. Another weight counts in "
-    "the table at once; for another wording or a new criterion, evaluate again. Send `If-Match` "
-    "with the `ETag` you read, so that you never overwrite what you have not seen.",
+    description="Earlier evaluations keep the old criteria. A changed weight applies to the table "
+    "at once; after other changes to the criteria, evaluate the ideas again. Send the `ETag` that "
+    "you read as `If-Match`, so that you do not overwrite changes that you have not seen.",
     responses=problems(404, 409, 412),
 )
 def update_rubric(
@@ -80,7 +81,7 @@ def update_rubric(
     "/rubrics/{rubric_id}",
     operation_id="deleteRubric",
     summary="Delete a rubric",
-    description="What was evaluated by it stays. Can be undone with `restore`.",
+    description="Evaluations made with it are kept. `restore` undoes the deletion.",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(404, 412),
 )
@@ -103,9 +104,9 @@ def restore_rubric(
 @router.get(
     "/table",
     operation_id="tabulateIdeas",
-    summary="The board's ideas by a rubric, side by side",
-    description="The newest evaluation that the rubric gave each idea that is not archived. "
-    "What has no score comes last. CSV is for spreadsheets.",
+    summary="Get a table of the ideas' scores by a rubric",
+    description="Shows the newest evaluation by the rubric of each idea that is not archived. "
+    "Ideas without a score come last. Use CSV for spreadsheets.",
     response_model=TablePublic,
     responses=problems(404) | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
@@ -113,13 +114,14 @@ def tabulate_ideas(
     board_id: Id,
     store: StoreDep,
     rubric_id: Annotated[
-        str | None, Query(min_length=1, max_length=64, description="Default: the default one.")
+        str | None, Query(min_length=1, max_length=64, description="Default: the default rubric.")
     ] = None,
     sort: Annotated[
         str,
         Query(
             pattern="^(overall|title|[1-8])$",
-            description="Or the number of a criterion; one that there is not is as `overall`.",
+            description="`overall`, `title` or the number of a criterion. An unknown number sorts "
+            "by `overall`.",
         ),
     ] = "overall",
     order: Order = "descending",

@@ -1,4 +1,4 @@
-"""Runs over REST: how they stand, their events, stopping them, and what becomes of refinements."""
+"""Routes for runs: list them, get their state, watch their events, and stop them."""
 
 from typing import Annotated
 
@@ -17,8 +17,9 @@ router = APIRouter(tags=["runs"])
 @router.get(
     "/runs",
     operation_id="listRuns",
-    summary="Runs, newest first",
-    description='`Link: <…>; rel="next"` leads to the next page; there is none on the last.',
+    summary="List runs, newest first",
+    description='The header `Link: <…>; rel="next"` leads to the next page; the last page has '
+    "none.",
     responses=NEXT_PAGE,
 )
 def list_runs(
@@ -42,7 +43,7 @@ def list_runs(
 @router.get(
     "/runs/{run_id}",
     operation_id="getRun",
-    summary="A run as it stands, with its provenance",
+    summary="Get the state of a run, with its provenance",
     responses=problems(404),
 )
 def get_run(run_id: Id, store: StoreDep) -> RunPublic:
@@ -52,10 +53,10 @@ def get_run(run_id: Id, store: StoreDep) -> RunPublic:
 @router.get(
     "/runs/{run_id}/events",
     operation_id="watchRun",
-    summary="The run's events from the first, until it is over",
-    description="Server-sent events `queued`, `started`, `delta`, `suggestion`, "
-    "`comparison`, `evaluation`, `failure`, `result`, `done` or `error`. Going away does not stop "
-    "the run; `Last-Event-ID` resumes after what was seen.",
+    summary="Watch the events of a run until it ends",
+    description="Sends all events from the first one: `queued`, `started`, `delta`, `suggestion`, "
+    "`comparison`, `evaluation`, `failure`, `result`, `done` or `error`. Disconnecting does not "
+    "stop the run. Send `Last-Event-ID` to continue after that event.",
     response_class=Response,
     responses=problems(404) | {200: {"content": {"text/event-stream": {}}}},
 )
@@ -74,7 +75,7 @@ async def watch_run(
     "/runs/{run_id}/cancel",
     operation_id="cancelRun",
     summary="Stop a run and free the model",
-    description="What was made until then stays. A run that is over is left as it is.",
+    description="Finished results are kept. A run that has already ended is not changed.",
     responses=problems(404),
 )
 async def cancel_run(run_id: Id, runs: RunsDep) -> RunPublic:

@@ -1,4 +1,4 @@
-"""What several API routes need: entity tags, links, how errors are described."""
+"""Parts that several API routes share: entity tags, links, files and descriptions of errors."""
 
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
@@ -8,7 +8,7 @@ from fastapi import Depends, Header, Path, Query, Request, Response
 from service.schemas.evaluation import RubricPublic
 from service.schemas.ideas import IdeaPublic
 
-# 412 for anything that is not one of our tags: it cannot be the current one.
+# An `If-Match` that is not one of our tags cannot be the current one, so it leads to 412.
 NO_REVISION = -1
 
 
@@ -17,7 +17,7 @@ def _wanted_revision(
         str | None,
         Header(
             max_length=200,
-            description='The `ETag` you read, like `"3"`: refuses with 412 if it is out of date.',
+            description='The `ETag` that you read, such as `"3"`. 412 if it is out of date.',
         ),
     ] = None,
 ) -> int | None:
@@ -32,7 +32,7 @@ Tagged = TypeVar("Tagged", IdeaPublic, RubricPublic)
 Id = Annotated[str, Path(min_length=1, max_length=64)]
 ForGood = Annotated[
     bool,
-    Query(description="Deletes for good what is in the trash. Nothing brings it back then."),
+    Query(description="Permanently deletes something that is in the trash. This cannot be undone."),
 ]
 
 
@@ -42,7 +42,7 @@ def tag(response: Response, thing: Tagged) -> Tagged:
 
 
 def link_next(request: Request, response: Response, cursor: str | None) -> None:
-    """RFC 8288: where the next page is, if there is one."""
+    """Sets the `Link` header (RFC 8288) to the next page, if there is one."""
     if cursor is not None:
         fields = [field for field in request.query_params.multi_items() if field[0] != "cursor"]
         query = urlencode([*fields, ("cursor", cursor)])
@@ -58,16 +58,17 @@ def file(content: str, media_type: str, name: str) -> Response:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors a route may answer with beside those that any may (see `openapi`)."""
+    """OpenAPI responses for a route's own errors; `openapi` adds those that every route has."""
     return {status: {"description": _MEANINGS[status]} for status in statuses}
 
 
 def links(
     status: int, id_field: str, *same: str, **operations: str
 ) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI links: which operations take the id this answer gives, and as which parameter.
+    """OpenAPI links to the operations that take `id_field` of the answer as a parameter.
 
-    `same` are further fields that they take under their own names.
+    `operations` maps each operation to that parameter's name. `same` are other fields of the
+    answer that the operations take as parameters of the same name.
     """
     return {
         status: {
@@ -84,13 +85,17 @@ def links(
 
 
 NEXT_PAGE: dict[int | str, dict[str, Any]] = {
-    200: {"headers": {"Link": {"description": "The next page.", "schema": {"type": "string"}}}}
+    200: {
+        "headers": {
+            "Link": {"description": "The address of the next page.", "schema": {"type": "string"}}
+        }
+    }
 }
 _MEANINGS = {
-    404: "There is no such thing, or it was deleted.",
-    409: "It is not in a state that allows this.",
+    404: "It does not exist or was deleted.",
+    409: "Its current state does not allow this.",
     412: "Somebody else changed it since you read it.",
-    502: "The model failed, or wrote nothing that can be used.",
-    503: "No model, or all of them busy: `Retry-After` says when to try again.",
-    504: "Not done in the time a run may take.",
+    502: "The model failed or wrote nothing usable.",
+    503: "The model is missing or busy. If it is busy, `Retry-After` says when to try again.",
+    504: "The run was not finished within the time limit.",
 }

@@ -1,4 +1,4 @@
-"""Suggestions over REST: kept as they are or edited, one or many, discarded, avoided, taken back."""
+"""Routes for suggestions: keep one or many, discard, avoid and reopen them."""
 
 from fastapi import APIRouter, Response, status
 
@@ -13,13 +13,13 @@ router = APIRouter(tags=["suggestions"])
 @router.post(
     "/suggestions/{suggestion_id}/keep",
     operation_id="keepSuggestion",
-    summary="Make a suggestion an idea",
-    description="The body may give it another title or text: then the idea's first version is the "
-    "model's and names the run, the second one is yours. Keeping twice makes one idea: the second "
-    "time answers 200 with it.",
+    summary="Keep a suggestion as an idea",
+    description="If the body has another title or text, the idea gets two versions: the model's, "
+    "with the id of the run, and then yours. Keeping a suggestion twice makes only one idea; the "
+    "second call returns it with 200.",
     status_code=status.HTTP_201_CREATED,
     responses=problems(404, 409)
-    | {200: {"model": IdeaPublic, "description": "It was kept before; this is the idea."}},
+    | {200: {"model": IdeaPublic, "description": "The idea; the suggestion was already kept."}},
 )
 def keep_suggestion(
     suggestion_id: Id, store: StoreDep, response: Response, shape: SuggestionKeep | None = None
@@ -35,8 +35,8 @@ def keep_suggestion(
 @router.post(
     "/runs/{run_id}/keep",
     operation_id="keepSuggestions",
-    summary="Make ideas of a brainstorm's suggestions, of those named or all open ones",
-    description="Answers with the new ideas; what was kept before is not among them.",
+    summary="Keep the given suggestions of a brainstorm, or all open ones, as ideas",
+    description="Returns the new ideas, without those kept before.",
     responses=problems(404, 409),
 )
 def keep_suggestions(
@@ -49,7 +49,7 @@ def keep_suggestions(
 @router.post(
     "/suggestions/{suggestion_id}/discard",
     operation_id="discardSuggestion",
-    summary="Put a suggestion aside",
+    summary="Discard a suggestion",
     responses=problems(404, 409),
 )
 def discard_suggestion(suggestion_id: Id, store: StoreDep) -> SuggestionPublic:
@@ -59,9 +59,10 @@ def discard_suggestion(suggestion_id: Id, store: StoreDep) -> SuggestionPublic:
 @router.post(
     "/suggestions/{suggestion_id}/avoid",
     operation_id="avoidSuggestion",
-    summary="Put a suggestion aside, and draw less like it",
-    description="When its run's question is asked again with a new seed (`repeat`, `redraw`), what "
-    "resembles it is drawn again. `avoid` of a brainstorm does the same for any text.",
+    summary="Discard a suggestion and avoid similar ones",
+    description="If its run is repeated or redrawn with a new seed, drafts similar to this "
+    "suggestion are rejected and drawn again. The field `avoid` of a brainstorm does the same for "
+    "any text.",
     responses=problems(404, 409),
 )
 def avoid_suggestion(suggestion_id: Id, store: StoreDep) -> SuggestionPublic:
@@ -71,7 +72,7 @@ def avoid_suggestion(suggestion_id: Id, store: StoreDep) -> SuggestionPublic:
 @router.post(
     "/suggestions/{suggestion_id}/reopen",
     operation_id="reopenSuggestion",
-    summary="Take a discard back",
+    summary="Undo the discarding of a suggestion",
     responses=problems(404, 409),
 )
 def reopen_suggestion(suggestion_id: Id, store: StoreDep) -> SuggestionPublic:

@@ -1,4 +1,4 @@
-"""Export and import over REST."""
+"""Routes that export and import ideas."""
 
 from typing import Annotated, Any, Literal
 
@@ -29,10 +29,10 @@ SHOWN_ERRORS = 20
 @router.get(
     "/export",
     operation_id="exportIdeas",
-    summary="All boards or one, as a file",
-    description="JSON holds everything; Markdown is to read, CSV for spreadsheets. All three can "
-    "be imported; Markdown and CSV hold the ideas as they are, without versions, evaluations and "
-    "runs. What was deleted is left out.",
+    summary="Export one board or all of them as a file",
+    description="JSON contains everything. Markdown is for reading and CSV for spreadsheets; they "
+    "contain the current ideas without versions, evaluations and runs. All three formats can be "
+    "imported. Deleted boards and ideas are left out.",
     response_model=Archive,
     responses=problems(404)
     | {
@@ -103,7 +103,7 @@ def import_ideas(
     manner: Annotated[ImportManner, Query()],
     content_type: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Imported:
-    # Read here and not by the framework: a large file would hold up the event loop.
+    # Parsed here, in a thread: the framework would parse a large file in the event loop.
     if manner.format is None:
         manner = manner.model_copy(update={"format": format_of(content_type)})
     try:

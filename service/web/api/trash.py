@@ -1,4 +1,4 @@
-"""The trash of a board over REST; its ideas are listed with all others."""
+"""Routes for the trash of a board; `GET /ideas?deleted=true` lists its ideas."""
 
 from fastapi import APIRouter
 
@@ -13,7 +13,7 @@ router = APIRouter(prefix="/boards/{board_id}/trash", tags=["boards"])
 @router.get(
     "",
     operation_id="getTrash",
-    summary="What is in a board's trash",
+    summary="Get the number of ideas in a board's trash",
     description="`GET /ideas?deleted=true&board=…` lists the ideas themselves.",
     responses=problems(404),
 )
@@ -27,7 +27,8 @@ def get_trash(board_id: Id, store: StoreDep, settings: SettingsDep) -> TrashPubl
     "/restore",
     operation_id="restoreTrash",
     summary="Restore everything in a board's trash",
-    description="`POST /ideas/bulk` restores some of it. `undoChange` deletes the ideas again.",
+    description="`POST /ideas/bulk` restores some of the ideas. `undoChange` deletes the restored "
+    "ideas again.",
     responses=problems(404) | links(200, "id", getChange="change_id", undoChange="change_id"),
 )
 def restore_trash(board_id: Id, store: StoreDep) -> ChangePublic:
@@ -38,8 +39,8 @@ def restore_trash(board_id: Id, store: StoreDep) -> ChangePublic:
     "",
     operation_id="emptyTrash",
     summary="Empty a board's trash",
-    description="Deletes its ideas for good, with their versions, evaluations and comparisons. "
-    "Ideas that branched from them stay. An idea on which the model is working stays in the trash.",
+    description="Permanently deletes the ideas with their versions, evaluations and comparisons. "
+    "Their branches are kept. An idea that the model is working on stays in the trash.",
     responses=problems(404),
 )
 def empty_trash(board_id: Id, store: StoreDep) -> EmptiedPublic:

@@ -1,4 +1,4 @@
-"""The part of OpenAI's API that clients of a chat model use, under /v1."""
+"""The part of OpenAI's API that chat clients use, under `/v1`."""
 
 from service.web.openai.chat import router
 

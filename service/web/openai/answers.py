@@ -1,4 +1,4 @@
-"""What the engine made -> a whole completion in OpenAI's words."""
+"""Builds a complete chat completion in OpenAI's format from the engine's events."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class _Draft:
 async def collect(
     pieces: AsyncGenerator[Piece, None], count: int, *, has_logprobs: bool
 ) -> tuple[list[Choice], list[Usage]]:
-    """Every answer and what it took, in the order of their indices."""
+    """All answers and their token usage, ordered by index."""
     drafts = [_Draft() for _ in range(count)]
     async for index, piece in pieces:
         draft = drafts[index]
@@ -71,7 +71,7 @@ def _bytes(text: str) -> list[int] | None:
 
 
 def usage_of(usages: Sequence[Usage]) -> ChatUsage:
-    """The prompt is that of the first answer: the others had the same."""
+    """The sum of the completion tokens. The prompt is counted once, as all answers share it."""
     prompt, made = usages[0].prompt_tokens, sum(one.completion_tokens for one in usages)
     return ChatUsage(
         prompt_tokens=prompt,

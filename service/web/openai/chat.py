@@ -1,4 +1,4 @@
-"""Models and chat completions for clients of OpenAI's API."""
+"""Routes that list models and complete chats for clients of OpenAI's API."""
 
 import time
 from contextlib import aclosing
@@ -25,20 +25,23 @@ _EVENT = {
 _CHAT: dict[int | str, dict[str, Any]] = _NO_MODEL | {
     200: {
         "model": ChatCompletion,
-        "description": "The answer; with `stream`, its chunks and then `data: [DONE]`.",
+        "description": "The answer or, with `stream`, its chunks and then `data: [DONE]`.",
         "content": {"text/event-stream": {"schema": _EVENT}},
     },
     502: {"description": "The model failed; try again."},
-    503: {"description": "The model is not available, or all places are taken (`Retry-After`)."},
-    504: {"description": "Not done in the time it may take."},
+    503: {
+        "description": "The model is missing or busy. If it is busy, `Retry-After` says when to "
+        "try again."
+    },
+    504: {"description": "The completion was not finished within the time limit."},
 }
 
 
 @router.get(
     "/models",
     operation_id="listModels",
-    summary="The names a chat completion takes",
-    description="Each model by its name, then each role that one of them has.",
+    summary="List the models for chat completions",
+    description="Lists the names of all models, then the roles they serve.",
 )
 async def list_models(backend: BackendDep) -> ModelList:
     return ModelList(data=[ModelEntry(id=name) for name in served(backend)])
@@ -47,7 +50,7 @@ async def list_models(backend: BackendDep) -> ModelList:
 @router.get(
     "/models/{model}",
     operation_id="getModel",
-    summary="Whether there is a model of this name",
+    summary="Check whether a model exists",
     responses=_NO_MODEL,
 )
 async def get_model(
@@ -60,10 +63,10 @@ async def get_model(
 @router.post(
     "/chat/completions",
     operation_id="createChatCompletion",
-    summary="Answers to a conversation",
-    description="As OpenAI has it, for text; fields unknown here are ignored. An error before the "
-    "first token is an HTTP error, a later one the stream's last event, without `[DONE]`. Going "
-    "away ends the completion.",
+    summary="Complete a chat",
+    description="Follows OpenAI's chat completions, for text only; unknown fields are ignored. An "
+    "error before the first token is an HTTP error. In a stream, a later error is the last event, "
+    "and no `[DONE]` follows. Disconnecting stops the completion.",
     response_class=Response,
     responses=_CHAT,
 )

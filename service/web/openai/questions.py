@@ -1,4 +1,4 @@
-"""A chat request in OpenAI's words -> requests to the engine, one for each answer."""
+"""Turns a chat request in OpenAI's format into engine requests, one for each answer."""
 
 import json
 import secrets
@@ -15,7 +15,7 @@ _TUNABLE = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequ
 
 
 def served(backend: Backend) -> dict[str, ModelInfo]:
-    """What a client may call a model: its name or, where no model is called so, its role."""
+    """Models by the names that clients may use: model names first, then roles not used as names."""
     found = {model.name: model for model in backend.models()}
     for role in REQUIRED_ROLES:
         try:
@@ -26,7 +26,7 @@ def served(backend: Backend) -> dict[str, ModelInfo]:
 
 
 def find_model(backend: Backend, name: str) -> ModelInfo:
-    """Raises: NotFound, with the names there are."""
+    """Raises: NotFound, which lists the known names."""
     models = served(backend)
     if name not in models:
         raise NotFound(f"There is no model {name!r}. The models are: {', '.join(models)}.")
@@ -36,7 +36,7 @@ def find_model(backend: Backend, name: str) -> ModelInfo:
 def engine_requests(
     asked: ChatRequest, model: ModelInfo, *, completion_id: str, client: str, deadline_s: float
 ) -> list[GenerateRequest]:
-    """Raises: InvalidInput where fields contradict each other."""
+    """Raises: InvalidInput if fields contradict each other."""
     grammar, json_schema = _form(asked)
     seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
     messages = tuple(_message(one) for one in asked.messages)
@@ -79,11 +79,11 @@ def _logprobs(asked: ChatRequest) -> int | None:
 
 
 def _form(asked: ChatRequest) -> tuple[str | None, str | None]:
-    """The grammar and the JSON schema of the answer; at most one of them is there."""
+    """The grammar and the JSON schema of the answer; at least one of them is None."""
     schema = None if asked.response_format is None else _schema(asked.response_format)
     if schema is not None and asked.grammar is not None:
         raise InvalidInput(
-            "`grammar` and a JSON `response_format` exclude each other; send one of them.",
+            "Send either `grammar` or a JSON `response_format`, not both.",
             pointer="/grammar",
         )
     return asked.grammar, schema

@@ -1,7 +1,7 @@
-"""What OpenAI's chat completions take and give, as far as this service speaks them.
+"""Requests and answers of OpenAI's chat completions, as far as this service supports them.
 
-Fields nobody here knows are ignored, as OpenAI's own server does; those that would change the
-answer but cannot be done are refused.
+Unknown fields are ignored, as OpenAI's own server does. Known fields that would change the answer
+and are not supported are refused.
 """
 
 import json
@@ -25,18 +25,18 @@ DEFAULT_MAX_TOKENS = 512
 CHOICES_CEILING = 8
 LARGEST = 2**31 - 1
 _DEFAULT = Sampling()
-# What clients send of their own accord for what they do not use.
+# Values that clients send by default for features that they do not use.
 HARMLESS: tuple[Any, ...] = (None, False, [], {}, "none", "auto", ["text"])
 
 
 def _refuse(value: object) -> None:
-    # To Python 0 is False, to JSON it is not.
+    # In Python 0 equals False; in JSON it does not.
     if not any(type(value) is type(one) and value == one for one in HARMLESS):
         raise PydanticCustomError("unsupported", "is not supported here; leave it out")
 
 
 def _joined(content: object) -> object:
-    """Text parts as one text, a line break between them as llama.cpp has it."""
+    """Joins text parts with line breaks, as llama.cpp does."""
     if not isinstance(content, list):
         return content
     texts = []
@@ -46,7 +46,7 @@ def _joined(content: object) -> object:
         if isinstance(kind, str) and kind != "text":
             raise PydanticCustomError(
                 "unsupported",
-                "has a part of type '{kind}', and only parts of type 'text' are supported",
+                "has a part of type '{kind}', but only parts of type 'text' are supported",
                 {"kind": kind},
             )
         if kind != "text" or not isinstance(text, str):
@@ -61,7 +61,7 @@ def _encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise PydanticCustomError("surrogate", "holds half of a surrogate pair") from error
+        raise PydanticCustomError("surrogate", "contains half of a surrogate pair") from error
     return text
 
 
@@ -100,7 +100,7 @@ class Taken(BaseModel):
 
 class ChatMessage(Taken):
     role: Literal["system", "developer", "user", "assistant"] = Field(
-        description="`developer` is another name of `system`."
+        description="`developer` is another name for `system`."
     )
     content: Content = Field(examples=["Name three uses of an old door."])
     tool_calls: Unsupported = None
@@ -109,9 +109,9 @@ class ChatMessage(Taken):
 class SchemaFormat(Taken):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     schema_: Annotated[dict[str, Any], AfterValidator(_writable)] = Field(
-        alias="schema", description="JSON Schema of the answer."
+        alias="schema", description="The JSON Schema that the answer follows."
     )
-    strict: bool | None = Field(default=None, description="Always done, whatever is said here.")
+    strict: bool | None = Field(default=None, description="Ignored: the schema is always enforced.")
 
 
 class ResponseFormat(Taken):
@@ -130,12 +130,12 @@ class ResponseFormat(Taken):
 
 class StreamOptions(Taken):
     include_usage: bool | None = Field(
-        default=None, description="Adds a last chunk without choices that tells the tokens."
+        default=None, description="Adds a last chunk without choices that contains the token usage."
     )
 
 
 class ChatRequest(Taken):
-    """One question to a model. What is null counts as left out."""
+    """A chat completion request. A field that is null counts as omitted."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -149,33 +149,34 @@ class ChatRequest(Taken):
         }
     )
 
-    model: str = Field(description="A model's name, or the role it has: `brainstorm`, `general`.")
+    model: str = Field(description="The name of a model, or its role: `brainstorm` or `general`.")
     messages: list[ChatMessage] = Field(min_length=1)
     max_completion_tokens: Tokens | None = Field(
         default=None,
-        description=f"Default: {DEFAULT_MAX_TOKENS}, or less where less fits the context.",
+        description=f"Default: {DEFAULT_MAX_TOKENS}, or fewer if fewer fit into the context.",
     )
     max_tokens: Tokens | None = Field(
-        default=None, description="The older name; `max_completion_tokens` goes before it."
+        default=None, description="The older name. `max_completion_tokens` overrides it."
     )
     n: Answers | None = Field(
-        default=None, description="Answers, made side by side; each has a seed of its own."
+        default=None,
+        description="The number of answers, generated in parallel with different seeds.",
     )
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     stop: StopText | Annotated[list[StopText], Field(max_length=4)] | None = None
     seed: AnySeed | None = Field(
-        default=None, description="Default: drawn at random. Of large ones the lower 31 bits count."
+        default=None, description="Default: random. Only the lower 31 bits are used."
     )
     temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
         default=None,
-        description=f"Default: {_DEFAULT.temperature}. 0 always takes the likeliest token.",
+        description=f"Default: {_DEFAULT.temperature}. 0 always picks the most likely token.",
     )
     top_p: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=None, description=f"Default: {_DEFAULT.top_p}."
     )
     top_k: Candidates | None = Field(
-        default=None, description=f"Default: {_DEFAULT.top_k}. 0 switches it off."
+        default=None, description=f"Default: {_DEFAULT.top_k}. 0 turns it off."
     )
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     presence_penalty: Penalty | None = None
@@ -188,7 +189,9 @@ class ChatRequest(Taken):
         default=None, description="GBNF with a `root` rule, instead of a JSON `response_format`."
     )
     user: Annotated[str, StringConstraints(max_length=256)] | None = Field(
-        default=None, description="Whose turn it is; default: those of one address share a turn."
+        default=None,
+        description="The user, for fair queueing. Default: all requests of one address count as "
+        "one user.",
     )
     tools: Unsupported = None
     tool_choice: Unsupported = None
@@ -206,7 +209,7 @@ class AnswerMessage(BaseModel):
 
 
 class Alternative(BaseModel):
-    """`bytes` is null where the token is only a part of a character."""
+    """`bytes` is null if the token is only part of a character."""
 
     token: str
     logprob: float
@@ -234,7 +237,7 @@ class PromptDetails(BaseModel):
 
 
 class ChatUsage(BaseModel):
-    """The prompt counts once, however many answers were asked for."""
+    """Token counts. The prompt counts once, however many answers there are."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -243,7 +246,7 @@ class ChatUsage(BaseModel):
 
 
 class Timings(BaseModel):
-    """As llama.cpp's server tells them; only where one answer was asked for."""
+    """Timings in the format of llama.cpp's server, only for a single answer."""
 
     cache_n: int
     prompt_n: int
@@ -265,7 +268,7 @@ class ChatCompletion(BaseModel):
 
 
 class ModelEntry(BaseModel):
-    """`created` is not known and always 0."""
+    """A model in OpenAI's list. `created` is unknown and always 0."""
 
     id: str
     object: Literal["model"] = "model"

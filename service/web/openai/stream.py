@@ -1,7 +1,7 @@
-"""A completion as server-sent events in OpenAI's words.
+"""Streams a completion as server-sent events in OpenAI's format.
 
-With many clients this is what the server spends its time on, so a chunk costs one escaped text
-between bytes made beforehand, and nothing is scheduled for it.
+With many clients the server spends most of its time here. So the constant bytes of a chunk are made
+beforehand, only its text is escaped, and no task is scheduled for it.
 """
 
 import json
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 async def events_of(
     pieces: AsyncGenerator[Piece, None], frames: "Frames"
 ) -> AsyncGenerator[bytes, None]:
-    """What is raised before the first piece is raised here too; later it is the last event."""
+    """An error before the first piece is raised; a later one becomes the last event."""
     async with aclosing(pieces):
         index, piece = await anext(pieces)
         yield frames.opening() + frames.of(index, piece)
@@ -32,12 +32,12 @@ async def events_of(
             yield frames.closing()
         except Exception as error:
             if not isinstance(error, ServiceError):
-                _log.exception("a completion failed in the middle of its answer")
+                _log.exception("a completion failed after it had started to answer")
             yield f"data: {_as_json(openai_error(error)[1])}\n\n".encode()
 
 
 class Frames:
-    """The bytes of one completion's events."""
+    """Builds the bytes of one completion's events."""
 
     def __init__(
         self, completion_id: str, created: int, model: str, count: int, *, has_usage: bool

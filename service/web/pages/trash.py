@@ -86,9 +86,6 @@ def restore_ideas(board_id: str, store: StoreDep, form: Annotated[TrashForm, For
 def ask_before_deletion(
     request: Request, board_id: str, store: StoreDep, query: Annotated[TrashForm, Query()]
 ) -> Response:
-    if not query.all and not query.idea:
-        # Somebody loaded the address of the form.
-        return redirect(f"/boards/{board_id}/trash")
     ids = None if query.all else query.ids
     asked = IdeaQuery(board=board_id, deleted=True, ids=ids, sort="updated", limit=MOST_TITLES)
     count = store.ideas.count(asked)
