@@ -10,6 +10,7 @@ PORT := $(or $(IDEAPOOL_PORT),8000)
 MODEL := $(or $(IDEAPOOL_MODEL),standard)
 CUDA :=
 ARGS :=
+WORKERS := 2
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --no-build-isolation
@@ -27,12 +28,12 @@ cuda_options := -DLLAVA_BUILD=OFF -DGGML_CUDA=on
 # pip keys the wheels it keeps by source, not by options: a CUDA build must not enter or leave there.
 cuda_pip_options := --no-cache-dir
 
-.PHONY: help run test check format translations reference docs lock train bench clean chromium
+.PHONY: help run test test-fast coverage check format translations reference docs lock train bench clean chromium
 
 help: ## show this list
 	echo 'make run [PORT=8000] [MODEL=standard|medium|small] [HOST=127.0.0.1] [CUDA=1]'
-	echo 'make test [ARGS="-k words"]'
-	sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	echo 'make test [ARGS="-k words"] [WORKERS=2]'
+	sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(RUNTIME) ## install what is missing, fetch the model, serve on http://HOST:PORT
 	export IDEAPOOL_HOST='$(HOST)' IDEAPOOL_PORT='$(PORT)' IDEAPOOL_MODEL='$(MODEL)'
@@ -42,7 +43,26 @@ run: $(RUNTIME) ## install what is missing, fetch the model, serve on http://HOS
 
 test: $(DEV) $(TRAINING) chromium ## run every test, on the real small model
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
-	exec $(BIN)/python -m pytest $(ARGS)
+	exec $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+test-fast: $(DEV) ## run the tests of units and of the API, without training and without a model
+	exec $(BIN)/python -m pytest -n $(WORKERS) -p tests.support.without_training -m 'not slow' \
+	  tests/unit tests/api $(ARGS)
+
+coverage: $(DEV) $(TRAINING) chromium ## run every test, and say how much of the code they run
+	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
+	mkdir -p test-results
+	for package in service training; do
+	  export COVERAGE_FILE=$$PWD/test-results/coverage-$$package
+	  rm -f $$COVERAGE_FILE*
+	  folders=tests/training
+	  [ $$package = training ] || folders='tests/unit tests/api tests/engine tests/browser'
+	  $(BIN)/coverage run --source=$$package -m pytest -n $(WORKERS) $$folders $(ARGS)
+	  $(BIN)/coverage combine --quiet
+	done
+	for package in service training; do
+	  COVERAGE_FILE=test-results/coverage-$$package $(BIN)/coverage report
+	done
 
 check: $(DEV) $(TRAINING) ## formatting, lint, types and imports
 	$(BIN)/ruff format --check .

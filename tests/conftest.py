@@ -13,6 +13,7 @@ from service.settings import PROJECT_ROOT, Settings
 from service.store.database import Database
 
 DATA = PROJECT_ROOT / "data"
+BROWSER = Path(__file__).parent / "browser"
 # The same examples each time, and none fails for what else the machine does meanwhile.
 hypothesis.settings.register_profile(
     "steady",
@@ -21,6 +22,27 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("steady")
+
+
+def pytest_configure() -> None:
+    """Of several workers each has cores of its own, and with it all that its tests start.
+
+    So no worker's work is in the times that another one measures, and models compute without
+    waiting for each other.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    count = min(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]), len(cores))
+    os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % count :: count])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no worker is left with one at the end; the browser's stay last."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        long = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (item.path.is_relative_to(BROWSER), item.path not in long))
 
 
 @pytest.fixture(scope="session", autouse=True)

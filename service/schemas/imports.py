@@ -11,6 +11,9 @@ from service.schemas.fields import Status
 TextFormat = Literal["markdown", "csv", "lines"]
 Groups = Literal["boards", "tags"]
 Nested = Literal["body", "ideas"]
+# The columns of a table that can be chosen; `-` chooses none.
+Column = Literal["title", "body", "tags", "status", "star", "board"]
+NO_COLUMN = "-"
 Action = Literal["add", "change", "restore", "skip"]
 Reason = Literal["", "there", "deleted", "same-text", "twice"]
 SHOWN_IDEAS = 200

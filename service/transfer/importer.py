@@ -1,18 +1,21 @@
 """The import that REST and the pages offer: detects the format, reads the file, stores its ideas."""
 
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from service.errors import InvalidInput
 from service.messages import Text
 from service.schemas.archive import Archive
-from service.schemas.imports import Groups, Imported, Nested, Taking
+from service.schemas.imports import Column, Groups, Imported, Nested, Taking
 from service.store import Store
-from service.transfer.readers import has_header, read
+from service.transfer.readers import Header, decoded, has_header, header_of, read
 
 ImportFormat = Literal["json", "markdown", "csv", "lines"]
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)] | None
+COLUMNS: tuple[Column, ...] = get_args(Column)
 LOOKED_AT = 20_000
 _MARKDOWN = re.compile(r"^\s*(?:#{1,6}|[-*+]|\d+[.)])\s", re.MULTILINE)
 _MEDIA_TYPES: dict[str, ImportFormat] = {
@@ -57,11 +60,30 @@ class ImportManner(BaseModel):
         description="Update existing ideas from this file; new texts become new versions. Not "
         "available for JSON.",
     )
+    title_column: ColumnName = Field(
+        default=None,
+        description="For CSV: the name of the column with the titles. Default: the column called title, "
+        "name, summary, card name or the like.",
+    )
+    body_column: ColumnName = Field(
+        default=None,
+        description="The column with the texts. Here and below, `-` chooses no column.",
+    )
+    tags_column: ColumnName = None
+    status_column: ColumnName = None
+    star_column: ColumnName = None
+    board_column: ColumnName = None
     restore: bool = Field(
         default=False,
         description="Restore ideas and boards of the file from the trash.",
     )
     dry_run: bool = Field(default=False, description="Only report what the import would do.")
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that were chosen, by their names in the file."""
+        named = {field: getattr(self, f"{field}_column") for field in COLUMNS}
+        return {field: name for field, name in named.items() if name is not None}
 
 
 def guess_format(content: bytes, media_type: str, file_name: str) -> ImportFormat:
@@ -92,6 +114,7 @@ def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
         InvalidInput: the content of the file cannot be used.
         NotFound: the default board does not exist.
     """
+    _check_columns(manner)
     if manner.format is None or manner.format == "json":
         if manner.update:
             raise InvalidInput(
@@ -109,9 +132,26 @@ def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
         groups=manner.groups,
         nested=manner.nested,
         title_limit=store.limits.title,
+        columns=manner.columns,
     )
     taking = Taking(manner.board, update=manner.update, restore=manner.restore)
     return store.text_import.add(reading, taking, dry_run=manner.dry_run)
+
+
+def _check_columns(manner: ImportManner) -> None:
+    if manner.columns and manner.format != "csv":
+        raise InvalidInput(
+            Text("Only CSV has columns. Leave them out, or import the file as CSV."),
+            pointer=f"/{next(iter(manner.columns))}_column",
+        )
+
+
+def columns_in(content: bytes, columns: Mapping[str, str]) -> Header:
+    """Which columns a table has and which fields are taken from them, as far as that is known.
+
+    Raises: InvalidFile, InvalidInput.
+    """
+    return header_of(decoded(content), columns)
 
 
 def first_fault(error: ValidationError) -> str:

@@ -622,3 +622,17 @@ def test_an_import_says_what_is_in_the_trash_and_restores_it(run: Run, tmp_path:
     assert "In the trash: 1 ideas; --restore brings them back." in left[2]
     assert "Restored: 1 ideas" in back[1]
     assert [idea["title"] for idea in of(run, "ideas", "list")] == ["Soup"]
+
+
+def test_a_table_of_another_program_comes_in_with_its_columns_named(
+    run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "ideas.csv"
+    file.write_text("What,Why\nSoup,It is warm.\n")
+
+    assert run("import", str(file))[0] != 0
+    told = of(run, "import", str(file), "--column", "title=What", "--column", "body=Why")
+
+    assert told["added"]["ideas"] == 1
+    assert [idea["body"] for idea in of(run, "ideas", "list")] == ["It is warm."]
+    assert "FIELD is one of title" in run("import", str(file), "--column", "size=What")[2]

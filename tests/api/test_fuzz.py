@@ -35,6 +35,7 @@ class Inexhaustible(FakeBackend):
         return brainstorm_answer(" ".join(words[:2]).capitalize(), f"Say {' '.join(words[2:])}.")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(PATIENCE_S + 60)
 def test_the_api_keeps_what_its_description_promises(settings: Settings, tmp_path: Path) -> None:
     with served(create_app(settings, Inexhaustible())) as url:

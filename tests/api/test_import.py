@@ -374,3 +374,50 @@ def test_an_archive_restores_what_was_deleted_since(
         for idea in archived["ideas"]:
             del idea["revision"], idea["updated_at"]
     assert after == before
+
+
+TABLE = "What,Why\nSoup,It is warm.\n"
+
+
+def test_columns_are_chosen_over_rest(client: TestClient) -> None:
+    answer = import_text(client, TABLE, KINDS["csv"], title_column="What", body_column="Why")
+
+    assert answer["added"]["ideas"] == 1
+    assert client.get(IDEAS).json()[0]["body"] == "It is warm."
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "pointer"),
+    [
+        ("csv", {"title_column": "Who"}, "/title_column"),
+        ("markdown", {"body_column": "Why"}, "/body_column"),
+    ],
+)
+def test_columns_that_cannot_be_taken_are_refused(
+    client: TestClient, kind: str, query: dict[str, str], pointer: str
+) -> None:
+    response = client.post(
+        IMPORT, content=TABLE, headers={"content-type": KINDS[kind]}, params=query
+    )
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == pointer
+    assert client.get(IDEAS).json() == []
+
+
+def test_a_page_asks_for_the_columns_that_it_does_not_know(client: TestClient) -> None:
+    file = {"file": ("ideas.csv", TABLE, "text/csv")}
+    first = client.post("/import", files=file)
+
+    assert first.status_code == 200
+    assert "Which column holds the titles?" in first.text
+    assert "<option>Why</option>" in first.text
+    assert 'id="confirm"' not in first.text
+
+    query = {"title_column": "What", "body_column": "Why", "tags_column": "-"}
+    second = client.get(first.url.copy_merge_params(query))
+    assert "1 new idea" in second.text
+    assert '<input type="hidden" name="body_column" value="Why">' in second.text
+    form = {"format": "csv", **query}
+    client.post(second.url.path, data=form)
+    assert on_boards(client) == [("My ideas", "Soup")]

@@ -155,6 +155,14 @@ def text_of() -> Callable[[list[Event]], str]:
     return lambda events: "".join(one.text for one in events if isinstance(one, Delta))
 
 
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """For all tests that leave it running and idle; what is on its boards may be of others."""
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        server.await_models()
+        yield server
+
+
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[Server]:
     """A server and a database of the test's own, with the real small model."""

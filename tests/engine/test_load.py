@@ -30,13 +30,6 @@ WORDS = "a garden between two houses where nobody has planted anything for years
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("many")) as server:
-        server.await_models()
-        yield server
-
-
-@pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("narrow")
     with serving(folder, IDEAPOOL_QUEUE_LIMIT=str(PLACES)) as server:
@@ -241,18 +234,22 @@ def seconds_for(server: Server, number: int) -> float:
     return time.perf_counter() - began
 
 
-def test_a_stream_that_nobody_reads_delays_no_other_and_stays_complete(server: Server) -> None:
+def test_a_stream_that_nobody_reads_delays_no_other_and_stays_complete(
+    shared_server: Server,
+) -> None:
     # Twenty alternatives a token make the answer larger than what fits between the two.
     body = endless("Tell me all of it.", 250, logprobs=True, top_logprobs=20)
-    alone = statistics.median(seconds_for(server, number) for number in range(3))
-    with closing(Call(server, is_narrow=True)) as unread:
+    alone = statistics.median(seconds_for(shared_server, number) for number in range(3))
+    with closing(Call(shared_server, is_narrow=True)) as unread:
         unread.post(CHAT, body)
-        await_requests(server, running=1)
-        beside = statistics.median(seconds_for(server, number) for number in range(3, 6))
-        await_idle(server)
+        await_requests(shared_server, running=1)
+        beside = statistics.median(seconds_for(shared_server, number) for number in range(3, 6))
+        await_idle(shared_server)
         received = list(unread.events())
     # The machine may have become slower meanwhile.
-    alone = max(alone, statistics.median(seconds_for(server, number) for number in range(6, 9)))
+    alone = max(
+        alone, statistics.median(seconds_for(shared_server, number) for number in range(6, 9))
+    )
 
     assert beside < 2 * alone + 0.5
     assert received[-1][0] == "[DONE]"
@@ -260,19 +257,19 @@ def test_a_stream_that_nobody_reads_delays_no_other_and_stays_complete(server: S
     assert reason in ("stop", "length")
 
 
-def test_the_liveness_check_answers_within_250_ms_under_full_load(server: Server) -> None:
+def test_the_liveness_check_answers_within_250_ms_under_full_load(shared_server: Server) -> None:
     times = []
     with ExitStack() as stack:
         for number in range(16):
-            stack.enter_context(closing(Call(server))).post(*ask_at_length(number))
-        await_requests(server, running=8, waiting=8)
+            stack.enter_context(closing(Call(shared_server))).post(*ask_at_length(number))
+        await_requests(shared_server, running=8, waiting=8)
         for _ in range(200):
             began = time.perf_counter()
-            assert server.http.get("/livez").status_code == 200
+            assert shared_server.http.get("/livez").status_code == 200
             times.append(time.perf_counter() - began)
             time.sleep(0.01)
-        assert requests(server)["running"] == 8
-    await_idle(server)
+        assert requests(shared_server)["running"] == 8
+    await_idle(shared_server)
 
     assert percentile(times, 0.99) < LIVENESS_S
 

@@ -83,17 +83,16 @@ def ideation_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def tiny_config(tmp_path: Path, tiny_base: Path, ideation_records: Path) -> MakeConfig:
-    """Makes the config of a run of six steps; changes are dotted keys with `__` for the dot."""
+def config_maker(folder: Path, base: Path, records: Path) -> MakeConfig:
+    """Makes configs of runs of six steps in that folder; changes are dotted keys with `__` for the dot."""
 
     def build(name: str = "tiny", **changes: Any) -> RunConfig:
         config = RunConfig(
             name=name,
-            output=tmp_path / "runs",
-            base=BaseConfig(hf=str(tiny_base)),
+            output=folder / "runs",
+            base=BaseConfig(hf=str(base)),
             data=DataConfig(
-                sources=(SourceConfig(kind="ideation", path=ideation_records, licence="CC0-1.0"),),
+                sources=(SourceConfig(kind="ideation", path=records, licence="CC0-1.0"),),
                 test_share=0.2,
                 validation_share=0.2,
                 split_seed=2,
@@ -113,3 +112,8 @@ def tiny_config(tmp_path: Path, tiny_base: Path, ideation_records: Path) -> Make
         return with_values(config, {key.replace("__", "."): one for key, one in changes.items()})
 
     return build
+
+
+@pytest.fixture
+def tiny_config(tmp_path: Path, tiny_base: Path, ideation_records: Path) -> MakeConfig:
+    return config_maker(tmp_path, tiny_base, ideation_records)

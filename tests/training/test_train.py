@@ -12,7 +12,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import Trainer, TrainingArguments
 
-from tests.training.conftest import MakeConfig, quiet
+from tests.training.conftest import MakeConfig, config_maker, quiet
 from training.config import Optimizer, RunConfig
 from training.data.prepare import read_prepared
 from training.data.split import SPLITS
@@ -72,9 +72,18 @@ def is_same(first: dict[str, Any], second: dict[str, Any]) -> bool:
     )
 
 
-def test_a_run_records_its_inputs_and_its_result(tiny_config: MakeConfig) -> None:
-    config = tiny_config()
-    rundir, result = run(config)
+@pytest.fixture(scope="module")
+def plain_run(
+    tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, ideation_records: Path
+) -> tuple[RunDirectory, TrainResult]:
+    """A run of the unchanged config, for tests that only read it."""
+    return run(config_maker(tmp_path_factory.mktemp("plain"), tiny_base, ideation_records)())
+
+
+def test_a_run_records_its_inputs_and_its_result(
+    plain_run: tuple[RunDirectory, TrainResult],
+) -> None:
+    rundir, result = plain_run
     assert result == read_result(rundir)
     assert result.test_nll is not None
     assert result.base_test_nll is not None
@@ -138,9 +147,11 @@ def test_the_best_step_is_kept_and_patience_ends_the_run(
     assert not is_same(best, last)
 
 
-def test_the_saved_adapter_has_the_measured_losses(tiny_config: MakeConfig) -> None:
+def test_the_saved_adapter_has_the_measured_losses(
+    tiny_config: MakeConfig, plain_run: tuple[RunDirectory, TrainResult]
+) -> None:
     config = tiny_config()
-    rundir, result = run(config)
+    rundir, result = plain_run
     base, ready = opened(config, RunDirectory(config.output / "again"))
     tuned = PeftModel.from_pretrained(base.model, str(rundir.adapter))
     validation = total(answer_nll(tuned, ready.splits.validation)).nll_per_token
@@ -186,8 +197,11 @@ def test_every_allowed_optimizer_takes_a_step(name: str, tmp_path: Path) -> None
     assert bool((weights < 1).all())
 
 
-def test_packing_changes_no_loss(tiny_config: MakeConfig) -> None:
-    packed, _ = run(tiny_config(), "packed")
+def test_packing_changes_no_loss(
+    tiny_config: MakeConfig, plain_run: tuple[RunDirectory, TrainResult]
+) -> None:
+    assert tiny_config().training.packing
+    packed, _ = plain_run
     padded, _ = run(tiny_config(training__packing=False), "padded")
     assert losses(packed) == pytest.approx(losses(padded), rel=1e-5)
 
@@ -241,8 +255,11 @@ def test_half_precision_trains_a_float32_adapter(tiny_config: MakeConfig) -> Non
     assert {one.dtype for one in adapter(rundir.adapter).values()} == {torch.float32}
 
 
-def test_accumulation_gives_the_losses_of_one_batch(tiny_config: MakeConfig) -> None:
-    whole, _ = run(tiny_config(training__batch_size=4), "whole")
+def test_accumulation_gives_the_losses_of_one_batch(
+    tiny_config: MakeConfig, plain_run: tuple[RunDirectory, TrainResult]
+) -> None:
+    assert tiny_config().training.batch_size == 4
+    whole, _ = plain_run
     parts, _ = run(tiny_config(training__batch_size=1, training__accumulation=4), "parts")
     assert losses(whole) == pytest.approx(losses(parts), rel=1e-5)
 

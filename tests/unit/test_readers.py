@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.errors import InvalidFile
+from service.errors import InvalidFile, InvalidInput
 from service.schemas.fields import clean_line
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.imports import Draft, Reading, TextFormat
 from service.text.cleaning import clean_text
 from service.transfer.exporter import markdown, spreadsheet
-from service.transfer.readers import read
+from service.transfer.readers import header_of, read
 from service.transfer.text_escaping import (
     disarm,
     join_tags,
@@ -354,3 +354,59 @@ def test_faults_are_reported_together_up_to_a_limit() -> None:
 
 def test_fields_that_a_file_lacks_stay_empty() -> None:
     assert read(b"Soup\n", "lines").ideas == [Draft(1, "Soup")]
+
+
+TRELLO = (
+    "Card ID,Card Name,Card Description,Labels,List Name,Board Name\n"
+    '6,Soup from one pot,At noon.,"food, cheap (green)",To Do,Street party\n'
+)
+JIRA = (
+    "Summary,Issue key,Status,Project name,Labels,Labels,Description\n"
+    "Soup from one pot,X-1,To Do,Street party,food,cheap,At noon.\n"
+)
+NOTION = "Name,Tags,Status,Text\nSoup from one pot,food,In progress,At noon.\n"
+ASANA = "Task ID,Task Name,Section/Column,Assignee,Tags,Notes,Projects\n1,Soup from one pot,New,Lena,food,At noon.,Street party\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "board", "tags"),
+    [
+        (TRELLO, "Street party", ["food", "cheap (green)"]),
+        (JIRA, "Street party", ["food", "cheap"]),
+        (NOTION, None, ["food"]),
+        (ASANA, "Street party", ["food"]),
+    ],
+    ids=["Trello", "Jira", "Notion", "Asana"],
+)
+def test_tables_of_other_programs_are_understood(
+    text: str, board: str | None, tags: list[str]
+) -> None:
+    idea = read(text.encode(), "csv").ideas[0]
+
+    assert (idea.title, idea.body) == ("Soup from one pot", "At noon.")
+    assert (idea.board, idea.tags) == (board, tags)
+
+
+def test_columns_can_be_chosen_by_name_and_left_out() -> None:
+    text = b"Headline;What it is;Name;Labels\nSoup;At noon.;Lena;food\n"
+
+    guessed = read(text, "csv").ideas[0]
+    chosen = read(text, "csv", columns={"title": "headline", "body": "What it is", "tags": "-"})
+
+    assert (guessed.title, guessed.tags) == ("Lena", ["food"])
+    idea = chosen.ideas[0]
+    assert (idea.title, idea.body, idea.tags) == ("Soup", "At noon.", None)
+    assert [one.text for one in chosen.left_out] == ["Ignored columns: Name, Labels"]
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(InvalidInput, match=r"no column “colour”\. It has: title, size") as refusal:
+        read(b"title,size\nSoup,9\n", "csv", columns={"body": "colour"})
+
+    assert refusal.value.pointer == "/body_column"
+
+
+def test_a_column_that_was_chosen_is_not_taken_for_something_else_too() -> None:
+    header = header_of("notes,name\n", {"title": "notes"})
+
+    assert header.taken == {"title": "notes"}

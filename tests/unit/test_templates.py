@@ -14,7 +14,7 @@ from service.web.templating import STATIC, TEMPLATES, Templates, clock, water
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 # What a route gives its page, or a template to the one it includes.
 CONTEXT = set(
-    "tags_found can was_awaited evaluation_is_shown "
+    "tags_found columns can was_awaited evaluation_is_shown "
     "actions fault faults fields formats guess manner moment plan printed reasons token "
     "days deleted deleted_at in_trash left question "
     "archived boards card gone here here_selected is_page is_picked kinds runs shown tags to topics with_archived with_bar "

@@ -9,8 +9,8 @@ from service.cli.commands.boards import add_option, board_id
 from service.cli.connection.connect import add_talk
 from service.cli.connection.rest import Rest
 from service.cli.printing import as_json, facts, line, note
-from service.errors import ConfigurationError, NotFound, StorageUnavailable
-from service.schemas.imports import Groups, Nested
+from service.errors import ConfigurationError, InvalidInput, NotFound, StorageUnavailable
+from service.schemas.imports import Column, Groups, Nested
 from service.settings import Settings
 from service.store import backup
 from service.store.database import sqlite_path
@@ -43,6 +43,13 @@ def add_to(commands: Any) -> None:
     )
     import_.add_argument(
         "--nested", choices=get_args(Nested), help="turn nested list items into text or ideas"
+    )
+    import_.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="FIELD=NAME",
+        help="for CSV: the column of a field, for example title=Headline; - for none",
     )
     import_.add_argument(
         "--update", action="store_true", help="update existing ideas from this file"
@@ -101,6 +108,7 @@ async def _import(rest: Rest, options: argparse.Namespace) -> int:
         "update": options.update,
         "restore": options.restore,
         "dry_run": options.dry_run,
+        **dict(map(_column, options.column)),
     }
     file = (options.content, "application/octet-stream")
     told = (await rest.call("POST", "/import", query=query, file=file)).json()
@@ -124,6 +132,14 @@ async def _import(rest: Rest, options: argparse.Namespace) -> int:
     for one in told["left_out"]:
         note(f"Left out, line {one['line']}: {one['text']}")
     return 0
+
+
+def _column(chosen: str) -> tuple[str, str]:
+    field, _, name = chosen.partition("=")
+    if field not in get_args(Column) or not name:
+        fields = ", ".join(get_args(Column))
+        raise InvalidInput(f"--column takes FIELD=NAME; FIELD is one of {fields}.")
+    return f"{field}_column", name
 
 
 def _show_plan(ideas: list[dict[str, Any]]) -> None:

@@ -1,31 +1,45 @@
-"""Reads CSV: Ideapool's own export exactly, and any other table with a header."""
+"""Reads CSV: Ideapool's own export exactly, and any other table with a header.
+
+Columns are recognised by the names that other programs use, or chosen by the caller.
+"""
 
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
-from service.errors import InvalidFile
+from service.errors import InvalidFile, InvalidInput
 from service.messages import Text
-from service.schemas.imports import BoardDraft, Draft, LeftOut, Reading
+from service.schemas.imports import NO_COLUMN, BoardDraft, Draft, LeftOut, Reading
 from service.transfer.readers.drafting import Faults
 from service.transfer.text_escaping import COLUMNS, KEY, rearm, split_tags
 
 # Field -> its names in other programs.
 _NAMES = {
     "id": ("id",),
-    "board": ("board", "project", "list", "category"),
-    "title": ("title", "name", "idea", "summary", "subject", "headline"),
-    "body": ("body", "text", "description", "notes", "note", "details", "content"),
+    "board": (
+        *("board", "board_name", "project", "project_name", "projects"),
+        *("list", "list_name", "category"),
+    ),
+    "title": (
+        *("title", "name", "idea", "summary", "subject", "headline"),
+        *("card_name", "card_title", "task_name", "task", "issue_name", "item_name", "item"),
+    ),
+    "body": (
+        *("body", "text", "description", "notes", "note", "details", "content"),
+        *("card_description", "task_description", "issue_description"),
+    ),
     "status": ("status", "state"),
     "star": ("star", "starred", "favourite", "favorite"),
-    "tags": ("tags", "tag", "labels", "label", "keywords"),
+    "tags": ("tags", "tag", "labels", "label", "keywords", "card_labels"),
     "created_at": ("created_at",),
     "updated_at": ("updated_at",),
 }
+_NONE: Mapping[str, str] = MappingProxyType({})
 _YES = {"true", "yes", "1", "x", "★", "*"}
 _NO = {"", "false", "no", "0"}
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -33,9 +47,12 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """`columns` maps fields to column indexes. Ids are kept unchanged if `is_own` is true."""
+    """`columns` maps fields to column indexes, `tags` are the indexes of columns with tags. Ids are
+    kept unchanged if `is_own` is true.
+    """
 
     columns: dict[str, int]
+    tags: tuple[int, ...]
     width: int
     is_own: bool
 
@@ -49,10 +66,29 @@ def has_header(text: str) -> bool:
         return False
 
 
-def read_csv(text: str) -> Reading:
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The names of a table's columns, and which of them each field is taken from."""
+
+    names: list[str]
+    taken: dict[str, str]
+    is_own: bool
+
+
+def header_of(text: str, chosen: Mapping[str, str] = _NONE) -> Header:
+    """Raises: InvalidFile, InvalidInput."""
+    _, cells = next(_rows(text), (1, []))
+    columns = _columns(cells, chosen)
+    names = [cell.strip() for cell in cells]
+    taken = {field: names[place] for field, place in columns.items()}
+    return Header(names, taken, is_own=tuple(_plain(cells)) == COLUMNS)
+
+
+def read_csv(text: str, chosen: Mapping[str, str] = _NONE) -> Reading:
+    """`chosen` names the columns of fields; the others are found by what they are called."""
     rows = _rows(text)
     line, header = next(rows, (1, []))
-    table = _table(line, header)
+    table = _table(line, header, chosen)
     reading, faults = Reading(), Faults()
     _report_ignored_columns(reading, line, header, table)
     for line, cells in rows:
@@ -95,28 +131,61 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=first.count)
 
 
-def _table(line: int, header: Sequence[str]) -> _Table:
-    names = [re.sub(r"[\s-]+", "_", name.strip().casefold()) for name in header]
-    columns = {}
-    for field, synonyms in _NAMES.items():
-        found = [names.index(name) for name in synonyms if name in names]
-        if found:
-            columns[field] = found[0]
+def _table(line: int, header: Sequence[str], chosen: Mapping[str, str] = _NONE) -> _Table:
+    columns = _columns(header, chosen)
     if "title" not in columns:
         shown = ", ".join(name.strip()[:40] for name in header[:10]) or "–"
         what = Text(
-            "The first row must be a header with a title column (or name, idea, summary). "
-            "It has: %(found)s. Import a file without a header as plain text.",
+            "No column is called title, name, idea or summary. The first row has: %(found)s. Choose "
+            "the title column, or import the file as plain text.",
             found=shown,
         )
         raise InvalidFile([(line, 1, what)])
-    return _Table(columns, len(header), is_own=tuple(names) == COLUMNS)
+    names = _plain(header)
+    first = columns.get("tags")
+    # Some programs repeat the column for each further tag.
+    tags = tuple(
+        place for place, name in enumerate(names) if first is not None and name == names[first]
+    )
+    return _Table(columns, tags, len(header), is_own=tuple(names) == COLUMNS)
+
+
+def _columns(header: Sequence[str], chosen: Mapping[str, str]) -> dict[str, int]:
+    names = _plain(header)
+    columns = {
+        field: _place_of(field, name, header) for field, name in chosen.items() if name != NO_COLUMN
+    }
+    taken = set(columns.values())
+    for field, called in _NAMES.items():
+        found = [names.index(name) for name in called if name in names]
+        if found and field not in chosen and found[0] not in taken:
+            columns[field] = found[0]
+    return columns
+
+
+def _place_of(field: str, name: str, header: Sequence[str]) -> int:
+    names, wanted = _plain(header), _plain([name])[0]
+    if wanted not in names:
+        shown = ", ".join(one.strip()[:40] for one in header[:10]) or "–"
+        raise InvalidInput(
+            Text(
+                "The file has no column “%(name)s”. It has: %(found)s.",
+                name=name[:40],
+                found=shown,
+            ),
+            pointer=f"/{field}_column",
+        )
+    return names.index(wanted)
+
+
+def _plain(header: Sequence[str]) -> list[str]:
+    return [re.sub(r"[\s-]+", "_", name.strip().casefold()) for name in header]
 
 
 def _report_ignored_columns(
     reading: Reading, line: int, header: Sequence[str], table: _Table
 ) -> None:
-    used = set(table.columns.values())
+    used = {*table.columns.values(), *table.tags}
     ignored = [name.strip()[:80] for place, name in enumerate(header) if place not in used]
     if ignored and not table.is_own:
         reading.left_out.append(
@@ -134,7 +203,7 @@ class _Row:
     def draft(self, reading: Reading) -> Draft:
         faults, line = self._faults, self._line
         board = self._board(reading)
-        tags, status = self._cell("tags"), self._cell("status")
+        tags, status = self._tags(), self._cell("status")
         return Draft(
             line,
             faults.title(self._cell("title") or "", *self._place("title")),
@@ -143,7 +212,7 @@ class _Row:
             board=board,
             status=faults.status(status, *self._place("status")) if status else None,
             star=self._star(),
-            tags=None if tags is None else faults.tags(split_tags(tags), *self._place("tags")),
+            tags=None if tags is None else faults.tags(tags, *self._place("tags")),
             created_at=self._moment("created_at"),
             updated_at=self._moment("updated_at"),
         )
@@ -154,6 +223,13 @@ class _Row:
     def _cell(self, field: str) -> str | None:
         place = self._table.columns.get(field)
         return None if place is None or place >= len(self._cells) else rearm(self._cells[place])
+
+    def _tags(self) -> list[str] | None:
+        if not self._table.tags:
+            return None
+        cells = [self._cells[place] for place in self._table.tags if place < len(self._cells)]
+        names = [name for cell in cells for name in split_tags(rearm(cell))]
+        return list(dict.fromkeys(names))
 
     def _board(self, reading: Reading) -> str | None:
         cell = self._cell("board")

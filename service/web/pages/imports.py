@@ -1,5 +1,6 @@
 """A file comes in: chosen or pasted, looked at, confirmed. Nothing is stored before that."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -8,12 +9,13 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from service.errors import InvalidFile, InvalidInput
 from service.messages import Counted, Text
-from service.schemas.imports import Action, Groups, Imported, Nested, Reason
+from service.schemas.imports import Action, Column, Groups, Imported, Nested, Reason
 from service.store import Store
 from service.transfer.importer import (
     ImportFormat,
     ImportManner,
     bring_in,
+    columns_in,
     first_fault,
     guess_format,
 )
@@ -46,11 +48,24 @@ FIELDS = {
     "tags": Text("tags"),
     "board": Text("board"),
 }
+COLUMN_NAMES: dict[Column, str] = {
+    "title": Text("Title"),
+    "body": Text("Text"),
+    "tags": Text("Tags"),
+    "status": Text("Status"),
+    "star": Text("Star"),
+    "board": Text("Board"),
+}
 router = APIRouter(prefix="/import")
 
 
 def _absent_if_blank(value: Any) -> Any:
     return None if value == "" else value
+
+
+ColumnField = Annotated[
+    Annotated[str, Field(max_length=200)] | None, BeforeValidator(_absent_if_blank)
+]
 
 
 class MannerForm(BaseModel):
@@ -64,9 +79,18 @@ class MannerForm(BaseModel):
     nested: Nested = "body"
     update: bool = False
     restore: bool = False
+    title_column: ColumnField = None
+    body_column: ColumnField = None
+    tags_column: ColumnField = None
+    status_column: ColumnField = None
+    star_column: ColumnField = None
+    board_column: ColumnField = None
 
     def manner(self, *, dry_run: bool) -> ImportManner:
-        fields = self.model_dump()
+        fields = self.model_dump(include=set(MannerForm.model_fields))
+        if self.format != "csv":
+            # They were chosen before another format was.
+            fields = {name: value for name, value in fields.items() if not name.endswith("_column")}
         # JSON is never an update; the box may still be ticked from another format.
         fields["update"] = self.update and self.format != "json"
         return ImportManner(**fields, dry_run=dry_run)
@@ -75,6 +99,18 @@ class MannerForm(BaseModel):
 class ArrivalForm(MannerForm):
     text: str = ""
     file: UploadFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The columns of a CSV file that can be chosen from, and the one that each field has now."""
+
+    names: list[str]
+    taken: dict[str, str]
+
+    @property
+    def lacks_title(self) -> bool:
+        return "title" not in self.taken
 
 
 class Fault(BaseModel):
@@ -125,10 +161,13 @@ def look_at_file(
     files: PendingUploadsDep,
     form: Annotated[MannerForm, Query()],
 ) -> Response:
-    content = files.read(token)
-    plan, faults = _tried(store, content, form.manner(dry_run=True))
-    context = {"token": token, "manner": form, "plan": plan, "faults": faults}
-    context |= {"actions": ACTIONS, "reasons": REASONS, "fields": FIELDS}
+    content, manner = files.read(token), form.manner(dry_run=True)
+    table = _table(content, manner)
+    plan, faults = None, list[Fault]()
+    if table is None or not table.lacks_title:
+        plan, faults = _tried(store, content, manner)
+    context = {"token": token, "manner": form, "plan": plan, "faults": faults, "table": table}
+    context |= {"actions": ACTIONS, "reasons": REASONS, "fields": FIELDS, "columns": COLUMN_NAMES}
     code = status.HTTP_422_UNPROCESSABLE_CONTENT if faults else status.HTTP_200_OK
     return render(
         request,
@@ -153,6 +192,20 @@ def bring_file_in(
         return redirect(f"/import/{token}?{urlencode(form.model_dump(exclude_none=True))}")
     files.drop(token)
     return redirect(_place(store, result), Flash(_summary(result)))
+
+
+def _table(content: bytes, manner: ImportManner) -> Table | None:
+    """None for what has no columns to choose from, or for a file that cannot be read at all."""
+    if manner.format != "csv":
+        return None
+    try:
+        header = columns_in(content, manner.columns)
+    except InvalidFile:
+        return None
+    except InvalidInput:
+        header = columns_in(content, {})
+    names = list(dict.fromkeys(name for name in header.names if name))
+    return None if header.is_own or not names else Table(names, header.taken)
 
 
 def _choices() -> dict[str, Any]:
