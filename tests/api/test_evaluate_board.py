@@ -163,7 +163,7 @@ def test_a_run_in_which_every_idea_fails_has_failed(
     add(client, 2)
     backend.replies.extend(["nonsense"] * 6)
 
-    assert "could not be used" in evaluate(client, 502)["detail"]
+    assert "was usable" in evaluate(client, 502)["detail"]
 
     run = client.get(RUNS).json()[0]
     assert run["status"] == "failed"
