@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
-from service.messages import unpack
+from service.messages import Text, unpack
 from service.prompts.languages import IdeaLanguage
 from service.schemas.answers import Answer
 from service.schemas.fields import (
@@ -52,7 +52,7 @@ def _named_once(criteria: list[CriterionShape]) -> list[CriterionShape]:
     names = [one.name.casefold() for one in criteria]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"must not name “{name}” twice")
+            raise ValueError(Text("must not name “%(name)s” twice", name=name))
     return criteria
 
 
