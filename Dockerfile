@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 # docker build -t ideapool .                                      CPU, standard starter model
 # docker build -t ideapool:cuda --build-arg ACCELERATOR=cuda .    NVIDIA GPU
+# A release also gives --build-arg VERSION=…, for the label.
 # Base images are pinned by tag; who publishes the image should pin them by digest.
 # Debian keeps only the newest build of a package, and a stage has no tag:
 # hadolint global ignore=DL3008,DL3006
@@ -40,6 +41,7 @@ RUN python3 -m venv /build \
 RUN CMAKE_BUILD_PARALLEL_LEVEL="$(nproc)" /build/bin/pip wheel --verbose --no-cache-dir \
         --no-build-isolation --require-hashes --wheel-dir /wheels -r requirements.lock
 COPY pyproject.toml LICENSE ./
+COPY service/__init__.py service/
 RUN /build/bin/hatchling build --target wheel:editable --directory /wheels \
     && python3 -m venv .venv \
     && .venv/bin/pip install --no-cache-dir --no-index /wheels/*.whl
@@ -61,9 +63,10 @@ RUN --mount=type=cache,target=/cache \
 
 FROM runtime-${ACCELERATOR}
 ARG MODEL=standard
+ARG VERSION=unreleased
 LABEL org.opencontainers.image.title="Ideapool" \
     org.opencontainers.image.description="A self-hosted idea board with its own small language models" \
-    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.version="$VERSION" \
     org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH="/app/.venv/bin:$PATH" \
     PYTHONUNBUFFERED=1 \

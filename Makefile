@@ -10,6 +10,7 @@ PORT := $(or $(IDEAPOOL_PORT),8000)
 MODEL := $(or $(IDEAPOOL_MODEL),standard)
 CUDA :=
 ARGS :=
+WORKERS := 2
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --no-build-isolation
@@ -20,18 +21,19 @@ RUNTIME := .venv/.runtime-$(ACCELERATOR)
 DEV := .venv/.dev
 TRAINING := .venv/.training
 PEERS := .venv-bench/.peers
+SITE := .venv-docs/.site
 
 cpu_options := -DLLAVA_BUILD=OFF
 cuda_options := -DLLAVA_BUILD=OFF -DGGML_CUDA=on
 # pip keys the wheels it keeps by source, not by options: a CUDA build must not enter or leave there.
 cuda_pip_options := --no-cache-dir
 
-.PHONY: help run test check format translations lock train bench clean chromium
+.PHONY: help run test test-fast coverage check format translations reference docs lock train bench clean chromium
 
 help: ## show this list
 	echo 'make run [PORT=8000] [MODEL=standard|medium|small] [HOST=127.0.0.1] [CUDA=1]'
-	echo 'make test [ARGS="-k words"]'
-	sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	echo 'make test [ARGS="-k words"] [WORKERS=2]'
+	sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(RUNTIME) ## install what is missing, fetch the model, serve on http://HOST:PORT
 	export IDEAPOOL_HOST='$(HOST)' IDEAPOOL_PORT='$(PORT)' IDEAPOOL_MODEL='$(MODEL)'
@@ -41,7 +43,26 @@ run: $(RUNTIME) ## install what is missing, fetch the model, serve on http://HOS
 
 test: $(DEV) $(TRAINING) chromium ## run every test, on the real small model
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
-	exec $(BIN)/python -m pytest $(ARGS)
+	exec $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+test-fast: $(DEV) ## run the tests of units and of the API, without training and without a model
+	exec $(BIN)/python -m pytest -n $(WORKERS) -p tests.support.without_training -m 'not slow' \
+	  tests/unit tests/api $(ARGS)
+
+coverage: $(DEV) $(TRAINING) chromium ## run every test, and say how much of the code they run
+	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
+	mkdir -p test-results
+	for package in service training; do
+	  export COVERAGE_FILE=$$PWD/test-results/coverage-$$package
+	  rm -f $$COVERAGE_FILE*
+	  folders=tests/training
+	  [ $$package = training ] || folders='tests/unit tests/api tests/engine tests/browser'
+	  $(BIN)/coverage run --source=$$package -m pytest -n $(WORKERS) $$folders $(ARGS)
+	  $(BIN)/coverage combine --quiet
+	done
+	for package in service training; do
+	  COVERAGE_FILE=test-results/coverage-$$package $(BIN)/coverage report
+	done
 
 check: $(DEV) $(TRAINING) ## formatting, lint, types and imports
 	$(BIN)/ruff format --check .
@@ -61,6 +82,15 @@ translations: $(RUNTIME) ## collect the texts of the pages into the catalogues o
 	$(BIN)/pybabel --quiet update --input-file "$$texts" --output-dir translations \
 	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 
+reference: $(RUNTIME) ## write the pages of docs/ that are made from the code
+	$(BIN)/python -m docs.generate
+
+docs: $(SITE) ## build the documentation into docs/_site; fails on warnings and broken links
+	rm -rf docs/_site
+	.venv-docs/bin/python -m sphinx --builder dirhtml --fail-on-warning --keep-going --fresh-env --quiet \
+	  --doctree-dir .venv-docs/doctrees docs docs/_site
+	echo "See docs/_site/index.html"
+
 lock: .venv/.created ## resolve the dependencies again (ARGS=--upgrade for newer ones)
 	$(INSTALL) --quiet uv==0.13.9
 	lock() {
@@ -73,17 +103,18 @@ lock: .venv/.created ## resolve the dependencies again (ARGS=--upgrade for newer
 	lock pyproject.toml --extra training -c requirements-dev.lock --excludes <(echo torch) \
 	  -o requirements-training.lock
 	lock --group bench -c requirements.lock -o requirements-bench.lock
+	lock --group docs -o requirements-docs.lock
 
 train: $(TRAINING) ## a whole small training run on the CPU: data, adapter, GGUF, figures
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
 	exec $(BIN)/ideapool-train all training/configs/tiny.toml --resume $(ARGS)
 
 bench: $(RUNTIME) $(PEERS) ## measure beside other servers (ARGS="--quick", "--model standard", "--help")
-	exec $(BIN)/python -m tests.bench.bench_servers $(ARGS)
+	exec $(BIN)/python -m benchmarks.bench_servers $(ARGS)
 
 clean: ## remove the environments and the caches; data/ stays
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
-	find service static templates tests training -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv .venv-bench .venv-docs docs/_site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
+	find benchmarks docs service static templates tests training -name __pycache__ -prune -exec rm -rf {} +
 
 # A step leaves its stamp only when it is done, so an interrupted one is simply repeated.
 .venv/.created:
@@ -173,6 +204,14 @@ $(PEERS): .venv/.created requirements-build.lock requirements-bench.lock
 	  mv llama-cpp.lock llama-server.lock
 	fi
 	touch $(@F)
+
+# The site needs neither the service nor a compiler.
+$(SITE): .venv/.created requirements-docs.lock
+	echo 'Installing what builds the documentation into .venv-docs'
+	[ -x .venv-docs/bin/python ] || $(BIN)/python -m venv --clear .venv-docs
+	.venv-docs/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes \
+	  -r requirements-docs.lock
+	touch $@
 
 chromium:
 	if command -v chromium chromium-browser google-chrome >/dev/null; then exit; fi

@@ -1,16 +1,17 @@
-"""The composition root: settings in, an app with everything wired out."""
+"""The composition root: builds the app from the settings."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
+from service import __version__
 from service.analysis.similar_ideas import SimilarIdeas
 from service.analysis.word_vectors import WordVectors
 from service.backend import build_backend
@@ -23,6 +24,7 @@ from service.settings import Settings
 from service.store import Limits, Store
 from service.store.database import Database
 from service.store.database_lock import occupied
+from service.store.housekeeping import Housekeeping
 from service.transfer.pending_uploads import PendingUploads
 from service.web import api, openai, openapi, ops, pages, session
 from service.web.errors import ErrorAnswers
@@ -31,13 +33,19 @@ from service.web.metrics import Metrics
 from service.web.templating import StaticAssets, Templates
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-# An entity tag stands for the bytes that were sent, and those of ideas come back in If-Match.
+# An entity tag identifies the exact bytes of an answer, and clients return those of ideas in If-Match.
 UNCOMPRESSED = ("application/json", "application/problem+json")
+# Routes are tried in order, so those that must refuse quickly in a burst come first. All apps of a
+# process share the router, so that FastAPI analyses the routes only once.
+ROUTES = APIRouter()
+for _part in (openai, ops, api, openapi, session, pages):
+    ROUTES.include_router(_part.router)
+HANDLED = (ServiceError, RequestValidationError, HTTPException)
 _log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
-    """`backend` takes the place of the one the settings describe."""
+    """Builds the app; `backend` replaces the one that the settings describe."""
     limits = Limits(settings.title_limit, settings.idea_limit, settings.suggestion_limit)
     database = Database(settings.sqlalchemy_url)
     store = Store(database, limits)
@@ -58,6 +66,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             stack.enter_context(occupied(database.path))
             stack.callback(database.close)
             await asyncio.to_thread(_open, database, store)
+            await stack.enter_async_context(Housekeeping(store, trash_days=settings.trash_days))
             stack.push_async_callback(pool.close)
             await pool.start()
             stack.push_async_callback(runs.close, settings.drain_s)
@@ -67,14 +76,16 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     answers = ErrorAnswers(templates)
     app = FastAPI(
         title="Ideapool",
-        version="0.1.0",
+        version=__version__,
         summary="An idea board with its own small language models.",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
         middleware=_middleware(settings, store, answers),
+        exception_handlers=dict.fromkeys(HANDLED, answers.handle),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        routes=ROUTES.routes,
     )
     for name, value in {
         "settings": settings,
@@ -88,11 +99,6 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "templates": templates,
     }.items():
         setattr(app.state, name, value)
-    for kind in (ServiceError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, answers.handle)
-    # Routes are tried one after the other: first those whose refusals must be quick in a burst.
-    for part in (openai, ops, api, openapi, session, pages):
-        app.include_router(part.router)
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
     return app
@@ -102,7 +108,7 @@ def _open(database: Database, store: Store) -> None:
     database.migrate()
     interrupted = store.runs.interrupt_unfinished()
     if interrupted:
-        _log.warning("%d runs were cut off when the server last stopped", interrupted)
+        _log.warning("%d runs were interrupted when the server last stopped", interrupted)
     store.boards.ensure_one()
 
 

@@ -1,4 +1,4 @@
-"""Which models are served and where their files are, as the settings say."""
+"""Chooses the models and builds the backend that the settings ask for."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -10,15 +10,15 @@ from service.engine.host import memory_limit_bytes
 from service.engine.remote import RemoteBackend
 from service.settings import Settings
 
-# For this server, and for what a decode needs besides weights and caches.
+# Memory for the server itself, and for decoding besides weights and caches.
 RESERVE_BYTES = 512_000_000
 
 
 def catalog(settings: Settings) -> Catalog:
-    """The catalog as the settings change it, with the bundled folder's files for downloads.
+    """The catalog with the overrides of the settings; bundled files replace downloads.
 
     Raises:
-        ConfigurationError: it cannot be read or used.
+        ConfigurationError: the catalog cannot be read or used.
     """
     found = read_catalog(settings.catalog)
     models = tuple(_adjusted(_bundled(model, settings), settings) for model in found.model)
@@ -26,7 +26,11 @@ def catalog(settings: Settings) -> Catalog:
 
 
 def selection(settings: Settings) -> Selection:
-    """Raises: ConfigurationError, also where a role has not exactly one model."""
+    """The models to serve.
+
+    Raises:
+        ConfigurationError: the catalog is invalid, or a role does not have exactly one model.
+    """
     return catalog(settings).select(settings.model)
 
 
@@ -55,10 +59,13 @@ def build_backend(settings: Settings) -> Backend:
 def memory_for_models(
     settings: Settings, models: Collection[CatalogModel], granted_bytes: int | None
 ) -> int | None:
-    """`granted_bytes` is what the container may use; None is no limit."""
+    """The bytes that all models may take, or None for no limit.
+
+    `granted_bytes` is the memory limit of the container, if it has one.
+    """
     if settings.memory_limit_mb is not None:
         return settings.memory_limit_mb * 1_000_000
-    # What lies on a GPU does not count against the container.
+    # Memory on a GPU does not count towards the container's limit.
     if granted_bytes is None or any(model.gpu_layers for model in models):
         return None
     return granted_bytes - min(granted_bytes // 4, RESERVE_BYTES)

@@ -1,29 +1,30 @@
-"""Every error the service raises on purpose; knows neither HTTP nor HTML.
+"""Every error that the service raises on purpose. It knows neither HTTP nor HTML.
 
 ServiceError
-├── ConfigurationError          the operator's settings cannot work; refuses to start
-├── InvalidInput                what the caller sent cannot be used
-│   └── InvalidFile             a file that cannot be read, by line and column
-├── NotFound                    no such board, idea, run …
-│   └── UnknownIdeas            some of the ideas that were named together
-├── LostUpdate                  somebody else changed it since the caller read it
-├── Conflict                    the thing is not in a state that allows this
-├── Unauthorised                no key, or one that is not valid
-├── Forbidden                   cross-site request, or a host that is not ours
-├── BodyTooLarge                more bytes than the limit
-├── ClientLeft                  whoever asked went away; nobody reads the answer
-├── StorageUnavailable          the disk is full or the database cannot be written
-├── ServerUnreachable           no server answers the command line, or its answer broke off
-├── ServerRefused               a server answered the command line with a problem
-└── EngineError                 generation failed; ideas stay editable
-    ├── ModelUnavailable        missing, corrupt, still loading or unknown
-    ├── EngineBusy              all slots and the queue are taken
-    ├── PromptTooLong           does not fit the model's context
-    ├── EngineCrashed           the model process died under this request
-    ├── DeadlineExceeded        not finished in the time a run may take
-    └── AnswerUnusable          what the model wrote cannot be used within the budget
+├── ConfigurationError          the settings cannot work; the server does not start
+├── InvalidInput                the caller's input cannot be used
+│   └── InvalidFile             a file that cannot be read, with line and column
+├── NotFound                    there is no such board, idea, run …
+│   └── UnknownIdeas            some of several ideas do not exist
+├── LostUpdate                  someone else changed the idea since the caller read it
+├── Conflict                    the current state does not allow this
+├── Unauthorised                the API key is missing or not valid
+├── Forbidden                   a cross-site request, or a host that is not allowed
+├── BodyTooLarge                the request body has more bytes than the limit
+├── ClientLeft                  the client disconnected; nobody reads the answer
+├── StorageUnavailable          the disk is full, or the database cannot be written
+├── ServerUnreachable           the command line gets no answer from a server, or half of one
+├── ServerRefused               a server answered the command line with an error
+└── EngineError                 a model failed; ideas can still be edited
+    ├── ModelUnavailable        the model is missing, corrupt, loading or unknown
+    ├── EngineBusy              all slots and all places in the queue are taken
+    ├── PromptTooLong           the prompt does not fit the model's context
+    ├── EngineCrashed           the model process stopped during the request
+    ├── DeadlineExceeded        the run or request took longer than allowed
+    └── AnswerUnusable          no usable answer came within the allowed attempts
+        └── RepeatedIdea        the idea is too similar to one that exists already
 
-`routes/errors.py` holds the one table from class to status.
+`service/web/errors.py` has the table from classes to HTTP status codes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,8 +34,9 @@ from service.messages import Text, pack
 
 
 class ServiceError(Exception):
-    """`detail` says what happened and what to do; pages show it in their reader's language if it is a
-    `Text`, everyone else gets it as it is.
+    """`detail` says what happened and what to do about it.
+
+    A page translates it if it is a `Text`; everywhere else it is shown in English.
     """
 
     def __init__(self, detail: str) -> None:
@@ -55,7 +57,7 @@ class InvalidInput(ServiceError):
 
 
 class InvalidFile(InvalidInput):
-    """`places` are (line, column, what is wrong there), the first ones of the file."""
+    """`places` has (line, column, problem) for the first problems of the file."""
 
     def __init__(self, places: Sequence[tuple[int, int, str]]) -> None:
         line, column, detail = places[0]
@@ -75,7 +77,7 @@ class NotFound(ServiceError):
 
 
 class UnknownIdeas(NotFound):
-    """`missing` are the ids that lead nowhere, by their place in the caller's list."""
+    """`missing` has the unknown ids by their index in the caller's list."""
 
     def __init__(self, detail: str, *, missing: Mapping[int, str]) -> None:
         super().__init__(detail)
@@ -117,7 +119,7 @@ class ServerUnreachable(ServiceError):
 
 
 class ServerRefused(ServiceError):
-    """`status` is HTTP's; None for a run that failed after its stream had begun."""
+    """`status` is the HTTP status, or None for a run that failed after its stream had begun."""
 
     def __init__(self, detail: str, *, status: int | None = None) -> None:
         super().__init__(detail)
@@ -154,18 +156,22 @@ class AnswerUnusable(EngineError):
     pass
 
 
+class RepeatedIdea(AnswerUnusable):
+    pass
+
+
 def record(failure: dict[str, Any]) -> dict[str, Any]:
-    """What is stored of what `describe` gives: `words` are the parts of the detail."""
+    """The form of `describe` that is stored; `words` has the parts of a translatable detail."""
     return {**failure, "detail": str(failure["detail"]), "words": pack(failure["detail"])}
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """What is kept and shown of a failure."""
+    """The type and the detail of an error, as they are stored and shown."""
     if isinstance(error, ServiceError):
         name = type(error).__name__
         kebab = "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
         return {"type": kebab, "detail": error.detail}
     return {
         "type": "internal-error",
-        "detail": Text("Something went wrong in the server; its log says what."),
+        "detail": Text("Something went wrong in the server. Its log has the details."),
     }

@@ -1,6 +1,6 @@
-"""Texts for people that a page can show in another language: English that remembers its parts.
+"""Texts for people that pages can translate: English strings that remember how they were formatted.
 
-To everyone but `translation` a Text is the English string that it is, for programs and logs too.
+A Text is an ordinary English string for programs and logs. Only `web.translation` reads its parts.
 """
 
 import re
@@ -13,17 +13,19 @@ _PLACEHOLDER = re.compile(r"%(\(\w+\)s|%)")
 
 
 class Text(str):
-    """`message` is what a catalogue of translations lists; `%(name)s` in it stands for a value, which
-    may itself be a Text. It is always formatted, so that a percent sign is written twice.
+    """A formatted message. `message` is the key in the catalogues of translations.
+
+    `%(name)s` in it is replaced by a value, which may be a Text itself. The message is always
+    formatted, so a percent sign is written twice.
     """
 
     message: str
     values: Mapping[str, Value]
 
     def __new__(cls, message: str, **values: object) -> Self:
-        known = _known(values)
-        made = super().__new__(cls, message % known)
-        made.message, made.values = message, known
+        plain = _plain_values(values)
+        made = super().__new__(cls, message % plain)
+        made.message, made.values = message, plain
         return made
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Value]]:
@@ -34,15 +36,15 @@ class Text(str):
 
 
 class Counted(Text):
-    """`count` decides between the two messages, and both may name it as `%(count)s`."""
+    """A text in singular or plural. `count` chooses the message; both may use `%(count)s`."""
 
     many: str
     number: int
 
     def __new__(cls, message: str, many: str, count: int, **values: object) -> Self:
-        known = _known({**values, "count": count})
-        made = str.__new__(cls, (message if count == 1 else many) % known)
-        made.message, made.many, made.number, made.values = message, many, count, known
+        plain = _plain_values({**values, "count": count})
+        made = str.__new__(cls, (message if count == 1 else many) % plain)
+        made.message, made.many, made.number, made.values = message, many, count, plain
         return made
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Value]]:
@@ -50,8 +52,8 @@ class Counted(Text):
         return (self.message, self.many, self.number), values
 
 
-def _known(values: dict[str, object]) -> Mapping[str, Value]:
-    """Paths, errors and the like are given as they are written."""
+def _plain_values(values: dict[str, object]) -> Mapping[str, Value]:
+    """Converts paths, errors and other objects to strings."""
     return MappingProxyType(
         {
             name: value if isinstance(value, str | int | float) else str(value)
@@ -61,7 +63,7 @@ def _known(values: dict[str, object]) -> Mapping[str, Value]:
 
 
 def pack(text: str) -> Any:
-    """The text as JSON that `unpack` can read."""
+    """Returns the text as JSON values for `unpack`."""
     if not isinstance(text, Text):
         return text
     values = {
@@ -75,12 +77,16 @@ def pack(text: str) -> Any:
 def _counted(message: str, many: str, values: dict[str, Value]) -> Counted:
     count = values.pop("count")
     if not isinstance(count, int):
-        raise ValueError("This is no count.")
+        raise ValueError("The count is not an integer.")
     return Counted(message, many, count, **values)
 
 
 def unpack(packed: Any) -> str:
-    """Raises ValueError if this is nothing that `pack` made."""
+    """Restores the text that `pack` was given.
+
+    Raises:
+        ValueError: `pack` did not make this.
+    """
     if isinstance(packed, str):
         return packed
     try:
@@ -89,9 +95,9 @@ def unpack(packed: Any) -> str:
             name: value if isinstance(value, int | float) else unpack(value)
             for name, value in packed["values"].items()
         }
-        # It may come from outside: a width in a format would be a way to fill the memory.
+        # The text may come from an imported file. A format with a huge width would fill the memory.
         if "%" in _PLACEHOLDER.sub("", f"{message} {many}"):
-            raise ValueError("This is no message.")
+            raise ValueError("The message has an invalid placeholder.")
         return Text(message, **values) if many is None else _counted(message, many, values)
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError("This is no text.") from error
+        raise ValueError("This is not a packed text.") from error

@@ -14,7 +14,7 @@ Csv = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
-    """Read from `IDEAPOOL_<NAME>`; the README lists them all."""
+    """All settings; each is read from `IDEAPOOL_<NAME>`. The README lists them."""
 
     model_config = SettingsConfigDict(env_prefix="IDEAPOOL_", frozen=True, extra="forbid")
 
@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     title_limit: int = Field(200, ge=20, le=1000, description="Characters in a title.")
     idea_limit: int = Field(8192, ge=256, le=65536, description="Characters in a body.")
     suggestion_limit: int = Field(20, ge=1, le=100, description="Largest `n` of a brainstorm.")
+    trash_days: int = Field(
+        30,
+        ge=0,
+        le=36500,
+        description="Days that deleted ideas and boards stay in the trash; 0 keeps them for ever.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged; prompts and ideas never are."
     )
@@ -104,18 +110,18 @@ class Settings(BaseSettings):
     @field_validator("engine_url", "url")
     @classmethod
     def check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
-        """A password or a key in it would be shown wherever the server is named."""
+        """Refuse parts that may contain a password or a key, because messages show the URL."""
         if value is None:
             return None
         try:
             url = httpx2.URL(value)
         except httpx2.InvalidURL as error:
-            raise ValueError(f"must be like http://localhost:8080 ({error})") from error
+            raise ValueError(f"must look like http://localhost:8080 ({error})") from error
         if url.scheme not in ("http", "https") or not url.host:
-            raise ValueError("must be like http://localhost:8080")
+            raise ValueError("must look like http://localhost:8080")
         if url.userinfo or url.query or url.fragment:
             place = "IDEAPOOL_KEY" if info.field_name == "url" else "IDEAPOOL_ENGINE_KEY"
-            raise ValueError(f"must have no user, query or fragment; keys go in {place}")
+            raise ValueError(f"must not have a user, query or fragment; set a key in {place}")
         return value
 
     @field_validator("engine_key", "key")
@@ -125,7 +131,7 @@ class Settings(BaseSettings):
             return None
         key = value.get_secret_value()
         if not (key.isascii() and key.isprintable() and key == key.strip() != ""):
-            raise ValueError("must be printable ASCII without spaces around it")
+            raise ValueError("must be printable ASCII without leading or trailing spaces")
         return value
 
     @cached_property
@@ -147,5 +153,5 @@ class Settings(BaseSettings):
 
     @property
     def models_dir(self) -> Path:
-        """Where fetched weights are kept."""
+        """The folder of downloaded and built model files."""
         return self.data_dir / "models"

@@ -8,6 +8,8 @@
      still there gets the focus, so that nobody is thrown back to the top of the page. */
   let trail = [];
   let lastCard = null;
+  let hasMore = false;
+  let leftByCard = false;
   let typed = [];
 
   function trailOf(element) {
@@ -57,6 +59,7 @@
     const isMore = document.activeElement?.matches("[data-then-first]");
     lastCard = isMore ? byId("ideas").lastElementChild : null;
     const source = event.detail?.ctx?.sourceElement;
+    hasMore ||= Boolean(source?.matches?.("[data-then-first]"));
     typed = [...document.querySelectorAll(".is-edited")].filter(
       (card) => !card.contains(source) && isChanged(card),
     );
@@ -66,13 +69,51 @@
     const source = event.detail?.ctx?.sourceElement;
     const status = event.detail?.ctx?.response?.status ?? 200;
     // By attribute: a field named `method` hides the form's property of that name.
-    if (source?.matches?.("form[method=post]")) finish(source, status);
+    const form = source?.matches?.("[hx-post]") ? source.closest("form[method=post]") : null;
+    if (form) finish(form, status, source);
     if (lastCard) focusOn(lastCard.nextElementSibling?.querySelector("h3 a"));
     lastCard = null;
     keepTyped();
     keepFocus();
     describeMethod();
     countPicks();
+    copyCount();
+  });
+
+  /* The row of brainstorms is not in the stream of the run that it counts. */
+  function copyCount() {
+    const count = document.querySelector("[data-count-of]");
+    const chip = count && byId(count.dataset.countOf);
+    if (chip) chip.textContent = count.textContent;
+  }
+
+  /* Coming back to a board. Its address says how many cards were loaded, and by which card it was
+     left; that card is found again even where others have changed. */
+  function noteLoaded() {
+    const address = new URL(location);
+    address.searchParams.set("loaded", document.querySelectorAll("#ideas > li[id^=idea-]").length);
+    history.replaceState(history.state, "", address);
+  }
+
+  document.addEventListener("click", (event) => {
+    const card = event.target.closest("a[href^='/ideas/']")?.closest("#ideas > li[id]");
+    if (!card || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    leftByCard = true;
+    history.replaceState(history.state, "", `${location.pathname}${location.search}#${card.id}`);
+  });
+
+  /* The browser would go to the place in pixels, which is another card by then. */
+  window.addEventListener("pagehide", () => {
+    history.scrollRestoration = leftByCard ? "manual" : "auto";
+    leftByCard = false;
+  });
+
+  window.addEventListener("pageshow", () => {
+    if (!location.hash.startsWith("#idea-")) return;
+    const card = byId(location.hash.slice(1));
+    history.replaceState(history.state, "", location.pathname + location.search);
+    card?.scrollIntoView({ block: "center" });
+    focusOn(card?.querySelector("h3 a"), { preventScroll: true });
   });
 
   /* Heard also when the swap took the form itself away: then nobody hears the event above. */
@@ -80,11 +121,14 @@
     const first = document.querySelector("[data-read-first]");
     if (first && !first.dataset.wasRead && focusOn(first)) first.dataset.wasRead = "yes";
     keepFocus();
+    if (hasMore) noteLoaded();
+    hasMore = false;
   });
 
   /* `data-reset` empties a form after it was taken and names the field for the next entry,
-     `data-closes` names the disclosure it stands in, `data-then` what to read next. */
-  function finish(form, status) {
+     `data-closes` names the disclosure it stands in, `data-then` what to read next. What a button
+     says that sends the form elsewhere comes before what the form says. */
+  function finish(form, status, source) {
     if (status >= 400) return;
     byId("alerts").replaceChildren();
     if (form.dataset.reset) {
@@ -99,7 +143,8 @@
     }
     if (form.hasAttribute("data-unpick")) pickAll(false);
     for (const field of form.querySelectorAll("[data-forget]")) field.value = "";
-    if (form.dataset.then) focusOn(document.querySelector(form.dataset.then));
+    const next = source.dataset.then ?? form.dataset.then;
+    if (next) focusOn(document.querySelector(next));
   }
 
   /* A run that is over may have changed more than its own panel: the page is fetched anew. If
@@ -218,6 +263,17 @@
     count.textContent = picked ? words : "";
   }
 
+  /* More than one is deleted only after this question. */
+  function askFirst(event, button) {
+    const dialog = byId(button.dataset.ask);
+    const picked = document.querySelectorAll(".pick:checked").length;
+    if (picked < 2) return;
+    event.preventDefault();
+    const title = dialog.querySelector("[data-many]");
+    title.textContent = title.dataset.many.replace("#", picked);
+    dialog.showModal();
+  }
+
   /* With the shift key, all between this box and the last one. */
   function pickRange(event) {
     const boxes = [...document.querySelectorAll(".pick")];
@@ -251,11 +307,15 @@
     completeTags(event.target);
     const form = event.target.form;
     if (form) delete form.dataset.submitted;
+    const warning = form?.querySelector(".unsaved");
+    if (warning) warning.hidden = true;
   });
 
   document.addEventListener("click", (event) => {
     const target = event.target;
     if (target.matches(".pick")) pickRange(event);
+    const asking = target.closest("[data-ask]");
+    if (asking) askFirst(event, asking);
     const pick = target.closest("[data-pick]");
     if (pick) {
       event.preventDefault();
@@ -266,12 +326,24 @@
     if (ticker) tick(ticker.form, ticker.dataset.tick);
   });
 
-  /* Nothing that was typed goes away with the Escape key. */
+  /* The Escape key leaves the editing of an idea; what was typed goes away with the second press. */
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;
-    const form = event.target.closest(".is-edited form");
-    if (form && !isChanged(form)) form.querySelector("[data-cancel]").click();
+    const form = event.target.closest(".is-edited form, #edit-form");
+    if (!form) return;
+    const warning = form.querySelector(".unsaved");
+    if (isChanged(form) && warning.hidden) warning.hidden = false;
+    else leave(form);
   });
+
+  function leave(form) {
+    form.reset();
+    form.querySelector(".unsaved").hidden = true;
+    const editor = form.closest("#editor");
+    if (!editor) form.querySelector("[data-cancel]").click();
+    editor?.removeAttribute("open");
+    editor?.querySelector("summary").focus();
+  }
 
   document.documentElement.classList.add("has-script");
   describeMethod();

@@ -9,7 +9,7 @@
       if (!menu.contains(event.target)) menu.removeAttribute("open");
     }
     if (event.target.closest("[data-open=shortcuts]")) showShortcuts();
-    if (event.target.closest("[data-close]")) byId("shortcuts").close();
+    if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
   });
 
   function showShortcuts() {
@@ -43,6 +43,13 @@
     return cards[here < 0 ? 0 : Math.min(Math.max(here + step, 0), cards.length - 1)];
   }
 
+  /* On a card that has the focus itself: Enter opens it, x and the space bar select it. */
+  const ON_CARD = {
+    Enter: (card) => card.querySelector(":is(h2, h3) a"),
+    x: (card) => card.querySelector(".pick, .take"),
+    " ": (card) => card.querySelector(".pick, .take"),
+  };
+
   const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip", z: "undo" };
 
   document.addEventListener("keydown", (event) => {
@@ -55,7 +62,9 @@
       showShortcuts();
       return;
     }
-    const button = byId(PRESSES[event.key.toLowerCase()]);
+    const isCard = event.target.matches("li.card[tabindex]");
+    const button =
+      (isCard && ON_CARD[event.key]?.(event.target)) || byId(PRESSES[event.key.toLowerCase()]);
     if (button) {
       event.preventDefault();
       // A key held down is one vote.

@@ -1,6 +1,7 @@
 """What every kind of test may use: settings that touch nothing but a temporary folder."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,10 @@ import hypothesis
 import pytest
 
 from service.settings import PROJECT_ROOT, Settings
+from service.store.database import Database
 
 DATA = PROJECT_ROOT / "data"
+BROWSER = Path(__file__).parent / "browser"
 # The same examples each time, and none fails for what else the machine does meanwhile.
 hypothesis.settings.register_profile(
     "steady",
@@ -21,12 +24,35 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("steady")
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def pytest_configure() -> None:
+    """Of several workers each has cores of its own, and with it all that its tests start.
+
+    So no worker's work is in the times that another one measures, and models compute without
+    waiting for each other.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    count = min(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]), len(cores))
+    os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % count :: count])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no worker is left with one at the end; the browser's stay last."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        long = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (item.path.is_relative_to(BROWSER), item.path not in long))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
     """A developer's own IDEAPOOL_* variables must not decide what a test sees."""
-    for name in list(os.environ):
-        if name.startswith("IDEAPOOL_"):
-            monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in list(os.environ):
+            if name.startswith("IDEAPOOL_"):
+                monkeypatch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,3 +69,20 @@ def _ctrl_c_is_heard() -> Iterator[None]:
 def settings(tmp_path: Path) -> Settings:
     """Its own database; the real small model, which `make test` has fetched."""
     return Settings(data_dir=tmp_path, bundled_models_dir=DATA / "models", model="small")
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a first start leaves, made once: to go through all migrations takes 70 ms."""
+    path = tmp_path_factory.mktemp("database") / "ideapool.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.close()
+    return path
+
+
+@pytest.fixture
+def migrated(settings: Settings, new_database: Path) -> Settings:
+    """Settings whose database has all of its tables already."""
+    shutil.copy(new_database, settings.data_dir / "ideapool.db")
+    return settings

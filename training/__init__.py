@@ -1,5 +1,5 @@
-"""From a base model and records to what the service runs: adapters, GGUF files and score heads.
+"""Makes what the service runs from a base model and records: adapters, GGUF files and score heads.
 
-The service never imports this package. It uses the service's prompts, answers and engine, so that
-what is trained and measured is what is served.
+The service never imports this package. Training uses the service's own prompts, answer parsers and
+engine, so a model is trained and measured exactly as it is served.
 """

@@ -1,4 +1,4 @@
-"""`python -m training`: the command line, nothing else."""
+"""Starts the command line for `python -m training`."""
 
 import sys
 

@@ -1,11 +1,11 @@
-"""What a job tells whoever started it: its progress, and every error it raises on purpose.
+"""The errors that training raises on purpose, and the type of its progress reports.
 
 TrainingError
-├── ConfigProblems    a config cannot work; lists all that is wrong with it
+├── ConfigProblems    a config cannot be used; lists every problem
 ├── DataProblem       a record cannot be used; names the file and the row
-├── BaseMismatch      a file is not the base the adapter, head or config was made for
-├── ExportFailed      what was exported is missing, broken or unlike the trained model
-└── JudgeFailed       a judge or teacher cannot be reached or answers out of form
+├── BaseMismatch      a base is not the one that an adapter, head or config was made for
+├── ExportFailed      an exported file is missing, broken or differs from the trained model
+└── JudgeFailed       a judge or teacher cannot be reached, or its answer cannot be read
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from pathlib import Path
 from service.errors import ServiceError
 
 Report = Callable[[str], None]
-"""Takes one line on how far a job is."""
+"""Takes one line about the progress of a job."""
 
 
 class TrainingError(ServiceError):
@@ -22,7 +22,7 @@ class TrainingError(ServiceError):
 
 
 class ConfigProblems(TrainingError):
-    """`problems` name the key each is about."""
+    """Each of the `problems` names the key it is about."""
 
     def __init__(self, config: str, problems: Sequence[str]) -> None:
         listing = "".join(f"\n  - {problem}" for problem in problems)
@@ -32,7 +32,7 @@ class ConfigProblems(TrainingError):
 
 
 class DataProblem(TrainingError):
-    """`row` counts the lines of a file from 1, or is the record's id."""
+    """`row` is the number of a line, from 1, or the id of a record."""
 
     def __init__(
         self, detail: str, *, path: Path | str | None = None, row: int | str | None = None

@@ -4,10 +4,15 @@ the vectors.
 Groups come from average linkage: the two groups with the highest mean similarity are merged, until
 no two are similar enough. So a higher threshold only divides the groups of a lower one, and the
 same vectors always give the same groups.
+
+The number of groups of two or more first rises as items are merged, and falls once whole groups are.
+`steps_of` only offers cuts from that peak on, so that another step never means both fewer and
+narrower groups.
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log
 
 import numpy as np
@@ -19,21 +24,46 @@ Alikeness = NDArray[np.float64]
 TITLE_WORDS = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Two groups that become one, each named by its first member; `alikeness` is their mean."""
+
+    kept: int
+    gone: int
+    alikeness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The first `joins` carried out, which leaves so many groups of two and more."""
+
+    joins: int
+    groups: int
+    alikeness: float
+
+
 def average_linkage(alikeness: Alikeness, threshold: float) -> list[list[int]]:
     """The groups as lists of indices, including groups of one. Groups and members are in order."""
+    return grouped(len(alikeness), joins_of(alikeness, threshold))
+
+
+def joins_of(alikeness: Alikeness, threshold: float) -> list[Join]:
+    """What is joined, the most alike first, down to the threshold."""
     between = np.array(alikeness, dtype=np.float64)
     np.fill_diagonal(between, -np.inf)
-    members = [[place] for place in range(len(between))]
-    if not members:
-        return []
+    sizes = np.ones(len(between))
+    joins: list[Join] = []
+    if not len(between):
+        return joins
     nearest = between.argmax(axis=1)
     while True:
         values = between[np.arange(len(between)), nearest]
         first = int(values.argmax())
-        if values[first] < threshold:
-            return sorted(group for group in members if group)
+        if values[first] < threshold or values[first] == -np.inf:
+            return joins
         kept, gone = sorted((first, int(nearest[first])))
-        _merge(between, members, kept, gone)
+        joins.append(Join(kept, gone, float(values[first])))
+        _merge(between, sizes, kept, gone)
         # Averages never rise, so only rows whose nearest was one of the two can have a new nearest.
         is_stale = (nearest == kept) | (nearest == gone)
         is_stale[[kept, gone]] = True
@@ -41,13 +71,66 @@ def average_linkage(alikeness: Alikeness, threshold: float) -> list[list[int]]:
         nearest[stale] = between[stale].argmax(axis=1)
 
 
-def _merge(between: Alikeness, members: list[list[int]], kept: int, gone: int) -> None:
-    sizes = len(members[kept]), len(members[gone])
-    mean = (sizes[0] * between[kept] + sizes[1] * between[gone]) / sum(sizes)
+def grouped(size: int, joins: Sequence[Join]) -> list[list[int]]:
+    members = [[place] for place in range(size)]
+    for join in joins:
+        members[join.kept] = sorted(members[join.kept] + members[join.gone])
+        members[join.gone] = []
+    return sorted(group for group in members if group)
+
+
+def steps_of(joins: Sequence[Join], count: int, preferred: float) -> list[Cut]:
+    """`count` cuts from few broad groups to the most groups there can be; none if nothing joins.
+
+    From step to step the number of groups never falls, and it grows by about the same factor. Of
+    cuts with as many groups it is the one that still joins what is `preferred` alike.
+    """
+    cuts = _cuts(joins)
+    if not cuts:
+        return []
+    ladder = _ladder(cuts, preferred)
+    fewest, most = ladder[-1].groups, ladder[0].groups
+    wanted = [fewest * (most / fewest) ** (step / max(1, count - 1)) for step in range(count)]
+    return [min(_reaching(ladder, number), key=lambda cut: cut.groups) for number in wanted]
+
+
+def _reaching(ladder: Sequence[Cut], number: float) -> list[Cut]:
+    # The last target is the peak, but for what the power has rounded away.
+    return [cut for cut in ladder if cut.groups >= number - 1e-9]
+
+
+def _cuts(joins: Sequence[Join]) -> list[Cut]:
+    """After each join; what is equally alike is joined together."""
+    is_group: set[int] = set()
+    cuts = []
+    for place, join in enumerate(joins, start=1):
+        is_group.add(join.kept)
+        is_group.discard(join.gone)
+        is_last = place == len(joins)
+        if is_last or joins[place].alikeness < join.alikeness:
+            cuts.append(Cut(place, len(is_group), join.alikeness))
+    return cuts
+
+
+def _ladder(cuts: Sequence[Cut], preferred: float) -> list[Cut]:
+    """From the peak on, a cut for each number of groups that is lower than all before."""
+    peak = max(range(len(cuts)), key=lambda place: cuts[place].groups)
+    ladder: list[Cut] = []
+    for cut in cuts[peak:]:
+        if not ladder or cut.groups < ladder[-1].groups:
+            ladder.append(cut)
+        elif cut.groups == ladder[-1].groups and cut.alikeness >= preferred:
+            ladder[-1] = cut
+    return ladder
+
+
+def _merge(between: Alikeness, sizes: NDArray[np.float64], kept: int, gone: int) -> None:
+    total = sizes[kept] + sizes[gone]
+    mean = (sizes[kept] * between[kept] + sizes[gone] * between[gone]) / total
     mean[[kept, gone]] = -np.inf
     between[kept], between[:, kept] = mean, mean
     between[gone], between[:, gone] = -np.inf, -np.inf
-    members[kept], members[gone] = sorted(members[kept] + members[gone]), []
+    sizes[kept] = total
 
 
 def middle(alikeness: Alikeness, group: Sequence[int]) -> int:

@@ -149,12 +149,13 @@ class Scorer:
     ) -> Scores:
         """Raises: EngineError of any kind. There is no score without the model."""
         engine = EngineClient(self._backend, model.name, client=client, observe=observe)
-        head = self._head(model)
+        head = None if model.score_head is None else self._head(model.score_head)
         found: dict[str, tuple[float, float | None]] = {}
         usage = Usage()
         known = [one for one in criteria if head is not None and _is_known(head, one)]
         if head is not None and known:
             embedding = await engine.embed(embedding_text(title, body))
+            self._check(head, model.name)
             scores, usage = head.scores(embedding.vector), embedding.usage
             for one in known:
                 name = one.name.casefold()
@@ -175,23 +176,24 @@ class Scorer:
             prompts=prompts,
         )
 
-    def _head(self, model: ModelInfo) -> ScoreHead | None:
-        if model.score_head is None:
-            return None
-        if model.score_head not in self._heads:
-            head = ScoreHead.load(Path(model.score_head))
-            if head.identity != model.identity:
-                raise ModelUnavailable(
-                    Text(
-                        "The score head %(score_head)s was trained for other weights than those of "
-                        "%(name)s, so its scores would mean nothing. Name the right head in the "
-                        "catalog, or none.",
-                        score_head=model.score_head,
-                        name=model.name,
-                    )
+    def _head(self, path: str) -> ScoreHead:
+        if path not in self._heads:
+            self._heads[path] = ScoreHead.load(Path(path))
+        return self._heads[path]
+
+    def _check(self, head: ScoreHead, name: str) -> None:
+        """Call it once the model has answered: before that its weights may be unknown."""
+        model = next(one for one in self._backend.models() if one.name == name)
+        if head.identity != model.identity:
+            raise ModelUnavailable(
+                Text(
+                    "The score head %(score_head)s was trained for other weights than those of "
+                    "%(name)s, so its scores would mean nothing. Name the right head in the "
+                    "catalog, or none.",
+                    score_head=model.score_head,
+                    name=model.name,
                 )
-            self._heads[model.score_head] = head
-        return self._heads[model.score_head]
+            )
 
 
 def _is_known(head: ScoreHead, criterion: Criterion) -> bool:

@@ -14,15 +14,18 @@ import numpy as np
 
 from service.analysis.clustering import (
     Alikeness,
-    average_linkage,
+    grouped,
+    joins_of,
     mean_alikeness,
     middle,
+    steps_of,
     suggest_titles,
 )
 from service.analysis.word_vectors import WordVectors
 from service.schemas.fields import TAG_CEILING
 from service.schemas.ideas import IdeaPublic
 from service.schemas.overview import (
+    FINEST,
     ClusterPublic,
     ClustersPublic,
     IdeaLink,
@@ -34,9 +37,9 @@ from service.store.overview import Outline
 
 SIMILAR = 0.3
 MOST_SIMILAR = 5
-# From few broad groups to many narrow ones; 3 is the measured threshold.
-THRESHOLDS: dict[int, float] = {1: 0.16, 2: 0.22, 3: SIMILAR, 4: 0.38, 5: 0.46}
-DEFAULT_GRANULARITY = 3
+# Groups that are less alike than this on average have no more in common than their language.
+BROADEST = 0.08
+DEFAULT_GRANULARITY = 4
 COMPARED = 1000
 KEPT_GROUPINGS = 16
 
@@ -48,7 +51,14 @@ class _Group:
     alikeness: float
 
 
-Grouped = tuple[list[_Group], list[str]]
+@dataclass(frozen=True, slots=True)
+class _Grouped:
+    """`counts` are the numbers of groups at each granularity, `threshold` what joins at this one."""
+
+    groups: list[_Group]
+    titles: list[str]
+    counts: list[int]
+    threshold: float
 
 
 class SimilarIdeas:
@@ -57,7 +67,7 @@ class SimilarIdeas:
     def __init__(self, store: Store, vectors: WordVectors) -> None:
         self._store = store
         self._vectors = vectors
-        self._kept: OrderedDict[bytes, Grouped] = OrderedDict()
+        self._kept: OrderedDict[bytes, _Grouped] = OrderedDict()
         self._lock = Lock()
 
     def similar(self, idea: IdeaPublic) -> SimilarPublic:
@@ -85,58 +95,68 @@ class SimilarIdeas:
         return SimilarPublic(idea_id=idea.id, threshold=SIMILAR, ideas=found)
 
     def clusters(self, board_id: str, granularity: int = DEFAULT_GRANULARITY) -> ClustersPublic:
-        """Groups of at least two ideas, the largest first. Archived ideas are left out.
+        """Groups of two and more, the largest first, archived ideas left out. A higher granularity
+        never gives fewer.
 
         Raises: NotFound, ModelUnavailable
         """
         self._store.boards.get(board_id)
         every = self._store.overview.outlines(board_id, limit=COMPARED + 1, archived=False)
         ideas = sorted(every[:COMPARED], key=lambda one: one.number)
-        threshold = THRESHOLDS[granularity]
-        groups, titles = self._grouped(ideas, threshold)
-        grouped = {place for group in groups for place in group.places}
+        found = self._grouped(ideas, granularity)
+        groups = found.groups
+        taken = {place for group in groups for place in group.places}
         return ClustersPublic(
             board_id=board_id,
             granularity=granularity,
-            threshold=threshold,
+            counts=found.counts,
+            threshold=found.threshold,
             fingerprint=_fingerprint([[ideas[place].id for place in g.places] for g in groups]),
             clusters=[
-                _public(group, title, ideas) for group, title in zip(groups, titles, strict=True)
+                _public(group, title, ideas)
+                for group, title in zip(groups, found.titles, strict=True)
             ],
-            alone=[_link(one) for place, one in enumerate(ideas) if place not in grouped],
+            alone=[_link(one) for place, one in enumerate(ideas) if place not in taken],
             unseen=self._store.overview.unarchived(board_id) - len(ideas),
         )
 
-    def _grouped(self, ideas: Sequence[Outline], threshold: float) -> Grouped:
-        """The groups and their titles. They are cached until a text changes."""
+    def _grouped(self, ideas: Sequence[Outline], granularity: int) -> _Grouped:
+        """The groups and their titles, which are kept as long as the texts stay the same."""
         texts = "\0".join(_text(one) for one in ideas)
-        key = sha256(f"{threshold} {texts}".encode()).digest()
+        key = sha256(f"{granularity} {texts}".encode()).digest()
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        groups = self._groups(ideas, threshold)
+        found = self._group(ideas, granularity)
+        with self._lock:
+            self._kept[key] = found
+            if len(self._kept) > KEPT_GROUPINGS:
+                self._kept.popitem(last=False)
+        return found
+
+    def _group(self, ideas: Sequence[Outline], granularity: int) -> _Grouped:
+        vectors = self._vectors.embed([_text(one) for one in ideas]).astype(np.float64)
+        alikeness: Alikeness = (vectors @ vectors.T).round(6)
+        joins = joins_of(alikeness, BROADEST)
+        steps = steps_of(joins, FINEST, SIMILAR)
+        if not steps:
+            return _Grouped([], [], [0] * FINEST, SIMILAR)
+        cut = steps[granularity - 1]
+        groups = [
+            _Group(places, middle(alikeness, places), mean_alikeness(alikeness, places))
+            for places in grouped(len(ideas), joins[: cut.joins])
+            if len(places) > 1
+        ]
+        groups.sort(key=lambda group: (-len(group.places), group.places))
         titles = suggest_titles(
             # A word of the title says more than one of the text.
             [f"{one.title}. {_text(one)}" for one in ideas],
             [group.places for group in groups],
             TAG_CEILING,
         )
-        with self._lock:
-            self._kept[key] = groups, _different(titles)
-            if len(self._kept) > KEPT_GROUPINGS:
-                self._kept.popitem(last=False)
-            return self._kept[key]
-
-    def _groups(self, ideas: Sequence[Outline], threshold: float) -> list[_Group]:
-        vectors = self._vectors.embed([_text(one) for one in ideas]).astype(np.float64)
-        alikeness: Alikeness = (vectors @ vectors.T).round(6)
-        groups = [
-            _Group(places, middle(alikeness, places), mean_alikeness(alikeness, places))
-            for places in average_linkage(alikeness, threshold)
-            if len(places) > 1
-        ]
-        return sorted(groups, key=lambda group: (-len(group.places), group.places))
+        counts = [step.groups for step in steps]
+        return _Grouped(groups, _different(titles), counts, round(cut.alikeness, 3))
 
 
 def _text(idea: IdeaPublic | Outline) -> str:

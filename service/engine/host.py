@@ -1,26 +1,26 @@
-"""What the machine grants the model process: CPUs, memory, its rank when either is short."""
+"""What the machine gives the model process: CPUs, memory, and its priority for both."""
 
 import contextlib
 import os
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-# Older kernels say "no limit" with a number near the largest there is.
+# Older kernels write a number near the largest one for "no limit".
 NO_LIMIT_BYTES = 1 << 60
 OOM_SCORE = 600
 NICENESS = 5
 
 
 def usable_cpus(cgroup: Path = CGROUP) -> int:
-    """CPUs of the affinity mask, or the cgroup's quota where that is less."""
+    """The number of CPUs in the affinity mask, or the cgroup's quota if that is less."""
     allowed = len(os.sched_getaffinity(0))
     quota = _quota(cgroup)
-    # A thread more than the quota pays for makes every other thread wait for it.
+    # With more threads than the quota allows, all threads wait for the one that is paused.
     return max(1, min(allowed, int(quota))) if quota is not None else allowed
 
 
 def memory_limit_bytes(cgroup: Path = CGROUP) -> int | None:
-    """What the container may use; None where only the machine is the limit."""
+    """The memory limit of the container, or None if there is none."""
     for file in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError):
             limit = int(file.read_text())
@@ -40,7 +40,7 @@ def _quota(cgroup: Path) -> float | None:
 
 
 def yield_to_the_server() -> None:
-    """Pages stay quick while a model works, and the kernel's memory killer takes the model."""
+    """Lower the priority, so that pages stay fast and the OOM killer chooses this process."""
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What server and model process tell each other: typed messages, and their bytes."""
+"""The messages between the server and the model process, and their encoding."""
 
 import json
 import select
@@ -23,14 +23,14 @@ from service.messages import pack, unpack
 HEADER_BYTES = 4
 FRAME_LIMIT_BYTES = 256 * 1024 * 1024
 READ_BYTES = 65536
-OUT_OF_STEP = "This is no frame: the two ends are out of step."
+BAD_FRAME = "This is not a frame of the protocol."
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Open a model; where weights are open already, they are shared.
+    """Load a model; weights that are already loaded are shared.
 
-    `tokens` is the context of one request, `cache_tokens` the cells of the whole cache.
+    `tokens` is the context of one request, `cache_tokens` the size of the whole cache.
     """
 
     weights: str
@@ -47,7 +47,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Unload:
-    """Free a model, which runs nothing; weights go with the last model that has them."""
+    """Free a model without running requests; its weights are freed with the last model of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`tokens` is the context a request really has.
+    """`tokens` is the context of a request, at most what the model was trained with.
 
-    `weights_bytes` is the same for all models that share the weights; `own_bytes` is what this one
-    needs besides: its caches and its adapter.
+    `weights_bytes` is the size of the weights, which models may share; `own_bytes` is the memory
+    of this model alone.
     """
 
     tokens: int
@@ -75,7 +75,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Unloaded:
-    """The model's memory is free."""
+    """The memory of the model has been freed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,12 @@ class LoadFailed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A cancelled request is over; its place is free."""
+    """A cancelled request has stopped; its slot is free."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`detail` is a text as `wording.pack` gives it."""
+    """A request has failed; `detail` is a text packed by `messages.pack`."""
 
     kind: str
     detail: Any
@@ -100,7 +100,7 @@ Command = Load | Unload | Cancel | Request
 ModelReport = Loading | Loaded | LoadFailed | Unloaded
 Report = ModelReport | Ended | Failure | Started | Delta | Outcome
 Body = Command | Report
-# A body and whom it is about: a request's id, or a model's name for the load messages.
+# The id of the request, or the name of the model, that a message is about; and the message.
 Envelope = tuple[str, Body]
 
 BODIES: dict[str, type[Body]] = {
@@ -121,41 +121,41 @@ def error_of(failure: Failure) -> ServiceError:
 
 
 def encode(envelopes: Iterable[Envelope]) -> bytes:
-    """One frame; without envelopes it is a sign of life."""
-    payload = json.dumps([_packed(about, body) for about, body in envelopes]).encode("ascii")
+    """The bytes of one frame; a frame without envelopes is a heartbeat."""
+    payload = json.dumps([_packed(subject, body) for subject, body in envelopes]).encode("ascii")
     return len(payload).to_bytes(HEADER_BYTES, "big") + payload
 
 
 def decode(payload: bytes) -> list[Envelope]:
-    """Raises ValueError if the payload is no frame of ours."""
+    """Raises ValueError if the payload is not that of a frame."""
     entries = json.loads(payload)
     if not isinstance(entries, list):
-        raise ValueError(OUT_OF_STEP)
+        raise ValueError(BAD_FRAME)
     return [_unpacked(entry) for entry in entries]
 
 
-def _packed(about: str, body: Body) -> tuple[str, str] | tuple[str, str, dict[str, Any]]:
-    # Nearly all that is sent is text without logprobs, hundreds of times a second; as a pair it
-    # costs a tenth of what it does as fields by name.
+def _packed(subject: str, body: Body) -> tuple[str, str] | tuple[str, str, dict[str, Any]]:
+    # Nearly all messages are deltas without logprobs, hundreds of them a second. Encoding one as
+    # a pair takes a tenth of the time of encoding it by field names.
     if type(body) is Delta and not body.logprobs:
-        return about, body.text
-    return about, type(body).__name__, asdict(body)
+        return subject, body.text
+    return subject, type(body).__name__, asdict(body)
 
 
 def _unpacked(entry: object) -> Envelope:
-    # The pair again; `match` would take three times as long.
+    # A pair, as above; `match` would take three times as long.
     if type(entry) is list and len(entry) == 2 and type(entry[0]) is type(entry[1]) is str:
         return entry[0], Delta(entry[1])
     match entry:
-        case [str(about), str(kind), data] if kind in BODIES:
-            return about, _adapter(kind).validate_python(data)
-    raise ValueError(OUT_OF_STEP)
+        case [str(subject), str(kind), data] if kind in BODIES:
+            return subject, _adapter(kind).validate_python(data)
+    raise ValueError(BAD_FRAME)
 
 
 def payload_size(header: bytes) -> int:
     size = int.from_bytes(header, "big")
     if size > FRAME_LIMIT_BYTES:
-        raise ValueError(OUT_OF_STEP)
+        raise ValueError(BAD_FRAME)
     return size
 
 
@@ -165,7 +165,7 @@ def _adapter(kind: str) -> TypeAdapter[Any]:
 
 
 class Channel:
-    """The model process's end: one thread that decodes, and looks for commands in between."""
+    """The model process's end of the socket, used by its one decoding thread."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -175,10 +175,12 @@ class Channel:
         self._socket.sendall(encode(envelopes))
 
     def receive(self, timeout_s: float | None) -> list[Envelope]:
-        """What has come; waits for something unless `timeout_s` says how long.
+        """The messages that have arrived.
+
+        It waits for at least one, but no longer than `timeout_s` seconds if that is not None.
 
         Raises:
-            EOFError: the server is gone.
+            EOFError: the server has closed its end.
         """
         envelopes: list[Envelope] = []
         while not envelopes and select.select([self._socket], [], [], timeout_s)[0]:

@@ -1,11 +1,11 @@
-"""What goes into a backend and what comes out: frozen dataclasses, nothing else."""
+"""Requests to a backend and its events, as frozen dataclasses."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["brainstorm", "general", "refine"]
 REQUIRED_ROLES: tuple[Role, ...] = ("brainstorm", "general")
-"""The model for `general` refines where no model is there for that alone."""
+"""The model for `general` also serves `refine` if no model has that role."""
 ModelState = Literal["absent", "fetching", "idle", "loading", "ready", "failed"]
 FinishReason = Literal["stop", "length"]
 CacheLayout = Literal["streams", "unified"]
@@ -23,9 +23,9 @@ class Message:
 class Sampling:
     """`temperature` 0 means greedy; `top_k` 0 and `min_p` 0 switch that filter off.
 
-    The penalties are OpenAI's: subtracted from the logit of a token the answer already has, once
-    (`presence_penalty`) and for each time (`frequency_penalty`). `logit_bias` pairs token ids with
-    what is added to their logits.
+    The penalties are those of OpenAI. They are subtracted from the logit of a token that is
+    already in the answer, once (`presence_penalty`) or for each occurrence (`frequency_penalty`).
+    `logit_bias` has pairs of a token id and the number to add to its logit.
     """
 
     temperature: float = 0.7
@@ -42,14 +42,13 @@ class Sampling:
 class GenerateRequest:
     """One chat completion.
 
-    `grammar` is GBNF with a `root` rule; `json_schema` is the text of a JSON schema the answer must
-    follow, as far as a grammar can hold it (ranges of numbers are not held); at most one of them
-    may be given. `stop` strings end the text and are not part of it.
-    `logprobs` asks for each token's logprob and for that many of the most likely alternatives
-    (natural log, before temperature and filters); None asks for nothing. `client` groups requests
-    for fair turns. `timeout_s` bounds the time from submission to the last token. `is_admitted`
-    says, of any request, that it is part of something that was let in already, such as a run: it
-    may have to wait, but is not refused for want of a place.
+    `grammar` is GBNF with a `root` rule. `json_schema` is the text of a JSON schema for the answer;
+    numeric ranges are not enforced. At most one of the two may be given. `stop` strings end the
+    text and are not part of it. `logprobs` asks for the logprob of each token and for that many of
+    the most likely alternatives (natural log, before temperature and filters); None asks for none.
+    Requests with the same `client` share fair turns. `timeout_s` bounds the time from submission
+    to the last token. `is_admitted` means, for every kind of request, that it belongs to work that
+    was accepted before, such as a run: it may wait, but it is never refused for lack of a place.
     """
 
     id: str
@@ -68,11 +67,11 @@ class GenerateRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """How likely each of `choices` is as the next token after each of `prompts`.
+    """Asks how likely each of `choices` is as the next token after each of `prompts`.
 
-    Always decoded from an empty cache, so the same request gives the same numbers whatever ran
-    before; what consecutive prompts have in common is decoded once. Every choice must be a single
-    token of the model.
+    It is always decoded from an empty cache, so that the same request gives the same numbers
+    whatever ran before. A prefix that consecutive prompts share is decoded once. Every choice must
+    be a single token of the model.
     """
 
     id: str
@@ -85,7 +84,7 @@ class ProbeRequest:
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """The mean of the last layer's hidden states over all tokens of `text`."""
+    """Asks for the mean of the last layer's hidden states over all tokens of `text`."""
 
     id: str
     model: str
@@ -96,9 +95,9 @@ class EmbedRequest:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """How likely `answer`, and then the end of the turn, is after `messages`.
+    """Asks how likely `answer`, and then the end of the turn, is after `messages`.
 
-    The answer is plain text, cut into tokens as the training does it: for itself.
+    The answer is plain text and is tokenised on its own, as in training.
     """
 
     id: str
@@ -153,7 +152,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Text that is complete UTF-8 and cannot be part of a stop string any more."""
+    """Text of complete characters that cannot be part of a stop string any more."""
 
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
@@ -181,9 +180,9 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The logprob of each of the answer's tokens, the last of which ends the turn.
+    """The logprob of each token of the answer; the last token ends the turn.
 
-    Natural log, over the whole vocabulary.
+    Logprobs are natural logarithms over the whole vocabulary.
     """
 
     logprobs: tuple[float, ...]
@@ -194,22 +193,23 @@ class Scored:
         return len(self.logprobs)
 
 
-# What a stream of events ends with.
+# The last event of a stream.
 Outcome = Finished | Probabilities | Embedding | Scored
 Event = Queued | Started | Delta | Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model of the catalog as it stands. Hashes are SHA-256 in hex.
+    """The current state of a served model. Hashes are SHA-256 in hex.
 
-    `identity` is the hash of what it is made of: of the weights where they are served as they are,
-    and for built ones the same on every machine, while `weights_sha256` is that of the very file.
+    `weights_sha256` is the hash of the loaded file. `identity` is the hash of the inputs that a
+    built file was made of, which is the same on all machines; for a file that was not built it is
+    the file's hash.
 
-    `idle` is a model that is not in memory and is loaded when it is asked for.
+    An `idle` model is not in memory and is loaded when it is needed.
 
-    `score_head` is the path of the head file the catalog names. `progress` is 0 to 1 while the
-    state is `fetching` or `loading`; `error` says what to do when it is `failed` or `absent`.
+    `score_head` is the path of the head file in the catalog. `progress` is 0 to 1 while the state
+    is `fetching` or `loading`. `error` says what to do when the state is `failed` or `absent`.
     """
 
     name: str

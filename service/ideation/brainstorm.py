@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-from service.errors import AnswerUnusable, InvalidInput, NotFound
+from service.errors import AnswerUnusable, InvalidInput, NotFound, RepeatedIdea
 from service.ideation.distinct_ideas import (
     BrainstormWork,
     DistinctIdeas,
@@ -18,14 +18,14 @@ from service.ideation.distinct_ideas import (
     TitleInitials,
 )
 from service.ideation.events import DraftDropped, Suggested
-from service.ideation.model_client import attempt_seed
+from service.ideation.model_client import Ledger, attempt_seed
 from service.ideation.use_case import Asked, Plan, RunContext
 from service.messages import Text
 from service.prompts.answers import partial_suggestion
 from service.prompts.combine import combine_prompt
 from service.prompts.methods import METHODS, Angle, draw_angles
 from service.prompts.tasks import brainstorm_prompt
-from service.schemas.brainstorm import SOURCES, BrainstormTask, SuggestionPublic
+from service.schemas.brainstorm import SOURCES, BrainstormTask, IncompletePublic, SuggestionPublic
 from service.schemas.fields import AVOIDED_CEILING
 from service.schemas.ideas import IdeaPublic
 from service.schemas.runs import RunPublic
@@ -125,16 +125,21 @@ def _beside(store: Store, redraws: str | None) -> tuple[SuggestionPublic, ...]:
 
 
 async def brainstorm(context: RunContext, work: BrainstormWork) -> dict[str, Any]:
-    """Reports each suggestion as it comes; the answer has no fields of its own."""
-    await Brainstorm(context, work).perform()
-    return {}
+    """Reports each suggestion as it comes. The result only says what is missing, if anything is."""
+    return await Brainstorm(context, work).perform()
+
+
+def incomplete(reason: Literal["drafts", "deadline"], ledger: Ledger) -> dict[str, Any]:
+    """The result of a brainstorm that has some of its ideas."""
+    why = IncompletePublic(reason=reason, repeats=ledger.repeats, unusable=ledger.unusable)
+    return {"incomplete": why.model_dump()}
 
 
 class Brainstorm:
     """Runs as many branches at a time as the model has slots, each with an angle and a seed.
 
     A branch draws again under the next angle if its idea is unusable or too similar to another one,
-    until the run has used up its attempts.
+    until the run has used up its attempts. The ideas made by then are the result.
     """
 
     def __init__(self, context: RunContext, work: BrainstormWork) -> None:
@@ -148,7 +153,7 @@ class Brainstorm:
         )
         self._ideas = DistinctIdeas(work)
         self._initials = TitleInitials(work.topic, seed)
-        self._reasons: list[str] = []
+        self._last_reason = ""
         self._drawing = 0
 
     async def perform(self) -> dict[str, Any]:
@@ -163,18 +168,16 @@ class Brainstorm:
         except* Exception as failures:
             # An engine error in one branch (queue full, model crashed) fails the run.
             raise _first(failures) from failures
-        made = len(self._ideas.made)
-        if made < self._work.n:
+        if not self._ideas.made:
             raise AnswerUnusable(
                 Text(
-                    "Only %(made)s of %(n)s ideas were usable and different; they were kept. The last "
-                    "draft was refused: %(reason)s Word the topic differently, try another method, or ask "
-                    "for fewer ideas.",
-                    made=made,
-                    n=self._work.n,
-                    reason=self._reasons[-1],
+                    "None of the model's drafts could be used. The last one was refused: %(reason)s Word the "
+                    "topic differently, or try another method.",
+                    reason=self._last_reason,
                 )
             )
+        if len(self._ideas.made) < self._work.n:
+            return incomplete("drafts", self._asker.ledger)
         return {}
 
     @property
@@ -198,13 +201,20 @@ class Brainstorm:
                 answer = await self._draw(branch, number, angle, barred)
                 suggestion = self._ideas.add(answer, angle.name)
             except AnswerUnusable as unusable:
-                self._reasons.append(unusable.detail)
+                self._note(unusable)
                 await self._asker.emit(DraftDropped(branch, unusable.detail))
                 continue
             finally:
                 self._drawing -= 1
                 self._initials.give_back(branch)
             await self._asker.emit(Suggested(branch, suggestion))
+
+    def _note(self, unusable: AnswerUnusable) -> None:
+        self._last_reason = unusable.detail
+        if isinstance(unusable, RepeatedIdea):
+            self._asker.ledger.repeats += 1
+        else:
+            self._asker.ledger.unusable += 1
 
     async def _draw(self, branch: int, attempt: int, angle: Angle, barred: str) -> str:
         work = self._work

@@ -13,7 +13,7 @@ from random import Random
 
 from service.analysis.word_overlap import NEAR, SAME_IDEA, most_similar, resemblance
 from service.analysis.word_vectors import WordVectors
-from service.errors import AnswerUnusable, ModelUnavailable
+from service.errors import AnswerUnusable, ModelUnavailable, RepeatedIdea
 from service.messages import Text
 from service.prompts.answers import parse_suggestion
 from service.schemas.brainstorm import SuggestionPublic
@@ -80,7 +80,7 @@ class DistinctIdeas:
         whole = f"{parsed.title}. {parsed.text}"
         for made in (*self.work.beside, *self.made):
             if self._is_alike(parsed.title, whole, made):
-                raise AnswerUnusable(
+                raise RepeatedIdea(
                     Text(
                         "“%(title)s” is too similar to “%(other)s”.",
                         title=parsed.title,
@@ -108,7 +108,7 @@ class DistinctIdeas:
     def _check(self, title: str, whole: str) -> None:
         for text in self.work.avoided:
             if resemblance(whole, text, ignore=self.work.topic) >= NEAR:
-                raise AnswerUnusable(
+                raise RepeatedIdea(
                     Text("“%(title)s” is too similar to something you asked to avoid.", title=title)
                 )
         if self.work.combined:
@@ -135,7 +135,7 @@ class DistinctIdeas:
         if nearest is None or nearest[1] < NEAR:
             return None if self.known is None else self.known.like(whole)
         if nearest[1] >= SAME_IDEA and self.work.avoids_known:
-            raise AnswerUnusable(Text("“%(title)s” is on the board already.", title=title))
+            raise RepeatedIdea(Text("“%(title)s” is on the board already.", title=title))
         return nearest[0]
 
 

@@ -2,12 +2,14 @@
 
 `schemas.run_kinds` has what each kind is asked and what is recorded, `web.pages.run_kinds` how pages
 show it. Every answer of a model must pass its parser. The number of attempts is limited: after the
-last one the run fails with the reason, and what it has made is kept.
+last one the run fails with the reason. A brainstorm that has some ideas by then is done, and says how
+many are missing.
 """
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from service.analysis.scoring import Scorer
@@ -15,7 +17,7 @@ from service.analysis.word_vectors import WordVectors
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict
-from service.ideation.brainstorm import brainstorm, plan_brainstorm, unlike_avoided
+from service.ideation.brainstorm import brainstorm, incomplete, plan_brainstorm, unlike_avoided
 from service.ideation.evaluate import evaluate, evaluate_all, plan_evaluation, plan_evaluations
 from service.ideation.events import Emit
 from service.ideation.model_client import Ledger, ModelClient
@@ -44,7 +46,8 @@ def _what_is_missing(task: Any, _run: RunPublic, _store: Store) -> Any:
 class Kind:
     """`role` is the role of the model that performs it; `renew` makes the task for asking it again.
 
-    `has_language` is False if the model writes nothing and only chooses between answers.
+    `has_language` is False if the model writes nothing and only chooses between answers. With
+    `at_deadline`, a run that has made something by its deadline is done, with this result.
     """
 
     role: Role
@@ -52,10 +55,17 @@ class Kind:
     perform: Callable[[RunContext, Any], Awaitable[dict[str, Any]]]
     renew: Callable[[Any, RunPublic, Store], Any] = _with_new_seed
     has_language: bool = True
+    at_deadline: Callable[[Ledger], dict[str, Any]] | None = None
 
 
 KINDS: Mapping[str, Kind] = {
-    "brainstorm": Kind("brainstorm", plan_brainstorm, brainstorm, unlike_avoided),
+    "brainstorm": Kind(
+        "brainstorm",
+        plan_brainstorm,
+        brainstorm,
+        unlike_avoided,
+        at_deadline=partial(incomplete, "deadline"),
+    ),
     "refine": Kind("refine", plan_refinement, refine),
     "evaluate": Kind("general", plan_evaluation, evaluate),
     "evaluate-all": Kind("general", plan_evaluations, evaluate_all, _what_is_missing),
@@ -65,10 +75,11 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """`new` is stored before the run begins."""
+    """`new` is stored before the run begins. `model` is the name of the model that it needs."""
 
     new: NewRun
     work: Any
+    model: str
     language: str
 
 
@@ -101,7 +112,7 @@ class Ideation:
         name = kind_of(task)
         kind = KINDS[name]
         plan = kind.plan(Asked(task, self._store, redraws))
-        self._backend.model_for(kind.role)
+        model = self._backend.model_for(kind.role).name
         board_id = plan.board_id or (plan.idea.board_id if plan.idea else None)
         language = self._language(task, board_id) if kind.has_language else AS_WRITTEN
         request = plan.task.model_dump(mode="json", exclude_none=True)
@@ -116,20 +127,28 @@ class Ideation:
             idea_version=plan.idea.version if plan.idea else None,
             redraws=redraws,
         )
-        return PlannedRun(new, plan.work, language)
+        return PlannedRun(new, plan.work, model, language)
+
+    def is_ready(self, model: str) -> bool:
+        return any(one.name == model and one.state == "ready" for one in self._backend.models())
 
     async def perform(
         self, planned: PlannedRun, *, client: str, ledger: Ledger, emit: Emit
     ) -> dict[str, Any]:
         """Returns the fields of the answer that its kind adds, as the API gives them.
 
-        Raises: EngineError of any kind; AnswerUnusable after the last attempt.
+        Raises: EngineError of any kind; AnswerUnusable if no answer could be used.
         """
         kind = KINDS[planned.new.kind]
         model = self._backend.model_for(kind.role)
         asker = ModelClient(self._backend, model, client, ledger, emit, planned.language)
         context = RunContext(asker, planned.new.seed, self._scorer, self._vectors, self._each_s)
         return await kind.perform(context, planned.work)
+
+    def result_at_deadline(self, planned: PlannedRun, ledger: Ledger) -> dict[str, Any] | None:
+        """The result of a run that has made something by its deadline; None if its kind fails then."""
+        at_deadline = KINDS[planned.new.kind].at_deadline
+        return None if at_deadline is None else at_deadline(ledger)
 
     def _language(self, task: Any, board_id: str | None) -> str:
         if task.language is not None:

@@ -29,10 +29,15 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(slots=True)
 class Ledger:
-    """The prompts and tokens of a run. Filled in as it goes, so a failed run has them too."""
+    """The prompts and tokens of a run. Filled in as it goes, so a failed run has them too.
+
+    `repeats` and `unusable` count the drafts of a brainstorm that were left out.
+    """
 
     prompts: list[tuple[Message, ...]] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
+    repeats: int = 0
+    unusable: int = 0
 
     @property
     def tokens(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.engine.types import ModelInfo
+from service.errors import NotFound
 from service.ideation.events import (
     Began,
     Compared,
@@ -50,7 +51,7 @@ class Draft:
 
 @dataclass(slots=True)
 class LiveRun:
-    """A run in memory. `drafts` is keyed by branch; `position` in the queue is 0 once it runs."""
+    """A run in memory. `drafts` is keyed by branch; `position` is 0 unless it waits for the model."""
 
     run_id: str
     began: float = field(default_factory=time.monotonic)
@@ -137,7 +138,11 @@ class Recorder:
 
     async def _compare(self, live: LiveRun, step: Compared) -> None:
         store = self.store.comparisons
-        comparison = await asyncio.to_thread(store.add_verdict, live.run_id, step.verdict)
+        try:
+            comparison = await asyncio.to_thread(store.add_verdict, live.run_id, step.verdict)
+        except NotFound:
+            # One of the two was deleted for good meanwhile: there is nothing to rank any more.
+            return
         live.first = live.first or time.monotonic()
         live.say("comparison", item_fields(comparison))
 
@@ -149,9 +154,13 @@ class Recorder:
             live.say("failure", item_fields(step.failure))
             return
         add = self.store.evaluations.add
-        made = await asyncio.to_thread(
-            add, live.run_id, step.idea_id, step.idea_version, step.result
-        )
+        try:
+            made = await asyncio.to_thread(
+                add, live.run_id, step.idea_id, step.idea_version, step.result
+            )
+        except NotFound:
+            # The idea was deleted for good meanwhile.
+            return
         live.say("evaluation", item_fields(made))
 
 

@@ -10,7 +10,8 @@ import math
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import takewhile
 
 from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError, describe
 from service.ideation.events import Step
@@ -27,6 +28,14 @@ from service.store.runs import RunOutcome
 # newest, with their deltas.
 REMEMBERED, REMEMBERED_WHOLE = 200, 20
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`ahead` runs came before one that waits and are not over; the same model serves them."""
+
+    ahead: int
+    is_model_ready: bool
 
 
 class Runs:
@@ -82,7 +91,7 @@ class Runs:
         except BaseException:
             self._admitted -= 1
             raise
-        live = LiveRun(run.run_id)
+        live = LiveRun(run.run_id, model=planned.model)
         self._live[run.run_id] = live
         self._forget_old()
         live.say("queued", {"run_id": run.run_id, "position": self._admitted})
@@ -92,6 +101,16 @@ class Runs:
     def live(self, run_id: str) -> LiveRun | None:
         """The run in memory; None once it is only in the store."""
         return self._live.get(run_id)
+
+    def line_for(self, run_id: str) -> Line | None:
+        """What the run waits for; None if the model works on it, or it is over."""
+        live = self._live.get(run_id)
+        if live is None or live.status != "queued" or not live.position:
+            return None
+        # A copy, because pages look from threads of their own while runs come and go.
+        earlier = takewhile(lambda one: one is not live, list(self._live.values()))
+        ahead = sum(not one.is_over and one.model == live.model for one in earlier)
+        return Line(ahead, is_model_ready=self._ideation.is_ready(live.model))
 
     async def get(self, run_id: str) -> RunPublic:
         return await asyncio.to_thread(self._store.runs.get, run_id)
@@ -199,6 +218,9 @@ class Runs:
                     planned, client=client or live.run_id, ledger=ledger, emit=emit
                 )
         except TimeoutError as error:
+            partial_result = self._ideation.result_at_deadline(planned, ledger)
+            if live.suggestions and partial_result is not None:
+                return RunOutcome("done", result=partial_result)
             raise DeadlineExceeded(
                 Text(
                     "The run was stopped after %(seconds)s seconds. Ask for less, or raise "

@@ -1,4 +1,4 @@
-"""What the answers of all runs have in common."""
+"""The fields that the answers of all runs share."""
 
 from pydantic import (
     BaseModel,
@@ -16,7 +16,7 @@ class UsagePublic(BaseModel):
 
 
 class TimingPublic(BaseModel):
-    """Seconds: waiting in the queue, until the first suggestion or score, and in all."""
+    """Seconds in the queue, until the first suggestion or score, and in total."""
 
     queued_s: float
     first_s: float | None = None

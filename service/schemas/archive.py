@@ -1,7 +1,7 @@
-"""The file that export gives and import takes; versioned, so that old files can be told apart.
+"""The JSON file of export and import. It has a version, so that older files can be recognised.
 
-Nothing in it is optional: a file that lacks something is a damaged one. What came from a model is
-checked like what comes from a person, because whoever writes the file writes both.
+Every field is required, because a file without one is damaged. Texts by models are checked like
+texts by people, because anyone can write such a file.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,6 +13,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic.config import JsonDict, JsonValue
 
 from service.prompts.languages import AS_WRITTEN, IdeaLanguage
 from service.schemas.archive_fields import (
@@ -45,7 +46,7 @@ from service.schemas.fields import (
     whole,
 )
 
-# Section -> the version of the file that first had it.
+# Section -> the first version of the file that has it.
 SINCE = {"comparisons": 2, "rubrics": 3}
 
 
@@ -95,7 +96,7 @@ class SuggestionRow(Shape):
     similar_to: Key | None
     state: SuggestionState
     idea_id: Key | None
-    # Older files of the same version have none.
+    # Older files of the same version lack this field.
     redrawn_in: Key | None = None
 
 
@@ -104,13 +105,15 @@ class RubricRow(Shape):
     board_id: Key
     name: Title
     criteria: Criteria
+    # Older files of the same version do not tell.
+    is_shown: bool = False
     revision: Number
     created_at: Moment
     updated_at: Moment
 
 
 class EvaluationRow(Shape):
-    """Before version 3 it told neither rubric nor criteria, nor how far off the scores may be."""
+    """An evaluation. Before version 3 it had no rubric, criteria, spread or uncalibrated criteria."""
 
     id: Key
     run_id: Key
@@ -147,14 +150,60 @@ class ComparisonRow(Shape):
     @classmethod
     def differ(cls, value: str, info: ValidationInfo) -> str:
         if value == info.data.get("first_id"):
-            raise ValueError("must be another idea than the first")
+            raise ValueError("must differ from first_id")
         return value
 
 
-class Archive(Shape):
-    """A whole board or all of them; ideas are in the order in which they were added.
+_BOARD_ID = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
+_IDEA_ID = "b2a4c8de-13f5-4f0a-8a57-5d0c1f9e2b77"
+_MOMENT = "2026-01-31T12:00:00Z"
+_TEXT: dict[str, JsonValue] = {
+    "title": "Soup from one pot",
+    "body": "Each household adds one vegetable to a huge kettle at noon.",
+    "origin": "human",
+    "created_at": _MOMENT,
+}
+EXAMPLE: JsonDict = {
+    "format": "ideapool",
+    "version": 3,
+    "exported_at": _MOMENT,
+    "boards": [
+        {
+            "id": _BOARD_ID,
+            "name": "Street party",
+            "goal": "A party the whole street enjoys.",
+            "created_at": _MOMENT,
+            "updated_at": _MOMENT,
+        }
+    ],
+    "ideas": [
+        _TEXT
+        | {
+            "id": _IDEA_ID,
+            "board_id": _BOARD_ID,
+            "status": "draft",
+            "star": False,
+            "tags": ["food"],
+            "parent_id": None,
+            "version": 1,
+            "revision": 1,
+            "score": None,
+            "updated_at": _MOMENT,
+        }
+    ],
+    "versions": [_TEXT | {"idea_id": _IDEA_ID, "number": 1, "run_id": None}],
+    "runs": [],
+    "suggestions": [],
+    "evaluations": [],
+    "comparisons": [],
+    "rubrics": [],
+}
 
-    Version 1 had no comparisons, version 2 no rubrics.
+
+class Archive(Shape):
+    """One board or all boards. Ideas are in the order in which they were added.
+
+    Version 1 had no comparisons, and version 2 had no rubrics.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -171,11 +220,11 @@ class Archive(Shape):
     comparisons: Rows[ComparisonRow] | None = Field(default=None, validate_default=True)
     rubrics: Rows[RubricRow] | None = Field(default=None, validate_default=True)
 
-    # After the rest, not before: what a function hands on is no longer read as JSON.
+    # A validator that runs before pydantic's own would turn off its JSON mode for the rows.
     @field_validator("comparisons", "rubrics")
     @classmethod
     def need_since(cls, value: list[Any] | None, info: ValidationInfo) -> list[Any]:
         since = SINCE[str(info.field_name)]
         if value is None and info.data.get("version", since) >= since:
-            raise ValueError(f"must be there since version {since}")
+            raise ValueError(f"is required since version {since}")
         return value or []

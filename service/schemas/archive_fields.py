@@ -1,4 +1,4 @@
-"""The kinds of values in the file of export and import, and what each kind of run keeps."""
+"""The types of values in the JSON file of export and import, and the result of each kind of run."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from service.messages import unpack
+from service.schemas.brainstorm import IncompletePublic
 from service.schemas.evaluation import Criteria, FailurePublic, ScoringPublic
 from service.schemas.fields import Body, Filled, Line, Shape, Title, whole
 from service.text.edits import Part
@@ -29,13 +30,13 @@ def _checked_words(packed: Any) -> Any:
 
 
 def _in_range(moment: datetime) -> datetime:
-    # Beyond, a change of time zone can leave the years that there are.
+    # Outside this range a change of time zone can overflow `datetime`.
     if not FIRST <= moment < LAST:
-        raise ValueError("must lie between the years 1970 and 9000")
+        raise ValueError("must be between the years 1970 and 9000")
     return moment.astimezone(UTC)
 
 
-# In addresses, so nothing that an address would have to escape.
+# Ids are part of URLs, so only characters that need no escaping are allowed.
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", min_length=1, max_length=64)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 Number = Annotated[int, Field(ge=1, lt=2**31), BeforeValidator(whole)]
@@ -44,9 +45,9 @@ Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Score = Annotated[float, Field(ge=1, le=10)]
 Name = Annotated[Line, StringConstraints(max_length=200)]
 Point = Annotated[Body, StringConstraints(max_length=8000)]
-# As it was, for the record: neither cleaned nor held to the limits of what people write.
+# Kept exactly as recorded: neither cleaned nor limited like the texts of people.
 Plain = Annotated[str, AfterValidator(_bounded)]
-# The parts of a text, so that pages can show it in other languages.
+# A text as `messages.pack` gives it, so that pages can translate it.
 Words = Annotated[Any, AfterValidator(_checked_words)]
 Criterion = Annotated[Filled, StringConstraints(max_length=40)]
 Scores = Annotated[dict[Criterion, Score], Field(min_length=1, max_length=8)]
@@ -57,7 +58,7 @@ Points = Annotated[list[Point], Field(max_length=POINTS_CEILING)]
 
 
 Item = TypeVar("Item")
-# A file of another kind is wrong a million times: the first place in each list says so.
+# A file of another kind can have a million errors: stop at the first one in each list.
 Rows = Annotated[list[Item], Field(max_length=ROWS_CEILING, fail_fast=True)]
 
 
@@ -70,7 +71,7 @@ class EditRow(Shape):
 
 
 class Refined(Shape):
-    """Runs of older servers have no edits and do not know what was left out."""
+    """The result of a refinement. Older servers stored neither edits nor dropped facts."""
 
     title: Title
     body: Body
@@ -80,7 +81,20 @@ class Refined(Shape):
 
 
 class NoResult(Shape):
-    """What a brainstorm suggests and a ranking compares are rows of their own."""
+    """The comparisons of a ranking are rows of their own."""
+
+
+class _Incomplete(IncompletePublic):
+    model_config = Shape.model_config
+
+    repeats: Amount
+    unusable: Amount
+
+
+class BrainstormResult(Shape):
+    """The suggestions of a brainstorm are rows of their own."""
+
+    incomplete: _Incomplete | None = None
 
 
 class _Scoring(ScoringPublic):
@@ -90,7 +104,7 @@ class _Scoring(ScoringPublic):
 
 
 class EvaluatedResult(Shape):
-    """The first three came with rubrics; results from before are without them."""
+    """The result of an evaluation. Results from before rubrics lack the first three fields."""
 
     rubric_id: Key | None = None
     criteria: Criteria | None = None
@@ -114,6 +128,6 @@ class _Failed(FailurePublic):
 
 
 class EvaluatedAllResult(Shape):
-    """The evaluations themselves are rows of their own."""
+    """The result of a run over a board. Its evaluations have rows of their own."""
 
     failed: Rows[_Failed] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A run in the file that export gives and import takes, with what its kind asks and answers."""
+"""A run in the JSON file of export and import, with the request and the result of its kind."""
 
 from typing import Any, Literal
 
@@ -50,7 +50,7 @@ class ErrorRow(Shape):
 
 
 class RunRow(Shape):
-    """`request` is what its kind of call takes, `result` what is kept of its answer."""
+    """A run. `request` and `result` have the form that the kind of run defines."""
 
     id: Key
     kind: RunKind
@@ -75,22 +75,24 @@ class RunRow(Shape):
 
     @field_validator("request")
     @classmethod
-    def fit_request(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        return _fit("task", value, info).model_dump(mode="json", exclude_none=True)
+    def check_request(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        return _checked("task", value, info).model_dump(mode="json", exclude_none=True)
 
     @field_validator("result")
     @classmethod
-    def fit_result(cls, value: dict[str, Any] | None, info: ValidationInfo) -> Any:
+    def check_result(cls, value: dict[str, Any] | None, info: ValidationInfo) -> Any:
         if value is None:
             if info.data.get("status") == "done":
-                raise ValueError("must be there, because the run is done")
+                raise ValueError("is required, because the run is done")
             return None
-        return _fit("result", value, info).model_dump(mode="json", exclude_unset=True)
+        return _checked("result", value, info).model_dump(mode="json", exclude_unset=True)
 
 
-def _fit(part: Literal["task", "result"], value: dict[str, Any], info: ValidationInfo) -> BaseModel:
+def _checked(
+    part: Literal["task", "result"], value: dict[str, Any], info: ValidationInfo
+) -> BaseModel:
     if "kind" not in info.data:
-        return RootModel(value)  # the caller will be told of the kind
+        return RootModel(value)  # the kind is wrong, which is an error of its own
     kind = RECORDED_KINDS[info.data["kind"]]
     shape: type[Shape] = kind.task if part == "task" else kind.result
     try:
@@ -98,4 +100,4 @@ def _fit(part: Literal["task", "result"], value: dict[str, Any], info: Validatio
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = "/".join(str(part) for part in first["loc"])
-        raise ValueError(f"does not fit the kind of run: {place}: {first['msg']}") from error
+        raise ValueError(f"is not valid for this kind of run: {place}: {first['msg']}") from error

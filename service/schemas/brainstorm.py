@@ -1,4 +1,4 @@
-"""What a brainstorm takes and suggests, and what is asked about a suggestion."""
+"""Brainstorms and suggestions in the API."""
 
 from typing import Annotated, Literal
 
@@ -38,8 +38,8 @@ _ONE_SOURCE: list[JsonValue] = [
 
 
 class BrainstormTask(Shape):
-    """Ideas for a `topic`, branching from the idea `idea_id`, each joining the ideas `idea_ids`, or
-    more like the suggestion `suggestion_id`; exactly one of the four.
+    """Asks for ideas. Exactly one of these says what for: a `topic`, an idea to branch from (`idea_id`),
+    several ideas to combine (`idea_ids`), or a suggestion to get more like (`suggestion_id`).
     """
 
     model_config = ConfigDict(json_schema_extra={"oneOf": _ONE_SOURCE})  # null is not given
@@ -50,35 +50,41 @@ class BrainstormTask(Shape):
         default=None,
         min_length=2,
         max_length=COMBINED_CEILING,
-        description="Every suggestion joins these into one idea.",
+        description="Every suggestion combines these ideas into one.",
         json_schema_extra={"uniqueItems": True},
     )
-    suggestion_id: str | None = Field(default=None, description="It need not be kept.")
-    board_id: str | None = Field(default=None, description="Whose ideas and goal to know about.")
-    context: Body = Field(default="", description="Background the ideas should fit.")
-    method: MethodId = Field(default="free", description="How to look for ideas; see `/methods`.")
+    suggestion_id: str | None = Field(default=None, description="Any suggestion, kept or not.")
+    board_id: str | None = Field(
+        default=None, description="The board whose goal and ideas the model gets to know."
+    )
+    context: Body = Field(
+        default="", description="Background information that the ideas should fit."
+    )
+    method: MethodId = Field(
+        default="free", description="How to look for ideas. `/methods` lists the methods."
+    )
     angle: Annotated[Filled, StringConstraints(max_length=60)] | None = Field(
-        default=None, description="Only this angle of the method, for every idea."
+        default=None, description="Use only this angle of the method, for every idea."
     )
     n: Count = 8
     language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
-    seed: Seed | None = Field(default=None, description="Default: drawn at random.")
+    seed: Seed | None = Field(default=None, description="Default: random.")
     creativity: float = Field(default=0.5, ge=0, le=1)
     avoid_board: bool = Field(
         default=True,
-        description="Draw again what is on the board already. If false it is only marked, as what "
-        "is near to an idea of the board always is: `similar_to`.",
+        description="Replace suggestions that are already on the board. If false, they are only "
+        "marked with `similar_to`, like all suggestions that resemble an idea of the board.",
     )
     avoid: list[Body] = Field(
         default_factory=list,
         max_length=AVOIDED_CEILING,
-        description="Less like these texts: what resembles one is drawn again.",
+        description="Texts to stay away from. A suggestion that resembles one is replaced.",
     )
 
 
 class SuggestionPublic(BaseModel):
-    """`similar_to` is the board's idea it is near to, `idea_id` the one it became, `redrawn_in` the
-    run that drew another one in its place.
+    """A suggestion. `similar_to` is the id of an idea of the board that it resembles, `idea_id` the idea
+    that it became, and `redrawn_in` the run that replaced it.
     """
 
     id: str
@@ -91,36 +97,48 @@ class SuggestionPublic(BaseModel):
     redrawn_in: str | None = None
 
 
+class IncompletePublic(BaseModel):
+    """Why a brainstorm has fewer suggestions than were asked for.
+
+    `drafts` means that the model used up all its attempts, `deadline` that the time for one run was
+    over. `repeats` drafts were too similar to another idea; `unusable` ones were no ideas at all.
+    """
+
+    reason: Literal["drafts", "deadline"]
+    repeats: int = Field(ge=0, examples=[3])
+    unusable: int = Field(ge=0, examples=[0])
+
+
 class SuggestionKeep(Shape):
-    """Another title or text than the suggestion's own, if they are given."""
+    """A title or text to use instead of the suggestion's own."""
 
     title: Title | None = Field(default=None, examples=["A shelf for borrowed tools"])
     body: Body | None = None
 
 
 class SuggestionsKeep(Shape):
-    """Which suggestions of a run to keep."""
+    """Says which suggestions of a run to keep."""
 
     suggestion_ids: list[str] | None = Field(
         default=None,
         min_length=1,
         max_length=SUGGESTIONS_CEILING,
-        description="Default: all that are open.",
+        description="Default: all open suggestions.",
     )
 
 
 class SuggestionRedraw(Shape):
-    seed: Seed | None = Field(default=None, description="Default: drawn at random.")
+    seed: Seed | None = Field(default=None, description="Default: random.")
 
 
 class RunRepeat(Shape):
-    """`same` repeats the run; `new` asks its question again, and keeps away from what was avoided."""
+    """Repeats a run: exactly with the `same` seed, or with a `new` one and away from what was avoided."""
 
     seed: Literal["same", "new"] = "same"
 
 
 class MethodPublic(BaseModel):
-    """A way to look for ideas; `when` says when to use it, `angles` from where it may look."""
+    """A way to look for ideas. `when` says when to use it, and `angles` lists its points of view."""
 
     id: MethodId
     title: str = Field(examples=["SCAMPER"])
@@ -129,4 +147,7 @@ class MethodPublic(BaseModel):
 
 
 class BrainstormAnswer(Answer):
+    """`incomplete` is given if there are fewer suggestions than were asked for."""
+
     suggestions: list[SuggestionPublic]
+    incomplete: IncompletePublic | None = None

@@ -1,4 +1,4 @@
-"""What the API takes and gives when several ideas are changed at once."""
+"""Changes of several ideas at once in the API."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -24,7 +24,7 @@ class _Change(Shape):
 
 
 class AddTags(_Change):
-    """Tags that an idea has already stay as they are."""
+    """Adds tags. Tags that an idea already has are kept."""
 
     operation: Literal["add_tags"]
     tags: Tags
@@ -46,18 +46,27 @@ class SetStar(_Change):
 
 
 class Move(_Change):
-    """To another board."""
+    """Moves ideas to another board."""
 
     operation: Literal["move"]
     board_id: str = Field(min_length=1, max_length=64)
 
 
 class Delete(_Change):
+    """Moves ideas to the trash of their boards."""
+
     operation: Literal["delete"]
 
 
+class Restore(_Change):
+    """Restores ideas from the trash."""
+
+    operation: Literal["restore"]
+
+
 ChangeTask = Annotated[
-    AddTags | RemoveTags | SetStatus | SetStar | Move | Delete, Field(discriminator="operation")
+    AddTags | RemoveTags | SetStatus | SetStar | Move | Delete | Restore,
+    Field(discriminator="operation"),
 ]
 CHANGE_EXAMPLES = {
     "tag": {
@@ -72,14 +81,23 @@ CHANGE_EXAMPLES = {
         "summary": "Delete two ideas",
         "value": {"operation": "delete", "ids": [_IDEA, _OTHER]},
     },
+    "restore": {
+        "summary": "Restore two ideas from the trash",
+        "value": {"operation": "restore", "ids": [_IDEA, _OTHER]},
+    },
 }
 
 
 class ChangePublic(BaseModel):
-    """`changed` are the ideas that were not already as the operation wants them."""
+    """A change that was made. `changed` has the ids of the ideas that got a new value."""
 
     id: str = Field(examples=[_CHANGE])
     operation: str = Field(examples=["set_status"])
     changed: list[str] = Field(examples=[[_IDEA, _OTHER]])
     created_at: datetime
     undone_at: datetime | None = None
+    put_back: list[str] | None = Field(
+        default=None,
+        description="In the answer to an undo: the ideas that were restored to their old values.",
+        examples=[[_IDEA, _OTHER]],
+    )

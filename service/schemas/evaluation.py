@@ -1,4 +1,4 @@
-"""What the API takes and gives when ideas are evaluated: rubrics, evaluations, a board's table."""
+"""Rubrics, evaluations and a board's table of scores in the API."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,6 +26,8 @@ from service.schemas.fields import (
 CRITERIA_CEILING = 8
 EVALUATIONS_CEILING = 1000
 WEIGHT_CEILING = 100
+# What they mean is in `prompts`; a test keeps the two the same.
+DEFAULT_NAMES = ("novelty", "feasibility", "impact", "clarity")
 _IDEA = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
 
 CriterionName = Annotated[Filled, StringConstraints(max_length=40)]
@@ -33,7 +35,7 @@ Weight = Annotated[float, Field(gt=0, le=WEIGHT_CEILING)]
 
 
 def weighted_mean(scores: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """The overall score: each criterion counts by its weight."""
+    """Returns the overall score, the weighted mean, rounded to one decimal."""
     total = sum(weights[name] for name in scores)
     return round(sum(weights[name] * score for name, score in scores.items()) / total, 1)
 
@@ -43,16 +45,14 @@ class CriterionShape(Shape):
     description: Annotated[Line, StringConstraints(max_length=200)] = Field(
         default="", description="What a high score means.", examples=["how little money it takes"]
     )
-    weight: Weight = Field(
-        default=1, description="How much it counts in the overall score.", examples=[2]
-    )
+    weight: Weight = Field(default=1, description="Its weight in the overall score.", examples=[2])
 
 
 def _named_once(criteria: list[CriterionShape]) -> list[CriterionShape]:
     names = [one.name.casefold() for one in criteria]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(Text("must not name “%(name)s” twice", name=name))
+            raise ValueError(Text("must not contain “%(name)s” twice", name=name))
     return criteria
 
 
@@ -76,6 +76,11 @@ class RubricCreate(Shape):
 class RubricUpdate(Shape):
     name: Title | None = None
     criteria: Criteria | None = None
+    is_shown: bool | None = Field(
+        default=None,
+        description="Whether cards show the scores by this rubric. Of a board's rubrics one is "
+        "shown at most; where none is, the default one.",
+    )
 
 
 class RubricPublic(BaseModel):
@@ -83,6 +88,9 @@ class RubricPublic(BaseModel):
     board_id: str
     name: str
     criteria: list[CriterionShape]
+    is_shown: bool = Field(
+        description="Whether the ideas' `score`, on cards and to sort by, is by this rubric."
+    )
     revision: int
     created_at: datetime
     updated_at: datetime
@@ -97,8 +105,9 @@ class RubricChoice(BaseModel):
 
 
 class ScoringPublic(BaseModel):
-    """How the scores were made: `head` is calibrated on labelled ideas, `digits` is what the model
-    would say, `mixed` has some of both; `uncalibrated` names the criteria that no head knows.
+    """How the scores were made. `head` means by a score head, fitted to labelled ideas; `digits` means
+    from the probabilities of the digits in the model's answer; `mixed` means some of both.
+    `uncalibrated` names the criteria that no score head scores.
     """
 
     method: Literal["head", "digits", "mixed"]
@@ -107,17 +116,17 @@ class ScoringPublic(BaseModel):
 
 
 SPREAD = (
-    "How far off each score may be, in the same points; null where nothing is known. Of a calibrated "
-    "criterion it is the head's mean error on ideas that it was not fitted to; of another one the "
-    "standard deviation over the digits that the model would say, which tells how undecided the "
-    "model is and not how right."
+    "How far off each score may be, in points of the score; null if unknown. For a calibrated criterion "
+    "this is the score head's mean error on ideas that it was not fitted to. For any other criterion "
+    "it is the standard deviation over the digits that the model considers, which says how undecided "
+    "the model is, not how right it is."
 )
 Spread = Annotated[dict[str, float | None], Field(description=SPREAD)]
 
 
 class EvaluationPublic(BaseModel):
-    """`criteria` are those that were asked for, as they were worded and weighted then. `is_stale`
-    says that the idea's text has changed since.
+    """An evaluation of one version of an idea. `criteria` have the wording and the weights of that
+    time. `is_stale` says that the idea's text has changed since.
     """
 
     run_id: str
@@ -139,23 +148,23 @@ class EvaluationPublic(BaseModel):
 
 
 class FailurePublic(BaseModel):
-    """An idea that could not be evaluated, and why; the others of its run went on."""
+    """An idea that could not be evaluated, and why. The run continued with the others."""
 
     idea_id: str
     title: str
     type: str
     detail: str
-    # As `wording.pack` gives it; for pages.
+    # As `messages.pack` gives it; for pages.
     words: Any = Field(default=None, exclude=True)
 
     @property
     def reason(self) -> str:
-        """In parts that can be said in the language of the page."""
+        """Returns the detail as a text that pages can translate."""
         return self.detail if self.words is None else unpack(self.words)
 
 
 class EvaluateBoard(Shape):
-    """Which of the board's ideas, by what rubric. Without any field: all that are not archived."""
+    """Says which ideas of the board to evaluate, and by which rubric. Default: all that are not archived."""
 
     idea_ids: (
         Annotated[
@@ -163,17 +172,20 @@ class EvaluateBoard(Shape):
             Field(min_length=1, max_length=EVALUATIONS_CEILING),
         ]
         | None
-    ) = Field(default=None, description="Only these.", examples=[[_IDEA]])
+    ) = Field(default=None, description="Evaluate only these ideas.", examples=[[_IDEA]])
     q: Annotated[Line, StringConstraints(max_length=200)] = Field(
-        default="", description="Only with all of these words.", examples=[""]
+        default="", description="Evaluate only ideas with all of these words.", examples=[""]
     )
     tags: list[Tag] = Field(
-        default_factory=list, max_length=TAGS_CEILING, description="Only with all of these."
+        default_factory=list,
+        max_length=TAGS_CEILING,
+        description="Evaluate only ideas with all of these tags.",
     )
     status: Status | None = None
     language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
     archived: bool = Field(
-        default=False, description="Archived ideas too, which else only count if asked for."
+        default=False,
+        description="Include archived ideas. Otherwise only `status` or `idea_ids` can select them.",
     )
     star: bool | None = None
     rubric_id: Annotated[str, StringConstraints(max_length=64)] | None = Field(
@@ -181,10 +193,10 @@ class EvaluateBoard(Shape):
     )
     only_outdated: bool = Field(
         default=False,
-        description="Leave out what this rubric has judged as it reads now.",
+        description="Skip ideas whose current text was already evaluated by this rubric.",
         examples=[True],
     )
-    seed: Seed | None = Field(default=None, description="Default: drawn at random.")
+    seed: Seed | None = Field(default=None, description="Default: random.")
 
 
 class EvaluateAllTask(EvaluateBoard):
@@ -192,10 +204,10 @@ class EvaluateAllTask(EvaluateBoard):
 
 
 class TableRow(BaseModel):
-    """An idea by the newest evaluation that the rubric gave it; nulls if there is none.
+    """An idea and its newest evaluation by the rubric; the values are null if there is none.
 
-    `overall` is by the rubric's weights as they are now, `rank` by `overall`: 1 is first, equals
-    share a rank. `is_stale` says that the text, or the wording of a criterion, has changed since.
+    `overall` uses the rubric's current weights. `rank` is by `overall`: 1 is the best, and equal ideas
+    share a rank. `is_stale` says that the text or the wording of a criterion has changed since.
     """
 
     rank: int | None = Field(examples=[1])
@@ -224,8 +236,8 @@ _BOTH_CRITERIA_AND_RUBRIC: JsonDict = {
 
 
 class EvaluateTask(Shape):
-    """Scores and advice for the idea `idea_id`, or for `title` and `body`; by a rubric of its board,
-    or by own `criteria`.
+    """Asks for scores and advice for the idea `idea_id`, or for `title` and `body`, by a rubric of the
+    idea's board or by the given `criteria`.
     """
 
     model_config = ConfigDict(
@@ -250,7 +262,7 @@ class EvaluateTask(Shape):
 
 
 class EvaluateAnswer(Answer):
-    """Scores and `overall`, their weighted mean, go from 1 to 10."""
+    """Scores from 1 to 10, their weighted mean `overall`, and advice."""
 
     rubric_id: str | None
     criteria: list[CriterionShape]
@@ -264,7 +276,7 @@ class EvaluateAnswer(Answer):
 
 
 class EvaluateAllAnswer(Answer):
-    """The evaluations in the order in which they were done, and what could not be evaluated."""
+    """The evaluations in the order in which they were made, and the ideas that failed."""
 
     evaluations: list[EvaluationPublic]
     failed: list[FailurePublic]

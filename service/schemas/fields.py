@@ -1,4 +1,4 @@
-"""The kinds of values the API takes: cleaned on their way in, described in the OpenAPI document."""
+"""The types of values in the API. Texts are cleaned when they come in; OpenAPI describes the types."""
 
 from typing import Annotated, Literal
 
@@ -15,8 +15,8 @@ from pydantic.config import JsonDict, JsonValue
 from service.messages import Text
 from service.text.cleaning import clean_text, one_line
 
-# The largest the limits in the settings may be set to; the settings themselves are checked in
-# `store`, and written into the OpenAPI document by `app`.
+# The highest values that the settings may give a limit. `store` checks the limits themselves, and
+# `web.openapi` writes them into the OpenAPI document.
 TITLE_CEILING = 1000
 BODY_CEILING = 65536
 TAG_CEILING = 40
@@ -32,31 +32,31 @@ Origin = Literal["human", "model", "import"]
 RunKind = Literal["brainstorm", "refine", "evaluate", "evaluate-all", "rank"]
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 UNFINISHED: tuple[RunStatus, ...] = ("queued", "running")
-# `avoided` is discarded, and what is drawn next shall be less like it.
+# `avoided` is discarded, and later suggestions must not resemble it.
 SuggestionState = Literal["open", "kept", "discarded", "avoided"]
-# The catalogue is in `methods`; a test keeps the two the same.
+# `prompts.methods` has the methods; a test checks that the two agree.
 MethodId = Literal[
     "free", "scamper", "reverse", "six-hats", "personas", "constraints", "analogies", "questions"
 ]
 Decision = Literal["open", "accepted", "rejected"]
-# Which of two ideas was put first, and who said so.
+# Which of two ideas comes first, and who decided it.
 Outcome = Literal["first", "second", "tie"]
 Judge = Literal["people", "model"]
 
 
 def clean_line(text: str) -> str:
-    """`clean_text` on one line."""
+    """Cleans a text and joins its lines."""
     return one_line(clean_text(text))
 
 
 def filled(value: str) -> str:
     if not value:
-        raise ValueError(Text("must hold at least one visible character"))
+        raise ValueError(Text("must have at least one visible character"))
     return value
 
 
 Line = Annotated[str, AfterValidator(clean_line)]
-# For readers of the schema; what counts is `filled`, after cleaning.
+# Only describes the rule in the schema; `filled` checks it, after cleaning.
 _VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 Filled = Annotated[
     Line, AfterValidator(filled), Field(min_length=1, json_schema_extra={"pattern": _VISIBLE})
@@ -67,22 +67,22 @@ Tag = Annotated[Filled, StringConstraints(max_length=TAG_CEILING)]
 
 
 class Shape(BaseModel):
-    """What comes over the API. Unknown fields and other types are refused, so that a typing error is
-    seen instead of guessed at.
+    """Input of the API. Unknown fields and wrong types are refused, so that a typing error does not go
+    unnoticed.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 def given(name: str, *without: str, kind: str = "string") -> JsonDict:
-    """JSON Schema: `name` is there and of that kind, the others are not."""
+    """Returns the JSON Schema for: `name` is given and of this type, the fields `without` are not."""
     kinds = {name: kind} | dict.fromkeys(without, "null")
     properties: JsonDict = {field: {"type": each} for field, each in kinds.items()}
     return {"required": [name], "properties": properties}
 
 
 def whole(value: object) -> object:
-    """JSON has one kind of number: 8.0 is the integer 8."""
+    """Turns a whole float into an integer, because JSON has one type of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

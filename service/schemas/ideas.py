@@ -1,4 +1,4 @@
-"""Boards, ideas and their versions, as the API takes and gives them."""
+"""Boards, ideas and their versions in the API."""
 
 from datetime import datetime
 
@@ -67,13 +67,22 @@ class IdeaPublic(BaseModel):
     star: bool
     tags: list[str]
     parent_id: str | None
+    lost_parent_id: str | None = Field(
+        default=None, description="The id of its parent, if the parent was deleted for good."
+    )
     origin: str
     version: int
     revision: int
-    score: float | None
-    is_stale: bool = Field(description="Whether `score` is of an earlier text.")
+    score: float | None = Field(
+        description="The newest evaluation's overall score by the rubric that the board shows: the "
+        "default one, unless a rubric has `is_shown`."
+    )
+    is_stale: bool = Field(description="Whether `score` belongs to an earlier text.")
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None = Field(
+        default=None, description="When it was deleted, if it is in the trash."
+    )
 
 
 class VersionPublic(BaseModel):

@@ -1,4 +1,4 @@
-"""Ids and times of what is stored."""
+"""Makes the ids and times of stored rows."""
 
 from datetime import UTC, datetime
 from uuid import uuid4

@@ -1,24 +1,27 @@
-"""What an imported file was found to hold, and what came of it; knows neither file formats nor SQL."""
+"""The content of an imported file, and the result of an import. It knows neither formats nor SQL."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SkipValidation
 
 from service.schemas.fields import Status
 
 TextFormat = Literal["markdown", "csv", "lines"]
 Groups = Literal["boards", "tags"]
 Nested = Literal["body", "ideas"]
-Action = Literal["add", "change", "skip"]
+# The columns of a table that can be chosen; `-` chooses none.
+Column = Literal["title", "body", "tags", "status", "star", "board"]
+NO_COLUMN = "-"
+Action = Literal["add", "change", "restore", "skip"]
 Reason = Literal["", "there", "deleted", "same-text", "twice"]
 SHOWN_IDEAS = 200
 
 
 @dataclass(slots=True)
 class Draft:
-    """An idea of a file. What the file does not say is None; `parent` is a place in `Reading.ideas`."""
+    """An idea in a file. Fields that the file lacks are None; `parent` is an index in `Reading.ideas`."""
 
     line: int
     title: str
@@ -43,9 +46,8 @@ class BoardDraft:
 
 @dataclass(slots=True)
 class Reading:
-    """`boards` by their id in the file, or else their name; an idea's `board` is such a key.
-
-    `left_out` is what has no place on a board.
+    """The content of a file. The keys of `boards` are ids, or names if the file has no ids; the `board`
+    of an idea is such a key. `left_out` has the text that is not part of an idea.
     """
 
     boards: dict[str, BoardDraft] = field(default_factory=dict)
@@ -53,9 +55,21 @@ class Reading:
     left_out: list["LeftOut"] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """How an import treats ideas. `board_id` is the default board, `update` updates existing ideas from
+    the file, and `restore` restores ideas and boards of the file from the trash.
+    """
+
+    board_id: str | None = None
+    update: bool = False
+    restore: bool = False
+
+
 class LeftOut(BaseModel):
     line: int = Field(examples=[7])
-    text: str = Field(examples=["Notes of the meeting"])
+    # Not validated, so that a `Text` stays one and pages can translate it.
+    text: SkipValidation[str] = Field(examples=["Notes of the meeting"])
 
 
 class Counts(BaseModel):
@@ -70,25 +84,33 @@ class Counts(BaseModel):
 
 
 class ImportedIdea(BaseModel):
-    """What an import does to one idea; `reason` says why it leaves one as it is."""
+    """What an import does with one idea. `reason` says why an idea is left unchanged."""
 
     action: Action
     reason: Reason = ""
     id: str
     title: str
-    board: str = Field(description="Its name.")
-    line: int | None = Field(default=None, description="Where it is in a text file.")
+    board: str = Field(description="The name of its board.")
+    line: int | None = Field(default=None, description="Its line in a text file.")
     changes: list[str] = Field(default_factory=list, description="The fields that change.")
 
 
 class Imported(BaseModel):
-    """How many rows came in, how many ideas changed, how many rows were left as they are; in a dry
-    run, how many would. `ideas` shows the first 200 one by one.
+    """How many rows were added, changed, restored from the trash or left unchanged; in a dry run, how
+    many would be. `ideas` lists the first 200 ideas.
     """
 
     dry_run: bool = False
     added: Counts = Field(default_factory=Counts)
     changed: Counts = Field(default_factory=Counts)
+    restored: Counts = Field(default_factory=Counts)
     already_there: Counts = Field(default_factory=Counts)
+    in_trash: int = Field(
+        default=0,
+        examples=[3],
+        description="How many ideas of the file are left in the trash; `restore` restores them.",
+    )
     ideas: list[ImportedIdea] = Field(default_factory=list)
-    left_out: list[LeftOut] = Field(default_factory=list, description="Text that is no idea.")
+    left_out: list[LeftOut] = Field(
+        default_factory=list, description="Text and columns that were ignored."
+    )

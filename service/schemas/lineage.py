@@ -1,11 +1,11 @@
-"""Where an idea comes from, as the store tells it."""
+"""Where an idea comes from, as the store returns it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One idea. `number` orders ideas by creation."""
+    """One idea and its sources. `number` orders ideas by creation."""
 
     id: str
     number: int

@@ -1,6 +1,4 @@
-"""What the API takes and gives where many ideas are looked at together: what is alike, groups,
-where ideas come from, how a board stands.
-"""
+"""Similar ideas, groups, lineage and the summary of a board in the API."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -27,7 +25,7 @@ class SimilarIdea(IdeaLink):
 
 
 class SimilarPublic(BaseModel):
-    """The ideas of the board that are at least `threshold` like the idea, the most similar first."""
+    """The board's ideas whose similarity is at least `threshold`, most similar first."""
 
     idea_id: str
     threshold: float
@@ -35,26 +33,32 @@ class SimilarPublic(BaseModel):
 
 
 class ClusterPublic(BaseModel):
-    """`anchor_id` is the idea most like the others; `title` is made of the words they share.
-    `tag` is one that all of them carry already.
+    """A group of similar ideas. `anchor_id` is the idea most similar to the others, and `title` is made
+    of words that they share. `tag` is a tag that all of them already have.
     """
 
     anchor_id: str
     title: str
-    similarity: float = Field(description="Mean over the pairs.", examples=[0.38])
+    similarity: float = Field(description="The mean over all pairs.", examples=[0.38])
     tag: str | None = None
     ideas: list[IdeaLink]
 
 
 class ClustersPublic(BaseModel):
-    """A preview; nothing is changed by asking. `alone` are the ideas in no group, and `unseen`
-    older ones, beyond those that are compared.
+    """A preview of groups, which changes nothing. `alone` lists the ideas in no group. `unseen` counts
+    older ideas that were not compared.
     """
 
     board_id: str
     granularity: Granularity
-    threshold: float
-    fingerprint: str = Field(description="The same as long as the groups are.")
+    counts: list[int] = Field(
+        description="How many groups each granularity gives. It never decreases.",
+        examples=[[2, 3, 4, 6, 8]],
+    )
+    threshold: float = Field(
+        description="Average similarity of the least similar groups that were joined."
+    )
+    fingerprint: str = Field(description="Stays the same as long as the groups do.")
     clusters: list[ClusterPublic]
     alone: list[IdeaLink]
     unseen: int
@@ -66,7 +70,7 @@ class ClusterChoice(Shape):
 
 
 class ClustersApply(Shape):
-    """Groups to make tags of, each with the title that the tag shall have."""
+    """Groups to turn into tags. The title of a group becomes the tag."""
 
     clusters: list[ClusterChoice] = Field(min_length=1, max_length=GROUPS_CEILING)
 
@@ -79,9 +83,9 @@ class ClustersApply(Shape):
 
 
 class LineageNode(BaseModel):
-    """`parent_id` is the idea it was branched from, `also_from` are further ones that went into it,
-    and `went_into` are ideas of other branches that it went into. A deleted idea is there only where
-    ideas come from it, and without its title.
+    """An idea in the lineage. `parent_id` is the idea that it branched from, and `also_from` lists further
+    ideas that it combines. `went_into` lists ideas of other branches that combine it. A deleted
+    idea is included, without its title, only if other ideas come from it.
     """
 
     idea_id: str = Field(examples=["6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"])
@@ -94,8 +98,8 @@ class LineageNode(BaseModel):
 
 
 class LineagePublic(BaseModel):
-    """Parents come before their children. `trees` counts all that the board has; `unseen` are the
-    ideas of the shown trees that did not fit.
+    """The lineage of a board or an idea, with parents before their children. `trees` counts all trees
+    of the board. `unseen` counts ideas of the shown trees that did not fit.
     """
 
     board_id: str
@@ -127,7 +131,7 @@ class ClusterCount(BaseModel):
 
 
 class TextChange(BaseModel):
-    """An idea that was added, or got another text; `origin` says by whom."""
+    """An idea that was added or got a new text; `origin` says who wrote it."""
 
     idea_id: str
     title: str
@@ -138,7 +142,7 @@ class TextChange(BaseModel):
 
 
 class RecentCounts(BaseModel):
-    """What happened since `since`."""
+    """Counts of what happened since the time `since`."""
 
     since: datetime
     added: int
@@ -148,7 +152,7 @@ class RecentCounts(BaseModel):
 
 
 class SummaryPublic(BaseModel):
-    """A board in figures. Nothing in it is written by a model."""
+    """A board in figures. No model writes any of it."""
 
     board_id: str
     name: str

@@ -1,4 +1,4 @@
-"""What the API takes and gives when ideas are compared in pairs and ranked."""
+"""Comparisons of two ideas, and rankings, in the API."""
 
 from datetime import datetime
 
@@ -13,12 +13,12 @@ _OTHER = "b2a4c8de-13f5-4f0a-8a57-5d0c1f9e2b77"
 
 
 class ComparisonCreate(Shape):
-    """A vote: which of two ideas comes first. The versions are those that were read."""
+    """A vote: which of two ideas comes first. The versions say which texts were read."""
 
     first_id: str = Field(min_length=1, max_length=64, examples=[_IDEA])
     second_id: str = Field(min_length=1, max_length=64, examples=[_OTHER])
     outcome: Outcome = Field(
-        description="`first` or `second` comes first, or they are equal (`tie`).",
+        description="Which idea comes first, `first` or `second`; `tie` if they are equal.",
         examples=["first"],
     )
     first_version: Version | None = Field(default=None, description="Default: the newest.")
@@ -26,7 +26,9 @@ class ComparisonCreate(Shape):
 
 
 class ComparisonPublic(BaseModel):
-    """`probability` is the model's for the first idea, the mean of asking in both orders."""
+    """A comparison. `probability` is the model's probability that the first idea comes first, averaged over both
+    orders; people's comparisons have none.
+    """
 
     id: str
     board_id: str
@@ -42,10 +44,10 @@ class ComparisonPublic(BaseModel):
 
 
 class StandingPublic(BaseModel):
-    """An idea's place. `rank` is null if it was never compared; equal ideas share one.
+    """An idea's place in the ranking. `rank` is null if it was never compared; equal ideas share one.
 
-    `score` says how many of a hundred comparisons with an average idea it is expected to win, and
-    lies between `low` and `high` with nine tenths probability. `strength` is the same in log-odds,
+    `score` is the number of comparisons with an average idea, out of 100, that it is expected to win.
+    It is between `low` and `high` with a probability of 90%. `strength` is the score in log-odds.
     `outdated` counts comparisons of an earlier text.
     """
 
@@ -62,7 +64,7 @@ class StandingPublic(BaseModel):
 
 
 class RankingPublic(BaseModel):
-    """Best first; ideas never compared come last. Archived ideas are left out."""
+    """A ranking, best idea first. Ideas that were never compared come last; archived ideas are left out."""
 
     board_id: str
     by: Judge
@@ -71,27 +73,28 @@ class RankingPublic(BaseModel):
 
 
 class RankTask(Shape):
-    """Pairs of a board's ideas for the model to compare: those that tell most about its order."""
+    """Asks the model to compare the pairs of ideas that say most about the board's order."""
 
     board_id: str | None = Field(
         default=None, max_length=64, description="Default: the oldest board."
     )
     pairs: Pairs = Field(
-        default=20, description="At most so many; fewer if the model knows the others already."
+        default=20,
+        description="The most pairs to compare; fewer if the model has compared the others already.",
     )
     seed: Seed | None = Field(
-        default=None, description="Decides between pairs that tell as much. Default: drawn."
+        default=None, description="Decides between pairs that say equally much. Default: random."
     )
 
 
 class RankAnswer(Answer):
-    """The comparisons that this run made. Where the two orders disagree, it is a tie."""
+    """The comparisons that this run made. A pair is a tie if the two orders disagree."""
 
     comparisons: list[ComparisonPublic]
 
 
 class PairPublic(BaseModel):
-    """`information`, in nats, is what its answer is expected to tell about the board's order."""
+    """Two ideas to compare. `information`, in nats, is how much the answer should say about the order."""
 
     first: IdeaPublic
     second: IdeaPublic

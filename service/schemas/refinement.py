@@ -1,4 +1,4 @@
-"""What the API takes and gives about single edits: of a refinement, and between two versions."""
+"""Refinements, their single edits, and the edits between two versions in the API."""
 
 from typing import Annotated
 
@@ -15,8 +15,8 @@ EditNumber = Annotated[int, Field(ge=1, le=EDITS_CEILING), BeforeValidator(whole
 
 
 class EditPublic(BaseModel):
-    """Put `added` in the place of `removed`, which stands at character `start` of the title or of
-    the body as it was. `number` counts from 1 through both. The title changes as a whole.
+    """One edit: `added` replaces `removed`, which begins at character `start` of the old title or body.
+    `number` counts from 1 through title and body. The title changes as a whole.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -29,9 +29,9 @@ class EditPublic(BaseModel):
 
 
 class RefineAnswer(Answer):
-    """`changes` is what the model says it changed, `edits` what it did change; `accept` takes all of
-    them or those whose numbers you give. `left_out` has numbers and names of the text, as it has
-    them, that the new one seems to lack.
+    """A proposed text. `changes` is what the model says it changed, which nobody checks. `edits` is
+    what it did change: accept all of them, or those whose numbers you give. `left_out` lists numbers
+    and names of the old text that the new one seems to lack.
     """
 
     title: str
@@ -42,9 +42,10 @@ class RefineAnswer(Answer):
 
 
 class EditsPublic(BaseModel):
-    """A refinement's edits of the text that the idea has now; it has no version if it is on no board.
+    """The edits that lead from the idea's current text to the proposal.
 
-    `is_stale` says that the text has changed since the model read it.
+    `idea_version` is null if the text belongs to no idea. `is_stale` says that the text has changed
+    since the model read it.
     """
 
     run_id: str
@@ -56,27 +57,27 @@ class EditsPublic(BaseModel):
 
 
 class Acceptance(Shape):
-    """What to take of a refinement; nothing given takes all of it."""
+    """Says which edits of a refinement to accept. Default: all of them."""
 
     edits: list[EditNumber] | None = Field(
         default=None,
         min_length=1,
         max_length=EDITS_CEILING,
-        description="The numbers of the edits to take. Default: all.",
+        description="The numbers of the edits to accept. Default: all.",
         examples=[[1, 3]],
         json_schema_extra={"uniqueItems": True},
     )
     idea_version: Version | None = Field(
         default=None,
-        description="The version of the idea that the edits were numbered for. Default: the one "
+        description="The version of the idea that the edits are numbered for. Default: the one "
         "that the model read.",
     )
     title: Title | None = Field(
         default=None,
-        description="The title as you changed it. What you change becomes a version of its own, "
-        "after the model's.",
+        description="Your own title. Your changes become a version of their own, after the "
+        "model's.",
     )
-    body: Body | None = Field(default=None, description="The text as you changed it.")
+    body: Body | None = Field(default=None, description="Your own text.")
 
 
 class ComparisonOfVersions(BaseModel):
@@ -89,7 +90,7 @@ class ComparisonOfVersions(BaseModel):
 
 
 class RefineTask(Shape):
-    """A better text for the idea `idea_id`, or for `title` and `body`; of all of it or of one passage."""
+    """Asks for a better text for the idea `idea_id`, or for `title` and `body`, or for one passage of it."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": IDEA_OR_TEXT})
 
@@ -99,11 +100,12 @@ class RefineTask(Shape):
     instruction: Body = Field(default="", examples=["shorter"])
     selection: Annotated[Body, AfterValidator(filled)] | None = Field(
         default=None,
-        description="Only this passage, as it stands in the body; the rest stays byte for byte.",
+        description="Refine only this passage, copied exactly from the body; the rest does not change.",
         examples=["people lend drills"],
     )
     start: Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(whole)] | None = Field(
-        default=None, description="The character of the body where it begins, if it is there twice."
+        default=None,
+        description="The character of the body where the passage begins, if it occurs more than once.",
     )
     language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
     seed: Seed | None = None

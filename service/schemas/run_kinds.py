@@ -1,8 +1,8 @@
-"""The kinds of runs as they are recorded: what each is asked, what is kept of it, what it answers.
+"""The kinds of runs: the task, the stored result and the answer of each.
 
-The first layer of the registry of run kinds. `ideation.kinds` says how each is planned, performed
-and asked again, `web.pages.run_kinds` how pages show it; a test holds the three together. A new
-kind begins here.
+This is the first layer of the registry of run kinds; a new kind begins here. `ideation.kinds` says how
+a kind is planned, performed and repeated, and `web.pages.run_kinds` how pages show it. A test checks
+that the three agree.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.schemas.answers import Answer
-from service.schemas.archive_fields import EvaluatedAllResult, EvaluatedResult, NoResult, Refined
+from service.schemas.archive_fields import (
+    BrainstormResult,
+    EvaluatedAllResult,
+    EvaluatedResult,
+    NoResult,
+    Refined,
+)
 from service.schemas.brainstorm import BrainstormAnswer, BrainstormTask
 from service.schemas.evaluation import (
     EvaluateAllAnswer,
@@ -29,7 +35,7 @@ from service.schemas.runs import RunPublic, Task
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """What a run makes one by one: told as `event` each, and together in a field of the answer."""
+    """Results that a run makes one by one: each is sent as an `event`, all are in a field of the answer."""
 
     event: str
     field: str
@@ -38,10 +44,10 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class RecordedKind:
-    """`result` is the shape of what the run's own row keeps; `items` have rows of their own.
+    """A kind of run. `result` is the form of the result in the run's own row; `items` have other rows.
 
-    With `takes_ideas_one_by_one`, a run does the same with each of many ideas: the deadline is each
-    idea's, and an export leaves out the ideas that it does not hold. With `is_evaluation`, the
+    With `takes_ideas_one_by_one`, a run does the same with each of many ideas: the deadline applies to
+    each idea, and an export leaves out ideas that are not in the file. With `is_evaluation`, the
     result is also stored as an evaluation of the run's idea.
     """
 
@@ -58,12 +64,12 @@ class RecordedKind:
 
 
 def failures(run: RunPublic) -> list[FailurePublic]:
-    """The ideas that a run over a board could not evaluate."""
+    """Returns the ideas that a run over a board could not evaluate."""
     return [FailurePublic.model_validate(one) for one in (run.result or {}).get("failed", [])]
 
 
 def answer(run: RunPublic) -> dict[str, Any]:
-    """The run in the form in which the calls answer that start one."""
+    """Returns the run in the form of the answer to the call that started it."""
     begun = {"run_id": run.run_id, "status": run.status, "model": run.model}
     made = {one.field: one.of(run) for one in RECORDED_KINDS[run.kind].items}
     kept = {name: value for name, value in (run.result or {}).items() if name not in made}
@@ -90,7 +96,9 @@ FAILURES = Items("failure", "failed", lambda run: [item_fields(one) for one in f
 RECORDED_KINDS: Mapping[str, RecordedKind] = {
     kind.name: kind
     for kind in (
-        RecordedKind("brainstorm", BrainstormTask, BrainstormAnswer, NoResult, (SUGGESTIONS,)),
+        RecordedKind(
+            "brainstorm", BrainstormTask, BrainstormAnswer, BrainstormResult, (SUGGESTIONS,)
+        ),
         RecordedKind("refine", RefineTask, RefineAnswer, Refined),
         RecordedKind("evaluate", EvaluateTask, EvaluateAnswer, EvaluatedResult, is_evaluation=True),
         RecordedKind(

@@ -1,4 +1,4 @@
-"""Runs and the tasks that start them."""
+"""Runs, and the tasks that start them, in the API."""
 
 from datetime import datetime
 from typing import Any
@@ -28,14 +28,14 @@ Task = BrainstormTask | RefineTask | EvaluateTask | EvaluateAllTask | RankTask
 class RunError(BaseModel):
     type: str
     detail: str
-    # As `wording.pack` gives it; for pages.
+    # As `messages.pack` gives it; for pages.
     words: Any = Field(default=None, exclude=True)
 
 
 class RunPublic(BaseModel):
-    """A run as it stands; the fields of its answer are filled in as they come.
+    """The current state of a run; the fields of its answer are filled in as they arrive.
 
-    `evaluations` are those of a run over a board; a list of runs leaves them out.
+    Only a run over a board has `evaluations`, and lists of runs leave them out.
     """
 
     run_id: str

@@ -1,4 +1,7 @@
-"""Named queries; the only package that builds SQL. Every method is one short transaction."""
+"""Runs named queries, and is the only package that builds SQL.
+
+Every method is one short transaction.
+"""
 
 from service.store.archive import ArchiveStore
 from service.store.boards import BoardStore
@@ -16,6 +19,7 @@ from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
 from service.store.suggestions import SuggestionStore
 from service.store.text_import import TextImportStore
+from service.store.trash import TrashStore
 
 __all__ = ["Limits", "Store"]
 
@@ -26,6 +30,7 @@ class Store:
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
         self.changes = BulkChangeStore(database)
+        self.trash = TrashStore(database)
         self.runs = RunStore(database, self.ideas)
         self.refinements = RefinementStore(database, self.ideas)
         self.suggestions = SuggestionStore(database, limits, self.ideas)

@@ -1,16 +1,16 @@
-"""Everything out of the database, and into it again."""
+"""Exports everything in the database, and imports it again."""
 
 from typing import Any
 
 from sqlalchemy import insert, text
-from sqlmodel import Session, SQLModel, and_, col, func, or_, select, update
+from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
 from service.errors import InvalidInput, NotFound
 from service.messages import Text
-from service.schemas.archive import Archive, IdeaRow
+from service.schemas.archive import Archive, IdeaRow, RubricRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.identity import now
-from service.schemas.imports import SHOWN_IDEAS, Imported, ImportedIdea
+from service.schemas.imports import Imported
 from service.store.archive_checks import (
     check_ancestors,
     check_references,
@@ -19,9 +19,12 @@ from service.store.archive_checks import (
     home,
 )
 from service.store.archive_rows import Row, forget_missing, values_of
+from service.store.archive_trash import Recognised
 from service.store.database import Database
 from service.store.ideas import as_public
 from service.store.limits import Limits
+from service.store.purging import find_lost_parents
+from service.store.scores import rescore
 from service.store.search import index
 from service.store.tables import (
     Board,
@@ -35,7 +38,7 @@ from service.store.tables import (
     Suggestion,
 )
 
-# Section -> table, in an order in which what is referred to comes first.
+# Section -> table, ordered so that the target of a reference comes before it.
 _TABLES: dict[str, type[SQLModel]] = {
     "boards": Board,
     "ideas": Idea,
@@ -49,7 +52,7 @@ _TABLES: dict[str, type[SQLModel]] = {
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
     "boards": {"deleted_at"},
-    "ideas": {"number", "title_key", "scored_version", "deleted_at"},
+    "ideas": {"number", "title_key", "scored_version", "lost_parent_id", "deleted_at"},
     "versions": {"id"},
     "rubrics": {"deleted_at"},
 }
@@ -61,10 +64,10 @@ class ArchiveStore:
         self._limits = limits
 
     def whole(self, board_id: str | None = None) -> Row:
-        """One board or all, in the form of `Archive`; what was deleted stays out.
+        """Exports one board or all boards in the form of `Archive`, without deleted rows.
 
-        A run goes with its idea, or with its board if it has none; references to what is not in
-        the archive are null.
+        A run is exported with its idea, or with its board if it has no idea. References to rows
+        that are not in the archive become null.
         """
         with self._database.read() as session:
             _check_board(session, board_id)
@@ -77,7 +80,7 @@ class ArchiveStore:
         return {"format": "ideapool", "version": 3, "exported_at": now(), **sections}
 
     def readable(self, board_id: str | None = None) -> list[tuple[BoardPublic, list[IdeaPublic]]]:
-        """The boards, oldest first, with their ideas in the order they were added."""
+        """Returns the boards, oldest first, with their ideas in the order they were added."""
         with self._database.read() as session:
             _check_board(session, board_id)
             boards = session.exec(_boards(Board, board_id).order_by(col(Board.created_at)))
@@ -90,15 +93,18 @@ class ArchiveStore:
                 found[idea.board_id][1].append(as_public(idea, tags.get(idea.number, [])))
             return list(found.values())
 
-    def add(self, archive: Archive, *, dry_run: bool = False) -> Imported:
-        """All that is new in the archive, or nothing; what has a known id is left as it is.
+    def add(self, archive: Archive, *, restore: bool = False, dry_run: bool = False) -> Imported:
+        """Adds everything in the archive that is new, or nothing.
 
-        An idea that is there already keeps its own versions. A run that was not over is
-        interrupted: no process here works on it.
+        Rows with a known id are left unchanged, or restored from the trash with `restore`.
+
+        An existing idea keeps its own versions. An unfinished run is marked as interrupted,
+        because no process here works on it.
 
         Raises:
-            InvalidInput: by its JSON Pointer: a text beyond the limits, an id given twice, a
-                reference to nothing, a version beyond its idea's, an idea among its own ancestors.
+            InvalidInput: with a JSON Pointer to a text that is too long, a repeated id, a reference
+                to a missing row, a version newer than its idea's, or an idea that is its own
+                ancestor.
         """
         self._check_texts(archive)
         check_unique(archive)
@@ -107,16 +113,22 @@ class ArchiveStore:
         with self._database.write() as session:
             known = {name: _known(session, name) for name in _TABLES}
             check_references(archive, known)
+            recognised = Recognised(session, archive)
             result = Imported(dry_run=dry_run)
             for name in _TABLES:
                 rows = getattr(archive, name)
                 new = [row for row in rows if home(name, row) not in known[name]]
+                if name == "rubrics":
+                    new = _shown_once(new, known["boards"])
                 if not dry_run:
                     insert_rows(session, name, new)
                 setattr(result.added, name, len(new))
                 setattr(result.already_there, name, len(rows) - len(new))
-            _set_scored_versions(session)
-            result.ideas = _told(session, archive, known["ideas"])
+            for board_id in {idea.board_id for idea in archive.ideas}:
+                rescore(session, board_id)
+            recognised.describe(result, known["ideas"], restore=restore)
+            if restore and not dry_run:
+                recognised.bring_back()
             return result
 
     def _check_texts(self, archive: Archive) -> None:
@@ -133,19 +145,16 @@ class ArchiveStore:
                         ) from error
 
 
-def _told(session: Session, archive: Archive, known: set[str]) -> list[ImportedIdea]:
-    names = dict(session.exec(select(Board.id, Board.name)).all())
-    names |= {board.id: board.name for board in archive.boards}
-    return [
-        ImportedIdea(
-            action="skip" if idea.id in known else "add",
-            reason="there" if idea.id in known else "",
-            id=idea.id,
-            title=idea.title,
-            board=names[idea.board_id],
-        )
-        for idea in archive.ideas[:SHOWN_IDEAS]
-    ]
+def _shown_once(rubrics: list[RubricRow], boards: set[str]) -> list[RubricRow]:
+    """A board that is there already goes on showing the scores that it shows."""
+    decided = set(boards)
+    rows = []
+    for row in rubrics:
+        is_shown = row.is_shown and row.board_id not in decided
+        rows.append(row.model_copy(update={"is_shown": is_shown}))
+        if is_shown:
+            decided.add(row.board_id)
+    return rows
 
 
 def _check_board(session: Session, board_id: str | None) -> None:
@@ -231,19 +240,6 @@ def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
         session.connection().execute(insert(_TABLES[name]), values)
 
 
-def _set_scored_versions(session: Session) -> None:
-    """Of the ideas that came in with their scores."""
-    newest = (
-        select(Evaluation.idea_version)
-        .where(col(Evaluation.idea_id) == col(Idea.id))
-        .order_by(col(Evaluation.created_at).desc(), col(Evaluation.id).desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    is_new = col(Idea.score).is_not(None) & col(Idea.scored_version).is_(None)
-    session.exec(update(Idea).where(is_new).values(scored_version=newest))
-
-
 def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
     # There is one writer, so these numbers stay free until the transaction ends.
     first = (session.scalar(select(func.max(Idea.number))) or 0) + 1
@@ -257,9 +253,10 @@ def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
             {"number": number, "title": row.title, "body": row.body, "tags": " ".join(names)}
         )
     connection = session.connection()
-    # A parent may come later in the file; within this transaction it only has to come.
+    # A parent may come later in the file, so references are checked when the transaction ends.
     connection.execute(text("PRAGMA defer_foreign_keys = ON"))
     connection.execute(insert(Idea), values)
     if tags:
         connection.execute(insert(IdeaTag), tags)
     index(session, words)
+    find_lost_parents(session)

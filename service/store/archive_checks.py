@@ -1,4 +1,4 @@
-"""Whether an archive holds together: its references, ids, versions and ancestors."""
+"""Checks that an archive is consistent: its references, ids, versions and ancestors."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -41,7 +41,7 @@ def check_references(archive: Archive, known: Ids) -> None:
                 value = getattr(row, field)
                 if value is not None and value not in ids[target]:
                     what = Text(
-                        "There is no %(kind)s %(id)s, here or in the file.",
+                        "The %(kind)s %(id)s is neither on this server nor in the file.",
                         kind=target.removesuffix("s"),
                         id=value,
                     )
@@ -56,7 +56,7 @@ def check_unique(archive: Archive) -> None:
             key = (row.idea_id, row.number) if is_version else row.id
             if key in seen:
                 raise _refused(
-                    name, place, "number" if is_version else "id", Text("It is there twice.")
+                    name, place, "number" if is_version else "id", Text("It is in the file twice.")
                 )
             seen.add(key)
 
@@ -97,5 +97,5 @@ def _refused(name: str, place: int, field: str, what: str) -> InvalidInput:
 
 
 def home(name: str, row: Any) -> str:
-    """The id that decides whether the row is there already."""
+    """Returns the id that decides whether the row exists already."""
     return str(row.idea_id if name == "versions" else row.id)

@@ -1,4 +1,4 @@
-"""Rows on their way out of the database and into it: what is not there, not over, or not yet told."""
+"""Adapts rows for export and import: missing references, unfinished runs, fields older files lack."""
 
 from typing import Any
 
@@ -16,6 +16,7 @@ Row = dict[str, Any]
 
 
 def forget_missing(sections: dict[str, list[Row]]) -> None:
+    """Sets references to rows that are not exported to null, in place."""
     ids = {name: {row.get("id") for row in rows} for name, rows in sections.items()}
     for name, references in REFERENCES.items():
         for row in sections[name]:
@@ -28,7 +29,7 @@ def forget_missing(sections: dict[str, list[Row]]) -> None:
 
 
 def _forget_ideas(run: Row, ideas: set[Any]) -> None:
-    """Of a run over a board: the ideas that are not in the archive."""
+    """Removes from a run over a board the ideas that are not in the archive."""
     wanted = [one for one in run["request"].pop("idea_ids", []) if one in ideas]
     if wanted:
         run["request"] = run["request"] | {"idea_ids": wanted}
@@ -39,16 +40,16 @@ def _forget_ideas(run: Row, ideas: set[Any]) -> None:
 
 def values_of(row: Any) -> Row:
     if isinstance(row, RunRow):
-        return _ended(row)
+        return _with_end(row)
     if isinstance(row, EvaluationRow):
-        return row.model_dump() | _described(row)
+        return row.model_dump() | _scoring_details(row)
     return dict(row.model_dump())
 
 
-def _described(row: EvaluationRow) -> Row:
-    """What an old file does not tell is filled in as far as it is certain."""
+def _scoring_details(row: EvaluationRow) -> Row:
+    """Fills in what older files lack, as far as it is certain."""
     criteria = row.criteria or [CriterionShape(name=name) for name in row.scores]
-    # Of mixed ones it is not told which: none is called calibrated that may not be.
+    # For mixed scoring the file does not say which criteria are calibrated, so none is called so.
     digits = [] if row.method == "head" else list(row.scores)
     return {
         "criteria": [one.model_dump() for one in criteria],
@@ -57,9 +58,9 @@ def _described(row: EvaluationRow) -> Row:
     }
 
 
-def _ended(run: RunRow) -> Row:
+def _with_end(run: RunRow) -> Row:
     if run.status not in UNFINISHED:
         return run.model_dump()
-    detail = Text("This run was not over when it was exported. Start it again.")
+    detail = Text("This run had not finished when it was exported. Start it again.")
     error = record({"type": "interrupted", "detail": detail})
     return run.model_dump() | {"status": "interrupted", "finished_at": now(), "error": error}

@@ -1,6 +1,6 @@
-"""The database as a file: a copy of it while it is used, and another one put in its place.
+"""Backs up the database while it is in use, and restores it from a backup.
 
-Knows SQLite's files and locks; of what is stored only that it has a known migration.
+This module knows SQLite's files and locks. About the contents it knows only their migration.
 """
 
 import os
@@ -16,25 +16,25 @@ from service.store.database import known_revisions
 from service.store.database_lock import occupied
 
 WAIT_S = 5.0
-_BESIDE = ("-wal", "-shm", "-journal")
+_SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
 def back_up(database: Path, target: Path, *, replace: bool = False) -> None:
-    """A consistent copy in one file, while others read and write; `target` is whole or not there.
+    """Writes a consistent copy to one file while others read and write; `target` is never partial.
 
     Raises:
-        NotFound: there is no database.
-        Conflict: the target is there, and not to be replaced; or it is the database.
-        InvalidInput: what is there is no database of ours.
+        NotFound: the database does not exist.
+        Conflict: the target exists and may not be replaced, or it is the database itself.
+        InvalidInput: the file is not a database of Ideapool.
         StorageUnavailable: the copy cannot be written.
     """
     if not database.is_file():
         raise NotFound(f"There is no database {database} to back up.")
     if target.exists() and (not replace or target.samefile(database)):
-        raise Conflict(f"{target} is there already. Name another file, or say --force.")
+        raise Conflict(f"{target} exists already. Name another file, or use --force.")
     part = target.with_name(f".{target.name}.part")
     try:
-        with _writing(target), closing(_open(database)) as source:
+        with _write_errors(target), closing(_open(database)) as source:
             _check(source, database)
             _copy(source, part)
             part.replace(target)
@@ -43,11 +43,11 @@ def back_up(database: Path, target: Path, *, replace: bool = False) -> None:
 
 
 def restore(source: Path, database: Path) -> Path | None:
-    """Put a copy of `source` in the place of the database; where the replaced one is kept.
+    """Replaces the database with a copy of `source`; returns the path that keeps the old one.
 
     Raises:
-        NotFound: there is no such file.
-        InvalidInput: it is not a database of a known migration, or damaged.
+        NotFound: the source does not exist.
+        InvalidInput: the source is damaged, or not a database of a known migration.
         Conflict: a process uses the database, or both are the same file.
         StorageUnavailable: the copy cannot be written.
     """
@@ -57,42 +57,44 @@ def restore(source: Path, database: Path) -> Path | None:
         raise Conflict(f"{source} is the database itself.")
     part = database.with_name(f".{database.name}.part")
     try:
-        with _writing(database), occupied(database):
+        with _write_errors(database), occupied(database):
             database.parent.mkdir(parents=True, exist_ok=True)
             with closing(_open(source)) as opened:
                 _check(opened, source)
                 _copy(opened, part)
-            return _exchange(part, database)
+            return _replace(part, database)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _exchange(part: Path, database: Path) -> Path | None:
+def _replace(part: Path, database: Path) -> Path | None:
     if not database.exists():
         part.replace(database)
         return None
     kept = _free_name(database)
     try:
-        with _alone(database):
+        with _exclusive_access(database):
             Path(f"{database}-shm").unlink(missing_ok=True)
-            _keep(database, kept)
+            _keep_as(database, kept)
             part.replace(database)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise
-        # It is damaged, and kept as it lies there, with its log.
-        for beside in (Path(f"{database}{ending}") for ending in _BESIDE):
-            if beside.exists():
-                beside.rename(str(kept) + str(beside).removeprefix(str(database)))
-        _keep(database, kept)
+        # The old database is damaged. It is kept unchanged, together with its log.
+        for ending in _SIDE_FILES:
+            side_file = Path(f"{database}{ending}")
+            if side_file.exists():
+                side_file.rename(f"{kept}{ending}")
+        _keep_as(database, kept)
         part.replace(database)
     return kept
 
 
 @contextmanager
-def _alone(database: Path) -> Iterator[None]:
-    """Whoever opens the database meanwhile is told to wait, and its log is in the file itself:
-    beside another file it would be read into that one.
+def _exclusive_access(database: Path) -> Iterator[None]:
+    """Locks the database and moves its log into the file itself.
+
+    A log left behind would be read into the file that takes the database's place.
     """
     with closing(_open(database, wait_s=0)) as connection:
         try:
@@ -108,8 +110,8 @@ def _alone(database: Path) -> Iterator[None]:
         yield
 
 
-def _keep(database: Path, kept: Path) -> None:
-    """A second name for the file, so that at no moment there is none under the first."""
+def _keep_as(database: Path, kept: Path) -> None:
+    """Gives the file a second name, so that the first name exists at every moment."""
     try:
         os.link(database, kept)
     except OSError:
@@ -134,24 +136,26 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     except sqlite3.OperationalError as error:
         raise StorageUnavailable(f"{path} cannot be read: {error}.") from error
     except sqlite3.DatabaseError as error:
-        raise InvalidInput(f"{path} is not a SQLite database, or damaged: {error}.") from error
+        raise InvalidInput(
+            f"{path} is not a SQLite database, or it is damaged: {error}."
+        ) from error
     if damage != "ok":
         raise InvalidInput(f"{path} is damaged: {damage}.")
     if not is_ours or not revisions:
         raise InvalidInput(f"{path} is not a database of Ideapool.")
     if not revisions <= known_revisions():
         raise InvalidInput(
-            f"{path} has migration {', '.join(sorted(revisions))}, which this Ideapool does not "
-            "know: a newer one made it."
+            f"{path} has migration {', '.join(sorted(revisions))}, which this version of Ideapool "
+            "does not know. A newer version made it."
         )
 
 
 def _copy(source: sqlite3.Connection, target: Path) -> None:
     target.unlink(missing_ok=True)
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
-        # All pages in one step: a writer in between would make it begin again, without end.
+        # All pages in one step: a write between two steps restarts the copy, possibly forever.
         source.backup(copy, pages=-1)
-        # One file that can be moved, without a log beside it; synced when the mode changes.
+        # Without a log the copy is one file that can be moved. Changing the mode syncs it.
         copy.execute("PRAGMA synchronous=FULL")
         copy.execute("PRAGMA journal_mode=DELETE")
     with target.open("rb") as written:
@@ -159,7 +163,7 @@ def _copy(source: sqlite3.Connection, target: Path) -> None:
 
 
 def _open(path: Path, *, wait_s: float = WAIT_S) -> sqlite3.Connection:
-    # Not for reading only: such a connection leaves its log behind.
+    # A read-only connection would leave its log behind.
     address = f"{path.absolute().as_uri()}?mode=rw"
     return sqlite3.connect(address, uri=True, timeout=wait_s, isolation_level=None)
 
@@ -169,7 +173,7 @@ def _is_locked(error: sqlite3.OperationalError) -> bool:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except ServiceError:

@@ -1,4 +1,4 @@
-"""Boards."""
+"""Creates, changes, deletes and lists boards."""
 
 from sqlmodel import Session, and_, col, func, select
 
@@ -18,7 +18,7 @@ class BoardStore:
         self._limits = limits
 
     def ensure_one(self) -> BoardPublic:
-        """The oldest board; makes the first one on an empty database."""
+        """Returns the oldest board, and creates one on an empty database."""
         with self._database.write() as session:
             board = _oldest(session)
             if board is None:
@@ -41,7 +41,7 @@ class BoardStore:
         with self._database.read() as session:
             board = _oldest(session)
             if board is None:
-                raise NotFound(Text("There is no board. Make one first."))
+                raise NotFound(Text("There is no board. Create one first."))
             return BoardPublic.model_validate(board, from_attributes=True)
 
     def create(self, shape: BoardCreate) -> BoardPublic:
@@ -71,7 +71,9 @@ class BoardStore:
             board = _found(session, board_id)
             others = select(Board).where(col(Board.deleted_at).is_(None), Board.id != board_id)
             if session.exec(others.limit(1)).first() is None:
-                raise Conflict(Text("This is the only board. Make another one before deleting it."))
+                raise Conflict(
+                    Text("This is the only board. Create another one before you delete it.")
+                )
             board.deleted_at = now()
             session.add(board)
 
@@ -83,7 +85,7 @@ class BoardStore:
             return BoardPublic.model_validate(board, from_attributes=True)
 
     def counts(self) -> dict[str, int]:
-        """How many ideas each board holds."""
+        """Counts the ideas of each board, by the board's id."""
         with self._database.read() as session:
             rows = session.exec(
                 select(Idea.board_id, func.count())
@@ -92,8 +94,13 @@ class BoardStore:
             )
             return dict(rows.all())
 
-    def overview(self) -> list[BoardOverview]:
-        """All boards, oldest first, with what is on them."""
+    def overview(self, *, deleted: bool = False) -> list[BoardOverview]:
+        """Returns boards with their counts and last changes, oldest first.
+
+        With `deleted` these are the deleted boards, most recently deleted first.
+        """
+        is_deleted = col(Board.deleted_at).is_not(None)
+        order = col(Board.deleted_at).desc() if deleted else col(Board.created_at).asc()
         with self._database.read() as session:
             rows = session.exec(
                 select(
@@ -107,13 +114,13 @@ class BoardStore:
                     and_(col(Idea.board_id) == Board.id, col(Idea.deleted_at).is_(None)),
                     isouter=True,
                 )
-                .where(col(Board.deleted_at).is_(None))
+                .where(is_deleted if deleted else ~is_deleted)
                 .group_by(col(Board.id))
-                .order_by(col(Board.created_at))
+                .order_by(order)
             )
             return [
                 BoardOverview(
-                    **board.model_dump(exclude={"deleted_at"}),
+                    **board.model_dump(),
                     ideas=ideas,
                     archived=archived,
                     changed_at=max(filter(None, (board.updated_at, changed_at))),

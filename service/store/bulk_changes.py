@@ -1,4 +1,4 @@
-"""Several ideas changed at once, all or none, and the whole taken back by one undo."""
+"""Changes several ideas at once, all or none, and undoes the whole change."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -21,8 +21,15 @@ from service.schemas.bulk import (
 from service.schemas.fields import TAGS_CEILING
 from service.schemas.identity import now
 from service.store.database import Database
-from service.store.ideas import live_board_id, number_of, tags_of, touch
-from service.store.search import forget, index, words_of
+from service.store.ideas import (
+    live_board_id,
+    number_of,
+    set_deleted,
+    tags_of,
+    touch,
+)
+from service.store.scores import rescore
+from service.store.search import index, words_of
 from service.store.tables import Board, Change, Idea, IdeaTag
 
 KEPT_FOR = timedelta(days=1)
@@ -41,24 +48,32 @@ class BulkChangeStore:
         self._database = database
 
     def make(self, task: ChangeTask) -> ChangePublic:
-        """Raises:
-        UnknownIdeas: one of them is not there; then none is changed.
-        InvalidInput: an idea would have too many tags.
-        """
-        with self._database.write() as session:
-            ideas = _named(session, task.ids)
-            value = _value(session, task)
-            session.exec(delete(Change).where(col(Change.created_at) < now() - KEPT_FOR))
-            before = _carry_out(session, task.operation, value, ideas)
-            change = Change(operation=task.operation, value=value, before=before)
-            session.add(change)
-            return _public(change)
-
-    def tag_each(self, board_id: str, tags: Mapping[str, Sequence[str]]) -> ChangePublic:
-        """Adds to each of the board's ideas tags of its own.
+        """Changes all ideas of the task, or none.
 
         Raises:
-            NotFound: there is no such board, or an idea is not on it; then none is changed.
+            UnknownIdeas: at least one of the ideas does not exist.
+            InvalidInput: an idea would have too many tags.
+        """
+        with self._database.write() as session:
+            ideas = _named(session, task.ids, deleted=task.operation == "restore")
+            value = _value(session, task)
+            before = _carry_out(session, task.operation, value, ideas)
+            return _stored(session, Change(operation=task.operation, value=value, before=before))
+
+    def restore_all(self, board_id: str) -> ChangePublic:
+        """Restores everything in the board's trash."""
+        with self._database.write() as session:
+            live_board_id(session, board_id)
+            in_trash = (Idea.board_id == board_id, col(Idea.deleted_at).is_not(None))
+            ideas = session.exec(select(Idea).where(*in_trash)).all()
+            before = _carry_out(session, "restore", None, ideas)
+            return _stored(session, Change(operation="restore", before=before))
+
+    def tag_each(self, board_id: str, tags: Mapping[str, Sequence[str]]) -> ChangePublic:
+        """Adds different tags to each of the board's ideas: `tags` maps ids to tags.
+
+        Raises:
+            NotFound: the board does not exist, or an idea is not on it. Nothing is changed.
             InvalidInput: an idea would have too many tags.
         """
         with self._database.write() as session:
@@ -66,43 +81,49 @@ class BulkChangeStore:
             try:
                 ideas = _named(session, list(tags))
             except UnknownIdeas as unknown:
-                # Their places in a list of ours would tell the caller nothing.
+                # The caller gave no list, so positions in one would mean nothing to it.
                 raise NotFound(unknown.detail) from unknown
-            stranger = next((one for one in ideas if one.board_id != board_id), None)
-            if stranger is not None:
+            elsewhere = next((one for one in ideas if one.board_id != board_id), None)
+            if elsewhere is not None:
                 raise NotFound(
                     Text(
-                        "The idea %(id)s is on another board. Nothing was changed.", id=stranger.id
+                        "The idea %(id)s is on another board. Nothing was changed.", id=elsewhere.id
                     )
                 )
             before = _set_tags(session, "add_tags", tags, ideas)
             value = sorted({tag for one in tags.values() for tag in one})
-            change = Change(operation="add_tags", value=value, before=before)
-            session.add(change)
-            return _public(change)
+            return _stored(session, Change(operation="add_tags", value=value, before=before))
 
     def get(self, change_id: str) -> ChangePublic:
         with self._database.read() as session:
             return _public(_found(session, change_id))
 
     def undo(self, change_id: str) -> ChangePublic:
-        """Puts back what the change replaced, unless somebody has replaced that again meanwhile.
+        """Restores the values that the change replaced, unless they were changed again since.
 
-        A second time does nothing.
+        A second undo does nothing.
         """
         with self._database.write() as session:
             change = _found(session, change_id)
+            put_back: list[str] = []
             if change.undone_at is None:
-                _take_back(session, change)
+                put_back = _undo(session, change)
                 change.undone_at = now()
                 session.add(change)
-            return _public(change)
+            return _public(change, put_back)
 
 
-def _named(session: Session, idea_ids: Sequence[str]) -> list[Idea]:
+def _stored(session: Session, change: Change) -> ChangePublic:
+    session.exec(delete(Change).where(col(Change.created_at) < now() - KEPT_FOR))
+    session.add(change)
+    return _public(change)
+
+
+def _named(session: Session, idea_ids: Sequence[str], *, deleted: bool = False) -> list[Idea]:
+    """Returns the ideas with these ids. Ideas in the trash count only if `deleted` is true."""
     wanted = list(dict.fromkeys(idea_ids))
-    rows = session.exec(_with_live_board(wanted).where(col(Idea.deleted_at).is_(None)))
-    ideas = {idea.id: idea for idea in rows}
+    rows = session.exec(_with_live_board(wanted))
+    ideas = {idea.id: idea for idea in rows if deleted or idea.deleted_at is None}
     if len(ideas) < len(wanted):
         raise _unknown({at: one for at, one in enumerate(idea_ids) if one not in ideas})
     return [ideas[idea_id] for idea_id in wanted]
@@ -112,8 +133,8 @@ def _unknown(missing: Mapping[int, str]) -> UnknownIdeas:
     names = list(dict.fromkeys(missing.values()))
     shown = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
     detail = Counted(
-        "%(count)s of the ideas is not there or was deleted: %(ids)s. Nothing was changed.",
-        "%(count)s of the ideas are not there or were deleted: %(ids)s. Nothing was changed.",
+        "%(count)s of the ideas does not exist or was deleted: %(ids)s. Nothing was changed.",
+        "%(count)s of the ideas do not exist or were deleted: %(ids)s. Nothing was changed.",
         len(names),
         ids=shown,
     )
@@ -146,45 +167,57 @@ def _carry_out(session: Session, operation: str, value: Any, ideas: Sequence[Ide
         return _set_field(session, _FIELDS[operation], dict.fromkeys(_ids(ideas), value), ideas)
     if operation in _OPPOSITE:
         return _set_tags(session, operation, dict.fromkeys(_ids(ideas), value), ideas)
-    for idea in ideas:
-        idea.deleted_at = now()
-        touch(session, idea)
-    forget(session, ideas)
-    return dict.fromkeys(_ids(ideas))
+    return dict.fromkeys(_move_to_or_from_trash(session, ideas, is_deleting=operation == "delete"))
 
 
-def _take_back(session: Session, change: Change) -> None:
-    ideas: list[Idea] = list(session.exec(_with_live_board(change.before)))
+def _move_to_or_from_trash(
+    session: Session, ideas: Sequence[Idea], *, is_deleting: bool
+) -> list[str]:
+    """Moves ideas into or out of the trash; returns the ids of those that moved."""
+    changed = [idea for idea in ideas if (idea.deleted_at is None) == is_deleting]
+    for idea in changed:
+        set_deleted(session, idea, deleted=is_deleting)
+    return _ids(changed)
+
+
+def _undo(session: Session, change: Change) -> list[str]:
+    """Undoes the change; returns the ids of the ideas that were restored."""
+    found = {idea.id: idea for idea in session.exec(_with_live_board(change.before))}
+    ideas: list[Idea] = [found[idea_id] for idea_id in change.before if idea_id in found]
     if change.operation in _OPPOSITE:
-        _set_tags(session, _OPPOSITE[change.operation], change.before, ideas)
-    elif change.operation in _FIELDS:
+        tags = change.before
+        return list(_set_tags(session, _OPPOSITE[change.operation], tags, ideas))
+    if change.operation in _FIELDS:
         name = _FIELDS[change.operation]
         ideas = [idea for idea in ideas if getattr(idea, name) == change.value]
         if name == "board_id":
             for board_id in {change.before[idea.id] for idea in ideas}:
                 live_board_id(session, board_id)
-        _set_field(session, name, change.before, ideas)
-    else:
-        _bring_back(session, [idea for idea in ideas if idea.deleted_at is not None])
+        return list(_set_field(session, name, change.before, ideas))
+    return _move_to_or_from_trash(session, ideas, is_deleting=change.operation == "restore")
 
 
 def _set_field(
     session: Session, name: str, values: Mapping[str, Any], ideas: Sequence[Idea]
 ) -> Before:
-    """What the ideas had before that now have another value."""
+    """Returns the old values of the ideas that changed, by the idea's id."""
     before = {}
     for idea in ideas:
         if getattr(idea, name) != values[idea.id]:
             before[idea.id] = getattr(idea, name)
             setattr(idea, name, values[idea.id])
             touch(session, idea)
+    if name == "board_id":
+        # Another board may show the scores by another rubric.
+        for board_id in {values[idea_id] for idea_id in before}:
+            rescore(session, board_id, list(before))
     return before
 
 
 def _set_tags(
     session: Session, operation: str, values: Mapping[str, Sequence[str]], ideas: Sequence[Idea]
 ) -> Before:
-    """The tags that were added or removed, of the ideas where there were any."""
+    """Returns the tags that were really added or removed, by the idea's id."""
     had = tags_of(session, ideas)
     is_adding = operation == "add_tags"
     before: Before = {}
@@ -199,8 +232,7 @@ def _set_tags(
         before[idea.id] = changed
         pairs += [{"number": number, "tag": tag} for tag in changed]
         touch(session, idea)
-        if idea.deleted_at is None:
-            words.append(words_of(idea, sorted(kept)))
+        words.append(words_of(idea, sorted(kept)))
     if pairs:
         session.connection().execute(_ADD if is_adding else _REMOVE, pairs)
     index(session, words)
@@ -211,22 +243,14 @@ def _check_count(idea: Idea, tags: Sequence[str]) -> None:
     if len(tags) > TAGS_CEILING:
         raise InvalidInput(
             Text(
-                "“%(title)s” would have %(count)s tags; at most %(limit)s are kept. "
-                "Nothing was changed: remove some of its tags first.",
+                "“%(title)s” would have %(count)s tags, and the limit is %(limit)s. "
+                "Nothing was changed. Remove some of its tags first.",
                 title=idea.title,
                 count=len(tags),
                 limit=TAGS_CEILING,
             ),
             pointer="/tags",
         )
-
-
-def _bring_back(session: Session, ideas: Sequence[Idea]) -> None:
-    for idea in ideas:
-        idea.deleted_at = None
-        touch(session, idea)
-    tags = tags_of(session, ideas)
-    index(session, (words_of(idea, tags[number_of(idea)]) for idea in ideas))
 
 
 def _ids(ideas: Sequence[Idea]) -> list[str]:
@@ -238,15 +262,16 @@ def _found(session: Session, change_id: str) -> Change:
     if change is None:
         raise NotFound(
             Text(
-                "There is no change %(change_id)s to take back; they are kept for a day.",
+                "There is no change %(change_id)s to undo. Changes are kept for one day.",
                 change_id=change_id,
             )
         )
     return change
 
 
-def _public(change: Change) -> ChangePublic:
+def _public(change: Change, put_back: list[str] | None = None) -> ChangePublic:
     return ChangePublic(
         **change.model_dump(include={"id", "operation", "created_at", "undone_at"}),
         changed=list(change.before),
+        put_back=put_back,
     )

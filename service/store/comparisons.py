@@ -1,4 +1,4 @@
-"""Which ideas were put before which others, by people and by the model."""
+"""Comparisons of two ideas, made by people and by the model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from service.store.database import Database
 from service.store.tables import Board, Comparison, Idea
 
 OUT_OF_PLAY = "archived"
-# The model compares the newest ideas of a board that has more.
+# The model compares only the newest ideas of a larger board.
 MOST_TEXTS = 1000
 
 
@@ -34,7 +34,7 @@ class ContenderText(Contender):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the model says of a pair; `probability` is that of the first idea."""
+    """The model's answer about a pair; `probability` is that the first idea comes first."""
 
     board_id: str
     first_id: str
@@ -52,12 +52,15 @@ class ComparisonStore:
     def vote(
         self, board_id: str, shape: ComparisonCreate, *, ballot: str | None = None
     ) -> ComparisonPublic:
-        """Write down a person's vote. The same ballot again changes its vote: it counts once.
+        """Stores a person's vote. `ballot` is the id that the caller chose for it.
+
+        A second vote with the same ballot replaces the first one, so it counts once.
 
         Raises:
-            NotFound: there is no such board.
-            InvalidInput: an idea that is not on it, or against itself, or a version it never had.
-            Conflict: the ballot was about something else.
+            NotFound: the board does not exist.
+            InvalidInput: an idea is not on the board, is compared with itself, or never had the
+                version.
+            Conflict: the ballot belongs to two other ideas.
         """
         if shape.first_id == shape.second_id:
             raise InvalidInput(
@@ -80,13 +83,23 @@ class ComparisonStore:
                     by="people",
                 )
             elif (row.by, row.first_id, row.second_id) != ("people", first.id, second.id):
-                raise Conflict(Text("This ballot was about two other ideas. Load the page again."))
+                raise Conflict(Text("This vote was about two other ideas. Load the page again."))
             row.outcome, row.created_at = shape.outcome, now()
             session.add(row)
             return _public(row)
 
     def add_verdict(self, run_id: str, verdict: Verdict) -> ComparisonPublic:
+        """Stores the model's answer about a pair.
+
+        Raises:
+            NotFound: one of the ideas was deleted for good meanwhile.
+        """
         with self._database.write() as session:
+            for idea_id in (verdict.first_id, verdict.second_id):
+                if session.exec(select(Idea.id).where(Idea.id == idea_id)).first() is None:
+                    raise NotFound(
+                        Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id)
+                    )
             row = Comparison(
                 board_id=verdict.board_id,
                 first_id=verdict.first_id,
@@ -107,7 +120,7 @@ class ComparisonStore:
             return _public(_found(session, board_id, comparison_id))
 
     def delete(self, board_id: str, comparison_id: str) -> ComparisonPublic:
-        """Take it back, for good; returns what it was."""
+        """Deletes the comparison for good and returns it."""
         with self._database.write() as session:
             _check_board(session, board_id)
             row = _found(session, board_id, comparison_id)
@@ -117,7 +130,7 @@ class ComparisonStore:
     def recent(
         self, board_id: str, *, by: Judge | None = None, limit: int = 100
     ) -> list[ComparisonPublic]:
-        """Newest first, those of deleted ideas included."""
+        """Returns the newest comparisons first, including those of deleted ideas."""
         with self._database.read() as session:
             _check_board(session, board_id)
             statement = select(Comparison).where(Comparison.board_id == board_id)
@@ -127,21 +140,21 @@ class ComparisonStore:
             return [_public(row) for row in session.exec(newest.limit(limit))]
 
     def contenders(self, board_id: str) -> list[Contender]:
-        """The ideas of the board that can be ranked, oldest first: not deleted, not archived."""
+        """Returns the ideas that can be ranked, oldest first: not deleted, not archived."""
         with self._database.read() as session:
             _check_board(session, board_id)
             statement = _in_play(select(Idea.id, Idea.title, Idea.version), board_id)
             return [Contender(*row) for row in session.exec(statement.order_by(col(Idea.number)))]
 
     def texts(self, board_id: str) -> list[ContenderText]:
-        """The newest of them, with their texts."""
+        """Returns the newest `MOST_TEXTS` ideas that can be ranked, with their texts."""
         with self._database.read() as session:
             statement = _in_play(select(Idea.id, Idea.title, Idea.version, Idea.body), board_id)
             newest = statement.order_by(col(Idea.number).desc()).limit(MOST_TEXTS)
             return [ContenderText(*row) for row in session.exec(newest)]
 
     def of_board(self, board_id: str, by: Judge) -> list[ComparisonPublic]:
-        """All of them, oldest first."""
+        """Returns all comparisons of the board by this judge, oldest first."""
         with self._database.read() as session:
             rows = session.exec(
                 select(Comparison)

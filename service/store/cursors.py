@@ -1,4 +1,4 @@
-"""The cursor that continues a list: the last row's place in the order, in a form fit for an address."""
+"""The cursor that continues a list: the last row's place in the order, encoded for a URL."""
 
 import base64
 import binascii
@@ -14,7 +14,11 @@ def encode(place: list[Any]) -> str:
 
 
 def decode(cursor: str) -> list[Any]:
-    """Raises: InvalidInput for what is no cursor of any list."""
+    """Decodes a cursor.
+
+    Raises:
+        InvalidInput: it is not a cursor.
+    """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         place = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
@@ -27,5 +31,5 @@ def decode(cursor: str) -> list[Any]:
 
 def foreign() -> InvalidInput:
     return InvalidInput(
-        Text("The cursor is not one this list gave. Start again without it."), pointer="/cursor"
+        Text("The cursor does not belong to this list. Start again without it."), pointer="/cursor"
     )

@@ -1,4 +1,4 @@
-"""Connections and transactions; knows SQLite's traps and nothing of what is stored."""
+"""Connections and transactions. This module knows SQLite's pitfalls, but not what is stored."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -24,37 +24,37 @@ WAIT_S = 5.0
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of a SQLite database; None for any other."""
+    """Returns the file of a SQLite database, or None for any other database."""
     parsed = make_url(url)
     is_file = parsed.get_backend_name() == "sqlite" and parsed.database
     return Path(str(parsed.database)) if is_file else None
 
 
 def known_revisions() -> set[str]:
-    """Every state of the tables there has been, as `alembic_version` names it."""
+    """Returns every migration that there has been, as `alembic_version` names it."""
     return {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 class Database:
-    """One writing connection and a few reading ones.
+    """One connection for writing and a few for reading.
 
-    SQLite lets a single connection write at a time; with one writer nobody ever waits on a lock
-    upgrade, which SQLite refuses at once instead of waiting, and the WAL-reset fault of SQLite
-    before 3.51.3, which needs two writers, cannot occur.
+    SQLite allows one writer at a time. With a single writing connection no lock ever has to be
+    upgraded, which SQLite refuses at once instead of waiting. The WAL-reset bug of SQLite before
+    3.51.3 cannot occur either, because it needs two writers.
     """
 
     def __init__(self, url: str) -> None:
         path = sqlite_path(url)
         if path is None:
             raise ConfigurationError(
-                "IDEAPOOL_DATABASE_URL must name a SQLite file, like sqlite:////data/ideapool.db."
+                "IDEAPOOL_DATABASE_URL must name a SQLite file, for example sqlite:////data/ideapool.db."
             )
         self.path = path
         self._writer = _engine(url, size=1, begin="BEGIN IMMEDIATE")
         self._reader = _engine(url, size=READERS, begin="BEGIN", query_only=True)
 
     def migrate(self) -> None:
-        """Bring the tables up to date, after copying the file where there is one to change."""
+        """Brings the tables up to date. An existing file is copied first."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._writer.connect() as connection:
@@ -115,7 +115,7 @@ def _storage_errors() -> Iterator[None]:
         reason = str(getattr(error, "orig", None) or error)
         raise StorageUnavailable(
             Text(
-                "The database cannot be used just now (%(reason)s). Nothing was saved; try again.",
+                "The database cannot be used right now (%(reason)s). Nothing was saved. Try again.",
                 reason=reason,
             )
         ) from error
@@ -132,7 +132,7 @@ def _engine(url: str, *, size: int, begin: str, query_only: bool = False) -> Eng
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
-        # Python's own transaction handling begins too late and never IMMEDIATE: switch it off.
+        # Switch off Python's transaction handling: it begins too late and never IMMEDIATE.
         connection.isolation_level = None
         # FULL costs nothing at this rate of writes and survives a power cut.
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):

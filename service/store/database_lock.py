@@ -1,8 +1,8 @@
-"""One process at a time works on a database file: whoever comes second is told who has it.
+"""Only one process may open the database; a second one is refused and learns which one has it.
 
-The lock is `flock` on a file beside the database, so it ends with its process, however that ends;
-what the file says is only for people. A database by URL has no file: several servers on one would
-each mark the runs of the others as interrupted at their start, and nothing here keeps them apart.
+The lock is `flock` on a file beside the database, so it ends with its process, however that ends.
+The content of the file is only for people. A database that is not a file cannot be locked: each of
+several servers on it would mark the runs of the others as interrupted when it starts.
 """
 
 import errno
@@ -17,7 +17,7 @@ from pathlib import Path
 from service.errors import Conflict, StorageUnavailable
 from service.messages import Text
 
-# File systems that know no such lock, as some network shares, say one of these.
+# File systems without locks, such as some network shares, answer with one of these.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _log = logging.getLogger(__name__)
 
@@ -28,11 +28,11 @@ def lock_path(database: Path) -> Path:
 
 @contextmanager
 def occupied(database: Path | None) -> Iterator[None]:
-    """Nobody else works on the database until the end of the block. None is for one by URL.
+    """Locks the database until the end of the block; None means that it is not a file.
 
     Raises:
-        Conflict: another process does.
-        StorageUnavailable: the lock's file cannot be written.
+        Conflict: another process has the database open.
+        StorageUnavailable: the lock file cannot be written.
     """
     if database is None:
         yield
@@ -59,7 +59,7 @@ def occupied(database: Path | None) -> Iterator[None]:
 
 
 def occupant(database: Path) -> str | None:
-    """Who works on the database, in words; None if nobody does."""
+    """Describes the process that has the database open; None if there is none."""
     path = lock_path(database)
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -68,7 +68,7 @@ def occupant(database: Path) -> str | None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _told(file)
+        return _describe_holder(file)
     except OSError:
         return None
     finally:
@@ -82,10 +82,10 @@ def _lock(file: int, database: Path) -> None:
     except BlockingIOError as error:
         raise Conflict(
             Text(
-                "The database %(database)s is in use by %(told)s. Stop it first, or use "
+                "The database %(database)s is in use by %(process)s. Stop it first, or use "
                 "another folder (IDEAPOOL_DATA_DIR).",
                 database=database,
-                told=_told(file),
+                process=_describe_holder(file),
             )
         ) from error
     except OSError as error:
@@ -98,18 +98,18 @@ def _lock(file: int, database: Path) -> None:
                 )
             ) from error
         _log.warning(
-            "%s is on a file system without locks: see to it that only one process uses it",
+            "%s is on a file system without locks. Make sure that only one process uses it.",
             database,
         )
 
 
-def _told(file: int) -> str:
+def _describe_holder(file: int) -> str:
     process, _, command = os.pread(file, 500, 0).decode(errors="replace").strip().partition(" ")
     return f"process {process} (`{command}`)" if command else "another process"
 
 
 def _command() -> str:
-    """How this process was started, without what may be secret: `ideapool serve`."""
+    """Returns how this process was started, without arguments that may be secret: `ideapool serve`."""
     path = Path(sys.argv[0])
     # `python -m service` is the same program.
     name = "ideapool" if path.parts[-2:] == ("service", "__main__.py") else path.name

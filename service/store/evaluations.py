@@ -1,15 +1,18 @@
-"""Evaluations of ideas: those of single runs, of runs over a board, and what is to be evaluated."""
+"""Stores evaluations of single ideas and of whole boards, and finds the ideas to evaluate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 
+from service.errors import NotFound
+from service.messages import Text
 from service.schemas.evaluation import CriterionShape, EvaluationPublic, RubricChoice
 from service.store.database import Database
 from service.store.listing import IdeaQuery
+from service.store.scores import counts_for, shown_rubric
 from service.store.tables import Evaluation, Idea
 
 Words = frozenset[tuple[str, str]]
@@ -17,7 +20,7 @@ Words = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a table needs of an evaluation; `words` are the names and descriptions of the criteria."""
+    """What a table shows of an evaluation; `words` has the criteria's names and descriptions."""
 
     words: Words
     scores: dict[str, float]
@@ -36,9 +39,9 @@ class Candidate:
     judged: Judged | None
 
     def is_judged(self, criteria: Sequence[CriterionShape]) -> bool:
-        """Whether its text as it is was judged by these criteria as they are worded.
+        """Whether its current text was evaluated by these criteria in their current wording.
 
-        Weights do not count: another weight needs no other score.
+        Weights do not matter, because scores do not depend on them.
         """
         judged = self.judged
         return judged is not None and not judged.is_stale and judged.words == words_of(criteria)
@@ -53,20 +56,24 @@ class EvaluationStore:
         self._database = database
 
     def of_idea(self, idea_id: str) -> list[EvaluationPublic]:
-        """Newest first."""
+        """Returns the idea's evaluations, newest first."""
         with self._database.read() as session:
             return _publics(session, Evaluation.idea_id == idea_id)[::-1]
 
     def add(
         self, run_id: str, idea_id: str, version: int, result: dict[str, Any]
     ) -> EvaluationPublic:
-        """What a run over a board says of one of its ideas."""
+        """Stores the result that a run over a board has for one idea.
+
+        Raises:
+            NotFound: the idea was deleted for good meanwhile.
+        """
         with self._database.write() as session:
             row_id = write_evaluation(session, run_id, idea_id, version, result)
             return _publics(session, Evaluation.id == row_id)[0]
 
     def candidates(self, query: IdeaQuery, rubric: RubricChoice, *, limit: int) -> list[Candidate]:
-        """The ideas that the query finds, at most `limit`, newest first."""
+        """Returns the ideas that the query finds, newest first, at most `limit`."""
         columns = (col(Idea.id), col(Idea.title), col(Idea.version))
         with self._database.read() as session:
             statement = query.selected(*columns).order_by(col(Idea.number).desc()).limit(limit)
@@ -79,23 +86,28 @@ class EvaluationStore:
 def write_evaluation(
     session: Session, run_id: str, idea_id: str, version: int, result: dict[str, Any]
 ) -> str:
-    """Returns its id."""
+    """Stores an evaluation and returns its id.
+
+    Raises:
+        NotFound: the idea was deleted for good.
+    """
+    if session.exec(select(Idea.id).where(Idea.id == idea_id)).first() is None:
+        raise NotFound(Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id))
     fields = {name: value for name, value in result.items() if name != "scoring"}
     row = Evaluation(
         run_id=run_id, idea_id=idea_id, idea_version=version, **fields, **result["scoring"]
     )
     session.add(row)
     session.flush()
-    session.exec(
-        update(Idea)
-        .where(col(Idea.id) == idea_id)
-        .values(score=result["overall"], scored_version=version)
-    )
+    idea = session.exec(select(Idea).where(Idea.id == idea_id)).one()
+    if counts_for(shown_rubric(session, idea.board_id), row):
+        idea.score, idea.scored_version = row.overall, version
+        session.add(idea)
     return row.id
 
 
 def of_run(session: Session, run_id: str) -> list[EvaluationPublic]:
-    """In the order in which they were made."""
+    """Returns the evaluations of a run in the order in which they were made."""
     return _publics(session, Evaluation.run_id == run_id)
 
 
@@ -123,13 +135,13 @@ def _newest(
             created_at=row.created_at,
         )
         for row in rows
-        # Criteria that were given by hand have no rubric either.
+        # An evaluation with criteria of its own has no rubric id either.
         if rubric.id is not None or names == row.scores.keys()
     }
 
 
 def _publics(session: Session, *conditions: Any) -> list[EvaluationPublic]:
-    """Oldest first."""
+    """Returns evaluations, oldest first."""
     rows = session.exec(
         select(Evaluation, Idea.version)
         .join(Idea, col(Idea.id) == Evaluation.idea_id)

@@ -1,4 +1,4 @@
-"""Ideas, their tags and versions."""
+"""Creates, changes, deletes and restores ideas with their tags and versions."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,8 @@ from service.schemas.identity import now
 from service.store.database import Database
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, Page, idea_page
-from service.store.search import forget, index, words_of
+from service.store.scores import rescore
+from service.store.search import index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
 
 
@@ -30,7 +31,7 @@ class IdeaStore:
     def create_in(
         self, session: Session, shape: IdeaCreate, *, origin: str, run_id: str | None
     ) -> IdeaPublic:
-        """The same within a caller's transaction."""
+        """Creates an idea within the caller's transaction."""
         self._limits.check(title=shape.title, body=shape.body)
         idea = Idea(
             **shape.model_dump(exclude={"board_id", "tags"}),
@@ -43,7 +44,7 @@ class IdeaStore:
             and session.exec(select(Idea.id).where(Idea.id == shape.parent_id)).first() is None
         ):
             raise NotFound(
-                Text("There is no idea %(parent_id)s to be the parent.", parent_id=shape.parent_id)
+                Text("The parent idea %(parent_id)s does not exist.", parent_id=shape.parent_id)
             )
         session.add(idea)
         session.flush()
@@ -57,7 +58,7 @@ class IdeaStore:
             return public(session, found(session, idea_id))
 
     def public_in(self, session: Session, idea_id: str) -> IdeaPublic:
-        """The idea within a caller's transaction, deleted or not."""
+        """Returns the idea within the caller's transaction, deleted or not."""
         return public(session, found(session, idea_id, deleted=True))
 
     def page(self, query: IdeaQuery) -> Page:
@@ -66,7 +67,7 @@ class IdeaStore:
             return Page(publics(session, ideas), cursor)
 
     def among(self, query: IdeaQuery, idea_ids: Sequence[str]) -> list[IdeaPublic]:
-        """Those of the ideas that the query finds, on whatever page."""
+        """Returns those of the ideas that the query finds on any page."""
         with self._database.read() as session:
             rows = session.exec(query.selected(Idea).where(col(Idea.id).in_(idea_ids)))
             return publics(session, rows.all())
@@ -85,7 +86,7 @@ class IdeaStore:
             return publics(session, rows.all())
 
     def titles(self, idea_ids: Sequence[str]) -> dict[str, str]:
-        """The titles of those of the ideas that are there."""
+        """Returns the titles of the ideas that exist, by id."""
         with self._database.read() as session:
             rows = session.exec(
                 select(Idea.id, Idea.title).where(
@@ -95,7 +96,7 @@ class IdeaStore:
             return dict(rows.all())
 
     def tags(self, board_id: str) -> list[tuple[str, int]]:
-        """The board's tags and how often each is used, most used first."""
+        """Returns the board's tags and how often each is used, most used first."""
         with self._database.read() as session:
             rows = session.exec(
                 select(IdeaTag.name, func.count().label("uses"))
@@ -106,8 +107,19 @@ class IdeaStore:
             )
             return list(rows.all())
 
+    def tags_found(self, query: IdeaQuery) -> dict[str, int]:
+        """How many of the ideas that the query finds have each tag."""
+        with self._database.read() as session:
+            found = query.selected(col(Idea.number)).subquery()
+            rows = session.exec(
+                select(IdeaTag.name, func.count())
+                .join(found, found.c.number == col(IdeaTag.idea_number))
+                .group_by(col(IdeaTag.name))
+            )
+            return dict(rows.all())
+
     def texts(self, board_id: str, *, limit: int = 1000) -> list[tuple[str, str, str]]:
-        """(id, title, body) of the board's newest ideas."""
+        """Returns (id, title, body) of the board's newest ideas."""
         with self._database.read() as session:
             rows = session.exec(
                 select(Idea.id, Idea.title, Idea.body)
@@ -126,10 +138,10 @@ class IdeaStore:
         origin: str = "human",
         run_id: str | None = None,
     ) -> IdeaPublic:
-        """Change what the shape names; a new text becomes a new version.
+        """Changes the fields that the shape sets; a new text becomes a new version.
 
         Raises:
-            LostUpdate: `revision` is given and no longer the idea's.
+            LostUpdate: `revision` is given, but the idea has another one now.
         """
         with self._database.write() as session:
             idea = found(session, idea_id)
@@ -139,7 +151,7 @@ class IdeaStore:
     def update_in(
         self, session: Session, idea: Idea, shape: IdeaUpdate, *, origin: str, run_id: str | None
     ) -> IdeaPublic:
-        """The same within a caller's transaction."""
+        """Changes an idea within the caller's transaction."""
         self._limits.check(title=shape.title, body=shape.body)
         changes = shape.model_dump(exclude_none=True, exclude={"tags"})
         if "board_id" in changes:
@@ -154,6 +166,9 @@ class IdeaStore:
         if shape.tags is not None:
             _write_tags(session, idea, shape.tags)
         touch(session, idea)
+        if "board_id" in changes:
+            # Another board may show the scores by another rubric.
+            rescore(session, idea.board_id, [idea.id])
         result = public(session, idea)
         index(session, [words_of(idea, result.tags)])
         return result
@@ -163,22 +178,16 @@ class IdeaStore:
         with self._database.write() as session:
             idea = found(session, idea_id)
             check_revision(idea, revision)
-            idea.deleted_at = now()
-            touch(session, idea)
-            forget(session, [idea])
+            set_deleted(session, idea, deleted=True)
 
     def restore(self, idea_id: str) -> IdeaPublic:
         with self._database.write() as session:
             idea = found(session, idea_id, deleted=True)
-            if idea.deleted_at is not None:
-                idea.deleted_at = None
-                touch(session, idea)
-            result = public(session, idea)
-            index(session, [words_of(idea, result.tags)])
-            return result
+            set_deleted(session, idea, deleted=False)
+            return public(session, idea)
 
     def versions(self, idea_id: str) -> list[VersionPublic]:
-        """Newest first."""
+        """Returns the idea's versions, newest first."""
         with self._database.read() as session:
             found(session, idea_id)
             rows = session.exec(
@@ -191,7 +200,7 @@ class IdeaStore:
     def restore_version(
         self, idea_id: str, number: int, *, revision: int | None = None
     ) -> IdeaPublic:
-        """Make an old text the newest version; nothing in between is lost."""
+        """Adds an old text as the newest version; the versions in between are kept."""
         with self._database.write() as session:
             idea = found(session, idea_id)
             check_revision(idea, revision)
@@ -219,7 +228,7 @@ def found(session: Session, idea_id: str, *, deleted: bool = False) -> Idea:
         .where(Idea.id == idea_id, col(Board.deleted_at).is_(None))
     ).first()
     if idea is None or (idea.deleted_at is not None and not deleted):
-        raise NotFound(Text("There is no idea %(idea_id)s.", idea_id=idea_id))
+        raise NotFound(Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id))
     return idea
 
 
@@ -248,7 +257,7 @@ def as_public(idea: Idea, tags: list[str]) -> IdeaPublic:
 
 
 def tags_of(session: Session, ideas: Sequence[Idea]) -> dict[int, list[str]]:
-    """By the ideas' numbers."""
+    """Returns the tags of each idea by the idea's number."""
     tags: dict[int, list[str]] = {number_of(idea): [] for idea in ideas}
     for row in session.exec(
         select(IdeaTag).where(col(IdeaTag.idea_number).in_(tags)).order_by(col(IdeaTag.name))
@@ -271,6 +280,12 @@ def touch(session: Session, idea: Idea) -> None:
     idea.revision += 1
     idea.updated_at = now()
     session.add(idea)
+
+
+def set_deleted(session: Session, idea: Idea, *, deleted: bool) -> None:
+    if deleted != (idea.deleted_at is not None):
+        touch(session, idea)
+        idea.deleted_at = idea.updated_at if deleted else None
 
 
 def _write_tags(session: Session, idea: Idea, tags: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""API keys and browser sessions: random tokens of which only the hash is kept."""
+"""API keys and browser sessions: random tokens. Only their hashes are stored."""
 
 import hashlib
 import secrets
@@ -21,7 +21,7 @@ class KeyStore:
         self._database = database
 
     def create(self, name: str, *, kind: str = "key") -> str:
-        """Returns the token; it cannot be read again."""
+        """Creates a key and returns its token, which cannot be read again."""
         token = PREFIX + secrets.token_urlsafe(32)
         with self._database.write() as session:
             session.add(
@@ -64,9 +64,10 @@ class KeyStore:
             )
 
     def revoke(self, key_id: str) -> None:
-        """End a key, and every browser's session with it: they may have been opened by its holder.
+        """Revokes a key and every browser session, because its holder may have opened them.
 
-        Raises: NotFound.
+        Raises:
+            NotFound: there is no such key.
         """
         with self._database.write() as session:
             key = session.get(ApiKey, key_id)
@@ -86,7 +87,7 @@ class KeyStore:
             )
 
     def revoke_session(self, token: str) -> None:
-        """End the session of this token; anything else is left alone."""
+        """Ends the session of this token; an API key with this token stays valid."""
         with self._database.write() as session:
             session.exec(
                 update(ApiKey)

@@ -1,4 +1,4 @@
-"""How long a text may be, as the settings say; the one place where it is checked."""
+"""Checks texts and numbers against the limits of the settings."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,17 @@ class Limits:
     suggestions: int
 
     def check(self, *, title: str | None = None, body: str | None = None) -> None:
-        """Raises: InvalidInput that names the field and by how much it is too long."""
+        """Checks the length of a title and a body.
+
+        Raises:
+            InvalidInput: names the field, its length and the limit.
+        """
         fields = ((Text("title"), title, self.title), (Text("body"), body, self.body))
         for name, text, most in fields:
             if text is not None and len(text) > most:
                 raise InvalidInput(
                     Text(
-                        "The %(name)s has %(count)s characters; at most %(most)s are kept. Shorten it.",
+                        "The %(name)s has %(count)s characters, and the limit is %(most)s. Shorten it.",
                         name=name,
                         count=len(text),
                         most=most,
@@ -31,7 +35,7 @@ class Limits:
         if n > self.suggestions:
             raise InvalidInput(
                 Text(
-                    "n is %(n)s; at most %(suggestions)s are made.",
+                    "n is %(n)s, and the limit is %(suggestions)s.",
                     n=n,
                     suggestions=self.suggestions,
                 ),

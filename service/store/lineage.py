@@ -1,4 +1,4 @@
-"""Which ideas of a board come from which: links only, without their texts."""
+"""Finds which ideas of a board come from which others. It reads links, not texts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from service.schemas.lineage import Origin
 from service.store.database import Database
 from service.store.tables import Idea, Run, Suggestion
 
-# SQLite takes some thousand values in one statement.
+# SQLite limits the number of values in one statement.
 AT_ONCE = 500
 
 
@@ -19,8 +19,10 @@ class LineageStore:
         self._database = database
 
     def of_board(self, board_id: str) -> list[Origin]:
-        """Every idea of the board that comes from another or has others come from it, and those of
-        other boards that they come from. Deleted ones too: they hold trees together.
+        """Returns the board's ideas that have a parent or a child, sorted by number.
+
+        Parents on other boards are included, and so are deleted ideas, because they connect trees. An
+        idea that was deleted for good has only its id.
         """
         with self._database.read() as session:
             also = _combined(session, board_id)
@@ -29,16 +31,21 @@ class LineageStore:
                 session,
                 also,
                 Idea.board_id == board_id,
-                or_(col(Idea.parent_id).is_not(None), col(Idea.id).in_(parents)),
+                or_(
+                    col(Idea.parent_id).is_not(None),
+                    col(Idea.lost_parent_id).is_not(None),
+                    col(Idea.id).in_(parents),
+                ),
             )
             linked |= _by_ids(session, also, also.keys() - linked.keys())
             wanted = {up for one in linked.values() for up in one.parents}
             linked |= _by_ids(session, also, wanted - linked.keys())
+            linked |= {one: _purged(one) for one in wanted - linked.keys()}
             return sorted(linked.values(), key=lambda one: one.number)
 
 
 def _combined(session: Session, board_id: str) -> dict[str, list[str]]:
-    """The ideas that went into those kept from a brainstorm on several ideas."""
+    """Returns, by the id of an idea that combines several, the ids of its sources."""
     sources = func.json_extract(Run.request, "$.idea_ids")
     rows = session.exec(
         select(Suggestion.idea_id, Run.request)
@@ -64,8 +71,13 @@ def _by_ids(session: Session, also: dict[str, list[str]], ids: Iterable[str]) ->
     return found
 
 
+def _purged(idea_id: str) -> Origin:
+    """Returns an idea that was deleted for good. It comes first, because its number is lost."""
+    return Origin(id=idea_id, number=0, title="", status="", is_deleted=True)
+
+
 def _origins(session: Session, also: dict[str, list[str]], *conditions: Any) -> dict[str, Origin]:
-    names = ("id", "number", "title", "status", "parent_id", "deleted_at")
+    names = ("id", "number", "title", "status", "parent_id", "lost_parent_id", "deleted_at")
     columns = [col(getattr(Idea, name)) for name in names]
     return {
         row.id: Origin(
@@ -73,12 +85,12 @@ def _origins(session: Session, also: dict[str, list[str]], *conditions: Any) -> 
             number=row.number,
             title=row.title,
             status=row.status,
-            parent_id=row.parent_id,
+            parent_id=row.parent_id or row.lost_parent_id,
             also_from=tuple(
                 one for one in also.get(row.id, ()) if one not in (row.parent_id, row.id)
             ),
             is_deleted=row.deleted_at is not None,
         )
-        # Columns, not whole ideas: their texts may be long, and none is needed.
+        # Only some columns, because texts may be long and are not needed here.
         for row in session.connection().execute(select_columns(*columns).where(*conditions))
     }

@@ -1,7 +1,7 @@
 """One page of ideas: search, filters, order, and the cursor that continues it.
 
-Keyset paging: the cursor holds the last row's place in the order, so that ideas added or removed
-meanwhile neither repeat nor skip others, and page 300 costs what page 1 costs.
+This is keyset paging: the cursor contains the last row's place in the order. Ideas that are added
+or removed meanwhile cause no repeated or skipped rows, and page 300 is as fast as page 1.
 """
 
 import json
@@ -31,10 +31,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class IdeaQuery:
-    """`q` finds ideas that hold every word, or words that begin with it, in title, body or tags.
+    """The filters and the order of a list; None means that a filter is off.
 
-    An idea has every one of the `tags`. `archived` ones are among the others, or they are left out, or
-    there is nothing else. `ranked` is what to sort by rank with: the higher the number, the sooner comes the idea.
+    `q` finds ideas that contain each of its words, or words that begin with it, in title, body or
+    tags. An idea must have all `tags`. `archived` selects only archived ideas if true, and none of
+    them if false. `deleted` selects the trash instead of the other ideas. `ranked` maps ids to the
+    numbers that `sort="rank"` uses, highest first.
     """
 
     board: str | None = None
@@ -43,6 +45,7 @@ class IdeaQuery:
     tags: Sequence[str] = ()
     status: str | None = None
     archived: bool | None = None
+    deleted: bool = False
     star: bool | None = None
     sort: Sort = "new"
     cursor: str | None = None
@@ -50,11 +53,12 @@ class IdeaQuery:
     ranked: Mapping[str, int] = field(default_factory=dict)
 
     def selected(self, *columns: Any) -> Any:
+        is_deleted = col(Idea.deleted_at).is_not(None)
         statement = (
             select(*columns)
             .select_from(Idea)
             .join(Board, col(Board.id) == Idea.board_id)
-            .where(col(Idea.deleted_at).is_(None), col(Board.deleted_at).is_(None))
+            .where(is_deleted if self.deleted else ~is_deleted, col(Board.deleted_at).is_(None))
         )
         if self.board is not None:
             statement = statement.where(Idea.board_id == self.board)
@@ -83,7 +87,7 @@ class IdeaQuery:
         if not self.q.strip():
             return statement
         words = _WORD.findall(self.q)
-        # Quoted, so that no word is read as an operator of the query language.
+        # Quoted, so that the search does not read a word as an operator.
         match = " ".join(f'"{word}"*' for word in words) or '""'
         found = text("SELECT rowid FROM idea_search WHERE idea_search MATCH :match").columns(
             column("rowid", Integer)
@@ -94,9 +98,10 @@ class IdeaQuery:
 
 
 def idea_page(session: Session, query: IdeaQuery) -> tuple[list[Idea], str | None]:
-    """Up to `limit` ideas and the cursor for the next page, if there is one.
+    """Returns up to `limit` ideas, and the cursor of the next page if there is one.
 
-    Raises: InvalidInput for a cursor that this order did not make.
+    Raises:
+        InvalidInput: the cursor belongs to another list or order.
     """
     key, descending = _order(query)
     number = col(Idea.number)
@@ -126,7 +131,7 @@ _ORDERS: dict[Sort, tuple[Any, bool]] = {
 def _order(query: IdeaQuery) -> tuple[Any, bool]:
     if query.sort != "rank":
         return _ORDERS[query.sort]
-    # The order is worked out elsewhere and changes with every vote, so it comes along as a table.
+    # Every vote changes the order, so the caller computes it and passes it as JSON.
     place = literal('$."') + col(Idea.id) + literal('"')
     number = func.json_extract(json.dumps(dict(query.ranked)), place)
     return func.coalesce(number, _UNRANKED), True

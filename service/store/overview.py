@@ -1,4 +1,4 @@
-"""What is asked of many ideas at once: their outlines, counts, and what has changed lately."""
+"""Queries over many ideas at once: outlines, counts and recent changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from service.store.tables import Comparison, Evaluation, Idea, IdeaTag, IdeaVers
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What tells an idea from others, without the rest of it."""
+    """The part of an idea that is needed to compare it with others."""
 
     id: str
     number: int
@@ -36,8 +36,10 @@ class OverviewStore:
         self._database = database
 
     def outlines(self, board_id: str, *, limit: int, archived: bool = True) -> list[Outline]:
-        """Of the board's newest ideas, the newest first."""
-        query = select(Idea.id, col(Idea.number), Idea.title, Idea.body).where(*_living(board_id))
+        """Returns outlines of the board's newest ideas, newest first."""
+        query = select(Idea.id, col(Idea.number), Idea.title, Idea.body).where(
+            *_is_on_board(board_id)
+        )
         if not archived:
             query = query.where(Idea.status != "archived")
         with self._database.read() as session:
@@ -46,7 +48,7 @@ class OverviewStore:
             for number, name in session.exec(
                 select(IdeaTag.idea_number, IdeaTag.name)
                 .join(Idea, col(Idea.number) == IdeaTag.idea_number)
-                .where(*_living(board_id))
+                .where(*_is_on_board(board_id))
             ):
                 tags.setdefault(number, set()).add(name)
             return [
@@ -56,42 +58,42 @@ class OverviewStore:
 
     def unarchived(self, board_id: str) -> int:
         with self._database.read() as session:
-            return _count(session, *_living(board_id), Idea.status != "archived")
+            return _count(session, *_is_on_board(board_id), Idea.status != "archived")
 
     def counts(self, board_id: str) -> Mapping[str, int]:
-        """How many of the board's ideas are starred, evaluated, without a tag."""
+        """Counts the board's ideas that are starred, evaluated, or without tags."""
         tagged = select(IdeaTag.idea_number)
-        living = _living(board_id)
+        on_board = _is_on_board(board_id)
         with self._database.read() as session:
             return {
-                "starred": _count(session, *living, col(Idea.star).is_(True)),
-                "evaluated": _count(session, *living, col(Idea.score).is_not(None)),
-                "untagged": _count(session, *living, col(Idea.number).not_in(tagged)),
+                "starred": _count(session, *on_board, col(Idea.star).is_(True)),
+                "evaluated": _count(session, *on_board, col(Idea.score).is_not(None)),
+                "untagged": _count(session, *on_board, col(Idea.number).not_in(tagged)),
             }
 
     def by(self, board_id: str, field: str) -> dict[str, int]:
-        """How many ideas have each value of `status` or `origin`."""
+        """Counts the ideas for each value of `field`, which is `status` or `origin`."""
         column = {"status": col(Idea.status), "origin": col(Idea.origin)}[field]
         with self._database.read() as session:
             rows = session.exec(
-                select(column, func.count()).where(*_living(board_id)).group_by(column)
+                select(column, func.count()).where(*_is_on_board(board_id)).group_by(column)
             )
             return dict(rows.all())
 
     def since(self, board_id: str, moment: datetime) -> dict[str, int]:
-        """How many texts were added, changed, evaluated and compared since then."""
+        """Counts texts that were added, changed, evaluated or compared since then."""
         with self._database.read() as session:
             texts = (
                 select(func.count())
                 .select_from(IdeaVersion)
                 .join(Idea, col(Idea.id) == IdeaVersion.idea_id)
-                .where(*_living(board_id), col(IdeaVersion.created_at) >= moment)
+                .where(*_is_on_board(board_id), col(IdeaVersion.created_at) >= moment)
             )
             evaluations = (
                 select(func.count())
                 .select_from(Evaluation)
                 .join(Idea, col(Idea.id) == Evaluation.idea_id)
-                .where(*_living(board_id), col(Evaluation.created_at) >= moment)
+                .where(*_is_on_board(board_id), col(Evaluation.created_at) >= moment)
             )
             comparisons = select(func.count()).where(
                 Comparison.board_id == board_id, col(Comparison.created_at) >= moment
@@ -104,12 +106,12 @@ class OverviewStore:
             }
 
     def changes(self, board_id: str, *, limit: int) -> list[Change]:
-        """The newest texts of the board, the newest first."""
+        """Returns the newest versions on the board, newest first."""
         with self._database.read() as session:
             rows = session.exec(
                 select(IdeaVersion, Idea.title)
                 .join(Idea, col(Idea.id) == IdeaVersion.idea_id)
-                .where(*_living(board_id))
+                .where(*_is_on_board(board_id))
                 .order_by(col(IdeaVersion.created_at).desc(), col(IdeaVersion.id).desc())
                 .limit(limit)
             )
@@ -119,7 +121,7 @@ class OverviewStore:
             ]
 
 
-def _living(board_id: str) -> Sequence[Any]:
+def _is_on_board(board_id: str) -> Sequence[Any]:
     return (Idea.board_id == board_id, col(Idea.deleted_at).is_(None))
 
 

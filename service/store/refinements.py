@@ -1,8 +1,8 @@
-"""What people decide about refinements: taken whole or in part, changed, or left."""
+"""Decisions about refinements: accepted in whole or in part, edited, or rejected."""
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from service import messages
 from service.errors import Conflict, InvalidInput, LostUpdate, NotFound
@@ -23,10 +23,10 @@ class RefinementStore:
         self._ideas = ideas
 
     def edits(self, run_id: str) -> EditsPublic:
-        """The edits that the proposal makes of the text as it is now.
+        """Returns the edits that lead from the idea's current text to the proposal.
 
         Raises:
-            Conflict: it is not a finished refinement.
+            Conflict: the run is not a finished refinement.
         """
         with self._database.read() as session:
             run = _refinement(session, run_id)
@@ -44,27 +44,28 @@ class RefinementStore:
             )
 
     def read(self, run_id: str) -> Note:
-        """The title and text that the model read."""
+        """Returns the title and text that the model read."""
         with self._database.read() as session:
             run = _refinement(session, run_id)
             return _before(session, run, run.idea_version)
 
     def composed(self, run_id: str, choice: Acceptance) -> Note:
-        """The text that accepting would give, without what the person changed in it."""
+        """Returns the text that accepting would give, without the person's own changes."""
         with self._database.read() as session:
             return _composed(session, _undecided(session, run_id), choice)
 
     def accept(
         self, run_id: str, choice: Acceptance | None = None, *, revision: int | None = None
     ) -> IdeaPublic:
-        """Give the idea what was taken, as a version by the model that names the run; what the
-        person changed in it becomes a version by the person, after that.
+        """Applies the chosen edits as a version by the model that refers to the run.
+
+        The person's own changes to the text become a second version, by the person.
 
         Raises:
-            Conflict: not a finished refinement of a stored idea, or decided already.
-            LostUpdate: `revision` is given and no longer the idea's; or it is not, and the edits
-                were numbered for another text than the idea has now.
-            InvalidInput: there is no edit of such a number.
+            Conflict: the run is not a finished refinement of a stored idea, or was decided before.
+            LostUpdate: `revision` is given, but the idea has another one now; or it is not given,
+                and the edits are numbered for another version of the idea.
+            InvalidInput: an edit with this number does not exist.
         """
         choice = choice or Acceptance()
         with self._database.write() as session:
@@ -75,8 +76,9 @@ class RefinementStore:
             if revision is None and choice.edits is not None and numbered_for != idea.version:
                 raise LostUpdate(
                     messages.Text(
-                        "The edits were numbered for version %(numbered_for)s of the idea, which is at "
-                        "version %(version)s now. /runs/%(id)s/edits numbers them anew.",
+                        "The edits are numbered for version %(numbered_for)s of the idea, but the "
+                        "idea is at version %(version)s now. Get new numbers from "
+                        "/runs/%(id)s/edits.",
                         numbered_for=numbered_for,
                         version=idea.version,
                         id=run.id,
@@ -100,10 +102,47 @@ class RefinementStore:
             session.add(run)
             return public_run(session, run)
 
+    def reopen(self, run_id: str, *, version: int | None = None) -> RunPublic:
+        """Take a decision back. What accepting gave the idea is followed by its text from before.
+
+        `version` is what the idea has since the decision, where the person's own changes came after
+        the model's text. A second time does nothing.
+
+        Raises:
+            Conflict: not a finished refinement of a stored idea, or the text has changed since.
+        """
+        with self._database.write() as session:
+            run = _proposal(session, run_id)
+            if run.decision == "accepted":
+                self._take_back(session, run, version)
+            run.decision = "open"
+            session.add(run)
+            return public_run(session, run)
+
+    def _take_back(self, session: Session, run: Run, version: int | None) -> None:
+        idea = found(session, run.idea_id or "")
+        made = _made(session, run)
+        if not made:
+            return
+        # A text of the person's own may have come with the decision: only who knows of it goes on.
+        if (
+            idea.version != (made[-1] if version is None else version)
+            or idea.version > made[-1] + 1
+        ):
+            raise Conflict(
+                Text("The idea was changed after that. Restore one of its versions instead.")
+            )
+        read, before = (_before(session, run, one) for one in (run.idea_version, made[-1] - 1))
+        shape = IdeaUpdate(title=before.title, body=before.body)
+        restored = self._ideas.update_in(session, idea, shape, origin="human", run_id=None)
+        if read == before:
+            # It is compared with the text that the model read, which the idea has again.
+            run.idea_version = restored.version
+
     def compare(
         self, idea_id: str, before: int | None = None, after: int | None = None
     ) -> ComparisonOfVersions:
-        """From one version to another; by default the newest step.
+        """Compares two versions; by default the newest one with the one before it.
 
         Raises:
             NotFound: the idea has no such version.
@@ -113,12 +152,12 @@ class RefinementStore:
         before = before or max(1, after - 1)
         for number in (before, after):
             if number not in versions:
-                absent = Text(
-                    "The idea has no version %(number)s; its versions go from 1 to %(newest)s.",
+                missing = Text(
+                    "The idea has no version %(number)s. Its versions are 1 to %(newest)s.",
                     number=number,
                     newest=max(versions),
                 )
-                raise NotFound(absent)
+                raise NotFound(missing)
         texts = [Note(versions[each].title, versions[each].body) for each in (before, after)]
         return ComparisonOfVersions(
             idea_id=idea_id,
@@ -135,7 +174,17 @@ def _refinement(session: Session, run_id: str) -> Run:
     return run
 
 
-def _undecided(session: Session, run_id: str) -> Run:
+def _made(session: Session, run: Run) -> list[int]:
+    """The numbers of the versions that accepting the run's text made."""
+    rows = session.exec(
+        select(IdeaVersion.number)
+        .where(IdeaVersion.idea_id == run.idea_id, IdeaVersion.run_id == run.id)
+        .order_by(col(IdeaVersion.number))
+    )
+    return list(rows)
+
+
+def _proposal(session: Session, run_id: str) -> Run:
     run = run_in(session, run_id)
     if run.kind != "refine" or run.status != "done" or run.idea_id is None:
         raise Conflict(
@@ -143,11 +192,16 @@ def _undecided(session: Session, run_id: str) -> Run:
                 "Only a finished refinement of a stored idea can be accepted or rejected."
             )
         )
+    return run
+
+
+def _undecided(session: Session, run_id: str) -> Run:
+    run = _proposal(session, run_id)
     if run.decision != "open":
         raise Conflict(
-            Text("This refinement was accepted already.")
+            Text("This refinement was already accepted.")
             if run.decision == "accepted"
-            else Text("This refinement was rejected already.")
+            else Text("This refinement was already rejected.")
         )
     return run
 

@@ -1,4 +1,4 @@
-"""The boards' own rubrics."""
+"""Creates, changes, deletes and restores the rubrics of boards."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from service.schemas.evaluation import RubricCreate, RubricPublic, RubricUpdate
 from service.schemas.identity import now
 from service.store.database import Database
 from service.store.limits import Limits
+from service.store.scores import rescore, shown_rubric
 from service.store.tables import Board, Rubric
 
 
@@ -19,7 +20,7 @@ class RubricStore:
         self._limits = limits
 
     def all(self, board_id: str) -> list[RubricPublic]:
-        """By name."""
+        """Returns the board's rubrics, sorted by name."""
         with self._database.read() as session:
             _check_board(session, board_id)
             rows = session.exec(_of_board(board_id))
@@ -30,9 +31,22 @@ class RubricStore:
             return _public(_found(session, rubric_id, board_id))
 
     def name(self, rubric_id: str) -> str:
-        """Also of one that was deleted."""
+        """Returns the name of a rubric, deleted or not."""
         with self._database.read() as session:
             return _found(session, rubric_id, None, deleted=True).name
+
+    def shown(self, board_id: str) -> RubricPublic | None:
+        """The one whose scores the board's cards show; None is the default one."""
+        with self._database.read() as session:
+            row = shown_rubric(session, board_id)
+            return None if row is None else _public(row)
+
+    def show(self, board_id: str, rubric_id: str | None) -> None:
+        """Let the board's cards show the scores by this rubric; None is the default one."""
+        with self._database.write() as session:
+            _check_board(session, board_id)
+            row = None if rubric_id is None else _found(session, rubric_id, board_id)
+            _show(session, board_id, row)
 
     def create(self, board_id: str, shape: RubricCreate) -> RubricPublic:
         self._limits.check(title=shape.name)
@@ -46,38 +60,64 @@ class RubricStore:
     def update(
         self, board_id: str, rubric_id: str, shape: RubricUpdate, *, revision: int | None = None
     ) -> RubricPublic:
-        """Evaluations made before keep the criteria as they were.
+        """Changes a rubric. Earlier evaluations keep the criteria that they were made with.
 
         Raises:
-            LostUpdate: `revision` is given and no longer the rubric's.
-            Conflict: another one of the board has that name.
+            LostUpdate: `revision` is given, but the rubric has another one now.
+            Conflict: another rubric of the board has that name.
         """
         self._limits.check(title=shape.name)
         with self._database.write() as session:
             row = _found(session, rubric_id, board_id)
             _check_revision(row, revision)
-            for name, value in shape.model_dump(exclude_none=True).items():
+            for name, value in shape.model_dump(exclude_none=True, exclude={"is_shown"}).items():
                 setattr(row, name, value)
             _check_name(session, row)
-            return _touched(session, row)
+            _touched(session, row)
+            if shape.is_shown is not None and shape.is_shown != row.is_shown:
+                _show(session, board_id, row if shape.is_shown else None)
+            elif row.is_shown:
+                rescore(session, board_id)
+            return _public(row)
 
     def delete(self, board_id: str, rubric_id: str, *, revision: int | None = None) -> RubricPublic:
-        """Hides it until `restore`; what was evaluated by it stays."""
+        """Hides the rubric until `restore`; its evaluations are kept."""
         with self._database.write() as session:
             row = _found(session, rubric_id, board_id)
             _check_revision(row, revision)
             row.deleted_at = now()
-            return _touched(session, row)
+            _touched(session, row)
+            if row.is_shown:
+                rescore(session, board_id)
+            return _public(row)
 
     def restore(self, rubric_id: str, *, board_id: str | None = None) -> RubricPublic:
-        """Raises: Conflict if another one has taken its name meanwhile."""
+        """Restores a deleted rubric.
+
+        Raises:
+            Conflict: another rubric of the board has its name now.
+        """
         with self._database.write() as session:
             row = _found(session, rubric_id, board_id, deleted=True)
             if row.deleted_at is None:
                 return _public(row)
             row.deleted_at = None
             _check_name(session, row)
-            return _touched(session, row)
+            if row.is_shown:
+                # Unless another one was chosen meanwhile, cards show its scores again.
+                row.is_shown = shown_rubric(session, row.board_id) in (None, row)
+            _touched(session, row)
+            if row.is_shown:
+                rescore(session, row.board_id)
+            return _public(row)
+
+
+def _show(session: Session, board_id: str, row: Rubric | None) -> None:
+    for other in session.exec(_of_board(board_id)).all():
+        if other.is_shown != (other is row):
+            other.is_shown = other is row
+            _touched(session, other)
+    rescore(session, board_id)
 
 
 def _of_board(board_id: str) -> Any:
@@ -96,7 +136,7 @@ def _check_name(session: Session, row: Rubric) -> None:
     if any(one.name.casefold() == row.name.casefold() for one in others):
         raise Conflict(
             Text(
-                "This board has a rubric named “%(name)s” already. Choose another name.",
+                "This board already has a rubric named “%(name)s”. Choose another name.",
                 name=row.name,
             )
         )
@@ -125,11 +165,10 @@ def _found(
     return row
 
 
-def _touched(session: Session, row: Rubric) -> RubricPublic:
+def _touched(session: Session, row: Rubric) -> None:
     row.revision += 1
     row.updated_at = now()
     session.add(row)
-    return _public(row)
 
 
 def _public(row: Rubric) -> RubricPublic:

@@ -1,4 +1,4 @@
-"""Runs and their evaluations."""
+"""Creates, finishes and lists runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from service.store.tables import Run, Suggestion
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """`redraws` is the suggestion in whose place another one is drawn."""
+    """A run to create; `redraws` is the id of the suggestion that it replaces."""
 
     kind: RunKind
     request: dict[str, Any]
@@ -88,13 +88,13 @@ class RunStore:
             session.add(run)
 
     def finish(self, run_id: str, outcome: RunOutcome) -> RunPublic:
-        """Write how it ended; an evaluation of a stored idea becomes a row of its own."""
+        """Stores how a run ended; an evaluation of a stored idea gets a row of its own."""
         with self._database.write() as session:
             run = run_in(session, run_id)
             run.status, run.finished_at = outcome.status, now()
             run.error = record(outcome.error) if outcome.error else None
             if outcome.result is not None:
-                # What `add_failure` noted stays, also when the run was stopped.
+                # Keep what `add_failure` stored, even if the run was stopped.
                 run.result = {**(run.result or {}), **outcome.result}
             run.prompts, run.usage, run.timing = outcome.prompts, outcome.usage, outcome.timing
             session.add(run)
@@ -106,7 +106,7 @@ class RunStore:
             return public_run(session, run)
 
     def interrupt_unfinished(self) -> int:
-        """Mark what a crash left behind; returns how many runs that were."""
+        """Marks unfinished runs as interrupted after a crash; returns how many there were."""
         detail = Text("The server stopped during this run. Start it again.")
         with self._database.write() as session:
             result = session.exec(
@@ -130,7 +130,7 @@ class RunStore:
             return RunPage(_publics(session, runs), cursor)
 
     def unfinished(self, board_id: str, kind: RunKind) -> str | None:
-        """The newest run of the kind that is not over."""
+        """Returns the id of the board's newest unfinished run of this kind."""
         with self._database.read() as session:
             return session.exec(
                 select(Run.id)
@@ -141,7 +141,7 @@ class RunStore:
             ).first()
 
     def add_failure(self, run_id: str, failure: FailurePublic) -> None:
-        """Note an idea that a run over a board could not evaluate."""
+        """Stores that a run over a board could not evaluate an idea."""
         with self._database.write() as session:
             run = run_in(session, run_id)
             failed = [
@@ -152,7 +152,7 @@ class RunStore:
             session.add(run)
 
     def recent(self, **narrowed: Any) -> list[RunPublic]:
-        """The newest first; by what it is narrowed stands in `RunQuery`."""
+        """Returns runs, newest first; the arguments are the fields of `RunQuery`."""
         return self.page(RunQuery(**narrowed)).items
 
 
@@ -171,7 +171,7 @@ def public_run(session: Session, run: Run) -> RunPublic:
 
 
 def _publics(session: Session, runs: Sequence[Run]) -> list[RunPublic]:
-    """Without the evaluations of runs over a board, which can be a thousand."""
+    """Leaves out the evaluations of runs over a board; there can be a thousand."""
     suggestions: dict[str, list[SuggestionPublic]] = {}
     for row in session.exec(
         select(Suggestion)

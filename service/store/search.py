@@ -1,4 +1,7 @@
-"""The full-text index over ideas, kept by hand in the transaction that changes them."""
+"""The full-text index of ideas. The transaction that changes an idea updates its row here.
+
+Deleted ideas stay in the index, so that the trash can be searched.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,13 +13,13 @@ from service.store.tables import Idea
 
 
 def words_of(idea: Idea, tags: Sequence[str]) -> dict[str, Any]:
-    """An idea's row in the index."""
+    """Returns an idea's row of the index."""
     tagged = " ".join(tags)
     return {"number": idea.number, "title": idea.title, "body": idea.body, "tags": tagged}
 
 
 def index(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes the rows, over those of the same ideas."""
+    """Writes rows, replacing earlier rows of the same ideas."""
     if values := list(rows):
         session.connection().execute(
             text(
@@ -27,7 +30,7 @@ def index(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def forget(session: Session, ideas: Iterable[Idea]) -> None:
-    """Ideas that are not to be found."""
-    if values := [{"number": idea.number} for idea in ideas]:
+def forget(session: Session, numbers: Iterable[int]) -> None:
+    """Removes the ideas with these numbers from the index."""
+    if values := [{"number": number} for number in numbers]:
         session.connection().execute(text("DELETE FROM idea_search WHERE rowid = :number"), values)

@@ -1,4 +1,4 @@
-"""Suggestions of brainstorms, and what people decide about them."""
+"""Stores suggestions of brainstorms, and what people decide about them."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate
 from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
-from service.store.tables import Board, Run, Suggestion
+from service.store.tables import Board, Idea, Run, Suggestion
 
 KEPT = Text("This suggestion is an idea now. Delete the idea instead.")
 
@@ -24,17 +24,20 @@ class SuggestionStore:
         self._ideas = ideas
 
     def add(self, run_id: str, position: int, shape: SuggestionPublic) -> None:
+        """Stores a suggestion, without `similar_to` if that idea was deleted for good meanwhile."""
         with self._database.write() as session:
+            similar = session.exec(select(Idea.id).where(Idea.id == shape.similar_to)).first()
             session.add(
                 Suggestion(
                     run_id=run_id,
                     position=position,
-                    **shape.model_dump(include={"id", "angle", "title", "text", "similar_to"}),
+                    similar_to=similar,
+                    **shape.model_dump(include={"id", "angle", "title", "text"}),
                 )
             )
 
     def get(self, suggestion_id: str) -> tuple[str, SuggestionPublic]:
-        """The run's id and the suggestion."""
+        """Returns the run's id and the suggestion."""
         with self._database.read() as session:
             row = _found(session, suggestion_id)
             return row.run_id, _public(row)
@@ -49,16 +52,16 @@ class SuggestionStore:
             return dict(rows.all())
 
     def of_run(self, run_id: str) -> list[SuggestionPublic]:
-        """The run's suggestions, each followed by what was drawn in its place."""
+        """Returns the run's suggestions, each followed by those that replaced it."""
         with self._database.read() as session:
-            return [_public(row) for row in _family(session, run_id)]
+            return [_public(row) for row in _with_replacements(session, run_id)]
 
     def keep(
         self, suggestion_id: str, *, title: str | None = None, body: str | None = None
     ) -> tuple[IdeaPublic, bool]:
-        """Make the suggestion an idea; True if it was not one already.
+        """Makes the suggestion an idea; the flag is True if it was not one before.
 
-        Its first version is the model's text. Where that was edited, a second one is the person's.
+        The first version is the model's text. If the person edited it, a second version follows.
 
         Raises:
             Conflict: the run's board was deleted.
@@ -79,18 +82,18 @@ class SuggestionStore:
     def keep_many(
         self, run_id: str, suggestion_ids: Sequence[str] | None = None
     ) -> list[IdeaPublic]:
-        """Make those suggestions of the run ideas, or all open ones; in their order, all or none.
+        """Makes these suggestions ideas, or all open ones, in their order; all or none.
 
         Raises:
-            InvalidInput: one of them is not of this run.
+            InvalidInput: a suggestion does not belong to this run.
             Conflict: the run's board was deleted.
         """
         with self._database.write() as session:
-            rows = {row.id: row for row in _family(session, run_id)}
-            strangers = [one for one in suggestion_ids or () if one not in rows]
-            if strangers:
+            rows = {row.id: row for row in _with_replacements(session, run_id)}
+            unknown = [one for one in suggestion_ids or () if one not in rows]
+            if unknown:
                 raise InvalidInput(
-                    Text("The run has no suggestion %(id)s.", id=strangers[0]),
+                    Text("The run has no suggestion %(id)s.", id=unknown[0]),
                     pointer="/suggestion_ids",
                 )
             return [
@@ -104,11 +107,11 @@ class SuggestionStore:
         return self._mark(suggestion_id, "discarded")
 
     def avoid(self, suggestion_id: str) -> SuggestionPublic:
-        """Discard it, and have what is drawn next for the run's question be less like it."""
+        """Discards the suggestion; the next ones for the run's question avoid resembling it."""
         return self._mark(suggestion_id, "avoided")
 
     def reopen(self, suggestion_id: str) -> SuggestionPublic:
-        """Take a discard back."""
+        """Undoes a discard."""
         return self._mark(suggestion_id, "open")
 
     def _mark(self, suggestion_id: str, state: str) -> SuggestionPublic:
@@ -139,36 +142,38 @@ class SuggestionStore:
 
 
 def mark_redrawn(session: Session, suggestion_id: str, run_id: str) -> None:
-    """Within the transaction that makes the run: it draws another one in the suggestion's place.
+    """Notes, in the transaction that creates the run, that the run replaces the suggestion.
 
     Raises:
-        Conflict: it is an idea by now, or was redrawn already.
+        Conflict: the suggestion is an idea now, or was already replaced.
     """
     row = _found(session, suggestion_id)
     if row.state == "kept":
         raise Conflict(KEPT)
-    if row.redrawn_in is not None and not _came_to_nothing(session, row.redrawn_in):
-        raise Conflict(Text("Another one was drawn in its place already."))
+    if row.redrawn_in is not None and not _made_no_suggestions(session, row.redrawn_in):
+        raise Conflict(Text("This suggestion was already replaced by another one."))
     row.redrawn_in = run_id
     if row.state == "open":
         row.state = "discarded"
     session.add(row)
 
 
-def _came_to_nothing(session: Session, run_id: str) -> bool:
+def _made_no_suggestions(session: Session, run_id: str) -> bool:
     run = session.get(Run, run_id)
     is_over = run is not None and run.status not in UNFINISHED
     return is_over and not _of(session, run_id)
 
 
-def _family(session: Session, run_id: str, seen: frozenset[str] = frozenset()) -> list[Suggestion]:
-    family: list[Suggestion] = []
+def _with_replacements(
+    session: Session, run_id: str, seen: frozenset[str] = frozenset()
+) -> list[Suggestion]:
+    found: list[Suggestion] = []
     for row in _of(session, run_id):
-        family.append(row)
-        # An imported file may lead in circles.
+        found.append(row)
+        # References in an imported file may form a cycle.
         if row.redrawn_in is not None and row.redrawn_in not in seen | {run_id}:
-            family += _family(session, row.redrawn_in, seen | {run_id})
-    return family
+            found += _with_replacements(session, row.redrawn_in, seen | {run_id})
+    return found
 
 
 def _of(session: Session, run_id: str) -> Sequence[Suggestion]:

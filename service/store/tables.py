@@ -1,9 +1,9 @@
-"""The tables; what the API takes and gives stands in `shapes`."""
+"""The tables of the database. `service.schemas` has the requests and answers of the API."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -12,7 +12,7 @@ from service.schemas.identity import new_id, now
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """SQLite forgets time zones: stored as UTC without one, given back with it."""
+    """A time in UTC. SQLite stores no time zone, so it is removed and added again."""
 
     impl = DateTime
     cache_ok = True
@@ -28,6 +28,11 @@ def _json_column() -> Any:
     return Field(default=None, sa_column=Column(JSON, nullable=True))
 
 
+def _sparse_index(name: str, column: str) -> Index:
+    """Of a column that is null in most rows."""
+    return Index(name, column, sqlite_where=text(f"{column} IS NOT NULL"))
+
+
 class Board(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True)
     name: str
@@ -41,9 +46,10 @@ class Board(SQLModel, table=True):
 class Idea(SQLModel, table=True):
     """`number` orders ideas by creation and is the row id of the full-text index.
 
-    `version` counts texts and names a row of IdeaVersion; `revision` counts every change and is the
-    entity tag. `score` repeats the overall score of the newest evaluation, to sort by, and
-    `scored_version` which version that was of.
+    `version` counts texts and is the number of an IdeaVersion. `revision` counts every change and is
+    the entity tag. `score` is a copy of the newest evaluation's overall score by the rubric that the
+    board shows, to sort by; `scored_version` is the version that it belongs to. `lost_parent_id` is a
+    parent that was deleted for good.
     """
 
     __table_args__ = (
@@ -51,6 +57,8 @@ class Idea(SQLModel, table=True):
         Index("ix_idea_board_updated", "board_id", "deleted_at", "updated_at", "number"),
         Index("ix_idea_board_score", "board_id", "deleted_at", "score", "number"),
         Index("ix_idea_board_title", "board_id", "deleted_at", "title_key", "number"),
+        _sparse_index("ix_idea_deleted_at", "deleted_at"),
+        _sparse_index("ix_idea_lost_parent_id", "lost_parent_id"),
     )
 
     number: int | None = Field(default=None, primary_key=True)
@@ -62,6 +70,7 @@ class Idea(SQLModel, table=True):
     status: str = "draft"
     star: bool = False
     parent_id: str | None = Field(default=None, foreign_key="idea.id", index=True)
+    lost_parent_id: str | None = None
     origin: str = "human"
     version: int = 1
     revision: int = 1
@@ -84,10 +93,10 @@ class IdeaTag(SQLModel, table=True):
 
 
 class Change(SQLModel, table=True):
-    """What one operation did to several ideas, kept for a while so that it can be taken back.
+    """What one operation did to several ideas, kept for a day so that it can be undone.
 
-    `value` is what was asked for, `before` holds, by idea, what it took the place of; of tags, those
-    that were really added or removed.
+    `value` is the requested value. `before` has the replaced value by idea id, or the tags that were
+    really added or removed.
     """
 
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -108,15 +117,15 @@ class IdeaVersion(SQLModel, table=True):
     title: str
     body: str
     origin: str = "human"
-    run_id: str | None = Field(default=None, foreign_key="run.id")
+    run_id: str | None = Field(default=None, foreign_key="run.id", index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
 class Run(SQLModel, table=True):
-    """One use of a model, with its provenance: what was asked, of what, and what came back.
+    """One piece of work of a model, with its inputs, its provenance and its output.
 
-    `request` is what the caller asked, `prompts` the chats as the model got them, `result` the
-    answer in the API's form. `decision` says what became of a refinement.
+    `request` is the caller's request, `prompts` are the chats that the model read, and `result` is the
+    answer in the API's form. `decision` says whether a refinement was accepted or rejected.
     """
 
     __table_args__ = (
@@ -147,7 +156,7 @@ class Run(SQLModel, table=True):
 
 
 class Suggestion(SQLModel, table=True):
-    """`redrawn_in` is the run that drew another one in its place."""
+    """`redrawn_in` is the run that replaced the suggestion by another one."""
 
     id: str = Field(default_factory=new_id, primary_key=True)
     run_id: str = Field(foreign_key="run.id", index=True)
@@ -156,20 +165,24 @@ class Suggestion(SQLModel, table=True):
     title: str
     text: str
     similar_to: str | None = Field(
-        default=None, sa_column=Column(ForeignKey("idea.id"), nullable=True)
+        default=None, sa_column=Column(ForeignKey("idea.id"), nullable=True, index=True)
     )
     state: str = "open"
-    idea_id: str | None = Field(default=None, foreign_key="idea.id")
-    redrawn_in: str | None = Field(default=None, foreign_key="run.id")
+    idea_id: str | None = Field(default=None, foreign_key="idea.id", index=True)
+    redrawn_in: str | None = Field(default=None, foreign_key="run.id", index=True)
 
 
 class Rubric(SQLModel, table=True):
-    """A board's own criteria, each `{name, description, weight}`; `revision` is the entity tag."""
+    """A board's own criteria, each `{name, description, weight}`; `revision` is the entity tag.
+
+    `is_shown` says that the board's cards show the scores by this rubric; one of a board's at most.
+    """
 
     id: str = Field(default_factory=new_id, primary_key=True)
     board_id: str = Field(foreign_key="board.id", index=True)
     name: str
     criteria: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    is_shown: bool = False
     revision: int = 1
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
@@ -177,9 +190,9 @@ class Rubric(SQLModel, table=True):
 
 
 class Evaluation(SQLModel, table=True):
-    """Belongs to one version of an idea, so that it can be told when the text has moved on.
+    """The evaluation of one version of an idea; it is stale once the idea has a newer version.
 
-    `criteria` are the rubric's as they were; `uncalibrated` names those read off digits.
+    `criteria` are the rubric's at that time. `uncalibrated` names those that no score head scored.
     """
 
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -201,18 +214,19 @@ class Evaluation(SQLModel, table=True):
 
 
 class Comparison(SQLModel, table=True):
-    """Which of two ideas was put first, each in the version that was read.
+    """Which of two ideas came first, and the version of each that was read.
 
-    `probability` is the model's for the first idea, the mean of asking in both orders.
+    `probability` is the model's probability that the first idea comes first, averaged over both
+    orders. People's comparisons have none.
     """
 
     __table_args__ = (Index("ix_comparison_board", "board_id", "by", "created_at"),)
 
     id: str = Field(default_factory=new_id, primary_key=True)
     board_id: str = Field(foreign_key="board.id")
-    first_id: str = Field(foreign_key="idea.id")
+    first_id: str = Field(foreign_key="idea.id", index=True)
     first_version: int
-    second_id: str = Field(foreign_key="idea.id")
+    second_id: str = Field(foreign_key="idea.id", index=True)
     second_version: int
     outcome: str
     by: str

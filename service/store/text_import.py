@@ -1,7 +1,7 @@
-"""Puts the ideas of a text file on boards, so that the same file twice adds nothing.
+"""Imports the ideas of a text file, so that importing the same file twice adds nothing.
 
-An idea that comes without an id gets one made from its board and its text; so does a board that
-comes by name only. What was edited here since is still known by that id.
+An idea without an id gets one that is computed from its board and its text. A board without an id
+gets one from its name. The id stays the same when the idea or the board is edited later.
 """
 
 from dataclasses import dataclass, field
@@ -23,19 +23,22 @@ from service.schemas.imports import (
     ImportedIdea,
     Reading,
     Reason,
+    Taking,
 )
 from service.store.archive import insert_rows
 from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
+from service.store.returning import restore_boards, restore_ideas
 from service.store.tables import Board, Idea, IdeaTag
 
-# Chosen once: with another one, what was imported before would come again.
+# It must never change: with another namespace, files imported before would be added again.
 _NAMESPACE = UUID("5f0a3a2e-7c1b-4f5d-9a55-0d6b2c5e8f31")
 SHOWN_FAULTS = 20
 
 
 def stable_id(*parts: str) -> str:
+    """Returns the same id for the same parts, always."""
     return str(uuid5(_NAMESPACE, "\n".join(parts)))
 
 
@@ -45,33 +48,25 @@ class TextImportStore:
         self._limits = limits
         self._ideas = ideas
 
-    def add(
-        self,
-        reading: Reading,
-        *,
-        board_id: str | None = None,
-        update: bool = False,
-        dry_run: bool = False,
-    ) -> Imported:
-        """All that is new in the file, or nothing. `board_id` is for ideas that name no board.
+    def add(self, reading: Reading, taking: Taking, *, dry_run: bool = False) -> Imported:
+        """Adds everything in the file that is new, or nothing.
 
-        An idea that is there already, by its id or with the same text on the same board, is left
-        as it is; with `update` it gets what the file says otherwise.
+        Existing ideas are matched by id, then by text on the same board. They are left unchanged
+        unless `taking` says otherwise.
 
         Raises:
-            InvalidFile: a text beyond the limits.
-            NotFound: there is no such board.
+            InvalidFile: a text is too long.
+            NotFound: the board does not exist.
         """
         self._check(reading)
         with self._database.write() as session:
-            arrival = _Arrival(session, reading, board_id, update=update)
-            arrival.plan()
+            plan = _ImportPlan(session, reading, taking)
+            plan.decide()
             if not dry_run:
-                self._carry_out(session, arrival)
-        result = arrival.result
-        result.dry_run = dry_run
-        result.left_out = reading.left_out[:SHOWN_IDEAS]
-        return result
+                self._carry_out(session, plan)
+        plan.result.dry_run = dry_run
+        plan.result.left_out = reading.left_out[:SHOWN_IDEAS]
+        return plan.result
 
     def _check(self, reading: Reading) -> None:
         faults = []
@@ -85,11 +80,13 @@ class TextImportStore:
         if faults:
             raise InvalidFile(faults[:SHOWN_FAULTS])
 
-    def _carry_out(self, session: Session, arrival: "_Arrival") -> None:
-        insert_rows(session, "boards", arrival.new_boards)
-        insert_rows(session, "ideas", arrival.new_ideas)
-        insert_rows(session, "versions", arrival.new_versions)
-        for idea_id, shape in arrival.updates:
+    def _carry_out(self, session: Session, plan: "_ImportPlan") -> None:
+        insert_rows(session, "boards", plan.new_boards)
+        insert_rows(session, "ideas", plan.new_ideas)
+        insert_rows(session, "versions", plan.new_versions)
+        restore_boards(session, plan.returned_boards)
+        restore_ideas(session, plan.returned_ideas)
+        for idea_id, shape in plan.updates:
             idea = found(session, idea_id)
             self._ideas.update_in(session, idea, shape, origin="import", run_id=None)
 
@@ -108,36 +105,35 @@ class _Known:
 
 @dataclass(slots=True)
 class _Target:
-    """A board that ideas go to, and what is on it: (title, body) -> id."""
+    """A board that gets ideas; `texts` maps (title, body) to the id of an idea on it."""
 
     id: str
     name: str
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-class _Arrival:
-    """Decides what becomes of each idea of a file."""
+class _ImportPlan:
+    """Decides what the import does with each idea of a file."""
 
-    def __init__(
-        self, session: Session, reading: Reading, board_id: str | None, *, update: bool
-    ) -> None:
+    def __init__(self, session: Session, reading: Reading, taking: Taking) -> None:
         self.result = Imported()
         self.new_boards: list[BoardRow] = []
         self.new_ideas: list[IdeaRow] = []
         self.new_versions: list[VersionRow] = []
         self.updates: list[tuple[str, IdeaUpdate]] = []
+        self.returned_boards: list[str] = []
+        self.returned_ideas: dict[str, str] = {}
         self._session = session
         self._reading = reading
-        self._update = update
+        self._taking = taking
         self._moment = now()
         self._boards = {board.id: board for board in session.exec(select(Board))}
-        self._board_id = board_id
         self._targets: dict[str | None, _Target] = {}
         self._known = self._known_ideas()
         self._seen: set[str] = set()
         self._ids: list[str] = []
 
-    def plan(self) -> None:
+    def decide(self) -> None:
         for board in self._reading.boards:
             self._target(board)
         for draft in self._reading.ideas:
@@ -161,10 +157,14 @@ class _Arrival:
         self._seen.add(idea_id)
         if not reason:
             self._add(draft, idea_id, target)
-        elif self._update and known is not None and reason in ("there", "same-text"):
+        elif self._taking.restore and known is not None and reason == "deleted":
+            self._restore(draft, known, target)
+        elif self._taking.update and known is not None and reason in ("there", "same-text"):
             self._change(draft, known, target, reason)
         else:
-            self._tell(ImportedIdea(action="skip", reason=reason, **_shown(draft, idea_id, target)))
+            self._report(
+                ImportedIdea(action="skip", reason=reason, **_shown(draft, idea_id, target))
+            )
 
     def _add(self, draft: Draft, idea_id: str, target: _Target) -> None:
         created = draft.created_at or self._moment
@@ -188,9 +188,23 @@ class _Arrival:
         self.new_ideas.append(row)
         self.new_versions.append(VersionRow(idea_id=idea_id, number=1, run_id=None, **fields))
         self.result.added.versions += 1
-        self._tell(ImportedIdea(action="add", **_shown(draft, idea_id, target)))
+        self._report(ImportedIdea(action="add", **_shown(draft, idea_id, target)))
+
+    def _restore(self, draft: Draft, known: _Known, target: _Target) -> None:
+        self.returned_ideas[known.id] = target.id
+        changes = self._changes(draft, known, target) if self._taking.update else []
+        shown = _shown(draft, known.id, target)
+        self._report(ImportedIdea(action="restore", changes=changes, **shown))
 
     def _change(self, draft: Draft, known: _Known, target: _Target, reason: Reason) -> None:
+        changes, shown = self._changes(draft, known, target), _shown(draft, known.id, target)
+        if changes:
+            self._report(ImportedIdea(action="change", changes=changes, **shown))
+        else:
+            self._report(ImportedIdea(action="skip", reason=reason, **shown))
+
+    def _changes(self, draft: Draft, known: _Known, target: _Target) -> list[str]:
+        """Plans the update of an idea; returns the names of the fields that change."""
         wanted: dict[str, Any] = {"title": draft.title, "body": draft.body}
         wanted |= {"status": draft.status, "star": draft.star, "tags": draft.tags}
         wanted["board_id"] = None if draft.board is None else target.id
@@ -203,21 +217,19 @@ class _Arrival:
             for name, value in wanted.items()
             if value is not None and value != present.get(name)
         }
-        shown = _shown(draft, known.id, target)
-        if not changes:
-            self._tell(ImportedIdea(action="skip", reason=reason, **shown))
-            return
-        self.updates.append((known.id, IdeaUpdate(**changes)))
-        names = ["board" if name == "board_id" else name for name in changes]
-        self._tell(ImportedIdea(action="change", changes=names, **shown))
+        if changes:
+            self.updates.append((known.id, IdeaUpdate(**changes)))
+        return ["board" if name == "board_id" else name for name in changes]
 
-    def _tell(self, idea: ImportedIdea) -> None:
+    def _report(self, idea: ImportedIdea) -> None:
         counts = {
             "add": self.result.added,
             "change": self.result.changed,
+            "restore": self.result.restored,
             "skip": self.result.already_there,
         }[idea.action]
         counts.ideas += 1
+        self.result.in_trash += idea.reason == "deleted"
         if len(self.result.ideas) < SHOWN_IDEAS:
             self.result.ideas.append(idea)
 
@@ -229,24 +241,28 @@ class _Arrival:
 
     def _chosen_board(self) -> Board | BoardRow:
         there = [board for board in self._boards.values() if board.deleted_at is None]
-        if self._board_id is not None:
-            there = [board for board in there if board.id == self._board_id]
+        if (chosen := self._taking.board_id) is not None:
+            there = [board for board in there if board.id == chosen]
         if not there:
-            raise NotFound(Text("There is no board %(board_id)s.", board_id=self._board_id))
+            raise NotFound(Text("There is no board %(board_id)s.", board_id=chosen))
         return min(there, key=lambda board: board.created_at)
 
     def _board(self, draft: BoardDraft) -> Board | BoardRow:
-        """The one of the same id, or of the same name, or a new one."""
+        """Finds the board by id, then by name; otherwise plans to restore or to create it."""
         there = [board for board in self._boards.values() if board.deleted_at is None]
         by_name = [board for board in there if board.name.casefold() == draft.name.casefold()]
         by_id = [board for board in there if board.id == draft.id]
         if by_id or by_name:
             self.result.already_there.boards += 1
             return by_id[0] if by_id else min(by_name, key=lambda board: board.created_at)
-        taken = self._boards.keys() | {row.id for row in self.new_boards}
         new_id, tries = draft.id or stable_id("board", draft.name), 1
+        if self._taking.restore and new_id in self._boards:
+            self.result.restored.boards += 1
+            self.returned_boards.append(new_id)
+            return self._boards[new_id]
+        taken = self._boards.keys() | {row.id for row in self.new_boards}
         while new_id in taken:
-            # A board of this name was deleted; its ideas stay with it.
+            # The id belongs to a deleted board, which keeps its ideas.
             new_id, tries = stable_id("board", draft.name, str(tries)), tries + 1
         row = BoardRow(
             id=new_id,

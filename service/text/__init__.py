@@ -1,1 +1,1 @@
-"""Plain text: cleaning it, comparing it and changing parts of it. Pure; knows no ideas."""
+"""Plain text: cleaning it, comparing it and changing parts of it. It is pure and knows no ideas."""

@@ -1,31 +1,31 @@
-"""Cleaning text from people and models: what is invisible goes, what is cut is mended.
+"""Cleans text by people and models: removes invisible characters, repetitions and cut sentences.
 
-Knows nothing of ideas, prompts or where the text is going.
+It does not know ideas, prompts, or where the text is used.
 """
 
 import re
 import unicodedata
 
 ABBREVIATIONS = ("Mr.", "Mrs.", "Ms.", "Dr.", "St.")
-"""Full stops that end no sentence; after them a name comes."""
+"""Forms of address, whose full stop does not end a sentence."""
 SENTENCE_END = re.compile(
     "".join(rf"(?<!\b{one[:-1]})" for one in ABBREVIATIONS)
     + r"[.!?…](?=[\"'\u201d\u2019\u00bb)\]*_]*(?:\s|$))|[。！？]"
 )
 _CLOSING = "\"'\u201d\u2019\u00bb)]*_」』）"
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
-_STEM = 4
-_TELLING = re.compile(rf"\d+|\w{{{_STEM},}}")
-# Emoji need the zero-width joiner and U+FE0F, Persian the zero-width non-joiner. Every other
-# format character can hide text from a reader but not from a model.
+_STEM_LENGTH = 4
+_LONGER_WORD = re.compile(rf"\d+|\w{{{_STEM_LENGTH},}}")
+# Emoji need the zero-width joiner and U+FE0F, and Persian needs the zero-width non-joiner. All other
+# format characters can hide text from people but not from a model.
 _KEPT_FORMAT = "\u200c\u200d"
 _VARIATION_SELECTOR = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
 
 
 def clean_text(text: str) -> str:
-    """The text as it may be stored and shown: NFC, plain newlines, nothing invisible in it.
+    """Returns the text in NFC, with plain newlines and without invisible characters.
 
-    Applied to everything that comes in and to everything a model writes. Idempotent.
+    All input and everything that a model writes is cleaned in this way. It is idempotent.
     """
     text = re.sub(r"\r\n?|[\u2028\u2029\x85\x0b\x0c]", "\n", text)
     text = _VARIATION_SELECTOR.sub("", text)
@@ -44,7 +44,7 @@ def one_line(text: str) -> str:
 
 
 def tidy_title(text: str) -> str:
-    """One line without Markdown, quotes around it or punctuation after it."""
+    """Returns the title on one line, without Markdown, outer quotes and final punctuation."""
     title = re.sub(r"^[#>\-*•\s]+", "", one_line(text))
     title = re.sub(r"(\*\*|__|`)", "", title)
     title = title.rstrip(" .:;,-\u2013\u2014")
@@ -65,7 +65,7 @@ _QUOTES = {
 
 
 def whole_sentences(text: str) -> str:
-    """`text` up to the end of its last complete sentence; empty if there is none."""
+    """Returns `text` up to the end of its last complete sentence; empty if there is none."""
     ends = [match.end() for match in SENTENCE_END.finditer(text)]
     if not ends:
         return ""
@@ -76,19 +76,19 @@ def whole_sentences(text: str) -> str:
 
 
 def count_words(text: str) -> int:
-    """In scripts without spaces two characters count as one word."""
+    """Counts words. In scripts without spaces, two characters count as one word."""
     unspaced = len(_UNSPACED.findall(text))
     return len(_UNSPACED.sub(" ", text).split()) + (unspaced + 1) // 2
 
 
 def has_words_of(text: str, source: str) -> bool:
-    """Whether a number or a longer word of `source` is in `text`, in whatever form it is bent to."""
-    begins = {word[:_STEM] for word in _TELLING.findall(source.casefold())}
-    return any(word[:_STEM] in begins for word in _TELLING.findall(text.casefold()))
+    """Whether `text` has a number or a longer word of `source`, in any inflected form."""
+    begins = {word[:_STEM_LENGTH] for word in _LONGER_WORD.findall(source.casefold())}
+    return any(word[:_STEM_LENGTH] in begins for word in _LONGER_WORD.findall(text.casefold()))
 
 
 def repeats_itself(text: str, *, run: int = 4) -> bool:
-    """Whether `run` words in a row come three times: a small model caught in a loop."""
+    """Whether `run` words in a row occur three times, as when a small model loops."""
     words = text.casefold().split()
     seen: dict[tuple[str, ...], int] = {}
     for i in range(len(words) - run + 1):
@@ -98,7 +98,7 @@ def repeats_itself(text: str, *, run: int = 4) -> bool:
 
 
 def without_repeated_sentences(text: str) -> str:
-    """Each sentence of six words or more is kept where it comes first, and only there."""
+    """Removes repetitions of sentences of six words or more."""
     seen: set[str] = set()
     kept: list[str] = []
     for piece in re.split(r"(?<=[.!?])(\s+)", text):
@@ -114,7 +114,7 @@ def without_repeated_sentences(text: str) -> str:
 
 
 def without_sentences_like(phrases: tuple[str, ...], text: str) -> str:
-    """`text` without the sentences or lines that hold one of `phrases`, given in lower case."""
+    """Removes sentences and lines that contain one of `phrases`, which are in lower case."""
     pieces = re.split(r"((?<=[.!?])\s+|\n+)", text)
     kept = [piece for piece in pieces if not any(one in piece.casefold() for one in phrases)]
     return "".join(kept).strip()

@@ -1,4 +1,4 @@
-"""What changed from one text to another, word by word; pure."""
+"""Compares two texts word by word, and counts their changed sentences. It is pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,16 +8,18 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
+from service.text.cleaning import SENTENCE_END
+
 Kind = Literal["same", "removed", "added"]
-# A word with the blanks after it, or a break between lines with the blanks around it.
+# A word with the blanks after it, or a line break with the blanks around it.
 _TOKEN = re.compile(r"[^\S\n]*\n\s*|[^\s]+[^\S\n]*")
-# One word that two changes have in common only breaks the reading: it is taken into the change.
+# A single unchanged word between two changes makes a diff hard to read, so it joins the change.
 LONE_WORDS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`added` comes in the place of `removed`, which stands at character `start`."""
+    """`added` replaces `removed`, which begins at character `start`."""
 
     start: int
     removed: str
@@ -36,13 +38,13 @@ class Piece:
 
 @lru_cache(maxsize=64)
 def edits_between(before: str, after: str) -> tuple[Edit, ...]:
-    """Edits in their order, apart from each other, that give `after`, but for blanks between
-    the same words.
+    """Returns ordered, separate edits that turn `before` into `after`.
 
-    Each is bounded by words or breaks that both texts have, so any of them can be left out.
+    Only blanks between unchanged words may differ. Each edit is bounded by words or line breaks that
+    both texts have, so any edit can be left out.
     """
     old, new = (list(_TOKEN.finditer(text)) for text in (before, after))
-    # With the automatic treatment of frequent words left on, no text can make this slow.
+    # `autojunk` stays on: it ignores very frequent words, so no text can make this slow.
     matcher = SequenceMatcher(None, list(map(_key, old)), list(map(_key, new)))
     blocks = [_Block(tag == "equal", *place) for tag, *place in matcher.get_opcodes()]
     return tuple(
@@ -58,7 +60,7 @@ def edits_between(before: str, after: str) -> tuple[Edit, ...]:
 
 
 def applied(before: str, edits: Iterable[Edit]) -> str:
-    """`before` with the edits, which are in their order."""
+    """Applies ordered edits to `before`."""
     text, at = "", 0
     for edit in edits:
         text += before[at : edit.start] + edit.added
@@ -67,8 +69,10 @@ def applied(before: str, edits: Iterable[Edit]) -> str:
 
 
 def word_diff(before: str, after: str) -> tuple[Piece, ...]:
-    """Pieces that give `before` without the added ones and `after` without the removed ones,
-    but for blanks; what is removed stands before what replaces it.
+    """Returns the pieces of both texts in order; a removed piece comes before its replacement.
+
+    Without the added pieces they give `before`. Without the removed pieces they give `after`, except
+    for blanks.
     """
     pieces, at = [], 0
     for edit in edits_between(before, after):
@@ -79,8 +83,41 @@ def word_diff(before: str, after: str) -> tuple[Piece, ...]:
     return tuple(piece for piece in pieces if piece.text)
 
 
+class SentenceCounts(NamedTuple):
+    changed: int
+    added: int
+    removed: int
+
+
+def count_sentences(before: str, after: str) -> SentenceCounts:
+    """How many sentences, or lines such as titles and points, are not as they were."""
+    old, new = _sentences(before), _sentences(after)
+    changed = added = removed = 0
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new).get_opcodes():
+        if tag != "equal":
+            both = min(i2 - i1, j2 - j1)
+            changed, added, removed = (
+                changed + both,
+                added + (j2 - j1) - both,
+                removed + (i2 - i1) - both,
+            )
+    return SentenceCounts(changed, added, removed)
+
+
+def _sentences(text: str) -> list[str]:
+    found = []
+    for line in text.splitlines():
+        at = 0
+        for end in SENTENCE_END.finditer(line):
+            found.append(line[at : end.end()])
+            at = end.end()
+        found.append(line[at:])
+    # What closes a quotation is no sentence of its own.
+    return [" ".join(one.split()) for one in found if any(map(str.isalnum, one))]
+
+
 class _Block(NamedTuple):
-    """Tokens i1 to i2 of the old text, j1 to j2 of the new one."""
+    """Tokens i1 to i2 of the old text, and j1 to j2 of the new text."""
 
     is_same: bool
     i1: int
@@ -105,7 +142,7 @@ def _without_lone_words(blocks: list[_Block], new: Sequence[re.Match[str]]) -> l
 
 
 def _gap(tokens: Sequence[re.Match[str]], first: int, last: int, text: str) -> tuple[int, int]:
-    """Where the tokens stand, with the blanks between them and their neighbours."""
+    """Returns start and end of the tokens, including the blanks around them."""
     start = 0
     if first > 0:
         before = tokens[first - 1]
@@ -114,7 +151,7 @@ def _gap(tokens: Sequence[re.Match[str]], first: int, last: int, text: str) -> t
 
 
 def _edit(before: str, old_gap: tuple[int, int], after: str, new_gap: tuple[int, int]) -> Edit:
-    """Without the blanks that both have at the beginning or at the end."""
+    """Makes an edit without the blanks that both texts share at its start and end."""
     removed, added = before[slice(*old_gap)], after[slice(*new_gap)]
     lead = _shared_blanks(removed, added)
     removed, added = removed[lead:], added[lead:]
@@ -123,7 +160,7 @@ def _edit(before: str, old_gap: tuple[int, int], after: str, new_gap: tuple[int,
 
 
 def _shared_blanks(one: str, other: str) -> int:
-    """How many blanks both begin with."""
+    """Counts the blanks that both texts begin with."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1] and pair[0].isspace(), pairs))
 

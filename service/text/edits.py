@@ -1,6 +1,6 @@
-"""A proposed text as single edits, each of which can be taken or left; pure.
+"""Splits a proposed text into single edits that can be accepted one by one. It is pure.
 
-Knows neither the models that propose nor the store that keeps what is taken.
+It knows neither the models that propose texts nor the store that keeps them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ Part = Literal["title", "body"]
 
 
 class Note(NamedTuple):
-    """What an idea says in one version of it."""
+    """The title and the text of an idea in one version."""
 
     title: str
     body: str
@@ -23,7 +23,7 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProposedEdit:
-    """`number` counts from 1 through title and body; `start` counts characters of its part."""
+    """`number` counts from 1 through title and body; `start` counts characters within its part."""
 
     number: int
     part: Part
@@ -34,14 +34,14 @@ class ProposedEdit:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a proposal: text that stays, or an edit."""
+    """A segment of a proposal: unchanged text, or an edit."""
 
     text: str = ""
     edit: ProposedEdit | None = None
 
 
 def proposed_edits(before: Note, after: Note) -> list[ProposedEdit]:
-    """A title changes as a whole: half of one and half of another make no title."""
+    """Returns the edits from one text to the other. A title changes as a whole, never in part."""
     found: list[tuple[Part, Edit]] = []
     if before.title != after.title:
         found.append(("title", Edit(0, before.title, after.title)))
@@ -55,8 +55,10 @@ def proposed_edits(before: Note, after: Note) -> list[ProposedEdit]:
 def edits_of(
     result: Mapping[str, Any], before: Note, *, is_as_read: bool
 ) -> Sequence[ProposedEdit]:
-    """The edits of a refinement's `result`. Of the text that the model read they are as they were
-    told to whoever asked, so that their numbers stay what they are.
+    """Returns the edits that lead from `before` to a refinement's `result`.
+
+    If `before` is the text that the model read, these are the stored edits, so their numbers stay the
+    same as in the answer.
     """
     if is_as_read and "edits" in result:
         return [ProposedEdit(**edit) for edit in result["edits"]]
@@ -66,22 +68,22 @@ def edits_of(
 def compose(
     before: Note, after: Note, edits: Sequence[ProposedEdit], taken: Collection[int]
 ) -> Note:
-    """`before` with the edits whose numbers are taken; with all of them it is `after`.
+    """Applies the edits with the numbers `taken`; all of them together give `after`.
 
     Raises:
-        InvalidInput: a number is taken that no edit has.
+        InvalidInput: there is no edit with one of these numbers.
     """
     numbers = {edit.number for edit in edits}
     unknown = sorted(set(taken) - numbers)
     if unknown:
         missing = Text(
-            "There is no edit %(number)s. The proposal has %(count)s, counted from 1.",
+            "There is no edit %(number)s. The proposal has %(count)s edits, numbered from 1.",
             number=unknown[0],
             count=len(edits),
         )
         raise InvalidInput(missing, pointer="/edits")
     if numbers == set(taken):
-        # Blanks between words that stay belong to no edit: they come with the whole.
+        # Changed blanks between unchanged words belong to no edit, so only the whole text has them.
         return after
     chosen = [edit for edit in edits if edit.number in taken]
     return Note(
@@ -94,7 +96,7 @@ def compose(
 
 
 def segments(before: Note, edits: Sequence[ProposedEdit]) -> list[Segment]:
-    """The body's stretches in their order; without edits they are the body before."""
+    """Returns the segments of the body in order; without edits this is the old body."""
     found, at = [], 0
     for edit in edits:
         if edit.part == "body":

@@ -1,4 +1,4 @@
-"""A passage of a text: where it is, and the text with another one in its place; pure."""
+"""Finds a passage of a text and replaces it. It is pure."""
 
 import re
 from dataclasses import dataclass
@@ -21,23 +21,22 @@ class Passage:
         return text[self.start : self.end]
 
     def replaced(self, text: str, by: str) -> str:
-        """Everything around the passage stays as it is, byte for byte."""
+        """Replaces the passage; the text around it stays the same, byte for byte."""
         return text[: self.start] + by + text[self.end :]
 
 
 def find_passage(text: str, passage: str, start: int | None = None) -> Passage:
-    """Where `passage` stands in `text`; from `start` on, not counting blanks there, if it is given.
+    """Finds `passage` in `text`; `start` is where it begins, or the blanks before it.
 
     Raises:
-        InvalidInput: it is not there, or in several places and nothing says which.
+        InvalidInput: the passage does not occur, or it occurs several times without `start`.
     """
     places = [match.start() for match in re.finditer(f"(?={re.escape(passage)})", text)]
     if not places:
-        absent = Text(
-            "The text does not hold this passage. Copy it out of the text exactly as it stands "
-            "there, with its marks and line breaks."
+        missing = Text(
+            "This passage is not in the text. Copy it exactly, with its punctuation and line breaks."
         )
-        raise InvalidInput(absent, pointer="/selection")
+        raise InvalidInput(missing, pointer="/selection")
     if start is not None:
         place = next((one for one in places if start <= one and not text[start:one].strip()), None)
         if place is None:
@@ -45,28 +44,28 @@ def find_passage(text: str, passage: str, start: int | None = None) -> Passage:
                 "The passage does not begin at character %(start)s. It begins at %(places)s, "
                 "counted from 0.",
                 start=start,
-                places=_listed(places),
+                places=_shortened_list(places),
             )
             raise InvalidInput(elsewhere, pointer="/start")
         return Passage(place, place + len(passage))
     if len(places) > 1:
         several = Text(
-            "The text holds this passage %(times)s times. Select more of the text around it, or "
-            "say with `start` where it begins: %(places)s.",
+            "This passage occurs %(times)s times in the text. Select more of the text around it, or "
+            "set `start` to where it begins: %(places)s.",
             times=len(places),
-            places=_listed(places),
+            places=_shortened_list(places),
         )
         raise InvalidInput(several, pointer="/start")
     return Passage(places[0], places[0] + len(passage))
 
 
 def paragraphs(text: str) -> list[Passage]:
-    """Stretches of lines between blank ones."""
+    """Returns the paragraphs, which are separated by blank lines."""
     return [Passage(*match.span()) for match in _PARAGRAPH.finditer(text)]
 
 
 def parts(text: str) -> list[Passage]:
-    """What a reader may choose from: the paragraphs, or the sentences of the only one."""
+    """Returns the parts to choose from: paragraphs, or the sentences of a single paragraph."""
     found = paragraphs(text)
     if len(found) != 1:
         return found
@@ -81,6 +80,6 @@ def parts(text: str) -> list[Passage]:
     return sentences
 
 
-def _listed(places: list[int]) -> str:
+def _shortened_list(places: list[int]) -> str:
     shown = ", ".join(map(str, places[:5]))
     return f"{shown} …" if len(places) > 5 else shown

@@ -1,7 +1,7 @@
-"""The numbers and names of a text, and which of them another text lacks. Pure.
+"""Finds numbers and names of a text that another text lacks. It is pure.
 
-A hint for people and for a second try, not a proof: a number may be written in words, a name
-inflected or translated, and what is only probably missing is not named.
+The result is a hint for people and for a second attempt, not a proof: numbers may be written in
+words, and names may be inflected or translated. Facts that are only probably missing are not listed.
 """
 
 import re
@@ -25,34 +25,34 @@ _SPOKEN = re.compile(IN_WORDS, re.IGNORECASE)
 _NAME = re.compile(r"(?<![.!?:\n•-])[ \t(\"'“]([A-ZÀ-ÖØ-Þ][\w'’-]+)")
 _WORD = re.compile(r"[^\W\d_]+")
 _ENGLISH = frozenset("the and of to for with are this we they".split())
-# Other languages have other words for these, and so have translations.
+# Names of days and months, which a translation changes.
 _CALENDAR = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday january february march april may june "
     "july august september october november december".split()
 )
-# Up to here a number is often written in words, in whatever language.
+# Numbers up to this one are often written in words, in any language.
 _SMALL = 12
-# German writes every noun like a name: more of them than this, and of all words than that share.
+# German capitalises every noun, so texts with more "names" than both of these are not checked.
 _FEW_NAMES, _MOST_CAPITALS = 3, 0.15
 
 
 def digits(text: str) -> frozenset[str]:
-    """Numbers written in digits, without separators of thousands: '1,200' and '1200' are one."""
+    """Returns the numbers in digits, without thousands separators: '1,200' becomes '1200'."""
     return frozenset(canonical(found) for found in _DIGITS.findall(text))
 
 
 def spoken(text: str) -> frozenset[str]:
-    """Numbers written in words, in digits: 'twenty-five' is '25', 'two hundred' is '200'."""
+    """Returns the numbers in words, as digits: 'twenty-five' becomes '25'."""
     return frozenset(str(value(phrase)) for phrase in _SPOKEN.findall(text))
 
 
 def names(text: str) -> frozenset[str]:
-    """Capitalised words that do not begin a sentence or line."""
+    """Returns capitalised words that do not begin a sentence or a line."""
     return frozenset(name for _, name in _names(text))
 
 
 def left_out(note: str, written: str, *, is_translated: bool = False) -> tuple[str, ...]:
-    """The note's numbers and names that `written` lacks, as the note has them, in its order."""
+    """Returns the numbers and names that `written` lacks, spelled and ordered as in the note."""
     return tuple(dict.fromkeys(_left_out(note, written, is_translated)))
 
 
@@ -61,7 +61,7 @@ def canonical(number: str) -> str:
 
 
 def value(phrase: str) -> int:
-    """Of a number in English words."""
+    """Returns the value of a number in English words."""
     *counts, last = phrase.casefold().split()
     count = sum(_WORDS[part] for part in counts[0].split("-")) if counts else 1
     if last in _SCALES:
@@ -70,26 +70,26 @@ def value(phrase: str) -> int:
 
 
 def _left_out(note: str, written: str, is_translated: bool) -> list[str]:
-    numbers = _lacking_numbers(note, written, is_translated)
-    found = sorted([*numbers, *_lacking_names(note, written, is_translated)])
+    numbers = _missing_numbers(note, written, is_translated)
+    found = sorted([*numbers, *_missing_names(note, written, is_translated)])
     return [text for _, text in found]
 
 
-def _lacking_numbers(note: str, written: str, is_translated: bool) -> Iterator[tuple[int, str]]:
-    """With their places in the note."""
-    told = {_as_time(number) for number in digits(written) | spoken(written)}
+def _missing_numbers(note: str, written: str, is_translated: bool) -> Iterator[tuple[int, str]]:
+    """Yields missing facts with their positions in the note."""
+    given = {_as_time(number) for number in digits(written) | spoken(written)}
     is_english = len(_ENGLISH & set(_words(note))) > 1 and not is_translated
     for match in _DIGITS.finditer(note):
         number = match[0]
         is_small = number.isdigit() and int(number) <= _SMALL
-        # One becomes 'a' in any language.
+        # In any language, 1 can become 'a'.
         may_be_spoken = number == "1" or (is_small and not is_english)
-        if not may_be_spoken and _as_time(canonical(number)) not in told:
+        if not may_be_spoken and _as_time(canonical(number)) not in given:
             yield match.start(), number
 
 
-def _lacking_names(note: str, written: str, is_translated: bool) -> Iterator[tuple[int, str]]:
-    """With their places in the note."""
+def _missing_names(note: str, written: str, is_translated: bool) -> Iterator[tuple[int, str]]:
+    """Yields missing facts with their positions in the note."""
     found = list(_names(note))
     if len(found) > max(_FEW_NAMES, _MOST_CAPITALS * len(_words(note))):
         return
@@ -97,7 +97,7 @@ def _lacking_names(note: str, written: str, is_translated: bool) -> Iterator[tup
     for place, name in found:
         key = name.casefold()
         is_calendar = is_translated and key in _CALENDAR
-        # Endings change in many languages: Pekka, Pekan.
+        # Names change their endings in some languages: Finnish 'Pekka' becomes 'Pekan'.
         if not is_calendar and key[: max(3, len(key) - 2)] not in said and not _is_shouted(name):
             yield place, name
 
@@ -118,5 +118,5 @@ def _is_shouted(word: str) -> bool:
 
 
 def _as_time(number: str) -> str:
-    """'9.30' and '9:30' are one."""
+    """Writes '9:30' as '9.30', so that both are equal."""
     return number.replace(":", ".")

@@ -1,1 +1,1 @@
-"""Ideas in and out as files: reading them, writing them, and what waits to be imported."""
+"""Import and export: reading files, writing files, and uploads that wait for confirmation."""

@@ -1,5 +1,6 @@
-"""Boards, rankings and evaluations as Markdown to read and as CSV for spreadsheets; pure. `importing`
-reads the boards back.
+"""Writes boards, rankings and evaluations as Markdown for people and as CSV for spreadsheets.
+
+It is pure. `readers` reads exported boards back.
 """
 
 import csv
@@ -44,13 +45,13 @@ def _facts(idea: IdeaPublic) -> str:
 
 
 def spreadsheet(boards: Iterable[BoardWithIdeas]) -> str:
-    """CSV by RFC 4180."""
+    """Returns the ideas as CSV (RFC 4180)."""
     rows = (_cells(board, idea) for board, ideas in boards for idea in ideas)
     return _csv(COLUMNS, ([disarm(cell) for cell in row] for row in rows))
 
 
 def ranking_markdown(name: str, ranking: RankingPublic) -> str:
-    """A table; ideas never compared are named below it."""
+    """Returns a table of the ranked ideas, and below it the ideas that were never compared."""
     ranked = [one for one in ranking.ideas if one.rank is not None]
     others = [one for one in ranking.ideas if one.rank is None]
     judge = "people" if ranking.by == "people" else "the model"
@@ -74,7 +75,7 @@ def _table_row(one: StandingPublic) -> str:
 
 
 def ranking_spreadsheet(ranking: RankingPublic) -> str:
-    """CSV by RFC 4180; numbers are numbers, also those that begin with a minus."""
+    """Returns CSV (RFC 4180). Only texts are escaped, so negative numbers stay numbers."""
     return _csv(RANKING_COLUMNS, (_ranking_cells(one) for one in ranking.ideas))
 
 
@@ -89,7 +90,7 @@ def _ranking_cells(one: StandingPublic) -> list[str]:
 
 
 def table_spreadsheet(table: TablePublic) -> str:
-    """CSV by RFC 4180: for each criterion its score and how far off that may be."""
+    """Returns CSV (RFC 4180) with a column for each criterion's score and one for its spread."""
     names = [one.name for one in table.criteria]
     columns = ["rank", "title", "overall"]
     columns += [column for name in names for column in (name, f"{name} ±")]

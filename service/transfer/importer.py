@@ -1,18 +1,21 @@
-"""Import as REST and the pages offer it: a file and how to take it, in; what came of it, out."""
+"""The import that REST and the pages offer: detects the format, reads the file, stores its ideas."""
 
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from service.errors import InvalidInput
 from service.messages import Text
 from service.schemas.archive import Archive
-from service.schemas.imports import Groups, Imported, Nested
+from service.schemas.imports import Column, Groups, Imported, Nested, Taking
 from service.store import Store
-from service.transfer.readers import has_header, read
+from service.transfer.readers import Header, decoded, has_header, header_of, read
 
 ImportFormat = Literal["json", "markdown", "csv", "lines"]
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)] | None
+COLUMNS: tuple[Column, ...] = get_args(Column)
 LOOKED_AT = 20_000
 _MARKDOWN = re.compile(r"^\s*(?:#{1,6}|[-*+]|\d+[.)])\s", re.MULTILINE)
 _MEDIA_TYPES: dict[str, ImportFormat] = {
@@ -33,38 +36,61 @@ _ENDINGS: dict[str, ImportFormat] = {
 
 
 class ImportManner(BaseModel):
-    """How a file is taken in."""
+    """The options of an import."""
 
     format: ImportFormat | None = Field(
-        default=None, description="Default: by the `Content-Type`, and JSON if that tells nothing."
+        default=None, description="Default: by the `Content-Type`, or else JSON."
     )
     board: str | None = Field(
         default=None,
         max_length=64,
-        description="Where ideas go that name no board, by its id. Default: the oldest board.",
+        description="The id of the default board, for ideas without one. Default: the oldest board.",
     )
     groups: Groups = Field(
         default="boards",
-        description="What a top heading in Markdown or the board column in CSV becomes: boards of "
-        "that name, or tags.",
+        description="What top headings in Markdown and the board column in CSV become: boards of that "
+        "name, or tags.",
     )
     nested: Nested = Field(
         default="body",
-        description="What list items within an item become: its text, or ideas branching from it.",
+        description="What nested list items become: text of the outer idea, or branches of it.",
     )
     update: bool = Field(
         default=False,
-        description="Change ideas that are there already to what the file says, as new versions. "
-        "Not for JSON.",
+        description="Update existing ideas from this file; new texts become new versions. Not "
+        "available for JSON.",
     )
-    dry_run: bool = Field(default=False, description="Only say what would be done.")
+    title_column: ColumnName = Field(
+        default=None,
+        description="For CSV: the name of the column with the titles. Default: the column called title, "
+        "name, summary, card name or the like.",
+    )
+    body_column: ColumnName = Field(
+        default=None,
+        description="The column with the texts. Here and below, `-` chooses no column.",
+    )
+    tags_column: ColumnName = None
+    status_column: ColumnName = None
+    star_column: ColumnName = None
+    board_column: ColumnName = None
+    restore: bool = Field(
+        default=False,
+        description="Restore ideas and boards of the file from the trash.",
+    )
+    dry_run: bool = Field(default=False, description="Only report what the import would do.")
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that were chosen, by their names in the file."""
+        named = {field: getattr(self, f"{field}_column") for field in COLUMNS}
+        return {field: name for field, name in named.items() if name is not None}
 
 
 def guess_format(content: bytes, media_type: str, file_name: str) -> ImportFormat:
-    """By the name, the media type, and else by what it looks like."""
-    told = format_of(media_type, file_name)
-    if told not in ("json", "lines") or file_name.endswith((".json", ".txt")):
-        return told
+    """Detects the format by the file's name, its media type, or else its content."""
+    declared = format_of(media_type, file_name)
+    if declared not in ("json", "lines") or file_name.endswith((".json", ".txt")):
+        return declared
     beginning = content[:LOOKED_AT].decode("utf-8", errors="replace").lstrip("\ufeff \r\n\t")
     if beginning.startswith("{"):
         return "json"
@@ -74,42 +100,62 @@ def guess_format(content: bytes, media_type: str, file_name: str) -> ImportForma
 
 
 def format_of(media_type: str, file_name: str = "") -> ImportFormat:
+    """Returns the format by the ending of the name, then by the media type; the default is JSON."""
     kind = media_type.partition(";")[0].strip().lower()
     ending = file_name.rpartition(".")[2].lower() if "." in file_name else ""
     return _ENDINGS.get(ending) or _MEDIA_TYPES.get(kind, "json")
 
 
 def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
-    """Raises:
-    ValidationError: it is no archive of ours.
-    InvalidInput: what is in it cannot be used.
-    NotFound: there is no such board.
+    """Imports a file, or reports with `dry_run` what the import would do.
+
+    Raises:
+        ValidationError: the JSON is not an archive of Ideapool.
+        InvalidInput: the content of the file cannot be used.
+        NotFound: the default board does not exist.
     """
+    _check_columns(manner)
     if manner.format is None or manner.format == "json":
         if manner.update:
             raise InvalidInput(
                 Text(
-                    "Ideas of a JSON file are added or left as they are. Import CSV or Markdown to "
-                    "change what is there."
+                    "An import of JSON leaves existing ideas unchanged. To update them, import CSV or "
+                    "Markdown."
                 ),
                 pointer="/update",
             )
         archive = Archive.model_validate_json(content)
-        return store.archive.add(archive, dry_run=manner.dry_run)
+        return store.archive.add(archive, restore=manner.restore, dry_run=manner.dry_run)
     reading = read(
         content,
         manner.format,
         groups=manner.groups,
         nested=manner.nested,
         title_limit=store.limits.title,
+        columns=manner.columns,
     )
-    return store.text_import.add(
-        reading, board_id=manner.board, update=manner.update, dry_run=manner.dry_run
-    )
+    taking = Taking(manner.board, update=manner.update, restore=manner.restore)
+    return store.text_import.add(reading, taking, dry_run=manner.dry_run)
+
+
+def _check_columns(manner: ImportManner) -> None:
+    if manner.columns and manner.format != "csv":
+        raise InvalidInput(
+            Text("Only CSV has columns. Leave them out, or import the file as CSV."),
+            pointer=f"/{next(iter(manner.columns))}_column",
+        )
+
+
+def columns_in(content: bytes, columns: Mapping[str, str]) -> Header:
+    """Which columns a table has and which fields are taken from them, as far as that is known.
+
+    Raises: InvalidFile, InvalidInput.
+    """
+    return header_of(decoded(content), columns)
 
 
 def first_fault(error: ValidationError) -> str:
-    """What is wrong with an archive, in a sentence."""
+    """Returns the first problem of an archive as a sentence."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = "/".join(str(part) for part in first["loc"])
     return f"{place or 'The file'}: {first['msg']}. Nothing was imported."

@@ -1,4 +1,4 @@
-"""Uploaded files that wait for a person to confirm their import; knows nothing of what is in them."""
+"""Uploaded files that wait until a person confirms their import. It does not read their content."""
 
 import re
 import time
@@ -14,20 +14,21 @@ _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
 class PendingUploads:
-    """Each for an hour and at most twenty, the oldest go first; they survive a restart."""
+    """Keeps at most 20 files, each for an hour. The oldest are deleted first; a restart keeps them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def keep(self, content: bytes) -> str:
-        """The token by which `read` finds it.
+        """Stores a file and returns the token for `read`.
 
-        Raises: StorageUnavailable.
+        Raises:
+            StorageUnavailable: the file cannot be written.
         """
         token = uuid4().hex
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._tidy()
+            self._delete_old()
             (self._folder / token).write_bytes(content)
         except OSError as error:
             raise StorageUnavailable(
@@ -40,24 +41,28 @@ class PendingUploads:
         return token
 
     def read(self, token: str) -> bytes:
-        """Raises: NotFound, also if it has waited too long."""
+        """Returns the content of the file.
+
+        Raises:
+            NotFound: the token is unknown, or the file is older than an hour.
+        """
         path = self._path(token)
         try:
             if time.time() - path.stat().st_mtime <= LIFE_S:
                 return path.read_bytes()
         except FileNotFoundError:
             pass
-        raise _gone()
+        raise _missing()
 
     def drop(self, token: str) -> None:
         self._path(token).unlink(missing_ok=True)
 
     def _path(self, token: str) -> Path:
         if not _TOKEN.fullmatch(token):
-            raise _gone()
+            raise _missing()
         return self._folder / token
 
-    def _tidy(self) -> None:
+    def _delete_old(self) -> None:
         files = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
         oldest = time.time() - LIFE_S
         for place, path in enumerate(files):
@@ -65,5 +70,5 @@ class PendingUploads:
                 path.unlink(missing_ok=True)
 
 
-def _gone() -> NotFound:
-    return NotFound(Text("This file waited too long or was imported already. Choose it again."))
+def _missing() -> NotFound:
+    return NotFound(Text("This upload has expired or was already imported. Choose the file again."))

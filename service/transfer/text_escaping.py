@@ -1,5 +1,7 @@
-"""How the readable files write down what is not plain text, so that it can be read back exactly:
-tags in one cell, cells a spreadsheet would run, marks that name ideas in Markdown.
+"""Escapes text in Markdown and CSV files, so that it can be read back exactly.
+
+It covers lists of tags in one cell, cells that a spreadsheet would run as a formula, and the marks
+that identify boards and ideas in Markdown.
 """
 
 import re
@@ -9,11 +11,12 @@ COLUMNS = (
     *("id", "board", "title", "body", "status", "star"),
     *("tags", "score", "created_at", "updated_at"),
 )
-# A spreadsheet runs a cell that begins so (OWASP: CSV injection). One apostrophe disarms it; a cell
-# that has apostrophes before such a sign gets one more, so that taking one away is always right.
-_ARMED = re.compile(r"'*[=+\-@\t\r]")
-_DISARMED = re.compile(r"'+[=+\-@\t\r]")
-# What would end a tag, or the list of them, or be taken for a tag's own quotation marks.
+# A spreadsheet runs a cell that begins with one of these signs (OWASP: CSV injection). An apostrophe
+# in front prevents it. A cell that already has apostrophes before such a sign gets one more, so that
+# removing one is always right.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+# Characters that would end a tag or the list of tags, or would be read as quotation marks.
 _NEEDS_QUOTES = re.compile(r"[\",;·<]|^[#\s]")
 _TAG = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,;"]*))\s*(?:[,;]|$)')
 _MARK = re.compile(r"<!-- (\\*)ideapool:")
@@ -21,12 +24,13 @@ KEY = r"[A-Za-z0-9_-]{1,64}"
 
 
 def disarm(cell: str) -> str:
-    return f"'{cell}" if _ARMED.match(cell) else cell
+    """Escapes a cell that a spreadsheet would run as a formula."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def rearm(cell: str) -> str:
     """Undoes `disarm`."""
-    return cell[1:] if _DISARMED.match(cell) else cell
+    return cell[1:] if _ESCAPED_FORMULA.match(cell) else cell
 
 
 def join_tags(tags: Iterable[str]) -> str:
@@ -38,13 +42,13 @@ def _quoted(tag: str) -> str:
 
 
 def split_tags(text: str) -> list[str]:
-    """Undoes `join_tags`; also takes semicolons, and `#` before a tag."""
+    """Undoes `join_tags`; it also accepts semicolons, and `#` before a tag."""
     tags = []
     place = 0
     while place < len(text):
         found = _TAG.match(text, place)
         if found is None:
-            # A quotation mark inside a tag that nobody quoted.
+            # The tag contains a quotation mark but is not quoted.
             part, _, _ = text[place:].partition(",")
             tags.append(part.strip())
             place += len(part) + 1
@@ -64,7 +68,7 @@ def idea_mark(idea_id: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    """A person's text, in which what looks like a mark of ours is none."""
+    """Escapes text that looks like a mark of a board or an idea."""
     return _MARK.sub(r"<!-- \1\\ideapool:", text)
 
 

@@ -126,7 +126,10 @@ def problem_of(error: Exception) -> dict[str, Any]:
         problem["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
     if isinstance(error, errors.UnknownIdeas):
         problem["errors"] = [
-            {"pointer": f"/ids/{place}", "detail": f"There is no idea {idea_id}."}
+            {
+                "pointer": f"/ids/{place}",
+                "detail": f"The idea {idea_id} does not exist or was deleted.",
+            }
             for place, idea_id in error.missing.items()
         ]
     if isinstance(error, errors.InvalidFile):

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
+from service.schemas.archive import EXAMPLE as ARCHIVE_EXAMPLE
 from service.store.limits import Limits
 from service.web.errors import OPENAI_PATHS
 from service.web.examples import add_examples
@@ -21,7 +22,7 @@ PROBLEM = {
         "type": {"type": "string", "examples": ["/problems/not-found"]},
         "title": {"type": "string", "examples": ["Not Found"]},
         "status": {"type": "integer", "examples": [404]},
-        "detail": {"type": "string", "examples": ["There is no idea 4711."]},
+        "detail": {"type": "string", "examples": ["The idea 4711 does not exist or was deleted."]},
         "instance": {"type": "string"},
         "errors": {
             "type": "array",
@@ -85,6 +86,8 @@ def describe_api(app: FastAPI, limits: Limits) -> Callable[[], dict[str, Any]]:
             for path, operations in document["paths"].items():
                 for operation in operations.values():
                     _describe_errors(operation, is_openai=path.startswith(OPENAI_PATHS))
+            # FastAPI would drop the nulls from an example of the model's own.
+            schemas["Archive"]["examples"] = [ARCHIVE_EXAMPLE]
             _apply_limits(schemas, limits)
             for operations in document["paths"].values():
                 for operation in operations.values():

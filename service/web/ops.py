@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from service.web.abilities import BROKEN, abilities
 from service.web.dependencies import BackendDep, MetricsDep, RunsDep, StoreDep
 
 router = APIRouter(include_in_schema=False)
@@ -19,12 +20,19 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz")
 def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
-    """200 as soon as ideas can be read and written; how the models are is told beside it.
+    """Whether requests should be sent here, and how each part is.
 
-    Pages and ideas do not wait for a model, so neither does readiness.
+    `status` is `ready`, `degraded` if something that the models do cannot be done, or `stopping`.
+    `degraded` is still 200: ideas can be read and written without a model, and an orchestrator that
+    took the server out of traffic would take them away, too. What works is told by `abilities`; the
+    file and its hash are in the model's `error`. While a model loads the server is `ready`, as
+    requests wait for it. 503 is for a server that is stopping or whose database does not answer.
     """
     store.boards.default()
-    is_ready = not runs.is_closing
+    can = abilities(backend)
+    status = "degraded" if any(state in BROKEN for state in can.values()) else "ready"
+    if runs.is_closing:
+        status = "stopping"
     models: dict[str, Any] = {
         model.name: {
             "roles": list(model.roles),
@@ -35,8 +43,8 @@ def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
         for model in backend.models()
     }
     return JSONResponse(
-        {"status": "ready" if is_ready else "stopping", "database": "ok", "models": models},
-        status_code=200 if is_ready else 503,
+        {"status": status, "database": "ok", "abilities": can, "models": models},
+        status_code=503 if runs.is_closing else 200,
     )
 
 

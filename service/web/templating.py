@@ -18,6 +18,7 @@ from service.prompts.languages import IDEA_LANGUAGES
 from service.settings import PROJECT_ROOT
 from service.text.diff import word_diff
 from service.web import markdown
+from service.web.abilities import NAMES as ABILITY_NAMES
 from service.web.translation import DEFAULT, LANGUAGES, Translator, choose
 
 TEMPLATES = PROJECT_ROOT / "templates"
@@ -96,6 +97,7 @@ def _environment(language: str, static: "_StaticUrls") -> Environment:
         "idea_languages": dict(translator.languages(IDEA_LANGUAGES)),
         "languages": LANGUAGES,
         "static": static,
+        "ability_names": ABILITY_NAMES,
         "status_names": STATUS_NAMES,
         "word_diff": word_diff,
     }

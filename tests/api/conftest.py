@@ -5,8 +5,8 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.settings import Settings
-from tests.fakes import FakeBackend
-from tests.serving import served
+from tests.support.app_server import served
+from tests.support.fake_backend import FakeBackend
 
 
 @pytest.fixture
@@ -15,14 +15,14 @@ def backend() -> FakeBackend:
 
 
 @pytest.fixture
-def client(settings: Settings, backend: FakeBackend) -> Iterator[TestClient]:
-    app = create_app(settings, backend)
+def client(migrated: Settings, backend: FakeBackend) -> Iterator[TestClient]:
+    app = create_app(migrated, backend)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 
 @pytest.fixture
-def url(settings: Settings, backend: FakeBackend) -> Iterator[str]:
+def url(migrated: Settings, backend: FakeBackend) -> Iterator[str]:
     """Of the same app behind a socket."""
-    with served(create_app(settings, backend)) as url:
+    with served(create_app(migrated, backend)) as url:
         yield url

@@ -4,7 +4,7 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.settings import Settings
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 from tests.tracing import files_named, tracing
 
 # What the fake stands for, and the model process.

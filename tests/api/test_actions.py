@@ -14,10 +14,18 @@ from fastapi.testclient import TestClient
 from service.analysis.scoring import ScoreHead
 from service.app import create_app
 from service.errors import EngineBusy, EngineCrashed
+from service.ideation.brainstorm import REDRAWS_PER_IDEA
 from service.prompts.answers import brainstorm_answer
 from service.settings import Settings
 from service.store.runs import NewRun
-from tests.fakes import EMBEDDING_SIZE, FAKE_MODEL, IDEAS, Broken, FakeBackend
+from tests.support.fake_backend import (
+    EMBEDDING_SIZE,
+    FAKE_MODEL,
+    IDEAS,
+    Broken,
+    Endless,
+    FakeBackend,
+)
 
 API = "/api/v1"
 TOPIC = {"topic": "a street party that costs nothing"}
@@ -141,18 +149,50 @@ def test_unusable_ideas_are_drawn_again(
     assert len(backend.history) == 4
 
 
-def test_a_run_out_of_attempts_fails_with_the_reason_and_keeps_its_ideas(
+def test_a_brainstorm_with_some_of_its_ideas_is_done_and_counts_what_was_left_out(
     client: TestClient, backend: FakeBackend
 ) -> None:
-    backend.replies.extend([brainstorm_answer(*IDEAS[0])] * 50)
+    repeated, n = brainstorm_answer(*IDEAS[0]), 4
+    drafts = n * (1 + REDRAWS_PER_IDEA)
+    backend.replies.extend([repeated, "nonsense", "nonsense"] + [repeated] * drafts)
+
+    answer = post(client, "brainstorm", TOPIC | {"n": n})
+
+    assert (answer["status"], len(answer["suggestions"])) == ("done", 1)
+    assert answer["incomplete"] == {"reason": "drafts", "repeats": drafts - 3, "unusable": 2}
+    run = client.get(f"{API}/runs/{answer['run_id']}").json()
+    assert (run["status"], run["error"]) == ("done", None)
+    assert run["result"] == {"incomplete": answer["incomplete"]}
+
+
+def test_a_whole_brainstorm_says_nothing_of_what_is_missing(client: TestClient) -> None:
+    assert "incomplete" not in post(client, "brainstorm", TOPIC | {"n": 2})
+
+
+def test_a_brainstorm_without_a_single_idea_fails_and_says_why(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    backend.replies.extend(["nonsense"] * 50)
 
     problem = post(client, "brainstorm", TOPIC | {"n": 4}, status=502)
 
     assert problem["type"] == "/problems/answer-unusable"
-    assert "1 of 4" in problem["detail"]
+    assert "None of the model's drafts could be used" in problem["detail"]
     run = client.get(f"{API}/runs").json()[0]
-    assert (run["status"], len(run["suggestions"])) == ("failed", 1)
-    assert run["error"]["detail"] == problem["detail"]
+    assert (run["status"], run["error"]["detail"]) == ("failed", problem["detail"])
+
+
+def test_a_brainstorm_whose_time_is_over_is_done_with_the_ideas_it_has(
+    settings: Settings,
+) -> None:
+    backend = FakeBackend(model=replace(FAKE_MODEL, slots=1))
+    backend.replies.extend([brainstorm_answer(*IDEAS[0]), Endless("Title: Half")])
+    hasty = settings.model_copy(update={"run_deadline_s": 1.0})
+    with TestClient(create_app(hasty, backend), base_url="http://localhost") as client:
+        answer = post(client, "brainstorm", TOPIC | {"n": 2})
+
+    assert (answer["status"], len(answer["suggestions"])) == ("done", 1)
+    assert answer["incomplete"] == {"reason": "deadline", "repeats": 0, "unusable": 0}
 
 
 def test_a_suggestion_like_an_idea_on_the_board_names_it(client: TestClient) -> None:

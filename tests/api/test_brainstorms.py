@@ -1,6 +1,8 @@
 """Where a brainstorm starts from, what it keeps away from, and what becomes of its suggestions."""
 
+import re
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from fastapi.testclient import TestClient
 from service.errors import EngineCrashed
 from service.prompts.answers import brainstorm_answer
 from service.prompts.methods import METHODS
-from tests.fakes import IDEAS, FakeBackend
+from tests.support.fake_backend import IDEAS, FakeBackend
 
 API = "/api/v1"
 TOPIC = {"topic": "a street party that costs nothing"}
@@ -327,3 +329,56 @@ def test_a_redraw_can_be_watched_while_its_run_goes_on(
     events = client.get(f"{redraw.headers['location']}/events").text
     assert events.count("event: suggestion\n") == 1
     client.post(f"{address}/cancel")
+
+
+def recents(client: TestClient, board: str) -> list[str]:
+    """The runs in the row of brainstorms on the board's page."""
+    row = client.get(f"/boards/{board}").text.partition('<nav class="recent"')[2]
+    return re.findall(r'\?run=([0-9a-f-]+)"', row.partition("</nav>")[0])
+
+
+def test_redraws_and_brainstorms_without_an_idea_do_not_fill_the_row_of_brainstorms(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    board = post(client, "boards", {"name": "Party"}, status=201)["id"]
+    task = TOPIC | {"board_id": board, "n": 2}
+    answer = post(client, "brainstorm", task)
+    one, other = (each["id"] for each in answer["suggestions"])
+    crash = EngineCrashed("The model process stopped.")
+    backend.replies.extend([crash] * 3)
+
+    post(client, f"suggestions/{one}/redraw", status=502)
+    post(client, "brainstorm", {"suggestion_id": other, "n": 1}, status=502)
+    post(client, "brainstorm", task | {"n": 1}, status=502)
+    post(client, f"suggestions/{other}/redraw")
+
+    assert recents(client, board) == [answer["run_id"]]
+    assert len(get(client, f"runs?board={board}")) == 5
+
+
+def test_a_board_says_calmly_what_of_a_brainstorm_is_missing(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    backend.replies.extend([brainstorm_answer(*IDEAS[0])] * 50)
+    run = post(client, "brainstorm", TOPIC | {"n": 2})["run_id"]
+
+    page = client.get(f"/runs/{run}").text
+
+    assert "1 new idea; 5 repeats left out" in page
+    assert "This run failed" not in page
+    assert "notice-bad" not in page
+
+
+def test_a_brainstorm_that_fails_midway_shows_its_ideas_and_what_happened(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    backend.model = replace(backend.model, slots=1)
+    crash = EngineCrashed("The model process stopped.")
+    backend.replies.extend([brainstorm_answer(*IDEAS[0]), crash])
+    post(client, "brainstorm", TOPIC | {"n": 2}, status=502)
+
+    page = client.get(f"/runs/{get(client, 'runs')[0]['run_id']}").text
+
+    assert "1 of 2 ideas came" in page
+    assert "The model process stopped." in page
+    assert "This run failed" not in page

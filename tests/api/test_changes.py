@@ -1,4 +1,4 @@
-"""Several ideas changed at once over REST, and taken back."""
+"""Changing several ideas at once over REST, and undoing it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ Ideas = list[dict[str, Any]]
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """The statements that the database gets meanwhile."""
+    """Collects the SQL statements that run inside the block."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
@@ -76,7 +76,7 @@ def test_one_call_changes_every_idea_and_one_undo_restores_all(
     assert [now(client, idea)[field] for idea in ideas] == [idea[field] for idea in ideas]
 
 
-def test_deleted_ideas_are_found_again_after_one_undo(client: TestClient) -> None:
+def test_search_finds_deleted_ideas_again_after_one_undo(client: TestClient) -> None:
     ideas = three(client)
 
     made = change(client, ideas[:2], "delete")
@@ -111,7 +111,7 @@ def test_search_follows_tags_that_were_changed_together(client: TestClient) -> N
     assert len(client.get(IDEAS, params={"q": "hallway"}).json()) == 3
 
 
-def test_only_what_was_not_so_already_counts_as_changed(client: TestClient) -> None:
+def test_only_ideas_with_a_new_value_count_as_changed(client: TestClient) -> None:
     ideas = three(client)
 
     made = change(client, ideas, "set_status", status="kept")
@@ -133,13 +133,13 @@ def test_an_unknown_id_is_named_and_nothing_is_changed(client: TestClient) -> No
     assert response.status_code == 404
     problem = response.json()
     assert problem["detail"] == (
-        f"2 of the ideas are not there or were deleted: nobody, {gone['id']}. Nothing was changed."
+        f"2 of the ideas do not exist or were deleted: nobody, {gone['id']}. Nothing was changed."
     )
     assert [error["pointer"] for error in problem["errors"]] == ["/ids/1", "/ids/2"]
     assert now(client, idea) == idea
 
 
-def test_an_idea_that_would_have_too_many_tags_refuses_the_whole(client: TestClient) -> None:
+def test_nothing_changes_if_one_idea_would_have_too_many_tags(client: TestClient) -> None:
     full = add(client, "Full", tags=[f"t{number}" for number in range(20)])
     empty = add(client, "Empty")
 
@@ -162,7 +162,7 @@ def test_an_idea_that_would_have_too_many_tags_refuses_the_whole(client: TestCli
         ({"operation": "delete", "ids": ["a"] * 1001}, "/ids"),
     ],
 )
-def test_bad_changes_are_named_by_their_place(
+def test_a_bad_change_is_refused_with_the_pointer_of_the_fault(
     client: TestClient, body: dict[str, Any], place: str
 ) -> None:
     response = client.post(BULK, json=body)
@@ -171,14 +171,14 @@ def test_bad_changes_are_named_by_their_place(
     assert response.json()["errors"][0]["pointer"].endswith(place)
 
 
-def test_an_unknown_operation_is_answered_with_those_there_are(client: TestClient) -> None:
+def test_an_unknown_operation_is_refused_with_the_list_of_operations(client: TestClient) -> None:
     response = client.post(BULK, json={"operation": "paint", "ids": ["a"]})
 
     assert response.status_code == 422
     assert "set_status" in response.json()["detail"]
 
 
-def test_undo_leaves_what_was_changed_again_meanwhile(client: TestClient) -> None:
+def test_undo_keeps_values_that_were_changed_again(client: TestClient) -> None:
     ideas = three(client)
     made = change(client, ideas, "set_status", status="archived")
     client.patch(f"{IDEAS}/{ideas[0]['id']}", json={"status": "done"})
@@ -188,7 +188,7 @@ def test_undo_leaves_what_was_changed_again_meanwhile(client: TestClient) -> Non
     assert [now(client, idea)["status"] for idea in ideas] == ["done", "draft", "draft"]
 
 
-def test_undo_takes_away_only_the_tags_it_gave(client: TestClient) -> None:
+def test_undo_removes_only_the_tags_that_the_change_added(client: TestClient) -> None:
     ideas = three(client)
     made = change(client, ideas, "add_tags", tags=["cheap"])
     client.patch(f"{IDEAS}/{ideas[2]['id']}", json={"tags": ["cheap", "later"]})
@@ -210,7 +210,7 @@ def test_a_second_undo_does_nothing(client: TestClient) -> None:
     assert client.get(f"/api/v1/changes/{made['id']}").json()["undone_at"] is not None
 
 
-def test_ideas_do_not_return_to_a_board_that_was_deleted(client: TestClient) -> None:
+def test_undo_is_refused_if_the_board_to_return_to_was_deleted(client: TestClient) -> None:
     home, target = (
         client.post("/api/v1/boards", json={"name": name}).json()["id"] for name in ("A", "B")
     )
@@ -226,16 +226,16 @@ def test_ideas_do_not_return_to_a_board_that_was_deleted(client: TestClient) -> 
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_change_that_was_never_made_cannot_be_taken_back(client: TestClient, method: str) -> None:
+def test_an_unknown_change_cannot_be_undone(client: TestClient, method: str) -> None:
     path = {"GET": "/api/v1/changes/nothing", "POST": "/api/v1/changes/nothing/undo"}[method]
 
     response = client.request(method, path)
 
     assert response.status_code == 404
-    assert "kept for a day" in response.json()["detail"]
+    assert "kept for one day" in response.json()["detail"]
 
 
-def test_a_change_costs_as_many_statements_for_many_ideas_as_for_two(client: TestClient) -> None:
+def test_a_change_runs_as_many_statements_for_many_ideas_as_for_two(client: TestClient) -> None:
     ideas = [add(client, f"Idea {number}", tags=["old"]) for number in range(12)]
     few, many = ideas[:2], ideas[2:]
 
@@ -247,7 +247,7 @@ def test_a_change_costs_as_many_statements_for_many_ideas_as_for_two(client: Tes
     assert len(of_many) == len(of_few)
 
 
-def test_a_page_of_many_ideas_costs_as_many_statements_as_one_idea(client: TestClient) -> None:
+def test_a_page_of_many_ideas_runs_as_many_statements_as_a_page_of_one(client: TestClient) -> None:
     add(client, "Idea", tags=["old"])
     with counted() as of_one:
         client.get("/")

@@ -21,9 +21,10 @@ from service.cli.connection.own_server import listening, own_server
 from service.cli.connection.rest import Rest
 from service.cli.main import main
 from service.errors import EngineCrashed, ServerRefused
+from service.prompts.answers import brainstorm_answer
 from service.settings import PROJECT_ROOT, Settings
-from tests.fakes import PASSAGE, Broken, FakeBackend
-from tests.serving import free_port, served
+from tests.support.app_server import free_port, served
+from tests.support.fake_backend import IDEAS, PASSAGE, Broken, FakeBackend
 
 TOPIC = ["brainstorm", "a street party"]
 Run = Callable[..., tuple[int, str, str]]
@@ -87,6 +88,18 @@ def test_a_brainstorm_prints_numbered_ideas_with_the_ids_that_keep_takes(run: Ru
     assert [idea["title"] for idea in of(run, "ideas", "list")] == [lines[0].removeprefix("1. ")]
 
 
+def test_a_brainstorm_that_lacks_ideas_prints_those_it_has_and_says_so(
+    run: Run, backend: FakeBackend
+) -> None:
+    backend.replies.extend([brainstorm_answer(*IDEAS[0])] * 6)
+
+    status, out, err = run(*TOPIC, "--n", "2")
+
+    assert status == 0
+    assert out.startswith(f"1. {IDEAS[0][0]}")
+    assert "The model found nothing new. 5 repeats and 0 unusable drafts were left out." in err
+
+
 def test_suggestions_are_printed_as_they_come(url: str, backend: FakeBackend) -> None:
     backend.delay_s = 0.02
 
@@ -118,7 +131,9 @@ def test_ctrl_c_stops_the_run_and_frees_the_model(url: str, backend: FakeBackend
     assert ended["status"] == "cancelled"
 
 
-def test_a_reader_that_closes_the_pipe_early_causes_no_traceback(url: str, backend: FakeBackend) -> None:
+def test_a_reader_that_closes_the_pipe_early_causes_no_traceback(
+    url: str, backend: FakeBackend
+) -> None:
     backend.delay_s = 0.02
 
     with command(url, *TOPIC, "--n", "10") as process:
@@ -180,7 +195,7 @@ def test_a_refinement_changes_the_idea_only_if_it_is_accepted(run: Run) -> None:
 
     assert status == 0
     assert out.startswith(f"{after['title']}\n\n")
-    assert "Changes:\n  - " in out
+    assert "The model's own note, not checked:\n  - " in out
     assert (before["title"], before["version"]) == ("tool shelf", 1)
     assert (after["title"] != "tool shelf", after["version"]) == (True, 2)
 
@@ -193,7 +208,7 @@ def test_only_a_passage_is_refined(run: Run) -> None:
 
     assert answer["body"] == f"One. {PASSAGE[0]} Three."
     assert status == 2
-    assert "The text does not hold this passage." in error
+    assert "This passage is not in the text." in error
 
 
 def test_an_evaluation_shows_bars_and_says_that_scores_are_rough(run: Run) -> None:
@@ -335,7 +350,7 @@ def test_an_export_to_read_is_printed(run: Run, format: str, begins: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
-        (["ideas", "show", "nobody"], 1, "There is no idea nobody."),
+        (["ideas", "show", "nobody"], 1, "The idea nobody does not exist or was deleted."),
         ([*TOPIC, "--n", "0"], 2, "/n: "),
         ([*TOPIC, "--idea", "x"], 2, "either a topic or --idea"),
         (["brainstorm"], 2, "either a topic or --idea"),
@@ -476,9 +491,7 @@ def test_a_list_is_imported_after_a_dry_run(run: Run, tmp_path: Path) -> None:
     assert len(of(run, "ideas", "list")) == 2
 
 
-def test_the_format_option_overrides_the_file_name(
-    run: Run, tmp_path: Path
-) -> None:
+def test_the_format_option_overrides_the_file_name(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "notes"
     file.write_text("Soup\nChalk\n")
 
@@ -579,3 +592,47 @@ def test_a_stopped_run_is_an_error(status: str) -> None:
 
     with pytest.raises(ServerRefused, match=status):
         asyncio.run(scenario())
+
+
+def test_the_trash_is_listed_restored_and_emptied(run: Run) -> None:
+    first, second = (of(run, "ideas", "add", title)["id"] for title in ("Soup", "Chalk"))
+    run("ideas", "delete", first, second)
+    assert [idea["id"] for idea in of(run, "ideas", "list", "--deleted")] == [second, first]
+
+    assert run("trash", "restore")[:2] == (0, f"{first}\n{second}\n")
+    run("ideas", "delete", first, second)
+    assert run("ideas", "delete", "--for-good", first)[0] == 0
+    refused = run("trash", "empty")
+    emptied = run("trash", "empty", "--yes")
+
+    assert (refused[0], "--yes" in refused[2]) == (2, True)
+    assert (emptied[0], emptied[2]) == (0, "Ideas deleted for good: 1\n")
+    assert of(run, "ideas", "list", "--deleted") == []
+
+
+def test_an_import_says_what_is_in_the_trash_and_restores_it(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text("Soup\n")
+    run("import", str(file))
+    run("ideas", "delete", of(run, "ideas", "list")[0]["id"])
+
+    left = run("import", str(file))
+    back = run("import", str(file), "--restore")
+
+    assert "In the trash: 1 ideas; --restore brings them back." in left[2]
+    assert "Restored: 1 ideas" in back[1]
+    assert [idea["title"] for idea in of(run, "ideas", "list")] == ["Soup"]
+
+
+def test_a_table_of_another_program_comes_in_with_its_columns_named(
+    run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "ideas.csv"
+    file.write_text("What,Why\nSoup,It is warm.\n")
+
+    assert run("import", str(file))[0] != 0
+    told = of(run, "import", str(file), "--column", "title=What", "--column", "body=Why")
+
+    assert told["added"]["ideas"] == 1
+    assert [idea["body"] for idea in of(run, "ideas", "list")] == ["It is warm."]
+    assert "FIELD is one of title" in run("import", str(file), "--column", "size=What")[2]

@@ -12,8 +12,8 @@ from service.engine.types import GenerateRequest
 from service.errors import EngineBusy, EngineCrashed, ModelUnavailable
 from service.settings import Settings
 from service.store.runs import NewRun
-from tests.fakes import IDEAS as TEXTS
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import IDEAS as TEXTS
+from tests.support.fake_backend import FakeBackend
 
 IDEAS, BOARDS, RUNS = "/api/v1/ideas", "/api/v1/boards", "/api/v1/runs"
 DETACHED = {"prefer": "respond-async"}
@@ -155,6 +155,17 @@ def test_an_idea_that_fails_is_listed_and_does_not_stop_the_others(
     told = client.get(f"{RUNS}/{answer['run_id']}/events").text
     assert told.count("event: evaluation") == 2
     assert told.count("event: failure") == 1
+
+
+def test_the_panel_of_an_evaluation_does_not_name_its_ideas_as_parts_of_a_combination(
+    client: TestClient,
+) -> None:
+    add(client, 3)
+    run = evaluate(client)["run_id"]
+
+    panel = client.get(f"/runs/{run}").text.partition('<div class="run-head">')[2]
+
+    assert "/ideas/" not in panel.partition("</div>")[0]
 
 
 def test_a_run_in_which_every_idea_fails_has_failed(

@@ -14,8 +14,8 @@ from service.app import create_app
 from service.engine.types import GenerateRequest
 from service.prompts.answers import brainstorm_answer, refine_answer
 from service.settings import Settings
-from tests.fakes import REFINEMENT, FakeBackend
-from tests.serving import served
+from tests.support.app_server import served
+from tests.support.fake_backend import REFINEMENT, FakeBackend
 
 EXAMPLES = 25
 PATIENCE_S = 900
@@ -35,6 +35,7 @@ class Inexhaustible(FakeBackend):
         return brainstorm_answer(" ".join(words[:2]).capitalize(), f"Say {' '.join(words[2:])}.")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(PATIENCE_S + 60)
 def test_the_api_keeps_what_its_description_promises(settings: Settings, tmp_path: Path) -> None:
     with served(create_app(settings, Inexhaustible())) as url:

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from service.web.guard import CSP, OPEN_PATHS, OPEN_PREFIXES
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 BOARDS = "/api/v1/boards"
 

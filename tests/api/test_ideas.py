@@ -16,7 +16,7 @@ def add(client: TestClient, title: str = "Tool shelf", **fields: Any) -> dict[st
     return created
 
 
-def test_a_new_idea_is_found_where_location_says(client: TestClient) -> None:
+def test_the_location_header_leads_to_the_new_idea(client: TestClient) -> None:
     response = client.post(IDEAS, json={"title": "Tool shelf", "tags": ["home", "home"]})
 
     assert response.status_code == 201
@@ -47,7 +47,7 @@ def test_restoring_a_version_makes_a_new_one(client: TestClient) -> None:
     assert client.post(f"{IDEAS}/{idea['id']}/versions/9/restore").status_code == 404
 
 
-def test_a_lost_update_is_refused_and_says_what_is_current(client: TestClient) -> None:
+def test_a_lost_update_is_refused_with_the_current_version(client: TestClient) -> None:
     idea = add(client)
     path = f"{IDEAS}/{idea['id']}"
     etag = client.get(path).headers["etag"]
@@ -72,7 +72,7 @@ def test_a_foreign_entity_tag_never_matches(client: TestClient, tag: str) -> Non
     assert response.status_code == 412
 
 
-def test_of_twenty_writers_with_one_tag_exactly_one_wins(client: TestClient) -> None:
+def test_exactly_one_of_twenty_writers_with_the_same_entity_tag_wins(client: TestClient) -> None:
     idea = add(client)
 
     def write(number: int) -> int:
@@ -186,7 +186,7 @@ def test_a_deleted_board_hides_its_ideas_until_it_is_restored(client: TestClient
     assert client.get(f"{IDEAS}/{idea['id']}").status_code == 200
 
 
-def test_the_last_board_can_not_be_deleted(client: TestClient) -> None:
+def test_the_last_board_cannot_be_deleted(client: TestClient) -> None:
     only = client.get("/api/v1/boards").json()[0]
 
     response = client.delete(f"/api/v1/boards/{only['id']}")
@@ -208,7 +208,7 @@ def test_the_last_board_can_not_be_deleted(client: TestClient) -> None:
         ({"title": "x", "star": "yes"}, "/star"),
     ],
 )
-def test_bad_input_is_named_by_its_place(
+def test_bad_input_is_refused_with_the_pointer_of_the_fault(
     client: TestClient, body: dict[str, Any], pointer: str
 ) -> None:
     response = client.post(IDEAS, json=body)
@@ -222,14 +222,14 @@ def test_bad_input_is_named_by_its_place(
 @pytest.mark.parametrize(
     "raw", [b'{"title": "\\ud800"}', b'{"title": NaN}', b"{", b"[]", b'{"title": "\xff"}', b""]
 )
-def test_a_body_that_is_no_text_is_refused(client: TestClient, raw: bytes) -> None:
+def test_a_malformed_request_body_is_refused(client: TestClient, raw: bytes) -> None:
     response = client.post(IDEAS, content=raw, headers={"content-type": "application/json"})
 
     assert response.status_code in (400, 422)
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_text_is_stored_without_what_cannot_be_seen(client: TestClient) -> None:
+def test_text_is_stored_without_invisible_characters(client: TestClient) -> None:
     idea = add(client, title="a\u200bb\U000e0041", body="one\r\ntwo\x00 👩\u200d🔧")
 
     assert idea["title"] == "ab"
@@ -237,14 +237,16 @@ def test_text_is_stored_without_what_cannot_be_seen(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("reference", ["board_id", "parent_id"])
-def test_an_idea_cannot_refer_to_what_is_not_there(client: TestClient, reference: str) -> None:
+def test_an_idea_cannot_refer_to_a_missing_board_or_parent(
+    client: TestClient, reference: str
+) -> None:
     response = client.post(IDEAS, json={"title": "x", reference: "nobody"})
 
     assert response.status_code == 404
     assert client.get(IDEAS).json() == []
 
 
-def test_an_entity_tag_is_of_the_bytes_that_were_sent(client: TestClient) -> None:
+def test_an_entity_tag_belongs_to_the_uncompressed_body(client: TestClient) -> None:
     made = client.post("/api/v1/ideas", json={"title": "Long", "body": "word " * 1000})
     answer = client.get(made.headers["location"], headers={"Accept-Encoding": "gzip"})
 
@@ -252,7 +254,7 @@ def test_an_entity_tag_is_of_the_bytes_that_were_sent(client: TestClient) -> Non
     assert "content-encoding" not in answer.headers
 
 
-def test_several_tags_must_all_be_there_and_survive_paging(client: TestClient) -> None:
+def test_a_filter_by_several_tags_needs_all_of_them_on_every_page(client: TestClient) -> None:
     for number in range(3):
         add(client, f"both {number}", tags=["cheap", "outside"])
         add(client, f"one {number}", tags=["cheap"])
@@ -269,7 +271,7 @@ def test_several_tags_must_all_be_there_and_survive_paging(client: TestClient) -
     ("archived", "found"),
     [(None, ["Old", "New"]), ("false", ["New"]), ("true", ["Old"])],
 )
-def test_archived_ideas_can_be_left_out_or_looked_at_alone(
+def test_archived_ideas_can_be_left_out_or_listed_alone(
     client: TestClient, archived: str | None, found: list[str]
 ) -> None:
     add(client, "New")

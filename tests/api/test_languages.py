@@ -4,7 +4,7 @@ from fastapi.testclient import TestClient
 
 from service.errors import PromptTooLong
 from service.messages import Text
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 SWEDISH = {"accept-language": "sv-SE,sv;q=0.9,en;q=0.5"}
 PAGE = {"accept": "text/html"}
@@ -58,7 +58,15 @@ def test_an_error_is_explained_in_the_language_of_the_page(client: TestClient) -
 
     assert page.status_code == 404
     assert "Det finns inte här" in page.text
-    assert "Idén nope finns inte." in page.text
+    assert "Idén nope finns inte eller har tagits bort." in page.text
+
+
+def test_ignored_columns_are_listed_in_the_language_of_the_page(client: TestClient) -> None:
+    files = {"file": ("ideas.csv", b"title,Owner\nSoup,Ada\n", "text/csv")}
+
+    preview = client.post("/import", files=files, headers=SWEDISH | PAGE)
+
+    assert "Kolumner som inte importeras: Owner" in preview.text
 
 
 def test_input_that_does_not_fit_is_explained_in_the_language_of_the_page(
@@ -77,7 +85,9 @@ def test_input_that_does_not_fit_is_explained_in_the_language_of_the_page(
 def test_a_failed_run_says_why_in_the_language_of_the_page(
     client: TestClient, backend: FakeBackend
 ) -> None:
-    backend.replies.append(PromptTooLong(Text("There is no idea %(idea_id)s.", idea_id="x")))
+    backend.replies.append(
+        PromptTooLong(Text("The idea %(idea_id)s does not exist or was deleted.", idea_id="x"))
+    )
     task = {"title": "Soup", "body": "From one pot."}
     begun = client.post("/api/v1/evaluate", json=task, headers={"prefer": "respond-async"})
     address = begun.headers["location"]
@@ -85,7 +95,7 @@ def test_a_failed_run_says_why_in_the_language_of_the_page(
 
     assert client.get(address).json()["error"] == {
         "type": "prompt-too-long",
-        "detail": "There is no idea x.",
+        "detail": "The idea x does not exist or was deleted.",
     }
     page = client.get(address.removeprefix("/api/v1"), headers=SWEDISH)
-    assert "Idén x finns inte." in page.text
+    assert "Idén x finns inte eller har tagits bort." in page.text

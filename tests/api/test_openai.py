@@ -24,8 +24,8 @@ from service.errors import (
     ServiceError,
 )
 from service.settings import Settings
-from tests.fakes import FAKE_MODEL, Broken, FakeBackend
-from tests.serving import served
+from tests.support.app_server import served
+from tests.support.fake_backend import FAKE_MODEL, Broken, FakeBackend
 
 CHAT = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Say hello."}]

@@ -1,5 +1,6 @@
 """Similar ideas, groups, lineage and summaries over REST."""
 
+import re
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,8 @@ from service.app import create_app
 from service.schemas.ideas import IdeaCreate
 from service.settings import Settings
 from service.store import Store
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import IDEAS as INVENTED
+from tests.support.fake_backend import FakeBackend
 
 IDEAS, BOARDS = "/api/v1/ideas", "/api/v1/boards"
 TEXTS = {
@@ -95,13 +97,38 @@ def test_a_suggested_title_has_only_words_of_its_ideas(client: TestClient, board
 
 
 @pytest.mark.usefixtures("ideas")
+def test_the_page_offers_only_steps_that_change_the_number_of_groups(
+    client: TestClient, board: str
+) -> None:
+    for title, body in INVENTED:
+        add(client, board, title, body=body)
+    counts = clusters(client, board)["counts"]
+    assert len(set(counts)) > 2
+    for step, here in enumerate(counts, start=1):
+        page = client.get(f"/boards/{board}/clusters?groups={step}").text
+        for button, is_further in (
+            ("fewer", any(count < here for count in counts)),
+            ("more", any(count > here for count in counts)),
+        ):
+            found = re.search(rf'id="{button}"[^>]*value="(\d)"([^>]*)>', page)
+            assert found is not None
+            assert ("disabled" in found[2]) != is_further
+            if is_further:
+                other = counts[int(found[1]) - 1]
+                assert other < here if button == "fewer" else other > here
+        assert f"{here} group" in page
+
+
+@pytest.mark.usefixtures("ideas")
 def test_coarser_groups_hold_the_finer_ones(client: TestClient, board: str) -> None:
     groups = [
         [{one["idea_id"] for one in group["ideas"]} for group in found["clusters"]]
         for found in (clusters(client, board, step) for step in range(1, 6))
     ]
 
+    assert [len(each) for each in groups] == clusters(client, board)["counts"]
     for coarse, fine in pairwise(groups):
+        assert len(coarse) <= len(fine)
         assert all(any(small <= big for big in coarse) for small in fine)
     assert client.get(f"{BOARDS}/{board}/clusters?granularity=6").status_code == 422
 

@@ -13,10 +13,12 @@ from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from mcp.server.mcpserver import MCPServer
 
+from service.app import create_app
 from service.cli.connection.persistent import PersistentConnection
 from service.cli.main import build_parser
 from service.cli.mcp.server import build
 from service.settings import Settings
+from tests.support.fake_backend import FakeBackend
 
 # What a form does -> the operations that do the same; or why a program needs none.
 ACTIONS: dict[str, tuple[str, ...] | str] = {
@@ -24,6 +26,9 @@ ACTIONS: dict[str, tuple[str, ...] | str] = {
     "/boards/{board_id}": ("updateBoard",),
     "/boards/{board_id}/delete": ("deleteBoard",),
     "/boards/{board_id}/restore": ("restoreBoard",),
+    "/boards/{board_id}/delete-for-good": ("deleteBoard",),
+    "/boards/{board_id}/trash/restore": ("restoreTrash", "changeIdeas"),
+    "/boards/{board_id}/trash/delete": ("emptyTrash", "deleteIdea"),
     "/boards/{board_id}/ideas": ("createIdea",),
     "/boards/{board_id}/brainstorm": ("brainstorm",),
     "/boards/{board_id}/combine": ("brainstorm",),
@@ -32,6 +37,7 @@ ACTIONS: dict[str, tuple[str, ...] | str] = {
     "/boards/{board_id}/evaluate": ("evaluateBoard",),
     "/boards/{board_id}/evaluate-selected": ("evaluateBoard",),
     "/boards/{board_id}/rubrics": ("createRubric",),
+    "/boards/{board_id}/rubrics/shown": ("updateRubric",),
     "/rubrics/{rubric_id}": ("updateRubric",),
     "/rubrics/{rubric_id}/delete": ("deleteRubric",),
     "/rubrics/{rubric_id}/restore": ("restoreRubric",),
@@ -56,6 +62,7 @@ ACTIONS: dict[str, tuple[str, ...] | str] = {
     "/runs/{run_id}/keep-selected": ("keepSuggestions",),
     "/runs/{run_id}/accept": ("acceptRefinement", "updateIdea"),
     "/runs/{run_id}/reject": ("rejectRefinement",),
+    "/runs/{run_id}/reopen/{version}": ("reopenRefinement",),
     "/suggestions/{suggestion_id}/keep": ("keepSuggestion",),
     "/suggestions/{suggestion_id}/discard": ("discardSuggestion",),
     "/suggestions/{suggestion_id}/reopen": ("reopenSuggestion",),
@@ -79,9 +86,11 @@ FILTERS = {
 }
 
 
-@pytest.fixture
-def document(client: TestClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/api/v1/openapi.json").json()
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("document")), FakeBackend())
+    with TestClient(app, base_url="http://localhost") as client:
+        found: dict[str, Any] = client.get("/api/v1/openapi.json").json()
     return found
 
 

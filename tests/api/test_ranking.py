@@ -19,7 +19,7 @@ from service.engine.types import ProbeRequest
 from service.errors import EngineCrashed
 from service.settings import Settings
 from service.store.database import MIGRATIONS
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 IDEAS, BOARDS = "/api/v1/ideas", "/api/v1/boards"
 # The fake model puts the longer text first.

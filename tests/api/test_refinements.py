@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.prompts.answers import refine_answer
-from tests.fakes import PASSAGE, FakeBackend
+from tests.support.fake_backend import PASSAGE, FakeBackend
 
 API = "/api/v1"
 TITLE = "tool shelf"
@@ -192,7 +192,7 @@ def test_a_passage_that_occurs_twice_needs_its_start(client: TestClient, idea: A
 
     run = refine(client, idea_id=idea["id"], selection="Ask first", start=place)
 
-    assert "holds this passage 2 times" in problem["detail"]
+    assert "This passage occurs 2 times" in problem["detail"]
     assert run["body"] == BODY[:place] + PASSAGE[0].rstrip(".") + "!"
 
 
@@ -206,7 +206,7 @@ def test_a_passage_that_occurs_twice_needs_its_start(client: TestClient, idea: A
         ({"selection": "Ask first", "start": -1}, "/start"),
     ],
 )
-def test_an_ambiguous_passage_starts_no_run(
+def test_a_missing_or_ambiguous_passage_starts_no_run(
     client: TestClient, idea: Any, task: dict[str, Any], pointer: str
 ) -> None:
     problem = refine(client, 422, idea_id=idea["id"], **task)
@@ -261,7 +261,7 @@ def test_an_unknown_version_cannot_be_compared(client: TestClient, idea: Any) ->
     response = client.get(f"{API}/ideas/{idea['id']}/compare", params={"to": 9})
 
     assert response.status_code == 404
-    assert "versions go from 1 to 1" in response.json()["detail"]
+    assert "versions are 1 to 1" in response.json()["detail"]
 
 
 def test_an_idea_with_one_version_is_compared_with_itself(client: TestClient, idea: Any) -> None:
@@ -316,3 +316,91 @@ def test_an_own_instruction_may_ask_to_leave_facts_out(
     refined = refine(client, title="pump", body=NOTE, instruction="don't name people")
 
     assert (refined["body"], refined["left_out"]) == (WITHOUT_LENA[1], ["Lena"])
+
+
+def test_a_page_counts_what_a_refinement_changed_and_leaves_its_claims_to_the_model(
+    client: TestClient, run: Any
+) -> None:
+    page = client.get(f"/runs/{run['run_id']}").text
+
+    facts, _, note = page.partition('id="change-facts"')[2].partition("</ul>")
+    assert "The title changed" in facts
+    assert "3 sentences changed" in facts
+    assert "Said who lends" not in facts
+    assert "The model’s own note" in note
+    assert "Said who lends" in note
+    assert run["changes"] == ["Said who lends"]
+
+
+def reopen(client: TestClient, run: Any, status: int = 200, **query: Any) -> Any:
+    response = client.post(f"{API}/runs/{run['run_id']}/reopen", params=query)
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def text_of(client: TestClient, idea: Any) -> tuple[str, str]:
+    found = client.get(f"{API}/ideas/{idea['id']}").json()
+    return found["title"], found["body"]
+
+
+def test_an_acceptance_is_taken_back_and_can_be_decided_again(
+    client: TestClient, idea: Any, run: Any
+) -> None:
+    accept(client, run, edits=[2])
+
+    again = reopen(client, run)
+    assert (again["decision"], text_of(client, idea)) == ("open", (TITLE, BODY))
+    assert reopen(client, run) == again
+
+    edits = client.get(f"{API}/runs/{run['run_id']}/edits").json()
+    assert (edits["is_stale"], edits["edits"]) == (False, run["edits"])
+    accept(client, run)
+    assert text_of(client, idea) == (NEW_TITLE, NEW_BODY)
+    assert len(versions(client, idea)) == 4
+
+
+def test_a_rejection_is_taken_back(client: TestClient, run: Any) -> None:
+    client.post(f"{API}/runs/{run['run_id']}/reject")
+
+    assert reopen(client, run)["decision"] == "open"
+    assert accept(client, run)["title"] == NEW_TITLE
+
+
+def test_an_acceptance_is_not_taken_back_from_under_a_later_text(
+    client: TestClient, idea: Any, run: Any
+) -> None:
+    accept(client, run)
+    client.patch(f"{API}/ideas/{idea['id']}", json={"body": "Theirs."})
+
+    reopen(client, run, status=409)
+    reopen(client, run, status=409, idea_version=2)
+
+    assert text_of(client, idea)[1] == "Theirs."
+
+
+def test_an_acceptance_with_a_text_of_ones_own_is_taken_back_by_who_knows_its_version(
+    client: TestClient, idea: Any, run: Any
+) -> None:
+    accepted = accept(client, run, body="In my own words.")
+
+    reopen(client, run, status=409)
+    reopen(client, run, idea_version=accepted["version"])
+
+    assert text_of(client, idea) == (TITLE, BODY)
+
+
+@pytest.mark.parametrize("decision", ["accept", "reject"])
+def test_a_page_offers_to_take_a_decision_back(
+    client: TestClient, idea: Any, run: Any, decision: str
+) -> None:
+    form = {"revision": str(idea["revision"]), "take": "all"}
+    page = client.post(f"/runs/{run['run_id']}/{decision}", data=form).text
+    undo = f"/runs/{run['run_id']}/reopen/{2 if decision == 'accept' else 1}"
+    assert f'action="{undo}"' in page
+
+    back = client.post(undo).text
+
+    assert "Taken back. You can decide again." in back
+    assert 'id="accept"' in back
+    assert "The text has changed since" not in back
+    assert text_of(client, idea) == (TITLE, BODY)

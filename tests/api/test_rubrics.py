@@ -1,4 +1,4 @@
-"""Boards' own rubrics over REST, evaluating by them, and the table that comes of it."""
+"""The rubrics of boards over REST: evaluating ideas by them, and the table of results."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from service.app import create_app
 from service.engine.types import ProbeRequest
 from service.settings import Settings
 from service.store.database import MIGRATIONS
-from tests.fakes import EMBEDDING_SIZE, FAKE_MODEL, FakeBackend
+from tests.support.fake_backend import EMBEDDING_SIZE, FAKE_MODEL, FakeBackend
 
 IDEAS, BOARDS, EVALUATE = "/api/v1/ideas", "/api/v1/boards", "/api/v1/evaluate"
 COST = {"name": "cost", "description": "how little money it takes", "weight": 3}
@@ -57,7 +57,7 @@ def idea(client: TestClient) -> str:
     return str(call(client, "POST", IDEAS, 201, json={"title": "Tool shelf"})["id"])
 
 
-def test_a_rubric_is_created_changed_deleted_and_restored(
+def test_a_rubric_can_be_created_changed_deleted_and_restored(
     client: TestClient, rubrics: str, rubric: Json
 ) -> None:
     address = f"{rubrics}/{rubric['id']}"
@@ -100,7 +100,7 @@ def test_a_rubric_that_somebody_else_changed_is_not_overwritten(
         ([COST | {"description": "x" * 201}], "/criteria/0/description"),
     ],
 )
-def test_invalid_criteria_are_refused_with_their_position(
+def test_bad_criteria_are_refused_with_the_pointer_of_the_fault(
     client: TestClient, rubrics: str, criteria: list[Any], pointer: str
 ) -> None:
     problem = call(client, "POST", rubrics, 422, json={"name": "x", "criteria": criteria})
@@ -108,7 +108,7 @@ def test_invalid_criteria_are_refused_with_their_position(
     assert problem["errors"][0]["pointer"] == pointer
 
 
-def test_two_rubrics_of_a_board_cannot_share_a_name(
+def test_two_rubrics_of_a_board_cannot_have_the_same_name(
     client: TestClient, rubrics: str, rubric: Json
 ) -> None:
     body = {"name": "FOR THE STREET", "criteria": [FUN]}
@@ -121,7 +121,7 @@ def test_two_rubrics_of_a_board_cannot_share_a_name(
     call(client, "POST", f"{rubrics}/{rubric['id']}/restore", 409)
 
 
-def test_a_rubric_is_not_found_on_another_board(
+def test_a_rubric_cannot_be_used_on_another_board(
     client: TestClient, rubric: Json, idea: str
 ) -> None:
     other = call(client, "POST", BOARDS, 201, json={"name": "Other"})["id"]
@@ -152,7 +152,7 @@ def test_an_idea_is_evaluated_by_a_rubric_and_its_weights(
     assert stored["spread"] == answer["spread"]
 
 
-def test_criteria_and_a_rubric_together_are_refused(client: TestClient, rubric: Json) -> None:
+def test_giving_both_criteria_and_a_rubric_is_refused(client: TestClient, rubric: Json) -> None:
     body = {"title": "x", "criteria": ["fun"], "rubric_id": rubric["id"]}
 
     assert call(client, "POST", EVALUATE, 422, json=body)["errors"][0]["pointer"] == "/rubric_id"
@@ -176,7 +176,9 @@ def test_an_evaluation_is_stale_once_the_text_has_changed(client: TestClient, id
     assert stale == [False, True]
 
 
-def test_the_spread_of_digits_is_their_deviation(client: TestClient) -> None:
+def test_the_spread_of_a_digit_score_is_the_standard_deviation_of_the_digits(
+    client: TestClient,
+) -> None:
     spread = call(client, "POST", EVALUATE, json={"title": "x", "criteria": ["fun"]})["spread"]
 
     # The fake model's digits halve with each step away from 5.
@@ -208,7 +210,7 @@ def headed(settings: Settings, head: Path) -> Iterator[TestClient]:
         yield client
 
 
-def test_the_spread_of_a_head_is_its_error_on_ideas_it_was_not_fitted_to(
+def test_the_spread_of_a_head_score_is_the_heads_error_on_held_out_ideas(
     head: Path, headed: TestClient
 ) -> None:
     figures = {"identity": "f" * 64, "agreement": {"error": {"novelty": 1.507}}}
@@ -221,7 +223,7 @@ def test_the_spread_of_a_head_is_its_error_on_ideas_it_was_not_fitted_to(
 
 
 @pytest.mark.parametrize("figures", [None, {"identity": "0" * 64}])
-def test_spread_is_null_if_no_error_is_known(
+def test_a_head_without_a_measured_error_gives_no_spread(
     head: Path, headed: TestClient, figures: Json | None
 ) -> None:
     if figures is not None:
@@ -233,7 +235,9 @@ def test_spread_is_null_if_no_error_is_known(
     assert answer["spread"] == {"novelty": None}
 
 
-def test_an_unreadable_figures_file_is_named(head: Path, headed: TestClient) -> None:
+def test_unreadable_figures_of_a_head_are_refused_with_its_path(
+    head: Path, headed: TestClient
+) -> None:
     head.with_suffix(".json").write_text("{")
 
     problem = call(headed, "POST", EVALUATE, 503, json={"title": "x"})
@@ -241,7 +245,7 @@ def test_an_unreadable_figures_file_is_named(head: Path, headed: TestClient) -> 
     assert str(head) in problem["detail"]
 
 
-def test_a_score_head_scores_only_the_criteria_it_was_trained_on(headed: TestClient) -> None:
+def test_a_head_scores_only_the_criteria_it_was_trained_on(headed: TestClient) -> None:
     criteria = [{"name": "Novelty"}, {"name": "clarity", "description": "how short it is"}]
 
     answer = call(headed, "POST", EVALUATE, json={"title": "x", "criteria": criteria})
@@ -252,7 +256,7 @@ def test_a_score_head_scores_only_the_criteria_it_was_trained_on(headed: TestCli
 
 @pytest.fixture
 def table(client: TestClient, board: str, rubric: Json) -> str:
-    """Of three ideas: evaluated, evaluated and then changed, not evaluated."""
+    """Three ideas: one is evaluated, one was changed after its evaluation, one is not evaluated."""
     for title in ("Soup", "Chalk", "Dogs"):
         idea = call(client, "POST", IDEAS, 201, json={"title": title})["id"]
         if title != "Dogs":
@@ -276,7 +280,7 @@ def test_the_table_compares_ideas_by_a_rubric(client: TestClient, table: str) ->
     assert found["ideas"][-1]["title"] == "Dogs"
 
 
-def test_the_table_sorts_by_any_column_and_keeps_what_has_no_score_last(
+def test_the_table_sorts_by_any_column_with_unscored_ideas_last(
     client: TestClient, table: str
 ) -> None:
     def titles(sort: str) -> list[str]:
@@ -289,7 +293,7 @@ def test_the_table_sorts_by_any_column_and_keeps_what_has_no_score_last(
     call(client, "GET", f"{table}&sort=9", 422)
 
 
-def test_a_weight_counts_in_the_table_at_once_and_a_wording_makes_it_stale(
+def test_a_new_weight_changes_the_table_at_once_and_a_new_wording_makes_scores_stale(
     client: TestClient, table: str, rubrics: str, rubric: Json
 ) -> None:
     before = call(client, "GET", table)["ideas"][0]
@@ -311,7 +315,7 @@ def test_a_weight_counts_in_the_table_at_once_and_a_wording_makes_it_stale(
     assert all(row["overall"] is None and row["rank"] is None for row in reworded)
 
 
-def test_the_default_table_leaves_out_scores_of_other_criteria(
+def test_the_default_table_leaves_out_evaluations_by_other_criteria(
     client: TestClient, board: str, idea: str
 ) -> None:
     call(client, "POST", EVALUATE, json={"idea_id": idea, "criteria": ["fun"]})
@@ -324,7 +328,7 @@ def test_the_default_table_leaves_out_scores_of_other_criteria(
     assert call(client, "GET", address)["ideas"][0]["overall"] == overall
 
 
-def test_the_table_as_csv_is_safe_and_has_numbers(
+def test_the_table_as_csv_is_safe_from_formulas_and_keeps_numbers(
     client: TestClient, board: str, rubrics: str
 ) -> None:
     criteria = [{"name": "=fun"}, {"name": "cost"}]
@@ -342,7 +346,7 @@ def test_the_table_as_csv_is_safe_and_has_numbers(
     assert "evaluations.csv" in response.headers["content-disposition"]
 
 
-def test_migrated_evaluations_get_their_criteria_and_no_spread(settings: Settings) -> None:
+def test_migrated_evaluations_get_their_criteria_but_no_spread(settings: Settings) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -372,9 +376,11 @@ def test_migrated_evaluations_get_their_criteria_and_no_spread(settings: Setting
 
     with TestClient(create_app(settings, FakeBackend()), base_url="http://localhost") as client:
         evaluation = call(client, "GET", f"{IDEAS}/i/evaluations")[0]
-        is_stale = call(client, "GET", f"{IDEAS}/i")["is_stale"]
+        idea = call(client, "GET", f"{IDEAS}/i")
 
-    assert is_stale is True
+    assert evaluation["is_stale"] is True
+    # Criteria that were given by hand are no rubric that a card could show.
+    assert (idea["score"], idea["is_stale"]) == (None, False)
     assert [one["description"] for one in evaluation["criteria"]] == [
         "how cheap",
         "how different the idea is from what already exists",

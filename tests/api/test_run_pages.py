@@ -1,6 +1,8 @@
 """Pages that show a run: while it writes, and when it ends amid their being read, at any point."""
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import count
@@ -17,7 +19,7 @@ from service.store import Store
 from service.store.comparisons import Verdict
 from service.store.runs import NewRun, RunOutcome
 from service.web.pages import live
-from tests.fakes import IDEAS, FakeBackend
+from tests.support.fake_backend import IDEAS, FakeBackend
 
 NAMES = [each.name for each in DEFAULT_CRITERIA]
 SCORES = {
@@ -33,6 +35,8 @@ SCORES = {
 }
 API = "/api/v1"
 LIVE = "hx-sse:connect"
+# Looks at a page that only end a test that would wait for ever.
+PATIENCE = 600
 PAGES: dict[str, tuple[RunKind, str]] = {
     # The page's address, the kind of run that it shows, and what tells that it shows its results.
     "/boards/{board}": ("evaluate-all", '<span class="glass'),
@@ -139,3 +143,66 @@ def test_who_comes_amid_a_redraw_sees_it_written_without_waiting_for_the_clock(
         backend.delay_s = 0
 
     assert IDEAS[1][1].startswith(written)
+
+
+DETACHED = {"prefer": "respond-async"}
+TASKS: dict[str, dict[str, object]] = {
+    "brainstorm": {"topic": "a street party", "n": 2},
+    "refine": {"title": "Tool shelf", "body": "Lend drills."},
+    "evaluate": {"title": "Tool shelf"},
+}
+
+
+def start(client: TestClient, action: str) -> str:
+    """The page of a run that goes on after the call."""
+    begun = client.post(f"{API}/{action}", json=TASKS[action], headers=DETACHED)
+    assert begun.status_code == 202, begun.text
+    return f"/runs/{begun.json()['run_id']}"
+
+
+def shown(client: TestClient, page: str, text: str) -> str:
+    """The page once it says that, or as it is after a while."""
+    for _ in range(PATIENCE):
+        html = client.get(page).text
+        if text in html:
+            break
+        time.sleep(0.05)
+    return html
+
+
+@pytest.mark.parametrize("action", TASKS)
+def test_a_run_that_waits_says_for_how_many_others(
+    client: TestClient, backend: FakeBackend, action: str
+) -> None:
+    backend.gate.clear()
+    start(client, "brainstorm")
+    second, third = start(client, action), start(client, action)
+
+    one = "The model is busy with 1 other run."
+    two = "The model is busy with 2 other runs."
+    assert one in shown(client, second, one)
+    html = shown(client, third, two)
+    assert two in html
+    assert "Waiting for 2 other runs" in html
+    assert "getting ready" not in html
+    backend.gate.set()
+
+
+def test_a_run_that_waits_for_another_program_does_not_blame_the_model(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    backend.gate.clear()
+    chat = {"model": "fake", "messages": [{"role": "user", "content": "Hello"}]}
+    with ThreadPoolExecutor() as threads:
+        chats = [
+            threads.submit(client.post, "/v1/chat/completions", json=chat)
+            for _ in range(backend.model.slots)
+        ]
+        busy = "The model is busy with another program."
+        try:
+            while len(backend.running) < len(chats):
+                time.sleep(0.01)
+            assert busy in shown(client, start(client, "brainstorm"), busy)
+        finally:
+            backend.gate.set()
+        assert all(each.result().status_code == 200 for each in chats)

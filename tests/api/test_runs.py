@@ -14,7 +14,7 @@ from service.runs.service import REMEMBERED_WHOLE, Runs
 from service.schemas.brainstorm import BrainstormTask
 from service.store import Limits, Store
 from service.store.database import Database
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 TASK = BrainstormTask(topic="a street party", n=2)
 UNPLANNABLE = BrainstormTask(idea_id="nowhere")

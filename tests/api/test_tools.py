@@ -1,22 +1,23 @@
 """The tools of `ideapool mcp`, asked by the SDK's own client over stdio."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx2
 import pytest
-from mcp import Client
+from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextContent
 
 from service.app import create_app
 from service.cli.connection.persistent import PersistentConnection
 from service.cli.mcp.server import build
 from service.settings import Settings
-from tests.assistants import over_stdio
-from tests.fakes import FakeBackend
-from tests.serving import free_port, served
+from tests.support.app_server import free_port, listening, served, url_of
+from tests.support.fake_backend import FakeBackend
+from tests.support.mcp_client import over_stdio
 
 # A process of its own starts in it.
 PATIENCE_S = 240
@@ -24,17 +25,44 @@ Story = Callable[[Client], Awaitable[Any]]
 Play = Callable[[Story], Any]
 
 
-def play_with(environment: dict[str, str]) -> Play:
-    server = over_stdio(environment)
+class Assistant:
+    """One `ideapool mcp` process and its client, for all tests of the module.
 
-    def run(story: Story) -> Any:
-        async def whole() -> Any:
-            async with Client(server) as client:
-                return await story(client)
+    Its address stays the same; at it is the server of the test that runs.
+    """
 
-        return asyncio.run(asyncio.wait_for(whole(), PATIENCE_S))
+    def __init__(self, runner: asyncio.Runner, server: StdioServerParameters) -> None:
+        self._runner = runner
+        self._server = server
+        self._leaving = asyncio.Event()
 
-    return run
+    def start(self) -> None:
+        self._client = self._run(self._start())
+
+    def play(self, story: Story) -> Any:
+        return self._run(story(self._client))
+
+    def stop(self) -> None:
+        self._leaving.set()
+        self._run(self._holder)
+
+    async def _start(self) -> Client:
+        ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+        self._holder = asyncio.create_task(self._hold(ready))
+        either: set[asyncio.Future[Any]] = {self._holder, ready}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if self._holder.done():
+            self._holder.result()
+        return ready.result()
+
+    async def _hold(self, ready: asyncio.Future[Client]) -> None:
+        # Entered and left in one task, as its cancel scopes ask.
+        async with Client(self._server) as client:
+            ready.set_result(client)
+            await self._leaving.wait()
+
+    def _run(self, awaitable: Awaitable[Any]) -> Any:
+        return self._runner.run(asyncio.wait_for(awaitable, PATIENCE_S))
 
 
 def play_here(settings: Settings, story: Story) -> Any:
@@ -51,9 +79,31 @@ def play_here(settings: Settings, story: Story) -> Any:
     return asyncio.run(asyncio.wait_for(whole(), PATIENCE_S))
 
 
+@pytest.fixture(scope="module")
+def listener() -> Iterator[socket.socket]:
+    with listening() as listener:
+        yield listener
+
+
 @pytest.fixture
-def play(url: str) -> Play:
-    return play_with({"IDEAPOOL_URL": url})
+def url(migrated: Settings, backend: FakeBackend, listener: socket.socket) -> Iterator[str]:
+    """Of a server of the test's own, at an address that all of them share."""
+    with served(create_app(migrated, backend), listener) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def assistant(listener: socket.socket) -> Iterator[Assistant]:
+    with asyncio.Runner() as runner:
+        assistant = Assistant(runner, over_stdio({"IDEAPOOL_URL": url_of(listener)}))
+        assistant.start()
+        yield assistant
+        assistant.stop()
+
+
+@pytest.fixture
+def play(url: str, assistant: Assistant) -> Play:  # noqa: ARG001
+    return assistant.play
 
 
 async def use(client: Client, tool: str, **arguments: Any) -> Any:
@@ -182,11 +232,15 @@ def test_a_suggestion_is_kept_with_another_text_status_and_tags(play: Play) -> N
 @pytest.mark.parametrize(
     ("tool", "arguments", "says"),
     [
-        ("find_ideas", {"idea_id": "nobody"}, "There is no idea nobody."),
+        ("find_ideas", {"idea_id": "nobody"}, "The idea nobody does not exist or was deleted."),
         ("brainstorm", {}, "Give either a topic"),
         ("brainstorm", {"topic": "x", "board": "nowhere"}, "boards are: "),
         ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
-        ("refine", {"title": "x", "body": "y", "selection": "z"}, "does not hold this passage"),
+        (
+            "refine",
+            {"title": "x", "body": "y", "selection": "z"},
+            "This passage is not in the text",
+        ),
         ("evaluate", {"title": "x", "rubric": "y"}, "rubric needs an idea_id"),
         ("add_idea", {"suggestion_id": "none"}, "none"),
         ("add_idea", {"body": "x"}, "either a title or a suggestion_id"),
@@ -237,7 +291,10 @@ def test_a_server_that_comes_back_is_found_again(settings: Settings) -> None:
     async def story(client: Client) -> list[bool]:
         failed = []
         for is_up in (False, True, False, True):
-            with served(app, port) if is_up else nullcontext():
+            with ExitStack() as stack:
+                if is_up:
+                    listener = stack.enter_context(listening(port))
+                    stack.enter_context(served(app, listener))
                 failed.append((await client.call_tool("find_ideas", {})).is_error)
         return failed
 

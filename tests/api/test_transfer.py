@@ -1,10 +1,13 @@
 """Export and import over REST, on real databases."""
 
+import copy
 import csv
 import io
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,10 @@ from fastapi.testclient import TestClient
 from sqlmodel import SQLModel
 
 from service.app import create_app
+from service.prompts.answers import brainstorm_answer
 from service.settings import Settings
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import IDEAS as INVENTED
+from tests.support.fake_backend import FakeBackend
 
 EXPORT, IMPORT = "/api/v1/export", "/api/v1/import"
 BOARDS, IDEAS = "/api/v1/boards", "/api/v1/ideas"
@@ -26,9 +31,11 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def other(settings: Settings, tmp_path: Path) -> Iterator[TestClient]:
-    """A second server, with nothing on it but its first board."""
+def other(settings: Settings, new_database: Path, tmp_path: Path) -> Iterator[TestClient]:
+    """Starts a second server that has only its first, empty board."""
     elsewhere = settings.model_copy(update={"data_dir": tmp_path / "other"})
+    elsewhere.data_dir.mkdir()
+    shutil.copy(new_database, elsewhere.data_dir / "ideapool.db")
     with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as client:
         yield client
 
@@ -53,9 +60,8 @@ def archive_of(client: TestClient) -> Json:
     return archive
 
 
-@pytest.fixture
-def board(client: TestClient) -> str:
-    """A board on which every kind of row is there; its id."""
+def fill(client: TestClient) -> str:
+    """Creates a board with every kind of row and returns its id."""
     board = post(client, BOARDS, name="Street party", goal="A party the whole street enjoys.")["id"]
     idea = post(
         client, IDEAS, board_id=board, title="Tool shelf", body="Drills.", tags=["home", "a, b"]
@@ -88,16 +94,49 @@ def board(client: TestClient) -> str:
     return str(board)
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Creates a database with that board, and exports all of it."""
+
+    database: Path
+    board: str
+    archive: Json
+
+
+@pytest.fixture(scope="module")
+def filled(new_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("filled"))
+    database = settings.data_dir / "ideapool.db"
+    shutil.copy(new_database, database)
+    app = create_app(settings, FakeBackend())
+    with TestClient(app, base_url="http://localhost") as client:
+        board = fill(client)
+        archive = archive_of(client)
+    return Filled(database, board, archive)
+
+
 @pytest.fixture
-def archive(client: TestClient, board: str) -> Json:
-    """What holds that board, and the empty one that was there first."""
-    whole = archive_of(client)
-    assert [found["id"] for found in whole["boards"]][1:] == [board]
-    return whole
+def board(filled: Filled) -> str:
+    return filled.board
 
 
-def test_an_export_imported_elsewhere_is_exported_the_same(
-    client: TestClient, other: TestClient, board: str, archive: Json
+@pytest.fixture
+def archive(filled: Filled) -> Json:
+    """Returns the export of that board and the empty first board."""
+    assert [found["id"] for found in filled.archive["boards"]][1:] == [filled.board]
+    return copy.deepcopy(filled.archive)
+
+
+@pytest.fixture
+def holder(settings: Settings, filled: Filled) -> Iterator[TestClient]:
+    """Starts a server with the board, in a database of the test's own."""
+    shutil.copy(filled.database, settings.data_dir / "ideapool.db")
+    with TestClient(create_app(settings, FakeBackend()), base_url="http://localhost") as client:
+        yield client
+
+
+def test_an_export_imported_on_another_server_is_exported_the_same(
+    holder: TestClient, other: TestClient, board: str, archive: Json
 ) -> None:
     first = other.get(BOARDS).json()[0]["id"]
 
@@ -106,10 +145,22 @@ def test_an_export_imported_elsewhere_is_exported_the_same(
 
     assert all(archive[section] for section in SECTIONS)
     assert answer["added"] == {section: len(archive[section]) for section in SECTIONS}
-    assert exported(other) == exported(client)
-    assert exported(other, board=board) == exported(client, board=board)
+    assert exported(other) == exported(holder)
+    assert exported(other, board=board) == exported(holder, board=board)
     ideas = {"board": board, "sort": "score"}
-    assert other.get(IDEAS, params=ideas).json() == client.get(IDEAS, params=ideas).json()
+    assert other.get(IDEAS, params=ideas).json() == holder.get(IDEAS, params=ideas).json()
+
+
+def test_an_import_keeps_what_is_missing_of_a_brainstorm(
+    client: TestClient, other: TestClient, backend: FakeBackend
+) -> None:
+    backend.replies.extend([brainstorm_answer(*INVENTED[0]), *["nonsense"] * 5])
+    run = post(client, "/api/v1/brainstorm", topic="a party", n=2)["run_id"]
+
+    post(other, IMPORT, **archive_of(client))
+
+    result = other.get(f"/api/v1/runs/{run}").json()["result"]
+    assert result == {"incomplete": {"reason": "drafts", "repeats": 0, "unusable": 5}}
 
 
 def test_every_table_is_in_an_export_or_left_out_for_a_reason(client: TestClient) -> None:
@@ -153,28 +204,28 @@ def test_importing_twice_adds_nothing(other: TestClient, archive: Json) -> None:
     assert exported(other) == before
 
 
-def test_what_is_there_already_is_left_as_it_is(client: TestClient, archive: Json) -> None:
+def test_existing_rows_are_left_unchanged(holder: TestClient, archive: Json) -> None:
     idea = archive["ideas"][0]["id"]
-    client.patch(f"{IDEAS}/{idea}", json={"title": "Newer"})
+    holder.patch(f"{IDEAS}/{idea}", json={"title": "Newer"})
 
-    post(client, IMPORT, **archive)
+    post(holder, IMPORT, **archive)
 
-    assert client.get(f"{IDEAS}/{idea}").json()["title"] == "Newer"
-    assert client.patch(f"{IDEAS}/{idea}", json={"title": "Newest"}).status_code == 200
+    assert holder.get(f"{IDEAS}/{idea}").json()["title"] == "Newer"
+    assert holder.patch(f"{IDEAS}/{idea}", json={"title": "Newest"}).status_code == 200
 
 
-def test_a_ranking_is_the_same_where_it_was_imported(
-    client: TestClient, other: TestClient, board: str, archive: Json
+def test_an_imported_ranking_equals_the_exported_one(
+    holder: TestClient, other: TestClient, board: str, archive: Json
 ) -> None:
     post(other, IMPORT, **archive)
 
     for by in ("people", "model"):
         path = f"{BOARDS}/{board}/ranking?by={by}"
-        assert other.get(path).json() == client.get(path).json()
+        assert other.get(path).json() == holder.get(path).json()
         assert other.get(path).json()["comparisons"] == 1
 
 
-def test_a_file_from_before_there_were_comparisons_can_be_imported(
+def test_a_version_1_file_without_comparisons_can_be_imported(
     other: TestClient, archive: Json
 ) -> None:
     del archive["comparisons"], archive["rubrics"]
@@ -186,7 +237,7 @@ def test_a_file_from_before_there_were_comparisons_can_be_imported(
     assert post(other, IMPORT, **archive | {"version": 1})["added"]["ideas"]
 
 
-def test_evaluations_of_a_file_from_before_there_were_rubrics_claim_nothing_more(
+def test_evaluations_of_a_version_2_file_get_no_spread_and_count_as_uncalibrated(
     other: TestClient, archive: Json
 ) -> None:
     del archive["rubrics"]
@@ -206,9 +257,7 @@ def test_evaluations_of_a_file_from_before_there_were_rubrics_claim_nothing_more
     assert [one["weight"] for one in evaluation["criteria"]] == [1] * 4
 
 
-def test_a_refinement_from_before_there_were_edits_can_be_imported(
-    other: TestClient, archive: Json
-) -> None:
+def test_a_refinement_without_edits_can_be_imported(other: TestClient, archive: Json) -> None:
     run = next(one for one in archive["runs"] if one["kind"] == "refine")
     told = run["result"].pop("edits")
 
@@ -284,7 +333,7 @@ def test_a_parent_may_come_after_its_child(other: TestClient, archive: Json) -> 
         ("suggestions", "text", "x" * 8193),
     ],
 )
-def test_a_file_that_is_wrong_is_refused_by_place_and_writes_nothing(
+def test_an_invalid_file_is_refused_with_a_pointer_and_writes_nothing(
     other: TestClient, archive: Json, section: str, field: str, value: Any
 ) -> None:
     place = len(archive[section]) - 1
@@ -300,7 +349,7 @@ def test_a_file_that_is_wrong_is_refused_by_place_and_writes_nothing(
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_row_given_twice_is_refused(other: TestClient, archive: Json, section: str) -> None:
+def test_a_repeated_row_is_refused(other: TestClient, archive: Json, section: str) -> None:
     archive[section].append(archive[section][0])
 
     response = other.post(IMPORT, json=archive)
@@ -309,17 +358,17 @@ def test_a_row_given_twice_is_refused(other: TestClient, archive: Json, section:
     assert response.json()["errors"][0]["pointer"].startswith(f"/{section}/")
 
 
-def test_a_file_that_is_wrong_everywhere_is_refused_by_its_first_places(
-    client: TestClient, archive: Json
+def test_a_file_full_of_errors_is_refused_with_its_first_errors(
+    holder: TestClient, archive: Json
 ) -> None:
-    response = client.post(IMPORT, json=archive | {"boards": [0] * 1000, "ideas": [{}] * 1000})
+    response = holder.post(IMPORT, json=archive | {"boards": [0] * 1000, "ideas": [{}] * 1000})
 
     pointers = [error["pointer"] for error in response.json()["errors"]]
     assert pointers[:2] == ["/boards/0", "/ideas/0/id"]
     assert all(pointer.startswith(("/boards/0", "/ideas/0/")) for pointer in pointers)
 
 
-def test_an_idea_among_its_own_ancestors_is_refused(other: TestClient, archive: Json) -> None:
+def test_an_idea_that_is_its_own_ancestor_is_refused(other: TestClient, archive: Json) -> None:
     child = next(idea for idea in archive["ideas"] if idea["parent_id"])
     parent = next(idea for idea in archive["ideas"] if idea["id"] == child["parent_id"])
     parent["parent_id"] = child["id"]
@@ -330,23 +379,21 @@ def test_an_idea_among_its_own_ancestors_is_refused(other: TestClient, archive: 
 @pytest.mark.parametrize(
     "raw", [b"", b"{", b"[]", b'{"x": NaN}', b'{"format": "\\ud800"}', b"\xff", b"[" * 10_000]
 )
-def test_a_body_that_is_no_archive_is_refused(client: TestClient, raw: bytes) -> None:
+def test_a_body_that_is_not_an_archive_is_refused(client: TestClient, raw: bytes) -> None:
     response = client.post(IMPORT, content=raw, headers={"content-type": "application/json"})
 
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_a_number_that_is_none_is_refused(client: TestClient, archive: Json) -> None:
+def test_a_number_that_is_not_finite_is_refused(holder: TestClient, archive: Json) -> None:
     for number in ("NaN", "1e999"):
         text = re.sub(r'"overall": [\d.]+', f'"overall": {number}', json.dumps(archive))
         assert number in text
-        assert client.post(IMPORT, content=text).status_code == 422
+        assert holder.post(IMPORT, content=text).status_code == 422
 
 
-def test_a_run_that_was_not_over_is_interrupted_where_it_is_imported(
-    other: TestClient, archive: Json
-) -> None:
+def test_an_unfinished_run_is_imported_as_interrupted(other: TestClient, archive: Json) -> None:
     archive["runs"][0] |= {"status": "running", "result": None, "finished_at": None}
 
     post(other, IMPORT, **archive)
@@ -355,13 +402,11 @@ def test_a_run_that_was_not_over_is_interrupted_where_it_is_imported(
     assert (run["status"], run["error"]["type"]) == ("interrupted", "interrupted")
 
 
-def test_deleted_ideas_are_not_exported_nor_what_belongs_to_them(
-    client: TestClient, archive: Json
-) -> None:
+def test_deleted_ideas_and_their_rows_are_not_exported(holder: TestClient, archive: Json) -> None:
     kept = next(idea for idea in archive["ideas"] if idea["parent_id"])
-    client.delete(f"{IDEAS}/{kept['parent_id']}")
+    holder.delete(f"{IDEAS}/{kept['parent_id']}")
 
-    after = exported(client)
+    after = exported(holder)
 
     assert kept["parent_id"] not in str(after)
     assert [idea["id"] for idea in after["ideas"]] == [kept["id"]]
@@ -373,22 +418,22 @@ def test_deleted_ideas_are_not_exported_nor_what_belongs_to_them(
     assert after["versions"][0]["run_id"] is None
 
 
-def test_deleted_boards_are_not_exported(client: TestClient, board: str) -> None:
-    client.delete(f"{BOARDS}/{board}")
+def test_deleted_boards_are_not_exported(holder: TestClient, board: str) -> None:
+    holder.delete(f"{BOARDS}/{board}")
 
-    archive = exported(client)
+    archive = exported(holder)
 
     assert [found["name"] for found in archive["boards"]] == ["My ideas"]
     assert archive["ideas"] == archive["versions"] == archive["suggestions"] == []
-    assert client.get(EXPORT, params={"board": board}).status_code == 404
+    assert holder.get(EXPORT, params={"board": board}).status_code == 404
 
 
 def test_one_board_is_exported_without_the_others(
-    client: TestClient, other: TestClient, board: str
+    holder: TestClient, other: TestClient, board: str
 ) -> None:
-    post(client, IDEAS, title="On the first board")
+    post(holder, IDEAS, title="On the first board")
 
-    archive = client.get(EXPORT, params={"board": board}).json()
+    archive = holder.get(EXPORT, params={"board": board}).json()
 
     assert [found["id"] for found in archive["boards"]] == [board]
     assert {idea["board_id"] for idea in archive["ideas"]} == {board}
@@ -410,7 +455,7 @@ def test_an_unknown_board_is_not_found(client: TestClient, format: str) -> None:
         ("csv", "text/csv; charset=utf-8", "csv"),
     ],
 )
-def test_an_export_is_a_file_with_a_name(
+def test_an_export_is_downloaded_as_a_named_file(
     client: TestClient, format: str, kind: str, ending: str
 ) -> None:
     headers = client.get(EXPORT, params={"format": format}).headers
@@ -423,7 +468,7 @@ def test_an_export_is_a_file_with_a_name(
 
 
 @pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x")'])
-def test_a_formula_is_harmless_in_csv(client: TestClient, title: str) -> None:
+def test_formulas_are_escaped_in_csv(client: TestClient, title: str) -> None:
     post(client, IDEAS, title=title, body="one\ntwo, three", tags=["=x"])
 
     text = client.get(EXPORT, params={"format": "csv"}).content.decode()
@@ -463,7 +508,7 @@ def test_an_import_may_be_larger_than_other_calls_but_not_without_limit(
         assert client.post(BOARDS, content=allowed).status_code == 413
 
 
-def test_a_page_links_to_exports_that_are_there(client: TestClient) -> None:
+def test_the_links_to_exports_on_a_page_work(client: TestClient) -> None:
     page = client.get("/", headers={"accept": "text/html"}).text
 
     links = re.findall(r'href="(/api/v1/export[^"]*)"', page)
@@ -472,7 +517,9 @@ def test_a_page_links_to_exports_that_are_there(client: TestClient) -> None:
     assert all(client.get(link.replace("&amp;", "&")).status_code == 200 for link in links)
 
 
-def test_suggestions_of_older_files_were_never_redrawn(other: TestClient, archive: Json) -> None:
+def test_suggestions_of_older_files_are_imported_as_never_replaced(
+    other: TestClient, archive: Json
+) -> None:
     for row in archive["suggestions"]:
         del row["redrawn_in"]
 

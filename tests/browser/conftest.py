@@ -22,8 +22,8 @@ from service.app import create_app
 from service.schemas.ideas import IdeaCreate, IdeaPublic
 from service.settings import Settings
 from service.store import Store
-from tests.fakes import FakeBackend
-from tests.serving import Server, served, serving
+from tests.support.app_server import Server, served, serving
+from tests.support.fake_backend import FakeBackend
 
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 ARGUMENTS = (
@@ -147,8 +147,8 @@ def backend() -> FakeBackend:
 
 
 @pytest.fixture
-def pool(settings: Settings, backend: FakeBackend) -> Iterator[Pool]:
-    app = create_app(settings.model_copy(update={"drain_s": 0}), backend)
+def pool(migrated: Settings, backend: FakeBackend) -> Iterator[Pool]:
+    app = create_app(migrated.model_copy(update={"drain_s": 0}), backend)
     with served(app) as url:
         yield Pool(url, app.state.store, backend)
 

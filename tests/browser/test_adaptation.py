@@ -1,7 +1,8 @@
 """Pages fit their reader: small screens, large text, other languages, forced colours, no motion."""
 
+import httpx2
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import FloatRect, Page, ViewportSize, expect
 
 from service.schemas.ideas import IdeaUpdate
 from tests.browser.conftest import Pool, Visitors
@@ -106,3 +107,49 @@ def test_the_language_of_the_pages_is_chosen_in_the_menu(visit: Visitors) -> Non
     expect(page.get_by_role("button", name="Svenska")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def box(page: Page, selector: str) -> FloatRect:
+    found = page.locator(selector).first.bounding_box()
+    assert found is not None
+    return found
+
+
+def test_what_shows_on_hovering_covers_nothing_of_a_card(page: Page, pool: Pool) -> None:
+    for number in range(30):
+        pool.add(f"A title that is long enough to fill the width of its card, number {number}")
+    page.goto("/")
+    for card in ("#ideas li.card[tabindex] >> nth=0", "#ideas li.card[tabindex] >> nth=29"):
+        page.locator(card).hover(position={"x": 60, "y": 60})
+
+        more, title = box(page, f"{card} >> .card-more"), box(page, f"{card} >> h3 a")
+        star = box(page, f"{card} >> .star .icon")
+        assert more["y"] + more["height"] <= min(title["y"], star["y"]) + 1
+        page.mouse.move(more["x"] + 10, more["y"] + 10)
+        top = "([x, y]) => document.elementFromPoint(x, y).closest('.card-more') !== null"
+        assert page.evaluate(top, [more["x"] + 10, more["y"] + 10]), "it stays under the pointer"
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "sv-SE"])
+def test_the_bin_of_an_idea_stands_beside_its_star_on_a_phone(
+    visit: Visitors, pool: Pool, locale: str
+) -> None:
+    task = {"topic": "a street party", "n": 1}
+    made = httpx2.post(f"{pool.url}/api/v1/brainstorm", json=task).json()["suggestions"][0]
+    idea, _ = pool.store.suggestions.keep(made["id"])
+    page = visit(width=390, locale=locale)
+    page.goto(f"/ideas/{idea.id}")
+
+    star, bin_ = box(page, "#star"), box(page, ".sheet-top .ghost")
+    assert abs(star["y"] - bin_["y"]) < star["height"] / 2
+    assert bin_["x"] > star["x"]
+
+
+def test_no_word_of_the_menu_is_broken(page: Page) -> None:
+    page.goto("/boards")
+    page.locator(".more-menu > summary").click()
+
+    theme, language = (
+        box(page, f".more-menu .segments button[name={name}]") for name in ("theme", "language")
+    )
+    assert language["height"] == theme["height"]

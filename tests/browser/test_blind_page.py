@@ -105,4 +105,6 @@ def test_a_browser_that_keeps_nothing_says_so(visit_page: Visitors) -> None:
 
     choose(page, 1, better="A")
 
-    expect(page.get_by_role("status")).to_contain_text("1 of 4 judged. This browser keeps nothing")
+    expect(page.get_by_role("status")).to_contain_text(
+        "1 of 4 judged. This browser does not keep your answers"
+    )

@@ -44,22 +44,6 @@ def test_an_idea_is_edited_on_the_board_without_leaving_it(
     assert pool.store.ideas.get(idea.id).body == "Two pots."
 
 
-def test_escape_leaves_an_edit_only_if_nothing_was_typed(page: Page, pool: Pool) -> None:
-    idea = pool.add("Soup", "One pot.")
-    page.goto("/")
-    page.locator(f"#edit-{idea.id}").focus()
-
-    page.keyboard.press("Enter")
-    page.get_by_label("Title").fill("Soup for everybody")
-    page.keyboard.press("Escape")
-    expect(page.get_by_label("Title")).to_have_value("Soup for everybody")
-    page.get_by_label("Title").fill("Soup")
-    page.keyboard.press("Escape")
-
-    expect(page.locator("#ideas .card h3")).to_have_text(["Soup"])
-    expect(page.locator(f"#idea-{idea.id}")).to_be_focused()
-
-
 @pytest.mark.parametrize("words", ["soup", "shelf"], ids=["finds it", "does not"])
 def test_a_search_leaves_what_is_being_typed_on_a_card(page: Page, pool: Pool, words: str) -> None:
     idea = pool.add("Soup", "One pot.")
@@ -162,7 +146,13 @@ def test_several_tags_narrow_the_board_and_stay_in_the_address(
     page.goto("/")
 
     page.locator("#filter-tags > summary").click()
+    counts = page.locator("#filter-tags .menu-count")
+    expect(counts).to_have_text(["2", "2"])
     page.locator("#filter-tags").get_by_label("cheap").check()
+    if has_script:
+        # Of the ideas that are found now.
+        expect(counts).to_have_text(["2", "1"])
+        expect(page.locator("#filter-tags")).to_have_attribute("open", "")
     page.locator("#filter-tags").get_by_label("food").check()
     if not has_script:
         page.get_by_role("button", name="Show").click()
@@ -288,5 +278,27 @@ def test_ideas_deleted_meanwhile_are_told_and_the_selection_stays(
 
     page.locator("#bulk").get_by_role("button", name="Archive").click()
 
-    expect(page.locator("#alerts")).to_contain_text("1 of the ideas is not there or was deleted")
+    expect(page.locator("#alerts")).to_contain_text("1 of the ideas does not exist or was deleted")
     expect(page.locator(".pick:checked")).to_have_count(1)
+
+
+def test_who_comes_back_to_a_long_board_is_where_they_left_it(page: Page, pool: Pool) -> None:
+    ideas = [
+        pool.add(f"Idea {number}", "A text of some words. " * (number % 7)) for number in range(70)
+    ]
+    page.goto("/")
+    for count in (60, 70):
+        page.locator("#more").scroll_into_view_if_needed()
+        expect(page.locator("#ideas .card:not(.add)")).to_have_count(count)
+    link = page.locator(f"#idea-{ideas[5].id} h3 a")
+
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Idea 5")
+    page.go_back()
+
+    expect(page.locator("#ideas .card:not(.add)")).to_have_count(70)
+    expect(link).to_be_focused()
+    expect(link).to_be_in_viewport()
+    page.reload()
+    expect(page.locator("#ideas .card:not(.add)")).to_have_count(70)
+    expect(page).not_to_have_url(re.compile("#"))

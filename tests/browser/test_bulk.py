@@ -20,6 +20,11 @@ def pick(page: Page, *wanted: str) -> None:
         page.get_by_label(f"Select “{title}”").check()
 
 
+def confirm(page: Page) -> None:
+    """In the dialog, or without scripts on the page that asks."""
+    page.locator("#ask-delete[open] [name=confirmed], #confirm").click()
+
+
 @both_ways
 def test_several_ideas_are_archived_and_one_undo_restores_all(
     visit: Visitors, pool: Pool, has_script: bool
@@ -72,9 +77,13 @@ def test_all_shown_are_selected_and_deleted(visit: Visitors, pool: Pool, has_scr
 
     page.get_by_role("link", name="Select all shown").click()
     page.locator("#bulk").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Delete 2 ideas?")).to_be_visible()
+    assert pool.store.ideas.count(IdeaQuery()) == 3
+    confirm(page)
 
     expect(page.get_by_role("heading", name="Nothing here matches")).to_be_visible()
     expect(page).to_have_url(re.compile(f"{re.escape(address)}$"))
+    expect(page.locator("#flash")).to_contain_text("Deleted 2 ideas.")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#ideas .card h3")).to_have_text(["Chalk the road", "Soup from one pot"])
     expect(page.locator(".pick:checked")).to_have_count(0)
@@ -107,6 +116,7 @@ def test_further_pages_stay_when_some_of_their_ideas_change(page: Page, pool: Po
 
     pick(page, "Idea 0", "Idea 39")
     page.locator("#bulk").get_by_role("button", name="Delete").click()
+    confirm(page)
 
     expect(page.locator("#ideas .card:not(.add)")).to_have_count(38)
     expect(page.locator("#count")).to_have_text("38 ideas")
@@ -165,3 +175,24 @@ def test_the_shift_key_selects_all_in_between(page: Page, pool: Pool) -> None:
 
     expect(page.locator("#bulk-count")).to_have_text("3 selected")
     expect(page.get_by_label("Select “Idea 2”")).to_be_checked()
+
+
+@both_ways
+@pytest.mark.parametrize("button", ["combine", "bulk-evaluate"])
+def test_a_run_that_is_started_far_down_the_board_is_shown_where_it_is(
+    visit: Visitors, pool: Pool, has_script: bool, button: str
+) -> None:
+    for number in range(30):
+        pool.add(f"Idea {number}", "Neighbours lend each other what they need. " * 4)
+    pool.backend.gate.clear()
+    page = visit(java_script_enabled=has_script)
+    page.goto("/")
+    pick(page, "Idea 0", "Idea 1")
+
+    page.locator(f"#{button}").click()
+
+    expect(page.locator("#run-title")).to_be_in_viewport()
+    if has_script:
+        expect(page.locator("#run-title")).to_be_focused()
+        expect(page.locator(".pick:checked")).to_have_count(0)
+    pool.backend.gate.set()

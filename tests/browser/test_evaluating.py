@@ -10,7 +10,7 @@ from service.schemas.evaluation import CriterionShape, RubricCreate, RubricPubli
 from service.schemas.ideas import IdeaUpdate
 from tests.browser.conftest import Pool, Visitors, settled
 from tests.browser.test_accessibility import assert_accessible
-from tests.fakes import IDEAS
+from tests.support.fake_backend import IDEAS
 
 pytestmark = pytest.mark.browser
 BOTH = pytest.mark.parametrize("has_script", [True, False], ids=["with scripts", "without scripts"])
@@ -56,6 +56,9 @@ def test_a_rubric_is_made_changed_deleted_and_taken_back(
     page.locator("#save-new").click()
 
     expect(page.get_by_role("heading", name="For the street")).to_be_visible()
+    # The form is ready for the next one.
+    for field, value in (("rubric-name-new", ""), ("criterion-new-0", ""), ("weight-new-0", "1")):
+        expect(page.locator(f"#{field}")).to_have_value(value)
     made = pool.store.rubrics.all(pool.board_id)[0]
     assert [(one.name, one.weight) for one in made.criteria] == [("cost", 2.5), ("fun", 1)]
 

@@ -142,7 +142,7 @@ def test_a_refinement_is_decided_on(page: Page, pool: Pool, change: str) -> None
     page.get_by_role("button", name="Add a first step").click()
     expect(page.locator("#diff del").first).to_be_visible()
     expect(page.locator("#diff ins").first).to_be_visible()
-    expect(page.locator(".changes li")).to_have_count(2)
+    expect(page.locator("#own-note li")).to_have_count(2)
 
     if change == "edit":
         page.locator("#edit-proposal").click()

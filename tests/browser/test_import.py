@@ -22,71 +22,73 @@ def titles(pool: Pool) -> list[str]:
 
 
 @BOTH
-def test_a_pasted_list_is_looked_at_and_then_comes_in_once(
+def test_a_pasted_list_is_previewed_and_then_imported_once(
     visit: Visitors, pool: Pool, has_script: bool
 ) -> None:
     page = visit(java_script_enabled=has_script)
     page.goto("/")
     page.locator(".more-menu > summary").click()
-    page.get_by_role("link", name="Bring ideas in").click()
-    page.get_by_label("Or a text").fill(LIST)
-    page.get_by_role("button", name="Look at it first").click()
+    page.get_by_role("link", name="Import ideas").click()
+    page.get_by_label("Or paste text").fill(LIST)
+    page.get_by_role("button", name="Preview").click()
 
-    expect(page.get_by_role("heading", name="What would come in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Preview of the import")).to_be_visible()
     expect(page.locator("#plan")).to_contain_text("2 new ideas · 1 new board")
     assert titles(pool) == []
-    page.get_by_role("button", name="Bring them in").click()
+    page.get_by_role("button", name="Import 2 ideas").click()
 
-    expect(page.get_by_text("2 ideas came in.")).to_be_visible()
+    expect(page.get_by_text("Imported 2 ideas.")).to_be_visible()
     expect(page.locator("#ideas .card h3")).to_have_text(["Chalk", "Soup from one pot"])
     page.goto("/import")
-    page.get_by_label("Or a text").fill(LIST)
-    page.get_by_role("button", name="Look at it first").click()
-    expect(page.locator("#plan")).to_contain_text("0 new ideas · 2 ideas stay as they are")
-    expect(page.get_by_role("button", name="Bring them in")).to_be_disabled()
+    page.get_by_label("Or paste text").fill(LIST)
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#plan")).to_contain_text("0 new ideas · 2 unchanged ideas")
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
 
 
 @BOTH
-def test_a_file_can_be_taken_in_another_way_before_it_comes_in(
+def test_the_options_of_an_import_can_be_changed_in_its_preview(
     visit: Visitors, pool: Pool, tmp_path: Path, has_script: bool
 ) -> None:
     file = tmp_path / "ideas.md"
     file.write_text(LIST)
     page = visit(java_script_enabled=has_script)
     page.goto("/import")
-    page.get_by_label("A file").set_input_files(file)
-    page.get_by_role("button", name="Look at it first").click()
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_role("button", name="Preview").click()
 
-    page.get_by_text("Take it in another way").click()
+    page.get_by_text("Change the options").click()
     page.get_by_label("Headings and the board column").select_option("tags")
-    page.get_by_label("Lists within a list").select_option("ideas")
-    page.get_by_role("button", name="Look again").click()
+    page.get_by_label("Nested lists").select_option("ideas")
+    page.get_by_role("button", name="Update the preview").click()
     expect(page.locator("#plan")).to_have_text(re.compile(r"^\s*3 new ideas\s*$"))
-    page.get_by_role("button", name="Bring them in").click()
+    page.get_by_role("button", name="Import 3 ideas").click()
 
-    expect(page.get_by_text("3 ideas came in.")).to_be_visible()
+    expect(page.get_by_text("Imported 3 ideas.")).to_be_visible()
     assert titles(pool) == ["Soup from one pot", "Chalk", "in colours"]
     assert page.url.endswith(f"/boards/{pool.board_id}")
 
 
-def test_a_file_with_a_fault_says_where_and_can_be_mended(visit: Visitors, pool: Pool) -> None:
+def test_a_file_with_a_fault_names_its_place_and_can_be_corrected(
+    visit: Visitors, pool: Pool
+) -> None:
     page = visit()
     visit.traps.expect("422")
     page.goto("/import")
-    page.get_by_role("button", name="Look at it first").click()
-    expect(page.get_by_text("Choose a file or paste a text.", exact=True)).to_be_visible()
-    page.get_by_label("Or a text").fill(TABLE)
-    page.get_by_role("button", name="Look at it first").click()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("Choose a file or paste text.", exact=True)).to_be_visible()
+    page.get_by_label("Or paste text").fill(TABLE)
+    page.get_by_role("button", name="Preview").click()
 
-    expect(page.locator("#faults")).to_contain_text("Line 3, column 2: “Backlog” is no status")
+    expect(page.locator("#faults")).to_contain_text("Line 3, column 2: “Backlog” is not a status")
     assert_accessible(page, "faults of a file")
     page.get_by_label("Format").select_option("lines")
-    page.get_by_role("button", name="Look again").click()
+    page.get_by_role("button", name="Update the preview").click()
     expect(page.locator("#plan")).to_contain_text("3 new ideas")
     assert titles(pool) == []
 
 
-def test_our_json_comes_in_elsewhere_through_the_page(
+def test_exported_json_can_be_imported_through_the_page(
     page: Page, pool: Pool, tmp_path: Path
 ) -> None:
     pool.add("Soup", "One pot.")
@@ -99,27 +101,27 @@ def test_our_json_comes_in_elsewhere_through_the_page(
     file.write_text(download.value.path().read_text().replace('"Soup"', '"Stew"'))
 
     page.goto("/import")
-    page.get_by_label("A file").set_input_files(file)
-    page.get_by_role("button", name="Look at it first").click()
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_role("button", name="Preview").click()
 
-    expect(page.locator("#plan")).to_contain_text("1 idea stays as it is")
+    expect(page.locator("#plan")).to_contain_text("1 unchanged idea")
 
 
-def test_an_upload_that_is_gone_says_so(visit: Visitors) -> None:
+def test_an_expired_upload_is_explained(visit: Visitors) -> None:
     page = visit()
     visit.traps.expect("404")
     page.goto(f"/import/{'0' * 32}?format=lines")
 
-    expect(page.get_by_text("Choose it again")).to_be_visible()
+    expect(page.get_by_text("Choose the file again")).to_be_visible()
 
 
 def test_import_pages_pass_axe(page: Page, pool: Pool) -> None:
     pool.add("Chalk")
     page.goto("/import")
     assert_accessible(page, "import")
-    page.get_by_label("Or a text").fill(LIST)
-    page.get_by_role("button", name="Look at it first").click()
-    page.get_by_text("Take it in another way").click()
+    page.get_by_label("Or paste text").fill(LIST)
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_text("Change the options").click()
     assert_accessible(page, "preview")
     page.locator(".more-menu > summary").click()
     assert_accessible(page, "menu with exports")

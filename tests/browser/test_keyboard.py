@@ -99,6 +99,23 @@ def test_j_and_k_walk_through_the_cards(page: Page, pool: Pool) -> None:
     expect(cards["2"]).to_be_focused()
 
 
+@pytest.mark.parametrize("key", ["x", "Space"])
+def test_a_card_that_one_walked_to_is_selected_and_opened(page: Page, pool: Pool, key: str) -> None:
+    idea = pool.add("Soup")
+    page.goto("/")
+
+    page.keyboard.press("j")
+    page.keyboard.press(key)
+    expect(page.locator(f"#pick-{idea.id}")).to_be_checked()
+    expect(page.locator("#bulk-count")).to_have_text("1 selected")
+    expect(page.locator(f"#idea-{idea.id}")).to_be_focused()
+    page.keyboard.press(key)
+    expect(page.locator(f"#pick-{idea.id}")).not_to_be_checked()
+    page.keyboard.press("Enter")
+
+    page.wait_for_url(f"**/ideas/{idea.id}")
+
+
 @pytest.mark.parametrize(("key", "wanted"), [("b", "branch-method"), ("r", "instruction")])
 def test_a_single_key_leads_to_what_one_does_with_an_idea(
     page: Page, pool: Pool, key: str, wanted: str
@@ -108,3 +125,46 @@ def test_a_single_key_leads_to_what_one_does_with_an_idea(
     page.keyboard.press(key)
 
     expect(page.locator(f"#{wanted}")).to_be_focused()
+
+
+def test_escape_leaves_a_card_that_is_edited_and_asks_before_it_discards(
+    page: Page, pool: Pool
+) -> None:
+    idea = pool.add("Soup")
+    page.goto("/")
+    card = page.locator(f"#idea-{idea.id}")
+    for typed in ("", " from one pot"):
+        page.locator(f"#edit-{idea.id}").focus()
+        page.keyboard.press("Enter")
+        expect(card.get_by_label("Title")).to_be_focused()
+        page.keyboard.press("End")
+        page.keyboard.type(typed)
+        page.keyboard.press("Escape")
+        if typed:
+            expect(card.get_by_role("alert")).to_contain_text("Press Escape again")
+            expect(card.get_by_label("Title")).to_have_value("Soup from one pot")
+            page.keyboard.press("Escape")
+
+        expect(card.locator("h3")).to_have_text("Soup")
+        expect(card).to_be_focused()
+    assert pool.store.ideas.get(idea.id).title == "Soup"
+
+
+def test_escape_closes_the_editor_of_an_idea_and_asks_before_it_discards(
+    page: Page, pool: Pool
+) -> None:
+    idea = pool.add("Soup", "In one pot.")
+    page.goto(f"/ideas/{idea.id}")
+    page.locator("#editor > summary").click()
+    page.locator("#text").fill("In two pots.")
+
+    page.keyboard.press("Escape")
+    expect(page.locator("#editor").get_by_role("alert")).to_contain_text("Press Escape again")
+    page.keyboard.type(" Or three.")
+    expect(page.locator("#editor").get_by_role("alert")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+
+    expect(page.locator("#editor")).not_to_have_attribute("open", "")
+    expect(page.locator("#editor > summary")).to_be_focused()
+    expect(page.locator("#text")).to_have_value("In one pot.")

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from service.schemas.ideas import IdeaUpdate
 from tests.browser.conftest import Pool, Visitors
 from tests.browser.test_accessibility import assert_accessible
-from tests.fakes import IDEAS
+from tests.support.fake_backend import IDEAS
 
 pytestmark = pytest.mark.browser
 

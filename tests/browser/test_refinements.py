@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from service.prompts.answers import refine_answer
 from service.schemas.ideas import IdeaPublic, IdeaUpdate
 from tests.browser.conftest import Pool, Visitors, settled
-from tests.fakes import PASSAGE
+from tests.support.fake_backend import PASSAGE
 
 pytestmark = pytest.mark.browser
 BODY = "A shelf in the **hall**.\n\nPeople lend drills. Ask first.\n\nAsk first!"
@@ -240,7 +240,7 @@ def test_a_pasted_passage_that_is_not_there_says_so_and_stays(
 
     page.get_by_role("button", name="Shorter").click()
 
-    expect(page.get_by_text("The text does not hold this passage.")).to_be_visible()
+    expect(page.get_by_text("This passage is not in the text.")).to_be_visible()
     if has_script:
         expect(page.locator("#selection")).to_have_value("People borrow drills.")
     assert pool.store.runs.recent() == []

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 from service.errors import EngineCrashed
 from service.prompts.answers import brainstorm_answer
 from tests.browser.conftest import Pool, Visitors, settled
-from tests.fakes import IDEAS, Broken
+from tests.support.fake_backend import IDEAS, Broken, Endless
 
 pytestmark = pytest.mark.browser
 STOPPED_WITHIN_S = 5.0
@@ -71,6 +71,17 @@ def test_ideas_appear_one_by_one_beside_the_board(page: Page, pool: Pool) -> Non
     expect(page.locator("#announcer")).to_have_text("Done: 4 ideas")
     counts = page.evaluate("window.seenCounts")
     assert len([count for count in counts if 0 < count < 4]) >= 1
+
+
+def test_the_row_of_brainstorms_counts_along_with_the_run(page: Page, pool: Pool) -> None:
+    # One of the two drafts has no end.
+    pool.backend.delay_s = 0.05
+    pool.backend.replies.extend([brainstorm_answer(*IDEAS[0]), Endless("Title: Half")])
+
+    brainstorm(page, pool, n=2)
+
+    expect(page.locator(".run-count")).to_have_text("1 of 2")
+    expect(page.locator(f"#made-{run_id(page)}")).to_have_text("1 of 2")
 
 
 def test_a_closed_tab_does_not_stop_the_run(visit: Visitors, pool: Pool) -> None:

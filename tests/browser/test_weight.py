@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Pool
-from tests.fakes import IDEAS
+from tests.support.fake_backend import IDEAS
 
 FIRST_LOAD_BYTES = 60 * 1024
 

@@ -12,7 +12,7 @@ import pytest
 
 from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded.backend import EmbeddedBackend
-from service.engine.files.build import obtain
+from service.engine.files.build import fetch_and_build
 from service.engine.types import (
     REQUIRED_ROLES,
     Delta,
@@ -23,10 +23,10 @@ from service.engine.types import (
     Sampling,
 )
 from service.settings import Settings
-from tests.serving import Server, serving
+from tests.support.app_server import Server, serving
 
 READY_S = 180.0
-# The small model's ends of an answer and of a text, forbidden: it writes until `max_tokens`.
+# Forbids the tokens that end an answer or a text, so that the model writes until `max_tokens`.
 ENDLESS = Sampling(seed=1, logit_bias=((0, -100.0), (2, -100.0)))
 
 
@@ -37,7 +37,7 @@ class Ask(Protocol):
 
 
 class NewBackend(Protocol):
-    """A started backend of its own for a test; `ready` waits for its models."""
+    """Start a backend for one test; `ready` waits for its models."""
 
     def __call__(
         self, *models: CatalogModel, ready: bool = ..., **options: Any
@@ -55,24 +55,24 @@ def runner() -> Iterator[asyncio.Runner]:
 
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where tests build; the small model lies elsewhere, as one that is bundled does."""
+    """The folder in which tests build; the small model is elsewhere, like a bundled one."""
     return tmp_path_factory.mktemp("models")
 
 
 @pytest.fixture(scope="session")
 def small() -> CatalogModel:
-    """The small starter model, fetched and built if need be, without its adapter in every role."""
+    """The small starter model in all roles, without its adapter; fetched and built if needed."""
     settings = Settings()
     folder = settings.models_dir.absolute()
     model = read_catalog(settings.catalog).select("small").models[0]
-    obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
     weights = model.weights_path(folder)
     return replace(model, roles=REQUIRED_ROLES, path=weights, wheels=None, hub=None)
 
 
 @pytest.fixture(scope="session")
 def small_path(small: CatalogModel, models_dir: Path) -> Path:
-    """Its weights as they were fetched."""
+    """The weights of the small model, as they were fetched."""
     return small.weights_path(models_dir)
 
 
@@ -86,7 +86,7 @@ def start_backend(
 
 
 async def settle(backend: EmbeddedBackend) -> None:
-    """Wait until every model is ready or known not to be."""
+    """Wait until every model is ready or has failed."""
     deadline = time.monotonic() + READY_S
     while any(one.state in ("idle", "loading", "fetching") for one in backend.models()):
         assert time.monotonic() < deadline, backend.models()
@@ -153,6 +153,14 @@ def ask(small: CatalogModel) -> Ask:
 @pytest.fixture(scope="session")
 def text_of() -> Callable[[list[Event]], str]:
     return lambda events: "".join(one.text for one in events if isinstance(one, Delta))
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """For all tests that leave it running and idle; what is on its boards may be of others."""
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        server.await_models()
+        yield server
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Adapters, applied and merged, and shared weights."""
+"""Adapters that are merged or applied at run time, and shared weights."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from service.engine.types import (
     Quantisation,
 )
 from tests.engine.conftest import Ask, Collect, NewBackend
-from tests.gguf_files import Floats, write_adapter
+from tests.support.gguf import Floats, write_adapter
 
 WIDTH, RANK, BLOCKS = 576, 4, 8
 
@@ -65,7 +65,7 @@ def test_an_adapter_changes_the_numbers_and_scale_zero_does_not(
 
 
 @pytest.mark.parametrize(("quantise", "tolerance"), [("f16", 0.002), ("q8_0", 0.02), (None, 0.04)])
-def test_a_merged_adapter_gives_the_numbers_of_an_applied_one(
+def test_a_merged_adapter_gives_the_same_numbers_as_one_applied_at_run_time(
     new_backend: NewBackend,
     small_path: Path,
     adapter_path: Path,
@@ -73,7 +73,7 @@ def test_a_merged_adapter_gives_the_numbers_of_an_applied_one(
     quantise: Quantisation | None,
     tolerance: float,
 ) -> None:
-    """As far as the type of the weights can tell."""
+    """Within the precision of the weights' type."""
     plain = CatalogModel("plain", ("general",), path=small_path, context=512, quantise=quantise)
     shared = replace(plain, name="shared", adapter=Adapter(adapter_path, use="shared"))
     merged = replace(plain, name="merged", adapter=Adapter(adapter_path))
@@ -96,7 +96,9 @@ def test_an_adapter_of_another_model_is_refused(
     assert "other.gguf" in (info.error or "")
 
 
-def test_two_models_of_one_file_share_its_memory(new_backend: NewBackend, small_path: Path) -> None:
+def test_two_models_of_the_same_file_share_its_memory(
+    new_backend: NewBackend, small_path: Path
+) -> None:
     one = CatalogModel("one", ("general",), path=small_path, context=256)
     two = CatalogModel("two", ("brainstorm",), path=small_path, context=256)
     alone = resident_bytes(new_backend(one))

@@ -77,10 +77,10 @@ def tokens(events: list[Event]) -> list[TokenLogprob]:
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
-def test_a_request_says_the_same_alone_and_in_a_batch(
+def test_a_request_gets_the_same_answer_alone_and_in_a_batch(
     runner: asyncio.Runner, streams: EmbeddedBackend, ask: Ask, temperature: float
 ) -> None:
-    """To the bit on a CPU with Q4_0 weights: the kernels add up each row in the same order."""
+    """Exactly so on a CPU with Q4_0 weights, because its kernels add each row in the same order."""
 
     def requests() -> list[GenerateRequest]:
         return [
@@ -99,10 +99,10 @@ def test_a_request_says_the_same_alone_and_in_a_batch(
     assert len(set(alone)) == len(TOPICS)
 
 
-def test_in_a_shared_cache_the_numbers_are_nearly_the_same(
+def test_in_a_unified_cache_the_numbers_are_nearly_the_same(
     runner: asyncio.Runner, of_layout: NewModel, ask: Ask
 ) -> None:
-    """Its cells are mixed, so sums are made in another order, and a close race can end otherwise."""
+    """The cells of requests are mixed, so sums are added in another order and may round otherwise."""
     requests = [
         ask(f"Write about {topic}.", 16, logprobs=0, sampling=Sampling(temperature=0))
         for topic in TOPICS
@@ -123,7 +123,7 @@ def test_in_a_shared_cache_the_numbers_are_nearly_the_same(
     assert compared > len(TOPICS) * 4
 
 
-def test_a_grammar_in_a_batch_binds_its_own_request_alone(
+def test_a_grammar_in_a_batch_applies_only_to_its_own_request(
     runner: asyncio.Runner, streams: EmbeddedBackend, ask: Ask
 ) -> None:
     digits = [ask("Count.", max_tokens=10, grammar='root ::= "7" [0-9]{4}') for _ in range(2)]
@@ -135,7 +135,7 @@ def test_a_grammar_in_a_batch_binds_its_own_request_alone(
     assert not answers[2][:1].isdigit()
 
 
-def test_the_branches_of_one_prompt_decode_it_once(
+def test_requests_with_the_same_prompt_decode_it_once(
     runner: asyncio.Runner, many: EmbeddedBackend, ask: Ask
 ) -> None:
     topic = "Ideas for " + "a very long and winding street with many small gardens " * 8
@@ -154,7 +154,7 @@ def test_the_branches_of_one_prompt_decode_it_once(
     assert sorted(usage.cached_tokens > 64 for usage in usages) == [False, True, True, True]
 
 
-def test_a_system_prompt_is_decoded_once_whatever_came_between(
+def test_a_system_prompt_is_decoded_once_whatever_ran_in_between(
     runner: asyncio.Runner, many: EmbeddedBackend, ask: Ask
 ) -> None:
     system = Message("system", "You answer in the words of an old gardener. " * 6)
@@ -172,7 +172,7 @@ def test_a_system_prompt_is_decoded_once_whatever_came_between(
     assert last.usage.cached_tokens > 40
 
 
-def test_answers_go_on_together_after_one_in_the_middle_ends(
+def test_answers_share_batches_again_after_one_between_them_ends(
     runner: asyncio.Runner, streams: EmbeddedBackend, ask: Ask
 ) -> None:
     lengths = (40, 3, 40, 5, 40, 40)
@@ -215,7 +215,7 @@ def test_a_long_prompt_does_not_stop_the_answers_of_others(
     assert runner.run(run()) >= 5
 
 
-def test_a_cancelled_request_leaves_the_others_as_they_were(
+def test_a_cancelled_request_does_not_change_the_others(
     runner: asyncio.Runner, streams: EmbeddedBackend, ask: Ask
 ) -> None:
     kept = [ask(f"Write about {topic}.", max_tokens=30) for topic in TOPICS[:3]]
@@ -240,7 +240,7 @@ def test_a_cancelled_request_leaves_the_others_as_they_were(
     assert [text(events) for events in runner.run(run())] == alone
 
 
-def test_more_requests_than_slots_all_come_through(
+def test_more_requests_than_slots_all_finish(
     runner: asyncio.Runner, many: EmbeddedBackend, ask: Ask
 ) -> None:
     requests = [ask(f"{number}: write.", max_tokens=3 + number % 5) for number in range(30)]
@@ -252,7 +252,7 @@ def test_more_requests_than_slots_all_come_through(
 def test_requests_that_fill_the_cache_wait_for_room(
     runner: asyncio.Runner, many: EmbeddedBackend, ask: Ask
 ) -> None:
-    """Five times 900 tokens are more than a shared cache of 2,048 has; streams have 1,024 each."""
+    """Five times 900 tokens exceed a unified cache of 2,048; streams have 1,024 each."""
     requests = [ask(f"{number}: write.", max_tokens=870) for number in range(5)]
 
     async def first_words(request: GenerateRequest) -> bool:
@@ -267,7 +267,7 @@ def test_requests_that_fill_the_cache_wait_for_room(
     assert all(runner.run(run()))
 
 
-def test_what_is_built_on_is_there_also_when_the_cache_is_crowded(
+def test_a_reused_prefix_is_not_evicted_when_the_cache_is_full(
     runner: asyncio.Runner, ask: Ask, small: CatalogModel, new_backend: NewBackend
 ) -> None:
     cells = 1024
@@ -276,7 +276,7 @@ def test_what_is_built_on_is_there_also_when_the_cache_is_crowded(
     )
     asked = ask(" ".join(TOPICS * 18), 12, sampling=Sampling(temperature=0))
     first = gather(runner, crowded, [asked])[0]
-    # It stays in the cache, and there is no room for it beside this one and another like it.
+    # The cache cannot hold the cached prompt, this request and a second copy of the prompt.
     started = next(event for event in first if isinstance(event, Started))
     other = ask("Tell of rain.", cells - 2 * started.prompt_tokens + 100, sampling=ENDLESS)
 

@@ -1,4 +1,4 @@
-"""The process that builds, on files of a few hundred kilobytes and on the real small model."""
+"""Building model files, on files of a few hundred kilobytes and on the real small model."""
 
 import asyncio
 import contextlib
@@ -19,17 +19,17 @@ from gguf import GGMLQuantizationType as Kind
 from numpy.typing import NDArray
 
 from service.engine.catalog import Adapter, CatalogModel
-from service.engine.files.atomic_files import require_room
-from service.engine.files.build import check, make_ready, obtain, whereabouts
-from service.engine.files.build_plan import MADE_FOR
+from service.engine.files.atomic_files import require_disk_space
+from service.engine.files.build import availability, fetch_and_build, prepare_files, verify_files
+from service.engine.files.build_plan import BASE_SHA256_KEY
 from service.engine.files.checksums import sha256_of
 from service.engine.files.download import FetchProgress
-from service.engine.llama.layout import Layout
+from service.engine.llama.gguf_file import GgufFile
 from service.engine.llama.quantise import type_name
 from service.engine.types import AdapterUse, Quantisation
 from service.errors import ModelUnavailable
 from tests.engine.conftest import READY_S, Ask, Collect, NewBackend, start_backend
-from tests.gguf_files import WIDTH, write_adapter, write_gguf
+from tests.support.gguf import WIDTH, write_adapter, write_gguf
 
 NAMES = "attn_q attn_k attn_v attn_output ffn_gate ffn_up ffn_down".split()
 WEIGHTS = [f"blk.0.{name}.weight" for name in NAMES]
@@ -59,16 +59,16 @@ def silent(_: FetchProgress) -> None:
 
 
 def build(model: CatalogModel, models_dir: Path) -> Path:
-    return make_ready(model, models_dir, silent).path
+    return prepare_files(model, models_dir, silent).path
 
 
-def builders(parent: int) -> list[int]:
-    """The building processes a process has started."""
+def build_processes(parent: int) -> list[int]:
+    """The build processes that a process has started."""
     found = []
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{parent}/task").iterdir():
             for pid in map(int, (task / "children").read_text().split()):
-                if b"builder" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if b"build_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     found.append(pid)
     return found
 
@@ -88,20 +88,20 @@ def test_weights_are_requantised(
     model: CatalogModel, tmp_path: Path, kind: Quantisation, types: set[str]
 ) -> None:
     path = build(replace(model, quantise=kind), tmp_path / "models")
-    layout = Layout.of(path)
+    layout = GgufFile.read(path)
 
     assert {type_name(layout.tensors[name]) for name in WEIGHTS} <= types
-    assert layout.tensors.keys() == Layout.of(tmp_path / "base.gguf").tensors.keys()
+    assert layout.tensors.keys() == GgufFile.read(tmp_path / "base.gguf").tensors.keys()
 
 
-def test_a_build_tells_how_far_it_is_and_leaves_only_the_file_and_its_records(
+def test_a_build_reports_progress_and_leaves_only_the_file_and_its_records(
     model: CatalogModel, tmp_path: Path
 ) -> None:
-    told: list[FetchProgress] = []
-    path = obtain(model, tmp_path / "models", hub_url="", report=told.append)
+    seen: list[FetchProgress] = []
+    path = fetch_and_build(model, tmp_path / "models", hub_url="", report=seen.append)
 
-    assert {one.phase for one in told} == {"building", "verifying", "ready"}
-    assert all(0 <= one.bytes_done <= one.bytes_total for one in told)
+    assert {one.phase for one in seen} == {"building", "verifying", "ready"}
+    assert all(0 <= one.bytes_done <= one.bytes_total for one in seen)
     assert {one.name.removeprefix(path.name) for one in path.parent.iterdir()} == {
         "",
         ".build.json",
@@ -110,7 +110,7 @@ def test_a_build_tells_how_far_it_is_and_leaves_only_the_file_and_its_records(
     }
 
 
-def test_what_is_built_is_not_built_again(model: CatalogModel, tmp_path: Path) -> None:
+def test_an_existing_build_is_not_built_again(model: CatalogModel, tmp_path: Path) -> None:
     path = build(model, tmp_path)
     inode = path.stat().st_ino
 
@@ -118,7 +118,7 @@ def test_what_is_built_is_not_built_again(model: CatalogModel, tmp_path: Path) -
     assert path.stat().st_ino == inode
 
 
-def test_weights_that_were_built_from_are_not_needed_any_more(
+def test_a_built_model_does_not_need_its_base_any_more(
     model: CatalogModel, base: Path, tmp_path: Path
 ) -> None:
     model = replace(model, sha256=sha256_of(base))
@@ -128,16 +128,14 @@ def test_weights_that_were_built_from_are_not_needed_any_more(
     assert build(model, tmp_path) == path
 
 
-def test_what_is_bundled_is_served_from_where_it_lies(model: CatalogModel, tmp_path: Path) -> None:
+def test_a_bundled_build_is_served_from_its_own_folder(model: CatalogModel, tmp_path: Path) -> None:
     path = build(model, tmp_path)
 
     assert build(model, tmp_path / "data") == path
     assert not (tmp_path / "data").exists()
 
 
-def test_a_built_file_has_a_time_that_an_image_can_keep(
-    model: CatalogModel, tmp_path: Path
-) -> None:
+def test_the_time_of_a_built_file_has_whole_seconds(model: CatalogModel, tmp_path: Path) -> None:
     assert build(model, tmp_path).stat().st_mtime_ns % 1_000_000_000 == 0
 
 
@@ -149,9 +147,7 @@ def test_a_built_file_that_was_changed_is_built_again(model: CatalogModel, tmp_p
     assert sha256_of(build(model, tmp_path)) == found
 
 
-def test_a_file_of_ones_own_is_never_changed(
-    model: CatalogModel, base: Path, tmp_path: Path
-) -> None:
+def test_a_local_file_is_never_changed(model: CatalogModel, base: Path, tmp_path: Path) -> None:
     before = base.read_bytes()
     adapter = lora(tmp_path / "lora.gguf")
     path = build(replace(model, adapter=adapter, quantise=None), tmp_path / "models")
@@ -160,7 +156,7 @@ def test_a_file_of_ones_own_is_never_changed(
     assert base.read_bytes() == before
 
 
-def test_another_adapter_makes_another_file_and_the_old_one_goes(
+def test_another_adapter_makes_another_file_and_the_old_one_is_removed(
     model: CatalogModel, tmp_path: Path
 ) -> None:
     models_dir = tmp_path / "models"
@@ -171,10 +167,10 @@ def test_another_adapter_makes_another_file_and_the_old_one_goes(
     assert [one.name for one in models_dir.glob("*.gguf")] == [new.name]
 
 
-def test_a_merged_adapter_is_still_named(model: CatalogModel, tmp_path: Path) -> None:
+def test_a_merged_adapter_is_reported_with_its_hash(model: CatalogModel, tmp_path: Path) -> None:
     adapter = lora(tmp_path / "lora.gguf")
-    merged = make_ready(replace(model, adapter=adapter), tmp_path, silent)
-    shared = make_ready(replace(model, adapter=replace(adapter, use="shared")), tmp_path, silent)
+    merged = prepare_files(replace(model, adapter=adapter), tmp_path, silent)
+    shared = prepare_files(replace(model, adapter=replace(adapter, use="shared")), tmp_path, silent)
 
     assert merged.adapter is None
     assert shared.adapter is not None
@@ -182,9 +178,7 @@ def test_a_merged_adapter_is_still_named(model: CatalogModel, tmp_path: Path) ->
     assert merged.sha256 != shared.sha256
 
 
-def test_a_small_change_survives_where_the_type_gets_coarser(
-    model: CatalogModel, tmp_path: Path
-) -> None:
+def test_a_small_change_survives_a_coarser_type(model: CatalogModel, tmp_path: Path) -> None:
     def read(path: Path, name: str) -> NDArray[np.float32]:
         tensor = next(one for one in gguf.GGUFReader(path).tensors if one.name == name)
         values: NDArray[np.float32] = gguf.dequantize(tensor.data, tensor.tensor_type)
@@ -200,7 +194,7 @@ def test_a_small_change_survives_where_the_type_gets_coarser(
     assert np.vdot(change, wanted) / np.vdot(wanted, wanted) == pytest.approx(1.0, abs=0.3)
 
 
-def test_a_build_that_is_given_up_leaves_nothing(model: CatalogModel, tmp_path: Path) -> None:
+def test_a_cancelled_build_leaves_nothing_behind(model: CatalogModel, tmp_path: Path) -> None:
     class GivenUp(Exception):
         pass
 
@@ -208,24 +202,24 @@ def test_a_build_that_is_given_up_leaves_nothing(model: CatalogModel, tmp_path: 
         raise GivenUp
 
     with pytest.raises(GivenUp):
-        make_ready(model, tmp_path / "models", report)
+        prepare_files(model, tmp_path / "models", report)
 
     assert [one.name for one in (tmp_path / "models").iterdir()] == [".lock"]
-    assert builders(os.getpid()) == []
+    assert build_processes(os.getpid()) == []
 
 
-def test_a_building_process_that_dies_is_told_and_leaves_nothing(
+def test_a_build_process_that_dies_is_reported_and_leaves_nothing_behind(
     small_path: Path, tmp_path: Path
 ) -> None:
     # A small file would be done before the process that builds it is found.
     model = CatalogModel("m", ("general",), path=small_path, quantise="f16")
 
     def report(_: FetchProgress) -> None:
-        for pid in builders(os.getpid()):
+        for pid in build_processes(os.getpid()):
             os.kill(pid, signal.SIGKILL)
 
-    with pytest.raises(ModelUnavailable, match=rf"{small_path.name}.*ended \(SIGKILL\)"):
-        make_ready(model, tmp_path / "models", report)
+    with pytest.raises(ModelUnavailable, match=rf"{small_path.name}.*stopped \(SIGKILL\)"):
+        prepare_files(model, tmp_path / "models", report)
 
     assert [one.name for one in (tmp_path / "models").iterdir()] == [".lock"]
 
@@ -233,27 +227,27 @@ def test_a_building_process_that_dies_is_told_and_leaves_nothing(
 SERVER = """
 import sys
 from pathlib import Path
-from service.engine.files.build import make_ready
+from service.engine.files.build import prepare_files
 from service.engine.catalog import CatalogModel
 model = CatalogModel("m", ("general",), path=Path(sys.argv[1]), quantise="q8_0")
-make_ready(model, Path(sys.argv[2]), lambda _: None)
+prepare_files(model, Path(sys.argv[2]), lambda _: None)
 """
 
 
 @pytest.fixture
 def killed(small_path: Path, tmp_path: Path) -> Iterator[Path]:
-    """A models folder whose server was killed while a file was being built in it."""
+    """A models folder whose server was killed during a build."""
     models_dir = tmp_path / "models"
     command = [sys.executable, "-c", SERVER, str(small_path), str(models_dir)]
     with subprocess.Popen(command) as process:
         until(lambda: list(models_dir.glob(".build-*")))
-        (builder,) = builders(process.pid)
+        (build_process,) = build_processes(process.pid)
         process.kill()
     yield models_dir
-    until(lambda: not Path(f"/proc/{builder}").exists())
+    until(lambda: not Path(f"/proc/{build_process}").exists())
 
 
-def test_a_server_that_was_killed_leaves_nothing_that_is_served(
+def test_an_unfinished_build_of_a_killed_server_is_never_served(
     killed: Path, small_path: Path
 ) -> None:
     model = CatalogModel("m", ("general",), path=small_path, quantise="q8_0")
@@ -265,11 +259,11 @@ def test_a_server_that_was_killed_leaves_nothing_that_is_served(
     assert path.is_file()
 
 
-def test_two_servers_do_not_build_at_once(model: CatalogModel, tmp_path: Path) -> None:
+def test_two_servers_build_a_file_once(model: CatalogModel, tmp_path: Path) -> None:
     phases: list[str] = []
 
     def run() -> None:
-        make_ready(model, tmp_path / "models", lambda one: phases.append(one.phase))
+        prepare_files(model, tmp_path / "models", lambda one: phases.append(one.phase))
 
     threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:
@@ -286,10 +280,10 @@ def test_two_servers_do_not_build_at_once(model: CatalogModel, tmp_path: Path) -
     [
         (lambda data: data[:-4096], "is cut off"),
         (lambda _: b"GGUF" + bytes(200), "is not a GGUF file"),
-        (lambda data: data.replace(b"llama", b"lemma"), "cannot turn"),
+        (lambda data: data.replace(b"llama", b"lemma"), "cannot quantise"),
     ],
 )
-def test_a_damaged_base_is_told_in_words(
+def test_a_damaged_base_is_refused_with_the_reason(
     model: CatalogModel,
     base: Path,
     tmp_path: Path,
@@ -304,30 +298,30 @@ def test_a_damaged_base_is_told_in_words(
     assert words in error.value.detail
 
 
-def test_a_folder_that_cannot_be_written_is_told(model: CatalogModel, tmp_path: Path) -> None:
+def test_a_read_only_folder_is_reported(model: CatalogModel, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(ModelUnavailable, match=r"Cannot build base\.gguf"):
         build(model, tmp_path / "file" / "models")
 
 
-def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match=r"GB free; building it needs 100000\.1 GB"):
-        require_room(tmp_path, 10**14, "building it")
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"GB free, and building it needs 100000\.1 GB"):
+        require_disk_space(tmp_path, 10**14, "building it")
 
 
-def test_the_files_of_a_model_are_listed_and_verified_in_words(
+def test_each_verified_file_of_a_model_is_listed(
     model: CatalogModel, base: Path, tmp_path: Path
 ) -> None:
     models_dir = tmp_path / "models"
-    before = whereabouts(model, models_dir)
+    before = availability(model, models_dir)
     with pytest.raises(ModelUnavailable, match="models fetch"):
-        list(check(model, models_dir))
+        list(verify_files(model, models_dir))
     path = build(model, models_dir)
 
     assert before == "fetched, to be built: base.gguf, re-quantised to q4_0"
-    assert whereabouts(model, models_dir) == "here, built from base.gguf, re-quantised to q4_0"
-    assert [line.split(" is right")[0] for line in check(model, models_dir)] == [
+    assert availability(model, models_dir) == "here, built from base.gguf, re-quantised to q4_0"
+    assert [line.split(" is correct")[0] for line in verify_files(model, models_dir)] == [
         str(base),
         str(path),
     ]
@@ -346,7 +340,7 @@ def test_a_server_builds_what_is_missing_while_it_starts(
     assert collect(ask(max_tokens=2), backend)
 
 
-def test_a_server_that_stops_gives_up_its_build_at_once(
+def test_a_server_that_stops_cancels_its_build_at_once(
     runner: asyncio.Runner, small: CatalogModel, tmp_path: Path
 ) -> None:
     async def begin_and_stop() -> float:
@@ -357,20 +351,20 @@ def test_a_server_that_stops_gives_up_its_build_at_once(
 
     backend = start_backend(runner, (replace(small, quantise="f16"),), tmp_path)
     took_s = runner.run(asyncio.wait_for(begin_and_stop(), READY_S))
-    until(lambda: builders(os.getpid()) == [])
+    until(lambda: build_processes(os.getpid()) == [])
 
     assert took_s < 5
     until(lambda: list(tmp_path.glob("*.gguf")) == list(tmp_path.glob(".build-*")) == [])
 
 
 @pytest.mark.parametrize("use", ["merged", "shared"])
-def test_an_adapter_that_was_trained_on_another_file_is_neither_served_nor_right(
+def test_an_adapter_that_was_trained_on_another_file_is_refused(
     model: CatalogModel, tmp_path: Path, use: AdapterUse
 ) -> None:
-    path = write_adapter(tmp_path / "lora.gguf", {}, texts={MADE_FOR: "a" * 64})
+    path = write_adapter(tmp_path / "lora.gguf", {}, texts={BASE_SHA256_KEY: "a" * 64})
     model = replace(model, quantise=None, adapter=Adapter(path, use=use))
 
     with pytest.raises(ModelUnavailable, match="was made for"):
-        make_ready(model, tmp_path / "models", silent)
+        prepare_files(model, tmp_path / "models", silent)
     with pytest.raises(ModelUnavailable, match="was made for"):
-        list(check(model, tmp_path / "models"))
+        list(verify_files(model, tmp_path / "models"))

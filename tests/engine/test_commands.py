@@ -13,8 +13,8 @@ from mcp import Client
 
 from service.cli.main import main
 from service.settings import PROJECT_ROOT, Settings
-from tests.assistants import over_stdio
-from tests.serving import free_port, processes_of
+from tests.support.app_server import free_port, processes_of
+from tests.support.mcp_client import over_stdio
 
 # One that the small model finds a usable idea with at once.
 TOPIC, SEED = "a street party", 7
@@ -39,13 +39,13 @@ def test_a_brainstorm_without_a_server_loads_the_model_keeps_its_ideas_and_ends(
         monkeypatch.setenv(name, value)
 
     status = main(["brainstorm", TOPIC, "--n", "1", "--seed", str(SEED), "--keep", "--json"])
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     main(["ideas", "list", "--json"])
     ideas = json.loads(capsys.readouterr().out)
 
-    assert status == 0, told.err
-    assert "loading" in told.err
-    answer = json.loads(told.out)
+    assert status == 0, output.err
+    assert "loading" in output.err
+    answer = json.loads(output.out)
     assert answer["model"] == "smollm2-135m-brainstorm"
     assert [idea["title"] for idea in ideas] == [one["title"] for one in answer["suggestions"]]
 

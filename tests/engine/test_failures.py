@@ -1,4 +1,4 @@
-"""A dead process, a bad file: the server goes on and says what to do."""
+"""After a dead process or a bad file, the server goes on and says what to do."""
 
 import asyncio
 import os
@@ -17,18 +17,18 @@ from service.engine.catalog import CatalogModel
 from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Started
 from service.errors import EngineCrashed, ModelUnavailable
-from tests.attempts import quickest
 from tests.engine.conftest import ENDLESS, Ask, Collect, NewBackend, settle
 from tests.engine.test_turns import LONG, drain, read, until, until_running
+from tests.support.timing import quickest
 
-# A new process must be up and its model read within it, on a slow and busy machine too.
+# Long enough to start a process and load its model, even on a slow and busy machine.
 STALL_S = 10.0
 PROJECT = Path(__file__).resolve().parents[2]
 PARENT = """
 import asyncio, sys
 from pathlib import Path
 from service.engine.catalog import CatalogModel, Selection
-from service.engine.embedded import EmbeddedBackend
+from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import GenerateRequest, Message
 
 async def main() -> None:
@@ -57,7 +57,7 @@ async def pid_of(backend: EmbeddedBackend) -> int:
     return backend.stats().process_id or 0
 
 
-def test_killing_the_process_fails_what_runs_and_the_next_request_works(
+def test_a_killed_process_fails_its_running_request_and_the_next_one_works(
     runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
 ) -> None:
     async def scenario(backend: EmbeddedBackend) -> tuple[EngineCrashed, list[Event], float]:
@@ -120,18 +120,18 @@ def test_a_process_that_hangs_is_killed(
     assert isinstance(runner.run(scenario())[-1], Finished)
 
 
-def test_a_process_that_hangs_fails_all_it_ran_and_those_who_wait_are_served(
+def test_a_process_that_hangs_fails_its_requests_and_waiting_ones_are_served(
     runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
 ) -> None:
     backend = new_backend(replace(small, slots=3), stall_s=STALL_S)
 
     async def scenario() -> tuple[list[BaseException | None], list[Event]]:
-        told: list[list[Event]] = [[] for _ in range(3)]
+        seen: list[list[Event]] = [[] for _ in range(3)]
         running = [
             asyncio.create_task(read(backend, ask(max_tokens=1500, sampling=ENDLESS), events))
-            for events in told
+            for events in seen
         ]
-        await until(lambda: all(Started in map(type, events) for events in told))
+        await until(lambda: all(Started in map(type, events) for events in seen))
         streams = [backend.submit(ask(max_tokens=4)) for _ in range(2)]
         waiting = [asyncio.create_task(anext(stream)) for stream in streams]
         await until(lambda: backend.stats().waiting == 2)
@@ -148,7 +148,7 @@ def test_a_process_that_hangs_fails_all_it_ran_and_those_who_wait_are_served(
     assert backend.stats().running == backend.stats().waiting == 0
 
 
-def test_several_requests_that_nothing_was_seen_of_are_sent_again(
+def test_several_requests_without_output_are_sent_again(
     runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
 ) -> None:
     backend = new_backend(small, stall_s=STALL_S)
@@ -204,7 +204,7 @@ def missing(_: Path, __: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [missing, empty, tiny, truncated, bit_flipped])
-def test_a_file_that_is_not_the_catalogs_is_named_with_its_hash(
+def test_a_file_with_the_wrong_hash_is_named_with_that_hash(
     runner: asyncio.Runner,
     new_backend: NewBackend,
     small: CatalogModel,
@@ -228,7 +228,7 @@ def test_a_file_that_is_not_the_catalogs_is_named_with_its_hash(
 
 
 @pytest.mark.parametrize("damage", [empty, tiny, truncated])
-def test_a_bad_file_without_a_hash_harms_no_other_model(
+def test_a_damaged_file_does_not_harm_other_models(
     runner: asyncio.Runner,
     new_backend: NewBackend,
     small: CatalogModel,
@@ -248,7 +248,7 @@ def test_a_bad_file_without_a_hash_harms_no_other_model(
     assert isinstance(runner.run(drain(backend, ask(max_tokens=4)))[-1], Finished)
 
 
-def test_a_model_that_is_put_in_place_later_is_used_without_a_restart(
+def test_a_model_file_that_appears_later_is_used_without_a_restart(
     runner: asyncio.Runner,
     new_backend: NewBackend,
     small_path: Path,

@@ -33,7 +33,9 @@ def logprobs_of(events: list[Event]) -> list[TokenLogprob]:
     return [one for event in events if isinstance(event, Delta) for one in event.logprobs]
 
 
-def test_streams_text_and_ends_with_usage(collect: Collect, ask: Ask, text_of: TextOf) -> None:
+def test_a_request_streams_text_and_ends_with_its_usage(
+    collect: Collect, ask: Ask, text_of: TextOf
+) -> None:
     events = collect(ask(max_tokens=60, sampling=ENDLESS))
 
     assert isinstance(events[0], Started)
@@ -48,7 +50,9 @@ def test_streams_text_and_ends_with_usage(collect: Collect, ask: Ask, text_of: T
     assert usage.completion_s > 0
 
 
-def test_the_end_of_the_turn_is_a_stop(collect: Collect, ask: Ask, text_of: TextOf) -> None:
+def test_an_answer_that_ends_its_turn_has_the_reason_stop(
+    collect: Collect, ask: Ask, text_of: TextOf
+) -> None:
     events = collect(ask(max_tokens=8, grammar='root ::= "yes"'))
 
     assert text_of(events) == "yes"
@@ -80,7 +84,7 @@ def test_a_cached_prefix_is_reused_and_changes_nothing(
     assert text_of(warm) == text_of(cold)
 
 
-def test_greedy_takes_the_likeliest_token(collect: Collect, ask: Ask) -> None:
+def test_greedy_sampling_takes_the_most_likely_token(collect: Collect, ask: Ask) -> None:
     events = collect(ask(logprobs=2, sampling=Sampling(temperature=0), max_tokens=8))
 
     tokens = logprobs_of(events)
@@ -95,7 +99,7 @@ def test_logprobs_cover_the_whole_vocabulary(collect: Collect, ask: Ask) -> None
     assert math.fsum(math.exp(value) for _, value in tokens[0].top) == pytest.approx(1)
 
 
-def test_a_stop_string_ends_the_text_even_across_token_borders(
+def test_a_stop_string_across_several_tokens_ends_the_text(
     collect: Collect, ask: Ask, text_of: TextOf
 ) -> None:
     tokens = [token.text for token in logprobs_of(collect(ask(logprobs=0)))]
@@ -109,7 +113,7 @@ def test_a_stop_string_ends_the_text_even_across_token_borders(
     assert events[-1].reason == "stop"
 
 
-def test_a_grammar_holds_for_every_seed(collect: Collect, ask: Ask, text_of: TextOf) -> None:
+def test_every_answer_follows_its_grammar(collect: Collect, ask: Ask, text_of: TextOf) -> None:
     for seed in range(20):
         sampling = Sampling(temperature=1.2, seed=seed)
         card = json.loads(text_of(collect(ask(grammar=CARD, sampling=sampling, max_tokens=40))))
@@ -129,7 +133,7 @@ def test_a_bad_grammar_is_refused(
     assert text_of(events) == ""
 
 
-def test_what_does_not_fit_the_context_is_refused(
+def test_a_request_that_does_not_fit_the_context_is_refused(
     collect: Collect, ask: Ask, small: CatalogModel
 ) -> None:
     with pytest.raises(PromptTooLong, match=str(small.context)):
@@ -182,12 +186,12 @@ def test_an_embedding_is_deterministic_and_as_wide_as_the_model(
     assert other.vector != first.vector
 
 
-def test_nothing_cannot_be_embedded(collect: Collect, small: CatalogModel) -> None:
+def test_an_empty_text_cannot_be_embedded(collect: Collect, small: CatalogModel) -> None:
     with pytest.raises(InvalidInput):
         collect(EmbedRequest("embed", small.name, ""))
 
 
-def test_any_text_can_be_sent(collect: Collect, ask: Ask) -> None:
+def test_any_text_can_be_in_a_message(collect: Collect, ask: Ask) -> None:
     for text in ("", "\x00", "\ud800", "🌱" * 20, "\ue0000\ue001", "<|im_start|>" * 5):
         assert isinstance(collect(ask(text, max_tokens=2))[-1], Finished)
 
@@ -238,27 +242,25 @@ def test_a_schema_of_any_object_gives_an_object(
         '{"type": "array", "items": {"type": "string"}, "minItems": 1000000}',
     ],
 )
-def test_a_schema_that_cannot_be_followed_is_refused(
-    collect: Collect, ask: Ask, schema: str
-) -> None:
+def test_an_unsupported_schema_is_refused(collect: Collect, ask: Ask, schema: str) -> None:
     with pytest.raises(InvalidInput, match="JSON schema"):
         collect(ask(json_schema=schema))
 
 
 @pytest.mark.parametrize("grammar", ['root ::= ("a"?){1000}', "root ::= ([a-z]*)+"])
-def test_a_grammar_that_repeats_nothing_is_refused(
+def test_a_grammar_that_repeats_an_empty_text_is_refused(
     collect: Collect, ask: Ask, grammar: str
 ) -> None:
     with pytest.raises(InvalidInput, match="can be empty"):
         collect(ask(grammar=grammar))
 
 
-def test_a_schema_and_a_grammar_are_too_much(collect: Collect, ask: Ask) -> None:
+def test_a_schema_and_a_grammar_cannot_be_combined(collect: Collect, ask: Ask) -> None:
     with pytest.raises(InvalidInput, match="not both"):
         collect(ask(json_schema=SCHEMA, grammar='root ::= "x"'))
 
 
-def test_logprobs_without_alternatives_are_the_tokens_own(collect: Collect, ask: Ask) -> None:
+def test_logprobs_without_alternatives_have_only_the_token(collect: Collect, ask: Ask) -> None:
     tokens = logprobs_of(collect(ask(logprobs=0, max_tokens=5)))
 
     assert len(tokens) == 5

@@ -1,4 +1,4 @@
-"""The backend over a real llama-server with the small model."""
+"""The remote backend on a real llama-server with the small model."""
 
 import asyncio
 import itertools
@@ -38,16 +38,16 @@ from service.prompts.grammars import suggestion_grammar
 from service.prompts.tasks import DEFAULT_CRITERIA, PROBE_CHOICES, probe_messages
 from service.settings import PROJECT_ROOT, Settings
 from tests.engine.conftest import ENDLESS
-from tests.serving import START_S, free_port
+from tests.support.app_server import START_S, free_port
 
-LAUNCHER = PROJECT_ROOT / "tests" / "bench" / "llama_server.py"
+LAUNCHER = PROJECT_ROOT / "benchmarks" / "llama_server.py"
 LONG = "Tell me everything you know about gardens."
 _numbers = itertools.count()
 
 
 @contextmanager
 def llama_server(model: Path, **options: Any) -> Iterator[str]:
-    """With one thread, so that nobody spins while another process works; gives its URL."""
+    """The URL of a llama-server; it has one thread, so that it does not slow other processes."""
     port = free_port()
     parameters = {"model": str(model), "threads": 1, "port": port, "n_gpu_layers": 0, "n_ctx": 2048}
     parameters |= {"n_parallel": 2, "warmup": False, "cache_ram_mib": 0} | options
@@ -126,7 +126,7 @@ def text_of(events: list[Event]) -> str:
     return "".join(one.text for one in events if isinstance(one, Delta))
 
 
-def test_the_server_is_known_for_what_it_is(backend: RemoteBackend, small_path: Path) -> None:
+def test_the_kind_of_server_is_recognised(backend: RemoteBackend, small_path: Path) -> None:
     (info,) = backend.models()
 
     assert (info.state, info.error) == ("ready", None)
@@ -155,7 +155,7 @@ def test_the_same_seed_gives_the_same_text(
     assert texts[1] == texts[2] != texts[3]
 
 
-def test_a_suggestion_keeps_to_its_grammar(
+def test_a_suggestion_follows_its_grammar(
     collect: Ask, ask: Callable[..., GenerateRequest]
 ) -> None:
     grammar = suggestion_grammar("gardens", barred_initials="G")
@@ -168,7 +168,7 @@ def test_a_suggestion_keeps_to_its_grammar(
     assert suggestion.text
 
 
-def test_an_answer_keeps_to_its_json_schema(
+def test_an_answer_follows_its_json_schema(
     collect: Ask, ask: Callable[..., GenerateRequest]
 ) -> None:
     schema = {
@@ -204,7 +204,7 @@ def test_each_token_comes_with_its_logprob(
     assert all(token.logprob <= 0 and len(token.top) == count for token in tokens)
 
 
-def test_a_probe_gives_each_digit_its_probability_again_and_again(
+def test_a_probe_gives_the_same_probabilities_each_time(
     collect: Ask, backend: RemoteBackend
 ) -> None:
     prompts = tuple(
@@ -234,14 +234,14 @@ def test_a_broken_grammar_is_refused(collect: Ask, ask: Callable[..., GenerateRe
         collect(ask(grammar="root ::= ["))
 
 
-def test_a_server_without_embeddings_says_how_to_have_them(
+def test_the_error_without_embeddings_says_how_to_enable_them(
     collect: Ask, backend: RemoteBackend
 ) -> None:
     with pytest.raises(ModelUnavailable, match="--embeddings"):
         collect(EmbedRequest("e", backend.models()[0].name, "text"))
 
 
-def test_closing_a_stream_frees_the_place_at_the_server(
+def test_closing_a_stream_frees_the_slot_of_the_server(
     runner: asyncio.Runner,
     backend: RemoteBackend,
     url: str,
@@ -266,7 +266,7 @@ def test_closing_a_stream_frees_the_place_at_the_server(
     runner.run(scenario())
 
 
-def test_two_are_answered_at_a_time_and_the_third_waits(
+def test_two_requests_run_at_a_time_and_the_third_waits(
     runner: asyncio.Runner, backend: RemoteBackend, ask: Callable[..., GenerateRequest]
 ) -> None:
     async def drain(request: Request) -> list[Event]:
@@ -281,7 +281,7 @@ def test_two_are_answered_at_a_time_and_the_third_waits(
     assert all(isinstance(answer[-1], Finished) for answer in answers)
 
 
-def test_the_whole_service_runs_over_it(url: str, tmp_path: Path) -> None:
+def test_the_whole_service_works_with_llama_server(url: str, tmp_path: Path) -> None:
     app = create_app(Settings(data_dir=tmp_path, engine_url=url))
     with TestClient(app, base_url="http://localhost") as client:
         deadline = time.monotonic() + START_S

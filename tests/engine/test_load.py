@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.bench.figures import percentile
-from tests.calls import Call, Event, chat, endless
-from tests.serving import START_S, Server, serving
+from benchmarks.figures import percentile
+from tests.support.app_server import START_S, Server, serving
+from tests.support.raw_http import Call, Event, chat, endless
 
 CHAT, BRAINSTORM = "/v1/chat/completions", "/api/v1/brainstorm"
 PLACES = 4
@@ -27,13 +27,6 @@ BURSTS = 5
 REFUSAL_S = 0.1
 LIVENESS_S = 0.25
 WORDS = "a garden between two houses where nobody has planted anything for years ".split()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("many")) as server:
-        server.await_models()
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +45,7 @@ def one_slot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def requests(server: Server) -> dict[str, int]:
-    """What the engine and the runs have to do."""
+    """The number of requests and runs that wait or run."""
     found = {}
     for line in server.http.get("/metrics").text.splitlines():
         name, _, value = line.rpartition(" ")
@@ -72,8 +65,8 @@ def await_idle(server: Server) -> None:
     await_requests(server, running=0, waiting=0, active=0)
 
 
-def tell(call: Call, name: str) -> Event:
-    """The next event of that name."""
+def next_event(call: Call, name: str) -> Event:
+    """The next event with that name."""
     return next(event for event in call.events() if event[0] == name)
 
 
@@ -86,8 +79,8 @@ def draw_one(number: int) -> tuple[str, dict[str, Any]]:
 
 
 def ask_at_length(number: int) -> tuple[str, dict[str, Any]]:
-    """Never done before a test is."""
-    return CHAT, endless(f"Question {number}: tell me all of it.", 1500)
+    """A request that is longer than any test."""
+    return CHAT, endless(f"Question {number}: next_event me all of it.", 1500)
 
 
 def draw_many(number: int) -> tuple[str, dict[str, Any]]:
@@ -98,7 +91,7 @@ Question = Callable[[int], tuple[str, dict[str, Any]]]
 
 
 def burst(server: Server, question: Question, stack: ExitStack) -> tuple[list[float], list[Call]]:
-    """Send all at once on open connections: seconds until each refusal, and the calls let in."""
+    """Send all at once; returns the seconds until each refusal, and the accepted calls."""
     calls = [stack.enter_context(closing(Call(server))) for _ in range(BURST)]
     refusals, admitted = [], []
     with selectors.DefaultSelector() as selector:
@@ -120,16 +113,16 @@ def burst(server: Server, question: Question, stack: ExitStack) -> tuple[list[fl
 
 
 def cpu_s(server: Server) -> float:
-    """Of the server without its model process, by the scheduler's own clock.
+    """CPU seconds of the server without its model process, from the kernel's scheduler.
 
-    The ticks of `stat` are 10 ms long, which is too coarse for what may take 100 ms.
+    The ticks of `stat` are 10 ms, which is too coarse for something that may take 100 ms.
     """
     tasks = Path(f"/proc/{server.process.pid}/task").iterdir()
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 @pytest.mark.parametrize("question", [ask_at_length, draw_many])
-def test_a_burst_is_refused_at_once_but_for_those_let_in(
+def test_a_burst_is_refused_at_once_except_for_the_accepted_requests(
     narrow: Server, question: Question
 ) -> None:
     longest, costs = [], []
@@ -149,7 +142,7 @@ def test_a_burst_is_refused_at_once_but_for_those_let_in(
     assert min(longest) < 10 * REFUSAL_S, (costs, longest)
 
 
-def test_those_let_in_by_a_burst_are_all_served(narrow: Server) -> None:
+def test_all_accepted_requests_of_a_burst_are_served(narrow: Server) -> None:
     def either(number: int) -> tuple[str, dict[str, Any]]:
         return (ask_briefly, draw_one)[number % 2](number)
 
@@ -165,7 +158,7 @@ def test_those_let_in_by_a_burst_are_all_served(narrow: Server) -> None:
     assert set(kinds) <= {"[DONE]", "done", "answer-unusable"}, ends
 
 
-def test_one_more_than_there_are_places_for_is_refused_within_100_ms(narrow: Server) -> None:
+def test_a_request_without_a_place_is_refused_within_100_ms(narrow: Server) -> None:
     times = []
     with ExitStack() as stack:
         for number in range(PLACES):
@@ -192,7 +185,9 @@ def next_one_starts_after(server: Server, leaving: Call) -> float:
         return time.perf_counter() - began
 
 
-def test_who_leaves_amid_an_answer_frees_the_slot_within_a_second(one_slot: Server) -> None:
+def test_a_client_that_leaves_during_an_answer_frees_its_slot_within_a_second(
+    one_slot: Server,
+) -> None:
     times = []
     for number in range(3):
         leaving = Call(one_slot).post(*ask_at_length(number))
@@ -203,7 +198,7 @@ def test_who_leaves_amid_an_answer_frees_the_slot_within_a_second(one_slot: Serv
     assert statistics.median(times) < 1
 
 
-def test_who_leaves_while_a_long_prompt_is_read_frees_the_slot_within_two_seconds(
+def test_a_client_that_leaves_during_prefill_frees_its_slot_within_two_seconds(
     one_slot: Server,
 ) -> None:
     times = []
@@ -216,7 +211,7 @@ def test_who_leaves_while_a_long_prompt_is_read_frees_the_slot_within_two_second
     assert statistics.median(times) < 2
 
 
-def test_places_in_line_are_told_and_move_up(one_slot: Server) -> None:
+def test_waiting_clients_learn_their_position_as_it_changes(one_slot: Server) -> None:
     with ExitStack() as stack:
         busy, first, second = (stack.enter_context(closing(Call(one_slot))) for _ in range(3))
         next(busy.post(*ask_at_length(0)).events())
@@ -224,11 +219,11 @@ def test_places_in_line_are_told_and_move_up(one_slot: Server) -> None:
             call.post("/api/v1/refine", {"title": f"Lending tools {number}", "body": "A shelf."})
             await_requests(one_slot, waiting=number)
         busy.close()
-        tell(first, "started")
-        told = [tell(second, "queued")[1]["position"] for _ in range(3)]
+        next_event(first, "started")
+        received = [next_event(second, "queued")[1]["position"] for _ in range(3)]
 
     await_idle(one_slot)
-    assert told == [2, 2, 1]
+    assert received == [2, 2, 1]
 
 
 def seconds_for(server: Server, number: int) -> float:
@@ -239,48 +234,52 @@ def seconds_for(server: Server, number: int) -> float:
     return time.perf_counter() - began
 
 
-def test_a_stream_that_nobody_reads_delays_no_other_and_is_whole_in_the_end(server: Server) -> None:
+def test_a_stream_that_nobody_reads_delays_no_other_and_stays_complete(
+    shared_server: Server,
+) -> None:
     # Twenty alternatives a token make the answer larger than what fits between the two.
     body = endless("Tell me all of it.", 250, logprobs=True, top_logprobs=20)
-    alone = statistics.median(seconds_for(server, number) for number in range(3))
-    with closing(Call(server, is_narrow=True)) as unread:
+    alone = statistics.median(seconds_for(shared_server, number) for number in range(3))
+    with closing(Call(shared_server, is_narrow=True)) as unread:
         unread.post(CHAT, body)
-        await_requests(server, running=1)
-        beside = statistics.median(seconds_for(server, number) for number in range(3, 6))
-        await_idle(server)
-        told = list(unread.events())
+        await_requests(shared_server, running=1)
+        beside = statistics.median(seconds_for(shared_server, number) for number in range(3, 6))
+        await_idle(shared_server)
+        received = list(unread.events())
     # The machine may have become slower meanwhile.
-    alone = max(alone, statistics.median(seconds_for(server, number) for number in range(6, 9)))
+    alone = max(
+        alone, statistics.median(seconds_for(shared_server, number) for number in range(6, 9))
+    )
 
     assert beside < 2 * alone + 0.5
-    assert told[-1][0] == "[DONE]"
-    reason = told[-2][1]["choices"][0]["finish_reason"]
+    assert received[-1][0] == "[DONE]"
+    reason = received[-2][1]["choices"][0]["finish_reason"]
     assert reason in ("stop", "length")
 
 
-def test_alive_is_answered_within_250_ms_while_the_model_is_saturated(server: Server) -> None:
+def test_the_liveness_check_answers_within_250_ms_under_full_load(shared_server: Server) -> None:
     times = []
     with ExitStack() as stack:
         for number in range(16):
-            stack.enter_context(closing(Call(server))).post(*ask_at_length(number))
-        await_requests(server, running=8, waiting=8)
+            stack.enter_context(closing(Call(shared_server))).post(*ask_at_length(number))
+        await_requests(shared_server, running=8, waiting=8)
         for _ in range(200):
             began = time.perf_counter()
-            assert server.http.get("/livez").status_code == 200
+            assert shared_server.http.get("/livez").status_code == 200
             times.append(time.perf_counter() - began)
             time.sleep(0.01)
-        assert requests(server)["running"] == 8
-    await_idle(server)
+        assert requests(shared_server)["running"] == 8
+    await_idle(shared_server)
 
     assert percentile(times, 0.99) < LIVENESS_S
 
 
-def test_a_stuck_model_ends_what_it_ran_and_the_pages_go_on(tmp_path: Path) -> None:
+def test_pages_still_work_after_a_stuck_model_failed_its_runs(tmp_path: Path) -> None:
     with serving(tmp_path, IDEAPOOL_STALL_S="10") as server, ExitStack() as stack:
         server.await_models()
         completion, run = (stack.enter_context(closing(Call(server))) for _ in range(2))
         next(completion.post(*ask_at_length(0)).events())
-        tell(run.post(BRAINSTORM, {"topic": "a quieter office", "n": 20}), "delta")
+        next_event(run.post(BRAINSTORM, {"topic": "a quieter office", "n": 20}), "delta")
         os.kill(server.model_process(), signal.SIGSTOP)
         pages = [server.http.get("/", follow_redirects=True).status_code for _ in range(3)]
         pages.append(server.http.post("/api/v1/ideas", json={"title": "still here"}).status_code)

@@ -1,4 +1,4 @@
-"""Two models and memory for one: they take turns, and nobody is cut off."""
+"""Two models and memory for one: they take turns, and no request is cut off."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from tests.engine.conftest import Ask, NewBackend
 from tests.engine.test_turns import drain, until
 
 MEGABYTE = 1_000_000
-# One of them has about 98 MB of weights and, with two slots of 512 tokens, 24 MB of cache.
+# A model has about 98 MB of weights and, for two slots of 512 tokens, 24 MB of cache.
 ROOM_FOR_ONE, ROOM_FOR_BOTH = 170 * MEGABYTE, 300 * MEGABYTE
 
 
@@ -24,7 +24,7 @@ ROOM_FOR_ONE, ROOM_FOR_BOTH = 170 * MEGABYTE, 300 * MEGABYTE
 def pair(
     small: CatalogModel, small_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[CatalogModel, CatalogModel]:
-    """The small model, and the same from a file of its own."""
+    """The small model, and a second one from a copy of its file."""
     copy = tmp_path_factory.mktemp("models") / "copy.gguf"
     shutil.copy(small_path, copy)
     lean = replace(small, slots=2, context=512, quantise=None)
@@ -66,7 +66,7 @@ def test_models_of_one_file_share_their_memory(
     runner.run(until_states(backend, one="ready", two="ready"))
 
 
-def test_a_model_that_is_asked_for_takes_the_place_of_an_idle_one(
+def test_a_model_with_requests_replaces_an_idle_one(
     runner: asyncio.Runner,
     new_backend: NewBackend,
     pair: tuple[CatalogModel, CatalogModel],
@@ -88,7 +88,7 @@ def test_a_model_that_is_asked_for_takes_the_place_of_an_idle_one(
     assert after < before + 60 * MEGABYTE
 
 
-def test_a_busy_model_is_never_unloaded_and_who_waits_sees_it_loading(
+def test_a_busy_model_is_not_unloaded_and_the_waiting_one_shows_as_loading(
     runner: asyncio.Runner,
     new_backend: NewBackend,
     pair: tuple[CatalogModel, CatalogModel],
@@ -114,7 +114,7 @@ def test_a_busy_model_is_never_unloaded_and_who_waits_sees_it_loading(
     assert states(backend) == {"one": "idle", "two": "ready"}
 
 
-def test_two_busy_models_take_turns_until_all_is_done(
+def test_two_busy_models_take_turns_until_all_requests_are_done(
     runner: asyncio.Runner,
     new_backend: NewBackend,
     pair: tuple[CatalogModel, CatalogModel],
@@ -147,7 +147,7 @@ def test_a_model_larger_than_the_budget_is_refused_with_both_sizes(
     assert states(backend) == {"one": "failed"}
 
 
-def test_a_model_that_turns_out_larger_than_the_budget_is_freed_again(
+def test_a_model_that_proves_larger_than_the_budget_is_unloaded(
     runner: asyncio.Runner,
     new_backend: NewBackend,
     pair: tuple[CatalogModel, CatalogModel],
@@ -166,7 +166,7 @@ def test_a_model_that_turns_out_larger_than_the_budget_is_freed_again(
     assert resident_bytes(backend) < ROOM_FOR_BOTH
 
 
-def test_after_a_crash_what_was_asked_for_is_loaded_again(
+def test_a_model_with_requests_is_loaded_again_after_a_crash(
     runner: asyncio.Runner,
     new_backend: NewBackend,
     pair: tuple[CatalogModel, CatalogModel],
@@ -182,7 +182,7 @@ def test_after_a_crash_what_was_asked_for_is_loaded_again(
     assert isinstance(runner.run(scenario())[-1], Finished)
 
 
-def test_a_file_that_changed_while_its_model_was_out_is_verified_again(
+def test_a_file_that_changed_while_its_model_was_unloaded_is_verified_again(
     runner: asyncio.Runner,
     new_backend: NewBackend,
     pair: tuple[CatalogModel, CatalogModel],

@@ -11,8 +11,8 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from service.settings import PROJECT_ROOT
-from tests.attempts import quickest
-from tests.serving import START_S, Server, serving
+from tests.support.app_server import START_S, Server, serving
+from tests.support.timing import quickest
 
 MODEL = "smollm2-135m"
 WEIGHTS = PROJECT_ROOT / "data" / "models" / "smollm2-135m-instruct-q4_1.gguf"
@@ -29,15 +29,8 @@ ENDLESS = {"0": -100, "2": -100}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("openai")) as server:
-        server.await_models()
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(server: Server) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+def client(shared_server: Server) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{shared_server.url}/v1", api_key="none", max_retries=0) as client:
         yield client
 
 
@@ -259,15 +252,17 @@ def test_without_a_limit_an_answer_gets_what_the_prompt_leaves(tmp_path: Path) -
     assert answer.choices[0].message.content == "ok"
 
 
-def test_closing_a_stream_frees_the_model_within_a_second(server: Server, client: OpenAI) -> None:
+def test_closing_a_stream_frees_the_model_within_a_second(
+    shared_server: Server, client: OpenAI
+) -> None:
     def attempt() -> float:
         stream = client.chat.completions.create(
             model=MODEL, messages=STORY, max_tokens=1500, logit_bias=ENDLESS, stream=True, n=2
         )
         next(stream)
-        assert running(server) > 0
+        assert running(shared_server) > 0
         stream.close()
-        return await_idle(server)
+        return await_idle(shared_server)
 
     assert quickest(attempt, 1) < 1
 

@@ -2,24 +2,27 @@
 
 from typing import Any
 
-from tests.fakes import IDEAS
-from tests.serving import Server
+from tests.support.app_server import Server
+from tests.support.fake_backend import IDEAS
 
 API = "/api/v1"
 
 
-def test_the_model_ranks_a_board_and_says_the_same_again(own_server: Server) -> None:
+def test_the_model_ranks_a_board_and_says_the_same_again(shared_server: Server) -> None:
+    board = shared_server.http.post(f"{API}/boards", json={"name": "Ranked"}).json()["id"]
+
     def rank() -> list[dict[str, Any]]:
-        answer = own_server.http.post(f"{API}/rank", json={"pairs": 3, "seed": 1}).json()
+        task = {"board_id": board, "pairs": 3, "seed": 1}
+        answer = shared_server.http.post(f"{API}/rank", json=task).json()
         made: list[dict[str, Any]] = answer["comparisons"]
         return made
 
     for title, body in IDEAS[:3]:
-        own_server.http.post(f"{API}/ideas", json={"title": title, "body": body})
-    board = own_server.http.get(f"{API}/boards").json()[0]["id"]
+        idea = {"board_id": board, "title": title, "body": body}
+        shared_server.http.post(f"{API}/ideas", json=idea)
     first = rank()
     for one in first:
-        own_server.http.delete(f"{API}/boards/{board}/comparisons/{one['id']}")
+        shared_server.http.delete(f"{API}/boards/{board}/comparisons/{one['id']}")
     second = rank()
 
     said = ("first_id", "second_id", "outcome", "probability")
@@ -28,6 +31,6 @@ def test_the_model_ranks_a_board_and_says_the_same_again(own_server: Server) -> 
     ]
     assert len(first) == 3
     assert all(0 < one["probability"] < 1 for one in first)
-    ranking = own_server.http.get(f"{API}/boards/{board}/ranking", params={"by": "model"}).json()
+    ranking = shared_server.http.get(f"{API}/boards/{board}/ranking", params={"by": "model"}).json()
     assert ranking["comparisons"] == 3
     assert all(one["rank"] for one in ranking["ideas"])

@@ -1,4 +1,4 @@
-"""A full queue: who is refused, how soon, and when to come back."""
+"""A full queue: what is refused, how fast, and when to retry."""
 
 import asyncio
 import time
@@ -37,7 +37,7 @@ def test_a_full_queue_refuses_at_once_while_the_model_works(
     assert refusal.retry_after_s >= 1
 
 
-def test_of_a_burst_the_surplus_is_refused_at_once_and_the_rest_is_served(
+def test_a_burst_is_served_up_to_the_limit_and_the_rest_is_refused_at_once(
     runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
 ) -> None:
     backend = new_backend(small, queue_limit=16)
@@ -65,13 +65,13 @@ def test_of_a_burst_the_surplus_is_refused_at_once_and_the_rest_is_served(
     assert len(served) == 16
     assert all(isinstance(events[-1], Finished) for events in served)
     assert len(refused_after) == 184
-    # All but the slowest hundredth: on a busy machine a process may be passed over for so long.
+    # All but the slowest hundredth, because a busy machine may pause a process that long.
     assert sorted(refused_after)[-3] < 0.1
     assert peak == small.slots
     assert backend.stats().running == backend.stats().waiting == 0
 
 
-def test_the_time_to_come_back_follows_the_pace_and_the_queue(
+def test_the_time_to_retry_follows_the_queue_and_recent_service_times(
     runner: asyncio.Runner, new_backend: NewBackend, small: CatalogModel, ask: Ask
 ) -> None:
     backend = new_backend(replace(small, slots=1), queue_limit=12)
@@ -86,6 +86,6 @@ def test_the_time_to_come_back_follows_the_pace_and_the_queue(
 
     first, later = runner.run(refusal()), runner.run(refusal())
 
-    # Nothing was known at first; then twelve requests took well under a second each.
+    # The first estimate is a guess; then twelve requests took well under a second each.
     assert first > 60
     assert later < first / 3

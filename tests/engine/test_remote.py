@@ -1,4 +1,4 @@
-"""The backend over another engine: what it makes of all that a server may send or do."""
+"""The remote backend against scripted servers, which may send or do anything."""
 
 import asyncio
 import contextlib
@@ -43,9 +43,9 @@ from service.errors import (
     ServiceError,
 )
 from service.settings import Settings
-from tests.attempts import quickest
-from tests.fakes import FakeBackend
-from tests.scripted import (
+from tests.support.app_server import served
+from tests.support.fake_backend import FakeBackend
+from tests.support.scripted_server import (
     CHATS,
     DONE,
     EMBEDDINGS,
@@ -64,7 +64,7 @@ from tests.scripted import (
     scripted,
     stream,
 )
-from tests.serving import served
+from tests.support.timing import quickest
 
 PROMPT = "a secret plan for the garden"
 KEY = "sk-very-secret"
@@ -95,7 +95,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def remote(url: str, **options: Any) -> AsyncIterator[RemoteBackend]:
-    """A started backend that has looked at its server once."""
+    """A started backend that has checked its server once."""
     backend = RemoteBackend(url, **options)
     await backend.start()
     try:
@@ -142,7 +142,7 @@ def text_of(events: list[Event]) -> str:
     return "".join(one.text for one in events if isinstance(one, Delta))
 
 
-def test_an_answer_is_its_start_its_pieces_and_its_end(runner: asyncio.Runner) -> None:
+def test_an_answer_has_a_start_its_deltas_and_an_end(runner: asyncio.Runner) -> None:
     started, *pieces, end = runner.run(answer_of(stream(chunk("Hel"), 0.05, chunk("lo") + END)))
 
     assert started == Started(0)
@@ -153,7 +153,7 @@ def test_an_answer_is_its_start_its_pieces_and_its_end(runner: asyncio.Runner) -
     assert 0 < end.usage.prompt_s < 5
 
 
-def test_text_may_come_byte_by_byte(runner: asyncio.Runner) -> None:
+def test_an_answer_may_arrive_byte_by_byte(runner: asyncio.Runner) -> None:
     whole = b": ping\n\n" + chunk("ü 😀") + b":\r\n\r\n" + chunk(" 好") + END
 
     events = runner.run(answer_of(stream(*(bytes([byte]) for byte in whole))))
@@ -164,7 +164,9 @@ def test_text_may_come_byte_by_byte(runner: asyncio.Runner) -> None:
 @pytest.mark.parametrize(
     "last", [chunk(reason="length"), chunk(reason="length") + DONE, chunk("!", reason="length")]
 )
-def test_an_answer_is_whole_when_its_reason_has_come(runner: asyncio.Runner, last: bytes) -> None:
+def test_an_answer_is_complete_once_it_has_its_finish_reason(
+    runner: asyncio.Runner, last: bytes
+) -> None:
     *_, end = runner.run(answer_of(stream(chunk("Hi") + last)))
 
     assert isinstance(end, Finished)
@@ -173,7 +175,7 @@ def test_an_answer_is_whole_when_its_reason_has_come(runner: asyncio.Runner, las
 
 
 @pytest.mark.parametrize("answer", [stream(HELLO, FOREVER), raw(HEAD_OF_A_PAGE, FOREVER)])
-def test_no_connection_outlives_its_answer(runner: asyncio.Runner, answer: Script) -> None:
+def test_the_connection_is_closed_after_the_answer(runner: asyncio.Runner, answer: Script) -> None:
     async def scenario() -> float:
         async with engine(answer, stall_s=FOREVER) as (server, backend):
             with contextlib.suppress(EngineCrashed):
@@ -186,7 +188,9 @@ def test_no_connection_outlives_its_answer(runner: asyncio.Runner, answer: Scrip
 
 
 @pytest.mark.parametrize("resets", [True, False])
-def test_what_fails_after_the_end_harms_no_answer(runner: asyncio.Runner, resets: bool) -> None:
+def test_a_failure_after_the_end_does_not_harm_the_answer(
+    runner: asyncio.Runner, resets: bool
+) -> None:
     ended = chunk("Hi") + chunk(reason="stop")
     rest: tuple[bytes | float, ...] = (b"data: {", 0.05) if resets else (FOREVER,)
     began = time.monotonic()
@@ -220,7 +224,7 @@ BROKEN: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_answer_is_one_error_in_bounded_time(
+def test_a_broken_answer_is_reported_within_bounded_time(
     runner: asyncio.Runner, answer: Script
 ) -> None:
     began = time.monotonic()
@@ -253,21 +257,23 @@ REFUSALS: dict[str, tuple[Script, type[ServiceError], str]] = {
 
 
 @pytest.mark.parametrize(("answer", "kind", "said"), REFUSALS.values(), ids=REFUSALS.keys())
-def test_a_refusal_says_what_the_server_says(
+def test_an_error_quotes_the_servers_message(
     runner: asyncio.Runner, answer: Script, kind: type[ServiceError], said: str
 ) -> None:
     with pytest.raises(kind, match=said):
         raise runner.run(failure_of(answer))
 
 
-def test_a_busy_server_says_when_to_come_back(runner: asyncio.Runner) -> None:
+def test_a_busy_server_says_when_to_retry(runner: asyncio.Runner) -> None:
     error = runner.run(failure_of(reply(503, {}, Retry_After="7")))
 
     assert isinstance(error, EngineBusy)
     assert error.retry_after_s == 7
 
 
-def test_a_connection_lost_before_the_answer_is_tried_once_more(runner: asyncio.Runner) -> None:
+def test_a_request_is_sent_again_if_the_connection_is_lost_before_the_answer(
+    runner: asyncio.Runner,
+) -> None:
     async def scenario() -> tuple[list[Event], int]:
         async with engine(raw(resets=True), stream(HELLO)) as (server, backend):
             return await drain(backend, ask()), len(server.asked())
@@ -288,7 +294,7 @@ def test_a_connection_lost_before_the_answer_is_tried_once_more(runner: asyncio.
     ],
     ids=["lost", "begun", "busy", "silent"],
 )
-def test_nothing_else_is_tried_again(runner: asyncio.Runner, answer: Script, calls: int) -> None:
+def test_other_failures_are_not_retried(runner: asyncio.Runner, answer: Script, calls: int) -> None:
     async def scenario() -> int:
         async with engine(answer, stall_s=STALL_S) as (server, backend):
             await failure(backend, ask())
@@ -351,7 +357,7 @@ SILENT = raw(FOREVER)
         ),
     ],
 )
-def test_who_leaves_closes_the_connection_within_a_second(
+def test_cancelling_closes_the_connection_within_a_second(
     runner: asyncio.Runner, leave: Leave, answer: Script
 ) -> None:
     async def scenario() -> float:
@@ -367,7 +373,7 @@ def test_who_leaves_closes_the_connection_within_a_second(
     assert quickest(lambda: runner.run(scenario()), 1) < 1
 
 
-def test_who_leaves_at_any_moment_leaves_nothing_behind(runner: asyncio.Runner) -> None:
+def test_cancelling_at_any_moment_leaves_nothing_behind(runner: asyncio.Runner) -> None:
     async def read(backend: RemoteBackend, deltas: int) -> None:
         async with aclosing(backend.submit(ask())) as events:
             async for event in events:
@@ -398,7 +404,7 @@ def test_who_leaves_at_any_moment_leaves_nothing_behind(runner: asyncio.Runner) 
     runner.run(scenario())
 
 
-def test_no_more_are_asked_at_a_time_than_there_are_slots(runner: asyncio.Runner) -> None:
+def test_no_more_requests_are_sent_at_a_time_than_there_are_slots(runner: asyncio.Runner) -> None:
     async def scenario() -> tuple[int, list[list[Event]]]:
         async with engine(stream(0.05, HELLO), slots=2) as (server, backend):
             asking = (drain(backend, ask(client=str(i))) for i in range(5))
@@ -413,7 +419,7 @@ def test_no_more_are_asked_at_a_time_than_there_are_slots(runner: asyncio.Runner
     assert [answers[i][0] for i in (2, 3, 4)] == [Queued(1), Queued(2), Queued(3)]
 
 
-def test_a_full_queue_refuses_and_says_when_to_come_back(runner: asyncio.Runner) -> None:
+def test_a_full_queue_refuses_and_says_when_to_retry(runner: asyncio.Runner) -> None:
     async def scenario() -> ServiceError:
         async with engine(SILENT, slots=1, queue_limit=2) as (server, backend):
             readers = [asyncio.create_task(drain(backend, ask())) for _ in range(2)]
@@ -429,7 +435,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(runner: asyncio.Runner)
     assert error.retry_after_s >= 1
 
 
-def test_who_stops_waiting_leaves_the_queue_and_nothing_is_sent(runner: asyncio.Runner) -> None:
+def test_a_request_cancelled_while_it_waits_is_never_sent(runner: asyncio.Runner) -> None:
     async def scenario() -> int:
         is_left = asyncio.Event()
         async with engine(stream(is_left, HELLO), slots=1) as (server, backend):
@@ -444,7 +450,7 @@ def test_who_stops_waiting_leaves_the_queue_and_nothing_is_sent(runner: asyncio.
     assert runner.run(scenario()) == 1
 
 
-def test_the_same_id_cannot_run_twice(runner: asyncio.Runner) -> None:
+def test_two_requests_cannot_have_the_same_id_at_once(runner: asyncio.Runner) -> None:
     async def scenario() -> ServiceError:
         async with engine(SILENT) as (server, backend):
             reading = asyncio.create_task(drain(backend, ask(id="twin")))
@@ -469,11 +475,11 @@ def test_neither_key_nor_prompt_gets_into_the_log_or_an_error(
             assert {call.headers["authorization"] for call in server.calls} == {f"Bearer {KEY}"}
             return " ".join(error.detail for error in errors)
 
-    told = runner.run(scenario()) + caplog.text
+    output = runner.run(scenario()) + caplog.text
 
-    assert "The engine at" in told
-    assert KEY not in told
-    assert PROMPT not in told
+    assert "The engine at" in output
+    assert KEY not in output
+    assert PROMPT not in output
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/"])
@@ -485,7 +491,9 @@ def test_the_url_may_end_in_v1(runner: asyncio.Runner, ending: str) -> None:
     assert text_of(runner.run(scenario())) == "Hello"
 
 
-def test_no_proxy_comes_between(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_ignored(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
@@ -537,7 +545,7 @@ KINDS: dict[str, tuple[dict[str, Script], dict[str, Any], tuple[int, int]]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_of_server_is_asked_in_its_own_words(
+def test_each_kind_of_server_gets_its_own_fields(
     runner: asyncio.Runner, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     plays, fields, (context, slots) = KINDS[kind]
@@ -558,7 +566,7 @@ def test_each_kind_of_server_is_asked_in_its_own_words(
     assert (backend.models()[0].context, backend.models()[0].slots) == (context, slots)
 
 
-def test_a_server_without_grammars_is_remarked_on_once(
+def test_a_server_without_grammars_is_logged_once(
     runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
@@ -574,7 +582,7 @@ def test_a_server_without_grammars_is_remarked_on_once(
     assert caplog.text.count("takes no grammars") == 1
 
 
-def test_the_model_of_a_server_has_both_roles_and_no_hash(runner: asyncio.Runner) -> None:
+def test_the_model_of_a_server_has_all_roles_and_no_hash(runner: asyncio.Runner) -> None:
     async def scenario() -> RemoteBackend:
         async with scripted() as server:
             return await after_looking(server)
@@ -600,7 +608,9 @@ UNUSABLE: dict[str, tuple[Script, dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("kind", UNUSABLE)
-def test_a_server_that_cannot_be_used_says_what_to_do(runner: asyncio.Runner, kind: str) -> None:
+def test_the_error_for_an_unusable_server_says_what_to_do(
+    runner: asyncio.Runner, kind: str
+) -> None:
     models, options, state, said = UNUSABLE[kind]
 
     async def scenario() -> RemoteBackend:
@@ -619,7 +629,7 @@ def test_a_server_that_cannot_be_used_says_what_to_do(runner: asyncio.Runner, ki
             backend.model_for("general")
 
 
-def test_one_of_several_models_can_be_named(runner: asyncio.Runner) -> None:
+def test_one_of_several_models_can_be_chosen(runner: asyncio.Runner) -> None:
     async def scenario() -> Any:
         async with scripted() as server:
             server.plays[MODELS] = [model_list("a", "m")]
@@ -630,7 +640,7 @@ def test_one_of_several_models_can_be_named(runner: asyncio.Runner) -> None:
     assert runner.run(scenario())["model"] == "m"
 
 
-def test_a_model_the_server_does_not_have_is_refused_before_it_is_asked(
+def test_a_request_for_another_model_is_refused_without_asking_the_server(
     runner: asyncio.Runner,
 ) -> None:
     async def scenario() -> tuple[ServiceError, int]:
@@ -640,7 +650,7 @@ def test_a_model_the_server_does_not_have_is_refused_before_it_is_asked(
     error, calls = runner.run(scenario())
 
     assert isinstance(error, ModelUnavailable)
-    assert "there is: m" in error.detail
+    assert "The engine serves m" in error.detail
     assert calls == 0
 
 
@@ -650,21 +660,21 @@ def test_a_server_that_starts_later_is_used_at_once(runner: asyncio.Runner) -> N
             url = server.url
         async with remote(url, model="m") as backend:
             error = await failure(backend, ask())
-            told = backend.models()[0].error
+            reported = backend.models()[0].error
             await asyncio.sleep(1.1)
             port = int(url.rpartition(":")[2])
             async with await asyncio.start_server(ScriptedServer().serve, "127.0.0.1", port):
-                return error, told, await drain(backend, ask())
+                return error, reported, await drain(backend, ask())
 
-    error, told, events = runner.run(scenario())
+    error, reported, events = runner.run(scenario())
 
     assert isinstance(error, ModelUnavailable)
     assert "http://127.0.0.1:" in error.detail
-    assert told == error.detail
+    assert reported == error.detail
     assert text_of(events) == "Hello"
 
 
-def test_a_server_that_goes_away_is_seen_to_be_gone(runner: asyncio.Runner) -> None:
+def test_a_server_that_goes_away_is_noticed(runner: asyncio.Runner) -> None:
     async def scenario() -> tuple[ServiceError, str]:
         async with scripted() as server, remote(server.url) as backend:
             await drain(backend, ask())
@@ -680,7 +690,7 @@ def test_a_server_that_goes_away_is_seen_to_be_gone(runner: asyncio.Runner) -> N
     assert state == "failed"
 
 
-def told(**shares: float) -> Script:
+def probe_answer(**shares: float) -> Script:
     top = [{"token": text, "logprob": share} for text, share in shares.items()]
     logprobs = {"content": [{**top[0], "top_logprobs": top}]}
     usage = {"prompt_tokens": 7, "completion_tokens": 1}
@@ -689,7 +699,7 @@ def told(**shares: float) -> Script:
 
 def test_a_probe_asks_one_prompt_after_the_other(runner: asyncio.Runner) -> None:
     async def scenario() -> tuple[list[Event], list[Any]]:
-        async with engine(told(a=-0.01, b=-4.7), told(b=0.0)) as (server, backend):
+        async with engine(probe_answer(a=-0.01, b=-4.7), probe_answer(b=0.0)) as (server, backend):
             events = await drain(backend, probe("a", "b"))
             return events, [call.body["messages"][0]["content"] for call in server.asked()]
 
@@ -703,9 +713,9 @@ def test_a_probe_asks_one_prompt_after_the_other(runner: asyncio.Runner) -> None
     assert end.usage.prompt_tokens == 14
 
 
-def test_a_probe_that_is_told_too_little_fails(runner: asyncio.Runner) -> None:
+def test_a_probe_fails_if_the_server_returns_too_few_tokens(runner: asyncio.Runner) -> None:
     async def scenario() -> ServiceError:
-        async with engine(told(x=-0.1)) as (_, backend):
+        async with engine(probe_answer(x=-0.1)) as (_, backend):
             return await failure(backend, probe("a", "b"))
 
     assert isinstance(runner.run(scenario()), ModelUnavailable)
@@ -724,7 +734,7 @@ def test_a_given_answer_is_not_scored(runner: asyncio.Runner) -> None:
     assert asked == 0
 
 
-def test_a_text_is_embedded_as_the_server_does_it(runner: asyncio.Runner) -> None:
+def test_a_text_is_embedded_by_the_server(runner: asyncio.Runner) -> None:
     async def scenario() -> list[Event]:
         async with engine() as (server, backend):
             data = [{"object": "embedding", "index": 0, "embedding": [1, 0.5]}]
@@ -750,10 +760,12 @@ def test_a_server_without_embeddings_says_so(runner: asyncio.Runner, answer: Scr
     error = runner.run(scenario())
 
     assert isinstance(error, ModelUnavailable)
-    assert error.detail.startswith("There is no embedding.")
+    assert error.detail.startswith("The text could not be embedded.")
 
 
-def test_another_ideapool_can_be_the_engine(runner: asyncio.Runner, settings: Settings) -> None:
+def test_another_ideapool_server_can_be_the_engine(
+    runner: asyncio.Runner, settings: Settings
+) -> None:
     theirs = FakeBackend(["one two three"])
 
     async def scenario(url: str) -> list[Event]:
@@ -772,7 +784,7 @@ def test_another_ideapool_can_be_the_engine(runner: asyncio.Runner, settings: Se
     assert (asked.sampling.top_k, asked.sampling.seed) == (7, 3)
 
 
-def test_after_closing_nothing_is_taken_any_more(runner: asyncio.Runner) -> None:
+def test_a_closed_backend_refuses_requests(runner: asyncio.Runner) -> None:
     async def scenario() -> ServiceError:
         async with engine() as (_, backend):
             await backend.close()

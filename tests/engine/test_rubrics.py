@@ -2,28 +2,30 @@
 
 import pytest
 
-from tests.fakes import IDEAS
-from tests.serving import Server
+from tests.support.app_server import Server
+from tests.support.fake_backend import IDEAS
 
 API = "/api/v1"
 
 
-def test_own_criteria_are_read_off_digits_beside_calibrated_ones(own_server: Server) -> None:
-    board = own_server.http.get(f"{API}/boards").json()[0]["id"]
+def test_own_criteria_are_read_off_digits_beside_calibrated_ones(shared_server: Server) -> None:
+    board = shared_server.http.post(f"{API}/boards", json={"name": "Judged"}).json()["id"]
     criteria = [
         {"name": "cost", "description": "how little money it takes", "weight": 2},
         {"name": "novelty"},
     ]
     body = {"name": "For the street", "criteria": criteria}
-    rubric = own_server.http.post(f"{API}/boards/{board}/rubrics", json=body).json()["id"]
+    rubric = shared_server.http.post(f"{API}/boards/{board}/rubrics", json=body).json()["id"]
     ideas = [
-        own_server.http.post(f"{API}/ideas", json={"title": title, "body": text}).json()["id"]
+        shared_server.http.post(
+            f"{API}/ideas", json={"board_id": board, "title": title, "body": text}
+        ).json()["id"]
         for title, text in IDEAS[:2]
     ]
 
     asked = {"rubric_id": rubric, "seed": 1}
-    answer = own_server.http.post(f"{API}/boards/{board}/evaluate", json=asked).json()
-    alone = own_server.http.post(f"{API}/evaluate", json={"idea_id": ideas[0], **asked}).json()
+    answer = shared_server.http.post(f"{API}/boards/{board}/evaluate", json=asked).json()
+    alone = shared_server.http.post(f"{API}/evaluate", json={"idea_id": ideas[0], **asked}).json()
 
     judged = {one["idea_id"]: one for one in answer["evaluations"]}
     failed = {one["idea_id"] for one in answer["failed"]}
@@ -38,5 +40,5 @@ def test_own_criteria_are_read_off_digits_beside_calibrated_ones(own_server: Ser
     assert judged
     first = next(iter(judged.values()))
     assert first["uncalibrated"] == ["cost"]
-    table = own_server.http.get(f"{API}/boards/{board}/table?rubric_id={rubric}").json()["ideas"]
+    table = shared_server.http.get(f"{API}/boards/{board}/table?rubric_id={rubric}").json()["ideas"]
     assert {row["idea_id"] for row in table if row["rank"]} == judged.keys()

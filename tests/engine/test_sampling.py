@@ -1,4 +1,4 @@
-"""The draw itself, on logits made here."""
+"""Sampling tokens from logits that the tests make."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def logits_of(size: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.float3
 
 @pytest.mark.parametrize("size", [50, 2_560, 49_152, 50_257, 151_936])
 @pytest.mark.parametrize("top_k", [1, 7, 40])
-def test_only_the_k_likeliest_are_drawn(size: int, top_k: int) -> None:
+def test_only_the_k_most_likely_tokens_are_drawn(size: int, top_k: int) -> None:
     logits = logits_of(size, seed=top_k)
     likeliest = set(np.argsort(-logits)[:top_k].tolist())
     sampler = Sampler(Sampling(temperature=50, top_p=1, top_k=top_k, seed=3))
@@ -65,7 +65,7 @@ def test_a_bias_can_forbid_and_force_tokens() -> None:
     assert drawn == 17
 
 
-def test_the_row_that_is_sampled_is_not_changed() -> None:
+def test_sampling_does_not_change_the_logits() -> None:
     logits = logits_of(5_000, seed=3)
     before = logits.copy()
     sampler = Sampler(Sampling(seed=1, presence_penalty=1, logit_bias=((3, 5.0),)))

@@ -1,4 +1,4 @@
-"""The likelihood of a given answer, as the model is served."""
+"""The likelihood of a given answer on the served model."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,27 +34,29 @@ def score(collect: Collect, small: CatalogModel) -> Callable[[str], Scored]:
     return run
 
 
-def test_an_answer_scores_what_it_had_when_it_was_generated(
+def test_a_scored_answer_has_the_logprobs_of_its_generation(
     collect: Collect, ask: Ask, text_of: TextOf, small: CatalogModel
 ) -> None:
     request = ask("What is the capital of France?", 60, sampling=Sampling(temperature=0))
     events = collect(replace(request, logprobs=0))
-    told = [one.logprob for event in events if isinstance(event, Delta) for one in event.logprobs]
+    generated = [
+        one.logprob for event in events if isinstance(event, Delta) for one in event.logprobs
+    ]
     started, scored = collect(ScoreRequest("score", small.name, request.messages, text_of(events)))
 
     assert isinstance(events[-1], Finished)
     assert events[-1].reason == "stop"
     assert isinstance(scored, Scored)
     assert started == Started(events[-1].usage.prompt_tokens)
-    assert scored.tokens == events[-1].usage.completion_tokens == len(told) + 1
-    assert scored.logprobs[:-1] == pytest.approx(told, abs=0.05)
+    assert scored.tokens == events[-1].usage.completion_tokens == len(generated) + 1
+    assert scored.logprobs[:-1] == pytest.approx(generated, abs=0.05)
 
 
-def test_a_sensible_answer_is_likelier_than_another(score: Callable[[str], Scored]) -> None:
+def test_a_sensible_answer_is_more_likely_than_nonsense(score: Callable[[str], Scored]) -> None:
     assert sum(score("A banana.").logprobs) > sum(score("A seldom.").logprobs)
 
 
-def test_the_end_of_the_turn_counts(score: Callable[[str], Scored]) -> None:
+def test_the_end_of_the_turn_is_part_of_the_score(score: Callable[[str], Scored]) -> None:
     whole, cut = score("The fruit is a banana."), score("The fruit is a")
 
     assert len(score("").logprobs) == 1
@@ -62,7 +64,7 @@ def test_the_end_of_the_turn_counts(score: Callable[[str], Scored]) -> None:
     assert cut.logprobs[-1] < whole.logprobs[-1] - 3
 
 
-def test_a_score_is_the_same_after_any_other_work(
+def test_a_score_is_the_same_after_other_requests(
     collect: Collect, ask: Ask, score: Callable[[str], Scored]
 ) -> None:
     first = score(LONG)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.attempts import quickest
-from tests.serving import START_S, Server, processes_of, serving
+from tests.support.app_server import START_S, Server, processes_of, serving
+from tests.support.timing import quickest
 
 API = "/api/v1"
 DETACHED = {"prefer": "respond-async"}
@@ -40,48 +40,43 @@ def await_idle(server: Server) -> None:
         time.sleep(0.01)
 
 
-@pytest.fixture
-def server(own_server: Server) -> Server:
-    return own_server
-
-
-def test_a_killed_server_loses_no_acknowledged_idea_and_marks_its_run(server: Server) -> None:
-    address = begin(server)
+def test_a_killed_server_loses_no_acknowledged_idea_and_marks_its_run(own_server: Server) -> None:
+    address = begin(own_server)
     acknowledged = [
-        server.http.post(f"{API}/ideas", json={"title": f"idea {number}"}).json()["id"]
+        own_server.http.post(f"{API}/ideas", json={"title": f"idea {number}"}).json()["id"]
         for number in range(50)
     ]
-    server.kill()
+    own_server.kill()
     began = time.monotonic()
-    server.start()
+    own_server.start()
 
     assert time.monotonic() - began < 10
-    run = server.http.get(address).json()
+    run = own_server.http.get(address).json()
     assert (run["status"], run["error"]["type"]) == ("interrupted", "interrupted")
-    found = server.http.get(f"{API}/ideas", params={"limit": 100}).json()
+    found = own_server.http.get(f"{API}/ideas", params={"limit": 100}).json()
     assert {idea["id"] for idea in found} >= set(acknowledged)
 
 
-def test_a_killed_model_process_fails_one_run_and_the_next_works(server: Server) -> None:
-    address = begin(server)
-    os.kill(server.model_process(), signal.SIGKILL)
+def test_a_killed_model_process_fails_one_run_and_the_next_works(own_server: Server) -> None:
+    address = begin(own_server)
+    os.kill(own_server.model_process(), signal.SIGKILL)
 
-    while (run := server.http.get(address).json())["status"] == "running":
+    while (run := own_server.http.get(address).json())["status"] == "running":
         time.sleep(0.02)
     assert (run["status"], run["error"]["type"]) == ("failed", "engine-crashed")
-    assert server.http.post(f"{API}/ideas", json={"title": "still here"}).status_code == 201
-    server.await_models()
-    again = server.http.post(f"{API}/evaluate", json={"title": "Tool shelf", "body": "Drills."})
+    assert own_server.http.post(f"{API}/ideas", json={"title": "still here"}).status_code == 201
+    own_server.await_models()
+    again = own_server.http.post(f"{API}/evaluate", json={"title": "Tool shelf", "body": "Drills."})
     assert again.status_code in (200, 502)
     assert again.json().get("type") != "/problems/engine-crashed"
 
 
-def test_stop_frees_the_model_within_a_second(server: Server) -> None:
+def test_stop_frees_the_model_within_a_second(shared_server: Server) -> None:
     def attempt() -> float:
-        address = begin(server)
+        address = begin(shared_server)
         began = time.monotonic()
-        run = server.http.post(f"{address}/cancel").json()
-        await_idle(server)
+        run = shared_server.http.post(f"{address}/cancel").json()
+        await_idle(shared_server)
         took_s = time.monotonic() - began
 
         assert run["status"] == "cancelled"
@@ -91,30 +86,35 @@ def test_stop_frees_the_model_within_a_second(server: Server) -> None:
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
-def test_a_client_that_goes_away_from_its_call_stops_the_run(server: Server, accept: str) -> None:
+def test_a_client_that_goes_away_from_its_call_stops_the_run(
+    shared_server: Server, accept: str
+) -> None:
     body = b'{"topic": "a quieter office", "n": 20}'
     head = (
         f"POST {API}/brainstorm HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {accept}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", server.port)) as client:
+    with socket.create_connection(("127.0.0.1", shared_server.port)) as client:
         client.sendall(head.encode() + body)
-        while running(server) == 0:
+        while running(shared_server) == 0:
             time.sleep(0.02)
 
-    await_idle(server)
+    await_idle(shared_server)
     # How a run ended is written down after the engine has let go of it.
-    while (run := server.http.get(f"{API}/runs").json()[0])["status"] in ("queued", "running"):
+    while (run := shared_server.http.get(f"{API}/runs").json()[0])["status"] in (
+        "queued",
+        "running",
+    ):
         time.sleep(0.02)
     assert run["status"] == "cancelled"
 
 
-def test_going_away_from_watching_does_not_stop_a_run(server: Server) -> None:
-    address = begin(server, n=2)
-    with server.http.stream("GET", f"{address}/events") as stream:
+def test_going_away_from_watching_does_not_stop_a_run(shared_server: Server) -> None:
+    address = begin(shared_server, n=2)
+    with shared_server.http.stream("GET", f"{address}/events") as stream:
         next(stream.iter_lines())
 
-    while (run := server.http.get(address).json())["status"] == "running":
+    while (run := shared_server.http.get(address).json())["status"] == "running":
         time.sleep(0.05)
 
     assert run["status"] in ("done", "failed")
@@ -129,9 +129,9 @@ def test_a_terminated_server_ends_its_streams_and_itself(tmp_path: Path) -> None
                 lines = stream.iter_lines()
                 next(lines)
                 took_s = server.stop()
-                told = list(lines)
+                received = list(lines)
 
-            assert '"status": "interrupted"' in "".join(told)
+            assert '"status": "interrupted"' in "".join(received)
             assert not processes_of(tmp_path)
             return took_s
 

@@ -5,8 +5,8 @@ import time
 
 from service.engine.embedded.supervisor import Supervisor
 from service.engine.protocol import Envelope
-from tests.attempts import quickest
 from tests.engine.conftest import READY_S
+from tests.support.timing import quickest
 
 
 class Listener:
@@ -28,7 +28,7 @@ class Listener:
 
 
 async def up_times(kills: int, *, works: bool) -> list[float]:
-    """How long each restart takes when the process is killed as soon as it is up."""
+    """The seconds that each restart takes if the process is killed as soon as it is up."""
     listener = Listener()
     supervisor = Supervisor(listener, stall_s=60)
     task = asyncio.create_task(supervisor.run())

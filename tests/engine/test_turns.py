@@ -12,8 +12,8 @@ from service.engine.catalog import CatalogModel
 from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import Delta, Event, Finished, Queued, Request, Started
 from service.errors import DeadlineExceeded, InvalidInput, ModelUnavailable
-from tests.attempts import quickest
 from tests.engine.conftest import ENDLESS, READY_S, Ask, NewBackend, settle, start_backend
+from tests.support.timing import quickest
 
 LONG = "word " * 1500
 
@@ -22,17 +22,17 @@ LONG = "word " * 1500
 def single(
     runner: asyncio.Runner, small: CatalogModel, models_dir: Path
 ) -> Iterator[EmbeddedBackend]:
-    """One request at a time."""
+    """A backend with one slot."""
     backend = start_backend(runner, (replace(small, slots=1),), models_dir)
     runner.run(settle(backend))
     yield backend
     runner.run(backend.close())
 
 
-async def until(is_so: Callable[[], object]) -> float:
-    """How long it took."""
+async def until(holds: Callable[[], object]) -> float:
+    """Wait until a condition holds; returns the seconds it took."""
     began = time.monotonic()
-    while not is_so():
+    while not holds():
         assert time.monotonic() - began < READY_S
         await asyncio.sleep(0.005)
     return time.monotonic() - began
@@ -47,7 +47,7 @@ async def until_running(backend: EmbeddedBackend) -> float:
 
 
 async def read(backend: EmbeddedBackend, request: Request, events: list[Event]) -> None:
-    """What came stays in `events`, however it ends."""
+    """Read a stream into `events`, which keeps what came before an error."""
     async for event in backend.submit(request):
         events.append(event)
 
@@ -91,7 +91,7 @@ def test_cancel_frees_the_model_during_a_long_prompt(
     assert quickest(lambda: runner.run(scenario()), 1) < 1
 
 
-def test_closing_the_stream_cancels(
+def test_closing_the_stream_cancels_the_request(
     runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> float:
@@ -103,7 +103,7 @@ def test_closing_the_stream_cancels(
     assert quickest(lambda: runner.run(scenario()), 1) < 1
 
 
-def test_cancelling_the_reading_task_cancels(
+def test_cancelling_the_reading_task_cancels_the_request(
     runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> float:
@@ -116,7 +116,7 @@ def test_cancelling_the_reading_task_cancels(
     assert quickest(lambda: runner.run(scenario()), 1) < 1
 
 
-def test_a_cancelled_waiting_request_never_touches_the_running_one(
+def test_cancelling_a_waiting_request_leaves_the_running_one_alone(
     runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> tuple[list[Event], list[Event]]:
@@ -134,7 +134,7 @@ def test_a_cancelled_waiting_request_never_touches_the_running_one(
     assert queued == [Queued(1)]
 
 
-def test_those_who_wait_hear_when_they_move_up(
+def test_waiting_requests_learn_their_new_position(
     runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> list[list[Event]]:
@@ -149,14 +149,14 @@ def test_those_who_wait_hear_when_they_move_up(
     ]
 
 
-def test_an_unknown_model_is_refused_by_name(
+def test_an_unknown_model_is_refused_and_named(
     runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
 ) -> None:
     with pytest.raises(ModelUnavailable, match="nobody"):
         runner.run(drain(backend, ask(model="nobody")))
 
 
-def test_an_id_cannot_run_twice_at_once(
+def test_two_requests_cannot_have_the_same_id_at_once(
     runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> list[Event]:
@@ -170,7 +170,7 @@ def test_an_id_cannot_run_twice_at_once(
     assert isinstance(runner.run(scenario())[-1], Finished)
 
 
-def test_a_deadline_ends_what_runs_and_frees_its_slot(
+def test_a_deadline_ends_a_running_request_and_frees_its_slot(
     runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
 ) -> None:
     events: list[Event] = []
@@ -188,7 +188,7 @@ def test_a_deadline_ends_what_runs_and_frees_its_slot(
     assert any(isinstance(event, Delta) for event in events)
 
 
-def test_a_deadline_counts_the_time_in_the_queue(
+def test_a_deadline_includes_the_time_in_the_queue(
     runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> tuple[list[Event], list[Event]]:
@@ -205,7 +205,7 @@ def test_a_deadline_counts_the_time_in_the_queue(
     assert isinstance(running[-1], Finished)
 
 
-def test_a_deadline_that_is_kept_changes_nothing(
+def test_a_request_within_its_deadline_finishes(
     runner: asyncio.Runner, single: EmbeddedBackend, ask: Ask
 ) -> None:
     events = runner.run(drain(single, ask(max_tokens=3, timeout_s=30)))
@@ -213,7 +213,7 @@ def test_a_deadline_that_is_kept_changes_nothing(
     assert isinstance(events[-1], Finished)
 
 
-def test_a_reader_that_does_not_read_delays_nobody(
+def test_a_slow_reader_does_not_delay_other_requests(
     runner: asyncio.Runner, backend: EmbeddedBackend, ask: Ask
 ) -> None:
     async def scenario() -> tuple[list[Event], list[Event]]:

@@ -1,4 +1,4 @@
-"""A chat server at our own seam: answers each request by a function of its last message."""
+"""A chat server for tests, which answers each request with a function of its body."""
 
 import contextlib
 import threading
@@ -8,11 +8,11 @@ from json import dumps, loads
 from typing import Any
 
 Answer = Callable[[dict[str, Any]], str | tuple[int, str]]
-"""The answer's text, or a status and a body of any kind."""
+"""Returns the text of the answer, or a status and any body."""
 
 
 class ChatServer:
-    """`bodies` are the requests in the order they came, `headers` those of the last one."""
+    """`bodies` has the requests in order, `headers` those of the last one."""
 
     def __init__(self, answer: Answer) -> None:
         self.bodies: list[dict[str, Any]] = []

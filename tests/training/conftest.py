@@ -1,4 +1,4 @@
-"""A tiny model of random weights that trains in seconds, a few records, and the real small model."""
+"""Fixtures: a tiny random model that trains in seconds, a few records, and the real small model."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from service.engine.catalog import read_catalog
-from service.engine.files.build import obtain
+from service.engine.files.build import fetch_and_build
 from service.settings import PROJECT_ROOT, Settings
 from training.config import (
     BaseConfig,
@@ -30,27 +30,27 @@ MakeConfig = Callable[..., RunConfig]
 
 
 def quiet(_: str) -> None:
-    """A report that nobody reads."""
+    """Drops a progress report."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """The tiny model has no work for two, which then wait for each other."""
+    """Uses one thread: the tiny model has no work for two, which would wait for each other."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def small_gguf() -> Path:
-    """The small starter model as it is served, fetched and built if need be."""
+    """The GGUF of the small starter model as it is served; fetched and built if necessary."""
     settings = Settings()
     model = read_catalog(settings.catalog).select("small").models[0]
     folder = settings.models_dir.absolute()
-    return obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    return fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
 
 
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory, small_gguf: Path) -> Path:
-    """A folder with a random model of two layers and the small model's own tokenizer."""
+    """A folder with a random model of two layers and the tokenizer of the small model."""
     folder = tmp_path_factory.mktemp("tiny-base")
     tokenizer = AutoTokenizer.from_pretrained(str(small_gguf.parent), gguf_file=small_gguf.name)
     torch.manual_seed(0)
@@ -83,17 +83,16 @@ def ideation_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def tiny_config(tmp_path: Path, tiny_base: Path, ideation_records: Path) -> MakeConfig:
-    """A run of six steps; changes are given as dotted keys."""
+def config_maker(folder: Path, base: Path, records: Path) -> MakeConfig:
+    """Makes configs of runs of six steps in that folder; changes are dotted keys with `__` for the dot."""
 
     def build(name: str = "tiny", **changes: Any) -> RunConfig:
         config = RunConfig(
             name=name,
-            output=tmp_path / "runs",
-            base=BaseConfig(hf=str(tiny_base)),
+            output=folder / "runs",
+            base=BaseConfig(hf=str(base)),
             data=DataConfig(
-                sources=(SourceConfig(kind="ideation", path=ideation_records, licence="CC0-1.0"),),
+                sources=(SourceConfig(kind="ideation", path=records, licence="CC0-1.0"),),
                 test_share=0.2,
                 validation_share=0.2,
                 split_seed=2,
@@ -113,3 +112,8 @@ def tiny_config(tmp_path: Path, tiny_base: Path, ideation_records: Path) -> Make
         return with_values(config, {key.replace("__", "."): one for key, one in changes.items()})
 
     return build
+
+
+@pytest.fixture
+def tiny_config(tmp_path: Path, tiny_base: Path, ideation_records: Path) -> MakeConfig:
+    return config_maker(tmp_path, tiny_base, ideation_records)

@@ -1,4 +1,4 @@
-"""Systems as they are after they have been measured, without a model."""
+"""Results of measured systems, made without a model."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def any_vectors(texts: Sequence[str]) -> Vectors:
 
 
 def system(*ideas: str, nll: float = 30.0, refined: Sequence[str] = ()) -> SystemResult:
-    """Answers these ideas, one to each of as many prompts, and these bodies to as many `NOTE`s."""
+    """A system that answers one idea to each prompt and one refined body to each `NOTE`."""
     answers = tuple(refine_answer("A Pump", body, ("Joined the notes",)) for body in refined)
     results = []
     for number, idea in enumerate(ideas):
@@ -52,7 +52,7 @@ def system(*ideas: str, nll: float = 30.0, refined: Sequence[str] = ()) -> Syste
 
 
 def evaluation(base: SystemResult, tuned: SystemResult, *missing: str) -> Evaluation:
-    """Of these two, with all of their pairs as samples."""
+    """An evaluation of the two systems with all of their pairs as samples."""
     notes = [("n", f"{NOTE.title}: {NOTE.body}")] * len(base.refined)
     return Evaluation(
         name="x",

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from service.engine.files.checksums import sha256_of
-from service.engine.llama import Library, Weights
+from service.engine.llama import Library, LlamaModel
 from tests.training.conftest import IDEATION
 from training.config import BaseConfig
 from training.errors import BaseMismatch
@@ -28,28 +28,30 @@ def unpacked(small_gguf: Path, cache: Path) -> Base:
 
 
 def test_a_gguf_is_unpacked_once(unpacked: Base, small_gguf: Path, cache: Path) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     again = load_base(
-        BaseConfig(gguf=small_gguf), cache=cache, models_dir=cache, report=told.append
+        BaseConfig(gguf=small_gguf), cache=cache, models_dir=cache, report=reported.append
     )
-    assert told == []
+    assert reported == []
     assert again.folder == unpacked.folder
     assert again.sha256 == sha256_of(small_gguf)
     assert not any(one.requires_grad for one in again.model.parameters())
 
 
-def test_texts_are_cut_as_llama_cpp_cuts_them(unpacked: Base, small_gguf: Path) -> None:
+def test_texts_are_tokenised_as_llama_cpp_tokenises_them(unpacked: Base, small_gguf: Path) -> None:
     lines = (IDEATION / "refine.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["body"] for line in lines]
     library = Library()
-    weights = Weights(library, small_gguf)
+    weights = LlamaModel(library, small_gguf)
     ours = Vocabulary(unpacked.tokenizer)
     assert [ours.tokenise(text) for text in texts] == [weights.tokenise(text) for text in texts]
     weights.close()
     library.close()
 
 
-def test_a_tokenizer_that_cuts_otherwise_is_refused(small_gguf: Path, tiny_base: Path) -> None:
+def test_a_tokenizer_that_differs_from_llama_cpp_is_refused(
+    small_gguf: Path, tiny_base: Path
+) -> None:
     tokenizer = AutoTokenizer.from_pretrained(str(tiny_base))
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(
         add_prefix_space=True, use_regex=False
@@ -58,7 +60,7 @@ def test_a_tokenizer_that_cuts_otherwise_is_refused(small_gguf: Path, tiny_base:
         match_llama_cpp(tokenizer, small_gguf)
 
 
-def test_what_llama_cpp_takes_for_a_control_token_is_one_in_training(
+def test_control_tokens_of_llama_cpp_are_control_tokens_in_training(
     unpacked: Base, small_gguf: Path
 ) -> None:
     raw = json.loads(unpacked.tokenizer.backend_tokenizer.to_str())
@@ -75,9 +77,9 @@ def test_what_llama_cpp_takes_for_a_control_token_is_one_in_training(
     )
 
 
-def test_another_base_than_the_named_one_is_refused(tiny_base: Path, tmp_path: Path) -> None:
+def test_a_base_with_another_hash_is_refused(tiny_base: Path, tmp_path: Path) -> None:
     config = BaseConfig(hf=str(tiny_base), sha256="0" * 64)
-    with pytest.raises(BaseMismatch, match="not 0000"):
+    with pytest.raises(BaseMismatch, match="names 0000"):
         load_base(config, cache=tmp_path, models_dir=tmp_path, report=print)
 
 

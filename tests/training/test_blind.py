@@ -26,7 +26,7 @@ def shown(page: str) -> list[dict[str, str]]:
     return pairs
 
 
-def test_the_page_shows_sixty_pairs_each_side_as_its_key_says() -> None:
+def test_the_page_shows_sixty_pairs_with_the_sides_of_its_key() -> None:
     page, key = draw(PAIRS, kind="ideas", seed=1)
 
     pairs = shown(page)
@@ -36,13 +36,13 @@ def test_the_page_shows_sixty_pairs_each_side_as_its_key_says() -> None:
     assert 10 < sum(side == "base" for side in key.left.values()) < 50
 
 
-def test_nothing_in_the_page_tells_whose_a_text_is() -> None:
+def test_the_page_does_not_reveal_which_model_wrote_a_text() -> None:
     page, _ = draw(PAIRS, kind="ideas", seed=1)
 
     assert not re.search(r"\b(base|tuned|p\d+)\b", page)
 
 
-def test_the_page_needs_nothing_from_anywhere() -> None:
+def test_the_page_loads_nothing_from_elsewhere() -> None:
     page, _ = draw(PAIRS, kind="ideas", seed=1)
 
     assert not re.search(r"https?://|\bsrc=|<link|@import|@PAIRS|@PAGE|@TITLE|@ANSWERS", page)
@@ -63,7 +63,7 @@ def test_the_same_seed_draws_the_same_page() -> None:
     assert draw(PAIRS, kind="ideas", seed=5) != draw(PAIRS, kind="ideas", seed=6)
 
 
-def test_the_page_saves_under_the_name_that_answers_are_looked_for_by(tmp_path: Path) -> None:
+def test_the_page_saves_answers_under_the_name_that_is_searched_for(tmp_path: Path) -> None:
     page, _ = draw(PAIRS, kind="ideas", seed=1)
     saved = re.search(r'data-file="(.*?)"', page)
     assert saved is not None
@@ -73,7 +73,7 @@ def test_the_page_saves_under_the_name_that_answers_are_looked_for_by(tmp_path: 
     assert answers_in(tmp_path, "refinements") == []
 
 
-def test_every_readers_answers_are_found_the_first_ones_first(tmp_path: Path) -> None:
+def test_the_answers_of_all_readers_are_found_in_order(tmp_path: Path) -> None:
     names = [f"blind-refinements-answers{more}.json" for more in ("", "-2", "-3", "-10")]
     for name in (*names, "blind-refinements-key.json", "second-reader.json"):
         (tmp_path / name).touch()
@@ -81,7 +81,7 @@ def test_every_readers_answers_are_found_the_first_ones_first(tmp_path: Path) ->
     assert [path.name for path in answers_in(tmp_path, "refinements")] == names
 
 
-def test_opinions_are_counted_for_whom_they_were_about() -> None:
+def test_opinions_are_counted_for_the_right_model() -> None:
     key = Key("x", {"1": "base", "2": "tuned", "3": "base"})
 
     found = count_opinions(
@@ -114,12 +114,14 @@ def test_answers_that_the_page_saves_are_read_with_its_key(tmp_path: Path) -> No
     ("answers", "message"),
     [
         ('{"page": "other", "answers": {}}', "another page"),
-        ('{"page": "x", "answers": {"9": {"better": "left"}}}', "no such pair"),
-        ('{"page": "x", "answers": {"1": {"better": "up"}}}', "not what the page saves"),
-        ("[]", "not what the page saves"),
+        ('{"page": "x", "answers": {"9": {"better": "left"}}}', "does not have this pair"),
+        ('{"page": "x", "answers": {"1": {"better": "up"}}}', "is not a file that the page saves"),
+        ("[]", "is not a file that the page saves"),
     ],
 )
-def test_other_answers_are_refused(tmp_path: Path, answers: str, message: str) -> None:
+def test_answers_that_do_not_fit_the_page_are_refused(
+    tmp_path: Path, answers: str, message: str
+) -> None:
     (tmp_path / "key.json").write_text(json.dumps(key_as_json(Key("x", {"1": "base"}))))
     (tmp_path / "answers.json").write_text(answers)
 

@@ -1,4 +1,4 @@
-"""What cards tell of models and heads."""
+"""The cards of models and score heads."""
 
 import json
 from typing import Any
@@ -107,16 +107,16 @@ def test_a_models_card_names_base_data_licences_figures_and_limits() -> None:
     assert card.endswith('```toml\nname = "mine"\n```\n')
 
 
-def test_a_card_says_what_it_does_not_know() -> None:
+def test_a_card_names_missing_data_and_figures() -> None:
     card = model_card(ModelFacts("m", "b", HASH, "x", [], FACTS.parity, ""))
 
-    assert "There is no data report of the run." in card
-    assert "There are no figures of the run." in card
+    assert "The run has no data report." in card
+    assert "The run has no recorded figures." in card
     assert "## Limits" not in card
     assert "## As served" not in card
 
 
-def test_a_heads_card_has_every_criterion_and_the_mean() -> None:
+def test_a_heads_card_lists_every_criterion_and_the_mean() -> None:
     card = head_card("head.npz", FIGURES)
 
     assert f"`small-q4_0.gguf`, SHA-256 `{HASH}`" in card
@@ -126,7 +126,7 @@ def test_a_heads_card_has_every_criterion_and_the_mean() -> None:
     assert "interval 81 to 94%" in card
 
 
-def test_every_shipped_head_has_the_card_of_its_own_figures() -> None:
+def test_the_card_of_every_shipped_head_matches_its_figures() -> None:
     for path in MODELS.rglob("*-head.npz"):
         figures = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 

@@ -35,19 +35,19 @@ def test_the_same_config_prepares_the_same_files(tmp_path: Path, tiny_config: Ma
     assert set(one.sha256) == {"train", "validation", "test"}
 
 
-def test_what_was_prepared_can_be_read_again(rundir: RunDirectory, tiny_config: MakeConfig) -> None:
+def test_prepared_rows_can_be_read_back(rundir: RunDirectory, tiny_config: MakeConfig) -> None:
     prepared = prepare(tiny_config(), rundir, report=ignore)
 
     assert read_prepared(rundir) == prepared
     assert prepared.split("test") == prepared.test
 
 
-def test_nothing_prepared_is_a_problem(rundir: RunDirectory) -> None:
+def test_reading_rows_that_were_not_prepared_is_a_problem(rundir: RunDirectory) -> None:
     with pytest.raises(DataProblem, match=r"train\.jsonl: cannot be read"):
         read_prepared(rundir)
 
 
-def test_the_report_counts_what_is_there_and_what_was_dropped_and_why(
+def test_the_report_counts_kept_and_dropped_rows_by_reason(
     rundir: RunDirectory, tiny_config: MakeConfig
 ) -> None:
     prepared = prepare(tiny_config(), rundir, report=ignore, show=lambda row: f"⟦{row.id}⟧")
@@ -59,11 +59,11 @@ def test_the_report_counts_what_is_there_and_what_was_dropped_and_why(
     assert rows + dropped == summary["rows_read"]
     assert summary["splits"]["train"]["licences"] == {"CC0-1.0": len(prepared.train)}
     assert summary["sha256"] == prepared.sha256
-    assert "the grammar would not allow the answer" in text
+    assert "the grammar does not allow the answer" in text
     assert f"⟦{prepared.train[0].id}⟧" in text
 
 
-def test_what_a_run_is_measured_with_is_never_learnt(
+def test_evaluation_prompts_are_never_learnt(
     rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     topics = OWN_TOPICS.read_text(encoding="utf-8")
@@ -98,7 +98,7 @@ def test_what_a_run_is_measured_with_is_never_learnt(
     assert all(f"`{one}`" in (rundir.data / "report.md").read_text() for one in sets)
 
 
-def test_the_report_counts_what_limits_leave_out(
+def test_the_report_counts_rows_beyond_the_limits(
     rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     path = tmp_path / "rows.jsonl"
@@ -117,17 +117,20 @@ def test_the_report_counts_what_limits_leave_out(
     kept = {name: split["rows"] for name, split in summary["splits"].items()}
     dropped = {why: found["rows"] for why, found in summary["dropped"].items()}
     (taken,) = summary["taken"]
-    share = taken["passed_over"][OUTSIDE_SHARE]
+    share = taken["skipped"][OUTSIDE_SHARE]
     assert (kept["train"], kept["validation"]) == (10, 1)
     assert sum(kept.values()) + sum(dropped.values()) == summary["rows_read"] == 50
-    assert f"- {dropped['`data.train_rows` are full']:,} rows: `data.train_rows` are full." in text
+    assert (
+        f"- {dropped['beyond the limit `data.train_rows`']:,} rows: beyond the limit `data.train_rows`."
+        in text
+    )
     assert share > 0
     assert (
-        f"rows.jsonl: 50 rows; {share} passed over, {OUTSIDE_SHARE}; not read any further" in text
+        f"rows.jsonl: 50 rows; {share} skipped, {OUTSIDE_SHARE}; reading stopped at `first`" in text
     )
 
 
-def test_no_prompt_is_on_two_sides(rundir: RunDirectory, tiny_config: MakeConfig) -> None:
+def test_no_prompt_is_in_two_splits(rundir: RunDirectory, tiny_config: MakeConfig) -> None:
     prepared = prepare(tiny_config(), rundir, report=ignore)
     sides = [{row.group for row in side} for side in (prepared.train, prepared.validation)]
 
@@ -148,7 +151,7 @@ def test_rows_of_weight_two_are_learnt_twice_and_measured_once(
     assert len({row.id for row in twice.train}) == len(twice.train)
 
 
-def test_of_a_source_that_is_held_out_nothing_is_learnt(
+def test_no_row_of_a_held_out_source_is_learnt(
     rundir: RunDirectory, tiny_config: MakeConfig
 ) -> None:
     config = tiny_config()
@@ -178,7 +181,7 @@ def test_a_repeated_id_is_refused_and_both_places_are_named(
         for path in (ideation_records, again)
     ]
 
-    with pytest.raises(DataProblem, match="the id is that of another row") as caught:
+    with pytest.raises(DataProblem, match="the id is already used by a row") as caught:
         prepare(tiny_config(data__sources=sources), rundir, report=ignore)
 
     assert caught.value.row == f"{again.name}/brainstorm-0001/1"
@@ -187,7 +190,7 @@ def test_a_repeated_id_is_refused_and_both_places_are_named(
     assert not rundir.path.exists()
 
 
-def test_of_two_files_of_one_name_the_one_is_held_out(
+def test_one_of_two_files_with_the_same_name_can_be_held_out(
     rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     sources: list[dict[str, object]] = []
@@ -209,7 +212,7 @@ def test_of_two_files_of_one_name_the_one_is_held_out(
     assert sum(row.id.startswith("b/") for row in prepared.test) == 40
 
 
-def test_rows_that_forbid_it_are_not_prepared_for_a_catalog(
+def test_non_commercial_rows_are_not_prepared_for_a_catalog(
     rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
 ) -> None:
     records = tmp_path / "mine"
@@ -226,7 +229,7 @@ def test_rows_that_forbid_it_are_not_prepared_for_a_catalog(
         prepare(config.model_copy(update={"export": export}), rundir, report=ignore)
 
 
-def test_limits_that_leave_nothing_of_a_source_are_a_problem(
+def test_limits_that_leave_no_rows_of_a_source_are_a_problem(
     rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     paths = [tmp_path / name for name in ("first.jsonl", "last.jsonl")]
@@ -242,7 +245,7 @@ def test_limits_that_leave_nothing_of_a_source_are_a_problem(
     prepare(tiny_config(data__sources=kept_out, data__train_rows=8), rundir, report=ignore)
 
 
-def test_duplicates_are_gone_before_the_split(
+def test_duplicates_are_removed_before_the_split(
     rundir: RunDirectory, tiny_config: MakeConfig, tmp_path: Path, ideation_records: Path
 ) -> None:
     copy = tmp_path / "copy"
@@ -259,7 +262,9 @@ def test_duplicates_are_gone_before_the_split(
     assert len({row.answer for row in rows}) == len(rows)
 
 
-def test_near_duplicates_are_gone_before_the_split(tmp_path: Path, tiny_config: MakeConfig) -> None:
+def test_near_duplicates_are_removed_before_the_split(
+    tmp_path: Path, tiny_config: MakeConfig
+) -> None:
     path = tmp_path / "rows.jsonl"
     answers = [" ".join(f"tree {n} leaf {leaf}" for leaf in range(20)) for n in range(30)]
     rows = [
@@ -294,7 +299,7 @@ def test_near_duplicates_are_gone_before_the_split(tmp_path: Path, tiny_config: 
 
 
 def tree_of(row: Row) -> int:
-    """The one that it describes."""
+    """The number of the tree in the row's answer."""
     return int(row.answer.split()[1])
 
 
@@ -341,10 +346,10 @@ class TestRunDir:
         assert rundir.read_manifest() == manifest
         assert [path.name for path in rundir.path.iterdir()] == ["manifest.json"]
 
-    def test_what_cannot_be_read_is_named(self, rundir: RunDirectory) -> None:
+    def test_an_unreadable_file_is_named(self, rundir: RunDirectory) -> None:
         rundir.write_text(rundir.manifest, "{}")
 
-        with pytest.raises(Exception, match=r"manifest\.json is not a manifest"):
+        with pytest.raises(Exception, match=r"manifest\.json is not a valid manifest"):
             rundir.read_manifest()
         with pytest.raises(Exception, match=r"Cannot read .*result\.json"):
             rundir.read_json(rundir.result)

@@ -13,8 +13,8 @@ from training.config import SourceConfig
 from training.data.acceptance import allows
 from training.data.sources import read_source
 from training.errors import DataProblem, JudgeFailed
-from training.synthesis.distil import IDEA_WORDS, Distilled, Order, distil
-from training.synthesis.teaching import Task, Wanted, read_inputs
+from training.synthesis.distil import IDEA_WORDS, DistilJob, Distilled, distil
+from training.synthesis.teacher_prompts import Task, TeacherRequest, read_inputs
 
 PLAIN = PROJECT_ROOT / "training" / "datasets" / "plain"
 IDEATION = PROJECT_ROOT / "training" / "datasets" / "ideation"
@@ -26,7 +26,7 @@ def written(path: Path) -> list[dict[str, Any]]:
 
 
 def ideas(count: int) -> str:
-    """Good ones on as many subjects, so that no two are alike."""
+    """Good ideas on different subjects, so that no two are similar."""
     pool = (
         {"title": idea["title"], "text": idea["text"]}
         for record in written(PLAIN / "brainstorm.jsonl")[:40]
@@ -38,7 +38,7 @@ def ideas(count: int) -> str:
 
 
 class Case:
-    """An order whose inputs and target lie in a folder of the test's own."""
+    """A distillation with its inputs and target in a temporary folder."""
 
     def __init__(self, folder: Path, task: Task, inputs: list[dict[str, Any]]) -> None:
         self.inputs, self.target = folder / "inputs.jsonl", folder / "out" / f"{task}.jsonl"
@@ -49,13 +49,13 @@ class Case:
 
     def run(self, answer: Answer, count: int) -> Distilled:
         with chatting(answer) as server:
-            order = Order(server.url, "big", self.task, self.inputs, count, "CC0-1.0")
+            order = DistilJob(server.url, "big", self.task, self.inputs, count, "CC0-1.0")
             try:
                 return distil(order, self.target, report=lambda _: None)
             finally:
                 self.asked = len(server.bodies)
 
-    def wanted(self, body: dict[str, Any]) -> Wanted:
+    def wanted(self, body: dict[str, Any]) -> TeacherRequest:
         request = body["messages"][1]["content"]
         return next(one for one in read_inputs(self.task, self.inputs) if one.request == request)
 
@@ -69,7 +69,7 @@ def as_asked(case: Case) -> Answer:
     return lambda body: f"Here it is:\n```json\n{ideas(len(case.wanted(body).angles))}\n```"
 
 
-def test_what_a_teacher_writes_can_be_trained_on_and_names_it(brainstorms: Case) -> None:
+def test_distilled_records_can_be_trained_on_and_name_the_teacher(brainstorms: Case) -> None:
     found = brainstorms.run(as_asked(brainstorms), 3)
 
     assert found == Distilled(written=3, rejected=0, records=3)
@@ -80,7 +80,7 @@ def test_what_a_teacher_writes_can_be_trained_on_and_names_it(brainstorms: Case)
     assert all("distilled from big" in row.source for row in rows)
 
 
-def test_ideas_have_the_angles_a_user_would_have(brainstorms: Case) -> None:
+def test_distilled_ideas_have_the_angles_of_the_service(brainstorms: Case) -> None:
     brainstorms.run(as_asked(brainstorms), 1)
 
     (record,) = written(brainstorms.target)
@@ -88,7 +88,7 @@ def test_ideas_have_the_angles_a_user_would_have(brainstorms: Case) -> None:
     assert len({idea["hint"] for idea in record["ideas"]}) == len(record["ideas"])
 
 
-def test_a_second_run_asks_only_for_what_is_missing(brainstorms: Case) -> None:
+def test_a_second_run_asks_only_for_missing_records(brainstorms: Case) -> None:
     brainstorms.run(as_asked(brainstorms), 1)
     first = brainstorms.target.read_text()
 
@@ -98,7 +98,7 @@ def test_a_second_run_asks_only_for_what_is_missing(brainstorms: Case) -> None:
     assert brainstorms.target.read_text().startswith(first)
 
 
-def test_an_input_that_is_given_twice_is_asked_once(tmp_path: Path) -> None:
+def test_a_repeated_input_is_asked_once(tmp_path: Path) -> None:
     case = Case(tmp_path, "brainstorm", [TOPICS[0], TOPICS[0], TOPICS[1]])
 
     with pytest.raises(DataProblem, match="no input is left"):
@@ -118,11 +118,11 @@ def test_a_record_that_was_cut_off_is_written_again(brainstorms: Case) -> None:
     assert len({one["id"] for one in written(brainstorms.target)}) == 3
 
 
-def test_a_teacher_is_told_what_was_wrong_and_may_try_again(brainstorms: Case) -> None:
+def test_a_teacher_is_told_the_problem_and_may_try_again(brainstorms: Case) -> None:
     def answer(body: dict[str, Any]) -> str:
         if len(body["messages"]) == 2:
             return "I have no ideas."
-        assert "no JSON object" in body["messages"][-1]["content"]
+        assert "not a JSON object" in body["messages"][-1]["content"]
         return ideas(len(brainstorms.wanted(body).angles))
 
     assert brainstorms.run(answer, 1) == Distilled(1, 0, 1)
@@ -133,7 +133,7 @@ def test_a_teacher_is_told_what_was_wrong_and_may_try_again(brainstorms: Case) -
     [
         (lambda made: made["ideas"].pop(), "ideas"),
         (lambda made: made["ideas"].append(made["ideas"].pop()["text"]), "has to be an object"),
-        (lambda made: made["ideas"].__setitem__(0, made["ideas"][1]), "two ideas are alike"),
+        (lambda made: made["ideas"].__setitem__(0, made["ideas"][1]), "two ideas are too similar"),
         (
             lambda made: made["ideas"][0].update(
                 text="Put a bowl of apples on the table every single day."
@@ -144,7 +144,7 @@ def test_a_teacher_is_told_what_was_wrong_and_may_try_again(brainstorms: Case) -
         (lambda made: made["ideas"][0].update(title="Your title"), "would change or refuse"),
     ],
 )
-def test_what_breaks_the_rules_is_kept_apart_with_the_reason(
+def test_rejected_records_are_kept_in_another_file_with_the_reason(
     brainstorms: Case, spoil: Any, reason: str
 ) -> None:
     def answer(body: dict[str, Any]) -> str:
@@ -180,7 +180,7 @@ def test_a_refinement_that_loses_a_fact_is_rejected(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("task", "folder"), [("refine", PLAIN), ("evaluate", IDEATION)])
-def test_notes_are_rewritten_and_judged_in_the_form_of_our_own_records(
+def test_distilled_refinements_and_evaluations_have_the_form_of_our_records(
     tmp_path: Path, task: Task, folder: Path
 ) -> None:
     given = written(folder / f"{task}.jsonl")[:8]
@@ -198,7 +198,7 @@ def test_notes_are_rewritten_and_judged_in_the_form_of_our_own_records(
     assert "extra" not in record
 
 
-def test_what_was_written_before_the_teacher_failed_is_kept(brainstorms: Case) -> None:
+def test_records_written_before_the_teacher_failed_are_kept(brainstorms: Case) -> None:
     good = as_asked(brainstorms)
 
     def answer(body: dict[str, Any]) -> str | tuple[int, str]:
@@ -214,7 +214,7 @@ def test_what_was_written_before_the_teacher_failed_is_kept(brainstorms: Case) -
     ("line", "message"),
     [('{"context": "x"}', "topic: Field required"), ('{"topic": "x", "method": "y"}', "no method")],
 )
-def test_an_input_that_cannot_be_used_is_named(brainstorms: Case, line: str, message: str) -> None:
+def test_an_unusable_input_is_named(brainstorms: Case, line: str, message: str) -> None:
     brainstorms.inputs.write_text(line + "\n")
 
     with pytest.raises(DataProblem, match=message):

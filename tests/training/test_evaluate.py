@@ -1,4 +1,4 @@
-"""The whole of an evaluation by the real small model, once, and its parts without a model."""
+"""A whole evaluation of the real small model, and its parts without a model."""
 
 import json
 import math
@@ -35,7 +35,7 @@ DATA = PROJECT_ROOT / "training" / "datasets"
 
 
 def config_of(folder: Path, **evaluation: object) -> RunConfig:
-    """A few records of each task and a set of prompts of somebody else's form."""
+    """A few records of each task, and prompts in another project's format."""
     records = folder / "records"
     records.mkdir(parents=True)
     for task, source, count in (
@@ -106,7 +106,7 @@ def test_a_model_does_not_differ_from_itself(run: tuple[RunDirectory, Evaluation
 
 
 @pytest.mark.slow
-def test_everything_that_was_asked_is_measured(run: tuple[RunDirectory, Evaluation]) -> None:
+def test_every_answer_is_measured(run: tuple[RunDirectory, Evaluation]) -> None:
     comparison, judgements = run[1].comparison, run[1].judgements
 
     assert run[1].not_measured == ()
@@ -121,7 +121,7 @@ def test_everything_that_was_asked_is_measured(run: tuple[RunDirectory, Evaluati
 
 
 @pytest.mark.slow
-def test_samples_are_drawn_of_every_kind_of_answer(run: tuple[RunDirectory, Evaluation]) -> None:
+def test_every_kind_of_answer_has_samples(run: tuple[RunDirectory, Evaluation]) -> None:
     requests = [one.request for one in run[1].samples]
 
     wishes = [one for one in requests if "(wish: " in one]
@@ -158,7 +158,7 @@ def test_the_run_directory_holds_the_figures_the_answers_and_the_blind_pages(
 @pytest.mark.parametrize(
     ("p", "text"), [(None, "–"), (0.0004, "< 0.001"), (0.001, "0.001"), (0.25, "0.250")]
 )
-def test_the_chance_of_a_difference_is_never_said_to_be_nought(p: float | None, text: str) -> None:
+def test_a_p_value_is_never_shown_as_zero(p: float | None, text: str) -> None:
     assert p_value(p) == text
 
 
@@ -192,11 +192,11 @@ def test_only_held_out_records_are_refined_and_scored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"id": "1"}', "row 1: there is neither"),
+        ('{"id": "1"}', "row 1: the record has neither"),
         ('{"topic": "x", "constraints": {"max_cost": 3}}', "constraints.max_cost"),
     ],
 )
-def test_a_prompt_that_cannot_be_used_is_named(tmp_path: Path, line: str, message: str) -> None:
+def test_an_unusable_prompt_is_named(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "prompts.jsonl"
     path.write_text(line + "\n")
 
@@ -204,7 +204,7 @@ def test_a_prompt_that_cannot_be_used_is_named(tmp_path: Path, line: str, messag
         read_prompts(path)
 
 
-def test_a_run_that_learnt_other_tasks_of_ours_is_asked_for_no_ideas(tmp_path: Path) -> None:
+def test_a_run_that_learnt_only_other_own_tasks_is_not_asked_for_ideas(tmp_path: Path) -> None:
     config, rundir = config_of(tmp_path), RunDirectory(tmp_path / "run")
     source = config.data.sources[0].model_copy(update={"tasks": ("refine", "evaluate")})
     data = config.data.model_copy(update={"sources": (source,)})
@@ -217,7 +217,7 @@ def test_a_run_that_learnt_other_tasks_of_ours_is_asked_for_no_ideas(tmp_path: P
     assert sets.notes
 
 
-def test_a_run_that_learnt_chats_of_others_is_asked_for_ideas(tmp_path: Path) -> None:
+def test_a_run_that_learnt_only_foreign_chats_is_asked_for_ideas(tmp_path: Path) -> None:
     config, rundir = config_of(tmp_path), RunDirectory(tmp_path / "run")
     chat = Message("user", "Hello?"), Message("assistant", "Hello.")
     row = Row("1", "general", chat, "others", "CC0-1.0", "1")
@@ -228,7 +228,7 @@ def test_a_run_that_learnt_chats_of_others_is_asked_for_ideas(tmp_path: Path) ->
     assert len(read_sets(config, rundir).prompts) == 2
 
 
-def test_what_was_not_asked_for_has_no_table() -> None:
+def test_tasks_that_were_not_asked_for_have_no_table() -> None:
     bodies = ["Forty bikes and no pump."]
 
     text = as_markdown(plain(evaluation(system(refined=bodies), system(refined=bodies))))
@@ -238,14 +238,14 @@ def test_what_was_not_asked_for_has_no_table() -> None:
     assert "first drafts" not in text
 
 
-def test_scores_off_digits_are_said_not_to_be_those_of_a_head() -> None:
+def test_scores_read_from_digits_are_labelled_as_such() -> None:
     digits = agreement(notes(1, 9), given(2, 8), [given(2, 8)])
     found = evaluation(replace(system(GOOD), agreement=digits), system(GOOD))
 
     text = as_markdown(plain(found))
 
-    assert "## Scores read off digits" in text
-    assert "Without a score head." in text
+    assert "## Scores read from digits" in text
+    assert "without a score head" in text
 
 
 def test_better_answers_are_a_difference_above_zero() -> None:
@@ -266,14 +266,14 @@ def test_likelier_answers_are_a_change_below_zero() -> None:
     assert found.base.bits_per_byte == pytest.approx(195 / math.log(2) / 240)
 
 
-def test_metrics_without_values_are_left_out_of_the_family() -> None:
+def test_holm_leaves_out_metrics_without_values() -> None:
     found = compare(system(GOOD, GOOD), system(GOOD, GOOD))
 
     assert "kept" not in found.ideas["own"]
     assert found.refinements == {}
 
 
-def test_too_few_prompts_are_shown_without_interval_and_p() -> None:
+def test_differences_of_too_few_prompts_have_no_interval_and_no_p() -> None:
     found = plain(compare(system("", GOOD), system(GOOD, GOOD)).ideas["own"])
     claimed = {**found["udi"], "difference": {"value": 0.5, "low": 0.5, "high": 0.5}, "p": 0.0009}
 
@@ -283,7 +283,7 @@ def test_too_few_prompts_are_shown_without_interval_and_p() -> None:
     assert "| useful distinct ideas (UDI) | 0.500 | 1.000 | 0.500 [–, –] | – | 2 |" in rows
 
 
-def test_pairs_show_ideas_as_users_see_them_and_unusable_answers_as_they_are() -> None:
+def test_pairs_show_parsed_ideas_and_unusable_answers_unchanged() -> None:
     base = system(GOOD, "")
 
     pairs = idea_pairs(base, replace(base, ideas=base.ideas))
@@ -292,7 +292,7 @@ def test_pairs_show_ideas_as_users_see_them_and_unusable_answers_as_they_are() -
     assert pairs[1].base == "Title: A title\nIdea: "
 
 
-def test_three_pairs_a_prompt_are_at_places_of_their_own() -> None:
+def test_the_three_pairs_of_a_prompt_are_from_different_places() -> None:
     (result,) = system(GOOD).ideas
     long = replace(system(GOOD), ideas=(replace(result, drafts=result.drafts * 10),))
 
@@ -301,11 +301,11 @@ def test_three_pairs_a_prompt_are_at_places_of_their_own() -> None:
     assert [pair.id for pair in pairs] == ["0-0-1", "0-0-5", "0-0-9"]
 
 
-def test_json_has_null_for_what_is_no_number() -> None:
+def test_nan_and_infinity_are_null_in_json() -> None:
     assert plain({"a": (math.nan, 1.5), 2: math.inf}) == {"a": [None, 1.5], "2": None}
 
 
-def test_likelihood_of_a_set_weighs_answers_by_their_length() -> None:
+def test_the_likelihood_of_a_set_weighs_answers_by_length() -> None:
     found = total([RowLikelihood("a", "x", 10, 10, 40), RowLikelihood("b", "x", 90, 30, 100)])
 
     assert (found.rows, found.nll_per_token) == (2, 2.5)
@@ -322,7 +322,7 @@ def given(*values: float) -> list[dict[str, float]]:
     return [dict.fromkeys(CRITERIA, value) for value in values]
 
 
-def test_scores_in_the_order_of_the_labels_agree() -> None:
+def test_scores_in_the_order_of_the_labels_have_full_agreement() -> None:
     plain_scores = given(2, 4, 6, 8)
 
     found = agreement(notes(1, 3, 7, 9), plain_scores, [plain_scores])
@@ -332,7 +332,7 @@ def test_scores_in_the_order_of_the_labels_agree() -> None:
     assert found.stability["impact"] == 1
 
 
-def test_scores_that_praise_can_raise_are_not_stable() -> None:
+def test_scores_raised_by_praise_are_not_stable() -> None:
     praised = given(9, 9)
 
     found = agreement(notes(2, 8), given(3, 7), [given(3, 7), praised])
@@ -340,7 +340,7 @@ def test_scores_that_praise_can_raise_are_not_stable() -> None:
     assert found.stability["novelty"] == 0.5
 
 
-def test_notes_that_readers_find_alike_say_nothing_about_stability() -> None:
+def test_notes_with_similar_labels_do_not_count_for_stability() -> None:
     found = agreement(notes(5, 6), given(3, 7), [given(9, 9)])
 
     assert math.isnan(found.stability["novelty"])

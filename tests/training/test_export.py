@@ -1,4 +1,4 @@
-"""From a tiny run's adapter to files that the service loads, on a model of random weights."""
+"""Exports the adapter of a tiny run, with a model of random weights, to files the service loads."""
 
 import asyncio
 import io
@@ -17,10 +17,10 @@ import torch
 
 from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded.backend import EmbeddedBackend
-from service.engine.files.build_plan import MADE_FOR
+from service.engine.files.build_plan import BASE_SHA256_KEY
 from service.engine.files.checksums import sha256_of
-from service.engine.files.gguf_header import texts_of
-from service.engine.llama.layout import Layout
+from service.engine.files.gguf_header import read_text_metadata
+from service.engine.llama.gguf_file import GgufFile
 from service.engine.types import Delta, Finished, Role
 from service.errors import ConfigurationError
 from service.prompts.methods import METHODS
@@ -87,7 +87,7 @@ def opened(config: RunConfig) -> Base:
 
 
 def add_adapter(base: Base, rundir: RunDirectory) -> None:
-    """A random one, large enough to change what the model says."""
+    """A random adapter, large enough to change the model's answers."""
     torch.manual_seed(1)
     shape = peft.LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear")
     model = peft.get_peft_model(base.model, shape)
@@ -135,7 +135,7 @@ def exported(run: Run) -> Exported:
 
 
 @pytest.mark.slow
-def test_what_is_exported_is_what_was_trained(run: Run, exported: Exported) -> None:
+def test_exported_files_match_the_trained_model(run: Run, exported: Exported) -> None:
     half, eight_bits = exported.parity.files
     note = json.loads((run.rundir.export / "parity.json").read_text())
 
@@ -147,9 +147,7 @@ def test_what_is_exported_is_what_was_trained(run: Run, exported: Exported) -> N
 
 
 @pytest.mark.slow
-def test_an_export_leaves_what_was_asked_for_and_says_what_it_is(
-    run: Run, exported: Exported
-) -> None:
+def test_an_export_writes_the_configured_files_and_a_card(run: Run, exported: Exported) -> None:
     names = sorted(path.name for path in run.rundir.export.glob("*.gguf"))
     (entry,) = read_catalog(run.config.output / "catalog.toml").model
     chosen, card = exported.models[-1], (run.rundir.export / "CARD.md").read_text()
@@ -161,11 +159,11 @@ def test_an_export_leaves_what_was_asked_for_and_says_what_it_is(
     assert all(one.sha256 in card for one in (exported.adapter, *exported.models))
     assert "CC0-1.0" in card
     # Embeddings that are the output as well are there once.
-    assert "output.weight" not in Layout.of(exported.models[0].path).tensors
+    assert "output.weight" not in GgufFile.read(exported.models[0].path).tensors
 
 
 @pytest.mark.slow
-def test_an_adapter_beside_its_base_says_what_the_merged_model_says(
+def test_a_shared_adapter_gives_the_likelihoods_of_the_merged_model(
     run: Run, exported: Exported, tiny_gguf: Path
 ) -> None:
     chats = [row.messages for row in read_prepared(run.rundir).test[:2]]
@@ -184,7 +182,7 @@ def test_an_adapter_beside_its_base_says_what_the_merged_model_says(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_data_dir")
-def test_all_goes_from_data_to_a_model_that_the_service_loads(
+def test_the_command_all_makes_a_model_that_the_service_loads(
     tiny_config: MakeConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     catalog = tmp_path / "catalog.toml"
@@ -203,12 +201,12 @@ def test_all_goes_from_data_to_a_model_that_the_service_loads(
 
     status = main(["all", str(file)])
 
-    told = capsys.readouterr()
-    assert status == 0, told.err
+    reported = capsys.readouterr()
+    assert status == 0, reported.err
     rundir = RunDirectory(config.output / config.name)
     selection = read_catalog(catalog).select(config.name)
     (model,) = selection.models
-    assert "step 12/12" in told.out
+    assert "step 12/12" in reported.out
     assert read_result(rundir).steps == 12
     assert model.path == tuned_gguf(config, rundir)
     assert rundir.evaluation_json.is_file()
@@ -217,7 +215,7 @@ def test_all_goes_from_data_to_a_model_that_the_service_loads(
 
 
 def said_by(selection: Selection, folder: Path) -> str:
-    """What the model that the service has for ideas answers, under the grammar of ideas."""
+    """The answer of the service's brainstorm model under the grammar of ideas."""
     prompt = brainstorm_prompt("a place for keys", METHODS["free"].angles[0])
     (model,) = selection.models
 
@@ -236,7 +234,7 @@ def said_by(selection: Selection, folder: Path) -> str:
 
 
 def copied(run: Run, folder: Path) -> RunDirectory:
-    """Its rows and its adapter."""
+    """Copies the rows and the adapter of a run."""
     rundir = RunDirectory(folder)
     shutil.copytree(run.rundir.data, rundir.data)
     shutil.copytree(run.rundir.adapter, rundir.adapter)
@@ -245,7 +243,7 @@ def copied(run: Run, folder: Path) -> RunDirectory:
 
 @pytest.fixture
 def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What a base is unpacked into, with the converters that are there already."""
+    """An environment with an empty cache for bases and the converters that were fetched before."""
     converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet).folder
     folder = tmp_path / "data" / "training"
     folder.mkdir(parents=True)
@@ -257,7 +255,7 @@ def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def export_for(
     role: Role, run: Run, base: BaseConfig, folder: Path
 ) -> tuple[RunDirectory, Exported, Selection]:
-    """Exported into a folder, and the set of its catalog that then is there."""
+    """Exports into a folder and returns the set that its catalog then has."""
     catalog = folder / "catalog.toml"
     exporting = ExportConfig(quantisations=("f16",), catalog=catalog, roles=(role,))
     config = run.config.model_copy(update={"base": base, "output": folder, "export": exporting})
@@ -268,7 +266,7 @@ def export_for(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_data_dir")
-def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
+def test_an_adapter_is_measured_with_the_gguf_it_was_trained_on(
     run: Run, tiny_gguf: Path, tmp_path: Path
 ) -> None:
     base = BaseConfig(gguf=tiny_gguf)
@@ -279,7 +277,7 @@ def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
     assert (beside.file, beside.kind) == ("base.gguf with tiny-adapter.gguf", "adapter")
     assert abs(beside.change) < 0.001
     assert beside.file in (rundir.export / "CARD.md").read_text()
-    assert texts_of(exported.adapter.path)[MADE_FOR] == sha256_of(tiny_gguf)
+    assert read_text_metadata(exported.adapter.path)[BASE_SHA256_KEY] == sha256_of(tiny_gguf)
     assert str(tmp_path).encode() not in exported.adapter.path.read_bytes()
     assert filled.path is not None
     assert filled.path.resolve() == tiny_gguf.resolve()
@@ -287,7 +285,7 @@ def test_an_adapter_is_measured_beside_the_file_it_was_trained_on(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_data_dir")
-def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_with(
+def test_a_hub_base_is_converted_to_the_type_of_the_tuned_model(
     run: Run, exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = run.config.model_copy(update={"output": tmp_path / "runs"})
@@ -295,15 +293,15 @@ def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_
     exports.mkdir(parents=True)
     file = tmp_path / "config.toml"
     file.write_text(dump_config(config), encoding="utf-8")
-    status, told = main(["evaluate", str(file)]), capsys.readouterr().err
+    status, reported = main(["evaluate", str(file)]), capsys.readouterr().err
     base = exports / "tiny-base-q8_0.gguf"
     kinds = [
-        [one.kind for one in Layout.of(path).tensors.values()]
+        [one.kind for one in GgufFile.read(path).tensors.values()]
         for path in (base, exported.models[-1].path)
     ]
 
     assert status == 1
-    assert "tiny-q8_0.gguf. Export the run first" in told
+    assert "tiny-q8_0.gguf does not exist. Export the run first" in reported
     assert [path.name for path in exports.glob("*.gguf")] == [base.name]
     assert kinds[0] == kinds[1]
     assert base_gguf(config, RunDirectory(exports.parent), report=quiet) == base
@@ -311,9 +309,7 @@ def test_a_base_that_is_no_gguf_becomes_one_of_the_tuned_models_type_to_compare_
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_data_dir")
-def test_a_base_that_is_no_gguf_has_the_role_that_is_missing(
-    run: Run, exported: Exported, tmp_path: Path
-) -> None:
+def test_a_hub_base_fills_the_missing_role(run: Run, exported: Exported, tmp_path: Path) -> None:
     rundir, _, registered = export_for("brainstorm", run, run.config.base, tmp_path)
     filled = registered.by_role["general"]
 
@@ -321,7 +317,7 @@ def test_a_base_that_is_no_gguf_has_the_role_that_is_missing(
     assert filled.sha256 == sha256_of(filled.path) != exported.models[0].sha256
 
 
-def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
+def test_an_adapter_file_names_its_base_and_keeps_its_other_metadata(
     run: Run, tiny_base: Path, tmp_path: Path
 ) -> None:
     converter = Converter.obtain(Settings().data_dir.absolute() / "training", quiet)
@@ -335,12 +331,12 @@ def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
         )
         for made_for in ("b" * 64, None)
     )
-    texts = texts_of(with_name.path)
-    first, second = Layout.of(with_name.path), Layout.of(without.path)
+    texts = read_text_metadata(with_name.path)
+    first, second = GgufFile.read(with_name.path), GgufFile.read(without.path)
 
-    assert texts.pop(MADE_FOR) == "b" * 64
-    assert texts == texts_of(without.path)
-    assert first.metadata == {**second.metadata, MADE_FOR: "b" * 64}
+    assert texts.pop(BASE_SHA256_KEY) == "b" * 64
+    assert texts == read_text_metadata(without.path)
+    assert first.metadata == {**second.metadata, BASE_SHA256_KEY: "b" * 64}
     assert [(one.kind, one.shape) for one in first.tensors.values()] == [
         (one.kind, one.shape) for one in second.tensors.values()
     ]
@@ -350,13 +346,13 @@ def test_an_adapter_names_the_file_it_was_trained_on_and_keeps_all_else(
     assert with_name.sha256 == sha256_of(with_name.path)
 
 
-def content(layout: Layout, name: str) -> bytes:
+def content(layout: GgufFile, name: str) -> bytes:
     tensor = layout.tensors[name]
     return layout.path.read_bytes()[tensor.offset : tensor.offset + tensor.size_bytes]
 
 
 def carded(rundir: RunDirectory, sha256: str = "1" * 64) -> str:
-    """The card after an evaluation, whose tuned file has the hash."""
+    """The card after an evaluation whose tuned file has this hash."""
     measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Forty bikes, no pump"]))
     measured = replace(measured, tuned=measured.tuned | {"sha256": sha256})
     rundir.write_json(rundir.evaluation_json, plain(measured))
@@ -369,7 +365,7 @@ def facts_of(sha256: str) -> ModelFacts:
     return ModelFacts("a", "base", "0" * 64, "Apache-2.0", [file], asdict(PARITY), 'name = "a"')
 
 
-def test_a_card_tells_what_the_evaluation_of_its_files_found(tmp_path: Path) -> None:
+def test_a_card_has_the_figures_of_an_evaluation_of_its_files(tmp_path: Path) -> None:
     rundir = RunDirectory(tmp_path)
     rundir.export.mkdir()
     rundir.write_json(rundir.export / FACTS, asdict(facts_of("1" * 64)))
@@ -382,7 +378,7 @@ def test_a_card_tells_what_the_evaluation_of_its_files_found(tmp_path: Path) -> 
     assert card.index("## As exported") < card.index("## As served") < card.index("## Config")
 
 
-def test_a_card_tells_what_the_evaluation_of_its_adapter_beside_the_base_found(
+def test_a_card_has_the_figures_of_an_evaluation_of_its_shared_adapter(
     tmp_path: Path,
 ) -> None:
     rundir = RunDirectory(tmp_path)
@@ -406,7 +402,7 @@ def test_a_run_that_was_not_exported_gets_no_card(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_card_that_is_written_again_makes_no_old_export_new(run: Run, tmp_path: Path) -> None:
+def test_rewriting_a_card_does_not_make_an_old_export_current(run: Run, tmp_path: Path) -> None:
     rundir = RunDirectory(tmp_path)
     for folder in (rundir.export, rundir.adapter):
         folder.mkdir()
@@ -422,7 +418,7 @@ def test_a_card_that_is_written_again_makes_no_old_export_new(run: Run, tmp_path
     assert is_exported(run.config, rundir)
 
 
-def test_another_base_than_the_run_was_trained_on_is_refused(run: Run, tmp_path: Path) -> None:
+def test_an_export_with_another_base_is_refused(run: Run, tmp_path: Path) -> None:
     rundir = RunDirectory(tmp_path)
     rundir.adapter.mkdir()
     rundir.write_manifest(Manifest("tiny", "finished", now(), base_sha256="0" * 64))
@@ -452,14 +448,16 @@ def test_an_adapter_of_another_model_is_refused(run: Run, tmp_path: Path) -> Non
         (PARITY, None),
         (replace(PARITY, files=(FileParity("x.gguf", "f16", 2.02, 0.01),)), r"x\.gguf.*\+1\.00%"),
         (replace(PARITY, files=(FileParity("x.gguf", "f16", 1.98, -0.01),)), r"-1\.00%"),
-        (replace(PARITY, files=(FileParity("x.gguf", "q4_k_m", 2.1, 0.05),)), "3% is the limit"),
+        (replace(PARITY, files=(FileParity("x.gguf", "q4_k_m", 2.1, 0.05),)), "the limit is 3%"),
         (replace(PARITY, files=(FileParity("x.gguf", "q8_0", 0, float("nan")),)), "nan"),
-        (replace(PARITY, files=(FileParity("x", "adapter", 2.1, 0.05),)), "2% is the limit"),
+        (replace(PARITY, files=(FileParity("x", "adapter", 2.1, 0.05),)), "the limit is 2%"),
         (replace(PARITY, greedy_tokens=0, greedy_agreement=0.0), "no token of the f16 file"),
         (replace(PARITY, greedy_agreement=0.98), r"98\.0% of the greedy tokens"),
     ],
 )
-def test_a_file_that_differs_too_much_is_a_problem(parity: Parity, problem: str | None) -> None:
+def test_a_file_that_exceeds_its_parity_limit_is_a_problem(
+    parity: Parity, problem: str | None
+) -> None:
     found = parity.problems()
 
     assert len(found) == (problem is not None)
@@ -467,7 +465,7 @@ def test_a_file_that_differs_too_much_is_a_problem(parity: Parity, problem: str 
         assert re.search(problem, found[0])
 
 
-def test_what_an_export_had_to_refuse_is_kept_until_its_kind_is_made_again(tmp_path: Path) -> None:
+def test_a_refused_file_is_recorded_until_its_kind_is_exported_again(tmp_path: Path) -> None:
     rundir, (half, small) = RunDirectory(tmp_path), PARITY.files
     rundir.adapter.mkdir()
     bad = replace(small, change=0.1235)
@@ -481,7 +479,7 @@ def test_what_an_export_had_to_refuse_is_kept_until_its_kind_is_made_again(tmp_p
     assert with_refused(PARITY, rundir) == PARITY
 
 
-def test_what_was_refused_of_another_adapter_is_not_kept(tmp_path: Path) -> None:
+def test_files_refused_for_an_earlier_adapter_are_forgotten(tmp_path: Path) -> None:
     rundir, (half, small) = RunDirectory(tmp_path), PARITY.files
     refused = replace(PARITY, files=(replace(small, change=0.1235),))
     rundir.write_json(rundir.parity, asdict(refused))
@@ -494,9 +492,7 @@ def test_what_was_refused_of_another_adapter_is_not_kept(tmp_path: Path) -> None
     assert with_refused(now_made, rundir) == now_made
 
 
-def test_what_was_trained_on_rows_that_forbid_it_is_not_registered(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_model_trained_on_non_commercial_rows_is_not_registered(run: Run, tmp_path: Path) -> None:
     rundir = RunDirectory(tmp_path / "tiny")
     rundir.adapter.mkdir(parents=True)
     for split in ("train", "validation", "test"):
@@ -518,7 +514,7 @@ def registration(
     return Registration(name, path, sha256_of(path), roles, like)
 
 
-def test_an_entry_has_what_its_base_has_and_leaves_the_others_alone(tmp_path: Path) -> None:
+def test_an_entry_inherits_from_its_base_and_keeps_the_other_entries(tmp_path: Path) -> None:
     catalog = tmp_path / "catalog.toml"
     text = CATALOG.read_text(encoding="utf-8")
     catalog.write_text(text, encoding="utf-8")
@@ -545,7 +541,7 @@ def test_registering_again_replaces_the_entry_and_keeps_comments(tmp_path: Path)
     assert catalog.read_text().lstrip().startswith("# What follows is good.")
 
 
-def test_the_base_has_the_roles_that_the_exported_model_has_not(tmp_path: Path) -> None:
+def test_the_base_fills_the_roles_that_the_exported_model_lacks(tmp_path: Path) -> None:
     catalog = tmp_path / "catalog.toml"
     register(registration(tmp_path, roles=("brainstorm",)), catalog)
     register(registration(tmp_path, roles=("brainstorm",)), catalog)
@@ -574,7 +570,7 @@ def test_a_base_that_is_a_file_fills_the_missing_role_with_that_file(tmp_path: P
     assert (filled.name, filled.path, filled.sha256) == ("mine-base", base, "b" * 64)
 
 
-def test_a_model_for_every_set_leaves_no_role_to_fill(tmp_path: Path) -> None:
+def test_a_model_without_a_set_fills_the_missing_role(tmp_path: Path) -> None:
     catalog = tmp_path / "catalog.toml"
     everywhere = '[[model]]\nname = "all"\nroles = ["general"]\npath = "all.gguf"\n'
     catalog.write_text(everywhere, encoding="utf-8")
@@ -600,7 +596,7 @@ def test_a_set_that_could_not_be_served_is_not_registered(
     assert catalog.read_text() == before
 
 
-def test_a_catalog_that_cannot_be_read_stays_as_it_is(tmp_path: Path) -> None:
+def test_an_unreadable_catalog_is_left_unchanged(tmp_path: Path) -> None:
     catalog = tmp_path / "catalog.toml"
     catalog.write_text("default = 3\n", encoding="utf-8")
 
@@ -610,7 +606,7 @@ def test_a_catalog_that_cannot_be_read_stays_as_it_is(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["catalog.toml"]
 
 
-def test_a_converter_that_fails_is_quoted(tmp_path: Path) -> None:
+def test_the_output_of_a_failed_converter_is_shown(tmp_path: Path) -> None:
     script = tmp_path / "convert_hf_to_gguf.py"
     script.write_text("print('first'); raise SystemExit('Model Foo is not supported')")
     target = tmp_path / "out.gguf"
@@ -620,7 +616,7 @@ def test_a_converter_that_fails_is_quoted(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [script]
 
 
-def test_only_the_converters_are_taken_out_of_the_source(tmp_path: Path) -> None:
+def test_only_the_converters_are_unpacked_from_the_source(tmp_path: Path) -> None:
     source, folder = tmp_path / "source.tar.gz", tmp_path / "scripts"
     inside = "llama_cpp_python-1/vendor/llama.cpp"
     _pack(source, f"{inside}/convert_hf_to_gguf.py", f"{inside}/conversion/base.py", "x/setup.py")

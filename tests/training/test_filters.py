@@ -44,7 +44,7 @@ def row(
 
 
 def texts(folder: str) -> Iterator[str]:
-    """What is asked and answered in a set of our own, row by row but without our prompts."""
+    """The user's texts and the answers of one of our sets, without our prompts."""
     for path in (DATA / folder).glob("*.jsonl"):
         for raw in raw_records(path) if path.stem in OWN_TASKS else ():
             fields = dict(raw.data)
@@ -63,7 +63,7 @@ def spoken(values: Iterable[object]) -> Iterator[str]:
 def reasons(answer: str, **filters: object) -> list[str]:
     config = FilterConfig.model_validate(filters)
     _, dropped = keep_good([Rendered(row(answer))], config)
-    return [one.why for one in dropped]
+    return [one.reason for one in dropped]
 
 
 class TestQuality:
@@ -84,7 +84,7 @@ class TestQuality:
     ) -> None:
         assert reasons(answer, **filters) == expected
 
-    def test_answers_that_could_not_be_served_are_dropped(self) -> None:
+    def test_answers_that_the_service_would_refuse_are_dropped(self) -> None:
         rendered = [Rendered(row("a"), NOT_ALLOWED), Rendered(row("b"), CHANGED)]
 
         kept, dropped = keep_good(rendered, FilterConfig())
@@ -104,7 +104,7 @@ class TestQuality:
             "",
         ],
     )
-    def test_english_lists_names_and_code_may_be_english(self, text: str) -> None:
+    def test_lists_names_and_code_count_as_english(self, text: str) -> None:
         assert is_english(text)
 
     @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ class TestQuality:
             "クラブは水曜日に古いホールに集まります。",
         ],
     )
-    def test_other_languages_are_told_by_script_or_small_words(self, text: str) -> None:
+    def test_other_languages_are_recognised_by_script_or_short_words(self, text: str) -> None:
         assert not is_english(text)
 
     @pytest.mark.parametrize("folder", ["plain", "ideation"])
@@ -134,7 +134,7 @@ class TestQuality:
         assert len(passes) > 1000
         assert all(passes)
 
-    def test_of_our_rows_in_other_languages_hardly_any_passes(self) -> None:
+    def test_hardly_any_of_our_rows_in_other_languages_counts_as_english(self) -> None:
         passes = list(map(is_english, texts("languages")))
 
         assert len(passes) > 100
@@ -153,7 +153,7 @@ class TestQuality:
             ("Sorry is what you say when you are wrong.", False),
         ],
     )
-    def test_refusals_are_told_from_regret(self, answer: str, expected: bool) -> None:
+    def test_refusals_are_distinguished_from_regret(self, answer: str, expected: bool) -> None:
         assert is_refusal(answer) is expected
 
 
@@ -169,7 +169,7 @@ class TestLikelihood:
     ) -> tuple[list[str], list[str]]:
         config = FilterConfig.model_validate(filters)
         kept, dropped = keep_likely(rows, config, lambda asked: [known[one.id] for one in asked])
-        return [one.id for one in kept], [one.why for one in dropped]
+        return [one.id for one in kept], [one.reason for one in dropped]
 
     def test_rows_whose_prompt_does_not_help_are_dropped(self) -> None:
         rows, known = self.measured((2.0, 0.5), (2.0, 1.1))
@@ -200,12 +200,12 @@ class TestDuplicates:
         assert [one.id for one in kept] == ["a", "c"]
         assert [(one.row.id, one.detail) for one in dropped] == [("b", "a")]
 
-    def test_another_prompt_or_task_makes_another_row(self) -> None:
+    def test_rows_with_another_prompt_or_task_are_not_duplicates(self) -> None:
         rows = [row("x"), row("x", "Another question?"), row("x", task="other")]
 
         assert len(without_same(rows)[0]) == 3
 
-    def test_nearly_the_same_text_is_found_and_the_first_is_kept(self) -> None:
+    def test_the_first_of_near_duplicates_is_kept(self) -> None:
         rows = [row(self.LONG, name="a"), row(f"{self.LONG} again", name="b"), row("Other.")]
 
         kept, dropped = without_nearly_same(rows, 0.8)
@@ -227,13 +227,13 @@ class TestDuplicates:
 
         assert len(without_nearly_same(rows, 0.5)[0]) == 2
 
-    def test_graded_answers_stay_however_alike_they_are(self) -> None:
+    def test_graded_answers_are_kept_even_if_similar(self) -> None:
         rows = [replace(row(self.LONG, name=name), grade=1.0) for name in "ab"]
 
         assert len(without_nearly_same(rows, 0.8)[0]) == 2
 
     @pytest.mark.parametrize("threshold", [0.5, 0.8, 1.0])
-    def test_hardly_a_pair_is_missed(self, threshold: float) -> None:
+    def test_hardly_any_similar_pair_is_missed(self, threshold: float) -> None:
         words = [f"w{n}" for n in range(60)]
         texts = [" ".join([*words[:30], *(f"{w}x{n}" for w in words[:10])]) for n in range(100)]
         rows = [row(text) for one in texts for text in (one, one)]
@@ -273,7 +273,7 @@ class TestDecontamination:
 
         assert (len(kept), len(dropped)) == ((1, 0) if is_kept else (0, 1))
 
-    def test_the_topic_of_an_own_row_is_what_counts(self, evaluation: Path) -> None:
+    def test_only_the_topic_of_an_own_row_is_compared(self, evaluation: Path) -> None:
         asked = "Give one idea.\n<topic>keys get lost</topic>\n\nThe idea has to do with a sign."
 
         kept, dropped = without_evaluation_prompts(
@@ -299,14 +299,14 @@ class TestSplit:
         sources = (SourceConfig(kind="alpaca", hub="x/y"),)
         return DataConfig.model_validate({"sources": sources} | changes)
 
-    def test_shares_are_about_as_asked_and_every_row_is_somewhere(self) -> None:
+    def test_splits_have_about_their_shares_and_contain_every_row(self) -> None:
         sides, _ = divide(self.ROWS, self.config(test_share=0.2, validation_share=0.1))
 
         assert sum(map(len, sides.values())) == 1000
         assert 150 < len(sides["test"]) < 250
         assert 70 < len(sides["validation"]) < 130
 
-    def test_a_group_is_never_torn_apart(self) -> None:
+    def test_a_group_stays_in_one_split(self) -> None:
         sides, _ = divide(self.ROWS, self.config())
         groups = [
             one.group
@@ -316,7 +316,7 @@ class TestSplit:
 
         assert len(groups) == len(set(groups)) == 500
 
-    def test_a_group_stays_on_its_side_whatever_else_there_is(self) -> None:
+    def test_the_split_of_a_group_does_not_depend_on_other_rows(self) -> None:
         config = self.config()
         (all_of_them, _), (some, _) = (
             divide(rows, config) for rows in (self.ROWS, self.ROWS[300:400])
@@ -325,12 +325,12 @@ class TestSplit:
         assert set(some["test"]) <= set(all_of_them["test"])
         assert set(some["train"]) <= set(all_of_them["train"])
 
-    def test_another_seed_is_another_split(self) -> None:
+    def test_another_seed_gives_another_split(self) -> None:
         sides = [side_of("a group", self.config(split_seed=seed)) for seed in range(50)]
 
         assert set(sides) == {"train", "validation", "test"}
 
-    def test_the_first_rows_are_kept_where_fewer_are_asked_for(self) -> None:
+    def test_a_limit_keeps_the_first_rows(self) -> None:
         whole, none = divide(self.ROWS, self.config())
         cut, dropped = divide(
             self.ROWS, self.config(train_rows=100, validation_rows=5, test_rows=7)
@@ -340,4 +340,4 @@ class TestSplit:
         assert (len(cut["validation"]), len(cut["test"])) == (5, 7)
         assert not none
         assert len(dropped) == 1000 - 112
-        assert dropped[0] == Dropped(whole["train"][100], "`data.train_rows` are full")
+        assert dropped[0] == Dropped(whole["train"][100], "beyond the limit `data.train_rows`")

@@ -33,7 +33,7 @@ IDEAS = (
 
 
 def words_as_vectors(texts: Sequence[str]) -> Vectors:
-    """Cosines of words in common."""
+    """Embeds texts so that their cosine depends on the words in common."""
     vectors = np.zeros((len(texts), 512), dtype=np.float32)
     for row, text in zip(vectors, texts, strict=True):
         for word in re.findall(r"\w+", text.casefold()):
@@ -96,7 +96,7 @@ def test_empty_cut_and_echoed_answers_are_not_valid(answer: str) -> None:
     assert found.udi == 1
 
 
-def test_without_a_valid_idea_there_is_nothing_to_measure_but_that() -> None:
+def test_without_a_valid_idea_only_validity_is_measured() -> None:
     found = measured(Draft("no", 5, is_whole=True))
 
     assert (found.valid, found.udi, found.vendi) == (0, 0, 0)
@@ -104,7 +104,7 @@ def test_without_a_valid_idea_there_is_nothing_to_measure_but_that() -> None:
     assert math.isnan(found.kept)
 
 
-def test_phrases_that_come_back_under_other_prompts_are_self_repetition() -> None:
+def test_phrases_repeated_under_other_prompts_are_self_repetition() -> None:
     prompts = [Prompt(str(n), "test", TOPIC, "", Constraints()) for n in range(2)]
     stock = "Make a chart of vegetables and put it up where all children can see it."
     answered = [(prompt, [draft(f"Chart {prompt.id}: {stock}")]) for prompt in prompts]
@@ -128,7 +128,7 @@ def test_constraints_are_checked_on_valid_ideas() -> None:
         ("Title: A plate\nIdea: Put it there.\n\nTitle: B\nIdea: No.", False),
     ],
 )
-def test_the_form_is_exactly_what_was_asked_for(answer: str, expected: bool) -> None:
+def test_an_answer_in_form_has_exactly_the_asked_lines(answer: str, expected: bool) -> None:
     assert is_in_form(Draft(answer, 10, is_whole=True)) is expected
 
 
@@ -142,12 +142,12 @@ def test_rouge_counts_each_common_word_as_often_as_both_have_it() -> None:
     assert rouge_1("", "") == 0
 
 
-def test_items_join_the_class_whose_first_member_they_are_like() -> None:
+def test_items_join_the_class_whose_first_member_they_match() -> None:
     # 1 is like 0 and 2, but 2 is not like 0.
     assert partition(3, lambda a, b: abs(a - b) <= 1) == [[0, 1], [2]]
 
 
-def test_vendi_counts_effectively_different_vectors() -> None:
+def test_vendi_is_the_effective_number_of_different_vectors() -> None:
     apart = np.eye(4, dtype=np.float32)
     same = np.tile(apart[:1], (4, 1))
 
@@ -174,7 +174,7 @@ def test_vendi_counts_effectively_different_vectors() -> None:
         ({"language": "de"}, "The group plans the trip with a list.", False),
     ],
 )
-def test_a_constraint_is_seen_in_the_text(
+def test_broken_constraints_are_found_in_the_text(
     constraints: dict[str, object], text: str, is_kept: bool
 ) -> None:
     checked = CONSTRAINTS.validate_python(constraints)
@@ -192,7 +192,9 @@ def test_a_constraint_is_seen_in_the_text(
         ({"mentions": ("box",)}, "A box", "Put them in it."),
     ],
 )
-def test_what_the_title_says_counts(constraints: dict[str, object], title: str, text: str) -> None:
+def test_constraints_apply_to_the_title_too(
+    constraints: dict[str, object], title: str, text: str
+) -> None:
     checked = CONSTRAINTS.validate_python(constraints)
 
     assert broken(checked, title, text) != broken(checked, "", text)
@@ -210,11 +212,11 @@ def test_numbers_are_read_in_digits_and_in_words() -> None:
     assert minutes("10 min, two hours and an hour") == (10, 120, 60)
 
 
-def test_a_text_of_no_known_language_has_none() -> None:
+def test_a_text_in_an_unknown_language_has_no_language() -> None:
     assert language_of("12345") is None
 
 
-def test_our_own_prompts_are_a_hundred_different_ones_with_constraints() -> None:
+def test_our_evaluation_set_has_a_hundred_different_prompts() -> None:
     prompts = read_prompts(OWN_TOPICS)
 
     assert len({prompt.topic for prompt in prompts}) == len(prompts) == 100
@@ -224,7 +226,7 @@ def test_our_own_prompts_are_a_hundred_different_ones_with_constraints() -> None
     }  # fmt: skip
 
 
-def test_no_topic_of_ours_is_in_a_set_that_is_trained_on() -> None:
+def test_no_evaluation_topic_is_in_a_training_set() -> None:
     ours = {prompt.topic.casefold() for prompt in read_prompts(OWN_TOPICS)}
 
     for file in OWN_TOPICS.parents[1].glob("*/brainstorm.jsonl"):
@@ -234,7 +236,7 @@ def test_no_topic_of_ours_is_in_a_set_that_is_trained_on() -> None:
 
 
 @pytest.mark.slow
-def test_meaning_brings_an_idea_nearer_to_its_topic_than_to_another() -> None:
+def test_an_idea_is_closer_to_its_own_topic_than_to_another() -> None:
     embed = open_embedder()
 
     topic, other, idea = embed([TOPIC, "more customers for a small bicycle repair shop", IDEAS[0]])

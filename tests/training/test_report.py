@@ -14,7 +14,7 @@ from training.evaluation.comparison import idea_pairs
 from training.evaluation.evaluate import plain
 from training.export.parity import FileParity, Parity
 from training.report import report
-from training.report.training_text import SEED
+from training.report.training_sections import SEED
 from training.runs.run_directory import Manifest, RunDirectory, Status, now
 
 RESULT: dict[str, Any] = {
@@ -59,7 +59,7 @@ adapter = {{ path = "refine.gguf", sha256 = "{sha256(ADAPTER).hexdigest()}", use
 
 
 class Runs:
-    """A folder of runs, and the report on it."""
+    """A folder of runs and its report."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.models = folder / "runs", folder / "models"
@@ -72,7 +72,9 @@ class Runs:
         (self.models / "catalog.toml").write_text(text)
 
     def configure(self, name: str, text: str) -> None:
-        (self.configs / f"{name}.toml").write_text(text)
+        path = self.configs / f"{name}.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
 
     def add(self, name: str, status: Status = "finished", **result: Any) -> RunDirectory:
         rundir = RunDirectory(self.folder / name)
@@ -83,14 +85,12 @@ class Runs:
             rundir.write_json(rundir.result, RESULT | result)
         return rundir
 
-    def evaluate(
-        self, rundir: RunDirectory, *missing: str, drafts: int = 10, **compared: Any
-    ) -> None:
-        """`compared` is another comparison of the two, by part."""
+    def evaluate(self, rundir: RunDirectory, *missing: str, **compared: Any) -> None:
+        """`compared` replaces parts of the comparison."""
         base, tuned = system("", GOOD), system(GOOD, GOOD, nll=25.0)
         found = evaluation(base, tuned, *missing)
         samples = tuple(replace(one, tuned="A drawn sample") for one in found.samples)
-        values = plain(replace(found, samples=samples, ideas_per_prompt=drafts))
+        values = plain(replace(found, samples=samples))
         values["comparison"] |= compared
         rundir.write_json(rundir.evaluation_json, values)
 
@@ -104,11 +104,6 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(tmp_path)
 
 
-def difference(base: float, tuned: float, n: int) -> dict[str, Any]:
-    found = {"value": tuned - base, "low": None, "high": None}
-    return {"base": base, "tuned": tuned, "difference": found, "p": None, "n": n}
-
-
 def change(value: float) -> dict[str, Any]:
     one = {"rows": 51, "nll_per_token": 2.0, "bits_per_byte": 1.0}
     return {"base": one, "tuned": one, "change": {"value": value, "low": value, "high": value}}
@@ -118,17 +113,19 @@ def spread(mean: float) -> dict[str, float]:
     return {"mean": mean, "deviation": 0.0012}
 
 
-def test_without_runs_everything_is_said_to_be_missing(runs: Runs) -> None:
-    (runs.configs / "seed-baseline.toml").touch()
+def test_a_report_without_runs_says_what_is_missing(runs: Runs) -> None:
+    runs.configure("seed-baseline", "")
+    runs.configure("experiments/small-rates", "")
 
     text = runs.text()
 
     for said in (
-        "No single run has been made.",
-        "No sweep has been run.",
-        "No run has been evaluated.",
-        "No score head has been trained.",
+        "No run was made outside a sweep.",
+        "No sweep was run.",
+        "No run was evaluated.",
+        "No score head was trained.",
         "The config `seed-baseline` was not run.",
+        "The config `small-rates` was not run.",
     ):
         assert said in text
     assert (
@@ -136,7 +133,7 @@ def test_without_runs_everything_is_said_to_be_missing(runs: Runs) -> None:
     )
 
 
-def test_what_is_served_stands_by_set_and_role_with_the_run_that_an_adapter_is_of(
+def test_served_models_are_listed_by_set_and_role_with_the_run_of_their_adapter(
     runs: Runs,
 ) -> None:
     runs.serve(CATALOG)
@@ -157,20 +154,20 @@ def test_what_is_served_stands_by_set_and_role_with_the_run_that_an_adapter_is_o
     ) in text
 
 
-def test_an_adapter_of_a_run_that_is_not_there_says_so(runs: Runs) -> None:
+def test_an_adapter_without_a_run_directory_is_marked(runs: Runs) -> None:
     runs.serve(CATALOG)
 
-    assert "| not among these | – | none |" in runs.text()
+    assert "| not recorded | – | none |" in runs.text()
 
 
-def test_each_run_and_sweep_stands_with_what_was_decided_of_it(runs: Runs) -> None:
+def test_every_run_and_sweep_has_its_verdict(runs: Runs) -> None:
     verdict = '[report]\nverdict = "{}"\n'
     for name in ("old", "other", "silent"):
         runs.add(name)
     own = RunDirectory(runs.folder / "other")
     own.write_text(own.config, CONFIG + verdict.format("Not known yet."))
-    for name, said in (("old", "Not shipped, as\\nnobody asked."), ("rates", "A higher rate.")):
-        runs.configure(name, verdict.format(said))
+    runs.configure("old", verdict.format("Not shipped, as\\nnobody asked."))
+    runs.configure("experiments/rates", verdict.format("A higher rate."))
     runs.add("rates/rates-00-seed-0")
 
     text = runs.text()
@@ -179,12 +176,12 @@ def test_each_run_and_sweep_stands_with_what_was_decided_of_it(runs: Runs) -> No
         "- `old`: Not shipped, as nobody asked.",
         "- `other`: Not known yet.",
         "- `rates`: A higher rate.",
-        "- `silent`: its config has no `report.verdict`.",
+        "- `silent`: Its config has no `report.verdict`.",
     ):
         assert f"\n{line}\n" in text
 
 
-def test_a_decision_of_now_counts_and_not_the_one_the_run_was_started_with(runs: Runs) -> None:
+def test_the_verdict_of_the_current_config_wins(runs: Runs) -> None:
     rundir = runs.add("starter")
     rundir.write_text(rundir.config, CONFIG + '[report]\nverdict = "Not known yet."\n')
     runs.configure("starter", '[report]\nverdict = "Shipped."\n')
@@ -195,7 +192,7 @@ def test_a_decision_of_now_counts_and_not_the_one_the_run_was_started_with(runs:
     assert "Not known yet." not in text
 
 
-def test_a_config_that_is_no_toml_is_named(runs: Runs) -> None:
+def test_a_config_that_is_not_toml_is_named(runs: Runs) -> None:
     runs.add("starter")
     runs.configure("starter", "verdict")
 
@@ -203,151 +200,7 @@ def test_a_config_that_is_no_toml_is_named(runs: Runs) -> None:
         runs.text()
 
 
-def test_a_target_without_a_figure_is_not_measured(runs: Runs) -> None:
-    lines = runs.text().partition("## Targets")[2].partition("\n## ")[0].splitlines()
-
-    rows = [line for line in lines if line.startswith("| ")][1:]
-    assert len(rows) == 17
-    assert all(line.endswith("| – | – | not measured |") for line in rows)
-
-
-def test_likelihoods_are_held_against_their_targets_run_by_run(runs: Runs) -> None:
-    for name, changes in (
-        ("good", {"refine": -0.2, "evaluate": -0.25, "general": 0.02}),
-        ("bad", {"refine": -0.199, "general": 0.021}),
-    ):
-        rundir = runs.add(name)
-        rundir.write_text(rundir.config, WITH_DOLLY)
-        likelihoods = {task: change(value) for task, value in changes.items()}
-        runs.evaluate(rundir, likelihoods=likelihoods)
-
-    text = runs.text()
-
-    refine = "| NLL of held-out `refine` rows against the base's, -20 % or lower |"
-    assert f"{refine} good | -20.0 % [-20.0 %, -20.0 %] over 51 rows | met |" in text
-    assert f"{refine} bad | -19.9 % [-19.9 %, -19.9 %] over 51 rows | missed |" in text
-    evaluate = "| NLL of held-out `evaluate` rows against the base's, -20 % or lower |"
-    assert f"{evaluate} good | -25.0 % [-25.0 %, -25.0 %] over 51 rows | met |" in text
-    assert f"{evaluate} bad" not in text
-    kept = "| bits a byte of Dolly's held-out rows against the base's, +2 % at most |"
-    assert f"{kept} good | +2.0 % [+2.0 %, +2.0 %] over 51 rows | met |" in text
-    assert f"{kept} bad | +2.1 % [+2.1 %, +2.1 %] over 51 rows | missed |" in text
-
-
-@pytest.mark.parametrize(
-    ("of_set", "drafts", "form", "distinct"),
-    [
-        ("standard", 10, "met", "met"),
-        ("standard", 6, "met", "not measured"),
-        ("small", 10, "missed", None),
-    ],
-)
-def test_ideas_are_held_against_the_targets_of_their_set(
-    runs: Runs, of_set: str, drafts: int, form: str, distinct: str | None
-) -> None:
-    runs.serve(CATALOG.replace('"tiny"', f'"{of_set}"'))
-    measured = difference(0.5, 0.96, 20)
-    rundir = runs.add("starter")
-    runs.evaluate(rundir, form=measured, ideas={"topics": {"distinct": measured}}, drafts=drafts)
-
-    text = runs.text()
-
-    assert (
-        f"raw ideas in the asked form, {95 if of_set == 'standard' else 97} % | starter |" in text
-    )
-    assert f"| starter | 96 % of 20 prompts | {form} |" in text
-    line = f"| starter | 0.96 against 0.50 of {drafts} for 20 topics | {distinct} |"
-    assert (line in text) == (distinct is not None)
-
-
-@pytest.mark.parametrize(
-    ("tuned", "base", "word"), [(5, 3, "met"), (5, 4, "missed"), (4, 0, "missed")]
-)
-def test_readings_are_held_against_their_targets_reader_by_reader(
-    runs: Runs, tuned: int, base: int, word: str
-) -> None:
-    runs.serve(CATALOG.replace('"tiny"', '"standard"'))
-    rundir = runs.add("starter")
-    runs.evaluate(rundir)
-    numbers = [str(number) for number in range(10)]
-    for kind in ("ideas", "refinements"):
-        key = {"page": "a", "left": dict.fromkeys(numbers, "tuned")}
-        opinions = {
-            number: {
-                "better": "left",
-                "left": "useful" if place < tuned else "not",
-                "right": "useful" if place < base else "not",
-            }
-            for place, number in enumerate(numbers)
-        }
-        folder = rundir.path / "evaluation"
-        rundir.write_json(folder / f"blind-{kind}-key.json", key)
-        answers = {"page": "a", "answers": opinions}
-        rundir.write_json(folder / f"blind-{kind}-answers.json", answers)
-
-    text = runs.text()
-
-    figure = f"| starter, reader 1 | {10 * tuned} % against {10 * base} % of 10"
-    assert f"50 % and 20 points more {figure} | {word} |" in text
-    assert f"more than the base's {figure}; better 10 to 0 | met |" in text
-
-
-def test_a_score_head_is_held_against_the_targets_of_its_set_for_each_set_of_labels(
-    runs: Runs,
-) -> None:
-    runs.serve(CATALOG.replace('"tiny"', '"small"'))
-    agreement = {
-        name: {"notes": 9, "spearman": {"a": value, "b": value}, "error": {"a": 1.0, "b": 1.9}}
-        for name, value in (("ideation", 0.57), ("plain", 0.5))
-    }
-    figures = {
-        "model": "small.gguf",
-        "agreement": agreement["ideation"],
-        "agreement_by_set": agreement,
-        "pairs": {"right": 87, "pairs": 100},
-    }
-    RunDirectory(runs.models).write_json(runs.models / "head.json", figures)
-
-    text = runs.text()
-
-    assert "0.57 on average | head, ideation | 0.570 over 9 notes | met |" in text
-    assert "0.57 on average | head, plain | 0.500 over 9 notes | missed |" in text
-    assert "1.45 at most | head, ideation | 1.450 over 9 notes | met |" in text
-    assert "has right, 87 % | head | 87 of 100 | met |" in text
-    assert "0.63 on average | – | – | not measured |" in text
-
-
-@pytest.mark.parametrize(
-    ("high", "seeds", "word"), [(-0.001, 3, "met"), (0.0, 3, "missed"), (-0.001, 2, "not measured")]
-)
-def test_a_sweep_is_held_against_its_target(runs: Runs, high: float, seeds: int, word: str) -> None:
-    sweep = RunDirectory(runs.folder / "rates")
-    gain = {"change": -0.02, "low": -0.03, "high": high, "seeds": seeds, "rows": 40}
-    told = {"name": "rates", "settings": [], "gain": gain | {"in_words": ""}}
-    sweep.write_json(sweep.path / "sweep.json", told)
-
-    assert (
-        f"% or lower, interval below 0, 3 seeds | rates | -2.0 % [-3.0 %, {100 * high:+.1f} %], "
-        in (text := runs.text())
-    )
-    assert f"{seeds} seeds, 40 rows | {word} |" in text
-
-
-def test_exported_files_are_held_against_the_limits_of_their_kind(runs: Runs) -> None:
-    rundir = runs.add("starter")
-    files = (
-        FileParity("starter-f16.gguf", "f16", 2.009, 0.0045),
-        FileParity("starter-q4_k_m.gguf", "q4_k_m", 2.247, 0.1235),
-    )
-    rundir.write_json(rundir.parity, asdict(Parity(9, 2.0, files, 200, 0.995)))
-
-    text = runs.text()
-
-    assert "an exported f16, within 0.5 % | starter | +0.45 % | met |" in text
-    assert "an exported q4_k_m, within 3 % | starter | +12.35 % | missed |" in text
-
-
-def test_an_export_that_was_refused_is_told_with_its_change_though_another_came_after(
+def test_a_refused_export_is_listed_even_after_a_later_one(
     runs: Runs,
 ) -> None:
     good = FileParity("starter-f16.gguf", "f16", 2.009, 0.0045)
@@ -366,13 +219,12 @@ def test_an_export_that_was_refused_is_told_with_its_change_though_another_came_
     for name in ("refused", "since"):
         assert (
             f"- An export of `{name}` was refused: starter-q4_k_m.gguf has an NLL of 2.2470, +12.35% "
-            "(3% is the limit).\n"
+            "(the limit is 3%).\n"
         ) in text
-        assert f"within 3 % | {name} | +12.35 % | missed |" in text
     assert "An export of `well`" not in text
 
 
-def test_a_run_stands_with_its_figures_and_its_change_against_the_base(runs: Runs) -> None:
+def test_a_run_is_listed_with_its_figures_and_its_change_against_the_base(runs: Runs) -> None:
     runs.add("starter")
 
     assert (
@@ -381,7 +233,7 @@ def test_a_run_stands_with_its_figures_and_its_change_against_the_base(runs: Run
     ) in runs.text()
 
 
-def test_a_repeated_run_of_the_seed_stands_beside_it_with_its_own_base_and_data(runs: Runs) -> None:
+def test_a_repeated_seed_run_is_compared_with_the_seed(runs: Runs) -> None:
     rundir = runs.add("seed-baseline")
     line = {"step": 250, "epoch": 0.2, "validation_nll": 3.7}
     rundir.write_text(rundir.metrics_jsonl, json.dumps(line) + "\n")
@@ -406,9 +258,11 @@ def test_a_sweep_is_shown_with_its_spread_and_its_plot(runs: Runs) -> None:
         "test_bits_per_byte": None,
         "tokens_per_s": 5000.0,
     }
-    told = {"in_words": "The best setting against its own: -5.0 %.", "seeds": 3, "rows": 9}
-    told |= {"change": -0.05, "low": -0.06, "high": -0.04}
-    sweep.write_json(sweep.path / "sweep.json", {"name": "x", "settings": [setting], "gain": told})
+    reported = {"in_words": "The best setting against its own: -5.0 %.", "seeds": 3, "rows": 9}
+    reported |= {"change": -0.05, "low": -0.06, "high": -0.04}
+    sweep.write_json(
+        sweep.path / "sweep.json", {"name": "x", "settings": [setting], "gain": reported}
+    )
     (sweep.path / "sweep.png").write_bytes(b"plot")
 
     text = runs.text()
@@ -421,17 +275,17 @@ def test_a_sweep_is_shown_with_its_spread_and_its_plot(runs: Runs) -> None:
     assert "| 0.8482 | – | smollm2-135m | plain | 3.6100 ± 0.0012 | 3.5100 ± 0.0012 |" in text
 
 
-def test_a_sweep_that_was_stopped_is_said_not_to_be_finished(runs: Runs) -> None:
+def test_a_stopped_sweep_is_listed_as_not_finished(runs: Runs) -> None:
     runs.add("rates/rates-00-seed-0")
     runs.add("rates/rates-01-seed-0", "pruned")
 
     text = runs.text()
 
-    assert "Not finished: 2 runs are there" in text
+    assert "The sweep is not finished: it has 2 runs" in text
     assert "`rates-01-seed-0` was stopped early" in text
 
 
-def test_exports_of_two_sweeps_are_both_shown_though_their_runs_have_one_name(runs: Runs) -> None:
+def test_exports_of_runs_with_the_same_name_are_both_shown(runs: Runs) -> None:
     for sweep, tokens in (("rates", 201), ("ranks", 202)):
         file = FileParity("starter-f16.gguf", "f16", 2.001, 0.0005)
         rundir = runs.add(f"{sweep}/seed-0")
@@ -452,21 +306,21 @@ def test_an_export_is_shown_with_its_parity(runs: Runs) -> None:
 
     assert "## As exported\n\n### starter\n" in text
     assert "| starter-f16.gguf | 2.0090 | +0.45% |" in text
-    assert "99.5% are the likeliest in transformers" in text
+    assert "99.5% are also the likeliest in transformers" in text
 
 
-def test_an_evaluation_is_shown_with_samples_and_what_it_lacks(runs: Runs) -> None:
+def test_an_evaluation_is_shown_with_samples_and_what_was_not_measured(runs: Runs) -> None:
     runs.evaluate(runs.add("starter"), "a judge's opinion: no judge")
 
     text = runs.text()
 
     assert "| valid answers, share | 0.500 | 1.000 |" in text
     assert "- tuned: A drawn sample" in text
-    assert "The ideas have not been judged blind." in text
-    assert "Not measured of `starter`: a judge's opinion: no judge." in text
+    assert "The ideas were not judged blind." in text
+    assert "`starter` was not measured for a judge's opinion: no judge." in text
 
 
-def test_a_run_without_figures_of_what_it_has_forgotten_says_so(runs: Runs) -> None:
+def test_a_run_without_held_out_sources_says_that_forgetting_was_not_measured(runs: Runs) -> None:
     runs.evaluate(runs.add("starter"))
     kept = runs.add("careful")
     held_out = ', held_out = true }, { kind = "dolly", hub = "dolly" }]'
@@ -475,11 +329,11 @@ def test_a_run_without_figures_of_what_it_has_forgotten_says_so(runs: Runs) -> N
 
     text = runs.text()
 
-    assert "Not measured of `starter`: what it has forgotten" in text
-    assert "Not measured of `careful`" not in text
+    assert "`starter` was not measured for forgetting" in text
+    assert "`careful` was not measured" not in text
 
 
-def test_what_was_evaluated_without_having_been_trained_counts(runs: Runs) -> None:
+def test_an_evaluation_without_training_is_reported(runs: Runs) -> None:
     rundir = RunDirectory(runs.folder / "retention")
     rundir.write_text(rundir.evaluated_with, WITH_DOLLY)
     runs.evaluate(rundir, likelihoods={"general": change(-0.018)})
@@ -487,11 +341,11 @@ def test_what_was_evaluated_without_having_been_trained_counts(runs: Runs) -> No
     text = runs.text()
 
     assert "| retention | only evaluated |" in text
-    assert "| retention | -1.8 % [-1.8 %, -1.8 %] over 51 rows | met |" in text
+    assert "| general | 51 | 2.000 | 2.000 | 1.000 | 1.000 | -1.8 % [-1.8 %, -1.8 %] |" in text
     assert "not finished" not in text
 
 
-def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Runs) -> None:
+def test_a_run_that_learnt_no_ideas_is_shown_with_refinements_only(runs: Runs) -> None:
     rundir = runs.add("starter")
     measured = evaluation(system(refined=["Forty bikes"]), system(refined=["Ask Lena"]))
     rundir.write_json(rundir.evaluation_json, plain(measured))
@@ -501,7 +355,7 @@ def test_a_run_that_learnt_no_ideas_is_shown_with_its_refinements_alone(runs: Ru
     assert "| refinements: facts kept, share | 0.500 | 0.500 |" in text
     assert "**pump: 40 bikes, no pump. ask Lena**" in text
     assert "- tuned: Title: A Pump — Idea: Ask Lena" in text
-    assert "The refinements have not been judged blind." in text
+    assert "The refinements were not judged blind." in text
     assert "without a grammar" not in text
     assert "The ideas" not in text
 
@@ -520,15 +374,16 @@ def test_an_evaluation_says_which_files_were_compared_and_how_the_adapter_was_ap
 
     assert (
         "### merged on smollm2-135m\n\n"
-        "`b.gguf` (one file, what was learnt merged into it) against `a.gguf` (one file).\n"
+        "`b.gguf` (one file with the adapter merged in) against `a.gguf` (one file).\n"
     ) in text
     assert (
         "### shared on smollm2-135m\n\n"
-        "`a.gguf with c.gguf` (the adapter shared: applied to each token) against `a.gguf` (one file).\n"
+        "`a.gguf with c.gguf` (with the shared adapter, which is applied to each token) against "
+        "`a.gguf` (one file).\n"
     ) in text
 
 
-def test_an_evaluation_is_shown_with_what_its_scores_are_worth(runs: Runs) -> None:
+def test_an_evaluation_shows_how_well_its_scores_agree_with_labels(runs: Runs) -> None:
     by_criterion = {
         "spearman": {"novelty": -0.25},
         "error": {"novelty": 2.23},
@@ -542,10 +397,13 @@ def test_an_evaluation_is_shown_with_what_its_scores_are_worth(runs: Runs) -> No
     text = runs.text()
 
     assert "| base | novelty | -0.250 | 2.23 | 0.485 |" in text
-    assert text.count("Scores of 38 labelled notes, read off digits. Without a score head.") == 1
+    scored = (
+        "Scores of 38 labelled notes, read from the probabilities of digits, without a score head."
+    )
+    assert text.count(scored) == 1
 
 
-def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) -> None:
+def test_blind_answers_beside_the_pages_are_counted(runs: Runs) -> None:
     rundir = runs.add("starter")
     runs.evaluate(rundir)
     _, key = draw(idea_pairs(system(GOOD), system(GOOD)), kind="ideas", seed=0)
@@ -560,8 +418,8 @@ def test_blind_readings_are_counted_where_they_lie_beside_the_pages(runs: Runs) 
 
     text = runs.text()
 
-    assert f"Judged blind, of the 1 pairs of ideas on the page `{key.page}`;" in text
-    assert "| 1 | not said | 1 | 1 | 0 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
+    assert f"Blind readings of the 1 pairs of ideas on the page `{key.page}`." in text
+    assert "| 1 | not named | 1 | 1 | 0 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
     assert "| 2 | a colleague | 1 | 0 | 1 | 1.000 | 1.00 [0.21, 1.00] | 1.00 [0.21, 1.00] |" in text
 
 
@@ -576,7 +434,7 @@ def test_answers_to_another_page_are_refused(runs: Runs) -> None:
         runs.text()
 
 
-def test_a_score_head_stands_with_its_agreement(runs: Runs) -> None:
+def test_a_score_head_is_listed_with_its_agreement(runs: Runs) -> None:
     figures = {
         "model": "small.gguf",
         "agreement": {
@@ -595,18 +453,18 @@ def test_a_score_head_stands_with_its_agreement(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "running"])
-def test_a_run_that_did_not_end_well_is_named(runs: Runs, status: Status) -> None:
+def test_a_run_that_did_not_finish_is_named(runs: Runs, status: Status) -> None:
     runs.add("starter", status)
 
-    assert f"`starter` is {status}, not finished." in runs.text()
+    assert f"`starter` has not finished: its status is {status}." in runs.text()
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="There is no folder"):
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="is not a folder"):
         report(tmp_path / "none", tmp_path / "REPORT.md")
 
 
-def test_the_seed_s_figures_are_whole() -> None:
+def test_the_seed_has_figures_for_every_step() -> None:
     seed = tomllib.loads(SEED.read_text("utf-8"))
 
     assert len(seed["run"]) == 5

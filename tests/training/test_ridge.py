@@ -1,4 +1,4 @@
-"""The fit of a score head, on numbers that are made up."""
+"""The ridge regression of a score head on synthetic data."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ TRUE = np.linspace(-1, 1, FEATURES)
 
 
 def examples(noise: float = 0.1, seed: int = 0) -> Examples:
-    """Two targets: one that the features decide, one that is chance. Rows come in pairs."""
+    """Two targets: one that the features decide, and a random one. Rows come in pairs."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(ROWS, FEATURES)) * 3 + 1
     y = np.column_stack([x @ TRUE + noise * random.normal(size=ROWS), random.normal(size=ROWS)])
@@ -21,7 +21,7 @@ def examples(noise: float = 0.1, seed: int = 0) -> Examples:
     return Examples(x, y, np.arange(ROWS) // 2, pairs, *nothing)
 
 
-def test_a_fit_finds_what_decides_a_target() -> None:
+def test_a_fit_finds_the_features_that_decide_a_target() -> None:
     known, unknown = examples(), examples(seed=1)
     ridge = fit(known, (0.1, 0.1))
 
@@ -48,7 +48,7 @@ def test_a_row_does_not_help_to_predict_itself_or_its_group() -> None:
     assert np.corrcoef(predicted[:, 0], twins.y[:, 0])[0, 1] > 0.95
 
 
-def test_what_is_left_out_takes_its_differences_and_moves_along() -> None:
+def test_leaving_out_a_row_leaves_out_its_differences_and_moves() -> None:
     whole = examples()
     moved = np.array([0, 1, 7])
     whole = replace(whole, moves=np.ones((3, FEATURES)) * moved[:, None], moved=moved)
@@ -63,7 +63,7 @@ def test_what_is_left_out_takes_its_differences_and_moves_along() -> None:
     assert np.array_equal(kept.x[kept.differences], whole.x[whole.differences][1:])
 
 
-def test_a_move_that_says_nothing_loses_its_effect() -> None:
+def test_a_move_that_should_not_count_loses_its_effect() -> None:
     free = examples()
     moves = np.tile(np.eye(FEATURES)[-1] * 3, (200, 1))
     taught = replace(free, moves=moves, moved=np.zeros(200, dtype=np.int64))
@@ -72,7 +72,7 @@ def test_a_move_that_says_nothing_loses_its_effect() -> None:
     assert abs(effects[1]) < 0.75 * abs(effects[0])
 
 
-def test_outliers_do_not_pull_the_fit_away() -> None:
+def test_outliers_hardly_change_the_fit() -> None:
     clean, spoilt = examples(), examples()
     spoilt.y[::20, 0] += 40
     spoilt = replace(spoilt, differences=spoilt.differences[:0])

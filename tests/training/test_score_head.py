@@ -12,20 +12,20 @@ import pytest
 from service.analysis.scoring import ScoreHead, Scorer, Scores
 from service.engine.catalog import read_catalog
 from service.engine.embedded.backend import EmbeddedBackend
-from service.engine.files.build import obtain
-from service.engine.files.build_plan import identity_of
+from service.engine.files.build import fetch_and_build
+from service.engine.files.build_plan import model_identity
 from service.engine.files.checksums import sha256_of
 from service.engine.types import EmbedRequest, Event
 from service.prompts.tasks import DEFAULT_CRITERIA, Criterion
 from service.settings import PROJECT_ROOT, Settings
-from tests.gguf_files import write_adapter
+from tests.support.gguf import write_adapter
 from tests.training.conftest import quiet
-from training.data.decontamination import check_apart
+from training.data.decontamination import check_disjoint
 from training.data.labelled import (
     CONTRASTS,
     Note,
     Pair,
-    Praised,
+    PraisedNote,
     contrasts_of,
     groups_of,
     read_labelled,
@@ -69,22 +69,22 @@ def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:
     assert len(set(of_note.values())) > 350
 
 
-def test_no_note_to_test_with_is_nearly_one_that_is_fitted_to() -> None:
+def test_no_test_note_is_nearly_a_training_note() -> None:
     labelled = list(chain.from_iterable(read_labelled(ALL_RECORDS)))
-    pairs, praised = read_records(PAIRS, Pair), read_records(PRAISED, Praised)
+    pairs, praised = read_records(PAIRS, Pair), read_records(PRAISED, PraisedNote)
 
     assert len(pairs) >= 60
-    check_apart(labelled, PAIRS, [(one.id, half) for one in pairs for half in halves(one)])
-    check_apart(labelled, PRAISED, [(one.id, one) for one in praised])
+    check_disjoint(labelled, PAIRS, [(one.id, half) for one in pairs for half in halves(one)])
+    check_disjoint(labelled, PRAISED, [(one.id, one) for one in praised])
 
 
-def test_what_should_not_count_is_tested_with_other_sentences_than_it_is_taught_with() -> None:
-    tested = FILLER + " ".join(note.praised_body for note in read_records(PRAISED, Praised))
+def test_training_and_tests_use_different_neutral_sentences() -> None:
+    tested = FILLER + " ".join(note.praised_body for note in read_records(PRAISED, PraisedNote))
 
     assert not [sentence for sentence in (*NEUTRAL, *PRAISE) if sentence in tested]
 
 
-def test_padding_leaves_the_note_and_says_which_it_was() -> None:
+def test_padding_keeps_the_note_and_its_position() -> None:
     notes = [Note(title=f"t{index}", body=f"Body {index}.") for index in range(5)]
     found = padded(notes)
 
@@ -99,14 +99,17 @@ def test_padding_leaves_the_note_and_says_which_it_was() -> None:
         ('{"id": "b", "title": "t", "body": "b", "scores": {"clarity": 11}}', "clarity"),
         (
             '{"id": "b", "title": "t", "body": "b", "scores": {"novelty": 3}}',
-            "labelled for novelty",
+            "has labels for novelty",
         ),
         ('{"id": "b", "title": "t", "scores": {"clarity": 3}}', "body"),
-        ('{"id": "a", "title": "t", "body": "b", "scores": {"clarity": 5}}', "another note 'a'"),
+        (
+            '{"id": "a", "title": "t", "body": "b", "scores": {"clarity": 5}}',
+            "the id 'a' is used by another note",
+        ),
         ("no JSON", "row 2"),
     ],
 )
-def test_a_broken_note_is_named(tmp_path: Path, line: str, problem: str) -> None:
+def test_an_invalid_note_is_named(tmp_path: Path, line: str, problem: str) -> None:
     path = tmp_path / "notes.jsonl"
     path.write_text('{"id": "a", "title": "t", "body": "", "scores": {"clarity": 3}}\n' + line)
 
@@ -115,7 +118,7 @@ def test_a_broken_note_is_named(tmp_path: Path, line: str, problem: str) -> None
     assert caught.value.row == 2
 
 
-def test_a_pair_that_no_label_speaks_of_is_refused(tmp_path: Path) -> None:
+def test_a_pair_for_a_criterion_without_labels_is_refused(tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.jsonl"
     half = {"title": "t", "body": "b"}
     pairs.write_text(json.dumps({"id": "p", "criterion": "beauty", "better": half, "worse": half}))
@@ -132,9 +135,7 @@ def test_a_pair_that_no_label_speaks_of_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("side", ["better", "worse", "praised"])
-def test_a_note_to_test_with_that_is_nearly_one_trained_on_is_refused(
-    tmp_path: Path, side: str
-) -> None:
+def test_a_test_note_that_is_nearly_a_training_note_is_refused(tmp_path: Path, side: str) -> None:
     known, other = read_labelled([RECORDS])[0][1], {"title": "t", "body": "A bench by the gate."}
     nearly = {"title": "Another title", "body": f"Today: {known.body} So it is."}
     pair = {"id": "p", "criterion": "clarity", "better": other, "worse": other} | {side: nearly}
@@ -143,7 +144,7 @@ def test_a_note_to_test_with_that_is_nearly_one_trained_on_is_refused(
     for path, record in zip(files, (pair, praise), strict=True):
         path.write_text(json.dumps(record))
 
-    with pytest.raises(DataProblem, match=f"is nearly '{known.id}'") as caught:
+    with pytest.raises(DataProblem, match=f"is nearly the same as '{known.id}'") as caught:
         train_head(
             tmp_path / "none.gguf", [RECORDS], *files, target=tmp_path / "head.npz", report=quiet
         )
@@ -157,7 +158,7 @@ def test_pairs_and_moves_are_counted_by_criterion() -> None:
     pairs = [
         Pair(id=name, criterion=name, better=note, worse=note) for name in ("novelty", "clarity")
     ]
-    praised = [Praised(id="p", title="t", body="b", praised_body="b!")]
+    praised = [PraisedNote(id="p", title="t", body="b", praised_body="b!")]
     scores = np.array([[5, 1], [4, 9], [1, 3], [2, 3], [5.0, 5], [6, 5], [5, 3]])
     checks = check(("novelty", "clarity"), scores, pairs)
 
@@ -176,35 +177,35 @@ def test_agreement_is_by_criterion_and_length_counts_against_it() -> None:
     found = held_out(("a", "b"), longer_is_better, labels, notes)
 
     assert found.spearman == pytest.approx({"a": 1, "b": 1})
-    assert found.mean_error == pytest.approx(0.15)
+    assert found.error == pytest.approx({"a": 0.15, "b": 0.15})
     assert found.length == pytest.approx(1)
 
 
 @pytest.mark.slow
-def test_a_head_is_made_for_the_file_that_is_served_and_goes_on_where_it_stopped(
+def test_a_head_is_trained_for_the_served_file_and_can_be_resumed(
     tmp_path: Path, small_gguf: Path
 ) -> None:
     records = [first_lines(ALL_RECORDS[0], 16, tmp_path / "dense")]
     records += [first_lines(ALL_RECORDS[1], 8, tmp_path / "plain")]
     pairs, praise = first_lines(PAIRS, 2, tmp_path), first_lines(PRAISED, 2, tmp_path)
-    target, told = tmp_path / "models" / "head.npz", list[str]()
+    target, reported = tmp_path / "models" / "head.npz", list[str]()
 
     def stop(line: str) -> None:
-        told.append(line)
+        reported.append(line)
         if line.startswith("Embedded"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train_head(small_gguf, records, pairs, praise, target=target, report=stop)
-    result = train_head(small_gguf, records, pairs, praise, target=target, report=told.append)
+    result = train_head(small_gguf, records, pairs, praise, target=target, report=reported.append)
     head = ScoreHead.load(target)
     figures = json.loads(target.with_suffix(".json").read_text())
     card = target.with_suffix(".md").read_text()
 
     # 24 notes, two more of each, two pairs, two notes three times.
-    assert told[0] == "Embedded 32 of 82 texts"
-    assert told[1] == "Embedded 32 of 50 texts"
-    assert head.identity == result.identity == identity_of(small_gguf)
+    assert reported[0] == "Embedded 32 of 82 texts"
+    assert reported[1] == "Embedded 32 of 50 texts"
+    assert head.identity == result.identity == model_identity(small_gguf)
     assert head.criteria == ("novelty", "feasibility", "impact", "clarity")
     assert all(1 <= value <= 10 for value in head.scores([0.1] * 576).values())
     assert figures["agreement"]["spearman"].keys() == set(head.criteria)
@@ -246,14 +247,14 @@ def test_a_head_for_a_base_with_an_adapter_is_bound_to_both(
 
 @pytest.fixture(scope="module")
 def shipped() -> Iterator[Score]:
-    """Scores of the small model as the catalog has it."""
+    """Scores by the small model of the catalog with its head."""
     settings = Settings()
     folder = settings.models_dir.absolute()
     selection = read_catalog(settings.catalog).select("small")
     model = selection.models[0]
     if model.score_head is None:
         pytest.skip("the catalog names no score head")
-    obtain(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
     backend = EmbeddedBackend(selection, models_dir=folder)
     scorer = Scorer(backend)
 
@@ -280,10 +281,10 @@ def shipped() -> Iterator[Score]:
 
 
 @pytest.mark.slow
-def test_the_shipped_head_is_not_moved_by_praise_or_by_words_that_say_nothing(
+def test_the_shipped_head_ignores_praise_and_empty_words(
     shipped: Score,
 ) -> None:
-    notes = read_records(PRAISED, Praised)[:8]
+    notes = read_records(PRAISED, PraisedNote)[:8]
     plain = [shipped(note).overall for note in notes]
     praised = [shipped(Note(title=one.title, body=one.praised_body)).overall for one in notes]
     filled = [shipped(Note(title=one.title, body=one.body + FILLER)).overall for one in notes]
@@ -295,7 +296,7 @@ def test_the_shipped_head_is_not_moved_by_praise_or_by_words_that_say_nothing(
 
 @pytest.mark.slow
 def test_the_order_of_the_criteria_does_not_move_the_shipped_head(shipped: Score) -> None:
-    note = read_records(PRAISED, Praised)[0]
+    note = read_records(PRAISED, PraisedNote)[0]
     forwards, backwards = shipped(note), shipped(note, DEFAULT_CRITERIA[::-1])
 
     assert backwards.values == forwards.values
@@ -305,7 +306,7 @@ def test_the_order_of_the_criteria_does_not_move_the_shipped_head(shipped: Score
 
 @pytest.mark.slow
 def test_a_criterion_without_labels_is_marked_as_not_calibrated(shipped: Score) -> None:
-    note = read_records(PRAISED, Praised)[0]
+    note = read_records(PRAISED, PraisedNote)[0]
     found = shipped(note, (Criterion("charm", "how charming it is"), DEFAULT_CRITERIA[0]))
 
     assert found.uncalibrated == ("charm",)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from service.engine.catalog import Adapter, read_catalog
-from service.engine.files.build_plan import MADE_FOR, Recipe
+from service.engine.files.build_plan import BASE_SHA256_KEY, Recipe
 from service.engine.files.checksums import sha256_of
 from service.engine.types import GenerateRequest, Message, Sampling
 from service.errors import ModelUnavailable, PromptTooLong
 from service.prompts.tasks import evaluate_prompt
 from service.settings import Settings
-from tests.gguf_files import write_adapter
+from tests.support.gguf import write_adapter
 from training.inference.served import Adapted, Kept, Served, identity, request_of, served
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     small = read_catalog(Settings().catalog).select("small").models[0]
     path = tmp_path_factory.mktemp("adapter") / "lora.gguf"
-    return write_adapter(path, pairs, texts={MADE_FOR: str(small.sha256)})
+    return write_adapter(path, pairs, texts={BASE_SHA256_KEY: str(small.sha256)})
 
 
 def ask(max_tokens: int) -> GenerateRequest:
@@ -91,7 +91,7 @@ def test_a_model_with_an_adapter_is_the_one_that_the_service_knows(
 def test_an_adapter_of_another_base_is_refused_unless_any_base_will_do(
     small_gguf: Path, tmp_path: Path
 ) -> None:
-    adapter = write_adapter(tmp_path / "lora.gguf", {}, texts={MADE_FOR: "a" * 64})
+    adapter = write_adapter(tmp_path / "lora.gguf", {}, texts={BASE_SHA256_KEY: "a" * 64})
     chat = (*QUESTION, Message("assistant", "A banana."))
 
     with (
@@ -104,13 +104,13 @@ def test_an_adapter_of_another_base_is_refused_unless_any_base_will_do(
 
 
 def test_scores_come_in_the_order_of_the_chats(model: Served) -> None:
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     chats = [(*QUESTION, Message("assistant", text)) for text in ("A banana.", "A seldom.", "")]
-    banana, seldom, nothing = model.score(chats, on_done=lambda *done: told.append(done))
+    banana, seldom, nothing = model.score(chats, on_done=lambda *done: reported.append(done))
 
     assert sum(banana.logprobs) > sum(seldom.logprobs)
     assert nothing.tokens == 1
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert reported == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_many_requests_run_at_once_whatever_their_ids(model: Served) -> None:

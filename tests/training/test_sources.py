@@ -47,7 +47,7 @@ def test_a_folder_is_read_file_by_file(tmp_path: Path) -> None:
     assert [raw.data["n"] for raw in raw_records(tmp_path)] == [1, 2, 3]
 
 
-def test_rows_keep_where_they_come_from_and_their_own_licence(tmp_path: Path) -> None:
+def test_rows_keep_their_source_and_their_own_licence(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "mix.jsonl", {**CHAT, "source": "forum", "license": "CC0-1.0"}, CHAT)
 
     own, other = read(source(path))
@@ -99,13 +99,13 @@ def test_dolly_is_read_by_category_and_has_its_licence(tmp_path: Path) -> None:
     assert [(row.id, row.licence) for row in rows] == [expected]
 
 
-def test_the_first_rows_are_taken(tmp_path: Path) -> None:
+def test_first_takes_the_first_rows(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "d.jsonl", *[DOLLY] * 5)
 
     assert len(read(source(path, "dolly", first=3))) == 3
 
 
-def test_rows_that_are_not_taken_are_counted(tmp_path: Path) -> None:
+def test_skipped_rows_are_counted(tmp_path: Path) -> None:
     records = [
         {**DOLLY, "instruction": f"Name tree {n}.", "category": category}
         for n in range(100)
@@ -116,10 +116,10 @@ def test_rows_that_are_not_taken_are_counted(tmp_path: Path) -> None:
     whole = read_source(source(path, "dolly", categories=["open_qa"], weight=0.5))
     cut = read_source(source(path, "dolly", categories=["open_qa"], first=10))
 
-    assert whole.passed_over == {OTHER_CATEGORY: 100, OUTSIDE_SHARE: 100 - len(whole.rows)}
+    assert whole.skipped == {OTHER_CATEGORY: 100, OUTSIDE_SHARE: 100 - len(whole.rows)}
     assert (whole.is_cut, cut.is_cut, len(cut.rows)) == (False, True, 10)
     # What comes after the last row that is taken is not read.
-    assert cut.passed_over == {OTHER_CATEGORY: 9}
+    assert cut.skipped == {OTHER_CATEGORY: 9}
 
 
 def test_a_share_of_the_rows_is_the_same_share_each_time(tmp_path: Path) -> None:
@@ -133,11 +133,14 @@ def test_a_share_of_the_rows_is_the_same_share_each_time(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("record", "problem"),
     [
-        ({"conversations": [{"from": "human", "value": "Hi"}]}, "row 2: the row has no label"),
-        ([1], "row 2: is no JSON object"),
+        (
+            {"conversations": [{"from": "human", "value": "Hi"}]},
+            "row 2: the row has to end with an answer",
+        ),
+        ([1], "row 2: is not a JSON object"),
     ],
 )
-def test_a_row_that_is_broken_or_has_no_label_is_named(
+def test_an_invalid_row_or_one_without_an_answer_is_named(
     tmp_path: Path, record: Any, problem: str
 ) -> None:
     path = jsonl(tmp_path / "rows.jsonl", CHAT, record)
@@ -162,7 +165,7 @@ def test_a_row_without_a_licence_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ideation", "graded"])
-def test_a_record_of_others_without_a_licence_is_named(
+def test_a_foreign_record_without_a_licence_is_named(
     tmp_path: Path, ideation_records: Path, kind: str
 ) -> None:
     drafts = {
@@ -171,7 +174,7 @@ def test_a_record_of_others_without_a_licence_is_named(
     }  # fmt: skip
     path = jsonl(tmp_path / "graded.jsonl", drafts) if kind == "graded" else ideation_records
 
-    with pytest.raises(DataProblem, match=r"jsonl row 1: the row has no licence; give the `lic"):
+    with pytest.raises(DataProblem, match=r"jsonl row 1: the row has no licence; set the `lic"):
         read(source(path, kind, licence=None))
     assert {row.licence for row in read(source(path, kind))} == {"MIT"}
 
@@ -191,7 +194,7 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "folder"])
-def test_other_files_and_empty_folders_are_refused(tmp_path: Path, name: str) -> None:
+def test_unknown_file_types_and_empty_folders_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "rows.csv").touch()
 
@@ -199,17 +202,17 @@ def test_other_files_and_empty_folders_are_refused(tmp_path: Path, name: str) ->
         list(raw_records(tmp_path / name))
 
 
-def test_a_data_set_that_the_hub_does_not_give_is_named(
+def test_a_data_set_that_cannot_be_fetched_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     config = SourceConfig(kind="sharegpt", hub=f"{tmp_path}/none", licence="MIT")
 
-    with pytest.raises(DataProblem, match="cannot be had from the hub"):
+    with pytest.raises(DataProblem, match="cannot be fetched from the hub"):
         read(config)
 
 
-def test_the_hub_name_of_a_data_set_may_be_any_that_its_library_reads(tmp_path: Path) -> None:
+def test_the_hub_name_may_be_anything_that_the_datasets_library_reads(tmp_path: Path) -> None:
     jsonl(tmp_path / "set" / "train.jsonl", CHAT, CHAT)
 
     rows = read(SourceConfig(kind="sharegpt", hub=str(tmp_path / "set"), licence="MIT", first=1))
@@ -218,7 +221,7 @@ def test_the_hub_name_of_a_data_set_may_be_any_that_its_library_reads(tmp_path: 
 
 
 class TestOwnRecords:
-    def test_every_task_of_a_folder_is_read_in_the_order_asked_for(
+    def test_the_tasks_of_a_folder_are_read_in_the_given_order(
         self, ideation_records: Path
     ) -> None:
         rows = read(source(ideation_records, "ideation", tasks=["evaluate", "brainstorm"]))
@@ -254,7 +257,7 @@ class TestOwnRecords:
         with pytest.raises(DataProblem, match="no records for refine"):
             read(source(tmp_path, "ideation", tasks=["refine"]))
 
-    def test_a_broken_record_is_named(self, tmp_path: Path) -> None:
+    def test_an_invalid_record_is_named(self, tmp_path: Path) -> None:
         path = jsonl(tmp_path / "refine.jsonl", {"id": "1", "task": "refine", "title": "x"})
 
         with pytest.raises(DataProblem, match=r"refine\.jsonl row 1: .*body"):

@@ -37,7 +37,7 @@ def test_a_difference_that_half_of_the_prompts_contradict_includes_zero() -> Non
     assert found.p > 0.5
 
 
-def test_pairing_finds_a_small_gain_under_large_differences_between_prompts() -> None:
+def test_pairing_finds_a_small_gain_despite_large_differences_between_prompts() -> None:
     random = np.random.default_rng(1)
     base = random.normal(0, 10, 60)
     tuned = base + random.normal(0.5, 0.5, 60)
@@ -45,7 +45,7 @@ def test_pairing_finds_a_small_gain_under_large_differences_between_prompts() ->
     assert paired_difference(base, tuned).difference.low > 0
 
 
-def test_prompts_that_only_one_system_has_a_value_for_do_not_count() -> None:
+def test_prompts_with_a_value_from_only_one_system_do_not_count() -> None:
     found = paired_difference([1.0, math.nan, 3.0], [2.0, 5.0, math.nan])
 
     assert (found.n, found.base, found.tuned) == (1, 1.0, 2.0)
@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert paired_difference(*values, seed=3) != paired_difference(*values, seed=4)
 
 
-def test_nothing_measured_is_no_difference() -> None:
+def test_no_values_give_no_difference() -> None:
     found = paired_difference([], [])
 
     assert found.n == 0
@@ -142,7 +142,7 @@ def test_spearman_sees_order_only_and_shares_ranks_of_equals() -> None:
     assert math.isnan(spearman([1, 2, 3], [5, 5, 5]))
 
 
-def test_bradley_terry_ranks_by_wins_and_gives_nobody_infinite_strength() -> None:
+def test_bradley_terry_ranks_by_wins_with_finite_strengths() -> None:
     strengths = bradley_terry({("a", "b"): 8, ("b", "a"): 2, ("b", "c"): 9, ("a", "c"): 10})
 
     assert strengths["a"] > strengths["b"] > strengths["c"]
@@ -154,7 +154,7 @@ def test_two_systems_that_never_won_are_equally_strong() -> None:
     assert bradley_terry({("a", "b"): 0, ("b", "a"): 0}) == pytest.approx({"a": 0, "b": 0})
 
 
-def test_a_judge_that_takes_the_longer_text_sees_no_difference_at_equal_length() -> None:
+def test_a_judge_that_prefers_length_has_no_preference_at_equal_length() -> None:
     random = np.random.default_rng(0)
     gaps = random.normal(30, 20, 200)
     wins = (random.random(200) < 1 / (1 + np.exp(-gaps / 10))).astype(float)
@@ -165,7 +165,7 @@ def test_a_judge_that_takes_the_longer_text_sees_no_difference_at_equal_length()
     assert found.low < 0.5 < found.high
 
 
-def test_a_judge_that_does_not_mind_length_keeps_its_rate() -> None:
+def test_a_judge_that_ignores_length_keeps_its_rate() -> None:
     random = np.random.default_rng(0)
     gaps = random.normal(0, 20, 400)
     wins = (random.random(400) < 0.7).astype(float)

@@ -13,7 +13,7 @@ from training.errors import ConfigProblems, TrainingError
 from training.learning.metrics import read_metrics
 from training.learning.result import TrainResult
 from training.runs.run_directory import RunDirectory
-from training.sweeping.best_run import gain_of, winner
+from training.sweeping.best_run import choose_best_run, gain_of
 from training.sweeping.sweep import sweep
 from training.sweeping.trial_ranking import Trial, as_table, rank
 
@@ -25,9 +25,7 @@ def swept(config: RunConfig, **settings: Any) -> RunConfig:
 
 
 def result(nll: float, name: str = "one") -> TrainResult:
-    return TrainResult(
-        name, "trl", 6, 6, {}, nll, nll / 3, 9.0, 3.0, nll, nll / 3, 100, 1.0, 100.0, 1, 1
-    )
+    return TrainResult(name, 6, 6, {}, nll, nll / 3, 9.0, 3.0, nll, nll / 3, 100, 1.0, 100.0, 1, 1)
 
 
 def files(folder: Path) -> dict[str, int]:
@@ -36,7 +34,7 @@ def files(folder: Path) -> dict[str, int]:
 
 def test_a_grid_is_ranked_with_the_spread_of_its_seeds(tiny_config: MakeConfig) -> None:
     space = {"training.learning_rate": (1e-4, 1e-2), "lora.r": (2, 4)}
-    config = swept(tiny_config(training__max_steps=3), space=space, seeds=(0, 1), stacked=True)
+    config = swept(tiny_config(training__max_steps=3), space=space, seeds=(0, 1))
     folder = config.output / "sweep"
     ranked = sweep(config, folder, report=quiet)
     assert [one.rank for one in ranked] == [1, 2, 3, 4]
@@ -59,13 +57,13 @@ def test_a_grid_is_ranked_with_the_spread_of_its_seeds(tiny_config: MakeConfig) 
         assert [row["rank"] for row in csv.DictReader(file)] == ["1", "2", "3", "4"]
     assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
     assert "±" in (folder / "sweep.md").read_text(encoding="utf-8")
-    best, rundir = winner(config, folder)
+    best, rundir = choose_best_run(config, folder)
     assert rundir.path.name.startswith(f"tiny-{ranked[0].number:02}-seed-")
     assert (best.name, best.sweep, best.seed) == ("tiny", None, int(rundir.path.name[-1]))
     assert best.lora.r == ranked[0].values["lora.r"]
 
 
-def test_a_sweep_goes_on_with_what_is_left(tiny_config: MakeConfig) -> None:
+def test_a_resumed_sweep_trains_only_missing_runs(tiny_config: MakeConfig) -> None:
     space = {"training.learning_rate": (1e-3, 1e-2)}
     config = swept(tiny_config(training__max_steps=2), space=space)
     folder = config.output / "sweep"
@@ -81,18 +79,18 @@ def test_a_sweep_goes_on_with_what_is_left(tiny_config: MakeConfig) -> None:
     assert [name for name in after if after[name] != before[name]] == [str(gone)]
 
 
-def test_a_sweep_that_goes_on_takes_the_rows_of_its_other_runs(tiny_config: MakeConfig) -> None:
+def test_a_resumed_sweep_reuses_the_rows_of_its_other_runs(tiny_config: MakeConfig) -> None:
     space = {"training.learning_rate": (1e-3, 1e-2)}
     config = swept(tiny_config(training__max_steps=1), space=space)
     folder = config.output / "sweep"
     sweep(config, folder, report=quiet)
     shutil.rmtree(folder / "tiny-01-seed-0")
     (folder / "tiny-00-seed-0" / "result.json").unlink()
-    told: list[str] = []
+    reported: list[str] = []
 
-    sweep(config, folder, resume=True, report=told.append)
+    sweep(config, folder, resume=True, report=reported.append)
 
-    assert not any("train rows" in line for line in told)
+    assert not any("train rows" in line for line in reported)
     assert (folder / "tiny-01-seed-0" / "data" / "test.jsonl").is_file()
 
 
@@ -104,7 +102,7 @@ def test_a_sweep_that_goes_on_takes_the_rows_of_its_other_runs(tiny_config: Make
         ({}, {"kind": "grid"}, "sweep.kind"),
     ],
 )
-def test_a_sweep_of_another_config_is_not_gone_on_with(
+def test_a_sweep_of_another_config_is_not_resumed(
     tiny_config: MakeConfig, tmp_path: Path, changes: Any, settings: Any, keys: str
 ) -> None:
     begun = {"kind": "optuna", "space": {"lora.r": (2, 4)}}
@@ -114,7 +112,7 @@ def test_a_sweep_of_another_config_is_not_gone_on_with(
 
     other = swept(tiny_config(**changes), **(begun | settings))
 
-    with pytest.raises(TrainingError, match=f"of another config: {keys} differ"):
+    with pytest.raises(TrainingError, match=f"with another config: {keys} differ"):
         sweep(other, tmp_path, resume=True, report=quiet)
     assert whole.config.read_text() == text
 
@@ -126,7 +124,7 @@ def measured(folder: Path, number: int, *nlls: float) -> None:
         rundir.write_json(rundir.test_nll, rows)
 
 
-def test_what_the_best_setting_gains_is_told_against_the_config_s_own(
+def test_the_gain_of_the_best_setting_is_against_the_configs_own_values(
     tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     config = tiny_config(training__learning_rate=2e-4)
@@ -151,7 +149,7 @@ def test_what_the_best_setting_gains_is_told_against_the_config_s_own(
     assert "(learning_rate 0.0002): -10.0 % [" in gain.in_words()
 
 
-def test_the_config_s_own_values_are_found_however_their_numbers_are_written(
+def test_the_configs_own_values_are_found_as_int_or_float(
     tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
     config = tiny_config(lora__alpha=16, lora__targets=("q_proj",))
@@ -170,21 +168,19 @@ def test_the_config_s_own_values_are_found_however_their_numbers_are_written(
     assert gain.change == pytest.approx(-0.1, abs=0.001)
 
 
-def test_the_best_setting_gains_nothing_on_itself(tiny_config: MakeConfig) -> None:
+def test_there_is_no_gain_if_the_configs_own_values_are_best(tiny_config: MakeConfig) -> None:
     config = tiny_config(training__learning_rate=2e-4)
     trials = [Trial(0, {"training.learning_rate": 2e-4}, (result(3.0),))]
 
     assert gain_of(config, trials, rank(trials), lambda _: []) is None
 
 
-def test_a_sweep_that_is_not_finished_has_no_winner(
-    tiny_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_an_unfinished_sweep_has_no_best_run(tiny_config: MakeConfig, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="Finish the sweep first"):
-        winner(tiny_config(), tmp_path)
+        choose_best_run(tiny_config(), tmp_path)
 
 
-def test_optuna_tries_what_it_is_asked_to_and_goes_on(tiny_config: MakeConfig) -> None:
+def test_optuna_tries_the_given_values_and_can_be_resumed(tiny_config: MakeConfig) -> None:
     space = {
         "training.learning_rate": Range(low=1e-4, high=1e-2, log=True),
         "lora.r": Range(low=2, high=4),
@@ -204,8 +200,8 @@ def test_optuna_tries_what_it_is_asked_to_and_goes_on(tiny_config: MakeConfig) -
         assert one.values["lora.r"] in range(2, 5)
 
 
-def test_a_trial_without_promise_is_stopped(tiny_config: MakeConfig) -> None:
-    """The seed draws five rates, most of them high enough to learn, and then one that is not."""
+def test_an_unpromising_trial_is_pruned(tiny_config: MakeConfig) -> None:
+    """With this seed Optuna draws five rates, most of them high enough to learn, and then a low one."""
     space = {"training.learning_rate": Range(low=1e-7, high=1e-2, log=True)}
     config = tiny_config(
         seed=8, training__max_steps=3, training__eval_steps=1, training__warmup_steps=0
@@ -232,13 +228,13 @@ def test_a_config_without_a_sweep_is_refused(tiny_config: MakeConfig, tmp_path: 
         sweep(tiny_config(), tmp_path / "sweep", report=quiet)
 
 
-def test_the_test_rows_have_no_part_in_the_ranking() -> None:
+def test_test_rows_do_not_affect_the_ranking() -> None:
     unknown = replace(result(3.0), validation_nll=None, validation_bits_per_byte=None)
 
     assert [one.rank for one in rank([Trial(0, {"lora.r": 4}, (unknown,))])] == [None]
 
 
-def test_settings_that_came_to_no_number_are_last() -> None:
+def test_settings_without_a_result_are_last() -> None:
     trials = [
         Trial(0, {"lora.r": 4}, (result(float("nan")),)),
         Trial(1, {"lora.r": 8}, (result(3.0), result(3.2))),

@@ -9,22 +9,15 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from service.engine.decoding.chat_template import ChatTokeniser
-from service.engine.llama import Library, Weights
+from service.engine.llama import Library, LlamaModel
 from service.engine.types import Message
 from service.prompts.methods import METHODS
 from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
 from training.data.rows import Row
 from training.errors import DataProblem
 from training.learning.likelihood import BaseLikelihood, answer_nll, label_losses
-from training.learning.packing import (
-    choose_bins,
-    fill_bins,
-    lay_out,
-    lay_out_parts,
-    tokens_in,
-    width_of,
-)
-from training.learning.tokens import RowTokeniser, Tokens, shown, tokenise, tokenise_all
+from training.learning.packing import choose_bins, fill_bins, lay_out, tokens_in, width_of
+from training.learning.tokens import RowTokeniser, Tokens, mark_learnt, tokenise, tokenise_all
 
 ANGLE = METHODS["free"].angles[0]
 ANSWER = "Title: A Hook by the Door\nIdea: Hang one hook for 12 keys beside the door."
@@ -43,7 +36,7 @@ def model(tiny_base: Path) -> Any:
 @pytest.fixture(scope="module")
 def served(small_gguf: Path) -> Iterator[ChatTokeniser]:
     library = Library()
-    weights = Weights(library, small_gguf)
+    weights = LlamaModel(library, small_gguf)
     yield ChatTokeniser(weights, None)
     weights.close()
     library.close()
@@ -74,7 +67,7 @@ CHAT = row(
     ],
     ids=["brainstorm", "refine", "evaluate", "no-system"],
 )
-def test_prompts_are_learnt_with_the_ids_that_are_served(
+def test_prompts_have_the_token_ids_that_are_served(
     messages: tuple[Message, ...], tokenizer: Any, served: ChatTokeniser
 ) -> None:
     tokens = tokenise(row(*messages), tokenizer, 2048)
@@ -82,7 +75,7 @@ def test_prompts_are_learnt_with_the_ids_that_are_served(
     assert tokens.ids[-1] == served.turn_end
 
 
-def test_the_answer_and_the_token_that_ends_it_are_learnt_and_nothing_else(tokenizer: Any) -> None:
+def test_only_the_answer_and_its_end_token_are_learnt(tokenizer: Any) -> None:
     tokens = tokenise(row(), tokenizer, 2048)
     assert tokenizer.decode(tokens.ids[tokens.mask].tolist()) == f"{ANSWER}<|im_end|>"
     assert tokens.answer_bytes == len(ANSWER.encode())
@@ -91,7 +84,7 @@ def test_the_answer_and_the_token_that_ends_it_are_learnt_and_nothing_else(token
     ]
 
 
-def test_control_tokens_that_people_write_are_plain_text(tokenizer: Any) -> None:
+def test_control_tokens_in_a_text_are_plain_text(tokenizer: Any) -> None:
     written = tokenise(row(answer="Say <|im_end|> twice."), tokenizer, 2048)
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert written.ids[written.mask].tolist().count(end) == 1
@@ -100,7 +93,7 @@ def test_control_tokens_that_people_write_are_plain_text(tokenizer: Any) -> None
 @pytest.mark.parametrize(
     ("answers", "learnt"), [("last", "Ash.<|im_end|>"), ("all", "Oak.<|im_end|>Ash.<|im_end|>")]
 )
-def test_a_chat_is_learnt_in_its_last_turn_or_in_all(
+def test_the_last_turn_or_all_turns_of_a_chat_are_learnt(
     answers: Any, learnt: str, tokenizer: Any
 ) -> None:
     tokens = tokenise(replace(CHAT, answers=answers), tokenizer, 2048)
@@ -108,8 +101,8 @@ def test_a_chat_is_learnt_in_its_last_turn_or_in_all(
     assert tokens.answer_bytes == len(learnt.replace("<|im_end|>", ""))
 
 
-def test_what_is_learnt_is_shown_between_brackets(tokenizer: Any) -> None:
-    text = shown(tokenise(replace(CHAT, answers="all"), tokenizer, 2048), tokenizer)
+def test_learnt_text_is_marked_with_brackets(tokenizer: Any) -> None:
+    text = mark_learnt(tokenise(replace(CHAT, answers="all"), tokenizer, 2048), tokenizer)
     assert text.endswith("assistant\n⟦Ash.<|im_end|>⟧")
     assert "⟦Oak.<|im_end|>⟧\n<|im_start|>user\nAnother?" in text
 
@@ -132,13 +125,13 @@ def test_rows_without_room_for_an_answer_are_left_out_and_counted(tokenizer: Any
 
 
 def tokens(*ids: int, length: int = 0, learnt_from: int = 40) -> Tokens:
-    """Begins with these ids, and goes on with ones of its own."""
+    """A row that begins with these ids and continues with unique ones."""
     own = np.arange(length - len(ids)) + 1000 * length
     every = np.concatenate([np.array(ids, np.int32), own.astype(np.int32)])
     return Tokens("", "", "", every, np.arange(length) >= learnt_from, length)
 
 
-def test_bins_are_no_wider_than_asked_but_for_rows_that_are() -> None:
+def test_only_bins_with_a_wider_row_exceed_the_width() -> None:
     rows = [tokens(length=n) for n in (90, 30, 40, 60, 10, 120)]
 
     bins = fill_bins(rows, 100)
@@ -147,7 +140,7 @@ def test_bins_are_no_wider_than_asked_but_for_rows_that_are() -> None:
     assert all(width_of(rows, one) <= 100 or one == [5] for one in bins)
 
 
-def test_what_rows_begin_with_alike_is_laid_out_once() -> None:
+def test_a_shared_beginning_is_stored_once() -> None:
     prompt, other = range(64), range(500, 550)
     rows = [
         tokens(*prompt, length=80, learnt_from=70),
@@ -162,10 +155,10 @@ def test_what_rows_begin_with_alike_is_laid_out_once() -> None:
     assert width_of(rows, bin_) == 64 + 16 + 36 + 50 + 40 + 20
     assert batch.input_ids.shape == (1, width_of(rows, bin_))
     assert int((batch.labels != -100).sum()) == sum(row.labels for row in rows)
-    assert batch.sees().sum(-1).max() == 100
+    assert batch.attention_mask().sum(-1).max() == 100
 
 
-def test_rows_on_one_topic_share_it_beside_what_all_rows_share() -> None:
+def test_rows_on_one_topic_share_the_topic_and_the_instructions() -> None:
     task, topic = range(40), range(100, 120)
     rows = [
         tokens(*task, *topic, length=80, learnt_from=70),
@@ -174,7 +167,7 @@ def test_rows_on_one_topic_share_it_beside_what_all_rows_share() -> None:
     ]
 
     (bin_,) = choose_bins(rows, 512)
-    sees = lay_out(rows, [bin_]).sees()[0, 0]
+    sees = lay_out(rows, [bin_]).attention_mask()[0, 0]
 
     assert width_of(rows, bin_) == 40 + 20 + 20 + 30 + 35
     assert sorted(sees.sum(-1).tolist()) == sorted(
@@ -182,7 +175,7 @@ def test_rows_on_one_topic_share_it_beside_what_all_rows_share() -> None:
     )
 
 
-def test_what_rows_share_is_counted_once_and_padding_never() -> None:
+def test_shared_tokens_are_counted_once_and_padding_never() -> None:
     prompt = range(64)
     rows = [tokens(*prompt, length=n, learnt_from=70) for n in (80, 100, 90)]
 
@@ -196,7 +189,7 @@ def test_an_answer_is_never_shared() -> None:
     assert width_of([same, same], [0, 1]) == 49 + 31 + 31
 
 
-def test_packed_rows_of_mixed_lengths_take_less_than_half_of_what_padded_ones_take() -> None:
+def test_packing_mixed_lengths_takes_less_than_half_of_the_padded_size() -> None:
     lengths = [700, 210, 160, 110, 90, 80, 70, 60, 330, 150, 120, 95, 85, 75, 65, 55]
     rows = [tokens(length=n, learnt_from=10) for n in lengths]
     taken = {
@@ -206,7 +199,7 @@ def test_packed_rows_of_mixed_lengths_take_less_than_half_of_what_padded_ones_ta
     assert taken[1024] < 0.5 * taken[None]
 
 
-def test_rows_that_are_packed_do_not_see_each_other(model: Any, tokenizer: Any) -> None:
+def test_packed_rows_do_not_see_each_other(model: Any, tokenizer: Any) -> None:
     answers = [ANSWER, "Short.", "A line that is longer than the others. " * 3, "Last 1."]
     rows = tokenise_all([row(answer=one) for one in answers], tokenizer, 512).tokens
     together = [one.nll for one in answer_nll(model, rows)]
@@ -238,15 +231,7 @@ def test_packed_and_padded_rows_give_the_same_losses(model: Any, tokenizer: Any)
     assert sorted(packed.tolist()) == pytest.approx(sorted(padded.tolist()), rel=1e-4)
 
 
-def test_parts_are_filled_up_to_one_shape(tokenizer: Any) -> None:
-    rows = tokenise_all([row(), row(answer="Short.")], tokenizer, 512).tokens
-    batch = lay_out_parts([rows, rows[1:]], None)
-    assert batch.input_ids.shape == (4, len(rows[0]))
-    first, second = (one.labels for one in rows)
-    assert (batch.labels != -100).sum(1).tolist() == [first, second, second, 0]
-
-
-def test_the_base_tells_how_much_a_prompt_helps(model: Any, tokenizer: Any) -> None:
+def test_the_base_measures_how_much_a_prompt_helps(model: Any, tokenizer: Any) -> None:
     long = row(Message("user", "word " * 100), id="row-2")
     likelihood = BaseLikelihood(model, tokenizer, 64, lambda _: None)
     known, unknown = likelihood([row(), long])

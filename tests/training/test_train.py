@@ -12,7 +12,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import Trainer, TrainingArguments
 
-from tests.training.conftest import MakeConfig, quiet
+from tests.training.conftest import MakeConfig, config_maker, quiet
 from training.config import Optimizer, RunConfig
 from training.data.prepare import read_prepared
 from training.data.split import SPLITS
@@ -20,19 +20,19 @@ from training.errors import BaseMismatch, TrainingError
 from training.learning import trainer
 from training.learning.base import Base
 from training.learning.likelihood import Nll, answer_nll, total
-from training.learning.metrics import Measured, read_metrics
+from training.learning.metrics import StepMetrics, read_metrics
 from training.learning.packing import IGNORED, Batch
 from training.learning.result import TrainResult, read_result
 from training.learning.schedule import plan
-from training.learning.train import Ready, get_ready, learn, open_base, train
-from training.learning.trainer import Job, Step
+from training.learning.train import TrainingInputs, learn, load_inputs, open_base, train
+from training.learning.trainer import Job, Objective
 from training.runs.run_directory import RunDirectory
 
 pytestmark = pytest.mark.slow
 
 
 class Interrupted(BaseException):
-    """A run is killed."""
+    """Stops a run."""
 
 
 def run(config: RunConfig, name: str = "", **options: Any) -> tuple[RunDirectory, TrainResult]:
@@ -40,13 +40,13 @@ def run(config: RunConfig, name: str = "", **options: Any) -> tuple[RunDirectory
     return rundir, train(config, rundir, report=quiet, **options)
 
 
-def opened(config: RunConfig, rundir: RunDirectory) -> tuple[Base, Ready]:
+def opened(config: RunConfig, rundir: RunDirectory) -> tuple[Base, TrainingInputs]:
     base = open_base(config, quiet)
-    return base, get_ready(config, rundir, base, report=quiet)
+    return base, load_inputs(config, rundir, base, report=quiet)
 
 
-def figures(rundir: RunDirectory) -> list[Measured]:
-    """What was measured, without what depends on the machine."""
+def figures(rundir: RunDirectory) -> list[StepMetrics]:
+    """The metrics without those that depend on the machine."""
     return [
         replace(one, seconds=None, tokens_per_s=None, peak_memory_mb=None)
         for one in read_metrics(rundir)
@@ -72,9 +72,18 @@ def is_same(first: dict[str, Any], second: dict[str, Any]) -> bool:
     )
 
 
-def test_a_run_leaves_everything_it_was_made_from_and_came_to(tiny_config: MakeConfig) -> None:
-    config = tiny_config()
-    rundir, result = run(config)
+@pytest.fixture(scope="module")
+def plain_run(
+    tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, ideation_records: Path
+) -> tuple[RunDirectory, TrainResult]:
+    """A run of the unchanged config, for tests that only read it."""
+    return run(config_maker(tmp_path_factory.mktemp("plain"), tiny_base, ideation_records)())
+
+
+def test_a_run_records_its_inputs_and_its_result(
+    plain_run: tuple[RunDirectory, TrainResult],
+) -> None:
+    rundir, result = plain_run
     assert result == read_result(rundir)
     assert result.test_nll is not None
     assert result.base_test_nll is not None
@@ -95,7 +104,7 @@ def test_a_run_leaves_everything_it_was_made_from_and_came_to(tiny_config: MakeC
     assert steps == [2, 4, 6]
 
 
-def test_a_result_counts_what_did_not_fit(tiny_config: MakeConfig) -> None:
+def test_a_result_counts_rows_that_were_cut_or_left_out(tiny_config: MakeConfig) -> None:
     rundir, result = run(tiny_config(data__max_tokens=256))
 
     prepared = read_prepared(rundir)
@@ -106,7 +115,7 @@ def test_a_result_counts_what_did_not_fit(tiny_config: MakeConfig) -> None:
         assert result.rows[split] + result.too_long[split].left_out == len(prepared.split(split))
 
 
-def test_a_run_that_was_killed_ends_like_one_that_was_not(tiny_config: MakeConfig) -> None:
+def test_a_resumed_run_ends_like_one_that_was_not_stopped(tiny_config: MakeConfig) -> None:
     config = tiny_config(lora__dropout=0.1, training__patience=3)
     straight, expected = run(config, "straight")
     killed = RunDirectory(config.output / "killed")
@@ -117,7 +126,7 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(tiny_config: MakeConfi
 
     base, ready = opened(config, killed)
     with pytest.raises(Interrupted):
-        learn([Job(config, base, ready.splits, killed, quiet, kill)], ready)
+        learn(Job(config, base, ready.splits, killed, quiet, kill), ready)
     _, result = run(config, "killed", resume=True)
     assert figures(killed) == figures(straight)
     assert is_same(adapter(killed.adapter), adapter(straight.adapter))
@@ -125,7 +134,7 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(tiny_config: MakeConfi
     assert run(config, "killed", resume=True)[1] == result
 
 
-def test_the_best_step_is_kept_and_a_run_that_gets_worse_ends(
+def test_the_best_step_is_kept_and_patience_ends_the_run(
     tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     validations = iter([3.0, 2.0, 2.5, 2.2, 1.0])
@@ -138,9 +147,11 @@ def test_the_best_step_is_kept_and_a_run_that_gets_worse_ends(
     assert not is_same(best, last)
 
 
-def test_the_adapter_that_is_kept_is_the_one_that_was_measured(tiny_config: MakeConfig) -> None:
+def test_the_saved_adapter_has_the_measured_losses(
+    tiny_config: MakeConfig, plain_run: tuple[RunDirectory, TrainResult]
+) -> None:
     config = tiny_config()
-    rundir, result = run(config)
+    rundir, result = plain_run
     base, ready = opened(config, RunDirectory(config.output / "again"))
     tuned = PeftModel.from_pretrained(base.model, str(rundir.adapter))
     validation = total(answer_nll(tuned, ready.splits.validation)).nll_per_token
@@ -149,12 +160,12 @@ def test_the_adapter_that_is_kept_is_the_one_that_was_measured(tiny_config: Make
     assert test == pytest.approx(result.test_nll, rel=1e-6)
 
 
-def test_lora_changes_its_own_weights_and_nothing_else(tiny_config: MakeConfig) -> None:
+def test_training_changes_only_the_adapter(tiny_config: MakeConfig) -> None:
     config = tiny_config()
     rundir = RunDirectory(config.output / "one")
     base, ready = opened(config, rundir)
     before = {name: one.clone() for name, one in base.model.state_dict().items()}
-    learn([Job(config, base, ready.splits, rundir, quiet)], ready)
+    learn(Job(config, base, ready.splits, rundir, quiet), ready)
     after = {
         name.replace("base_layer.", ""): one
         for name, one in base.model.state_dict().items()
@@ -167,7 +178,7 @@ def test_lora_changes_its_own_weights_and_nothing_else(tiny_config: MakeConfig) 
     assert all(bool(one.any()) for one in learnt.values())
 
 
-def test_layers_before_the_last_are_left_as_they_are(tiny_config: MakeConfig) -> None:
+def test_last_layers_adapts_only_the_last_layers(tiny_config: MakeConfig) -> None:
     rundir, _ = run(tiny_config(lora__last_layers=1, training__max_steps=2))
     layers = {name.split(".lora_")[0] for name in adapter(rundir.adapter)}
     assert len(layers) == 7
@@ -175,7 +186,7 @@ def test_layers_before_the_last_are_left_as_they_are(tiny_config: MakeConfig) ->
 
 
 @pytest.mark.parametrize("name", get_args(Optimizer))
-def test_every_optimizer_that_a_config_may_name_takes_a_step(name: str, tmp_path: Path) -> None:
+def test_every_allowed_optimizer_takes_a_step(name: str, tmp_path: Path) -> None:
     args = TrainingArguments(output_dir=str(tmp_path), optim=name, use_cpu=True)
     kind, settings = Trainer.get_optimizer_cls_and_kwargs(args)
     weights = torch.nn.Parameter(torch.ones(2, 2))
@@ -186,13 +197,16 @@ def test_every_optimizer_that_a_config_may_name_takes_a_step(name: str, tmp_path
     assert bool((weights < 1).all())
 
 
-def test_packing_changes_no_loss(tiny_config: MakeConfig) -> None:
-    packed, _ = run(tiny_config(), "packed")
+def test_packing_changes_no_loss(
+    tiny_config: MakeConfig, plain_run: tuple[RunDirectory, TrainResult]
+) -> None:
+    assert tiny_config().training.packing
+    packed, _ = plain_run
     padded, _ = run(tiny_config(training__packing=False), "padded")
     assert losses(packed) == pytest.approx(losses(padded), rel=1e-5)
 
 
-def test_tokens_are_those_that_the_model_reads(tiny_config: MakeConfig) -> None:
+def test_the_token_count_is_what_the_model_reads(tiny_config: MakeConfig) -> None:
     counted = {}
     for packing in (True, False):
         config = tiny_config(
@@ -201,12 +215,12 @@ def test_tokens_are_those_that_the_model_reads(tiny_config: MakeConfig) -> None:
         rundir = RunDirectory(config.output / config.name)
         base, ready = opened(config, rundir)
         job = Job(config, base, ready.splits, rundir, quiet)
-        (result,) = learn([job], ready)
-        step = Step(job)
-        schedule = plan(step.groups, config.training, config.seed)
+        result = learn(job, ready)
+        objective = Objective(job)
+        schedule = plan(objective.groups, config.training, config.seed)
 
         read = sum(
-            tokens_read(step.lay_out(batch))
+            tokens_read(objective.lay_out(batch))
             for number in range(schedule.steps)
             for batch in schedule.batches_of(number)
         )
@@ -218,16 +232,14 @@ def test_tokens_are_those_that_the_model_reads(tiny_config: MakeConfig) -> None:
 
 
 def tokens_read(inputs: dict[str, torch.Tensor]) -> int:
-    """How many places are seen by what is learnt."""
+    """The number of positions that learnt tokens see."""
     batch = Batch(**inputs)
     learnt = (batch.labels != IGNORED)[:, None, :, None]
-    return int((batch.sees() & learnt).any(2).sum())
+    return int((batch.attention_mask() & learnt).any(2).sum())
 
 
-@pytest.mark.parametrize("kind", ["trl", "stacked"])
-def test_half_precision_learns_an_adapter_in_full(tiny_config: MakeConfig, kind: str) -> None:
-    changes = {"base__dtype": "bfloat16", "training__bf16": True, "training__trainer": kind}
-    rundir, result = run(tiny_config("half", **changes))
+def test_half_precision_trains_a_float32_adapter(tiny_config: MakeConfig) -> None:
+    rundir, result = run(tiny_config("half", base__dtype="bfloat16", training__bf16=True))
     full, _ = run(tiny_config("full", training__bf16=False, training__max_steps=1))
 
     found, exact = losses(rundir), losses(full)[0]
@@ -243,8 +255,11 @@ def test_half_precision_learns_an_adapter_in_full(tiny_config: MakeConfig, kind:
     assert {one.dtype for one in adapter(rundir.adapter).values()} == {torch.float32}
 
 
-def test_a_step_may_be_taken_in_parts(tiny_config: MakeConfig) -> None:
-    whole, _ = run(tiny_config(training__batch_size=4), "whole")
+def test_accumulation_gives_the_losses_of_one_batch(
+    tiny_config: MakeConfig, plain_run: tuple[RunDirectory, TrainResult]
+) -> None:
+    assert tiny_config().training.batch_size == 4
+    whole, _ = plain_run
     parts, _ = run(tiny_config(training__batch_size=1, training__accumulation=4), "parts")
     assert losses(whole) == pytest.approx(losses(parts), rel=1e-5)
 
@@ -265,11 +280,11 @@ def test_a_run_directory_holds_one_run(tiny_config: MakeConfig) -> None:
     rundir.write_manifest(manifest)
     lines = rundir.rows("train").read_text(encoding="utf-8").splitlines(keepends=True)
     rundir.rows("train").write_text("".join(lines[1:]), encoding="utf-8")
-    with pytest.raises(TrainingError, match="were changed since the run began"):
+    with pytest.raises(TrainingError, match="have changed since the run began"):
         run(config, resume=True)
 
 
-def test_without_validation_and_test_rows_the_last_step_stands(tiny_config: MakeConfig) -> None:
+def test_without_validation_rows_the_last_step_is_kept(tiny_config: MakeConfig) -> None:
     config = tiny_config(data__validation_share=0.0, data__test_share=0.0, training__max_steps=2)
     rundir, result = run(config)
     assert (result.best_step, result.validation_nll, result.test_nll) == (2, None, None)
@@ -277,7 +292,7 @@ def test_without_validation_and_test_rows_the_last_step_stands(tiny_config: Make
     assert json.loads(rundir.result.read_text(encoding="utf-8"))["rows"]["test"] == 0
 
 
-def test_every_epoch_takes_every_row_once_in_an_order_of_its_own(tiny_config: MakeConfig) -> None:
+def test_every_epoch_has_every_row_once_in_a_new_order(tiny_config: MakeConfig) -> None:
     settings = tiny_config(training__epochs=2.5, training__warmup_steps=0.1).training
     settings = settings.model_copy(update={"max_steps": None})
     schedule = plan(["group"] * 10, settings, seed=1)
@@ -290,7 +305,7 @@ def test_every_epoch_takes_every_row_once_in_an_order_of_its_own(tiny_config: Ma
     assert schedule != plan(["group"] * 10, settings, seed=2)
 
 
-def test_rows_of_a_group_follow_each_other_where_that_is_asked_for(
+def test_groups_together_puts_the_rows_of_a_group_next_to_each_other(
     tiny_config: MakeConfig,
 ) -> None:
     settings = tiny_config(training__epochs=2, training__groups_together=True).training

@@ -31,14 +31,14 @@ def only(settings: Settings) -> CatalogModel:
     return model
 
 
-def test_without_settings_the_catalog_counts(path: Path) -> None:
+def test_without_settings_the_catalog_applies(path: Path) -> None:
     model = only(Settings(catalog=path))
 
     assert (model.slots, model.gpu_layers, model.cells) == (4, 3, 4096)
 
 
 @pytest.mark.parametrize(("slots", "cells"), [(1, 1024), (2, 2048), (16, 4096)])
-def test_a_setting_overrides_the_slots_and_no_cache_is_larger_than_they_can_use(
+def test_a_setting_overrides_the_slots_and_limits_the_cache_to_them(
     path: Path, slots: int, cells: int
 ) -> None:
     model = only(Settings(catalog=path, slots=slots))
@@ -72,7 +72,7 @@ def test_a_setting_overrides_how_adapters_are_served(
         (9000, 0, 8_000_000_000, 9_000_000_000),
     ],
 )
-def test_models_may_take_what_the_setting_or_the_container_allows(
+def test_the_memory_for_models_comes_from_the_setting_or_the_container(
     path: Path, limit_mb: int | None, gpu_layers: int, granted: int | None, expected: int | None
 ) -> None:
     settings = Settings(catalog=path, memory_limit_mb=limit_mb, gpu_layers=gpu_layers)

@@ -51,7 +51,7 @@ def backup(database: Path, tmp_path: Path) -> Path:
     return target
 
 
-def test_a_backup_taken_amid_writes_is_whole_and_holds_what_was_acknowledged(
+def test_a_backup_taken_during_writes_is_consistent_and_has_every_acknowledged_write(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "ideapool.db"
@@ -88,7 +88,7 @@ def test_a_backup_is_one_file(backup: Path) -> None:
         assert copy.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
-def test_a_file_that_is_there_is_replaced_only_on_request(database: Path, backup: Path) -> None:
+def test_an_existing_file_is_replaced_only_on_request(database: Path, backup: Path) -> None:
     with pytest.raises(Conflict):
         back_up(database, backup)
     assert titles(backup) == {"old"}
@@ -98,14 +98,14 @@ def test_a_file_that_is_there_is_replaced_only_on_request(database: Path, backup
     assert titles(backup) == {"old", "new"}
 
 
-def test_the_database_is_never_its_own_backup(database: Path) -> None:
+def test_a_backup_cannot_overwrite_its_own_database(database: Path) -> None:
     with pytest.raises(Conflict):
         back_up(database, database, replace=True)
     with pytest.raises(Conflict):
         restore(database, database)
 
 
-def test_what_is_not_there_is_not_copied(tmp_path: Path) -> None:
+def test_a_missing_file_cannot_be_backed_up_or_restored(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         back_up(tmp_path / "none.db", tmp_path / "backup.db")
     with pytest.raises(NotFound):
@@ -114,12 +114,14 @@ def test_what_is_not_there_is_not_copied(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_backup_that_cannot_be_written_says_so(database: Path, tmp_path: Path) -> None:
+def test_a_backup_that_cannot_be_written_raises_storage_unavailable(
+    database: Path, tmp_path: Path
+) -> None:
     with pytest.raises(StorageUnavailable, match="cannot be written"):
         back_up(database, tmp_path / "no" / "such" / "backup.db")
 
 
-def test_what_was_restored_is_served_and_what_was_replaced_is_kept(
+def test_a_restored_database_is_served_and_the_replaced_one_is_kept(
     database: Path, backup: Path
 ) -> None:
     kept = restore(backup, database)
@@ -132,20 +134,22 @@ def test_what_was_restored_is_served_and_what_was_replaced_is_kept(
     assert titles(kept) == {"old", "new"}
 
 
-def test_a_restore_on_a_new_host_needs_no_database(backup: Path, tmp_path: Path) -> None:
+def test_a_restore_works_where_there_is_no_database_yet(backup: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "ideapool.db"
 
     assert restore(backup, target) is None
     assert titles(target) == {"old"}
 
 
-def test_a_second_restore_within_a_second_keeps_both(database: Path, backup: Path) -> None:
+def test_two_restores_within_a_second_keep_both_replaced_databases(
+    database: Path, backup: Path
+) -> None:
     kept = {restore(backup, database) for _ in range(3)}
 
     assert len(kept) == 3
 
 
-def test_a_used_database_is_not_replaced(database: Path, backup: Path) -> None:
+def test_a_database_in_use_is_not_replaced(database: Path, backup: Path) -> None:
     opened, _ = store_at(database)
 
     with pytest.raises(Conflict, match="Stop the server"):
@@ -160,16 +164,14 @@ def test_a_used_database_is_not_replaced(database: Path, backup: Path) -> None:
     ]
 
 
-def test_a_database_that_a_server_holds_is_not_replaced(database: Path, backup: Path) -> None:
+def test_a_database_that_a_server_has_locked_is_not_replaced(database: Path, backup: Path) -> None:
     with occupied(database), pytest.raises(Conflict, match="in use by process"):
         restore(backup, database)
 
     assert titles(database) == {"old", "new"}
 
 
-def test_a_copy_with_a_log_beside_it_is_restored_with_what_is_in_the_log(
-    database: Path, tmp_path: Path
-) -> None:
+def test_restoring_a_copy_includes_the_writes_in_its_log(database: Path, tmp_path: Path) -> None:
     opened, store = store_at(tmp_path / "live.db")
     store.ideas.create(IdeaCreate(title="in the log"))
     for ending in ("", "-wal"):
@@ -197,7 +199,7 @@ def test_the_log_of_a_killed_server_is_kept_with_the_replaced_database(
     assert titles(kept) == {"in the log"}
 
 
-def test_a_damaged_database_can_be_replaced_and_is_kept_as_it_lies(
+def test_a_damaged_database_can_be_replaced_and_is_kept_unchanged(
     database: Path, backup: Path
 ) -> None:
     damaged = b"x" * 5000
@@ -237,7 +239,7 @@ def cut_off(path: Path) -> None:
     ],
     ids=["empty", "text", "another-program", "future", "cut-off"],
 )
-def test_only_a_whole_database_of_a_known_migration_is_restored(
+def test_only_an_intact_database_of_a_known_migration_is_restored(
     database: Path, tmp_path: Path, make: object, says: str
 ) -> None:
     source = tmp_path / "source.db"

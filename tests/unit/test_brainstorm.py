@@ -15,7 +15,7 @@ from service.ideation.events import Step, Suggested
 from service.ideation.model_client import Ledger, ModelClient
 from service.ideation.use_case import RunContext
 from service.prompts.answers import brainstorm_answer
-from tests.fakes import FAKE_MODEL, FakeBackend
+from tests.support.fake_backend import FAKE_MODEL, FakeBackend
 
 WALL = brainstorm_answer("Tool Wall", "Hang a hook for every tool on the wall and draw around it.")
 

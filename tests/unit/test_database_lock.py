@@ -22,7 +22,7 @@ HOLD = (
 
 @contextmanager
 def holding(database: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the database."""
+    """Starts another process that has the database locked."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, "serve", str(database)],
         stdin=subprocess.PIPE,
@@ -44,7 +44,7 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "folder" / "ideapool.db"
 
 
-def test_who_comes_second_is_told_which_process_was_first(database: Path) -> None:
+def test_a_second_process_is_refused_with_the_first_ones_id(database: Path) -> None:
     with holding(database) as first:
         with pytest.raises(Conflict) as refused, occupied(database):
             pass
@@ -54,7 +54,7 @@ def test_who_comes_second_is_told_which_process_was_first(database: Path) -> Non
         assert occupant(database) == f"process {first.pid} (`-c serve`)"
 
 
-def test_a_process_that_was_killed_holds_nothing(database: Path) -> None:
+def test_a_killed_process_releases_the_lock(database: Path) -> None:
     with holding(database) as first:
         first.send_signal(signal.SIGKILL)
         first.wait()
@@ -64,7 +64,7 @@ def test_a_process_that_was_killed_holds_nothing(database: Path) -> None:
     assert occupant(database) is None
 
 
-def test_a_file_left_behind_with_a_living_process_in_it_holds_nothing(database: Path) -> None:
+def test_a_leftover_lock_file_that_names_a_running_process_locks_nothing(database: Path) -> None:
     database.parent.mkdir()
     lock_path(database).write_text(f"{os.getppid()} ideapool serve\n")
 
@@ -73,7 +73,7 @@ def test_a_file_left_behind_with_a_living_process_in_it_holds_nothing(database: 
         pass
 
 
-def test_an_app_may_come_after_another_in_the_same_process_but_not_beside_it(
+def test_two_apps_of_a_process_can_use_the_database_in_turn_but_not_together(
     database: Path,
 ) -> None:
     with occupied(database), pytest.raises(Conflict), occupied(database):
@@ -82,12 +82,12 @@ def test_an_app_may_come_after_another_in_the_same_process_but_not_beside_it(
         pass
 
 
-def test_a_database_by_url_is_not_locked() -> None:
+def test_a_database_that_is_not_a_file_is_not_locked() -> None:
     with occupied(None), occupied(None):
         pass
 
 
-def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+def test_an_unwritable_folder_raises_storage_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StorageUnavailable, match="writable"), occupied(tmp_path / "file" / "x.db"):

@@ -23,7 +23,7 @@ def cut(text: str, sizes: list[int]) -> list[bytes]:
 
 
 @given(st.text(), st.lists(st.integers(0, 4)))
-def test_any_cut_gives_the_text(text: str, sizes: list[int]) -> None:
+def test_the_text_is_the_same_however_its_bytes_are_divided(text: str, sizes: list[int]) -> None:
     parts, _ = written(cut(text, sizes))
 
     assert "".join(parts) == text
@@ -50,7 +50,7 @@ def test_the_text_ends_before_the_first_stop_string(
         assert any(text[len(result) :].startswith(stop) for stop in stops)
 
 
-def test_only_what_may_become_a_stop_string_is_held_back() -> None:
+def test_only_the_possible_start_of_a_stop_string_is_held_back() -> None:
     transcript = Detokenizer(("\n\nEnd",))
 
     assert transcript.push(b"one\n") == "one"
@@ -61,7 +61,7 @@ def test_only_what_may_become_a_stop_string_is_held_back() -> None:
     assert transcript.push(b"more") == ""
 
 
-def test_an_unfinished_character_shows_as_one() -> None:
+def test_an_incomplete_character_becomes_a_replacement_character() -> None:
     transcript = Detokenizer()
 
     assert transcript.push("é".encode()[:1]) == ""

@@ -1,4 +1,4 @@
-"""What each kind of server is sent, and how it is told from the others."""
+"""What is sent to each kind of server, and how a kind is recognised."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ REQUEST = GenerateRequest(
 
 
 @pytest.mark.parametrize("dialect", ALL)
-def test_every_server_is_sent_what_openai_defines(dialect: Dialect) -> None:
+def test_every_server_gets_the_fields_that_openai_defines(dialect: Dialect) -> None:
     body = chat_body(replace(REQUEST, stop=("\n",), logprobs=2), dialect, "theirs")
 
     assert body["model"] == "theirs"
@@ -41,7 +41,7 @@ def test_every_server_is_sent_what_openai_defines(dialect: Dialect) -> None:
 
 
 @pytest.mark.parametrize("dialect", ALL)
-def test_nothing_is_sent_that_was_not_asked_for(dialect: Dialect) -> None:
+def test_optional_fields_are_sent_only_when_they_are_needed(dialect: Dialect) -> None:
     body = chat_body(REQUEST, dialect, "theirs")
 
     assert not {"stop", "logprobs", "top_logprobs", "response_format", "logit_bias"} & set(body)
@@ -59,7 +59,7 @@ def test_nothing_is_sent_that_was_not_asked_for(dialect: Dialect) -> None:
         (OPENAI, {}),
     ],
 )
-def test_a_grammar_goes_where_the_server_looks_for_it(
+def test_a_grammar_is_sent_in_the_servers_own_field(
     dialect: Dialect, fields: dict[str, Any]
 ) -> None:
     plain = chat_body(REQUEST, dialect, "m")
@@ -78,7 +78,7 @@ def test_a_json_schema_is_a_strict_response_format(dialect: Dialect) -> None:
     assert form["json_schema"]["strict"] is True
 
 
-def test_a_schema_that_is_no_json_is_refused() -> None:
+def test_a_schema_that_is_not_json_is_refused() -> None:
     with pytest.raises(InvalidInput, match="not JSON"):
         chat_body(replace(REQUEST, json_schema="{"), OPENAI, "m")
 
@@ -90,7 +90,7 @@ def test_filters_go_only_to_servers_that_know_them(dialect: Dialect) -> None:
     assert ("top_k" in body, "min_p" in body) == (dialect not in (OLLAMA, OPENAI),) * 2
 
 
-def test_a_bias_that_would_be_ignored_is_refused() -> None:
+def test_a_logit_bias_that_the_server_would_ignore_is_refused() -> None:
     request = replace(REQUEST, sampling=Sampling(logit_bias=((7, -100.0),)))
 
     assert chat_body(request, LLAMA_SERVER, "m")["logit_bias"] == {"7": -100.0}
@@ -99,7 +99,7 @@ def test_a_bias_that_would_be_ignored_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("count", "asked"), [(0, 1), (5, 6), (20, 20)])
-def test_one_alternative_more_is_asked_for_within_the_limit(count: int, asked: int) -> None:
+def test_one_more_alternative_is_asked_for_up_to_the_limit(count: int, asked: int) -> None:
     assert chat_body(replace(REQUEST, logprobs=count), VLLM, "m")["top_logprobs"] == asked
 
 
@@ -122,7 +122,9 @@ def test_a_probe_asks_for_one_token_and_its_alternatives() -> None:
         ("dev", VLLM),
     ],
 )
-def test_the_version_of_vllm_decides_where_the_grammar_goes(version: str, dialect: Dialect) -> None:
+def test_the_field_for_grammars_depends_on_the_version_of_vllm(
+    version: str, dialect: Dialect
+) -> None:
     assert vllm_of(version) is dialect
 
 
@@ -146,16 +148,16 @@ def test_a_model_is_found_by_any_of_its_names(wanted: str, found: str) -> None:
 
 
 @pytest.mark.parametrize("wanted", [None, "c"])
-def test_a_choice_that_is_open_or_wrong_names_the_models(wanted: str | None) -> None:
+def test_the_error_for_a_missing_or_unknown_model_names_the_models(wanted: str | None) -> None:
     with pytest.raises(ModelUnavailable, match=r"a, b:latest.*IDEAPOOL_ENGINE_MODEL"):
         chosen_model(MODELS, wanted, "The engine")
 
 
-def test_the_context_is_what_the_server_tells() -> None:
+def test_the_context_is_read_from_the_list_of_models() -> None:
     assert [model.context for model in MODELS] == [4096, 512]
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"data": []}, {"data": [{"name": "x"}]}, "html"])
-def test_what_is_no_list_of_models_is_said_to_be_none(answer: Any) -> None:
+def test_an_answer_that_is_not_a_list_of_models_is_refused(answer: Any) -> None:
     with pytest.raises(ModelUnavailable, match="/v1/models"):
         listed_models(answer, "The engine")

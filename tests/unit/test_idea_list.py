@@ -2,8 +2,8 @@
 
 import pytest
 
+from benchmarks.idea_list import as_answer, items
 from service.prompts.answers import brainstorm_answer
-from tests.bench.idea_list import as_answer, items
 
 TEXT = "Hang a hook for every tool. Then draw around it."
 

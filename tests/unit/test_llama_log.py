@@ -1,23 +1,23 @@
-"""llama.cpp has one log for the whole process: who is told of it, and who no more."""
+"""llama.cpp has one log for the whole process: only the latest listener gets it."""
 
 import gc
 from pathlib import Path
 
 import pytest
 
+from service.engine.llama import Library, LlamaModel
 from service.engine.llama.quantise import Quantiser
-from service.engine.llama.weights import Library, Weights
 from service.errors import ModelUnavailable
 
 
 @pytest.fixture
 def damaged(tmp_path: Path) -> Path:
     path = tmp_path / "damaged.gguf"
-    path.write_bytes(b"no model at all")
+    path.write_bytes(b"not a model")
     return path
 
 
-def test_who_is_gone_is_not_told_and_llama_cpp_speaks_for_itself(
+def test_a_listener_that_is_gone_gets_no_messages_and_llama_cpp_writes_to_stderr(
     damaged: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     library = Library()
@@ -25,13 +25,13 @@ def test_who_is_gone_is_not_told_and_llama_cpp_speaks_for_itself(
     gc.collect()
 
     with pytest.raises(ModelUnavailable):
-        Weights(library, damaged)
+        LlamaModel(library, damaged)
     assert not library.last_error
     assert "damaged.gguf" in capfd.readouterr().err
     library.close()
 
 
-def test_the_last_who_asked_is_told_also_when_the_one_before_goes(
+def test_the_latest_listener_keeps_the_log_when_an_earlier_one_goes(
     damaged: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = Quantiser(threads=1)
@@ -40,7 +40,7 @@ def test_the_last_who_asked_is_told_also_when_the_one_before_goes(
     gc.collect()
 
     with pytest.raises(ModelUnavailable):
-        Weights(library, damaged)
+        LlamaModel(library, damaged)
     assert library.last_error
     assert library.last_error in capfd.readouterr().err
     library.close()

@@ -1,4 +1,4 @@
-"""The arithmetic of merging, against gguf's own reader and numpy."""
+"""The arithmetic of merging, compared with gguf's own reader and numpy."""
 
 import shutil
 from collections.abc import Callable
@@ -11,11 +11,11 @@ import pytest
 from gguf import GGMLQuantizationType as Kind
 from numpy.typing import NDArray
 
-from service.engine.files.lora_merge import Adapter
-from service.engine.llama.layout import Layout
+from service.engine.files.lora_merge import MergeableAdapter
+from service.engine.llama.gguf_file import GgufFile
 from service.engine.llama.quantise import GRIDS, to_floats, type_name
 from service.errors import ModelUnavailable
-from tests.gguf_files import Floats, write_adapter, write_gguf
+from tests.support.gguf import Floats, write_adapter, write_gguf
 
 ROWS, COLUMNS, RANK = 96, 512, 4
 NAME, OTHER = "blk.0.attn_q.weight", "blk.0.attn_k.weight"
@@ -41,7 +41,7 @@ def merge(base: Path, adapter: Path, scale: float = 1.0) -> Path:
     """A copy of the base with the adapter in it."""
     target = base.with_name("merged.gguf")
     shutil.copy(base, target)
-    Adapter.of(adapter, Layout.of(base), scale).add_into(target, 2, lambda *_: None)
+    MergeableAdapter.of(adapter, GgufFile.read(base), scale).merge_into(target, 2, lambda *_: None)
     return target
 
 
@@ -50,14 +50,14 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
     return {one.name: gguf.dequantize(one.data, one.tensor_type) for one in reader.tensors}
 
 
-def test_a_layout_is_what_the_file_says(tmp_path: Path) -> None:
+def test_the_tensors_of_a_file_are_found_where_gguf_wrote_them(tmp_path: Path) -> None:
     tensors = {
         NAME: numbers(ROWS, COLUMNS),
         "norm.weight": numbers(COLUMNS),
         "experts.weight": numbers(3, ROWS, COLUMNS),
     }
     path = write_gguf(tmp_path / "a.gguf", tensors, kind=Kind.Q4_K, texts={"general.name": "é"})
-    layout = Layout.of(path)
+    layout = GgufFile.read(path)
     expected = {
         one.name: (one.tensor_type, one.data_offset, one.n_bytes)
         for one in gguf.GGUFReader(path).tensors
@@ -75,7 +75,7 @@ def test_a_layout_is_what_the_file_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [*GRID_KINDS, Kind.F16, Kind.BF16, Kind.F32], ids=str)
 def test_blocks_are_read_as_gguf_reads_them(tmp_path: Path, kind: Kind) -> None:
     path = write_gguf(tmp_path / "a.gguf", {NAME: numbers(ROWS, COLUMNS)}, kind=kind)
-    tensor = Layout.of(path).tensors[NAME]
+    tensor = GgufFile.read(path).tensors[NAME]
     blocks = path.read_bytes()[tensor.offset : tensor.offset + tensor.size_bytes]
 
     np.testing.assert_allclose(
@@ -86,7 +86,7 @@ def test_blocks_are_read_as_gguf_reads_them(tmp_path: Path, kind: Kind) -> None:
 
 @pytest.mark.parametrize("alpha", [0.0, 16.0])
 @pytest.mark.parametrize("rank", [1, RANK])
-def test_what_is_added_is_scale_times_alpha_by_rank(
+def test_the_change_is_scaled_by_scale_times_alpha_by_rank(
     tmp_path: Path, base: Path, alpha: float, rank: int
 ) -> None:
     a, b = pair(rank)
@@ -99,7 +99,7 @@ def test_what_is_added_is_scale_times_alpha_by_rank(
 
 def test_other_tensors_and_the_header_keep_every_byte(tmp_path: Path, base: Path) -> None:
     adapter = write_adapter(tmp_path / "lora.gguf", {NAME: pair()})
-    place = Layout.of(base).tensors[NAME]
+    place = GgufFile.read(base).tensors[NAME]
     before, after = base.read_bytes(), merge(base, adapter).read_bytes()
     end = place.offset + place.size_bytes
 
@@ -109,7 +109,7 @@ def test_other_tensors_and_the_header_keep_every_byte(tmp_path: Path, base: Path
 
 
 @pytest.mark.parametrize("kind", [Kind.Q4_0, Kind.Q4_K, Kind.F16], ids=str)
-def test_scale_zero_leaves_the_base_as_it_is(tmp_path: Path, kind: Kind) -> None:
+def test_scale_zero_leaves_the_base_unchanged(tmp_path: Path, kind: Kind) -> None:
     base = write_gguf(tmp_path / "base.gguf", {NAME: numbers(ROWS, COLUMNS)}, kind=kind)
     adapter = write_adapter(tmp_path / "lora.gguf", {NAME: pair()})
 
@@ -134,13 +134,15 @@ def test_the_same_inputs_make_the_same_bytes(tmp_path: Path) -> None:
     assert merge(base, adapter).read_bytes() == merge(base, adapter).read_bytes()
 
 
-def test_a_tensor_in_another_type_than_the_base_gets_the_change_as_well(tmp_path: Path) -> None:
+def test_a_tensor_of_another_type_than_the_base_gets_the_change_too(tmp_path: Path) -> None:
     values = numbers(ROWS, COLUMNS)
     base = write_gguf(tmp_path / "base.gguf", {NAME: values}, kind=Kind.Q8_0)
     target = write_gguf(tmp_path / "target.gguf", {NAME: values}, kind=Kind.F16)
     a, b = pair()
-    adapter = Adapter.of(write_adapter(tmp_path / "a.gguf", {NAME: (a, b)}), Layout.of(base), 1.0)
-    adapter.add_into(target, 1, lambda *_: None)
+    adapter = MergeableAdapter.of(
+        write_adapter(tmp_path / "a.gguf", {NAME: (a, b)}), GgufFile.read(base), 1.0
+    )
+    adapter.merge_into(target, 1, lambda *_: None)
 
     np.testing.assert_allclose(read(target)[NAME], read(base)[NAME] + b @ a, rtol=1e-2, atol=1e-2)
 
@@ -153,7 +155,7 @@ def test_each_expert_gets_its_own_change(tmp_path: Path) -> None:
     np.testing.assert_allclose(read(merged)[name], read(base)[name] + b @ a, rtol=1e-4, atol=1e-4)
 
 
-def test_the_pair_of_the_embeddings_is_the_other_way_round(tmp_path: Path) -> None:
+def test_the_pair_for_the_embeddings_is_transposed(tmp_path: Path) -> None:
     name, a, b = "token_embd.weight", numbers(ROWS, RANK), numbers(COLUMNS, RANK)
     tensors = {name: numbers(ROWS, COLUMNS), "output.weight": numbers(ROWS, COLUMNS)}
     base = write_gguf(tmp_path / "base.gguf", tensors)
@@ -162,7 +164,7 @@ def test_the_pair_of_the_embeddings_is_the_other_way_round(tmp_path: Path) -> No
     np.testing.assert_allclose(read(merged)[name], read(base)[name] + a @ b.T, rtol=1e-4, atol=1e-4)
 
 
-def test_norms_in_an_adapter_are_left_out_as_llama_cpp_does(tmp_path: Path, base: Path) -> None:
+def test_norms_in_an_adapter_are_ignored_as_in_llama_cpp(tmp_path: Path, base: Path) -> None:
     path = write_gguf(
         tmp_path / "lora.gguf",
         {
@@ -174,7 +176,7 @@ def test_norms_in_an_adapter_are_left_out_as_llama_cpp_does(tmp_path: Path, base
         alpha=0.0,
     )
 
-    assert Adapter.of(path, Layout.of(base), 1.0).changes == [NAME]
+    assert MergeableAdapter.of(path, GgufFile.read(base), 1.0).changes == [NAME]
 
 
 Writer = Callable[[Path], Path]
@@ -203,15 +205,15 @@ def not_finite(path: Path) -> Path:
         (adapter_with(texts={"adapter.type": "alora"}), "not a LoRA adapter"),
         (adapter_with(pairs={"blk.9.attn_q.weight": pair()}), "no tensor blk.9.attn_q.weight"),
         (adapter_with(pairs={NAME: pair()[::-1]}), "do not have the shape"),
-        (half_a_pair, "are no pair"),
+        (half_a_pair, "are not a pair"),
         (not_finite, "not finite"),
         (
             adapter_with(texts={"adapter.alora.invocation_tokens": "?"}),
-            "set IDEAPOOL_ADAPTERS=shared",
+            "Set IDEAPOOL_ADAPTERS=shared",
         ),
     ],
 )
-def test_an_adapter_that_does_not_fit_is_refused_in_words(
+def test_an_adapter_that_does_not_fit_is_refused_with_the_reason(
     tmp_path: Path, base: Path, write: Writer, words: str
 ) -> None:
     with pytest.raises(ModelUnavailable, match="cannot be merged") as error:
@@ -221,7 +223,7 @@ def test_an_adapter_that_does_not_fit_is_refused_in_words(
     assert "lora.gguf" in error.value.detail
 
 
-def test_embeddings_that_are_the_output_too_are_refused(tmp_path: Path) -> None:
+def test_a_change_of_tied_embeddings_is_refused(tmp_path: Path) -> None:
     name = "token_embd.weight"
     base = write_gguf(tmp_path / "base.gguf", {name: numbers(ROWS, COLUMNS)})
     adapter = write_adapter(
@@ -244,19 +246,19 @@ def test_a_type_whose_values_are_not_evenly_spaced_is_refused(tmp_path: Path) ->
     tensors = {NAME: numbers(ROWS, COLUMNS)}
     base = write_gguf(tmp_path / "base.gguf", tensors, kind=Kind.IQ4_NL)
 
-    with pytest.raises(ModelUnavailable, match=r"type iq4_nl; set `quantise`"):
+    with pytest.raises(ModelUnavailable, match=r"type iq4_nl. Set `quantise`"):
         merge(base, write_adapter(tmp_path / "lora.gguf", {NAME: pair()}))
 
 
 @pytest.mark.parametrize("keep", [0, 3, 200, -100])
-def test_a_damaged_file_has_no_layout(base: Path, keep: int) -> None:
+def test_a_damaged_file_is_refused(base: Path, keep: int) -> None:
     base.write_bytes(base.read_bytes()[:keep])
 
     with pytest.raises(ModelUnavailable, match=r"base\.gguf is"):
-        Layout.of(base)
+        GgufFile.read(base)
 
 
-def test_weights_that_are_all_the_same_take_the_change_as_it_is(tmp_path: Path) -> None:
+def test_equal_weights_get_the_change_without_rounding(tmp_path: Path) -> None:
     base = write_gguf(
         tmp_path / "base.gguf", {NAME: np.zeros((ROWS, COLUMNS), np.float32)}, kind=Kind.Q8_0
     )

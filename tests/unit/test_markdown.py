@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from service.web.markdown import excerpt, render
 
 ALLOWED = set(
-    "a blockquote br code del em h3 h4 h5 h6 hr li ol p pre s strong "
+    "a blockquote br code del em h3 h4 h5 h6 hr input li ol p pre s strong "
     "table tbody td th thead tr ul".split()
 )
 ATTACKS = (
@@ -28,9 +28,20 @@ ATTACKS = (
     "<svg><animate onbegin=alert(1)>",
     "<form action=http://evil.example><button>x</button></form>",
     '<a id=alerts name=body class="alert" href=http://a.example>x</a>',
+    '<input type="text" onfocus=alert(1) autofocus>',
+    "- [ ] <input autofocus onfocus=alert(1)>",
+    '- [x] " onfocus="alert(1)',
+    'https://a.example/"onmouseover=alert(1)',
+    "https://a.example/<script>alert(1)</script>",
+    "javascript:alert(1) and JAVASCRIPT://a.example/%0aalert(1)",
+    "http://javascript:alert(1)@a.example",
     "```html\n<script>alert(1)</script>\n```",
     "| a |\n| :-: |\n| <img src=x onerror=alert(1)> |",
 )
+
+
+def as_address(text: str) -> str:
+    return text.replace("::", "- [ ] ").replace("//", "https://a.b/")
 
 
 class Tags(HTMLParser):
@@ -46,6 +57,10 @@ class Tags(HTMLParser):
 def assert_safe(html: str) -> None:
     for tag, attributes in Tags(html).found:
         assert tag in ALLOWED
+        if tag == "input":
+            assert set(attributes) <= {"type", "disabled", "checked", "aria-label"}
+            assert (attributes["type"], "disabled" in attributes) == ("checkbox", True)
+            continue
         assert set(attributes) <= {"href", "title", "rel", "start"}
         if tag == "a" and "href" in attributes:
             assert re.match(r"(https?:|mailto:|[^:]*$)", attributes["href"] or "", re.IGNORECASE)
@@ -57,7 +72,7 @@ def test_nothing_that_acts_or_loads_gets_through(attack: str) -> None:
     assert_safe(render(f"Before\n\n{attack}\n\nafter"))
 
 
-@given(st.text(alphabet="<>[]()!&\"'`*_#-=:/ab\n jsx", max_size=80))
+@given(st.text(alphabet="<>[]()!&\"'`*_#-=:/ab\n jsx", max_size=80).map(as_address))
 def test_any_text_is_safe(text: str) -> None:
     assert_safe(render(text))
 
@@ -92,3 +107,48 @@ def test_an_excerpt_is_plain_words(text: str, words: str) -> None:
 
 def test_an_excerpt_ends_between_words() -> None:
     assert excerpt("one two three four", 10) == "one two…"
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("See https://a.example.", ["https://a.example"]),
+        ("(see http://a.example/b_c_d), or not", ["http://a.example/b_c_d"]),
+        ("https://a.example/x_(y)!", ["https://a.example/x_(y)"]),
+        ("HTTPS://A.example/?a=1&b=2 https://b.example", ["HTTPS://A.example/?a=1&b=2", "https://b.example"]),
+        ("“https://a.example”", ["https://a.example"]),
+        ("**https://a.example**", ["https://a.example"]),
+        ("<https://a.example>", ["https://a.example"]),
+        ("[words](https://a.example)", ["https://a.example"]),
+        ("[https://b.example](https://a.example)", ["https://a.example"]),
+        ("`https://a.example`", []),
+        ("https:// and ftp://a.example and javascript:alert(1)", []),
+        ("xhttps://a.example", []),
+    ],
+)  # fmt: skip
+def test_addresses_are_links(text: str, addresses: list[str]) -> None:
+    links = [attributes for tag, attributes in Tags(render(text)).found if tag == "a"]
+
+    assert [link["href"] for link in links] == addresses
+    assert all(link["rel"] == "noopener noreferrer nofollow" for link in links)
+
+
+def test_the_text_around_an_address_stays() -> None:
+    html = render("See https://a.example/b, then & now.")
+
+    assert re.sub(r"<[^>]+>", "", html).strip() == "See https://a.example/b, then &amp; now."
+
+
+def test_tasks_show_boxes_that_cannot_be_ticked() -> None:
+    html = render("- [ ] **Buy** bread\n- [x] Ask *Lena*\n- [y] no task\n\n[ ] no list")
+
+    boxes = [attributes for tag, attributes in Tags(html).found if tag == "input"]
+    assert [box["aria-label"] for box in boxes] == ["Buy bread", "Ask Lena"]
+    assert ["checked" in box for box in boxes] == [False, True]
+    assert "<strong>Buy</strong> bread" in html
+    assert "[y] no task" in html
+    assert "[ ] no list" in html
+
+
+def test_an_excerpt_leaves_out_the_boxes_of_tasks() -> None:
+    assert excerpt("- [ ] Buy bread\n- [x] Ask Lena") == "Buy bread Ask Lena"

@@ -19,19 +19,19 @@ def test_a_file_is_found_by_its_token_until_it_is_dropped(files: PendingUploads)
     assert files.read(token) == b"ideas"
     files.drop(token)
     files.drop(token)
-    with pytest.raises(NotFound, match="Choose it again"):
+    with pytest.raises(NotFound, match="Choose the file again"):
         files.read(token)
 
 
 @pytest.mark.parametrize("token", ["", "../ideapool.db", "0" * 31, "G" * 32, "/etc/passwd"])
-def test_what_is_no_token_leads_nowhere(files: PendingUploads, token: str) -> None:
+def test_an_invalid_token_finds_no_file(files: PendingUploads, token: str) -> None:
     files.keep(b"ideas")
 
     with pytest.raises(NotFound):
         files.read(token)
 
 
-def test_a_file_waits_an_hour(files: PendingUploads, tmp_path: Path) -> None:
+def test_a_file_is_kept_for_an_hour(files: PendingUploads, tmp_path: Path) -> None:
     token = files.keep(b"ideas")
     past = time.time() - LIFE_S - 1
     os.utime(tmp_path / "imports" / token, (past, past))
@@ -42,7 +42,7 @@ def test_a_file_waits_an_hour(files: PendingUploads, tmp_path: Path) -> None:
     assert len(list((tmp_path / "imports").iterdir())) == 1
 
 
-def test_the_oldest_files_make_room(files: PendingUploads, tmp_path: Path) -> None:
+def test_the_oldest_files_are_deleted_first(files: PendingUploads, tmp_path: Path) -> None:
     for number in range(MOST + 5):
         token = files.keep(b"ideas")
         moment = time.time() - 100 + number
@@ -52,7 +52,7 @@ def test_the_oldest_files_make_room(files: PendingUploads, tmp_path: Path) -> No
     assert files.read(token) == b"ideas"
 
 
-def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+def test_an_unwritable_folder_raises_storage_unavailable(tmp_path: Path) -> None:
     (tmp_path / "imports").write_text("")
 
     with pytest.raises(StorageUnavailable, match="cannot be kept"):

@@ -13,7 +13,7 @@ NOTE = "40 bikes at the office, no pump!! chain one to door B. Ask Lena (recepti
         ("40 bikes. Lena's pump costs 250 euros at 9:30.", ("25",)),
     ],
 )
-def test_numbers_and_names_that_a_text_lacks_are_named_as_the_note_has_them(
+def test_missing_numbers_and_names_are_listed_as_the_note_writes_them(
     written: str, expected: tuple[str, ...]
 ) -> None:
     assert left_out(NOTE, written) == expected
@@ -31,16 +31,16 @@ def test_numbers_and_names_that_a_text_lacks_are_named_as_the_note_has_them(
     ],
     ids=["one", "small in words", "thousands", "shouted", "inflected", "nouns like names"],
 )
-def test_what_is_only_said_otherwise_is_not_left_out(note: str, written: str) -> None:
+def test_a_fact_in_other_words_does_not_count_as_missing(note: str, written: str) -> None:
     assert left_out(note, written) == ()
 
 
-def test_a_translation_has_other_names_for_days() -> None:
+def test_names_of_days_do_not_count_as_missing_in_a_translation() -> None:
     note, written = "We meet Lena on Monday, room 214", "Vi träffar Lena på måndag, rum 214."
 
     assert left_out(note, written) == ("Monday",)
     assert left_out(note, written, is_translated=True) == ()
 
 
-def test_each_is_named_once() -> None:
+def test_each_missing_fact_is_listed_once() -> None:
     assert left_out("25 euros, and again 25 euros, of Lena and Lena", "Nothing.") == ("25", "Lena")

@@ -78,12 +78,12 @@ BODIES: list[Body] = [
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: type(body).__name__)
-def test_every_message_arrives_as_it_was_sent(body: Body) -> None:
+def test_every_message_arrives_unchanged(body: Body) -> None:
     assert decode(encode([("about", body)])[HEADER_BYTES:]) == [("about", body)]
 
 
 @given(st.text(st.characters(), max_size=30))
-def test_any_text_arrives(text: str) -> None:
+def test_any_text_arrives_unchanged(text: str) -> None:
     assert decode(encode([(text, Delta(text))])[HEADER_BYTES:]) == [(text, Delta(text))]
 
 
@@ -92,12 +92,12 @@ def test_any_text_arrives(text: str) -> None:
     [b"3", b"{}", b"[3]", b'[["a"]]', b'[["a", 1]]', b'[[1, "a"]]', b'[["a", "Nobody", {}]]',
      b'[["a", "Started", {"prompt_tokens": "many"}]]', b"[", b"\xff"],
 )  # fmt: skip
-def test_what_is_no_frame_is_noticed(payload: bytes) -> None:
+def test_an_invalid_frame_is_refused(payload: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         decode(payload)
 
 
-def test_frames_arrive_whole_however_the_bytes_come() -> None:
+def test_frames_arrive_whole_even_byte_by_byte() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         data = encode([("1", Delta("a"))]) + encode([]) + encode([("2", Ended()), ("3", Cancel())])
@@ -117,14 +117,14 @@ def test_frames_arrive_whole_however_the_bytes_come() -> None:
         assert channel.receive(0) == []
 
 
-def test_a_closed_end_is_noticed() -> None:
+def test_a_closed_socket_is_reported() -> None:
     ours, theirs = socket.socketpair()
     ours.close()
     with theirs, pytest.raises(EOFError):
         Channel(theirs).receive(None)
 
 
-def test_errors_keep_their_kind_and_their_words() -> None:
+def test_errors_keep_their_class_and_their_message() -> None:
     error = error_of(failure_of(PromptTooLong("too long")))
 
     assert isinstance(error, PromptTooLong)
@@ -133,6 +133,6 @@ def test_errors_keep_their_kind_and_their_words() -> None:
     assert type(error_of(failure_of(EngineBusy("busy", retry_after_s=1)))) is EngineError
 
 
-def test_ends_that_are_out_of_step_are_noticed() -> None:
-    with pytest.raises(ValueError, match="out of step"):
+def test_a_frame_that_claims_to_be_huge_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a frame"):
         payload_size(b"\xff\xff\xff\xff")

@@ -1,4 +1,4 @@
-"""From text files to ideas, and back exactly for what the files claim to hold."""
+"""Reading ideas from text files; our own exports are read back exactly."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.errors import InvalidFile
+from service.errors import InvalidFile, InvalidInput
 from service.schemas.fields import clean_line
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.imports import Draft, Reading, TextFormat
 from service.text.cleaning import clean_text
 from service.transfer.exporter import markdown, spreadsheet
-from service.transfer.readers import read
+from service.transfer.readers import header_of, read
 from service.transfer.text_escaping import (
     disarm,
     join_tags,
@@ -24,7 +24,7 @@ from service.transfer.text_escaping import (
 )
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
-# What could be taken for something else by one of the formats.
+# Texts that one of the formats could read as markup.
 TRICKY = st.sampled_from(
     [
         *("=1+1", "'=1+1", "''@x", "-", "+1", "\t=x", "a, b", 'say "hi"', "x;y", "# Board"),
@@ -78,7 +78,7 @@ def claimed(idea: Any, board: Any) -> Fields:
 
 
 @given(boards)
-def test_our_csv_is_read_back_exactly(made: list[tuple[str, str, list[Fields]]]) -> None:
+def test_exported_csv_is_read_back_exactly(made: list[tuple[str, str, list[Fields]]]) -> None:
     export = exported(made)
 
     reading = read(spreadsheet(export).encode(), "csv")
@@ -91,7 +91,7 @@ def test_our_csv_is_read_back_exactly(made: list[tuple[str, str, list[Fields]]])
 
 
 @given(boards)
-def test_our_markdown_is_read_back_exactly(made: list[tuple[str, str, list[Fields]]]) -> None:
+def test_exported_markdown_is_read_back_exactly(made: list[tuple[str, str, list[Fields]]]) -> None:
     export = exported(made)
 
     reading = read(markdown(export).encode(), "markdown")
@@ -111,14 +111,16 @@ def test_tags_in_one_cell_are_read_back_exactly(names: list[str]) -> None:
 
 
 @given(texts)
-def test_what_disarms_a_text_is_undone(text: str) -> None:
+def test_escaping_of_formulas_and_marks_can_be_undone(text: str) -> None:
     assert rearm(disarm(text)) == text
     assert not disarm(text).startswith(("=", "+", "-", "@", "\t", "\r"))
     assert with_marks(without_marks(text)) == text
 
 
 @given(st.binary(max_size=200), st.sampled_from(["markdown", "csv", "lines"]))
-def test_any_bytes_are_read_or_refused_by_their_place(content: bytes, format: TextFormat) -> None:
+def test_any_bytes_are_read_or_refused_with_line_and_column(
+    content: bytes, format: TextFormat
+) -> None:
     found, faults = [], []
     try:
         found = read(content, format).ideas
@@ -130,7 +132,7 @@ def test_any_bytes_are_read_or_refused_by_their_place(content: bytes, format: Te
 
 
 @given(texts, st.sampled_from(["markdown", "lines"]), st.sampled_from(["body", "ideas"]))
-def test_every_word_of_a_text_comes_in_or_is_named_as_left_out(
+def test_every_word_of_a_text_is_imported_or_reported_as_ignored(
     text: str, format: TextFormat, nested: Any
 ) -> None:
     text = f"# Plans\n\n- lantern walk\n  - jam jars\n\n{clean_text(text)}"
@@ -149,7 +151,7 @@ def test_every_word_of_a_text_comes_in_or_is_named_as_left_out(
 
 
 def shown(reading: Reading) -> list[tuple[str, ...]]:
-    """Title, board, status and tags of each idea."""
+    """Returns title, board, status and tags of each idea."""
     return [
         (idea.title, idea.board or "", idea.status or "", *(idea.tags or ()))
         for idea in reading.ideas
@@ -169,7 +171,7 @@ def test_plain_lines_are_ideas_without_their_bullets() -> None:
 
 
 @pytest.mark.parametrize("format", ["lines", "markdown"])
-def test_a_line_too_long_for_a_title_is_kept_whole_as_the_text(format: TextFormat) -> None:
+def test_a_line_too_long_for_a_title_is_kept_whole_in_the_body(format: TextFormat) -> None:
     words = "many words " * 30
 
     idea = read(f"- {words}".encode(), format).ideas[0]
@@ -223,7 +225,7 @@ def test_lists_under_headings_are_ideas_with_boards_tags_and_ticked_boxes() -> N
     assert [idea.line for idea in reading.ideas] == [7, 8, 10, 18, 24]
 
 
-def test_nested_items_can_be_ideas_that_branch_from_the_outer_one() -> None:
+def test_nested_items_can_become_branches_of_the_outer_idea() -> None:
     reading = read(MARKDOWN.encode(), "markdown", nested="ideas")
 
     assert [idea.title for idea in reading.ideas][2:5] == ["Jam", "plum", "fig"]
@@ -247,7 +249,7 @@ def test_headings_can_be_tags_instead_of_boards() -> None:
     assert shown(reading)[-1] == ("Balcony concert", "", "", "Music")
 
 
-def test_prose_between_lists_is_named_as_left_out() -> None:
+def test_prose_between_lists_is_reported_as_ignored() -> None:
     reading = read(b"Minutes of the meeting\n\n- One\n\n> a quote\n\n- Two\n", "markdown")
 
     assert [idea.title for idea in reading.ideas] == ["One", "Two"]
@@ -273,7 +275,7 @@ def test_paragraphs_alone_are_ideas() -> None:
     assert [idea.title for idea in reading.ideas] == ["Soup from one pot", "Chalk the road"]
 
 
-def test_an_older_export_without_ids_is_read_with_its_facts() -> None:
+def test_an_older_export_without_ids_is_read_with_status_and_tags() -> None:
     text = (
         "# Street party\n\nA party all enjoy.\n\n"
         "## Tool shelf\n\nStatus: in-progress, starred · Tags: cheap, home · Score: 7.1\n\n"
@@ -290,7 +292,7 @@ def test_an_older_export_without_ids_is_read_with_its_facts() -> None:
     assert reading.ideas[0].body == "Lend *drills*.\n\n- and ladders"
 
 
-def test_a_foreign_table_is_read_by_its_header() -> None:
+def test_the_table_of_another_program_is_read_by_its_header() -> None:
     text = (
         "Name;Notes;Labels;State;Votes\r\n"
         '"Soup; hot";"One\r\npot";"food, warm";In Progress;3\r\n'
@@ -305,10 +307,10 @@ def test_a_foreign_table_is_read_by_its_header() -> None:
     ]
     assert reading.ideas[0].body == "One\npot"
     assert [idea.line for idea in reading.ideas] == [2, 5]
-    assert [one.text for one in reading.left_out] == ["column 'Votes'"]
+    assert [one.text for one in reading.left_out] == ["Ignored columns: Votes"]
 
 
-def test_the_numbers_of_another_program_are_no_ids() -> None:
+def test_numbers_of_another_program_are_not_used_as_ids() -> None:
     own = "0b2f6a54-0c1d-4b9e-8f21-3d5a7c9e1f00"
 
     reading = read(f"id,title\n17,Soup\n{own},Chalk\n".encode(), "csv")
@@ -338,17 +340,73 @@ def places(content: bytes, format: TextFormat) -> list[tuple[int, int]]:
     ],
     ids=lambda value: value[:20] if isinstance(value, bytes) else "",
 )
-def test_what_is_wrong_is_named_by_line_and_column(
+def test_faults_are_reported_with_line_and_column(
     content: bytes, format: TextFormat, expected: list[tuple[int, int]]
 ) -> None:
     assert places(content, format) == expected
 
 
-def test_the_faults_of_a_file_are_told_together_but_not_without_end() -> None:
+def test_faults_are_reported_together_up_to_a_limit() -> None:
     rows = "".join(f"Idea {number},Backlog\n" for number in range(100))
 
     assert places(f"title,status\n{rows}".encode(), "csv") == [(n, 2) for n in range(2, 22)]
 
 
-def test_a_draft_says_nothing_that_its_file_does_not() -> None:
+def test_fields_that_a_file_lacks_stay_empty() -> None:
     assert read(b"Soup\n", "lines").ideas == [Draft(1, "Soup")]
+
+
+TRELLO = (
+    "Card ID,Card Name,Card Description,Labels,List Name,Board Name\n"
+    '6,Soup from one pot,At noon.,"food, cheap (green)",To Do,Street party\n'
+)
+JIRA = (
+    "Summary,Issue key,Status,Project name,Labels,Labels,Description\n"
+    "Soup from one pot,X-1,To Do,Street party,food,cheap,At noon.\n"
+)
+NOTION = "Name,Tags,Status,Text\nSoup from one pot,food,In progress,At noon.\n"
+ASANA = "Task ID,Task Name,Section/Column,Assignee,Tags,Notes,Projects\n1,Soup from one pot,New,Lena,food,At noon.,Street party\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "board", "tags"),
+    [
+        (TRELLO, "Street party", ["food", "cheap (green)"]),
+        (JIRA, "Street party", ["food", "cheap"]),
+        (NOTION, None, ["food"]),
+        (ASANA, "Street party", ["food"]),
+    ],
+    ids=["Trello", "Jira", "Notion", "Asana"],
+)
+def test_tables_of_other_programs_are_understood(
+    text: str, board: str | None, tags: list[str]
+) -> None:
+    idea = read(text.encode(), "csv").ideas[0]
+
+    assert (idea.title, idea.body) == ("Soup from one pot", "At noon.")
+    assert (idea.board, idea.tags) == (board, tags)
+
+
+def test_columns_can_be_chosen_by_name_and_left_out() -> None:
+    text = b"Headline;What it is;Name;Labels\nSoup;At noon.;Lena;food\n"
+
+    guessed = read(text, "csv").ideas[0]
+    chosen = read(text, "csv", columns={"title": "headline", "body": "What it is", "tags": "-"})
+
+    assert (guessed.title, guessed.tags) == ("Lena", ["food"])
+    idea = chosen.ideas[0]
+    assert (idea.title, idea.body, idea.tags) == ("Soup", "At noon.", None)
+    assert [one.text for one in chosen.left_out] == ["Ignored columns: Name, Labels"]
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(InvalidInput, match=r"no column “colour”\. It has: title, size") as refusal:
+        read(b"title,size\nSoup,9\n", "csv", columns={"body": "colour"})
+
+    assert refusal.value.pointer == "/body_column"
+
+
+def test_a_column_that_was_chosen_is_not_taken_for_something_else_too() -> None:
+    header = header_of("notes,name\n", {"title": "notes"})
+
+    assert header.taken == {"title": "notes"}

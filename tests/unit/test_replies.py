@@ -1,4 +1,4 @@
-"""What servers answer, judged: streams, probabilities, refusals."""
+"""Parsing the answers of servers: streams, probabilities, errors."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.remote.refusals import message_of, refusal, retry_after_s
+from service.engine.remote.error_responses import error_for_status, message_of, retry_after_s
 from service.engine.remote.replies import AnswerReader, embedding, probabilities
 from service.engine.types import Delta, Finished, GenerateRequest, TokenLogprob, Usage
 from service.errors import (
@@ -25,7 +25,7 @@ from service.errors import (
 REQUEST = GenerateRequest("1", "m", (), 10)
 
 
-def piece(text: str | None = None, reason: str | None = None, **more: Any) -> str:
+def event(text: str | None = None, reason: str | None = None, **more: Any) -> str:
     return json.dumps(
         {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": reason, **more}]}
     )
@@ -37,22 +37,22 @@ def deltas(*events: str, logprobs: int | None = None) -> tuple[list[Delta], Fini
     return [one for one in read if one is not None], reader.finish()
 
 
-def told(*tokens: tuple[str, float], sampled: tuple[str, float] | None = None) -> str:
-    """A probe's answer with these probabilities."""
+def probe_answer(*tokens: tuple[str, float], sampled: tuple[str, float] | None = None) -> str:
+    """The answer to a probe, with these probabilities."""
     top = [{"token": text, "logprob": math.log(share)} for text, share in tokens]
     first = top[0] if sampled is None else {"token": sampled[0], "logprob": math.log(sampled[1])}
     logprobs = {"content": [{**first, "top_logprobs": top}]}
     return json.dumps({"choices": [{"index": 0, "logprobs": logprobs}]})
 
 
-def test_an_answer_is_its_pieces_and_how_it_ended() -> None:
+def test_an_answer_has_its_deltas_and_the_reason_of_its_end() -> None:
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": None}
 
-    pieces, end = deltas(
-        piece("a"), piece(None), piece("b"), piece(reason="length"), json.dumps({"usage": usage})
+    read, end = deltas(
+        event("a"), event(None), event("b"), event(reason="length"), json.dumps({"usage": usage})
     )
 
-    assert pieces == [Delta("a"), Delta("b")]
+    assert read == [Delta("a"), Delta("b")]
     assert end.reason == "length"
     assert (end.usage.prompt_tokens, end.usage.completion_tokens) == (5, 2)
 
@@ -60,27 +60,27 @@ def test_an_answer_is_its_pieces_and_how_it_ended() -> None:
 def test_only_the_first_choice_is_read() -> None:
     other = json.dumps({"choices": [{"index": 1, "delta": {"content": "no"}}]})
 
-    assert deltas(other, piece("yes"), piece(reason="stop"))[0] == [Delta("yes")]
+    assert deltas(other, event("yes"), event(reason="stop"))[0] == [Delta("yes")]
 
 
-def test_logprobs_come_with_the_likeliest_as_many_as_were_asked_for() -> None:
+def test_logprobs_have_as_many_alternatives_as_were_asked_for() -> None:
     shares = {"c": -4.0, "a": -0.1, "b": -3.0}
     top = [{"token": text, "logprob": share} for text, share in shares.items()]
     content = [{"token": "c", "logprob": -4.0, "bytes": [99], "top_logprobs": top}]
 
-    pieces, _ = deltas(piece("c", logprobs={"content": content}), piece(reason="stop"), logprobs=2)
+    read, _ = deltas(event("c", logprobs={"content": content}), event(reason="stop"), logprobs=2)
 
-    assert pieces == [Delta("c", (TokenLogprob("c", -4.0, (("a", -0.1), ("b", -3.0))),))]
+    assert read == [Delta("c", (TokenLogprob("c", -4.0, (("a", -0.1), ("b", -3.0))),))]
 
 
-def test_logprobs_that_do_not_come_are_missed() -> None:
+def test_missing_logprobs_are_an_error() -> None:
     with pytest.raises(ModelUnavailable, match="logprobs"):
-        deltas(piece("a"), piece(reason="stop"), logprobs=0)
+        deltas(event("a"), event(reason="stop"), logprobs=0)
 
 
-def test_an_answer_without_an_end_is_not_whole() -> None:
+def test_an_answer_without_an_end_is_an_error() -> None:
     with pytest.raises(EngineCrashed, match="middle"):
-        deltas(piece("a"))
+        deltas(event("a"))
 
 
 @pytest.mark.parametrize(
@@ -91,18 +91,18 @@ def test_an_answer_without_an_end_is_not_whole() -> None:
         '{"choices": 1}',
         '{"choices": [{"delta": {"content": 5}}]}',
         '{"choices": [{"delta": {"content": "\\ud83d"}}]}',
-        piece("a", logprobs={"content": [{"token": "a", "logprob": 1.0}]}),
+        event("a", logprobs={"content": [{"token": "a", "logprob": 1.0}]}),
         '{"choices": [{"logprobs": {"content": [{"token": "a", "logprob": NaN}]}}]}',
-        piece(reason="content_filter"),
+        event(reason="content_filter"),
     ],
 )
-def test_what_cannot_be_read_is_no_answer(data: str) -> None:
+def test_an_event_that_cannot_be_parsed_is_an_error(data: str) -> None:
     with pytest.raises(EngineCrashed):
         AnswerReader(REQUEST, "The engine").read(data)
 
 
 @given(st.text())
-def test_whatever_comes_is_text_or_an_error_of_ours(data: str) -> None:
+def test_any_data_gives_text_or_a_service_error(data: str) -> None:
     read = None
     with contextlib.suppress(ServiceError):
         read = AnswerReader(REQUEST, "The engine").read(data)
@@ -110,9 +110,9 @@ def test_whatever_comes_is_text_or_an_error_of_ours(data: str) -> None:
     assert read is None or isinstance(read, Delta)
 
 
-def test_an_answer_that_goes_on_past_its_tokens_is_stopped() -> None:
+def test_an_answer_that_exceeds_max_tokens_is_stopped() -> None:
     with pytest.raises(EngineCrashed, match="max_tokens"):
-        deltas(*[piece("a")] * 200)
+        deltas(*[event("a")] * 200)
 
 
 @pytest.mark.parametrize(
@@ -123,35 +123,37 @@ def test_an_answer_that_goes_on_past_its_tokens_is_stopped() -> None:
         '{"object": "error", "message": "out of memory", "code": 500}',
     ],
 )
-def test_an_error_amid_an_answer_is_told(data: str) -> None:
+def test_an_error_in_the_middle_of_an_answer_is_reported(data: str) -> None:
     reader = AnswerReader(REQUEST, "The engine")
-    reader.read(piece("a"))
+    reader.read(event("a"))
 
     with pytest.raises(EngineCrashed, match="out of memory"):
         reader.read(data)
 
 
-def test_an_error_in_place_of_an_answer_is_what_its_code_says() -> None:
+def test_an_error_instead_of_an_answer_is_mapped_by_its_code() -> None:
     data = '{"error": {"message": "maximum context length is 20 tokens", "code": 400}}'
 
     with pytest.raises(PromptTooLong):
         AnswerReader(REQUEST, "The engine").read(data)
 
 
-def test_a_choice_has_the_probability_that_is_told() -> None:
-    row, _ = probabilities(told(("1", 0.5), ("x", 0.3), ("0", 0.2)), ("0", "1"), "The engine")
+def test_a_choice_has_the_probability_that_the_server_returns() -> None:
+    row, _ = probabilities(
+        probe_answer(("1", 0.5), ("x", 0.3), ("0", 0.2)), ("0", "1"), "The engine"
+    )
 
     assert row == pytest.approx((0.2, 0.5))
 
 
-def test_tokens_of_the_same_text_count_together() -> None:
-    row, _ = probabilities(told(("1", 0.6), ("1", 0.4)), ("1",), "The engine")
+def test_tokens_with_the_same_text_are_added_up() -> None:
+    row, _ = probabilities(probe_answer(("1", 0.6), ("1", 0.4)), ("1",), "The engine")
 
     assert row == pytest.approx((1.0,))
 
 
-def test_a_choice_that_can_have_next_to_nothing_counts_as_nothing() -> None:
-    row, _ = probabilities(told(("1", 0.97), ("x", 0.01)), ("0", "1"), "The engine")
+def test_a_missing_choice_with_a_negligible_probability_counts_as_zero() -> None:
+    row, _ = probabilities(probe_answer(("1", 0.97), ("x", 0.01)), ("0", "1"), "The engine")
 
     assert row == pytest.approx((0.0, 0.97))
 
@@ -159,27 +161,27 @@ def test_a_choice_that_can_have_next_to_nothing_counts_as_nothing() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        told(("1", 0.5), ("x", 0.1)),
-        told(("x", 0.9)),
-        told(("1", 0.5), ("x", 0.3), sampled=("y", 0.0001)),
-        told(("1", 0.5)).replace("top_logprobs", "other"),
+        probe_answer(("1", 0.5), ("x", 0.1)),
+        probe_answer(("x", 0.9)),
+        probe_answer(("1", 0.5), ("x", 0.3), sampled=("y", 0.0001)),
+        probe_answer(("1", 0.5)).replace("top_logprobs", "other"),
         json.dumps({"choices": [{"index": 0}]}),
         json.dumps({"choices": []}),
     ],
 )
-def test_a_probability_is_never_made_up(answer: str) -> None:
-    with pytest.raises(ModelUnavailable, match=r"The engine tells"):
+def test_a_probability_that_cannot_be_known_is_an_error(answer: str) -> None:
+    with pytest.raises(ModelUnavailable, match=r"The engine returns"):
         probabilities(answer, ("0", "1"), "The engine")
 
 
-def test_an_embedding_is_as_the_server_gives_it() -> None:
+def test_an_embedding_is_returned_as_the_server_sent_it() -> None:
     answer = json.dumps({"data": [{"embedding": [0.5, -1]}], "usage": {"prompt_tokens": 3}})
 
     assert embedding(answer, "The engine") == ((0.5, -1.0), Usage(prompt_tokens=3))
 
 
 @pytest.mark.parametrize("answer", ["", "{}", '{"data": []}', '{"data": [{"embedding": []}]}'])
-def test_an_answer_without_an_embedding_cannot_be_read(answer: str) -> None:
+def test_an_answer_without_an_embedding_is_an_error(answer: str) -> None:
     with pytest.raises(EngineCrashed):
         embedding(answer, "The engine")
 
@@ -194,8 +196,8 @@ CONTEXT = (
 
 
 @pytest.mark.parametrize("body", CONTEXT)
-def test_every_way_to_say_that_a_prompt_is_too_long_is_understood(body: str) -> None:
-    error = refusal(400, body, engine="The engine", retry_after_s=1)
+def test_every_known_message_about_a_long_prompt_is_recognised(body: str) -> None:
+    error = error_for_status(400, body, engine="The engine", retry_after_s=1)
 
     assert isinstance(error, PromptTooLong)
 
@@ -218,15 +220,15 @@ def test_every_way_to_say_that_a_prompt_is_too_long_is_understood(body: str) -> 
         (503, EngineBusy),
     ],
 )
-def test_a_status_is_the_error_it_stands_for(status: int, kind: type[EngineError]) -> None:
-    error = refusal(status, '{"error":{"message":"because"}}', engine="E", retry_after_s=4)
+def test_each_status_has_its_error(status: int, kind: type[EngineError]) -> None:
+    error = error_for_status(status, '{"error":{"message":"because"}}', engine="E", retry_after_s=4)
 
     assert type(error) is kind
     assert status in (401, 403) or "because" in error.detail
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ('{"error": {"message": "m"}}', "m"),
         ('{"error": "m"}', "m"),
@@ -237,13 +239,13 @@ def test_a_status_is_the_error_it_stands_for(status: int, kind: type[EngineError
         ("<html>", "it does not say why"),
     ],
 )
-def test_what_a_server_says_becomes_a_short_line(body: str, said: str) -> None:
-    assert message_of(body) == said
+def test_a_servers_message_becomes_one_short_line(body: str, message: str) -> None:
+    assert message_of(body) == message
 
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [("7", 7), ("0", 1), ("99999", 120), (None, 3), ("nan", 3), ("Wed, 21 Oct 2015", 3), ("-5", 3)],
 )
-def test_the_time_to_wait_is_within_reason(header: str | None, seconds: int) -> None:
+def test_the_time_to_wait_is_limited(header: str | None, seconds: int) -> None:
     assert retry_after_s(header, 2.5) == seconds

@@ -13,4 +13,4 @@ def test_a_name_used_twice_is_refused_with_a_text_that_pages_can_translate() -> 
 
     (reason,) = caught.value.errors()[0]["ctx"]["error"].args
     assert isinstance(reason, Text)
-    assert reason == "must not name “cost” twice"
+    assert reason == "must not contain “cost” twice"

@@ -22,8 +22,8 @@ REGISTRIES = {
     SERVICE / "ideation" / "kinds.py",
     SERVICE / "web" / "pages" / "run_kinds.py",
 }
-# Neither knows runs: the engine's roles and the commands have names of their own.
-APART = (SERVICE / "engine", SERVICE / "cli")
+# They know no runs: the engine's roles, what models can do, and the commands have names of their own.
+APART = (SERVICE / "engine", SERVICE / "cli", SERVICE / "web" / "abilities.py")
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:

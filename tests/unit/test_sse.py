@@ -20,23 +20,23 @@ def read(*chunks: bytes, limit_bytes: int = 10_000) -> list[str]:
     return [data for chunk in chunks for data in reader.feed(chunk)]
 
 
-def test_only_data_of_whole_events_is_read() -> None:
+def test_only_complete_events_are_read() -> None:
     assert read(STREAM) == EVENTS
 
 
-def test_a_stream_cut_at_every_byte_is_the_same() -> None:
+def test_a_stream_read_byte_by_byte_gives_the_same_events() -> None:
     assert read(*(bytes([byte]) for byte in STREAM)) == EVENTS
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
-def test_it_does_not_matter_where_chunks_end(cuts: list[int]) -> None:
+def test_chunks_may_end_anywhere(cuts: list[int]) -> None:
     ends = [0, *sorted(cuts), len(STREAM)]
 
     assert read(*(STREAM[a:b] for a, b in itertools.pairwise(ends))) == EVENTS
 
 
 @given(st.lists(st.lists(LINES, min_size=1, max_size=3), max_size=4), st.data())
-def test_what_is_written_is_read(events: list[list[str]], draw: st.DataObject) -> None:
+def test_all_written_events_are_read(events: list[list[str]], draw: st.DataObject) -> None:
     text = ""
     for lines in events:
         for line in lines:
@@ -57,16 +57,16 @@ def test_any_bytes_are_read_without_an_error(chunks: list[bytes]) -> None:
     [b"x", b": comment ", b"data: more\n", b"data\n"],
     ids=["line", "comment", "event", "empty-lines"],
 )
-def test_what_never_ends_is_refused(piece: bytes) -> None:
+def test_an_endless_line_or_event_is_refused(piece: bytes) -> None:
     with pytest.raises(EventTooLargeError):
         read(*[piece] * 1001, limit_bytes=1000)
 
 
-def test_a_long_stream_of_small_events_is_no_large_event() -> None:
+def test_a_long_stream_of_small_events_is_within_the_limit() -> None:
     assert len(read(*[b": ping\n\ndata: small\n\n"] * 500, limit_bytes=100)) == 500
 
 
-def test_an_event_without_a_name_is_a_message_and_a_name_is_for_one_event() -> None:
+def test_a_name_applies_to_one_event_and_the_default_name_is_message() -> None:
     stream = b"event: first\n\nevent:second\ndata: a\n\ndata: b\n\n"
 
     assert EventReader().feed_named(stream) == [("second", "a"), ("message", "b")]

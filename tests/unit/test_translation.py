@@ -26,7 +26,7 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 TAG = re.compile(r"</?\w+[^>]*>")
 # Names, which are the same in every language.
-NAMES = {"Ideapool", "CSV", "JSON", "Markdown", "Esc", "· Ideapool"}
+NAMES = {"Ideapool", "CSV", "JSON", "Markdown", "Enter", "Esc", "· Ideapool"}
 SHOWN_ATTRIBUTES = {"placeholder", "title", "aria-label", "alt"}
 MARKERS = {"_", "gettext", "ngettext"}
 
@@ -108,16 +108,20 @@ class _Texts(HTMLParser):
         self.found.append(data)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_template_says_nothing_that_is_not_marked(name: str) -> None:
-    source = (TEMPLATES / name).read_text()
+def unmarked_texts(source: str) -> set[str]:
     bare = re.sub(r"\{% trans.*?endtrans %\}", "", source, flags=re.DOTALL)
     bare = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", bare, flags=re.DOTALL)
     found = {" ".join(text.split()) for text in _Texts(bare).found}
     # A macro gives the attributes of forms, which are no text.
     said = {text for text in found - NAMES if not text.startswith("method=")}
+    return {text for text in said if re.search(r"[^\W\d_]{2}", text)}
 
-    assert {text for text in said if re.search(r"[^\W\d_]{2}", text)} == set()
+
+def test_templates_say_nothing_that_is_not_marked() -> None:
+    found = {name: unmarked_texts((TEMPLATES / name).read_text()) for name in FILES}
+
+    assert found
+    assert {name: texts for name, texts in found.items() if texts} == {}
 
 
 @pytest.fixture(scope="module")
@@ -134,29 +138,37 @@ def shown_constants(node: nodes.Node) -> Iterator[str]:
             yield from shown_constants(part)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_an_expression_shows_no_words_that_are_not_marked(
-    environment: Environment, name: str
-) -> None:
-    tree = environment.parse((TEMPLATES / name).read_text())
+@pytest.fixture(scope="module")
+def trees(environment: Environment) -> dict[str, nodes.Template]:
+    return {name: environment.parse((TEMPLATES / name).read_text()) for name in FILES}
+
+
+def test_expressions_show_no_words_that_are_not_marked(trees: dict[str, nodes.Template]) -> None:
     shown = [
-        text
+        (name, text)
+        for name, tree in trees.items()
         for output in tree.find_all(nodes.Output)
         for part in output.nodes
         for text in shown_constants(part)
     ]
 
-    assert [text for text in shown if re.search(r"^[A-Z]|\w \w", text.strip())] == []
+    assert shown
+    assert [one for one in shown if re.search(r"^[A-Z]|\w \w", one[1].strip())] == []
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_template_marks_only_constants(environment: Environment, name: str) -> None:
+def test_templates_mark_only_constants(trees: dict[str, nodes.Template]) -> None:
     """What is marked is shown unescaped; a value has `translate` for that."""
-    tree = environment.parse((TEMPLATES / name).read_text())
-    for call in tree.find_all(nodes.Call):
-        if isinstance(call.node, nodes.Name) and call.node.name in MARKERS:
-            count = 2 if call.node.name == "ngettext" else 1
-            assert all(isinstance(part, nodes.Const) for part in call.args[:count]), call.lineno
+    marked = [
+        (f"{name}:{call.lineno}", call.args[: 2 if call.node.name == "ngettext" else 1])
+        for name, tree in trees.items()
+        for call in tree.find_all(nodes.Call)
+        if isinstance(call.node, nodes.Name) and call.node.name in MARKERS
+    ]
+
+    assert marked
+    assert [
+        place for place, texts in marked if not all(isinstance(text, nodes.Const) for text in texts)
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -252,19 +264,19 @@ MODULES = sorted(
 )
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
-def test_an_error_that_a_page_may_show_can_be_translated(module: Path) -> None:
-    tree = ast.parse(module.read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
-    unmarked = [
-        call.lineno
-        for call in calls
-        if isinstance(call.func, ast.Name)
+def test_errors_that_a_page_may_show_can_be_translated() -> None:
+    shown = [
+        (f"{module.relative_to(PROJECT_ROOT)}:{call.lineno}", call.args[0])
+        for module in MODULES
+        for call in ast.walk(ast.parse(module.read_text()))
+        if isinstance(call, ast.Call)
+        and call.args
+        and isinstance(call.func, ast.Name)
         and call.func.id in PAGE_ERRORS | {"Flash"}
-        and isinstance(call.args[0], ast.Constant | ast.JoinedStr)
     ]
 
-    assert unmarked == []
+    assert shown
+    assert [place for place, text in shown if isinstance(text, ast.Constant | ast.JoinedStr)] == []
 
 
 @pytest.mark.parametrize("language", FOREIGN)

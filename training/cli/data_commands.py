@@ -1,6 +1,6 @@
-"""The commands that take no config, and make data or what ideas are compared with.
+"""The commands without a config: they make data, or the word vectors that ideas are compared with.
 
-What does the work is imported by the command that needs it, so that help comes at once.
+Each command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 import argparse
@@ -17,63 +17,69 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_data_commands(commands: Commands, report: Report) -> None:
-    """Each tells `report` how far it is and what it has made."""
+    """Each command reports its progress and its result to `report`."""
     _add_distil(commands, report)
     _add_drafts(commands, report)
     _add_likeness(commands, report)
 
 
 def _add_distil(commands: Commands, report: Report) -> None:
-    parser = commands.add_parser("distil", help="let a bigger model write records")
+    parser = commands.add_parser("distil", help="have a larger model write records")
     parser.add_argument("url", help="an OpenAI-compatible server, up to /v1")
     parser.add_argument("model", help="the teacher's name there")
     parser.add_argument("task", choices=OWN_TASKS)
-    parser.add_argument("inputs", type=Path, help="JSONL of topics, or of notes")
-    parser.add_argument("target", type=Path, help="the JSONL file that records are added to")
-    parser.add_argument("--count", type=int, default=100, help="records that file shall have")
-    parser.add_argument("--licence", required=True, help="of what the teacher writes")
+    parser.add_argument("inputs", type=Path, help="JSONL file of topics or notes")
+    parser.add_argument("target", type=Path, help="JSONL file to add the records to")
+    parser.add_argument(
+        "--count", type=int, default=100, help="number of records the file should have"
+    )
+    parser.add_argument("--licence", required=True, help="licence of the teacher's output")
     parser.set_defaults(command=partial(distil, report=report))
 
 
 def _add_drafts(commands: Commands, report: Report) -> None:
-    drawn = commands.add_parser("draft", help="draw several ideas for each topic, to choose from")
+    drawn = commands.add_parser("draft", help="draw several ideas for each topic to choose from")
     drawn.add_argument("gguf", type=Path, help="the model that writes them")
-    drawn.add_argument("topics", type=Path, help="JSONL of topics")
-    drawn.add_argument("target", type=Path, help="the JSONL file of drafts to write")
-    drawn.add_argument("--count", type=int, default=4, help="drafts a topic")
+    drawn.add_argument("topics", type=Path, help="JSONL file of topics")
+    drawn.add_argument("target", type=Path, help="JSONL file to write the drafts to")
+    drawn.add_argument("--count", type=int, default=4, help="drafts for each topic")
     drawn.set_defaults(command=partial(draft, report=report))
-    chosen = commands.add_parser("choose", help="make records of the drafts that were chosen")
+    chosen = commands.add_parser("choose", help="turn the chosen drafts into records")
     _add_answers(chosen, "choices", '{"id": "…", "best": 2 or null, "title": "…"}')
     chosen.set_defaults(command=partial(choose, report=report))
-    graded = commands.add_parser("grade", help="give the drafts a reader's grades, to prefer among")
+    graded = commands.add_parser(
+        "grade", help="add a reader's grades to the drafts, for learning preferences"
+    )
     _add_answers(graded, "grades", '{"id": "…", "grades": [2, 0, 1]}')
     graded.set_defaults(command=partial(grade, report=report))
 
 
 def _add_answers(parser: argparse.ArgumentParser, name: str, line: str) -> None:
-    """What readers said of drafts, and where to put what comes of it."""
-    parser.add_argument("drafts", type=Path, help="what `draft` has written")
-    parser.add_argument(name, type=Path, help=f"JSONL of {line}")
-    parser.add_argument("target", type=Path, help="the JSONL file to write")
+    """Adds the arguments of a command that combines drafts with a reader's answers."""
+    parser.add_argument("drafts", type=Path, help="file that `draft` has written")
+    parser.add_argument(name, type=Path, help=f"JSONL file of {line}")
+    parser.add_argument("target", type=Path, help="JSONL file to write")
     parser.add_argument("--source", required=True, help="who wrote the drafts and who read them")
-    parser.add_argument("--licence", required=True, help="of what was written")
+    parser.add_argument("--licence", required=True, help="licence of the drafts")
 
 
 def _add_likeness(commands: Commands, report: Report) -> None:
-    vectors = commands.add_parser("word-vectors", help="make what ideas are compared with")
+    vectors = commands.add_parser(
+        "word-vectors", help="make the word vectors that ideas are compared with"
+    )
     vectors.add_argument("target", nargs="?", type=Path, default=WORD_VECTORS, metavar="TARGET")
     vectors.set_defaults(command=partial(word_vectors, report=report))
-    measured = commands.add_parser("likeness", help="measure how well alike ideas are found")
+    measured = commands.add_parser("likeness", help="measure how well similar ideas are found")
     pairs = DATA / "similarity" / "pairs.jsonl"
     measured.add_argument("pairs", nargs="?", type=Path, default=pairs, metavar="PAIRS")
     measured.set_defaults(command=partial(likeness, report=report))
 
 
 def distil(options: argparse.Namespace, report: Report) -> None:
-    from training.synthesis.distil import Order
+    from training.synthesis.distil import DistilJob
     from training.synthesis.distil import distil as ask_teacher
 
-    order = Order(
+    order = DistilJob(
         options.url,
         options.model,
         options.task,

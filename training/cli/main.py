@@ -1,7 +1,7 @@
 """The command line: `ideapool-train validate | prepare | train | sweep | export | …`.
 
-Reads configs and hands them on. What trains or measures is imported by the command that needs it,
-so that help and checks come at once.
+It reads configs and passes them on. Each command imports what it needs when it runs, so that
+`--help` and `validate` answer at once.
 """
 
 import argparse
@@ -12,23 +12,23 @@ from pathlib import Path
 
 from service.cli.progress import ProgressLine
 from service.engine.catalog import read_catalog
-from service.engine.files.build import obtain
+from service.engine.files.build import fetch_and_build
 from service.errors import ServiceError
 from service.settings import Settings
 from training.cli.data_commands import DATA, add_data_commands
 from training.config import CATALOG, RunConfig, dump_config, read_config
 from training.errors import ConfigProblems, DataProblem, TrainingError
-from training.runs.provenance import own_config, tell_differences
+from training.runs.provenance import recorded_config, report_differences
 from training.runs.run_directory import RunDirectory
 
 Command = Callable[[RunConfig, argparse.Namespace], None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 2 where a config or its data cannot work, 1 for other failures."""
+    """Returns the exit status: 2 if a config or its data cannot be used, 1 for other failures."""
     options = _parser().parse_args(arguments)
     try:
-        _check_launch(options.name)
+        _check_single_process()
         options.command(options)
     except (ConfigProblems, DataProblem) as error:
         print(f"ideapool-train: {error.detail}", file=sys.stderr)
@@ -43,17 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="ideapool-train", description="From data to the models that Ideapool serves."
+        prog="ideapool-train", description="Makes the models that Ideapool serves from your data."
     )
-    commands = parser.add_subparsers(required=True, dest="name", metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command, text in (
-        ("validate", None, "list every problem of configs"),
-        ("prepare", prepare, "read, filter and divide the data, and report on it"),
-        ("train", train, "train an adapter; prepares the data first"),
+        ("validate", None, "check configs and list every problem"),
+        ("prepare", prepare, "read, filter and split the data, and write a report on it"),
+        ("train", train, "prepare the data and train an adapter"),
         ("sweep", sweep, "train every setting of `[sweep]` and rank them"),
-        ("export", export, "make GGUF files of the adapter and of base and adapter together"),
-        ("evaluate", evaluate, "compare base and tuned model as they are served"),
-        ("all", everything, "train or, with a `[sweep]`, sweep; then export and evaluate"),
+        ("export", export, "make GGUF files of the adapter and of the merged model"),
+        ("evaluate", evaluate, "compare the base and the tuned model as they are served"),
+        ("all", everything, "train (or sweep, with a `[sweep]`), then export and evaluate"),
     ):
         one = commands.add_parser(name, help=text)
         one.add_argument("configs", nargs="+", type=Path, metavar="CONFIG")
@@ -64,53 +64,61 @@ def _parser() -> argparse.ArgumentParser:
             default=[],
             type=_override,
             metavar="KEY=VALUE",
-            help="another value for a dotted key, such as data.sources.0.first=100",
+            help="override a dotted key, such as data.sources.0.first=100",
         )
         one.set_defaults(command=lambda options, run=command: _each_config(options, run))
         if command is not None:
-            one.add_argument("--dry-run", action="store_true", help="only say what would be done")
+            one.add_argument(
+                "--dry-run", action="store_true", help="show what would be done, and do nothing"
+            )
         if command in (train, sweep, everything):
-            one.add_argument("--resume", action="store_true", help="go on where a run was stopped")
+            one.add_argument(
+                "--resume", action="store_true", help="continue a run that was stopped"
+            )
         if command in (evaluate, everything):
-            one.add_argument("--base", type=Path, help="GGUF; default: the config's base as served")
+            one.add_argument(
+                "--base", type=Path, help="GGUF of the base; default: the config's base as served"
+            )
         if command is evaluate:
-            one.add_argument("--tuned", type=Path, help="GGUF; default: what `export` left")
-            _add_adapter(one, "GGUF that is applied to --tuned, which then is by default the base")
-    _add_score_head(commands.add_parser("score-head", help="train scores on embeddings"))
+            one.add_argument(
+                "--tuned", type=Path, help="GGUF of the tuned model; default: the exported one"
+            )
+            _add_adapter(one, "GGUF adapter to apply to --tuned, which then defaults to the base")
+    _add_score_head(commands.add_parser("score-head", help="train a score head on embeddings"))
     add_data_commands(commands, _say)
-    runs = commands.add_parser("report", help="write REPORT.md from the runs there are")
+    runs = commands.add_parser("report", help="write REPORT.md from the run directories")
     runs.add_argument("runs", nargs="?", type=Path, default=Path("runs"), metavar="RUNS")
     runs.set_defaults(command=report)
     return parser
 
 
-def _check_launch(command: str) -> None:
-    """Raises `TrainingError` where several processes would do the same and write over each other."""
-    if command != "train" and int(os.environ.get("WORLD_SIZE") or 1) > 1:
+def _check_single_process() -> None:
+    """Raises `TrainingError` if a launcher started several processes, which would share a folder."""
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
         raise TrainingError(
-            f"`{command}` works in one process, and a launcher has started more. Start it by itself; "
-            "only `train` is shared between processes."
+            "Training runs in one process, but a launcher has started several. Start "
+            "`ideapool-train` without a launcher."
         )
 
 
 def _add_adapter(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--adapter", type=Path, metavar="FILE", help=text)
     parser.add_argument(
-        "--any-base", action="store_true", help="take the adapter though it names another base"
+        "--any-base", action="store_true", help="use the adapter even if it names another base"
     )
 
 
 def _add_score_head(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("gguf", type=Path, help="the file that is served")
-    _add_adapter(parser, "GGUF that is applied to it")
-    parser.add_argument("target", type=Path, help="the head to write, *.npz")
+    parser.add_argument("gguf", type=Path, help="GGUF file that is served")
+    _add_adapter(parser, "GGUF adapter to apply to it")
+    parser.add_argument("target", type=Path, help="score head to write, *.npz")
     records = [DATA / "ideation" / "evaluate.jsonl"]
     parser.add_argument(
         "--records",
         type=Path,
         nargs="+",
         default=records,
-        help="files of labelled notes; default: that of ideation",
+        help="files of labelled notes; default: ideation/evaluate.jsonl",
     )
     for name, path in (
         ("pairs", DATA / "plain" / "pairs.jsonl"),
@@ -128,11 +136,11 @@ def _override(text: str) -> tuple[str, str]:
 
 
 def _each_config(options: argparse.Namespace, command: Command | None) -> None:
-    """All configs are checked before the first of them is worked on."""
+    """Checks all configs before it works on the first one."""
     configs = _read_all(options.configs, dict(options.overrides))
     for path, config in configs.items():
         if command is None:
-            _say(f"{path} is right")
+            _say(f"{path} is valid")
         elif options.dry_run:
             _describe(config)
         else:
@@ -159,13 +167,13 @@ def _read_all(paths: Sequence[Path], overrides: Mapping[str, str]) -> dict[Path,
 
 def _describe(config: RunConfig) -> None:
     rundir = _rundir(config)
-    state = "is there already" if rundir.path.exists() else "would be made"
+    state = "exists already" if rundir.path.exists() else "would be created"
     trials = f" {config.sweep.runs} runs in a sweep." if config.sweep is not None else ""
     _say(f"# {rundir.path} {state}.{trials}\n{dump_config(config)}")
 
 
 def _served_base(config: RunConfig, rundir: RunDirectory) -> Path:
-    """As the service would run it without an adapter. Raises `TrainingError`."""
+    """The GGUF of the base as the service runs it without an adapter. Raises `TrainingError`."""
     from training.export.export import base_gguf
 
     if config.base.gguf is not None:
@@ -176,7 +184,7 @@ def _served_base(config: RunConfig, rundir: RunDirectory) -> Path:
     model = next(one for one in read_catalog(CATALOG).model if one.name == config.base.model)
     progress = ProgressLine(sys.stdout)
     try:
-        return obtain(
+        return fetch_and_build(
             model, settings.models_dir.absolute(), hub_url=settings.hub_url, report=progress.show
         )
     finally:
@@ -188,18 +196,19 @@ def _rundir(config: RunConfig) -> RunDirectory:
 
 
 def _chosen(config: RunConfig) -> tuple[RunConfig, RunDirectory]:
-    """The best run of the config's sweep, or its own run if it was trained without sweeping.
+    """The best run of the config's sweep, or its own run if it was trained without one.
 
-    The config is the run's own, but for what is to be exported and evaluated.
+    The config that is returned is the one recorded with the run, with the `[export]` and
+    `[evaluation]` of the given config.
     """
     rundir = _rundir(config)
-    tell_differences(config, rundir, _say)
+    report_differences(config, rundir, _say)
     is_swept = (rundir.path / "sweep.json").exists() or not rundir.manifest.exists()
     if config.sweep is None or not is_swept:
-        return own_config(config, rundir), rundir
-    from training.sweeping.best_run import winner
+        return recorded_config(config, rundir), rundir
+    from training.sweeping.best_run import choose_best_run
 
-    return winner(config, rundir.path)
+    return choose_best_run(config, rundir.path)
 
 
 def prepare(config: RunConfig, _options: argparse.Namespace) -> None:
@@ -229,7 +238,7 @@ def export(config: RunConfig, options: argparse.Namespace) -> None:
 
     chosen, rundir = _chosen(config)
     if getattr(options, "resume", False) and is_exported(chosen, rundir):
-        _say(f"{rundir.export} is finished already")
+        _say(f"{rundir.export} is already finished")
     else:
         export_run(chosen, rundir, report=_say)
 

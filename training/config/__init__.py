@@ -1,4 +1,4 @@
-"""One TOML file says all of a run: base, data, settings, sweep, export and evaluation."""
+"""The config of a run, one TOML file: base, data, training, sweep, export and evaluation."""
 
 from training.config.reading import (
     CATALOG,
@@ -8,7 +8,7 @@ from training.config.reading import (
     read_config,
     with_values,
 )
-from training.config.shapes import (
+from training.config.schema import (
     BaseConfig,
     DataConfig,
     DuplicateConfig,

@@ -1,37 +1,37 @@
-"""What the sections of a config refuse of each other. Looks at no disk."""
+"""Finds settings of a config that cannot be used together. Reads no files."""
 
 from collections.abc import Iterator
 
-from training.config.shapes import Optimizer, RunConfig, TrainConfig
+from training.config.schema import RunConfig, TrainConfig
 
 OF_PREFERENCES = ("beta", "best_weight")
-STACKED_OPTIMIZERS: tuple[Optimizer, ...] = ("adamw_torch", "adamw_torch_fused")
 
 
 def conflicts(config: RunConfig) -> Iterator[str]:
-    """Every problem, after the key it is about."""
+    """Yields each problem, starting with the key it is about."""
     if config.training.objective == "preferences":
         yield from _of_preferences(config)
     else:
         yield from _of_answers(config)
-    if config.training.trainer == "stacked" or (config.sweep is not None and config.sweep.stacked):
-        yield from _of_stacked(config)
 
 
 def _of_preferences(config: RunConfig) -> Iterator[str]:
     training, data = config.training, config.data
-    if training.trainer != "trl" or training.accumulation != 1:
-        yield "training: preferences are learnt by `trl` without `accumulation`"
+    if training.accumulation != 1:
+        yield "training.accumulation: cannot be used with preferences; leave it out"
     if training.patience is not None:
-        yield "training.patience: preferences have no validation to have `patience` with"
+        yield "training.patience: cannot be used with preferences, which have no validation rows"
     if not all(source.kind == "graded" for source in data.sources):
-        yield "data.sources: preferences are learnt from `graded` sources alone"
+        yield "data.sources: preferences need `graded` sources only"
     if data.validation_share:
-        yield "data.validation_share: preferences have no validation; it has to be 0"
+        yield "data.validation_share: has to be 0 with preferences"
     if config.sweep is not None:
-        yield "sweep: preferences have no validation to rank a sweep by"
+        yield "sweep: cannot be used with preferences, which have no validation rows to rank by"
     if data.train_rows is not None or data.test_rows is not None:
-        yield "data: all drafts of a prompt are learnt together: no limits of rows"
+        yield (
+            "data: `train_rows` and `test_rows` cannot be used with preferences, because the drafts "
+            "of a prompt stay together"
+        )
 
 
 def _of_answers(config: RunConfig) -> Iterator[str]:
@@ -43,23 +43,11 @@ def _of_answers(config: RunConfig) -> Iterator[str]:
             )
     usual = TrainConfig()
     for key in OF_PREFERENCES:
-        # A config that was written out has the usual values of all keys.
+        # A dumped config spells out the default value of every key.
         if getattr(config.training, key) != getattr(usual, key):
-            yield f'training.{key}: only `objective = "preferences"` has it; leave it out'
+            yield f'training.{key}: works only with `objective = "preferences"`; leave it out'
     if not config.data.validation_share:
         if config.training.patience is not None:
-            yield "training.patience: it counts validations; give `data.validation_share`"
+            yield "training.patience: needs validation rows; set `data.validation_share`"
         if config.sweep is not None:
-            yield "sweep: settings are ranked by validation rows; give `data.validation_share`"
-
-
-def _of_stacked(config: RunConfig) -> Iterator[str]:
-    if config.training.optimizer not in STACKED_OPTIMIZERS:
-        known = " or ".join(STACKED_OPTIMIZERS)
-        yield f"training.optimizer: settings that are trained at once have {known}"
-    if (
-        config.sweep is not None
-        and config.sweep.stacked
-        and "training.trainer" in config.sweep.space
-    ):
-        yield 'sweep.space."training.trainer": with `stacked` it is the same for all settings'
+            yield "sweep: needs validation rows to rank by; set `data.validation_share`"

@@ -1,4 +1,4 @@
-"""Reads a config and finds all that is wrong with it at once; writes one that reads the same."""
+"""Reads configs, reporting all problems at once, and writes configs that read back the same."""
 
 import json
 import re
@@ -13,33 +13,33 @@ from pydantic import BaseModel, ValidationError
 from service.engine.catalog import read_catalog
 from service.errors import ConfigurationError
 from training.config.conflicts import conflicts
-from training.config.shapes import (
+from training.config.schema import (
     BaseConfig,
+    CommandLineText,
     DataConfig,
     EvaluationConfig,
     ExportConfig,
-    Given,
     Range,
     RunConfig,
 )
 from training.errors import ConfigProblems
 
 CATALOG = Path(__file__).resolve().parents[2] / "models" / "catalog.toml"
-"""The models that `base.model` names."""
+"""The catalog that `base.model` refers to."""
 _NON_COMMERCIAL = re.compile(r"(?<![a-z])NC(?![a-z])|non[-_ ]?commercial", re.IGNORECASE)
 
 
 def read_config(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
-    """`overrides` map dotted keys, such as "data.sources.0.first", to values in TOML.
+    """`overrides` maps dotted keys, such as "data.sources.0.first", to values in TOML.
 
-    Raises `ConfigProblems` with every problem, those of files that are named included. What
-    several sections have to agree on, and a sweep, can only be checked where all have their shape.
+    Raises `ConfigProblems` with every problem, missing files included. Conflicts between sections
+    and the values of a sweep are only checked if every section is valid by itself.
     """
     data = _read(path)
     problems = [
         problem
         for key, value in (overrides or {}).items()
-        if (problem := _put(data, key, _given(value))) is not None
+        if (problem := _put(data, key, _command_line_value(value))) is not None
     ]
     config, found = _validated(data, path.absolute().parent)
     problems += [*found, *_section_problems(data, path.absolute().parent)]
@@ -51,7 +51,7 @@ def read_config(path: Path, overrides: Mapping[str, str] | None = None) -> RunCo
 
 
 def with_values(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
-    """The config with other values at dotted keys. Raises `ConfigProblems`."""
+    """The config with the given values at dotted keys. Raises `ConfigProblems`."""
     changed, problems = _changed(config, values)
     if changed is None or problems:
         raise ConfigProblems(config.name, problems)
@@ -59,7 +59,7 @@ def with_values(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
 
 
 def dump_config(config: RunConfig) -> str:
-    """TOML that gives the same config wherever it is read, with every value spelled out."""
+    """TOML with every value spelled out and absolute paths, so that it reads the same anywhere."""
     data = config.model_dump(mode="json", exclude_none=True)
     tables = {key: value for key, value in data.items() if isinstance(value, dict)}
     lines = [f"{key} = {as_toml(value)}" for key, value in data.items() if key not in tables]
@@ -78,29 +78,29 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigProblems(str(path), [f"it cannot be read: {error.strerror}"]) from error
+        raise ConfigProblems(str(path), [f"cannot be read: {error.strerror}"]) from error
     except ValueError as error:
-        raise ConfigProblems(str(path), [f"it is not valid TOML: {error}"]) from error
+        raise ConfigProblems(str(path), [f"is not valid TOML: {error}"]) from error
 
 
-def _given(text: str) -> Any:
+def _command_line_value(text: str) -> Any:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    return _marked(value)
+    return _as_command_line_text(value)
 
 
-def _marked(value: Any) -> Any:
+def _as_command_line_text(value: Any) -> Any:
     if isinstance(value, str):
-        return Given(value)
+        return CommandLineText(value)
     if isinstance(value, list):
-        return [_marked(item) for item in value]
+        return [_as_command_line_text(item) for item in value]
     return value
 
 
 def _put(data: Any, key: str, value: Any) -> str | None:
-    """Sets the value in place; returns what is wrong with the key."""
+    """Sets the value in place. Returns what is wrong with the key, or None."""
     *parents, last = key.split(".")
     for part in parents:
         if isinstance(data, list):
@@ -122,7 +122,7 @@ def _validated(data: Any, folder: Path | None) -> tuple[RunConfig | None, list[s
     except ValidationError as error:
         found: dict[str, list[str]] = {}
         for issue in error.errors():
-            # A list whose items were refused is also called too short, which would mislead.
+            # pydantic also calls a list too short if its items are invalid; that would mislead.
             if issue["type"] == "too_short" and issue["loc"] and _is_filled(data, issue["loc"]):
                 continue
             place = ".".join(_place(data, issue["loc"], is_missing=issue["type"] == "missing"))
@@ -150,7 +150,7 @@ def _is_filled(data: Any, location: tuple[int | str, ...]) -> bool:
 
 
 def _place(data: Any, location: tuple[int | str, ...], *, is_missing: bool) -> Iterator[str]:
-    """The keys of the file; a location also names the kinds of value that were tried."""
+    """The keys of the file in a pydantic location; it also names the alternatives of unions."""
     for part in location:
         known = range(len(data)) if isinstance(data, list) else data
         if isinstance(known, dict | range) and part in known:
@@ -168,7 +168,7 @@ def _changed(config: RunConfig, values: Mapping[str, Any]) -> tuple[RunConfig | 
 
 
 def _section_problems(data: Mapping[str, Any], folder: Path) -> Iterator[str]:
-    """Of every section that has its shape, whether or not the others have theirs."""
+    """Checks every section that is valid by itself, even if others are not."""
     for name, shape, problems_of in _SECTIONS:
         try:
             section = shape.model_validate(data.get(name, {}), context=folder)
@@ -198,13 +198,13 @@ def _export_problems(export: ExportConfig) -> Iterator[str]:
 def _evaluation_problems(evaluation: EvaluationConfig) -> Iterator[str]:
     yield from _missing("evaluation", prompts=evaluation.prompts)
     if evaluation.judge_url is not None and evaluation.judge_model is None:
-        yield "evaluation.judge_model: name the model to ask at `judge_url`"
+        yield "evaluation.judge_model: name the model to use at `judge_url`"
 
 
 def _missing(section: str, **paths: Path | str | None) -> Iterator[str]:
     for key, path in paths.items():
         if path is not None and not Path(path).exists():
-            yield f"{section}.{key}: there is no {path}"
+            yield f"{section}.{key}: {path} does not exist"
 
 
 def _unknown_model(name: str) -> Iterator[str]:
@@ -221,8 +221,8 @@ def _licence_problems(config: RunConfig) -> Iterator[str]:
     for index, source in enumerate(config.data.sources):
         if config.export.catalog is not None and is_non_commercial(source.licence or ""):
             yield (
-                f"data.sources.{index}.licence: {source.licence} is non-commercial; what is "
-                "trained on it cannot be shipped, so leave out `export.catalog`"
+                f"data.sources.{index}.licence: {source.licence} is non-commercial. A model trained "
+                "on it cannot be shipped, so leave out `export.catalog`"
             )
 
 
@@ -245,28 +245,28 @@ def _sweep_problems(config: RunConfig) -> Iterator[str]:
 
 
 def _problems_with(config: RunConfig, key: str, value: Any) -> list[str]:
-    """Those that the config does not have without it."""
+    """The problems that this value adds to those of the config itself."""
     known = set(conflicts(config))
     return [problem for problem in _changed(config, {key: value})[1] if problem not in known]
 
 
 def _key_problems(config: RunConfig, key: str, values: Range | tuple[Any, ...]) -> Iterator[str]:
-    # Both ends may be right, as 8.0 and 16.0 are for a rank, and nothing between them.
+    # Both ends may be valid, such as 8.0 and 16.0 for a rank, while nothing between them is.
     if (
         isinstance(values, Range)
         and not values.is_whole
         and _problems_with(config, key, nextafter(values.low, values.high))
     ):
         yield (
-            "takes whole numbers only; write both ends as such: "
+            "takes whole numbers only; write both ends as whole numbers: "
             f"{{ low = {ceil(values.low)}, high = {floor(values.high)} }}"
         )
     if key.startswith("base.") and config.data.filters.needs_likelihood:
-        yield "with `ifd_max` or `plainest_share`, each base has other held-out rows"
+        yield "with `ifd_max` or `plainest_share`, the held-out rows depend on the base"
     if key.startswith("data.") and not _leaves_held_out_rows(key, values):
         yield (
-            "settings are compared on the same held-out rows, so of `data` only `train_rows` and a "
-            "source's `weight` from 1 up can be swept"
+            "settings are compared on the same held-out rows, so only `data.train_rows` and a "
+            "source's `weight` of 1 or more can be swept"
         )
 
 
@@ -278,7 +278,7 @@ def _leaves_held_out_rows(key: str, values: Range | tuple[Any, ...]) -> bool:
 
 
 def as_toml(value: Any) -> str:
-    """A value of JSON as TOML has it, on one line."""
+    """A JSON value in TOML syntax, on one line."""
     if isinstance(value, dict):
         inner = ", ".join(f"{_key(key)} = {as_toml(item)}" for key, item in value.items())
         return f"{{ {inner} }}"

@@ -1,1 +1,1 @@
-"""From sources to rows that a run learns and is measured on."""
+"""Reads sources and prepares the rows that a run learns and is measured on."""

@@ -1,6 +1,6 @@
-"""Whether a grammar of `service.prompts.grammars` lets an answer be written. Knows no prompts.
+"""Decides whether a grammar of `service.prompts.grammars` accepts an answer.
 
-Those grammars have no recursion, so each is one regular expression.
+These grammars have no recursion, so each can be translated into one regular expression.
 """
 
 import json

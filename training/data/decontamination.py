@@ -1,4 +1,4 @@
-"""Finds in what is to be learnt the texts that a model is measured with, and keeps such rows out."""
+"""Keeps rows out of the training data that contain a text of an evaluation set."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,13 +11,13 @@ from training.config import EvaluationConfig
 from training.data.labelled import LabelledNote, Note
 from training.data.rows import Dropped, Row
 from training.data.sources import OWN_DATA, raw_records
-from training.data.texts import Shingles, asked, shingles, words
+from training.data.texts import Shingles, shingles, user_text, words
 from training.errors import DataProblem
 
 OWN_TOPICS = OWN_DATA / "evaluation" / "topics.jsonl"
 IN_EVALUATION = "the prompt is in an evaluation set"
 OVERLAP = 0.8
-# Fewer words than these are found inside many texts by chance: they have to be all of the prompt.
+# A shorter text occurs inside others by chance, so it has to make up the whole prompt.
 WORDS_TO_BE_FOUND_INSIDE = 8
 _TEXT_KEYS = (
     "prompt", "prompt_paraphrases", "topic", "instruction", "question", "turns", "text", "body",
@@ -27,25 +27,27 @@ _ANSWERERS = ("assistant", "gpt", "model")
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class _EvaluationText:
     name: str
     shingles: Shingles
     length: int
 
 
-class MeasuredTexts:
-    """Those a model is measured with. One is found where nearly all of its shingles are."""
+class EvaluationTexts:
+    """Texts of evaluation sets. One is found in a text that has nearly all of its shingles."""
 
     def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
-        """Each after its name."""
-        self._texts = [_Measured(name, shingles(text), len(words(text))) for name, text in texts]
+        """`texts` are pairs of a name and a text."""
+        self._texts = [
+            _EvaluationText(name, shingles(text), len(words(text))) for name, text in texts
+        ]
         self._having: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for index, text in enumerate(self._texts):
             for shingle in text.shingles:
                 self._having[shingle].append(index)
 
     def found_in(self, text: str) -> str | None:
-        """The name of one of them."""
+        """The name of an evaluation text that is in this text, or None."""
         own = shingles(text)
         shared: dict[int, int] = defaultdict(int)
         for shingle in own:
@@ -61,20 +63,20 @@ class MeasuredTexts:
         return None
 
 
-def measured_with(config: EvaluationConfig) -> tuple[Path, ...]:
-    """The files of prompts that models are always measured with, and those of the config."""
+def evaluation_files(config: EvaluationConfig) -> tuple[Path, ...]:
+    """The prompt files that every model is measured with, and the one that the config names."""
     return (OWN_TOPICS,) if config.prompts is None else (OWN_TOPICS, config.prompts)
 
 
 def without_evaluation_prompts(
     rows: Sequence[Row], evaluation_sets: Sequence[Path]
 ) -> tuple[list[Row], list[Dropped]]:
-    """Raises `DataProblem` for a set that has no prompts."""
-    prompts = MeasuredTexts(chain.from_iterable(map(_prompts, evaluation_sets)))
+    """Returns the kept and the dropped rows. Raises `DataProblem` for a set without prompts."""
+    prompts = EvaluationTexts(chain.from_iterable(map(_prompts, evaluation_sets)))
     kept: list[Row] = []
     dropped: list[Dropped] = []
     for row in rows:
-        found = prompts.found_in(asked(row))
+        found = prompts.found_in(user_text(row))
         if found is None:
             kept.append(row)
         else:
@@ -82,26 +84,27 @@ def without_evaluation_prompts(
     return kept, dropped
 
 
-def check_apart(
+def check_disjoint(
     labelled: Iterable[LabelledNote], path: Path, tested: Iterable[tuple[str, Note]]
 ) -> None:
-    """`tested` has the notes of a file to test with, each after its row's id.
+    """`tested` has the ids and the notes of the test file `path`.
 
-    Raises `DataProblem` for one that is, whole or nearly, among the labelled notes.
+    Raises `DataProblem` for a test note that is the same, or nearly, as a labelled one.
     """
-    texts = MeasuredTexts((row, _words_of(note)) for row, note in tested)
+    texts = EvaluationTexts((row, _words_of(note)) for row, note in tested)
     for note in labelled:
         row = texts.found_in(_words_of(note))
         if row is not None:
             raise DataProblem(
-                f"the note is nearly {note.id!r}, which is trained on. Leave one of them out.",
+                f"the note is nearly the same as {note.id!r}, which is trained on. Leave out one of "
+                "them.",
                 path=path,
                 row=row,
             )
 
 
 def _words_of(note: Note) -> str:
-    # Under another title it is the same note.
+    # A note with another title is still the same note.
     return note.body or note.title
 
 
@@ -118,7 +121,7 @@ def _prompts(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Of a text, a list of them or the turns of users."""
+    """The texts in a value: a text, a list of texts, or the user's turns of a chat."""
     if isinstance(value, str) and words(value):
         yield value
     elif isinstance(value, list):

@@ -1,6 +1,6 @@
-"""Finds rows that say the same as an earlier one, word for word or nearly (MinHash, then exactly).
+"""Finds rows that duplicate an earlier one, exactly or nearly (MinHash, then the exact index).
 
-Rows of our own tasks are compared by their answers: their prompts differ only in an angle.
+Rows of our own tasks are compared by their answers, because their prompts differ only in the angle.
 """
 
 from collections import defaultdict
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.rows import OWN_TASKS, Dropped, Row
-from training.data.texts import Shingles, asked, jaccard, normal, shingles
+from training.data.texts import Shingles, jaccard, normal, shingles, user_text
 
 SAME = "the same as an earlier row"
 NEARLY_SAME = "nearly the same as an earlier row"
 HASHES = 128
-# Of two rows as alike as the threshold says, at most one pair in 200 is missed.
+# At most one in 200 pairs whose similarity equals the threshold is missed.
 MISSED = 0.005
 _PRIME = np.uint64((1 << 31) - 1)
 
@@ -24,7 +24,7 @@ def without_same(rows: Sequence[Row]) -> tuple[list[Row], list[Dropped]]:
     first: dict[tuple[str, str, str], Row] = {}
     dropped: list[Dropped] = []
     for row in rows:
-        key = (row.task, normal(asked(row)), normal(row.answer))
+        key = (row.task, normal(user_text(row)), normal(row.answer))
         earlier = first.setdefault(key, row)
         if earlier is not row:
             dropped.append(Dropped(row, SAME, earlier.id))
@@ -32,9 +32,9 @@ def without_same(rows: Sequence[Row]) -> tuple[list[Row], list[Dropped]]:
 
 
 def without_nearly_same(rows: Sequence[Row], threshold: float) -> tuple[list[Row], list[Dropped]]:
-    """Of rows whose Jaccard index of word shingles reaches the threshold, the first is kept.
+    """Keeps the first of rows whose Jaccard index of word shingles reaches the threshold.
 
-    Graded answers all stay: which of two that are alike is better is what they are there for.
+    All graded answers are kept: similar answers with different grades are what is learnt from.
     """
     sets = [shingles(_compared(row)) for row in rows]
     buckets: dict[tuple[int, bytes], list[int]] = defaultdict(list)
@@ -63,7 +63,7 @@ def without_nearly_same(rows: Sequence[Row], threshold: float) -> tuple[list[Row
 
 
 def _compared(row: Row) -> str:
-    return row.answer if row.task in OWN_TASKS else f"{asked(row)}\n{row.answer}"
+    return row.answer if row.task in OWN_TASKS else f"{user_text(row)}\n{row.answer}"
 
 
 def _signatures(sets: Sequence[Shingles]) -> Iterator[NDArray[np.uint64]]:
@@ -73,7 +73,7 @@ def _signatures(sets: Sequence[Shingles]) -> Iterator[NDArray[np.uint64]]:
     numbers: dict[tuple[str, ...], int] = {}
     for found in sets:
         values = [numbers.setdefault(shingle, len(numbers) + 1) for shingle in found]
-        # Numbered in order and then scrambled: neighbours must not stay neighbours.
+        # Scrambled after numbering, because MinHash needs neighbours to be far apart.
         hashes = np.array(values or [0], dtype=np.uint64) * np.uint64(2654435761) % _PRIME
         yield ((factors * hashes + offsets) % _PRIME).min(axis=1)
 

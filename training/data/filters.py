@@ -1,4 +1,4 @@
-"""Which rows are good enough to learn from; every row that is not is kept with the reason."""
+"""Decides which rows are good enough to learn from, and gives the reason for each that is not."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from service.text.cleaning import count_words
 from training.config import FilterConfig
 from training.data.rows import Dropped, Row
 from training.data.tasks import NOT_ALLOWED, Rendered
-from training.data.texts import asked
+from training.data.texts import user_text
 
 SHORT_ANSWER = "the answer is too short"
 LONG_ANSWER = "the answer is too long"
@@ -20,8 +20,8 @@ PROMPT_NO_HELP = "the prompt hardly makes the answer likelier (IFD)"
 TOO_LONG = "the prompt leaves no room for the answer within `data.max_tokens`"
 NOT_PLAIN = "the answer surprises the base model more than others of its task"
 
-# Small words that tell a language, a line for each; none that English has as well, be it as a
-# part of a contraction, such as the Turkish "ve".
+# Frequent short words, one line for each language. Words that English also has are left out, even
+# as part of a contraction, such as the Turkish "ve".
 ENGLISH = frozenset(
     "the of and to is that for with are on it as be this you your from or by at not its".split()
 )
@@ -39,7 +39,7 @@ OTHER = frozenset(
     je se že jsou není jako aby při nebo také už
     bir bu için ile olarak daha çok gibi olan değil veya kadar""".split()
 )
-# A name may have one or two.
+# A name may contain one or two foreign words.
 FOREIGN_WORDS = 3
 LATIN_SHARE = 0.8
 
@@ -57,7 +57,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 @dataclass(frozen=True, slots=True)
 class RowLikelihood:
-    """Of the answer under the base: NLL per token, and its ratio to that without the prompt."""
+    """The NLL per token of an answer under the base, and its ratio to that without the prompt."""
 
     nll: float
     ifd: float
@@ -65,7 +65,7 @@ class RowLikelihood:
 
 class Likelihood(Protocol):
     def __call__(self, rows: Sequence[Row]) -> Sequence[RowLikelihood]:
-        """One for each row, in order; infinite where the answer does not fit."""
+        """One likelihood for each row, in order; infinite if the answer does not fit."""
         ...
 
 
@@ -103,7 +103,7 @@ def keep_likely(
 
 
 def is_english(text: str) -> bool:
-    """By its script and its small words; a text that has neither, such as a list, may be."""
+    """Decides by the script and by frequent short words; without either, a text counts as English."""
     if len(_LATIN.findall(text)) < LATIN_SHARE * len(_LETTER.findall(text)):
         return False
     words = _WORD.findall(text.casefold())
@@ -127,7 +127,7 @@ def _text_problem(row: Row, config: FilterConfig) -> str | None:
         return SHORT_ANSWER
     if config.max_answer_words is not None and length > config.max_answer_words:
         return LONG_ANSWER
-    if config.language == "en" and not is_english(f"{asked(row)}\n{row.answer}"):
+    if config.language == "en" and not is_english(f"{user_text(row)}\n{row.answer}"):
         return OTHER_LANGUAGE
     answers = (message.content for message in row.messages if message.role == "assistant")
     if config.refusals and any(map(is_refusal, answers)):
@@ -138,7 +138,7 @@ def _text_problem(row: Row, config: FilterConfig) -> str | None:
 def _plain_limits(
     rows: Sequence[Row], measured: Sequence[RowLikelihood], share: float | None
 ) -> dict[str, float]:
-    """The highest NLL that is kept, by task."""
+    """The highest NLL to keep, by task."""
     by_task: dict[str, list[float]] = {}
     for row, value in zip(rows, measured, strict=True):
         by_task.setdefault(row.task, []).append(value.nll)

@@ -1,6 +1,6 @@
-"""The forms in which chats are published, each as messages that end with an answer.
+"""Reads the published formats of chats into messages that end with an answer.
 
-A form raises `DataProblem` with what is wrong and leaves the place to its caller.
+A format raises `DataProblem` without the place, which the caller adds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +46,7 @@ def dolly(record: Mapping[str, Any]) -> tuple[Message, ...]:
 
 
 def prompt_completion(record: Mapping[str, Any]) -> tuple[Message, ...]:
-    """Texts, or lists of messages as TRL has them."""
+    """Reads texts, or lists of messages in the format of TRL."""
     if isinstance(record.get("prompt"), str):
         return _exchange(_text(record, "prompt"), "", _text(record, "completion"))
     turns = [*_turns(record, "prompt"), *_turns(record, "completion")]
@@ -73,11 +73,11 @@ def _chat(turns: Sequence[Any], *, role: str, content: str) -> tuple[Message, ..
     chat: list[Message] = []
     for number, turn in enumerate(turns, start=1):
         if not isinstance(turn, Mapping):
-            raise DataProblem(f"turn {number} is no object.")
+            raise DataProblem(f"turn {number} is not an object.")
         known = _ROLES.get(str(turn.get(role)))
         if known is None:
             raise DataProblem(
-                f"turn {number} has {role} = {turn.get(role)!r}; known are {', '.join(_ROLES)}."
+                f"turn {number} has {role} = {turn.get(role)!r}; use one of {', '.join(_ROLES)}."
             )
         text = turn.get(content)
         if not isinstance(text, str) or not (text.strip() or known == "system"):
@@ -86,16 +86,18 @@ def _chat(turns: Sequence[Any], *, role: str, content: str) -> tuple[Message, ..
             chat.append(Message(known, text))
     roles = [message.role for message in chat]
     if "system" in roles[1:]:
-        raise DataProblem("a system message comes after the first turn.")
+        raise DataProblem("a system message has to come before all other turns.")
     if not roles or roles[-1] != "assistant" or "user" not in roles:
-        raise DataProblem("the row has no label: it has to end with an answer to a user.")
+        raise DataProblem("the row has to end with an answer to a user.")
     return tuple(chat)
 
 
 def _turns(record: Mapping[str, Any], key: str) -> Sequence[Any]:
     turns = record.get(key)
     if not isinstance(turns, Sequence) or isinstance(turns, str) or not turns:
-        raise DataProblem(f"{key!r} has to be a list of turns; the row has {_keys(record)}.")
+        raise DataProblem(
+            f"{key!r} has to be a list of turns; the row has the fields {_keys(record)}."
+        )
     return turns
 
 
@@ -104,11 +106,11 @@ def _text(record: Mapping[str, Any], key: str, *, needed: bool = True) -> str:
     if text is None and not needed:
         return ""
     if not isinstance(text, str):
-        raise DataProblem(f"{key!r} has to be a text; the row has {_keys(record)}.")
+        raise DataProblem(f"{key!r} has to be a text; the row has the fields {_keys(record)}.")
     if needed and not text.strip():
         raise DataProblem(f"{key!r} is empty.")
     return text
 
 
 def _keys(record: Mapping[str, Any]) -> str:
-    return ", ".join(map(repr, record)) or "no fields"
+    return ", ".join(map(repr, record)) or "(none)"

@@ -1,4 +1,4 @@
-"""Several drafts of an idea for one prompt, with a reader's grades, as rows to prefer among."""
+"""Drafts for one prompt with a reader's grades, as rows for learning preferences."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
@@ -8,35 +8,35 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from training.data.rows import name_of
-from training.data.tasks import BrainstormRecord, Idea, Origin, Rendered, Text, render
+from training.data.tasks import BrainstormRecord, Idea, NonEmptyText, Origin, Rendered, render
 from training.data.texts import normal
 
 
 class GradedDraft(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    title: Text
-    text: Text
+    title: NonEmptyText
+    text: NonEmptyText
     grade: float
 
 
 class GradedDrafts(BaseModel):
-    """What was drafted under one angle for one topic; of two drafts the higher grade is better."""
+    """The drafts for one topic under one angle. A higher grade is better."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    id: Text
+    id: NonEmptyText
     method: str = "free"
-    topic: Text
+    topic: NonEmptyText
     context: str = ""
-    angle: Text
+    angle: NonEmptyText
     hint: str = ""
     drafts: Annotated[tuple[GradedDraft, ...], Field(min_length=1)]
     source: str | None = None
 
 
 def graded_rows(drafts: GradedDrafts, path: Path, licence: str) -> Iterator[Rendered]:
-    """Drafts for one topic stay on one side of a split, whatever their angle."""
+    """Drafts for one topic stay in one split, whatever their angle."""
     record = BrainstormRecord(
         id=drafts.id,
         task="brainstorm",
@@ -57,7 +57,10 @@ def graded_rows(drafts: GradedDrafts, path: Path, licence: str) -> Iterator[Rend
 
 
 def best_places(prompts: Sequence[Hashable], grades: Sequence[float | None]) -> list[int]:
-    """Of each prompt's graded answers the first with the highest grade; all that have no grade."""
+    """The positions of all ungraded answers and of the best graded one of each prompt.
+
+    Of equally good answers, the first one counts.
+    """
     best: dict[Hashable, tuple[float, int]] = {}
     ungraded = []
     for place, (prompt, grade) in enumerate(zip(prompts, grades, strict=True)):

@@ -1,21 +1,26 @@
-"""Notes with what is known of their quality: labels, better and worse halves, praise of oneself.
+"""Notes that train and test a score head: labelled notes, better and worse pairs, praised notes.
 
-Knows which notes may not be parted, and no model.
+It also finds the notes that have to stay in one split. Knows no model.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from training.data.subjects import subjects
+from service.analysis.word_overlap import resemblance
 from training.errors import DataProblem
 
 CONTRASTS = "contrasts.jsonl"
-"""In a folder of labelled notes: the pairs of them that are about one subject."""
+"""The file, in a folder of labelled notes, with the pairs that are about one subject."""
 
-Text = Annotated[str, Field(min_length=1)]
+ALIKE = 0.3
+"""Notes on different subjects of the ideation set reach 0.27."""
+OPENING_WORDS = 3
+
+NonEmptyText = Annotated[str, Field(min_length=1)]
 Score = Annotated[float, Field(ge=1, le=10)]
 
 
@@ -29,31 +34,31 @@ class Note(_Record):
 
 
 class LabelledNote(Note):
-    id: Text
+    id: NonEmptyText
     scores: dict[str, Score]
 
 
 class Pair(_Record):
-    """Two notes of which one is better in one criterion."""
+    """Two notes, one of them better in one criterion."""
 
-    id: Text
-    criterion: Text
+    id: NonEmptyText
+    criterion: NonEmptyText
     better: Note
     worse: Note
 
 
-class Praised(Note):
-    """`praised_body` is the body with praise of itself and nothing else added."""
+class PraisedNote(Note):
+    """`praised_body` is the body with only self-praise added."""
 
-    id: Text
-    praised_body: Text
+    id: NonEmptyText
+    praised_body: NonEmptyText
 
 
 class Contrast(_Record):
-    ids: tuple[Text, Text]
+    ids: tuple[NonEmptyText, NonEmptyText]
 
 
-Read = TypeVar("Read", bound=BaseModel)
+RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
 def read_labelled(paths: Iterable[Path]) -> list[tuple[LabelledNote, ...]]:
@@ -66,25 +71,27 @@ def read_labelled(paths: Iterable[Path]) -> list[tuple[LabelledNote, ...]]:
         for number, note in enumerate(sets[-1], start=1):
             if set(note.scores) != set(first.scores) or not note.scores:
                 raise DataProblem(
-                    f"the note is labelled for {', '.join(note.scores) or 'nothing'}, the first "
-                    f"one for {', '.join(first.scores)}.",
+                    f"the note has labels for {', '.join(note.scores) or 'nothing'}, but the first "
+                    f"note has them for {', '.join(first.scores)}.",
                     path=path,
                     row=number,
                 )
             if note.id in ids:
-                raise DataProblem(f"there is another note {note.id!r}.", path=path, row=number)
+                raise DataProblem(
+                    f"the id {note.id!r} is used by another note.", path=path, row=number
+                )
             ids.add(note.id)
     return sets
 
 
-def read_records(path: Path, kind: type[Read]) -> tuple[Read, ...]:
-    """Raises `DataProblem` for an empty or missing file, or naming the line that is wrong."""
+def read_records(path: Path, kind: type[RecordT]) -> tuple[RecordT, ...]:
+    """Raises `DataProblem` for an empty or missing file, or for an invalid line, which it names."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise DataProblem(f"cannot be read: {error.strerror}.", path=path) from error
     adapter = TypeAdapter(kind)
-    records: list[Read] = []
+    records: list[RecordT] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -95,16 +102,16 @@ def read_records(path: Path, kind: type[Read]) -> tuple[Read, ...]:
             where = ".".join(map(str, first["loc"])) or "the line"
             raise DataProblem(f"{where}: {first['msg']}.", path=path, row=number) from error
     if not records:
-        raise DataProblem("there is no record in it.", path=path)
+        raise DataProblem("the file has no records.", path=path)
     return tuple(records)
 
 
 def groups_of(
     notes: Sequence[LabelledNote], contrasts: Sequence[tuple[int, int]]
 ) -> tuple[int, ...]:
-    """For each note a number it shares with the notes on its subject.
+    """For each note, a number that it shares with the other notes on its subject.
 
-    Likeness of words tells, and `contrasts`, the positions of notes that are on one subject.
+    Notes are on one subject if their words are similar, or if `contrasts` has their positions.
     """
     groups = list(subjects([note.body for note in notes]))
     for one, other in contrasts:
@@ -114,7 +121,7 @@ def groups_of(
 
 
 def contrasts_of(notes: Sequence[LabelledNote], folders: Iterable[Path]) -> list[tuple[int, int]]:
-    """The positions of the halves of each contrast pair; not every folder need have some."""
+    """The positions of the two notes of each contrast pair. A folder may have no such pairs."""
     place: Mapping[str, int] = {note.id: index for index, note in enumerate(notes)}
     files = [folder / CONTRASTS for folder in dict.fromkeys(folders)]
     return [
@@ -124,3 +131,30 @@ def contrasts_of(notes: Sequence[LabelledNote], folders: Iterable[Path]) -> list
         for first, second in (pair.ids for pair in read_records(file, Contrast))
         if first in place and second in place
     ]
+
+
+def subjects(notes: Sequence[str]) -> tuple[int, ...]:
+    """For each note, the position of the first note on its subject.
+
+    Notes are on one subject if they begin alike or share much of their wording.
+    """
+    first_of = list(range(len(notes)))
+    openings = [_opening(note) for note in notes]
+    for later, note in enumerate(notes):
+        for earlier in range(later):
+            if first_of[earlier] == first_of[later]:
+                continue
+            begin_alike = bool(openings[later]) and openings[earlier] == openings[later]
+            if begin_alike or resemblance(notes[earlier], note) >= ALIKE:
+                _join(first_of, first_of[earlier], first_of[later])
+    return tuple(first_of)
+
+
+def _join(first_of: list[int], one: int, other: int) -> None:
+    keep, drop = min(one, other), max(one, other)
+    first_of[:] = [keep if first == drop else first for first in first_of]
+
+
+def _opening(note: str) -> tuple[str, ...]:
+    words = re.findall(r"[\w']+", note.casefold())[:OPENING_WORDS]
+    return tuple(words) if len(words) == OPENING_WORDS else ()

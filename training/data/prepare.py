@@ -1,6 +1,6 @@
-"""From the sources of a config to the three files of rows that a run learns and is measured on.
+"""Prepares the training, validation and test rows from the sources of a config.
 
-Rows are read, filtered, freed of duplicates and of evaluation prompts, and only then divided.
+Rows are read and filtered, duplicates and evaluation prompts are removed, and then the rest is split.
 """
 
 from collections import Counter
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from service.engine.files.checksums import sha256_of
 from training.config import DataConfig, RunConfig, SourceConfig, is_non_commercial
-from training.data.decontamination import measured_with, without_evaluation_prompts
+from training.data.decontamination import evaluation_files, without_evaluation_prompts
 from training.data.duplicates import without_nearly_same, without_same
 from training.data.filters import Likelihood, keep_good, keep_likely
 from training.data.rows import Dropped, Row, read_rows, write_rows
-from training.data.sources import Taken, fraction, place_of, read_source
+from training.data.sources import SourceRows, fraction, place_of, read_source
 from training.data.split import SPLITS, Split, divide
 from training.data.summary import as_markdown, summarise
 from training.errors import DataProblem, Report
@@ -22,7 +22,7 @@ from training.runs.run_directory import RunDirectory
 
 SAMPLES = 4
 ShowRow = Callable[[Row], str]
-"""A row as a model reads it, with what is learnt between ⟦ and ⟧."""
+"""Shows a row as a model reads it, with the learnt parts between ⟦ and ⟧."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What is left before the split, and everything that is not."""
+    """The rows to split, and those that were dropped."""
 
     rows: tuple[Row, ...]
     dropped: tuple[Dropped, ...]
-    taken: tuple[Taken, ...]
+    taken: tuple[SourceRows, ...]
     evaluation_sets: tuple[Path, ...]
 
     @property
@@ -72,11 +72,11 @@ def prepare(
     likelihood: Likelihood | None = None,
     show: ShowRow | None = None,
 ) -> Prepared:
-    """Leaves the rows and a report on them in the run's directory.
+    """Writes the rows and a report on them to the run's directory.
 
-    Raises `DataProblem`: a broken row, a row without a label or licence, two rows of one id,
-    nothing left, nothing learnt of a source for the limits of rows, or, with `export.catalog`, rows
-    that forbid it.
+    Raises `DataProblem` for an invalid row, a row without an answer or a licence, an id that is used
+    twice, an empty split, limits that leave no rows of a source, or, with `export.catalog`, rows with a
+    non-commercial licence.
     """
     selected = select(config, report=report, likelihood=likelihood)
     splits, beyond = divide(selected.rows, config.data, selected.held_out)
@@ -103,16 +103,16 @@ def prepare(
 
 
 def read_prepared(rundir: RunDirectory) -> Prepared:
-    """What `prepare` left. Raises `DataProblem` if it is not there."""
+    """Reads the rows that `prepare` has written. Raises `DataProblem` if they are missing."""
     rows = {name: read_rows(rundir.rows(name)) for name in SPLITS}
     hashes = {str(name): sha256_of(rundir.rows(name)) for name in SPLITS}
     return Prepared(rows["train"], rows["validation"], rows["test"], hashes)
 
 
 def check_licences(rows: Iterable[Row]) -> None:
-    """Raises `DataProblem` if what is trained on the rows cannot be shipped.
+    """Raises `DataProblem` if a model trained on the rows cannot be shipped.
 
-    A row's own licence counts more than that of its source, so a config cannot tell.
+    This cannot be seen from the config, because a row's own licence overrides that of its source.
     """
     found = Counter((row.source, row.licence) for row in rows if is_non_commercial(row.licence))
     if found:
@@ -120,15 +120,15 @@ def check_licences(rows: Iterable[Row]) -> None:
             f"{count:,} rows of {source} ({licence})" for (source, licence), count in found.items()
         )
         raise DataProblem(
-            f"non-commercial are {listing}; what is trained on them cannot be shipped, so leave out "
+            f"{listing} are non-commercial. A model trained on them cannot be shipped, so leave out "
             "these rows or `export.catalog`."
         )
 
 
-def _check_limits(train: Iterable[Row], beyond: Iterable[Dropped], taken: Iterable[Taken]) -> None:
-    """Raises `DataProblem` if earlier rows leave no room for a task of a later source: its config
-    says that it is learnt.
-    """
+def _check_limits(
+    train: Iterable[Row], beyond: Iterable[Dropped], taken: Iterable[SourceRows]
+) -> None:
+    """Raises `DataProblem` if the limits of rows leave out all rows of a source and task."""
     parts = {
         one.row.id: f"{place_of(read.source)} ({one.row.task})"
         for read in taken
@@ -141,16 +141,16 @@ def _check_limits(train: Iterable[Row], beyond: Iterable[Dropped], taken: Iterab
     if lost:
         listing = " and ".join(f"the {count:,} rows of {part}" for part, count in lost.items())
         raise DataProblem(
-            f"`data.train_rows` and the like keep the first rows and so none of {listing}. Limit each "
-            "source by its own `first` or `weight`, or leave it out."
+            f"`data.train_rows` and the other limits keep only the first rows, and so none of "
+            f"{listing}. Limit each source by its own `first` or `weight`, or leave it out."
         )
 
 
 def select(run: RunConfig, *, report: Report, likelihood: Likelihood | None) -> Selected:
-    """Raises `DataProblem`."""
+    """Reads, filters and deduplicates the rows. Raises `DataProblem`."""
     config = run.data
     if config.filters.needs_likelihood and likelihood is None:
-        raise DataProblem("`ifd_max` and `plainest_share` need the base model at hand.")
+        raise DataProblem("`ifd_max` and `plainest_share` need the base model.")
     taken = tuple(_read(source, report) for source in config.sources)
     _check_ids(taken)
     rendered = [row for one in taken for row in one.rows]
@@ -160,10 +160,10 @@ def select(run: RunConfig, *, report: Report, likelihood: Likelihood | None) -> 
         steps.append(without_same)
     if config.duplicates.near:
         steps.append(lambda rows: without_nearly_same(rows, config.duplicates.near))
-    sets = tuple(dict.fromkeys((*measured_with(run.evaluation), *config.decontaminate)))
+    sets = tuple(dict.fromkeys((*evaluation_files(run.evaluation), *config.decontaminate)))
     steps.append(lambda rows: without_evaluation_prompts(rows, sets))
     if likelihood is not None and config.filters.needs_likelihood:
-        # Last, as it takes the longest.
+        # This comes last because it takes the longest.
         steps.append(lambda rows: keep_likely(rows, config.filters, likelihood))
     for step in steps:
         rows, gone = step(rows)
@@ -172,24 +172,24 @@ def select(run: RunConfig, *, report: Report, likelihood: Likelihood | None) -> 
     return Selected(tuple(rows), tuple(dropped), taken, sets)
 
 
-def _read(source: SourceConfig, report: Report) -> Taken:
+def _read(source: SourceConfig, report: Report) -> SourceRows:
     taken = read_source(source)
     if not taken.rows:
-        raise DataProblem("there are no rows.", path=source.path or source.hub)
+        raise DataProblem("the source has no rows.", path=source.path or source.hub)
     report(f"{len(taken.rows):,} rows from {place_of(source)}")
     return taken
 
 
-def _check_ids(taken: Sequence[Taken]) -> None:
-    """What becomes of a row is kept by its id."""
+def _check_ids(taken: Sequence[SourceRows]) -> None:
+    """Ids have to be unique, because everything about a row is recorded by its id."""
     places: dict[str, str] = {}
     for one in taken:
         place = place_of(one.source)
         for rendered in one.rows:
             if (row := rendered.row).id in places:
                 raise DataProblem(
-                    f"the id is that of another row of {places[row.id]}. Name each source once, give "
-                    "records ids of their own, and give folders different names.",
+                    f"the id is already used by a row of {places[row.id]}. Name each source once, give "
+                    "every record its own id, and give folders different names.",
                     path=place,
                     row=row.id,
                 )
@@ -205,13 +205,13 @@ def _check_filled(splits: Mapping[Split, Sequence[Row]], config: DataConfig) -> 
     empty = [name for name, is_needed in needed.items() if is_needed and not splits[name]]
     if empty:
         raise DataProblem(
-            f"No rows are left for {' and '.join(empty)}. Add data, or loosen `data.filters` and "
+            f"No rows are left for {' and '.join(empty)}. Add data, or relax `data.filters` and "
             "`data.duplicates`."
         )
 
 
 def _repeated(rows: Sequence[Row], weights: Mapping[str, float]) -> list[Row]:
-    """Each as often as its weight says; what is left over decides for some of them."""
+    """Repeats each row as often as its weight says. A fraction repeats that share of the rows."""
     repeated: list[Row] = []
     for row in rows:
         weight = weights.get(row.id, 1.0)

@@ -1,4 +1,4 @@
-"""The row: a chat whose answer is learnt, with where it comes from. Knows no tokenizer."""
+"""The row: a chat whose answer is learnt, with its source and licence. Knows no tokenizer."""
 
 import hashlib
 import json
@@ -18,16 +18,15 @@ OWN_TASKS = ("brainstorm", "refine", "evaluate")
 
 
 def name_of(path: Path) -> str:
-    """A file's name after its folder's: those of several folders are called alike."""
+    """The name of a file with that of its folder, as several folders have files of one name."""
     return f"{path.parent.name}/{path.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`messages` end with the answer; `answers` says on which assistant turns the loss is taken.
+    """`messages` ends with the answer; `answers` says which turns of the assistant are learnt.
 
-    Rows of one `group` stay on one side of every split. Of answers to one prompt the one with the
-    higher `grade` is better.
+    Rows of one `group` stay in one split. A higher `grade` marks a better answer to a prompt.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -52,10 +51,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """`why` is the same for every row that is dropped for the same reason."""
+    """`reason` is the same text for all rows that were dropped for it; `detail` is the row's own."""
 
     row: Row
-    why: str
+    reason: str
     detail: str = ""
 
 
@@ -63,7 +62,7 @@ _ROW = TypeAdapter(Row)
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> str:
-    """Returns the SHA-256 of the file, which is either the whole of it or the old one."""
+    """Writes the file atomically and returns its SHA-256."""
     digest = hashlib.sha256()
     with replacing(path) as draft, draft.open("wb") as file:
         for row in rows:
@@ -77,7 +76,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> str:
 
 
 def read_rows(path: Path) -> tuple[Row, ...]:
-    """Raises `DataProblem` for a missing file, or naming the line that is not a row."""
+    """Raises `DataProblem` for a missing file, or for a line that is not a row, which it names."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:

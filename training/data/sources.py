@@ -1,6 +1,6 @@
-"""Reads the sources of a config: files and data sets of the hub, row by row.
+"""Reads the sources of a config row by row: files, and data sets of the Hugging Face hub.
 
-A row that is broken or has no label or licence is an error that names the file and the row.
+An invalid row, or one without an answer or a licence, is an error that names the file and the row.
 """
 
 import hashlib
@@ -35,25 +35,25 @@ from training.errors import DataProblem
 OWN_DATA = Path(__file__).resolve().parents[1] / "datasets"
 OWN_LICENCE = "CC0-1.0"
 LICENCES = {"dolly": "CC-BY-SA-3.0"}
-"""Of the kinds whose rows all have one."""
-OTHER_CATEGORY = "not of the `categories`"
-OUTSIDE_SHARE = "outside the share that `weight` takes"
+"""The licence of all rows of a kind."""
+OTHER_CATEGORY = "not in `categories`"
+OUTSIDE_SHARE = "outside the share of `weight`"
 SUFFIXES = (".jsonl", ".parquet")
 _FRACTIONS = 2**64
-Shaped = TypeVar("Shaped")
+RecordT = TypeVar("RecordT")
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """`passed_over` counts rows that were read and not taken, by why."""
+class SourceRows:
+    """The rows of a source. `skipped` counts the rows that were skipped, by reason."""
 
     source: SourceConfig
     rows: tuple[Rendered, ...]
-    passed_over: Mapping[str, int]
+    skipped: Mapping[str, int]
 
     @property
     def is_cut(self) -> bool:
-        """Whether its `first` rows were enough, so that nothing is known of others."""
+        """Whether reading stopped after the source's `first` rows."""
         return len(self.rows) == self.source.first
 
 
@@ -66,20 +66,20 @@ class RawRecord:
     data: Mapping[str, Any]
 
 
-def read_source(source: SourceConfig) -> Taken:
-    """Its first rows, in the order of the source. Raises `DataProblem`."""
+def read_source(source: SourceConfig) -> SourceRows:
+    """The rows in the order of the source, up to `first`. Raises `DataProblem`."""
     rows: list[Rendered] = []
-    passed_over: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     for one in _READERS.get(source.kind, _chat_rows)(source):
         if one is None:
-            passed_over[OTHER_CATEGORY] += 1
+            skipped[OTHER_CATEGORY] += 1
         elif fraction("weight", one.row.group) >= source.weight:
-            passed_over[OUTSIDE_SHARE] += 1
+            skipped[OUTSIDE_SHARE] += 1
         else:
             rows.append(one)
         if len(rows) == source.first:
             break
-    return Taken(source, tuple(rows), passed_over)
+    return SourceRows(source, tuple(rows), skipped)
 
 
 def place_of(source: SourceConfig) -> str:
@@ -87,24 +87,24 @@ def place_of(source: SourceConfig) -> str:
 
 
 def raw_records(path: Path) -> Iterator[RawRecord]:
-    """Of one file, or of all files of a folder by name. Raises `DataProblem`."""
+    """The records of a file, or of all files of a folder, sorted by name. Raises `DataProblem`."""
     files = [path]
     if path.is_dir():
         files = sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES)
     if not files or any(one.suffix not in SUFFIXES for one in files):
-        raise DataProblem(f"rows are read from {' and '.join(SUFFIXES)} files.", path=path)
+        raise DataProblem(f"rows can only be read from {' and '.join(SUFFIXES)} files.", path=path)
     for file in files:
         yield from _lines(file) if file.suffix == ".jsonl" else _table(file)
 
 
 def fraction(*parts: object) -> float:
-    """From 0 up to 1, the same on every machine, as if drawn for these parts."""
+    """A pseudo-random number in [0, 1) that depends only on `parts`, on every machine."""
     digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:8], "big") / _FRACTIONS
 
 
 def _chat_rows(source: SourceConfig) -> Iterator[Rendered | None]:
-    """None for a row of another category."""
+    """Yields None for a row of another category."""
     form = FORMS[source.kind]
     name = source.hub or (source.path.name if source.path is not None else "")
     for raw in _of_hub(source) if source.path is None else raw_records(source.path):
@@ -132,15 +132,15 @@ def _chat_rows(source: SourceConfig) -> Iterator[Rendered | None]:
 
 
 def _chat_id(source: SourceConfig, raw: RawRecord) -> str:
-    """Numbers begin anew in every file and split, so these are in it; nothing of the machine is."""
+    """Includes the file or split, because rows are numbered in each; has no absolute path."""
     if source.path is None:
         return f"{source.hub}:{source.split}-{raw.number}"
     folder = source.path if source.path.is_dir() else source.path.parent
     return f"{Path(raw.file).relative_to(folder.parent).as_posix()}-{raw.number}"
 
 
-def shaped_records(path: Path, kind: type[Shaped]) -> Iterator[tuple[RawRecord, Shaped]]:
-    """Raises `DataProblem` that names the line and the field that is wrong."""
+def typed_records(path: Path, kind: type[RecordT]) -> Iterator[tuple[RawRecord, RecordT]]:
+    """Yields records validated as `kind`. Raises `DataProblem` with the line and the field."""
     adapter = TypeAdapter(kind)
     for raw in raw_records(path):
         try:
@@ -159,7 +159,7 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
         path = folder / f"{task}.jsonl" if source.path.is_dir() else source.path
         if not path.exists():
             continue
-        # Of one task only, so that a note is compared with notes of its kind.
+        # Records of one task, so that a note is grouped only with notes of its kind.
         records = [(raw, record) for raw, record in _records(path) if record.task == task]
         groups = _groups([record for _, record in records], folder)
         for (raw, record), group in zip(records, groups, strict=True):
@@ -175,7 +175,7 @@ def _own_rows(source: SourceConfig) -> Iterator[Rendered]:
 
 def _graded_rows(source: SourceConfig) -> Iterator[Rendered]:
     assert source.path is not None
-    for raw, drafts in shaped_records(source.path, GradedDrafts):
+    for raw, drafts in typed_records(source.path, GradedDrafts):
         yield from graded_rows(drafts, Path(raw.file), _licence(raw, source))
 
 
@@ -188,7 +188,7 @@ def _records(path: Path) -> Iterator[tuple[RawRecord, Record]]:
 
 
 def _groups(records: Sequence[Record], folder: Path) -> list[str]:
-    """Ideas on one topic and notes on one subject stay together."""
+    """The group of each record: ideas on one topic and notes on one subject stay together."""
     asked = [
         one.topic if isinstance(one, BrainstormRecord) else f"{one.title} {one.body}"
         for one in records
@@ -207,7 +207,7 @@ def _licence(raw: RawRecord, source: SourceConfig) -> str:
     found = own if isinstance(own, str) else source.licence or _known_licence(source)
     if not found:
         raise DataProblem(
-            "the row has no licence; give the `licence` of its source.",
+            "the row has no licence; set the `licence` of its source.",
             path=raw.file,
             row=raw.number,
         )
@@ -225,9 +225,10 @@ def _of_hub(source: SourceConfig) -> Iterator[RawRecord]:
     try:
         rows = datasets.load_dataset(source.hub, split=source.split)
     except Exception as error:
-        # The library raises anything from OSError to bare exceptions of its own.
+        # The library raises anything from OSError to plain exceptions.
         raise DataProblem(
-            f"cannot be had from the hub ({error}). Give the `path` of a copy.", path=source.hub
+            f"cannot be fetched from the hub ({error}). Set `path` to a local copy.",
+            path=source.hub,
         ) from error
     for number, row in enumerate(rows, start=1):
         yield RawRecord(source.hub, number, row)
@@ -249,7 +250,7 @@ def _object(line: bytes, path: Path, number: int) -> Mapping[str, Any]:
     except ValueError as error:
         raise DataProblem(f"is not JSON: {error}.", path=path, row=number) from error
     if not isinstance(value, dict):
-        raise DataProblem("is no JSON object.", path=path, row=number)
+        raise DataProblem("is not a JSON object.", path=path, row=number)
     return value
 
 

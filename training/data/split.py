@@ -1,6 +1,6 @@
-"""Divides rows into train, validation and test, by what may not be torn apart.
+"""Splits rows into train, validation and test, keeping every group together.
 
-A group's side depends on its name alone, so that sets made from more or fewer sources agree.
+The split of a group depends only on its name, so it is the same for any choice of sources.
 """
 
 from collections.abc import Collection, Sequence
@@ -26,8 +26,9 @@ def side_of(group: str, config: DataConfig) -> Split:
 def divide(
     rows: Sequence[Row], config: DataConfig, held_out: Collection[str] = ()
 ) -> tuple[dict[Split, list[Row]], list[Dropped]]:
-    """In the order of the rows, and those beyond what the config asks for; `held_out` are ids of test
-    rows.
+    """The rows of each split in their order, and the rows beyond the limits of the config.
+
+    `held_out` has the ids of rows that are always test rows.
     """
     sides: dict[Split, list[Row]] = {name: [] for name in SPLITS}
     for row in rows:
@@ -38,7 +39,7 @@ def divide(
         "test": config.test_rows,
     }
     dropped = [
-        Dropped(row, f"`data.{name}_rows` are full")
+        Dropped(row, f"beyond the limit `data.{name}_rows`")
         for name, limit in limits.items()
         if limit is not None
         for row in sides[name][limit:]

@@ -1,4 +1,4 @@
-"""The data report: what is in the rows, what was dropped and why, and how a model reads them."""
+"""The data report: the rows of each split, the dropped rows with reasons, and samples."""
 
 import statistics
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Any
 
 from service.text.cleaning import count_words, one_line
 from training.data.rows import Dropped, Row, name_of
-from training.data.sources import Taken, place_of
+from training.data.sources import SourceRows, place_of
 
 EXAMPLES = 3
 EXCERPT = 160
@@ -19,12 +19,12 @@ def summarise(
     dropped: Sequence[Dropped],
     samples: Sequence[str],
     *,
-    taken: Sequence[Taken],
+    taken: Sequence[SourceRows],
     evaluation_sets: Sequence[Path],
 ) -> dict[str, Any]:
     reasons: dict[str, list[Dropped]] = {}
     for one in dropped:
-        reasons.setdefault(one.why, []).append(one)
+        reasons.setdefault(one.reason, []).append(one)
     return {
         "rows_read": sum(len(one.rows) for one in taken),
         "taken": [_taken(one) for one in taken],
@@ -40,8 +40,8 @@ def summarise(
 
 def as_markdown(name: str, summary: Mapping[str, Any]) -> str:
     splits = summary["splits"]
-    lines = [f"# Data of {name}", "", f"{summary['rows_read']:,} rows were taken."]
-    lines += ["", *(f"- {one['source']}: {_how(one)}." for one in summary["taken"])]
+    lines = [f"# Data of {name}", "", f"{summary['rows_read']:,} rows were read."]
+    lines += ["", *(f"- {one['source']}: {_source_in_words(one)}." for one in summary["taken"])]
     for title, key in (("Task", "tasks"), ("Source", "sources"), ("Licence", "licences")):
         values = dict.fromkeys(value for split in splits.values() for value in split[key])
         rows = [[value, *(_count(split[key].get(value)) for split in splits.values())]
@@ -57,7 +57,7 @@ def as_markdown(name: str, summary: Mapping[str, Any]) -> str:
     lines += ["", *_table(["Words", "median", "95%", "longest"], lengths), "", "## Dropped", ""]
     sets = ", ".join(f"`{name}`" for name in summary["evaluation_sets"])
     lines += [
-        f"Rows that ask what is in an evaluation set are left out; compared with: {sets}.",
+        f"Rows with a prompt of an evaluation set are left out. The sets: {sets}.",
         "",
     ]
     if not summary["dropped"]:
@@ -76,21 +76,21 @@ def as_markdown(name: str, summary: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _taken(taken: Taken) -> dict[str, Any]:
+def _taken(taken: SourceRows) -> dict[str, Any]:
     return {
         "source": name_of(Path(place_of(taken.source))),
         "rows": len(taken.rows),
-        "passed_over": dict(taken.passed_over),
+        "skipped": dict(taken.skipped),
         "is_cut": taken.is_cut,
     }
 
 
-def _how(taken: Mapping[str, Any]) -> str:
-    said = [f"{taken['rows']:,} rows"]
-    said += [f"{count:,} passed over, {why}" for why, count in taken["passed_over"].items()]
+def _source_in_words(taken: Mapping[str, Any]) -> str:
+    parts = [f"{taken['rows']:,} rows"]
+    parts += [f"{count:,} skipped, {why}" for why, count in taken["skipped"].items()]
     if taken["is_cut"]:
-        said.append("not read any further, as `first` has it")
-    return "; ".join(said)
+        parts.append("reading stopped at `first`")
+    return "; ".join(parts)
 
 
 def _described(rows: Sequence[Row]) -> dict[str, Any]:

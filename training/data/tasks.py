@@ -1,6 +1,6 @@
-"""Records of the service's own tasks, and as rows: asked and answered exactly as it is served.
+"""Turns records of the service's own tasks into rows with the service's prompts and answers.
 
-An answer that its reader would change or its grammar would not allow is rendered, with the reason.
+A row has a reason for refusal if the service would change its answer or its grammar does not allow it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,20 +26,20 @@ from training.data.acceptance import allows
 from training.data.rows import Row
 from training.errors import DataProblem
 
-NOT_ALLOWED = "the grammar would not allow the answer"
-CHANGED = "the answer's reader would change or refuse it"
+NOT_ALLOWED = "the grammar does not allow the answer"
+CHANGED = "the service would change or refuse the answer"
 
-Text = Annotated[str, Field(min_length=1)]
-Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
+NonEmptyTexts = Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
 Score = Annotated[int, Field(ge=1, le=10)]
 
 
 class _Record(BaseModel):
-    """A set may have more fields, such as who wrote a record."""
+    """Other fields, such as who wrote a record, are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    id: Text
+    id: NonEmptyText
     source: str | None = None
     licence: str | None = None
 
@@ -47,16 +47,16 @@ class _Record(BaseModel):
 class Idea(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    angle: Text
-    title: Text
-    text: Text
+    angle: NonEmptyText
+    title: NonEmptyText
+    text: NonEmptyText
     hint: str = ""
 
 
 class BrainstormRecord(_Record):
     task: Literal["brainstorm"]
     method: str = "free"
-    topic: Text
+    topic: NonEmptyText
     context: str = ""
     ideas: Annotated[tuple[Idea, ...], Field(min_length=1)]
 
@@ -66,9 +66,9 @@ class RefineRecord(_Record):
     title: str
     body: str
     instruction: str = ""
-    refined_title: Text
-    refined_body: Text
-    changes: Texts
+    refined_title: NonEmptyText
+    refined_body: NonEmptyText
+    changes: NonEmptyTexts
 
 
 class EvaluateRecord(_Record):
@@ -76,9 +76,9 @@ class EvaluateRecord(_Record):
     title: str
     body: str
     scores: dict[str, Score]
-    strengths: Texts
-    concerns: Texts
-    next_step: Text
+    strengths: NonEmptyTexts
+    concerns: NonEmptyTexts
+    next_step: NonEmptyText
 
 
 Record = BrainstormRecord | RefineRecord | EvaluateRecord
@@ -94,14 +94,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """`refusal` is why the row should not be learnt, if it should not."""
+    """`refusal` is the reason why the row should not be learnt, or None."""
 
     row: Row
     refusal: str | None = None
 
 
 def read_record(data: Mapping[str, Any]) -> Record:
-    """Raises `DataProblem` that says what is wrong, without the place."""
+    """Raises `DataProblem` without the place, which the caller adds."""
     try:
         return _RECORD.validate_python(data)
     except ValidationError as error:
@@ -113,7 +113,7 @@ def read_record(data: Mapping[str, Any]) -> Record:
 
 
 def angle_of(method: str, idea: Idea) -> Angle:
-    """The angle a user would have had: that of the method, where it has one of this name."""
+    """The angle that the service would use: that of the method if it has one of this name."""
     if idea.hint:
         return Angle(idea.angle, idea.hint)
     known = _angles(method).get(idea.angle)
@@ -121,7 +121,7 @@ def angle_of(method: str, idea: Idea) -> Angle:
 
 
 def render(record: Record, row_id: str, origin: Origin) -> Iterator[Rendered]:
-    """One row for each idea, for a refinement or for an assessment."""
+    """Yields one row for each idea of a brainstorm, or one for a refinement or an evaluation."""
     match record:
         case BrainstormRecord():
             for number, idea in enumerate(record.ideas, start=1):
@@ -187,5 +187,5 @@ def _rendered(row: Row, prompt: Prompt, reads_back: Callable[[], bool]) -> Rende
 @lru_cache(maxsize=16)
 def _angles(method: str) -> Mapping[str, Angle]:
     known = METHODS[method].angles if method in METHODS else ()
-    # The first of a name: it comes in the first round of every draw.
+    # The first angle of a name wins: every draw uses it first.
     return {angle.name: angle for angle in reversed(known)}

@@ -1,4 +1,4 @@
-"""Texts as bags of words and shingles, for finding those that are the same but for a few words."""
+"""Texts as words and shingles, for finding texts that differ only in a few words."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ SHINGLE_WORDS = 3
 Shingles = frozenset[tuple[str, ...]]
 
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
-# What the user wrote, between the sentences of our prompt that are the same in every row.
+# The text of the user inside our prompt, whose other sentences are the same in every row.
 _MATERIAL = re.compile(r"<(topic|idea)>(.*?)</\1>", re.DOTALL)
 
 
@@ -18,12 +18,12 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def normal(text: str) -> str:
-    """Equal for texts that differ in case, spaces and punctuation alone."""
+    """The text without punctuation, in lower case and with single spaces."""
     return " ".join(words(text))
 
 
 def shingles(text: str) -> Shingles:
-    """A text shorter than a shingle is one."""
+    """The runs of three words in the text. A shorter text is one shingle by itself."""
     found = words(text)
     if len(found) < SHINGLE_WORDS:
         return frozenset({found} if found else ())
@@ -34,8 +34,8 @@ def jaccard(a: Shingles, b: Shingles) -> float:
     return len(a & b) / len(a | b) if a or b else 0.0
 
 
-def asked(row: Row) -> str:
-    """What the user wrote, without the words of our prompts around it."""
+def user_text(row: Row) -> str:
+    """The text of the user, without the words of our prompts around it."""
     turns = [message.content for message in row.messages if message.role == "user"]
     if row.task in OWN_TASKS:
         material = _MATERIAL.search(turns[-1])

@@ -1,6 +1,6 @@
-"""Notes with sentences added that say nothing of the idea, or only praise it. Pure.
+"""Adds sentences to notes that say nothing about the idea, or only praise it.
 
-Scores should not move by them. Those to train on and those to test with have no sentence in common.
+Such sentences should not change a score. Training and tests use different sentences.
 """
 
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ FILLER = (
     " This note was written on a Tuesday afternoon and copied here by hand. "
     "There is another one on the next page."
 )
-"""For tests only."""
+"""Used only for tests, never for training."""
 
 
 def padded(notes: Sequence[Note], seed: int = 0) -> list[tuple[int, Note]]:
-    """Each note twice, with neutral sentences and with praise, and its position."""
+    """The position of each note and a longer copy, once with neutral sentences, once with praise."""
     random = Random(seed)
     return [
         (position, _with(note, random.sample(sentences, random.randint(1, MOST_ADDED))))

@@ -1,1 +1,1 @@
-"""What a served model is worth: ideas, refinements, scores, likelihoods, and readers' verdicts."""
+"""Measures a served model: its ideas, refinements, scores and likelihoods, and blind readings."""

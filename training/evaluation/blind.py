@@ -1,6 +1,6 @@
-"""One page on which people judge pairs blind, and the counting of what they said.
+"""Makes a page on which people judge pairs blind, and counts their answers.
 
-The page holds no word on which side is whose; the key is a file of its own.
+The page does not say which model wrote a text; a separate key file does.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ PAIRS = 60
 PAGE = "blind-{kind}.html"
 KEY = "blind-{kind}-key.json"
 ANSWERS = "blind-{kind}-answers.json"
-"""What the page saves. More readers' answers have something more before the `.json`."""
+"""The file that the page saves. Files of other readers have a suffix before `.json`."""
 _TEMPLATE = Path(__file__).with_name("blind.html")
 Place = Literal["left", "right"]
 Use = Literal["useful", "passable", "not"]
@@ -30,7 +30,7 @@ Use = Literal["useful", "passable", "not"]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Of each numbered pair, whose text stands on the left. `page` is the page's digest."""
+    """`left` maps the number of a pair to the model whose text is on the left. `page` is a digest."""
 
     page: str
     left: dict[str, Side]
@@ -45,7 +45,7 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the page saves; `reader` says who or what has read, and is added by hand."""
+    """The file that the page saves. `reader` names who or what has read; it is added by hand."""
 
     page: str
     answers: dict[str, Opinion]
@@ -54,8 +54,9 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`p` is the sign test's over pairs that are not the same; uses are shares of texts read. `shown` is
-    how many pairs the page has.
+    """The answers of one reader. `p` is from a sign test without the pairs judged the same.
+
+    `shown` is the number of pairs on the page. `useful` and `passable` are shares of the texts read.
     """
 
     page: str
@@ -75,7 +76,7 @@ _ANSWERS = TypeAdapter(Answers)
 
 
 def draw(pairs: Sequence[Pair], *, kind: str, seed: int, count: int = PAIRS) -> tuple[str, Key]:
-    """The page with that many pairs, drawn at random, and its key. `kind` names what they are."""
+    """The page with `count` random pairs, and its key. `kind` names the texts, such as "ideas"."""
     random = Random(seed)
     chosen = random.sample(list(pairs), min(count, len(pairs)))
     left: dict[str, Side] = {}
@@ -85,7 +86,7 @@ def draw(pairs: Sequence[Pair], *, kind: str, seed: int, count: int = PAIRS) -> 
         left[str(number)] = side
         texts = (pair.base, pair.tuned) if side == "base" else (pair.tuned, pair.base)
         shown.append({"request": pair.request, "left": texts[0], "right": texts[1]})
-    # `</script>` in a text would end the script.
+    # Otherwise `</script>` in a text would end the script.
     data = json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c")
     digest = hashlib.sha256(data.encode()).hexdigest()[:16]
     page = _TEMPLATE.read_text(encoding="utf-8")
@@ -105,21 +106,21 @@ def key_as_json(key: Key) -> dict[str, Any]:
 
 
 def answers_in(folder: Path, kind: str) -> list[Path]:
-    """One file for each reader, the first one's first."""
+    """The files of all readers, in their order."""
     name = Path(ANSWERS.format(kind=kind))
     found = folder.glob(f"{name.stem}*{name.suffix}")
     return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
 def read(key_path: Path, answers_path: Path) -> Reading:
-    """Raises: DataProblem for a file that is none of ours, or answers to another page."""
+    """Counts the answers. Raises `DataProblem` for an invalid file or answers to another page."""
     key = _load(_KEY, key_path)
     answers = _load(_ANSWERS, answers_path)
     if key.page != answers.page:
-        raise DataProblem("these are answers to another page than the key's.", path=answers_path)
+        raise DataProblem("the answers belong to another page than the key.", path=answers_path)
     unknown = sorted(set(answers.answers) - set(key.left))
     if unknown:
-        raise DataProblem("the page has no such pair.", path=answers_path, row=unknown[0])
+        raise DataProblem("the page does not have this pair.", path=answers_path, row=unknown[0])
     return count_opinions(key, answers.answers, reader=answers.reader)
 
 
@@ -162,5 +163,5 @@ def _load(shape: TypeAdapter[Any], path: Path) -> Any:
         raise DataProblem(f"cannot be read: {error.strerror}.", path=path) from error
     except ValidationError as error:
         raise DataProblem(
-            f"is not what the page saves: {error.errors()[0]['msg']}.", path=path
+            f"is not a file that the page saves: {error.errors()[0]['msg']}.", path=path
         ) from error

@@ -1,4 +1,4 @@
-"""Two measured systems side by side: what differs, and how sure that is. Writes nothing."""
+"""Compares two measured systems: the differences and their intervals. Writes nothing."""
 
 import math
 from collections import defaultdict
@@ -26,7 +26,7 @@ PAIRS_PER_PROMPT = 3
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodChange:
-    """`change` is relative: of nats per token and of bits per byte alike."""
+    """`change` is relative, and the same for nats per token and bits per byte."""
 
     base: Likelihood
     tuned: Likelihood
@@ -35,9 +35,10 @@ class LikelihoodChange:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`ideas` and `likelihoods` are by prompt set and by task. Every p is Holm's, over its table.
+    """`ideas` is by prompt set, `likelihoods` by task. Every p is adjusted by Holm over its table.
 
-    `form` and `assessments` are shares of answers in the asked form: without a grammar, with it.
+    `form` is the share of ideas in the asked form without a grammar, `assessments` that of
+    assessments with one.
     """
 
     ideas: dict[str, Table]
@@ -49,7 +50,7 @@ class Comparison:
 
 
 def compare(base: SystemResult, tuned: SystemResult) -> Comparison:
-    """Both have been asked the same."""
+    """Both systems have to be asked the same prompts."""
     return Comparison(
         ideas={
             name: _ideas(_of_set(base, name), _of_set(tuned, name))
@@ -70,7 +71,7 @@ def compare(base: SystemResult, tuned: SystemResult) -> Comparison:
 
 
 def idea_pairs(base: SystemResult, tuned: SystemResult) -> list[Pair]:
-    """For each prompt some drafts of both, at the same places and under the same angles."""
+    """For each prompt, some drafts of both systems from the same places, with the same angles."""
     pairs = []
     for i, (a, b) in enumerate(zip(base.ideas, tuned.ideas, strict=True)):
         count = len(a.drafts)
@@ -84,7 +85,7 @@ def idea_pairs(base: SystemResult, tuned: SystemResult) -> list[Pair]:
 def pairs_of_notes(
     requests: Sequence[tuple[str, str]], base: Sequence[str], tuned: Sequence[str]
 ) -> list[Pair]:
-    """`requests` are the id and the text of each note."""
+    """`requests` has the id and the text of each note."""
     return [
         Pair(name, request, a, b)
         for (name, request), a, b in zip(requests, base, tuned, strict=True)
@@ -92,14 +93,14 @@ def pairs_of_notes(
 
 
 def _shown(result: PromptResult, place: int) -> str:
-    """As a user sees it; an answer that cannot be used stands as it is."""
+    """The idea as a user sees it, or the answer itself if it cannot be parsed."""
     answer = result.drafts[place].answer
     idea = ideas.parse(answer, result.prompt.topic)
     return answer if idea is None else f"{idea.title}\n{idea.text}"
 
 
 def _of_set(system: SystemResult, name: str) -> list[list[PromptResult]]:
-    """The results of each prompt of a set, one for each seed."""
+    """The results of each prompt of a set, with one result for each seed."""
     by_prompt: dict[str, list[PromptResult]] = defaultdict(list)
     for one in system.ideas:
         if one.prompt.set == name:

@@ -1,4 +1,4 @@
-"""What a prompt demands of its ideas that a program can check. Knows no model."""
+"""The constraints of a prompt that a program can check. Knows no model."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ Language = Literal["de", "en", "es", "fr"]
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """All that are given hold. A word that ends in `*` stands for all that begin so.
+    """An idea has to keep all that are given. A word ending in `*` matches every continuation.
 
-    `avoids`: none of the words. `mentions`: at least one of them. `max_price`, `max_minutes`: no
-    price and no length of time above it, where one is named. `max_words`: of the idea's text.
+    `avoids`: it has none of the words. `mentions`: it has at least one of them. `max_price` and
+    `max_minutes`: no price or duration that it names is higher. `max_words`: the length of its text.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -46,9 +46,7 @@ _STOP_WORDS: Mapping[Language, frozenset[str]] = {
 
 
 def broken(constraints: Constraints, title: str, text: str) -> tuple[str, ...]:
-    """The names of the constraints that the idea breaks. All but `max_words` hold for its title
-    as well.
-    """
+    """The names of the broken constraints. All but `max_words` apply to the title as well."""
     whole = f"{title}. {text}"
     return tuple(
         name
@@ -63,7 +61,7 @@ def has_any(words: tuple[str, ...], text: str) -> bool:
 
 
 def language_of(text: str) -> Language | None:
-    """By the commonest words; None where no language stands out."""
+    """Guesses the language by frequent words; None if no language has the most."""
     words = re.findall(r"\w+", text.casefold())
     counts = {name: sum(word in known for word in words) for name, known in _STOP_WORDS.items()}
     best, second = sorted(counts, key=lambda name: -counts[name])[:2]

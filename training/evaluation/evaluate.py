@@ -1,6 +1,6 @@
-"""Base against tuned, both as served: measures, compares, and writes what was found.
+"""Compares the base and the tuned model as they are served, and writes the result.
 
-The baseline is the untuned base with our best prompt and grammar, not a straw man.
+The baseline is the untuned base with the service's own prompts and grammars.
 """
 
 import math
@@ -23,21 +23,21 @@ from training.inference.served import Kept, Source, files_of
 from training.runs.run_directory import RunDirectory, now
 
 SAMPLES = 12
-"""Pairs of a kind that are shown."""
+"""The number of sample pairs of each kind."""
 KEPT = "kept.jsonl"
-"""Answers of an evaluation that is not finished; the next one goes on with them."""
+"""Answers of an unfinished evaluation; the next one reuses them."""
 TASKS = {
     "refinements": "Rewrite this note without losing what it says.",
     "assessments": "Tell this note's author its strengths, its weak points and a next step.",
 }
-"""Tell a judge what was asked for, beside the note."""
+"""The tasks as a judge reads them, before the note."""
 Pairs = Mapping[str, Sequence[Pair]]
-"""Answers of base and tuned model side by side, by kind."""
+"""The answers of both models in pairs, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`judgements` are by kind of answer; `not_measured` says what is missing and why."""
+    """`judgements` is by kind of answer; `not_measured` lists what is missing, with the reason."""
 
     name: str
     finished_at: str
@@ -61,13 +61,16 @@ def evaluate(
     report: Report,
     embed: Embed | None = None,
 ) -> Evaluation:
-    """Leaves evaluation.json, evaluation.md and the pages to judge blind in the run's directory.
+    """Writes evaluation.json, evaluation.md and the pages to judge blind to the run's directory.
 
-    Raises: TrainingError if a file or the test rows are missing; ServiceErrors of the engine.
+    Raises `TrainingError` if a file or the test rows are missing, and the `ServiceError`s of the
+    engine.
     """
     for path in (*files_of(base), *files_of(tuned)):
         if not path.is_file():
-            raise TrainingError(f"There is no {path}. Export the run first, or name the file.")
+            raise TrainingError(
+                f"{path} does not exist. Export the run first, or name another file."
+            )
     sets = read_sets(config, rundir)
     report(
         f"{len(sets.prompts)} prompts, {len(sets.rows)} held-out rows, {len(sets.notes)} notes to "
@@ -104,12 +107,12 @@ def evaluate(
     rundir.write_json(rundir.evaluation_json, plain(evaluation))
     rundir.write_text(rundir.evaluation_md, as_markdown(plain(evaluation)))
     answers.unlink(missing_ok=True)
-    report(f"see {rundir.evaluation_md}")
+    report(f"See {rundir.evaluation_md}")
     return evaluation
 
 
 def plain(value: Any) -> Any:
-    """As JSON has it, which knows no NaN."""
+    """The value as JSON types, with null for NaN and infinity."""
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, dict):
@@ -155,15 +158,15 @@ def _judgements(config: RunConfig, pairs: Pairs, report: Report) -> dict[str, Ju
 
 def _missing(config: RunConfig, sets: PromptSets) -> list[str]:
     reasons = {
-        "a judge's opinion: the config names no `evaluation.judge_url`": (
+        "a judge's opinion: the config has no `evaluation.judge_url`": (
             config.evaluation.judge_url is None
         ),
-        "ideas: no brainstorm record is among the training rows": not sets.prompts,
-        "prompts of others: the config names no `evaluation.prompts`": (
+        "ideas: no training row is a brainstorm": not sets.prompts,
+        "other prompts: the config has no `evaluation.prompts`": (
             bool(sets.prompts) and config.evaluation.prompts is None
         ),
-        "refinements: no refine record is among the test rows": not sets.notes,
-        "scores: no labelled evaluate record is among the test rows": not sets.labelled,
+        "refinements: no test row is a refinement": not sets.notes,
+        "scores: no test row has labels": not sets.labelled,
     }
     return [reason for reason, is_missing in reasons.items() if is_missing]
 

@@ -1,4 +1,4 @@
-"""An evaluation as Markdown, from the values of its JSON file. Measures nothing."""
+"""Formats an evaluation as Markdown from the values of its JSON file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import shorten
@@ -20,16 +20,16 @@ NAMES = {
     "words": "words of an idea",
     "facts_kept": "facts kept, share",
     "numbers_added": "numbers added",
-    "length": "length against the note's",
-    "obeyed": "wish done, share",
+    "length": "length relative to the note",
+    "obeyed": "wishes followed, share",
 }
 LONGEST_SAMPLE = 1500
-"""Characters; a model that loops writes to its limit."""
+"""In characters. A model that repeats itself writes up to its limit."""
 IN_SHORT = ("valid", "on_topic", "udi", "kept")
-"""Of ideas, what a card has room for."""
+"""The metrics of ideas that a card shows."""
 INTERVALS = (
-    "Intervals: paired bootstrap over prompts; p: Holm over each table. Neither is given below "
-    f"{LEAST_PAIRS} pairs, of which no exact test can come to 0.05."
+    "Intervals are from a paired bootstrap over prompts; p is adjusted by Holm over each table. Neither "
+    f"is given for fewer than {LEAST_PAIRS} pairs, where no exact test can reach 0.05."
 )
 
 
@@ -42,7 +42,7 @@ def in_short(evaluation: Values) -> Iterator[str]:
     comparison = evaluation["comparison"]
     yield (
         f"`{evaluation['tuned']['file']}` against the untuned `{evaluation['base']['file']}`, with the "
-        f"same prompts, through the service's engine. {INTERVALS}"
+        f"same prompts in the service's engine. {INTERVALS}"
     )
     yield ""
     if comparison["likelihoods"]:
@@ -57,7 +57,7 @@ def in_short(evaluation: Values) -> Iterator[str]:
 
 
 def beside_ideas(comparison: Values) -> dict[str, Values]:
-    """By name, what was measured of refinements and of the form of answers."""
+    """The metrics of refinements and of the form of answers, by name."""
     measured = {
         f"refinements: {NAMES[metric]}": one for metric, one in comparison["refinements"].items()
     } | {
@@ -68,7 +68,7 @@ def beside_ideas(comparison: Values) -> dict[str, Values]:
 
 
 def p_value(value: float | None, digits: int = 3) -> str:
-    """Never nought, which no test can find."""
+    """The p value, never shown as zero."""
     least = 10.0**-digits
     return f"< {least:.{digits}f}" if value is not None and value < least else number(value, digits)
 
@@ -95,7 +95,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def differences(values: Values) -> Iterator[str]:
-    """A table of what was measured of both, with the difference and its 95 % interval."""
+    """A table of metrics of both models, with the difference and its 95 % interval."""
     yield from table(
         ("", "base", "tuned", "difference [95 %]", "p (Holm)", "n"),
         [_difference(NAMES.get(name, name), one) for name, one in values.items()],
@@ -104,7 +104,7 @@ def differences(values: Values) -> Iterator[str]:
 
 def _difference(name: str, one: Values) -> tuple[str, ...]:
     found, p = one["difference"], one["p"]
-    # Files of earlier evaluations have both for any number of pairs.
+    # Files of earlier evaluations have intervals and p for any number of pairs.
     if one["n"] < LEAST_PAIRS:
         found, p = {**found, "low": None, "high": None}, None
     return (
@@ -122,9 +122,9 @@ def likelihoods(values: Values) -> Iterator[str]:
         (
             "task",
             "rows",
-            "base, nats a token",
+            "base, nats per token",
             "tuned",
-            "base, bits a byte",
+            "base, bits per byte",
             "tuned",
             "change [95 %]",
         ),
@@ -145,15 +145,15 @@ def likelihoods(values: Values) -> Iterator[str]:
 
 
 def scores(agreement: Values) -> Iterator[str]:
-    """What an evaluation's scores are worth; nothing where none were measured."""
+    """How well the scores agree with labels; nothing if no scores were measured."""
     known = {side: one for side, one in agreement.items() if one is not None}
     if not known:
         return
     notes = next(iter(known.values()))["notes"]
     yield (
-        f"Scores of {notes} labelled notes, read off digits. Without a score head. Where the set of the "
-        "served model has one, users get the head's scores, which do not depend on what was trained "
-        "here; its card tells how far they agree with labels."
+        f"Scores of {notes} labelled notes, read from the probabilities of digits, without a score head. "
+        "If the served set has a head, users get its scores, which do not depend on this training; the "
+        "card of the head says how well they agree with labels."
     )
     yield ""
     yield from table(
@@ -193,11 +193,11 @@ def _lines(evaluation: Values) -> Iterator[str]:
         one = evaluation[side]
         yield f"- {side}: `{one['file']}`, SHA-256 `{one['sha256']}`"
     yield (
-        "- both models with the same prompt, grammar, sampling and seeds, through the service's engine"
+        "- both models with the same prompt, grammar, sampling and seeds, in the service's engine"
     )
     if comparison["ideas"]:
         yield (
-            f"- {evaluation['ideas_per_prompt']} first drafts a prompt with at most "
+            f"- {evaluation['ideas_per_prompt']} first drafts per prompt with at most "
             f"{evaluation['max_tokens_per_idea']} tokens each, seeds "
             f"{', '.join(map(str, evaluation['seeds']))}"
         )
@@ -241,17 +241,17 @@ def _form(comparison: Values) -> Iterator[str]:
 
 def _scores(agreement: Values) -> Iterator[str]:
     if any(agreement.values()):
-        yield "## Scores read off digits, against labels"
+        yield "## Scores read from digits, against labels"
         yield ""
         yield from scores(agreement)
 
 
 def _judgement(kind: str, judgement: Values) -> Iterator[str]:
-    yield f"## The judge {judgement['judge']} of {kind}"
+    yield f"## {kind.capitalize()} judged by {judgement['judge']}"
     yield ""
     yield (
         "Exploratory: this judge has not been compared with people."
-        + (" It is led by the order of the answers." if judgement["is_led_by_order"] else "")
+        + (" The order of the answers influences it." if judgement["is_led_by_order"] else "")
     )
     yield ""
     yield from table(

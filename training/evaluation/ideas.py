@@ -1,7 +1,7 @@
-"""How good a model's ideas for a prompt are as a set: usable, to the point, different.
+"""Measures a model's ideas for a prompt: whether they are valid, on topic and different.
 
-Measures first drafts, as the model gives them; what the service does with them later, such as
-dropping what is alike, is not the model's merit. Knows no engine.
+First drafts are measured. What the service does with them later, such as dropping similar ones, does
+not count. Knows no engine.
 """
 
 import re
@@ -18,19 +18,19 @@ from training.evaluation.constraints import Constraints, broken
 from training.evaluation.embedder import Embed, Vectors
 
 SAME_WORDS = 0.458
-"""ROUGE-1 F above which NoveltyBench's unigram partition takes two answers for one."""
+"""ROUGE-1 F above which two answers count as the same (NoveltyBench's unigram partition)."""
 SAME_MEANING = 0.8
-"""Cosine from which Si et al. (2024) take two ideas for one."""
+"""Cosine at which two ideas count as the same (Si et al. 2024)."""
 ON_TOPIC = 0.2
-"""Cosine of idea and topic: of our own ideation set, 84 % of the ideas reach it under their own topic
-and 15 % under another one.
+"""Cosine of idea and topic. In our ideation set, 84 % of ideas reach it with their own topic and 15 %
+with another one.
 """
 _GRAM = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What ideas are asked for. `set` names the file it is from."""
+    """A topic to ask ideas for. `set` names the file that it is from."""
 
     id: str
     set: str
@@ -41,7 +41,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """`is_whole`: the model ended it itself."""
+    """`is_whole` is True if the model ended the answer itself."""
 
     answer: str
     tokens: int
@@ -50,13 +50,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class IdeaMeasures:
-    """Of one prompt's drafts. NaN where there is nothing to measure.
+    """The measures of one prompt's drafts; NaN if there is nothing to measure.
 
-    `valid`, `on_topic`: shares of the drafts. `distinct`: different ideas by their words, of all
-    drafts. `udi`: valid, on topic and different in words and meaning. `self_repetition`: the share
-    of an idea's runs of four words that other ideas of the model have too, for whatever prompt.
-    `vendi`: the effective number of different ideas. `kept`: the share of the valid ideas that keep
-    the prompt's constraints. `words`: of an idea's text.
+    `valid`, `on_topic`: shares of the drafts. `distinct`: the number of ideas with different words.
+    `udi`: the number of ideas that are on topic and different in words and meaning.
+    `self_repetition`: the share of an idea's runs of four words that other ideas of the model have,
+    for any prompt. `vendi`: the effective number of different ideas. `kept`: the share of valid ideas
+    that keep the prompt's constraints. `words`: the length of an idea's text.
     """
 
     valid: float
@@ -95,7 +95,7 @@ def parse(answer: str, topic: str) -> ParsedSuggestion | None:
 
 
 def is_in_form(draft: Draft) -> bool:
-    """Whether a draft without a grammar is what was asked for, and ended."""
+    """Whether a draft without a grammar has the asked form and ended by itself."""
     return (
         draft.is_whole
         and re.fullmatch(r"Title: [^\n]{1,200}\nIdea: [^\n]+", draft.answer.strip()) is not None
@@ -110,7 +110,7 @@ def rouge_1(a: str, b: str) -> float:
 
 
 def partition(count: int, is_same: Callable[[int, int], bool]) -> list[list[int]]:
-    """Classes of alike items: each item joins the first class whose first member it is like."""
+    """Groups items: each item joins the first class whose first member it is the same as."""
     classes: list[list[int]] = []
     for i in range(count):
         home = next((one for one in classes if is_same(one[0], i)), None)
@@ -122,7 +122,7 @@ def partition(count: int, is_same: Callable[[int, int], bool]) -> list[list[int]
 
 
 def vendi(vectors: Vectors) -> float:
-    """The exponential of the entropy of the eigenvalues of the cosines (Friedman and Dieng)."""
+    """The Vendi score (Friedman and Dieng): exp of the entropy of the eigenvalues of the cosines."""
     if not len(vectors):
         return 0.0
     kernel: NDArray[np.float64] = (vectors @ vectors.T).astype(np.float64) / len(vectors)

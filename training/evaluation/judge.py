@@ -1,6 +1,6 @@
-"""A language model as the judge of pairs: asked in both orders, tied where it contradicts itself.
+"""A language model as a judge of pairs: asked in both orders, with a tie if it contradicts itself.
 
-Its figures are worth little until it has agreed with people: they are marked as exploratory.
+Its figures are marked as exploratory until its agreement with people is known.
 """
 
 import re
@@ -23,7 +23,7 @@ from training.inference.endpoint import Endpoint
 Side = Literal["base", "tuned"]
 Winner = Literal["base", "tuned", "tie"]
 CONSISTENT = 0.65
-"""A judge that gives the same verdict in both orders less often is led by the order."""
+"""The least share of pairs with the same verdict in both orders."""
 
 _SYSTEM = (
     "You compare two answers to one request. The better one is more useful to the person who "
@@ -40,7 +40,7 @@ _VERDICT = re.compile(r"verdict\W{1,5}(a|b|tie)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two systems' answers to one request."""
+    """The answers of two systems to one request."""
 
     id: str
     request: str
@@ -50,7 +50,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`in_order` is what was said with base first, `swapped` with tuned first; None: unreadable."""
+    """`in_order` is the verdict with base first, `swapped` with tuned first; None if unreadable."""
 
     pair: Pair
     in_order: Winner | None
@@ -73,8 +73,8 @@ class Verdict:
 class Judgement:
     """Tuned against base. Rates are the tuned system's share of the decided pairs.
 
-    `longer_wins` is how often the longer text won: the judge has to know better than that.
-    `strengths` are Bradley-Terry's, a tie being half a win.
+    `longer_wins` is how often the longer text won, which shows a bias of the judge. `strengths` are
+    from a Bradley-Terry fit, with a tie as half a win.
     """
 
     judge: str
@@ -93,15 +93,15 @@ class Judgement:
 
 
 def judge(endpoint: Endpoint, pairs: Sequence[Pair], *, report: Report) -> tuple[Verdict, ...]:
-    """Raises: JudgeFailed if it cannot be asked, or no verdict at all can be read."""
+    """Raises `JudgeFailed` if the judge cannot be reached, or none of its verdicts can be read."""
     verdicts: list[Verdict] = []
     for verdict in endpoint.map(lambda pair: _compare(endpoint, pair), pairs):
         verdicts.append(verdict)
         if len(verdicts) % 10 == 0 or len(verdicts) == len(pairs):
-            report(f"judged {len(verdicts)} of {len(pairs)} pairs")
+            report(f"Judged {len(verdicts)} of {len(pairs)} pairs")
     if pairs and all(one.in_order is None and one.swapped is None for one in verdicts):
         raise JudgeFailed(
-            f"{endpoint.model} never ends with a verdict such as 'Verdict: A'; ask a larger model."
+            f"{endpoint.model} never ends with a verdict such as 'Verdict: A'. Use a larger model."
         )
     return tuple(verdicts)
 

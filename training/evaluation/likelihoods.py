@@ -1,7 +1,7 @@
-"""How likely a served model finds held-out answers: nats per token and bits per byte.
+"""The likelihood of held-out answers under a served model, in nats per token and bits per byte.
 
-Of each row its last answer counts, with the token that ends it. Bits per byte can be compared
-between models with different tokens. Knows no metrics of ideas.
+Only the last answer of a row counts, with the token that ends it. Bits per byte can be compared
+between models with different tokenizers.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from training.inference.served import Progress, Served
 
 @dataclass(frozen=True, slots=True)
 class RowLikelihood:
-    """`nll` is the sum over the answer's tokens, in nats."""
+    """`nll` is the sum over the tokens of the answer, in nats."""
 
     id: str
     task: str
@@ -25,7 +25,7 @@ class RowLikelihood:
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """Over all rows, so that a long answer counts for more than a short one."""
+    """Sums over all rows, so a long answer counts for more than a short one."""
 
     rows: int
     nll_per_token: float

@@ -1,7 +1,7 @@
-"""How well a measure of likeness tells the same idea in other words from another idea.
+"""Measures how well a similarity tells the same idea in other words from another idea.
 
-Pairs are labelled; a threshold is chosen on one half of the topics and reported on the other. Ideas
-of one brainstorm, which are all different, say how often a measure would be wrong in use.
+On labelled pairs, a threshold is chosen on one half of the topics and reported on the other. Pairs of
+ideas from one brainstorm, which are all different, show how often it would be wrong in use.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from service.analysis.word_vectors import WordVectors
 from training.data.labelled import read_records
 
 Likeness = Callable[[str, str, str], float]
-"""Of two texts on a topic."""
+"""The similarity of two texts, given their topic."""
 Values = NDArray[np.float64]
 SHOWN = (0.2, 0.3, 0.4, 0.5, 0.55)
 
@@ -36,7 +36,7 @@ class LabelledPair(BaseModel):
 
 
 class Brainstorm(BaseModel):
-    """Only what is needed of a record of the ideation sets."""
+    """The needed fields of a brainstorm record."""
 
     topic: str
     ideas: list[dict[str, str]]
@@ -47,17 +47,17 @@ def by_words(a: str, b: str, topic: str) -> float:
 
 
 def by_vectors(vectors: WordVectors) -> Likeness:
-    """As similar ideas and groups are found."""
+    """The similarity that finds similar ideas and clusters."""
     return lambda a, b, _topic: float(np.prod(vectors.embed([a, b]), axis=0).sum())
 
 
 def by_vectors_without_topic(vectors: WordVectors) -> Likeness:
-    """As suggestions are compared with a board."""
+    """The similarity that compares suggestions with the ideas of a board."""
     return lambda a, b, topic: float(np.prod(vectors.embed([a, b], ignore=topic), axis=0).sum())
 
 
 def auc(values: Values, is_same: NDArray[np.bool_]) -> float:
-    """How likely the same idea is more alike than another one; ties count half."""
+    """How often a pair of the same idea is more similar than another pair; ties count half."""
     same, others = values[is_same][:, None], values[~is_same]
     return float((same > others).mean() + (same == others).mean() / 2)
 
@@ -65,14 +65,14 @@ def auc(values: Values, is_same: NDArray[np.bool_]) -> float:
 def precision_and_recall(
     values: Values, is_same: NDArray[np.bool_], threshold: float
 ) -> tuple[float, float]:
-    """Precision is 1 where nothing is found."""
+    """Precision is 1 if nothing is found."""
     found = values >= threshold
     right = int((found & is_same).sum())
     return right / int(found.sum()) if found.any() else 1.0, right / int(is_same.sum())
 
 
 def threshold_of(values: Values, is_same: NDArray[np.bool_], wrong: float) -> float:
-    """The lowest one at which at most this share of the other pairs passes."""
+    """The lowest threshold that at most the share `wrong` of the other pairs reaches."""
     others = np.sort(values[~is_same])[::-1]
     return float(np.nextafter(others[int(wrong * len(others))], 1))
 

@@ -1,4 +1,4 @@
-"""What the models are asked when they are measured: topics, and the held-out records of a run."""
+"""The prompts that models are measured with: topics, and the held-out records of a run."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from service.prompts.tasks import DEFAULT_CRITERIA
 from training.config import RunConfig
-from training.data.decontamination import measured_with
+from training.data.decontamination import evaluation_files
 from training.data.graded import best_places
 from training.data.labelled import LabelledNote
 from training.data.rows import OWN_TASKS, Row, read_rows
@@ -23,9 +23,10 @@ from training.runs.run_directory import RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class PromptSets:
-    """`rows` are the run's test rows, of graded ones the best of each prompt; `notes` and `labelled`
-    are the records among them. There are no `prompts` for a run that learnt others of the service's
-    tasks, but not to have ideas.
+    """`rows` has the test rows of the run, with only the best graded one of each prompt.
+
+    `notes` and `labelled` are their records. `prompts` is empty if the run learnt only other tasks of
+    the service than brainstorming.
     """
 
     prompts: tuple[Prompt, ...]
@@ -35,7 +36,7 @@ class PromptSets:
 
 
 def read_sets(config: RunConfig, rundir: RunDirectory) -> PromptSets:
-    """Raises: DataProblem for a prompt or row that cannot be read."""
+    """Raises `DataProblem` for a prompt or row that cannot be read."""
     rows = read_rows(rundir.rows("test"))
     best = best_places([row.prompt for row in rows], [row.grade for row in rows])
     records = list(_held_out(config, {row.id for row in rows}))
@@ -57,18 +58,18 @@ def read_sets(config: RunConfig, rundir: RunDirectory) -> PromptSets:
 
 
 def read_prompts(path: Path) -> tuple[Prompt, ...]:
-    """Of a file of our own form, or of NoveltyBench's."""
+    """Reads a file in our own format or that of NoveltyBench."""
     return tuple(_prompt(path, raw) for raw in raw_records(path))
 
 
 def _prompts(config: RunConfig) -> tuple[Prompt, ...]:
     count = config.evaluation.prompt_count
-    files = measured_with(config.evaluation)
+    files = evaluation_files(config.evaluation)
     return tuple(prompt for path in files for prompt in read_prompts(path)[:count])
 
 
 def _has_ideas(rundir: RunDirectory) -> bool:
-    """Whether they are a task of the run's: also where all that it learnt is chats of others."""
+    """Whether to ask for ideas: the run learnt them, or it learnt none of the service's tasks."""
     learnt = {row.task for row in read_rows(rundir.rows("train"))}
     return "brainstorm" in learnt or learnt.isdisjoint(OWN_TASKS)
 
@@ -76,7 +77,9 @@ def _has_ideas(rundir: RunDirectory) -> bool:
 def _prompt(path: Path, raw: RawRecord) -> Prompt:
     topic = raw.data.get("topic") or raw.data.get("prompt")
     if not isinstance(topic, str) or not topic.strip():
-        raise DataProblem("there is neither a `topic` nor a `prompt`.", path=path, row=raw.number)
+        raise DataProblem(
+            "the record has neither a `topic` nor a `prompt`.", path=path, row=raw.number
+        )
     try:
         constraints = CONSTRAINTS.validate_python(raw.data.get("constraints") or {})
     except ValidationError as error:
@@ -104,7 +107,7 @@ def _held_out(config: RunConfig, test_ids: set[str]) -> Iterator[Record]:
 
 
 def _records_of(path: Path, tasks: Sequence[str]) -> Iterator[RawRecord]:
-    """Of the files that a source is read from."""
+    """The records of the files of a source."""
     files = [path / f"{task}.jsonl" for task in tasks] if path.is_dir() else [path]
     for file in files:
         if file.exists():

@@ -1,4 +1,4 @@
-"""Prices and times that a text names, in digits or in English words. Knows no ideas."""
+"""Finds the prices and durations in a text, in digits or in English words."""
 
 import re
 
@@ -19,7 +19,7 @@ def prices(text: str) -> tuple[float, ...]:
 
 
 def minutes(text: str) -> tuple[float, ...]:
-    """Lengths of time in minutes and hours, as minutes."""
+    """The durations in minutes and hours that the text names, in minutes."""
     found: list[float] = []
     for match in _TIME.finditer(text):
         count = {"half an": 0.5, "an": 1.0}.get(match["count"].casefold())

@@ -1,6 +1,6 @@
-"""Whether a rewritten note keeps the facts of the note and does what the wish asks.
+"""Measures whether a rewritten note keeps the facts and follows the wish.
 
-Only what a program can see: numbers, names, length, the last sentence. Knows no engine.
+It checks what a program can see: numbers, names, length and the last sentence. Knows no engine.
 """
 
 import re
@@ -13,9 +13,9 @@ from service.text.cleaning import count_words
 from service.text.preserved_facts import digits, names, spoken
 
 SHORTER = 0.75
-"""A 'shorter' note has at most this share of the words; half was asked for."""
+"""A 'shorter' note may have at most this share of the words; half is asked for."""
 LONGER = 2.0
-"""Without a wish for more, a note of twice the words has been padded."""
+"""Without a wish for more, a note with more than twice the words counts as padded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class RefinementMeasures:
-    """Of one rewritten note. NaN where there is nothing to measure.
+    """The measures of one rewritten note; NaN if there is nothing to measure.
 
-    `valid`: could be read. `facts_kept`: the share of the note's numbers and names that are still
-    there. `numbers_added`: how many numbers are there that the note does not have. `length`: words
-    against the note's. `obeyed`: whether the wish was done, where a program can see it.
+    `valid`: the answer could be read. `facts_kept`: the share of the note's numbers and names that
+    it keeps. `numbers_added`: how many numbers it adds. `length`: its words relative to the note's.
+    `obeyed`: whether it follows the wish, if a program can check that.
     """
 
     valid: float
@@ -67,16 +67,16 @@ def facts_kept(source: str, result: str) -> float:
     numbers, found = digits(source), names(source)
     if not numbers and not found:
         return _NOTHING
-    told, said = digits(result) | spoken(result), result.casefold()
-    kept = len(numbers & told) + sum(name.casefold() in said for name in found)
+    kept_numbers, text = digits(result) | spoken(result), result.casefold()
+    kept = len(numbers & kept_numbers) + sum(name.casefold() in text for name in found)
     return kept / (len(numbers) + len(found))
 
 
 def added_numbers(note: Note, made: Refinement) -> frozenset[str]:
     source, result = f"{note.title}\n{note.body}\n{note.instruction}", made.body
-    # 'One' is hardly ever a number.
-    told = digits(result) | spoken(result) - {"1"}
-    return told - digits(source) - spoken(source)
+    # The word 'one' is hardly ever meant as a number.
+    numbers = digits(result) | spoken(result) - {"1"}
+    return numbers - digits(source) - spoken(source)
 
 
 def _ends_with(beginning: str) -> Callable[[Refinement, float], bool]:

@@ -1,8 +1,8 @@
-"""Whether a served model's scores of ideas agree with labels, and do not move for no reason.
+"""Measures whether a served model's scores agree with labels, and stay stable.
 
-Asks through `service.analysis.scoring`, the one seam through which users get scores, but without a score
-head: one of the base would mean nothing on the tuned model's weights, and the shipped ones are fitted
-to the labels of the very notes that a run holds out. Heads have figures of their own (`heads`).
+Scores are read through `service.analysis.scoring`, as users get them, but without a score head: a head
+of the base does not fit the weights of the tuned model, and the shipped heads are fitted to the labels
+of the same notes that a run holds out. Heads have figures of their own.
 """
 
 import asyncio
@@ -24,15 +24,17 @@ from training.inference.served import Source, as_model
 CRITERIA = tuple(criterion.name for criterion in DEFAULT_CRITERIA)
 NEUTRAL = "This note was written on a Tuesday."
 PRAISE = "This is a brilliant, unique idea that everybody will love."
-"""Neither says anything about the idea: the order of two notes should not hang on it."""
-APART = 2
-"""Labels this far apart are a difference that a reader sees."""
+"""Neither sentence says anything about the idea, so it should not change the order of two notes."""
+CLEAR_DIFFERENCE = 2
+"""The least difference of labels that a reader can see."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """For each criterion; `stability` is the share of clearly different pairs that keep their
-    order when the lower of the two gets a sentence more that says nothing, or praises it.
+    """The agreement for each criterion.
+
+    `stability` is the share of clearly different pairs that keep their order after a sentence that
+    is neutral, or praise, is added to the lower of the two.
     """
 
     notes: int
@@ -44,7 +46,7 @@ class Agreement:
 def measure(
     source: Source, notes: Sequence[LabelledNote], *, threads: int | None = None, report: Report
 ) -> Agreement:
-    """By the digits the model would answer with. Raises ServiceErrors of the engine."""
+    """Scores by the probabilities of digits. Raises the `ServiceError`s of the engine."""
     variants = [
         (note.title, f"{note.body} {addition}".strip())
         for addition in ("", NEUTRAL, PRAISE)
@@ -62,7 +64,7 @@ def agreement(
     plain: Sequence[Mapping[str, float]],
     added: Sequence[Sequence[Mapping[str, float]]],
 ) -> Agreement:
-    """`added` are the scores with one or another sentence more."""
+    """`added` has the scores of the notes with each of the added sentences."""
     correlations, errors, kept = {}, {}, {}
     for name in CRITERIA:
         labels = [note.scores[name] for note in notes]
@@ -82,7 +84,7 @@ def _stability(
     kept = [
         plain[high] > variant[low]
         for a, b in combinations(range(len(labels)), 2)
-        if abs(labels[a] - labels[b]) >= APART
+        if abs(labels[a] - labels[b]) >= CLEAR_DIFFERENCE
         for low, high in [(a, b) if plain[a] < plain[b] else (b, a)]
         if plain[low] != plain[high]
         for variant in added
@@ -110,7 +112,7 @@ async def _scores(
             )
             done += 1
             if done % 20 == 0:
-                report(f"scored {done} of {len(notes)} notes")
+                report(f"Scored {done} of {len(notes)} notes")
             return found.values
 
         return list(await asyncio.gather(*(score(*note) for note in notes)))

@@ -1,6 +1,6 @@
-"""Intervals and tests for comparing two systems on the same prompts. Knows no models.
+"""Intervals and tests for comparing two systems on the same prompts.
 
-The unit is the prompt: what a system writes for one prompt is averaged before it comes here.
+The unit is the prompt: values of several answers to a prompt are averaged before.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,10 +14,10 @@ Floats = NDArray[np.float64]
 DRAWS = 10_000
 Z_95 = 1.959964
 LEAST_PAIRS = 6
-"""Below it there is neither interval nor p: an exact sign-flip test of five pairs has a p of 2 / 2^5 at
-best, above 0.05, and resampling so few only repeats them.
+"""The fewest pairs with an interval and a p. For five pairs the least p of an exact sign-flip test is
+2 / 2^5, which is above 0.05.
 """
-# Resampled at a time: 10,000 draws of thousands of rows would not fit the memory.
+# Draws are made in chunks, because 10,000 draws of thousands of rows would not fit into memory.
 _CHUNK = 500
 
 
@@ -36,8 +36,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Tuned against base: two means and their difference, paired by prompt. `p` is NaN below
-    `LEAST_PAIRS`.
+    """The means of base and tuned and their difference, paired by prompt.
+
+    `p` is NaN for fewer than `LEAST_PAIRS` pairs.
     """
 
     base: float
@@ -48,9 +49,9 @@ class Difference:
 
 
 def paired_difference(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Difference:
-    """The difference of means by a paired bootstrap over prompts.
+    """The difference of means, with an interval and p from a paired bootstrap over prompts.
 
-    Prompts where one of the two has no value (NaN) do not count.
+    Prompts with NaN for one of the two systems are left out.
     """
     a, b = _paired(base, tuned)
     if not len(a):
@@ -65,9 +66,9 @@ def paired_difference(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Di
 
 
 def relative_change(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Interval:
-    """By how much the sum of `tuned` is above that of `base` (0.1 is ten per cent more).
+    """The relative change of the sum of `tuned` against that of `base` (0.1 is 10 % more).
 
-    For summed likelihoods of the same texts this is the change per token and per byte alike.
+    For summed likelihoods of the same texts it is the change per token and also per byte.
     """
     a, b = _paired(base, tuned)
     if not len(a) or a.sum() == 0:
@@ -82,7 +83,7 @@ def relative_change(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Inte
 
 
 def change_over_seeds(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Interval:
-    """`relative_change` of seeds × prompts, where the training seeds are drawn again as well."""
+    """`relative_change` for arrays of seeds × prompts; both are resampled."""
     a, b = np.asarray(base, dtype=float), np.asarray(tuned, dtype=float)
     random = np.random.default_rng(seed)
     draws = np.empty(DRAWS)
@@ -103,17 +104,14 @@ def wilson(hits: float, n: int) -> Interval:
 
 
 def sign_test(wins: int, losses: int) -> float:
-    """The exact two-sided p of this split, or a more uneven one, if both were as likely."""
+    """The exact two-sided p of this split, or a more uneven one, under equal chances."""
     n = wins + losses
     tail = sum(comb(n, k) for k in range(min(wins, losses) + 1))
     return min(1.0, 2 * tail / (1 << n))
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Adjusted p of a family of tests; the order of the mapping is kept.
-
-    What has no p (NaN) is not of the family, and keeps none.
-    """
+    """The p values adjusted by Holm, in the order of the mapping. NaN is left out and stays NaN."""
     family = [name for name, p in p_values.items() if isfinite(p)]
     adjusted: dict[str, float] = {}
     highest = 0.0
@@ -124,7 +122,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 def spearman(a: ArrayLike, b: ArrayLike) -> float:
-    """NaN where one of the two does not vary."""
+    """Spearman's rank correlation; NaN if one of the two does not vary."""
     ranks = [_ranks(np.asarray(values, dtype=float)) for values in (a, b)]
     centred = [rank - rank.mean() for rank in ranks]
     scale = sqrt(float((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
@@ -132,9 +130,9 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def bradley_terry(wins: Mapping[tuple[str, str], float]) -> dict[str, float]:
-    """Log-strengths, with mean 0, from how often the first of a pair beat the second.
+    """Log-strengths with mean 0; `wins` counts how often the first of a pair beat the second.
 
-    Half a win each way is added to every pair that met, so that nobody is infinitely strong.
+    Half a win each way is added to every pair that met, which keeps all strengths finite.
     """
     names = sorted({name for pair in wins for name in pair})
     index = {name: i for i, name in enumerate(names)}
@@ -157,17 +155,17 @@ def bradley_terry(wins: Mapping[tuple[str, str], float]) -> dict[str, float]:
 
 
 def rate_at_equal_length(wins: Sequence[float], length_gaps: Sequence[float]) -> Interval:
-    """The win rate that a logistic fit expects where both texts are of one length.
+    """The win rate that a logistic fit predicts for texts of equal length.
 
-    `wins` are 1, 0 or 0.5 for a tie; `length_gaps` say how much longer our text was. The interval
-    is that of the fit's intercept.
+    `wins` has 1, 0, or 0.5 for a tie; `length_gaps` says how much longer the tuned text was. The
+    interval is that of the intercept.
     """
     target, gaps = np.asarray(wins, dtype=float), np.asarray(length_gaps, dtype=float)
     if len(target) < 3:
         return Interval(np.nan, 0.0, 1.0)
     scale = float(gaps.std()) or 1.0
     x = np.column_stack([np.ones(len(gaps)), np.tanh(gaps / scale)])
-    # A little ridge, as a judge that always takes the longer text has no finite fit.
+    # Without a little ridge, a judge that always prefers the longer text has no finite fit.
     penalty = np.diag([1e-3, 1e-1])
     weights = np.zeros(2)
     for _ in range(50):
@@ -206,13 +204,13 @@ def _percentiles(value: float, draws: Floats) -> Interval:
 
 
 def _p_value(draws: Floats) -> float:
-    """Two-sided: how often the resampled difference lies on the other side of zero."""
+    """Two-sided: twice the share of resampled differences on the other side of zero."""
     at_most, at_least = float((draws <= 0).mean()), float((draws >= 0).mean())
     return min(1.0, max(2 * min(at_most, at_least), 1 / len(draws)))
 
 
 def _ranks(values: Floats) -> Floats:
-    """Ranks from 1; equals share their mean rank."""
+    """Ranks from 1; equal values share their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     middles: Floats = ends - (counts - 1) / 2

@@ -1,4 +1,4 @@
-"""Everything that is measured of one served model, item by item. Compares nothing."""
+"""Asks one served model for all answers and measures each. Compares nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from service.errors import AnswerUnusable
 from service.prompts.answers import parse_assessment
 from service.prompts.methods import Angle, draw_angles
-from service.prompts.tasks import Prompt as AskedPrompt
+from service.prompts.tasks import Prompt as ServicePrompt
 from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
 from training.config import RunConfig
 from training.errors import Report
@@ -20,14 +20,14 @@ from training.evaluation.scores import Agreement
 from training.inference.served import Answer, Kept, Progress, Served, Source, request_of, served
 
 METHOD = "free"
-# As many as the service bars at once: with more letters gone, a model has to force its titles.
+# As many initials as the service bars at once; more would force odd titles.
 _MOST_BARRED = 10
 _SHORTEST_CONTEXT = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class PromptResult:
-    """A prompt's drafts under one seed."""
+    """The drafts for a prompt with one seed."""
 
     prompt: Prompt
     seed: int
@@ -37,9 +37,10 @@ class PromptResult:
 
 @dataclass(frozen=True, slots=True)
 class SystemResult:
-    """`in_form` is for each prompt whether an answer without a grammar has the asked form;
-    `refined` and `assessments` are the answers behind `refinements` and `assessed`; `agreement` is
-    None without labelled notes.
+    """`in_form` says for each prompt whether an answer without a grammar has the asked form.
+
+    `refined` and `assessments` have the answers that `refinements` and `assessed` measure.
+    `agreement` is None without labelled notes.
     """
 
     file: str
@@ -63,14 +64,14 @@ def measure(
     kept: Kept | None = None,
     report: Report,
 ) -> SystemResult:
-    """Raises ServiceErrors of the engine."""
+    """Raises the `ServiceError`s of the engine."""
     evaluation, threads = config.evaluation, config.training.threads
     context = max(_SHORTEST_CONTEXT, config.data.max_tokens)
     with served(source, context=context, threads=threads, kept=kept) as model:
-        asked = _Asked(model, evaluation.max_tokens_per_idea, report)
+        tested = _ModelUnderTest(model, evaluation.max_tokens_per_idea, report)
         results: list[PromptResult] = []
         for seed in evaluation.seeds if sets.prompts else ():
-            answered = asked.ideas(sets.prompts, evaluation.ideas_per_prompt, seed)
+            answered = tested.ideas(sets.prompts, evaluation.ideas_per_prompt, seed)
             pairs = list(zip(sets.prompts, answered, strict=True))
             results += [
                 PromptResult(prompt, seed, drafts, measured)
@@ -78,12 +79,12 @@ def measure(
                     pairs, ideas.measure(pairs, embed), strict=True
                 )
             ]
-        refined, assessments = asked.refinements(sets), asked.assessments(sets)
+        refined, assessments = tested.refinements(sets), tested.assessments(sets)
         result = SystemResult(
             file=source.name,
             sha256=model.sha256,
             ideas=tuple(results),
-            in_form=asked.form(sets.prompts, evaluation.seeds[0]),
+            in_form=tested.form(sets.prompts, evaluation.seeds[0]),
             refined=refined,
             refinements=tuple(
                 refinements.measure(note, answer)
@@ -103,8 +104,8 @@ def measure(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """Asks one model as the service does."""
+class _ModelUnderTest:
+    """Asks a model with the prompts of the service."""
 
     served: Served
     max_tokens: int
@@ -113,14 +114,14 @@ class _Asked:
     def ideas(
         self, prompts: Sequence[Prompt], count: int, seed: int
     ) -> tuple[tuple[Draft, ...], ...]:
-        """First drafts: none is drawn again, but no title begins like the ones before it."""
+        """First drafts: none is redrawn, but the initials of earlier titles are barred."""
         drafts: list[list[Draft]] = [[] for _ in prompts]
         initials: list[list[str]] = [[] for _ in prompts]
         angles = [draw_angles(METHOD, count, _seed(seed, i)) for i in range(len(prompts))]
         for turn in range(count):
             requests = [
                 request_of(
-                    self._asked(
+                    self._brainstorm(
                         prompt,
                         angles[i][turn],
                         _seed(seed, i, turn),
@@ -138,7 +139,7 @@ class _Asked:
     def form(self, prompts: Sequence[Prompt], seed: int) -> tuple[bool, ...]:
         requests = [
             request_of(
-                self._asked(prompt, draw_angles(METHOD, 1, _seed(seed, i))[0], _seed(seed, i)),
+                self._brainstorm(prompt, draw_angles(METHOD, 1, _seed(seed, i))[0], _seed(seed, i)),
                 with_grammar=False,
             )
             for i, prompt in enumerate(prompts)
@@ -146,7 +147,9 @@ class _Asked:
         answers = self.served.generate(requests, on_done=_progress("free answers", self.report))
         return tuple(ideas.is_in_form(_draft(answer)) for answer in answers)
 
-    def _asked(self, prompt: Prompt, angle: Angle, seed: int, *, barred: str = "") -> AskedPrompt:
+    def _brainstorm(
+        self, prompt: Prompt, angle: Angle, seed: int, *, barred: str = ""
+    ) -> ServicePrompt:
         asked = brainstorm_prompt(
             prompt.topic, angle, context=prompt.context, barred_initials=barred, seed=seed
         )
@@ -185,7 +188,7 @@ def _is_assessment(answer: str) -> bool:
 
 
 def _seed(*parts: int) -> int:
-    """Another one for every draft, the same for both models."""
+    """A seed that differs for every draft and is the same for both models."""
     seed = 0
     for part in parts:
         seed = seed * 1009 + part

@@ -1,1 +1,1 @@
-"""From an adapter to files that the service loads, with the cards that go along."""
+"""Exports an adapter to files that the service loads, and writes the cards of models."""

@@ -1,6 +1,6 @@
-"""The cards of models and score heads, in Markdown: what they are made of and what they are worth.
+"""Writes the cards of models and score heads in Markdown: their data, training and figures.
 
-Takes figures as they were written down; measures nothing.
+It formats recorded figures and measures nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,17 +11,19 @@ from typing import Any
 RULES = (
     "The score of a criterion is a linear function of the model's own embedding of "
     "'Title: …\\nIdea: …' (the mean of its last hidden states), fitted by ridge regression and cut "
-    "off at 1 and 10. Large errors count by their size, differences between the halves of a contrast "
-    "pair count besides, and sentences that say nothing of the idea are taught not to matter. "
-    "Criteria the head does not know are read off the probabilities of digits and "
-    "are marked as not calibrated."
+    "off at 1 and 10. Large errors count linearly rather than by their square, the differences within "
+    "contrast pairs count too, and added sentences that say nothing about the idea are trained not to "
+    "change a score. Criteria without labels are scored from the probabilities of digits and are "
+    "marked as not calibrated."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What a model's card tells. `limits` are plain sentences on what it cannot do; `as_served` is
-    what an evaluation found, in lines of Markdown.
+    """The contents of a model's card.
+
+    `limits` has sentences on what the model cannot do. `as_served` has the figures of an evaluation, in
+    lines of Markdown.
     """
 
     name: str
@@ -43,19 +45,19 @@ def model_card(facts: ModelFacts) -> str:
         f"# {facts.name}",
         "",
         f"A LoRA adapter for `{facts.base}` (SHA-256 `{facts.base_sha256}`, "
-        f"{facts.base_licence}), and the models that are that base with the adapter merged in. "
-        "The adapter fits this base only.",
+        f"{facts.base_licence}), and the base with the adapter merged in. "
+        "The adapter works only with this base.",
         "",
         "## Files",
         "",
         *_table(
-            ("file", "what", "MB", "SHA-256"),
+            ("file", "kind", "MB", "SHA-256"),
             ((one["file"], one["kind"], _mb(one["size_bytes"]), f"`{one['sha256']}`")
              for one in facts.files),
         ),
     ]  # fmt: skip
     lines += ["", "## Data", "", *_data(facts.data)]
-    lines += ["", "## Training", "", *_flat(facts.result or {}, "There are no figures of the run.")]
+    lines += ["", "## Training", "", *_flat(facts.result or {}, "The run has no recorded figures.")]
     if tasks := (facts.result or {}).get("tasks"):
         lines += ["", *_tasks(tasks)]
     if (preferred := (facts.result or {}).get("preferred")) is not None:
@@ -73,11 +75,11 @@ def model_card(facts: ModelFacts) -> str:
 
 
 def in_words(preferred: Mapping[str, Any]) -> str:
-    """Of a result's `preferred`."""
+    """The `preferred` of a result, in a sentence."""
     return (
-        f"Of {preferred['pairs']:,} held-out pairs of a better and a worse draft, the better one of "
-        f"{100 * preferred['right']:.0f}% became likelier beside the other. Likelihoods are those of "
-        "the best drafts."
+        f"In {100 * preferred['right']:.0f}% of {preferred['pairs']:,} held-out pairs of a better and a "
+        "worse draft, the better one gained more likelihood. The likelihoods above are those of the best "
+        "drafts."
     )
 
 
@@ -94,7 +96,7 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
             "",
             RULES,
             "",
-            f"Fitted to {agreement['notes']} labelled notes, CC0-1.0:",
+            f"It was fitted to {agreement['notes']} labelled notes (CC0-1.0):",
             "",
             *_table(("file", "notes", "Spearman", "mean error", "SHA-256"), _sets(figures)),
             "",
@@ -104,28 +106,28 @@ def head_card(name: str, figures: Mapping[str, Any]) -> str:
                 _criteria(figures),
             ),
             "",
-            f"- Spearman and mean error: ten-fold over {figures['subjects']} subjects; notes on "
-            "one subject, such as the halves of a contrast pair, are in one fold, and each fold's "
-            "penalty is chosen without it.",
+            "- Spearman and mean error are from ten-fold cross-validation over "
+            f"{figures['subjects']} subjects. Notes on one subject, such as the two notes of a contrast "
+            "pair, are in one fold, and the penalty of each fold is chosen without it.",
             "- Pairs: a better and a worse note on one subject, written for this test and not "
             f"trained on. {100 * share['value']:.0f}% are in the right order (95% interval "
             f"{100 * share['low']:.0f} to {100 * share['high']:.0f}%).",
-            f"- Praise: how praise of itself moves the scores of {praise['notes']} "
-            f"notes; the overall score by at most {praise['largest']:.2f}.",
-            "- Filler: the same for two sentences that say nothing of the idea, at most "
-            f"{filler['largest']:.2f}. How much too high a score is and how long the "
-            f"note is correlate by {agreement['length']:+.2f}.",
-            "- The order of the criteria in a rubric cannot matter: each is computed by itself.",
+            f"- Praise: the change of the scores of {praise['notes']} notes after praise of themselves "
+            f"is added. The overall score changes by at most {praise['largest']:.2f}.",
+            "- Filler: the same for two sentences that say nothing about the idea; the overall score "
+            f"changes by at most {filler['largest']:.2f}. The error of a score and the length of the "
+            f"note have a rank correlation of {agreement['length']:+.2f}.",
+            "- The order of the criteria in a rubric does not matter: each is scored separately.",
             "",
-            "The labels are one large language model's; scores are for keeping or dropping ideas, "
-            "not for judging people.",
+            "The labels are from one large language model. Scores are meant for keeping or dropping "
+            "ideas, not for judging people.",
             "",
         ]
     )  # fmt: skip
 
 
 def _criteria(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each, and one for all of them."""
+    """One row for each criterion, and one for all."""
     agreement, pairs = figures["agreement"], figures["pairs"]
     praise, filler = figures["praise"], figures["filler"]
     rows: list[tuple[str, ...]] = [
@@ -155,7 +157,7 @@ def _criteria(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _sets(figures: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
-    """A row for each file of labelled notes."""
+    """One row for each file of labelled notes."""
     for name, found in figures["agreement_by_set"].items():
         yield (
             name,
@@ -170,13 +172,14 @@ def _others(figures: Mapping[str, Any]) -> str:
     if figures["identity"] == figures["weights_sha256"]:
         return "no other file"
     return (
-        f"what else is built of the same base, type and adapter (identity `{figures['identity']}`)"
+        "every other file made from the same base, type and adapter "
+        f"(identity `{figures['identity']}`)"
     )
 
 
 def _data(data: Mapping[str, Any] | None) -> list[str]:
     if data is None:
-        return ["There is no data report of the run."]
+        return ["The run has no data report."]
     splits = data["splits"]
     lines = [", ".join(f"{one['rows']:,} {name} rows" for name, one in splits.items()) + ".", ""]
     for title, key in (("task", "tasks"), ("source", "sources"), ("licence", "licences")):
@@ -192,24 +195,24 @@ def _tasks(tasks: Mapping[str, Mapping[str, float]]) -> list[str]:
         (task, int(one["rows"]), *(f"{one[name]:.4g}" for name in names))
         for task, one in tasks.items()
     )
-    titles = ("task", "test rows", "NLL, base", "tuned", "bits a byte, base", "tuned")
+    titles = ("task", "test rows", "NLL, base", "tuned", "bits per byte, base", "tuned")
     return _table(titles, rows)
 
 
 def parity_lines(parity: Mapping[str, Any]) -> list[str]:
-    """Of what `parity.json` says."""
+    """The contents of `parity.json` in Markdown."""
     rows = [
         (one["file"], f"{one['nll_per_token']:.4f}", f"{100 * one['change']:+.2f}%")
         for one in parity["files"]
     ]
     return [
-        f"Of {parity['rows']} held-out rows, the merged model in transformers has an NLL of "
+        f"On {parity['rows']} held-out rows, the merged model in transformers has an NLL of "
         f"{parity['nll_per_token']:.4f} per token of the answer.",
         "",
         *_table(("file", "NLL per token", "change"), rows),
         "",
-        f"Of {parity['greedy_tokens']:,} tokens that the f16 file writes greedily, "
-        f"{100 * parity['greedy_agreement']:.1f}% are the likeliest in transformers, too.",
+        f"Of {parity['greedy_tokens']:,} tokens that the f16 file generates greedily, "
+        f"{100 * parity['greedy_agreement']:.1f}% are also the likeliest in transformers.",
     ]
 
 

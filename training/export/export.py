@@ -1,6 +1,6 @@
-"""From a run's adapter to files that the service loads, each checked against the trained model.
+"""Exports a run's adapter to files that the service loads, and checks each against the trained model.
 
-Loads torch and llama.cpp; what was trained and on what is read from the run's directory.
+The base, the rows and the adapter are those recorded in the run's directory.
 """
 
 from collections.abc import Sequence
@@ -30,27 +30,26 @@ from training.export.files import (
 from training.export.parity import Checker, FileParity, Parity, with_refused
 from training.export.registration import Registration, register
 from training.inference.served import BESIDE, Adapted, Source
-from training.learning.agreement import likeliest
 from training.learning.base import Base, hub_folder, load_base
-from training.learning.likelihood import answer_nll, total
+from training.learning.likelihood import answer_nll, greedy_agreement, total
 from training.learning.tokens import RowTokeniser
 from training.runs.run_directory import RunDirectory
 
 ROWS = 64
 SMALL_PARAMETERS = 500_000_000
 SMALL_LIMIT = (
-    "With so few parameters it keeps the form that is asked for, but its ideas are rarely useful, "
-    "and its refinements may drop or turn around what a note says."
+    "With so few parameters it keeps the asked form, but its ideas are rarely useful, and its "
+    "refinements may drop or reverse what a note says."
 )
 PACKAGES = ("torch", "transformers", "peft", "trl", "llama-cpp-python")
 CARD = "CARD.md"
 FACTS = "card.json"
-"""What the card is made of, so that it can be written again after an evaluation."""
+"""The contents of the card, so that it can be rewritten after an evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """`models` are in the order of `export.quantisations`; the last of them is to be served."""
+    """`models` is in the order of `export.quantisations`; the last one is served."""
 
     adapter: ExportedFile
     models: tuple[ExportedFile, ...]
@@ -58,12 +57,12 @@ class Exported:
 
 
 def export(config: RunConfig, rundir: RunDirectory, *, report: Report) -> Exported:
-    """Leaves the adapter, the merged models, parity.json and CARD.md with its facts in `export/`.
+    """Writes the adapter, the merged models, parity.json and CARD.md with its facts to `export/`.
 
     Raises:
-        ExportFailed: there is no adapter, it cannot be converted, or a file differs from it.
+        ExportFailed: there is no adapter, it cannot be converted, or a file exceeds its parity limit.
         BaseMismatch: the base is not the one that the run was trained on.
-        DataProblem: there are no rows, or it is to be registered and they forbid that.
+        DataProblem: there are no rows, or the model is to be registered and a row is non-commercial.
     """
     if not rundir.adapter.is_dir():
         raise ExportFailed(f"There is no adapter in {rundir.adapter}. Train the run first.")
@@ -100,7 +99,7 @@ def export(config: RunConfig, rundir: RunDirectory, *, report: Report) -> Export
 
 
 def is_exported(config: RunConfig, rundir: RunDirectory) -> bool:
-    """Whether an export of this run has come to its end."""
+    """Whether an export of this adapter has finished."""
     facts = rundir.export / FACTS
     return (
         facts.exists()
@@ -110,10 +109,9 @@ def is_exported(config: RunConfig, rundir: RunDirectory) -> bool:
 
 
 def write_card(rundir: RunDirectory) -> None:
-    """With the figures of the run's evaluation, if that was of one of the exported files, the adapter
-    beside its base among them.
+    """Writes the card, with the figures of the evaluation if that was of an exported file or adapter.
 
-    Without an export there is nothing to write a card of.
+    Does nothing for a run that was not exported.
     """
     found = _read(rundir, rundir.export / FACTS)
     if found is None:
@@ -126,20 +124,20 @@ def write_card(rundir: RunDirectory) -> None:
 
 
 def tuned_gguf(config: RunConfig, rundir: RunDirectory) -> Path:
-    """The model that `export` leaves to be served: the last of `export.quantisations`."""
+    """The exported model to serve: the last of `export.quantisations`."""
     return _path(config, rundir, config.export.quantisations[-1])
 
 
 def base_gguf(config: RunConfig, rundir: RunDirectory, *, report: Report) -> Path:
-    """The untuned base in the tuned model's type, for a base that is no GGUF; made once.
+    """The untuned base in the type of the tuned model, for a base from the hub; made once.
 
     Raises:
         ExportFailed: the run is not exported, or the base cannot be converted.
     """
     if not rundir.export.is_dir():
         raise ExportFailed(
-            f"There is no {rundir.export}. Name a GGUF of {config.base.hf} with --base to compare "
-            "with, or export the run first."
+            f"{rundir.export} does not exist. Export the run first, or name a GGUF of {config.base.hf} "
+            "with --base."
         )
     kind, name = config.export.quantisations[-1], f"{config.name}-base"
     target = rundir.export / f"{name}-{kind}.gguf"
@@ -163,7 +161,7 @@ def _path(config: RunConfig, rundir: RunDirectory, kind: str) -> Path:
 
 def _base(config: RunConfig, rundir: RunDirectory, report: Report) -> Base:
     settings = Settings()
-    # An adapter's changes are smaller than the steps of half precision.
+    # The changes of an adapter are smaller than the steps of half precision.
     base = load_base(
         config.base.model_copy(update={"dtype": "float32"}),
         cache=settings.data_dir.absolute() / "training" / "bases",
@@ -174,14 +172,14 @@ def _base(config: RunConfig, rundir: RunDirectory, report: Report) -> Base:
     trained = manifest.base_sha256 if manifest is not None else None
     if trained is not None and trained != base.sha256:
         raise BaseMismatch(
-            f"The adapter in {rundir.path} was trained on a base with the SHA-256 {trained}; the "
-            f"config names one with {base.sha256}. Give the config the base of the run."
+            f"The adapter in {rundir.path} was trained on a base with the SHA-256 {trained}, but the "
+            f"config names one with {base.sha256}. Set the base of the run in the config."
         )
     return base
 
 
 def _rows(rundir: RunDirectory, base: Base, max_tokens: int) -> list[Row]:
-    """Held-out rows of all kinds, as far as there are; none that is cut."""
+    """Rows spread over the test split (or else validation, then train), without those that are cut."""
     tokeniser = RowTokeniser(base.tokenizer, max_tokens)
     for split in ("test", "validation", "train"):
         path = rundir.rows(split)
@@ -191,13 +189,13 @@ def _rows(rundir: RunDirectory, base: Base, max_tokens: int) -> list[Row]:
         whole = [row for row in rows if not tokeniser.cut(row)[1]]
         if whole:
             return whole[:ROWS]
-    raise DataProblem("there are no rows to check an export with.", path=rundir.data)
+    raise DataProblem("there are no rows to check the export with.", path=rundir.data)
 
 
 def _models(
     config: RunConfig, rundir: RunDirectory, converter: Converter, tuned: Base, report: Report
 ) -> list[ExportedFile]:
-    """The f16 file, which is made in any case, and the others."""
+    """The f16 file, which is always made, and the others."""
     report("Converting the merged model")
     half = half_precision_file(
         converter, tuned.model, tuned.tokenizer, _path(config, rundir, "f16")
@@ -221,8 +219,9 @@ def _parity(
     config: RunConfig,
     report: Report,
 ) -> Parity:
-    """`files` are the adapter, which is read beside the base's GGUF if there is one, the f16 file and
-    others.
+    """`files` has the adapter, the f16 file and the others.
+
+    The adapter is read together with the base's GGUF, if there is one.
     """
     tokeniser = RowTokeniser(tuned.tokenizer, config.data.max_tokens)
     checker = Checker(rows, config.data.max_tokens, config.training.threads, report)
@@ -240,17 +239,17 @@ def _parity(
     for written in checker.write(models[0].path):
         tokens = tokeniser(written.row)
         tokens.mask[-1] = written.is_ended
-        # A text may be cut into other tokens than it was written in; then nothing can be compared.
+        # A text that is tokenised differently than it was generated cannot be compared.
         if tokens.labels == written.tokens:
             chats.append(tokens)
-    agreed, count = likeliest(tuned.model, chats)
+    agreed, count = greedy_agreement(tuned.model, chats)
     return Parity(len(rows), expected, tuple(measured), count, agreed / max(1, count))
 
 
 def _refuse(problems: Sequence[str], rundir: RunDirectory) -> None:
     if problems:
         raise ExportFailed(
-            f"What is in {rundir.export} is not what was trained: {'; '.join(problems)}."
+            f"The files in {rundir.export} differ from the trained model: {'; '.join(problems)}."
         )
 
 
@@ -261,7 +260,7 @@ def _facts(config: RunConfig, rundir: RunDirectory, tuned: Base, exported: Expor
         name=config.name,
         base=config.base.model or (tuned.gguf or tuned.folder).name,
         base_sha256=tuned.sha256,
-        base_licence=(entry.licence if entry is not None else None) or "licence not known here",
+        base_licence=(entry.licence if entry is not None else None) or "licence not known",
         files=[
             {
                 "file": one.path.name,

@@ -1,4 +1,4 @@
-"""The files of an export: merged, converted, in fewer bits, each with its hash. Measures nothing."""
+"""Makes the files of an export: merged, converted and quantised, each with its hash."""
 
 import shutil
 import tempfile
@@ -12,7 +12,7 @@ import peft
 import torch
 
 from service.engine.files.build import build
-from service.engine.files.build_plan import MADE_FOR, Recipe
+from service.engine.files.build_plan import BASE_SHA256_KEY, Recipe
 from service.engine.files.checksums import known_sha256
 from service.engine.files.download import FetchProgress
 from service.engine.types import Quantisation
@@ -36,10 +36,10 @@ class ExportedFile:
 
 
 def merged(base: Any, adapter: Path) -> Any:
-    """The base, which is changed, with the adapter in its weights.
+    """Merges the adapter into the weights of the base, in place.
 
     Raises:
-        ExportFailed: there is no adapter, or it is another base's.
+        ExportFailed: there is no adapter, or it does not fit the base.
     """
     if not (adapter / "adapter_config.json").is_file():
         raise ExportFailed(f"There is no adapter in {adapter}. Train the run first.")
@@ -53,20 +53,20 @@ def merged(base: Any, adapter: Path) -> Any:
 def adapter_file(
     converter: Converter, adapter: Path, base: Path, target: Path, *, made_for: str | None
 ) -> ExportedFile:
-    """`made_for` is the SHA-256 of the GGUF that it was trained on, which the file then names."""
+    """`made_for` is the SHA-256 of the GGUF that it was trained on; it is added to the metadata."""
     converter.adapter(adapter, base, target)
     if made_for is not None:
-        _add_text(target, MADE_FOR, made_for)
+        _add_text(target, BASE_SHA256_KEY, made_for)
     return ExportedFile.of(target, "adapter")
 
 
 def _add_text(path: Path, key: str, text: str) -> None:
-    """To the metadata of a GGUF file; all else stays as it is."""
+    """Adds an entry to the metadata of a GGUF file and keeps everything else."""
     reader = gguf.GGUFReader(path)
     with replacing(path) as draft:
         writer = gguf.GGUFWriter(draft, reader.fields["general.architecture"].contents())
         for field in reader.fields.values():
-            # These are of the head itself, which the writer writes by itself.
+            # The writer adds these entries itself.
             if field.name != "general.architecture" and not field.name.startswith("GGUF."):
                 kind, inner = field.types[0], field.types[-1]
                 writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)
@@ -82,7 +82,7 @@ def _add_text(path: Path, key: str, text: str) -> None:
 def half_precision_file(
     converter: Converter, model: Any, tokenizer: Any, target: Path
 ) -> ExportedFile:
-    """Leaves the model as it is."""
+    """Converts a copy of the weights in half precision; the model stays unchanged."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".merged-") as scratch:
         folder = Path(scratch)
         model.save_pretrained(folder, state_dict=_in_half_precision(model))
@@ -92,7 +92,7 @@ def half_precision_file(
 
 
 def _in_half_precision(model: Any) -> dict[str, torch.Tensor]:
-    """Tensors that are one in the model, such as tied embeddings, stay one."""
+    """The weights in half precision. Tensors that share memory, such as tied embeddings, still do."""
     halves: dict[int, torch.Tensor] = {}
     state = model.state_dict()
     for tensor in state.values():
@@ -103,7 +103,7 @@ def _in_half_precision(model: Any) -> dict[str, torch.Tensor]:
 def quantised_files(
     source: ExportedFile, name: str, kinds: Sequence[Quantisation], report: Report
 ) -> list[ExportedFile]:
-    """Beside the source, by the service's own builder. Raises ModelUnavailable."""
+    """Makes the files beside the source with the service's builder. Raises `ModelUnavailable`."""
     folder = source.path.parent
     files = []
     for kind in kinds:

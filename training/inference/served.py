@@ -21,7 +21,7 @@ from service.engine.catalog import Adapter, CatalogModel, Selection
 from service.engine.client import Answer as Answer
 from service.engine.client import EngineClient
 from service.engine.embedded.backend import EmbeddedBackend
-from service.engine.files.build_plan import identity_of
+from service.engine.files.build_plan import model_identity
 from service.engine.files.checksums import known_sha256
 from service.engine.types import (
     REQUIRED_ROLES,
@@ -87,7 +87,7 @@ def as_model(name: str, source: Source) -> CatalogModel:
 def identity(source: Source) -> str:
     """What a score head is bound to; the service finds the same for such a model."""
     model = as_model(NAME, source)
-    return identity_of(files_of(source)[0], model.adapter)
+    return model_identity(files_of(source)[0], model.adapter)
 
 
 _ANSWER = TypeAdapter(Answer)

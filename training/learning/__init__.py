@@ -1,1 +1,1 @@
-"""From rows to an adapter: the base, its tokens, the likelihood and the trainers."""
+"""Trains an adapter from rows: the base, tokens, losses and the trainer."""

@@ -1,6 +1,6 @@
-"""The model that is tuned: found, checked, unpacked once, with a tokenizer that cuts as llama.cpp.
+"""Loads the base model and makes sure that its tokenizer agrees with llama.cpp.
 
-Knows neither rows nor adapters.
+It knows neither rows nor adapters.
 """
 
 import hashlib
@@ -17,20 +17,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers.utils import logging
 
 from service.engine.catalog import read_catalog
-from service.engine.files.atomic_files import sole_writer
+from service.engine.files.atomic_files import folder_lock
 from service.engine.files.checksums import known_sha256
 from service.engine.files.download import FetchProgress, fetch
-from service.engine.llama import Library
-from service.engine.llama import Weights as LlamaWeights
+from service.engine.llama import Library, LlamaModel
 from service.settings import Settings
 from training.config import CATALOG, BaseConfig
 from training.errors import BaseMismatch, Report
-from training.learning.distributed import processes
 from training.learning.tokens import Vocabulary
 
-MARK = "base.json"
+UNPACKED = "base.json"
 HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model")
-# What tokenizers built from a GGUF have got wrong: numbers, runs of blanks, signs, other scripts.
+# Texts that tokenizers built from a GGUF have got wrong.
 SAMPLES = (
     "In 2024 the 3rd floor paid 1,250.50 euros for 16 chairs; call 0049 30 123456 by 09:45.",
     "12345678 x 90 = ?",
@@ -43,7 +41,7 @@ SAMPLES = (
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """`sha256` is the GGUF's, or that of the weights in `folder` where there is no GGUF."""
+    """`sha256` is the hash of the GGUF, or of the weights in `folder` if there is no GGUF."""
 
     model: Any
     tokenizer: Any
@@ -53,11 +51,11 @@ class Base:
 
 
 def load_base(config: BaseConfig, *, cache: Path, models_dir: Path, report: Report) -> Base:
-    """A GGUF is unpacked into a folder of `cache`, once; nothing of the base is trained.
+    """Loads the base with its weights frozen. A GGUF is unpacked once, into a folder of `cache`.
 
     Raises:
-        BaseMismatch: it is not the base that is named, or its tokenizer is not llama.cpp's.
-        ModelUnavailable: it cannot be got.
+        BaseMismatch: the base has another hash, or its tokenizer differs from llama.cpp's.
+        ModelUnavailable: the base cannot be fetched.
     """
     logging.disable_progress_bar()
     gguf = _gguf(config, models_dir, report)
@@ -69,20 +67,20 @@ def load_base(config: BaseConfig, *, cache: Path, models_dir: Path, report: Repo
         found = _sha256_of_folder(folder)
     if config.sha256 is not None and found != config.sha256:
         raise BaseMismatch(
-            f"The base {gguf or folder} has the SHA-256 {found}, not {config.sha256} as the config "
-            "says. Correct `base.sha256`, or take the file that the adapter is meant for."
+            f"The base {gguf or folder} has the SHA-256 {found}, but the config names "
+            f"{config.sha256}. Correct `base.sha256`, or use the file that the adapter is meant for."
         )
-    if gguf is not None and not (folder / MARK).is_file():
+    if gguf is not None and not (folder / UNPACKED).is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        with sole_writer(cache, lambda: None):
-            # Whoever held the lock may have unpacked it.
-            if not (folder / MARK).is_file():
+        with folder_lock(cache, lambda: None):
+            # Another process may have unpacked it while this one waited for the lock.
+            if not (folder / UNPACKED).is_file():
                 _unpack(gguf, folder, found, report)
     model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=_dtype(config.dtype))
     model.requires_grad_(False)
     if torch.cuda.is_available():
-        # The filters and measurements, too, would take hours without it.
-        model.to(processes().device)
+        # The filters and the measurements need the GPU, too: they would take hours without it.
+        model.to("cuda")
     return Base(model, AutoTokenizer.from_pretrained(str(folder)), found, folder, gguf)
 
 
@@ -96,7 +94,7 @@ def _gguf(config: BaseConfig, models_dir: Path, report: Report) -> Path | None:
     if config.model is None:
         return config.gguf
     model = next(one for one in read_catalog(CATALOG).model if one.name == config.model)
-    # The weights as they come: a copy that was quantised again for serving has lost more.
+    # The original weights: a copy that was quantised again for serving is less exact.
     return fetch(model, models_dir, hub_url=Settings().hub_url, report=_Fetching(report))
 
 
@@ -114,7 +112,7 @@ class _Fetching:
 
 
 def hub_folder(name: str, report: Report) -> Path:
-    """Where the base of that name lies, fetched unless it is there or is a folder itself."""
+    """The folder with the base, which is fetched from the hub unless `name` is a folder."""
     if Path(name).is_dir():
         return Path(name)
     report(f"Fetching {name} from the hub")
@@ -122,10 +120,12 @@ def hub_folder(name: str, report: Report) -> Path:
 
 
 def _sha256_of_folder(folder: Path) -> str:
-    """Of the one file of weights, or of the list of names and hashes where there are more."""
+    """The hash of the one file of weights; with several files, of the list of names and hashes."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise BaseMismatch(f"{folder} has no *.safetensors; give a folder or a name that has them.")
+        raise BaseMismatch(
+            f"{folder} has no *.safetensors files. Name a folder or a model that has them."
+        )
     hashes = [known_sha256(file) for file in files]
     if len(hashes) == 1:
         return hashes[0]
@@ -134,8 +134,8 @@ def _sha256_of_folder(folder: Path) -> str:
 
 
 def _unpack(gguf: Path, folder: Path, sha256: str, report: Report) -> None:
-    """To half precision, which holds what a quantised file says and is what is exported."""
-    report(f"Unpacking {gguf.name}, once")
+    """Unpacks to half precision: it holds every quantised value, and exports use it."""
+    report(f"Unpacking {gguf.name} (only the first time)")
     draft = folder.with_name(f".{folder.name}")
     shutil.rmtree(draft, ignore_errors=True)
     source = {"gguf_file": gguf.name}
@@ -143,7 +143,7 @@ def _unpack(gguf: Path, folder: Path, sha256: str, report: Report) -> None:
     match_llama_cpp(tokenizer, gguf)
     model = AutoModelForCausalLM.from_pretrained(
         str(gguf.parent),
-        # Without it, transformers will neither save nor train what comes from a GGUF.
+        # Otherwise transformers can neither save nor train a model that comes from a GGUF.
         quantization_config=GgufConfig(dequantize=True),
         dtype=torch.float16,
         **source,
@@ -151,19 +151,19 @@ def _unpack(gguf: Path, folder: Path, sha256: str, report: Report) -> None:
     model.save_pretrained(draft)
     tokenizer.save_pretrained(draft)
     note = {"gguf": gguf.name, "sha256": sha256}
-    (draft / MARK).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    (draft / UNPACKED).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
 
 
 def match_llama_cpp(tokenizer: Any, gguf: Path) -> None:
-    """Makes the tokenizer cut the samples as llama.cpp does, which is how it is served.
+    """Changes the tokenizer until it tokenises the samples as llama.cpp does.
 
     Raises:
-        BaseMismatch: shows a text that is cut differently.
+        BaseMismatch: a sample is still tokenised differently; the error shows which.
     """
-    expected, controls = _as_llama_cpp_cuts(gguf)
-    # llama.cpp takes some for control tokens by their looks, whatever the file says.
+    expected, controls = _llama_cpp_tokens(gguf)
+    # llama.cpp recognises some control tokens by their text, whatever the file says.
     unmarked = sorted(controls - set(Vocabulary(tokenizer).control_texts))
     known = tokenizer.get_vocab()
     tokenizer.add_tokens([one for one in unmarked if one in known], special_tokens=True)
@@ -171,8 +171,8 @@ def match_llama_cpp(tokenizer: Any, gguf: Path) -> None:
     if set(vocabulary.control_texts) != controls:
         odd = set(vocabulary.control_texts) ^ controls
         raise BaseMismatch(
-            f"transformers and llama.cpp see different control tokens in {gguf}: {sorted(odd)}. "
-            "Give the base as `base.hf` instead."
+            f"transformers and llama.cpp find different control tokens in {gguf}: {sorted(odd)}. "
+            "Name the base with `base.hf` instead."
         )
     differing = _differing(vocabulary, expected)
     if differing:
@@ -183,8 +183,8 @@ def match_llama_cpp(tokenizer: Any, gguf: Path) -> None:
     if differing:
         raise BaseMismatch(
             f"The tokenizer that transformers builds from {gguf} differs from llama.cpp's on "
-            f"{len(differing)} of {len(SAMPLES)} texts, such as {differing[0]!r}. Give the base as "
-            "`base.hf` instead, where the tokenizer is the model's own."
+            f"{len(differing)} of {len(SAMPLES)} texts, such as {differing[0]!r}. Name the base "
+            "with `base.hf` instead, which uses the model's own tokenizer."
         )
 
 
@@ -192,13 +192,13 @@ def _differing(vocabulary: Vocabulary, expected: dict[str, list[int]]) -> list[s
     return [text for text, ids in expected.items() if vocabulary.tokenise(text) != ids]
 
 
-def _as_llama_cpp_cuts(gguf: Path) -> tuple[dict[str, list[int]], set[str]]:
+def _llama_cpp_tokens(gguf: Path) -> tuple[dict[str, list[int]], set[str]]:
     library = Library()
     try:
-        weights = LlamaWeights(library, gguf)
+        weights = LlamaModel(library, gguf)
         try:
-            cuts = {text: weights.tokenise(text) for text in SAMPLES}
-            return cuts, set(weights.control_texts)
+            tokens = {text: weights.tokenise(text) for text in SAMPLES}
+            return tokens, set(weights.control_texts)
         finally:
             weights.close()
     finally:

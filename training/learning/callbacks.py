@@ -1,4 +1,4 @@
-"""What is written down and told while TRL's trainer goes on. Decides nothing."""
+"""Callbacks of TRL's trainer that record metrics and report progress."""
 
 import time
 from collections.abc import Callable
@@ -7,15 +7,15 @@ from typing import Any
 from transformers import TrainerCallback
 
 from training.errors import Report
-from training.learning.metrics import Measured, MetricsLog, in_words, peak_memory_mb
+from training.learning.metrics import MetricsLog, StepMetrics, in_words, peak_memory_mb
 from training.learning.schedule import Schedule, TokenCount
 
 Watch = Callable[[int, float], None]
-"""Gets the step and the NLL of every validation; an exception from it ends the run."""
+"""Receives the step and the NLL of every validation. An exception that it raises ends the run."""
 
 
-class Diary(TrainerCallback):  # type: ignore[misc]
-    """Times the steps and writes down what the trainer says."""
+class MetricsCallback(TrainerCallback):  # type: ignore[misc]
+    """Times the steps and writes the trainer's metrics to the log."""
 
     def __init__(
         self, log: MetricsLog, schedule: Schedule, tokens: TokenCount, report: Report
@@ -46,7 +46,7 @@ class Diary(TrainerCallback):  # type: ignore[misc]
             tokens = self._tokens.after(step) - self._tokens.after(self._last[0])
             speed = round(tokens / max(1e-6, self._seconds - self._last[1]), 1)
             self._last = (step, self._seconds)
-        measured = Measured(
+        measured = StepMetrics(
             step=step,
             epoch=self._schedule.epoch_at(step),
             loss=logs.get("loss"),
@@ -60,11 +60,10 @@ class Diary(TrainerCallback):  # type: ignore[misc]
             peak_memory_mb=peak_memory_mb(),
         )
         self.log.add(measured)
-        if state.is_world_process_zero:
-            self._report(in_words(measured, state.max_steps))
+        self._report(in_words(measured, state.max_steps))
 
 
-class Watching(TrainerCallback):  # type: ignore[misc]
+class WatchCallback(TrainerCallback):  # type: ignore[misc]
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
 

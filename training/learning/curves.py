@@ -1,23 +1,23 @@
-"""Pictures of runs: how the loss went, and how the trials of a sweep compare."""
+"""Plots of the loss of one run, or of the trials of a sweep."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from training.learning.metrics import Measured
+from training.learning.metrics import StepMetrics
 
 NLL = "NLL per token of the answers"
 
 
-def draw_curves(path: Path, runs: Mapping[str, Sequence[Measured]], *, loss: str = NLL) -> None:
-    """Validation as lines with dots, where there is one; a single run's training loss behind them."""
+def draw_curves(path: Path, runs: Mapping[str, Sequence[StepMetrics]], *, loss: str = NLL) -> None:
+    """Plots the validation losses as lines with dots; for a single run, the training loss as well."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     for name, measured in runs.items():
         if len(runs) == 1:
             points = [(one.step, one.loss) for one in measured if one.loss is not None]
-            axes.plot(*_columns(points), color="0.75", label="training, since the last point")
+            axes.plot(*_columns(points), color="0.75", label="training, mean since the last point")
         points = [(m.step, m.validation_nll) for m in measured if m.validation_nll is not None]
         label = "validation" if len(runs) == 1 else name
         if points:

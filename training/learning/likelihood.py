@@ -1,4 +1,4 @@
-"""How likely a model finds answers: summed over tokens, so that rows of any length compare."""
+"""The likelihood that a model gives to the answers of rows, and how often it would choose them."""
 
 import contextlib
 import math
@@ -13,11 +13,13 @@ from torch.nn import functional
 from training.data.filters import RowLikelihood
 from training.data.rows import Row
 from training.errors import Report
-from training.learning.packing import IGNORED, Batch, fill_bins, lay_out, stack
+from training.learning.packing import IGNORED, Batch, fill_bins, lay_out
 from training.learning.tokens import Tokens, tokenise_all
 
-# More at once only pays where the model waits for work.
-TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 4096}
+# Larger batches are no faster: these keep the device busy.
+TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 4096}
+# Logits that differ by less are equal but for rounding.
+TIE = 0.02
 Progress = Callable[[int, int], None]
 
 
@@ -42,7 +44,7 @@ class Nll:
 
 
 def total(rows: Sequence[RowNll]) -> Nll:
-    """Over all rows, so that a long answer counts for more than a short one."""
+    """Sums over all rows, so a long answer counts for more than a short one."""
     nll = sum(row.nll for row in rows)
     tokens, size = sum(row.tokens for row in rows), sum(row.answer_bytes for row in rows)
     return Nll(len(rows), nll / max(1, tokens), nll / math.log(2) / max(1, size))
@@ -51,36 +53,43 @@ def total(rows: Sequence[RowNll]) -> Nll:
 def answer_nll(
     model: Any, rows: Sequence[Tokens], *, on_done: Progress | None = None
 ) -> list[RowNll]:
-    """Of each row's answer after its prompt; several rows go through the model together."""
-    return answer_nll_of_each(model, rows, 1, on_done=on_done)[0]
-
-
-def answer_nll_of_each(
-    model: Any, rows: Sequence[Tokens], adapters: int, *, on_done: Progress | None = None
-) -> list[list[RowNll]]:
-    """For each of the adapters that lie stacked in the model, of each row."""
-    sums = torch.zeros((adapters, len(rows)), dtype=torch.float64)
+    """The NLL of each row's answer after its prompt. Rows are read in batches."""
+    sums = torch.zeros(len(rows), dtype=torch.float64)
     done = 0
     with evaluating(model):
-        for members in fill_bins(rows, TOKENS_AT_ONCE[model.device.type]):
+        for members in fill_bins(rows, TOKENS_PER_BATCH[model.device.type]):
             chosen = [rows[index] for index in members]
-            batch = stack([lay_out(chosen, [list(range(len(chosen)))])] * adapters)
+            batch = lay_out(chosen, [list(range(len(chosen)))])
             losses = label_losses(model, batch.to(model.device)).double().cpu()
             sizes = [row.labels for row in chosen]
-            parts = torch.split_with_sizes(losses.view(adapters, -1), sizes, dim=1)
-            sums[:, members] = torch.stack([part.sum(1) for part in parts], dim=1)
+            parts = torch.split_with_sizes(losses, sizes)
+            sums[members] = torch.stack([part.sum() for part in parts])
             done += len(members)
             if on_done is not None:
                 on_done(done, len(rows))
     return [
-        [RowNll(nll, row.labels, row.answer_bytes) for nll, row in zip(own, rows, strict=True)]
-        for own in sums.tolist()
+        RowNll(nll, row.labels, row.answer_bytes)
+        for nll, row in zip(sums.tolist(), rows, strict=True)
     ]
+
+
+def greedy_agreement(model: Any, rows: Sequence[Tokens]) -> tuple[int, int]:
+    """Counts the labelled tokens that are the likeliest ones (or tie with them), and all of them."""
+    agreed, count = 0, 0
+    with evaluating(model):
+        for row in rows:
+            ids = torch.from_numpy(row.ids).long().to(model.device)
+            where = torch.from_numpy(row.mask).to(model.device).nonzero()[:, 0]
+            logits = model(input_ids=ids[None], use_cache=False, logits_to_keep=where - 1).logits[0]
+            chosen = logits.gather(1, ids[where, None])[:, 0]
+            agreed += int((chosen >= logits.amax(1) - TIE).sum())
+            count += len(where)
+    return agreed, count
 
 
 @dataclass(frozen=True, slots=True)
 class BaseLikelihood:
-    """What a base makes of rows it may be trained on; the filters ask for it."""
+    """The likelihood that the base gives to rows, for the filters of the data."""
 
     model: Any
     tokenizer: Any
@@ -94,17 +103,17 @@ class BaseLikelihood:
         )
         halves = zip(tokens, both[: len(tokens)], both[len(tokens) :], strict=True)
         known = {one.row: _compare(after_prompt, alone) for one, after_prompt, alone in halves}
-        # The answer of a row that is not known does not fit, so that it cannot be learnt either.
+        # A row is missing if its answer does not fit into `max_tokens`; it cannot be learnt either.
         return [known.get(row.id, RowLikelihood(math.inf, math.inf)) for row in rows]
 
     def _on_done(self, done: int, count: int) -> None:
-        self.report(f"The base has read {done:,} of {count:,} answers")
+        self.report(f"Measured {done:,} of {count:,} answers with the base")
 
 
 def _compare(after_prompt: RowNll, alone: RowNll) -> RowLikelihood:
-    """The ratio is the instruction-following difficulty of Li et al. 2023.
+    """The ratio is the instruction-following difficulty (IFD) of Li et al. 2023.
 
-    From 1 on, the prompt does not make the answer likelier, so the two hardly belong together.
+    At 1 or above, the prompt does not make the answer likelier, so the two hardly belong together.
     """
     return RowLikelihood(
         after_prompt.per_token, after_prompt.per_token / max(1e-9, alone.per_token)
@@ -123,20 +132,20 @@ def evaluating(model: Any) -> Iterator[None]:
 
 
 def label_losses(model: Any, batch: Batch) -> torch.Tensor:
-    """The NLL of every token that is learnt, in the order of the batch.
+    """The NLL of every learnt token, in the order of the batch.
 
-    Only what is learnt goes through the output layer, which is the widest by far.
+    Only learnt positions go through the output layer, which is by far the widest layer.
     """
     labels = batch.labels[:, 1:]
     is_learnt = labels != IGNORED
-    hook = output_layer(model).register_forward_pre_hook(
+    hook = model.get_output_embeddings().register_forward_pre_hook(
         lambda _, inputs: (inputs[0][:, :-1][is_learnt],)
     )
     try:
         logits = model(
             input_ids=batch.input_ids,
             position_ids=batch.position_ids,
-            attention_mask=batch.sees(),
+            attention_mask=batch.attention_mask(),
             use_cache=False,
         ).logits
     finally:
@@ -144,13 +153,8 @@ def label_losses(model: Any, batch: Batch) -> torch.Tensor:
     return functional.cross_entropy(logits.float(), labels[is_learnt], reduction="none")
 
 
-def output_layer(model: Any) -> Any:
-    # Wrapped by accelerate's launcher, or not.
-    return getattr(model, "module", model).get_output_embeddings()
-
-
 def _without_prompt(row: Tokens) -> Tokens:
-    """The answer alone, behind the token that ends a turn."""
+    """The row with only the token that ends a turn before its answer."""
     answer = row.ids[row.mask]
     ids = np.concatenate([answer[-1:], answer])
     return replace(row, ids=ids, mask=np.arange(len(ids)) > 0)

@@ -1,4 +1,4 @@
-"""What a run says of itself while it goes on: one line of JSON at a time, and a table of all."""
+"""The metrics of a run: one line of JSON for each log, and a table of all of them."""
 
 import csv
 import io
@@ -14,10 +14,11 @@ from training.runs.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """At a step: `loss` over the steps since the last one, the `validation_` figures where taken.
+class StepMetrics:
+    """The metrics at a step. `loss` is the mean since the previous log.
 
-    `tokens` counts those that were read so far: no padding, and once what rows of a bin share.
+    `tokens` counts the tokens read so far: without padding, and with a beginning that rows of a bin
+    share counted once.
     """
 
     step: int
@@ -34,46 +35,37 @@ class Measured:
 
 
 class MetricsLog:
-    def __init__(
-        self, rundir: RunDirectory, earlier: Sequence[Measured] = (), *, is_written: bool = True
-    ) -> None:
-        """`earlier` is what stands of a run that is taken up again.
-
-        Of several processes only one writes.
-        """
+    def __init__(self, rundir: RunDirectory, earlier: Sequence[StepMetrics] = ()) -> None:
+        """`earlier` has the metrics that a resumed run keeps."""
         self.rundir = rundir
         self.measured = list(earlier)
-        self._is_written = is_written
-        if is_written:
-            rundir.write_text(rundir.metrics_jsonl, "".join(map(_line, self.measured)))
+        rundir.write_text(rundir.metrics_jsonl, "".join(map(_line, self.measured)))
 
-    def add(self, measured: Measured) -> None:
+    def add(self, measured: StepMetrics) -> None:
         self.measured.append(measured)
-        if not self._is_written:
-            return
         with self.rundir.metrics_jsonl.open("a", encoding="utf-8") as file:
             file.write(_line(measured))
 
     def write_table(self) -> None:
         text = io.StringIO()
-        table = csv.DictWriter(text, list(Measured.__dataclass_fields__), lineterminator="\n")
+        table = csv.DictWriter(text, list(StepMetrics.__dataclass_fields__), lineterminator="\n")
         table.writeheader()
         table.writerows(asdict(one) for one in self.measured)
         self.rundir.write_text(self.rundir.metrics_csv, text.getvalue())
 
 
-def read_metrics(rundir: RunDirectory, *, up_to: int | None = None) -> list[Measured]:
-    """As far as they are there and whole, up to a step."""
+def read_metrics(rundir: RunDirectory, *, up_to: int | None = None) -> list[StepMetrics]:
+    """The metrics up to a step. Stops at a line that was only partly written."""
     if not rundir.metrics_jsonl.exists():
         return []
-    found: list[Measured] = []
+    found: list[StepMetrics] = []
     for line in rundir.metrics_jsonl.read_text(encoding="utf-8").splitlines():
         try:
             values: dict[str, Any] = json.loads(line)
         except ValueError:
             break
         if up_to is None or values["step"] <= up_to:
-            found.append(Measured(**values))
+            found.append(StepMetrics(**values))
     return found
 
 
@@ -83,13 +75,13 @@ def forget_peak_memory() -> None:
 
 
 def peak_memory_mb() -> int:
-    """Of the GPU where there is one, else of this process."""
+    """The peak memory of the GPU, or of this process if there is no GPU."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated() // 2**20)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def in_words(measured: Measured, steps: int) -> str:
+def in_words(measured: StepMetrics, steps: int) -> str:
     parts = [f"step {measured.step}/{steps}"]
     if measured.loss is not None:
         parts.append(f"loss {measured.loss:.4f}")
@@ -100,6 +92,6 @@ def in_words(measured: Measured, steps: int) -> str:
     return ", ".join(parts)
 
 
-def _line(measured: Measured) -> str:
+def _line(measured: StepMetrics) -> str:
     known = {key: value for key, value in asdict(measured).items() if value is not None}
     return json.dumps(known) + "\n"

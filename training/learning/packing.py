@@ -1,8 +1,8 @@
-"""Rows laid end to end in bins of one width, each blind to the others. Knows no model.
+"""Packs rows into bins of one width so that no row sees another. Knows no model.
 
-Neighbours that begin alike share their beginning, as in a tree: all rows of a task its instructions,
-those about one topic that, too. A model reads it once, and since nothing in it sees what follows,
-every row has the same loss as alone.
+Neighbours that begin with the same tokens share them, as in a prefix tree: all rows of a task share
+its instructions, and rows about one topic share the topic as well. The model reads a shared
+beginning once. No token sees what follows it, so every row has the same loss as on its own.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from training.learning.tokens import Tokens
 
 IGNORED = -100
 ATTENTION_WIDTH = 4096
-"""Where attention takes about as long as the rest of a layer, in models of 0.1 to 2 B parameters."""
+"""The width at which attention takes as long as the rest of a layer (0.1 to 2 B parameters)."""
 MOST_SPLITS = 4
-"""How many more bins than the fewest are tried."""
+"""The number of bins to try beyond the fewest possible."""
 Bins = list[list[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """All of shape bins × width. `labels` are the ids to be learnt, elsewhere `IGNORED`.
+    """Tensors of shape bins × width. `labels` has the ids to learn, and `IGNORED` elsewhere.
 
-    A token is seen by itself and by those after it in its bin that are before the column `seen_to`.
+    A token is seen by itself and by later tokens of its bin up to, but not at, column `seen_to`.
     """
 
     input_ids: torch.Tensor
@@ -36,32 +36,32 @@ class Batch:
     seen_to: torch.Tensor
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(*(one.to(device) for one in self._parts()))
+        tensors = (self.input_ids, self.position_ids, self.labels, self.seen_to)
+        return Batch(*(one.to(device) for one in tensors))
 
-    def sees(self) -> torch.Tensor:
-        """bins × 1 × width × width: whether the token of the row sees that of the column."""
+    def attention_mask(self) -> torch.Tensor:
+        """Shape bins × 1 × width × width: whether the token of a row sees that of a column."""
         columns = torch.arange(self.seen_to.shape[1], device=self.seen_to.device)
         return torch.tril(columns[:, None] < self.seen_to[:, None, :])[:, None]
 
-    def _parts(self) -> tuple[torch.Tensor, ...]:
-        return self.input_ids, self.position_ids, self.labels, self.seen_to
-
 
 def fill_bins(rows: Sequence[Tokens], width: int) -> Bins:
-    """Neighbours begin alike; what is longer than `width` has a bin of its own."""
-    return _Line(rows).cut(width) if rows else []
+    """Packs rows that begin alike next to each other. A row longer than `width` gets its own bin."""
+    return _SortedRows(rows).cut(width) if rows else []
 
 
 def choose_bins(rows: Sequence[Tokens], width: int | None) -> Bins:
-    """As many bins of at most that width, about equally full, as cost least.
+    """Chooses the number of bins that costs least; they are about equally full.
 
-    Without a width each row has a bin, and all are padded to the longest.
+    Without a width every row gets its own bin, which is padded to the longest row.
     """
     if width is None:
         return [[index] for index in range(len(rows))]
-    line = _Line(rows)
+    line = _SortedRows(rows)
     few = len(line.cut(width))
-    choices = [line.evenly(count) for count in range(few, min(len(rows), few + MOST_SPLITS) + 1)]
+    choices = [
+        line.cut_evenly(count) for count in range(few, min(len(rows), few + MOST_SPLITS) + 1)
+    ]
     longest = max(map(len, rows))
 
     def cost(bins: Bins) -> tuple[bool, float]:
@@ -73,25 +73,23 @@ def choose_bins(rows: Sequence[Tokens], width: int | None) -> Bins:
 
 
 def width_of(rows: Sequence[Tokens], members: Sequence[int]) -> int:
-    """How many tokens a bin with these rows has."""
+    """The number of tokens in a bin with these rows."""
     chosen = [rows[index] for index in members]
     return sum(map(len, chosen)) - sum(_shared(one, next_) for one, next_ in pairwise(chosen))
 
 
 def tokens_in(rows: Sequence[Tokens], width: int | None) -> int:
-    """How many a model reads of rows in bins of that width; padding is none of them."""
+    """The number of tokens that a model reads of these rows, without padding."""
     return sum(width_of(rows, members) for members in choose_bins(rows, width))
 
 
-def lay_out(
-    rows: Sequence[Tokens], bins: Bins, *, height: int | None = None, width: int | None = None
-) -> Batch:
-    """`height` and `width` ask for more bins or a greater width than the rows need."""
+def lay_out(rows: Sequence[Tokens], bins: Bins) -> Batch:
+    """Makes a batch with one row for each bin, padded to the widest bin."""
     widths = [width_of(rows, members) for members in bins]
-    shape = (max(height or 0, len(bins)), max(width or 0, *widths))
+    shape = (len(bins), max(widths))
     batch = Batch(
         torch.zeros(shape, dtype=torch.long),
-        # What is left of a bin goes on for itself, and nothing looks at it.
+        # Padding gets positions of its own; no learnt token sees it.
         torch.arange(shape[1]).repeat(shape[0], 1),
         torch.full(shape, IGNORED),
         torch.full(shape, shape[1]),
@@ -104,7 +102,7 @@ def lay_out(
 
 def _lay_out_bin(batch: Batch, number: int, rows: Sequence[Tokens]) -> None:
     start = 0
-    # The columns of the last row's tokens, shared ones included.
+    # The columns of the tokens of the previous row, shared ones included.
     path: NDArray[np.int64] = np.zeros(0, np.int64)
     for row, before in zip(rows, [None, *rows], strict=False):
         shared = _shared(before, row) if before is not None else 0
@@ -120,28 +118,8 @@ def _lay_out_bin(batch: Batch, number: int, rows: Sequence[Tokens]) -> None:
     batch.seen_to[number, torch.from_numpy(path)] = start
 
 
-def lay_out_parts(parts: Sequence[Sequence[Tokens]], width: int | None) -> Batch:
-    """One part below the other, all of them filled up to as many bins of one width."""
-    bins = [choose_bins(rows, width) for rows in parts]
-    height = max(map(len, bins))
-    widest = max(
-        width_of(rows, members) for rows, own in zip(parts, bins, strict=True) for members in own
-    )
-    return stack(
-        [
-            lay_out(rows, own, height=height, width=widest)
-            for rows, own in zip(parts, bins, strict=True)
-        ]
-    )
-
-
-def stack(batches: Sequence[Batch]) -> Batch:
-    columns = zip(*(one._parts() for one in batches), strict=True)
-    return Batch(*(torch.cat(column) for column in columns))
-
-
-class _Line:
-    """Rows in an order in which those that begin alike are neighbours."""
+class _SortedRows:
+    """Rows sorted so that those that begin alike are neighbours."""
 
     def __init__(self, rows: Sequence[Tokens]) -> None:
         self._order = sorted(range(len(rows)), key=lambda one: rows[one].ids.tobytes())
@@ -149,7 +127,7 @@ class _Line:
         self._shared = [0, *(_shared(rows[a], rows[b]) for a, b in pairwise(self._order))]
 
     def cut(self, width: int) -> Bins:
-        """Into pieces of at most that width; a row that is longer is one by itself."""
+        """Cuts the rows into bins of at most that width; a longer row gets its own bin."""
         bins: Bins = []
         wide = 0
         for index, length, shared in zip(self._order, self._lengths, self._shared, strict=True):
@@ -160,8 +138,8 @@ class _Line:
             bins[-1].append(index)
         return bins
 
-    def evenly(self, count: int) -> Bins:
-        """Into at most so many pieces, the widest of them as narrow as can be."""
+    def cut_evenly(self, count: int) -> Bins:
+        """Cuts the rows into at most `count` bins; the widest is as narrow as possible."""
         low, high = max(self._lengths), sum(self._lengths)
         while low < high:
             middle = (low + high) // 2
@@ -173,7 +151,10 @@ class _Line:
 
 
 def _shared(one: Tokens, other: Tokens) -> int:
-    """How many tokens both begin with, short of the last before either's answer."""
+    """The number of tokens that both rows begin with.
+
+    It ends before the last token of either prompt, because that one predicts the answer.
+    """
     limit = max(0, min(_first_label(one), _first_label(other)) - 1)
     differing = np.flatnonzero(one.ids[:limit] != other.ids[:limit])
     return int(differing[0]) if len(differing) else limit

@@ -1,9 +1,9 @@
-"""Learning which of several drafts for one prompt is the better one, by how likely each becomes.
+"""Learns which of several drafts for a prompt is better.
 
 Direct preference optimisation (Rafailov et al. 2023) over every pair of a prompt's drafts with
-different grades; all of them are read in one pass. What the untuned model makes of them is measured
-once, before the adapter is in it. The best draft's likelihood may count beside it, which keeps it
-from falling with the others' (Pang et al. 2024).
+different grades; all drafts are read in one pass. The likelihoods under the untuned model are
+measured once, before the adapter is added. The NLL of the best draft may be added to the loss, which
+keeps its likelihood from falling with that of the others (Pang et al. 2024).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,28 +19,28 @@ from training.errors import DataProblem
 from training.learning.likelihood import RowNll, answer_nll, label_losses
 from training.learning.packing import Batch, choose_bins, lay_out
 from training.learning.tokens import Tokens
-from training.learning.trainer import Job, Step
+from training.learning.trainer import Job, Objective
 
 Prompt = tuple[int, ...]
-"""The places of its drafts among the rows."""
+"""The positions of its drafts among the rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preferred:
-    """`right` is the share of pairs of which the adapter raised the better one more."""
+    """`right` is the share of pairs whose better draft gained more likelihood than the worse."""
 
     prompts: int
     pairs: int
     right: float
 
 
-def preference_step(job: Job) -> "PreferenceStep":
-    """Before the adapter is in the base. Raises `DataProblem` if there is nothing to prefer."""
+def preference_objective(job: Job) -> "PreferenceObjective":
+    """Has to be called before the adapter is added. Raises `DataProblem` without any pair."""
     rows = job.splits.train
     prompts = prompts_of(rows)
     if not prompts:
         raise DataProblem(
-            "no prompt has drafts of different grades, so there is nothing to prefer."
+            "no prompt has drafts with different grades, so there is nothing to learn."
         )
     pairs = sum(len(pairs_of(rows, prompt)) for prompt in prompts)
     job.report(f"{pairs:,} pairs of drafts for {len(prompts):,} prompts")
@@ -48,11 +48,11 @@ def preference_step(job: Job) -> "PreferenceStep":
     places = [place for prompt in prompts for place in prompt]
     found = answer_nll(job.base.model, [rows[place] for place in places])
     reference = {place: one.nll for place, one in zip(places, found, strict=True)}
-    return PreferenceStep(job, prompts, reference)
+    return PreferenceObjective(job, prompts, reference)
 
 
 def prompts_of(rows: Sequence[Tokens]) -> list[Prompt]:
-    """Those with a pair to learn from, in the order of their first rows."""
+    """The prompts that have a pair to learn from, in the order of their first rows."""
     found: dict[bytes, list[int]] = {}
     for place, row in enumerate(rows):
         found.setdefault(row.prompt, []).append(place)
@@ -60,7 +60,7 @@ def prompts_of(rows: Sequence[Tokens]) -> list[Prompt]:
 
 
 def pairs_of(rows: Sequence[Tokens], places: Sequence[int]) -> list[tuple[int, int]]:
-    """The better one first."""
+    """The pairs of drafts with different grades, the better one first."""
     return [
         (one, other)
         for one, other in permutations(places, 2)
@@ -71,7 +71,7 @@ def pairs_of(rows: Sequence[Tokens], places: Sequence[int]) -> list[tuple[int, i
 def preferred(
     rows: Sequence[Tokens], tuned: Sequence[RowNll], untuned: Sequence[RowNll]
 ) -> Preferred | None:
-    """None if there is no pair."""
+    """Compares the drafts of held-out pairs; None without any pair."""
     raised = [before.nll - after.nll for before, after, _ in zip(untuned, tuned, rows, strict=True)]
     prompts = prompts_of(rows)
     pairs = [pair for prompt in prompts for pair in pairs_of(rows, prompt)]
@@ -85,11 +85,11 @@ def _is_better(one: float | None, other: float | None) -> bool:
     return one is not None and other is not None and one > other
 
 
-class PreferenceStep(Step):
-    """One example is a prompt with all of its drafts."""
+class PreferenceObjective(Objective):
+    """An example is a prompt with all of its drafts."""
 
     def __init__(self, job: Job, prompts: Sequence[Prompt], reference: Mapping[int, float]) -> None:
-        """`reference` has the untuned model's NLL of each draft, in nats."""
+        """`reference` maps the position of each draft to its NLL under the untuned model, in nats."""
         super().__init__(job)
         self._settings = job.config.training
         self._prompts = prompts
@@ -109,7 +109,7 @@ class PreferenceStep(Step):
     def loss(
         self, model: Any, inputs: Mapping[str, torch.Tensor], _labels: torch.Tensor | None
     ) -> torch.Tensor:
-        """The mean over prompts, each of its pairs' mean."""
+        """The mean over prompts of the mean over their pairs."""
         batch = Batch(**{name: value for name, value in inputs.items() if name != "places"})
         places = inputs["places"].tolist()
         losses = label_losses(model, batch)
@@ -119,7 +119,7 @@ class PreferenceStep(Step):
         return torch.stack([self._of_prompt(prompt, nll) for prompt in prompts]).mean()
 
     def _places(self, examples: Sequence[int]) -> Sequence[int]:
-        # Twice in a step is a prompt only where one epoch ends and the next begins.
+        # A step can have a prompt twice where one epoch ends and the next begins.
         chosen = dict.fromkeys(examples)
         return [place for example in chosen for place in self._prompts[example]]
 

@@ -1,4 +1,4 @@
-"""What a run comes to, as its result.json says."""
+"""The result of a run, as it is stored in result.json."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from training.runs.run_directory import RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """Of `data.max_tokens` tokens: answers whose end was `cut`, rows without room for any answer."""
+    """Rows longer than `data.max_tokens`: with their answer `cut`, or `left_out` without any of it."""
 
     cut: int
     left_out: int
@@ -23,15 +23,14 @@ class TooLong:
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """Of the best step, against the base without the adapter, in nats per token of the answers.
+    """The figures of the best step, and of the base without the adapter.
 
-    `rows` and `too_long` are by split. `tasks` has the same figures for each task of the test rows.
-    `tokens` counts as `Measured` does. Of graded drafts only the best of each prompt counts in
-    likelihoods; `preferred` is of all of them.
+    NLL is in nats per token of the answers. `rows` and `too_long` are by split. `tasks` has the same
+    figures for each task of the test rows. `tokens` is counted as in `StepMetrics`. Of graded drafts,
+    the likelihoods count only the best of each prompt, and `preferred` counts all.
     """
 
     name: str
-    trainer: str
     steps: int
     best_step: int
     rows: Mapping[str, int]
@@ -70,7 +69,6 @@ def result_of(
     has_test, tokens, seconds = bool(fitted.test), last.tokens or 0, last.seconds or 0.0
     return TrainResult(
         name=job.config.name,
-        trainer=job.config.training.trainer,
         steps=fitted.steps,
         best_step=fitted.best_step,
         rows={name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
@@ -102,13 +100,13 @@ def in_words(result: TrainResult) -> str:
     if result.test_nll is None or result.base_test_nll is None:
         return f"{result.name}: finished after {result.steps} steps, without test rows"
     change = 100 * (result.test_nll / result.base_test_nll - 1)
-    told = (
+    text = (
         f"{result.name}: test NLL {result.test_nll:.4f}, base {result.base_test_nll:.4f} "
         f"({change:+.1f} %), best step {result.best_step} of {result.steps}"
     )
     if result.preferred is None:
-        return told
-    return f"{told}, {100 * result.preferred.right:.0f} % of {result.preferred.pairs} pairs right"
+        return text
+    return f"{text}, {100 * result.preferred.right:.0f} % of {result.preferred.pairs} pairs right"
 
 
 def _by_task(

@@ -1,4 +1,4 @@
-"""Which rows make up which step, for every trainer the same. Knows neither rows nor models."""
+"""The order in which rows are learnt, and the rows of each step. Knows neither texts nor models."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,10 +11,9 @@ from training.config import TrainConfig
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`order` names the rows one after another, over all epochs; a step takes `rows_per_step`, in
-    batches of `rows_per_batch`.
+    """`order` has the rows of all epochs. A step takes `rows_per_step`, in batches of `rows_per_batch`.
 
-    Where preferences are learnt, a row is a prompt with all of its drafts.
+    With preferences, a row stands for a prompt with all of its drafts.
     """
 
     order: tuple[int, ...]
@@ -29,7 +28,7 @@ class Schedule:
         return self.order[step * self.rows_per_step : (step + 1) * self.rows_per_step]
 
     def batches_of(self, step: int) -> list[tuple[int, ...]]:
-        """The rows of a step as they are laid out together."""
+        """The rows of a step, divided into its batches."""
         rows, size = self.rows_of(step), self.rows_per_batch
         return [rows[start : start + size] for start in range(0, len(rows), size)]
 
@@ -38,35 +37,32 @@ class Schedule:
 
 
 class TokenCount:
-    """How many tokens have been read after a step; the same for a run that is taken up again."""
+    """Counts the tokens read after each step, also those before a run was resumed."""
 
     def __init__(self, schedule: Schedule, tokens_of: Callable[[Sequence[int]], int]) -> None:
-        """`tokens_of` counts those of a batch's rows."""
+        """`tokens_of` counts the tokens of the rows of a batch."""
         self._schedule, self._tokens_of = schedule, tokens_of
         self._after = [0]
 
     def after(self, step: int) -> int:
-        # Only as far as it is asked: the batches of many rows take minutes to count.
+        # Counted on demand: counting all batches of a large set takes minutes.
         while len(self._after) <= step:
             batches = self._schedule.batches_of(len(self._after) - 1)
             self._after.append(self._after[-1] + sum(map(self._tokens_of, batches)))
         return self._after[step]
 
 
-def plan(groups: Sequence[str], config: TrainConfig, seed: int, *, processes: int = 1) -> Schedule:
-    """Every epoch is shuffled anew; `max_steps` only ever shortens a run.
+def plan(groups: Sequence[str], config: TrainConfig, seed: int) -> Schedule:
+    """Shuffles every epoch again. `groups` has the group of every row.
 
-    Several processes have equal parts of every step, so the last one is filled up with more rows.
-    `groups` has the group of every row.
+    `max_steps` only ever shortens a run.
     """
     rows = len(groups)
     generator = torch.Generator().manual_seed(seed)
     order: list[int] = []
     wanted = max(1, round(config.epochs * rows))
-    per_step = config.batch_size * config.accumulation * processes
+    per_step = config.batch_size * config.accumulation
     steps = math.ceil(wanted / per_step)
-    if processes > 1:
-        wanted = steps * per_step
     while len(order) < wanted:
         epoch = torch.randperm(rows, generator=generator).tolist()
         order += _together(epoch, groups) if config.groups_together else epoch
@@ -80,7 +76,7 @@ def plan(groups: Sequence[str], config: TrainConfig, seed: int, *, processes: in
 
 
 def _together(order: Sequence[int], groups: Sequence[str]) -> list[int]:
-    """Each group where the first of its rows is."""
+    """Moves the rows of a group to the place of its first row."""
     members: dict[str, list[int]] = {}
     for index in order:
         members.setdefault(groups[index], []).append(index)

@@ -1,7 +1,7 @@
-"""Rows as token ids, cut by the very code that serves them. Knows no model.
+"""Rows as token ids, tokenised by the same code that serves them. Knows no model.
 
-The prompt's ids are those the engine sends; the answer's follow, and then the token that ends it,
-which is learnt like the rest of the answer.
+The ids of the prompt are those that the engine sends. The ids of the answer follow, and then the
+token that ends the turn, which is learnt like the rest of the answer.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from training.errors import DataProblem
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """`mask` is True where the loss is taken; `answer_bytes` is the text behind those tokens."""
+    """`mask` is True for learnt tokens; `answer_bytes` is the size of their text in UTF-8."""
 
     row: str
     task: str
@@ -34,18 +34,18 @@ class Tokens:
 
     @property
     def labels(self) -> int:
-        """How many tokens are learnt."""
+        """The number of learnt tokens."""
         return int(self.mask.sum())
 
     @property
     def prompt(self) -> bytes:
-        """What stands before anything learnt."""
+        """The ids before the first learnt token, as bytes."""
         return self.ids[: int(self.mask.argmax())].tobytes()
 
 
 @dataclass(frozen=True, slots=True)
 class Tokenised:
-    """`cut` rows lost the end of their answer; of those `left_out` nothing would be left."""
+    """The ids of rows: `cut` rows lost the end of their answer, `left_out` rows all of it."""
 
     tokens: tuple[Tokens, ...]
     cut: tuple[str, ...]
@@ -53,7 +53,7 @@ class Tokenised:
 
 
 class Vocabulary:
-    """A tokenizer of transformers with what the engine asks of a GGUF's vocabulary."""
+    """Gives a tokenizer of transformers the interface that the engine expects of a GGUF."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
@@ -78,7 +78,7 @@ class Vocabulary:
         return [int(ids[0])] if ids and ids[0] == self._tokenizer.bos_token_id else []
 
     def is_end(self, token: int) -> bool:
-        """Whatever steers the model may end an answer; the chat template says which one does."""
+        """Any control token may end an answer; the chat template decides which one does."""
         return token in self._controls.values()
 
     def tokenise(self, text: str, *, special: bool = False) -> list[int]:
@@ -106,7 +106,7 @@ class RowTokeniser:
         return tokens
 
     def cut(self, row: Row) -> tuple[Tokens, bool]:
-        """The row's tokens, and whether some had to go."""
+        """The row's tokens within the limit, and whether some were cut off."""
         ids = list(self._chat.prompt(row.prompt).tokens)
         mask = [False] * len(ids)
         answer = [*self._vocabulary.tokenise(row.answer), self._chat.turn_end]
@@ -125,9 +125,9 @@ class RowTokeniser:
         return Tokens(row.id, row.task, row.group, *arrays, size, row.grade), is_cut
 
     def _label_earlier_turns(self, row: Row, ids: list[int], mask: list[bool]) -> list[str]:
-        """Marks the turns in place and returns their texts.
+        """Marks the earlier turns of the assistant in `mask` and returns their texts.
 
-        A turn that, as part of a history, is cut into other tokens than as an answer is not learnt.
+        A turn is skipped if it has other tokens in a history than as an answer.
         """
         texts = []
         for index, message in enumerate(row.prompt):
@@ -147,10 +147,10 @@ def tokenise(row: Row, tokenizer: Any, max_tokens: int) -> Tokens:
 
 
 def tokenise_all(rows: Sequence[Row], tokenizer: Any, max_tokens: int) -> Tokenised:
-    """Rows whose prompts alone fill the limit are left out; all that are left have a label.
+    """Tokenises rows and leaves out those whose prompt alone fills the limit.
 
     Raises:
-        DataProblem: there are rows, and not one is left.
+        DataProblem: no row is left.
     """
     tokeniser = RowTokeniser(tokenizer, max_tokens)
     kept: list[Tokens] = []
@@ -172,8 +172,8 @@ def tokenise_all(rows: Sequence[Row], tokenizer: Any, max_tokens: int) -> Tokeni
     return Tokenised(tuple(kept), tuple(cut), tuple(left_out))
 
 
-def shown(tokens: Tokens, tokenizer: Any) -> str:
-    """The text with what is learnt between ⟦ and ⟧, for people to check."""
+def mark_learnt(tokens: Tokens, tokenizer: Any) -> str:
+    """The text with the learnt parts between ⟦ and ⟧, for people to check."""
     edges = np.flatnonzero(np.diff(tokens.mask.astype(np.int8), prepend=0)).tolist()
     spans = zip([0, *edges], [*edges, len(tokens)], strict=True)
     parts = []

@@ -1,6 +1,6 @@
-"""One run: from a config to an adapter, with everything it was made from and how good it is.
+"""Runs one training from a config to an adapter, and records its inputs and its result.
 
-The adapter lies in the run's directory in PEFT's form; nothing here knows GGUF.
+The adapter is written to the run's directory in PEFT's format. Nothing here knows GGUF.
 """
 
 import importlib.metadata
@@ -15,14 +15,12 @@ from training.data.prepare import Prepared, prepare, read_prepared
 from training.errors import BaseMismatch, Report, TrainingError
 from training.learning.base import Base, load_base
 from training.learning.curves import NLL, draw_curves
-from training.learning.distributed import check_shared, heard_once, processes
 from training.learning.likelihood import BaseLikelihood, RowNll, answer_nll
 from training.learning.metrics import MetricsLog
-from training.learning.preference import preference_step
+from training.learning.preference import preference_objective
 from training.learning.result import TooLong, TrainResult, in_words, read_result, result_of
-from training.learning.stacked import fit_stacked
-from training.learning.tokens import RowTokeniser, Tokenised, shown, tokenise_all
-from training.learning.trainer import Fitted, Job, Splits, Step, fit, last_checkpoint
+from training.learning.tokens import RowTokeniser, Tokenised, mark_learnt, tokenise_all
+from training.learning.trainer import Fitted, Job, Objective, Splits, fit, last_checkpoint
 from training.runs.provenance import check_same
 from training.runs.run_directory import Manifest, RunDirectory, Status, now
 
@@ -30,8 +28,8 @@ PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "l
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """`base_test` is the untuned base's NLL of every test row; `too_long` counts rows by their split."""
+class TrainingInputs:
+    """`base_test` is the NLL of every test row under the untuned base; `too_long` is by split."""
 
     prepared: Prepared
     splits: Splits
@@ -43,30 +41,24 @@ class Ready:
 def train(
     config: RunConfig, rundir: RunDirectory, *, resume: bool = False, report: Report
 ) -> TrainResult:
-    """With `resume`, a run that was stopped ends as if it had not been.
+    """Trains and writes the result. With `resume`, a stopped run ends as if it had not stopped.
 
     Raises:
-        ConfigProblems: its trainer does not share a run between processes, of which there are more.
-        TrainingError: the directory has a run already, or one of another config.
+        TrainingError: the directory has a run already, or a run of another config.
         DataProblem: the data cannot be used.
-        BaseMismatch: the base is not the one that is named.
+        BaseMismatch: the base has another hash than the config names.
     """
     done = check_free(config, rundir, resume=resume)
     if done is not None:
-        report(f"{rundir.path} is finished already")
+        report(f"{rundir.path} is already finished")
         return done
-    check_shared(config, processes().num_processes)
-    report = heard_once(report)
-    # None may see what another one has begun.
-    processes().wait_for_everyone()
-    with processes().main_process_first():
-        base = open_base(config, report)
-    ready = get_ready(config, rundir, base, resume=resume, report=report)
-    return learn([Job(config, base, ready.splits, rundir, report)], ready, resume=resume)[0]
+    base = open_base(config, report)
+    ready = load_inputs(config, rundir, base, resume=resume, report=report)
+    return learn(Job(config, base, ready.splits, rundir, report), ready, resume=resume)
 
 
 def open_base(config: RunConfig, report: Report) -> Base:
-    """Keeps what it unpacks in the data folder. Raises `BaseMismatch` or `ModelUnavailable`."""
+    """Loads the base, unpacking it in the data folder. Raises `BaseMismatch` or `ModelUnavailable`."""
     settings = Settings()
     cache = settings.data_dir.absolute() / "training" / "bases"
     models = settings.models_dir.absolute()
@@ -74,7 +66,7 @@ def open_base(config: RunConfig, report: Report) -> Base:
 
 
 def prepare_data(config: RunConfig, rundir: RunDirectory, base: Base, report: Report) -> Prepared:
-    """The rows as the base reads them. Raises `DataProblem`."""
+    """Prepares the rows with the base's tokenizer and likelihoods. Raises `DataProblem`."""
     limit = config.data.max_tokens
     tokeniser = RowTokeniser(base.tokenizer, limit)
     return prepare(
@@ -82,39 +74,39 @@ def prepare_data(config: RunConfig, rundir: RunDirectory, base: Base, report: Re
         rundir,
         report=report,
         likelihood=BaseLikelihood(base.model, base.tokenizer, limit, report),
-        show=lambda row: shown(tokeniser.cut(row)[0], base.tokenizer),
+        show=lambda row: mark_learnt(tokeniser.cut(row)[0], base.tokenizer),
     )
 
 
 def check_no_run(rundir: RunDirectory) -> None:
-    """Raises `TrainingError` where a run has begun: new rows would not be those it has learnt."""
+    """Raises `TrainingError` if a run has begun, because it would not have learnt the new rows."""
     manifest = rundir.read_manifest()
     if manifest is not None:
         raise TrainingError(
-            f"{rundir.path} has a run that is {manifest.status}, and its rows. Move it away, or "
-            "give this one another name."
+            f"{rundir.path} has the rows of a run that is {manifest.status}. Move it away, or give "
+            "this run another name."
         )
 
 
 def check_free(config: RunConfig, rundir: RunDirectory, *, resume: bool) -> TrainResult | None:
-    """The result of the same run if it is finished.
+    """The result if the same run is already finished, else None.
 
     Raises:
-        TrainingError: there is a run that is not to be resumed, or that is another one.
+        TrainingError: there is a run and `resume` is False, or it has another config.
     """
     manifest = rundir.read_manifest()
     if manifest is None:
         return None
     if not resume:
         raise TrainingError(
-            f"{rundir.path} has a run that is {manifest.status}. Use --resume to go on with it, or "
-            "move it away, or give this one another name."
+            f"{rundir.path} has a run that is {manifest.status}. Use --resume to continue it, or "
+            "move it away, or give this run another name."
         )
     check_same(config, rundir)
     return read_result(rundir) if rundir.result.exists() else None
 
 
-def get_ready(
+def load_inputs(
     config: RunConfig,
     rundir: RunDirectory,
     base: Base,
@@ -122,27 +114,23 @@ def get_ready(
     resume: bool = False,
     prepared: Prepared | None = None,
     report: Report,
-) -> Ready:
-    """The data as tokens, and how likely the base finds the test rows.
+) -> TrainingInputs:
+    """The tokenised rows, and the NLL of the test rows under the base.
 
-    `prepared` is what another run has made of the same data.
+    `prepared` has the rows if another run has prepared the same data.
 
     Raises:
         DataProblem: the data cannot be used.
-        TrainingError: base or data are not those of the run that is resumed.
+        TrainingError: the base or the data differ from those of the run to resume.
     """
     before = rundir.read_manifest() if resume else None
     if before is not None and before.base_sha256 not in (None, base.sha256):
         raise BaseMismatch(
-            f"{rundir.path} was begun on the base {before.base_sha256}; this one is {base.sha256}."
+            f"{rundir.path} was begun on the base {before.base_sha256}, but this one is {base.sha256}."
         )
-    # Filters that ask the base may decide otherwise in another process.
-    with processes().main_process_first():
-        if before is not None and rundir.rows("train").exists():
-            prepared = _rows_before(rundir, before)
-        elif not processes().is_main_process:
-            prepared = read_prepared(rundir)
-        prepared = prepared or prepare_data(config, rundir, base, report)
+    if before is not None and rundir.rows("train").exists():
+        prepared = _rows_before(rundir, before)
+    prepared = prepared or prepare_data(config, rundir, base, report)
     found = {
         name: _tokens_of(name, rows, base, config.data.max_tokens, report)
         for name, rows in (
@@ -155,37 +143,28 @@ def get_ready(
     too_long = {name: TooLong(len(one.cut), len(one.left_out)) for name, one in found.items()}
     report("Measuring the base on the test rows")
     base_test = tuple(answer_nll(base.model, splits.test))
-    return Ready(prepared, splits, base.sha256, base_test, too_long)
+    return TrainingInputs(prepared, splits, base.sha256, base_test, too_long)
 
 
 def _rows_before(rundir: RunDirectory, before: Manifest) -> Prepared:
     prepared = read_prepared(rundir)
     if before.data_sha256 not in ({}, prepared.sha256):
-        raise TrainingError(f"The rows in {rundir.data} were changed since the run began.")
+        raise TrainingError(f"The rows in {rundir.data} have changed since the run began.")
     return prepared
 
 
-def learn(jobs: Sequence[Job], ready: Ready, *, resume: bool = False) -> list[TrainResult]:
-    """All settings at once if there are several, or if the config asks for the stacked trainer."""
-    is_main = processes().is_main_process
-    for job in jobs if is_main else ():
-        _begin(job, ready)
+def learn(job: Job, ready: TrainingInputs, *, resume: bool = False) -> TrainResult:
+    """With `resume`, continues from the newest checkpoint."""
+    _begin(job, ready)
     try:
-        if len(jobs) > 1 or jobs[0].config.training.trainer == "stacked":
-            fitted = fit_stacked(jobs, resume=resume)
-        else:
-            (job,) = jobs
-            checkpoint = last_checkpoint(job.rundir.checkpoints) if resume else None
-            prefers = job.config.training.objective == "preferences"
-            step = preference_step(job) if prefers else Step(job)
-            fitted = [fit(step, checkpoint=checkpoint)]
+        checkpoint = last_checkpoint(job.rundir.checkpoints) if resume else None
+        prefers = job.config.training.objective == "preferences"
+        objective = preference_objective(job) if prefers else Objective(job)
+        fitted = fit(objective, checkpoint=checkpoint)
     except BaseException:
-        for job in jobs if is_main else ():
-            set_status(job.rundir, "failed")
+        set_status(job.rundir, "failed")
         raise
-    # Results tell the size of the adapters, which the main process has written.
-    processes().wait_for_everyone()
-    return [_finish(job, ready, one) for job, one in zip(jobs, fitted, strict=True)]
+    return _finish(job, ready, fitted)
 
 
 def _tokens_of(
@@ -194,13 +173,13 @@ def _tokens_of(
     found = tokenise_all(rows, base.tokenizer, max_tokens)
     if found.cut or found.left_out:
         report(
-            f"{name}: {max_tokens} tokens cut {len(found.cut)} answers and left no room for the "
-            f"answers of {len(found.left_out)} rows, which are left out"
+            f"{name}: the limit of {max_tokens} tokens cut {len(found.cut)} answers; "
+            f"{len(found.left_out)} rows were left out, because their prompts fill it"
         )
     return found
 
 
-def _begin(job: Job, ready: Ready) -> None:
+def _begin(job: Job, ready: TrainingInputs) -> None:
     rundir = job.rundir
     before = rundir.read_manifest()
     rundir.create()
@@ -219,24 +198,22 @@ def _begin(job: Job, ready: Ready) -> None:
 
 
 def set_status(rundir: RunDirectory, status: Status) -> None:
-    """How the run has ended."""
+    """Records how the run has ended."""
     manifest = rundir.read_manifest()
     if manifest is not None:
         rundir.write_manifest(replace(manifest, status=status, finished_at=now()))
 
 
-def _finish(job: Job, ready: Ready, fitted: Fitted) -> TrainResult:
+def _finish(job: Job, ready: TrainingInputs, fitted: Fitted) -> TrainResult:
     rundir = job.rundir
     result = result_of(job, fitted, ready.base_test, ready.too_long)
-    if not processes().is_main_process:
-        return result
     rows = zip(ready.splits.test, ready.base_test, fitted.test, strict=True)
     rundir.write_json(
         rundir.test_nll, {row.row: [base.nll, own.nll, own.tokens] for row, base, own in rows}
     )
     rundir.write_json(rundir.result, asdict(result))
     MetricsLog(rundir, fitted.measured).write_table()
-    loss = "loss of the preferences" if result.preferred is not None else NLL
+    loss = "preference loss" if result.preferred is not None else NLL
     draw_curves(rundir.curves, {job.config.name: fitted.measured}, loss=loss)
     set_status(rundir, "finished")
     job.report(in_words(result))

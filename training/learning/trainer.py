@@ -1,10 +1,10 @@
-"""One adapter by TRL's trainer, with our own order of rows, bins, losses and validation.
+"""Trains one adapter with TRL's trainer and our own row order, packing, losses and validation.
 
-Knows no run directory but its checkpoints and metrics.
+Of the run's directory it uses only the checkpoints, the adapter and the metrics.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,9 @@ from trl import SFTConfig, SFTTrainer
 from training.config import LoraConfig, RunConfig, TrainConfig
 from training.errors import Report
 from training.learning.base import Base
-from training.learning.callbacks import Diary, Watch, Watching
-from training.learning.distributed import processes
+from training.learning.callbacks import MetricsCallback, Watch, WatchCallback
 from training.learning.likelihood import RowNll, answer_nll, label_losses, total
-from training.learning.metrics import Measured, MetricsLog, forget_peak_memory, read_metrics
+from training.learning.metrics import MetricsLog, StepMetrics, forget_peak_memory, read_metrics
 from training.learning.packing import Batch, choose_bins, lay_out, tokens_in
 from training.learning.schedule import Schedule, TokenCount, plan
 from training.learning.tokens import Tokens
@@ -49,17 +48,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The adapter of the best step lies in the run's directory; `test` is its NLL of every row."""
+    """The adapter of the best step is in the run's directory; `test` has its NLL of each test row."""
 
     steps: int
     best_step: int
     validation_nll: float | None
-    measured: tuple[Measured, ...]
+    measured: tuple[StepMetrics, ...]
     test: tuple[RowNll, ...]
 
 
-class Step:
-    """What a step reads and what its loss is; here an example is a row to learn."""
+class Objective:
+    """What a step reads and what its loss is. In this class an example is one row."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -68,11 +67,11 @@ class Step:
 
     @property
     def groups(self) -> list[str]:
-        """That of each example."""
+        """The group of each example."""
         return [row.group for row in self._rows]
 
     def tokens_of(self, examples: Sequence[int]) -> int:
-        """How many are read where these examples are laid out together."""
+        """The number of tokens that are read if these examples form one batch."""
         return tokens_in([self._rows[place] for place in self._places(examples)], self._width)
 
     def lay_out(self, examples: Sequence[int]) -> dict[str, torch.Tensor]:
@@ -82,19 +81,17 @@ class Step:
     def loss(
         self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor | None
     ) -> torch.Tensor:
-        """This process's part of the mean over `labels`, the learnt tokens of the whole step."""
+        """This batch's part of the mean over `labels`, the learnt tokens of the whole step."""
         losses = label_losses(model, Batch(**inputs))
-        # The launcher averages over processes, whose tokens are all in the count.
-        count = float(processes().num_processes)
-        return losses.mean() if labels is None else losses.sum() / labels * count
+        return losses.mean() if labels is None else losses.sum() / labels
 
     def _places(self, examples: Sequence[int]) -> Sequence[int]:
-        """Of the rows that these examples read."""
+        """The positions of the rows of these examples."""
         return examples
 
 
 def new_adapter(base: Base, config: LoraConfig, seed: int) -> Any:
-    """The base with an untrained adapter in it; the seed decides how that begins."""
+    """The base with an untrained adapter, which is initialised with the seed."""
     alpha = int(config.alpha) if config.alpha == int(config.alpha) else config.alpha
     set_seed(seed)
     return peft.get_peft_model(
@@ -116,7 +113,7 @@ def _targets(model: Any, config: LoraConfig) -> str | list[str]:
         return list(config.targets)
     if config.last_layers is None:
         return config.targets
-    # PEFT takes a choice of layers only with names.
+    # PEFT accepts a choice of layers only together with the names of modules.
     output = model.get_output_embeddings()
     linear = (
         name.rpartition(".")[2]
@@ -133,31 +130,30 @@ def _layers(model: Any, config: LoraConfig) -> list[int] | None:
     return list(range(max(0, count - config.last_layers), count))
 
 
-def fit(step: Step, *, checkpoint: Path | None = None) -> Fitted:
-    """Goes on from `checkpoint` as if the run had never stopped there."""
-    job = step.job
+def fit(objective: Objective, *, checkpoint: Path | None = None) -> Fitted:
+    """Trains to the end. With a checkpoint, continues as if the run had not stopped there."""
+    job = objective.job
     settings, splits = job.config.training, job.splits
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     forget_peak_memory()
     model = new_adapter(job.base, job.config.lora, job.config.seed)
     args = _arguments(job)
-    schedule = plan(step.groups, settings, job.config.seed, processes=args.world_size)
+    schedule = plan(objective.groups, settings, job.config.seed)
     args.max_steps, args.warmup_steps = schedule.steps, schedule.warmup_steps
     args.logging_steps = max(1, min(LOG_STEPS, schedule.steps // 10))
     earlier = read_metrics(job.rundir, up_to=_step_of(checkpoint)) if checkpoint is not None else []
-    log = MetricsLog(job.rundir, earlier, is_written=args.process_index == 0)
-    diary = Diary(log, schedule, TokenCount(schedule, step.tokens_of), job.report)
-    trainer = _Trainer(step, model, args, schedule)
+    log = MetricsLog(job.rundir, earlier)
+    diary = MetricsCallback(log, schedule, TokenCount(schedule, objective.tokens_of), job.report)
+    trainer = _Trainer(objective, model, args, schedule)
     trainer.add_callback(diary)
     if splits.validation and settings.patience is not None:
         trainer.add_callback(EarlyStoppingCallback(settings.patience))
     if job.watch is not None:
-        trainer.add_callback(Watching(job.watch))
+        trainer.add_callback(WatchCallback(job.watch))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
     state = trainer.state
-    if trainer.is_world_process_zero():
-        model.save_pretrained(str(job.rundir.adapter))
+    model.save_pretrained(str(job.rundir.adapter))
     job.report("Measuring the test rows")
     return Fitted(
         state.global_step,
@@ -175,7 +171,7 @@ def uses_bf16(config: TrainConfig) -> bool:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest that was written to its end."""
+    """The newest complete checkpoint, or None."""
     whole = [
         path
         for path in folder.glob("checkpoint-*")
@@ -213,7 +209,7 @@ def _arguments(job: Job) -> SFTConfig:
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         restore_callback_states_from_checkpoint=True,
-        # Rows, their order and their bins are ours.
+        # We order and pack the rows ourselves.
         train_sampling_strategy="sequential",
         max_length=None,
         remove_unused_columns=False,
@@ -225,23 +221,25 @@ def _arguments(job: Job) -> SFTConfig:
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]
-    def __init__(self, step: Step, model: Any, args: SFTConfig, schedule: Schedule) -> None:
-        self._step = step
-        self._validation = step.job.splits.validation
+    def __init__(
+        self, objective: Objective, model: Any, args: SFTConfig, schedule: Schedule
+    ) -> None:
+        self._objective = objective
+        self._validation = objective.job.splits.validation
         rows = Dataset.from_dict({"example": list(schedule.order)})
         super().__init__(
             model,
             args,
             data_collator=self._collate,
             train_dataset=rows,
-            # Only its presence counts: `evaluate` has the rows.
+            # Only its presence matters: `evaluate` has the rows.
             eval_dataset=rows if self._validation else None,
-            processing_class=step.job.base.tokenizer,
+            processing_class=objective.job.base.tokenizer,
         )
         self.remove_callback(PrinterCallback)
 
     def _collate(self, examples: Sequence[dict[str, int]]) -> dict[str, torch.Tensor]:
-        return self._step.lay_out([example["example"] for example in examples])
+        return self._objective.lay_out([example["example"] for example in examples])
 
     def compute_loss(
         self,
@@ -250,21 +248,13 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """TRL's own sends every position through the output layer."""
+        """Replaces TRL's loss, which sends every position through the output layer."""
         assert not return_outputs
-        return self._step.loss(model, inputs, num_items_in_batch)
+        return self._objective.loss(model, inputs, num_items_in_batch)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Over tokens, not over batches; processes share the rows."""
-        mine = self._validation[self.args.process_index :: self.args.world_size]
-        self.model.eval()
-        found = answer_nll(self.model, mine)
-        mine_summed = torch.tensor(
-            [sum(column) for column in zip(*map(astuple, found), strict=True)] or [0.0] * 3,
-            dtype=torch.float64,
-        )
-        sums = self.accelerator.reduce(mine_summed.to(self.args.device), "sum").tolist()
-        whole = total([RowNll(*sums)])
+        """The mean is over tokens, not over batches."""
+        whole = total(answer_nll(self.model, self._validation))
         metrics = {
             "eval_loss": whole.nll_per_token,
             "eval_bits_per_byte": whole.bits_per_byte,

@@ -1,6 +1,6 @@
-"""REPORT.md from the run directories there are: our figures beside the seed's, and what is missing.
+"""Writes REPORT.md from the run directories: our figures beside the seed's, and what is missing.
 
-What has no run directory was not run, and the report says so.
+A config without a run directory was not run, and the report says so.
 """
 
 from collections.abc import Iterator
@@ -8,11 +8,10 @@ from pathlib import Path
 
 from service.engine.catalog import read_catalog
 from training.errors import TrainingError
-from training.report.found import Found, Run, find
-from training.report.served_text import served
-from training.report.serving_text import evaluations, exports, heads
-from training.report.targets import targets
-from training.report.training_text import overview, seed_experiments, sweeps
+from training.report.evaluation_sections import evaluations, exports, heads
+from training.report.recorded_runs import RecordedRuns, Run, read_runs
+from training.report.served_models import served
+from training.report.training_sections import overview, seed_experiments, sweeps
 from training.runs.atomic_write import write_whole
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -24,24 +23,25 @@ CONFIGS = PACKAGE / "configs"
 def report(
     runs: Path, output: Path = OUTPUT, *, models: Path = MODELS, configs: Path = CONFIGS
 ) -> Path:
-    """Copies the plots beside the report.
+    """Writes the report and copies the plots beside it.
 
     Raises:
-        TrainingError: there are no runs, or one of their files cannot be read.
+        TrainingError: the folder of runs does not exist, or one of its files cannot be read.
         ConfigurationError: the catalog in `models` cannot be read.
     """
     if not runs.is_dir():
-        raise TrainingError(f"There is no folder {runs}. Train something first, or name its runs.")
-    found = find(runs)
+        raise TrainingError(
+            f"{runs} is not a folder. Train something first, or name the folder of the runs."
+        )
+    found = read_runs(runs)
     path = models / "catalog.toml"
     catalog = read_catalog(path) if path.exists() else None
     lines = [
         "# Training report",
         "",
-        "Written by `ideapool-train report` from the run directories; nothing in it is by hand.",
+        "This report is written by `ideapool-train report` from the run directories.",
         "",
         *served(found, catalog, configs),
-        *targets(found, catalog),
         *overview(found),
         *seed_experiments(found),
         *sweeps(found, output.parent),
@@ -54,31 +54,31 @@ def report(
     return output
 
 
-def _missing(found: Found, configs: Path) -> Iterator[str]:
+def _missing(found: RecordedRuns, configs: Path) -> Iterator[str]:
     yield "## What failed or was not run"
     yield ""
     there = {run.name for run in found.runs} | set(found.sweeps)
     listed = [
         f"The config `{path.stem}` was not run."
-        for path in sorted(configs.glob("*.toml"))
+        for path in sorted(configs.rglob("*.toml"), key=lambda one: one.stem)
         if path.stem not in there
     ]
     listed += [line for run in found.every_run for line in _shortfalls(run)]
-    yield from (f"- {line}" for line in listed or ["Everything was run and has ended well."])
+    yield from (f"- {line}" for line in listed or ["Every config was run and finished."])
 
 
 def _shortfalls(run: Run) -> Iterator[str]:
     name, status = run.name, run.status
     if status == "pruned":
-        yield f"`{name}` was stopped early, as others were better at that step."
+        yield f"`{name}` was stopped early, because other trials were better at that step."
     elif run.manifest is not None and status != "finished":
-        yield f"`{name}` is {status}, not finished."
+        yield f"`{name}` has not finished: its status is {status}."
     if run.parity is not None:
         refused = (one.in_words() for one in run.parity.refused)
         for problem in (*run.parity.problems(), *refused):
             yield f"An export of `{name}` was refused: {problem}."
     if run.evaluation is not None:
         for reason in run.evaluation["not_measured"]:
-            yield f"Not measured of `{name}`: {reason}."
+            yield f"`{name}` was not measured for {reason}."
         if not run.holds_out:
-            yield f"Not measured of `{name}`: what it has forgotten: no source is `held_out`."
+            yield f"`{name}` was not measured for forgetting: no source is `held_out`."

@@ -1,1 +1,1 @@
-"""The directory of a run and what it was made with."""
+"""The directory of a run and the config that it was made with."""

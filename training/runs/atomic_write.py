@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, and moved there at the end."""
+"""Atomic writes: a file is written beside its target and then moved there."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to, with the same ending; what is there stays until the block has ended well."""
+    """Yields a path with the same suffix to write to; it replaces `path` if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{os.getpid()}.{path.name}")
     try:

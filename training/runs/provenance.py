@@ -1,4 +1,4 @@
-"""What a run was made with, as its directory has it, and in what a config differs from that."""
+"""Compares a config with the one that a run was made with, which its directory records."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from training.errors import Report, TrainingError
 from training.runs.run_directory import RunDirectory
 
 MADE_WITH = ("base", "data", "lora", "training", "seed")
-"""The parts of a config that decide what is trained."""
+"""The parts of a config that determine the trained adapter."""
 
 
 def differing(config: RunConfig, other: RunConfig, parts: Sequence[str] = MADE_WITH) -> list[str]:
-    """The dotted keys in these parts, themselves dotted, whose values differ."""
+    """The dotted keys whose values differ; `parts` are dotted, too."""
     mine, others = (dict(_flat(one.model_dump(mode="json"))) for one in (config, other))
     return [
         key
@@ -22,18 +22,18 @@ def differing(config: RunConfig, other: RunConfig, parts: Sequence[str] = MADE_W
 
 
 def check_same(config: RunConfig, rundir: RunDirectory, parts: Sequence[str] = MADE_WITH) -> None:
-    """Raises `TrainingError` where these parts are not those of the run that is to go on."""
+    """Raises `TrainingError` if the run to resume was made with other values in these parts."""
     if keys := _differing_now(config, rundir, parts):
         raise TrainingError(
-            f"{rundir.path} has a run of another config: {', '.join(keys)} differ. Give this one "
+            f"{rundir.path} was made with another config: {', '.join(keys)} differ. Give this run "
             "another name."
         )
 
 
-def own_config(config: RunConfig, rundir: RunDirectory) -> RunConfig:
-    """The run's own, with the name, `[export]` and `[evaluation]` of this one.
+def recorded_config(config: RunConfig, rundir: RunDirectory) -> RunConfig:
+    """The config recorded with the run, with the name, `[export]` and `[evaluation]` of `config`.
 
-    Raises `ConfigProblems`, such as for a file that is not there any more.
+    Raises `ConfigProblems`, for example if one of its files no longer exists.
     """
     if not rundir.config.exists():
         return config
@@ -41,12 +41,12 @@ def own_config(config: RunConfig, rundir: RunDirectory) -> RunConfig:
     return read_config(rundir.config).model_copy(update=given)
 
 
-def tell_differences(config: RunConfig, rundir: RunDirectory, report: Report) -> None:
-    """In what a config is not that of the run or sweep which is worked on."""
+def report_differences(config: RunConfig, rundir: RunDirectory, report: Report) -> None:
+    """Reports the keys in which the config differs from the one recorded with the run or sweep."""
     if keys := _differing_now(config, rundir, MADE_WITH):
         report(
             f"{rundir.path} was made with other values of {', '.join(keys)} than the config has "
-            "now. The run's own are taken."
+            "now. The recorded values are used."
         )
 
 

@@ -1,4 +1,4 @@
-"""The directory of one run: where everything it leaves lies. Reads and writes; decides nothing."""
+"""The directory of one run: the paths of its files, and how they are read and written."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Status = Literal["running", "finished", "failed", "pruned"]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a run was made from. `data_sha256` has one hash for each split."""
+    """What a run was made from. `data_sha256` maps each split to the hash of its rows."""
 
     name: str
     status: Status
@@ -66,12 +66,12 @@ class RunDirectory:
 
     @property
     def adapter(self) -> Path:
-        """A folder in PEFT's form."""
+        """A folder in PEFT's format."""
         return self.path / "adapter"
 
     @property
     def adapter_mtime(self) -> float:
-        """When it was trained, in seconds of the system's clock; 0 without an adapter."""
+        """When the adapter was written, in seconds since the epoch; 0 without an adapter."""
         return max((one.stat().st_mtime for one in self.adapter.glob("*")), default=0.0)
 
     @property
@@ -80,7 +80,7 @@ class RunDirectory:
 
     @property
     def test_nll(self) -> Path:
-        """Of each test row by its id: nats under the base, nats under the tuned model, tokens."""
+        """Maps the id of each test row to the NLL of base and tuned model, in nats, and its tokens."""
         return self.path / "test-nll.json"
 
     @property
@@ -94,12 +94,12 @@ class RunDirectory:
 
     @property
     def evaluation(self) -> Path:
-        """The blind pages with their keys, and every answer."""
+        """A folder with the blind pages, their keys and every answer."""
         return self.path / "evaluation"
 
     @property
     def evaluated_with(self) -> Path:
-        """The config of the evaluation, which alone a folder has where nothing was trained."""
+        """The config of the evaluation; without training, the only config in the directory."""
         return self.evaluation / "config.toml"
 
     @property
@@ -129,14 +129,14 @@ class RunDirectory:
             return _MANIFEST.validate_json(self.manifest.read_bytes())
         except ValidationError as error:
             raise TrainingError(
-                f"{self.manifest} is not a manifest; move the run directory away and start again."
+                f"{self.manifest} is not a valid manifest. Move the run directory away and start again."
             ) from error
 
     def write_manifest(self, manifest: Manifest) -> None:
         self.write_text(self.manifest, _MANIFEST.dump_json(manifest, indent=2).decode() + "\n")
 
     def read_json(self, path: Path) -> Any:
-        """Raises `TrainingError` if the file is missing or no JSON."""
+        """Raises `TrainingError` if the file is missing or not JSON."""
         try:
             return json.loads(path.read_bytes())
         except OSError as error:
@@ -148,7 +148,7 @@ class RunDirectory:
         self.write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
     def write_text(self, path: Path, text: str) -> None:
-        """Whoever reads sees the old text or the new one, never half of it."""
+        """Replaces the file atomically."""
         write_whole(path, text)
 
 

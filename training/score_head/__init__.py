@@ -1,1 +1,1 @@
-"""Score heads: fitted to labelled notes, and what they are worth."""
+"""Fits score heads to labelled notes and measures them."""

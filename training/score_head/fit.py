@@ -1,6 +1,6 @@
-"""A score head: from a served model's embeddings of labelled notes to scores from 1 to 10.
+"""Fits a score head, which maps a served model's embeddings of notes to scores from 1 to 10.
 
-The head is fitted to what is served and carries its identity; it means nothing for another model.
+The head is fitted to the served files and records their identity; it is useless for other models.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ import numpy as np
 from service.analysis.scoring import HIGHEST, LOWEST, ScoreHead
 from service.engine.files.checksums import sha256_of
 from service.prompts.tasks import embedding_text
-from training.data.decontamination import check_apart
+from training.data.decontamination import check_disjoint
 from training.data.labelled import (
     LabelledNote,
     Note,
     Pair,
-    Praised,
+    PraisedNote,
     contrasts_of,
     groups_of,
     read_labelled,
@@ -36,13 +36,15 @@ from training.score_head.quality import Choices, HeldOut, Shift, check, held_out
 from training.score_head.ridge import Examples, Floats, Ridge, choose, cross_validated, fit
 
 PADDED_NOTES = 120
-EMBEDDED_AT_ONCE = 32
+EMBEDDING_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
 class HeadReport:
-    """`records` are the files of labelled notes and their hashes; `subjects` is how many subjects
-    the notes are about; `agreement_by_set` is by file.
+    """The figures of a head.
+
+    `records` maps the files of labelled notes to their hashes. `subjects` is the number of subjects
+    of the notes. `agreement_by_set` is by file.
     """
 
     model: str
@@ -60,14 +62,16 @@ class HeadReport:
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """`padded` are some of the notes, by position, with more words that say nothing. `contrasts` are
-    positions, too, and `sets` says which of the notes are of which file.
+    """The notes to fit to and to test with.
+
+    `padded` has positions of labelled notes with longer copies that say no more. `contrasts` has
+    pairs of positions. `sets` maps each file to its range of notes.
     """
 
     labelled: tuple[LabelledNote, ...]
     padded: list[tuple[int, Note]]
     pairs: tuple[Pair, ...]
-    praised: tuple[Praised, ...]
+    praised: tuple[PraisedNote, ...]
     contrasts: list[tuple[int, int]]
     sets: dict[str, slice]
 
@@ -81,7 +85,7 @@ class _Material:
         return [embedding_text(note.title, note.body) for note in notes]
 
     def examples(self, vectors: Floats) -> tuple[Examples, Floats]:
-        """What to fit to, and the vectors of the test notes."""
+        """The examples to fit to, and the vectors of the test notes."""
         x, moved, tests = np.split(
             vectors, (len(self.labelled), len(self.labelled) + len(self.padded))
         )
@@ -109,10 +113,10 @@ def train_head(
 ) -> HeadReport:
     """Writes the head to `target` (.npz), its figures (.json) and its card (.md) beside it.
 
-    Embeddings are kept in `target`'s folder until all is done, so that an interrupted job goes on.
+    Embeddings are cached in the folder of `target` until the end, so that a stopped job can continue.
 
     Raises:
-        DataProblem: names the file and the line that is wrong.
+        DataProblem: a file has an invalid line; the error names both.
         ModelUnavailable: the model cannot be loaded.
     """
     material = _material(records, pairs, praise)
@@ -150,7 +154,7 @@ def train_head(
 def embeddings(
     source: Source, texts: Sequence[str], *, cache: Path, report: Report
 ) -> tuple[Floats, str]:
-    """A row for each text, as served, and the hash of the file; what `cache` has is not redone."""
+    """The embedding of each text, as a row, and the hash of the file. Reuses those in `cache`."""
     known: dict[str, Floats] = {}
     with served(source) as model:
         names = [hashlib.sha256(f"{model.sha256}\n{text}".encode()).hexdigest() for text in texts]
@@ -159,8 +163,8 @@ def embeddings(
                 known = dict(zip(map(str, file["names"]), file["vectors"], strict=True))
         wanted = dict(zip(names, texts, strict=True))
         missing = [name for name in wanted if name not in known]
-        for start in range(0, len(missing), EMBEDDED_AT_ONCE):
-            part = missing[start : start + EMBEDDED_AT_ONCE]
+        for start in range(0, len(missing), EMBEDDING_BATCH):
+            part = missing[start : start + EMBEDDING_BATCH]
             known |= zip(part, model.embed([wanted[name] for name in part]), strict=True)
             _keep(cache, known)
             report(f"Embedded {start + len(part)} of {len(missing)} texts")
@@ -181,7 +185,7 @@ def _material(records: Sequence[Path], pairs: Path, praise: Path) -> _Material:
         labelled=labelled,
         padded=[(step * position, note) for position, note in padded(labelled[::step])],
         pairs=read_records(pairs, Pair),
-        praised=read_records(praise, Praised),
+        praised=read_records(praise, PraisedNote),
         contrasts=contrasts_of(labelled, [path.parent for path in records]),
         sets={
             name_of(path): slice(start, end)
@@ -190,11 +194,11 @@ def _material(records: Sequence[Path], pairs: Path, praise: Path) -> _Material:
     )
     for pair in material.pairs:
         if pair.criterion not in material.criteria:
-            problem = f"no note is labelled for {pair.criterion!r}."
+            problem = f"no note has a label for {pair.criterion!r}."
             raise DataProblem(problem, path=pairs, row=pair.id)
     halves = ((pair.id, half) for pair in material.pairs for half in (pair.better, pair.worse))
-    check_apart(labelled, pairs, halves)
-    check_apart(labelled, praise, ((one.id, one) for one in material.praised))
+    check_disjoint(labelled, pairs, halves)
+    check_disjoint(labelled, praise, ((one.id, one) for one in material.praised))
     return material
 
 

@@ -1,6 +1,6 @@
-"""What a score head is worth: on subjects it has not seen, on pairs, and by what must not move it.
+"""Measures a score head: on unseen subjects, on pairs, and with words that should not count.
 
-Takes predicted scores; knows no model and no fit.
+It takes predicted scores; it knows no model and no fit.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.labelled import Note, Pair, Praised
+from training.data.labelled import Note, Pair, PraisedNote
 from training.data.variants import FILLER
 from training.evaluation.statistics import Interval, spearman, wilson
 
 Scores = NDArray[np.float64]
-"""A row for each note, a column for each criterion."""
+"""One row for each note, one column for each criterion."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Over notes whose subject was left out of the fit, by criterion.
+    """The agreement with labels on notes whose subject was left out of the fit, by criterion.
 
-    `length` is the rank correlation of what is predicted too high with the number of words.
+    `length` is the rank correlation of the prediction error with the number of words.
     """
 
     notes: int
@@ -29,18 +29,10 @@ class HeldOut:
     error: dict[str, float]
     length: float
 
-    @property
-    def mean_spearman(self) -> float:
-        return float(np.mean(list(self.spearman.values())))
-
-    @property
-    def mean_error(self) -> float:
-        return float(np.mean(list(self.error.values())))
-
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """How many pairs are put in the right order; `by_criterion` holds right ones and all."""
+    """The number of pairs in the right order; `by_criterion` has the right ones and all."""
 
     right: int
     pairs: int
@@ -50,8 +42,10 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """By how much a text that should not count moves the scores, on average by criterion and
-    overall; `largest` is the most that an overall score moves.
+    """The change of scores by added words that should not count.
+
+    `mean` is by criterion, `overall` the mean of all. `largest` is the largest change of an overall
+    score.
     """
 
     notes: int
@@ -80,8 +74,8 @@ def held_out(
     )
 
 
-def notes_to_check(pairs: Sequence[Pair], praised: Sequence[Praised]) -> list[Note]:
-    """What `check` wants scores of, in its order."""
+def notes_to_check(pairs: Sequence[Pair], praised: Sequence[PraisedNote]) -> list[Note]:
+    """The notes that `check` needs scores of, in its order."""
     bodies = [one.body for one in praised]
     bodies += [one.praised_body for one in praised]
     bodies += [one.body + FILLER for one in praised]
@@ -92,7 +86,7 @@ def notes_to_check(pairs: Sequence[Pair], praised: Sequence[Praised]) -> list[No
 
 
 def check(criteria: Sequence[str], scores: Scores, pairs: Sequence[Pair]) -> Checks:
-    """`scores` are those of `notes_to_check`."""
+    """`scores` has the scores of `notes_to_check`."""
     count = 2 * len(pairs)
     plain, praised, filled = np.split(scores[count:], 3)
     return Checks(

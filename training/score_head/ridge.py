@@ -1,7 +1,7 @@
-"""Ridge regression on standardised features, and what it is worth on groups it has not seen.
+"""Ridge regression on standardised features, with cross-validation over groups.
 
-Besides the rows themselves it is told differences that count (of two rows on one subject) and moves
-that should not. Plain linear algebra; knows no model and no notes.
+Besides the rows, it learns from differences that should count (of two rows on one subject) and moves
+that should not. Knows no model and no notes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,18 +14,18 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 PENALTIES = (200.0, 400.0, 800.0, 1500.0, 3000.0)
 FOLDS, INNER_FOLDS = 10, 5
-# What a difference, and a move, weigh beside a row.
+# The weights of a difference and of a move; a row weighs 1.
 DIFFERENCE_WEIGHT, MOVE_WEIGHT = 0.3, 0.5
-# Errors from about here on count by their size, no more by their square: labels have outliers.
+# Errors above about this size count linearly, not by their square, because labels have outliers.
 ROBUST_FROM, ROBUST_STEPS = 1.0, 4
-# A feature that does not vary says nothing, and may not divide by zero.
+# Avoids a division by zero for a feature that does not vary.
 LEAST_SCALE = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """`differences` are pairs of positions; `moves` are added to the rows at `moved` and should
-    change nothing. Rows of one group are never parted.
+    """`differences` has pairs of positions. `moves` are changes of the rows at `moved` that should not
+    change a prediction. Rows of one group stay in one fold.
     """
 
     x: Floats
@@ -36,7 +36,7 @@ class Examples:
     moved: Integers
 
     def only(self, is_kept: NDArray[np.bool_]) -> "Examples":
-        """Those of some rows."""
+        """The examples of the rows in the mask."""
         position = np.cumsum(is_kept) - 1
         differences = self.differences[is_kept[self.differences].all(axis=1)]
         has_move = is_kept[self.moved]
@@ -51,7 +51,7 @@ class Examples:
         )
 
     def folds(self, count: int, seed: int) -> Iterator[NDArray[np.bool_]]:
-        """Which rows are left out each time."""
+        """Yields a mask of the rows to leave out for each fold."""
         names, inverse = np.unique(self.groups, return_inverse=True)
         count = min(count, len(names))
         fold_of = np.random.default_rng(seed).permutation(len(names)) % count
@@ -74,21 +74,21 @@ class Ridge:
 
 
 def fit(examples: Examples, penalties: Sequence[float]) -> Ridge:
-    """One penalty for each target."""
-    stack = _Stack(examples)
-    found = [stack.robust(index, penalty) for index, penalty in enumerate(penalties)]
+    """Fits all targets; `penalties` has one penalty for each."""
+    equations = _Equations(examples)
+    found = [equations.robust(index, penalty) for index, penalty in enumerate(penalties)]
     weights, bias = zip(*found, strict=True)
-    return Ridge(stack.mean, stack.scale, np.array(weights), np.array(bias))
+    return Ridge(equations.mean, equations.scale, np.array(weights), np.array(bias))
 
 
 def choose(
     examples: Examples, penalties: Sequence[float] = PENALTIES, *, seed: int = 0
 ) -> tuple[float, ...]:
-    """For each target the penalty with the least squared error on groups that were left out."""
+    """For each target, the penalty with the least squared error on left-out groups."""
     errors = np.zeros((len(penalties), examples.y.shape[1]))
     for is_test in examples.folds(INNER_FOLDS, seed):
-        stack = _Stack(examples.only(~is_test))
-        for index, ridge in enumerate(stack.plain(penalties)):
+        equations = _Equations(examples.only(~is_test))
+        for index, ridge in enumerate(equations.plain(penalties)):
             errors[index] += ((ridge.predict(examples.x[is_test]) - examples.y[is_test]) ** 2).sum(
                 0
             )
@@ -98,7 +98,7 @@ def choose(
 def cross_validated(
     examples: Examples, penalties: Sequence[float] = PENALTIES, *, seed: int = 0
 ) -> Floats:
-    """What is predicted for each row by a fit on other groups, which chose its penalties itself."""
+    """The prediction for each row by a fit to other groups, which also chose its penalties."""
     predicted = np.zeros_like(examples.y)
     for is_test in examples.folds(FOLDS, seed):
         kept = examples.only(~is_test)
@@ -107,8 +107,8 @@ def cross_validated(
     return predicted
 
 
-class _Stack:
-    """Rows, differences and moves, standardised and weighted, in one system of equations."""
+class _Equations:
+    """The standardised, weighted rows, differences and moves as one system of equations."""
 
     def __init__(self, examples: Examples) -> None:
         self.mean = examples.x.mean(axis=0)
@@ -129,7 +129,7 @@ class _Stack:
         self._right = np.vstack([y, strength * (y[first] - y[second]), still])
 
     def plain(self, penalties: Sequence[float]) -> Iterator[Ridge]:
-        """By squared errors; all targets have the same penalty."""
+        """Fits by squared errors, with the same penalty for all targets."""
         values, vectors = np.linalg.eigh(self._left @ self._left.T)
         values, turned = np.maximum(values, 0), vectors.T @ self._right
         for penalty in penalties:
@@ -137,7 +137,7 @@ class _Stack:
             yield Ridge(self.mean, self.scale, weights.T, self._means)
 
     def robust(self, target: int, penalty: float) -> tuple[Floats, float]:
-        """The weights and the bias of one target, by errors that are cut down where large."""
+        """The weights and the bias of one target, with less weight for large errors."""
         right, bias = self._right[:, target].copy(), 0.0
         importance = np.ones(len(right))
         weights = self._solve(importance, right, penalty)

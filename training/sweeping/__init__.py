@@ -1,1 +1,1 @@
-"""Many settings on the same rows, and which of them is best."""
+"""Trains many settings on the same rows and ranks them."""

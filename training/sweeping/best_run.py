@@ -1,4 +1,4 @@
-"""Which setting of a sweep is the best, which of its runs is taken, and what it has gained."""
+"""Finds the best run of a sweep and its gain over the config's own values."""
 
 import json
 import math
@@ -13,16 +13,16 @@ from training.config import RunConfig
 from training.errors import TrainingError
 from training.evaluation.statistics import change_over_seeds
 from training.learning.result import TrainResult, read_result
-from training.runs.provenance import own_config
+from training.runs.provenance import recorded_config
 from training.runs.run_directory import RunDirectory
 from training.sweeping.trial_ranking import Gain, Ranked, Trial
 
 
-def winner(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDirectory]:
-    """The best setting's run of its best seed, under the config's own name.
+def choose_best_run(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDirectory]:
+    """The run of the best setting with its best seed, under the name of the config.
 
     Raises:
-        TrainingError: the sweep is not finished, or nothing in it is.
+        TrainingError: the sweep is not finished, or no setting has a result.
     """
     ranking = folder / "sweep.json"
     if not ranking.exists():
@@ -30,11 +30,11 @@ def winner(config: RunConfig, folder: Path) -> tuple[RunConfig, RunDirectory]:
     settings = RunDirectory(folder).read_json(ranking)["settings"]
     best = next((one for one in settings if one["rank"] == 1), None)
     if best is None:
-        raise TrainingError(f"No setting of {folder} came to a number.")
+        raise TrainingError(f"No setting of {folder} has a result.")
     rundirs = map(RunDirectory, sorted(folder.glob(f"{config.name}-{best['number']:02}-seed-*")))
     results = {one: read_result(one) for one in rundirs if one.result.exists()}
     chosen = min(results, key=lambda one: _bits_per_byte(results[one]))
-    return own_config(config, chosen), chosen
+    return recorded_config(config, chosen), chosen
 
 
 def gain_of(
@@ -43,7 +43,10 @@ def gain_of(
     ranked: Sequence[Ranked],
     rundirs_of: Callable[[int], Sequence[RunDirectory]],
 ) -> Gain | None:
-    """The best setting against the config's own, if that was tried and is another one."""
+    """The gain of the best setting over the config's own values.
+
+    None if the config's own values were not tried, or are the best.
+    """
     given = config.model_dump(mode="json")
     best = next((one for one in ranked if one.rank == 1), None)
     if best is None:
@@ -66,7 +69,7 @@ def _bits_per_byte(result: TrainResult) -> float:
 
 
 def _test_nll(rundirs: Sequence[RunDirectory]) -> NDArray[np.float64]:
-    """Runs × test rows; empty where a run has none."""
+    """Shape runs × test rows; empty if a run has no test rows."""
     if not all(one.test_nll.exists() for one in rundirs):
         return np.empty((0, 0))
     return np.array(
@@ -81,6 +84,6 @@ def _at(values: Any, key: str) -> Any:
 
 
 def _same(values: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
-    """By value: a sweep may try 16 for what a config has as 16.0."""
+    """Compares by value: a sweep may have 16 where the config has 16.0."""
     mine, theirs = (json.loads(json.dumps(dict(one))) for one in (values, others))
     return bool(mine == theirs)

@@ -1,14 +1,13 @@
-"""Many settings on the same rows, each over several seeds, and which of them is best.
+"""Trains many settings on the same rows, each with several seeds, and ranks them.
 
-Every setting and seed has a run directory like any other run, beside one for the whole.
+Every setting and seed has a run directory in the folder of the sweep.
 """
 
 import gc
 import itertools
 import json
 import shutil
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,41 +21,46 @@ from training.data.prepare import Prepared, read_prepared
 from training.errors import ConfigProblems, Report, TrainingError
 from training.learning.callbacks import Watch
 from training.learning.result import TrainResult
-from training.learning.stacked import shared_settings
-from training.learning.train import Ready, check_free, get_ready, learn, open_base, set_status
+from training.learning.train import (
+    TrainingInputs,
+    check_free,
+    learn,
+    load_inputs,
+    open_base,
+    set_status,
+)
 from training.learning.trainer import Job
 from training.runs.provenance import MADE_WITH, check_same
 from training.runs.run_directory import RunDirectory
 from training.sweeping.best_run import gain_of
 from training.sweeping.trial_ranking import Ranked, Trial, rank, write_ranking
 
-AT_ONCE = 8
 STUDY = "study.log"
-KEPT = (*MADE_WITH, "sweep.kind", "sweep.space", "sweep.stacked")
-"""When a sweep goes on, it may have more trials and other seeds."""
+FIXED_PARTS = (*MADE_WITH, "sweep.kind", "sweep.space")
+"""The parts that may not change when a sweep is resumed; it may have more trials and other seeds."""
 Setting = tuple[int, Mapping[str, Any]]
 
 
 def sweep(
     config: RunConfig, folder: Path, *, resume: bool = False, report: Report
 ) -> tuple[Ranked, ...]:
-    """Leaves sweep.json, .csv, .md and .png in the folder. With `resume`, goes on with what is left.
+    """Writes sweep.json, .csv, .md and .png to the folder. With `resume`, trains only what is missing.
 
     Raises:
         ConfigProblems: the config has no sweep.
-        TrainingError: the folder has one already, or one of another config.
+        TrainingError: the folder has a sweep already, or a sweep of another config.
     """
     if config.sweep is None:
         raise ConfigProblems(config.name, ["sweep: is missing; a sweep needs a `[sweep]` table"])
     whole = RunDirectory(folder)
     if folder.exists() and any(folder.iterdir()) and not resume:
         raise TrainingError(
-            f"{folder} has a sweep already. Use --resume to go on with it, or move it away."
+            f"{folder} has a sweep already. Use --resume to continue it, or move it away."
         )
-    check_same(config, whole, KEPT)
+    check_same(config, whole, FIXED_PARTS)
     whole.create()
     whole.write_text(whole.config, dump_config(config))
-    runs = _Runs(config, config.sweep, folder, resume, report)
+    runs = _TrialRunner(config, config.sweep, folder, resume, report)
     trials = _grid(runs) if config.sweep.kind == "grid" else _optuna(runs)
     ranked = rank(trials)
     by_number = {trial.number: trial for trial in trials}
@@ -75,95 +79,67 @@ def sweep(
 
 
 @dataclass(frozen=True, slots=True)
-class _Runs:
-    """Trains settings; rows that several have in common are prepared and read once."""
+class _TrialRunner:
+    """Trains settings. Rows that several settings share are prepared and tokenised once."""
 
     config: RunConfig
     sweep: SweepConfig
     folder: Path
     resume: bool
     report: Report
-    _ready: dict[str, tuple[Ready, RunDirectory]] = field(default_factory=dict)
+    _ready: dict[str, tuple[TrainingInputs, RunDirectory]] = field(default_factory=dict)
 
     def name_of(self, number: int, seed: int) -> str:
         return f"{self.config.name}-{number:02}-seed-{seed}"
 
     def rundirs_of(self, number: int) -> list[RunDirectory]:
-        """One for each seed."""
+        """The run directories of a setting, one for each seed."""
         return [RunDirectory(self.folder / self.name_of(number, seed)) for seed in self.sweep.seeds]
 
     def config_of(self, setting: Setting, seed: int) -> RunConfig:
         number, values = setting
         changed = with_values(self.config, {**values, "seed": seed})
-        training = changed.training
-        if self.sweep.stacked:
-            training = training.model_copy(update={"trainer": "stacked"})
         name = self.name_of(number, seed)
-        return changed.model_copy(
-            update={"name": name, "output": self.folder, "sweep": None, "training": training}
-        )
+        return changed.model_copy(update={"name": name, "output": self.folder, "sweep": None})
 
-    def train(self, settings: Sequence[Setting], watch: Watch | None = None) -> list[Trial]:
-        """`watch` follows the first seed of a setting that is trained by itself."""
-        configs = [
-            self.config_of(setting, seed) for setting in settings for seed in self.sweep.seeds
+    def train(self, setting: Setting, watch: Watch | None = None) -> Trial:
+        """`watch` follows the first seed."""
+        number, values = setting
+        configs = [self.config_of(setting, seed) for seed in self.sweep.seeds]
+        results = [
+            check_free(config, self._rundir(config), resume=self.resume)
+            or self._learn(config, watch if config is configs[0] else None)
+            for config in configs
         ]
-        results: dict[str, TrainResult] = {}
-        for config in configs:
-            done = check_free(config, self._rundir(config), resume=self.resume)
-            if done is not None:
-                results[config.name] = done
-        for group in self._groups([one for one in configs if one.name not in results]):
-            watching = watch if group[0] is configs[0] and len(group) == 1 else None
-            for result in self._learn(group, watching):
-                results[result.name] = result
-        return [
-            Trial(
-                number,
-                values,
-                tuple(results[self.name_of(number, seed)] for seed in self.sweep.seeds),
-            )
-            for number, values in settings
-        ]
+        return Trial(number, values, tuple(results))
 
-    def _groups(self, configs: Sequence[RunConfig]) -> Iterator[Sequence[RunConfig]]:
-        if not self.sweep.stacked:
-            yield from ([config] for config in configs)
-            return
-        alike: dict[str, list[RunConfig]] = defaultdict(list)
-        for config in configs:
-            alike[shared_settings(config).model_dump_json()].append(config)
-        for group in alike.values():
-            yield from (group[start : start + AT_ONCE] for start in range(0, len(group), AT_ONCE))
-
-    def _learn(self, configs: Sequence[RunConfig], watch: Watch | None) -> list[TrainResult]:
-        # What is left of the last base would lie beside this one.
+    def _learn(self, config: RunConfig, watch: Watch | None) -> TrainResult:
+        # Otherwise the last base would stay in memory beside this one.
         gc.collect()
         torch.cuda.empty_cache()
-        base = open_base(configs[0], self.report)
-        jobs = []
-        for config in configs:
-            rundir = self._rundir(config)
-            key = f"{config.base.model_dump_json()} {config.data.model_dump_json()}"
-            if key not in self._ready:
-                ready = get_ready(
-                    config,
-                    rundir,
-                    base,
-                    resume=self.resume,
-                    prepared=self._prepared_before(config, rundir),
-                    report=self.report,
-                )
-                self._ready[key] = ready, rundir
-            ready, first = self._ready[key]
-            if rundir != first:
-                shutil.copytree(first.data, rundir.data, dirs_exist_ok=True)
-            jobs.append(Job(config, base, ready.splits, rundir, self.report, watch))
-        return learn(jobs, ready, resume=self.resume)
+        base = open_base(config, self.report)
+        rundir = self._rundir(config)
+        key = f"{config.base.model_dump_json()} {config.data.model_dump_json()}"
+        if key not in self._ready:
+            ready = load_inputs(
+                config,
+                rundir,
+                base,
+                resume=self.resume,
+                prepared=self._prepared_before(config, rundir),
+                report=self.report,
+            )
+            self._ready[key] = ready, rundir
+        ready, first = self._ready[key]
+        if rundir != first:
+            shutil.copytree(first.data, rundir.data, dirs_exist_ok=True)
+        job = Job(config, base, ready.splits, rundir, self.report, watch)
+        return learn(job, ready, resume=self.resume)
 
     def _prepared_before(self, config: RunConfig, rundir: RunDirectory) -> Prepared | None:
-        """By another run of the sweep, before it was interrupted: filters that ask the base take
-        minutes, and may decide otherwise of a row at their limit.
+        """The rows that another run of a resumed sweep has prepared.
+
+        Filters that use the base take minutes, and may decide differently about a row at their limit.
         """
         for path in sorted(self.folder.glob("*/config.toml")) if self.resume else ():
             other = RunDirectory(path.parent)
@@ -179,15 +155,15 @@ class _Runs:
         return RunDirectory(self.folder / config.name)
 
 
-def _grid(runs: _Runs) -> list[Trial]:
+def _grid(runs: _TrialRunner) -> list[Trial]:
     space = {key: value for key, value in runs.sweep.space.items() if not isinstance(value, Range)}
     combinations = itertools.product(*space.values())
     settings = [(i, dict(zip(space, one, strict=True))) for i, one in enumerate(combinations)]
     runs.report(f"{len(settings)} settings × {len(runs.sweep.seeds)} seeds")
-    return runs.train(settings)
+    return [runs.train(setting) for setting in settings]
 
 
-def _optuna(runs: _Runs) -> list[Trial]:
+def _optuna(runs: _TrialRunner) -> list[Trial]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name=runs.config.name,
@@ -198,41 +174,39 @@ def _optuna(runs: _Runs) -> list[Trial]:
     )
     found: list[Trial] = []
     for old in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-        # It was interrupted; what it had come to is tried again.
+        # The trial was interrupted; its values are tried again.
         study.enqueue_trial(old.params)
         study.tell(old.number, state=optuna.trial.TrialState.FAIL)
     for old in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
-        found += runs.train([(old.number, _decoded(old.params))])
+        found.append(runs.train((old.number, _decoded(old.params))))
     pruned = study.get_trials(states=(optuna.trial.TrialState.PRUNED,))
     found += [Trial(old.number, _decoded(old.params), ()) for old in pruned]
     while len(found) < runs.sweep.trials:
-        count = min(AT_ONCE if runs.sweep.stacked else 1, runs.sweep.trials - len(found))
-        found += _try_more(study, runs, count)
+        found.append(_try_one(study, runs))
     return found
 
 
-def _try_more(study: optuna.Study, runs: _Runs, count: int) -> list[Trial]:
-    asked = [study.ask() for _ in range(count)]
-    settings = [(one.number, _decoded(_suggested(one, runs.sweep))) for one in asked]
+def _try_one(study: optuna.Study, runs: _TrialRunner) -> Trial:
+    suggested = study.ask()
+    number, values = suggested.number, _decoded(_values_of(suggested, runs.sweep))
+    watch = _pruning(suggested) if runs.sweep.prunes else None
     try:
-        trials = runs.train(settings, _pruning(asked[0]) if runs.sweep.prunes else None)
+        trial = runs.train((number, values), watch)
     except optuna.TrialPruned:
-        study.tell(asked[0], state=optuna.trial.TrialState.PRUNED)
-        number, values = settings[0]
+        study.tell(suggested, state=optuna.trial.TrialState.PRUNED)
         rundir = RunDirectory(runs.folder / runs.name_of(number, runs.sweep.seeds[0]))
         set_status(rundir, "pruned")
-        runs.report(f"Trial {number} is not promising and was stopped")
-        return [Trial(number, values, ())]
-    for one, trial in zip(asked, trials, strict=True):
-        value = rank([trial])[0].validation_bits_per_byte
-        if value is None:
-            study.tell(one, state=optuna.trial.TrialState.FAIL)
-        else:
-            study.tell(one, value.mean)
-    return trials
+        runs.report(f"Trial {number} was stopped because it is not promising")
+        return Trial(number, values, ())
+    value = rank([trial])[0].validation_bits_per_byte
+    if value is None:
+        study.tell(suggested, state=optuna.trial.TrialState.FAIL)
+    else:
+        study.tell(suggested, value.mean)
+    return trial
 
 
-def _suggested(trial: optuna.Trial, sweep: SweepConfig) -> dict[str, Any]:
+def _values_of(trial: optuna.Trial, sweep: SweepConfig) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
     for key, values in sweep.space.items():
         if not isinstance(values, Range):

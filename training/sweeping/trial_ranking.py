@@ -1,4 +1,4 @@
-"""The trials of a sweep in order, as a table and a plot. Trains nothing."""
+"""Ranks the trials of a sweep and writes them as a table and a plot. Trains nothing."""
 
 import csv
 import io
@@ -14,10 +14,10 @@ from training.learning.metrics import read_metrics
 from training.learning.result import TrainResult
 from training.runs.run_directory import RunDirectory
 
-CURVES = 12
+MOST_CURVES = 12
 NOTE = (
-    "Ranked by the validation rows, in bits per byte of the answers, so that bases with other "
-    "tokenizers compare. The test rows had no part in it. ± is the standard deviation over seeds."
+    "Ranked by bits per byte on the validation rows, so that bases with different tokenizers can be "
+    "compared. The test rows were not used for the ranking. ± is the standard deviation over seeds."
 )
 
 
@@ -45,7 +45,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """`rank` 1 is the best; a setting that was pruned or came to no number has none."""
+    """`rank` 1 is the best; None for a setting that was pruned or has no finite result."""
 
     rank: int | None
     number: int
@@ -61,7 +61,7 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """By how much the best setting's test NLL differs from that of the config's `own` values.
+    """The relative change of the test NLL from the config's `own` values to the best setting.
 
     The 95 % interval is over rows and seeds.
     """
@@ -76,7 +76,7 @@ class Gain:
     def in_words(self) -> str:
         value, low, high = (f"{100 * one:+.1f} %" for one in (self.change, self.low, self.high))
         return (
-            f"The best setting's test NLL against that of the config's own ({self.own}): {value} "
+            f"The test NLL of the best setting against the config's own ({self.own}): {value} "
             f"[{low}, {high}], over {self.rows} rows and {self.seeds} seeds."
         )
 
@@ -97,17 +97,17 @@ def write_ranking(
     trials: Mapping[str, RunDirectory],
     gain: Gain | None,
 ) -> None:
-    """sweep.json, .csv and .md, and the curves of the best settings as sweep.png.
+    """Writes sweep.json, .csv and .md, and the curves of the best settings as sweep.png.
 
-    `trials` has the directory of one seed for each setting by its name, the best first.
+    `trials` maps the name of each setting to the run directory of one seed, the best first.
     """
-    told = gain.in_words() if gain is not None else None
+    gain_text = gain.in_words() if gain is not None else None
     folder.write_json(
         folder.path / "sweep.json",
         {
             "name": name,
             "settings": [asdict(one) for one in ranked],
-            "gain": None if gain is None else asdict(gain) | {"in_words": told},
+            "gain": None if gain is None else asdict(gain) | {"in_words": gain_text},
         },
     )
     rows = [_columns(one) for one in ranked]
@@ -116,23 +116,23 @@ def write_ranking(
     table.writeheader()
     table.writerows(rows)
     folder.write_text(folder.path / "sweep.csv", text.getvalue())
-    below = f"\n{told}\n" if told else ""
+    below = f"\n{gain_text}\n" if gain_text else ""
     text_of_all = f"# {name}\n\n{NOTE}\n\n{as_table(ranked)}{below}"
     folder.write_text(folder.path / "sweep.md", text_of_all)
-    curves = {name: read_metrics(rundir) for name, rundir in list(trials.items())[:CURVES]}
+    curves = {name: read_metrics(rundir) for name, rundir in list(trials.items())[:MOST_CURVES]}
     draw_curves(folder.path / "sweep.png", curves)
 
 
 def as_table(ranked: Sequence[Ranked]) -> str:
     rows = [_columns(one) for one in ranked]
     if not rows:
-        return "No setting has been tried.\n"
+        return "No setting was tried.\n"
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
 
 def _columns(one: Ranked) -> dict[str, Any]:
-    def shown(spread: Spread | None) -> str:
+    def cell(spread: Spread | None) -> str:
         return str(spread) if spread is not None else "–"
 
     return {
@@ -141,9 +141,9 @@ def _columns(one: Ranked) -> dict[str, Any]:
         **{key: value if isinstance(value, str) else json.dumps(value)
            for key, value in one.values.items()},
         "seeds": one.seeds,
-        "validation bits/byte": shown(one.validation_bits_per_byte),
-        "validation NLL": shown(one.validation_nll),
-        "test NLL": shown(one.test_nll),
+        "validation bits/byte": cell(one.validation_bits_per_byte),
+        "validation NLL": cell(one.validation_nll),
+        "test NLL": cell(one.test_nll),
         "tokens/s": round(one.tokens_per_s),
         "seconds": round(one.seconds),
     }  # fmt: skip

@@ -1,1 +1,1 @@
-"""New records, by a teacher or by choosing among a model's own drafts."""
+"""Makes new records: written by a teacher, or chosen from a model's own drafts."""

@@ -1,7 +1,7 @@
-"""New records by asking a teacher: a larger model behind any OpenAI-compatible URL.
+"""Makes new records with a teacher: a larger model behind any OpenAI-compatible URL.
 
-What it writes has the fields of the ideation set and passes the checks that training rows pass;
-the rest is kept apart with the reason. A file that is there already is gone on with.
+A record has the fields of the ideation set and passes the checks of training rows. Rejected answers
+are written to another file with the reason. An existing file is continued.
 """
 
 import json
@@ -32,7 +32,7 @@ from training.errors import DataProblem, Report
 from training.evaluation.refinements import Note, measure
 from training.inference.endpoint import Endpoint, open_endpoint
 from training.runs.run_directory import now
-from training.synthesis.teaching import STYLE, Task, Wanted, read_answer, read_inputs
+from training.synthesis.teacher_prompts import STYLE, Task, TeacherRequest, read_answer, read_inputs
 
 ATTEMPTS = 3
 IDEA_WORDS = range(12, 49)
@@ -41,10 +41,12 @@ MAX_TOKENS = 1500
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """`inputs` is JSONL: topics (`topic`, `context`, `method`), or notes (`title`, `body`,
-    `instruction`). `count` is how many records the file shall have. `licence` is that of what the
-    teacher writes.
+class DistilJob:
+    """The settings of a distillation.
+
+    `inputs` is a JSONL file of topics (`topic`, `context`, `method`) or notes (`title`, `body`,
+    `instruction`). `count` is the number of records that the file should have. `licence` is that of
+    the teacher's output.
     """
 
     url: str
@@ -62,12 +64,12 @@ class Distilled:
     records: int
 
 
-def distil(order: Order, target: Path, *, report: Report) -> Distilled:
-    """Adds to `target`; what had to be thrown away lies beside it, as `*.rejected.jsonl`.
+def distil(order: DistilJob, target: Path, *, report: Report) -> Distilled:
+    """Adds records to `target`, and rejected answers to `*.rejected.jsonl` beside it.
 
     Raises:
-        DataProblem: an input cannot be used, or none is left before the file has its records.
-        JudgeFailed: the teacher cannot be asked; what it wrote until then is kept.
+        DataProblem: an input is invalid, or there are too few inputs for the records.
+        JudgeFailed: the teacher cannot be reached; the records written so far are kept.
     """
     known = _known_ids(target)
     pending = [one for one in read_inputs(order.task, order.inputs) if one.id not in known]
@@ -76,22 +78,24 @@ def distil(order: Order, target: Path, *, report: Report) -> Distilled:
         while pending and len(known) + written < order.count:
             missing = order.count - len(known) - written
             batch, pending = pending[:missing], pending[missing:]
-            for record, reason in teacher.map(lambda one: _taught(teacher, order, one), batch):
+            for record, reason in teacher.map(lambda one: _ask_teacher(teacher, order, one), batch):
                 _append(target if reason is None else _rejects(target), record)
                 written, rejected = written + (reason is None), rejected + (reason is not None)
                 report(f"{len(known) + written} of {order.count} records, {rejected} rejected")
     records = len(known) + written
     if records < order.count:
         raise DataProblem(
-            f"{records} of {order.count} records are there and no input is left. Add inputs, or "
-            f"see {_rejects(target)} for what was rejected.",
+            f"{records} of {order.count} records are written and no input is left. Add inputs; "
+            f"{_rejects(target)} has the rejected answers.",
             path=order.inputs,
         )
     return Distilled(written, rejected, records)
 
 
-def _taught(teacher: Endpoint, order: Order, wanted: Wanted) -> tuple[dict[str, Any], str | None]:
-    """The record, or what there is of it with the reason why it cannot be used."""
+def _ask_teacher(
+    teacher: Endpoint, order: DistilJob, wanted: TeacherRequest
+) -> tuple[dict[str, Any], str | None]:
+    """The record; or a rejected answer and the reason."""
     messages = [Message("system", STYLE), Message("user", wanted.request)]
     provenance = {
         "licence": order.licence,
@@ -118,11 +122,11 @@ def _taught(teacher: Endpoint, order: Order, wanted: Wanted) -> tuple[dict[str, 
 
 
 def _check(record: Record) -> None:
-    """Raises: DataProblem if a training row of it would be dropped, or it breaks its own rules."""
+    """Raises `DataProblem` if a training row of the record would be dropped, or a rule is broken."""
     rendered = list(render(record, record.id, Origin("", "", record.id)))
     _, dropped = keep_good(rendered, FilterConfig())
     if dropped:
-        raise DataProblem(f"{dropped[0].why}: {dropped[0].row.answer!r}.")
+        raise DataProblem(f"{dropped[0].reason}: {dropped[0].row.answer!r}.")
     match record:
         case BrainstormRecord():
             _check_ideas(record, [one.row for one in rendered])
@@ -130,7 +134,7 @@ def _check(record: Record) -> None:
             _check_refinement(record, rendered[0].row)
         case EvaluateRecord():
             if set(record.scores) != {criterion.name for criterion in DEFAULT_CRITERIA}:
-                raise DataProblem("the scores are not of the criteria that were asked for.")
+                raise DataProblem("the scores have other criteria than were asked for.")
 
 
 def _check_ideas(record: BrainstormRecord, rows: list[Row]) -> None:
@@ -139,7 +143,7 @@ def _check_ideas(record: BrainstormRecord, rows: list[Row]) -> None:
             raise DataProblem(f"the text of '{idea.title}' has {count_words(idea.text)} words.")
     for one, other in combinations(rows, 2):
         if resemblance(one.answer, other.answer, ignore=record.topic) >= SAME_IDEA:
-            raise DataProblem(f"two ideas are alike: {one.answer!r} and {other.answer!r}.")
+            raise DataProblem(f"two ideas are too similar: {one.answer!r} and {other.answer!r}.")
 
 
 def _check_refinement(record: RefineRecord, row: Row) -> None:
@@ -148,11 +152,11 @@ def _check_refinement(record: RefineRecord, row: Row) -> None:
     if found.facts_kept < 1:
         raise DataProblem("a name or a number of the note is lost.")
     if found.obeyed == 0:
-        raise DataProblem("it does not do what the wish asks, or is too long.")
+        raise DataProblem("it does not follow the wish, or is too long.")
 
 
 def _known_ids(target: Path) -> set[str]:
-    """Of the records that are there; a last line that was cut off is taken away."""
+    """The ids of the records in the file. Removes a last line that was only partly written."""
     if not target.exists():
         return set()
     content = target.read_bytes()

@@ -1,9 +1,9 @@
-"""A model's own ideas to learn from: several drafts for a topic, of which a reader takes the best.
+"""Makes records from a model's own ideas: a reader chooses the best of several drafts for a topic.
 
-A small model that imitates a better writer gets the style without the sense; one that learns the
-best of its own drafts stays within what it can say (rejection sampling, as in RAFT, Dong et al.
-2023, and in Llama 2). The reader may mend a draft where a few words make it good, or grade all of
-them, so that the model learns which it should rather write.
+A small model that imitates a better writer learns the style without the sense. A model that learns
+the best of its own drafts stays within its abilities (rejection sampling, as in RAFT, Dong et al.
+2023, and in Llama 2). The reader may correct a draft, or grade all drafts, so that the model learns
+which ones to prefer.
 """
 
 import json
@@ -16,21 +16,21 @@ from service.engine.types import GenerateRequest
 from service.prompts.answers import ParsedSuggestion
 from service.prompts.methods import Angle, draw_angles
 from service.prompts.tasks import brainstorm_prompt
-from training.data.sources import shaped_records
+from training.data.sources import typed_records
 from training.errors import DataProblem, Report
 from training.evaluation.ideas import parse
 from training.inference.served import Kept, request_of, served
 from training.runs.atomic_write import write_whole
-from training.synthesis.teaching import Topic, read_topics
+from training.synthesis.teacher_prompts import Topic, read_topics
 
 CREATIVITY = 0.8
-"""Above what the service takes by itself, so that there is something to choose from."""
+"""Higher than the service's default, so that the drafts differ."""
 SLOTS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """Of one topic and angle; those that cannot be used are left out."""
+    """The usable drafts for one topic and angle."""
 
     id: str
     method: str
@@ -43,9 +43,9 @@ class Drafts:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`best` counts the drafts from 1; None if no draft is worth learning.
+    """`best` is the number of a draft, from 1, or None if no draft is good enough.
 
-    `title` and `text` are given where the reader has mended the draft's.
+    `title` and `text` replace those of the draft if the reader has corrected them.
     """
 
     id: str
@@ -54,7 +54,7 @@ class Choice:
     text: str | None = None
 
     def of(self, drafts: Sequence[ParsedSuggestion]) -> ParsedSuggestion | None:
-        """Raises `DataProblem`, without the place, for a draft that is not there."""
+        """Raises `DataProblem` without the place if there is no draft with this number."""
         if self.best is None:
             return None
         if not 1 <= self.best <= len(drafts):
@@ -65,23 +65,23 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Grades:
-    """In the order of the drafts; the higher, the better."""
+    """The grades in the order of the drafts; higher is better."""
 
     id: str
     grades: tuple[float, ...]
 
 
-Answer = TypeVar("Answer", Choice, Grades)
+ReaderAnswer = TypeVar("ReaderAnswer", Choice, Grades)
 
 
 def draw_drafts(gguf: Path, topics: Path, target: Path, count: int, *, report: Report) -> int:
-    """Writes `target` (JSONL), and tells how many drafts it has; a job that was stopped goes on.
+    """Writes `target` (JSONL) and returns the number of drafts. Continues a job that was stopped.
 
     Raises:
-        DataProblem: a topic cannot be used.
+        DataProblem: a topic is invalid.
         ModelUnavailable: the model cannot be loaded.
     """
-    asked = list(_angled(read_topics(topics)))
+    asked = list(_draw_angle_for_each(read_topics(topics)))
     kept_at = target.with_suffix(".kept.jsonl")
     requests = [_request(one, seed) for one in asked for seed in range(count)]
 
@@ -102,12 +102,12 @@ def draw_drafts(gguf: Path, topics: Path, target: Path, count: int, *, report: R
 
 
 def choose_drafts(drafts: Path, choices: Path, target: Path, *, source: str, licence: str) -> int:
-    """Writes the chosen drafts as brainstorm records, and tells how many there are.
+    """Writes the chosen drafts as brainstorm records and returns their number.
 
-    Raises `DataProblem`: a line cannot be read, or a choice is none of the drafts.
+    Raises `DataProblem` for an invalid line, or a choice of a draft that does not exist.
     """
     records = []
-    for one, choice in _answered(drafts, choices, Choice):
+    for one, choice in _with_answers(drafts, choices, Choice):
         try:
             taken = choice.of(one.drafts)
         except DataProblem as error:
@@ -119,12 +119,12 @@ def choose_drafts(drafts: Path, choices: Path, target: Path, *, source: str, lic
 
 
 def grade_drafts(drafts: Path, grades: Path, target: Path, *, source: str, licence: str) -> int:
-    """Writes the drafts with their grades, and tells how many drafts there are.
+    """Writes the drafts with their grades and returns the number of drafts.
 
-    Raises `DataProblem`: a line cannot be read, or there are not as many grades as drafts.
+    Raises `DataProblem` for an invalid line, or if the numbers of grades and drafts differ.
     """
     records, count = [], 0
-    for one, given in _answered(drafts, grades, Grades):
+    for one, given in _with_answers(drafts, grades, Grades):
         if len(given.grades) != len(one.drafts):
             raise DataProblem(
                 f"there are {len(given.grades)} grades for {len(one.drafts)} drafts.",
@@ -140,17 +140,19 @@ def grade_drafts(drafts: Path, grades: Path, target: Path, *, source: str, licen
     return count
 
 
-def _answered(drafts: Path, answers: Path, kind: type[Answer]) -> Iterator[tuple[Drafts, Answer]]:
-    """Drafts with what their reader said of them. Raises `DataProblem` for an answer to none."""
-    by_id = {one.id: one for _, one in shaped_records(answers, kind)}
-    for _, one in shaped_records(drafts, Drafts):
+def _with_answers(
+    drafts: Path, answers: Path, kind: type[ReaderAnswer]
+) -> Iterator[tuple[Drafts, ReaderAnswer]]:
+    """Yields drafts with the reader's answer. Raises `DataProblem` for an answer without drafts."""
+    by_id = {one.id: one for _, one in typed_records(answers, kind)}
+    for _, one in typed_records(drafts, Drafts):
         if one.id in by_id:
             yield one, by_id.pop(one.id)
     if by_id:
         raise DataProblem("there are no drafts for it.", path=answers, row=next(iter(by_id)))
 
 
-def _angled(topics: Sequence[Topic]) -> Iterator[Drafts]:
+def _draw_angle_for_each(topics: Sequence[Topic]) -> Iterator[Drafts]:
     for number, one in enumerate(topics, start=1):
         (angle,) = draw_angles(one.method, 1, number)
         name = f"drafts-{number:04}"
@@ -165,7 +167,7 @@ def _request(one: Drafts, seed: int) -> GenerateRequest:
 
 
 def _usable(texts: Sequence[str], topic: str) -> tuple[ParsedSuggestion, ...]:
-    """The different ones."""
+    """The usable drafts, without repetitions."""
     found = (parse(text, topic) for text in texts)
     return tuple(dict.fromkeys(one for one in found if one is not None))
 

@@ -3,13 +3,13 @@
 import argparse
 from typing import Any
 
-from service.cli.commands import asking, boards, files, ideas, keys, models, ranking, serve
+from service.cli.commands import asking, boards, files, ideas, keys, models, ranking, serve, trash
 from service.settings import Settings
 
 
 def add_to(commands: Any) -> None:
     """Adds the options of every command to the parser."""
-    for family in (serve, models, keys, asking, ideas, ranking, boards, files):
+    for family in (serve, models, keys, asking, ideas, trash, ranking, boards, files):
         family.add_to(commands)
     mcp = commands.add_parser("mcp", help="serve tools to an AI assistant (MCP over stdio)")
     mcp.add_argument("--url", help="address of the server (IDEAPOOL_URL)")

@@ -138,11 +138,22 @@ async def _brainstorm(rest: Rest, options: argparse.Namespace) -> int:
                     await rest.post(f"/suggestions/{event.data['id']}/keep")
     if options.json:
         as_json(answer)
-    elif options.keep:
+    else:
+        _note_end(count, answer, is_kept=options.keep)
+    return 0
+
+
+def _note_end(count: int, answer: dict[str, Any], *, is_kept: bool) -> None:
+    why = answer.get("incomplete")
+    if why is not None:
+        dropped = f"{why['repeats']} repeats and {why['unusable']} unusable drafts were left out."
+        is_over = why["reason"] == "deadline"
+        end = "The time for one run was over." if is_over else "The model found nothing new."
+        note(f"{end} {dropped}")
+    if is_kept:
         note(f"Kept {count} ideas.")
     else:
         note("To keep a suggestion: ideapool keep ID")
-    return 0
 
 
 def _show_suggestion(number: int, suggestion: dict[str, Any]) -> None:
@@ -166,7 +177,7 @@ async def _refine(rest: Rest, options: argparse.Namespace) -> int:
     paragraph(answer["body"])
     if answer["changes"]:
         line()
-        _show_points("Changes", answer["changes"])
+        _show_points("The model's own note, not checked", answer["changes"])
     if answer["left_out"]:
         note(f"Left out: {', '.join(answer['left_out'])}.")
     if options.accept:

@@ -11,6 +11,7 @@ from service.errors import InvalidInput
 
 def add_to(commands: Any) -> None:
     boards = commands.add_parser("boards", help="list the boards")
+    boards.add_argument("--deleted", action="store_true", help="those that were deleted instead")
     boards.add_argument("--json", action="store_true", help="print JSON")
     add_talk(boards, _list)
 
@@ -59,7 +60,7 @@ def _names(things: list[dict[str, Any]]) -> str:
 
 
 async def _list(rest: Rest, options: argparse.Namespace) -> int:
-    boards = await rest.get("/boards")
+    boards = await rest.get("/boards", deleted=options.deleted)
     if options.json:
         as_json(boards)
         return 0

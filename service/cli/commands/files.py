@@ -9,8 +9,8 @@ from service.cli.commands.boards import add_option, board_id
 from service.cli.connection.connect import add_talk
 from service.cli.connection.rest import Rest
 from service.cli.printing import as_json, facts, line, note
-from service.errors import ConfigurationError, NotFound, StorageUnavailable
-from service.schemas.imports import Groups, Nested
+from service.errors import ConfigurationError, InvalidInput, NotFound, StorageUnavailable
+from service.schemas.imports import Column, Groups, Nested
 from service.settings import Settings
 from service.store import backup
 from service.store.database import sqlite_path
@@ -45,7 +45,17 @@ def add_to(commands: Any) -> None:
         "--nested", choices=get_args(Nested), help="turn nested list items into text or ideas"
     )
     import_.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="FIELD=NAME",
+        help="for CSV: the column of a field, for example title=Headline; - for none",
+    )
+    import_.add_argument(
         "--update", action="store_true", help="update existing ideas from this file"
+    )
+    import_.add_argument(
+        "--restore", action="store_true", help="restore ideas of the file that are in the trash"
     )
     import_.add_argument(
         "--dry-run", action="store_true", help="show what would be imported, change nothing"
@@ -96,7 +106,9 @@ async def _import(rest: Rest, options: argparse.Namespace) -> int:
         "groups": options.groups,
         "nested": options.nested,
         "update": options.update,
+        "restore": options.restore,
         "dry_run": options.dry_run,
+        **dict(map(_column, options.column)),
     }
     file = (options.content, "application/octet-stream")
     told = (await rest.call("POST", "/import", query=query, file=file)).json()
@@ -106,13 +118,28 @@ async def _import(rest: Rest, options: argparse.Namespace) -> int:
     if options.dry_run:
         _show_plan(told["ideas"])
         note("Nothing was imported. Run it again without --dry-run to import.")
-    for name, text in (("added", "Added"), ("changed", "Changed"), ("already_there", "Unchanged")):
+    for name, text in (
+        ("added", "Added"),
+        ("changed", "Changed"),
+        ("restored", "Restored"),
+        ("already_there", "Unchanged"),
+    ):
         found = [f"{number} {what}" for what, number in told[name].items() if number]
         if found or name == "added":
             line(f"{text}: {', '.join(found) or 'nothing'}")
+    if told["in_trash"]:
+        note(f"In the trash: {told['in_trash']} ideas; --restore brings them back.")
     for one in told["left_out"]:
         note(f"Left out, line {one['line']}: {one['text']}")
     return 0
+
+
+def _column(chosen: str) -> tuple[str, str]:
+    field, _, name = chosen.partition("=")
+    if field not in get_args(Column) or not name:
+        fields = ", ".join(get_args(Column))
+        raise InvalidInput(f"--column takes FIELD=NAME; FIELD is one of {fields}.")
+    return f"{field}_column", name
 
 
 def _show_plan(ideas: list[dict[str, Any]]) -> None:

@@ -54,6 +54,9 @@ def _add_reading(actions: Any) -> None:
             action=argparse.BooleanOptionalAction,
             help="only archived ideas, or only the others",
         )
+        parser.add_argument(
+            "--deleted", action="store_true", help="those in the trash instead of the others"
+        )
         parser.add_argument("--sort", choices=get_args(Sort), help="default: new")
         parser.add_argument(
             "--limit", type=int, default=30, help="largest number of ideas (default: 30)"
@@ -88,6 +91,10 @@ def _add_writing(actions: Any) -> None:
     for name, text in (("delete", "move ideas to the trash"), ("restore", "restore deleted ideas")):
         parser = actions.add_parser(name, help=text)
         parser.add_argument("idea_ids", nargs="+", metavar="ID")
+        if name == "delete":
+            parser.add_argument(
+                "--for-good", action="store_true", help="what is in the trash; cannot be undone"
+            )
         add_talk(parser, _delete if name == "delete" else _restore)
 
 
@@ -104,6 +111,7 @@ async def _list(rest: Rest, options: argparse.Namespace) -> int:
         "status": options.status,
         "star": options.star,
         "archived": options.archived,
+        "deleted": options.deleted,
         "sort": options.sort,
     }
     ideas, has_more = await find(rest, query, options.limit)
@@ -178,6 +186,10 @@ async def _fields(rest: Rest, options: argparse.Namespace) -> dict[str, Any]:
 
 async def _delete(rest: Rest, options: argparse.Namespace) -> int:
     for idea_id in options.idea_ids:
+        if options.for_good:
+            await rest.call("DELETE", f"/ideas/{idea_id}", query={"for_good": True})
+            note(f"Deleted for good: {idea_id}")
+            continue
         await rest.call("DELETE", f"/ideas/{idea_id}")
         note(f"Deleted. To undo: ideapool ideas restore {idea_id}")
     return 0

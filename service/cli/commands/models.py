@@ -6,7 +6,7 @@ from typing import Any
 
 from service.backend import catalog, selection
 from service.cli.progress import ProgressLine
-from service.engine.files.build import check, obtain, whereabouts
+from service.engine.files.build import availability, fetch_and_build, verify_files
 from service.settings import Settings
 
 
@@ -27,7 +27,7 @@ def list_models(settings: Settings, _options: argparse.Namespace) -> int:
     models = catalog(settings).model
     width = max(len(model.name) for model in models)
     for model in models:
-        state = whereabouts(model, settings.models_dir)
+        state = availability(model, settings.models_dir)
         mark = "*" if model in served else " "
         print(
             f"{mark} {model.name:{width}} {model.set or '-':10} {', '.join(model.roles):22} {state}"
@@ -42,13 +42,13 @@ def fetch_models(settings: Settings, _options: argparse.Namespace) -> int:
         return 0
     for model in selection(settings).models:
         line = ProgressLine(sys.stderr)
-        obtain(model, settings.models_dir, hub_url=settings.hub_url, report=line.show)
+        fetch_and_build(model, settings.models_dir, hub_url=settings.hub_url, report=line.show)
         line.close()
     return 0
 
 
 def verify_models(settings: Settings, _options: argparse.Namespace) -> int:
     for model in selection(settings).models:
-        for line in check(model, settings.models_dir):
+        for line in verify_files(model, settings.models_dir):
             print(f"{model.name}: {line}")
     return 0

@@ -166,6 +166,9 @@ class Tools:
         status: Status | None = None,
         starred: bool | None = None,
         archived: bool | None = None,
+        deleted: Annotated[
+            bool, Field(description="Those in the trash instead of the others.")
+        ] = False,
         sort: Sort = "new",
         limit: Annotated[int, Field(ge=1, le=200)] = 20,
     ) -> dict[str, Any]:
@@ -181,7 +184,8 @@ class Tools:
                 "tag": tags,
                 "sort": sort,
             }
-            query |= {"status": status, "star": starred, "archived": archived}
+            query |= {"status": status, "star": starred}
+            query |= {"archived": archived, "deleted": deleted}
             ideas, has_more = await find(rest, query, limit)
         return {"ideas": ideas, "has_more": has_more, "boards": boards}
 

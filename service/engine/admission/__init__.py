@@ -1,1 +1,1 @@
-"""Who runs next: the queue in front of the models, and the requests in it."""
+"""Admission: which requests are accepted, and in which order they start."""

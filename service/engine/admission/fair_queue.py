@@ -1,10 +1,13 @@
-"""Who runs next: a bounded queue, the slots of each model, deadlines. Pure; knows no process.
+"""Which request runs next: a bounded queue with fair turns, the slots of each model, deadlines.
 
-Fair turns: a client's first request of a burst takes the turn being served, its next one the
-turn after, and so on; lower turns run first, the earlier arrival among equals. While several
-clients wait, each request that starts moves the turn on by a client's share, so that ever new
-clients cannot starve the old. One client's fifty requests delay another's first by the one that
-runs, and a single client sees first come, first served.
+Pure: it knows no process and reads no clock.
+
+Clients are served by start-time fair queueing. A client's first request starts at the current
+virtual time, its next one a unit later, and so on. The request with the lowest virtual start runs
+first, and the earlier arrival wins a tie. While several clients wait, each request that starts
+moves the virtual time on by one client's share, so that a stream of new clients cannot starve the
+others. Fifty requests of one client therefore delay another client's first request by at most the
+one that is running, and a single client is served first come, first served.
 """
 
 from collections import Counter
@@ -14,114 +17,123 @@ from math import inf
 
 
 class QueueFullError(Exception):
-    """All places, running and waiting, are taken."""
+    """All places are taken, by running and by waiting requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCounts:
+    """How many requests of a model run, and how many wait for a slot."""
+
+    running: int = 0
+    waiting: int = 0
 
 
 @dataclass(slots=True)
-class Ticket:
+class QueueEntry:
     id: str
     model: str
     client: str
     deadline: float
     arrival: int
     takes_place: bool
-    turn: float
+    virtual_start: float = 0.0
 
 
-class Line:
-    """The queue and the slots of one model; no model delays another."""
+class ModelQueue:
+    """The waiting requests and the slots of one model; models do not delay each other."""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        self.waiting: dict[str, Ticket] = {}
-        self.running: dict[str, Ticket] = {}
-        self._clients: Counter[str] = Counter()
-        self._served_turn = 0.0
-        self._next_turn: dict[str, float] = {}
+        self.waiting: dict[str, QueueEntry] = {}
+        self.running: dict[str, QueueEntry] = {}
+        self._waiting_per_client: Counter[str] = Counter()
+        self._virtual_time = 0.0
+        self._next_start: dict[str, float] = {}
 
-    def add(self, ticket: Ticket) -> None:
-        ticket.turn = max(self._served_turn, self._next_turn.get(ticket.client, 0.0))
-        self._next_turn[ticket.client] = ticket.turn + 1
-        self._enter(ticket)
+    def add(self, entry: QueueEntry) -> None:
+        entry.virtual_start = max(self._virtual_time, self._next_start.get(entry.client, 0.0))
+        self._next_start[entry.client] = entry.virtual_start + 1
+        self._enqueue(entry)
 
-    def ordered(self) -> list[Ticket]:
-        return sorted(self.waiting.values(), key=lambda ticket: (ticket.turn, ticket.arrival))
+    def ordered(self) -> list[QueueEntry]:
+        return sorted(self.waiting.values(), key=lambda entry: (entry.virtual_start, entry.arrival))
 
-    def start(self) -> list[Ticket]:
+    def start(self) -> list[QueueEntry]:
         free = self.slots - len(self.running)
         if not self.waiting or free <= 0:
             return []
         started = self.ordered()[:free]
-        for ticket in started:
-            self._move_on(ticket.turn)
-            self._leave(ticket)
-            self.running[ticket.id] = ticket
+        for entry in started:
+            self._advance_time(entry.virtual_start)
+            self._dequeue(entry)
+            self.running[entry.id] = entry
         self._forget_clients()
         return started
 
-    def put_back(self, ticket: Ticket) -> None:
-        del self.running[ticket.id]
-        self._enter(ticket)
+    def put_back(self, entry: QueueEntry) -> None:
+        del self.running[entry.id]
+        self._enqueue(entry)
 
-    def withdraw(self, gone: Ticket) -> None:
-        """The client's later requests move up: a turn given up is not held against it."""
-        self._leave(gone)
-        for ticket in self.waiting.values():
-            if ticket.client == gone.client and ticket.arrival > gone.arrival:
-                ticket.turn = max(gone.turn, ticket.turn - 1)
+    def withdraw(self, withdrawn: QueueEntry) -> None:
+        """Remove a waiting request; the same client's later requests move up into its place."""
+        self._dequeue(withdrawn)
+        for entry in self.waiting.values():
+            if entry.client == withdrawn.client and entry.arrival > withdrawn.arrival:
+                entry.virtual_start = max(withdrawn.virtual_start, entry.virtual_start - 1)
         remaining = (*self.waiting.values(), *self.running.values())
-        turns = [ticket.turn + 1 for ticket in remaining if ticket.client == gone.client]
-        self._next_turn[gone.client] = max(turns, default=gone.turn)
+        starts = [one.virtual_start + 1 for one in remaining if one.client == withdrawn.client]
+        self._next_start[withdrawn.client] = max(starts, default=withdrawn.virtual_start)
 
-    def _enter(self, ticket: Ticket) -> None:
-        self.waiting[ticket.id] = ticket
-        self._clients[ticket.client] += 1
+    def _enqueue(self, entry: QueueEntry) -> None:
+        self.waiting[entry.id] = entry
+        self._waiting_per_client[entry.client] += 1
 
-    def _leave(self, ticket: Ticket) -> None:
-        del self.waiting[ticket.id]
-        self._clients[ticket.client] -= 1
-        if not self._clients[ticket.client]:
-            del self._clients[ticket.client]
+    def _dequeue(self, entry: QueueEntry) -> None:
+        del self.waiting[entry.id]
+        self._waiting_per_client[entry.client] -= 1
+        if not self._waiting_per_client[entry.client]:
+            del self._waiting_per_client[entry.client]
 
-    def _move_on(self, turn: float) -> None:
-        share = 1 / len(self._clients) if len(self._clients) > 1 else 0.0
-        self._served_turn = max(self._served_turn + share, turn)
+    def _advance_time(self, virtual_start: float) -> None:
+        clients = len(self._waiting_per_client)
+        share = 1 / clients if clients > 1 else 0.0
+        self._virtual_time = max(self._virtual_time + share, virtual_start)
 
     def _forget_clients(self) -> None:
-        """Drop what no longer matters, so that passing clients leave nothing behind."""
-        kept = {ticket.client for ticket in self.running.values()} if not self.waiting else None
-        self._next_turn = {
-            client: turn
-            for client, turn in self._next_turn.items()
-            if turn > self._served_turn and (kept is None or client in kept)
+        """Drop starts that have passed, so that the memory of old clients does not grow."""
+        kept = {entry.client for entry in self.running.values()} if not self.waiting else None
+        self._next_start = {
+            client: start
+            for client, start in self._next_start.items()
+            if start > self._virtual_time and (kept is None or client in kept)
         }
 
 
-class Scheduler:
-    """A request is waiting, running or unknown; it leaves by `withdraw` or `finish`."""
+class FairQueue:
+    """Each request is waiting, running or unknown; it leaves by `withdraw` or by `finish`."""
 
-    def __init__(self, slots: Mapping[str, int], queue_limit: int) -> None:
-        """`queue_limit` bounds what takes a place, running or waiting, over all models."""
-        self._lines = {model: Line(count) for model, count in slots.items()}
-        self._limit = queue_limit
-        self._tickets: dict[str, Ticket] = {}
+    def __init__(self, slots: Mapping[str, int], limit: int) -> None:
+        """`slots` by model; `limit` is the number of places, running and waiting, of all models."""
+        self._queues = {model: ModelQueue(count) for model, count in slots.items()}
+        self._limit = limit
+        self._entries: dict[str, QueueEntry] = {}
         self._arrivals = 0
-        self._started = 0
-        self._places = 0
+        self._running = 0
+        self._places_taken = 0
 
     @property
     def running(self) -> int:
-        return self._started
+        return self._running
 
     @property
     def waiting(self) -> int:
-        return len(self._tickets) - self._started
+        return len(self._entries) - self._running
 
-    def running_for(self, model: str) -> int:
-        return len(self._lines[model].running)
-
-    def waiting_for(self, model: str) -> int:
-        return len(self._lines[model].waiting)
+    def counts(self) -> dict[str, RequestCounts]:
+        return {
+            model: RequestCounts(len(queue.running), len(queue.waiting))
+            for model, queue in self._queues.items()
+        }
 
     def add(
         self,
@@ -132,79 +144,79 @@ class Scheduler:
         deadline: float = inf,
         takes_place: bool = True,
     ) -> None:
-        """Put a request in the queue; `start` decides when it runs.
+        """Let a request wait until `start` chooses it.
 
-        What takes no place is part of something that has one already, and is never refused.
+        A request that takes no place is part of work that has one already; it is never refused.
 
         Raises:
-            QueueFullError: nothing has changed.
-            ValueError: the id is in use.
+            QueueFullError: no place is left; the queue is unchanged.
+            ValueError: a request with this id is waiting or running.
         """
-        if request_id in self._tickets:
-            raise ValueError(f"request {request_id!r} is here already")
-        if takes_place and self._places >= self._limit:
+        if request_id in self._entries:
+            raise ValueError(f"the id {request_id!r} is in use")
+        if takes_place and self._places_taken >= self._limit:
             raise QueueFullError
         self._arrivals += 1
-        ticket = Ticket(request_id, model, client, deadline, self._arrivals, takes_place, 0.0)
-        self._lines[model].add(ticket)
-        self._tickets[request_id] = ticket
-        self._places += takes_place
+        entry = QueueEntry(request_id, model, client, deadline, self._arrivals, takes_place)
+        self._queues[model].add(entry)
+        self._entries[request_id] = entry
+        self._places_taken += takes_place
 
     def start(self, ready: Collection[str]) -> list[str]:
-        """Give free slots of the `ready` models to those whose turn it is; they are running."""
-        started = [ticket.id for model in ready for ticket in self._lines[model].start()]
-        self._started += len(started)
+        """Give the free slots of the `ready` models to waiting requests; returns the started."""
+        started = [entry.id for model in ready for entry in self._queues[model].start()]
+        self._running += len(started)
         return started
 
     def finish(self, request_id: str) -> bool:
-        """Free the slot of a running request; False if it has none."""
-        ticket = self._running_ticket(request_id)
-        if ticket is None:
+        """Free the slot of a running request; False if it is not running."""
+        entry = self._running_entry(request_id)
+        if entry is None:
             return False
-        del self._lines[ticket.model].running[request_id]
-        self._forget(ticket)
-        self._started -= 1
+        del self._queues[entry.model].running[request_id]
+        self._forget(entry)
+        self._running -= 1
         return True
 
     def put_back(self, request_id: str) -> bool:
-        """A running request waits again, in its old place; False if it was not running."""
-        ticket = self._running_ticket(request_id)
-        if ticket is None:
+        """Let a running request wait again, in its old place; False if it is not running."""
+        entry = self._running_entry(request_id)
+        if entry is None:
             return False
-        self._lines[ticket.model].put_back(ticket)
-        self._started -= 1
+        self._queues[entry.model].put_back(entry)
+        self._running -= 1
         return True
 
     def withdraw(self, request_id: str) -> bool:
-        """Forget a waiting request; False, and nothing happens, if it is not waiting."""
-        ticket = self._tickets.get(request_id)
-        if ticket is None or request_id not in self._lines[ticket.model].waiting:
+        """Remove a waiting request; False, without effect, if it is not waiting."""
+        entry = self._entries.get(request_id)
+        if entry is None or request_id not in self._queues[entry.model].waiting:
             return False
-        self._lines[ticket.model].withdraw(ticket)
-        self._forget(ticket)
+        self._queues[entry.model].withdraw(entry)
+        self._forget(entry)
         return True
 
     def positions(self, model: str) -> dict[str, int]:
-        """The waiting requests of a model; 1 is next in line."""
-        return {ticket.id: place for place, ticket in enumerate(self._lines[model].ordered(), 1)}
+        """Waiting requests of a model and their positions; the one at 1 starts next."""
+        return {entry.id: place for place, entry in enumerate(self._queues[model].ordered(), 1)}
 
     def overdue(self, now: float) -> list[str]:
-        """Waiting and running requests whose deadline has passed, each told once."""
-        late = [ticket for ticket in self._tickets.values() if ticket.deadline <= now]
-        for ticket in late:
-            ticket.deadline = inf
-        return [ticket.id for ticket in late]
+        """Waiting and running requests whose deadline has passed; each is returned once."""
+        late = [entry for entry in self._entries.values() if entry.deadline <= now]
+        for entry in late:
+            entry.deadline = inf
+        return [entry.id for entry in late]
 
     def next_deadline(self) -> float:
-        """`inf` if nobody has one."""
-        return min((ticket.deadline for ticket in self._tickets.values()), default=inf)
+        """The earliest deadline, or `inf` if no request has one."""
+        return min((entry.deadline for entry in self._entries.values()), default=inf)
 
-    def _forget(self, ticket: Ticket) -> None:
-        del self._tickets[ticket.id]
-        self._places -= ticket.takes_place
+    def _forget(self, entry: QueueEntry) -> None:
+        del self._entries[entry.id]
+        self._places_taken -= entry.takes_place
 
-    def _running_ticket(self, request_id: str) -> Ticket | None:
-        ticket = self._tickets.get(request_id)
-        if ticket is None:
+    def _running_entry(self, request_id: str) -> QueueEntry | None:
+        entry = self._entries.get(request_id)
+        if entry is None:
             return None
-        return self._lines[ticket.model].running.get(request_id)
+        return self._queues[entry.model].running.get(request_id)

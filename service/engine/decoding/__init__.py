@@ -1,1 +1,1 @@
-"""The model process: batching, decoding and sampling. Runs apart from the server."""
+"""The model process: batching, decoding and sampling, apart from the server."""

@@ -1,4 +1,4 @@
-"""Messages -> prompt tokens, so that no message can act as a control token of the model."""
+"""Turns messages into prompt tokens; no text in a message can become a control token."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,13 @@ from service.engine.llama import render_chat
 from service.engine.types import Message
 from service.errors import ModelUnavailable
 
-# Private-use characters: no template has them, and messages never pass through the template.
+# Placeholders in private-use characters, because messages must not pass through the template.
 MARK = "\ue000{}\ue001"
 MARKED = re.compile("\ue000(\\d+)\ue001")
 
 
 class ChatVocabulary(Protocol):
-    """What a chat is made of: a GGUF has it, and so has the tokenizer a model is trained with."""
+    """What a prompt needs of a vocabulary: that of a GGUF, or of a tokenizer used in training."""
 
     @property
     def chat_template(self) -> str | None: ...
@@ -34,16 +34,16 @@ class ChatVocabulary(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChatPrompt:
-    """`fixed` tokens at the start come before anything but the leading system messages' text."""
+    """The first `system_tokens` contain the leading system messages and nothing of later ones."""
 
     tokens: list[int]
-    fixed: int
+    system_tokens: int
 
 
 class ChatTokeniser:
-    """Control tokens come from the template alone; what people wrote is plain text.
+    """Takes control tokens only from the template; the messages are plain text.
 
-    Plain text is cut as a whole from one control token to the next, as it is in training.
+    The plain text between two control tokens is tokenised as a whole, as in training.
     """
 
     def __init__(self, vocabulary: ChatVocabulary, template: str | None) -> None:
@@ -51,7 +51,7 @@ class ChatTokeniser:
         found = template or vocabulary.chat_template
         if found is None:
             raise ModelUnavailable(
-                "The model file has no chat template; name one as `chat_template` in the catalog."
+                "The model file has no chat template. Name one as `chat_template` in the catalog."
             )
         self._template = found
         self._vocabulary = vocabulary
@@ -61,12 +61,12 @@ class ChatTokeniser:
 
     def prompt(self, messages: Sequence[Message]) -> ChatPrompt:
         marked = [replace(one, content=MARK.format(i)) for i, one in enumerate(messages)]
-        spoken = next((i for i, one in enumerate(messages) if one.role != "system"), None)
+        first_turn = next((i for i, one in enumerate(messages) if one.role != "system"), None)
         tokens: list[int] = []
-        plain, fixed = "", 0
+        plain, system = "", 0
         for piece in self._pieces(render_chat(self._template, marked), messages):
-            if piece.message is not None and piece.message == spoken:
-                fixed = len(tokens)
+            if piece.message is not None and piece.message == first_turn:
+                system = len(tokens)
             if piece.is_control:
                 tokens += self._vocabulary.tokenise(plain) if plain else []
                 tokens += self._vocabulary.tokenise(piece.text, special=True)
@@ -76,21 +76,22 @@ class ChatTokeniser:
         tokens += self._vocabulary.tokenise(plain) if plain else []
         leading = self._vocabulary.leading_tokens
         if tokens[: len(leading)] != leading:
-            tokens, fixed = leading + tokens, fixed and len(leading) + fixed
-        return ChatPrompt(tokens, fixed)
+            tokens, system = leading + tokens, system and len(leading) + system
+        return ChatPrompt(tokens, system)
 
     @cached_property
     def turn_end(self) -> int:
-        """The token after an assistant's message.
+        """The token that ends an assistant's message.
 
-        Raises: ModelUnavailable if the template has none there.
+        Raises:
+            ModelUnavailable: the template has none.
         """
         messages = (Message("user", ""), Message("assistant", MARK.format(0)))
         after = render_chat(self._template, messages).rpartition(messages[1].content)[2]
         for token in self._vocabulary.tokenise(after, special=True):
             if self._vocabulary.is_end(token):
                 return token
-        raise ModelUnavailable("The model's chat template ends an answer with no token.")
+        raise ModelUnavailable("The model's chat template has no token that ends an answer.")
 
     def _pieces(self, rendered: str, messages: Sequence[Message]) -> Iterator["_Piece"]:
         for index, part in enumerate(MARKED.split(rendered)):
@@ -99,13 +100,13 @@ class ChatTokeniser:
             elif self._control is None:
                 yield _Piece(part)
             else:
-                for turn, piece in enumerate(self._control.split(part)):
-                    yield _Piece(piece, is_control=bool(turn % 2))
+                for number, piece in enumerate(self._control.split(part)):
+                    yield _Piece(piece, is_control=bool(number % 2))
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """`message` is the number of the message whose content it is."""
+    """A part of the rendered prompt; `message` is the index of the message it is the content of."""
 
     text: str
     is_control: bool = False

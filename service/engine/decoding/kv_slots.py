@@ -1,155 +1,111 @@
-"""Which sequence of a cache serves whom, and which prompt's start it can begin from. Pure.
+"""Which slot of a KV cache a request gets, and which cached prefix it can start from. Pure.
 
-A request takes a seat when its turn in the line comes, a sequence is free and the cache has room
-for its prompt and its longest answer: once seated, it never runs out of room. What finished
-requests leave in the cache stays until the room is needed.
-
-llama.cpp decodes sequences of a streams layout together only while their numbers have no gap
-(`llama_batch_allocr::split_equal`), so seats are taken side by side, and `gap` says which one
-should move to close the gap that a finished request leaves.
+A request gets a slot when it is first in the queue, a slot is free, and the cache has room for its
+prompt and its longest answer, so that it never runs out of room later. Prompts of finished
+requests stay in the cache until their room is needed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-
-@dataclass(slots=True)
-class Seat:
-    """`prompt` is what the cache holds of the sequence, as far as it may be built on."""
-
-    sequence: int
-    prompt: list[int] = field(default_factory=list)
-    reserved: int = 0
-    is_taken: bool = False
-    used_at: int = 0
+from service.engine.decoding.kv_layout import KvLayout, Slot
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """Begin with the first `shared` tokens of `source`, after `dropped` sequences are emptied."""
+class Assignment:
+    """Empty the `evicted` sequences, then start with the first `shared` tokens of `source`."""
 
-    seat: Seat
+    slot: Slot
     source: int
     shared: int
-    dropped: tuple[int, ...]
+    evicted: tuple[int, ...]
 
 
-class Seats:
-    def __init__(self, count: int, *, cells: int | None = None) -> None:
-        """With `cells` all sequences share that much room; without, each has its own (streams)."""
-        self._seats = [Seat(sequence) for sequence in range(count)]
-        self._cells = cells
-        self._line: list[str] = []
+class SlotAllocator:
+    def __init__(self, layout: KvLayout) -> None:
+        self._layout = layout
+        self._slots = [Slot(sequence) for sequence in range(layout.sequences)]
+        self._queue: list[str] = []
         self._clock = 0
 
-    def line_up(self, key: str) -> None:
-        self._line.append(key)
+    def enqueue(self, key: str) -> None:
+        self._queue.append(key)
 
-    def leave(self, key: str) -> None:
-        """Give up waiting; unknown keys are ignored."""
-        if key in self._line:
-            self._line.remove(key)
+    def dequeue(self, key: str) -> None:
+        """Stop waiting; unknown keys are ignored."""
+        if key in self._queue:
+            self._queue.remove(key)
 
     @property
     def waiting(self) -> int:
-        return len(self._line)
+        return len(self._queue)
 
     @property
-    def taken(self) -> list[Seat]:
-        return [seat for seat in self._seats if seat.is_taken]
+    def taken(self) -> list[Slot]:
+        return [slot for slot in self._slots if slot.is_taken]
 
-    def take(self, key: str, prompt: list[int], need: int, cuts: Sequence[int]) -> Placement | None:
-        """None until it is the key's turn and there is room.
+    def assign(
+        self, key: str, prompt: list[int], need: int, chunk_ends: Sequence[int]
+    ) -> Assignment | None:
+        """None until the key is first in the queue and there is room.
 
-        `need` is the most tokens the request can put in the cache; a prompt's start is shared up
-        to one of `cuts`, so that warm and cold caches are decoded in the same pieces. No cut is at
-        the prompt's end: its last token is decoded anew, for what follows from it.
+        `need` is the most tokens that the request can put in the cache. A prefix is shared only up
+        to one of `chunk_ends`, so that a prompt is decoded in the same chunks whether or not its
+        start was cached. None of them is the prompt's end: the last token is always decoded,
+        because the first token of the answer is sampled from it.
         """
-        free = self._allowed()
-        if not free or self._line[:1] != [key] or not self._has_room(need):
+        usable = self._layout.usable(self._slots)
+        if not usable or self._queue[:1] != [key] or not self._has_room(need):
             return None
-        self._line.pop(0)
-        shares = {one.sequence: self._shared(one, prompt, cuts) for one in self._seats}
-        source = max(self._seats, key=lambda one: (shares[one.sequence], one.used_at))
-        # Where least is lost; among equals what was not used for longest.
-        seat = min(free, key=lambda one: (self._loses(one, shares[one.sequence]), one.used_at))
-        if shares[seat.sequence] == shares[source.sequence]:
-            source = seat
+        self._queue.pop(0)
+        shared_by = {one.sequence: _shared(one, prompt, chunk_ends) for one in self._slots}
+        source = max(self._slots, key=lambda one: (shared_by[one.sequence], one.used_at))
+        # The slot that loses least, and among equals the least recently used.
+        slot = min(usable, key=lambda one: (len(one.prompt) > shared_by[one.sequence], one.used_at))
+        if shared_by[slot.sequence] == shared_by[source.sequence]:
+            source = slot
         elif not self._can_stay(source, need):
-            # Its room is needed too: whoever builds on it takes its place.
-            seat = source
-        shared = shares[source.sequence]
-        seat.is_taken, seat.reserved, seat.prompt = True, need, prompt[:shared]
-        self._touch(seat)
-        return Placement(seat, source.sequence, shared, self._drop(keep=source))
+            # Its room is needed as well, so the request takes over the source's own slot.
+            slot = source
+        shared = shared_by[source.sequence]
+        slot.is_taken, slot.reserved, slot.prompt = True, need, prompt[:shared]
+        self._touch(slot)
+        evicted = self._layout.evict(self._slots, keep=source)
+        return Assignment(slot, source.sequence, shared, evicted)
 
-    def release(self, seat: Seat) -> None:
-        """The request is over; its prompt stays for others to build on."""
-        seat.is_taken = False
-        seat.reserved = len(seat.prompt)
-        self._touch(seat)
+    def release(self, slot: Slot) -> None:
+        """The request is over; its prompt stays in the cache for reuse."""
+        slot.is_taken = False
+        slot.reserved = len(slot.prompt)
+        self._touch(slot)
 
-    def gap(self) -> tuple[Seat, Seat] | None:
-        """A taken seat and the free one it should move to, so that no gap is left."""
-        taken = [seat.sequence for seat in self._seats if seat.is_taken]
-        if self._cells is not None or not taken or taken[-1] - taken[0] == len(taken) - 1:
-            return None
-        hole = next(one for one in range(taken[0], taken[-1]) if one not in taken)
-        return self._seats[taken[-1]], self._seats[hole]
+    def gap(self) -> tuple[Slot, Slot] | None:
+        """A taken slot and the free one it should move to, so that batches stay whole."""
+        return self._layout.gap(self._slots)
 
-    def swap(self, one: Seat, other: Seat) -> None:
-        """The holders keep their seats, which now stand for each other's sequence."""
+    def swap(self, one: Slot, other: Slot) -> None:
+        """Exchange the sequences of two slots; requests keep their slot objects."""
         first, second = one.sequence, other.sequence
         one.sequence, other.sequence = second, first
-        self._seats[second], self._seats[first] = one, other
+        self._slots[second], self._slots[first] = one, other
 
-    def _allowed(self) -> list[Seat]:
-        free = [seat for seat in self._seats if not seat.is_taken]
-        taken = [seat.sequence for seat in self._seats if seat.is_taken]
-        if self._cells is not None or not taken or not free:
-            return free
-        inside = [seat for seat in free if taken[0] < seat.sequence < taken[-1]]
-        beside = [seat for seat in free if seat.sequence in (taken[0] - 1, taken[-1] + 1)]
-        return inside or beside
+    def _has_room(self, tokens: int) -> bool:
+        return self._layout.has_room(self._slots, tokens)
 
-    def _has_room(self, need: int) -> bool:
-        return self._cells is None or self._reserved() + need <= self._cells
+    def _can_stay(self, slot: Slot, need: int) -> bool:
+        return slot.is_taken or self._has_room(need + len(slot.prompt))
 
-    def _can_stay(self, seat: Seat, need: int) -> bool:
-        return seat.is_taken or self._has_room(need + len(seat.prompt))
-
-    def _reserved(self) -> int:
-        return sum(seat.reserved for seat in self._seats if seat.is_taken)
-
-    def _drop(self, keep: Seat) -> tuple[int, ...]:
-        """Make room in a shared cache: the longest unused goes first, what is built on last."""
-        if self._cells is None:
-            return ()
-        idle = [seat for seat in self._seats if not seat.is_taken and seat.prompt]
-        idle.sort(key=lambda one: (one is keep, one.used_at))
-        excess = self._reserved() + sum(len(seat.prompt) for seat in idle) - self._cells
-        dropped: list[int] = []
-        while excess > 0 and idle:
-            seat = idle.pop(0)
-            excess -= len(seat.prompt)
-            seat.prompt = []
-            dropped.append(seat.sequence)
-        return tuple(dropped)
-
-    def _touch(self, seat: Seat) -> None:
+    def _touch(self, slot: Slot) -> None:
         self._clock += 1
-        seat.used_at = self._clock
+        slot.used_at = self._clock
 
-    @staticmethod
-    def _loses(seat: Seat, shared: int) -> bool:
-        return len(seat.prompt) > shared
 
-    @staticmethod
-    def _shared(seat: Seat, prompt: list[int], cuts: Sequence[int]) -> int:
-        length = common_prefix(seat.prompt, prompt)
-        return max((cut for cut in cuts if cut <= length), default=0)
+def _shared(slot: Slot, prompt: list[int], chunk_ends: Sequence[int]) -> int:
+    length = common_prefix(slot.prompt, prompt)
+    return max((end for end in chunk_ends if end <= length), default=0)
 
 
 def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+    """The number of tokens at the start that two sequences have in common."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -1,4 +1,4 @@
-"""A catalog model ready to decode: shared weights, its own caches, and who sits where in them."""
+"""A loaded model: its weights, its contexts, and the slots of their caches."""
 
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
@@ -8,212 +8,230 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.decoding.chat_template import ChatPrompt, ChatTokeniser
-from service.engine.decoding.kv_slots import Placement, Seat, Seats
-from service.engine.llama import AdapterFile, Context, Rows, Shape, Slice, Weights
+from service.engine.decoding.kv_layout import KvLayout, Slot, UnifiedLayout
+from service.engine.decoding.kv_slots import Assignment, SlotAllocator
+from service.engine.llama import (
+    AdapterFile,
+    Chunk,
+    Context,
+    ContextSize,
+    LlamaModel,
+    Outputs,
+    Rows,
+)
 from service.errors import PromptTooLong
 from service.messages import Text
 
-# Prompts are decoded in pieces of this many tokens. A piece is what a cancel has to wait for. The
-# same pieces also give the same numbers to the last bit, so prefixes are reused by whole pieces
+# Tokens of a prefill chunk. A cancelled request has to wait for the end of its chunk. Decoding the
+# same chunks gives the same numbers to the last bit, so prefixes are reused by whole chunks only,
 # and a seed gives the same text whether or not the cache was warm.
-CPU_PIECE, SMALL_CPU_PIECE, GPU_PIECE = 32, 64, 512
-SMALL_PARAMETERS = 200_000_000
-# System prompts kept outside the cache; the service has four, and OpenAI clients have their own.
-KEPT_STARTS = 8
+CPU_CHUNK, SMALL_MODEL_CPU_CHUNK, GPU_CHUNK = 32, 64, 512
+SMALL_MODEL_PARAMETERS = 200_000_000
+# System prompts saved outside the cache. The service has four, and OpenAI clients bring their own.
+SAVED_PREFIXES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """What a request wants decoded next. `is_answer`: the next token of a running answer."""
+class PendingDecode:
+    """The tokens that a request wants decoded next.
+
+    `is_answer` is True for the next token of a running answer, False for a part of a prompt.
+    """
 
     context: Context
-    seat: Seat
+    slot: Slot
     position: int
     tokens: Sequence[int]
+    outputs: Outputs = "none"
     is_answer: bool = False
-    wants_output: bool = False
-    wants_all: bool = False
 
-    def slice(self) -> Slice:
-        """As late as possible: a seat may move to another sequence."""
-        return Slice(
-            self.seat.sequence, self.position, self.tokens, self.wants_output, self.wants_all
-        )
+    def chunk(self) -> Chunk:
+        """Call this just before decoding: until then the slot may move to another sequence."""
+        return Chunk(self.slot.sequence, self.position, self.tokens, self.outputs)
 
 
-# None instead of a demand: waiting for a seat.
-Steps = Generator[Demand | None, Rows | None, None]
+Steps = Generator[PendingDecode | None, Rows | None, None]
+"""A request as a coroutine. It yields what to decode next and is sent the rows; None waits."""
 
 
-def piece_of(parameters: int, gpu_layers: int) -> int:
-    """Tokens read in about a tenth of a second, or few where even these take longer."""
+def prefill_chunk_tokens(parameters: int, gpu_layers: int) -> int:
+    """Tokens that are decoded in about a tenth of a second, or few where even those take longer."""
     if gpu_layers:
-        return GPU_PIECE
-    return SMALL_CPU_PIECE if parameters < SMALL_PARAMETERS else CPU_PIECE
+        return GPU_CHUNK
+    return SMALL_MODEL_CPU_CHUNK if parameters < SMALL_MODEL_PARAMETERS else CPU_CHUNK
 
 
 class LoadedModel:
     def __init__(
         self,
-        weights: Weights,
-        shape: Shape,
+        weights: LlamaModel,
+        layout: KvLayout,
         *,
+        chunk_tokens: int,
         threads: int,
         chat_template: str | None = None,
         adapter: tuple[AdapterFile, float] | None = None,
     ) -> None:
-        """`shape.batch` is a prompt's piece."""
+        """`chunk_tokens` is the length of a prefill chunk."""
         self.weights = weights
         self.chat = ChatTokeniser(weights, chat_template)
-        self.tokens = shape.tokens
-        self.piece = shape.batch
+        self.context_tokens = layout.tokens
+        self.chunk_tokens = chunk_tokens
+        self._layout = layout
         self._threads = threads
         self._adapter = adapter
-        self.context = Context(weights, _roomy(shape), threads=threads, adapter=adapter)
-        self.seats = Seats(shape.sequences, cells=None if shape.streams else shape.total)
-        self._filling: Seat | None = None
-        self._starts: OrderedDict[tuple[int, ...], NDArray[np.uint8]] = OrderedDict()
-        self._embedder: Context | None = None
-        self.embedder_seats = Seats(1)
+        # A batch has a prefill chunk, or one token of each sequence.
+        batch = max(chunk_tokens, layout.sequences)
+        size = ContextSize(layout.cells, layout.sequences, batch, layout.is_unified)
+        self.context = Context(weights, size, threads=threads, adapter=adapter)
+        self.slots = SlotAllocator(layout)
+        self._prefilling: Slot | None = None
+        self._saved_prefixes: OrderedDict[tuple[int, ...], NDArray[np.uint8]] = OrderedDict()
+        self._embedding_context: Context | None = None
+        self._embedding_slots = SlotAllocator(UnifiedLayout(1, layout.tokens, cells=layout.tokens))
 
     @property
-    def embedder(self) -> Context:
-        """Made when first asked for: most models never embed."""
-        if self._embedder is None:
-            shape = Shape(self.tokens, 1, self.piece)
-            self._embedder = Context(
-                self.weights, shape, threads=self._threads, adapter=self._adapter, embeds=True
+    def embedding_context(self) -> Context:
+        """Made when it is first needed, because most models never embed."""
+        if self._embedding_context is None:
+            size = ContextSize(self.context_tokens, 1, self.chunk_tokens, is_unified=True)
+            self._embedding_context = Context(
+                self.weights, size, threads=self._threads, adapter=self._adapter, embeds=True
             )
-        return self._embedder
+        return self._embedding_context
 
     @property
-    def own_bytes(self) -> int:
-        return self.context.shape.total * self.weights.cache_bytes_per_token
+    def cache_bytes(self) -> int:
+        return self.context.size.cells * self.weights.cache_bytes_per_token
 
     def check_fit(self, tokens: int, answer: int) -> None:
-        """Raises PromptTooLong unless both fit the context together."""
-        if tokens + answer > self.tokens:
+        """Raises PromptTooLong unless prompt and answer fit the context together."""
+        if tokens + answer > self.context_tokens:
             raise PromptTooLong(
                 Text(
-                    "The prompt has %(tokens)s tokens and the answer may have %(answer)s; the "
-                    "model's context holds %(room)s.",
+                    "The prompt has %(tokens)s tokens and the answer may have %(answer)s. "
+                    "Together they must not exceed the model's context of %(room)s tokens.",
                     tokens=tokens,
                     answer=answer,
-                    room=self.tokens,
+                    room=self.context_tokens,
                 )
             )
 
-    def sit_down(
-        self, key: str, prompt: ChatPrompt, answer: int, *, shares: bool = True
-    ) -> Generator[None, Rows | None, tuple[Seat, int]]:
-        """Wait for a seat; it, and how many tokens of the prompt its cache holds already.
+    def acquire_slot(
+        self, key: str, prompt: ChatPrompt, answer: int, *, reuses_prefix: bool = True
+    ) -> Generator[None, Rows | None, tuple[Slot, int]]:
+        """Wait for a slot; returns it, and how many tokens of the prompt it has cached.
 
-        One prompt is decoded at a time, so that the next can begin with what they have in common.
+        Only one prompt is prefilled at a time, so that the next one can reuse its prefix.
         """
-        cuts = self._cuts(prompt) if shares else []
-        self.seats.line_up(key)
+        chunk_ends = self._chunk_ends(prompt) if reuses_prefix else []
+        self.slots.enqueue(key)
         try:
             need = len(prompt.tokens) + answer
             while True:
-                if self._filling is None:
-                    placement = self.seats.take(key, prompt.tokens, need, cuts)
-                    if placement is not None:
+                if self._prefilling is None:
+                    assignment = self.slots.assign(key, prompt.tokens, need, chunk_ends)
+                    if assignment is not None:
                         break
                 yield
         finally:
-            self.seats.leave(key)
-        self._filling = placement.seat
-        return placement.seat, self._prepare(placement, prompt, cuts)
+            self.slots.dequeue(key)
+        self._prefilling = assignment.slot
+        return assignment.slot, self._fill_from_cache(assignment, prompt, chunk_ends)
 
-    def sit_alone(self, key: str) -> Generator[None, Rows | None, Seat]:
-        """Wait for the embedder, which serves one text at a time."""
-        self.embedder_seats.line_up(key)
+    def release_slot(self, slot: Slot) -> None:
+        """Forget the answer, and keep the prompt in the cache for reuse."""
+        self._end_prefill(slot)
+        self.context.keep(slot.sequence, len(slot.prompt))
+        self.slots.release(slot)
+
+    def acquire_embedding_slot(self, key: str) -> Generator[None, Rows | None, Slot]:
+        """Wait for the embedding context, which takes one text at a time."""
+        self._embedding_slots.enqueue(key)
         try:
-            while (placement := self.embedder_seats.take(key, [], 0, [])) is None:
+            while (assignment := self._embedding_slots.assign(key, [], 0, [])) is None:
                 yield
         finally:
-            self.embedder_seats.leave(key)
-        return placement.seat
+            self._embedding_slots.dequeue(key)
+        return assignment.slot
 
-    def stand_up(self, seat: Seat) -> None:
-        """What follows the prompt is forgotten; the prompt stays for others."""
-        self._finish_filling(seat)
-        self.context.keep(seat.sequence, len(seat.prompt))
-        self.seats.release(seat)
+    def release_embedding_slot(self, slot: Slot) -> None:
+        self._embedding_slots.release(slot)
 
     def prefill(
-        self, seat: Seat, prompt: ChatPrompt, start: int, *, shares: bool = True
-    ) -> Generator[Demand | None, Rows | None, Rows]:
-        """Decode `prompt` after its first `start` tokens, which are cached; the last row."""
+        self, slot: Slot, prompt: ChatPrompt, start: int, *, is_reusable: bool = True
+    ) -> Generator[PendingDecode | None, Rows | None, Rows]:
+        """Decode `prompt` from its token `start` on; returns the row of the last token.
+
+        The first `start` tokens must be in the cache. Other requests may reuse a prompt that
+        `is_reusable`.
+        """
         tokens = prompt.tokens
         row: Rows | None = None
-        for end in [cut for cut in self._cuts(prompt) if cut > start] + [len(tokens)]:
-            is_last = end == len(tokens)
-            row = yield Demand(self.context, seat, start, tokens[start:end], wants_output=is_last)
+        for end in [end for end in self._chunk_ends(prompt) if end > start] + [len(tokens)]:
+            outputs: Outputs = "last" if end == len(tokens) else "none"
+            row = yield PendingDecode(self.context, slot, start, tokens[start:end], outputs)
             start = end
-            if shares:
-                seat.prompt = tokens[:end]
-                if end == prompt.fixed:
-                    self._keep_start(tokens[:end], seat)
+            if is_reusable:
+                slot.prompt = tokens[:end]
+                if end == prompt.system_tokens:
+                    self._save_prefix(tokens[:end], slot)
         assert row is not None
-        self._finish_filling(seat)
+        self._end_prefill(slot)
         return row
 
-    def _finish_filling(self, seat: Seat) -> None:
-        if self._filling is seat:
-            self._filling = None
+    def _end_prefill(self, slot: Slot) -> None:
+        if self._prefilling is slot:
+            self._prefilling = None
 
     def close_gap(self) -> None:
-        """Bring the running sequences together where only neighbours share a batch."""
-        gap = None if self.seats.waiting else self.seats.gap()
+        """Move a sequence next to the others where only neighbours share a batch."""
+        gap = None if self.slots.waiting else self.slots.gap()
         if gap is not None:
             moving, free = gap
             self.context.keep(free.sequence, 0)
             self.context.restore(free.sequence, self.context.save(moving.sequence))
             self.context.keep(moving.sequence, 0)
             free.prompt = []
-            self.seats.swap(moving, free)
+            self.slots.swap(moving, free)
 
     def close(self) -> None:
         self.context.close()
-        if self._embedder is not None:
-            self._embedder.close()
+        if self._embedding_context is not None:
+            self._embedding_context.close()
 
-    def _cuts(self, prompt: ChatPrompt) -> list[int]:
-        """Where a prompt is cut: in pieces, and after the start that many prompts share."""
+    def _chunk_ends(self, prompt: ChatPrompt) -> list[int]:
+        """Where prefill chunks end: after the system prompt, and after each chunk of tokens."""
         last = len(prompt.tokens) - 1
-        fixed = min(prompt.fixed, last)
+        system = min(prompt.system_tokens, last)
         return [
-            *range(self.piece, fixed, self.piece),
-            *range(fixed or self.piece, last + 1, self.piece),
+            *range(self.chunk_tokens, system, self.chunk_tokens),
+            *range(system or self.chunk_tokens, last + 1, self.chunk_tokens),
         ]
 
-    def _prepare(self, placement: Placement, prompt: ChatPrompt, cuts: list[int]) -> int:
-        """Fill the seat's sequence with what is known of the prompt; the number of tokens."""
-        sequence, shared = placement.seat.sequence, placement.shared
-        for dropped in placement.dropped:
-            if dropped != sequence:
-                self.context.keep(dropped, 0)
-        start = tuple(prompt.tokens[: prompt.fixed])
-        if shared < prompt.fixed and prompt.fixed in cuts and start in self._starts:
-            self._starts.move_to_end(start)
+    def _fill_from_cache(
+        self, assignment: Assignment, prompt: ChatPrompt, chunk_ends: list[int]
+    ) -> int:
+        """Put the known start of a prompt into the slot's sequence; returns its length."""
+        sequence, shared = assignment.slot.sequence, assignment.shared
+        for evicted in assignment.evicted:
+            if evicted != sequence:
+                self.context.keep(evicted, 0)
+        system = tuple(prompt.tokens[: prompt.system_tokens])
+        is_saved = prompt.system_tokens in chunk_ends and system in self._saved_prefixes
+        if shared < prompt.system_tokens and is_saved:
+            self._saved_prefixes.move_to_end(system)
             self.context.keep(sequence, 0)
-            self.context.restore(sequence, self._starts[start])
-            placement.seat.prompt = list(start)
-            return prompt.fixed
-        if placement.source == sequence:
+            self.context.restore(sequence, self._saved_prefixes[system])
+            assignment.slot.prompt = list(system)
+            return prompt.system_tokens
+        if assignment.source == sequence:
             self.context.keep(sequence, shared)
         else:
-            self.context.copy(placement.source, sequence, shared)
+            self._layout.copy(self.context, assignment.source, sequence, shared)
         return shared
 
-    def _keep_start(self, tokens: list[int], seat: Seat) -> None:
-        self._starts[tuple(tokens)] = self.context.save(seat.sequence)
-        if len(self._starts) > KEPT_STARTS:
-            self._starts.popitem(last=False)
-
-
-def _roomy(shape: Shape) -> Shape:
-    """A batch carries a piece, or one token of each sequence."""
-    batch = max(shape.batch, shape.sequences)
-    return Shape(shape.tokens, shape.sequences, batch, shape.streams, shape.cells)
+    def _save_prefix(self, tokens: list[int], slot: Slot) -> None:
+        self._saved_prefixes[tuple(tokens)] = self.context.save(slot.sequence)
+        if len(self._saved_prefixes) > SAVED_PREFIXES:
+            self._saved_prefixes.popitem(last=False)

@@ -1,6 +1,6 @@
-"""One request as a coroutine of decodes: it yields what it wants decoded and gets the rows.
+"""One request as a coroutine: it yields what to decode next and is sent the rows.
 
-Which of them runs next, and what shares a batch, is the worker's business.
+Which request continues next, and which ones share a batch, is the worker's business.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from service.engine.decoding.detokenizer import Detokenizer
 from service.engine.decoding.kv_slots import common_prefix
-from service.engine.decoding.loaded_model import Demand, LoadedModel, Steps
-from service.engine.llama import Grammar, Logits, Sampler, Weights
+from service.engine.decoding.loaded_model import LoadedModel, PendingDecode, Steps
+from service.engine.llama import Grammar, LlamaModel, Logits, Sampler
 from service.engine.types import (
     Delta,
     Embedding,
@@ -37,7 +37,7 @@ Output = Started | Delta | Outcome
 Emit = Callable[[Output], None]
 
 
-def steps_of(model: LoadedModel, request: Request, emit: Emit) -> Steps:
+def steps_for(model: LoadedModel, request: Request, emit: Emit) -> Steps:
     if isinstance(request, GenerateRequest):
         return generate(model, request, emit)
     if isinstance(request, ProbeRequest):
@@ -52,11 +52,11 @@ def generate(model: LoadedModel, request: GenerateRequest, emit: Emit) -> Steps:
     size = len(prompt.tokens)
     model.check_fit(size, request.max_tokens)
     with contextlib.closing(Sampler(request.sampling, _grammar(model, request))) as sampler:
-        seat, start = yield from model.sit_down(request.id, prompt, request.max_tokens)
+        slot, start = yield from model.acquire_slot(request.id, prompt, request.max_tokens)
         try:
             emit(Started(size))
             began = time.monotonic()
-            rows = yield from model.prefill(seat, prompt, start)
+            rows = yield from model.prefill(slot, prompt, start)
             prompt_s = time.monotonic() - began
             answer = _Answer(model.weights, request, emit)
             while True:
@@ -64,13 +64,13 @@ def generate(model: LoadedModel, request: GenerateRequest, emit: Emit) -> Steps:
                 if answer.reason is not None:
                     break
                 position = size + answer.count - 1
-                decoded = yield Demand(
-                    model.context, seat, position, (answer.last,), is_answer=True, wants_output=True
+                decoded = yield PendingDecode(
+                    model.context, slot, position, (answer.last,), "last", is_answer=True
                 )
                 assert decoded is not None
                 rows = decoded
         finally:
-            model.stand_up(seat)
+            model.release_slot(slot)
     completion_s = time.monotonic() - began - prompt_s
     emit(Finished(answer.reason, Usage(size, start, answer.count, prompt_s, completion_s)))
 
@@ -84,13 +84,13 @@ def _grammar(model: LoadedModel, request: GenerateRequest) -> Grammar | None:
 
 
 class _Answer:
-    """What has been generated so far, and why it is over."""
+    """The answer generated so far, and why it ended if it has."""
 
-    def __init__(self, weights: Weights, request: GenerateRequest, emit: Emit) -> None:
+    def __init__(self, weights: LlamaModel, request: GenerateRequest, emit: Emit) -> None:
         self._weights = weights
         self._request = request
         self._emit = emit
-        self._transcript = Detokenizer(request.stop)
+        self._detokenizer = Detokenizer(request.stop)
         self._logprobs: list[TokenLogprob] = []
         self.count = 0
         self.last = -1
@@ -104,16 +104,16 @@ class _Answer:
             return
         if self._request.logprobs is not None:
             self._logprobs.append(self._logprob_of(token, row))
-        self._send(self._transcript.push(self._weights.piece(token)))
-        if self._transcript.is_stopped:
+        self._send(self._detokenizer.push(self._weights.piece(token)))
+        if self._detokenizer.is_stopped:
             self.reason = "stop"
         elif self.count >= self._request.max_tokens:
             self._end("length")
 
     def _end(self, reason: FinishReason) -> None:
-        self._send(self._transcript.finish())
-        # The rest can still complete a stop string.
-        self.reason = "stop" if self._transcript.is_stopped else reason
+        self._send(self._detokenizer.finish())
+        # The rest of the text may still complete a stop string.
+        self.reason = "stop" if self._detokenizer.is_stopped else reason
 
     def _send(self, text: str) -> None:
         if text:
@@ -140,28 +140,28 @@ def probe(model: LoadedModel, request: ProbeRequest, emit: Emit) -> Steps:
     sizes = [len(prompt.tokens) for prompt in prompts]
     model.check_fit(max(sizes), 1)
     longest = max(prompts, key=lambda one: len(one.tokens))
-    seat, _ = yield from model.sit_down(request.id, longest, 1, shares=False)
+    slot, _ = yield from model.acquire_slot(request.id, longest, 1, reuses_prefix=False)
     try:
         emit(Started(sum(sizes)))
         began = time.monotonic()
         rows: list[tuple[float, ...]] = []
-        reused, before = 0, list[int]()
+        reused, previous = 0, list[int]()
         for prompt in prompts:
-            start = common_prefix(before, prompt.tokens[:-1])
-            # Taken from the seat itself, whose pieces do not start where a generation's would:
-            # nobody else may build on them.
-            model.context.keep(seat.sequence, start)
-            last = yield from model.prefill(seat, prompt, start, shares=False)
+            start = common_prefix(previous, prompt.tokens[:-1])
+            # Only this request reuses the prefix: its chunks do not end where those of a
+            # generation would.
+            model.context.keep(slot.sequence, start)
+            last = yield from model.prefill(slot, prompt, start, is_reusable=False)
             logprobs = _log_softmax(last[0])
             rows.append(tuple(float(np.exp(logprobs[choice])) for choice in choices))
-            reused, before = reused + start, prompt.tokens
+            reused, previous = reused + start, prompt.tokens
     finally:
-        model.stand_up(seat)
+        model.release_slot(slot)
     usage = Usage(sum(sizes), reused, 0, time.monotonic() - began, 0.0)
     emit(Probabilities(tuple(rows), usage))
 
 
-def _single_token(weights: Weights, choice: str) -> int:
+def _single_token(weights: LlamaModel, choice: str) -> int:
     tokens = weights.tokenise(choice)
     if len(tokens) != 1:
         raise InvalidInput(
@@ -175,22 +175,22 @@ def score(model: LoadedModel, request: ScoreRequest, emit: Emit) -> Steps:
     answer = [*model.weights.tokenise(request.answer), model.chat.turn_end]
     size = len(prompt.tokens)
     model.check_fit(size, len(answer))
-    seat, start = yield from model.sit_down(request.id, prompt, len(answer))
+    slot, start = yield from model.acquire_slot(request.id, prompt, len(answer))
     try:
         emit(Started(size))
         began = time.monotonic()
-        rows = yield from model.prefill(seat, prompt, start)
+        rows = yield from model.prefill(slot, prompt, start)
         prompt_s = time.monotonic() - began
         logprobs = [_logprob(rows[0], answer[0])]
-        # There is room for one row of logits a sequence.
-        piece = min(model.piece, model.context.shape.sequences)
-        for first in range(0, len(answer) - 1, piece):
-            part = answer[first : min(first + piece, len(answer) - 1)]
-            decoded = yield Demand(model.context, seat, size + first, part, wants_all=True)
+        # The context has room for one row of logits per sequence.
+        chunk = min(model.chunk_tokens, model.context.size.sequences)
+        for first in range(0, len(answer) - 1, chunk):
+            part = answer[first : min(first + chunk, len(answer) - 1)]
+            decoded = yield PendingDecode(model.context, slot, size + first, part, "all")
             assert decoded is not None
             logprobs += map(_logprob, decoded, answer[first + 1 :])
     finally:
-        model.stand_up(seat)
+        model.release_slot(slot)
     score_s = time.monotonic() - began - prompt_s
     emit(Scored(tuple(logprobs), Usage(size, start, len(answer), prompt_s, score_s)))
 
@@ -200,20 +200,20 @@ def embed(model: LoadedModel, request: EmbedRequest, emit: Emit) -> Steps:
     if not tokens:
         raise InvalidInput("There is no text to embed.")
     model.check_fit(len(tokens), 0)
-    context = model.embedder
-    seat = yield from model.sit_alone(request.id)
+    context = model.embedding_context
+    slot = yield from model.acquire_embedding_slot(request.id)
     try:
         emit(Started(len(tokens)))
         began = time.monotonic()
         total = np.zeros(model.weights.embedding_size, dtype=np.float64)
-        context.keep(seat.sequence, 0)
-        for start in range(0, len(tokens), model.piece):
-            part = tokens[start : start + model.piece]
-            rows = yield Demand(context, seat, start, part, wants_all=True)
+        context.keep(slot.sequence, 0)
+        for start in range(0, len(tokens), model.chunk_tokens):
+            part = tokens[start : start + model.chunk_tokens]
+            rows = yield PendingDecode(context, slot, start, part, "all")
             assert rows is not None
             total += rows.sum(axis=0, dtype=np.float64)
     finally:
-        model.embedder_seats.release(seat)
+        model.release_embedding_slot(slot)
     vector = tuple(float(value) for value in total / len(tokens))
     usage = Usage(len(tokens), 0, 0, time.monotonic() - began, 0.0)
     emit(Embedding(vector, usage))

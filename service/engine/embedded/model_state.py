@@ -1,4 +1,4 @@
-"""One model as it stands: its files, whether it can be loaded, and what the world is told."""
+"""One served model: its files, whether it can be loaded, and its public state."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.engine.catalog import Adapter, CatalogModel
-from service.engine.files.build import make_ready
+from service.engine.files.build import prepare_files
 from service.engine.files.checksums import FETCH_ADVICE, PATH_ADVICE
 from service.engine.files.download import FetchProgress
 from service.engine.protocol import Load
@@ -15,15 +15,17 @@ from service.engine.types import ModelInfo, ModelState
 from service.errors import ModelUnavailable
 from service.messages import Text
 
-# Size and time of the last change; None for a file that is not there.
+# Size in bytes and time of the last change in ns; None for a file that does not exist.
 FileState = tuple[int, int] | None
-NOTHING = (0, 0)
+NO_FILE = (0, 0)
 
 
 @dataclass(slots=True)
 class ServedModel:
-    """`seen` is the state its files had when they were last tried: those it is made from, and last
-    the one that is loaded. `adapter` is what is applied to that one.
+    """`path` is the file that is loaded, and `adapter` what is applied to it after loading.
+
+    `last_files` are the states of the files when they were last verified: first the files the
+    model is made from, last the one that is loaded.
     """
 
     model: CatalogModel
@@ -39,7 +41,7 @@ class ServedModel:
     error: str | None = None
     is_verified: bool = False
     failed_loads: int = 0
-    seen: tuple[FileState, ...] = ()
+    last_files: tuple[FileState, ...] = ()
 
     @classmethod
     def of(cls, model: CatalogModel, models_dir: Path) -> "ServedModel":
@@ -54,7 +56,7 @@ class ServedModel:
             adapter_sha256=adapter.sha256 if adapter is not None else None,
         )
 
-    def settle(self, state: ModelState, error: str | None = None) -> None:
+    def set_state(self, state: ModelState, error: str | None = None) -> None:
         self.state, self.error = state, error
         self.progress = 1.0 if state == "ready" else 0.0
 
@@ -63,9 +65,9 @@ class ServedModel:
         return FETCH_ADVICE if self.model.path is None else PATH_ADVICE
 
     def size_bytes(self) -> tuple[int, int]:
-        """Of the file with the weights, and of the adapter that is applied to them."""
+        """The sizes of the loaded file and of the adapter that is applied to it."""
         adapter = _file_state(self.adapter.path) if self.adapter is not None else None
-        return (_file_state(self.path) or NOTHING)[0], (adapter or NOTHING)[0]
+        return (_file_state(self.path) or NO_FILE)[0], (adapter or NO_FILE)[0]
 
     def file_states(self) -> tuple[FileState, ...]:
         adapter = self.model.adapter
@@ -74,31 +76,31 @@ class ServedModel:
             sources.append(adapter.path)
         return tuple(map(_file_state, (*sources, self.path)))
 
-    async def make_ready(self) -> None:
-        """Hash files, and build the one to load where there is something to build.
+    async def prepare_files(self) -> None:
+        """Verify the files, and build the one to load where it has to be built.
 
         Raises:
             ModelUnavailable: a file is missing or wrong.
         """
-        is_given_up = threading.Event()
+        is_cancelled = threading.Event()
 
         def report(progress: FetchProgress) -> None:
-            if is_given_up.is_set():
+            if is_cancelled.is_set():
                 raise ModelUnavailable(Text("The server is stopping."))
             self.state = "fetching"
             if progress.phase == "building":
                 self.progress = progress.bytes_done / progress.bytes_total
 
         try:
-            files = await asyncio.to_thread(make_ready, self.model, self.models_dir, report)
+            files = await asyncio.to_thread(prepare_files, self.model, self.models_dir, report)
         except asyncio.CancelledError:
-            is_given_up.set()
+            is_cancelled.set()
             raise
         self.path, self.sha256, self.identity = files.path, files.sha256, files.identity
         self.adapter, self.adapter_sha256 = files.adapter, files.adapter_sha256
-        self.seen = (*self.seen[:-1], _file_state(self.path))
+        self.last_files = (*self.last_files[:-1], _file_state(self.path))
 
-    def order(self, threads: int | None) -> Load:
+    def load_command(self, threads: int | None) -> Load:
         model, adapter = self.model, self.adapter
         return Load(
             weights=str(self.path.resolve()),

@@ -1,6 +1,6 @@
-"""Keeps the model process alive: starts it, relays frames, kills it when it hangs, starts again.
+"""Keeps the model process alive: starts it, relays its messages, and restarts it when it fails.
 
-Knows nothing of models and requests; whoever owns it is told when a process is up or down.
+It knows nothing of models and requests. A listener learns when a process is up or down.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ GRACE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 
 
-class Owner(Protocol):
+class ProcessListener(Protocol):
     """Called on the event loop; must not block."""
 
     def on_up(self) -> None: ...
@@ -34,11 +34,11 @@ class Owner(Protocol):
     def on_down(self) -> None: ...
 
     def is_busy(self) -> bool:
-        """Whether the process owes a sign of life."""
+        """Whether the process has work, so that it must send something now and then."""
 
 
 class Child:
-    """One model process and the socket to it."""
+    """One model process and our end of the socket to it."""
 
     def __init__(
         self,
@@ -54,8 +54,8 @@ class Child:
     @classmethod
     async def start(cls) -> "Child":
         ours, theirs = socket.socketpair()
-        # A token has hundreds of barriers: a short spin at each saves the wake-up, and a long one
-        # takes the CPU from the very thread it waits for once anything else runs on the machine.
+        # Threads meet at hundreds of barriers per token. Spinning briefly at each saves a wake-up;
+        # spinning long would take the CPU from the threads that are waited for.
         environment = {"GOMP_SPINCOUNT": "1000", **os.environ}
         with theirs:
             descriptor = theirs.fileno()
@@ -66,7 +66,7 @@ class Child:
                     stdin=asyncio.subprocess.DEVNULL,
                     cwd=PACKAGE_PARENT,
                     env=environment,
-                    # A Ctrl-C is for the server, which then closes this process in order.
+                    # Ctrl-C goes to the server alone, which then stops this process in an orderly way.
                     start_new_session=True,
                 )
             except BaseException:
@@ -80,20 +80,26 @@ class Child:
             self._writer.write(encode(envelopes))
 
     async def receive(self) -> list[Envelope]:
-        """Raises EOFError or OSError when the process has closed its end."""
+        """The messages of the next frame.
+
+        Raises:
+            EOFError: the process has closed its end.
+            OSError: the connection broke.
+            ValueError: the frame cannot be read.
+        """
         header = await self._reader.readexactly(HEADER_BYTES)
         payload = await self._reader.readexactly(payload_size(header))
         self.heard_at = time.monotonic()
         return decode(payload)
 
     def kill(self) -> None:
-        # asyncio's own kill would reap the process behind the back of asyncio's watcher.
+        # Process.kill() may reap the process before asyncio's child watcher does.
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
-        """The process ends by itself when the socket closes; if it does not, it is killed."""
+        """Close the socket, which ends the process; kill it if it has not ended after `GRACE_S`."""
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
@@ -105,8 +111,8 @@ class Child:
 
 
 class Supervisor:
-    def __init__(self, owner: Owner, *, stall_s: float) -> None:
-        self._owner = owner
+    def __init__(self, listener: ProcessListener, *, stall_s: float) -> None:
+        self._listener = listener
         self._stall_s = stall_s
         self._child: Child | None = None
         self._failures = 0
@@ -121,16 +127,16 @@ class Supervisor:
         return self._child is not None
 
     def send(self, envelopes: Iterable[Envelope]) -> None:
-        """Lost if the process is down; the owner is told of that anyway."""
+        """Send messages; they are lost if the process is down, and the listener learns of that."""
         if self._child is not None:
             self._child.send(envelopes)
 
     def note_success(self) -> None:
-        """Work got done: the next crash is the first again, and restarts at once."""
+        """A request finished, so the next crash counts as the first and restarts at once."""
         self._failures = 0
 
     async def run(self) -> None:
-        """Until cancelled, which closes the process."""
+        """Run processes one after the other until cancelled, which closes the process."""
         while True:
             try:
                 child = await Child.start()
@@ -147,22 +153,22 @@ class Supervisor:
         watchdog = asyncio.create_task(self._watch(child))
         try:
             self._child = child
-            self._owner.on_up()
-            # A frame that cannot be read is a broken process too.
+            self._listener.on_up()
+            # A frame that cannot be read means that the process is broken.
             with contextlib.suppress(EOFError, OSError, ValueError):
                 while True:
-                    self._owner.on_reports(await child.receive())
+                    self._listener.on_reports(await child.receive())
         finally:
             self._child = None
             watchdog.cancel()
             await child.close()
         logger.warning("The model process ended with status %s.", child.process.returncode)
-        self._owner.on_down()
+        self._listener.on_down()
 
     async def _watch(self, child: Child) -> None:
         while True:
             await asyncio.sleep(min(1.0, self._stall_s / 4))
-            if not self._owner.is_busy():
+            if not self._listener.is_busy():
                 child.heard_at = time.monotonic()
             elif time.monotonic() - child.heard_at > self._stall_s:
                 logger.error("The model process was silent for %.0f s; killing it.", self._stall_s)

@@ -1,1 +1,1 @@
-"""Model files: fetching, verifying, building and naming them. Loads no model."""
+"""Model files: fetching, verifying and building them. Loads no model."""

@@ -1,4 +1,4 @@
-"""The folder of model files: one writer at a time, room on its disk, files that appear whole."""
+"""Writing to the folder of model files: a lock, a check of the disk space, atomic renames."""
 
 import contextlib
 import fcntl
@@ -16,8 +16,11 @@ SPARE_BYTES = 64 * 1024 * 1024
 
 
 @contextlib.contextmanager
-def sole_writer(folder: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Holds the folder's lock, which the system frees when its holder dies."""
+def folder_lock(folder: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the folder's lock, which the system releases when its holder ends.
+
+    `on_wait` is called again and again while another process holds the lock.
+    """
     with (folder / ".lock").open("w") as lock:
         while True:
             try:
@@ -29,20 +32,21 @@ def sole_writer(folder: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def require_room(folder: Path, size_bytes: int, purpose: str) -> None:
-    """Raises ModelUnavailable if so much, and some to spare, is not free on the folder's disk."""
+def require_disk_space(folder: Path, size_bytes: int, purpose: str) -> None:
+    """Raises ModelUnavailable unless that much space, and a reserve, is free on the folder's disk."""
     needed, free = size_bytes + SPARE_BYTES, shutil.disk_usage(folder).free
     if free < needed:
         raise ModelUnavailable(
-            f"{folder} has {free / 1e9:.1f} GB free; {purpose} needs {needed / 1e9:.1f} GB."
+            f"{folder} has {free / 1e9:.1f} GB free, and {purpose} needs {needed / 1e9:.1f} GB. "
+            "Free some space."
         )
 
 
-def put_in_place(part: Path, target: Path, sha256: str) -> None:
-    """Rename a finished file to its name, so that not even a power cut leaves half of it there."""
+def move_into_place(part: Path, target: Path, sha256: str) -> None:
+    """Rename a finished file to its final name; not even a power cut leaves half of it there."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
-    # In an image files have whole seconds, and a remembered hash counts only for the same time.
+    # File times in a container image are whole seconds, and the saved hash is valid for one time.
     os.utime(part, (int(time.time()),) * 2)
     part.replace(target)
     folder = os.open(target.parent, os.O_RDONLY)

@@ -1,6 +1,6 @@
-"""Builds the files that are served where they differ from the weights that are fetched.
+"""Prepares the files that a model is served from: verifies, fetches and builds them as needed.
 
-A process of its own does the work; this is who starts it, watches it and takes over the result.
+A build runs in a process of its own, which this module starts and watches.
 """
 
 import contextlib
@@ -17,8 +17,14 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from service.engine.catalog import Adapter, CatalogModel
-from service.engine.files.atomic_files import put_in_place, sole_writer
-from service.engine.files.build_plan import Built, Recipe, Record, settle, verified_adapter
+from service.engine.files.atomic_files import folder_lock, move_into_place
+from service.engine.files.build_plan import (
+    Built,
+    Recipe,
+    Record,
+    record_served_file,
+    verified_adapter,
+)
 from service.engine.files.checksums import (
     FETCH_ADVICE,
     PATH_ADVICE,
@@ -37,11 +43,11 @@ DRAFT = ".build-"
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyFiles:
-    """What a model is served from.
+class ServedFiles:
+    """The verified files that a model is served from.
 
-    `adapter` is to be applied to the weights; `adapter_sha256` is known where it is merged, too.
-    `identity` is the same wherever the model is made of the same things.
+    `adapter` is applied to the weights when they are loaded; `adapter_sha256` is also given for an
+    adapter that is merged into them. `identity` is the same for the same inputs on all machines.
     """
 
     path: Path
@@ -51,13 +57,13 @@ class ReadyFiles:
     adapter_sha256: str | None = None
 
 
-def make_ready(model: CatalogModel, models_dir: Path, report: Report) -> ReadyFiles:
-    """The files, verified; what has to be built from them is built. Takes seconds to minutes.
+def prepare_files(model: CatalogModel, models_dir: Path, report: Report) -> ServedFiles:
+    """Verify the files of a model, and build the served file if that is missing.
 
-    An exception from `report` gives up.
+    It takes seconds to minutes. An exception raised by `report` cancels the work.
 
     Raises:
-        ModelUnavailable: says which file is missing or wrong.
+        ModelUnavailable: a file is missing or wrong; the error names it.
     """
     recipe = Recipe.of(model, models_dir)
     built = recipe.find(models_dir) if recipe is not None else None
@@ -67,10 +73,10 @@ def make_ready(model: CatalogModel, models_dir: Path, report: Report) -> ReadyFi
         found = verified_sha256(path, model.sha256, advice=advice)
         built = Built(path, found) if recipe is None else build(recipe, models_dir, report)
     if recipe is not None:
-        settle(model.name, models_dir, built.path)
+        record_served_file(model.name, models_dir, built.path)
     in_effect = Recipe.in_effect(model, models_dir)
     identity = in_effect.identity if in_effect is not None else built.sha256
-    files = ReadyFiles(built.path, built.sha256, identity)
+    files = ServedFiles(built.path, built.sha256, identity)
     adapter = model.adapter
     if recipe is not None and recipe.adapter is not None:
         return replace(files, adapter_sha256=recipe.adapter_sha256)
@@ -80,48 +86,48 @@ def make_ready(model: CatalogModel, models_dir: Path, report: Report) -> ReadyFi
     return replace(files, adapter=adapter, adapter_sha256=found)
 
 
-def obtain(model: CatalogModel, models_dir: Path, *, hub_url: str, report: Report) -> Path:
-    """The file to serve; what is not there is fetched and built, what it replaces is removed.
+def fetch_and_build(model: CatalogModel, models_dir: Path, *, hub_url: str, report: Report) -> Path:
+    """Fetch and build what is missing, and remove old builds; returns the file to serve.
 
     Raises:
-        ModelUnavailable: says what is missing, wrong or too large.
+        ModelUnavailable: a file cannot be fetched or built; the error says why.
     """
     recipe = Recipe.of(model, models_dir)
     if recipe is None:
         path = fetch(model, models_dir, hub_url=hub_url, report=report)
-        settle(model.name, models_dir, None)
+        record_served_file(model.name, models_dir, None)
         return path
     built = recipe.find(models_dir)
     if built is None:
         fetch(model, models_dir, hub_url=hub_url, report=report)
         built = build(recipe, models_dir, report)
-    settle(model.name, models_dir, built.path)
+    record_served_file(model.name, models_dir, built.path)
     size = built.path.stat().st_size
     report(FetchProgress(model.name, "ready", size, size))
     return built.path
 
 
-def check(model: CatalogModel, models_dir: Path) -> Iterator[str]:
-    """A line on each file of a model that is right.
+def verify_files(model: CatalogModel, models_dir: Path) -> Iterator[str]:
+    """Verify each file of a model; yields a line for each correct one.
 
     Raises:
-        ModelUnavailable: names the first that is not.
+        ModelUnavailable: a file is missing or wrong; the error names it.
     """
     base, adapter = model.weights_path(models_dir), model.adapter
     recipe = Recipe.of(model, models_dir)
     built = recipe.find(models_dir) if recipe is not None else None
     if built is None or base.is_file():
         found = verified_sha256(base, model.sha256)
-        yield f"{base} is right, SHA-256 {found}"
+        yield f"{base} is correct, SHA-256 {found}"
     if adapter is not None:
         found = verified_adapter(adapter, base, model.sha256 or known_sha256(base))
-        yield f"{adapter.path} is right, SHA-256 {found}"
+        yield f"{adapter.path} is correct, SHA-256 {found}"
     if built is not None:
-        yield f"{built.path} is right, SHA-256 {built.sha256}, built from {recipe}"
+        yield f"{built.path} is correct, SHA-256 {built.sha256}, built from {recipe}"
     elif recipe is not None:
         raise ModelUnavailable(
             Text(
-                "What is served as %(name)s (%(recipe)s) is not built yet, or the file was "
+                "The file of the model %(name)s (%(recipe)s) is not built yet, or it was "
                 "changed. Run `ideapool models fetch` to build it.",
                 name=model.name,
                 recipe=recipe,
@@ -129,8 +135,8 @@ def check(model: CatalogModel, models_dir: Path) -> Iterator[str]:
         )
 
 
-def whereabouts(model: CatalogModel, models_dir: Path) -> str:
-    """In a few words; reads no more than it must."""
+def availability(model: CatalogModel, models_dir: Path) -> str:
+    """Whether the model's files are there, in a few words; hashes only what it must."""
     is_here = model.weights_path(models_dir).is_file()
     try:
         recipe = Recipe.of(model, models_dir)
@@ -144,15 +150,15 @@ def whereabouts(model: CatalogModel, models_dir: Path) -> str:
 
 
 def build(recipe: Recipe, models_dir: Path, report: Report) -> Built:
-    """What the recipe makes of weights that are right.
+    """Build a file from verified weights, unless another process has just built it.
 
     Raises:
-        ModelUnavailable: it cannot be built.
+        ModelUnavailable: the file cannot be built.
     """
     try:
         models_dir.mkdir(parents=True, exist_ok=True)
-        with sole_writer(models_dir, lambda: report(FetchProgress(recipe.model, "waiting", 0, 0))):
-            # Whoever held the lock may have built it.
+        with folder_lock(models_dir, lambda: report(FetchProgress(recipe.model, "waiting", 0, 0))):
+            # The process that held the lock may have built it.
             return recipe.find(models_dir) or _build(recipe, models_dir, report)
     except OSError as error:
         reason = error.strerror or error
@@ -185,10 +191,10 @@ def _build(recipe: Recipe, models_dir: Path, report: Report) -> Built:
         found = sha256_of(
             draft, lambda done: report(FetchProgress(recipe.model, "verifying", done, size))
         )
-        # The record first: a file without one would never be looked at nor removed.
+        # The record comes first: a file without one would be neither used nor ever removed.
         models = dict.fromkeys((*(old.models if old is not None else ()), recipe.model))
         Record(tuple(models), str(recipe), recipe.inputs, found).write(target)
-        put_in_place(draft, target, found)
+        move_into_place(draft, target, found)
     finally:
         draft.unlink(missing_ok=True)
     return Built(target, found)
@@ -199,7 +205,7 @@ def _run(recipe: Recipe, draft: Path, on_share: Callable[[float], None]) -> None
     order = replace(recipe, base=recipe.base.absolute(), adapter=adapter)
     command = [sys.executable, "-m", "service.engine.files.build_process", str(draft.absolute())]
     command.append(TypeAdapter(Recipe).dump_json(order).decode())
-    # The process has a thread for each CPU already.
+    # The process already has one thread per CPU.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "GGML_NO_BACKTRACE": "1"}
     is_done = False
     with subprocess.Popen(
@@ -208,7 +214,7 @@ def _run(recipe: Recipe, draft: Path, on_share: Callable[[float], None]) -> None
         stdout=subprocess.PIPE,
         cwd=PACKAGE_PARENT,
         env=environment,
-        # A Ctrl-C is for us, and then this process is ended in order.
+        # Ctrl-C goes to this process alone, which then ends the other one.
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
@@ -225,15 +231,15 @@ def _run(recipe: Recipe, draft: Path, on_share: Callable[[float], None]) -> None
     if not is_done:
         raise ModelUnavailable(
             Text(
-                "The process that was building %(recipe)s ended (%(reason)s): a file is "
+                "The process that was building %(recipe)s stopped (%(reason)s). A file is "
                 "damaged, or there is too little memory.",
                 recipe=recipe,
-                reason=_end_of(process.returncode),
+                reason=_exit_reason(process.returncode),
             )
         )
 
 
-def _end_of(status: int) -> str:
+def _exit_reason(status: int) -> str:
     with contextlib.suppress(ValueError):
         return signal.Signals(-status).name
     return f"status {status}"

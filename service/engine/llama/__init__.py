@@ -1,23 +1,25 @@
-"""The only importer of llama_cpp: its low-level API as objects that close in order.
+"""The only importer of llama_cpp: its low-level API as objects that must be closed.
 
-Knows nothing of requests, queues or processes. Everything here belongs to one thread; contexts
-and samplers are closed before their weights.
+It knows nothing of requests, queues or processes. All objects belong to one thread, and contexts
+and samplers must be closed before their model.
 """
 
-from service.engine.llama.context import AdapterFile, Context, Rows, Shape, Slice
+from service.engine.llama.context import AdapterFile, Chunk, Context, ContextSize, Outputs, Rows
+from service.engine.llama.library import Library
+from service.engine.llama.model import LlamaModel, render_chat
 from service.engine.llama.sampling import Grammar, Logits, Sampler
-from service.engine.llama.weights import Library, Weights, render_chat
 
 __all__ = [
     "AdapterFile",
+    "Chunk",
     "Context",
+    "ContextSize",
     "Grammar",
     "Library",
+    "LlamaModel",
     "Logits",
+    "Outputs",
     "Rows",
     "Sampler",
-    "Shape",
-    "Slice",
-    "Weights",
     "render_chat",
 ]

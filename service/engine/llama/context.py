@@ -1,89 +1,89 @@
-"""The cache and the compute buffers of a model, and what is decoded in them."""
+"""A llama.cpp context: the KV cache and the compute buffers of a model, and decoding in them."""
 
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.llama.weights import Library, Weights
+from service.engine.llama.library import Library
+from service.engine.llama.model import LlamaModel
 from service.errors import EngineError, ModelUnavailable, PromptTooLong
 
 CACHE_FULL = 1
 Rows = NDArray[np.float32]
 
 
+Outputs = Literal["none", "last", "all"]
+"""The tokens of a chunk for which rows of logits or embeddings are wanted."""
+
+
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """Consecutive tokens of one sequence; `wants_output` for the last of them, or for all."""
+class Chunk:
+    """Consecutive tokens of one sequence; `position` is that of the first."""
 
     sequence: int
     position: int
     tokens: Sequence[int]
-    wants_output: bool = False
-    wants_all: bool = False
+    outputs: Outputs = "none"
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """How a cache is laid out.
+class ContextSize:
+    """The size and layout of a context.
 
-    `streams` gives each sequence `tokens` of its own; else all share one pool of `cells`. Streams
-    attend faster on a CPU, where the shared pool is scanned whole for every token; the pool needs
-    less memory when few requests are long. `batch` is the most tokens of one decode.
+    The cache has `cells` tokens for `sequences` sequences: one pool if it `is_unified`, else an
+    equal stream for each. Streams attend faster on a CPU, where a pool is scanned whole for every
+    token; a pool needs less memory when few requests are long. `batch` is the most tokens of one
+    decode.
     """
 
-    tokens: int
+    cells: int
     sequences: int
     batch: int
-    streams: bool = False
-    cells: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.sequences * self.tokens if self.streams else max(self.cells, self.tokens)
+    is_unified: bool
 
 
 class AdapterFile:
-    """A LoRA adapter for some weights, which free it when they are freed."""
+    """A LoRA adapter for a model; it is freed with the model."""
 
-    def __init__(self, library: Library, weights: Weights, path: Path) -> None:
+    def __init__(self, library: Library, model: LlamaModel, path: Path) -> None:
         library.last_error = ""
-        self.handle: Any = llama_cpp.llama_adapter_lora_init(weights.handle, bytes(path))
+        self.handle: Any = llama_cpp.llama_adapter_lora_init(model.handle, bytes(path))
         if not self.handle:
-            reason = library.last_error or "llama.cpp gave no reason"
+            reason = library.last_error or "llama.cpp gives no reason"
             raise ModelUnavailable(f"The adapter {path} does not fit its model: {reason}.")
 
 
 class Context:
-    """The cache and compute buffers of one model, with its adapter fixed for good."""
+    """The cache and compute buffers of one model, always with the same adapter."""
 
     def __init__(
         self,
-        weights: Weights,
-        shape: Shape,
+        model: LlamaModel,
+        size: ContextSize,
         *,
         threads: int,
         adapter: tuple[AdapterFile, float] | None = None,
         embeds: bool = False,
     ) -> None:
-        self.shape = shape
-        self._weights = weights
+        self.size = size
+        self._model = model
         self._embeds = embeds
         self._context: Any = llama_cpp.llama_init_from_model(
-            weights.handle, _params(shape, threads, embeds)
+            model.handle, _params(size, threads, embeds)
         )
         if not self._context:
             raise ModelUnavailable(
-                f"There is not enough memory for a cache of {shape.total} tokens; lower `slots`, "
+                f"There is not enough memory for a cache of {size.cells} tokens. Lower `slots`, "
                 "`context` or `cache_tokens` in the catalog."
             )
         self._memory = llama_cpp.llama_get_memory(self._context)
-        self._batch = _Batch(shape.batch)
+        self._batch = _Batch(size.batch)
         if adapter is not None:
             self._apply_adapter(*adapter)
 
@@ -93,17 +93,18 @@ class Context:
         if llama_cpp.llama_set_adapters_lora(self._context, handles, 1, scales) != 0:
             raise ModelUnavailable("llama.cpp refused the adapter.")
 
-    def decode(self, slices: Sequence[Slice]) -> list[Rows | None]:
-        """For each slice the rows it wants (logits or embeddings) of shape (rows, width), else None.
+    def decode(self, chunks: Sequence[Chunk]) -> list[Rows | None]:
+        """Decode one batch; returns each chunk's rows of logits or embeddings, or None.
 
-        The rows are llama.cpp's own memory: they hold until the next decode. Slices come in the
-        order of their sequences, for streams of consecutive sequences are decoded together.
+        Rows have the shape (outputs, width). They are llama.cpp's own memory and valid only until
+        the next decode. Chunks must be in the order of their sequences, because only streams of
+        consecutive sequences are decoded together.
 
         Raises:
             PromptTooLong: the cache is full.
             EngineError: the decode failed.
         """
-        counts = self._batch.fill(slices)
+        counts = self._batch.fill(chunks)
         code = llama_cpp.llama_decode(self._context, self._batch.handle)
         if code == CACHE_FULL:
             raise PromptTooLong("The model's cache is full.")
@@ -111,12 +112,12 @@ class Context:
             raise EngineError(f"llama.cpp failed to decode (code {code}).")
         wanted = sum(counts)
         if not wanted:
-            return [None] * len(slices)
-        # Reading all of them once also puts them in the order of the batch.
+            return [None] * len(chunks)
+        # Reading all rows at once also puts them in the order of the batch.
         if self._embeds:
-            read, width = llama_cpp.llama_get_embeddings, self._weights.embedding_size
+            read, width = llama_cpp.llama_get_embeddings, self._model.embedding_size
         else:
-            read, width = llama_cpp.llama_get_logits, self._weights.vocabulary_size
+            read, width = llama_cpp.llama_get_logits, self._model.vocabulary_size
         rows = np.ctypeslib.as_array(read(self._context), shape=(wanted, width))
         result: list[Rows | None] = []
         start = 0
@@ -126,23 +127,17 @@ class Context:
         return result
 
     def keep(self, sequence: int, tokens: int) -> None:
-        """Forget everything of a sequence after its first `tokens`."""
+        """Forget all but the first `tokens` of a sequence."""
         if not llama_cpp.llama_memory_seq_rm(self._memory, sequence, tokens, -1):
             # Recurrent and sliding-window caches cannot be cut in the middle.
             raise EngineError("The model's cache cannot be shortened.")
 
-    def copy(self, source: int, target: int, tokens: int) -> None:
-        """Make the first `tokens` of `source` all that `target` has."""
-        self.keep(target, 0)
-        if self.shape.streams:
-            # Between streams llama.cpp copies whole buffers; a state has only what is used.
-            self.restore(target, self.save(source))
-            self.keep(target, tokens)
-        else:
-            llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, tokens)
+    def share(self, source: int, target: int, tokens: int) -> None:
+        """Add the first `tokens` of `source` to `target` without a copy; for unified caches."""
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, tokens)
 
     def save(self, sequence: int) -> NDArray[np.uint8]:
-        """Everything the cache holds of a sequence, for `restore`."""
+        """The state of a sequence in the cache, for `restore`."""
         size = llama_cpp.llama_state_seq_get_size(self._context, sequence)
         state = np.empty(size, dtype=np.uint8)
         data = state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
@@ -162,14 +157,14 @@ class Context:
             self._context = None
 
 
-def _params(shape: Shape, threads: int, embeds: bool) -> Any:
+def _params(size: ContextSize, threads: int, embeds: bool) -> Any:
     params = llama_cpp.llama_context_default_params()
-    params.n_ctx = shape.total
-    params.n_batch = params.n_ubatch = shape.batch
-    params.n_seq_max = shape.sequences
-    params.kv_unified = not shape.streams
-    # Else llama.cpp reserves a row of logits for every token of a batch.
-    params.n_outputs_max = shape.batch if embeds else shape.sequences
+    params.n_ctx = size.cells
+    params.n_batch = params.n_ubatch = size.batch
+    params.n_seq_max = size.sequences
+    params.kv_unified = size.is_unified
+    # By default llama.cpp reserves a row of logits for every token of a batch.
+    params.n_outputs_max = size.batch if embeds else size.sequences
     params.n_threads = params.n_threads_batch = threads
     params.embeddings = embeds
     params.no_perf = True
@@ -177,7 +172,7 @@ def _params(shape: Shape, threads: int, embeds: bool) -> Any:
 
 
 class _Batch:
-    """llama.cpp's batch with numpy's view of its arrays, so that a prompt is one assignment."""
+    """llama.cpp's batch as numpy arrays, so that a whole prompt is one assignment."""
 
     def __init__(self, size: int) -> None:
         self.handle = llama_cpp.llama_batch_init(size, 0, 1)
@@ -185,34 +180,34 @@ class _Batch:
         self._positions = np.ctypeslib.as_array(self.handle.pos, shape=(size,))
         self._wanted = np.ctypeslib.as_array(self.handle.logits, shape=(size,))
         np.ctypeslib.as_array(self.handle.n_seq_id, shape=(size,))[:] = 1
-        # Each token points to a cell with its sequence; here the cells are one array.
+        # Each token has a pointer to its sequence number; here these numbers are one array.
         self._sequences = np.zeros(size, dtype=np.int32)
         address, step = self._sequences.ctypes.data, self._sequences.itemsize
         cell = ctypes.POINTER(ctypes.c_int32)
         self._pointers = (cell * size)(
             *(ctypes.cast(address + index * step, cell) for index in range(size))
         )
-        # A cast copies the address; the field itself would follow the next assignment.
+        # A cast copies the address; the field itself would change with the next line.
         self._own = ctypes.cast(self.handle.seq_id, type(self.handle.seq_id))
         self.handle.seq_id = ctypes.cast(self._pointers, type(self._own))
 
-    def fill(self, slices: Sequence[Slice]) -> list[int]:
-        """How many rows each slice will get."""
+    def fill(self, chunks: Sequence[Chunk]) -> list[int]:
+        """Fill the batch; returns how many rows each chunk will get."""
         start = 0
         counts: list[int] = []
-        for part in slices:
-            end = start + len(part.tokens)
-            self._tokens[start:end] = part.tokens
-            self._positions[start:end] = range(part.position, part.position + end - start)
-            self._sequences[start:end] = part.sequence
-            self._wanted[start:end] = part.wants_all
-            self._wanted[end - 1] |= part.wants_output
-            counts.append(end - start if part.wants_all else int(part.wants_output))
+        for chunk in chunks:
+            end = start + len(chunk.tokens)
+            self._tokens[start:end] = chunk.tokens
+            self._positions[start:end] = range(chunk.position, chunk.position + end - start)
+            self._sequences[start:end] = chunk.sequence
+            self._wanted[start:end] = chunk.outputs == "all"
+            self._wanted[end - 1] = chunk.outputs != "none"
+            counts.append(int(self._wanted[start:end].sum()))
             start = end
         self.handle.n_tokens = start
         return counts
 
     def close(self) -> None:
-        # llama.cpp frees what it allocated, not what was put in its place.
+        # llama.cpp must free the array that it allocated, not ours.
         self.handle.seq_id = self._own
         llama_cpp.llama_batch_free(self.handle)

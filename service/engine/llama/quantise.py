@@ -1,6 +1,6 @@
-"""Numbers in llama.cpp's blocked types: a whole file made anew, or rows of one tensor.
+"""Converts weights to and from llama.cpp's quantised types, for a file or for rows of a tensor.
 
-llama.cpp ends the process on a damaged file, so this belongs in a process of its own.
+llama.cpp ends the process when a file is damaged, so this must run in a process of its own.
 """
 
 import ctypes
@@ -16,8 +16,8 @@ import numpy as np
 from llama_cpp._ggml import libggml
 from numpy.typing import NDArray
 
-from service.engine.llama.layout import Tensor
-from service.engine.llama.log import GGML_LOG_ERROR, tell_log
+from service.engine.llama.gguf_file import Tensor
+from service.engine.llama.library import GGML_LOG_ERROR, set_log_listener
 from service.engine.types import Quantisation
 from service.errors import ModelUnavailable
 
@@ -31,7 +31,7 @@ FILE_TYPES: dict[Quantisation, int] = {
     "q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0,
 }
 PLAIN = frozenset({"f32", "f16", "bf16"})
-# Weights that share one evenly spaced grid, by type.
+# The number of weights that share one evenly spaced grid, by type.
 GRIDS = dict.fromkeys(("q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q4_K", "q5_K"), 32) | dict.fromkeys(
     ("q2_K", "q3_K", "q6_K"), 16
 )
@@ -41,14 +41,14 @@ NEW_SIZE = re.compile(r"quant size\s*=\s*([\d.]+) MiB")
 
 
 class Quantiser:
-    """llama.cpp's own tool, with its log read for how far it is."""
+    """llama.cpp's own quantiser; its progress is read from its log."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._on_step: Callable[[int, int], None] | None = None
         self._last_error = ""
         self._new_mib = 0.0
-        self._callback = tell_log(self, self._log)
+        self._callback = set_log_listener(self, self._log)
 
     def _log(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
         line = text.decode("utf-8", "replace")
@@ -61,7 +61,7 @@ class Quantiser:
             self._new_mib = float(size[1])
 
     def size_bytes(self, source: Path, kind: Quantisation) -> int:
-        """Of the tensors in the file that `write` would make."""
+        """The bytes of all tensors in the file that `write` would make."""
         self._on_step = None
         self._run(source, Path(os.devnull), kind, is_dry=True)
         return int(self._new_mib * 1024 * 1024)
@@ -69,10 +69,12 @@ class Quantiser:
     def write(
         self, source: Path, target: Path, kind: Quantisation, on_step: Callable[[int, int], None]
     ) -> None:
-        """`on_step` gets the number of the tensor that is begun, and how many there are.
+        """Quantise `source` into `target`.
+
+        `on_step` is called with the number of each tensor as it starts, and with their count.
 
         Raises:
-            ModelUnavailable: llama.cpp refuses.
+            ModelUnavailable: llama.cpp cannot quantise the file.
         """
         self._on_step = on_step
         self._run(source, target, kind, is_dry=False)
@@ -86,8 +88,8 @@ class Quantiser:
         params.dry_run = is_dry
         self._last_error = ""
         if llama_cpp.llama_model_quantize(bytes(source), bytes(target), ctypes.byref(params)):
-            reason = self._last_error or "it gives no reason"
-            raise ModelUnavailable(f"llama.cpp cannot turn {source} into {kind}: {reason}.")
+            reason = self._last_error or "llama.cpp gives no reason"
+            raise ModelUnavailable(f"llama.cpp cannot quantise {source} to {kind}: {reason}.")
 
 
 class _TypeTraits(ctypes.Structure):
@@ -104,7 +106,7 @@ class _TypeTraits(ctypes.Structure):
 
 @functools.cache
 def _ggml() -> Any:
-    """Converters of ggml, which the bindings of llama.cpp leave out."""
+    """The type converters of ggml, for which llama_cpp has no bindings."""
     pointer, size, kind = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
     for name, result, arguments in (
         ("ggml_get_type_traits", ctypes.POINTER(_TypeTraits), [kind]),
@@ -125,21 +127,21 @@ def type_name(tensor: Tensor) -> str:
 
 
 def steps(tensor: Tensor, floats: Floats) -> Floats:
-    """How far apart the values are that each of these rows' weights can have.
+    """For each weight, the distance between neighbouring values of its quantisation grid.
 
-    A grid's step is the smallest difference between two of its weights; where all of them are the
-    same it counts as infinite.
+    It is the smallest difference between two weights of the same grid, and infinite where all
+    weights of a grid are equal.
     """
     width = GRIDS[type_name(tensor)]
     groups = np.sort(floats.reshape(-1, width), axis=1)
     gaps = np.diff(groups, axis=1)
-    # Neighbours that only rounding tells apart are the same value.
+    # Values that differ only by rounding are the same grid value.
     gaps[gaps <= 1e-3 * (groups[:, -1:] - groups[:, :1])] = np.inf
     return np.repeat(gaps.min(axis=1), width).reshape(floats.shape)
 
 
 def to_floats(tensor: Tensor, blocks: bytes, rows: int) -> Floats:
-    """Raises ModelUnavailable for types that hold no weights."""
+    """The rows as float32. Raises ModelUnavailable if the tensor's type is not one of weights."""
     traits = _ggml().ggml_get_type_traits(tensor.kind).contents
     floats = np.empty((rows, tensor.columns), dtype=np.float32)
     if tensor.kind == GGML_TYPE_F32:
@@ -147,12 +149,14 @@ def to_floats(tensor: Tensor, blocks: bytes, rows: int) -> Floats:
     elif traits.to_float:
         traits.to_float(blocks, floats.ctypes.data, floats.size)
     else:
-        raise ModelUnavailable(f"{tensor.name} has the type {type_name(tensor)}: no weights.")
+        raise ModelUnavailable(
+            f"{tensor.name} has the type {type_name(tensor)}, which is not one of weights."
+        )
     return floats
 
 
 def to_blocks(tensor: Tensor, floats: Floats) -> bytes:
-    """Rows of the tensor in its own type, which is one of `PLAIN` or `GRIDS`."""
+    """Rows converted to the tensor's type, which must be in `PLAIN` or `GRIDS`."""
     floats = np.ascontiguousarray(floats)
     rows, columns = floats.shape
     blocks = ctypes.create_string_buffer(rows * (tensor.size_bytes // tensor.rows))

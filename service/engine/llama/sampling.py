@@ -1,4 +1,4 @@
-"""From a row of logits to a token: filters, the draw, and what a grammar allows."""
+"""Samples a token from a row of logits, with filters, penalties and a grammar."""
 
 import ctypes
 import json
@@ -11,38 +11,38 @@ import numpy as np
 from llama_cpp.llama_grammar import json_schema_to_gbnf
 from numpy.typing import NDArray
 
-from service.engine.llama.weights import Weights
+from service.engine.llama.model import LlamaModel
 from service.engine.types import Sampling
 from service.errors import EngineError, InvalidInput
 
 Logits = NDArray[np.float32]
 RANDOM_SEED = 0xFFFFFFFF
 CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)], align=True)
-# Into how many parts a vocabulary is laid to look for its likeliest tokens.
+# The number of rows into which a vocabulary is folded to find its most likely tokens.
 PARTS = 64
-# A grammar that takes longer to follow than a model to decode would stop everybody's answers.
+# Limits on grammars: one that is slow to apply would delay the answers of all requests.
 LONGEST_GRAMMAR = 65536
 MOST_REPEATS = 1000
-# In how many ways can nothing be repeated? llama.cpp follows them all.
+# An empty text can be repeated in endlessly many ways, and llama.cpp follows them all.
 EMPTY_REPEATED = re.compile(r"[?*]\s*\)\s*[*+{]")
 BOUNDS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
-# With a grammar: what is this far below the best allowed token is not worth a look (e^-12).
+# With a grammar, tokens with a logit this far below the best allowed one are ignored (e^-12).
 REACH = 12.0
 
 
 class Grammar:
-    """GBNF: which tokens may come next."""
+    """A GBNF grammar and its state: which tokens may come next."""
 
-    def __init__(self, weights: Weights, text: str) -> None:
+    def __init__(self, weights: LlamaModel, text: str) -> None:
         """Raises InvalidInput if the text is not a grammar with a `root` rule."""
         if len(text) > LONGEST_GRAMMAR:
             raise InvalidInput(f"The grammar is longer than {LONGEST_GRAMMAR} characters.")
         if EMPTY_REPEATED.search(text):
             raise InvalidInput(
-                "The grammar repeats something that can be empty, such as (x?)*: leave the inner "
-                "mark out."
+                "The grammar repeats something that can be empty, such as (x?)*. Remove the inner "
+                "`?` or `*`."
             )
-        # llama.cpp takes an empty text for no grammar at all.
+        # llama.cpp treats an empty text as no grammar at all.
         self._sampler: Any = text.strip() and llama_cpp.llama_sampler_init_grammar(
             weights.vocabulary, text.encode("utf-8", "replace"), b"root"
         )
@@ -50,11 +50,11 @@ class Grammar:
             raise InvalidInput("The grammar is not valid GBNF with a `root` rule.")
 
     @classmethod
-    def of_schema(cls, weights: Weights, schema: str) -> "Grammar":
+    def of_schema(cls, weights: LlamaModel, schema: str) -> "Grammar":
         """Raises InvalidInput for a schema that cannot be turned into a grammar."""
         _check_bounds(schema)
         try:
-            # The converter fails in as many ways as there are wrong schemas.
+            # The converter raises many kinds of exceptions for invalid schemas.
             text = json_schema_to_gbnf(schema)
         except Exception as error:
             raise InvalidInput(f"The JSON schema cannot be followed: {error!r}.") from error
@@ -66,12 +66,12 @@ class Grammar:
         return bool(np.isfinite(self.restrict(candidates)["logit"][0]))
 
     def restrict(self, candidates: NDArray[Any]) -> NDArray[Any]:
-        """Sets the logits of what may not come next to minus infinity."""
+        """Set the logits of tokens that may not come next to minus infinity."""
         _apply(self._sampler, candidates)
         return candidates
 
     def accept(self, token: int) -> None:
-        """`token` must be allowed: llama.cpp ends the process otherwise."""
+        """Advance by a token, which must be allowed: otherwise llama.cpp ends the process."""
         llama_cpp.llama_sampler_accept(self._sampler, token)
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ class Grammar:
 
 
 def _check_bounds(schema: str) -> None:
-    """Raises InvalidInput for a count that would make a grammar too large to follow."""
+    """Raises InvalidInput for a bound that would make the grammar too large."""
 
     def check(entries: list[tuple[str, Any]]) -> dict[str, Any]:
         for name, value in entries:
@@ -98,7 +98,7 @@ def _check_bounds(schema: str) -> None:
 
 
 class Sampler:
-    """Filters and draws: the cheap filter first, and the grammar only for what was drawn."""
+    """Samples one token at a time: the cheapest filter first, the grammar only when needed."""
 
     def __init__(self, sampling: Sampling, grammar: Grammar | None = None) -> None:
         self._sampling = sampling
@@ -122,7 +122,7 @@ class Sampler:
             links.append(llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1))
         if sampling.min_p > 0:
             links.append(llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1))
-        # The largest seed means "any" to llama.cpp; ours always means itself.
+        # llama.cpp takes the largest seed as a request for a random one; we never want that.
         seed = sampling.seed % RANDOM_SEED
         links.append(llama_cpp.llama_sampler_init_temp(sampling.temperature))
         links.append(llama_cpp.llama_sampler_init_dist(seed))
@@ -131,7 +131,7 @@ class Sampler:
     def sample(self, logits: Logits) -> int:
         if self._has_penalties or self._sampling.logit_bias:
             logits = self._biased(logits)
-        token = self._likely(logits)
+        token = self._draw_freely(logits)
         if self._grammar is not None:
             if not self._grammar.allows(token):
                 token = self._draw(self._allowed(logits, self._grammar))
@@ -150,8 +150,8 @@ class Sampler:
             logits[token] -= self._sampling.frequency_penalty * count
         return logits
 
-    def _likely(self, logits: Logits) -> int:
-        """A draw from the whole vocabulary."""
+    def _draw_freely(self, logits: Logits) -> int:
+        """Draw from the whole vocabulary, without the grammar."""
         if self._sampling.temperature <= 0:
             return int(logits.argmax())
         wanted = self._sampling.top_k
@@ -160,7 +160,7 @@ class Sampler:
         return self._draw(_candidates(logits, _likeliest(logits, wanted)))
 
     def _allowed(self, logits: Logits, grammar: Grammar) -> NDArray[Any]:
-        """The tokens the grammar allows, without those that are e^-12 times less likely."""
+        """The allowed tokens that are at least e^-12 times as likely as the best of them."""
         reach = float(logits.max()) - REACH
         candidates = grammar.restrict(_candidates(logits, np.flatnonzero(logits >= reach)))
         best = float(candidates["logit"].max())
@@ -169,7 +169,7 @@ class Sampler:
             candidates = grammar.restrict(_candidates(logits, np.flatnonzero(logits >= below)))
         allowed: NDArray[Any] = candidates[np.isfinite(candidates["logit"])]
         if not allowed.size:
-            raise EngineError("The grammar allows no token here.")
+            raise EngineError("The grammar allows no token at this point.")
         return allowed
 
     def _draw(self, candidates: NDArray[Any]) -> int:
@@ -185,10 +185,11 @@ class Sampler:
 
 
 def _likeliest(logits: Logits, count: int) -> NDArray[np.intp]:
-    """Tokens among which the `count` likeliest are; a few more than that.
+    """The `count` most likely tokens and a few more.
 
-    The vocabulary is laid in columns of `PARTS` tokens. The likeliest are in the columns with the
-    largest maxima, and none is below the least of these: a tenth of the work of a partial sort.
+    The vocabulary is folded into columns of `PARTS` tokens. The most likely tokens are in the
+    `count` columns with the largest maxima, and none has a logit below the least of these maxima.
+    This is a tenth of the work of a partial sort.
     """
     width = logits.size // PARTS
     if width <= count:

@@ -1,4 +1,4 @@
-"""Another engine: an OpenAI-compatible server in place of our own models."""
+"""A remote engine: an OpenAI-compatible server instead of the catalog's models."""
 
 from service.engine.remote.backend import RemoteBackend
 

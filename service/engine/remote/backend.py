@@ -1,6 +1,8 @@
-"""The backend over an OpenAI-compatible server: admits, queues, asks, and knows how it stands.
+"""The backend for one model on an OpenAI-compatible server.
 
-Knows no HTTP (`exchange`) and no field of a body (`dialects`, `replies`).
+It watches whether the server can be used and runs the requests that get a slot. HTTP is the
+business of `http_client`, the fields of request bodies of `dialects`, and those of answers of
+`replies`.
 """
 
 import asyncio
@@ -8,55 +10,43 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
-from service.engine.admission.fair_queue import QueueFullError, Scheduler
-from service.engine.admission.jobs import Job, Pace
-from service.engine.remote.asking import Asking
+from service.engine.admission.fair_queue import RequestCounts
+from service.engine.admission.request_queue import Capacity, RequestQueue
 from service.engine.remote.discovery import Server, discover
-from service.engine.remote.exchange import Exchange
+from service.engine.remote.http_client import HttpClient
+from service.engine.remote.request_runner import RequestRunner
 from service.engine.types import (
     REQUIRED_ROLES,
     Event,
     ModelInfo,
     Outcome,
-    Queued,
     Request,
     Role,
     Stats,
 )
-from service.errors import (
-    EngineBusy,
-    EngineCrashed,
-    InvalidInput,
-    ModelUnavailable,
-    ServiceError,
-)
+from service.errors import EngineBusy, EngineCrashed, ModelUnavailable, ServiceError
 
-SLOTS = 8
-# How often the server is looked at, and how old a look may be that refuses a request.
+DEFAULT_SLOTS = 8
+# Seconds between two checks of the server, and the age up to which the last one still counts.
 READY_CHECK_S, FAILED_CHECK_S, FRESH_S = 30.0, 2.0, 1.0
-LINE = "engine"
-# What the model is called as long as nobody has said so.
+# The queue knows the model by this name, because its real name may change with the server.
+QUEUE = "engine"
+# The name of the model until the server has named one.
 UNNAMED = "engine"
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Job(Job):
-    task: asyncio.Task[Event | ServiceError] | None = None
-    timer: asyncio.TimerHandle | None = None
-
-
 class RemoteBackend:
-    """Implements `Backend` for one model, which has both roles.
+    """Implements `Backend` for one model, which serves all roles.
 
-    The hash of its weights is unknown (`""`), and how many tokens a prompt has is known only at the
-    end (`Started` says 0). A server that takes no grammars gets none: the answers are judged by
-    whoever asked. Embeddings are pooled as the server does it.
+    The hash of its weights is unknown (`""`). The number of prompt tokens is known only at the
+    end, so `Started` says 0. A server that takes no grammars gets none; the caller validates the
+    answers anyway. Embeddings are pooled in the server's own way.
     """
 
     def __init__(
@@ -69,62 +59,43 @@ class RemoteBackend:
         queue_limit: int = 32,
         stall_s: float = 120,
     ) -> None:
-        """`queue_limit` bounds requests that run and wait, `slots` those that are sent at a time.
+        """`queue_limit` is how many requests may run and wait; `slots` of them are sent at a time.
 
-        `model` may be left out if there is only one, `slots` if the server tells them or 8 will do.
+        `model` may be None if the server has only one. Without `slots` the server's own number
+        counts, or else 8.
         """
-        self._exchange = Exchange(url, key, stall_s=stall_s)
-        self._wanted = model
-        self._queue_limit = queue_limit
+        self._client = HttpClient(url, key, stall_s=stall_s)
+        self._wanted_model = model
+        self._wanted_slots = slots
         self._server: Server | None = None
-        self._slots = slots
-        self._info = ModelInfo(model or UNNAMED, REQUIRED_ROLES, "", 0, slots or SLOTS)
-        self._scheduler, self._pace = self._line(self._info.slots)
-        self._jobs: dict[str, _Job] = {}
-        self._looking = asyncio.Lock()
-        self._looked_at = -math.inf
-        self._wake = asyncio.Event()
-        self._watching: asyncio.Task[None] | None = None
-        self._is_closed = False
+        self._info = ModelInfo(model or UNNAMED, REQUIRED_ROLES, "", 0, slots or DEFAULT_SLOTS)
+        self._queue = RequestQueue({QUEUE: self._info.slots}, queue_limit, executor=self)
+        self._tasks: dict[str, asyncio.Task[Outcome | ServiceError]] = {}
+        self._check_lock = asyncio.Lock()
+        self._checked_at = -math.inf
+        self._check_now = asyncio.Event()
+        self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._watching = asyncio.create_task(self._watch())
+        self._watcher = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
-        self._is_closed = True
-        jobs = list(self._jobs.values())
-        for job in jobs:
-            job.inbox.put(None)
-            self._abandon(job)
-        tasks = [job.task for job in jobs if job.task is not None]
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        tasks = list(self._tasks.values())
+        self._queue.close()
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._exchange.close()
+        await self._client.close()
 
-    async def submit(self, request: Request) -> AsyncGenerator[Event, None]:
-        if self._info.state != "ready" and not self._is_closed:
-            await self._look()
-        job = self._admit(request)
-        try:
-            while (item := await job.inbox.get()) is not None:
-                if isinstance(item, ServiceError):
-                    raise item
-                yield item
-                if isinstance(item, Outcome):
-                    return
-        finally:
-            self._abandon(job)
+    def submit(self, request: Request) -> AsyncGenerator[Event, None]:
+        return self._queue.submit(request)
 
     async def cancel(self, request_id: str) -> None:
-        job = self._jobs.get(request_id)
-        if job is not None:
-            self._abandon(job)
-            job.inbox.put(None)
+        self._queue.cancel(request_id)
 
     def model_for(self, role: Role) -> ModelInfo:  # noqa: ARG002
-        if self._server is None and self._wanted is None:
+        if self._server is None and self._wanted_model is None:
             raise self._unavailable()
         return self._info
 
@@ -133,155 +104,111 @@ class RemoteBackend:
 
     def stats(self) -> Stats:
         return Stats(
-            running=self._scheduler.running,
-            waiting=self._scheduler.waiting,
-            queue_limit=self._queue_limit,
+            running=self._queue.running,
+            waiting=self._queue.waiting,
+            queue_limit=self._queue.limit,
             restarts=0,
             process_id=None,
         )
 
-    def _admit(self, request: Request) -> _Job:
-        if self._is_closed:
-            raise ModelUnavailable("The server is stopping.")
+    # What the request queue asks of its executor.
+
+    async def check_request(self, request: Request) -> str:
+        if self._info.state != "ready":
+            await self._check_server()
         if self._info.state != "ready":
             raise self._unavailable()
         if request.model != self._info.name:
             raise ModelUnavailable(
-                f"There is no model {request.model!r}; there is: {self._info.name}."
+                f"There is no model {request.model!r}. The engine serves {self._info.name}."
             )
-        try:
-            self._scheduler.add(
-                request.id, LINE, request.client, takes_place=not request.is_admitted
-            )
-        except QueueFullError:
-            wait_s = self._expected_s()
-            raise EngineBusy(
-                f"All {self._queue_limit} places are taken; try again in {wait_s} s.",
-                retry_after_s=wait_s,
-            ) from None
-        except ValueError:
-            raise InvalidInput(f"A request {request.id!r} is running already.") from None
-        job = self._jobs[request.id] = _Job(request)
-        if job.timeout_s < math.inf:
-            job.timer = asyncio.get_running_loop().call_later(job.timeout_s, self._expire, job)
-        self._dispatch()
-        return job
+        return QUEUE
 
-    def _dispatch(self) -> None:
-        """Hand out free slots, and tell those who wait where they stand."""
-        for request_id in self._scheduler.start((LINE,)):
-            job = self._jobs[request_id]
-            job.sent_at = time.monotonic()
-            job.task = asyncio.create_task(self._work(job))
-            # Not in the task: one that is cancelled before its first step never runs.
-            job.task.add_done_callback(partial(self._conclude, job))
-        for request_id, position in self._scheduler.positions(LINE).items():
-            job = self._jobs[request_id]
-            if job.position != position:
-                job.position = position
-                job.inbox.put(Queued(position))
+    def capacity(self, counts: Mapping[str, RequestCounts], now: float) -> Capacity:  # noqa: ARG002
+        return Capacity((QUEUE,))
 
-    def _expire(self, job: _Job) -> None:
-        self._abandon(job)
-        job.inbox.put(job.overdue())
+    def start_requests(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            task = asyncio.create_task(self._run(request))
+            self._tasks[request.id] = task
+            # Not in the task itself: one that is cancelled before its first step never runs.
+            task.add_done_callback(partial(self._on_done, request.id))
 
-    def _abandon(self, job: _Job) -> None:
-        """Nobody reads the job any more. Its slot is free once the connection is closed."""
-        if self._jobs.get(job.request.id) is not job or job.is_cancelled:
-            return
-        if job.task is not None:
-            # Once: a second time would cut the closing of the connection short.
-            job.is_cancelled = True
-            job.task.cancel()
-        elif self._scheduler.withdraw(job.request.id):
-            self._forget(job)
+    def stop_request(self, request_id: str) -> None:
+        """Closes the connection, which ends the work on the server."""
+        self._tasks[request_id].cancel()
 
-    async def _work(self, job: _Job) -> Event | ServiceError:
+    async def _run(self, request: Request) -> Outcome | ServiceError:
         assert self._server is not None
-        asking = Asking(self._exchange, self._server, expected_s=self._expected_s())
+        runner = RequestRunner(
+            self._client, self._server, expected_s=self._queue.retry_after_s(QUEUE)
+        )
         try:
-            return await asking.answer(job.request, job.inbox.put)
+            return await runner.run(request, partial(self._queue.emit, request.id))
         except ServiceError as error:
             return error
 
-    def _conclude(self, job: _Job, task: asyncio.Task[Event | ServiceError]) -> None:
-        last: Event | ServiceError | None = None
+    def _on_done(self, request_id: str, task: asyncio.Task[Outcome | ServiceError]) -> None:
+        del self._tasks[request_id]
+        end: Outcome | ServiceError | None = None
         if not task.cancelled():
             failure = task.exception()
             if failure is not None:
                 logger.error("A request to the engine failed unexpectedly.", exc_info=failure)
-                last = EngineCrashed("The engine's answer could not be handled. Try again.")
+                end = EngineCrashed("The engine's answer could not be handled. Try again.")
             else:
-                last = task.result()
-        self._scheduler.finish(job.request.id)
-        if isinstance(last, Outcome):
-            self._pace.note(LINE, time.monotonic() - job.sent_at)
-        elif isinstance(last, ModelUnavailable | EngineCrashed):
-            self._looked_at = -math.inf
-            self._wake.set()
-        job.inbox.put(last)
-        self._forget(job)
-
-    def _forget(self, job: _Job) -> None:
-        del self._jobs[job.request.id]
-        if job.timer is not None:
-            job.timer.cancel()
-        if not self._is_closed:
-            self._dispatch()
+                end = task.result()
+        if isinstance(end, ModelUnavailable | EngineCrashed):
+            self._checked_at = -math.inf
+            self._check_now.set()
+        self._queue.finish(request_id, end)
 
     async def _watch(self) -> None:
         while True:
-            self._wake.clear()
-            is_busy = self._scheduler.running > 0
-            # A server that works may be too busy to say that it is well.
+            self._check_now.clear()
+            is_busy = self._queue.running > 0
+            # A server that is working may be too busy to answer a check in time.
             if not is_busy:
-                await self._look()
+                await self._check_server()
             is_well = self._info.state == "ready" and not is_busy
             pause_s = READY_CHECK_S if is_well else FAILED_CHECK_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
-                    await self._wake.wait()
+                    await self._check_now.wait()
 
-    async def _look(self) -> None:
-        """See how the server stands, unless that was just done."""
-        async with self._looking:
-            if time.monotonic() - self._looked_at < FRESH_S:
+    async def _check_server(self) -> None:
+        """Find out whether the server can be used, unless that was just done."""
+        async with self._check_lock:
+            if time.monotonic() - self._checked_at < FRESH_S:
                 return
             try:
-                self._adopt(await discover(self._exchange, self._wanted))
+                self._use(await discover(self._client, self._wanted_model))
             except EngineBusy:
                 self._info = replace(self._info, state="loading", progress=0.0, error=None)
             except ServiceError as error:
                 if error.detail != self._info.error:
                     logger.error("%s", error.detail)
                 self._info = replace(self._info, state="failed", progress=0.0, error=error.detail)
-            self._looked_at = time.monotonic()
+            self._checked_at = time.monotonic()
 
-    def _adopt(self, server: Server) -> None:
+    def _use(self, server: Server) -> None:
         if server != self._server:
-            engine, dialect = self._exchange.engine, server.dialect
+            engine, dialect = self._client.engine, server.dialect
             logger.info("%s is %s with the model %s.", engine, dialect.name, server.model)
             if dialect.grammar is None:
                 logger.warning("%s takes no grammars, so more answers may be unusable.", engine)
-        slots = self._slots or server.slots or SLOTS
-        if self._jobs:
+        slots = self._wanted_slots or server.slots or DEFAULT_SLOTS
+        if not self._queue.is_empty:
             slots = self._info.slots
         elif slots != self._info.slots:
-            self._scheduler, self._pace = self._line(slots)
+            self._queue.set_slots({QUEUE: slots})
         self._server = server
         self._info = ModelInfo(
             server.model, REQUIRED_ROLES, "", server.context, slots, state="ready", progress=1.0
         )
 
-    def _line(self, slots: int) -> tuple[Scheduler, Pace]:
-        return Scheduler({LINE: slots}, self._queue_limit), Pace({LINE: slots})
-
-    def _expected_s(self) -> int:
-        """When there may be a place again."""
-        return self._pace.retry_after_s(LINE, self._scheduler.waiting)
-
     def _unavailable(self) -> ModelUnavailable:
         return ModelUnavailable(
             self._info.error
-            or f"{self._exchange.engine} is still getting ready. Try again in a moment."
+            or f"{self._client.engine} is still getting ready. Try again in a moment."
         )

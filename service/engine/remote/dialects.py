@@ -1,7 +1,7 @@
-"""What each kind of server calls things: our requests -> bodies for its OpenAI-compatible API.
+"""Turns our requests into bodies for each kind of OpenAI-compatible server. Pure.
 
-Pure. A field is sent only to servers that know it; what a server cannot do is refused here, except
-for grammars: whoever asks judges the answer anyway.
+A field is sent only to servers that know it. A request that a server cannot fulfil is refused
+here. Grammars are an exception: without one the caller validates the answer itself.
 """
 
 import json
@@ -18,8 +18,9 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`alternatives` is how many of the likeliest tokens the server tells when asked for so many.
+    """What a kind of server understands.
 
+    `alternatives` is how many of the most likely tokens it returns at most. The fields of
     `generating` and `probing` are sent with every request of that kind.
     """
 
@@ -40,14 +41,14 @@ LLAMA_SERVER = Dialect(
     "llama-server", _gbnf, takes_filters=True, alternatives=1000, probing={"cache_prompt": False}
 )
 IDEAPOOL = Dialect("Ideapool", _gbnf, takes_filters=True)
-# vLLM takes its defaults from the model's files, which often bring a repetition penalty.
+# vLLM takes defaults from the model's files, which often set a repetition penalty.
 VLLM = Dialect(
     "vLLM",
     lambda grammar: {"structured_outputs": {"grammar": grammar}},
     takes_filters=True,
     generating={"repetition_penalty": 1.0},
 )
-# Before 0.12 the grammar was a field of its own.
+# Before version 0.12 the grammar had a field of its own.
 OLD_VLLM = Dialect(
     "vLLM",
     lambda grammar: {"guided_grammar": grammar},
@@ -59,14 +60,14 @@ OPENAI = Dialect("an OpenAI-compatible server")
 
 
 def vllm_of(version: str) -> Dialect:
-    """Builds from source may call themselves `dev`; they are taken for new."""
+    """The dialect of a version of vLLM; builds from source, such as `dev`, count as new."""
     numbers = re.match(r"0\.(\d+)\.", version)
     is_old = numbers is not None and 0 < int(numbers[1]) < 12
     return OLD_VLLM if is_old else VLLM
 
 
 def chat_body(request: GenerateRequest, dialect: Dialect, model: str) -> Body:
-    """Raises: InvalidInput where the server cannot do what is asked, or the schema is no JSON."""
+    """Raises InvalidInput if the server cannot do this, or if the schema is not JSON."""
     body: Body = {
         "model": model,
         "messages": _messages(request.messages),
@@ -79,7 +80,7 @@ def chat_body(request: GenerateRequest, dialect: Dialect, model: str) -> Body:
     if request.stop:
         body["stop"] = list(request.stop)
     if request.logprobs is not None:
-        # One more: llama-server takes 0 for no logprobs at all, and vLLM counts the token itself.
+        # One more than asked for: llama-server takes 0 as none, and vLLM counts the sampled token.
         count = min(request.logprobs + 1, dialect.alternatives)
         body |= {"logprobs": True, "top_logprobs": count}
     if request.json_schema is not None:
@@ -121,7 +122,7 @@ def _sampling(sampling: Sampling, dialect: Dialect) -> Body:
         body |= {"top_k": sampling.top_k, "min_p": sampling.min_p}
     if sampling.logit_bias:
         if not dialect.takes_logit_bias:
-            raise InvalidInput(f"The engine is {dialect.name}, which takes no logit_bias.")
+            raise InvalidInput(f"The engine is {dialect.name}, which does not support logit_bias.")
         body["logit_bias"] = {str(token): bias for token, bias in sampling.logit_bias}
     return body
 

@@ -1,4 +1,4 @@
-"""Which server is at a URL, and what it serves: from its list of models and what only it answers."""
+"""Finds out which kind of server is at a URL, and which model it serves."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +14,13 @@ from service.engine.remote.dialects import (
     Dialect,
     vllm_of,
 )
-from service.engine.remote.exchange import Exchange
+from service.engine.remote.http_client import HttpClient
 from service.errors import ModelUnavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`context` 0 and `slots` None: it does not tell."""
+    """`context` is 0 and `slots` is None where the server does not say."""
 
     model: str
     dialect: Dialect
@@ -28,25 +28,28 @@ class Server:
     slots: int | None
 
 
-async def discover(exchange: Exchange, wanted: str | None) -> Server:
-    """Raises: EngineBusy while it loads; other ServiceErrors if it cannot be used."""
-    listed = await exchange.look("v1/models")
+async def discover(client: HttpClient, wanted: str | None) -> Server:
+    """Raises:
+    EngineBusy: the server is still loading its model.
+    ModelUnavailable: the server cannot be used; the error says why.
+    """
+    listed = await client.get_json("v1/models")
     if listed is None and wanted is not None:
-        # Some serve chats and nothing else; the first request will tell.
+        # Some servers have chat completions only; the first request shows whether they work.
         return Server(wanted, OPENAI, 0, None)
-    model = chosen_model(listed_models(listed, exchange.engine), wanted, exchange.engine)
+    model = chosen_model(listed_models(listed, client.engine), wanted, client.engine)
     slots = None
     if model.owned_by == "llamacpp":
         dialect = LLAMA_SERVER
-        properties = await exchange.look("props")
+        properties = await client.get_json("props")
         slots = _positive(_member(properties, "total_slots"))
     elif model.owned_by == "vllm":
-        version = _member(await exchange.look("version"), "version")
+        version = _member(await client.get_json("version"), "version")
         dialect = vllm_of(version) if isinstance(version, str) else VLLM
     elif model.owned_by == "ideapool":
         dialect = IDEAPOOL
     else:
-        is_ollama = _member(await exchange.look("api/version"), "version") is not None
+        is_ollama = _member(await client.get_json("api/version"), "version") is not None
         dialect = OLLAMA if is_ollama else OPENAI
     return Server(wanted or model.id, dialect, model.context, slots)
 
@@ -56,7 +59,7 @@ class _Meta(BaseModel):
 
 
 class ListedModel(BaseModel):
-    """An entry of `/v1/models`: what is common, and what single kinds of servers add."""
+    """An entry of `/v1/models`, with the fields that some kinds of servers add."""
 
     id: str
     aliases: list[str] = []
@@ -66,7 +69,7 @@ class ListedModel(BaseModel):
 
     @property
     def context(self) -> int:
-        """0 where the server does not tell."""
+        """Tokens of the context, or 0 where the server does not say."""
         return self.max_model_len or (self.meta.n_ctx if self.meta is not None else 0)
 
     def is_called(self, name: str) -> bool:
@@ -78,17 +81,22 @@ class ModelList(BaseModel):
 
 
 def listed_models(answer: Any, engine: str) -> list[ListedModel]:
-    """Raises: ModelUnavailable if the answer to `/v1/models` is no such list."""
+    """Raises ModelUnavailable if the answer to `/v1/models` is not a list of models."""
     try:
         return ModelList.model_validate(answer).data
     except ValidationError as error:
         raise ModelUnavailable(
-            f"{engine} lists no models at /v1/models. Give it one, or correct IDEAPOOL_ENGINE_URL."
+            f"{engine} lists no models at /v1/models. Load one there, or correct "
+            "IDEAPOOL_ENGINE_URL."
         ) from error
 
 
 def chosen_model(models: list[ListedModel], wanted: str | None, engine: str) -> ListedModel:
-    """Raises: ModelUnavailable where the choice is open or the wanted model is not there."""
+    """The wanted model, or the only one.
+
+    Raises:
+        ModelUnavailable: the wanted model is not there, or none is wanted and there are several.
+    """
     names = ", ".join(model.id for model in models[:10])
     if wanted is None:
         if len(models) > 1:
@@ -100,7 +108,7 @@ def chosen_model(models: list[ListedModel], wanted: str | None, engine: str) -> 
         if model.is_called(wanted):
             return model
     raise ModelUnavailable(
-        f"{engine} has no model {wanted!r}; it has: {names}. Correct IDEAPOOL_ENGINE_MODEL."
+        f"{engine} has no model {wanted!r}. It has: {names}. Correct IDEAPOOL_ENGINE_MODEL."
     )
 
 

@@ -1,6 +1,6 @@
-"""What an OpenAI-compatible server says -> events and errors of ours. Pure; knows no HTTP library.
+"""Parses the answers of an OpenAI-compatible server into our events and errors. Pure.
 
-A server may send anything: what cannot be read is an error, never a guess.
+A server may send anything. What cannot be parsed is an error, never a guess.
 """
 
 import math
@@ -10,7 +10,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.engine.remote.refusals import error_object, message_of, quoted, refusal
+from service.engine.remote.error_responses import (
+    error_for_status,
+    error_object,
+    message_of,
+    one_line,
+)
 from service.engine.types import (
     Delta,
     Finished,
@@ -21,14 +26,14 @@ from service.engine.types import (
 )
 from service.errors import EngineCrashed, ModelUnavailable, ServiceError
 
-# What the missing choices of a probe may have together, as a share of those that were told.
-UNTOLD_SHARE = 0.02
+# The most probability that missing choices of a probe may have, relative to the known ones.
+MAX_MISSING_SHARE = 0.02
 Read = TypeVar("Read", bound=BaseModel)
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
 class _Shape(BaseModel):
-    # What a model wrote must not get into logs by way of an error.
+    # The text of an answer must not get into logs by way of an error.
     model_config = ConfigDict(hide_input_in_errors=True)
 
 
@@ -70,7 +75,7 @@ class _Usage(_Shape):
     completion_tokens: int = 0
     prompt_tokens_details: _PromptDetails | None = None
 
-    def lasting(self, prompt_s: float, completion_s: float) -> Usage:
+    def with_times(self, prompt_s: float, completion_s: float) -> Usage:
         details = self.prompt_tokens_details
         return Usage(
             prompt_tokens=self.prompt_tokens,
@@ -82,7 +87,7 @@ class _Usage(_Shape):
 
 
 class _Answer(_Shape):
-    """A whole answer, or a chunk of one."""
+    """A whole answer, or one chunk of a stream."""
 
     choices: list[_Choice] = []
     usage: _Usage | None = None
@@ -100,10 +105,10 @@ class _Vectors(_Shape):
 
 
 class AnswerReader:
-    """One streamed chat completion, event by event."""
+    """Reads one streamed chat completion, event by event."""
 
     def __init__(self, request: GenerateRequest, engine: str) -> None:
-        """`engine` names the server in what is said about it."""
+        """`engine` is the name of the server in error messages."""
         self._request = request
         self._engine = engine
         self._most_events = 2 * request.max_tokens + 64
@@ -120,11 +125,16 @@ class AnswerReader:
         return self._reason is not None
 
     def read(self, data: str) -> Delta | None:
-        """Raises: EngineError of any kind, InvalidInput; the stream is of no use after that."""
+        """The text of an event, or None if it has none.
+
+        Raises:
+            EngineError: the stream cannot be used any further.
+            InvalidInput: the server refuses the request.
+        """
         self._events += 1
         if self._events > self._most_events:
             raise EngineCrashed(
-                f"{self._engine} went on past max_tokens and was stopped. Try again."
+                f"{self._engine} did not stop at max_tokens and was stopped. Try again."
             )
         chunk = _parsed(_Answer, data, self._engine)
         if chunk.error is not None or chunk.object == "error":
@@ -135,13 +145,18 @@ class AnswerReader:
         return self._delta(choice) if choice is not None and not self.is_finished else None
 
     def finish(self) -> Finished:
-        """Raises: EngineCrashed if the answer is not whole."""
+        """The outcome of a complete answer.
+
+        Raises:
+            EngineCrashed: the answer is not complete.
+            ModelUnavailable: the server has not sent the logprobs that were asked for.
+        """
         if self._reason is None:
-            raise EngineCrashed(f"{self._engine} ended in the middle of an answer. Try again.")
+            raise EngineCrashed(f"{self._engine} stopped in the middle of an answer. Try again.")
         if self._lacks_logprobs and self._first is not None:
-            raise ModelUnavailable(f"{self._engine} tells no logprobs. Ask without them.")
+            raise ModelUnavailable(f"{self._engine} returns no logprobs. Ask without them.")
         first = self._first or self._last
-        usage = self._usage.lasting(first - self._began, self._last - first)
+        usage = self._usage.with_times(first - self._began, self._last - first)
         return Finished(self._reason, usage)
 
     def _delta(self, choice: _Choice) -> Delta | None:
@@ -155,18 +170,17 @@ class AnswerReader:
         self._first = self._first or self._last
         return Delta(text, logprobs)
 
-    def _logprobs(self, told: _Logprobs | None) -> tuple[TokenLogprob, ...]:
+    def _logprobs(self, sent: _Logprobs | None) -> tuple[TokenLogprob, ...]:
         count = self._request.logprobs
-        if told is None or not told.content or count is None:
+        if sent is None or not sent.content or count is None:
             return ()
         self._lacks_logprobs = False
-        return tuple(one.best(count) for one in told.content)
+        return tuple(one.best(count) for one in sent.content)
 
     def _reason_of(self, reason: str) -> FinishReason:
         if reason not in _REASONS:
             raise EngineCrashed(
-                f"{self._engine} broke the answer off, giving as the reason "
-                f"{quoted(reason)!r}. Try again."
+                f"{self._engine} stopped the answer for the reason {one_line(reason)!r}. Try again."
             )
         return _REASONS[reason]
 
@@ -174,65 +188,66 @@ class AnswerReader:
         error = error_object(data)
         code = error.get("code")
         if self._first is None and isinstance(code, int) and 400 <= code < 600:
-            return refusal(code, data, engine=self._engine, retry_after_s=1)
+            return error_for_status(code, data, engine=self._engine, retry_after_s=1)
         return EngineCrashed(
-            f"{self._engine} broke off in the middle of an answer: {message_of(data)}. Try again."
+            f"{self._engine} failed in the middle of an answer: {message_of(data)}. Try again."
         )
 
 
 def probabilities(
     body: str, choices: Sequence[str], engine: str
 ) -> tuple[tuple[float, ...], Usage]:
-    """How likely each choice is as the next token, and what that took.
+    """The probability of each choice as the next token, and the usage.
 
-    Only the likeliest tokens are told. A choice that is not among them counts as 0, which is right
-    to within `UNTOLD_SHARE` of what the choices have together: it can have no more than the least
-    likely token told, and all of those left out no more than what is missing from 1.
+    Servers return only the most likely tokens. A choice that is not among them counts as 0. The
+    error of this is bounded: such a choice is at most as likely as the least likely token that was
+    returned, and all missing tokens together have what the returned ones lack to 1. If the bound
+    is above `MAX_MISSING_SHARE` of the sum of the choices, the answer is refused.
 
     Raises:
-        ModelUnavailable: the server tells too little for that.
-        EngineCrashed: the answer cannot be read.
+        ModelUnavailable: the server returns too few tokens.
+        EngineCrashed: the answer cannot be parsed.
     """
     answer = _parsed(_Answer, body, engine)
-    told, most_untold = _told(answer)
-    if not told:
-        raise ModelUnavailable(f"{engine} tells no logprobs, so it cannot be asked for scores.")
-    row = tuple(told.get(choice, 0.0) for choice in choices)
-    missing = sum(choice not in told for choice in choices)
-    untold = min(missing * most_untold, max(0.0, 1 - sum(told.values())))
-    if untold > UNTOLD_SHARE * sum(row):
+    known, most_missing = _first_token(answer)
+    if not known:
+        raise ModelUnavailable(f"{engine} returns no logprobs, so it cannot be used for scores.")
+    row = tuple(known.get(choice, 0.0) for choice in choices)
+    missing = sum(choice not in known for choice in choices)
+    error = min(missing * most_missing, max(0.0, 1 - sum(known.values())))
+    if error > MAX_MISSING_SHARE * sum(row):
         raise ModelUnavailable(
-            f"{engine} tells only the {len(told)} likeliest tokens, and of "
-            f"{', '.join(choices)} too few are among them to tell how likely they are."
+            f"{engine} returns only the {len(known)} most likely tokens. Too few of "
+            f"{', '.join(choices)} are among them for scores."
         )
-    return row, (answer.usage or _Usage()).lasting(0.0, 0.0)
+    return row, (answer.usage or _Usage()).with_times(0.0, 0.0)
 
 
 def embedding(body: str, engine: str) -> tuple[tuple[float, ...], Usage]:
-    """Raises: EngineCrashed if the answer cannot be read."""
+    """The vector and the usage. Raises EngineCrashed if the answer cannot be parsed."""
     answer = _parsed(_Vectors, body, engine)
-    return tuple(answer.data[0].embedding), (answer.usage or _Usage()).lasting(0.0, 0.0)
+    return tuple(answer.data[0].embedding), (answer.usage or _Usage()).with_times(0.0, 0.0)
 
 
-def _told(answer: _Answer) -> tuple[dict[str, float], float]:
-    """The probabilities of the first token, and the most that any other may have."""
+def _first_token(answer: _Answer) -> tuple[dict[str, float], float]:
+    """The known probabilities of the first token, and the most that any other text can have."""
     choice = next(iter(answer.choices), None)
     content = (
         choice.logprobs.content if choice is not None and choice.logprobs is not None else None
     )
     if not content:
         return {}, 1.0
-    told: dict[str, float] = {}
+    known: dict[str, float] = {}
     for one in content[0].top_logprobs:
         # Several tokens may have the same text.
-        told[one.token] = told.get(one.token, 0.0) + math.exp(one.logprob)
-    most_untold = min((math.exp(one.logprob) for one in content[0].top_logprobs), default=1.0)
-    told.setdefault(content[0].token, math.exp(content[0].logprob))
-    return told, most_untold
+        known[one.token] = known.get(one.token, 0.0) + math.exp(one.logprob)
+    most_missing = min((math.exp(one.logprob) for one in content[0].top_logprobs), default=1.0)
+    known.setdefault(content[0].token, math.exp(content[0].logprob))
+    return known, most_missing
 
 
 def _parsed(shape: type[Read], body: str, engine: str) -> Read:
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:
-        raise EngineCrashed(f"{engine} sent an answer that cannot be read. Try again.") from error
+        raise EngineCrashed(f"{engine} sent an answer that cannot be parsed. Try again.") from error

@@ -1,6 +1,6 @@
-"""Bytes of a text/event-stream -> the data of its events, as the HTML standard reads them.
+"""Parses the bytes of a text/event-stream into events, as the HTML standard says.
 
-Knows nothing of what the data mean. Ids and retry times of events are left out.
+The ids and retry times of events are ignored.
 """
 
 import re
@@ -11,13 +11,13 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class EventTooLargeError(Exception):
-    """A line or an event goes on past the limit."""
+    """A line or an event is longer than the limit."""
 
 
 class EventReader:
-    """Chunks may end anywhere, in the middle of a character or a line end too.
+    """Chunks may end anywhere, even within a character or a line end.
 
-    An event that is not closed by an empty line when the stream ends is none.
+    An event that is not followed by an empty line before the stream ends is dropped.
     """
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -32,16 +32,17 @@ class EventReader:
     def feed(self, chunk: bytes) -> list[str]:
         """The data of the events that this chunk completes.
 
-        Raises: EventTooLargeError.
+        Raises:
+            EventTooLargeError: an event is longer than the limit.
         """
         return [data for _, data in self.feed_named(chunk)]
 
     def feed_named(self, chunk: bytes) -> list[tuple[str, str]]:
-        """The same with the events' names; one without a name is a `message`."""
+        """Names and data of the events; an event without a name is a `message`."""
         if not chunk:
             return []
         if self._is_after_return:
-            # The carriage return ended its line; a line feed after it belongs to it.
+            # The last chunk ended with a carriage return; a line feed now belongs to it.
             chunk = chunk.removeprefix(b"\n")
         self._is_after_return = chunk.endswith(b"\r")
         *ended, rest = _LINE_END.split(chunk)

@@ -1,1 +1,1 @@
-"""How the tables came to be as they are, one step a file."""
+"""The migrations of the database, one file per step."""

@@ -1,22 +1,24 @@
-"""Text files to ideas: Markdown, CSV and plain lines; pure, and knows nothing of what is stored.
+"""Reads ideas from Markdown, CSV and plain lines. It is pure and does not know what is stored.
 
-What a file does not say stays unsaid, and what has no place on a board is named by its line, so
+Fields that a file lacks stay empty. Text that is not part of an idea is reported with its line, so
 that nothing is lost unnoticed.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from service.errors import InvalidFile
 from service.messages import Text
 from service.schemas.fields import TAG_CEILING
 from service.schemas.imports import Groups, Nested, Reading, TextFormat
-from service.transfer.readers.csv_table import has_header, read_csv
+from service.transfer.readers.csv_table import Header, has_header, header_of, read_csv
 from service.transfer.readers.drafting import shortened
 from service.transfer.readers.lines import read_lines
 from service.transfer.readers.outline import read_outline
 from service.transfer.readers.own_markdown import is_own, read_own
 
-__all__ = ["has_header", "read"]
+__all__ = ["Header", "decoded", "has_header", "header_of", "read"]
 
 
 def read(
@@ -26,11 +28,17 @@ def read(
     groups: Groups = "boards",
     nested: Nested = "body",
     title_limit: int = 200,
+    columns: Mapping[str, str] = MappingProxyType({}),
 ) -> Reading:
-    """Raises: InvalidFile, with the places of what is wrong."""
+    """Reads the ideas of a file. `columns` maps fields of a table to the names of their columns.
+
+    Raises:
+        InvalidFile: names the line, the column and the problem of each fault.
+        InvalidInput: there is no such column.
+    """
     text = decoded(content)
     if format == "csv":
-        reading = read_csv(text)
+        reading = read_csv(text, columns)
     elif format == "lines":
         reading = read_lines(text, title_limit)
     elif is_own(text):
@@ -41,7 +49,7 @@ def read(
 
 
 def decoded(content: bytes) -> str:
-    """UTF-8, or UTF-16 with its mark, as spreadsheets write it."""
+    """Decodes UTF-8, or UTF-16 with a byte order mark, which spreadsheets write."""
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return content.decode(encoding)

@@ -1,4 +1,4 @@
-"""What every reader of a text file needs: cleaned fields, faults by place, titles that fit."""
+"""Shared by the readers: checks fields, collects faults with their places, shortens titles."""
 
 import re
 from typing import get_args
@@ -18,7 +18,7 @@ _TAG: TypeAdapter[str] = TypeAdapter(Tag)
 
 
 class Faults:
-    """Collects what is wrong, so that a person can mend all of it at once."""
+    """Collects the faults of a file, so that a person can correct all of them at once."""
 
     def __init__(self) -> None:
         self.places: list[tuple[int, int, str]] = []
@@ -27,7 +27,7 @@ class Faults:
         self.places.append((line, column, what))
 
     def check(self) -> None:
-        """Raises: InvalidFile, if there is any."""
+        """Raises InvalidFile if there are faults."""
         if self.places:
             raise InvalidFile(self.places[:SHOWN_FAULTS])
 
@@ -40,7 +40,7 @@ class Faults:
     def tags(self, names: list[str], line: int, column: int = 1) -> list[str]:
         if len(names) > TAGS_CEILING:
             what = Text(
-                "%(count)s tags; an idea has at most %(most)s.",
+                "This idea has %(count)s tags, and the limit is %(most)s.",
                 count=len(names),
                 most=TAGS_CEILING,
             )
@@ -54,7 +54,7 @@ class Faults:
         if found is None:
             known = ", ".join(get_args(Status))
             what = Text(
-                "“%(word)s” is no status; there are %(known)s.",
+                "“%(word)s” is not a status. The statuses are %(known)s.",
                 word=clean_line(value)[:40],
                 known=known,
             )
@@ -77,7 +77,7 @@ class Faults:
             return value
 
 
-_WORDS: dict[str, Status] = {
+_SYNONYMS: dict[str, Status] = {
     "todo": "draft",
     "new": "draft",
     "open": "draft",
@@ -91,14 +91,14 @@ _WORDS: dict[str, Status] = {
 
 
 def status_of(value: str) -> Status | None:
-    """Also in other words: `In progress`, `todo`, `closed`."""
+    """Returns the status of that name, also for synonyms such as `todo` and `closed`."""
     word = "-".join(value.casefold().split()).replace("_", "-")
     known: dict[str, Status] = {name: name for name in get_args(Status)}
-    return known.get(word) or _WORDS.get(word.replace("-", ""))
+    return known.get(word) or _SYNONYMS.get(word.replace("-", ""))
 
 
 def shortened(text: str, most: int) -> str:
-    """At most so many characters, cut between words if there are any."""
+    """Shortens a text to at most `most` characters, between words if possible."""
     if len(text) <= most:
         return text
     cut = text[: most - 1]
@@ -107,7 +107,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def leave_out(reading: Reading, text: str, line: int) -> None:
-    """Names each paragraph of a text that begins on that line of the file."""
+    """Reports each paragraph of a text as ignored; `line` is where the text begins."""
     paragraphs = re.finditer(r"\S(?:.|\n(?!\s*\n))*", text)
     reading.left_out += [
         LeftOut(
@@ -119,7 +119,7 @@ def leave_out(reading: Reading, text: str, line: int) -> None:
 
 
 def title_and_body(text: str, body: str, title_limit: int) -> tuple[str, str]:
-    """A line that is too long for a title begins the text, whole, and lends the title its words."""
+    """Returns a title that fits. A longer line is shortened for it and kept whole in the body."""
     line = clean_line(text)
     if len(line) <= title_limit:
         return line, body

@@ -1,11 +1,11 @@
-"""Plain text: an idea on each line."""
+"""Reads plain text with one idea per line."""
 
 import re
 
 from service.schemas.imports import Draft, Reading
 from service.transfer.readers.drafting import Faults, title_and_body
 
-# What people put before the lines of a list.
+# Bullets and numbers that people write before list items.
 _BULLET = re.compile(r"^\s*(?:[-*+•‣–]|\d{1,4}[.)])\s+")
 
 

@@ -1,6 +1,6 @@
-"""Markdown of any origin: the items of its lists are ideas, or else its sections are.
+"""Reads any Markdown: list items are ideas, or sections if there are no lists.
 
-A top heading names a board, the headings under it are tags; a ticked box means done.
+A top heading names a board, and the headings under it become tags. A ticked box means done.
 """
 
 import re
@@ -17,7 +17,7 @@ from service.transfer.readers.sections import has_facts, read_sections
 from service.transfer.readers.source import Source
 
 _LISTS = ("bullet_list", "ordered_list")
-_BOX = re.compile(r"^\[(?P<mark>[ xX])\]\s+")
+_CHECKBOX = re.compile(r"^\[(?P<mark>[ xX])\]\s+")
 _TAGS = re.compile(r"(?:\s+#[^\W\d][\w/-]*)+$")
 
 
@@ -48,7 +48,7 @@ class _Outline:
     def read(self, nodes: Sequence[Node], *, has_lists: bool) -> Reading:
         for node in nodes:
             if node.type == "heading":
-                self._head(node)
+                self._heading(node)
             elif node.type in _LISTS:
                 self._may_be_goal = False
                 self._items(node, parent=None)
@@ -61,7 +61,7 @@ class _Outline:
                 leave_out(self._reading, self._source.of(node), self._source.line(node))
         return self._reading
 
-    def _head(self, node: Node) -> None:
+    def _heading(self, node: Node) -> None:
         level, line = int(node.tag[1:]), self._source.line(node)
         name = plain_text(node.children[0]) if node.children else ""
         self._may_be_goal = level == 1
@@ -81,12 +81,12 @@ class _Outline:
             if first is not None and first.type == "paragraph":
                 self._add(item, first, line, parent)
             elif first is not None:
-                # An item that begins with a list, a quote or code has no line to be its title.
+                # An item that begins with a list, a quote or code has no line for a title.
                 leave_out(self._reading, self._source.of(item), line)
 
     def _add(self, item: Node, paragraph: Node, line: int, parent: int | None) -> None:
         words = plain_text(paragraph.children[0])
-        box = _BOX.match(words)
+        box = _CHECKBOX.match(words)
         words = words[box.end() :] if box else words
         tagged = _TAGS.search(words)
         words = words[: tagged.start()] if tagged else words
@@ -114,7 +114,7 @@ class _Outline:
                     self._items(child, parent=place)
 
     def _body(self, item: Node, paragraph: Node) -> str:
-        """What the item holds beside its title; its links, which a title cannot have, come first."""
+        """Returns the item's text without its title. A title cannot have links, so they come first."""
         parts = [self._source.of(paragraph)] if _has_links(paragraph) else []
         parts = [_without_bullet(part) for part in parts]
         rest = [] if item is paragraph else list(item.children[1:])
@@ -130,7 +130,7 @@ class _Outline:
 
 
 def plain_text(inline: Node) -> str:
-    """An inline node's words, without what makes them bold or a link."""
+    """Returns the words of an inline node without formatting and links."""
     words = "".join(_words(inline))
     return " ".join(words.split())
 
@@ -150,4 +150,4 @@ def _has_links(node: Node) -> bool:
 
 def _without_bullet(text: str) -> str:
     text = re.sub(r"^\s*(?:[-*+]|\d+[.)])\s+", "", text)
-    return _BOX.sub("", text)
+    return _CHECKBOX.sub("", text)

@@ -1,4 +1,4 @@
-"""The Markdown that our own export writes, with marks that name its boards and ideas."""
+"""Reads the Markdown of Ideapool's own export, which marks boards and ideas with their ids."""
 
 import re
 
@@ -18,6 +18,7 @@ _IDEA = re.compile(
 
 
 def is_own(text: str) -> bool:
+    """Whether the text has a mark of a board or an idea."""
     plain = _plain(text)
     return _IDEA.search(plain) is not None or _BOARD.search(plain) is not None
 

@@ -1,4 +1,4 @@
-"""Markdown in sections: a heading and what stands under it is an idea, a higher heading a board."""
+"""Reads Markdown in sections: a heading with its text is an idea, a higher heading is a board."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _FACTS = re.compile(FACTS)
 
 
 def has_facts(nodes: Sequence[Node], heading: Node) -> bool:
-    """Whether our own line with the status and the tags follows, as older exports have it."""
+    """Whether the line with status and tags follows that older exports of Ideapool have."""
     place = nodes.index(heading) + 1
     return place < len(nodes) and _facts(nodes[place]) is not None
 
@@ -61,10 +61,10 @@ def read_sections(source: Source, nodes: Sequence[Node], title_limit: int) -> Re
 
 
 def _idea_level(nodes: Sequence[Node], headings: Sequence[Node]) -> int:
-    """Our own facts tell; else the second level there is, under boards, or the only one."""
-    told = [_level(node) for node in headings if has_facts(nodes, node)]
+    """Returns the heading level of ideas: the one with facts, or else the second or only level."""
+    with_facts = [_level(node) for node in headings if has_facts(nodes, node)]
     levels = sorted({_level(node) for node in headings})
-    return min(told) if told else levels[:2][-1]
+    return min(with_facts) if with_facts else levels[:2][-1]
 
 
 def _level(heading: Node) -> int:

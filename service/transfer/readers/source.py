@@ -1,4 +1,4 @@
-"""The lines of a Markdown text, and which of them a node of its tree was read from."""
+"""Finds the lines of a Markdown text that a node of its syntax tree comes from."""
 
 import re
 
@@ -18,7 +18,7 @@ class Source:
         return "\n".join(self._lines[begin:end])
 
     def between(self, first: Node, whole: Node) -> str:
-        """From the first line of a child to the last one of its parent."""
+        """Returns the text from the first line of a child to the last line of its parent."""
         return "\n".join(self._lines[self._range(first)[0] : self._range(whole)[1]])
 
     def lines(self, begin: int, end: int | None) -> str:

@@ -14,6 +14,7 @@ from service.web.api import (
     runs,
     suggestions,
     transfer,
+    trash,
 )
 
 router = APIRouter(prefix="/api/v1")
@@ -26,6 +27,7 @@ for part in (
     rubrics,
     comparisons,
     changes,
+    trash,
     ideas,
     overview,
     transfer,

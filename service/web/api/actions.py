@@ -161,7 +161,9 @@ async def list_methods() -> list[MethodPublic]:
     "/brainstorm",
     operation_id="brainstorm",
     summary="Ideas for a topic, from an idea or a suggestion, or joining several ideas",
-    description="Gives exactly `n` suggestions, each with its angle, no two alike.",
+    description="Gives `n` suggestions, each with its angle, no two alike. If the model cannot find "
+    "as many, it gives those that it found, and `incomplete` says why some are missing. It fails only "
+    "if there is none.",
     response_model=BrainstormAnswer,
     response_model_exclude_none=True,
     responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),

@@ -1,18 +1,25 @@
 """Boards over REST."""
 
-from fastapi import APIRouter, Response, status
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response, status
 
 from service.schemas.boards import BoardOverview, TagPublic
 from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate
-from service.web.api.shared import Id, problems
+from service.web.api.shared import ForGood, Id, problems
 from service.web.dependencies import StoreDep
 
 router = APIRouter(prefix="/boards", tags=["boards"])
 
 
 @router.get("", operation_id="listBoards", summary="All boards, oldest first")
-def list_boards(store: StoreDep) -> list[BoardOverview]:
-    return store.boards.overview()
+def list_boards(
+    store: StoreDep,
+    deleted: Annotated[
+        bool, Query(description="`true` lists the deleted boards instead, the last deleted first.")
+    ] = False,
+) -> list[BoardOverview]:
+    return store.boards.overview(deleted=deleted)
 
 
 @router.post(
@@ -40,12 +47,16 @@ def update_board(board_id: Id, shape: BoardUpdate, store: StoreDep) -> BoardPubl
     "/{board_id}",
     operation_id="deleteBoard",
     summary="Delete a board with its ideas",
-    description="Can be undone with `restore`.",
+    description="Can be undone with `restore`, until a second call with `for_good=true`, or the "
+    "end of the days that deleted things are kept.",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(404, 409),
 )
-def delete_board(board_id: Id, store: StoreDep) -> None:
-    store.boards.delete(board_id)
+def delete_board(board_id: Id, store: StoreDep, for_good: ForGood = False) -> None:
+    if for_good:
+        store.trash.purge_board(board_id)
+    else:
+        store.boards.delete(board_id)
 
 
 @router.post(

@@ -15,8 +15,8 @@ router = APIRouter(tags=["ideas"])
     "/ideas/bulk",
     operation_id="changeIdeas",
     summary="Change several ideas at once",
-    description="Tags, status, star, board or deletion of up to 1,000 ideas: all of them or, if one "
-    "is not there, none. `errors` then points at each id that leads nowhere. `undoChange` takes the "
+    description="Tags, status, star, board, deletion or restoring of up to 1,000 ideas: all of them "
+    "or, if one is not there, none. `errors` then points at each id that leads nowhere. `undoChange` takes the "
     "whole back for a day.",
     responses=problems(404) | links(200, "id", getChange="change_id", undoChange="change_id"),
 )

@@ -14,7 +14,16 @@ from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Status, clean_line
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store import Store
 from service.store.listing import IdeaQuery, Sort
-from service.web.api.shared import NEXT_PAGE, Id, RevisionDep, link_next, links, problems, tag
+from service.web.api.shared import (
+    NEXT_PAGE,
+    ForGood,
+    Id,
+    RevisionDep,
+    link_next,
+    links,
+    problems,
+    tag,
+)
 from service.web.dependencies import StoreDep
 
 router = APIRouter(prefix="/ideas", tags=["ideas"])
@@ -25,7 +34,8 @@ router = APIRouter(prefix="/ideas", tags=["ideas"])
     operation_id="listIdeas",
     summary="Search and list ideas",
     description='`Link: <…>; rel="next"` leads to the next page; there is none on the last. '
-    "`sort=rank` is the order of people's votes and needs `board`.",
+    "`sort=rank` is the order of people's votes and needs `board`. `deleted=true` lists the trash; "
+    "with `sort=updated`, the last deleted comes first.",
     responses=NEXT_PAGE,
 )
 def list_ideas(
@@ -49,6 +59,9 @@ def list_ideas(
         bool | None, Query(description="`false` leaves archived ideas out, `true` all others.")
     ] = None,
     star: bool | None = None,
+    deleted: Annotated[
+        bool, Query(description="`true` lists the ideas in the trash instead of the others.")
+    ] = False,
     sort: Sort = "new",
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
@@ -63,6 +76,7 @@ def list_ideas(
             status=status,
             archived=archived,
             star=star,
+            deleted=deleted,
             sort=sort,
             cursor=cursor,
             limit=limit,
@@ -140,12 +154,18 @@ def update_idea(
     "/{idea_id}",
     operation_id="deleteIdea",
     summary="Delete an idea",
-    description="Can be undone with `restore`.",
+    description="Puts it into the trash of its board. Can be undone with `restore`, until a second "
+    "call with `for_good=true`, or the end of the days that deleted things are kept.",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(404, 412),
+    responses=problems(404, 409, 412),
 )
-def delete_idea(idea_id: Id, store: StoreDep, revision: RevisionDep) -> None:
-    store.ideas.delete(idea_id, revision=revision)
+def delete_idea(
+    idea_id: Id, store: StoreDep, revision: RevisionDep, for_good: ForGood = False
+) -> None:
+    if for_good:
+        store.trash.purge_idea(idea_id, revision=revision)
+    else:
+        store.ideas.delete(idea_id, revision=revision)
 
 
 @router.post(

@@ -66,8 +66,9 @@ def get_board_lineage(board_id: Id, store: StoreDep, page: Page = 1) -> LineageP
     "/boards/{board_id}/clusters",
     operation_id="previewClusters",
     summary="Groups of similar ideas, with titles for them",
-    description="Nothing is changed. `granularity` goes from 1, few broad groups, to 5, many close "
-    "ones; the same ideas always give the same groups. Archived ideas are left out.",
+    description="Nothing is changed. `granularity` goes from 1, few broad groups, to 5, the most "
+    "groups there can be: a higher one only divides groups, and never gives fewer. The same ideas "
+    "always give the same groups. Archived ideas are left out.",
     responses=problems(404, 503),
 )
 def preview_clusters(

@@ -57,6 +57,26 @@ def reject_refinement(run_id: Id, store: StoreDep) -> RunPublic:
     return store.refinements.reject(run_id)
 
 
+@router.post(
+    "/runs/{run_id}/reopen",
+    operation_id="reopenRefinement",
+    summary="Take back that a refinement was accepted or rejected",
+    description="After an acceptance the idea gets its text from before as a new version. 409 if its "
+    "text was changed after that. If you accepted with a `title` or `body` of your own, say with "
+    "`idea_version` which version that gave. A second time does nothing.",
+    responses=problems(404, 409),
+    tags=["runs"],
+)
+def reopen_refinement(
+    run_id: Id,
+    store: StoreDep,
+    idea_version: Annotated[
+        Version | None, Query(description="The version that accepting gave the idea.")
+    ] = None,
+) -> RunPublic:
+    return store.refinements.reopen(run_id, version=idea_version)
+
+
 @router.get(
     "/ideas/{idea_id}/compare",
     operation_id="compareVersions",

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Depends, Header, Path, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 
 from service.schemas.evaluation import RubricPublic
 from service.schemas.ideas import IdeaPublic
@@ -30,6 +30,10 @@ def _wanted_revision(
 RevisionDep = Annotated[int | None, Depends(_wanted_revision)]
 Tagged = TypeVar("Tagged", IdeaPublic, RubricPublic)
 Id = Annotated[str, Path(min_length=1, max_length=64)]
+ForGood = Annotated[
+    bool,
+    Query(description="Deletes for good what is in the trash. Nothing brings it back then."),
+]
 
 
 def tag(response: Response, thing: Tagged) -> Tagged:

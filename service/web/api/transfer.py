@@ -74,13 +74,14 @@ async def _body(request: Request) -> bytes:
 @router.post(
     "/import",
     operation_id="importIdeas",
-    summary="Add what a file holds",
-    description="JSON as `export` gives it, with everything; Markdown: our own, or lists and "
-    "sections of any other; CSV: our own, or any table whose header has a title column; plain "
-    "text: an idea on each line. All of it comes in, or nothing. What is there already, deleted "
-    "or not, is left as it is, so that importing twice does no harm. It is known by its id; an "
-    "idea that comes without one gets an id made from its board and text, and is also known by "
-    "the same text on the same board. Faults are named by line and column.",
+    summary="Import ideas from a file",
+    description="Four formats are supported: JSON from `export`, with everything; Markdown from "
+    "`export`, or any lists and sections; CSV from `export`, or any table whose header has a title "
+    "column; and plain text with one idea per line. Either the whole file is imported or nothing. "
+    "Existing ideas are left unchanged; they are matched by id, then by text on the same board. "
+    "Ideas in the trash stay there unless `restore` is true. An idea without an id gets one that "
+    "is computed from its board and text, so importing a file twice adds nothing. Faults are "
+    "reported with line and column.",
     responses=problems(404),
     openapi_extra={
         "requestBody": {

@@ -10,6 +10,7 @@ from service.web.pages import (
     ideas,
     imports,
     live,
+    model_banner,
     overview,
     preferences,
     printing,
@@ -18,14 +19,15 @@ from service.web.pages import (
     rubrics,
     runs,
     suggestions,
+    trash,
 )
 
 router = APIRouter(include_in_schema=False)
 for _part in (
     printing,
     imports,
-    *(boards, bulk, history, evaluating, rubrics, rank, overview, ideas),
-    *(runs, refinements, live, suggestions, preferences),
+    *(boards, bulk, trash, history, evaluating, rubrics, rank, overview, ideas),
+    *(runs, refinements, live, suggestions, preferences, model_banner),
 ):
     router.include_router(_part.router)
 

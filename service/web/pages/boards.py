@@ -5,18 +5,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from service.messages import Text
+from service.messages import Counted, Text
 from service.prompts.methods import METHODS
 from service.schemas.brainstorm import BrainstormTask
 from service.schemas.ideas import BoardCreate, BoardUpdate, IdeaCreate
-from service.web.dependencies import RunsDep, StoreDep
+from service.web.dependencies import RunsDep, SettingsDep, StoreDep
 from service.web.pages.brainstorm_forms import BrainstormForm, CombineForm
+from service.web.pages.confirming import Question, ask
 from service.web.pages.forms import BoardForm, BoardQuery, IdeaForm
 from service.web.pages.idea_list import address, asked_ideas, list_context
 from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import Flash, here, redirect, render
 from service.web.pages.start_run import Starter, task_of
 from service.web.pages.topics import topics
+from service.web.pages.trash import days_left
 from service.web.pages.views import shown_run
 
 RECENT_RUNS = 4
@@ -39,8 +41,16 @@ def home(store: StoreDep) -> Response:
 
 
 @router.get("/boards")
-def show_boards(request: Request, store: StoreDep) -> Response:
-    return render(request, "boards/boards.html", {"boards": store.boards.overview()})
+def show_boards(request: Request, store: StoreDep, settings: SettingsDep) -> Response:
+    context = {
+        "boards": store.boards.overview(),
+        "deleted": [
+            (board, days_left(board.deleted_at, settings.trash_days))
+            for board in store.boards.overview(deleted=True)
+        ],
+        "days": settings.trash_days,
+    }
+    return render(request, "boards/boards.html", context)
 
 
 @router.post("/boards")
@@ -64,10 +74,13 @@ def show_board(
     if query.run is None and under_way is not None:
         # Named in the address, so that its end is still shown when it comes.
         more = {"cursor": query.cursor, "select": query.select, "run": under_way}
+        more["loaded"] = str(query.loaded) if query.loaded else None
         return redirect(address(board_id, query, **more))
     # The run is looked at first: what it stores when it ends in between is then read after it.
     view = shown_run(store, runs, query.run)
-    recent = store.runs.recent(board_id=board_id, kind="brainstorm", limit=RECENT_RUNS)
+    recent = store.runs.recent(
+        board_id=board_id, kind="brainstorm", has_ideas=True, limit=RECENT_RUNS
+    )
     context = list_context(store, board, query, asked_ideas(store, board_id, query)) | {
         "methods": METHODS,
         "sorts": SORT_NAMES,
@@ -100,6 +113,31 @@ def restore_board(board_id: str, store: StoreDep) -> Response:
     board = store.boards.restore(board_id)
     back = Text("The board “%(name)s” is back.", name=board.name)
     return redirect(f"/boards/{board_id}", Flash(back))
+
+
+@router.get("/boards/{board_id}/delete-for-good")
+def ask_before_deletion(request: Request, board_id: str, store: StoreDep) -> Response:
+    found = [one for one in store.boards.overview(deleted=True) if one.id == board_id]
+    if not found:
+        return redirect("/boards")
+    question = Question(
+        title=Text("Delete the board “%(name)s” for good?", name=found[0].name),
+        detail=Counted(
+            "Its %(count)s idea and everything else on it are deleted too. You cannot undo this.",
+            "Its %(count)s ideas and everything else on it are deleted too. You cannot undo this.",
+            found[0].ideas,
+        ),
+        button=Text("Delete for good"),
+        action=f"/boards/{board_id}/delete-for-good",
+        cancel="/boards",
+    )
+    return ask(request, question)
+
+
+@router.post("/boards/{board_id}/delete-for-good")
+def delete_for_good(board_id: str, store: StoreDep) -> Response:
+    store.trash.purge_board(board_id)
+    return redirect("/boards", Flash(Text("The board is deleted for good.")))
 
 
 @router.post("/boards/{board_id}/ideas")
@@ -143,4 +181,5 @@ async def combine(
         BrainstormTask, board_id=board_id, idea_ids=form.ids, method=form.method, n=form.n
     )
     run_id = await Starter(request, runs, once).start(task)
-    return redirect(f"/boards/{board_id}?run={run_id}")
+    # The bar with the button stands far below the run.
+    return redirect(f"/boards/{board_id}?run={run_id}#run")

@@ -1,16 +1,22 @@
-"""Several ideas of a board at once: tagged, archived, moved, deleted, and all of it taken back."""
+"""Several ideas of a board at once: tagged, archived, moved, deleted, and all of it taken back.
+
+More than one are deleted only after the reader was asked.
+"""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request, Response
 
 from service.messages import Counted, Text
 from service.schemas.bulk import ChangePublic
 from service.store import Store
+from service.store.listing import IdeaQuery
 from service.web.dependencies import StoreDep
+from service.web.pages.confirming import MOST_TITLES, Question, ask
 from service.web.pages.forms import BulkForm
 from service.web.pages.idea_list import changed_list
-from service.web.pages.responses import Flash, back, is_part
+from service.web.pages.responses import Flash, back, here, is_part, redirect
 from service.web.templating import STATUS_NAMES
 
 router = APIRouter()
@@ -20,20 +26,65 @@ router = APIRouter()
 def change_ideas(
     request: Request, board_id: str, store: StoreDep, form: Annotated[BulkForm, Form()]
 ) -> Response:
+    if form.must_confirm:
+        return _ask(request, store, board_id, form)
     change = store.changes.make(form.task)
     flash = told(store, change, form)
     if not is_part(request, "bulk"):
-        return back(request, f"/boards/{board_id}", flash)
+        return redirect(form.to, flash) if form.to else back(request, f"/boards/{board_id}", flash)
     return changed_list(request, store, board_id, form.ids, flash, with_bar=True)
+
+
+@router.get("/boards/{board_id}/bulk")
+def leave_question(board_id: str) -> Response:
+    """For whoever loads the address of a question that was left open."""
+    return redirect(f"/boards/{board_id}")
 
 
 @router.post("/changes/{change_id}/undo")
 def undo_change(request: Request, change_id: str, store: StoreDep) -> Response:
     change = store.changes.undo(change_id)
-    told = Counted(
-        "Taken back: %(count)s idea.", "Taken back: %(count)s ideas.", len(change.changed)
+    return back(request, "/", Flash(_taken_back(change)))
+
+
+def _taken_back(change: ChangePublic) -> str:
+    ideas = len(change.put_back or ())
+    if not ideas:
+        return Text("Nothing was left to undo.")
+    if change.operation == "delete":
+        return Counted(
+            "%(count)s idea is back on the board.", "%(count)s ideas are back on the board.", ideas
+        )
+    if change.operation == "restore":
+        return Counted(
+            "%(count)s idea is in the trash again.",
+            "%(count)s ideas are in the trash again.",
+            ideas,
+        )
+    return Counted("Taken back: %(count)s idea.", "Taken back: %(count)s ideas.", ideas)
+
+
+def _ask(request: Request, store: Store, board_id: str, form: BulkForm) -> Response:
+    ids = list(dict.fromkeys(form.ids))
+    asked = IdeaQuery(board=board_id, ids=ids, limit=MOST_TITLES)
+    titles = [idea.title for idea in store.ideas.page(asked).items]
+    board = f"/boards/{board_id}"
+    came_from = here(request, board)
+    to = came_from if urlsplit(came_from).path == board else board
+    question = Question(
+        title=Counted("Delete %(count)s idea?", "Delete %(count)s ideas?", len(ids)),
+        detail=Text("They go to the trash of this board. You can restore them there."),
+        button=Text("Delete"),
+        action=f"{board}/bulk",
+        cancel=to,
+        fields=[("confirmed", "true"), ("to", to), *(("idea", idea_id) for idea_id in ids)],
+        titles=titles,
+        more=len(ids) - len(titles),
     )
-    return back(request, "/", Flash(told))
+    response = ask(request, question, board_id=board_id)
+    # Where htmx asked for the bar alone, the question takes the place of the page.
+    response.headers.update({"HX-Retarget": "#main", "HX-Reselect": "#main"})
+    return response
 
 
 def told(store: Store, change: ChangePublic, form: BulkForm) -> Flash:
@@ -59,7 +110,7 @@ def _words(store: Store, change: ChangePublic, form: BulkForm) -> Text:
             board=store.boards.get(form.board_id).name,
         )
     if change.operation == "delete":
-        return Counted("%(count)s idea deleted.", "%(count)s ideas deleted.", ideas)
+        return Counted("Deleted %(count)s idea.", "Deleted %(count)s ideas.", ideas)
     if change.operation == "add_tags":
         return Counted(
             "%(count)s idea tagged %(tags)s.", "%(count)s ideas tagged %(tags)s.", ideas, tags=tags

@@ -8,6 +8,7 @@ from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.fields import UNFINISHED
 from service.schemas.runs import RunPublic
 from service.store import Store
+from service.web.pages.outcomes import failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,10 @@ class Redraw:
     @property
     def came_to_nothing(self) -> bool:
         return not self.is_live and not self.run.suggestions
+
+    @property
+    def failure(self) -> str:
+        return failure(self.run.error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ async def evaluate_selected(
 ) -> Response:
     task = task_of(EvaluateAllTask, board_id=board_id, idea_ids=form.ids, rubric_id=form.rubric)
     run_id = await Starter(request, runs, once).start(task)
-    return redirect(address(board_id, current_query(request), run=run_id))
+    return redirect(address(board_id, current_query(request), run=run_id) + "#run")
 
 
 @router.get("/table")

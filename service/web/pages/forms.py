@@ -54,6 +54,7 @@ PairOfIds = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1
 OptionalPlace = Annotated[
     Annotated[int, Field(ge=0, lt=2**31)] | None, BeforeValidator(absent_if_blank)
 ]
+BoardAddress = Annotated[str, Field(pattern=r"^(/boards/[0-9a-f-]{36}(\?[^\s#]*)?)?$")]
 OptionalSort = Annotated[Sort | None, BeforeValidator(absent_if_blank)]
 
 
@@ -73,7 +74,7 @@ class IdeaEdit(IdeaForm):
     """`to` is the board's address from which one came to edit."""
 
     revision: int
-    to: Annotated[str, Field(pattern=r"^(/boards/[0-9a-f-]{36}(\?[^\s#]*)?)?$")] = ""
+    to: BoardAddress = ""
 
 
 class PickedIdeas(BaseModel):
@@ -92,12 +93,25 @@ class PickedIdeas(BaseModel):
 
 
 class BulkForm(PickedIdeas):
-    """One button was pressed: it is named `operation`, `status` or `board_id`."""
+    """One button was pressed: it is named `operation`, `status` or `board_id`, or `confirmed` where
+    more than one is to be deleted. `to` is the board's address from which one came.
+    """
 
     operation: Literal["add_tags", "remove_tags", "delete"] | None = None
+    confirmed: bool = False
+    to: BoardAddress = ""
     status: Status | None = None
     board_id: str | None = None
     tags: Tags = Field(default_factory=list)
+
+    @property
+    def is_deletion(self) -> bool:
+        return self.confirmed or self.operation == "delete"
+
+    @property
+    def must_confirm(self) -> bool:
+        """Whether to ask first, because more than one would be deleted."""
+        return self.is_deletion and not self.confirmed and len(set(self.ids)) > 1
 
     @property
     def task(self) -> ChangeTask:
@@ -106,7 +120,7 @@ class BulkForm(PickedIdeas):
             return SetStatus(operation="set_status", ids=self.ids, status=self.status)
         if self.board_id is not None:
             return Move(operation="move", ids=self.ids, board_id=self.board_id)
-        if self.operation == "delete":
+        if self.is_deletion:
             return Delete(operation="delete", ids=self.ids)
         if not self.tags:
             raise InvalidInput(Text("Write a tag first."), pointer="/tags")
@@ -228,7 +242,8 @@ def pair_of(both: str | None) -> list[str]:
 class BoardQuery(BaseModel):
     """The board's address: what is searched, filtered and shown. Blank fields count as absent.
 
-    Archived ideas are out of the way unless that status, or any, is asked for.
+    Archived ideas are out of the way unless that status, or any, is asked for. `loaded` cards had been
+    loaded when somebody left the board, and are there again when they come back.
     """
 
     q: str = ""
@@ -237,6 +252,7 @@ class BoardQuery(BaseModel):
     star: bool | None = None
     sort: OptionalSort = None
     cursor: str | None = None
+    loaded: int = Field(default=0, ge=0, lt=2**31)
     run: str | None = None
     select: Literal["shown"] | None = None
 

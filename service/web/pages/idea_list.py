@@ -16,6 +16,7 @@ from service.web.pages.forms import BoardQuery
 from service.web.pages.responses import Flash, render
 
 PAGE_SIZE = 30
+MOST_LOADED = 300
 
 
 def list_context(
@@ -30,7 +31,9 @@ def list_context(
         "query": query,
         "page": page,
         "tags": store.ideas.tags(board.id),
+        "tags_found": store.ideas.tags_found(asked),
         "count": store.ideas.count(asked),
+        "in_trash": store.trash.count(board.id),
         "archived": store.ideas.count(archived) if query.hides_archived else 0,
         "with_archived": address(board.id, query, status="any"),
         "more": address(board.id, query, cursor=page.cursor) if page.cursor else None,
@@ -70,14 +73,14 @@ def asked_ideas(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
         star=query.star or None,
         sort=query.sort or "new",
         cursor=query.cursor or None,
-        limit=PAGE_SIZE,
+        limit=PAGE_SIZE if query.cursor else max(PAGE_SIZE, min(query.loaded, MOST_LOADED)),
         ranked=rank_order(store, board_id) if query.sort == "rank" else {},
     )
 
 
 def address(board_id: str, query: BoardQuery, **more: str | None) -> str:
     """The board's address with what it is narrowed to and sorted by."""
-    fields = query.model_dump(exclude_defaults=True, exclude={"cursor", "run", "select"})
+    fields = query.model_dump(exclude_defaults=True, exclude={"cursor", "loaded", "run", "select"})
     fields |= {name: value for name, value in more.items() if value}
     return f"/boards/{board_id}" + (f"?{urlencode(fields, doseq=True)}" if fields else "")
 

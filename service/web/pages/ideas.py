@@ -28,6 +28,7 @@ from service.web.pages.idea_list import changed_list
 from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import Flash, back, here, is_part, redirect, render
 from service.web.pages.start_run import Starter, task_of
+from service.web.pages.trash import ask_to_restore
 from service.web.pages.views import RunView, view_run
 
 RECENT_RUNS = 8
@@ -54,7 +55,10 @@ def show_idea(
     similar_ideas: SimilarIdeasDep,
     run: str | None = None,
 ) -> Response:
-    idea = store.ideas.get(idea_id)
+    try:
+        idea = store.ideas.get(idea_id)
+    except NotFound:
+        return ask_to_restore(request, store, idea_id)
     # The run is looked at first: what it leaves when it ends in between is then read after it.
     view = _shown(store, runs, idea, run)
     idea = store.ideas.get(idea_id)
@@ -207,6 +211,8 @@ async def evaluate(
 def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
     evaluations = store.evaluations.of_idea(idea.id)
     newest = evaluations[0] if evaluations else None
+    rubrics = store.rubrics.all(idea.board_id)
+    shown = next((one.id for one in rubrics if one.is_shown), None)
     return {
         "idea": idea,
         "board": store.boards.get(idea.board_id),
@@ -215,7 +221,8 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
         "parent": store.ideas.titles([idea.parent_id or ""]),
         "evaluation": newest,
         "rubric": store.rubrics.name(newest.rubric_id) if newest and newest.rubric_id else None,
-        "rubrics": store.rubrics.all(idea.board_id),
+        "rubrics": rubrics,
+        "evaluation_is_shown": newest is None or newest.rubric_id == shown,
         "earlier": evaluations[1:],
         "presets": PRESETS,
         "parts": [(each.start, each.of(idea.body)) for each in parts(idea.body)],

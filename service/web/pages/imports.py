@@ -1,5 +1,6 @@
 """A file comes in: chosen or pasted, looked at, confirmed. Nothing is stored before that."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -8,12 +9,13 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from service.errors import InvalidFile, InvalidInput
 from service.messages import Counted, Text
-from service.schemas.imports import Action, Groups, Imported, Nested, Reason
+from service.schemas.imports import Action, Column, Groups, Imported, Nested, Reason
 from service.store import Store
 from service.transfer.importer import (
     ImportFormat,
     ImportManner,
     bring_in,
+    columns_in,
     first_fault,
     guess_format,
 )
@@ -23,18 +25,19 @@ from service.web.pages.responses import Flash, redirect, render
 FORMATS: dict[ImportFormat, str] = {
     "markdown": "Markdown",
     "csv": "CSV",
-    "lines": Text("Plain text, an idea on each line"),
-    "json": Text("JSON of Ideapool"),
+    "lines": Text("Plain text, one idea per line"),
+    "json": Text("Ideapool JSON"),
 }
 ACTIONS: dict[Action, str] = {
     "add": Text("New"),
-    "change": Text("Changes"),
-    "skip": Text("Stays as it is"),
+    "change": Text("Updated"),
+    "restore": Text("Restored from the trash"),
+    "skip": Text("Unchanged"),
 }
+# Ideas in the trash are shown without a reason.
 REASONS: dict[Reason, str] = {
-    "there": Text("is here already"),
-    "deleted": Text("was deleted here"),
-    "same-text": Text("the same text is here already"),
+    "there": Text("exists already"),
+    "same-text": Text("the same text exists already"),
     "twice": Text("is in the file twice"),
 }
 FIELDS = {
@@ -45,6 +48,14 @@ FIELDS = {
     "tags": Text("tags"),
     "board": Text("board"),
 }
+COLUMN_NAMES: dict[Column, str] = {
+    "title": Text("Title"),
+    "body": Text("Text"),
+    "tags": Text("Tags"),
+    "status": Text("Status"),
+    "star": Text("Star"),
+    "board": Text("Board"),
+}
 router = APIRouter(prefix="/import")
 
 
@@ -52,8 +63,13 @@ def _absent_if_blank(value: Any) -> Any:
     return None if value == "" else value
 
 
+ColumnField = Annotated[
+    Annotated[str, Field(max_length=200)] | None, BeforeValidator(_absent_if_blank)
+]
+
+
 class MannerForm(BaseModel):
-    """How the file is taken, as the forms and the address of the preview say it."""
+    """The options of an import, as the forms and the URL of the preview have them."""
 
     format: Annotated[ImportFormat | None, BeforeValidator(_absent_if_blank)] = None
     board: Annotated[str | None, BeforeValidator(_absent_if_blank)] = Field(
@@ -62,9 +78,19 @@ class MannerForm(BaseModel):
     groups: Groups = "boards"
     nested: Nested = "body"
     update: bool = False
+    restore: bool = False
+    title_column: ColumnField = None
+    body_column: ColumnField = None
+    tags_column: ColumnField = None
+    status_column: ColumnField = None
+    star_column: ColumnField = None
+    board_column: ColumnField = None
 
     def manner(self, *, dry_run: bool) -> ImportManner:
-        fields = self.model_dump()
+        fields = self.model_dump(include=set(MannerForm.model_fields))
+        if self.format != "csv":
+            # They were chosen before another format was.
+            fields = {name: value for name, value in fields.items() if not name.endswith("_column")}
         # JSON is never an update; the box may still be ticked from another format.
         fields["update"] = self.update and self.format != "json"
         return ImportManner(**fields, dry_run=dry_run)
@@ -73,6 +99,18 @@ class MannerForm(BaseModel):
 class ArrivalForm(MannerForm):
     text: str = ""
     file: UploadFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The columns of a CSV file that can be chosen from, and the one that each field has now."""
+
+    names: list[str]
+    taken: dict[str, str]
+
+    @property
+    def lacks_title(self) -> bool:
+        return "title" not in self.taken
 
 
 class Fault(BaseModel):
@@ -100,7 +138,7 @@ def receive_file(
         content, name = form.file.file.read(), form.file.filename
         kind = form.file.content_type or ""
     if not content.strip():
-        fault = Text("Choose a file or paste a text.")
+        fault = Text("Choose a file or paste text.")
         context = {"manner": form, "text": form.text, "fault": fault}
         return render(
             request,
@@ -110,6 +148,8 @@ def receive_file(
         )
     manner = form.model_dump(exclude={"text", "file"}, exclude_none=True)
     manner["format"] = form.format or guess_format(content, kind, name)
+    # A person who imports a file wants everything in it. The preview shows what is restored.
+    manner["restore"] = True
     return redirect(f"/import/{files.keep(content)}?{urlencode(manner)}")
 
 
@@ -121,10 +161,13 @@ def look_at_file(
     files: PendingUploadsDep,
     form: Annotated[MannerForm, Query()],
 ) -> Response:
-    content = files.read(token)
-    plan, faults = _tried(store, content, form.manner(dry_run=True))
-    context = {"token": token, "manner": form, "plan": plan, "faults": faults}
-    context |= {"actions": ACTIONS, "reasons": REASONS, "fields": FIELDS}
+    content, manner = files.read(token), form.manner(dry_run=True)
+    table = _table(content, manner)
+    plan, faults = None, list[Fault]()
+    if table is None or not table.lacks_title:
+        plan, faults = _tried(store, content, manner)
+    context = {"token": token, "manner": form, "plan": plan, "faults": faults, "table": table}
+    context |= {"actions": ACTIONS, "reasons": REASONS, "fields": FIELDS, "columns": COLUMN_NAMES}
     code = status.HTTP_422_UNPROCESSABLE_CONTENT if faults else status.HTTP_200_OK
     return render(
         request,
@@ -145,10 +188,24 @@ def bring_file_in(
     content = files.read(token)
     result, _ = _tried(store, content, form.manner(dry_run=False))
     if result is None:
-        # Somebody changed the boards meanwhile: the preview says what is wrong now.
+        # Somebody changed the boards meanwhile. The preview shows what is wrong now.
         return redirect(f"/import/{token}?{urlencode(form.model_dump(exclude_none=True))}")
     files.drop(token)
-    return redirect(_place(store, result), Flash(_told(result)))
+    return redirect(_place(store, result), Flash(_summary(result)))
+
+
+def _table(content: bytes, manner: ImportManner) -> Table | None:
+    """None for what has no columns to choose from, or for a file that cannot be read at all."""
+    if manner.format != "csv":
+        return None
+    try:
+        header = columns_in(content, manner.columns)
+    except InvalidFile:
+        return None
+    except InvalidInput:
+        header = columns_in(content, {})
+    names = list(dict.fromkeys(name for name in header.names if name))
+    return None if header.is_own or not names else Table(names, header.taken)
 
 
 def _choices() -> dict[str, Any]:
@@ -170,16 +227,24 @@ def _tried(
 
 
 def _place(store: Store, result: Imported) -> str:
-    """The board on which there is something new to see."""
+    """Returns the address of the board that has the first new or updated idea."""
     for idea in result.ideas:
         if idea.action != "skip":
             return f"/boards/{store.ideas.get(idea.id).board_id}"
     return "/"
 
 
-def _told(result: Imported) -> str:
-    added = Counted("%(count)s idea came in.", "%(count)s ideas came in.", result.added.ideas)
-    if not result.changed.ideas:
-        return added
-    changed = Counted("%(count)s changed.", "%(count)s changed.", result.changed.ideas)
-    return Text("%(added)s %(changed)s", added=added, changed=changed)
+def _summary(result: Imported) -> str:
+    counts = (result.added.ideas, result.changed.ideas, result.restored.ideas)
+    added = Counted("Imported %(count)s idea.", "Imported %(count)s ideas.", counts[0])
+    changed = Counted("Updated %(count)s idea.", "Updated %(count)s ideas.", counts[1])
+    restored = Counted(
+        "Restored %(count)s idea from the trash.",
+        "Restored %(count)s ideas from the trash.",
+        counts[2],
+    )
+    parts = [text for text, count in zip((added, changed, restored), counts, strict=True) if count]
+    summary: Text = parts[0] if parts else added
+    for part in parts[1:]:
+        summary = Text("%(added)s %(changed)s", added=summary, changed=part)
+    return summary

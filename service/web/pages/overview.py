@@ -13,7 +13,6 @@ from service.analysis.lineage_view import board_trees, idea_tree
 from service.analysis.summary import summarise
 from service.messages import Counted, Text
 from service.schemas.overview import (
-    COARSEST,
     FINEST,
     ClusterChoice,
     ClusterPublic,
@@ -142,11 +141,20 @@ def _groups_page(request: Request, board: Any, shown: Board, problem: str = "") 
         "board": board,
         "shown": shown,
         "problem": problem,
-        "fewest": COARSEST,
-        "most": FINEST,
+        "fewer": _step(shown.found, -1),
+        "more": _step(shown.found, 1),
     }
     code = status.HTTP_422_UNPROCESSABLE_CONTENT if problem else status.HTTP_200_OK
     return render(request, "boards/clusters.html", context, board_id=board.id, status_code=code)
+
+
+def _step(found: ClustersPublic, direction: int) -> int | None:
+    """The nearest granularity that gives fewer groups, or more, than this one."""
+    granularities = range(
+        found.granularity + direction, FINEST + 1 if direction > 0 else 0, direction
+    )
+    here = found.counts[found.granularity - 1]
+    return next((one for one in granularities if found.counts[one - 1] != here), None)
 
 
 def _board(found: ClustersPublic, form: GroupsForm) -> Board:

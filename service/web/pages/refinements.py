@@ -32,13 +32,23 @@ def accept(
     except LostUpdate:
         return _conflict(request, store, run_id, form)
     accepted = Text("Accepted. This is version %(number)s now.", number=idea.version)
-    return redirect(f"/ideas/{idea.id}", Flash(accepted))
+    return redirect(f"/ideas/{idea.id}", Flash(accepted, _undo(run_id, idea.version)))
 
 
 @router.post("/runs/{run_id}/reject")
 def reject(run_id: str, store: StoreDep) -> Response:
     run = store.refinements.reject(run_id)
-    return redirect(f"/ideas/{run.idea_id}", Flash(Text("Rejected. The text is as it was.")))
+    idea = store.ideas.get(run.idea_id or "")
+    rejected = Text("Rejected. The text is as it was.")
+    return redirect(f"/ideas/{idea.id}", Flash(rejected, _undo(run_id, idea.version)))
+
+
+@router.post("/runs/{run_id}/reopen/{version}")
+def reopen(run_id: str, version: int, store: StoreDep) -> Response:
+    """Take the decision back, as long as the idea has the version that it had then."""
+    run = store.refinements.reopen(run_id, version=version)
+    reopened = Flash(Text("Taken back. You can decide again."))
+    return redirect(f"/ideas/{run.idea_id}?run={run_id}", reopened)
 
 
 @router.get("/runs/{run_id}/edit")
@@ -69,6 +79,10 @@ def compare(
         "compared": store.refinements.compare(idea_id, before, after),
     }
     return render(request, "ideas/compare.html", context, board_id=idea.board_id)
+
+
+def _undo(run_id: str, version: int) -> str:
+    return f"/runs/{run_id}/reopen/{version}"
 
 
 def _choice(form: EditQuery) -> Acceptance:

@@ -11,10 +11,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from fastapi import Request, Response, status
 from fastapi.responses import RedirectResponse
 
+from service.engine.backend import Backend
 from service.messages import pack, unpack
 from service.schemas.ideas import BoardPublic
 from service.settings import Settings
 from service.store import Store
+from service.web.abilities import Ability, AbilityState, abilities
 from service.web.templating import Templates
 
 FLASH_COOKIE = "ideapool_flash"
@@ -22,6 +24,7 @@ FLASH_LIFE_S = 120
 # What a message may offer to undo; anything else in the cookie is not ours.
 _UNDO = re.compile(
     r"/(ideas|boards|rubrics|suggestions|changes)/[0-9a-f-]{36}/(restore|reopen|undo)"
+    r"|/runs/[0-9a-f-]{36}/reopen/\d{1,9}"
 )
 
 
@@ -42,6 +45,7 @@ class Shell:
     board_id: str | None
     flash: Flash | None
     has_login: bool
+    can: dict[Ability, AbilityState]
 
 
 def render(
@@ -60,6 +64,7 @@ def render(
         board_id=board_id,
         flash=_read_flash(request),
         has_login=cast(Settings, request.app.state.settings).needs_key,
+        can=abilities(cast(Backend, request.app.state.backend)),
     )
     templates = cast(Templates, request.app.state.templates)
     response = templates.respond(

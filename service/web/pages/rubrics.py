@@ -6,15 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from service.analysis.rubrics import default_rubric
+from service.analysis.rubrics import DEFAULT_NAME, default_rubric
 from service.errors import ServiceError
 from service.messages import Text
 from service.schemas.evaluation import CRITERIA_CEILING, RubricCreate, RubricPublic, RubricUpdate
 from service.store import Store
 from service.web.dependencies import StoreDep
 from service.web.errors import problem_of
-from service.web.pages.evaluation_forms import RubricEdit, RubricForm
-from service.web.pages.responses import Flash, redirect, render
+from service.web.pages.evaluation_forms import EvaluateOneForm, RubricEdit, RubricForm
+from service.web.pages.responses import Flash, back, redirect, render
 from service.web.pages.start_run import task_of
 
 router = APIRouter()
@@ -57,6 +57,18 @@ def create_rubric(
     return redirect(f"/boards/{board_id}/rubrics", Flash(made))
 
 
+@router.post("/boards/{board_id}/rubrics/shown")
+def show_on_cards(
+    request: Request, board_id: str, store: StoreDep, form: Annotated[EvaluateOneForm, Form()]
+) -> Response:
+    """Whose scores the cards show and are sorted by."""
+    store.rubrics.show(board_id, form.rubric)
+    shown = store.rubrics.shown(board_id)
+    name = DEFAULT_NAME if shown is None else shown.name
+    flash = Flash(Text("Cards show the scores by “%(name)s” now.", name=name))
+    return back(request, f"/boards/{board_id}/rubrics", flash)
+
+
 @router.post("/rubrics/{rubric_id}")
 def update_rubric(
     request: Request, rubric_id: str, store: StoreDep, form: Annotated[RubricEdit, Form()]
@@ -82,8 +94,8 @@ def delete_rubric(rubric_id: str, store: StoreDep) -> Response:
 @router.post("/rubrics/{rubric_id}/restore")
 def restore_rubric(rubric_id: str, store: StoreDep) -> Response:
     rubric = store.rubrics.restore(rubric_id)
-    back = Text("The rubric “%(name)s” is back.", name=rubric.name)
-    return redirect(f"/boards/{rubric.board_id}/rubrics", Flash(back))
+    restored = Text("The rubric “%(name)s” is back.", name=rubric.name)
+    return redirect(f"/boards/{rubric.board_id}/rubrics", Flash(restored))
 
 
 def _refuse(

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from service.messages import Text, unpack
+from service.analysis.rubrics import DEFAULT_NAME
+from service.messages import Text
 from service.prompts.methods import METHODS
 from service.runs.recorder import Draft
-from service.runs.service import Runs
-from service.schemas.brainstorm import SuggestionPublic
+from service.runs.service import Line, Runs
+from service.schemas.brainstorm import IncompletePublic, SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED
 from service.schemas.ideas import IdeaPublic
@@ -18,6 +19,8 @@ from service.schemas.runs import RunPublic
 from service.store import Store
 from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
 from service.web.pages.cards import Card, cards_of
+from service.web.pages.change_facts import change_facts
+from service.web.pages.outcomes import ADVICE, failure, incomplete_title, waiting, waiting_word
 from service.web.pages.run_kinds import SHOWN_KINDS, Progress, ShownKind
 from service.web.pages.topics import topics
 
@@ -32,11 +35,20 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class RubricName:
+    """`id` is empty for the default rubric."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
     """`titles` names the ideas that the suggestions became or resemble, and those compared; a deleted
     one is not in it.
 
     `idea` is the idea the run is about, as it is now; `source_run` made the suggestion it is from.
+    `hidden_rubric` is the one it evaluates a board by, if the cards show the scores of another one.
     """
 
     run: RunPublic
@@ -44,12 +56,13 @@ class RunView:
     titles: dict[str, str]
     idea: IdeaPublic | None
     read: Note | None
-    position: int
+    line: Line | None
     drafts: list[tuple[int, Draft]]
     scores: dict[str, float]
     spread: dict[str, float | None]
     cards: list[Card]
     source_run: str | None = None
+    hidden_rubric: RubricName | None = None
 
     @property
     def id(self) -> str:
@@ -80,6 +93,8 @@ class RunView:
 
     @property
     def word(self) -> str:
+        if self.is_cut_off:
+            return Text("Cut short")
         return self.kind.working if self.run.status == "running" else WORDS[self.run.status]
 
     @property
@@ -120,12 +135,27 @@ class RunView:
         return self.run.result or {}
 
     @property
+    def incomplete(self) -> IncompletePublic | None:
+        """Why a brainstorm that is done has fewer ideas than were asked for."""
+        why = self.result.get("incomplete")
+        return None if why is None else IncompletePublic.model_validate(why)
+
+    @property
+    def incomplete_title(self) -> str:
+        return incomplete_title(self.run, self.incomplete) if self.incomplete else ""
+
+    @property
+    def incomplete_advice(self) -> str:
+        return ADVICE[self.incomplete.reason] if self.incomplete else ""
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether a brainstorm failed after it had made some ideas."""
+        return self.run.status == "failed" and bool(self.run.suggestions)
+
+    @property
     def failure(self) -> str:
-        """What went wrong, in parts that can be said in the language of the page."""
-        error = self.run.error
-        if error is None:
-            return ""
-        return error.detail if error.words is None else unpack(error.words)
+        return failure(self.run.error)
 
     @property
     def open_suggestions(self) -> list[SuggestionPublic]:
@@ -154,6 +184,11 @@ class RunView:
         return segments(Note(*self.before), self.edits)
 
     @property
+    def change_facts(self) -> list[Text]:
+        """What a refinement changes in the text that it is compared with."""
+        return change_facts(Note(*self.before), Note(self.result["title"], self.result["body"]))
+
+    @property
     def is_stale(self) -> bool:
         """Whether the idea's text has changed since the run read it."""
         return self.idea is not None and self.idea.version != self.run.idea_version
@@ -165,12 +200,15 @@ class RunView:
         return f"{page}?run={self.id}#run" if page else f"/runs/{self.id}"
 
     @property
+    def waiting(self) -> str:
+        """What a run that has not begun waits for; empty if it is about to begin."""
+        return waiting(self.line) if self.line and self.run.status == "queued" else ""
+
+    @property
     def announcement(self) -> str:
         """One line for people who hear the page; it changes only when something happened."""
         if self.run.status == "queued":
-            if self.position > 1:
-                return Text("Waiting, place %(place)s in line", place=self.position)
-            return self.word
+            return waiting_word(self.line) if self.line else self.word
         if self.redrawing and not self.is_live:
             return Text("Writing another idea")
         made = len(self.cards) + len(self.run.comparisons) + self.judged
@@ -181,7 +219,7 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
     """Raises: NotFound. Blocking: call it in a thread."""
     live = runs.live(run_id)
     drafts = [] if live is None else sorted(live.drafts.items())
-    position = 0 if live is None else live.position
+    line = runs.line_for(run_id)
     scores = {} if live is None else dict(live.scores)
     spread = {} if live is None else dict(live.spread)
     run = store.runs.get(run_id)
@@ -200,14 +238,28 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
         titles=titles,
         idea=store.ideas.get(run.idea_id or "") if is_here else None,
         read=store.refinements.read(run_id) if is_here and is_decided else None,
-        position=position,
+        line=line,
         # A draft may be stored as a suggestion between the two looks: it is shown once.
         drafts=[draft for draft in drafts if draft[1].title not in made],
         scores=scores,
         spread=spread,
         cards=cards,
+        hidden_rubric=_hidden_rubric(store, run),
         source_run=store.suggestions.get(str(source))[0] if source else None,
     )
+
+
+def _hidden_rubric(store: Store, run: RunPublic) -> RubricName | None:
+    if run.kind != "evaluate-all" or run.board_id is None or run.status in UNFINISHED:
+        return None
+    shown, used = store.rubrics.shown(run.board_id), run.request.get("rubric_id")
+    if used == (shown.id if shown else None):
+        return None
+    if used is None:
+        return RubricName("", DEFAULT_NAME)
+    # One that was deleted cannot be shown.
+    names = {one.id: one.name for one in store.rubrics.all(run.board_id)}
+    return RubricName(used, names[used]) if used in names else None
 
 
 def shown_run(store: Store, runs: Runs, run_id: str | None) -> RunView | None:

@@ -1,4 +1,4 @@
-"""The first tables, and the full-text index over ideas."""
+"""Creates the first tables and the full-text index of ideas."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Comparisons: which of two ideas was put first."""
+"""Adds comparisons of two ideas."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Changes of several ideas at once, kept to be taken back."""
+"""Adds changes of several ideas at once, which can be undone."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which run drew another suggestion in one's place; a board's runs by age."""
+"""Adds the run that replaced a suggestion, and an index of a board's runs by age."""
 
 import sqlalchemy as sa
 from alembic import op

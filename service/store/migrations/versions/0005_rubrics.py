@@ -1,4 +1,4 @@
-"""Rubrics; of each evaluation its criteria, spread and what was uncalibrated."""
+"""Adds rubrics, and the criteria, spread and uncalibrated criteria of evaluations."""
 
 import json
 from typing import Any
@@ -51,7 +51,7 @@ def upgrade() -> None:
 
 
 def _describe_evaluations(connection: Connection) -> None:
-    """What the runs know of their evaluations; no spread was measured then, so there is none."""
+    """Reads criteria from the runs. Spread was not measured then, so it is empty."""
     rows = connection.exec_driver_sql(
         "SELECT evaluation.id, evaluation.scores, run.request, run.result "
         "FROM evaluation JOIN run ON run.id = evaluation.run_id"

@@ -1,4 +1,4 @@
-"""The language in which a board's ideas are written."""
+"""Adds the language in which a board's ideas are written."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,157 @@
+"""The two layouts of a KV cache: a stream for each sequence, or one unified pool of cells.
+
+Pure: it works on slots and, for copies, on anything that has the operations of a cache.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(slots=True)
+class Slot:
+    """Room for one request: a sequence of the cache.
+
+    `prompt` are the cached tokens that another request may reuse, and `reserved` is how many
+    tokens the slot's request may put in the cache.
+    """
+
+    sequence: int
+    prompt: list[int] = field(default_factory=list)
+    reserved: int = 0
+    is_taken: bool = False
+    used_at: int = 0
+
+
+class SequenceCache(Protocol):
+    """The operations of a llama.cpp context on the sequences of its cache."""
+
+    def keep(self, sequence: int, tokens: int) -> None: ...
+
+    def share(self, source: int, target: int, tokens: int) -> None: ...
+
+    def save(self, sequence: int) -> NDArray[np.uint8]: ...
+
+    def restore(self, sequence: int, state: NDArray[np.uint8]) -> None: ...
+
+
+class KvLayout(Protocol):
+    """What the two layouts do differently. `slots` are all slots, in the order of sequences."""
+
+    @property
+    def sequences(self) -> int: ...
+
+    @property
+    def tokens(self) -> int:
+        """The most tokens of one sequence."""
+
+    @property
+    def cells(self) -> int:
+        """Tokens that the whole cache holds."""
+
+    @property
+    def is_unified(self) -> bool: ...
+
+    def usable(self, slots: Sequence[Slot]) -> list[Slot]:
+        """The free slots that the next request may take."""
+
+    def has_room(self, slots: Sequence[Slot], tokens: int) -> bool:
+        """Whether `tokens` more can be reserved."""
+
+    def evict(self, slots: Sequence[Slot], keep: Slot) -> tuple[int, ...]:
+        """Forget idle prompts until all reservations fit, `keep` last; returns the sequences."""
+
+    def gap(self, slots: Sequence[Slot]) -> tuple[Slot, Slot] | None:
+        """A taken slot and the free one it should move to, so that batches stay whole."""
+
+    def copy(self, cache: SequenceCache, source: int, target: int, tokens: int) -> None:
+        """Replace all that `target` has by the first `tokens` of `source`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamsLayout:
+    """Each sequence has `tokens` cells of its own, so there is always room in a free slot.
+
+    llama.cpp decodes streams in one batch only while their sequence numbers have no gap
+    (`llama_batch_allocr::split_equal`), so neighbouring slots are taken.
+    """
+
+    sequences: int
+    tokens: int
+
+    is_unified = False
+
+    @property
+    def cells(self) -> int:
+        return self.sequences * self.tokens
+
+    def usable(self, slots: Sequence[Slot]) -> list[Slot]:
+        free = [slot for slot in slots if not slot.is_taken]
+        taken = [slot.sequence for slot in slots if slot.is_taken]
+        if not taken:
+            return free
+        inside = [slot for slot in free if taken[0] < slot.sequence < taken[-1]]
+        beside = [slot for slot in free if slot.sequence in (taken[0] - 1, taken[-1] + 1)]
+        return inside or beside
+
+    def has_room(self, slots: Sequence[Slot], tokens: int) -> bool:  # noqa: ARG002
+        return True
+
+    def evict(self, slots: Sequence[Slot], keep: Slot) -> tuple[int, ...]:  # noqa: ARG002
+        return ()
+
+    def gap(self, slots: Sequence[Slot]) -> tuple[Slot, Slot] | None:
+        taken = [slot.sequence for slot in slots if slot.is_taken]
+        if not taken or taken[-1] - taken[0] == len(taken) - 1:
+            return None
+        hole = next(one for one in range(taken[0], taken[-1]) if one not in taken)
+        return slots[taken[-1]], slots[hole]
+
+    def copy(self, cache: SequenceCache, source: int, target: int, tokens: int) -> None:
+        # llama.cpp copies whole streams; a saved state has only the cells in use.
+        cache.keep(target, 0)
+        cache.restore(target, cache.save(source))
+        cache.keep(target, tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class UnifiedLayout:
+    """All sequences share one pool of `cells`; a prefix that two of them share is stored once."""
+
+    sequences: int
+    tokens: int
+    cells: int
+
+    is_unified = True
+
+    def usable(self, slots: Sequence[Slot]) -> list[Slot]:
+        return [slot for slot in slots if not slot.is_taken]
+
+    def has_room(self, slots: Sequence[Slot], tokens: int) -> bool:
+        return _reserved(slots) + tokens <= self.cells
+
+    def evict(self, slots: Sequence[Slot], keep: Slot) -> tuple[int, ...]:
+        idle = [slot for slot in slots if not slot.is_taken and slot.prompt]
+        idle.sort(key=lambda slot: (slot is keep, slot.used_at))
+        excess = _reserved(slots) + sum(len(slot.prompt) for slot in idle) - self.cells
+        evicted: list[int] = []
+        while excess > 0 and idle:
+            slot = idle.pop(0)
+            excess -= len(slot.prompt)
+            slot.prompt = []
+            evicted.append(slot.sequence)
+        return tuple(evicted)
+
+    def gap(self, slots: Sequence[Slot]) -> tuple[Slot, Slot] | None:  # noqa: ARG002
+        return None
+
+    def copy(self, cache: SequenceCache, source: int, target: int, tokens: int) -> None:
+        cache.keep(target, 0)
+        cache.share(source, target, tokens)
+
+
+def _reserved(slots: Sequence[Slot]) -> int:
+    return sum(slot.reserved for slot in slots if slot.is_taken)

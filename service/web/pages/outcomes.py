@@ -1,0 +1,66 @@
+"""What the pages say of a run that waits, or that did not bring all that was asked for."""
+
+from service.messages import Counted, Text, unpack
+from service.runs.service import Line
+from service.schemas.brainstorm import IncompletePublic
+from service.schemas.runs import RunError, RunPublic
+
+ADVICE = {
+    "drafts": Text(
+        "The model found nothing new after that. Word the topic differently, try another method, "
+        "or ask for more ideas."
+    ),
+    "deadline": Text("The time for one run was over. Ask for more ideas to go on."),
+}
+
+# Paths and hashes are for whoever runs the server, who finds them there and over REST.
+NO_MODEL = Text(
+    "The model cannot be used just now. Your ideas are safe. If you run this server: its log and "
+    "/readyz say what is wrong."
+)
+
+
+def failure(error: RunError | None) -> str:
+    """What went wrong, in parts that can be said in the language of the page."""
+    if error is None:
+        return ""
+    if error.type == "model-unavailable":
+        return NO_MODEL
+    return error.detail if error.words is None else unpack(error.words)
+
+
+def waiting(line: Line) -> str:
+    if line.ahead:
+        return Counted(
+            "The model is busy with %(count)s other run. Yours starts when it is its turn.",
+            "The model is busy with %(count)s other runs. Yours starts when it is its turn.",
+            line.ahead,
+        )
+    if line.is_model_ready:
+        return Text("The model is busy with another program. Your run starts when it is its turn.")
+    return ""
+
+
+def waiting_word(line: Line) -> str:
+    if line.ahead:
+        return Counted(
+            "Waiting for %(count)s other run", "Waiting for %(count)s other runs", line.ahead
+        )
+    return Text("Waiting for the model")
+
+
+def incomplete_title(run: RunPublic, why: IncompletePublic) -> Text:
+    made = Counted("%(count)s new idea", "%(count)s new ideas", len(run.suggestions))
+    repeats = Counted("%(count)s repeat", "%(count)s repeats", why.repeats)
+    unusable = Counted("%(count)s unusable draft", "%(count)s unusable drafts", why.unusable)
+    if why.repeats and why.unusable:
+        return Text(
+            "%(made)s; %(repeats)s and %(unusable)s left out",
+            made=made,
+            repeats=repeats,
+            unusable=unusable,
+        )
+    if why.repeats or why.unusable:
+        dropped = repeats if why.repeats else unusable
+        return Text("%(made)s; %(dropped)s left out", made=made, dropped=dropped)
+    return made

@@ -1,0 +1,159 @@
+"""A real server process of our own, as a user starts it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+from fastapi import FastAPI
+
+from service.settings import PROJECT_ROOT
+
+# Long enough for a machine that is slow and busy: who waits this long knows that it hangs.
+START_S = 180
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def processes_of(data_dir: Path) -> list[int]:
+    """Who else has the folder as its data."""
+    needle = f"IDEAPOOL_DATA_DIR={data_dir}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if needle in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+    return found
+
+
+class Server:
+    """`ideapool serve` on a free port, with the real small model unless `environment` says else."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.http = httpx2.Client(base_url=self.url, timeout=120)
+        self._log = data_dir / "server.log"
+        self._environment = os.environ | {
+            "IDEAPOOL_PORT": str(self.port),
+            "IDEAPOOL_DATA_DIR": str(data_dir),
+            "IDEAPOOL_BUNDLED_MODELS_DIR": str(PROJECT_ROOT / "data" / "models"),
+            "IDEAPOOL_MODEL": "small",
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes]
+
+    def start(self) -> None:
+        """Returns when it is ready for ideas, which may be before its models are."""
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "service", "serve"],
+                env=self._environment,
+                cwd=PROJECT_ROOT,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended: {self.log}")
+            with contextlib.suppress(httpx2.HTTPError):
+                if self.http.get("/readyz").status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise TimeoutError(f"not ready after {START_S} s: {self.log}")
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def await_models(self) -> None:
+        while any(one["state"] != "ready" for one in self.models.values()):
+            time.sleep(0.05)
+
+    @property
+    def models(self) -> dict[str, Any]:
+        models: dict[str, Any] = self.http.get("/readyz").json()["models"]
+        return models
+
+    def model_process(self) -> int:
+        """The process id of the child that owns the models."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        children = [
+            int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()
+        ]
+        workers = [
+            pid for pid in children if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+        return workers[0]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> float:
+        """Seconds it took to end after SIGTERM."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(START_S)
+        return time.monotonic() - began
+
+
+@contextlib.contextmanager
+def serving(data_dir: Path, **environment: str) -> Iterator[Server]:
+    server = Server(data_dir, **environment)
+    try:
+        server.start()
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.kill()
+        server.http.close()
+
+
+def listening(port: int = 0) -> socket.socket:
+    """A socket on a port that nobody else can take; the system chooses it if it is 0."""
+    return socket.create_server(("127.0.0.1", port))
+
+
+def url_of(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def served(app: FastAPI, listener: socket.socket | None = None) -> Iterator[str]:
+    """An app of this process, for backends that only exist here; gives its URL.
+
+    A `listener` stays open, so that one app after the other can be served at the same address.
+    """
+    own = listening() if listener is None else listener.dup()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [own]})
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise RuntimeError("the app did not start")
+            time.sleep(0.01)
+        yield url_of(own)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        server.force_exit = True
+        thread.join()
+        own.close()

@@ -1,0 +1,76 @@
+"""One HTTP call on a connection of its own, so that a test decides when to read and when to leave."""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from tests.support.app_server import Server
+
+PATIENCE_S = 120.0
+DONE = b"[DONE]"
+Event = tuple[str, dict[str, Any]]
+
+
+class Call:
+    """With `is_narrow` the kernel keeps some 100 KB for who does not read, else 3 MB on loopback."""
+
+    def __init__(self, server: Server, *, is_narrow: bool = False) -> None:
+        self.socket = socket.socket()
+        self.socket.settimeout(PATIENCE_S)
+        if is_narrow:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        self.socket.connect(("127.0.0.1", server.port))
+        self._answer: http.client.HTTPResponse | None = None
+
+    def __enter__(self) -> "Call":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def post(self, path: str, body: dict[str, Any], accept: str = "text/event-stream") -> "Call":
+        content = json.dumps(body).encode()
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {accept}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        self.socket.sendall(head.encode() + content)
+        return self
+
+    @property
+    def answer(self) -> http.client.HTTPResponse:
+        """Waits for the head."""
+        if self._answer is None:
+            self._answer = http.client.HTTPResponse(self.socket, method="POST")
+            self._answer.begin()
+        return self._answer
+
+    def events(self) -> Iterator[Event]:
+        """What is told until the stream ends; `[DONE]` is an event of that name without data."""
+        name = ""
+        while line := self.answer.readline():
+            if line.startswith(b"event:"):
+                name = line[6:].strip().decode()
+            elif line.startswith(b"data:"):
+                data = line[5:].strip()
+                yield (DONE.decode(), {}) if data == DONE else (name, json.loads(data))
+
+    def close(self) -> None:
+        if self._answer is not None:
+            self._answer.close()
+        self.socket.close()
+
+
+def chat(text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
+    """A streamed chat completion's body. The temperature keeps a small model from ending soon."""
+    messages = [{"role": "user", "content": text}]
+    body = {"model": "general", "messages": messages, "max_tokens": max_tokens, "stream": True}
+    return body | {"temperature": 1.2, "seed": 1} | more
+
+
+def endless(text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
+    """One that writes until `max_tokens`: the small model's ends are forbidden."""
+    return chat(text, max_tokens, logit_bias={"0": -100, "2": -100}, **more)
