@@ -215,6 +215,17 @@ def test_pages_name_the_rubric_and_offer_the_one_of_an_evaluation(
     assert (named in after, offered in after) == (True, False)
 
 
+def test_an_idea_says_that_its_card_shows_another_rubric(client: TestClient, own: str) -> None:
+    idea = add(client, "Tool shelf")
+    told = "card shows the scores of another rubric"
+    seen = []
+    for task in ({}, {"rubric_id": own}, {"criteria": ["impact"]}):
+        call(client, "POST", EVALUATE, json={"idea_id": idea, **task})
+        seen.append(told in client.get(f"/ideas/{idea}", headers=PAGE).text)
+
+    assert seen == [False, True, True]
+
+
 def test_an_old_board_goes_on_showing_the_rubric_it_was_evaluated_by_last(
     settings: Settings,
 ) -> None:

@@ -222,7 +222,7 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
         "evaluation": newest,
         "rubric": store.rubrics.name(newest.rubric_id) if newest and newest.rubric_id else None,
         "rubrics": rubrics,
-        "evaluation_is_shown": newest is None or newest.rubric_id == shown,
+        "evaluation_is_shown": newest is None or _is_by(newest, shown),
         "earlier": evaluations[1:],
         "presets": PRESETS,
         "parts": [(each.start, each.of(idea.body)) for each in parts(idea.body)],
