@@ -13,7 +13,7 @@ from service.prompts.methods import METHODS
 from service.runs.service import Runs
 from service.schemas.brainstorm import BrainstormTask
 from service.schemas.bulk import Move, SetStatus
-from service.schemas.evaluation import EvaluateTask
+from service.schemas.evaluation import DEFAULT_NAMES, EvaluateTask, EvaluationPublic
 from service.schemas.fields import UNFINISHED, Status
 from service.schemas.ideas import IdeaPublic, IdeaUpdate
 from service.schemas.overview import SimilarPublic
@@ -265,3 +265,9 @@ def _seen_here(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunVi
         return None
     is_here = view.run.idea_id == idea.id and view.kind.is_about_one_idea
     return view if is_here and (view.run.kind == "refine" or view.run.status != "done") else None
+
+
+def _is_by(evaluation: EvaluationPublic, rubric_id: str | None) -> bool:
+    """None is the default rubric. Criteria that were given by hand belong to no rubric."""
+    is_default = evaluation.scores.keys() == set(DEFAULT_NAMES)
+    return evaluation.rubric_id == rubric_id and (rubric_id is not None or is_default)
