@@ -4,7 +4,7 @@ Knows no ideas and no runs. Whoever shows progress passes `observe`.
 """
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -79,8 +79,8 @@ class EngineClient:
     async def score(self, request: ScoreRequest) -> Scored:
         return (await self._outcome(request, Scored))[1]
 
-    async def _outcome(self, request: Request, expected: type[Expected]) -> tuple[str, Expected]:
-        """The text that was generated on the way, and the last event."""
+    async def events(self, request: Request) -> AsyncGenerator[Event, None]:
+        """All events of a request, for callers that show its progress; the last is its outcome."""
         own = replace(
             request,
             id=uuid.uuid4().hex,
@@ -88,15 +88,22 @@ class EngineClient:
             client=self._client,
             is_admitted=True,
         )
-        pieces: list[str] = []
-        outcome: Event | None = None
+        event: Event | None = None
         async with aclosing(self._backend.submit(own)) as events:
             async for event in events:
                 await self._observe(event)
-                if isinstance(event, Delta):
-                    pieces.append(event.text)
-                elif isinstance(event, Outcome):
-                    outcome = event
+                yield event
+        if not isinstance(event, Outcome):
+            raise cut_off()
+
+    async def _outcome(self, request: Request, expected: type[Expected]) -> tuple[str, Expected]:
+        """The text that was generated on the way, and the last event."""
+        pieces: list[str] = []
+        outcome: Event | None = None
+        async with aclosing(self.events(request)) as events:
+            async for outcome in events:
+                if isinstance(outcome, Delta):
+                    pieces.append(outcome.text)
         if not isinstance(outcome, expected):
             raise cut_off()
         return "".join(pieces), outcome

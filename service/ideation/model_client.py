@@ -1,14 +1,16 @@
 """Asks one model on behalf of one run: reports steps, counts tokens, retries unusable answers."""
 
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from service.engine.backend import Backend
-from service.engine.client import EngineClient, Observe
+from service.engine.client import EngineClient, Observe, ignore
 from service.engine.types import (
     Delta,
     Event,
+    Finished,
     GenerateRequest,
     Message,
     ModelInfo,
@@ -127,20 +129,18 @@ class ModelClient:
     async def ask(self, prompt: Prompt, view: View, *, branch: int = 0, angle: str = "") -> str:
         """The whole answer. It may be cut off at `max_tokens`; the parsers decide if it is usable."""
         prompt = in_language(prompt, self.language)
-        written = ""
-
-        async def follow(event: Event) -> None:
-            nonlocal written
-            await self.observe(event)
-            if isinstance(event, Delta):
-                written += event.text
-                title, body = view(written)
-                await self.emit(Drafted(branch, angle, event.text, title, body))
-
         self.ledger.prompts.append(prompt.messages)
-        answer = await self._engine(follow).generate(request_for(prompt))
-        self.ledger.usage += answer.usage
-        return answer.text
+        answer = ""
+        async with aclosing(self._engine().events(request_for(prompt))) as events:
+            async for event in events:
+                await self.observe(event)
+                if isinstance(event, Delta):
+                    answer += event.text
+                    title, body = view(answer)
+                    await self.emit(Drafted(branch, angle, event.text, title, body))
+                elif isinstance(event, Finished):
+                    self.ledger.usage += event.usage
+        return answer
 
     async def choose(
         self, prompts: tuple[tuple[Message, ...], ...], choices: tuple[str, ...]
@@ -151,7 +151,7 @@ class ModelClient:
         self.ledger.usage += answer.usage
         return answer.rows
 
-    def _engine(self, observe: Observe) -> EngineClient:
+    def _engine(self, observe: Observe = ignore) -> EngineClient:
         return EngineClient(self._backend, self.model.name, client=self.client, observe=observe)
 
 

@@ -113,6 +113,11 @@ RECORDED_KINDS: Mapping[str, RecordedKind] = {
     )
 }
 
+KINDS_OF_SEVERAL_IDEAS = tuple(
+    kind.name for kind in RECORDED_KINDS.values() if "idea_ids" in kind.task.model_fields
+)
+"""The kinds whose tasks may name several ideas."""
+
 
 def kind_of(task: Task) -> RunKind:
     return _BY_TASK[type(task)].name

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import null, true
 from sqlmodel import Session, col, delete, func, or_, select, update
 
+from service.schemas.run_kinds import KINDS_OF_SEVERAL_IDEAS
 from service.store.search import forget
 from service.store.tables import (
     Board,
@@ -21,9 +22,6 @@ from service.store.tables import (
     Run,
     Suggestion,
 )
-
-# The kinds of runs that may be about several ideas and name them.
-OVER_SEVERAL = ("brainstorm", "evaluate-all")
 
 
 def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
@@ -106,7 +104,7 @@ def _forget_texts(session: Session, idea_ids: Sequence[str]) -> None:
     asked_for = session.exec(
         select(Run.id)
         .join(sources, true())
-        .where(sources.c.value.in_(idea_ids), col(Run.kind).in_(OVER_SEVERAL))
+        .where(sources.c.value.in_(idea_ids), col(Run.kind).in_(KINDS_OF_SEVERAL_IDEAS))
     ).all()
     ranked = session.exec(select(Comparison.run_id).where(compared).distinct()).all()
     read = col(Run.id).in_({*asked_for, *ranked})
