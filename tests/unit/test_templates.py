@@ -19,7 +19,7 @@ CONTEXT = set(
     "days deleted deleted_at in_trash left question address limits refused sent "
     "archived boards card gone here here_selected is_page is_picked kinds runs shown tags to topics with_archived with_bar "
     "fewer found map near problem summary tree trees "
-    "action criteria most outdated rubric rubrics spread table uncalibrated usual widths "
+    "action criteria most new outdated rubric rubrics spread table uncalibrated usual widths "
     "after agreement ballot before board children choice close compared count detail earlier edit edits error "
     "evaluation flash idea key mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
     "status tags text title ui verdicts versions view vote votes words".split()
