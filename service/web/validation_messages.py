@@ -82,17 +82,19 @@ def _problem(finding: Mapping[str, Any]) -> str:
 def _too_long(finding: Mapping[str, Any]) -> str:
     value, most = finding["input"], finding["ctx"]["max_length"]
     if not isinstance(value, str):
-        return Text("At most %(most)s fit; these are %(count)s.", count=len(value), most=most)
+        return Text("There are %(count)s, and the limit is %(most)s.", count=len(value), most=most)
     return too_long(value, most, is_tag="tags" in finding["loc"])
 
 
 def too_long(value: str, most: int, *, is_tag: bool = False) -> Text:
     facts = {"count": len(value), "most": most}
     if not is_tag:
-        return Text("This has %(count)s characters; at most %(most)s fit. Shorten it.", **facts)
+        return Text(
+            "This has %(count)s characters, and the limit is %(most)s. Shorten it.", **facts
+        )
     tag = value if len(value) <= QUOTED else f"{value[: QUOTED - 1].rstrip()}…"
     return Text(
-        "The tag “%(tag)s” has %(count)s characters; at most %(most)s fit. Shorten it.",
+        "The tag “%(tag)s” has %(count)s characters, and the limit is %(most)s. Shorten it.",
         tag=tag,
         **facts,
     )

@@ -65,7 +65,7 @@ FORMS = {
         f"{BOARD}?sort=old", f"{BOARD}/brainstorm", {"topic": LONG}, "topic", FIT.format(200)
     ),
     "a topic that is far too long": Form(
-        BOARD, f"{BOARD}/brainstorm", {"topic": LONG * 6}, "topic", "at most 200 fit"
+        BOARD, f"{BOARD}/brainstorm", {"topic": LONG * 6}, "topic", "limit is 200"
     ),
     "a background that is too long": Form(
         BOARD, f"{BOARD}/brainstorm", {"topic": "Fun", "context": LONG_TEXT}, "context", "limit is"
@@ -89,14 +89,18 @@ FORMS = {
         BOARD, f"{BOARD}/ideas", {"title": "Shelf", "body": LONG_TEXT}, "new-body", "limit is 8,192"
     ),
     "a tag of a new idea": Form(
-        BOARD, f"{BOARD}/ideas", {"title": "Shelf", "tags": f"a, {LONG_TAG}"}, "new-tags", "40 fit"
+        BOARD,
+        f"{BOARD}/ideas",
+        {"title": "Shelf", "tags": f"a, {LONG_TAG}"},
+        "new-tags",
+        "limit is 40",
     ),
     "a tag of selected ideas": Form(
         BOARD,
         f"{BOARD}/bulk",
         {"idea": ["{idea}"], "tags": LONG_TAG, "operation": "add_tags"},
         "bulk-tag",
-        "40 fit",
+        "limit is 40",
     ),
     "no tag for selected ideas": Form(
         BOARD,
@@ -126,7 +130,11 @@ FORMS = {
         "limit is 8,192",
     ),
     "an idea's tags": Form(
-        IDEA, IDEA, {"title": "Shelf", "tags": LONG_TAG, "revision": "{revision}"}, "tags", "40 fit"
+        IDEA,
+        IDEA,
+        {"title": "Shelf", "tags": LONG_TAG, "revision": "{revision}"},
+        "tags",
+        "limit is 40",
     ),
     "an idea on a page of its own": Form(
         f"{IDEA}/edit",
@@ -190,7 +198,7 @@ FORMS = {
         RUBRICS,
         {"name": "Cost", "criterion": ["", LONG], "description": ["", ""], "weight": ["1", "1"]},
         "criterion-new-1",
-        "40 fit",
+        "limit is 40",
     ),
     "a weight of a rubric": Form(
         RUBRICS,
@@ -221,7 +229,7 @@ FORMS = {
             "title": LONG_TAG,
         },
         "title-{anchor}",
-        "40 fit",
+        "limit is 40",
     ),
     "an import of nothing": Form(
         "/import?board={board}", "/import", {"text": BLANK}, "import-file", "Choose a file"

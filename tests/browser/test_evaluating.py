@@ -87,12 +87,15 @@ def test_a_rubric_that_cannot_be_kept_says_why_and_loses_nothing(
     fill(page, "new", 0, "cost", "how little money it takes", "much")
     page.locator("#save-new").click()
 
-    expect(page.get_by_role("alert").filter(has_text="weight")).to_be_visible()
+    weight, name = page.locator("#weight-new-0"), page.locator("#rubric-name-new")
+    expect(weight).to_have_accessible_description("It must be a number.")
+    expect(weight).to_be_focused()
     expect(page.locator("#description-new-0")).to_have_value("how little money it takes")
-    expect(page.locator("#weight-new-0")).to_have_value("much")
-    page.locator("#weight-new-0").fill("2")
+    expect(weight).to_have_value("much")
+    weight.fill("2")
     page.locator("#save-new").click()
-    expect(page.get_by_role("alert").filter(has_text="another name")).to_be_visible()
+    expect(page.locator("#rubric-name-new-problem")).to_contain_text("another name")
+    expect(name).to_be_focused()
     expect(page.locator("#criterion-new-0")).to_have_value("cost")
     assert len(pool.store.rubrics.all(pool.board_id)) == 1
 

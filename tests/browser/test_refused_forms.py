@@ -93,7 +93,7 @@ def test_a_tag_that_is_too_long_is_said_beside_the_field(anybody: Page, pool: Po
     anybody.locator("#bulk-tags").get_by_role("button", name="Add").click()
 
     expect(tag).to_have_accessible_description(
-        "The tag “bicyclebicyclebicyclebi…” has 42 characters; at most 40 fit. Shorten it."
+        "The tag “bicyclebicyclebicyclebi…” has 42 characters, and the limit is 40. Shorten it."
     )
     expect(tag).to_be_focused()
     expect(tag).to_have_value(LONG_TAG)
@@ -169,7 +169,7 @@ def test_a_card_that_is_edited_says_what_is_wrong_and_is_not_lost(
 
     tags = page.locator(f"#tags-{idea.id}")
     expect(tags).to_be_focused()
-    expect(page.locator(f"#tags-{idea.id}-problem")).to_contain_text("at most 40 fit")
+    expect(page.locator(f"#tags-{idea.id}-problem")).to_contain_text("the limit is 40")
     expect(page.locator(f"#body-{idea.id}")).to_have_value("A shelf in the hall.")
     # It is as unsaved as before: the search does not take it away, nor does the Escape key.
     page.keyboard.press("Escape")
@@ -202,7 +202,7 @@ def test_a_pasted_topic_is_whole_and_its_length_is_told(visit: Visitors, pool: P
 
     page.get_by_role("button", name="Brainstorm", exact=True).click()
 
-    problem = "The topic has 240 characters; the limit is 200. Shorten it."
+    problem = "The topic has 240 characters, and the limit is 200. Shorten it."
     expect(topic).to_have_accessible_description(problem)
     expect(counter).to_be_hidden()
     expect(topic).to_have_value("x" * 240)
@@ -227,7 +227,7 @@ def test_a_pasted_topic_is_whole_without_scripts(visit: Visitors, pool: Pool) ->
 
     expect(topic).to_have_value(LONG)
     expect(topic).to_have_accessible_description(
-        "The topic has 239 characters; the limit is 200. Shorten it."
+        "The topic has 239 characters, and the limit is 200. Shorten it."
     )
 
 
@@ -241,7 +241,7 @@ def test_the_longest_of_several_tags_is_counted(page: Page, pool: Pool) -> None:
     expect(counter).to_be_hidden()
     tags.fill(f"cheap, #{LONG_TAG}, outside")
 
-    expect(counter).to_have_text("A tag has 42 characters; at most 40 fit")
+    expect(counter).to_have_text("A tag has 42 characters; the limit is 40")
 
 
 def test_characters_are_counted_and_not_their_halves(page: Page, pool: Pool) -> None:

@@ -37,17 +37,17 @@ def refused(**fields: Any) -> RequestValidationError:
         ({"n": 50}, {"n": "It must be at most 20."}),
         ({"weight": [1, 0]}, {"weight.1": "It must be more than 0.0."}),
         ({"weight": [1, "much"]}, {"weight.1": "It must be a number."}),
-        ({"tags": ["a", "b", "c"]}, {"tags": "At most 2 fit; these are 3."}),
-        ({"idea_ids": ["a", "b"]}, {"idea": "At most 1 fit; these are 2."}),
+        ({"tags": ["a", "b", "c"]}, {"tags": "There are 3, and the limit is 2."}),
+        ({"idea_ids": ["a", "b"]}, {"idea": "There are 2, and the limit is 1."}),
         (
             {"title": "x" * 1001},
-            {"title": "This has 1001 characters; at most 200 fit. Shorten it."},
+            {"title": "This has 1001 characters, and the limit is 200. Shorten it."},
         ),
         (
             {"tags": ["a", LONG]},
             {
-                "tags": "The tag “a street party a street…” has 75 characters; at most 40 fit. "
-                "Shorten it."
+                "tags": "The tag “a street party a street…” has 75 characters, and the limit is "
+                "40. Shorten it."
             },
         ),
         ({"title": "", "n": 0}, {"title": "Write something here. Spaces alone are not enough.",
