@@ -78,8 +78,8 @@ def test_invalid_input_is_explained_in_the_language_of_the_page(
     blank = client.post(address, data={"title": " "}, headers=SWEDISH | PAGE)
     long = client.post(address, data={"title": "x" * 1001}, headers=SWEDISH | PAGE)
 
-    assert "Titel: måste innehålla minst ett synligt tecken." in blank.text
-    assert "Titel: får ha högst 1\xa0000 tecken." in long.text
+    assert "Skriv något här. Bara mellanslag räcker inte." in blank.text
+    assert "1\xa0001 tecken" in long.text
 
 
 def test_a_failed_run_says_why_in_the_language_of_the_page(
