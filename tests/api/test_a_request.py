@@ -5,7 +5,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.support.fake_backend import FakeBackend
-from tests.tracing import files_named, tracing
+from tests.support.tracing import files_named, tracing
 
 # What the fake stands for, and the model process.
 BELOW = ("service/engine/embedded/", "service/engine/admission/", "service/engine/decoding/")

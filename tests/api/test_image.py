@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.docker_context import Context, copied
+from tests.support.docker_context import Context, copied
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = """

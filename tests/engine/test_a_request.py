@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.settings import Settings
-from tests.tracing import ChildTracer, files_named, tracing
+from tests.support.tracing import ChildTracer, files_named, tracing
 
 
 def test_a_brainstorm_runs_only_in_files_that_are_named(

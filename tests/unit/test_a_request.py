@@ -1,7 +1,7 @@
 """docs/design/a-request.md names the files of a brainstorm."""
 
 from service.settings import PROJECT_ROOT
-from tests.tracing import files_named
+from tests.support.tracing import files_named
 
 
 def test_the_path_of_a_brainstorm_has_at_most_twenty_files() -> None:

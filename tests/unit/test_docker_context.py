@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker_context import Context
+from tests.support.docker_context import Context
 
 # Of the tests of moby/patternmatcher: a pattern, a path, whether it is left out.
 CASES = [

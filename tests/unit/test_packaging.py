@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.docker_context import Context, copied
+from tests.support.docker_context import Context, copied
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = (ROOT / "Dockerfile").read_text().split("\nFROM ")

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -89,7 +89,8 @@ def test_every_task_belongs_to_one_kind() -> None:
 
 def test_the_kind_of_a_task_is_found_by_its_class() -> None:
     for name, kind in RECORDED_KINDS.items():
-        assert kind_of(kind.task.model_construct()) == name
+        task: type[Any] = kind.task
+        assert kind_of(task.model_construct()) == name
 
 
 def test_every_kind_has_its_template() -> None:

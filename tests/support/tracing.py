@@ -71,7 +71,7 @@ def tracing() -> Iterator[Tracer]:
         yield tracer
     finally:
         sys.setprofile(before)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
 
 
 class ChildTracer:
