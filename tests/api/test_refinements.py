@@ -400,7 +400,7 @@ def test_a_page_offers_to_take_a_decision_back(
 
     back = client.post(undo).text
 
-    assert "Taken back. You can decide again." in back
+    assert "Undone. You can decide again." in back
     assert 'id="accept"' in back
     assert "The text has changed since" not in back
     assert text_of(client, idea) == (TITLE, BODY)

@@ -45,12 +45,12 @@ def test_a_board_whose_ideas_are_all_deleted_says_so_and_leads_to_its_trash(
     client: TestClient,
 ) -> None:
     board = a_board(client)
-    assert "The pool is still empty" in show(client, f"/boards/{board}")
+    assert "No ideas yet" in show(client, f"/boards/{board}")
     delete(client, add(client, "Soup")["id"], add(client, "Chalk")["id"])
 
     page = show(client, f"/boards/{board}")
 
-    assert "The pool is still empty" not in page
+    assert "No ideas yet" not in page
     assert "2 deleted ideas are in the trash." in page
     assert f'href="/boards/{board}/trash"' in page
 

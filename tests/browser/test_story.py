@@ -45,7 +45,7 @@ def _make_a_board(page: Page, name: str) -> None:
     page.locator(".boards-menu > summary").click()
     page.get_by_label("New board").fill(name)
     page.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("heading", name="The pool is still empty")).to_be_visible()
+    expect(page.get_by_role("heading", name="No ideas yet")).to_be_visible()
 
 
 def _brainstorm_and_keep(page: Page) -> str:

@@ -98,7 +98,7 @@ def _ask(request: Request, store: Store, board_id: str, form: BulkForm) -> Respo
 def told(store: Store, change: ChangePublic, form: BulkForm) -> Flash:
     """What was done, with the undo for all of it."""
     if not change.changed:
-        return Flash(Text("Nothing to change: they are so already."))
+        return Flash(Text("Nothing to change."))
     return Flash(_words(store, change, form), f"/changes/{change.id}/undo")
 
 

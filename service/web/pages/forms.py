@@ -151,7 +151,7 @@ class RefineForm(BaseModel):
         chosen = next((one for one in parts(body) if one.start == self.part), None)
         if chosen is None:
             raise InvalidInput(
-                Text("The text has changed since. Choose the part of it again."), pointer="/part"
+                Text("The text has changed. Select the passage again."), pointer="/part"
             )
         return {"selection": chosen.of(body), "start": chosen.start}
 

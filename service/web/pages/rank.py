@@ -100,11 +100,9 @@ def undo(board_id: str, comparison_id: str, store: StoreDep) -> Response:
     try:
         gone = store.comparisons.delete(board_id, comparison_id)
     except NotFound:
-        return redirect(_address(board_id), Flash(Text("This vote was taken back already.")))
+        return redirect(_address(board_id), Flash(Text("This vote was already undone.")))
     again = f"{gone.first_id}.{gone.second_id}"
-    return redirect(
-        _address(board_id, pair=again), Flash(Text("Taken back. Here is the pair again."))
-    )
+    return redirect(_address(board_id, pair=again), Flash(Text("Undone. Here is the pair again.")))
 
 
 @router.post("/compare")

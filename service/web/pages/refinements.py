@@ -39,7 +39,7 @@ def accept(
 def reject(run_id: str, store: StoreDep) -> Response:
     run = store.refinements.reject(run_id)
     idea = store.ideas.get(run.idea_id or "")
-    rejected = Text("Rejected. The text is as it was.")
+    rejected = Text("Rejected. The text is unchanged.")
     return redirect(f"/ideas/{idea.id}", Flash(rejected, _undo(run_id, idea.version)))
 
 
@@ -47,7 +47,7 @@ def reject(run_id: str, store: StoreDep) -> Response:
 def reopen(run_id: str, version: int, store: StoreDep) -> Response:
     """Take the decision back, as long as the idea has the version that it had then."""
     run = store.refinements.reopen(run_id, version=version)
-    reopened = Flash(Text("Taken back. You can decide again."))
+    reopened = Flash(Text("Undone. You can decide again."))
     return redirect(f"/ideas/{run.idea_id}?run={run_id}", reopened)
 
 
@@ -116,5 +116,5 @@ def _look_again(idea_id: str, run_id: str) -> Response:
     """The changes are those of the text as it is now."""
     return redirect(
         f"/ideas/{idea_id}?run={run_id}",
-        Flash(Text("Somebody saved this idea meanwhile. Look at the changes once more.")),
+        Flash(Text("Somebody else saved this idea. Check the changes again.")),
     )

@@ -29,9 +29,7 @@ def show_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> R
 @router.post("/runs/{run_id}/stop")
 async def stop(request: Request, run_id: str, runs: RunsDep) -> Response:
     await runs.cancel(run_id)
-    return back(
-        request, f"/runs/{run_id}", Flash(Text("Stopped. What was made until then is kept."))
-    )
+    return back(request, f"/runs/{run_id}", Flash(Text("Stopped. Finished ideas are kept.")))
 
 
 @router.post("/runs/{run_id}/again")

@@ -52,7 +52,7 @@ def discard(request: Request, suggestion_id: str, store: StoreDep) -> Response:
 def avoid(request: Request, suggestion_id: str, store: StoreDep) -> Response:
     run_id, _ = store.suggestions.get(suggestion_id)
     title = store.suggestions.avoid(suggestion_id).title
-    avoided = Text("What comes next will be less like “%(title)s”.", title=title)
+    avoided = Text("The next suggestions will be less like “%(title)s”.", title=title)
     flash = Flash(avoided, f"/suggestions/{suggestion_id}/reopen")
     return back(request, f"/runs/{run_id}", flash)
 
