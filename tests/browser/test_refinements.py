@@ -102,7 +102,7 @@ def test_an_idea_saved_meanwhile_is_shown_with_the_changes_anew(
 
     page.locator("#accept").click()
 
-    expect(page.locator("#flash")).to_contain_text("Somebody saved this idea meanwhile")
+    expect(page.locator("#flash")).to_contain_text("Somebody else saved this idea")
     expect(page.locator("#diff del", has_text="Bring it back.")).to_be_visible()
     assert versions(pool, idea)[0] == ("human", theirs, False)
     page.locator(".edit-choice", has_text="Bring it back.").locator("input").uncheck()
@@ -119,7 +119,7 @@ def test_what_was_chosen_for_an_outdated_text_is_not_edited_unseen(
 
     page.locator("#edit-proposal").click()
 
-    expect(page.locator("#flash")).to_contain_text("Somebody saved this idea meanwhile")
+    expect(page.locator("#flash")).to_contain_text("Somebody else saved this idea")
     expect(page.locator("#diff del", has_text="Bring it back.")).to_be_visible()
 
 
