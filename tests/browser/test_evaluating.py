@@ -31,7 +31,10 @@ def rubric(pool: Pool) -> RubricPublic:
         CriterionShape(name="fun"),
     ]
     shape = RubricCreate(name="For the street", criteria=criteria)
-    return pool.store.rubrics.create(pool.board_id, shape)
+    rubric = pool.store.rubrics.create(pool.board_id, shape)
+    # Cards show the scores of one rubric.
+    pool.store.rubrics.show(pool.board_id, rubric.id)
+    return rubric
 
 
 def rows(page: Page) -> Locator:
@@ -233,7 +236,7 @@ def test_bars_show_how_far_off_a_score_may_be_and_say_what_that_is(
     expect(evaluation.locator(".whisker")).to_have_count(2)
     expect(evaluation.get_by_role("heading", name="by “For the street”")).to_be_visible()
     expect(evaluation.locator(".by-digits")).to_have_count(2)
-    expect(evaluation.locator(".spread-words")).to_contain_text("standard deviation of the digits")
+    expect(evaluation.locator(".spread-words")).to_contain_text("how undecided the model was")
     expect(evaluation).to_contain_text("cost × 2, fun × 1")
     expect(page.locator("#rubric")).to_have_value(rubric.id)
     assert_accessible(page, "an evaluation by an own rubric")
@@ -257,7 +260,7 @@ def test_where_nothing_is_known_there_is_no_whisker(page: Page, pool: Pool) -> N
 
     expect(page.locator("#evaluation meter")).to_have_count(4)
     expect(page.locator("#evaluation .whisker")).to_have_count(0)
-    expect(page.locator(".spread-words")).to_contain_text("nothing is known")
+    expect(page.locator(".spread-words")).to_contain_text("the error is not known")
 
 
 def test_rubrics_and_the_table_pass_axe(page: Page, board: str, rubric: RubricPublic) -> None:
