@@ -188,5 +188,5 @@ def test_the_ranking_passes_axe(page: Page, pool: Pool, address: str) -> None:
 def test_an_empty_ranking_teaches_and_passes_axe(page: Page, pool: Pool) -> None:
     page.goto(f"/boards/{pool.board_id}/rank")
 
-    expect(page.get_by_text("Ranking takes two ideas")).to_be_visible()
+    expect(page.get_by_text("A ranking needs two ideas")).to_be_visible()
     assert_accessible(page, "nothing to rank")

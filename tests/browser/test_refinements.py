@@ -257,7 +257,7 @@ def test_a_part_of_a_text_that_has_changed_since_is_to_be_chosen_again(
 
     page.get_by_role("button", name="Friendlier").click()
 
-    expect(page.locator("#refine-form-problem")).to_contain_text("Choose the part of it again")
+    expect(page.locator("#refine-form-problem")).to_contain_text("Select the passage again")
     expect(page.get_by_label("Nothing as it was.")).to_be_visible()
     assert pool.store.runs.recent() == []
 
