@@ -145,7 +145,7 @@ def test_the_run_directory_holds_the_figures_the_answers_and_the_blind_pages(
             "## Ideas: novelty",
             "## Refinements",
             "## Held-out",
-            "## The judge first of ideas",
+            "## Ideas judged by first",
         )
     )
     answers = json.loads((rundir.path / "evaluation" / "answers-tuned.json").read_text())
