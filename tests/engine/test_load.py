@@ -23,7 +23,7 @@ from tests.support.raw_http import Call, Event, chat, endless
 CHAT, BRAINSTORM = "/v1/chat/completions", "/api/v1/brainstorm"
 PLACES = 4
 BURST = 100
-BURSTS = 5
+BURSTS = 8
 REFUSAL_S = 0.1
 LIVENESS_S = 0.25
 WORDS = "a garden between two houses where nobody has planted anything for years ".split()
