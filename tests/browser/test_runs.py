@@ -214,7 +214,10 @@ def test_what_was_done_while_the_page_was_fetched_anew_stays_in_sight(
     page.add_init_script(MARK_FETCHED)
     # The page after the form's answer comes by redirect, which is not heard of here.
     page.route("**/boards/*run=*", keep_meanwhile, times=1)
+    # A run that is over before its page is shown has no end to be heard of.
+    pool.backend.delay_s = 1
     brainstorm(page, pool)
+    pool.backend.delay_s = 0
 
     expect(page.locator("html")).to_have_attribute("data-fetched", "anew")
     expect(page.locator("#run .is-kept")).to_have_count(1)
