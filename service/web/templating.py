@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,7 @@ class Templates:
     """Renders the pages. Each language has an environment, so that macros are translated, too."""
 
     def __init__(self) -> None:
-        static = _StaticUrls(STATIC)
-        self._environments = {name: _environment(name, static) for name in LANGUAGES}
+        self._environments = {name: _environment(name) for name in LANGUAGES}
 
     def environment(self, language: str = DEFAULT) -> Environment:
         return self._environments[language]
@@ -74,7 +74,11 @@ def language_of(request: Request) -> str:
     return choose(request.cookies.get("language"), request.headers.get("accept-language", ""))
 
 
-def _environment(language: str, static: "_StaticUrls") -> Environment:
+@cache
+def _environment(language: str) -> Environment:
+    """All apps of a process share it: to compile a page's templates takes ten times as long as to
+    render them.
+    """
     translator = Translator(language)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -103,7 +107,7 @@ def _environment(language: str, static: "_StaticUrls") -> Environment:
         "language": language,
         "idea_languages": dict(translator.languages(IDEA_LANGUAGES)),
         "languages": LANGUAGES,
-        "static": static,
+        "static": _static_urls(),
         "ability_names": ABILITY_NAMES,
         "status_names": STATUS_NAMES,
         "word_diff": word_diff,
@@ -141,6 +145,11 @@ class _StaticUrls:
 
     def __call__(self, name: str) -> str:
         return f"/static/{name}?v={self._hashes[name]}"
+
+
+@cache
+def _static_urls() -> _StaticUrls:
+    return _StaticUrls(STATIC)
 
 
 class StaticAssets(StaticFiles):

@@ -70,6 +70,13 @@ def test_the_stylesheet_loads_nothing_and_stays_small() -> None:
     assert len(gzip.compress(sheet)) < 16 * 1024
 
 
+def test_templates_are_compiled_once_for_all_apps_of_a_process() -> None:
+    first, second = Templates(), Templates()
+
+    assert first.environment("sv") is second.environment("sv")
+    assert first.environment("sv") is not first.environment("en")
+
+
 def test_a_static_url_names_the_content(environment: Environment) -> None:
     url = environment.from_string("{{ static('app.css') }}").render()
 
