@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def known_revisions() -> set[str]:
     return {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
+@cache
+def _newest_revision() -> str | None:
+    # Alembic loads every migration to find it.
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
 class Database:
     """One connection for writing and a few for reading.
 
@@ -59,7 +66,7 @@ class Database:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._writer.connect() as connection:
                 current = MigrationContext.configure(connection).get_current_revision()
-            head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+            head = _newest_revision()
             if current == head:
                 return
             if current is not None:

@@ -134,7 +134,8 @@ def _purge_batch(session: Session, *conditions: Any) -> int:
     rows = session.exec(
         select(Idea.id, col(Idea.number)).where(*conditions, is_free).limit(BATCH)
     ).all()
-    purge_ideas(session, [(idea_id, number or 0) for idea_id, number in rows])
+    if rows:
+        purge_ideas(session, [(idea_id, number or 0) for idea_id, number in rows])
     return len(rows)
 
 
