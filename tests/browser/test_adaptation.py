@@ -75,7 +75,7 @@ def test_nothing_moves_for_those_who_asked_for_less_motion(page: Page, pool: Poo
     assert longest <= 1
 
 
-def test_states_are_seen_without_the_colours_of_the_page(page: Page, pool: Pool) -> None:
+def test_states_are_visible_in_forced_colours(page: Page, pool: Pool) -> None:
     starred = pool.add("Starred", star=True)
     plain = pool.add("Plain")
     page.emulate_media(forced_colors="active")
@@ -115,7 +115,7 @@ def box(page: Page, selector: str) -> FloatRect:
     return found
 
 
-def test_what_shows_on_hovering_covers_nothing_of_a_card(page: Page, pool: Pool) -> None:
+def test_hover_controls_cover_no_part_of_a_card(page: Page, pool: Pool) -> None:
     for number in range(30):
         pool.add(f"A title that is long enough to fill the width of its card, number {number}")
     page.goto("/")
@@ -145,7 +145,7 @@ def test_the_bin_of_an_idea_stands_beside_its_star_on_a_phone(
     assert bin_["x"] > star["x"]
 
 
-def test_no_word_of_the_menu_is_broken(page: Page) -> None:
+def test_menu_words_do_not_break_across_lines(page: Page) -> None:
     page.goto("/boards")
     page.locator(".more-menu > summary").click()
 

@@ -63,9 +63,7 @@ def test_a_search_leaves_what_is_being_typed_on_a_card(page: Page, pool: Pool, w
     assert pool.store.ideas.get(idea.id).body == "Not lost."
 
 
-def test_an_edit_on_the_board_that_comes_too_late_shows_both_texts(
-    visit: Visitors, pool: Pool
-) -> None:
+def test_a_late_edit_on_the_board_shows_both_texts(visit: Visitors, pool: Pool) -> None:
     visit.traps.expect("409")
     idea = pool.add("Soup", "One pot.")
     page = visit()
@@ -98,7 +96,7 @@ def test_the_status_is_set_on_the_card(visit: Visitors, pool: Pool, has_script: 
 
 
 @both_ways
-def test_an_archived_idea_is_out_of_the_way_until_it_is_shown_or_undone(
+def test_an_archived_idea_is_hidden_until_it_is_shown_or_restored(
     visit: Visitors, pool: Pool, has_script: bool
 ) -> None:
     idea = pool.add("Soup")
@@ -121,7 +119,7 @@ def test_an_archived_idea_is_out_of_the_way_until_it_is_shown_or_undone(
 
 
 @both_ways
-def test_archiving_is_taken_back_by_undo(visit: Visitors, pool: Pool, has_script: bool) -> None:
+def test_undo_reverses_archiving(visit: Visitors, pool: Pool, has_script: bool) -> None:
     idea = pool.add("Soup", status="kept")
     page = visit(java_script_enabled=has_script)
     page.goto("/")
@@ -178,7 +176,7 @@ def test_the_last_of_several_tags_is_completed(page: Page, pool: Pool) -> None:
     assert sorted(values) == ["cheap", "food"]
 
 
-def test_who_asks_for_more_cards_reads_on_with_the_first_of_them(page: Page, pool: Pool) -> None:
+def test_focus_moves_to_the_first_of_more_cards(page: Page, pool: Pool) -> None:
     for number in range(35):
         pool.add(f"Idea {number}")
     page.set_viewport_size({"width": 1280, "height": 300})
@@ -190,7 +188,7 @@ def test_who_asks_for_more_cards_reads_on_with_the_first_of_them(page: Page, poo
     expect(page.get_by_role("link", name="Idea 4", exact=True)).to_be_focused()
 
 
-def test_narrowing_survives_the_next_page_and_a_change(visit: Visitors, pool: Pool) -> None:
+def test_filters_survive_the_next_page_and_a_change(visit: Visitors, pool: Pool) -> None:
     for number in range(40):
         pool.add(f"Idea {number:02}", tags=["a", "b"], star=True)
     pool.add("Other", tags=["a"])
@@ -209,7 +207,7 @@ def test_narrowing_survives_the_next_page_and_a_change(visit: Visitors, pool: Po
 
 
 @both_ways
-def test_boards_are_seen_side_by_side_made_deleted_and_taken_back(
+def test_boards_are_listed_created_deleted_and_restored(
     visit: Visitors, pool: Pool, has_script: bool
 ) -> None:
     summer = pool.store.boards.create(BoardCreate(name="Summer", goal="Nothing but water."))
@@ -255,7 +253,7 @@ def test_an_idea_moves_to_another_board_and_back_by_undo(
     expect(page.locator(".crumb > p")).to_have_text("My ideas")
 
 
-def test_an_idea_archived_on_its_page_is_taken_back_by_undo(page: Page, pool: Pool) -> None:
+def test_undo_reverses_archiving_on_the_page_of_an_idea(page: Page, pool: Pool) -> None:
     idea = pool.add("Soup", status="kept")
     page.goto(f"/ideas/{idea.id}")
 
@@ -266,7 +264,7 @@ def test_an_idea_archived_on_its_page_is_taken_back_by_undo(page: Page, pool: Po
     expect(page.locator("#status")).to_have_value("kept")
 
 
-def test_ideas_deleted_meanwhile_are_told_and_the_selection_stays(
+def test_ideas_deleted_meanwhile_are_reported_and_the_selection_stays(
     visit: Visitors, pool: Pool
 ) -> None:
     visit.traps.expect("404")
@@ -282,7 +280,7 @@ def test_ideas_deleted_meanwhile_are_told_and_the_selection_stays(
     expect(page.locator(".pick:checked")).to_have_count(1)
 
 
-def test_who_comes_back_to_a_long_board_is_where_they_left_it(page: Page, pool: Pool) -> None:
+def test_returning_to_a_long_board_keeps_the_place(page: Page, pool: Pool) -> None:
     ideas = [
         pool.add(f"Idea {number}", "A text of some words. " * (number % 7)) for number in range(70)
     ]

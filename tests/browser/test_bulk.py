@@ -123,7 +123,7 @@ def test_further_pages_stay_when_some_of_their_ideas_change(page: Page, pool: Po
     expect(page.locator("#bulk")).not_to_be_visible()
 
 
-def test_the_keyboard_alone_archives_several_and_takes_it_back(page: Page, pool: Pool) -> None:
+def test_the_keyboard_alone_archives_several_and_undoes_it(page: Page, pool: Pool) -> None:
     pool.add("Soup from one pot")
     pool.add("Tool shelf")
     page.goto("/")
@@ -151,7 +151,7 @@ def test_the_keyboard_alone_archives_several_and_takes_it_back(page: Page, pool:
     assert pool.store.ideas.count(IdeaQuery(status="draft")) == 2
 
 
-def test_a_tag_that_was_not_written_is_asked_for(visit: Visitors, pool: Pool) -> None:
+def test_tagging_without_a_tag_asks_for_one(visit: Visitors, pool: Pool) -> None:
     visit.traps.expect("422")
     pool.add("Tool shelf")
     page = visit()
@@ -179,7 +179,7 @@ def test_the_shift_key_selects_all_in_between(page: Page, pool: Pool) -> None:
 
 @both_ways
 @pytest.mark.parametrize("button", ["combine", "bulk-evaluate"])
-def test_a_run_that_is_started_far_down_the_board_is_shown_where_it_is(
+def test_a_run_started_far_down_the_board_scrolls_into_view(
     visit: Visitors, pool: Pool, has_script: bool, button: str
 ) -> None:
     for number in range(30):

@@ -48,7 +48,7 @@ def fill(page: Page, key: str, place: int, name: str, meaning: str, weight: str)
 
 
 @BOTH
-def test_a_rubric_is_made_changed_deleted_and_taken_back(
+def test_a_rubric_is_created_changed_deleted_and_restored(
     visit: Visitors, pool: Pool, board: str, has_script: bool
 ) -> None:
     page = visit(java_script_enabled=has_script)
@@ -80,7 +80,7 @@ def test_a_rubric_is_made_changed_deleted_and_taken_back(
 
 
 @BOTH
-def test_a_rubric_that_cannot_be_kept_says_why_and_loses_nothing(
+def test_a_refused_rubric_says_why_and_loses_nothing(
     visit: Visitors, pool: Pool, board: str, rubric: RubricPublic, has_script: bool
 ) -> None:
     page = visit(java_script_enabled=has_script)
@@ -223,7 +223,7 @@ def test_the_table_sorts_by_links_and_marks_what_is_out_of_date(
     expect(page.locator(f"#idea-{changed}")).to_contain_text("old score")
 
 
-def test_bars_show_how_far_off_a_score_may_be_and_say_what_that_is(
+def test_error_bars_show_and_explain_the_uncertainty_of_a_score(
     page: Page, pool: Pool, rubric: RubricPublic
 ) -> None:
     idea = pool.add(*IDEAS[0])
@@ -242,7 +242,7 @@ def test_bars_show_how_far_off_a_score_may_be_and_say_what_that_is(
     assert_accessible(page, "an evaluation by an own rubric")
 
 
-def test_where_nothing_is_known_there_is_no_whisker(page: Page, pool: Pool) -> None:
+def test_a_score_of_unknown_error_has_no_error_bar(page: Page, pool: Pool) -> None:
     idea = pool.add(*IDEAS[0])
     page.goto(f"/ideas/{idea.id}")
     page.locator("#evaluate").click()
@@ -279,7 +279,7 @@ def test_rubrics_and_the_table_pass_axe(page: Page, board: str, rubric: RubricPu
     assert_accessible(page, "asking for evaluations")
 
 
-def test_an_empty_board_has_a_table_that_teaches(page: Page, pool: Pool) -> None:
+def test_the_table_of_an_empty_board_explains_itself(page: Page, pool: Pool) -> None:
     page.goto(f"/boards/{pool.board_id}/table")
 
     expect(page.get_by_text("Nothing to compare yet")).to_be_visible()

@@ -174,7 +174,7 @@ def test_an_evaluation_is_marked_when_the_text_moves_on(page: Page, pool: Pool) 
     expect(page.locator("#editor")).not_to_have_attribute("open", "")
 
 
-def test_boards_are_made_renamed_deleted_and_taken_back(page: Page, pool: Pool) -> None:
+def test_boards_are_created_renamed_deleted_and_restored(page: Page, pool: Pool) -> None:
     page.goto("/")
     page.locator(".boards-menu > summary").click()
     page.get_by_label("New board").fill("Winter evenings")
@@ -205,7 +205,7 @@ def test_the_theme_is_chosen_and_remembered(page: Page) -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_the_server_being_away_is_said_and_nothing_is_lost(visit: Visitors, pool: Pool) -> None:
+def test_an_unreachable_server_is_reported_and_nothing_is_lost(visit: Visitors, pool: Pool) -> None:
     visit.traps.expect("ERR_")
     visit.traps.expect("htmx:error")
     page = visit()

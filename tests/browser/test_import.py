@@ -148,7 +148,7 @@ def test_a_board_is_printed_in_its_order_with_what_is_known(page: Page, pool: Po
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
 
 
-def test_the_print_button_is_only_there_with_scripts(visit: Visitors, pool: Pool) -> None:
+def test_the_print_button_is_hidden_without_scripts(visit: Visitors, pool: Pool) -> None:
     page = visit(java_script_enabled=False)
     page.goto(f"/boards/{pool.board_id}/print")
     expect(page.get_by_role("button", name="Print")).to_be_hidden()

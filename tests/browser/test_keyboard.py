@@ -100,7 +100,7 @@ def test_j_and_k_walk_through_the_cards(page: Page, pool: Pool) -> None:
 
 
 @pytest.mark.parametrize("key", ["x", "Space"])
-def test_a_card_that_one_walked_to_is_selected_and_opened(page: Page, pool: Pool, key: str) -> None:
+def test_the_focused_card_is_selected_and_opened_by_keys(page: Page, pool: Pool, key: str) -> None:
     idea = pool.add("Soup")
     page.goto("/")
 
@@ -117,9 +117,7 @@ def test_a_card_that_one_walked_to_is_selected_and_opened(page: Page, pool: Pool
 
 
 @pytest.mark.parametrize(("key", "wanted"), [("b", "branch-method"), ("r", "instruction")])
-def test_a_single_key_leads_to_what_one_does_with_an_idea(
-    page: Page, pool: Pool, key: str, wanted: str
-) -> None:
+def test_single_keys_act_on_the_open_idea(page: Page, pool: Pool, key: str, wanted: str) -> None:
     page.goto(f"/ideas/{pool.add('Soup').id}")
 
     page.keyboard.press(key)

@@ -48,7 +48,7 @@ def tags(pool: Pool, ideas: dict[str, str]) -> dict[str, list[str]]:
 
 
 @both_ways
-def test_groups_are_looked_at_named_and_made_tags_which_can_be_undone(
+def test_groups_are_named_and_turned_into_tags_which_can_be_undone(
     visit: Visitors, pool: Pool, ideas: dict[str, str], has_script: bool
 ) -> None:
     page = visit(java_script_enabled=has_script)
@@ -71,7 +71,7 @@ def test_groups_are_looked_at_named_and_made_tags_which_can_be_undone(
 
 
 @both_ways
-def test_a_given_title_and_a_choice_outlive_other_groups_and_a_reload(
+def test_titles_and_choices_of_groups_survive_a_reload(
     visit: Visitors, pool: Pool, address: str, has_script: bool
 ) -> None:
     for title, body in IDEAS[:8]:
@@ -95,7 +95,7 @@ def test_a_given_title_and_a_choice_outlive_other_groups_and_a_reload(
     expect(name_of(page, "Tool shelf")).to_have_value("Lending & borrowing")
 
 
-def test_a_group_without_a_title_is_pointed_out_and_nothing_is_lost(
+def test_a_group_without_a_title_shows_an_error_and_nothing_is_lost(
     visit: Visitors, pool: Pool, ideas: dict[str, str], address: str
 ) -> None:
     page = visit()

@@ -33,7 +33,7 @@ def rows(page: Page) -> Locator:
 
 
 @pytest.mark.parametrize("has_script", [True, False], ids=["with scripts", "without scripts"])
-def test_votes_make_a_ranking_that_can_be_undone_skipped_and_taken_away(
+def test_votes_make_a_ranking_that_can_be_undone_and_exported(
     visit: Visitors, pool: Pool, address: str, has_script: bool
 ) -> None:
     page = visit(java_script_enabled=has_script)
@@ -185,7 +185,7 @@ def test_the_ranking_passes_axe(page: Page, pool: Pool, address: str) -> None:
     assert_accessible(page, "a finished comparison")
 
 
-def test_an_empty_ranking_teaches_and_passes_axe(page: Page, pool: Pool) -> None:
+def test_an_empty_ranking_explains_itself_and_passes_axe(page: Page, pool: Pool) -> None:
     page.goto(f"/boards/{pool.board_id}/rank")
 
     expect(page.get_by_text("A ranking needs two ideas")).to_be_visible()

@@ -68,7 +68,7 @@ def test_all_changes_are_accepted_at_once_whatever_is_ticked(
 
 
 @both
-def test_what_was_chosen_is_edited_before_it_is_saved(
+def test_accepted_changes_are_edited_before_they_are_saved(
     visit: Visitors, pool: Pool, idea: IdeaPublic, has_script: bool
 ) -> None:
     page = visit(java_script_enabled=has_script)
@@ -92,7 +92,7 @@ def test_what_was_chosen_is_edited_before_it_is_saved(
 
 
 @both
-def test_an_idea_saved_meanwhile_is_shown_with_the_changes_anew(
+def test_changes_are_shown_again_when_the_idea_was_saved_meanwhile(
     visit: Visitors, pool: Pool, idea: IdeaPublic, has_script: bool
 ) -> None:
     page = visit(java_script_enabled=has_script)
@@ -111,7 +111,7 @@ def test_an_idea_saved_meanwhile_is_shown_with_the_changes_anew(
     assert versions(pool, idea)[0] == ("model", PROPOSED + "\n\nBring it back.", True)
 
 
-def test_what_was_chosen_for_an_outdated_text_is_not_edited_unseen(
+def test_changes_accepted_for_an_outdated_text_are_shown_again_before_editing(
     page: Page, pool: Pool, idea: IdeaPublic
 ) -> None:
     propose(page, pool, idea)
@@ -124,7 +124,7 @@ def test_what_was_chosen_for_an_outdated_text_is_not_edited_unseen(
 
 
 @both
-def test_what_was_typed_survives_an_idea_saved_meanwhile(
+def test_typed_text_survives_an_idea_saved_meanwhile(
     visit: Visitors, pool: Pool, idea: IdeaPublic, has_script: bool
 ) -> None:
     visit.traps.expect("409")
@@ -211,7 +211,7 @@ def test_a_change_says_its_number_and_what_it_does(
 
 
 @both
-def test_a_part_of_the_text_is_chosen_from_a_list(
+def test_a_passage_is_chosen_from_a_list(
     visit: Visitors, pool: Pool, idea: IdeaPublic, has_script: bool
 ) -> None:
     page = visit(java_script_enabled=has_script)
@@ -245,7 +245,7 @@ def test_a_pasted_passage_that_is_not_there_says_so_and_stays(
     assert pool.store.runs.recent() == []
 
 
-def test_a_part_of_a_text_that_has_changed_since_is_to_be_chosen_again(
+def test_a_passage_that_changed_since_must_be_chosen_again(
     visit: Visitors, pool: Pool, idea: IdeaPublic
 ) -> None:
     visit.traps.expect("422")
@@ -360,7 +360,7 @@ def test_any_two_versions_are_compared_swapped_and_restored(
     assert pool.store.ideas.get(idea.id).body == BODY
 
 
-def test_a_version_that_never_was_is_said_so(visit: Visitors, idea: IdeaPublic) -> None:
+def test_an_unknown_version_is_reported(visit: Visitors, idea: IdeaPublic) -> None:
     visit.traps.expect("404")
     page = visit()
 

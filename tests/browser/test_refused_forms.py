@@ -34,9 +34,7 @@ def brainstormed(page: Page, pool: Pool) -> None:
     settled(page)
 
 
-def test_nothing_selected_is_said_beside_the_button_and_then_one_is_kept(
-    anybody: Page, pool: Pool
-) -> None:
+def test_an_empty_selection_shows_an_error_beside_the_button(anybody: Page, pool: Pool) -> None:
     brainstormed(anybody, pool)
     before = anybody.url
 
@@ -57,7 +55,7 @@ def test_nothing_selected_is_said_beside_the_button_and_then_one_is_kept(
     loaded_anew(anybody)
 
 
-def test_a_topic_of_spaces_is_said_beside_the_field(anybody: Page, pool: Pool) -> None:
+def test_a_blank_topic_shows_an_error_beside_its_field(anybody: Page, pool: Pool) -> None:
     anybody.goto(f"/boards/{pool.board_id}?sort=old")
     topic = anybody.get_by_label(TOPIC)
     topic.fill("   ")
@@ -82,7 +80,7 @@ def test_a_topic_of_spaces_is_said_beside_the_field(anybody: Page, pool: Pool) -
     loaded_anew(anybody)
 
 
-def test_a_tag_that_is_too_long_is_said_beside_the_field(anybody: Page, pool: Pool) -> None:
+def test_a_tag_that_is_too_long_shows_an_error_beside_its_field(anybody: Page, pool: Pool) -> None:
     pool.add("Tool shelf")
     anybody.goto(f"/boards/{pool.board_id}")
     anybody.get_by_label("Select “Tool shelf”").check()
@@ -132,7 +130,7 @@ def test_the_address_bar_keeps_its_page_whatever_is_refused(visit: Visitors, poo
     expect(page.get_by_role("heading", name="Tool shelf")).to_be_visible()
 
 
-def test_two_texts_to_choose_from_leave_the_address_bar_alone(visit: Visitors, pool: Pool) -> None:
+def test_a_conflict_leaves_the_address_bar_alone(visit: Visitors, pool: Pool) -> None:
     visit.traps.expect("409")
     visit.traps.expect("422")
     idea = pool.add("Tool shelf", "A shelf.")
@@ -183,7 +181,7 @@ def test_a_card_that_is_edited_says_what_is_wrong_and_is_not_lost(
     assert pool.store.ideas.get(idea.id).tags == ["tools"]
 
 
-def test_a_pasted_topic_is_whole_and_its_length_is_told(visit: Visitors, pool: Pool) -> None:
+def test_a_pasted_topic_is_not_cut_and_its_length_is_shown(visit: Visitors, pool: Pool) -> None:
     visit.traps.expect("422")
     page = visit()
     page.goto(f"/boards/{pool.board_id}")
@@ -215,7 +213,7 @@ def test_a_pasted_topic_is_whole_and_its_length_is_told(visit: Visitors, pool: P
     expect(counter).to_have_text("190 of 200 characters")
 
 
-def test_a_pasted_topic_is_whole_without_scripts(visit: Visitors, pool: Pool) -> None:
+def test_a_pasted_topic_is_not_cut_without_scripts(visit: Visitors, pool: Pool) -> None:
     visit.traps.expect("422")
     page = visit(java_script_enabled=False)
     page.goto(f"/boards/{pool.board_id}")
@@ -244,7 +242,7 @@ def test_the_longest_of_several_tags_is_counted(page: Page, pool: Pool) -> None:
     expect(counter).to_have_text("A tag has 42 characters; the limit is 40")
 
 
-def test_characters_are_counted_and_not_their_halves(page: Page, pool: Pool) -> None:
+def test_an_emoji_counts_as_one_character(page: Page, pool: Pool) -> None:
     page.goto(f"/boards/{pool.board_id}")
     page.get_by_label(TOPIC).fill("🌊" * 190)
 

@@ -73,7 +73,7 @@ def test_ideas_appear_one_by_one_beside_the_board(page: Page, pool: Pool) -> Non
     assert len([count for count in counts if 0 < count < 4]) >= 1
 
 
-def test_the_row_of_brainstorms_counts_along_with_the_run(page: Page, pool: Pool) -> None:
+def test_the_list_of_brainstorms_counts_up_with_the_run(page: Page, pool: Pool) -> None:
     # One of the two drafts has no end.
     pool.backend.delay_s = 0.05
     pool.backend.replies.extend([brainstorm_answer(*IDEAS[0]), Endless("Title: Half")])
@@ -184,7 +184,7 @@ def test_a_refused_run_leaves_the_form_as_it_was(visit: Visitors, pool: Pool) ->
     expect(page.get_by_label("What do you want ideas for?")).to_have_value("anything")
 
 
-def test_keep_discard_take_back_and_keep_all(page: Page, pool: Pool) -> None:
+def test_suggestions_are_kept_discarded_undone_and_all_kept(page: Page, pool: Pool) -> None:
     brainstorm(page, pool)
     cards = page.locator("#run .suggestion:not(.is-draft)")
     expect(page.locator("#keep-all")).to_be_visible()
@@ -202,9 +202,7 @@ def test_keep_discard_take_back_and_keep_all(page: Page, pool: Pool) -> None:
     expect(page.locator("#ideas .card:not(.add)")).to_have_count(4)
 
 
-def test_what_was_done_while_the_page_was_fetched_anew_stays_in_sight(
-    page: Page, pool: Pool
-) -> None:
+def test_a_change_made_while_the_page_reloads_stays_in_sight(page: Page, pool: Pool) -> None:
     def keep_meanwhile(route: Route) -> None:
         older = route.fetch()
         page.locator("#run").get_by_role("button", name="Keep “").first.click()

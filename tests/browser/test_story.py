@@ -14,7 +14,7 @@ TEXT = "Every household brings one chair and one dish to the closed lane on Satu
 
 
 @pytest.mark.parametrize("has_script", [True, False], ids=["with scripts", "without scripts"])
-def test_a_newcomer_gets_from_a_topic_to_a_ranking_to_take_away(
+def test_a_newcomer_gets_from_a_topic_to_an_exported_ranking(
     visit_server: Visitors, has_script: bool
 ) -> None:
     page = visit_server(java_script_enabled=has_script)

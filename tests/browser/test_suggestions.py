@@ -54,7 +54,7 @@ def test_ticks_survive_the_stream(page: Page, pool: Pool) -> None:
     expect(page.locator("#run .is-kept")).to_have_count(1)
 
 
-def test_nothing_ticked_keeps_nothing_and_says_so(page: Page, pool: Pool, visit: Visitors) -> None:
+def test_keeping_without_a_tick_shows_an_error(page: Page, pool: Pool, visit: Visitors) -> None:
     visit.traps.expect("422")
     brainstormed(page, pool)
 
@@ -81,7 +81,7 @@ def test_an_edited_suggestion_shows_both_texts_in_its_history(anybody: Page, poo
     expect(anybody.locator(".versions > li").last).to_contain_text(was)
 
 
-def test_another_one_takes_the_place_and_can_be_taken_back(anybody: Page, pool: Pool) -> None:
+def test_another_one_replaces_a_suggestion_and_can_be_undone(anybody: Page, pool: Pool) -> None:
     brainstormed(anybody, pool)
     card = anybody.locator(CARDS).nth(1)
     was, angle = card.locator("h3").inner_text(), card.locator(".angle").inner_text()

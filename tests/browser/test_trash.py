@@ -25,7 +25,7 @@ def titles(pool: Pool, *, in_trash: bool = False) -> list[str]:
 
 
 @both_ways
-def test_an_idea_deleted_before_a_reload_is_had_back_from_the_trash(
+def test_a_deleted_idea_is_restored_from_the_trash_after_a_reload(
     visit: Visitors, pool: Pool, has_script: bool
 ) -> None:
     pool.add("Tool shelf")

@@ -30,7 +30,9 @@ def test_the_first_load_of_a_board_and_of_an_idea_stays_small(page: Page, pool: 
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
-def test_a_page_is_compressed_for_who_can_read_it(page: Page, pool: Pool, encoding: str) -> None:
+def test_pages_are_compressed_for_browsers_that_accept_it(
+    page: Page, pool: Pool, encoding: str
+) -> None:
     address = f"{pool.url}/boards/{pool.board_id}"
     answer = page.request.get(address, headers={"Accept-Encoding": encoding})
 
