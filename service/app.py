@@ -24,7 +24,7 @@ from service.runs.service import Runs
 from service.settings import Settings
 from service.store import Limits, Store
 from service.store.database import Database
-from service.store.database_lock import occupied
+from service.store.database_lock import database_lock
 from service.store.housekeeping import Housekeeping
 from service.transfer.pending_uploads import PendingUploads
 from service.web import api, openai, openapi, ops, pages, session
@@ -64,7 +64,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            stack.enter_context(occupied(database.path))
+            stack.enter_context(database_lock(database.path))
             stack.callback(database.close)
             await asyncio.to_thread(_open, database, store)
             await stack.enter_async_context(Housekeeping(store, trash_days=settings.trash_days))
