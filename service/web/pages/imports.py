@@ -1,4 +1,4 @@
-"""A file comes in: chosen or pasted, looked at, confirmed. Nothing is stored before that."""
+"""Routes that import a file: upload or paste it, preview it, confirm it, and only then store it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -59,20 +59,20 @@ COLUMN_NAMES: dict[Column, str] = {
 router = APIRouter(prefix="/import")
 
 
-def _absent_if_blank(value: Any) -> Any:
+def _none_if_blank(value: Any) -> Any:
     return None if value == "" else value
 
 
 ColumnField = Annotated[
-    Annotated[str, Field(max_length=200)] | None, BeforeValidator(_absent_if_blank)
+    Annotated[str, Field(max_length=200)] | None, BeforeValidator(_none_if_blank)
 ]
 
 
 class ImportOptionsForm(BaseModel):
-    """The options of an import, as the forms and the URL of the preview have them."""
+    """The options as the forms and the address of the preview have them; blank means default."""
 
-    format: Annotated[ImportFormat | None, BeforeValidator(_absent_if_blank)] = None
-    board: Annotated[str | None, BeforeValidator(_absent_if_blank)] = Field(
+    format: Annotated[ImportFormat | None, BeforeValidator(_none_if_blank)] = None
+    board: Annotated[str | None, BeforeValidator(_none_if_blank)] = Field(
         default=None, max_length=64
     )
     groups: Groups = "boards"
@@ -89,7 +89,7 @@ class ImportOptionsForm(BaseModel):
     def options(self, *, dry_run: bool) -> ImportOptions:
         fields = self.model_dump(include=set(ImportOptionsForm.model_fields))
         if self.format != "csv":
-            # They were chosen before another format was.
+            # Columns may have been chosen before the format was changed.
             fields = {name: value for name, value in fields.items() if not name.endswith("_column")}
         # JSON is never an update; the box may still be ticked from another format.
         fields["update"] = self.update and self.format != "json"
@@ -103,7 +103,7 @@ class UploadForm(ImportOptionsForm):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The columns of a CSV file that can be chosen from, and the one that each field has now."""
+    """`names` are the columns of a CSV file; `taken` maps each field to its column."""
 
     names: list[str]
     taken: dict[str, str]
@@ -195,7 +195,7 @@ def confirm_import(
 
 
 def _table(content: bytes, options: ImportOptions) -> Table | None:
-    """None for what has no columns to choose from, or for a file that cannot be read at all."""
+    """None if there are no columns to choose from, or the file cannot be read."""
     if options.format != "csv":
         return None
     try:
