@@ -1,7 +1,7 @@
 """Texts for runs that wait, that failed, or that found fewer ideas than requested."""
 
 from service.messages import Counted, Text, unpack
-from service.runs.service import Line
+from service.runs.service import QueuePosition
 from service.schemas.brainstorm import IncompletePublic
 from service.schemas.runs import RunError, RunPublic
 
@@ -29,22 +29,22 @@ def failure(error: RunError | None) -> str:
     return error.detail if error.words is None else unpack(error.words)
 
 
-def waiting(line: Line) -> str:
-    if line.ahead:
+def waiting(position: QueuePosition) -> str:
+    if position.ahead:
         return Counted(
             "The model is busy with %(count)s other run. Yours starts when it is its turn.",
             "The model is busy with %(count)s other runs. Yours starts when it is its turn.",
-            line.ahead,
+            position.ahead,
         )
-    if line.is_model_ready:
+    if position.is_model_ready:
         return Text("The model is busy with another program. Your run starts when it is its turn.")
     return ""
 
 
-def waiting_word(line: Line) -> str:
-    if line.ahead:
+def waiting_word(position: QueuePosition) -> str:
+    if position.ahead:
         return Counted(
-            "Waiting for %(count)s other run", "Waiting for %(count)s other runs", line.ahead
+            "Waiting for %(count)s other run", "Waiting for %(count)s other runs", position.ahead
         )
     return Text("Waiting for the model")
 

@@ -9,7 +9,7 @@ from service.analysis.rubrics import DEFAULT_NAME
 from service.messages import Text
 from service.prompts.methods import METHODS
 from service.runs.recorder import Draft
-from service.runs.service import Line, Runs
+from service.runs.service import QueuePosition, Runs
 from service.schemas.brainstorm import IncompletePublic, SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED
@@ -56,7 +56,7 @@ class RunView:
     titles: dict[str, str]
     idea: IdeaPublic | None
     read: Note | None
-    line: Line | None
+    queue_position: QueuePosition | None
     drafts: list[tuple[int, Draft]]
     scores: dict[str, float]
     spread: dict[str, float | None]
@@ -205,13 +205,15 @@ class RunView:
     @property
     def waiting(self) -> str:
         """What a queued run waits for; empty if it is about to start."""
-        return waiting(self.line) if self.line and self.run.status == "queued" else ""
+        if self.queue_position is None or self.run.status != "queued":
+            return ""
+        return waiting(self.queue_position)
 
     @property
     def announcement(self) -> str:
         """One line for screen readers. It must not change with the clock, or it is read out again."""
         if self.run.status == "queued":
-            return waiting_word(self.line) if self.line else self.word
+            return waiting_word(self.queue_position) if self.queue_position else self.word
         if self.redrawing and not self.is_live:
             return Text("Writing another idea")
         made = len(self.cards) + len(self.run.comparisons) + self.judged
@@ -222,7 +224,7 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
     """Raises: NotFound. Blocking: call it in a thread."""
     live = runs.live(run_id)
     drafts = [] if live is None else sorted(live.drafts.items())
-    line = runs.line_for(run_id)
+    queue_position = runs.queue_position(run_id)
     scores = {} if live is None else dict(live.scores)
     spread = {} if live is None else dict(live.spread)
     run = store.runs.get(run_id)
@@ -241,7 +243,7 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
         titles=titles,
         idea=store.ideas.get(run.idea_id or "") if is_here else None,
         read=store.refinements.read(run_id) if is_here and is_decided else None,
-        line=line,
+        queue_position=queue_position,
         # A draft may have become a suggestion since `drafts` was read; show it only once.
         drafts=[draft for draft in drafts if draft[1].title not in made],
         scores=scores,
