@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from service.ideation.kinds import renewed, repeated
+from service.ideation.kinds import renew_task, repeat_task
 from service.messages import Counted, Text
 from service.schemas.ideas import IdeaPublic
 from service.schemas.runs import RunPublic, Task
@@ -38,7 +38,7 @@ async def stop(request: Request, run_id: str, runs: RunsDep) -> Response:
 async def run_again(request: Request, run_id: str, runs: RunsDep, once: OnceDep) -> Response:
     """Repeats the run with the same seed."""
     run = await runs.get(run_id)
-    return await _repeat(request, runs, once, run, repeated(run))
+    return await _repeat(request, runs, once, run, repeat_task(run))
 
 
 @router.post("/runs/{run_id}/more")
@@ -47,7 +47,7 @@ async def more(
 ) -> Response:
     """Repeats the run with a new seed."""
     run = await runs.get(run_id)
-    task = await asyncio.to_thread(renewed, run, store)
+    task = await asyncio.to_thread(renew_task, run, store)
     return await _repeat(request, runs, once, run, task)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from service.ideation.brainstorm import redrawn
+from service.ideation.brainstorm import redraw_task
 from service.messages import Text
 from service.schemas.brainstorm import BrainstormTask
 from service.web.dependencies import RunsDep, StoreDep
@@ -62,7 +62,7 @@ async def redraw(
     request: Request, suggestion_id: str, store: StoreDep, runs: RunsDep, once: OnceDep
 ) -> Response:
     run_id, _ = await asyncio.to_thread(store.suggestions.get, suggestion_id)
-    task = await asyncio.to_thread(redrawn, suggestion_id, store)
+    task = await asyncio.to_thread(redraw_task, suggestion_id, store)
     await RunStarter(request, runs, once).start(task, redraws=suggestion_id)
     return redirect_back(request, f"/runs/{run_id}")
 
