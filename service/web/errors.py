@@ -79,7 +79,7 @@ class ErrorResponses:
         request = Request(scope)
         problem, headers = problem_of(error), headers_of(error)
         if problem["status"] == 405:
-            headers["Allow"] = _allowed(request)
+            headers["Allow"] = _allowed_methods(request)
             if request.method == "GET" and is_page(request):
                 return _to_page(request)
         if request.url.path.startswith(OPENAI_PATHS):
@@ -180,7 +180,7 @@ def headers_of(error: Exception) -> dict[str, str]:
     return {}
 
 
-def _allowed(request: Request) -> str:
+def _allowed_methods(request: Request) -> str:
     """All methods of the routes at this path; Starlette lists only those of the first route.
 
     A fixed path such as `comparisons/next` also matches `comparisons/{comparison_id}`; only the

@@ -58,11 +58,11 @@ def problems(
         return {_name(path): error.detail}
     found: dict[str, str] = {}
     for finding in error.errors():
-        found.setdefault(_name(finding["loc"][1:]), _problem(_limited(finding, limits)))
+        found.setdefault(_name(finding["loc"][1:]), _problem(_with_limit(finding, limits)))
     return found
 
 
-def _limited(finding: Mapping[str, Any], limits: Limits) -> Mapping[str, Any]:
+def _with_limit(finding: Mapping[str, Any], limits: Limits) -> Mapping[str, Any]:
     """Lowers the maximum length in the message to the limit of the settings."""
     most, facts = limits.of(str(finding["loc"][-1])), finding.get("ctx", {})
     if most is None or "max_length" not in facts:

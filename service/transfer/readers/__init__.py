@@ -13,7 +13,7 @@ from service.messages import Text
 from service.schemas.fields import TAG_CEILING
 from service.schemas.imports import Groups, Nested, ParsedFile, TextFormat
 from service.transfer.readers.csv_table import Header, has_header, header_of, read_csv
-from service.transfer.readers.drafting import shortened
+from service.transfer.readers.drafting import shorten
 from service.transfer.readers.lines import read_lines
 from service.transfer.readers.outline import read_outline
 from service.transfer.readers.own_markdown import is_own, read_own
@@ -62,7 +62,7 @@ def decode(content: bytes) -> str:
 
 
 def _as_tags(parsed: ParsedFile) -> ParsedFile:
-    names = {key: shortened(board.name, TAG_CEILING) for key, board in parsed.boards.items()}
+    names = {key: shorten(board.name, TAG_CEILING) for key, board in parsed.boards.items()}
     ideas = [
         idea
         if idea.board is None

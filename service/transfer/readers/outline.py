@@ -12,7 +12,7 @@ from markdown_it.tree import SyntaxTreeNode as Node
 
 from service.schemas.fields import TAG_CEILING
 from service.schemas.imports import BoardDraft, Draft, Nested, ParsedFile
-from service.transfer.readers.drafting import Faults, leave_out, shortened, title_and_body
+from service.transfer.readers.drafting import Faults, leave_out, shorten, title_and_body
 from service.transfer.readers.sections import has_facts, read_sections
 from service.transfer.readers.source import Source
 
@@ -72,7 +72,7 @@ class _Outline:
             name = self._faults.title(name, line, 3)
             self._board = self._parsed.boards.setdefault(name, BoardDraft(line, name))
         else:
-            self._tags[level] = shortened(name, TAG_CEILING)
+            self._tags[level] = shorten(name, TAG_CEILING)
 
     def _items(self, node: Node, parent: int | None) -> None:
         for item in node.children:

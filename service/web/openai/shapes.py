@@ -35,7 +35,7 @@ def _refuse(value: object) -> None:
         raise PydanticCustomError("unsupported", "is not supported here; leave it out")
 
 
-def _joined(content: object) -> object:
+def _join_parts(content: object) -> object:
     """Joins text parts with line breaks, as llama.cpp does."""
     if not isinstance(content, list):
         return content
@@ -57,7 +57,7 @@ def _joined(content: object) -> object:
     return "\n".join(texts)
 
 
-def _encodable(text: str) -> str:
+def _check_encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -65,8 +65,8 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _writable(schema: dict[str, Any]) -> dict[str, Any]:
-    _encodable(json.dumps(schema, ensure_ascii=False))
+def _check_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    _check_encodable(json.dumps(schema, ensure_ascii=False))
     return schema
 
 
@@ -76,8 +76,8 @@ _PART = {
     "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
 }
 _CONTENT = {"anyOf": [{"type": "string"}, {"type": "array", "items": _PART}]}
-Text = Annotated[str, AfterValidator(_encodable)]
-Content = Annotated[Text, BeforeValidator(_joined), WithJsonSchema(_CONTENT)]
+Text = Annotated[str, AfterValidator(_check_encodable)]
+Content = Annotated[Text, BeforeValidator(_join_parts), WithJsonSchema(_CONTENT)]
 Unsupported = Annotated[
     Any,
     AfterValidator(_refuse),
@@ -108,7 +108,7 @@ class ChatMessage(RequestModel):
 
 class SchemaFormat(RequestModel):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    schema_: Annotated[dict[str, Any], AfterValidator(_writable)] = Field(
+    schema_: Annotated[dict[str, Any], AfterValidator(_check_schema)] = Field(
         alias="schema", description="The JSON Schema that the answer follows."
     )
     strict: bool | None = Field(default=None, description="Ignored: the schema is always enforced.")
