@@ -24,12 +24,12 @@ from service.runs.service import Runs
 from service.settings import Settings
 from service.store import Limits, Store
 from service.store.database import Database
-from service.store.database_lock import occupied
+from service.store.database_lock import database_lock
 from service.store.housekeeping import Housekeeping
 from service.transfer.pending_uploads import PendingUploads
 from service.web import api, openai, openapi, ops, pages, session
 from service.web.addresses import Addresses
-from service.web.errors import ErrorAnswers
+from service.web.errors import ErrorResponses
 from service.web.guard import Guard, Rules
 from service.web.metrics import Metrics
 from service.web.templating import StaticAssets, Templates
@@ -64,7 +64,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            stack.enter_context(occupied(database.path))
+            stack.enter_context(database_lock(database.path))
             stack.callback(database.close)
             await asyncio.to_thread(_open, database, store)
             await stack.enter_async_context(Housekeeping(store, trash_days=settings.trash_days))
@@ -74,7 +74,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             yield
 
     templates = Templates()
-    answers = ErrorAnswers(templates)
+    responses = ErrorResponses(templates)
     app = FastAPI(
         title="Ideapool",
         version=__version__,
@@ -83,8 +83,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=_middleware(settings, store, answers),
-        exception_handlers=_error_handlers(answers),
+        middleware=_middleware(settings, store, responses),
+        exception_handlers=_error_handlers(responses),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         routes=ROUTES.routes,
     )
@@ -114,18 +114,18 @@ def _open(database: Database, store: Store) -> None:
     store.boards.ensure_one()
 
 
-def _error_handlers(answers: ErrorAnswers) -> dict[int | type[Exception], Any]:
-    forms = pages.RefusedForms(answers)
+def _error_handlers(responses: ErrorResponses) -> dict[int | type[Exception], Any]:
+    forms = pages.RefusedForms(responses)
     return {
-        HTTPException: answers.handle,
+        HTTPException: responses.handle,
         ServiceError: forms.handle,
         RequestValidationError: forms.handle,
     }
 
 
-def _middleware(settings: Settings, store: Store, answers: ErrorAnswers) -> list[Middleware]:
+def _middleware(settings: Settings, store: Store, responses: ErrorResponses) -> list[Middleware]:
     return [
-        Middleware(Guard, rules=_rules(settings, store), respond=answers.respond),
+        Middleware(Guard, rules=_rules(settings, store), respond=responses.respond),
         Middleware(
             GZipMiddleware,
             minimum_size=1024,

@@ -12,7 +12,7 @@ from docs.generate.setting_page import setting_page
 from service.app import create_app
 from service.cli.main import build_parser as service_parser
 from service.settings import PROJECT_ROOT, Settings
-from training.cli.main import _parser as training_parser
+from training.cli.main import build_parser as training_parser
 
 ROOT = PROJECT_ROOT
 

@@ -82,7 +82,7 @@ def board_candidates(store: Store, asked: EvaluateAllTask, rubric: RubricChoice)
         )
     if asked.only_outdated:
         criteria = as_asked(rubric.criteria)
-        found = [one for one in found if not one.is_judged(criteria)]
+        found = [one for one in found if not one.is_evaluated(criteria)]
     if not found:
         raise Conflict(
             Text("There is nothing to evaluate: every idea was judged as it reads now.")
@@ -144,19 +144,22 @@ def sorted_table(table: TablePublic, by: str, order: Order) -> TablePublic:
 
 
 def _row(one: Candidate, criteria: Sequence[CriterionShape]) -> TableRow:
-    judged = one.judged
-    scores = {each.name: judged.scores.get(each.name) if judged else None for each in criteria}
+    evaluation = one.evaluation
+    scores = {
+        each.name: evaluation.scores.get(each.name) if evaluation else None for each in criteria
+    }
     known = {name: score for name, score in scores.items() if score is not None}
     return TableRow(
         rank=None,
         idea_id=one.id,
         title=one.title,
         scores=scores,
-        spread={name: judged.spread.get(name) if judged else None for name in scores},
+        spread={name: evaluation.spread.get(name) if evaluation else None for name in scores},
         overall=weighted_mean(known, {each.name: each.weight for each in criteria})
         if len(known) == len(criteria)
         else None,
-        uncalibrated=[name for name in known if judged and name in judged.uncalibrated],
-        is_stale=judged is not None and (judged.is_stale or judged.words != words_of(criteria)),
-        evaluated_at=judged.created_at if judged else None,
+        uncalibrated=[name for name in known if evaluation and name in evaluation.uncalibrated],
+        is_stale=evaluation is not None
+        and (evaluation.is_stale or evaluation.words != words_of(criteria)),
+        evaluated_at=evaluation.created_at if evaluation else None,
     )

@@ -117,7 +117,7 @@ class SimilarIdeas:
                 for group, title in zip(groups, found.titles, strict=True)
             ],
             alone=[_link(one) for place, one in enumerate(ideas) if place not in taken],
-            unseen=self._store.overview.unarchived(board_id) - len(ideas),
+            unseen=self._store.overview.count_unarchived(board_id) - len(ideas),
         )
 
     def _grouped(self, ideas: Sequence[Outline], granularity: int) -> _Grouped:

@@ -41,8 +41,8 @@ def summarise(store: Store, similar_ideas: SimilarIdeas, board_id: str) -> Summa
         starred=counts["starred"],
         evaluated=counts["evaluated"],
         untagged=counts["untagged"],
-        statuses=store.overview.by(board_id, "status"),
-        origins=store.overview.by(board_id, "origin"),
+        statuses=store.overview.count_by(board_id, "status"),
+        origins=store.overview.count_by(board_id, "origin"),
         tags=[TagCount(tag=name, ideas=uses) for name, uses in tags],
         best_ranked=_best_ranked(store, board_id),
         best_scored=_best_scored(store, board_id),
@@ -50,7 +50,7 @@ def summarise(store: Store, similar_ideas: SimilarIdeas, board_id: str) -> Summa
             ClusterCount(anchor_id=one.anchor_id, title=one.tag or one.title, ideas=len(one.ideas))
             for one in similar_ideas.clusters(board_id).clusters[:MOST_CLUSTERS]
         ],
-        recent=RecentCounts(since=since, **store.overview.since(board_id, since)),
+        recent=RecentCounts(since=since, **store.overview.count_since(board_id, since)),
         changes=[
             TextChange(
                 idea_id=one.idea_id,

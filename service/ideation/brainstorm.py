@@ -19,7 +19,7 @@ from service.ideation.distinct_ideas import (
 )
 from service.ideation.events import DraftDropped, Suggested
 from service.ideation.model_client import Ledger, attempt_seed
-from service.ideation.use_case import Asked, Plan, RunContext
+from service.ideation.use_case import Plan, PlanContext, RunContext
 from service.messages import Text
 from service.prompts.answers import partial_suggestion
 from service.prompts.combine import combine_prompt
@@ -46,19 +46,19 @@ class Source:
     combined: tuple[IdeaPublic, ...] = ()
 
 
-def plan_brainstorm(asked: Asked[BrainstormTask]) -> Plan[BrainstormTask, BrainstormWork]:
-    task, store = asked.task, asked.store
+def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask, BrainstormWork]:
+    task, store = context.task, context.store
     store.limits.check_suggestions(task.n)
     store.limits.check(topic=task.topic, context=task.context)
     draw_angles(task.method, 1, 0, task.angle)
     source = _source(task, store)
     board_id = task.board_id or source.board_id
     board = store.boards.default() if board_id is None else store.boards.get(board_id)
-    context = [task.context, source.context, board.goal]
+    background = [task.context, source.context, board.goal]
     combined = {idea.id for idea in source.combined}
     work = BrainstormWork(
         topic=source.topic,
-        context="\n".join(part for part in context if part),
+        context="\n".join(part for part in background if part),
         method=task.method,
         n=task.n,
         creativity=task.creativity,
@@ -70,7 +70,7 @@ def plan_brainstorm(asked: Asked[BrainstormTask]) -> Plan[BrainstormTask, Brains
         avoids_known=task.avoid_board,
         combined=tuple((idea.title, idea.body) for idea in source.combined),
         avoided=tuple(text for text in task.avoid if text.strip()),
-        beside=_beside(store, asked.redraws),
+        siblings=_siblings(store, context.redraws),
         angle=task.angle,
     )
     return Plan(task, work, source.idea, board.id)
@@ -116,8 +116,8 @@ def _idea_if_there(idea_id: str | None, store: Store) -> IdeaPublic | None:
         return None
 
 
-def _beside(store: Store, redraws: str | None) -> tuple[SuggestionPublic, ...]:
-    """The other suggestions of the run in which one is redrawn."""
+def _siblings(store: Store, redraws: str | None) -> tuple[SuggestionPublic, ...]:
+    """The other suggestions of the run whose suggestion is redrawn."""
     if redraws is None:
         return ()
     run_id, _ = store.suggestions.get(redraws)
@@ -143,7 +143,7 @@ class Brainstorm:
     """
 
     def __init__(self, context: RunContext, work: BrainstormWork) -> None:
-        self._asker = context.client
+        self._client = context.client
         self._vectors = context.vectors
         self._work = work
         self._seed = seed = context.seed
@@ -177,12 +177,12 @@ class Brainstorm:
                 )
             )
         if len(self._ideas.made) < self._work.n:
-            return incomplete("drafts", self._asker.ledger)
+            return incomplete("drafts", self._client.ledger)
         return {}
 
     @property
     def _branches(self) -> int:
-        return min(self._work.n, self._asker.model.slots)
+        return min(self._work.n, self._client.model.slots)
 
     @property
     def _missing(self) -> int:
@@ -202,19 +202,19 @@ class Brainstorm:
                 suggestion = self._ideas.add(answer, angle.name)
             except AnswerUnusable as unusable:
                 self._note(unusable)
-                await self._asker.emit(DraftDropped(branch, unusable.detail))
+                await self._client.emit(DraftDropped(branch, unusable.detail))
                 continue
             finally:
                 self._drawing -= 1
                 self._initials.give_back(branch)
-            await self._asker.emit(Suggested(branch, suggestion))
+            await self._client.emit(Suggested(branch, suggestion))
 
     def _note(self, unusable: AnswerUnusable) -> None:
         self._last_reason = unusable.detail
         if isinstance(unusable, RepeatedIdea):
-            self._asker.ledger.repeats += 1
+            self._client.ledger.repeats += 1
         else:
-            self._asker.ledger.unusable += 1
+            self._client.ledger.unusable += 1
 
     async def _draw(self, branch: int, attempt: int, angle: Angle, barred: str) -> str:
         work = self._work
@@ -237,7 +237,7 @@ class Brainstorm:
                 self._initials.settle(branch, partial.title)
             return partial.title, partial.text
 
-        return await self._asker.ask(prompt, view, branch=branch, angle=angle.name)
+        return await self._client.ask(prompt, view, branch=branch, angle=angle.name)
 
     def _barred_initials(self, branch: int) -> str:
         titles = [made.title for made in self._ideas.made]
@@ -250,13 +250,13 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
     return _first(first) if isinstance(first, ExceptionGroup) else first
 
 
-def unlike_avoided(task: BrainstormTask, run: RunPublic, store: Store) -> BrainstormTask:
+def renew_brainstorm(task: BrainstormTask, run: RunPublic, store: Store) -> BrainstormTask:
     """The run's task with a new seed, avoiding the suggestions that people asked to avoid."""
     avoid = _avoided(task, store, run.run_id)
     return task.model_copy(update={"seed": None, "avoid": avoid})
 
 
-def redrawn(suggestion_id: str, store: Store, seed: int | None = None) -> BrainstormTask:
+def redraw_task(suggestion_id: str, store: Store, seed: int | None = None) -> BrainstormTask:
     """A task for one more idea like those of the run, with the suggestion's angle but unlike it.
 
     The run need not be over.

@@ -23,7 +23,7 @@ from service.schemas.identity import new_id
 SAME_TITLE = 0.99
 # A combination shares words with each of its parts; with more than this share it is a copy.
 COPY = 0.8
-LIKE = 0.4
+SIMILAR_MEANING = 0.4
 """The cosine from which a suggestion is marked as similar to an idea of the board."""
 # The percentage of English title words that begin with the letter. Other letters, such as those of
 # other scripts, are given to no draft. Changing a number changes the ideas that a seed gives.
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 class BrainstormWork:
     """`known` has the ideas of the board as (id, text), `combined` those to be joined as (title, text).
 
-    An idea must not be alike to one `beside` it, and must not even be similar to one in `avoided`.
+    An idea must differ from the `siblings`, and must not even be similar to one in `avoided`.
     """
 
     topic: str
@@ -57,7 +57,7 @@ class BrainstormWork:
     avoids_known: bool = True
     combined: tuple[tuple[str, str], ...] = ()
     avoided: tuple[str, ...] = ()
-    beside: tuple[SuggestionPublic, ...] = ()
+    siblings: tuple[SuggestionPublic, ...] = ()
     angle: str | None = None
 
     @property
@@ -78,7 +78,7 @@ class DistinctIdeas:
         """Raises: AnswerUnusable if the answer is not an idea, or is too similar to another one."""
         parsed = parse_suggestion(answer, topic=self.work.topic)
         whole = f"{parsed.title}. {parsed.text}"
-        for made in (*self.work.beside, *self.made):
+        for made in (*self.work.siblings, *self.made):
             if self._is_alike(parsed.title, whole, made):
                 raise RepeatedIdea(
                     Text(
@@ -93,7 +93,7 @@ class DistinctIdeas:
             angle=angle,
             title=parsed.title,
             text=parsed.text,
-            similar_to=self._known_like(whole, parsed.title),
+            similar_to=self._similar_known(whole, parsed.title),
         )
         self.made.append(suggestion)
         return suggestion
@@ -130,17 +130,17 @@ class DistinctIdeas:
         if sum(share > 0 for share in shares.values()) < 2:
             raise AnswerUnusable(Text("“%(title)s” does not join the ideas.", title=title))
 
-    def _known_like(self, whole: str, title: str) -> str | None:
+    def _similar_known(self, whole: str, title: str) -> str | None:
         nearest = most_similar(whole, self.work.known, ignore=self.work.topic)
         if nearest is None or nearest[1] < NEAR:
-            return None if self.known is None else self.known.like(whole)
+            return None if self.known is None else self.known.nearest(whole)
         if nearest[1] >= SAME_IDEA and self.work.avoids_known:
             raise RepeatedIdea(Text("“%(title)s” is on the board already.", title=title))
         return nearest[0]
 
 
 class KnownIdeas:
-    """The ideas of a board as word vectors. Making it blocks while the board is read; `like` is fast."""
+    """The ideas of a board as word vectors. Making it reads the board and blocks; `nearest` is fast."""
 
     def __init__(self, vectors: WordVectors, known: Sequence[tuple[str, str]], topic: str) -> None:
         """Raises: ModelUnavailable"""
@@ -161,11 +161,11 @@ class KnownIdeas:
             _log.warning("Suggestions are compared by their words only: %s", error.detail)
             return None
 
-    def like(self, text: str) -> str | None:
+    def nearest(self, text: str) -> str | None:
         """The id of the idea that is most similar in meaning, if one is similar enough."""
         values = self._rows @ self._vectors.embed([text], ignore=self._topic)[0]
         best = int(values.argmax())
-        return self._ids[best] if values[best] >= LIKE else None
+        return self._ids[best] if values[best] >= SIMILAR_MEANING else None
 
 
 class TitleInitials:

@@ -21,7 +21,7 @@ from service.errors import (
 )
 from service.ideation.events import Began, Evaluated, NotEvaluated, Reading, Scored, Step, Waiting
 from service.ideation.model_client import attempt_seed
-from service.ideation.use_case import Asked, Plan, RunContext, idea_or_text
+from service.ideation.use_case import Plan, PlanContext, RunContext, idea_or_text
 from service.messages import Text
 from service.prompts.answers import parse_assessment
 from service.prompts.tasks import DEFAULT_CRITERIA, Criterion, evaluate_prompt
@@ -50,8 +50,8 @@ class EvaluateAllWork:
     read: Callable[[str], IdeaPublic]
 
 
-def plan_evaluation(asked: Asked[EvaluateTask]) -> Plan[EvaluateTask, EvaluateWork]:
-    task, store = asked.task, asked.store
+def plan_evaluation(context: PlanContext[EvaluateTask]) -> Plan[EvaluateTask, EvaluateWork]:
+    task, store = context.task, context.store
     idea, title, body = idea_or_text(task, store)
     if task.criteria is not None and task.rubric_id is not None:
         raise InvalidInput(Text("Give either criteria or a rubric_id."), pointer="/rubric_id")
@@ -71,9 +71,9 @@ def plan_evaluation(asked: Asked[EvaluateTask]) -> Plan[EvaluateTask, EvaluateWo
 
 
 def plan_evaluations(
-    asked: Asked[EvaluateAllTask],
+    context: PlanContext[EvaluateAllTask],
 ) -> Plan[EvaluateAllTask, EvaluateAllWork]:
-    task, store = asked.task, asked.store
+    task, store = context.task, context.store
     store.boards.get(task.board_id)
     rubric = chosen_rubric(store, task.board_id, task.rubric_id)
     ideas = board_candidates(store, task, rubric)
@@ -90,19 +90,19 @@ def plan_evaluations(
 
 
 async def evaluate(context: RunContext, work: EvaluateWork) -> dict[str, Any]:
-    asker, seed = context.client, context.seed
+    model_client, seed = context.client, context.seed
     scores = await context.scorer.score(
-        asker.model,
+        model_client.model,
         work.title,
         work.body,
         work.criteria,
-        client=asker.client,
-        observe=asker.observe,
+        client=model_client.client,
+        observe=model_client.observe,
     )
-    asker.ledger.usage += scores.usage
-    asker.ledger.prompts += scores.prompts
-    await asker.emit(Scored(scores.values, scores.spread))
-    answer = await asker.insist(
+    model_client.ledger.usage += scores.usage
+    model_client.ledger.prompts += scores.prompts
+    await model_client.emit(Scored(scores.values, scores.spread))
+    answer = await model_client.ask_until_usable(
         lambda attempt: evaluate_prompt(work.title, work.body, seed=attempt_seed(seed, attempt)),
         parse_assessment,
         lambda text: (None, text),
@@ -136,7 +136,7 @@ class EvaluateAll:
 
     def __init__(self, context: RunContext, work: EvaluateAllWork) -> None:
         self._context = context
-        self._asker = context.client
+        self._client = context.client
         self._work = work
         self._each_s = context.each_s
         self._evaluated = 0
@@ -144,7 +144,7 @@ class EvaluateAll:
 
     async def perform(self) -> dict[str, Any]:
         ideas = iter(self._work.ideas)
-        branches = min(len(self._work.ideas), max(1, self._asker.model.slots // 2))
+        branches = min(len(self._work.ideas), max(1, self._client.model.slots // 2))
         try:
             async with asyncio.TaskGroup() as group:
                 for branch in range(branches):
@@ -166,11 +166,11 @@ class EvaluateAll:
                 self._last_failure = error
                 failure = FailurePublic(idea_id=idea_id, title=title, **record(describe(error)))
                 step = NotEvaluated(branch, failure)
-            await self._asker.emit(step)
+            await self._client.emit(step)
 
     async def _evaluate(self, branch: int, idea_id: str) -> Evaluated:
         idea = await asyncio.to_thread(self._work.read, idea_id)
-        await self._asker.emit(Reading(branch, idea.title))
+        await self._client.emit(Reading(branch, idea.title))
         work = EvaluateWork(idea.title, idea.body, self._work.criteria, self._work.rubric_id)
         try:
             async with asyncio.timeout(self._each_s):
@@ -188,7 +188,7 @@ class EvaluateAll:
 
     async def _when_free(self, work: EvaluateWork) -> dict[str, Any]:
         """Evaluate the idea; wait and try again while the engine is full."""
-        context = replace(self._context, client=self._asker.told_less(_of_the_run))
+        context = replace(self._context, client=self._client.reporting_only(_of_the_run))
         while True:
             try:
                 return await evaluate(context, work)

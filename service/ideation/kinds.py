@@ -17,13 +17,13 @@ from service.analysis.word_vectors import WordVectors
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict
-from service.ideation.brainstorm import brainstorm, incomplete, plan_brainstorm, unlike_avoided
+from service.ideation.brainstorm import brainstorm, incomplete, plan_brainstorm, renew_brainstorm
 from service.ideation.evaluate import evaluate, evaluate_all, plan_evaluation, plan_evaluations
 from service.ideation.events import Emit
 from service.ideation.model_client import Ledger, ModelClient
 from service.ideation.rank import plan_ranking, rank
 from service.ideation.refine import plan_refinement, refine
-from service.ideation.use_case import Asked, Plan, RunContext
+from service.ideation.use_case import Plan, PlanContext, RunContext
 from service.messages import Text
 from service.prompts.languages import AS_WRITTEN
 from service.schemas.fields import UNFINISHED
@@ -37,7 +37,7 @@ def _with_new_seed(task: Any, _run: RunPublic, _store: Store) -> Any:
     return task.model_copy(update={"seed": None})
 
 
-def _what_is_missing(task: Any, _run: RunPublic, _store: Store) -> Any:
+def _only_outdated(task: Any, _run: RunPublic, _store: Store) -> Any:
     """Evaluate the other ideas with the same seed."""
     return task.model_copy(update={"only_outdated": True})
 
@@ -51,7 +51,7 @@ class Kind:
     """
 
     role: Role
-    plan: Callable[[Asked[Any]], Plan[Any, Any]]
+    plan: Callable[[PlanContext[Any]], Plan[Any, Any]]
     perform: Callable[[RunContext, Any], Awaitable[dict[str, Any]]]
     renew: Callable[[Any, RunPublic, Store], Any] = _with_new_seed
     has_language: bool = True
@@ -63,12 +63,12 @@ KINDS: Mapping[str, Kind] = {
         "brainstorm",
         plan_brainstorm,
         brainstorm,
-        unlike_avoided,
+        renew_brainstorm,
         at_deadline=partial(incomplete, "deadline"),
     ),
     "refine": Kind("refine", plan_refinement, refine),
     "evaluate": Kind("general", plan_evaluation, evaluate),
-    "evaluate-all": Kind("general", plan_evaluations, evaluate_all, _what_is_missing),
+    "evaluate-all": Kind("general", plan_evaluations, evaluate_all, _only_outdated),
     "rank": Kind("general", plan_ranking, rank, has_language=False),
 }
 
@@ -111,7 +111,7 @@ class Ideation:
         """
         name = kind_of(task)
         kind = KINDS[name]
-        plan = kind.plan(Asked(task, self._store, redraws))
+        plan = kind.plan(PlanContext(task, self._store, redraws))
         model = self._backend.model_for(kind.role).name
         board_id = plan.board_id or (plan.idea.board_id if plan.idea else None)
         language = self._language(task, board_id) if kind.has_language else AS_WRITTEN
@@ -141,8 +141,10 @@ class Ideation:
         """
         kind = KINDS[planned.new.kind]
         model = self._backend.model_for(kind.role)
-        asker = ModelClient(self._backend, model, client, ledger, emit, planned.language)
-        context = RunContext(asker, planned.new.seed, self._scorer, self._vectors, self._each_s)
+        model_client = ModelClient(self._backend, model, client, ledger, emit, planned.language)
+        context = RunContext(
+            model_client, planned.new.seed, self._scorer, self._vectors, self._each_s
+        )
         return await kind.perform(context, planned.work)
 
     def result_at_deadline(self, planned: PlannedRun, ledger: Ledger) -> dict[str, Any] | None:
@@ -156,7 +158,7 @@ class Ideation:
         return self._store.boards.get(board_id).language if board_id else AS_WRITTEN
 
 
-def repeated(run: RunPublic) -> Task:
+def repeat_task(run: RunPublic) -> Task:
     """The run's task with the same seed.
 
     Raises:
@@ -167,11 +169,11 @@ def repeated(run: RunPublic) -> Task:
     return RECORDED_KINDS[run.kind].task.model_validate(run.request | {"seed": run.seed})
 
 
-def renewed(run: RunPublic, store: Store) -> Task:
+def renew_task(run: RunPublic, store: Store) -> Task:
     """The run's task with a new seed; of a run over a board, the task for the ideas still missing.
 
     Raises:
         Conflict: the run is not over.
     """
-    task: Task = KINDS[run.kind].renew(repeated(run), run, store)
+    task: Task = KINDS[run.kind].renew(repeat_task(run), run, store)
     return task

@@ -72,11 +72,11 @@ class ModelClient:
         stats = self._backend.stats()
         return stats.running + stats.waiting > 0
 
-    def told_less(self, is_told: Callable[[Step], bool]) -> "ModelClient":
+    def reporting_only(self, is_reported: Callable[[Step], bool]) -> "ModelClient":
         """The same client, which reports only some steps."""
 
         async def emit(step: Step) -> None:
-            if is_told(step):
+            if is_reported(step):
                 await self.emit(step)
 
         return ModelClient(self._backend, self.model, self.client, self.ledger, emit, self.language)
@@ -87,7 +87,7 @@ class ModelClient:
         elif isinstance(event, Started):
             await self.emit(Began(self.model))
 
-    async def insist(
+    async def ask_until_usable(
         self,
         prompt: Callable[[int], Prompt],
         parse: Callable[[str], Parsed],

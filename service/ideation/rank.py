@@ -19,7 +19,7 @@ from service.engine.types import Message
 from service.errors import Conflict, ModelUnavailable
 from service.ideation.events import Compared
 from service.ideation.model_client import ModelClient, attempt_seed
-from service.ideation.use_case import Asked, Plan, RunContext
+from service.ideation.use_case import Plan, PlanContext, RunContext
 from service.messages import Text
 from service.prompts.compare import COMPARE_CHOICES, compare_messages
 from service.schemas.fields import Outcome
@@ -27,7 +27,7 @@ from service.schemas.ranking import RankTask
 from service.store.comparisons import ContenderText, Verdict
 
 # With ideas of one paragraph, four pairs take twice as long as one.
-PAIRS_A_CALL = 4
+PAIRS_PER_REQUEST = 4
 Chat = tuple[Message, ...]
 
 
@@ -43,8 +43,8 @@ class RankWork:
     pairs: int
 
 
-def plan_ranking(asked: Asked[RankTask]) -> Plan[RankTask, RankWork]:
-    task, store = asked.task, asked.store
+def plan_ranking(context: PlanContext[RankTask]) -> Plan[RankTask, RankWork]:
+    task, store = context.task, context.store
     board = store.boards.default() if task.board_id is None else store.boards.get(task.board_id)
     standings = board_standings(store, board.id, "model")
     texts = {one.id: one for one in store.comparisons.texts(board.id)}
@@ -65,14 +65,18 @@ def plan_ranking(asked: Asked[RankTask]) -> Plan[RankTask, RankWork]:
 
 
 async def rank(context: RunContext, work: RankWork) -> dict[str, Any]:
-    asker, seed = context.client, context.seed
+    model_client, seed = context.client, context.seed
     results, settled = list(work.known), set(work.settled)
     asked = 0
     while asked < work.pairs:
         # One pair at first, to see that it works, and while others wait for the engine.
-        most = 1 if asked == 0 or asker.is_shared else min(PAIRS_A_CALL, work.pairs - asked)
+        most = (
+            1
+            if asked == 0 or model_client.is_shared
+            else min(PAIRS_PER_REQUEST, work.pairs - asked)
+        )
         questions = await asyncio.to_thread(
-            _next,
+            _next_questions,
             list(work.texts),
             results,
             most=most,
@@ -81,16 +85,16 @@ async def rank(context: RunContext, work: RankWork) -> dict[str, Any]:
         )
         if not questions:
             break
-        for verdict in await _compare(asker, work, questions):
+        for verdict in await _compare(model_client, work, questions):
             result = Result(verdict.first_id, verdict.second_id, verdict.outcome)
             results = [one for one in results if one.pair != result.pair] + [result]
             settled.add(result.pair)
-            await asker.emit(Compared(verdict))
+            await model_client.emit(Compared(verdict))
         asked += len(questions)
     return {}
 
 
-def _next(
+def _next_questions(
     ideas: Sequence[str],
     results: Sequence[Result],
     *,
@@ -112,7 +116,7 @@ def _next(
 
 
 async def _compare(
-    asker: ModelClient, work: RankWork, questions: Sequence[Question]
+    model_client: ModelClient, work: RankWork, questions: Sequence[Question]
 ) -> list[Verdict]:
     chats = {
         (one, other): _chat(work, one, other)
@@ -124,9 +128,9 @@ async def _compare(
     }
     # Sorted, because what two consecutive prompts have in common is decoded once.
     order = sorted(chats, key=lambda both: chats[both][-1].content)
-    rows = await asker.choose(tuple(chats[both] for both in order), COMPARE_CHOICES)
-    said = dict(zip(order, map(preference, rows), strict=True))
-    return [_verdict(work, question, said) for question in questions]
+    rows = await model_client.choose(tuple(chats[both] for both in order), COMPARE_CHOICES)
+    preferences = dict(zip(order, map(preference, rows), strict=True))
+    return [_verdict(work, question, preferences) for question in questions]
 
 
 def _chat(work: RankWork, first_id: str, second_id: str) -> Chat:
@@ -134,9 +138,11 @@ def _chat(work: RankWork, first_id: str, second_id: str) -> Chat:
     return compare_messages((first.title, first.body), (second.title, second.body), work.goal)
 
 
-def _verdict(work: RankWork, question: Question, said: dict[tuple[str, str], float]) -> Verdict:
-    as_first = said[question.first, question.second]
-    as_second = 1 - said[question.second, question.first]
+def _verdict(
+    work: RankWork, question: Question, preferences: dict[tuple[str, str], float]
+) -> Verdict:
+    as_first = preferences[question.first, question.second]
+    as_second = 1 - preferences[question.second, question.first]
     return Verdict(
         board_id=work.board_id,
         first_id=question.first,

@@ -6,7 +6,7 @@ from typing import Any
 
 from service.errors import AnswerUnusable, InvalidInput
 from service.ideation.model_client import ModelClient, attempt_seed
-from service.ideation.use_case import Asked, Plan, RunContext, idea_or_text
+from service.ideation.use_case import Plan, PlanContext, RunContext, idea_or_text
 from service.messages import Text
 from service.prompts.answers import (
     BODY_LIMIT_BYTES,
@@ -32,8 +32,8 @@ class RefineWork:
     passage: Passage | None = None
 
 
-def plan_refinement(asked: Asked[RefineTask]) -> Plan[RefineTask, RefineWork]:
-    task, store = asked.task, asked.store
+def plan_refinement(context: PlanContext[RefineTask]) -> Plan[RefineTask, RefineWork]:
+    task, store = context.task, context.store
     idea, title, body = idea_or_text(task, store)
     store.limits.check(instruction=task.instruction)
     if task.start is not None and task.selection is None:
@@ -46,22 +46,22 @@ def plan_refinement(asked: Asked[RefineTask]) -> Plan[RefineTask, RefineWork]:
 
 async def refine(context: RunContext, work: RefineWork) -> dict[str, Any]:
     """Returns the fields of the answer as the API gives them."""
-    asker, seed = context.client, context.seed
+    model_client, seed = context.client, context.seed
     if work.passage is None:
-        refined = await _whole(asker, work, seed)
+        refined = await _whole(model_client, work, seed)
     else:
-        refined = await _passage(asker, work, work.passage, seed)
+        refined = await _passage(model_client, work, work.passage, seed)
     edits = proposed_edits(Note(work.title, work.body), Note(refined.title, refined.body))
     return {
         "title": refined.title,
         "body": refined.body,
         "changes": list(refined.changes),
         "edits": [asdict(edit) for edit in edits],
-        "left_out": list(_left_out(asker, work, refined)),
+        "left_out": list(_left_out(model_client, work, refined)),
     }
 
 
-async def _whole(asker: ModelClient, work: RefineWork, seed: int) -> Refinement:
+async def _whole(model_client: ModelClient, work: RefineWork, seed: int) -> Refinement:
     def prompt(attempt: int) -> Prompt:
         return refine_prompt(
             work.title, work.body, instruction=work.instruction, seed=attempt_seed(seed, attempt)
@@ -79,19 +79,19 @@ async def _whole(asker: ModelClient, work: RefineWork, seed: int) -> Refinement:
         partial = partial_refinement(text)
         return partial.title, partial.body
 
-    return await asker.insist(prompt, parse, view, _lacks(asker, work))
+    return await model_client.ask_until_usable(prompt, parse, view, _lacks(model_client, work))
 
 
-def _lacks(asker: ModelClient, work: RefineWork) -> Callable[[Refinement], tuple[str, ...]]:
+def _lacks(model_client: ModelClient, work: RefineWork) -> Callable[[Refinement], tuple[str, ...]]:
     """Facts may only be dropped on request: a person's own instruction may ask for that."""
     if not is_preset(work.instruction):
         return lambda _: ()
-    return lambda refined: _left_out(asker, work, refined)
+    return lambda refined: _left_out(model_client, work, refined)
 
 
-def _left_out(asker: ModelClient, work: RefineWork, refined: Refinement) -> tuple[str, ...]:
+def _left_out(model_client: ModelClient, work: RefineWork, refined: Refinement) -> tuple[str, ...]:
     written = f"{refined.title}\n{refined.body}"
-    return left_out(work.body, written, is_translated=asker.language != AS_WRITTEN)
+    return left_out(work.body, written, is_translated=model_client.language != AS_WRITTEN)
 
 
 def _says_nothing_of(note: str, refined: str) -> bool:
@@ -99,7 +99,9 @@ def _says_nothing_of(note: str, refined: str) -> bool:
     return 2 * count_words(refined) < count_words(note) and not has_words_of(refined, note)
 
 
-async def _passage(asker: ModelClient, work: RefineWork, passage: Passage, seed: int) -> Refinement:
+async def _passage(
+    model_client: ModelClient, work: RefineWork, passage: Passage, seed: int
+) -> Refinement:
     def prompt(attempt: int) -> Prompt:
         return passage_prompt(
             (work.title, work.body),
@@ -120,4 +122,4 @@ async def _passage(asker: ModelClient, work: RefineWork, passage: Passage, seed:
     def view(text: str) -> tuple[str | None, str]:
         return None, partial_passage(text).body
 
-    return await asker.insist(prompt, parse, view, _lacks(asker, work))
+    return await model_client.ask_until_usable(prompt, parse, view, _lacks(model_client, work))

@@ -19,8 +19,8 @@ WorkT = TypeVar("WorkT")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[TaskT]):
-    """A task to be planned. `redraws` as in `NewRun`."""
+class PlanContext(Generic[TaskT]):
+    """A task to plan, and the store to plan it with. `redraws` as in `NewRun`."""
 
     task: TaskT
     store: Store

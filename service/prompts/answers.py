@@ -252,15 +252,15 @@ def _complete(text: str, what: str, *, min_words: int = MIN_WORDS) -> str:
 
 def _has_example(written: str, topic: str) -> bool:
     """Whether it contains a phrase of the prompt's examples that the topic does not."""
-    said, asked = written.casefold(), topic.casefold()
-    return any(echo in said and echo not in asked for echo in EXAMPLE_ECHOES)
+    text, subject = written.casefold(), topic.casefold()
+    return any(echo in text and echo not in subject for echo in EXAMPLE_ECHOES)
 
 
 def _says_only(text: str, topic: str) -> bool:
     words = re.findall(r"\w+", text.casefold())
-    said = " ".join(words)
-    asked = " ".join(re.findall(r"\w+", topic.casefold()))
-    return bool(asked) and (said == asked or (len(words) >= MIN_WORDS and said in asked))
+    plain = " ".join(words)
+    subject = " ".join(re.findall(r"\w+", topic.casefold()))
+    return bool(subject) and (plain == subject or (len(words) >= MIN_WORDS and plain in subject))
 
 
 def _items(block: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from service.engine.types import Message
-from service.prompts.fencing import DATA_RULE, block, defused
+from service.prompts.fencing import DATA_RULE, block, escape_tags
 from service.prompts.grammars import suggestion_grammar
 from service.prompts.methods import Angle
 from service.prompts.tasks import Prompt, brainstorm_sampling
@@ -42,7 +42,7 @@ def combine_prompt(
     for title, body in ideas:
         beginning = clean_text(body)[:COMBINED_CHARACTERS]
         user += block("idea", f"{one_line(clean_text(title))}. {beginning}".rstrip())
-    titles = " + ".join(one_line(defused(title)) for title, _ in ideas)
+    titles = " + ".join(one_line(escape_tags(title)) for title, _ in ideas)
     user += (
         f"\n{angle.hint}\nThe one new idea, in their language, that needs all of them: {titles}."
     )

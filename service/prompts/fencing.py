@@ -21,8 +21,8 @@ _TAG = re.compile(
 
 
 def block(tag: str, text: str) -> str:
-    return f"<{tag}>{defused(text)}</{tag}>\n"
+    return f"<{tag}>{escape_tags(text)}</{tag}>\n"
 
 
-def defused(text: str) -> str:
+def escape_tags(text: str) -> str:
     return _TAG.sub("< ", clean_text(text))

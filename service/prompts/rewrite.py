@@ -13,7 +13,7 @@ from service.prompts.answers import (
     partial_refinement,
     refine_answer,
 )
-from service.prompts.fencing import DATA_RULE, block, defused
+from service.prompts.fencing import DATA_RULE, block, escape_tags
 from service.prompts.grammars import passage_grammar
 from service.prompts.tasks import Prompt
 from service.text.cleaning import SENTENCE_END, clean_text, count_words, one_line
@@ -107,7 +107,7 @@ def _request(title: str, written: str, wish: str) -> str:
     if not _is_sentences(written):
         kind, length = "words", f", at most {_most_words(written)} words"
     around = f"Title: {one_line(clean_text(title))}"
-    task = _TASK.format(wish=defused(wish) or _PLAIN, kind=kind, length=length)
+    task = _TASK.format(wish=escape_tags(wish) or _PLAIN, kind=kind, length=length)
     return f"{block('background', around)}{block('idea', written)}\n{task}"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from service.engine.types import Message, Sampling
 from service.messages import Text
 from service.prompts.answers import EXAMPLE_PHRASES, refine_answer
-from service.prompts.fencing import DATA_RULE, block, defused
+from service.prompts.fencing import DATA_RULE, block, escape_tags
 from service.prompts.grammars import (
     assessment_grammar,
     refinement_grammar,
@@ -203,8 +203,8 @@ def evaluate_prompt(title: str, body: str, *, seed: int = 0) -> Prompt:
 
 def probe_messages(title: str, body: str, criterion: Criterion) -> tuple[Message, ...]:
     """A chat whose next token is one of `PROBE_CHOICES`; criteria differ only at its end."""
-    name = one_line(defused(criterion.name))
-    description = one_line(defused(criterion.description))
+    name = one_line(escape_tags(criterion.name))
+    description = one_line(escape_tags(criterion.description))
     asked = f"{name} ({description})" if description else name
     user = f"{_idea_block(title, body)}\nGrade of this note from 0 to 9 for {asked}:"
     return (Message("system", _PROBE_SYSTEM), Message("user", user))

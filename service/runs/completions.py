@@ -35,7 +35,7 @@ class CompletionEnd:
 
 
 class Completions:
-    """Streams completions, and calls `ended` with each one that is over."""
+    """Streams completions, and calls `ended` with the end of each one."""
 
     def __init__(self, backend: Backend, *, ended: Callable[[CompletionEnd], None]) -> None:
         self._backend = backend
@@ -62,7 +62,7 @@ class Completions:
         try:
             if self._is_closing:
                 raise _stopping()
-            async with aclosing(self._fitting(requests, may_shorten)) as pieces:
+            async with aclosing(self._shortened_to_fit(requests, may_shorten)) as pieces:
                 async for piece in pieces:
                     tally.add(piece[1])
                     yield piece
@@ -93,13 +93,13 @@ class Completions:
             return _stopping()
         return cut_off()
 
-    async def _fitting(
+    async def _shortened_to_fit(
         self, requests: Sequence[GenerateRequest], may_shorten: bool
     ) -> AsyncGenerator[Piece, None]:
         has_begun = False
         while True:
             try:
-                async with aclosing(self._side_by_side(requests)) as pieces:
+                async with aclosing(self._stream_all(requests)) as pieces:
                     async for piece in pieces:
                         has_begun = True
                         yield piece
@@ -110,37 +110,39 @@ class Completions:
                     raise
                 requests = [replace(request, max_tokens=tokens) for request in requests]
 
-    def _side_by_side(self, requests: Sequence[GenerateRequest]) -> AsyncGenerator[Piece, None]:
-        return self._one(requests[0]) if len(requests) == 1 else self._many(requests)
+    def _stream_all(self, requests: Sequence[GenerateRequest]) -> AsyncGenerator[Piece, None]:
+        return self._stream_one(requests[0]) if len(requests) == 1 else self._stream_many(requests)
 
-    async def _one(self, request: GenerateRequest) -> AsyncGenerator[Piece, None]:
+    async def _stream_one(self, request: GenerateRequest) -> AsyncGenerator[Piece, None]:
         async with aclosing(self._backend.submit(request)) as events:
             async for event in events:
                 if isinstance(event, (Delta, Finished)):
                     yield 0, event
 
-    async def _many(self, requests: Sequence[GenerateRequest]) -> AsyncGenerator[Piece, None]:
+    async def _stream_many(
+        self, requests: Sequence[GenerateRequest]
+    ) -> AsyncGenerator[Piece, None]:
         inbox: asyncio.Queue[tuple[int, Event | Exception | None]] = asyncio.Queue()
         tasks = [
             asyncio.create_task(self._relay(index, request, inbox))
             for index, request in enumerate(requests)
         ]
-        silent, going = set(range(len(requests))), len(requests)
-        held: list[Piece] = []
+        waiting, running = set(range(len(requests))), len(requests)
+        buffered: list[Piece] = []
         try:
-            while going:
+            while running:
                 index, event = await inbox.get()
-                silent.discard(index)
+                waiting.discard(index)
                 if isinstance(event, Exception):
                     raise event
                 if event is None:
-                    going -= 1
+                    running -= 1
                 elif isinstance(event, (Delta, Finished)):
-                    held.append((index, event))
-                if not silent:
-                    for piece in held:
+                    buffered.append((index, event))
+                if not waiting:
+                    for piece in buffered:
                         yield piece
-                    held.clear()
+                    buffered.clear()
         finally:
             for task in tasks:
                 task.cancel()

@@ -1,4 +1,4 @@
-"""Records a run: sends each step to those who watch, and stores the steps that must last.
+"""Records a run: sends each step to its watchers, and stores the steps that must last.
 
 While a run is going on, its events are in memory. Afterwards `replay` makes them from the store.
 """
@@ -42,7 +42,7 @@ class RunEvent:
 
 @dataclass(slots=True)
 class Draft:
-    """The text that a branch is writing."""
+    """The unfinished text of a branch."""
 
     angle: str
     title: str | None = None
@@ -74,15 +74,15 @@ class LiveRun:
     def is_over(self) -> bool:
         return self.status not in UNFINISHED
 
-    def say(self, name: str, data: dict[str, Any]) -> None:
+    def add_event(self, name: str, data: dict[str, Any]) -> None:
         self.events.append(RunEvent(len(self.events) + 1, name, data))
-        self.wake()
+        self.notify()
 
-    def thin(self) -> None:
+    def drop_deltas(self) -> None:
         """Forget the deltas of a run that is over: they take most of the memory."""
         self.events = [event for event in self.events if event.name != "delta"]
 
-    def wake(self) -> None:
+    def notify(self) -> None:
         # A new event each time: those who wait hold the old one, and are woken exactly once.
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
@@ -104,23 +104,28 @@ class Recorder:
     store: Store
 
     async def record(self, live: LiveRun, step: Step) -> None:
-        if isinstance(step, Began):
-            if live.started is None:
+        match step:
+            case Began():
                 await self._begin(live, step.model)
-        elif isinstance(step, Suggested):
-            await self._suggest(live, step)
-        elif isinstance(step, Compared):
-            await self._compare(live, step)
-        elif isinstance(step, Evaluated | NotEvaluated):
-            await self._evaluate(live, step)
-        else:
-            _tell(live, step)
+            case Suggested():
+                await self._suggest(live, step)
+            case Compared():
+                await self._compare(live, step)
+            case Evaluated():
+                await self._evaluate(live, step)
+            case NotEvaluated():
+                await self._fail(live, step)
+            case _:
+                _show(live, step)
 
     async def _begin(self, live: LiveRun, model: ModelInfo) -> None:
+        # Each request of a run begins; only the first one begins the run.
+        if live.started is not None:
+            return
         live.started, live.status, live.position = time.monotonic(), "running", 0
         live.model = model.name
         # Sent before it is stored, so that no other branch's text comes first.
-        live.say("started", {"run_id": live.run_id, "model": model.name})
+        live.add_event("started", {"run_id": live.run_id, "model": model.name})
         provenance = Provenance(model.name, model.weights_sha256, model.adapter_sha256)
         await asyncio.to_thread(self.store.runs.start, live.run_id, provenance)
 
@@ -134,7 +139,7 @@ class Recorder:
             live.suggestions.append(step.suggestion)
             live.drafts.pop(step.branch, None)
             live.first = live.first or time.monotonic()
-            live.say("suggestion", item_fields(step.suggestion, exclude_none=True))
+            live.add_event("suggestion", item_fields(step.suggestion, exclude_none=True))
 
     async def _compare(self, live: LiveRun, step: Compared) -> None:
         store = self.store.comparisons
@@ -144,15 +149,11 @@ class Recorder:
             # One of the two was deleted for good meanwhile: there is nothing to rank any more.
             return
         live.first = live.first or time.monotonic()
-        live.say("comparison", item_fields(comparison))
+        live.add_event("comparison", item_fields(comparison))
 
-    async def _evaluate(self, live: LiveRun, step: Evaluated | NotEvaluated) -> None:
+    async def _evaluate(self, live: LiveRun, step: Evaluated) -> None:
         live.drafts.pop(step.branch, None)
         live.first = live.first or time.monotonic()
-        if isinstance(step, NotEvaluated):
-            await asyncio.to_thread(self.store.runs.add_failure, live.run_id, step.failure)
-            live.say("failure", item_fields(step.failure))
-            return
         add = self.store.evaluations.add
         try:
             made = await asyncio.to_thread(
@@ -161,28 +162,35 @@ class Recorder:
         except NotFound:
             # The idea was deleted for good meanwhile.
             return
-        live.say("evaluation", item_fields(made))
+        live.add_event("evaluation", item_fields(made))
 
-
-def _tell(live: LiveRun, step: Waiting | Drafted | DraftDropped | Scored | Reading) -> None:
-    """Send a step that is not stored."""
-    if isinstance(step, Waiting):
-        if live.started is None:
-            live.position = step.position
-            live.say("queued", {"run_id": live.run_id, "position": step.position})
-    elif isinstance(step, Drafted):
-        live.drafts[step.branch] = Draft(step.angle, step.title, step.body)
-        live.say("delta", {"branch": step.branch, "angle": step.angle, "text": step.text})
-    elif isinstance(step, DraftDropped):
+    async def _fail(self, live: LiveRun, step: NotEvaluated) -> None:
         live.drafts.pop(step.branch, None)
-        live.say("delta", {"branch": step.branch, "dropped": step.reason})
-    elif isinstance(step, Reading):
-        live.drafts[step.branch] = Draft("", step.title)
-        live.wake()
-    else:
-        live.scores, live.spread = dict(step.scores), dict(step.spread)
         live.first = live.first or time.monotonic()
-        live.wake()
+        await asyncio.to_thread(self.store.runs.add_failure, live.run_id, step.failure)
+        live.add_event("failure", item_fields(step.failure))
+
+
+def _show(live: LiveRun, step: Waiting | Drafted | DraftDropped | Scored | Reading) -> None:
+    """Shows a step that is not stored to the watchers."""
+    match step:
+        case Waiting():
+            if live.started is None:
+                live.position = step.position
+                live.add_event("queued", {"run_id": live.run_id, "position": step.position})
+        case Drafted():
+            live.drafts[step.branch] = Draft(step.angle, step.title, step.body)
+            live.add_event("delta", {"branch": step.branch, "angle": step.angle, "text": step.text})
+        case DraftDropped():
+            live.drafts.pop(step.branch, None)
+            live.add_event("delta", {"branch": step.branch, "dropped": step.reason})
+        case Reading():
+            live.drafts[step.branch] = Draft("", step.title)
+            live.notify()
+        case Scored():
+            live.scores, live.spread = dict(step.scores), dict(step.spread)
+            live.first = live.first or time.monotonic()
+            live.notify()
 
 
 def replay(run: RunPublic) -> list[RunEvent]:

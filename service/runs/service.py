@@ -26,13 +26,13 @@ from service.store.runs import RunOutcome
 
 # How many runs that are over stay in memory for clients that reconnect, and how many of them, the
 # newest, with their deltas.
-REMEMBERED, REMEMBERED_WHOLE = 200, 20
+KEPT_RUNS, KEPT_WITH_DELTAS = 200, 20
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """`ahead` runs came before one that waits and are not over; the same model serves them."""
+class QueuePosition:
+    """`ahead` is how many unfinished runs for the same model were started before this one."""
 
     ahead: int
     is_model_ready: bool
@@ -94,23 +94,23 @@ class Runs:
         live = LiveRun(run.run_id, model=planned.model)
         self._live[run.run_id] = live
         self._forget_old()
-        live.say("queued", {"run_id": run.run_id, "position": self._admitted})
+        live.add_event("queued", {"run_id": run.run_id, "position": self._admitted})
         live.task = asyncio.create_task(self._execute(live, planned, client))
         return run
 
     def live(self, run_id: str) -> LiveRun | None:
-        """The run in memory; None once it is only in the store."""
+        """Returns the run in memory; None if it is only in the store."""
         return self._live.get(run_id)
 
-    def line_for(self, run_id: str) -> Line | None:
-        """What the run waits for; None if the model works on it, or it is over."""
+    def queue_position(self, run_id: str) -> QueuePosition | None:
+        """The position of a waiting run; None if the model works on it or it is over."""
         live = self._live.get(run_id)
         if live is None or live.status != "queued" or not live.position:
             return None
         # A copy, because pages look from threads of their own while runs come and go.
         earlier = takewhile(lambda one: one is not live, list(self._live.values()))
         ahead = sum(not one.is_over and one.model == live.model for one in earlier)
-        return Line(ahead, is_model_ready=self._ideation.is_ready(live.model))
+        return QueuePosition(ahead, is_model_ready=self._ideation.is_ready(live.model))
 
     async def get(self, run_id: str) -> RunPublic:
         return await asyncio.to_thread(self._store.runs.get, run_id)
@@ -138,7 +138,7 @@ class Runs:
         return await self.get(run_id)
 
     async def watch(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
-        """All events after number `after`, past and future, until the run is over.
+        """Yields all events after number `after`, past and future, until the run is over.
 
         Raises: NotFound.
         """
@@ -148,14 +148,14 @@ class Runs:
                 if event.id > after:
                     yield event
             return
-        # Keep this list: `thin` puts a new one in its place, without deltas that are still unread.
+        # Keep this list: `drop_deltas` replaces it by one without deltas that are still unread.
         events = live.events
-        told = bisect_right(events, after, key=lambda event: event.id)
+        sent = bisect_right(events, after, key=lambda event: event.id)
         while True:
             changed = live.changed
-            while told < len(events):
-                told += 1
-                yield events[told - 1]
+            while sent < len(events):
+                sent += 1
+                yield events[sent - 1]
             if live.is_over:
                 return
             await changed.wait()
@@ -246,14 +246,14 @@ class Runs:
         except ServiceError as error:
             # For example, the disk is full: those who wait are told, and the next start marks the run.
             live.failure, live.status = error, "failed"
-            live.say("error", describe(error) | {"run_id": live.run_id})
+            live.add_event("error", describe(error) | {"run_id": live.run_id})
             return
         live.status = outcome.status
         self._ended(run)
         if outcome.status == "done":
             self._mean_s = 0.8 * self._mean_s + 0.2 * live.timing()["total_s"]
         for name, data in closing_events(run):
-            live.say(name, data)
+            live.add_event(name, data)
 
     def _busy(self) -> EngineBusy:
         if self._closing:
@@ -273,7 +273,7 @@ class Runs:
 
     def _forget_old(self) -> None:
         over = [live for live in self._live.values() if live.is_over]
-        for live in over[:-REMEMBERED_WHOLE]:
-            live.thin()
-        for live in over[:-REMEMBERED]:
+        for live in over[:-KEPT_WITH_DELTAS]:
+            live.drop_deltas()
+        for live in over[:-KEPT_RUNS]:
             del self._live[live.run_id]

@@ -17,15 +17,15 @@ POINTS_CEILING = 100
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
-def _bounded(text: str) -> str:
+def _check_length(text: str) -> str:
     if len(text) > PLAIN_CEILING:
         raise ValueError(f"must have at most {PLAIN_CEILING} characters")
     return text
 
 
-def _checked_words(packed: Any) -> Any:
+def _check_words(packed: Any) -> Any:
     if packed is not None:
-        _bounded(unpack(packed))
+        _check_length(unpack(packed))
     return packed
 
 
@@ -46,9 +46,9 @@ Score = Annotated[float, Field(ge=1, le=10)]
 Name = Annotated[Line, StringConstraints(max_length=200)]
 Point = Annotated[Body, StringConstraints(max_length=8000)]
 # Kept exactly as recorded: neither cleaned nor limited like the texts of people.
-Plain = Annotated[str, AfterValidator(_bounded)]
+Plain = Annotated[str, AfterValidator(_check_length)]
 # A text as `messages.pack` gives it, so that pages can translate it.
-Words = Annotated[Any, AfterValidator(_checked_words)]
+Words = Annotated[Any, AfterValidator(_check_words)]
 Criterion = Annotated[Filled, StringConstraints(max_length=40)]
 Scores = Annotated[dict[Criterion, Score], Field(min_length=1, max_length=8)]
 Spreads = Annotated[

@@ -76,7 +76,7 @@ class RunRow(Shape):
     @field_validator("request")
     @classmethod
     def check_request(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        return _checked("task", value, info).model_dump(mode="json", exclude_none=True)
+        return _validate_part("task", value, info).model_dump(mode="json", exclude_none=True)
 
     @field_validator("result")
     @classmethod
@@ -85,10 +85,10 @@ class RunRow(Shape):
             if info.data.get("status") == "done":
                 raise ValueError("is required, because the run is done")
             return None
-        return _checked("result", value, info).model_dump(mode="json", exclude_unset=True)
+        return _validate_part("result", value, info).model_dump(mode="json", exclude_unset=True)
 
 
-def _checked(
+def _validate_part(
     part: Literal["task", "result"], value: dict[str, Any], info: ValidationInfo
 ) -> BaseModel:
     if "kind" not in info.data:

@@ -21,7 +21,7 @@ SHOWN_IDEAS = 200
 
 @dataclass(slots=True)
 class Draft:
-    """An idea in a file. Fields that the file lacks are None; `parent` is an index in `Reading.ideas`."""
+    """An idea in a file. Fields that the file lacks are None; `parent` is an index in `ParsedFile.ideas`."""
 
     line: int
     title: str
@@ -45,7 +45,7 @@ class BoardDraft:
 
 
 @dataclass(slots=True)
-class Reading:
+class ParsedFile:
     """The content of a file. The keys of `boards` are ids, or names if the file has no ids; the `board`
     of an idea is such a key. `left_out` has the text that is not part of an idea.
     """
@@ -56,7 +56,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Taking:
+class ImportPolicy:
     """How an import treats ideas. `board_id` is the default board, `update` updates existing ideas from
     the file, and `restore` restores ideas and boards of the file from the trash.
     """

@@ -16,10 +16,10 @@ from service.store.archive_checks import (
     check_references,
     check_unique,
     check_versions,
-    home,
+    row_key,
 )
 from service.store.archive_rows import Row, forget_missing, values_of
-from service.store.archive_trash import Recognised
+from service.store.archive_trash import TrashedRows
 from service.store.database import Database
 from service.store.ideas import as_public
 from service.store.limits import Limits
@@ -113,11 +113,11 @@ class ArchiveStore:
         with self._database.write() as session:
             known = {name: _known(session, name) for name in _TABLES}
             check_references(archive, known)
-            recognised = Recognised(session, archive)
+            trashed = TrashedRows(session, archive)
             result = Imported(dry_run=dry_run)
             for name in _TABLES:
                 rows = getattr(archive, name)
-                new = [row for row in rows if home(name, row) not in known[name]]
+                new = [row for row in rows if row_key(name, row) not in known[name]]
                 if name == "rubrics":
                     new = _shown_once(new, known["boards"])
                 if not dry_run:
@@ -126,9 +126,9 @@ class ArchiveStore:
                 setattr(result.already_there, name, len(rows) - len(new))
             for board_id in {idea.board_id for idea in archive.ideas}:
                 rescore(session, board_id)
-            recognised.describe(result, known["ideas"], restore=restore)
+            trashed.describe(result, known["ideas"], restore=restore)
             if restore and not dry_run:
-                recognised.bring_back()
+                trashed.restore()
             return result
 
     def _check_texts(self, archive: Archive) -> None:

@@ -33,7 +33,7 @@ REFERENCES: dict[str, dict[str, str]] = {
 
 def check_references(archive: Archive, known: Ids) -> None:
     ids = {
-        name: known[name] | {home(name, row) for row in getattr(archive, name)} for name in known
+        name: known[name] | {row_key(name, row) for row in getattr(archive, name)} for name in known
     }
     for name, references in REFERENCES.items():
         for place, row in enumerate(getattr(archive, name)):
@@ -96,6 +96,6 @@ def _refused(name: str, place: int, field: str, what: str) -> InvalidInput:
     )
 
 
-def home(name: str, row: Any) -> str:
+def row_key(name: str, row: Any) -> str:
     """Returns the id that decides whether the row exists already."""
     return str(row.idea_id if name == "versions" else row.id)

@@ -1,14 +1,19 @@
-"""Finds rows of an archive in the trash, and decides what an import does with each idea."""
+"""Finds rows of an archive that are in the trash, and decides what an import does with each idea."""
 
 from sqlmodel import Session, select
 
 from service.schemas.archive import Archive
 from service.schemas.imports import SHOWN_IDEAS, Action, Imported, ImportedIdea, Reason
-from service.store.returning import deleted_boards, deleted_ideas, restore_boards, restore_ideas
 from service.store.tables import Board
+from service.store.trash_restoration import (
+    deleted_boards,
+    deleted_ideas,
+    restore_boards,
+    restore_ideas,
+)
 
 
-class Recognised:
+class TrashedRows:
     """The boards and ideas of the archive that are deleted on this server."""
 
     def __init__(self, session: Session, archive: Archive) -> None:
@@ -29,7 +34,7 @@ class Recognised:
             left = getattr(result.already_there, name) - len(rows)
             setattr(result.already_there, name, left)
 
-    def bring_back(self) -> None:
+    def restore(self) -> None:
         restore_boards(self._session, self._boards)
         restore_ideas(self._session, self._ideas)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from service.errors import Conflict, InvalidInput, NotFound, ServiceError, StorageUnavailable
 from service.store.database import known_revisions
-from service.store.database_lock import occupied
+from service.store.database_lock import database_lock
 
 WAIT_S = 5.0
 _SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -57,7 +57,7 @@ def restore(source: Path, database: Path) -> Path | None:
         raise Conflict(f"{source} is the database itself.")
     part = database.with_name(f".{database.name}.part")
     try:
-        with _write_errors(database), occupied(database):
+        with _write_errors(database), database_lock(database):
             database.parent.mkdir(parents=True, exist_ok=True)
             with closing(_open(source)) as opened:
                 _check(opened, source)

@@ -32,7 +32,7 @@ from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Change, Idea, IdeaTag
 
-KEPT_FOR = timedelta(days=1)
+UNDO_PERIOD = timedelta(days=1)
 MOST_NAMED = 5
 _FIELDS = {"set_status": "status", "set_star": "star", "move": "board_id"}
 _ADD = insert(IdeaTag).values(idea_number=bindparam("number"), name=bindparam("tag"))
@@ -114,7 +114,7 @@ class BulkChangeStore:
 
 
 def _stored(session: Session, change: Change) -> ChangePublic:
-    session.exec(delete(Change).where(col(Change.created_at) < now() - KEPT_FOR))
+    session.exec(delete(Change).where(col(Change.created_at) < now() - UNDO_PERIOD))
     session.add(change)
     return _public(change)
 

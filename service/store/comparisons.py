@@ -13,7 +13,7 @@ from service.schemas.ranking import ComparisonCreate, ComparisonPublic
 from service.store.database import Database
 from service.store.tables import Board, Comparison, Idea
 
-OUT_OF_PLAY = "archived"
+EXCLUDED_STATUS = "archived"
 # The model compares only the newest ideas of a larger board.
 MOST_TEXTS = 1000
 
@@ -143,13 +143,13 @@ class ComparisonStore:
         """Returns the ideas that can be ranked, oldest first: not deleted, not archived."""
         with self._database.read() as session:
             _check_board(session, board_id)
-            statement = _in_play(select(Idea.id, Idea.title, Idea.version), board_id)
+            statement = _comparable(select(Idea.id, Idea.title, Idea.version), board_id)
             return [Contender(*row) for row in session.exec(statement.order_by(col(Idea.number)))]
 
     def texts(self, board_id: str) -> list[ContenderText]:
         """Returns the newest `MOST_TEXTS` ideas that can be ranked, with their texts."""
         with self._database.read() as session:
-            statement = _in_play(select(Idea.id, Idea.title, Idea.version, Idea.body), board_id)
+            statement = _comparable(select(Idea.id, Idea.title, Idea.version, Idea.body), board_id)
             newest = statement.order_by(col(Idea.number).desc()).limit(MOST_TEXTS)
             return [ContenderText(*row) for row in session.exec(newest)]
 
@@ -177,11 +177,11 @@ def _public(row: Comparison) -> ComparisonPublic:
     return ComparisonPublic.model_validate(row, from_attributes=True)
 
 
-def _in_play(statement: Any, board_id: str) -> Any:
+def _comparable(statement: Any, board_id: str) -> Any:
     return statement.where(
         Idea.board_id == board_id,
         col(Idea.deleted_at).is_(None),
-        Idea.status != OUT_OF_PLAY,
+        Idea.status != EXCLUDED_STATUS,
     )
 
 

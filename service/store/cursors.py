@@ -23,13 +23,13 @@ def decode(cursor: str) -> list[Any]:
         padded = cursor + "=" * (-len(cursor) % 4)
         place = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
     except (ValueError, binascii.Error) as error:
-        raise foreign() from error
+        raise invalid_cursor() from error
     if not isinstance(place, list):
-        raise foreign()
+        raise invalid_cursor()
     return place
 
 
-def foreign() -> InvalidInput:
+def invalid_cursor() -> InvalidInput:
     return InvalidInput(
         Text("The cursor does not belong to this list. Start again without it."), pointer="/cursor"
     )

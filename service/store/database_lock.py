@@ -27,7 +27,7 @@ def lock_path(database: Path) -> Path:
 
 
 @contextmanager
-def occupied(database: Path | None) -> Iterator[None]:
+def database_lock(database: Path | None) -> Iterator[None]:
     """Locks the database until the end of the block; None means that it is not a file.
 
     Raises:
@@ -58,7 +58,7 @@ def occupied(database: Path | None) -> Iterator[None]:
         os.close(file)
 
 
-def occupant(database: Path) -> str | None:
+def lock_holder(database: Path) -> str | None:
     """Describes the process that has the database open; None if there is none."""
     path = lock_path(database)
     try:

@@ -19,7 +19,7 @@ Words = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScoredEvaluation:
     """What a table shows of an evaluation; `words` has the criteria's names and descriptions."""
 
     words: Words
@@ -36,15 +36,19 @@ class Candidate:
 
     id: str
     title: str
-    judged: Judged | None
+    evaluation: ScoredEvaluation | None
 
-    def is_judged(self, criteria: Sequence[CriterionShape]) -> bool:
+    def is_evaluated(self, criteria: Sequence[CriterionShape]) -> bool:
         """Whether its current text was evaluated by these criteria in their current wording.
 
         Weights do not matter, because scores do not depend on them.
         """
-        judged = self.judged
-        return judged is not None and not judged.is_stale and judged.words == words_of(criteria)
+        evaluation = self.evaluation
+        return (
+            evaluation is not None
+            and not evaluation.is_stale
+            and evaluation.words == words_of(criteria)
+        )
 
 
 def words_of(criteria: Sequence[CriterionShape]) -> Words:
@@ -113,7 +117,7 @@ def of_run(session: Session, run_id: str) -> list[EvaluationPublic]:
 
 def _newest(
     session: Session, versions: Mapping[str, int], rubric: RubricChoice
-) -> dict[str, Judged]:
+) -> dict[str, ScoredEvaluation]:
     same_rubric = (
         col(Evaluation.rubric_id).is_(None)
         if rubric.id is None
@@ -126,7 +130,7 @@ def _newest(
     )
     names = {one.name for one in rubric.criteria}
     return {
-        row.idea_id: Judged(
+        row.idea_id: ScoredEvaluation(
             words=frozenset((one["name"], one["description"]) for one in row.criteria),
             scores=row.scores,
             spread=row.spread,

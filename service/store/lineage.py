@@ -11,7 +11,7 @@ from service.store.database import Database
 from service.store.tables import Idea, Run, Suggestion
 
 # SQLite limits the number of values in one statement.
-AT_ONCE = 500
+BATCH = 500
 
 
 class LineageStore:
@@ -66,8 +66,8 @@ def _combined(session: Session, board_id: str) -> dict[str, list[str]]:
 def _by_ids(session: Session, also: dict[str, list[str]], ids: Iterable[str]) -> dict[str, Origin]:
     ordered = sorted(ids)
     found: dict[str, Origin] = {}
-    for start in range(0, len(ordered), AT_ONCE):
-        found |= _origins(session, also, col(Idea.id).in_(ordered[start : start + AT_ONCE]))
+    for start in range(0, len(ordered), BATCH):
+        found |= _origins(session, also, col(Idea.id).in_(ordered[start : start + BATCH]))
     return found
 
 

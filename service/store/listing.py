@@ -167,5 +167,5 @@ def _decode(query: IdeaQuery) -> tuple[Any, int]:
         elif sort in _KINDS and type(value) is not _KINDS[sort]:
             raise ValueError(value)
     except (ValueError, TypeError) as error:
-        raise cursors.foreign() from error
+        raise cursors.invalid_cursor() from error
     return value, number

@@ -56,7 +56,7 @@ class OverviewStore:
                 for idea_id, number, title, body in rows
             ]
 
-    def unarchived(self, board_id: str) -> int:
+    def count_unarchived(self, board_id: str) -> int:
         with self._database.read() as session:
             return _count(session, *_is_on_board(board_id), Idea.status != "archived")
 
@@ -71,7 +71,7 @@ class OverviewStore:
                 "untagged": _count(session, *on_board, col(Idea.number).not_in(tagged)),
             }
 
-    def by(self, board_id: str, field: str) -> dict[str, int]:
+    def count_by(self, board_id: str, field: str) -> dict[str, int]:
         """Counts the ideas for each value of `field`, which is `status` or `origin`."""
         column = {"status": col(Idea.status), "origin": col(Idea.origin)}[field]
         with self._database.read() as session:
@@ -80,7 +80,7 @@ class OverviewStore:
             )
             return dict(rows.all())
 
-    def since(self, board_id: str, moment: datetime) -> dict[str, int]:
+    def count_since(self, board_id: str, moment: datetime) -> dict[str, int]:
         """Counts texts that were added, changed, evaluated or compared since then."""
         with self._database.read() as session:
             texts = (

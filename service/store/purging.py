@@ -10,7 +10,7 @@ from sqlalchemy import null, true
 from sqlmodel import Session, col, delete, func, or_, select, update
 
 from service.schemas.run_kinds import KINDS_OF_SEVERAL_IDEAS
-from service.store.search import forget
+from service.store.search import remove_rows
 from service.store.tables import (
     Board,
     Comparison,
@@ -43,7 +43,7 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
     )
     session.exec(delete(IdeaTag).where(col(IdeaTag.idea_number).in_(numbers)))
     session.exec(delete(Idea).where(col(Idea.number).in_(numbers)))
-    forget(session, numbers)
+    remove_rows(session, numbers)
 
 
 def find_lost_parents(session: Session) -> None:

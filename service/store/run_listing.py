@@ -85,4 +85,4 @@ def _decode(cursor: str) -> tuple[datetime, str]:
             raise ValueError(name)
         return datetime.fromisoformat(moment).astimezone(UTC), run_id
     except (ValueError, TypeError, OverflowError) as error:
-        raise cursors.foreign() from error
+        raise cursors.invalid_cursor() from error

@@ -30,7 +30,7 @@ def index(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def forget(session: Session, numbers: Iterable[int]) -> None:
+def remove_rows(session: Session, numbers: Iterable[int]) -> None:
     """Removes the ideas with these numbers from the index."""
     if values := [{"number": number} for number in numbers]:
         session.connection().execute(text("DELETE FROM idea_search WHERE rowid = :number"), values)

@@ -21,16 +21,16 @@ from service.schemas.imports import (
     Draft,
     Imported,
     ImportedIdea,
-    Reading,
+    ImportPolicy,
+    ParsedFile,
     Reason,
-    Taking,
 )
 from service.store.archive import insert_rows
 from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
-from service.store.returning import restore_boards, restore_ideas
 from service.store.tables import Board, Idea, IdeaTag
+from service.store.trash_restoration import restore_boards, restore_ideas
 
 # It must never change: with another namespace, files imported before would be added again.
 _NAMESPACE = UUID("5f0a3a2e-7c1b-4f5d-9a55-0d6b2c5e8f31")
@@ -48,30 +48,30 @@ class TextImportStore:
         self._limits = limits
         self._ideas = ideas
 
-    def add(self, reading: Reading, taking: Taking, *, dry_run: bool = False) -> Imported:
+    def add(self, parsed: ParsedFile, policy: ImportPolicy, *, dry_run: bool = False) -> Imported:
         """Adds everything in the file that is new, or nothing.
 
         Existing ideas are matched by id, then by text on the same board. They are left unchanged
-        unless `taking` says otherwise.
+        unless `policy` says otherwise.
 
         Raises:
             InvalidFile: a text is too long.
             NotFound: the board does not exist.
         """
-        self._check(reading)
+        self._check(parsed)
         with self._database.write() as session:
-            plan = _ImportPlan(session, reading, taking)
+            plan = _ImportPlan(session, parsed, policy)
             plan.decide()
             if not dry_run:
                 self._carry_out(session, plan)
         plan.result.dry_run = dry_run
-        plan.result.left_out = reading.left_out[:SHOWN_IDEAS]
+        plan.result.left_out = parsed.left_out[:SHOWN_IDEAS]
         return plan.result
 
-    def _check(self, reading: Reading) -> None:
+    def _check(self, parsed: ParsedFile) -> None:
         faults = []
-        texts = [(one.line, one.name, one.goal) for one in reading.boards.values()]
-        texts += [(one.line, one.title, one.body) for one in reading.ideas]
+        texts = [(one.line, one.name, one.goal) for one in parsed.boards.values()]
+        texts += [(one.line, one.title, one.body) for one in parsed.ideas]
         for line, title, body in texts:
             try:
                 self._limits.check(title=title, body=body)
@@ -84,15 +84,15 @@ class TextImportStore:
         insert_rows(session, "boards", plan.new_boards)
         insert_rows(session, "ideas", plan.new_ideas)
         insert_rows(session, "versions", plan.new_versions)
-        restore_boards(session, plan.returned_boards)
-        restore_ideas(session, plan.returned_ideas)
+        restore_boards(session, plan.restored_boards)
+        restore_ideas(session, plan.restored_ideas)
         for idea_id, shape in plan.updates:
             idea = found(session, idea_id)
             self._ideas.update_in(session, idea, shape, origin="import", run_id=None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _StoredIdea:
     id: str
     board_id: str
     title: str
@@ -104,7 +104,7 @@ class _Known:
 
 
 @dataclass(slots=True)
-class _Target:
+class _TargetBoard:
     """A board that gets ideas; `texts` maps (title, body) to the id of an idea on it."""
 
     id: str
@@ -115,28 +115,28 @@ class _Target:
 class _ImportPlan:
     """Decides what the import does with each idea of a file."""
 
-    def __init__(self, session: Session, reading: Reading, taking: Taking) -> None:
+    def __init__(self, session: Session, parsed: ParsedFile, policy: ImportPolicy) -> None:
         self.result = Imported()
         self.new_boards: list[BoardRow] = []
         self.new_ideas: list[IdeaRow] = []
         self.new_versions: list[VersionRow] = []
         self.updates: list[tuple[str, IdeaUpdate]] = []
-        self.returned_boards: list[str] = []
-        self.returned_ideas: dict[str, str] = {}
+        self.restored_boards: list[str] = []
+        self.restored_ideas: dict[str, str] = {}
         self._session = session
-        self._reading = reading
-        self._taking = taking
+        self._parsed = parsed
+        self._policy = policy
         self._moment = now()
         self._boards = {board.id: board for board in session.exec(select(Board))}
-        self._targets: dict[str | None, _Target] = {}
+        self._targets: dict[str | None, _TargetBoard] = {}
         self._known = self._known_ideas()
         self._seen: set[str] = set()
         self._ids: list[str] = []
 
     def decide(self) -> None:
-        for board in self._reading.boards:
+        for board in self._parsed.boards:
             self._target(board)
-        for draft in self._reading.ideas:
+        for draft in self._parsed.ideas:
             self._place(draft)
 
     def _place(self, draft: Draft) -> None:
@@ -157,16 +157,16 @@ class _ImportPlan:
         self._seen.add(idea_id)
         if not reason:
             self._add(draft, idea_id, target)
-        elif self._taking.restore and known is not None and reason == "deleted":
+        elif self._policy.restore and known is not None and reason == "deleted":
             self._restore(draft, known, target)
-        elif self._taking.update and known is not None and reason in ("there", "same-text"):
+        elif self._policy.update and known is not None and reason in ("there", "same-text"):
             self._change(draft, known, target, reason)
         else:
             self._report(
                 ImportedIdea(action="skip", reason=reason, **_shown(draft, idea_id, target))
             )
 
-    def _add(self, draft: Draft, idea_id: str, target: _Target) -> None:
+    def _add(self, draft: Draft, idea_id: str, target: _TargetBoard) -> None:
         created = draft.created_at or self._moment
         row = IdeaRow(
             id=idea_id,
@@ -190,20 +190,22 @@ class _ImportPlan:
         self.result.added.versions += 1
         self._report(ImportedIdea(action="add", **_shown(draft, idea_id, target)))
 
-    def _restore(self, draft: Draft, known: _Known, target: _Target) -> None:
-        self.returned_ideas[known.id] = target.id
-        changes = self._changes(draft, known, target) if self._taking.update else []
+    def _restore(self, draft: Draft, known: _StoredIdea, target: _TargetBoard) -> None:
+        self.restored_ideas[known.id] = target.id
+        changes = self._changes(draft, known, target) if self._policy.update else []
         shown = _shown(draft, known.id, target)
         self._report(ImportedIdea(action="restore", changes=changes, **shown))
 
-    def _change(self, draft: Draft, known: _Known, target: _Target, reason: Reason) -> None:
+    def _change(
+        self, draft: Draft, known: _StoredIdea, target: _TargetBoard, reason: Reason
+    ) -> None:
         changes, shown = self._changes(draft, known, target), _shown(draft, known.id, target)
         if changes:
             self._report(ImportedIdea(action="change", changes=changes, **shown))
         else:
             self._report(ImportedIdea(action="skip", reason=reason, **shown))
 
-    def _changes(self, draft: Draft, known: _Known, target: _Target) -> list[str]:
+    def _changes(self, draft: Draft, known: _StoredIdea, target: _TargetBoard) -> list[str]:
         """Plans the update of an idea; returns the names of the fields that change."""
         wanted: dict[str, Any] = {"title": draft.title, "body": draft.body}
         wanted |= {"status": draft.status, "star": draft.star, "tags": draft.tags}
@@ -233,15 +235,15 @@ class _ImportPlan:
         if len(self.result.ideas) < SHOWN_IDEAS:
             self.result.ideas.append(idea)
 
-    def _target(self, key: str | None) -> _Target:
+    def _target(self, key: str | None) -> _TargetBoard:
         if key not in self._targets:
-            board = self._chosen_board() if key is None else self._board(self._reading.boards[key])
+            board = self._chosen_board() if key is None else self._board(self._parsed.boards[key])
             self._targets[key] = self._with_texts(board)
         return self._targets[key]
 
     def _chosen_board(self) -> Board | BoardRow:
         there = [board for board in self._boards.values() if board.deleted_at is None]
-        if (chosen := self._taking.board_id) is not None:
+        if (chosen := self._policy.board_id) is not None:
             there = [board for board in there if board.id == chosen]
         if not there:
             raise NotFound(Text("There is no board %(board_id)s.", board_id=chosen))
@@ -256,9 +258,9 @@ class _ImportPlan:
             self.result.already_there.boards += 1
             return by_id[0] if by_id else min(by_name, key=lambda board: board.created_at)
         new_id, tries = draft.id or stable_id("board", draft.name), 1
-        if self._taking.restore and new_id in self._boards:
+        if self._policy.restore and new_id in self._boards:
             self.result.restored.boards += 1
-            self.returned_boards.append(new_id)
+            self.restored_boards.append(new_id)
             return self._boards[new_id]
         taken = self._boards.keys() | {row.id for row in self.new_boards}
         while new_id in taken:
@@ -275,30 +277,30 @@ class _ImportPlan:
         self.result.added.boards += 1
         return row
 
-    def _with_texts(self, board: Board | BoardRow) -> _Target:
+    def _with_texts(self, board: Board | BoardRow) -> _TargetBoard:
         texts = {
             (idea.title, idea.body): idea.id
             for idea in self._known.values()
             if idea.board_id == board.id and not idea.is_deleted
         }
-        return _Target(board.id, board.name, texts)
+        return _TargetBoard(board.id, board.name, texts)
 
-    def _known_ideas(self) -> dict[str, _Known]:
+    def _known_ideas(self) -> dict[str, _StoredIdea]:
         rows = self._session.exec(
             select(  # type: ignore[call-overload]
                 *(Idea.id, Idea.board_id, Idea.title, Idea.body),
                 *(Idea.status, Idea.star, Idea.number, col(Idea.deleted_at).is_not(None)),
             )
         )
-        return {row[0]: _Known(*row) for row in rows}
+        return {row[0]: _StoredIdea(*row) for row in rows}
 
-    def _is_deleted(self, known: _Known) -> bool:
+    def _is_deleted(self, known: _StoredIdea) -> bool:
         return known.is_deleted or self._boards[known.board_id].deleted_at is not None
 
-    def _tags(self, known: _Known) -> list[str]:
+    def _tags(self, known: _StoredIdea) -> list[str]:
         names = select(IdeaTag.name).where(IdeaTag.idea_number == known.number)
         return sorted(self._session.exec(names))
 
 
-def _shown(draft: Draft, idea_id: str, target: _Target) -> dict[str, Any]:
+def _shown(draft: Draft, idea_id: str, target: _TargetBoard) -> dict[str, Any]:
     return {"id": idea_id, "title": draft.title, "board": target.name, "line": draft.line}

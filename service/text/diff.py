@@ -59,7 +59,7 @@ def edits_between(before: str, after: str) -> tuple[Edit, ...]:
     )
 
 
-def applied(before: str, edits: Iterable[Edit]) -> str:
+def apply_edits(before: str, edits: Iterable[Edit]) -> str:
     """Applies ordered edits to `before`."""
     text, at = "", 0
     for edit in edits:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from service.errors import InvalidInput
 from service.messages import Text
-from service.text.diff import Edit, applied, edits_between
+from service.text.diff import Edit, apply_edits, edits_between
 
 Part = Literal["title", "body"]
 
@@ -88,7 +88,7 @@ def compose(
     chosen = [edit for edit in edits if edit.number in taken]
     return Note(
         after.title if any(edit.part == "title" for edit in chosen) else before.title,
-        applied(
+        apply_edits(
             before.body,
             [Edit(one.start, one.removed, one.added) for one in chosen if one.part == "body"],
         ),

@@ -93,12 +93,12 @@ def _missing_names(note: str, written: str, is_translated: bool) -> Iterator[tup
     found = list(_names(note))
     if len(found) > max(_FEW_NAMES, _MOST_CAPITALS * len(_words(note))):
         return
-    said = written.casefold()
+    lowered = written.casefold()
     for place, name in found:
         key = name.casefold()
         is_calendar = is_translated and key in _CALENDAR
         # Names change their endings in some languages: Finnish 'Pekka' becomes 'Pekan'.
-        if not is_calendar and key[: max(3, len(key) - 2)] not in said and not _is_shouted(name):
+        if not is_calendar and key[: max(3, len(key) - 2)] not in lowered and not _is_shouted(name):
             yield place, name
 
 

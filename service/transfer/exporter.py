@@ -13,10 +13,10 @@ from service.schemas.ranking import RankingPublic, StandingPublic
 from service.transfer.text_escaping import (
     COLUMNS,
     board_mark,
-    disarm,
+    escape_formula,
+    escape_marks,
     idea_mark,
     join_tags,
-    without_marks,
 )
 
 BoardWithIdeas = tuple[BoardPublic, Sequence[IdeaPublic]]
@@ -29,9 +29,9 @@ RANKING_COLUMNS = (
 def markdown(boards: Iterable[BoardWithIdeas]) -> str:
     parts: list[str] = []
     for board, ideas in boards:
-        parts += [f"# {board.name}", board_mark(board.id), without_marks(board.goal)]
+        parts += [f"# {board.name}", board_mark(board.id), escape_marks(board.goal)]
         for idea in ideas:
-            parts += [f"## {idea.title}", _facts(idea), without_marks(idea.body)]
+            parts += [f"## {idea.title}", _facts(idea), escape_marks(idea.body)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -47,7 +47,7 @@ def _facts(idea: IdeaPublic) -> str:
 def spreadsheet(boards: Iterable[BoardWithIdeas]) -> str:
     """Returns the ideas as CSV (RFC 4180)."""
     rows = (_cells(board, idea) for board, ideas in boards for idea in ideas)
-    return _csv(COLUMNS, ([disarm(cell) for cell in row] for row in rows))
+    return _csv(COLUMNS, ([escape_formula(cell) for cell in row] for row in rows))
 
 
 def ranking_markdown(name: str, ranking: RankingPublic) -> str:
@@ -84,7 +84,7 @@ def _ranking_cells(one: StandingPublic) -> list[str]:
     cells = ["" if fields[name] is None else str(fields[name]) for name in RANKING_COLUMNS]
     texts = ("title", "idea_id")
     return [
-        disarm(cell) if name in texts else cell
+        escape_formula(cell) if name in texts else cell
         for name, cell in zip(RANKING_COLUMNS, cells, strict=True)
     ]
 
@@ -96,18 +96,18 @@ def table_spreadsheet(table: TablePublic) -> str:
     columns += [column for name in names for column in (name, f"{name} ±")]
     columns += ["stale", "evaluated_at", "idea_id"]
     rows = (_table_cells(row, names) for row in table.ideas)
-    return _csv([disarm(column) for column in columns], rows)
+    return _csv([escape_formula(column) for column in columns], rows)
 
 
 def _table_cells(row: TableRow, names: Sequence[str]) -> list[str]:
     numbers = [number for name in names for number in (row.scores[name], row.spread[name])]
     return [
         _number(row.rank),
-        disarm(row.title),
+        escape_formula(row.title),
         *(_number(number) for number in (row.overall, *numbers)),
         "true" if row.is_stale else "false",
         "" if row.evaluated_at is None else row.evaluated_at.isoformat(),
-        disarm(row.idea_id),
+        escape_formula(row.idea_id),
     ]
 
 

@@ -9,14 +9,14 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from service.errors import InvalidInput
 from service.messages import Text
 from service.schemas.archive import Archive
-from service.schemas.imports import Column, Groups, Imported, Nested, Taking
+from service.schemas.imports import Column, Groups, Imported, ImportPolicy, Nested
 from service.store import Store
-from service.transfer.readers import Header, decoded, has_header, header_of, read
+from service.transfer.readers import Header, decode, has_header, header_of, read
 
 ImportFormat = Literal["json", "markdown", "csv", "lines"]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)] | None
 COLUMNS: tuple[Column, ...] = get_args(Column)
-LOOKED_AT = 20_000
+SNIFFED_BYTES = 20_000
 _MARKDOWN = re.compile(r"^\s*(?:#{1,6}|[-*+]|\d+[.)])\s", re.MULTILINE)
 _MEDIA_TYPES: dict[str, ImportFormat] = {
     "text/markdown": "markdown",
@@ -35,7 +35,7 @@ _ENDINGS: dict[str, ImportFormat] = {
 }
 
 
-class ImportManner(BaseModel):
+class ImportOptions(BaseModel):
     """The options of an import."""
 
     format: ImportFormat | None = Field(
@@ -91,7 +91,7 @@ def guess_format(content: bytes, media_type: str, file_name: str) -> ImportForma
     declared = format_of(media_type, file_name)
     if declared not in ("json", "lines") or file_name.endswith((".json", ".txt")):
         return declared
-    beginning = content[:LOOKED_AT].decode("utf-8", errors="replace").lstrip("\ufeff \r\n\t")
+    beginning = content[:SNIFFED_BYTES].decode("utf-8", errors="replace").lstrip("\ufeff \r\n\t")
     if beginning.startswith("{"):
         return "json"
     if has_header(beginning):
@@ -106,7 +106,7 @@ def format_of(media_type: str, file_name: str = "") -> ImportFormat:
     return _ENDINGS.get(ending) or _MEDIA_TYPES.get(kind, "json")
 
 
-def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
+def import_file(store: Store, content: bytes, options: ImportOptions) -> Imported:
     """Imports a file, or reports with `dry_run` what the import would do.
 
     Raises:
@@ -114,9 +114,9 @@ def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
         InvalidInput: the content of the file cannot be used.
         NotFound: the default board does not exist.
     """
-    _check_columns(manner)
-    if manner.format is None or manner.format == "json":
-        if manner.update:
+    _check_columns(options)
+    if options.format is None or options.format == "json":
+        if options.update:
             raise InvalidInput(
                 Text(
                     "An import of JSON leaves existing ideas unchanged. To update them, import CSV or "
@@ -125,36 +125,36 @@ def bring_in(store: Store, content: bytes, manner: ImportManner) -> Imported:
                 pointer="/update",
             )
         archive = Archive.model_validate_json(content)
-        return store.archive.add(archive, restore=manner.restore, dry_run=manner.dry_run)
-    reading = read(
+        return store.archive.add(archive, restore=options.restore, dry_run=options.dry_run)
+    parsed = read(
         content,
-        manner.format,
-        groups=manner.groups,
-        nested=manner.nested,
+        options.format,
+        groups=options.groups,
+        nested=options.nested,
         title_limit=store.limits.title,
-        columns=manner.columns,
+        columns=options.columns,
     )
-    taking = Taking(manner.board, update=manner.update, restore=manner.restore)
-    return store.text_import.add(reading, taking, dry_run=manner.dry_run)
+    policy = ImportPolicy(options.board, update=options.update, restore=options.restore)
+    return store.text_import.add(parsed, policy, dry_run=options.dry_run)
 
 
-def _check_columns(manner: ImportManner) -> None:
-    if manner.columns and manner.format != "csv":
+def _check_columns(options: ImportOptions) -> None:
+    if options.columns and options.format != "csv":
         raise InvalidInput(
             Text("Only CSV has columns. Leave them out, or import the file as CSV."),
-            pointer=f"/{next(iter(manner.columns))}_column",
+            pointer=f"/{next(iter(options.columns))}_column",
         )
 
 
-def columns_in(content: bytes, columns: Mapping[str, str]) -> Header:
+def read_header(content: bytes, columns: Mapping[str, str]) -> Header:
     """Which columns a table has and which fields are taken from them, as far as that is known.
 
     Raises: InvalidFile, InvalidInput.
     """
-    return header_of(decoded(content), columns)
+    return header_of(decode(content), columns)
 
 
-def first_fault(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """Returns the first problem of an archive as a sentence."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = "/".join(str(part) for part in first["loc"])

@@ -23,13 +23,13 @@ _MARK = re.compile(r"<!-- (\\*)ideapool:")
 KEY = r"[A-Za-z0-9_-]{1,64}"
 
 
-def disarm(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """Escapes a cell that a spreadsheet would run as a formula."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
-def rearm(cell: str) -> str:
-    """Undoes `disarm`."""
+def unescape_formula(cell: str) -> str:
+    """Undoes `escape_formula`."""
     return cell[1:] if _ESCAPED_FORMULA.match(cell) else cell
 
 
@@ -67,11 +67,11 @@ def idea_mark(idea_id: str) -> str:
     return f"<!-- ideapool:idea {idea_id} -->"
 
 
-def without_marks(text: str) -> str:
+def escape_marks(text: str) -> str:
     """Escapes text that looks like a mark of a board or an idea."""
     return _MARK.sub(r"<!-- \1\\ideapool:", text)
 
 
-def with_marks(text: str) -> str:
-    """Undoes `without_marks`."""
+def unescape_marks(text: str) -> str:
+    """Undoes `escape_marks`."""
     return re.sub(r"<!-- (\\*)\\ideapool:", r"<!-- \1ideapool:", text)

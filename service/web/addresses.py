@@ -1,4 +1,4 @@
-"""Tells which addresses are pages, that is, which ones a browser may load."""
+"""Finds out which addresses a browser can load as pages."""
 
 import re
 from collections.abc import Sequence
@@ -13,8 +13,9 @@ class Addresses:
         self._routes = routes
 
     def page(self, path: str) -> str:
-        """The path itself, if it can be loaded, or the nearest page above it: `/boards/7` for
-        `/boards/7/bulk`, to which forms are only sent.
+        """Returns the path if it can be loaded, or else the nearest page above it.
+
+        For example, `/boards/7/bulk` only receives forms, so its page is `/boards/7`.
         """
         while path != "/" and not any(pattern.fullmatch(path) for pattern in self._patterns):
             path = path.rpartition("/")[0] or "/"
@@ -22,7 +23,7 @@ class Addresses:
 
     @cached_property
     def _patterns(self) -> list[re.Pattern[str]]:
-        """Not made at once: FastAPI resolves its routes only when the first request comes."""
+        """Made at the first use, because FastAPI resolves its routes at the first request."""
         return [
             compile_path(route.path)[0]
             for route in iter_route_contexts(self._routes)

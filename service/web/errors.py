@@ -21,7 +21,7 @@ from service import errors
 from service.messages import Text
 from service.web.addresses import Addresses
 from service.web.templating import Templates
-from service.web.validation_messages import said
+from service.web.validation_messages import error_summary
 
 STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,
@@ -59,7 +59,7 @@ TITLES = {
 PROGRAM_PATHS = ("/api/", "/v1/", "/livez", "/readyz", "/healthz", "/metrics")
 OPENAI_PATHS = "/v1/"
 PROBLEM_TYPE = "application/problem+json"
-# For a refused form, whatever it asks for the address bar.
+# A response to a refused form must not change the address bar.
 KEEP_ADDRESS = {"HX-Push-Url": "false"}
 # OpenAI's own codes; any other error uses its problem type as the code.
 _OPENAI_CODES: dict[type[Exception], str] = {
@@ -69,8 +69,8 @@ _OPENAI_CODES: dict[type[Exception], str] = {
 }
 
 
-class ErrorAnswers:
-    """Turns an exception into a response in the format that the caller reads."""
+class ErrorResponses:
+    """Renders errors as a problem, in OpenAI's format, as a page or as an alert."""
 
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
@@ -79,7 +79,7 @@ class ErrorAnswers:
         request = Request(scope)
         problem, headers = problem_of(error), headers_of(error)
         if problem["status"] == 405:
-            headers["Allow"] = _allowed(request)
+            headers["Allow"] = _allowed_methods(request)
             if request.method == "GET" and is_page(request):
                 return _to_page(request)
         if request.url.path.startswith(OPENAI_PATHS):
@@ -93,7 +93,7 @@ class ErrorAnswers:
         return self._page(request, error, headers)
 
     def _page(self, request: Request, error: Exception, headers: dict[str, str]) -> Response:
-        status, title, detail = told(error)
+        status, title, detail = describe_for_page(error)
         is_fragment = "hx-request" in request.headers
         template = "shared/_alert.html" if is_fragment else "shared/error.html"
         if status == 401 and not is_fragment:
@@ -114,18 +114,20 @@ def status_of(error: BaseException) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def told(error: Exception) -> tuple[int, str, str]:
-    """What people get: the status, its title and the text."""
+def describe_for_page(error: Exception) -> tuple[int, str, str]:
+    """The status, the title and the detail that a page shows."""
     problem = problem_of(error)
     status = int(problem["status"])
-    detail = said(error) if isinstance(error, RequestValidationError) else problem["detail"]
+    detail = (
+        error_summary(error) if isinstance(error, RequestValidationError) else problem["detail"]
+    )
     return status, TITLES.get(status, problem["title"]), detail
 
 
 def problem_of(error: Exception) -> dict[str, Any]:
     """An RFC 9457 problem; `errors` has JSON Pointers for bad input, lines for bad files."""
     if isinstance(error, RequestValidationError):
-        return _problem(422, "invalid-input", _summary(error), errors=_pointers(error))
+        return _problem(422, "invalid-input", _first_problem(error), errors=_pointers(error))
     if isinstance(error, HTTPException):
         kind = http.HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         return _problem(error.status_code, kind, _http_detail(error))
@@ -178,7 +180,7 @@ def headers_of(error: Exception) -> dict[str, str]:
     return {}
 
 
-def _allowed(request: Request) -> str:
+def _allowed_methods(request: Request) -> str:
     """All methods of the routes at this path; Starlette lists only those of the first route.
 
     A fixed path such as `comparisons/next` also matches `comparisons/{comparison_id}`; only the
@@ -207,7 +209,7 @@ def _http_detail(error: HTTPException) -> str:
     return str(error.detail)
 
 
-def _summary(error: RequestValidationError) -> str:
+def _first_problem(error: RequestValidationError) -> str:
     first = _pointers(error)[0]
     return f"{first['pointer'] or 'The body'}: {first['detail']}"
 
@@ -238,12 +240,12 @@ def _escape(part: str) -> str:
 
 
 def is_page(request: Request) -> bool:
-    """Whether a person asks in a browser, and no program."""
+    """Whether the request comes from a browser and not from a program."""
     wants_html = "hx-request" in request.headers or "text/html" in request.headers.get("accept", "")
     return wants_html and not request.url.path.startswith(PROGRAM_PATHS)
 
 
 def _to_page(request: Request) -> Response:
-    """A form was sent here and refused, or its address was typed: the page it belongs to."""
+    """Redirects to the page of a form whose address was loaded, for example by a reload."""
     addresses: Addresses = request.app.state.addresses
     return RedirectResponse(addresses.page(request.url.path), 303)

@@ -9,7 +9,7 @@ from typing import Any
 Schema = dict[str, Any]
 _ID = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
 _HASH = "9c1185a5c5e9fc54612808977ee8f548b2258d319c1185a5c5e9fc5461280897"
-USUAL: dict[str, Any] = {
+EXAMPLE_VALUES: dict[str, Any] = {
     "title": "Soup from one pot",
     "body": "Each household adds one vegetable to a huge kettle at noon.",
     "text": "Each household adds one vegetable to a huge kettle at noon.",
@@ -86,7 +86,7 @@ def _plain(schema: Schema, schemas: dict[str, Schema], name: str) -> Any:
         case "integer":
             return schema.get("default", schema.get("minimum", 1))
         case "number":
-            return USUAL.get(name, schema.get("default", schema.get("minimum", 1)))
+            return EXAMPLE_VALUES.get(name, schema.get("default", schema.get("minimum", 1)))
         case "boolean":
             return schema.get("default", False)
     return schema.get("default")
@@ -99,4 +99,4 @@ def _text(schema: Schema, name: str) -> str:
         return _ID
     if name.endswith("sha256"):
         return _HASH
-    return str(USUAL.get(name, "text"))
+    return str(EXAMPLE_VALUES.get(name, "text"))

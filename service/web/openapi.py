@@ -10,7 +10,7 @@ from service.schemas.archive import EXAMPLE as ARCHIVE_EXAMPLE
 from service.store.limits import Limits
 from service.web.errors import OPENAI_PATHS
 from service.web.examples import add_examples
-from service.web.openai.questions import served
+from service.web.openai.requests import served_models
 from service.web.templating import Templates
 
 router = APIRouter(include_in_schema=False)
@@ -82,7 +82,9 @@ def describe_api(app: FastAPI, limits: Limits) -> Callable[[], dict[str, Any]]:
                 schemas.pop(name, None)
             schemas["Problem"] = PROBLEM
             schemas["OpenAIError"] = OPENAI_ERROR
-            schemas["ChatRequest"]["properties"]["model"]["enum"] = list(served(app.state.backend))
+            schemas["ChatRequest"]["properties"]["model"]["enum"] = list(
+                served_models(app.state.backend)
+            )
             for path, operations in document["paths"].items():
                 for operation in operations.values():
                     _describe_errors(operation, is_openai=path.startswith(OPENAI_PATHS))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """It says what is wrong with a form as a whole, or with something that the page does not show."""
+    """A problem of a whole form, or of a field that the page does not show."""
 
     title: str
     detail: str
@@ -17,9 +17,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The form was sent to `path` and stood on the page `address`. `values` are what its fields held, and
-    `problems` say what is wrong, both by the field's name. `placed` names the problems that the page
-    has shown.
+    """A form that was sent to `path` from the page `address`, and was refused.
+
+    `values` and `problems` are by the name of the field. Rendering the page adds the names of the
+    problems that it shows to `shown`.
     """
 
     path: str = ""
@@ -27,23 +28,25 @@ class Refusal:
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     alert: Alert | None = None
-    placed: set[str] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
 
     def form(self, *paths: str, having: str = "", without: str = "") -> "SentForm":
-        """The form that a template sends to one of these paths; it is a new one unless it was refused.
-        A field tells apart two forms with one path: one form is `having` it, the other `without`.
+        """The form that a template sends to one of `paths`; a new form unless it was refused.
+
+        If two forms have the same path, a field tells them apart: only one is `having` it, and the
+        other is `without` it.
         """
         is_it = self.path in paths and without not in self.values
         return SentForm(self if is_it and (not having or having in self.values) else None)
 
     @property
-    def is_placed(self) -> bool:
-        return self.placed >= set(self.problems)
+    def is_shown(self) -> bool:
+        return self.shown >= set(self.problems)
 
 
 @dataclass(frozen=True, slots=True)
 class SentForm:
-    """A template asks it what to write into a form. Without a refusal, the form is a new one."""
+    """The values and problems of a form, for its template. Without a refusal the form is new."""
 
     refusal: Refusal | None
 
@@ -52,19 +55,19 @@ class SentForm:
         return self.refusal is not None
 
     def value(self, name: str, default: object = "", *, place: int = 0) -> object:
-        """The text that the field held. `place` counts the fields of that name."""
+        """The text that was sent. `place` is the index among fields of the same name."""
         values = () if self.refusal is None else self.refusal.values.get(name, ())
         return values[place] if place < len(values) else default
 
     def holds(self, name: str, value: str, *, default: bool = False) -> bool:
-        """Whether the box or the option was chosen."""
+        """Whether the checkbox was ticked or the option was chosen."""
         return default if self.refusal is None else value in self.refusal.values.get(name, ())
 
     def problem(self, name: str) -> str:
-        """The text for beside the field; from now on it counts as shown."""
+        """The problem of the field, or an empty text. Marks the problem as shown."""
         problem = "" if self.refusal is None else self.refusal.problems.get(name, "")
         if problem and self.refusal is not None:
-            self.refusal.placed.add(name)
+            self.refusal.shown.add(name)
         return problem
 
     def is_first(self, name: str) -> bool:
@@ -72,4 +75,4 @@ class SentForm:
         return self.refusal is not None and name == next(iter(self.refusal.problems), None)
 
 
-NOTHING_REFUSED = Refusal()
+NO_REFUSAL = Refusal()

@@ -15,7 +15,7 @@ from service.runs.recorder import RunEvent
 HEARTBEAT_S = 15.0
 # Proxies must neither cache nor buffer the stream.
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-STILL_HERE = format_sse_event(comment="still here")
+HEARTBEAT = format_sse_event(comment="still here")
 
 
 class EventStream(Response):
@@ -82,7 +82,7 @@ class EventStream(Response):
             if rest_s > 0:
                 await asyncio.sleep(rest_s)
             else:
-                await send({"type": "http.response.body", "body": STILL_HERE, "more_body": True})
+                await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
                 self._sent_at = clock()
 
 

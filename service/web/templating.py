@@ -20,7 +20,7 @@ from service.settings import PROJECT_ROOT
 from service.text.diff import word_diff
 from service.web import markdown
 from service.web.abilities import NAMES as ABILITY_NAMES
-from service.web.sent_forms import NOTHING_REFUSED
+from service.web.sent_forms import NO_REFUSAL
 from service.web.translation import DEFAULT, LANGUAGES, Translator, choose
 
 TEMPLATES = PROJECT_ROOT / "templates"
@@ -51,7 +51,7 @@ class Templates:
             context,
             request=request,
             limits=state.store.limits,
-            refused=getattr(request.state, "refusal", NOTHING_REFUSED),
+            refused=getattr(request.state, "refusal", NO_REFUSAL),
         )
 
     def respond(
@@ -123,11 +123,11 @@ def _install(environment: Environment, translator: Translator) -> None:
     """
 
     def gettext(message: str, **values: Value) -> str:
-        return Markup(translator.message(message)) % translator.said(values)
+        return Markup(translator.message(message)) % translator.translated_values(values)
 
     def ngettext(one: str, many: str, num: int, **values: Value) -> str:
-        said = translator.said({"num": num, **values})
-        return Markup(translator.plural(one, many, num)) % said
+        formatted = translator.translated_values({"num": num, **values})
+        return Markup(translator.plural(one, many, num)) % formatted
 
     environment.newstyle_gettext = True  # type: ignore[attr-defined]
     environment.globals |= {"_": gettext, "gettext": gettext, "ngettext": ngettext}

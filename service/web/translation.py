@@ -36,9 +36,11 @@ class Translator:
     def text(self, text: str) -> str:
         """Translates a Text or a message in the catalogue; returns other strings unchanged."""
         if isinstance(text, Counted):
-            return self.plural(text.message, text.many, text.number) % self.said(text.values)
+            return self.plural(text.message, text.many, text.number) % self.translated_values(
+                text.values
+            )
         if isinstance(text, Text):
-            return self.message(text.message) % self.said(text.values)
+            return self.message(text.message) % self.translated_values(text.values)
         return self.message(text) if text else text
 
     def message(self, message: str) -> str:
@@ -47,16 +49,16 @@ class Translator:
     def plural(self, one: str, many: str, count: int) -> str:
         return _catalogue(self.language).ngettext(one, many, count)
 
-    def said(self, values: Mapping[str, Value]) -> dict[str, str]:
+    def translated_values(self, values: Mapping[str, Value]) -> dict[str, str]:
         """The values of a text, translated and with numbers formatted for the language."""
         return {
             name: value
             if isinstance(value, str) and not isinstance(value, Text)
-            else self.say(value)
+            else self.translated_value(value)
             for name, value in values.items()
         }
 
-    def say(self, value: Value) -> str:
+    def translated_value(self, value: Value) -> str:
         return self.text(value) if isinstance(value, str) else self.number(value)
 
     def number(self, value: float) -> str:

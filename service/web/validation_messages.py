@@ -10,7 +10,7 @@ from service.messages import Text
 from service.schemas.fields import BLANK
 from service.store.limits import Limits
 
-# A quotation of this length tells which tag it is.
+# Longer tags are shortened in messages.
 QUOTED = 24
 FIELDS = {
     "body": Text("Text"),
@@ -30,13 +30,13 @@ FIELDS = {
 }
 
 
-# These fields stand in rows. Every other list comes from one field, or from boxes of one name.
+# Forms repeat these fields in rows. Any other list comes from one field or from checkboxes.
 ROWS = frozenset({"criterion", "description", "weight", "title"})
-# The forms have other names for these fields of the actions.
+# Fields of the API that have another name in forms.
 FORM_NAMES = {"rubric_id": "rubric", "idea_ids": "idea", "ids": "idea", "start": "selection"}
 
 
-def said(error: RequestValidationError) -> Text:
+def error_summary(error: RequestValidationError) -> Text:
     """The first error, with the field's label on the page."""
     first: Mapping[str, Any] = error.errors()[0]
     names = [str(part) for part in first["loc"][1:]]
@@ -48,20 +48,22 @@ def said(error: RequestValidationError) -> Text:
 def problems(
     error: RequestValidationError | InvalidInput | Conflict, limits: Limits
 ) -> dict[str, str]:
-    """The first problem of each field, by the name that the field has in its form. In rows of fields the
-    name has a place: `criterion.2`. A problem of no field in particular has the name "".
+    """The first problem of each field, by the name that the field has in its form.
+
+    Fields in rows have an index in their name, such as `criterion.2`. The name of a problem that
+    belongs to no field is empty.
     """
     if not isinstance(error, RequestValidationError):
         path = (error.pointer or "").strip("/").split("/")
         return {_name(path): error.detail}
     found: dict[str, str] = {}
     for finding in error.errors():
-        found.setdefault(_name(finding["loc"][1:]), _problem(_limited(finding, limits)))
+        found.setdefault(_name(finding["loc"][1:]), _problem(_with_limit(finding, limits)))
     return found
 
 
-def _limited(finding: Mapping[str, Any], limits: Limits) -> Mapping[str, Any]:
-    """A setting may allow less than the largest length there is."""
+def _with_limit(finding: Mapping[str, Any], limits: Limits) -> Mapping[str, Any]:
+    """Lowers the maximum length in the message to the limit of the settings."""
     most, facts = limits.of(str(finding["loc"][-1])), finding.get("ctx", {})
     if most is None or "max_length" not in facts:
         return finding

@@ -10,7 +10,7 @@ import pytest
 from service.errors import EngineBusy, NotFound
 from service.ideation.kinds import Ideation
 from service.runs.recorder import RunEvent
-from service.runs.service import REMEMBERED_WHOLE, Runs
+from service.runs.service import KEPT_WITH_DELTAS, Runs
 from service.schemas.brainstorm import BrainstormTask
 from service.store import Limits, Store
 from service.store.database import Database
@@ -82,7 +82,7 @@ def test_old_runs_keep_their_events_without_deltas(play: Callable[[Scenario], An
     async def scenario(runs: Runs, _: FakeBackend) -> Any:
         run_id = (await runs.start(TASK)).run_id
         whole = await drain(runs, run_id)
-        await one_after_the_other(runs, REMEMBERED_WHOLE + 1)
+        await one_after_the_other(runs, KEPT_WITH_DELTAS + 1)
         return whole, await drain(runs, run_id), await drain(runs, run_id, after=whole[-2].id)
 
     whole, kept, rest = play(scenario)
@@ -100,7 +100,7 @@ def test_a_slow_watcher_still_gets_the_deltas_of_an_old_run(
         watching = runs.watch(run_id)
         first = await anext(watching)
         whole = await drain(runs, run_id)
-        await one_after_the_other(runs, REMEMBERED_WHOLE + 1)
+        await one_after_the_other(runs, KEPT_WITH_DELTAS + 1)
         return whole, [first] + [event async for event in watching]
 
     whole, told = play(scenario)

@@ -11,7 +11,7 @@ import pytest
 
 from service.analysis.similar_ideas import SIMILAR
 from service.analysis.word_vectors import FILE, WORD_START, WordVectors
-from service.ideation.distinct_ideas import LIKE
+from service.ideation.distinct_ideas import SIMILAR_MEANING
 from training.data.labelled import read_records
 from training.errors import TrainingError
 from training.evaluation.likeness import (
@@ -66,7 +66,7 @@ def test_the_card_has_the_measured_figures(pairs: tuple[LabelledPair, ...]) -> N
         assert auc(vectors, is_same) > auc(words, is_same) + 0.2
         assert f"{auc(vectors, is_same):.3f}".lstrip("0") in card
         assert f"{auc(words, is_same):.3f}".lstrip("0") in card
-        for values, threshold in ((vectors, SIMILAR), (marks, LIKE)):
+        for values, threshold in ((vectors, SIMILAR), (marks, SIMILAR_MEANING)):
             precision, recall = precision_and_recall(values, is_same, threshold)
             assert f"{precision:.2f}, {recall:.2f}".replace("0.", ".") in card
 

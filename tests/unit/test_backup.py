@@ -12,7 +12,7 @@ from service.schemas.ideas import IdeaCreate
 from service.store import Limits, Store
 from service.store.backup import back_up, restore
 from service.store.database import Database
-from service.store.database_lock import occupied
+from service.store.database_lock import database_lock
 
 LIMITS = Limits(200, 8192, 20)
 
@@ -165,7 +165,7 @@ def test_a_database_in_use_is_not_replaced(database: Path, backup: Path) -> None
 
 
 def test_a_database_that_a_server_has_locked_is_not_replaced(database: Path, backup: Path) -> None:
-    with occupied(database), pytest.raises(Conflict, match="in use by process"):
+    with database_lock(database), pytest.raises(Conflict, match="in use by process"):
         restore(backup, database)
 
     assert titles(database) == {"old", "new"}

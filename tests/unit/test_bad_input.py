@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, ValidationError
 from service.errors import Conflict, InvalidInput
 from service.schemas.fields import Tag, Title
 from service.store.limits import Limits
-from service.web.validation_messages import problems, said
+from service.web.validation_messages import error_summary, problems
 
 LONG = "a street party " * 5
 LIMITS = Limits(200, 8192, 20)
@@ -69,7 +69,7 @@ def test_an_error_of_ours_belongs_to_the_field_it_points_at() -> None:
 
 
 def test_an_alert_names_the_field() -> None:
-    assert said(refused(n=50)) == "Ideas: It must be at most 20."
+    assert error_summary(refused(n=50)) == "Ideas: It must be at most 20."
 
 
 @pytest.mark.parametrize("field", ["title", "topic", "name"])

@@ -12,11 +12,11 @@ import pytest
 
 from service.errors import Conflict, StorageUnavailable
 from service.settings import PROJECT_ROOT
-from service.store.database_lock import lock_path, occupant, occupied
+from service.store.database_lock import database_lock, lock_holder, lock_path
 
 HOLD = (
-    "import sys; from pathlib import Path; from service.store.database_lock import occupied\n"
-    "with occupied(Path(sys.argv[2])): print('held', flush=True); sys.stdin.read()"
+    "import sys; from pathlib import Path; from service.store.database_lock import database_lock\n"
+    "with database_lock(Path(sys.argv[2])): print('held', flush=True); sys.stdin.read()"
 )
 
 
@@ -46,12 +46,12 @@ def database(tmp_path: Path) -> Path:
 
 def test_a_second_process_is_refused_with_the_first_ones_id(database: Path) -> None:
     with holding(database) as first:
-        with pytest.raises(Conflict) as refused, occupied(database):
+        with pytest.raises(Conflict) as refused, database_lock(database):
             pass
 
         assert f"in use by process {first.pid} (`" in refused.value.detail
         assert "serve`)" in refused.value.detail
-        assert occupant(database) == f"process {first.pid} (`-c serve`)"
+        assert lock_holder(database) == f"process {first.pid} (`-c serve`)"
 
 
 def test_a_killed_process_releases_the_lock(database: Path) -> None:
@@ -59,38 +59,41 @@ def test_a_killed_process_releases_the_lock(database: Path) -> None:
         first.send_signal(signal.SIGKILL)
         first.wait()
 
-    with occupied(database):
+    with database_lock(database):
         assert lock_path(database).read_text().startswith(f"{os.getpid()} ")
-    assert occupant(database) is None
+    assert lock_holder(database) is None
 
 
 def test_a_leftover_lock_file_that_names_a_running_process_locks_nothing(database: Path) -> None:
     database.parent.mkdir()
     lock_path(database).write_text(f"{os.getppid()} ideapool serve\n")
 
-    assert occupant(database) is None
-    with occupied(database):
+    assert lock_holder(database) is None
+    with database_lock(database):
         pass
 
 
 def test_two_apps_of_a_process_can_use_the_database_in_turn_but_not_together(
     database: Path,
 ) -> None:
-    with occupied(database), pytest.raises(Conflict), occupied(database):
+    with database_lock(database), pytest.raises(Conflict), database_lock(database):
         pass
-    with occupied(database):
+    with database_lock(database):
         pass
 
 
 def test_a_database_that_is_not_a_file_is_not_locked() -> None:
-    with occupied(None), occupied(None):
+    with database_lock(None), database_lock(None):
         pass
 
 
 def test_an_unwritable_folder_raises_storage_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(StorageUnavailable, match="writable"), occupied(tmp_path / "file" / "x.db"):
+    with (
+        pytest.raises(StorageUnavailable, match="writable"),
+        database_lock(tmp_path / "file" / "x.db"),
+    ):
         pass
 
 
@@ -102,5 +105,5 @@ def test_a_file_system_without_locks_is_used_with_a_warning(
 
     monkeypatch.setattr(fcntl, "flock", refuse)
 
-    with occupied(database):
+    with database_lock(database):
         assert "without locks" in caplog.text

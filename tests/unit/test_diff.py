@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.diff import Edit, Piece, applied, count_sentences, edits_between, word_diff
+from service.text.diff import Edit, Piece, apply_edits, count_sentences, edits_between, word_diff
 
 PROSE = st.lists(st.sampled_from(["a", "tool", "shelf", "hall.", "\n", "\n\n"]), max_size=30).map(
     " ".join
@@ -58,7 +58,7 @@ def test_any_choice_of_edits_gives_a_text_of_whole_words(
     chosen = [edit for edit in edits if data.draw(st.booleans())]
     words_of = {id(edit): (edit.removed.split(), edit.added.split()) for edit in edits}
 
-    made = applied(before, chosen)
+    made = apply_edits(before, chosen)
     expected, at = [], 0
     for edit in edits:
         expected += before[at : edit.start].split() + words_of[id(edit)][edit in chosen]
@@ -72,8 +72,8 @@ def test_any_choice_of_edits_gives_a_text_of_whole_words(
 def test_all_edits_give_the_new_text_except_for_blanks_and_none_give_the_old_one(
     before: str, after: str
 ) -> None:
-    assert applied(before, edits_between(before, after)).split() == after.split()
-    assert applied(before, []) == before
+    assert apply_edits(before, edits_between(before, after)).split() == after.split()
+    assert apply_edits(before, []) == before
 
 
 @given(PROSE, PROSE)

@@ -78,7 +78,7 @@ def test_an_idea_similar_to_an_avoided_text_is_refused(answer: str, text: str) -
 
 def test_a_redrawn_idea_must_differ_from_those_beside_it() -> None:
     beside = DistinctIdeas(SHED).add(HOOKS, "")
-    collection = DistinctIdeas(replace(SHED, beside=(beside,)))
+    collection = DistinctIdeas(replace(SHED, siblings=(beside,)))
 
     with pytest.raises(AnswerUnusable, match="too similar to “Tool Wall”"):
         collection.add(HOOKS, "")

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from service.errors import InvalidFile, InvalidInput
 from service.schemas.fields import clean_line
 from service.schemas.ideas import BoardPublic, IdeaPublic
-from service.schemas.imports import Draft, Reading, TextFormat
+from service.schemas.imports import Draft, ParsedFile, TextFormat
 from service.text.cleaning import clean_text
 from service.transfer.exporter import markdown, spreadsheet
 from service.transfer.readers import header_of, read
 from service.transfer.text_escaping import (
-    disarm,
+    escape_formula,
+    escape_marks,
     join_tags,
-    rearm,
     split_tags,
-    with_marks,
-    without_marks,
+    unescape_formula,
+    unescape_marks,
 )
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
@@ -112,9 +112,9 @@ def test_tags_in_one_cell_are_read_back_exactly(names: list[str]) -> None:
 
 @given(texts)
 def test_escaping_of_formulas_and_marks_can_be_undone(text: str) -> None:
-    assert rearm(disarm(text)) == text
-    assert not disarm(text).startswith(("=", "+", "-", "@", "\t", "\r"))
-    assert with_marks(without_marks(text)) == text
+    assert unescape_formula(escape_formula(text)) == text
+    assert not escape_formula(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert unescape_marks(escape_marks(text)) == text
 
 
 @given(st.binary(max_size=200), st.sampled_from(["markdown", "csv", "lines"]))
@@ -150,7 +150,7 @@ def test_every_word_of_a_text_is_imported_or_reported_as_ignored(
         assert word in whole
 
 
-def shown(reading: Reading) -> list[tuple[str, ...]]:
+def shown(reading: ParsedFile) -> list[tuple[str, ...]]:
     """Returns title, board, status and tags of each idea."""
     return [
         (idea.title, idea.board or "", idea.status or "", *(idea.tags or ()))

@@ -1,4 +1,4 @@
-from service.web.sent_forms import NOTHING_REFUSED, Refusal
+from service.web.sent_forms import NO_REFUSAL, Refusal
 
 REFUSAL = Refusal(
     path="/boards/7/brainstorm",
@@ -9,7 +9,7 @@ REFUSAL = Refusal(
 
 
 def test_a_form_that_was_not_sent_is_a_new_one() -> None:
-    for form in (NOTHING_REFUSED.form("/boards"), NOTHING_REFUSED.form(), REFUSAL.form("/boards")):
+    for form in (NO_REFUSAL.form("/boards"), NO_REFUSAL.form(), REFUSAL.form("/boards")):
         assert not form.is_refused
         assert form.value("topic", "a street party") == "a street party"
         assert form.holds("avoid", "true", default=True)
@@ -41,10 +41,10 @@ def test_a_page_has_shown_a_problem_once_a_template_has_asked_for_it() -> None:
     form = refusal.form("/boards")
 
     form.problem("topic")
-    assert not refusal.is_placed
+    assert not refusal.is_shown
 
     assert form.problem("weight.1") == "It must be a number."
-    assert refusal.is_placed
+    assert refusal.is_shown
 
 
 def test_the_focus_goes_to_the_first_problem() -> None:

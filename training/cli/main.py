@@ -26,7 +26,7 @@ Command = Callable[[RunConfig, argparse.Namespace], None]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 2 if a config or its data cannot be used, 1 for other failures."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         _check_single_process()
         options.command(options)
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ideapool-train", description="Makes the models that Ideapool serves from your data."
     )

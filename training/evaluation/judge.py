@@ -150,5 +150,5 @@ def _ask(endpoint: Endpoint, pair: Pair, order: tuple[Side, Side]) -> Winner | N
     found = _VERDICT.findall(endpoint.ask(messages, max_tokens=200))
     if not found:
         return None
-    said = found[-1].casefold()
-    return "tie" if said == "tie" else order["ab".index(said)]
+    verdict = found[-1].casefold()
+    return "tie" if verdict == "tie" else order["ab".index(verdict)]

@@ -15,7 +15,7 @@ from service.cli.commands.keys import key_store
 from service.errors import ConfigurationError, ServiceError
 from service.settings import Settings
 from service.store.database import sqlite_path
-from service.store.database_lock import occupied
+from service.store.database_lock import database_lock
 
 
 def add_to(commands: Any) -> None:
@@ -26,7 +26,7 @@ def add_to(commands: Any) -> None:
 
 
 def serve(settings: Settings, _options: argparse.Namespace) -> int:
-    with occupied(sqlite_path(settings.sqlalchemy_url)):
+    with database_lock(sqlite_path(settings.sqlalchemy_url)):
         _ensure_key(settings)
     app = create_app(settings)
     startup = _Startup(app)

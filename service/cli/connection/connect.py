@@ -14,7 +14,7 @@ from service.cli.printing import note
 from service.errors import Conflict, ServerUnreachable
 from service.settings import Settings
 from service.store.database import sqlite_path
-from service.store.database_lock import occupant
+from service.store.database_lock import lock_holder
 
 LOOK_S = 5.0
 Talk = Callable[[Rest, argparse.Namespace], Awaitable[int]]
@@ -104,7 +104,7 @@ async def _answers(http: httpx2.AsyncClient, address: str) -> bool:
 @asynccontextmanager
 async def _own(settings: Settings, address: str, *, needs_models: bool) -> AsyncIterator[Rest]:
     path = sqlite_path(settings.sqlalchemy_url)
-    other = None if path is None else occupant(path)
+    other = None if path is None else lock_holder(path)
     if other is not None:
         raise Conflict(
             f"No server answers at {address}, but {other} uses the database {path}. "

@@ -10,7 +10,7 @@ import llama_cpp
 
 GGML_LOG_WARN, GGML_LOG_ERROR, GGML_LOG_CONTINUE = 3, 4, 5
 # llama.cpp warns so of each adapter tensor beside repacked weights; it makes no difference.
-HARMLESS = "cannot use buft"
+EXPECTED_WARNING = "cannot use buft"
 
 LogListener = Callable[[int, bytes, ctypes.c_void_p], None]
 """Called with the level and with a line of the log, or a part of one."""
@@ -31,7 +31,7 @@ class Library:
         if not self._is_shown:
             return
         line = text.decode("utf-8", "replace")
-        if HARMLESS in line:
+        if EXPECTED_WARNING in line:
             return
         if level == GGML_LOG_ERROR:
             self.last_error = line.strip()

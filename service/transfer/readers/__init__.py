@@ -11,14 +11,14 @@ from types import MappingProxyType
 from service.errors import InvalidFile
 from service.messages import Text
 from service.schemas.fields import TAG_CEILING
-from service.schemas.imports import Groups, Nested, Reading, TextFormat
+from service.schemas.imports import Groups, Nested, ParsedFile, TextFormat
 from service.transfer.readers.csv_table import Header, has_header, header_of, read_csv
-from service.transfer.readers.drafting import shortened
+from service.transfer.readers.drafting import shorten
 from service.transfer.readers.lines import read_lines
 from service.transfer.readers.outline import read_outline
 from service.transfer.readers.own_markdown import is_own, read_own
 
-__all__ = ["Header", "decoded", "has_header", "header_of", "read"]
+__all__ = ["Header", "decode", "has_header", "header_of", "read"]
 
 
 def read(
@@ -29,26 +29,26 @@ def read(
     nested: Nested = "body",
     title_limit: int = 200,
     columns: Mapping[str, str] = MappingProxyType({}),
-) -> Reading:
+) -> ParsedFile:
     """Reads the ideas of a file. `columns` maps fields of a table to the names of their columns.
 
     Raises:
         InvalidFile: names the line, the column and the problem of each fault.
         InvalidInput: there is no such column.
     """
-    text = decoded(content)
+    text = decode(content)
     if format == "csv":
-        reading = read_csv(text, columns)
+        parsed = read_csv(text, columns)
     elif format == "lines":
-        reading = read_lines(text, title_limit)
+        parsed = read_lines(text, title_limit)
     elif is_own(text):
-        reading = read_own(text)
+        parsed = read_own(text)
     else:
-        reading = read_outline(text, nested=nested, title_limit=title_limit)
-    return _as_tags(reading) if groups == "tags" else reading
+        parsed = read_outline(text, nested=nested, title_limit=title_limit)
+    return _as_tags(parsed) if groups == "tags" else parsed
 
 
-def decoded(content: bytes) -> str:
+def decode(content: bytes) -> str:
     """Decodes UTF-8, or UTF-16 with a byte order mark, which spreadsheets write."""
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
@@ -61,8 +61,8 @@ def decoded(content: bytes) -> str:
         raise InvalidFile([(line, column, what)]) from error
 
 
-def _as_tags(reading: Reading) -> Reading:
-    names = {key: shortened(board.name, TAG_CEILING) for key, board in reading.boards.items()}
+def _as_tags(parsed: ParsedFile) -> ParsedFile:
+    names = {key: shorten(board.name, TAG_CEILING) for key, board in parsed.boards.items()}
     ideas = [
         idea
         if idea.board is None
@@ -71,6 +71,6 @@ def _as_tags(reading: Reading) -> Reading:
             board=None,
             tags=list(dict.fromkeys([names[idea.board], *(idea.tags or ())])),
         )
-        for idea in reading.ideas
+        for idea in parsed.ideas
     ]
-    return Reading({}, ideas, reading.left_out)
+    return ParsedFile({}, ideas, parsed.left_out)

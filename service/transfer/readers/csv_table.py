@@ -14,9 +14,9 @@ from typing import Any
 
 from service.errors import InvalidFile, InvalidInput
 from service.messages import Text
-from service.schemas.imports import NO_COLUMN, BoardDraft, Draft, LeftOut, Reading
+from service.schemas.imports import NO_COLUMN, BoardDraft, Draft, LeftOut, ParsedFile
 from service.transfer.readers.drafting import Faults
-from service.transfer.text_escaping import COLUMNS, KEY, rearm, split_tags
+from service.transfer.text_escaping import COLUMNS, KEY, split_tags, unescape_formula
 
 # Field -> its names in other programs.
 _NAMES = {
@@ -84,13 +84,13 @@ def header_of(text: str, chosen: Mapping[str, str] = _NONE) -> Header:
     return Header(names, taken, is_own=tuple(_plain(cells)) == COLUMNS)
 
 
-def read_csv(text: str, chosen: Mapping[str, str] = _NONE) -> Reading:
+def read_csv(text: str, chosen: Mapping[str, str] = _NONE) -> ParsedFile:
     """`chosen` names the columns of fields; the others are found by what they are called."""
     rows = _rows(text)
     line, header = next(rows, (1, []))
     table = _table(line, header, chosen)
-    reading, faults = Reading(), Faults()
-    _report_ignored_columns(reading, line, header, table)
+    parsed, faults = ParsedFile(), Faults()
+    _report_ignored_columns(parsed, line, header, table)
     for line, cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
@@ -102,9 +102,9 @@ def read_csv(text: str, chosen: Mapping[str, str] = _NONE) -> Reading:
             )
             faults.add(line, table.width + 1, what)
             continue
-        reading.ideas.append(_Row(table, line, cells, faults).draft(reading))
+        parsed.ideas.append(_Row(table, line, cells, faults).draft(parsed))
     faults.check()
-    return reading
+    return parsed
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -183,12 +183,12 @@ def _plain(header: Sequence[str]) -> list[str]:
 
 
 def _report_ignored_columns(
-    reading: Reading, line: int, header: Sequence[str], table: _Table
+    parsed: ParsedFile, line: int, header: Sequence[str], table: _Table
 ) -> None:
     used = {*table.columns.values(), *table.tags}
     ignored = [name.strip()[:80] for place, name in enumerate(header) if place not in used]
     if ignored and not table.is_own:
-        reading.left_out.append(
+        parsed.left_out.append(
             LeftOut(line=line, text=Text("Ignored columns: %(names)s", names=", ".join(ignored)))
         )
 
@@ -200,9 +200,9 @@ class _Row:
         self._cells = cells
         self._faults = faults
 
-    def draft(self, reading: Reading) -> Draft:
+    def draft(self, parsed: ParsedFile) -> Draft:
         faults, line = self._faults, self._line
-        board = self._board(reading)
+        board = self._board(parsed)
         tags, status = self._tags(), self._cell("status")
         return Draft(
             line,
@@ -222,21 +222,25 @@ class _Row:
 
     def _cell(self, field: str) -> str | None:
         place = self._table.columns.get(field)
-        return None if place is None or place >= len(self._cells) else rearm(self._cells[place])
+        return (
+            None
+            if place is None or place >= len(self._cells)
+            else unescape_formula(self._cells[place])
+        )
 
     def _tags(self) -> list[str] | None:
         if not self._table.tags:
             return None
         cells = [self._cells[place] for place in self._table.tags if place < len(self._cells)]
-        names = [name for cell in cells for name in split_tags(rearm(cell))]
+        names = [name for cell in cells for name in split_tags(unescape_formula(cell))]
         return list(dict.fromkeys(names))
 
-    def _board(self, reading: Reading) -> str | None:
+    def _board(self, parsed: ParsedFile) -> str | None:
         cell = self._cell("board")
         if not cell or not cell.strip():
             return None
         name = self._faults.title(cell, *self._place("board"))
-        reading.boards.setdefault(name, BoardDraft(self._line, name))
+        parsed.boards.setdefault(name, BoardDraft(self._line, name))
         return name
 
     def _id(self) -> str | None:

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from service.errors import InvalidFile
 from service.messages import Text
 from service.schemas.fields import TAGS_CEILING, Body, Status, Tag, Title, clean_line
-from service.schemas.imports import LeftOut, Reading
+from service.schemas.imports import LeftOut, ParsedFile
 
 SHOWN_FAULTS = 20
 LEFT_OUT_LENGTH = 120
@@ -97,7 +97,7 @@ def status_of(value: str) -> Status | None:
     return known.get(word) or _SYNONYMS.get(word.replace("-", ""))
 
 
-def shortened(text: str, most: int) -> str:
+def shorten(text: str, most: int) -> str:
     """Shortens a text to at most `most` characters, between words if possible."""
     if len(text) <= most:
         return text
@@ -106,13 +106,13 @@ def shortened(text: str, most: int) -> str:
     return f"{(whole if len(whole) > most // 2 else cut).rstrip(' ,;:.-')}…"
 
 
-def leave_out(reading: Reading, text: str, line: int) -> None:
+def leave_out(parsed: ParsedFile, text: str, line: int) -> None:
     """Reports each paragraph of a text as ignored; `line` is where the text begins."""
     paragraphs = re.finditer(r"\S(?:.|\n(?!\s*\n))*", text)
-    reading.left_out += [
+    parsed.left_out += [
         LeftOut(
             line=line + text.count("\n", 0, found.start()),
-            text=shortened(" ".join(found.group().split()), LEFT_OUT_LENGTH),
+            text=shorten(" ".join(found.group().split()), LEFT_OUT_LENGTH),
         )
         for found in paragraphs
     ]
@@ -123,4 +123,4 @@ def title_and_body(text: str, body: str, title_limit: int) -> tuple[str, str]:
     line = clean_line(text)
     if len(line) <= title_limit:
         return line, body
-    return shortened(line, title_limit), f"{line}\n\n{body}".strip()
+    return shorten(line, title_limit), f"{line}\n\n{body}".strip()

@@ -11,8 +11,8 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode as Node
 
 from service.schemas.fields import TAG_CEILING
-from service.schemas.imports import BoardDraft, Draft, Nested, Reading
-from service.transfer.readers.drafting import Faults, leave_out, shortened, title_and_body
+from service.schemas.imports import BoardDraft, Draft, Nested, ParsedFile
+from service.transfer.readers.drafting import Faults, leave_out, shorten, title_and_body
 from service.transfer.readers.sections import has_facts, read_sections
 from service.transfer.readers.source import Source
 
@@ -21,7 +21,7 @@ _CHECKBOX = re.compile(r"^\[(?P<mark>[ xX])\]\s+")
 _TAGS = re.compile(r"(?:\s+#[^\W\d][\w/-]*)+$")
 
 
-def read_outline(text: str, *, nested: Nested, title_limit: int) -> Reading:
+def read_outline(text: str, *, nested: Nested, title_limit: int) -> ParsedFile:
     source = Source(text)
     nodes = list(Node(MarkdownIt("commonmark").parse(source.text)).children)
     headings = [node for node in nodes if node.type == "heading"]
@@ -29,9 +29,9 @@ def read_outline(text: str, *, nested: Nested, title_limit: int) -> Reading:
     if headings and (not has_lists or any(has_facts(nodes, node) for node in headings)):
         return read_sections(source, nodes, title_limit)
     faults = Faults()
-    reading = _Outline(source, nested, title_limit, faults).read(nodes, has_lists=has_lists)
+    parsed = _Outline(source, nested, title_limit, faults).read(nodes, has_lists=has_lists)
     faults.check()
-    return reading
+    return parsed
 
 
 class _Outline:
@@ -40,12 +40,12 @@ class _Outline:
         self._nested = nested
         self._title_limit = title_limit
         self._faults = faults
-        self._reading = Reading()
+        self._parsed = ParsedFile()
         self._board: BoardDraft | None = None
         self._tags: dict[int, str] = {}
         self._may_be_goal = False
 
-    def read(self, nodes: Sequence[Node], *, has_lists: bool) -> Reading:
+    def read(self, nodes: Sequence[Node], *, has_lists: bool) -> ParsedFile:
         for node in nodes:
             if node.type == "heading":
                 self._heading(node)
@@ -58,8 +58,8 @@ class _Outline:
                 goal = f"{self._board.goal}\n\n{self._source.of(node)}".strip()
                 self._board.goal = self._faults.body(goal, self._source.line(node))
             elif node.type != "hr":
-                leave_out(self._reading, self._source.of(node), self._source.line(node))
-        return self._reading
+                leave_out(self._parsed, self._source.of(node), self._source.line(node))
+        return self._parsed
 
     def _heading(self, node: Node) -> None:
         level, line = int(node.tag[1:]), self._source.line(node)
@@ -70,9 +70,9 @@ class _Outline:
             return
         if level == 1:
             name = self._faults.title(name, line, 3)
-            self._board = self._reading.boards.setdefault(name, BoardDraft(line, name))
+            self._board = self._parsed.boards.setdefault(name, BoardDraft(line, name))
         else:
-            self._tags[level] = shortened(name, TAG_CEILING)
+            self._tags[level] = shorten(name, TAG_CEILING)
 
     def _items(self, node: Node, parent: int | None) -> None:
         for item in node.children:
@@ -82,7 +82,7 @@ class _Outline:
                 self._add(item, first, line, parent)
             elif first is not None:
                 # An item that begins with a list, a quote or code has no line for a title.
-                leave_out(self._reading, self._source.of(item), line)
+                leave_out(self._parsed, self._source.of(item), line)
 
     def _add(self, item: Node, paragraph: Node, line: int, parent: int | None) -> None:
         words = plain_text(paragraph.children[0])
@@ -96,7 +96,7 @@ class _Outline:
         title, body = title_and_body(words, self._body(item, paragraph), self._title_limit)
         if not title:
             return
-        self._reading.ideas.append(
+        self._parsed.ideas.append(
             Draft(
                 line,
                 self._faults.title(title, line),
@@ -108,7 +108,7 @@ class _Outline:
             )
         )
         if self._nested == "ideas" and item is not paragraph:
-            place = len(self._reading.ideas) - 1
+            place = len(self._parsed.ideas) - 1
             for child in item.children:
                 if child.type in _LISTS:
                     self._items(child, parent=place)

@@ -2,9 +2,9 @@
 
 import re
 
-from service.schemas.imports import BoardDraft, Draft, Reading
+from service.schemas.imports import BoardDraft, Draft, ParsedFile
 from service.transfer.readers.drafting import Faults, leave_out
-from service.transfer.text_escaping import KEY, split_tags, with_marks
+from service.transfer.text_escaping import KEY, split_tags, unescape_marks
 
 _BOARD = re.compile(rf"^# (?P<name>.+)\n\n<!-- ideapool:board (?P<id>{KEY}) -->$", re.MULTILINE)
 FACTS = (
@@ -23,23 +23,23 @@ def is_own(text: str) -> bool:
     return _IDEA.search(plain) is not None or _BOARD.search(plain) is not None
 
 
-def read_own(text: str) -> Reading:
-    plain, reading, faults = _plain(text), Reading(), Faults()
+def read_own(text: str) -> ParsedFile:
+    plain, parsed, faults = _plain(text), ParsedFile(), Faults()
     parts = sorted([*_BOARD.finditer(plain), *_IDEA.finditer(plain)], key=lambda one: one.start())
     board: str | None = None
-    leave_out(reading, plain[: parts[0].start()], 1)
+    leave_out(parsed, plain[: parts[0].start()], 1)
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         line = plain.count("\n", 0, part.start()) + 1
         end = len(plain) if following is None else following.start()
-        body = faults.body(with_marks(plain[part.end() : end]), line + 4)
+        body = faults.body(unescape_marks(plain[part.end() : end]), line + 4)
         if "name" in part.groupdict():
             board = part["id"]
             name = faults.title(part["name"], line, 3)
-            reading.boards.setdefault(board, BoardDraft(line, name, body, board))
+            parsed.boards.setdefault(board, BoardDraft(line, name, body, board))
         else:
-            reading.ideas.append(_draft(part, line, body, board, faults))
+            parsed.ideas.append(_draft(part, line, body, board, faults))
     faults.check()
-    return reading
+    return parsed
 
 
 def _plain(text: str) -> str:

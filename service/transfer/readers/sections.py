@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from markdown_it.tree import SyntaxTreeNode as Node
 
-from service.schemas.imports import BoardDraft, Draft, Reading
+from service.schemas.imports import BoardDraft, Draft, ParsedFile
 from service.transfer.readers.drafting import Faults, leave_out, status_of, title_and_body
 from service.transfer.readers.own_markdown import FACTS
 from service.transfer.readers.source import Source
@@ -27,12 +27,12 @@ def _facts(node: Node) -> re.Match[str] | None:
     return found if found and status_of(found["status"]) else None
 
 
-def read_sections(source: Source, nodes: Sequence[Node], title_limit: int) -> Reading:
+def read_sections(source: Source, nodes: Sequence[Node], title_limit: int) -> ParsedFile:
     headings = [node for node in nodes if node.type == "heading"]
     deepest = _idea_level(nodes, headings)
     parts = [node for node in headings if _level(node) <= deepest]
-    reading, faults = Reading(), Faults()
-    leave_out(reading, source.lines(0, source.line(parts[0]) - 1), 1)
+    parsed, faults = ParsedFile(), Faults()
+    leave_out(parsed, source.lines(0, source.line(parts[0]) - 1), 1)
     board: str | None = None
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         line = source.line(part)
@@ -47,7 +47,7 @@ def read_sections(source: Source, nodes: Sequence[Node], title_limit: int) -> Re
         if _level(part) < deepest:
             board = faults.title(name, line)
             goal = faults.body(text, begin + 1)
-            reading.boards.setdefault(board, BoardDraft(line, board, goal))
+            parsed.boards.setdefault(board, BoardDraft(line, board, goal))
             continue
         title, body = title_and_body(name, text, title_limit)
         draft = Draft(line, faults.title(title, line), faults.body(body, begin + 1), board=board)
@@ -55,9 +55,9 @@ def read_sections(source: Source, nodes: Sequence[Node], title_limit: int) -> Re
             draft.status = status_of(facts["status"])
             draft.star = facts["star"] is not None
             draft.tags = faults.tags(split_tags(facts["tags"] or ""), line + 2)
-        reading.ideas.append(draft)
+        parsed.ideas.append(draft)
     faults.check()
-    return reading
+    return parsed
 
 
 def _idea_level(nodes: Sequence[Node], headings: Sequence[Node]) -> int:

@@ -1,4 +1,4 @@
-"""The REST API, version 1: JSON routes on the store and the runs that the pages use, too."""
+"""The routes of the REST API, version 1. They use the same store and runs as the pages."""
 
 from fastapi import APIRouter
 

@@ -14,8 +14,8 @@ from fastapi.openapi.models import Example
 from fastapi.responses import JSONResponse
 
 from service.errors import ClientLeft, EngineBusy
-from service.ideation.brainstorm import redrawn
-from service.ideation.kinds import renewed, repeated
+from service.ideation.brainstorm import redraw_task
+from service.ideation.kinds import renew_task, repeat_task
 from service.prompts.methods import METHODS
 from service.runs.service import Runs
 from service.schemas.brainstorm import (
@@ -190,7 +190,7 @@ async def redraw_suggestion(
     suggestion_id: Id, responder: ResponderDep, shape: SuggestionRedraw | None = None
 ) -> Any:
     seed = None if shape is None else shape.seed
-    task = await asyncio.to_thread(redrawn, suggestion_id, responder.store, seed)
+    task = await asyncio.to_thread(redraw_task, suggestion_id, responder.store, seed)
     return await responder.respond(task, redraws=suggestion_id)
 
 
@@ -210,8 +210,8 @@ async def redraw_suggestion(
 async def repeat_run(run_id: Id, responder: ResponderDep, shape: RunRepeat | None = None) -> Any:
     run = await responder.runs.get(run_id)
     if shape is None or shape.seed == "same":
-        return await responder.respond(repeated(run))
-    return await responder.respond(await asyncio.to_thread(renewed, run, responder.store))
+        return await responder.respond(repeat_task(run))
+    return await responder.respond(await asyncio.to_thread(renew_task, run, responder.store))
 
 
 @router.post(

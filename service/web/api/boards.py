@@ -1,4 +1,4 @@
-"""Boards over REST."""
+"""Routes for boards and their tags."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Ideas, their versions and evaluations over REST."""
+"""Routes for ideas, their versions and their evaluations."""
 
 from contextlib import suppress
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Routes that look at many ideas at once: similar ideas, groups, lineage, a board's summary."""
+"""Routes on many ideas at once: similar ideas, groups, lineage and the summary of a board."""
 
 from typing import Annotated
 

@@ -11,7 +11,7 @@ from service.schemas.archive import Archive
 from service.schemas.identity import now
 from service.schemas.imports import Imported
 from service.transfer.exporter import markdown, spreadsheet
-from service.transfer.importer import ImportManner, bring_in, format_of
+from service.transfer.importer import ImportOptions, format_of, import_file
 from service.web.api.shared import problems
 from service.web.dependencies import StoreDep
 
@@ -100,14 +100,14 @@ async def _body(request: Request) -> bytes:
 def import_ideas(
     body: Annotated[bytes, Depends(_body)],
     store: StoreDep,
-    manner: Annotated[ImportManner, Query()],
+    options: Annotated[ImportOptions, Query()],
     content_type: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Imported:
     # Parsed here, in a thread: the framework would parse a large file in the event loop.
-    if manner.format is None:
-        manner = manner.model_copy(update={"format": format_of(content_type)})
+    if options.format is None:
+        options = options.model_copy(update={"format": format_of(content_type)})
     try:
-        return bring_in(store, body, manner)
+        return import_file(store, body, options)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise RequestValidationError(

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from service.web.dependencies import BackendDep, ClientDep, CompletionsDep, SettingsDep
-from service.web.openai.answers import collect, timings_of, usage_of
-from service.web.openai.questions import engine_requests, find_model, served
+from service.web.openai.requests import engine_requests, find_model, served_models
+from service.web.openai.responses import collect, timings_of, usage_of
 from service.web.openai.shapes import ChatCompletion, ChatRequest, ModelEntry, ModelList
 from service.web.openai.stream import Frames, events_of
 from service.web.sse import EventStream, while_connected
@@ -44,7 +44,7 @@ _CHAT: dict[int | str, dict[str, Any]] = _NO_MODEL | {
     description="Lists the names of all models, then the roles they serve.",
 )
 async def list_models(backend: BackendDep) -> ModelList:
-    return ModelList(data=[ModelEntry(id=name) for name in served(backend)])
+    return ModelList(data=[ModelEntry(id=name) for name in served_models(backend)])
 
 
 @router.get(
@@ -71,7 +71,7 @@ async def get_model(
     responses=_CHAT,
 )
 async def create_chat_completion(
-    asked: ChatRequest,
+    chat_request: ChatRequest,
     request: Request,
     backend: BackendDep,
     completions: CompletionsDep,
@@ -80,22 +80,26 @@ async def create_chat_completion(
 ) -> Response:
     completion_id = f"chatcmpl-{request.state.request_id}"
     created = int(time.time())
-    model = find_model(backend, asked.model)
+    model = find_model(backend, chat_request.model)
     requests = engine_requests(
-        asked,
+        chat_request,
         model,
         completion_id=completion_id,
         client=client,
         deadline_s=settings.run_deadline_s,
     )
-    has_limit = (asked.max_completion_tokens or asked.max_tokens) is not None
+    has_limit = (chat_request.max_completion_tokens or chat_request.max_tokens) is not None
     pieces = completions.stream(requests, may_shorten=not has_limit)
-    if asked.stream:
-        has_usage = asked.stream_options is not None and bool(asked.stream_options.include_usage)
+    if chat_request.stream:
+        has_usage = chat_request.stream_options is not None and bool(
+            chat_request.stream_options.include_usage
+        )
         frames = Frames(completion_id, created, model.name, len(requests), has_usage=has_usage)
         return EventStream(events_of(pieces, frames), awaits_first=True)
     async with while_connected(request.receive), aclosing(pieces):
-        choices, usages = await collect(pieces, len(requests), has_logprobs=bool(asked.logprobs))
+        choices, usages = await collect(
+            pieces, len(requests), has_logprobs=bool(chat_request.logprobs)
+        )
     completion = ChatCompletion(
         id=completion_id,
         created=created,

@@ -23,19 +23,19 @@ from service.schemas.fields import whole
 
 DEFAULT_MAX_TOKENS = 512
 CHOICES_CEILING = 8
-LARGEST = 2**31 - 1
+INT32_MAX = 2**31 - 1
 _DEFAULT = Sampling()
 # Values that clients send by default for features that they do not use.
-HARMLESS: tuple[Any, ...] = (None, False, [], {}, "none", "auto", ["text"])
+UNUSED_DEFAULTS: tuple[Any, ...] = (None, False, [], {}, "none", "auto", ["text"])
 
 
 def _refuse(value: object) -> None:
     # In Python 0 equals False; in JSON it does not.
-    if not any(type(value) is type(one) and value == one for one in HARMLESS):
+    if not any(type(value) is type(one) and value == one for one in UNUSED_DEFAULTS):
         raise PydanticCustomError("unsupported", "is not supported here; leave it out")
 
 
-def _joined(content: object) -> object:
+def _join_parts(content: object) -> object:
     """Joins text parts with line breaks, as llama.cpp does."""
     if not isinstance(content, list):
         return content
@@ -57,7 +57,7 @@ def _joined(content: object) -> object:
     return "\n".join(texts)
 
 
-def _encodable(text: str) -> str:
+def _check_encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -65,8 +65,8 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _writable(schema: dict[str, Any]) -> dict[str, Any]:
-    _encodable(json.dumps(schema, ensure_ascii=False))
+def _check_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    _check_encodable(json.dumps(schema, ensure_ascii=False))
     return schema
 
 
@@ -76,29 +76,29 @@ _PART = {
     "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
 }
 _CONTENT = {"anyOf": [{"type": "string"}, {"type": "array", "items": _PART}]}
-Text = Annotated[str, AfterValidator(_encodable)]
-Content = Annotated[Text, BeforeValidator(_joined), WithJsonSchema(_CONTENT)]
+Text = Annotated[str, AfterValidator(_check_encodable)]
+Content = Annotated[Text, BeforeValidator(_join_parts), WithJsonSchema(_CONTENT)]
 Unsupported = Annotated[
     Any,
     AfterValidator(_refuse),
-    WithJsonSchema({"enum": list(HARMLESS), "description": "Not supported."}),
+    WithJsonSchema({"enum": list(UNUSED_DEFAULTS), "description": "Not supported."}),
 ]
 StopText = Annotated[Text, StringConstraints(min_length=1)]
 TokenId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
-Tokens = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(whole)]
+Tokens = Annotated[int, Field(ge=1, le=INT32_MAX), BeforeValidator(whole)]
 Answers = Annotated[int, Field(ge=1, le=CHOICES_CEILING), BeforeValidator(whole)]
 AnySeed = Annotated[int, Field(ge=-(2**63), lt=2**63), BeforeValidator(whole)]
-Candidates = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(whole)]
+Candidates = Annotated[int, Field(ge=0, le=INT32_MAX), BeforeValidator(whole)]
 Alternatives = Annotated[int, Field(ge=0, le=20), BeforeValidator(whole)]
 
 
-class Taken(BaseModel):
+class RequestModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 
 
-class ChatMessage(Taken):
+class ChatMessage(RequestModel):
     role: Literal["system", "developer", "user", "assistant"] = Field(
         description="`developer` is another name for `system`."
     )
@@ -106,15 +106,15 @@ class ChatMessage(Taken):
     tool_calls: Unsupported = None
 
 
-class SchemaFormat(Taken):
+class SchemaFormat(RequestModel):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    schema_: Annotated[dict[str, Any], AfterValidator(_writable)] = Field(
+    schema_: Annotated[dict[str, Any], AfterValidator(_check_schema)] = Field(
         alias="schema", description="The JSON Schema that the answer follows."
     )
     strict: bool | None = Field(default=None, description="Ignored: the schema is always enforced.")
 
 
-class ResponseFormat(Taken):
+class ResponseFormat(RequestModel):
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
@@ -128,13 +128,13 @@ class ResponseFormat(Taken):
     json_schema: SchemaFormat | None = None
 
 
-class StreamOptions(Taken):
+class StreamOptions(RequestModel):
     include_usage: bool | None = Field(
         default=None, description="Adds a last chunk without choices that contains the token usage."
     )
 
 
-class ChatRequest(Taken):
+class ChatRequest(RequestModel):
     """A chat completion request. A field that is null counts as omitted."""
 
     model_config = ConfigDict(

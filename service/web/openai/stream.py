@@ -13,7 +13,7 @@ from service.engine.types import Delta, Finished, Usage
 from service.errors import ServiceError
 from service.runs.completions import Piece
 from service.web.errors import openai_error
-from service.web.openai.answers import logprobs_of, timings_of, usage_of
+from service.web.openai.responses import logprobs_of, timings_of, usage_of
 
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _log = logging.getLogger(__name__)

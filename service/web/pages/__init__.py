@@ -1,11 +1,11 @@
-"""The pages: every action is a plain form that ends in a redirect; htmx only makes it smoother."""
+"""The routes of the pages. Every action is a plain form that ends in a redirect; htmx is optional."""
 
 from fastapi import APIRouter
 
 from service.web.pages import (
     boards,
     bulk,
-    evaluating,
+    evaluation,
     history,
     ideas,
     imports,
@@ -27,7 +27,7 @@ router = APIRouter(include_in_schema=False)
 for _part in (
     printing,
     imports,
-    *(boards, bulk, trash, history, evaluating, rubrics, rank, overview, ideas),
+    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, ideas),
     *(runs, refinements, live, suggestions, preferences, model_banner),
 ):
     router.include_router(_part.router)

@@ -1,4 +1,4 @@
-"""The board: its ideas, what is brainstormed for it, and the boards themselves."""
+"""Routes for boards: list, create, change and delete them, add ideas and brainstorm."""
 
 import asyncio
 from typing import Annotated
@@ -11,12 +11,12 @@ from service.schemas.brainstorm import BrainstormTask
 from service.schemas.ideas import BoardCreate, BoardUpdate, IdeaCreate
 from service.web.dependencies import RunsDep, SettingsDep, StoreDep
 from service.web.pages.brainstorm_forms import BrainstormForm, CombineForm
-from service.web.pages.confirming import Question, ask
+from service.web.pages.confirmation import Confirmation, confirmation_page
 from service.web.pages.forms import BoardForm, BoardQuery, IdeaForm
-from service.web.pages.idea_list import address, asked_ideas, list_context
+from service.web.pages.idea_list import address, idea_query, list_context
 from service.web.pages.idempotency import OnceDep
-from service.web.pages.responses import Flash, here, redirect, render
-from service.web.pages.start_run import Starter, task_of
+from service.web.pages.responses import Flash, current_address, redirect, render
+from service.web.pages.start_run import RunStarter, validate_as
 from service.web.pages.topics import topics
 from service.web.pages.trash import days_left
 from service.web.pages.views import shown_run
@@ -72,16 +72,16 @@ def show_board(
     board = store.boards.get(board_id)
     under_way = store.runs.unfinished(board_id, "evaluate-all")
     if query.run is None and under_way is not None:
-        # Named in the address, so that its end is still shown when it comes.
+        # The run is in the address, so that a page loaded after its end still shows its outcome.
         more = {"cursor": query.cursor, "select": query.select, "run": under_way}
         more["loaded"] = str(query.loaded) if query.loaded else None
         return redirect(address(board_id, query, **more))
-    # The run is looked at first: what it stores when it ends in between is then read after it.
+    # Read the run before the ideas: if it ends in between, its results are still on this page.
     view = shown_run(store, runs, query.run)
     recent = store.runs.recent(
         board_id=board_id, kind="brainstorm", has_ideas=True, limit=RECENT_RUNS
     )
-    context = list_context(store, board, query, asked_ideas(store, board_id, query)) | {
+    context = list_context(store, board, query, idea_query(store, board_id, query)) | {
         "methods": METHODS,
         "sorts": SORT_NAMES,
         "most": store.limits.suggestions,
@@ -104,7 +104,7 @@ def delete_board(request: Request, board_id: str, store: StoreDep) -> Response:
     store.boards.delete(board_id)
     deleted = Text("The board “%(name)s” is deleted.", name=name)
     overview = "/boards"
-    to = overview if here(request, "/") == overview else "/"
+    to = overview if current_address(request, "/") == overview else "/"
     return redirect(to, Flash(deleted, f"/boards/{board_id}/restore"))
 
 
@@ -120,7 +120,7 @@ def ask_before_deletion(request: Request, board_id: str, store: StoreDep) -> Res
     found = [one for one in store.boards.overview(deleted=True) if one.id == board_id]
     if not found:
         return redirect("/boards")
-    question = Question(
+    question = Confirmation(
         title=Text("Delete the board “%(name)s” for good?", name=found[0].name),
         detail=Counted(
             "Its %(count)s idea and everything else on it are deleted too. You cannot undo this.",
@@ -131,7 +131,7 @@ def ask_before_deletion(request: Request, board_id: str, store: StoreDep) -> Res
         action=f"/boards/{board_id}/delete-for-good",
         cancel="/boards",
     )
-    return ask(request, question)
+    return confirmation_page(request, question)
 
 
 @router.post("/boards/{board_id}/delete-for-good")
@@ -164,8 +164,8 @@ async def brainstorm(
     once: OnceDep,
     form: Annotated[BrainstormForm, Form()],
 ) -> Response:
-    task = task_of(BrainstormTask, board_id=board_id, **form.model_dump())
-    run_id = await Starter(request, runs, once).start(task)
+    task = validate_as(BrainstormTask, board_id=board_id, **form.model_dump())
+    run_id = await RunStarter(request, runs, once).start(task)
     return redirect(f"/boards/{board_id}?run={run_id}")
 
 
@@ -177,9 +177,9 @@ async def combine(
     once: OnceDep,
     form: Annotated[CombineForm, Form()],
 ) -> Response:
-    task = task_of(
+    task = validate_as(
         BrainstormTask, board_id=board_id, idea_ids=form.ids, method=form.method, n=form.n
     )
-    run_id = await Starter(request, runs, once).start(task)
-    # The bar with the button stands far below the run.
+    run_id = await RunStarter(request, runs, once).start(task)
+    # The button is at the bottom of the page, so scroll to the run.
     return redirect(f"/boards/{board_id}?run={run_id}#run")

@@ -1,4 +1,4 @@
-"""What the forms around brainstorms send, and the address of a board's runs."""
+"""The fields of the forms around brainstorms, and the query of a board's list of runs."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from service.schemas.fields import (
     RunStatus,
     Topic,
 )
-from service.web.pages.forms import PickedIdeas, absent_if_blank
+from service.web.pages.forms import SelectedIdeas, none_if_blank
 
 
 class BrainstormForm(BaseModel):
@@ -26,13 +26,13 @@ class BrainstormForm(BaseModel):
     avoid_board: bool = True
 
 
-class CombineForm(PickedIdeas):
+class CombineForm(SelectedIdeas):
     method: str = "free"
     n: int = 5
 
     @property
     def ids(self) -> list[str]:
-        """Raises: InvalidInput if there are too few or too many to be joined."""
+        """Raises: InvalidInput if too few or too many ideas are selected."""
         if not 2 <= len(self.idea) <= COMBINED_CEILING:
             raise InvalidInput(
                 Text(
@@ -46,7 +46,7 @@ class CombineForm(PickedIdeas):
 
 
 class BranchForm(BaseModel):
-    """A brainstorm from an idea, whose title is the topic."""
+    """A brainstorm that starts from an idea. It has no topic: the title of the idea is used."""
 
     method: str = "free"
     n: int = 8
@@ -55,13 +55,11 @@ class BranchForm(BaseModel):
 
 
 class SuggestionsForm(BaseModel):
-    """The suggestions whose checkboxes are ticked."""
-
     suggestion: list[str] = Field(default_factory=list, max_length=SUGGESTIONS_CEILING)
 
     @property
     def ids(self) -> list[str]:
-        """Raises: InvalidInput if there are none."""
+        """Raises: InvalidInput if no suggestion is selected."""
         if not self.suggestion:
             raise InvalidInput(
                 Text("Select suggestions first: tick the box on their cards."),
@@ -71,8 +69,8 @@ class SuggestionsForm(BaseModel):
 
 
 class RunsQuery(BaseModel):
-    """The history's address: which runs, and from where on."""
+    """The filters of the list of runs. `cursor` is where its page begins."""
 
-    kind: Annotated[RunKind | None, BeforeValidator(absent_if_blank)] = None
-    status: Annotated[RunStatus | None, BeforeValidator(absent_if_blank)] = None
+    kind: Annotated[RunKind | None, BeforeValidator(none_if_blank)] = None
+    status: Annotated[RunStatus | None, BeforeValidator(none_if_blank)] = None
     cursor: str | None = None

@@ -1,6 +1,6 @@
-"""Several ideas of a board at once: tagged, archived, moved, deleted, and all of it taken back.
+"""Routes that change several ideas of a board at once, and undo such a change.
 
-More than one are deleted only after the reader was asked.
+Deleting more than one idea needs a confirmation.
 """
 
 from typing import Annotated
@@ -13,10 +13,16 @@ from service.schemas.bulk import ChangePublic
 from service.store import Store
 from service.store.listing import IdeaQuery
 from service.web.dependencies import StoreDep
-from service.web.pages.confirming import MOST_TITLES, Question, ask
+from service.web.pages.confirmation import SHOWN_TITLES, Confirmation, confirmation_page
 from service.web.pages.forms import BulkForm
 from service.web.pages.idea_list import changed_list
-from service.web.pages.responses import Flash, back, here, is_part, redirect
+from service.web.pages.responses import (
+    Flash,
+    current_address,
+    redirect,
+    redirect_back,
+    targets_element,
+)
 from service.web.templating import STATUS_NAMES
 
 router = APIRouter()
@@ -27,23 +33,27 @@ def change_ideas(
     request: Request, board_id: str, store: StoreDep, form: Annotated[BulkForm, Form()]
 ) -> Response:
     if form.must_confirm:
-        return _ask(request, store, board_id, form)
+        return _confirm(request, store, board_id, form)
     change = store.changes.make(form.task)
-    flash = told(store, change, form)
-    if not is_part(request, "bulk"):
-        return redirect(form.to, flash) if form.to else back(request, f"/boards/{board_id}", flash)
+    flash = change_flash(store, change, form)
+    if not targets_element(request, "bulk"):
+        return (
+            redirect(form.to, flash)
+            if form.to
+            else redirect_back(request, f"/boards/{board_id}", flash)
+        )
     return changed_list(request, store, board_id, form.ids, flash, with_bar=True)
 
 
 @router.get("/boards/{board_id}/bulk")
-def leave_question(board_id: str) -> Response:
-    """For whoever loads the address of a question that was left open."""
+def leave_confirmation(board_id: str) -> Response:
+    """The confirmation has the address of its form, so reloading it ends up here."""
     return redirect(f"/boards/{board_id}")
 
 
 @router.get("/changes/{change_id}")
 def show_change(change_id: str, store: StoreDep) -> Response:
-    """Its board, as far as one of its ideas is still there to tell."""
+    """Redirects to the board of the first changed idea that still exists."""
     for idea_id in store.ideas.titles(store.changes.get(change_id).changed):
         return redirect(f"/boards/{store.ideas.get(idea_id).board_id}")
     return redirect("/")
@@ -52,10 +62,10 @@ def show_change(change_id: str, store: StoreDep) -> Response:
 @router.post("/changes/{change_id}/undo")
 def undo_change(request: Request, change_id: str, store: StoreDep) -> Response:
     change = store.changes.undo(change_id)
-    return back(request, "/", Flash(_taken_back(change)))
+    return redirect_back(request, "/", Flash(_undo_summary(change)))
 
 
-def _taken_back(change: ChangePublic) -> str:
+def _undo_summary(change: ChangePublic) -> str:
     ideas = len(change.put_back or ())
     if not ideas:
         return Text("Nothing was left to undo.")
@@ -72,14 +82,14 @@ def _taken_back(change: ChangePublic) -> str:
     return Counted("Taken back: %(count)s idea.", "Taken back: %(count)s ideas.", ideas)
 
 
-def _ask(request: Request, store: Store, board_id: str, form: BulkForm) -> Response:
+def _confirm(request: Request, store: Store, board_id: str, form: BulkForm) -> Response:
     ids = list(dict.fromkeys(form.ids))
-    asked = IdeaQuery(board=board_id, ids=ids, limit=MOST_TITLES)
-    titles = [idea.title for idea in store.ideas.page(asked).items]
+    selection = IdeaQuery(board=board_id, ids=ids, limit=SHOWN_TITLES)
+    titles = [idea.title for idea in store.ideas.page(selection).items]
     board = f"/boards/{board_id}"
-    came_from = here(request, board)
+    came_from = current_address(request, board)
     to = came_from if urlsplit(came_from).path == board else board
-    question = Question(
+    question = Confirmation(
         title=Counted("Delete %(count)s idea?", "Delete %(count)s ideas?", len(ids)),
         detail=Text("They go to the trash of this board. You can restore them there."),
         button=Text("Delete"),
@@ -89,20 +99,20 @@ def _ask(request: Request, store: Store, board_id: str, form: BulkForm) -> Respo
         titles=titles,
         more=len(ids) - len(titles),
     )
-    response = ask(request, question, board_id=board_id)
-    # Where htmx asked for the bar alone, the question takes the place of the page.
+    response = confirmation_page(request, question, board_id=board_id)
+    # htmx would replace only the bar; the confirmation replaces the whole page.
     response.headers.update({"HX-Retarget": "#main", "HX-Reselect": "#main"})
     return response
 
 
-def told(store: Store, change: ChangePublic, form: BulkForm) -> Flash:
-    """What was done, with the undo for all of it."""
+def change_flash(store: Store, change: ChangePublic, form: BulkForm) -> Flash:
+    """Says what was done. Its undo covers all ideas of the change."""
     if not change.changed:
         return Flash(Text("Nothing to change."))
-    return Flash(_words(store, change, form), f"/changes/{change.id}/undo")
+    return Flash(_change_summary(store, change, form), f"/changes/{change.id}/undo")
 
 
-def _words(store: Store, change: ChangePublic, form: BulkForm) -> Text:
+def _change_summary(store: Store, change: ChangePublic, form: BulkForm) -> Text:
     ideas = len(change.changed)
     tags = ", ".join(form.tags)
     if change.operation == "set_status" and form.status is not None:

@@ -1,4 +1,4 @@
-"""The cards on a brainstorm's panel: its suggestions, each followed by what is drawn in its place."""
+"""The cards of a brainstorm: its suggestions, each followed by the ones that replace it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from service.web.pages.outcomes import failure
 
 @dataclass(frozen=True, slots=True)
 class Redraw:
-    """The run that draws another suggestion in one's place, and what it is writing just now."""
+    """The run that replaces a suggestion, and the draft that it is writing."""
 
     run: RunPublic
     draft: Draft | None
@@ -33,7 +33,7 @@ class Redraw:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`replaces` is the suggestion in whose place this one was drawn, unless it was taken back."""
+    """`replaces` is the suggestion that this one replaced, unless that one was reopened."""
 
     suggestion: SuggestionPublic
     redraw: Redraw | None = None
@@ -53,7 +53,7 @@ def cards_of(
     cards: list[Card] = []
     here = seen | {run.run_id}
     for each in run.suggestions:
-        # An imported file may lead in circles.
+        # Runs of an imported file may refer to each other in a circle.
         if each.redrawn_in is None or each.redrawn_in in here:
             cards.append(Card(each))
             continue

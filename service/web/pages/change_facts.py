@@ -1,4 +1,4 @@
-"""What a proposed text changes, counted: the model's own account of it may be wrong."""
+"""Counts what a proposed text changes. The model's own list of changes may be wrong."""
 
 from service.messages import Counted, Text
 from service.text.cleaning import count_words
@@ -10,8 +10,8 @@ def change_facts(before: Note, after: Note) -> list[Text]:
     counts = count_sentences(before.body, after.body)
     facts = [Text("The title changed")] if before.title != after.title else []
     facts += [
-        told
-        for told, count in (
+        fact
+        for fact, count in (
             (_changed(counts.changed), counts.changed),
             (_added(counts.added), counts.added),
             (_removed(counts.removed), counts.removed),

@@ -1,4 +1,4 @@
-"""What the forms for rubrics, evaluations and their table send."""
+"""The fields of the forms for rubrics and evaluations, and the query of the table."""
 
 from itertools import zip_longest
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from service.analysis.rubrics import Order
 from service.schemas.evaluation import CRITERIA_CEILING
 from service.schemas.fields import TAGS_CEILING
-from service.web.pages.forms import OptionalId, OptionalStatus, PickedIdeas
+from service.web.pages.forms import OptionalId, OptionalStatus, SelectedIdeas
 
 
 class EvaluateOneForm(BaseModel):
@@ -17,7 +17,7 @@ class EvaluateOneForm(BaseModel):
 
 
 class EvaluateForm(EvaluateOneForm):
-    """The board's ideas as they are searched and filtered; `is_table` goes back to the table."""
+    """The filters of the ideas to evaluate. With `is_table`, the response leads to the table."""
 
     q: str = ""
     tag: list[str] = Field(default_factory=list, max_length=TAGS_CEILING)
@@ -27,12 +27,12 @@ class EvaluateForm(EvaluateOneForm):
     is_table: bool = False
 
 
-class EvaluateSelectedForm(PickedIdeas, EvaluateOneForm):
-    """The ideas that are ticked."""
+class EvaluateSelectedForm(SelectedIdeas, EvaluateOneForm):
+    """The selected ideas and a rubric."""
 
 
 class TableQuery(BaseModel):
-    """The table's address: by which rubric, sorted by which column."""
+    """`sort` is a column of the table; the digits number the criteria of the rubric."""
 
     rubric: OptionalId = None
     sort: Annotated[str, Field(pattern="^(overall|title|[1-8])$")] = "overall"
@@ -46,7 +46,7 @@ class TableQuery(BaseModel):
 
 
 class RubricForm(BaseModel):
-    """A row of fields for each criterion; rows without a name and a description are not there."""
+    """The lists have one value for each criterion; empty rows are ignored."""
 
     name: str = ""
     criterion: list[str] = Field(default_factory=list, max_length=CRITERIA_CEILING)
@@ -61,7 +61,7 @@ class RubricForm(BaseModel):
         ]
 
     def place(self, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-        """The field of the form for one of a rubric's: `criteria`, which of them, its field."""
+        """Translates the location of an error in a rubric to the field of this form."""
         match loc:
             case ("body", "criteria", int(index), str(name), *_):
                 field = "criterion" if name == "name" else name
@@ -70,7 +70,7 @@ class RubricForm(BaseModel):
 
     @property
     def _rows(self) -> dict[int, tuple[str, str, str]]:
-        """Those that are filled in, by their place in the form."""
+        """The rows that are filled in, by their place in the form."""
         rows = zip_longest(self.criterion, self.description, self.weight, fillvalue="")
         return {place: row for place, row in enumerate(rows) if row[0].strip() or row[1].strip()}
 
@@ -80,7 +80,7 @@ class RubricEdit(RubricForm):
 
 
 def _number(typed: str) -> Any:
-    """A comma is a point in many languages; what is no number is left for the check to refuse."""
+    """Accepts a decimal comma. Returns other text unchanged, so that validation reports it."""
     try:
         return float(typed.strip().replace(",", ".") or 1)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the forms of the pages send, checked by the same types as the API's bodies."""
+"""The fields of forms and queries, validated by the same types as the API's bodies."""
 
 from typing import Annotated, Any, Literal
 
@@ -28,8 +28,8 @@ from service.text.passages import parts
 MOST_TAGS = 20
 
 
-def _split(value: Any) -> Any:
-    """Tags come as one field, parted by commas."""
+def _split_tags(value: Any) -> Any:
+    """Splits tags that were typed into one field, separated by commas."""
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, list):
         return value
@@ -41,19 +41,19 @@ def _without_blanks(value: Any) -> Any:
     return [each for each in value if each.strip()] if isinstance(value, list) else value
 
 
-def absent_if_blank(value: Any) -> Any:
+def none_if_blank(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-Tags = Annotated[list[Tag], BeforeValidator(_split), Field(max_length=MOST_TAGS)]
-OptionalId = Annotated[str | None, BeforeValidator(absent_if_blank)]
-OptionalStatus = Annotated[Status | Literal["any"] | None, BeforeValidator(absent_if_blank)]
+Tags = Annotated[list[Tag], BeforeValidator(_split_tags), Field(max_length=MOST_TAGS)]
+OptionalId = Annotated[str | None, BeforeValidator(none_if_blank)]
+OptionalStatus = Annotated[Status | Literal["any"] | None, BeforeValidator(none_if_blank)]
 PairOfIds = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$")]
 OptionalPlace = Annotated[
-    Annotated[int, Field(ge=0, lt=2**31)] | None, BeforeValidator(absent_if_blank)
+    Annotated[int, Field(ge=0, lt=2**31)] | None, BeforeValidator(none_if_blank)
 ]
 BoardAddress = Annotated[str, Field(pattern=r"^(/boards/[0-9a-f-]{36}(\?[^\s#]*)?)?$")]
-OptionalSort = Annotated[Sort | None, BeforeValidator(absent_if_blank)]
+OptionalSort = Annotated[Sort | None, BeforeValidator(none_if_blank)]
 
 
 class BoardForm(BaseModel):
@@ -69,20 +69,18 @@ class IdeaForm(BaseModel):
 
 
 class IdeaEdit(IdeaForm):
-    """`to` is the board's address from which one came to edit."""
+    """`to` is the address of the board that the editor was opened from."""
 
     revision: int
     to: BoardAddress = ""
 
 
-class PickedIdeas(BaseModel):
-    """The ideas whose checkboxes on a board are ticked."""
-
+class SelectedIdeas(BaseModel):
     idea: list[str] = Field(default_factory=list, max_length=IDEAS_CEILING)
 
     @property
     def ids(self) -> list[str]:
-        """Raises: InvalidInput if there are none."""
+        """Raises: InvalidInput if no idea is selected."""
         if not self.idea:
             raise InvalidInput(
                 Text("Select ideas first: tick the box on their cards."), pointer="/idea"
@@ -90,9 +88,11 @@ class PickedIdeas(BaseModel):
         return self.idea
 
 
-class BulkForm(PickedIdeas):
-    """One button was pressed: it is named `operation`, `status` or `board_id`, or `confirmed` where
-    more than one is to be deleted. `to` is the board's address from which one came.
+class BulkForm(SelectedIdeas):
+    """Each button of the form sends one of `operation`, `status`, `board_id` and `confirmed`.
+
+    `confirmed` comes from the page that asks before several ideas are deleted. `to` is the address
+    of the board that the form was on.
     """
 
     operation: Literal["add_tags", "remove_tags", "delete"] | None = None
@@ -108,7 +108,7 @@ class BulkForm(PickedIdeas):
 
     @property
     def must_confirm(self) -> bool:
-        """Whether to ask first, because more than one would be deleted."""
+        """Whether more than one idea would be deleted without confirmation."""
         return self.is_deletion and not self.confirmed and len(set(self.ids)) > 1
 
     @property
@@ -128,8 +128,10 @@ class BulkForm(PickedIdeas):
 
 
 class RefineForm(BaseModel):
-    """`preset` is the button that was pressed; the person's own words come on top of it. Of the
-    text, all is meant, the passage that is written out, or the part that begins at `part`.
+    """`preset` is the instruction of the pressed button; `instruction` adds to it.
+
+    `selection` and `start` name a passage to refine, `part` the start of a paragraph or sentence.
+    Without them, the whole text is refined.
     """
 
     preset: str = ""
@@ -139,11 +141,11 @@ class RefineForm(BaseModel):
     part: OptionalPlace = None
 
     @property
-    def whole(self) -> str:
+    def full_instruction(self) -> str:
         return ". ".join(part for part in (self.preset, self.instruction) if part)
 
     def passage(self, body: str) -> dict[str, Any]:
-        """The fields of the task that name the passage of `body`; none for all of it."""
+        """The fields of the task that name the passage in `body`; empty for the whole text."""
         if self.selection:
             return {"selection": self.selection, "start": self.start}
         if self.part is None:
@@ -157,15 +159,17 @@ class RefineForm(BaseModel):
 
 
 class TextForm(BaseModel):
-    """A text changed before it is taken over; None takes it as it is."""
+    """A text that a person changed before accepting it; None means unchanged."""
 
     title: Title | None = None
     body: Body | None = None
 
 
 class EditQuery(BaseModel):
-    """Which edits of a proposal to take, numbered for which version of the idea. `take` is the
-    button that was pressed; `edit` goes on to change what was chosen before it is saved.
+    """The edits of a proposal to accept; `idea_version` is the version that they are numbered for.
+
+    `take` is the button that was pressed; `edit` opens the chosen text for editing before it is
+    saved.
     """
 
     take: Literal["chosen", "all", "edit"] = "all"
@@ -178,14 +182,15 @@ class AcceptForm(EditQuery, TextForm):
 
     @property
     def query(self) -> dict[str, Any]:
-        """The address at which what was chosen can be changed."""
+        """The query of the page that edits the chosen text."""
         fields = self.model_dump(include={"edits", "idea_version"}, exclude_none=True)
         return fields | {"take": "chosen"}
 
 
 class VoteForm(BaseModel):
-    """`skip` is handed on, so that a skipped pair does not come back with the next vote, and `run`,
-    so that its end is seen.
+    """`skip` is passed on, so that a skipped pair does not return after this vote.
+
+    `run` is passed on, so that the page shows the end of that run.
     """
 
     ballot: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
@@ -203,7 +208,7 @@ class RankForm(BaseModel):
 
 
 class RankQuery(BaseModel):
-    """The ranking's address: whose order, which pairs not to show, or which one to show again."""
+    """`skip` has pairs not to show; `pair` is one to show again; `voted` is a vote to undo."""
 
     by: Judge = "people"
     skip: list[PairOfIds] = Field(default_factory=list, max_length=50)
@@ -213,8 +218,9 @@ class RankQuery(BaseModel):
 
 
 class GroupsForm(BaseModel):
-    """Which groups, and what they are called. For each group there is an `anchor`, which is an idea of
-    it, and at the same place in the lists its `title` and the one that was `suggested`.
+    """`anchor`, `title` and `suggested` have one value for each group, in the same order.
+
+    An anchor is an idea of the group. `suggested` is the title before somebody changed it.
     """
 
     groups: int = Field(default=DEFAULT_GRANULARITY, ge=COARSEST, le=FINEST)
@@ -225,8 +231,8 @@ class GroupsForm(BaseModel):
     chosen: list[str] = Field(default_factory=list, max_length=GROUPS_CEILING)
 
     @property
-    def given(self) -> dict[str, str]:
-        """The titles that somebody changed, by the idea they were given to."""
+    def given_titles(self) -> dict[str, str]:
+        """The titles that somebody changed, by the anchor of their group."""
         rows = zip(self.anchor, self.title, self.suggested, strict=False)
         return {anchor: title for anchor, title, suggested in rows if title != suggested}
 
@@ -235,15 +241,15 @@ class GroupsForm(BaseModel):
         return set(self.anchor) - set(self.chosen)
 
 
-def pair_of(both: str | None) -> list[str]:
+def split_pair(both: str | None) -> list[str]:
     return [] if both is None else both.split(".")
 
 
 class BoardQuery(BaseModel):
-    """The board's address: what is searched, filtered and shown. Blank fields count as absent.
+    """The search and the filters of a board. Blank fields count as absent.
 
-    Archived ideas are out of the way unless that status, or any, is asked for. `loaded` cards had been
-    loaded when somebody left the board, and are there again when they come back.
+    Archived ideas are hidden unless `status` is `archived` or `any`. `loaded` is how many cards had
+    been loaded when the reader left the board, so that the same ones are shown on return.
     """
 
     q: str = ""

@@ -1,4 +1,4 @@
-"""Every run of a board, newest first, with what made it and where to see it."""
+"""The list of a board's runs, newest first."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -11,7 +11,7 @@ from service.web.pages.brainstorm_forms import RunsQuery
 from service.web.pages.responses import render
 from service.web.pages.run_kinds import SHOWN_KINDS
 from service.web.pages.topics import topics
-from service.web.pages.views import WORDS
+from service.web.pages.views import RUN_STATUS_NAMES
 
 PAGE_SIZE = 30
 router = APIRouter()
@@ -37,7 +37,7 @@ def show_runs(
         "runs": page.items,
         "topics": topics(store, page.items),
         "kinds": {kind: shown.name for kind, shown in SHOWN_KINDS.items()},
-        "words": WORDS,
+        "words": RUN_STATUS_NAMES,
         "more": _address(board_id, query, page.cursor) if page.cursor else None,
     }
     return render(request, "runs/runs.html", context, board_id=board_id)

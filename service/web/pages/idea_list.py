@@ -1,4 +1,4 @@
-"""The list of a board's ideas as an address asks for it, whole or after some of them changed."""
+"""The list of a board's ideas for a query: as a whole, or only the cards that changed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,19 +20,19 @@ MOST_LOADED = 300
 
 
 def list_context(
-    store: Store, board: BoardPublic, query: BoardQuery, asked: IdeaQuery
+    store: Store, board: BoardPublic, query: BoardQuery, selection: IdeaQuery
 ) -> dict[str, Any]:
-    """What `_list.html` and `_bulk_bar.html` show; `asked` is what the query asks the store for."""
-    page = store.ideas.page(asked)
-    archived = replace(asked, archived=True)
+    """The context of `_list.html` and `_bulk_bar.html`; `selection` is `query` for the store."""
+    page = store.ideas.page(selection)
+    archived = replace(selection, archived=True)
     return {
         "board": board,
         "rubrics": store.rubrics.all(board.id),
         "query": query,
         "page": page,
         "tags": store.ideas.tags(board.id),
-        "tags_found": store.ideas.tags_found(asked),
-        "count": store.ideas.count(asked),
+        "tags_found": store.ideas.tags_found(selection),
+        "count": store.ideas.count(selection),
         "in_trash": store.trash.count(board.id),
         "archived": store.ideas.count(archived) if query.hides_archived else 0,
         "with_archived": address(board.id, query, status="any"),
@@ -52,18 +52,18 @@ def changed_list(
     *,
     with_bar: bool = False,
 ) -> Response:
-    """Of the list as its reader has it: the changed ideas, as they are now or gone from it."""
+    """Updates the list that the reader sees: replaces changed cards, removes those that left it."""
     board, query = store.boards.get(board_id), current_query(request)
-    asked = asked_ideas(store, board_id, query)
-    context = list_context(store, board, query, asked)
-    shown = store.ideas.among(asked, changed)
+    selection = idea_query(store, board_id, query)
+    context = list_context(store, board, query, selection)
+    shown = store.ideas.among(selection, changed)
     still = {idea.id for idea in shown}
     gone = [idea_id for idea_id in changed if idea_id not in still]
     context |= {"is_picked": False, "shown": shown, "gone": gone, "flash": flash}
     return render(request, "boards/_changed.html", context | {"with_bar": with_bar})
 
 
-def asked_ideas(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
+def idea_query(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
     return IdeaQuery(
         board=board_id,
         q=query.q,
@@ -79,14 +79,14 @@ def asked_ideas(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
 
 
 def address(board_id: str, query: BoardQuery, **more: str | None) -> str:
-    """The board's address with what it is narrowed to and sorted by."""
+    """The board's address with the query's search, filters and order."""
     fields = query.model_dump(exclude_defaults=True, exclude={"cursor", "loaded", "run", "select"})
     fields |= {name: value for name, value in more.items() if value}
     return f"/boards/{board_id}" + (f"?{urlencode(fields, doseq=True)}" if fields else "")
 
 
 def current_query(request: Request) -> BoardQuery:
-    """What the page asks for on which the reader is just now, as htmx tells it."""
+    """The query of the board that the reader is on, from the address that htmx sends."""
     parts = urlsplit(request.headers.get("HX-Current-URL", ""))
     fields = {
         name: values if name == "tag" else values[-1]

@@ -1,4 +1,4 @@
-"""One idea: its text, what the models say about it, where it came from."""
+"""Routes for one idea: show, edit, move and delete it, and start runs on it."""
 
 import asyncio
 from typing import Annotated, Any
@@ -26,8 +26,15 @@ from service.web.pages.evaluation_forms import EvaluateOneForm
 from service.web.pages.forms import IdeaEdit, RefineForm
 from service.web.pages.idea_list import changed_list
 from service.web.pages.idempotency import OnceDep
-from service.web.pages.responses import Flash, back, here, is_part, redirect, render
-from service.web.pages.start_run import Starter, task_of
+from service.web.pages.responses import (
+    Flash,
+    current_address,
+    redirect,
+    redirect_back,
+    render,
+    targets_element,
+)
+from service.web.pages.start_run import RunStarter, validate_as
 from service.web.pages.trash import ask_to_restore
 from service.web.pages.views import RunView, view_run
 
@@ -59,7 +66,7 @@ def show_idea(
         idea = store.ideas.get(idea_id)
     except NotFound:
         return ask_to_restore(request, store, idea_id)
-    # The run is looked at first: what it leaves when it ends in between is then read after it.
+    # Read the run before the idea: if it ends in between, its results are still on this page.
     view = _shown(store, runs, idea, run)
     idea = store.ideas.get(idea_id)
     context = {"view": view, "near": _near(similar_ideas, idea)} | _context(store, idea)
@@ -69,9 +76,9 @@ def show_idea(
 @router.get("/ideas/{idea_id}/edit")
 def edit_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
     idea = store.ideas.get(idea_id)
-    if is_part(request, f"idea-{idea_id}"):
+    if targets_element(request, f"idea-{idea_id}"):
         return render(request, "boards/_card_edit.html", {"idea": idea})
-    came_from = here(request, f"/boards/{idea.board_id}")
+    came_from = current_address(request, f"/boards/{idea.board_id}")
     to = came_from if urlsplit(came_from).path == f"/boards/{idea.board_id}" else ""
     context = {"idea": idea, "to": to, "tags": store.ideas.tags(idea.board_id)}
     return render(request, "ideas/idea_edit.html", context, board_id=idea.board_id)
@@ -79,8 +86,8 @@ def edit_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
 
 @router.get("/ideas/{idea_id}/card")
 def show_card(request: Request, idea_id: str, store: StoreDep) -> Response:
-    """As it stands on the board; for one who leaves the editing of it."""
-    if not is_part(request, f"idea-{idea_id}"):
+    """The card for the board, shown again after editing was cancelled."""
+    if not targets_element(request, f"idea-{idea_id}"):
         return redirect(f"/ideas/{idea_id}")
     return render(request, "boards/_card.html", {"idea": store.ideas.get(idea_id)})
 
@@ -93,7 +100,7 @@ def save_idea(
     try:
         saved = store.ideas.update(idea_id, shape, revision=form.revision)
     except LostUpdate:
-        # Nothing that was typed may be lost: both texts are shown, to choose or to mix.
+        # Typed text must not be lost, so the page shows both versions to merge by hand.
         theirs = store.ideas.get(idea_id)
         return render(
             request,
@@ -103,7 +110,7 @@ def save_idea(
             status_code=status.HTTP_409_CONFLICT,
         )
     flash = Flash(Text("Saved."))
-    if is_part(request, f"idea-{idea_id}"):
+    if targets_element(request, f"idea-{idea_id}"):
         return changed_list(request, store, saved.board_id, [idea_id], flash)
     return redirect(form.to or f"/ideas/{idea_id}", flash)
 
@@ -113,9 +120,9 @@ def star_idea(
     request: Request, idea_id: str, store: StoreDep, star: Annotated[bool, Form()]
 ) -> Response:
     idea = store.ideas.update(idea_id, IdeaUpdate(star=star))
-    if is_part(request, f"idea-{idea_id}"):
+    if targets_element(request, f"idea-{idea_id}"):
         return render(request, "boards/_card.html", {"idea": idea})
-    return back(request, f"/ideas/{idea_id}")
+    return redirect_back(request, f"/ideas/{idea_id}")
 
 
 @router.post("/ideas/{idea_id}/status")
@@ -127,9 +134,9 @@ def set_status(
     is_gone = status == "archived" and change.changed
     undo = f"/changes/{change.id}/undo"
     flash = Flash(Text("“%(title)s” is archived.", title=idea.title), undo) if is_gone else None
-    if is_part(request, f"idea-{idea_id}"):
+    if targets_element(request, f"idea-{idea_id}"):
         return changed_list(request, store, idea.board_id, [idea_id], flash)
-    return back(request, f"/ideas/{idea_id}", flash)
+    return redirect_back(request, f"/ideas/{idea_id}", flash)
 
 
 @router.post("/ideas/{idea_id}/move")
@@ -145,7 +152,7 @@ def delete_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
     store.ideas.delete(idea_id)
     deleted = Text("“%(title)s” is deleted.", title=idea.title)
     flash = Flash(deleted, f"/ideas/{idea_id}/restore")
-    if is_part(request, f"idea-{idea_id}"):
+    if targets_element(request, f"idea-{idea_id}"):
         return changed_list(request, store, idea.board_id, [idea_id], flash)
     return redirect(f"/boards/{idea.board_id}", flash)
 
@@ -154,7 +161,7 @@ def delete_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
 def restore_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
     idea = store.ideas.restore(idea_id)
     restored = Text("“%(title)s” is back.", title=idea.title)
-    return back(request, f"/ideas/{idea_id}", Flash(restored))
+    return redirect_back(request, f"/ideas/{idea_id}", Flash(restored))
 
 
 @router.post("/ideas/{idea_id}/versions/{number}/restore")
@@ -174,8 +181,8 @@ async def branch(
     form: Annotated[BranchForm, Form()],
 ) -> Response:
     idea = await asyncio.to_thread(store.ideas.get, idea_id)
-    task = task_of(BrainstormTask, idea_id=idea_id, **form.model_dump())
-    run_id = await Starter(request, runs, once).start(task)
+    task = validate_as(BrainstormTask, idea_id=idea_id, **form.model_dump())
+    run_id = await RunStarter(request, runs, once).start(task)
     return redirect(f"/boards/{idea.board_id}?run={run_id}")
 
 
@@ -190,8 +197,8 @@ async def refine(
 ) -> Response:
     idea = await asyncio.to_thread(store.ideas.get, idea_id)
     passage = form.passage(idea.body)
-    task = task_of(RefineTask, idea_id=idea_id, instruction=form.whole, **passage)
-    run_id = await Starter(request, runs, once).start(task)
+    task = validate_as(RefineTask, idea_id=idea_id, instruction=form.full_instruction, **passage)
+    run_id = await RunStarter(request, runs, once).start(task)
     return redirect(f"/ideas/{idea_id}?run={run_id}")
 
 
@@ -203,8 +210,8 @@ async def evaluate(
     once: OnceDep,
     form: Annotated[EvaluateOneForm, Form()],
 ) -> Response:
-    task = task_of(EvaluateTask, idea_id=idea_id, rubric_id=form.rubric)
-    run_id = await Starter(request, runs, once).start(task)
+    task = validate_as(EvaluateTask, idea_id=idea_id, rubric_id=form.rubric)
+    run_id = await RunStarter(request, runs, once).start(task)
     return redirect(f"/ideas/{idea_id}?run={run_id}")
 
 
@@ -233,7 +240,7 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
 
 
 def _near(similar_ideas: SimilarIdeas, idea: IdeaPublic) -> SimilarPublic | str:
-    """The similar ideas, or why they cannot be told: the rest of the page does without."""
+    """The similar ideas, or why there are none: the rest of the page does not need them."""
     try:
         return similar_ideas.similar(idea)
     except ModelUnavailable as error:
@@ -241,7 +248,7 @@ def _near(similar_ideas: SimilarIdeas, idea: IdeaPublic) -> SimilarPublic | str:
 
 
 def _shown(store: Store, runs: Runs, idea: IdeaPublic, run_id: str | None) -> RunView | None:
-    """The run to show with the idea: the one asked for, one under way, or one to decide on."""
+    """The requested run, or else the newest one that is unfinished or awaits a decision."""
     if run_id is not None:
         return _seen_here(store, runs, idea, run_id)
     for run in store.runs.recent(idea_id=idea.id, limit=RECENT_RUNS):
@@ -252,13 +259,13 @@ def _shown(store: Store, runs: Runs, idea: IdeaPublic, run_id: str | None) -> Ru
         if is_under_way or is_undecided:
             return _seen_here(store, runs, idea, run.run_id)
         if run.status == "done":
-            # Something newer has been done with the idea: older proposals are out of date.
+            # A newer run is done, so older proposals are out of date.
             return None
     return None
 
 
 def _seen_here(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunView | None:
-    """An evaluation that is done, even just now, is shown as the idea's own."""
+    """None for a finished evaluation: the page shows it as the evaluation of the idea."""
     try:
         view = view_run(store, run_id, runs)
     except NotFound:
@@ -268,6 +275,6 @@ def _seen_here(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunVi
 
 
 def _is_by(evaluation: EvaluationPublic, rubric_id: str | None) -> bool:
-    """None is the default rubric. Criteria that were given by hand belong to no rubric."""
+    """None is the default rubric. Custom criteria of one evaluation belong to no rubric."""
     is_default = evaluation.scores.keys() == set(DEFAULT_NAMES)
     return evaluation.rubric_id == rubric_id and (rubric_id is not None or is_default)

@@ -1,4 +1,4 @@
-"""A form that is sent twice by a double click is carried out once, also without JavaScript."""
+"""Runs the action of a form once, even if a double click sends it twice. Needs no JavaScript."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-# Longer than a double click, shorter than meaning it again.
+# Longer than a double click, shorter than a deliberate repetition.
 WINDOW_S = 2.0
 
 
@@ -22,12 +22,15 @@ class Once:
         *,
         is_current: Callable[[str], bool] = lambda _: True,
     ) -> str:
-        """What `action` returns, or returned for the same `key` a moment ago and is current."""
+        """Runs `action`, or returns its result for the same `key` if that is recent.
+
+        `is_current` tells whether a recent result may still be returned.
+        """
         now = time.monotonic()
         self._answers = {k: v for k, v in self._answers.items() if now - v[0] < WINDOW_S}
         if not self._has(key, is_current):
             self._answers[key] = now, asyncio.ensure_future(action())
-        # Shielded: the second sender must not end what the first one waits for.
+        # Shielded: if one sender disconnects, the other must still get the result.
         try:
             return await asyncio.shield(self._answers[key][1])
         except Exception:

@@ -1,4 +1,4 @@
-"""A file comes in: chosen or pasted, looked at, confirmed. Nothing is stored before that."""
+"""Routes that import a file: upload or paste it, preview it, confirm it, and only then store it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -13,11 +13,11 @@ from service.schemas.imports import Action, Column, Groups, Imported, Nested, Re
 from service.store import Store
 from service.transfer.importer import (
     ImportFormat,
-    ImportManner,
-    bring_in,
-    columns_in,
-    first_fault,
+    ImportOptions,
+    first_problem,
     guess_format,
+    import_file,
+    read_header,
 )
 from service.web.dependencies import PendingUploadsDep, StoreDep
 from service.web.pages.responses import Flash, redirect, render
@@ -59,20 +59,20 @@ COLUMN_NAMES: dict[Column, str] = {
 router = APIRouter(prefix="/import")
 
 
-def _absent_if_blank(value: Any) -> Any:
+def _none_if_blank(value: Any) -> Any:
     return None if value == "" else value
 
 
 ColumnField = Annotated[
-    Annotated[str, Field(max_length=200)] | None, BeforeValidator(_absent_if_blank)
+    Annotated[str, Field(max_length=200)] | None, BeforeValidator(_none_if_blank)
 ]
 
 
-class MannerForm(BaseModel):
-    """The options of an import, as the forms and the URL of the preview have them."""
+class ImportOptionsForm(BaseModel):
+    """The options as the forms and the address of the preview have them; blank means default."""
 
-    format: Annotated[ImportFormat | None, BeforeValidator(_absent_if_blank)] = None
-    board: Annotated[str | None, BeforeValidator(_absent_if_blank)] = Field(
+    format: Annotated[ImportFormat | None, BeforeValidator(_none_if_blank)] = None
+    board: Annotated[str | None, BeforeValidator(_none_if_blank)] = Field(
         default=None, max_length=64
     )
     groups: Groups = "boards"
@@ -86,24 +86,24 @@ class MannerForm(BaseModel):
     star_column: ColumnField = None
     board_column: ColumnField = None
 
-    def manner(self, *, dry_run: bool) -> ImportManner:
-        fields = self.model_dump(include=set(MannerForm.model_fields))
+    def options(self, *, dry_run: bool) -> ImportOptions:
+        fields = self.model_dump(include=set(ImportOptionsForm.model_fields))
         if self.format != "csv":
-            # They were chosen before another format was.
+            # Columns may have been chosen before the format was changed.
             fields = {name: value for name, value in fields.items() if not name.endswith("_column")}
         # JSON is never an update; the box may still be ticked from another format.
         fields["update"] = self.update and self.format != "json"
-        return ImportManner(**fields, dry_run=dry_run)
+        return ImportOptions(**fields, dry_run=dry_run)
 
 
-class ArrivalForm(MannerForm):
+class UploadForm(ImportOptionsForm):
     text: str = ""
     file: UploadFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The columns of a CSV file that can be chosen from, and the one that each field has now."""
+    """`names` are the columns of a CSV file; `taken` maps each field to its column."""
 
     names: list[str]
     taken: dict[str, str]
@@ -122,16 +122,16 @@ class Fault(BaseModel):
 @router.get("")
 def choose_file(request: Request, store: StoreDep, board: str | None = None) -> Response:
     known = {each.id for each in store.boards.all()}
-    manner = MannerForm(board=board if board in known else None)
-    context = {"manner": manner, "text": "", "fault": ""}
-    return render(request, "imports/import.html", context | _choices(), board_id=manner.board)
+    options = ImportOptionsForm(board=board if board in known else None)
+    context = {"options": options, "text": "", "fault": ""}
+    return render(request, "imports/import.html", context | _choices(), board_id=options.board)
 
 
 @router.post("")
-def receive_file(
+def upload_file(
     request: Request,
     files: PendingUploadsDep,
-    form: Annotated[ArrivalForm, Form(media_type="multipart/form-data")],
+    form: Annotated[UploadForm, Form(media_type="multipart/form-data")],
 ) -> Response:
     content, name, kind = form.text.encode(), "", ""
     if form.file is not None and form.file.filename:
@@ -139,34 +139,34 @@ def receive_file(
         kind = form.file.content_type or ""
     if not content.strip():
         fault = Text("Choose a file or paste text.")
-        context = {"manner": form, "text": form.text, "fault": fault}
+        context = {"options": form, "text": form.text, "fault": fault}
         return render(
             request,
             "imports/import.html",
             context | _choices(),
             status_code=status.HTTP_422_UNPROCESSABLE_CONTENT,
         )
-    manner = form.model_dump(exclude={"text", "file"}, exclude_none=True)
-    manner["format"] = form.format or guess_format(content, kind, name)
+    options = form.model_dump(exclude={"text", "file"}, exclude_none=True)
+    options["format"] = form.format or guess_format(content, kind, name)
     # A person who imports a file wants everything in it. The preview shows what is restored.
-    manner["restore"] = True
-    return redirect(f"/import/{files.keep(content)}?{urlencode(manner)}")
+    options["restore"] = True
+    return redirect(f"/import/{files.keep(content)}?{urlencode(options)}")
 
 
 @router.get("/{token}")
-def look_at_file(
+def preview_import(
     request: Request,
     token: str,
     store: StoreDep,
     files: PendingUploadsDep,
-    form: Annotated[MannerForm, Query()],
+    form: Annotated[ImportOptionsForm, Query()],
 ) -> Response:
-    content, manner = files.read(token), form.manner(dry_run=True)
-    table = _table(content, manner)
+    content, options = files.read(token), form.options(dry_run=True)
+    table = _table(content, options)
     plan, faults = None, list[Fault]()
     if table is None or not table.lacks_title:
-        plan, faults = _tried(store, content, manner)
-    context = {"token": token, "manner": form, "plan": plan, "faults": faults, "table": table}
+        plan, faults = _try_import(store, content, options)
+    context = {"token": token, "options": form, "plan": plan, "faults": faults, "table": table}
     context |= {"actions": ACTIONS, "reasons": REASONS, "fields": FIELDS, "columns": COLUMN_NAMES}
     code = status.HTTP_422_UNPROCESSABLE_CONTENT if faults else status.HTTP_200_OK
     return render(
@@ -179,31 +179,31 @@ def look_at_file(
 
 
 @router.post("/{token}")
-def bring_file_in(
+def confirm_import(
     token: str,
     store: StoreDep,
     files: PendingUploadsDep,
-    form: Annotated[MannerForm, Form()],
+    form: Annotated[ImportOptionsForm, Form()],
 ) -> Response:
     content = files.read(token)
-    result, _ = _tried(store, content, form.manner(dry_run=False))
+    result, _ = _try_import(store, content, form.options(dry_run=False))
     if result is None:
         # Somebody changed the boards meanwhile. The preview shows what is wrong now.
         return redirect(f"/import/{token}?{urlencode(form.model_dump(exclude_none=True))}")
     files.drop(token)
-    return redirect(_place(store, result), Flash(_summary(result)))
+    return redirect(_target_address(store, result), Flash(_summary(result)))
 
 
-def _table(content: bytes, manner: ImportManner) -> Table | None:
-    """None for what has no columns to choose from, or for a file that cannot be read at all."""
-    if manner.format != "csv":
+def _table(content: bytes, options: ImportOptions) -> Table | None:
+    """None if there are no columns to choose from, or the file cannot be read."""
+    if options.format != "csv":
         return None
     try:
-        header = columns_in(content, manner.columns)
+        header = read_header(content, options.columns)
     except InvalidFile:
         return None
     except InvalidInput:
-        header = columns_in(content, {})
+        header = read_header(content, {})
     names = list(dict.fromkeys(name for name in header.names if name))
     return None if header.is_own or not names else Table(names, header.taken)
 
@@ -212,21 +212,21 @@ def _choices() -> dict[str, Any]:
     return {"formats": FORMATS}
 
 
-def _tried(
-    store: Store, content: bytes, manner: ImportManner
+def _try_import(
+    store: Store, content: bytes, options: ImportOptions
 ) -> tuple[Imported | None, list[Fault]]:
     try:
-        return bring_in(store, content, manner), []
+        return import_file(store, content, options), []
     except InvalidFile as error:
         places = error.places
         return None, [Fault(line=line, column=column, detail=what) for line, column, what in places]
     except InvalidInput as error:
         return None, [Fault(detail=error.detail)]
     except ValidationError as error:
-        return None, [Fault(detail=first_fault(error))]
+        return None, [Fault(detail=first_problem(error))]
 
 
-def _place(store: Store, result: Imported) -> str:
+def _target_address(store: Store, result: Imported) -> str:
     """Returns the address of the board that has the first new or updated idea."""
     for idea in result.ideas:
         if idea.action != "skip":

@@ -1,4 +1,4 @@
-"""A tree of ideas as a drawing: where its boxes and lines are. Knows lineage, not HTML."""
+"""Computes the positions of boxes and lines for a tree of ideas. It knows no HTML."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from service.analysis.lineage_view import Tree
 BOX_WIDTH, BOX_HEIGHT = 200, 34
 COLUMN_WIDTH, ROW_HEIGHT = 246, 46
 MARGIN = 6
-# What fits into a box.
+# Longer titles do not fit into a box.
 LABEL_LENGTH = 22
 
 
@@ -32,7 +32,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """`lines` go from parents to children, `further` from other ideas that went into one."""
+    """`lines` go from parents to children, `further` from the other ideas that one was made from."""
 
     width: float
     height: float

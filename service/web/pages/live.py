@@ -1,4 +1,4 @@
-"""A run as it changes: whole snapshots as HTML, so that a lost or late one costs nothing."""
+"""Streams a run as HTML. Each event is a whole snapshot, so that a lost one does no harm."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,16 +13,16 @@ from service.web.pages.responses import fragment
 from service.web.pages.views import RunView, view_run
 from service.web.sse import EventStream
 
-# Five a second looks like writing; more would only cost.
+# Five updates a second look like writing; more would only cost time.
 LEAST_GAP_S = 0.2
-# The clock of the run is part of the snapshot.
+# The snapshot shows the elapsed time, so it changes every second.
 TICK_S = 1.0
 router = APIRouter()
 
 
 @router.get("/runs/{run_id}/live")
 async def watch_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> Response:
-    # Asked before the stream begins, while the answer can still be 404.
+    # An unknown run must be answered with 404 before the stream begins.
     await runs.get(run_id)
     return EventStream(_snapshots(request, run_id, store, runs))
 
@@ -30,15 +30,15 @@ async def watch_run(request: Request, run_id: str, store: StoreDep, runs: RunsDe
 async def _snapshots(
     request: Request, run_id: str, store: Store, runs: Runs
 ) -> AsyncGenerator[bytes, None]:
-    told = sent = ""
+    announced = sent = ""
     watched = [run_id]
     while True:
         lives = [runs.live(one) for one in watched]
         changes = [live.changed for live in lives if live is not None]
         view, html = await asyncio.to_thread(_look, request, run_id, store, runs)
-        if view.announcement != told:
-            told = view.announcement
-            html += fragment(request, "shared/_announcement.html", {"text": told})
+        if view.announcement != announced:
+            announced = view.announcement
+            html += fragment(request, "shared/_announcement.html", {"text": announced})
         if html != sent:
             yield format_sse_event(data_str=html)
             sent = html
@@ -47,7 +47,7 @@ async def _snapshots(
             return
         watching = [run_id, *view.redrawing]
         if watching != watched:
-            # What these wrote before they were watched has woken nobody: look again at once.
+            # These runs may have changed before they were watched, so look again at once.
             watched = watching
             continue
         await asyncio.sleep(LEAST_GAP_S)
@@ -60,7 +60,7 @@ def _look(request: Request, run_id: str, store: Store, runs: Runs) -> tuple[RunV
 
 
 async def _wait(changes: list[asyncio.Event]) -> None:
-    """Until one of them is set, or the clock has moved on."""
+    """Waits for one of the changes, but at most for one tick."""
     if not changes:
         await asyncio.sleep(TICK_S)
         return

@@ -1,7 +1,7 @@
-"""What the pages say of a run that waits, or that did not bring all that was asked for."""
+"""Texts for runs that wait, that failed, or that found fewer ideas than requested."""
 
 from service.messages import Counted, Text, unpack
-from service.runs.service import Line
+from service.runs.service import QueuePosition
 from service.schemas.brainstorm import IncompletePublic
 from service.schemas.runs import RunError, RunPublic
 
@@ -13,7 +13,7 @@ ADVICE = {
     "deadline": Text("The time for one run was over. Ask for more ideas to go on."),
 }
 
-# Paths and hashes are for whoever runs the server, who finds them there and over REST.
+# Only the operator needs paths and hashes, and finds them in the log and over REST.
 NO_MODEL = Text(
     "The model cannot be used just now. Your ideas are safe. If you run this server: its log and "
     "/readyz say what is wrong."
@@ -21,7 +21,7 @@ NO_MODEL = Text(
 
 
 def failure(error: RunError | None) -> str:
-    """What went wrong, in parts that can be said in the language of the page."""
+    """The detail of the error as a translatable text; empty without an error."""
     if error is None:
         return ""
     if error.type == "model-unavailable":
@@ -29,22 +29,22 @@ def failure(error: RunError | None) -> str:
     return error.detail if error.words is None else unpack(error.words)
 
 
-def waiting(line: Line) -> str:
-    if line.ahead:
+def waiting(position: QueuePosition) -> str:
+    if position.ahead:
         return Counted(
             "The model is busy with %(count)s other run. Yours starts when it is its turn.",
             "The model is busy with %(count)s other runs. Yours starts when it is its turn.",
-            line.ahead,
+            position.ahead,
         )
-    if line.is_model_ready:
+    if position.is_model_ready:
         return Text("The model is busy with another program. Your run starts when it is its turn.")
     return ""
 
 
-def waiting_word(line: Line) -> str:
-    if line.ahead:
+def waiting_word(position: QueuePosition) -> str:
+    if position.ahead:
         return Counted(
-            "Waiting for %(count)s other run", "Waiting for %(count)s other runs", line.ahead
+            "Waiting for %(count)s other run", "Waiting for %(count)s other runs", position.ahead
         )
     return Text("Waiting for the model")
 

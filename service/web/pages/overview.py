@@ -1,7 +1,7 @@
-"""Looking at many ideas at once: how a board stands, groups of similar ideas, where ideas come from.
+"""Pages on many ideas at once: the summary of a board, groups of similar ideas, and lineage.
 
-The address of the groups holds the titles that somebody gave, so that asking for other groups, or
-loading the page again, loses none of them.
+The address of the groups contains the titles that somebody typed, so that they are kept when the
+page is loaded again or shows other groups.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from service.web.dependencies import SimilarIdeasDep, StoreDep
 from service.web.pages.forms import GroupsForm
 from service.web.pages.lineage_map import draw
 from service.web.pages.responses import Flash, redirect, render
-from service.web.pages.start_run import task_of
+from service.web.pages.start_run import validate_as
 from service.web.validation_messages import too_long
 
 router = APIRouter()
@@ -32,7 +32,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group as it stands in the form; `title` is the given one, or else the suggested one."""
+    """A group in the form; `title` is the one that somebody typed, or else the suggested one."""
 
     cluster: ClusterPublic
     title: str
@@ -45,8 +45,8 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """`others` are given titles whose ideas are in no group of their own just now."""
+class GroupsView:
+    """`others` are typed titles that belong to none of the current groups."""
 
     found: ClustersPublic
     groups: list[Group]
@@ -71,7 +71,7 @@ def show_groups(
     query: Annotated[GroupsForm, Query()],
 ) -> Response:
     found = similar_ideas.clusters(board_id, query.groups)
-    return _groups_page(request, store.boards.get(board_id), _board(found, query))
+    return _groups_page(request, store.boards.get(board_id), _groups_view(found, query))
 
 
 @router.post("/boards/{board_id}/clusters")
@@ -83,7 +83,7 @@ def apply_groups(
     form: Annotated[GroupsForm, Form()],
 ) -> Response:
     found = similar_ideas.clusters(board_id, form.groups)
-    board = _board(found, form)
+    board = _groups_view(found, form)
     chosen = [group for group in board.groups if group.is_chosen]
     problem: str = ""
     if found.fingerprint != form.fingerprint:
@@ -97,7 +97,7 @@ def apply_groups(
         problem = Text("A title cannot be a tag as it is. Nothing was tagged: correct it below.")
     if problem:
         return _groups_page(request, store.boards.get(board_id), board, problem)
-    shape = task_of(ClustersApply, clusters=[_choice(group) for group in chosen])
+    shape = validate_as(ClustersApply, clusters=[_choice(group) for group in chosen])
     change = store.changes.tag_each(board_id, shape.tags_by_idea())
     here = f"/boards/{board_id}/clusters?groups={form.groups}"
     if not change.changed:
@@ -138,7 +138,7 @@ def show_idea_lineage(request: Request, idea_id: str, store: StoreDep) -> Respon
     return render(request, "lineage/lineage.html", context, board_id=idea.board_id)
 
 
-def _groups_page(request: Request, board: Any, shown: Board, problem: str = "") -> Response:
+def _groups_page(request: Request, board: Any, shown: GroupsView, problem: str = "") -> Response:
     context = {
         "board": board,
         "shown": shown,
@@ -159,23 +159,23 @@ def _step(found: ClustersPublic, direction: int) -> int | None:
     return next((one for one in granularities if found.counts[one - 1] != here), None)
 
 
-def _board(found: ClustersPublic, form: GroupsForm) -> Board:
-    """The groups with the titles that were given to them, whatever they were grouped by then."""
-    given, unchosen = form.given, form.unchosen
+def _groups_view(found: ClustersPublic, form: GroupsForm) -> GroupsView:
+    """Assigns typed titles to the current groups, which may differ from those they were typed for."""
+    given_titles, unchosen = form.given_titles, form.unchosen
     groups = []
     for cluster in found.clusters:
         ids = [cluster.anchor_id, *(one.idea_id for one in cluster.ideas)]
-        named = next((one for one in ids if one in given), None)
-        title = given.pop(named) if named is not None else cluster.tag or cluster.title
-        # What is a tag already needs no second one.
+        named = next((one for one in ids if one in given_titles), None)
+        title = given_titles.pop(named) if named is not None else cluster.tag or cluster.title
+        # A group whose ideas already share a tag needs no second one.
         is_chosen = not any(one in unchosen for one in ids)
         is_chosen = is_chosen and (bool(form.anchor) or cluster.tag is None)
         groups.append(Group(cluster, title, is_chosen, _problem(title) if is_chosen else ""))
-    return Board(found, groups, given)
+    return GroupsView(found, groups, given_titles)
 
 
 def _problem(title: str) -> str:
-    """Why it cannot be a tag. Tags are typed with commas between."""
+    """Why the title cannot be a tag. A comma would split it into two tags."""
     if not title or "," in title:
         return Text("Give it a title without a comma.")
     if len(title) > TAG_CEILING:
@@ -185,4 +185,4 @@ def _problem(title: str) -> str:
 
 def _choice(group: Group) -> ClusterChoice:
     ids = [one.idea_id for one in group.cluster.ideas]
-    return task_of(ClusterChoice, title=group.title, idea_ids=ids)
+    return validate_as(ClusterChoice, title=group.title, idea_ids=ids)

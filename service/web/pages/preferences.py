@@ -1,10 +1,10 @@
-"""What a browser remembers for its user: theme, language, and whether single keys are shortcuts."""
+"""Stores preferences in cookies: theme, language, and whether single keys are shortcuts."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response
 
-from service.web.pages.responses import back
+from service.web.pages.responses import redirect_back
 from service.web.translation import LANGUAGES
 
 LIFE_S = 365 * 24 * 3600
@@ -27,12 +27,12 @@ def choose_shortcuts(
 
 @router.post("/language")
 def choose_language(request: Request, language: Annotated[str, Form(max_length=20)]) -> Response:
-    """Any other than those there are is the browser's."""
+    """Any unknown value means the language of the browser."""
     return _remember(request, "language", language if language in LANGUAGES else "auto")
 
 
 def _remember(request: Request, name: str, value: str) -> Response:
-    response = back(request, "/")
-    # Readable by the page's own script, which switches without a reload.
+    response = redirect_back(request, "/")
+    # Not `httponly`, because the page's script reads it to switch without a reload.
     response.set_cookie(name, value, max_age=LIFE_S, samesite="lax")
     return response

@@ -1,4 +1,4 @@
-"""A board on paper: its ideas in their order, with what is known of each."""
+"""The page of a board for printing: its ideas, best first, with rank and scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Which idea first? People vote pair by pair, the model compares, and both rankings stand beside.
+"""The page on which people vote pair by pair, with the rankings by people and by the model.
 
-The address holds all there is to the page: which pairs were skipped, which vote can be undone. The
-vote's form carries a ballot, so that sending it twice, or again after going back, is one vote.
+The address contains the whole state: the skipped pairs and the vote that can be undone. Each form
+has a ballot id, so that sending it twice, or again after going back, counts as one vote.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ from service.schemas.ranking import (
 )
 from service.store import Store
 from service.web.dependencies import RunsDep, StoreDep
-from service.web.pages.forms import RankForm, RankQuery, VoteForm, pair_of
+from service.web.pages.forms import RankForm, RankQuery, VoteForm, split_pair
 from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import Flash, redirect, render
-from service.web.pages.start_run import Starter, task_of
+from service.web.pages.start_run import RunStarter, validate_as
 from service.web.pages.views import RunView, view_run
 
-SHOWN = 100
-# Skipped pairs come back after so many others.
+SHOWN_ROWS = 100
+# A skipped pair may return after so many others.
 MOST_SKIPPED = 8
 router = APIRouter(prefix="/boards/{board_id}/rank")
 
@@ -63,7 +63,7 @@ def show_ranking(
     query: Annotated[RankQuery, Query()],
 ) -> Response:
     board = store.boards.get(board_id)
-    # The run is looked at first: what it stores when it ends in between is then read after it.
+    # Read the run before the rankings: if it ends in between, its results are still on this page.
     view = _shown(store, runs, board_id, query.run)
     people = board_standings(store, board_id, "people")
     model = board_standings(store, board_id, "model")
@@ -80,8 +80,8 @@ def show_ranking(
         "count": len(people.contenders),
         "votes": people.comparisons,
         "verdicts": model.comparisons,
-        "rows": rows[:SHOWN],
-        "more": len(rows) - SHOWN,
+        "rows": rows[:SHOWN_ROWS],
+        "more": len(rows) - SHOWN_ROWS,
         "agreement": _agreement(rows),
         "most": PAIRS_CEILING,
     }
@@ -90,7 +90,7 @@ def show_ranking(
 
 @router.post("/votes")
 def vote(board_id: str, store: StoreDep, form: Annotated[VoteForm, Form()]) -> Response:
-    shape = task_of(ComparisonCreate, **form.model_dump(exclude={"ballot", "skip", "run"}))
+    shape = validate_as(ComparisonCreate, **form.model_dump(exclude={"ballot", "skip", "run"}))
     made = store.comparisons.vote(board_id, shape, ballot=form.ballot)
     return redirect(_address(board_id, skip=form.skip, voted=made.id, run=form.run))
 
@@ -113,8 +113,8 @@ async def compare(
     once: OnceDep,
     form: Annotated[RankForm, Form()],
 ) -> Response:
-    task = task_of(RankTask, board_id=board_id, pairs=form.pairs)
-    run_id = await Starter(request, runs, once).start(task)
+    task = validate_as(RankTask, board_id=board_id, pairs=form.pairs)
+    run_id = await RunStarter(request, runs, once).start(task)
     return redirect(_address(board_id, run=run_id))
 
 
@@ -127,15 +127,15 @@ def _address(board_id: str, **query: Any) -> str:
 def _pair(store: Store, people: Standings, query: RankQuery) -> PairPublic | None:
     if len(people.contenders) < 2:
         return None
-    asked = pair_of(query.pair)
+    asked = split_pair(query.pair)
     if len(asked) == 2 and all(idea in people.contenders for idea in asked):
         first, second = (store.ideas.get(idea) for idea in asked)
         return PairPublic(first=first, second=second, information=0)
-    return next_pair(store, people, {frozenset(pair_of(one)) for one in query.skip})
+    return next_pair(store, people, {frozenset(split_pair(one)) for one in query.skip})
 
 
 def _skips(skipped: Sequence[str], pair: PairPublic | None) -> list[str]:
-    """What is skipped once this pair is skipped too."""
+    """The pairs to skip if this pair is skipped too."""
     if pair is None:
         return []
     return [*skipped, f"{pair.first.id}.{pair.second.id}"][-MOST_SKIPPED:]
@@ -148,11 +148,11 @@ def _last_vote(store: Store, board_id: str, comparison_id: str | None) -> LastVo
         made = store.comparisons.get(board_id, comparison_id)
         titles = store.ideas.titles([made.first_id, made.second_id])
         if len(titles) == 2:
-            return LastVote(made.id, _words(made, titles))
+            return LastVote(made.id, _vote_summary(made, titles))
     return None
 
 
-def _words(made: ComparisonPublic, titles: dict[str, str]) -> str:
+def _vote_summary(made: ComparisonPublic, titles: dict[str, str]) -> str:
     first, second = titles[made.first_id], titles[made.second_id]
     if made.outcome == "tie":
         return Text("“%(first)s” and “%(second)s” are equal.", first=first, second=second)
@@ -161,7 +161,7 @@ def _words(made: ComparisonPublic, titles: dict[str, str]) -> str:
 
 
 def _rows(people: Standings, model: Standings, by: str) -> list[Row]:
-    """Those that somebody compared: in the order of the chosen judge, then in the other one's."""
+    """The compared ideas in the order of the chosen judge, then those that only the other ranked."""
     by_people = {one.idea_id: one for one in people.public().ideas}
     by_model = {one.idea_id: one for one in model.public().ideas}
     order, other = (by_people, by_model) if by == "people" else (by_model, by_people)
@@ -171,18 +171,18 @@ def _rows(people: Standings, model: Standings, by: str) -> list[Row]:
 
 
 def _agreement(rows: Sequence[Row]) -> tuple[int, int] | None:
-    """Of how many pairs of ideas people and the model think alike, and of how many at all."""
-    both = [row for row in rows if row.people.rank and row.model.rank][:SHOWN]
+    """On how many pairs people and the model agree, and how many pairs both decided."""
+    both = [row for row in rows if row.people.rank and row.model.rank][:SHOWN_ROWS]
     ways = [
         (one.people.strength - other.people.strength) * (one.model.strength - other.model.strength)
         for one, other in combinations(both, 2)
     ]
-    told = [way for way in ways if way]
-    return (sum(way > 0 for way in told), len(told)) if told else None
+    decided = [way for way in ways if way]
+    return (sum(way > 0 for way in decided), len(decided)) if decided else None
 
 
 def _shown(store: Store, runs: Runs, board_id: str, run_id: str | None) -> RunView | None:
-    """The run asked for, or else the newest if it is under way."""
+    """The requested run, or else the newest unfinished one."""
     for run in store.runs.recent(board_id=board_id, kind="rank", limit=8):
         if run.run_id == run_id or (run_id is None and run.status in UNFINISHED):
             return view_run(store, run.run_id, runs)

@@ -1,5 +1,4 @@
-"""What people do with a proposed text: take it or parts of it, change it before, leave it; and an
-idea's versions side by side."""
+"""Routes to accept, edit or reject a proposed text, and to compare versions of an idea."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -15,7 +14,7 @@ from service.text.edits import Note
 from service.web.dependencies import StoreDep
 from service.web.pages.forms import AcceptForm, EditQuery
 from service.web.pages.responses import Flash, redirect, render
-from service.web.pages.start_run import task_of
+from service.web.pages.start_run import validate_as
 
 router = APIRouter()
 
@@ -45,7 +44,7 @@ def reject(run_id: str, store: StoreDep) -> Response:
 
 @router.post("/runs/{run_id}/reopen/{version}")
 def reopen(run_id: str, version: int, store: StoreDep) -> Response:
-    """Take the decision back, as long as the idea has the version that it had then."""
+    """Undoes the decision, unless the idea has a newer version than `version`."""
     run = store.refinements.reopen(run_id, version=version)
     reopened = Flash(Text("Undone. You can decide again."))
     return redirect(f"/ideas/{run.idea_id}?run={run_id}", reopened)
@@ -91,13 +90,11 @@ def _choice(form: EditQuery) -> Acceptance:
             Text("Tick at least one change to accept, or reject the proposal."), pointer="/edits"
         )
     fields: dict[str, Any] = form.model_dump(include={"title", "body", "idea_version"})
-    return task_of(Acceptance, **fields, edits=form.edits if form.take == "chosen" else None)
+    return validate_as(Acceptance, **fields, edits=form.edits if form.take == "chosen" else None)
 
 
 def _conflict(request: Request, store: Store, run_id: str, form: AcceptForm) -> Response:
-    """Somebody saved the idea while this was decided: the proposal is shown beside the new text,
-    and so is what was typed.
-    """
+    """Shows the new text of the idea beside the proposal, or beside what was typed."""
     idea = store.ideas.get(store.runs.get(run_id).idea_id or "")
     if form.title is None and form.body is None:
         return _look_again(idea.id, run_id)
@@ -113,7 +110,7 @@ def _conflict(request: Request, store: Store, run_id: str, form: AcceptForm) -> 
 
 
 def _look_again(idea_id: str, run_id: str) -> Response:
-    """The changes are those of the text as it is now."""
+    """Redirects to the run, which shows its changes against the new text of the idea."""
     return redirect(
         f"/ideas/{idea_id}?run={run_id}",
         Flash(Text("Somebody else saved this idea. Check the changes again.")),

@@ -1,7 +1,7 @@
-"""Answers a refused form with its page, which keeps what was typed and says what is wrong where.
+"""Responds to a refused form with its page, which keeps the input and shows the problems.
 
-The app loads the page as its reader would, because a form may stand on several pages. A browser with
-scripts still has the form, so that an alert is enough for a problem that belongs to no field.
+The app requests the page from itself, because a form may be on several pages. A browser with scripts
+still has the form, so an alert is enough for a problem that belongs to no field.
 """
 
 import re
@@ -17,40 +17,40 @@ from starlette.types import Message
 from service.errors import Conflict, InvalidInput, LostUpdate
 from service.store import Limits, Store
 from service.web.addresses import Addresses
-from service.web.errors import KEEP_ADDRESS, ErrorAnswers, headers_of, is_page, told
-from service.web.pages.responses import here
+from service.web.errors import KEEP_ADDRESS, ErrorResponses, describe_for_page, headers_of, is_page
+from service.web.pages.responses import current_address
 from service.web.sent_forms import Alert, Refusal
 from service.web.validation_messages import problems
 
-# The address of a board is completed while its ideas are being evaluated.
+# For example, a board redirects to an address with its unfinished run.
 MOST_REDIRECTS = 3
 # The other headers belong to the form's request.
 KEPT_HEADERS = (b"host", b"cookie", b"authorization", b"referer", b"accept-language")
 
 
 class RefusedForms:
-    def __init__(self, answers: ErrorAnswers) -> None:
-        self._answers = answers
+    def __init__(self, responses: ErrorResponses) -> None:
+        self._responses = responses
 
     async def handle(self, request: Request, error: Exception) -> Response:
         page = await self._page(request, error) if _is_form(request) else None
         if page is None:
-            return self._answers.respond(request.scope, error)
+            return self._responses.respond(request.scope, error)
         page.headers.update(KEEP_ADDRESS | headers_of(error))
         return page
 
     async def _page(self, request: Request, error: Exception) -> Response | None:
         values = await _values(request, error)
-        refusal = Refusal(request.url.path, _standing(request, values), values)
+        refusal = Refusal(request.url.path, _form_address(request, values), values)
         if isinstance(error, RequestValidationError | InvalidInput | Conflict):
-            beside = replace(refusal, problems=problems(error, _limits(request)))
-            page = await _load(request, beside)
-            if page is not None and beside.is_placed:
+            with_problems = replace(refusal, problems=problems(error, _limits(request)))
+            page = await _load(request, with_problems)
+            if page is not None and with_problems.is_shown:
                 page.status_code = 422
                 return page
         if "hx-request" in request.headers:
             return None
-        status, title, detail = told(error)
+        status, title, detail = describe_for_page(error)
         page = await _load(request, replace(refusal, alert=Alert(title, detail)))
         if page is not None:
             page.status_code = status
@@ -65,15 +65,15 @@ def _is_form(request: Request) -> bool:
     return request.method == "POST" and is_page(request)
 
 
-def _standing(request: Request, values: Mapping[str, Sequence[str]]) -> str:
-    """The page on which the form stood. A form that was an answer itself has a page of its own."""
+def _form_address(request: Request, values: Mapping[str, Sequence[str]]) -> str:
+    """The address of the page with the form. Some forms are only on the response to another form."""
     path = request.url.path
     if _is_on_card(request):
         return f"{path}/edit"
     if path.endswith("/accept") and "body" in values:
         chosen = {name: values[name] for name in ("take", "edits") if name in values}
         return f"{path.removesuffix('accept')}edit?{urlencode(chosen, doseq=True)}"
-    return here(request, cast(Addresses, request.app.state.addresses).page(path))
+    return current_address(request, cast(Addresses, request.app.state.addresses).page(path))
 
 
 def _is_on_card(request: Request) -> bool:
@@ -82,8 +82,10 @@ def _is_on_card(request: Request) -> bool:
 
 
 async def _values(request: Request, error: Exception) -> Mapping[str, Sequence[str]]:
-    """The fields as they were sent, without files. After a lost update the page brings the revision that
-    is newest, so that its reader can decide to go on.
+    """The fields as they were sent, without files.
+
+    After a lost update `revision` is left out: the page has the newest one, so that sending the
+    form again overwrites the other change.
     """
     form = await request.form()
     values: dict[str, list[str]] = {}
@@ -103,7 +105,7 @@ async def _load(request: Request, refusal: Refusal) -> Response | None:
 
 
 async def _get(request: Request, refusal: Refusal) -> Response:
-    """The answer to a request for the page, by the app's own routes."""
+    """Requests the page from the app's own routes."""
     parts = urlsplit(refusal.address)
     kept = [pair for pair in request.scope["headers"] if pair[0] in KEPT_HEADERS]
     if _is_on_card(request):

@@ -1,4 +1,4 @@
-"""How pages are answered: whole pages, redirects back to where a form stood, messages in between."""
+"""Responses of pages: whole pages, fragments, redirects, and messages for the next page."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ from service.web.templating import Templates
 
 FLASH_COOKIE = "ideapool_flash"
 FLASH_LIFE_S = 120
-# What a message may offer to undo; anything else in the cookie is not ours.
+# A cookie can be forged, so only these addresses may be offered to undo something.
 _UNDO = re.compile(
     r"/(ideas|boards|rubrics|suggestions|changes)/[0-9a-f-]{36}/(restore|reopen|undo)"
     r"|/runs/[0-9a-f-]{36}/reopen/\d{1,9}"
@@ -32,7 +32,7 @@ _UNDO = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Flash:
-    """A message for the next page; `undo` is where a form takes back what was done."""
+    """A message for the next page; `undo` is the address of the form that undoes the action."""
 
     text: str
     undo: str = ""
@@ -58,7 +58,7 @@ def render(
     board_id: str | None = None,
     status_code: int = 200,
 ) -> Response:
-    """A whole page; shows, once, the message that the last action left."""
+    """Renders a whole page, with the message of the last action. The message is shown once."""
     store = cast(Store, request.app.state.store)
     shell = Shell(
         boards=store.boards.all(),
@@ -69,8 +69,8 @@ def render(
         can=abilities(cast(Backend, request.app.state.backend)),
     )
     templates = cast(Templates, request.app.state.templates)
-    # A page that answers a form stands at the address of the page that the form stood on.
-    address = here(request, request.url.path) if request.method == "POST" else ""
+    # A page that responds to a form shows the address of the page with the form.
+    address = current_address(request, request.url.path) if request.method == "POST" else ""
     response = templates.respond(
         request,
         template,
@@ -102,13 +102,13 @@ def redirect(url: str, flash: Flash | None = None) -> Response:
     return response
 
 
-def back(request: Request, default: str, flash: Flash | None = None) -> Response:
-    """Redirects to the page the form stood on, with its search and filters."""
-    return redirect(here(request, default), flash)
+def redirect_back(request: Request, default: str, flash: Flash | None = None) -> Response:
+    """Redirects to the page with the form, with its search and filters."""
+    return redirect(current_address(request, default), flash)
 
 
-def here(request: Request, default: str) -> str:
-    """The page that the request comes from, if it is one of ours."""
+def current_address(request: Request, default: str) -> str:
+    """The address of the page that sent the request, if it is one of ours."""
     url = request.headers.get("HX-Current-URL") or request.headers.get("referer") or ""
     parts = urlsplit(url)
     if parts.netloc != request.headers.get("host") or not re.match(r"/(?!/)", parts.path):
@@ -117,13 +117,13 @@ def here(request: Request, default: str) -> str:
     page = cast(Addresses, request.app.state.addresses).page(parts.path)
     if page != parts.path:
         return page
-    # What was selected has been dealt with.
+    # The action is done, so the selection is dropped.
     fields = [field for field in parse_qsl(parts.query) if field[0] != "select"]
     return page + (f"?{urlencode(fields)}" if fields else "")
 
 
-def is_part(request: Request, element_id: str) -> bool:
-    """Whether htmx asks for this one element only."""
+def targets_element(request: Request, element_id: str) -> bool:
+    """Whether htmx will replace only this element."""
     return request.headers.get("HX-Target", "").endswith(f"#{element_id}")
 
 

@@ -1,4 +1,4 @@
-"""A board's own rubrics: made, changed, deleted and taken back."""
+"""Routes for the rubrics of a board."""
 
 from typing import Annotated
 
@@ -16,8 +16,8 @@ from service.schemas.evaluation import (
 )
 from service.web.dependencies import StoreDep
 from service.web.pages.evaluation_forms import EvaluateOneForm, RubricEdit, RubricForm
-from service.web.pages.responses import Flash, back, redirect, render
-from service.web.pages.start_run import Made, task_of
+from service.web.pages.responses import Flash, redirect, redirect_back, render
+from service.web.pages.start_run import ShapeT, validate_as
 
 router = APIRouter()
 
@@ -36,7 +36,7 @@ def show_rubrics(request: Request, board_id: str, store: StoreDep) -> Response:
 
 @router.post("/boards/{board_id}/rubrics")
 def create_rubric(board_id: str, store: StoreDep, form: Annotated[RubricForm, Form()]) -> Response:
-    rubric = store.rubrics.create(board_id, _read(RubricCreate, form))
+    rubric = store.rubrics.create(board_id, _validated(RubricCreate, form))
     made = Text("The rubric “%(name)s” is ready.", name=rubric.name)
     return redirect(f"/boards/{board_id}/rubrics", Flash(made))
 
@@ -45,17 +45,17 @@ def create_rubric(board_id: str, store: StoreDep, form: Annotated[RubricForm, Fo
 def show_on_cards(
     request: Request, board_id: str, store: StoreDep, form: Annotated[EvaluateOneForm, Form()]
 ) -> Response:
-    """Whose scores the cards show and are sorted by."""
+    """Chooses the rubric whose scores cards show and are sorted by."""
     store.rubrics.show(board_id, form.rubric)
     shown = store.rubrics.shown(board_id)
     name = DEFAULT_NAME if shown is None else shown.name
     flash = Flash(Text("Cards show the scores by “%(name)s” now.", name=name))
-    return back(request, f"/boards/{board_id}/rubrics", flash)
+    return redirect_back(request, f"/boards/{board_id}/rubrics", flash)
 
 
 @router.get("/rubrics/{rubric_id}")
 def show_rubric(rubric_id: str, store: StoreDep) -> Response:
-    """Among those of its board."""
+    """A rubric has no page of its own, so this redirects to its place in the list."""
     board_id = store.rubrics.get(rubric_id).board_id
     return redirect(f"/boards/{board_id}/rubrics#rubric-{rubric_id}")
 
@@ -63,7 +63,7 @@ def show_rubric(rubric_id: str, store: StoreDep) -> Response:
 @router.post("/rubrics/{rubric_id}")
 def update_rubric(rubric_id: str, store: StoreDep, form: Annotated[RubricEdit, Form()]) -> Response:
     board_id = store.rubrics.get(rubric_id).board_id
-    shape = _read(RubricUpdate, form)
+    shape = _validated(RubricUpdate, form)
     store.rubrics.update(board_id, rubric_id, shape, revision=form.revision)
     return redirect(f"/boards/{board_id}/rubrics", Flash(Text("Saved.")))
 
@@ -83,10 +83,10 @@ def restore_rubric(rubric_id: str, store: StoreDep) -> Response:
     return redirect(f"/boards/{rubric.board_id}/rubrics", Flash(restored))
 
 
-def _read(shape: type[Made], form: RubricForm) -> Made:
+def _validated(shape: type[ShapeT], form: RubricForm) -> ShapeT:
     """Raises: RequestValidationError that names the fields of the form."""
     try:
-        return task_of(shape, name=form.name, criteria=form.criteria)
+        return validate_as(shape, name=form.name, criteria=form.criteria)
     except RequestValidationError as error:
         found = [{**one, "loc": form.place(one["loc"])} for one in error.errors()]
         raise RequestValidationError(found) from error

@@ -15,7 +15,7 @@ WRITING = Text("Writing")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`word` names the state of the run; of `wanted` items, `made` are there."""
+    """`word` names the state of the run; `made` of the `wanted` items are done."""
 
     word: str
     made: int

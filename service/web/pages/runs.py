@@ -1,20 +1,20 @@
-"""A run: watched, stopped, asked again; what it suggests kept at once, all or what is ticked."""
+"""Routes for a run: show, stop and repeat it, and keep several of its suggestions."""
 
 import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from service.ideation.kinds import renewed, repeated
+from service.ideation.kinds import renew_task, repeat_task
 from service.messages import Counted, Text
 from service.schemas.ideas import IdeaPublic
 from service.schemas.runs import RunPublic, Task
 from service.web.dependencies import RunsDep, StoreDep
 from service.web.pages.brainstorm_forms import SuggestionsForm
 from service.web.pages.idempotency import OnceDep
-from service.web.pages.responses import Flash, back, redirect, render
+from service.web.pages.responses import Flash, redirect, redirect_back, render
 from service.web.pages.run_kinds import SHOWN_KINDS
-from service.web.pages.start_run import Starter, beside
+from service.web.pages.start_run import RunStarter, brainstorm_address
 from service.web.pages.views import view_run
 
 router = APIRouter()
@@ -29,23 +29,25 @@ def show_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> R
 @router.post("/runs/{run_id}/stop")
 async def stop(request: Request, run_id: str, runs: RunsDep) -> Response:
     await runs.cancel(run_id)
-    return back(request, f"/runs/{run_id}", Flash(Text("Stopped. Finished ideas are kept.")))
+    return redirect_back(
+        request, f"/runs/{run_id}", Flash(Text("Stopped. Finished ideas are kept."))
+    )
 
 
 @router.post("/runs/{run_id}/again")
 async def run_again(request: Request, run_id: str, runs: RunsDep, once: OnceDep) -> Response:
-    """The same question with the same seed."""
+    """Repeats the run with the same seed."""
     run = await runs.get(run_id)
-    return await _repeat(request, runs, once, run, repeated(run))
+    return await _repeat(request, runs, once, run, repeat_task(run))
 
 
 @router.post("/runs/{run_id}/more")
 async def more(
     request: Request, run_id: str, store: StoreDep, runs: RunsDep, once: OnceDep
 ) -> Response:
-    """The same question with a new seed."""
+    """Repeats the run with a new seed."""
     run = await runs.get(run_id)
-    task = await asyncio.to_thread(renewed, run, store)
+    task = await asyncio.to_thread(renew_task, run, store)
     return await _repeat(request, runs, once, run, task)
 
 
@@ -62,15 +64,17 @@ def keep_selected(
 
 
 def _kept(request: Request, run_id: str, kept: list[IdeaPublic]) -> Response:
-    told = Counted(
+    notice = Counted(
         "%(count)s idea is on the board now.", "%(count)s ideas are on the board now.", len(kept)
     )
-    return back(request, f"/runs/{run_id}", Flash(told))
+    return redirect_back(request, f"/runs/{run_id}", Flash(notice))
 
 
 async def _repeat(
     request: Request, runs: RunsDep, once: OnceDep, run: RunPublic, task: Task
 ) -> Response:
-    run_id = await Starter(request, runs, once).start(task)
+    run_id = await RunStarter(request, runs, once).start(task)
     page = SHOWN_KINDS[run.kind].page(run, run.idea_id)
-    return redirect(f"{page}?run={run_id}" if page else beside(request, run.board_id, run_id))
+    return redirect(
+        f"{page}?run={run_id}" if page else brainstorm_address(request, run.board_id, run_id)
+    )

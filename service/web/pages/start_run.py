@@ -1,4 +1,4 @@
-"""Makes a task of a form's fields and starts it as a run."""
+"""Validates the fields of a form as a task and starts it as a run."""
 
 import re
 from typing import Any, TypeVar
@@ -12,13 +12,13 @@ from service.runs.service import Runs
 from service.schemas.fields import Shape
 from service.schemas.runs import Task
 from service.web.pages.idempotency import Once
-from service.web.pages.responses import here
+from service.web.pages.responses import current_address
 
-Made = TypeVar("Made", bound=Shape)
+ShapeT = TypeVar("ShapeT", bound=Shape)
 
 
-def task_of(shape: type[Made], **fields: Any) -> Made:
-    """Raises: RequestValidationError, as if the fields had come as a body of the API."""
+def validate_as(shape: type[ShapeT], **fields: Any) -> ShapeT:
+    """Raises: RequestValidationError, as a body of the API with these fields would."""
     try:
         return shape.model_validate(fields)
     except ValidationError as error:
@@ -26,14 +26,14 @@ def task_of(shape: type[Made], **fields: Any) -> Made:
         raise RequestValidationError(found) from error
 
 
-class Starter:
+class RunStarter:
     def __init__(self, request: Request, runs: Runs, once: Once) -> None:
         self._runs = runs
         self._once = once
         self._client = request.client.host if request.client else ""
 
     async def start(self, task: Task, *, redraws: str | None = None) -> str:
-        """The run's id. `redraws` as in `NewRun`.
+        """Returns the id of the run. `redraws` as in `NewRun`.
 
         Raises: what `Runs.start` raises.
         """
@@ -47,12 +47,12 @@ class Starter:
         )
 
     def _is_under_way(self, run_id: str) -> bool:
-        """A run that is over is asked for again on purpose, however soon."""
+        """A run that has ended was repeated on purpose, however soon."""
         live = self._runs.live(run_id)
         return live is not None and not live.is_over
 
 
-def beside(request: Request, board_id: str | None, run_id: str) -> str:
-    """Where a new brainstorm is shown: beside its board, if the form stood there."""
-    is_on_board = re.fullmatch(r"/boards/[^/]+", urlsplit(here(request, "/")).path)
+def brainstorm_address(request: Request, board_id: str | None, run_id: str) -> str:
+    """The board with the run if the form was on the board, or else the page of the run."""
+    is_on_board = re.fullmatch(r"/boards/[^/]+", urlsplit(current_address(request, "/")).path)
     return f"/boards/{board_id}?run={run_id}" if is_on_board else f"/runs/{run_id}"

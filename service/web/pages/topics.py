@@ -1,4 +1,4 @@
-"""What runs are about, in a line each."""
+"""Describes what runs are about, in one line each."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from service.web.pages.run_kinds import SHOWN_KINDS
 
 
 def topics(store: Store, runs: Sequence[RunPublic]) -> dict[str, str]:
-    """By the run's id. Ideas that were deleted are not named."""
+    """The topics by the id of the run. Deleted ideas are not named."""
     titles = store.ideas.titles([one for run in runs for one in _idea_ids(run)])
     suggestions = store.suggestions.titles(
         [str(run.request["suggestion_id"]) for run in runs if run.request.get("suggestion_id")]
@@ -23,9 +23,9 @@ def _idea_ids(run: RunPublic) -> list[str]:
 
 
 def _topic(run: RunPublic, titles: dict[str, str]) -> str:
-    said = run.request.get("topic") or run.request.get("title")
-    if said:
-        return str(said)
+    given_topic = run.request.get("topic") or run.request.get("title")
+    if given_topic:
+        return str(given_topic)
     topic = SHOWN_KINDS[run.kind].topic
     if topic is not None:
         return topic(run.request)

@@ -1,4 +1,4 @@
-"""A board's trash: deleted ideas to restore or to delete for good."""
+"""Routes for the trash of a board: restore ideas, or delete them for good."""
 
 import math
 from datetime import datetime, timedelta
@@ -16,8 +16,8 @@ from service.store import Store
 from service.store.listing import IdeaQuery
 from service.store.trash import Emptied
 from service.web.dependencies import SettingsDep, StoreDep
-from service.web.pages.confirming import MOST_TITLES, Question, ask
-from service.web.pages.forms import PickedIdeas
+from service.web.pages.confirmation import SHOWN_TITLES, Confirmation, confirmation_page
+from service.web.pages.forms import SelectedIdeas
 from service.web.pages.responses import Flash, redirect, render
 
 PAGE_SIZE = 30
@@ -30,8 +30,8 @@ class TrashQuery(BaseModel):
     select: Literal["shown"] | None = None
 
 
-class TrashForm(PickedIdeas):
-    """The ideas that are ticked, or all that had been deleted until then."""
+class TrashForm(SelectedIdeas):
+    """The selected ideas, or with `all` every idea that was deleted before `until`."""
 
     all: bool = False
     until: datetime | None = None
@@ -45,7 +45,7 @@ def show_trash(
     settings: SettingsDep,
     query: Annotated[TrashQuery, Query()],
 ) -> Response:
-    asked = IdeaQuery(
+    selection = IdeaQuery(
         board=board_id,
         deleted=True,
         q=query.q,
@@ -53,13 +53,13 @@ def show_trash(
         cursor=query.cursor or None,
         limit=PAGE_SIZE,
     )
-    page = store.ideas.page(asked)
+    page = store.ideas.page(selection)
     context = {
         "board": store.boards.get(board_id),
         "query": query,
         "rows": [(idea, days_left(idea.deleted_at, settings.trash_days)) for idea in page.items],
         "count": store.trash.count(board_id),
-        "found": store.ideas.count(asked),
+        "found": store.ideas.count(selection),
         "days": settings.trash_days,
         "more": _address(board_id, q=query.q, cursor=page.cursor) if page.cursor else None,
         "here": _address(board_id, q=query.q, cursor=query.cursor),
@@ -79,7 +79,7 @@ def restore_ideas(board_id: str, store: StoreDep, form: Annotated[TrashForm, For
         "%(count)s ideas are back on the board.",
         len(change.changed),
     )
-    return redirect(_way_on(store, board_id), Flash(restored, f"/changes/{change.id}/undo"))
+    return redirect(_next_address(store, board_id), Flash(restored, f"/changes/{change.id}/undo"))
 
 
 @router.get("/boards/{board_id}/trash/delete")
@@ -87,14 +87,14 @@ def ask_before_deletion(
     request: Request, board_id: str, store: StoreDep, query: Annotated[TrashForm, Query()]
 ) -> Response:
     ids = None if query.all else query.ids
-    asked = IdeaQuery(board=board_id, deleted=True, ids=ids, sort="updated", limit=MOST_TITLES)
-    count = store.ideas.count(asked)
+    selection = IdeaQuery(board=board_id, deleted=True, ids=ids, sort="updated", limit=SHOWN_TITLES)
+    count = store.ideas.count(selection)
     if not count:
         return redirect(f"/boards/{board_id}/trash")
-    titles = [idea.title for idea in store.ideas.page(asked).items]
-    # What others put into the trash meanwhile stays in it.
+    titles = [idea.title for idea in store.ideas.page(selection).items]
+    # Ideas that others delete in the meantime must stay in the trash.
     every = [("all", "true"), ("until", now().isoformat())]
-    question = Question(
+    question = Confirmation(
         title=Counted("Delete this idea for good?", "Delete %(count)s ideas for good?", count),
         detail=Counted(
             "Its versions, evaluations and comparisons are deleted too. You cannot undo this.",
@@ -108,7 +108,7 @@ def ask_before_deletion(
         titles=titles,
         more=count - len(titles),
     )
-    return ask(request, question, board_id=board_id)
+    return confirmation_page(request, question, board_id=board_id)
 
 
 @router.post("/boards/{board_id}/trash/delete")
@@ -117,39 +117,39 @@ def delete_for_good(board_id: str, store: StoreDep, form: Annotated[TrashForm, F
         emptied = store.trash.empty(board_id, until=form.until)
     else:
         emptied = store.trash.purge_ideas(board_id, form.ids)
-    return redirect(_way_on(store, board_id), Flash(_told(emptied)))
+    return redirect(_next_address(store, board_id), Flash(_emptied_summary(emptied)))
 
 
 def ask_to_restore(request: Request, store: Store, idea_id: str) -> Response:
-    """The page of an idea that is in the trash.
+    """The page of an idea that is in the trash, which offers to restore it.
 
     Raises:
-        NotFound: it is not there either.
+        NotFound: the idea is not in the trash.
     """
     found = store.ideas.page(IdeaQuery(deleted=True, ids=[idea_id])).items
     if not found:
         raise NotFound(Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id))
     idea = found[0]
-    question = Question(
+    question = Confirmation(
         title=Text("“%(title)s” is in the trash", title=idea.title),
         detail=Text("Restore it to read it or to work on it."),
         button=Text("Restore"),
         action=f"/ideas/{idea_id}/restore",
         cancel=f"/boards/{idea.board_id}/trash",
-        is_harmless=True,
+        is_destructive=False,
     )
     not_here = status.HTTP_404_NOT_FOUND
-    return ask(request, question, board_id=idea.board_id, status_code=not_here)
+    return confirmation_page(request, question, board_id=idea.board_id, status_code=not_here)
 
 
 def days_left(deleted_at: datetime | None, days: int) -> int | None:
-    """Days before it is deleted for good, the last one is 1; None if it never is."""
+    """Days until it is deleted for good, at least 1; None if it never is."""
     if deleted_at is None or not days:
         return None
     return max(1, math.ceil((deleted_at + timedelta(days=days) - now()) / timedelta(days=1)))
 
 
-def _told(emptied: Emptied) -> str:
+def _emptied_summary(emptied: Emptied) -> str:
     deleted = Counted(
         "Deleted %(count)s idea for good.", "Deleted %(count)s ideas for good.", emptied.ideas
     )
@@ -163,8 +163,8 @@ def _told(emptied: Emptied) -> str:
     return Text("%(deleted)s %(stays)s", deleted=deleted, stays=stays)
 
 
-def _way_on(store: Store, board_id: str) -> str:
-    """The trash, or the board when nothing is in it any more."""
+def _next_address(store: Store, board_id: str) -> str:
+    """The trash, or the board if the trash is empty now."""
     return f"/boards/{board_id}" + ("/trash" if store.trash.count(board_id) else "")
 
 

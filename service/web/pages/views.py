@@ -1,4 +1,4 @@
-"""What the templates show of a run: the stored run, joined with what it is writing just now."""
+"""What templates show of a run: the stored run, joined with the live drafts and scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from service.analysis.rubrics import DEFAULT_NAME
 from service.messages import Text
 from service.prompts.methods import METHODS
 from service.runs.recorder import Draft
-from service.runs.service import Line, Runs
+from service.runs.service import QueuePosition, Runs
 from service.schemas.brainstorm import IncompletePublic, SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED
@@ -24,7 +24,7 @@ from service.web.pages.outcomes import ADVICE, failure, incomplete_title, waitin
 from service.web.pages.run_kinds import SHOWN_KINDS, Progress, ShownKind
 from service.web.pages.topics import topics
 
-WORDS = {
+RUN_STATUS_NAMES = {
     "queued": Text("Waiting"),
     "running": Text("Writing"),
     "done": Text("Done"),
@@ -44,11 +44,11 @@ class RubricName:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """`titles` names the ideas that the suggestions became or resemble, and those compared; a deleted
-    one is not in it.
+    """`titles` has the titles of all ideas that the run names, except deleted ones.
 
-    `idea` is the idea the run is about, as it is now; `source_run` made the suggestion it is from.
-    `hidden_rubric` is the one it evaluates a board by, if the cards show the scores of another one.
+    `idea` is the current state of the idea that the run is about, and `read` the text that the model
+    read, once a decision was made. `source_run` made the suggestion that the run started from.
+    `hidden_rubric` is the run's rubric if cards show the scores of another one.
     """
 
     run: RunPublic
@@ -56,7 +56,7 @@ class RunView:
     titles: dict[str, str]
     idea: IdeaPublic | None
     read: Note | None
-    line: Line | None
+    queue_position: QueuePosition | None
     drafts: list[tuple[int, Draft]]
     scores: dict[str, float]
     spread: dict[str, float | None]
@@ -74,7 +74,7 @@ class RunView:
 
     @property
     def redrawing(self) -> list[str]:
-        """The runs that are drawing another suggestion for this panel."""
+        """The ids of the unfinished runs that replace suggestions of this one."""
         return [
             card.redraw.run.run_id for card in self.cards if card.redraw and card.redraw.is_live
         ]
@@ -95,7 +95,9 @@ class RunView:
     def word(self) -> str:
         if self.is_cut_off:
             return Text("Cut short")
-        return self.kind.working if self.run.status == "running" else WORDS[self.run.status]
+        return (
+            self.kind.working if self.run.status == "running" else RUN_STATUS_NAMES[self.run.status]
+        )
 
     @property
     def request(self) -> dict[str, Any]:
@@ -103,17 +105,17 @@ class RunView:
 
     @property
     def wanted(self) -> int:
-        """Ideas of a brainstorm or to evaluate, pairs of a ranking."""
+        """How many ideas or pairs the run was asked for."""
         return self.kind.wanted(self.request)
 
     @property
     def failed(self) -> list[FailurePublic]:
-        """The ideas that a run over a board could not evaluate."""
+        """The ideas that an evaluation of several ideas could not evaluate."""
         return failures(self.run)
 
     @property
     def judged(self) -> int:
-        """How many ideas a run over a board is done with."""
+        """How many ideas were evaluated or failed."""
         return len(self.run.evaluations) + len(self.failed)
 
     @property
@@ -136,7 +138,7 @@ class RunView:
 
     @property
     def incomplete(self) -> IncompletePublic | None:
-        """Why a brainstorm that is done has fewer ideas than were asked for."""
+        """Why a finished brainstorm has fewer ideas than requested; None if it has all."""
         why = self.result.get("incomplete")
         return None if why is None else IncompletePublic.model_validate(why)
 
@@ -163,8 +165,9 @@ class RunView:
 
     @property
     def before(self) -> tuple[str, str]:
-        """Title and body that a refinement is compared with: as they are, or, once it is decided on,
-        as the model read them.
+        """The title and body that a refinement is compared with.
+
+        They are the current ones, or after a decision those that the model read.
         """
         if self.read is not None:
             return self.read
@@ -174,7 +177,7 @@ class RunView:
 
     @property
     def edits(self) -> Sequence[ProposedEdit]:
-        """What a refinement proposes to change in the text as it is now."""
+        """The edits from `before` to the proposed text."""
         return edits_of(
             self.result, Note(*self.before), is_as_read=self.read is not None or not self.is_stale
         )
@@ -185,7 +188,7 @@ class RunView:
 
     @property
     def change_facts(self) -> list[Text]:
-        """What a refinement changes in the text that it is compared with."""
+        """Counts of what the proposed text changes in `before`."""
         return change_facts(Note(*self.before), Note(self.result["title"], self.result["body"]))
 
     @property
@@ -195,20 +198,22 @@ class RunView:
 
     @property
     def address(self) -> str:
-        """Where the run is shown among what it belongs to."""
+        """The page of the board or the idea that shows the run, or else its own page."""
         page = self.kind.page(self.run, self.idea.id if self.idea else None)
         return f"{page}?run={self.id}#run" if page else f"/runs/{self.id}"
 
     @property
     def waiting(self) -> str:
-        """What a run that has not begun waits for; empty if it is about to begin."""
-        return waiting(self.line) if self.line and self.run.status == "queued" else ""
+        """What a queued run waits for; empty if it is about to start."""
+        if self.queue_position is None or self.run.status != "queued":
+            return ""
+        return waiting(self.queue_position)
 
     @property
     def announcement(self) -> str:
-        """One line for people who hear the page; it changes only when something happened."""
+        """One line for screen readers. It must not change with the clock, or it is read out again."""
         if self.run.status == "queued":
-            return waiting_word(self.line) if self.line else self.word
+            return waiting_word(self.queue_position) if self.queue_position else self.word
         if self.redrawing and not self.is_live:
             return Text("Writing another idea")
         made = len(self.cards) + len(self.run.comparisons) + self.judged
@@ -219,7 +224,7 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
     """Raises: NotFound. Blocking: call it in a thread."""
     live = runs.live(run_id)
     drafts = [] if live is None else sorted(live.drafts.items())
-    line = runs.line_for(run_id)
+    queue_position = runs.queue_position(run_id)
     scores = {} if live is None else dict(live.scores)
     spread = {} if live is None else dict(live.spread)
     run = store.runs.get(run_id)
@@ -238,8 +243,8 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
         titles=titles,
         idea=store.ideas.get(run.idea_id or "") if is_here else None,
         read=store.refinements.read(run_id) if is_here and is_decided else None,
-        line=line,
-        # A draft may be stored as a suggestion between the two looks: it is shown once.
+        queue_position=queue_position,
+        # A draft may have become a suggestion since `drafts` was read; show it only once.
         drafts=[draft for draft in drafts if draft[1].title not in made],
         scores=scores,
         spread=spread,
@@ -257,11 +262,11 @@ def _hidden_rubric(store: Store, run: RunPublic) -> RubricName | None:
         return None
     if used is None:
         return RubricName("", DEFAULT_NAME)
-    # One that was deleted cannot be shown.
+    # A deleted rubric cannot be chosen for the cards.
     names = {one.id: one.name for one in store.rubrics.all(run.board_id)}
     return RubricName(used, names[used]) if used in names else None
 
 
 def shown_run(store: Store, runs: Runs, run_id: str | None) -> RunView | None:
-    """The run that an address names."""
+    """None if the address names no run."""
     return view_run(store, run_id, runs) if run_id else None

@@ -1,4 +1,4 @@
-"""Many ideas evaluated in one run, from a board or its selection; and the table that compares them."""
+"""Routes that evaluate many ideas in one run, and the table of their scores."""
 
 from typing import Annotated
 
@@ -12,10 +12,10 @@ from service.web.pages.forms import BoardQuery
 from service.web.pages.idea_list import address, current_query
 from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import redirect, render
-from service.web.pages.start_run import Starter, task_of
+from service.web.pages.start_run import RunStarter, validate_as
 from service.web.pages.views import shown_run
 
-SHOWN = 200
+SHOWN_ROWS = 200
 router = APIRouter(prefix="/boards/{board_id}")
 
 
@@ -28,7 +28,7 @@ async def evaluate_shown(
     form: Annotated[EvaluateForm, Form()],
 ) -> Response:
     query = BoardQuery(q=form.q, tag=form.tag, status=form.status, star=form.star or None)
-    task = task_of(
+    task = validate_as(
         EvaluateAllTask,
         board_id=board_id,
         rubric_id=form.rubric,
@@ -39,7 +39,7 @@ async def evaluate_shown(
         archived=query.status == "any",
         star=query.star,
     )
-    run_id = await Starter(request, runs, once).start(task)
+    run_id = await RunStarter(request, runs, once).start(task)
     if form.is_table:
         return redirect(TableQuery(rubric=form.rubric).address(board_id, run=run_id))
     return redirect(address(board_id, query, run=run_id))
@@ -53,8 +53,8 @@ async def evaluate_selected(
     once: OnceDep,
     form: Annotated[EvaluateSelectedForm, Form()],
 ) -> Response:
-    task = task_of(EvaluateAllTask, board_id=board_id, idea_ids=form.ids, rubric_id=form.rubric)
-    run_id = await Starter(request, runs, once).start(task)
+    task = validate_as(EvaluateAllTask, board_id=board_id, idea_ids=form.ids, rubric_id=form.rubric)
+    run_id = await RunStarter(request, runs, once).start(task)
     return redirect(address(board_id, current_query(request), run=run_id) + "#run")
 
 
@@ -70,7 +70,7 @@ def show_table(
     under_way = store.runs.unfinished(board_id, "evaluate-all")
     if query.run is None and under_way is not None:
         return redirect(query.address(board_id, run=under_way))
-    # The run is looked at first: what it stores when it ends in between is then read after it.
+    # Read the run before the ideas: if it ends in between, its results are still on this page.
     view = shown_run(store, runs, query.run)
     table = score_table(store, board_id, query.rubric)
     rows = sorted_table(table, query.sort, query.order).ideas
@@ -80,8 +80,8 @@ def show_table(
         "view": view,
         "rubrics": store.rubrics.all(board_id),
         "table": table,
-        "rows": rows[:SHOWN],
-        "more": len(rows) - SHOWN,
+        "rows": rows[:SHOWN_ROWS],
+        "more": len(rows) - SHOWN_ROWS,
         "uncalibrated": {name for row in rows for name in row.uncalibrated},
         "outdated": sum(row.is_stale or row.evaluated_at is None for row in rows),
     }

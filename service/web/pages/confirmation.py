@@ -1,4 +1,4 @@
-"""A page that asks before something is done; works without scripts."""
+"""A page that asks for confirmation before an action. It works without scripts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from fastapi import Request, Response, status
 
 from service.web.pages.responses import render
 
-# So many titles are shown of what is asked about.
-MOST_TITLES = 10
+# A confirmation lists at most so many titles.
+SHOWN_TITLES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """`action` is where the form goes, with the hidden `fields`; `cancel` is the way back. `titles`
-    are the first ones of what it is about, and there are `more`.
+class Confirmation:
+    """The form with the hidden `fields` is sent to `action`; `cancel` is a link.
+
+    `titles` are those of the first ideas that are affected, and `more` counts the others.
     """
 
     title: str
@@ -25,12 +26,12 @@ class Question:
     fields: Sequence[tuple[str, str]] = ()
     titles: Sequence[str] = ()
     more: int = 0
-    is_harmless: bool = False
+    is_destructive: bool = True
 
 
-def ask(
+def confirmation_page(
     request: Request,
-    question: Question,
+    question: Confirmation,
     *,
     board_id: str | None = None,
     status_code: int = status.HTTP_200_OK,

@@ -8,7 +8,7 @@ from service.store.ideas import set_deleted, touch
 from service.store.tables import Board, Idea
 
 # SQLite limits the number of values in one statement.
-AT_ONCE = 500
+BATCH = 500
 
 
 def deleted_boards(session: Session) -> set[str]:
@@ -49,4 +49,4 @@ def restore_ideas(session: Session, boards: Mapping[str, str]) -> None:
 
 
 def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))
+    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
