@@ -17,7 +17,7 @@ BODIES = {
     "body": Text("text"),
     "context": Text("background"),
     "goal": Text("goal"),
-    "instruction": Text("wish"),
+    "instruction": Text("instruction"),
 }
 
 

@@ -27,7 +27,7 @@ def login(
     key: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     if settings.needs_key and not store.keys.is_valid(key.strip()):
-        return _form(request, error=Text("That key is not valid. Check that all of it was copied."))
+        return _form(request, error=Text("That key is not valid. Check that you copied all of it."))
     response = RedirectResponse("/", status.HTTP_303_SEE_OTHER)
     response.set_cookie(
         SESSION_COOKIE,

@@ -17,7 +17,7 @@ FIELDS = {
     "context": Text("Background"),
     "creativity": Text("Creativity"),
     "goal": Text("Goal"),
-    "instruction": Text("Wish"),
+    "instruction": Text("Instruction"),
     "method": Text("Method"),
     "n": Text("Ideas"),
     "name": Text("Name"),

@@ -256,7 +256,7 @@ def test_a_combined_idea_descends_from_all_its_sources(client: TestClient, board
         assert [(one["idea_id"], one["went_into"]) for one in shown] == [(part, [kept])]
     page = client.get(f"/ideas/{kept}/lineage").text
     assert "Also from:" in page
-    assert "Also went into:" in client.get(f"/ideas/{parts[1]}/lineage").text
+    assert "Also used in:" in client.get(f"/ideas/{parts[1]}/lineage").text
 
 
 def test_lineage_is_kept_in_an_export(

@@ -402,5 +402,5 @@ def test_a_page_offers_to_take_a_decision_back(
 
     assert "Undone. You can decide again." in back
     assert 'id="accept"' in back
-    assert "The text has changed since" not in back
+    assert "The text has changed" not in back
     assert text_of(client, idea) == (TITLE, BODY)

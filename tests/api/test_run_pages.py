@@ -198,7 +198,7 @@ def test_a_run_that_waits_for_another_program_does_not_blame_the_model(
             threads.submit(client.post, "/v1/chat/completions", json=chat)
             for _ in range(backend.model.slots)
         ]
-        busy = "The model is busy with another program."
+        busy = "Another program is using the model."
         try:
             while len(backend.running) < len(chats):
                 time.sleep(0.01)

@@ -152,7 +152,7 @@ def test_deleting_several_ideas_of_a_board_asks_first_and_says_what_undo_brings_
     assert undo is not None
     post(client, f"{IDEAS}/{ideas[0]['id']}/restore")
     assert "11 ideas are back on the board." in send(client, undo[0]).text
-    assert "Nothing was left to undo." in send(client, undo[0]).text
+    assert "There is nothing left to undo." in send(client, undo[0]).text
 
 
 def test_one_idea_is_deleted_without_a_question(client: TestClient) -> None:

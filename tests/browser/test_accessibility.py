@@ -248,7 +248,7 @@ def test_focus_moves_to_a_neighbour_when_its_card_is_deleted(page: Page, pool: P
 def test_single_keys_can_be_switched_off(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("?")
-    page.get_by_role("button", name="Switch single keys off").click()
+    page.get_by_role("button", name="Turn single-key shortcuts off").click()
     page.get_by_role("button", name="Close").click()
     page.evaluate("document.activeElement.blur()")
 

@@ -125,7 +125,7 @@ def test_undo_reverses_archiving(visit: Visitors, pool: Pool, has_script: bool) 
     page.goto("/")
     page.locator(f"#status-{idea.id} > summary").click()
     page.locator(f"#status-{idea.id}").get_by_role("button", name="Archived").click()
-    expect(page.get_by_role("heading", name="The surface is clear")).to_be_visible()
+    expect(page.get_by_role("heading", name="All ideas are archived")).to_be_visible()
 
     page.get_by_role("button", name="Undo").click()
 

@@ -41,7 +41,7 @@ def test_several_ideas_are_archived_and_one_undo_restores_all(
     expect(page.locator("#flash")).to_contain_text("2 ideas are archived.")
     assert pool.store.ideas.count(IdeaQuery(status="archived")) == 2
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator("#flash")).to_contain_text("Taken back: 2 ideas.")
+    expect(page.locator("#flash")).to_contain_text("Undid the change to 2 ideas.")
     assert pool.store.ideas.count(IdeaQuery(status="draft")) == 3
 
 
@@ -147,7 +147,7 @@ def test_the_keyboard_alone_archives_several_and_undoes_it(page: Page, pool: Poo
     expect(page.locator("#count")).to_be_focused()
     page.keyboard.press("z")
 
-    expect(page.locator("#flash")).to_contain_text("Taken back: 2 ideas.")
+    expect(page.locator("#flash")).to_contain_text("Undid the change to 2 ideas.")
     assert pool.store.ideas.count(IdeaQuery(status="draft")) == 2
 
 

@@ -196,7 +196,7 @@ def test_the_table_sorts_by_links_and_marks_what_is_out_of_date(
     page.goto(board)
     page.get_by_role("link", name="Compare", exact=True).click()
     page.wait_for_load_state()
-    expect(page.get_by_role("heading", name="Ideas compared")).to_be_visible()
+    expect(page.get_by_role("heading", name="Compare ideas")).to_be_visible()
     page.locator("#by-rubric").select_option(label=rubric.name)
     if not has_script:
         page.get_by_role("button", name="Show").click()
@@ -218,9 +218,9 @@ def test_the_table_sorts_by_links_and_marks_what_is_out_of_date(
     changed = next(one for one, title in idea.items() if title == IDEAS[0][0])
     pool.store.ideas.update(changed, IdeaUpdate(body="Another text."))
     page.reload()
-    expect(page.locator(f"#row-{changed}")).to_contain_text("out of date")
+    expect(page.locator(f"#row-{changed}")).to_contain_text("outdated")
     page.goto(board)
-    expect(page.locator(f"#idea-{changed}")).to_contain_text("old score")
+    expect(page.locator(f"#idea-{changed}")).to_contain_text("outdated score")
 
 
 def test_error_bars_show_and_explain_the_uncertainty_of_a_score(

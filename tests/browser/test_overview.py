@@ -39,7 +39,7 @@ def group(page: Page, title: str) -> Locator:
 
 
 def name_of(page: Page, title: str) -> Locator:
-    return group(page, title).get_by_label("Title, which becomes the tag")
+    return group(page, title).get_by_label("Title (used as the tag)")
 
 
 def tags(pool: Pool, ideas: dict[str, str]) -> dict[str, list[str]]:
@@ -60,13 +60,13 @@ def test_groups_are_named_and_turned_into_tags_which_can_be_undone(
 
     name_of(page, "Tool shelf").fill("lending")
     group(page, "Walking bus").get_by_role("checkbox").uncheck()
-    page.get_by_role("button", name="Tag the chosen groups").click()
+    page.get_by_role("button", name="Tag the selected groups").click()
 
     expect(page.get_by_text("2 ideas have a new tag.")).to_be_visible()
-    expect(page.get_by_text("All of them are tagged “lending” already.")).to_be_visible()
+    expect(page.get_by_text("All of these ideas are already tagged “lending”.")).to_be_visible()
     assert tags(pool, ideas) == {"Tool shelf": ["lending"], "Tool library": ["lending"]}
     page.get_by_role("button", name="Undo", exact=True).click()
-    expect(page.get_by_text("All of them are tagged")).to_have_count(0)
+    expect(page.get_by_text("All of these ideas are already tagged")).to_have_count(0)
     assert tags(pool, ideas) == {}
 
 
@@ -106,7 +106,7 @@ def test_a_group_without_a_title_shows_an_error_and_nothing_is_lost(
     page.locator("#apply").click()
 
     expect(page.get_by_role("alert")).to_contain_text("Nothing was tagged")
-    expect(group(page, "Tool shelf")).to_contain_text("Give it a title without a comma.")
+    expect(group(page, "Tool shelf")).to_contain_text("Use a title without a comma.")
     expect(name_of(page, "Tool shelf")).to_have_value("lending, borrowing")
     expect(name_of(page, "Walking bus")).to_have_value("way to school")
     assert tags(pool, ideas) == {}
@@ -123,7 +123,7 @@ def test_groups_that_have_changed_since_are_shown_again_before_anything_is_tagge
     visit.traps.expect("422")
     page.locator("#apply").click()
 
-    expect(page.get_by_role("alert")).to_contain_text("The ideas have changed since you looked")
+    expect(page.get_by_role("alert")).to_contain_text("The ideas have changed since you opened this page")
     expect(name_of(page, "Tool shelf")).to_have_value("lending")
     expect(group(page, "Tools for all")).to_be_visible()
     assert tags(pool, ideas) == {}

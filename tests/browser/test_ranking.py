@@ -77,7 +77,7 @@ def test_the_model_compares_beside_the_people(
     expect(page.get_by_text("1 vote by people")).to_be_visible()
 
     page.get_by_label("Pairs", exact=True).fill("6")
-    page.get_by_role("button", name="Let it compare").click()
+    page.get_by_role("button", name="Let the model compare").click()
 
     expect(page.locator("#run .state-done")).to_be_visible()
     expect(page.locator("#run .verdicts > li")).to_have_count(6)
@@ -92,7 +92,7 @@ def test_a_comparison_under_way_can_be_stopped_and_voting_goes_on(
 ) -> None:
     pool.backend.delay_s = 30
     page.goto(address)
-    page.get_by_role("button", name="Let it compare").click()
+    page.get_by_role("button", name="Let the model compare").click()
     expect(page.locator("#run-title")).to_be_focused()
     expect(page.locator("#announcer")).to_contain_text("of 6 pairs")
 
@@ -175,7 +175,7 @@ def test_the_ranking_passes_axe(page: Page, pool: Pool, address: str) -> None:
         ).to_be_visible()
         expect(page.get_by_text(re.compile(f"{count} votes? by people"))).to_be_visible()
         expect(page.locator("#voted-text")).to_contain_text(before[0])
-    page.get_by_role("button", name="Let it compare").click()
+    page.get_by_role("button", name="Let the model compare").click()
     expect(page.locator("#run .state-done")).to_be_visible()
     idea = pool.store.comparisons.contenders(pool.board_id)[0]
     pool.store.ideas.update(idea.id, IdeaUpdate(body="Another text."))

@@ -45,9 +45,9 @@ def test_only_ticked_changes_are_accepted(
 
     boxes.nth(0).uncheck()
     boxes.nth(2).uncheck()
-    page.get_by_role("button", name="Accept what is ticked").click()
+    page.get_by_role("button", name="Accept ticked changes").click()
 
-    expect(page.locator("#flash")).to_contain_text("This is version 2 now")
+    expect(page.locator("#flash")).to_contain_text("The idea is now at version 2")
     expect(page.get_by_role("heading", level=1)).to_have_text("tool shelf")
     taken = BODY.replace("hall", "cellar").replace("drills. Ask", "drills. Ask Lena")
     assert versions(pool, idea) == [("model", taken, True), ("human", BODY, False)]
@@ -107,7 +107,7 @@ def test_changes_are_shown_again_when_the_idea_was_saved_meanwhile(
     assert versions(pool, idea)[0] == ("human", theirs, False)
     page.locator(".edit-choice", has_text="Bring it back.").locator("input").uncheck()
     page.locator("#accept").click()
-    expect(page.locator("#flash")).to_contain_text("This is version 3 now")
+    expect(page.locator("#flash")).to_contain_text("The idea is now at version 3")
     assert versions(pool, idea)[0] == ("model", PROPOSED + "\n\nBring it back.", True)
 
 
@@ -356,7 +356,7 @@ def test_any_two_versions_are_compared_swapped_and_restored(
     page.locator("#compare").click()
     expect(page).to_have_url(f"{pool.url}/ideas/{idea.id}/compare?from=3&to=1")
     page.locator("#restore-1").click()
-    expect(page.locator("#flash")).to_contain_text("Version 1 is the newest one again")
+    expect(page.locator("#flash")).to_contain_text("Restored version 1")
     assert pool.store.ideas.get(idea.id).body == BODY
 
 

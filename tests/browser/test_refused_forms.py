@@ -60,7 +60,7 @@ def test_a_blank_topic_shows_an_error_beside_its_field(anybody: Page, pool: Pool
     topic = anybody.get_by_label(TOPIC)
     topic.fill("   ")
     anybody.locator("#fine > summary").click()
-    anybody.get_by_label("Background the ideas should fit").fill("In June")
+    anybody.get_by_label("Background to take into account").fill("In June")
 
     anybody.get_by_role("button", name="Brainstorm", exact=True).click()
 
@@ -70,7 +70,7 @@ def test_a_blank_topic_shows_an_error_beside_its_field(anybody: Page, pool: Pool
     expect(topic).to_have_attribute("aria-invalid", "true")
     expect(topic).to_be_focused()
     expect(topic).to_have_value("   ")
-    expect(anybody.get_by_label("Background the ideas should fit")).to_have_value("In June")
+    expect(anybody.get_by_label("Background to take into account")).to_have_value("In June")
 
     topic.fill("a street party")
     anybody.get_by_role("button", name="Brainstorm", exact=True).click()
@@ -145,7 +145,7 @@ def test_a_conflict_leaves_the_address_bar_alone(visit: Visitors, pool: Pool) ->
     assert page.url == before
 
     page.locator("#mine-title").fill("  ")
-    page.get_by_role("button", name="Save yours").click()
+    page.get_by_role("button", name="Save your version").click()
 
     # The board has no such form: what was typed stays where it is.
     expect(page.locator("#alerts")).to_contain_text("Title: Write something here.")

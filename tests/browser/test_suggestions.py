@@ -93,7 +93,7 @@ def test_another_one_replaces_a_suggestion_and_can_be_undone(anybody: Page, pool
     assert instead.locator("h3").inner_text() != was
     assert instead.locator(".angle").inner_text() == angle
     expect(anybody.locator(CARDS)).to_have_count(4)
-    instead.get_by_role("button", name="Take back").click()
+    instead.get_by_role("button", name="Restore").click()
     expect(anybody.locator(CARDS)).to_have_count(5)
     expect(anybody.locator(CARDS).nth(1).locator("h3")).to_have_text(was)
 
@@ -108,7 +108,7 @@ def test_another_one_is_seen_being_written_and_can_be_stopped(page: Page, pool: 
     expect(page.locator("#announcer")).to_have_text("Writing another idea")
     draft.get_by_role("button", name="Stop").click()
 
-    expect(page.get_by_text("No other one came")).to_be_visible()
+    expect(page.get_by_text("No new suggestion")).to_be_visible()
     pool.backend.delay_s = 0
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#run .instead")).to_have_count(1)
@@ -189,7 +189,7 @@ def test_one_idea_cannot_be_combined_and_stays_selected(
 def test_what_is_on_the_board_is_avoided_unless_it_is_unticked(anybody: Page, pool: Pool) -> None:
     for avoids in (True, False):
         anybody.goto(f"/boards/{pool.board_id}")
-        box = anybody.get_by_role("checkbox", name="Avoid what is on the board")
+        box = anybody.get_by_role("checkbox", name="Avoid ideas already on the board")
         expect(box).to_be_checked()
         box.set_checked(avoids)
         anybody.get_by_label("What do you want ideas for?").fill("a street party")

@@ -84,7 +84,7 @@ def test_a_text_on_one_line_is_as_short_as_a_title(field: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "name"),
-    [("body", "text"), ("context", "background"), ("goal", "goal"), ("instruction", "wish")],
+    [("body", "text"), ("context", "background"), ("goal", "goal"), ("instruction", "instruction")],
 )
 def test_a_longer_text_may_be_as_long_as_that_of_an_idea(field: str, name: str) -> None:
     limits = Limits(20, 256, 20)

@@ -68,7 +68,7 @@ def undo_change(request: Request, change_id: str, store: StoreDep) -> Response:
 def _undo_summary(change: ChangePublic) -> str:
     ideas = len(change.put_back or ())
     if not ideas:
-        return Text("Nothing was left to undo.")
+        return Text("There is nothing left to undo.")
     if change.operation == "delete":
         return Counted(
             "%(count)s idea is back on the board.", "%(count)s ideas are back on the board.", ideas
@@ -79,7 +79,9 @@ def _undo_summary(change: ChangePublic) -> str:
             "%(count)s ideas are in the trash again.",
             ideas,
         )
-    return Counted("Taken back: %(count)s idea.", "Taken back: %(count)s ideas.", ideas)
+    return Counted(
+        "Undid the change to %(count)s idea.", "Undid the change to %(count)s ideas.", ideas
+    )
 
 
 def _confirm(request: Request, store: Store, board_id: str, form: BulkForm) -> Response:
@@ -119,7 +121,12 @@ def _change_summary(store: Store, change: ChangePublic, form: BulkForm) -> Text:
         if form.status == "archived":
             return Counted("%(count)s idea is archived.", "%(count)s ideas are archived.", ideas)
         name = STATUS_NAMES[form.status]
-        return Counted("%(count)s idea: %(name)s.", "%(count)s ideas: %(name)s.", ideas, name=name)
+        return Counted(
+            "%(count)s idea is now “%(name)s”.",
+            "%(count)s ideas are now “%(name)s”.",
+            ideas,
+            name=name,
+        )
     if change.operation == "move" and form.board_id is not None:
         return Counted(
             "%(count)s idea moved to “%(board)s”.",

@@ -19,7 +19,7 @@ def change_facts(before: Note, after: Note) -> list[Text]:
         if count
     ]
     if not facts:
-        facts = [Text("Only blanks or line breaks changed")]
+        facts = [Text("Only spaces or line breaks changed")]
     words = count_words(before.body), count_words(after.body)
     if words[0] != words[1]:
         facts.append(

@@ -48,7 +48,7 @@ PRESETS = {
     Text("Friendlier"): "Use a friendlier, warmer tone.",
     Text("As a pitch"): "Turn it into a short pitch that convinces.",
     Text("Add a first step"): "Add a first step that can be taken this week.",
-    Text("Face the main risk"): "Name the main risk and say how to deal with it.",
+    Text("Address the main risk"): "Name the main risk and say how to deal with it.",
 }
 router = APIRouter()
 
@@ -142,7 +142,7 @@ def set_status(
 @router.post("/ideas/{idea_id}/move")
 def move_idea(idea_id: str, store: StoreDep, board_id: Annotated[str, Form()]) -> Response:
     change = store.changes.make(Move(operation="move", ids=[idea_id], board_id=board_id))
-    moved = Text("It is on the board “%(board)s” now.", board=store.boards.get(board_id).name)
+    moved = Text("Moved to the board “%(board)s”.", board=store.boards.get(board_id).name)
     return redirect(f"/ideas/{idea_id}", Flash(moved, f"/changes/{change.id}/undo"))
 
 
@@ -167,7 +167,7 @@ def restore_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
 @router.post("/ideas/{idea_id}/versions/{number}/restore")
 def restore_version(idea_id: str, number: int, store: StoreDep) -> Response:
     store.ideas.restore_version(idea_id, number)
-    restored = Text("Version %(number)s is the newest one again.", number=number)
+    restored = Text("Restored version %(number)s.", number=number)
     return redirect(f"/ideas/{idea_id}", Flash(restored))
 
 

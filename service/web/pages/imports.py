@@ -36,8 +36,8 @@ ACTIONS: dict[Action, str] = {
 }
 # Ideas in the trash are shown without a reason.
 REASONS: dict[Reason, str] = {
-    "there": Text("exists already"),
-    "same-text": Text("the same text exists already"),
+    "there": Text("already exists"),
+    "same-text": Text("an idea with this text already exists"),
     "twice": Text("is in the file twice"),
 }
 FIELDS = {

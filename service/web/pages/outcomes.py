@@ -10,13 +10,13 @@ ADVICE = {
         "The model found nothing new after that. Word the topic differently, try another method, "
         "or ask for more ideas."
     ),
-    "deadline": Text("The time for one run was over. Ask for more ideas to go on."),
+    "deadline": Text("The run reached its time limit. Ask for more ideas to continue."),
 }
 
 # Only the operator needs paths and hashes, and finds them in the log and over REST.
 NO_MODEL = Text(
-    "The model cannot be used just now. Your ideas are safe. If you run this server: its log and "
-    "/readyz say what is wrong."
+    "The model cannot be used just now. Your ideas are safe. If you run this server, check its log "
+    "and /readyz. They say what is wrong."
 )
 
 
@@ -32,12 +32,12 @@ def failure(error: RunError | None) -> str:
 def waiting(position: QueuePosition) -> str:
     if position.ahead:
         return Counted(
-            "The model is busy with %(count)s other run. Yours starts when it is its turn.",
-            "The model is busy with %(count)s other runs. Yours starts when it is its turn.",
+            "The model is busy with %(count)s other run. Yours starts after it.",
+            "The model is busy with %(count)s other runs. Yours starts after them.",
             position.ahead,
         )
     if position.is_model_ready:
-        return Text("The model is busy with another program. Your run starts when it is its turn.")
+        return Text("Another program is using the model. Your run starts when the model is free.")
     return ""
 
 

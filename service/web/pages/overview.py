@@ -88,20 +88,22 @@ def apply_groups(
     problem: str = ""
     if found.fingerprint != form.fingerprint:
         problem = Text(
-            "The ideas have changed since you looked, and so have their groups. Nothing was "
-            "tagged: look at the groups as they are now."
+            "The ideas have changed since you opened this page. Nothing was tagged. "
+            "Check the new groups and try again."
         )
     elif not chosen:
-        problem = Text("Choose at least one group. Nothing was tagged.")
+        problem = Text("Select at least one group. Nothing was tagged.")
     elif any(group.problem for group in chosen):
-        problem = Text("A title cannot be a tag as it is. Nothing was tagged: correct it below.")
+        problem = Text(
+            "One title cannot be used as a tag. Nothing was tagged. Correct the title below."
+        )
     if problem:
         return _groups_page(request, store.boards.get(board_id), board, problem)
     shape = validate_as(ClustersApply, clusters=[_choice(group) for group in chosen])
     change = store.changes.tag_each(board_id, shape.tags_by_idea())
     here = f"/boards/{board_id}/clusters?groups={form.groups}"
     if not change.changed:
-        return redirect(here, Flash(Text("All of these ideas had their tags already.")))
+        return redirect(here, Flash(Text("All of these ideas already have their tags.")))
     message = Counted(
         "%(count)s idea has a new tag.", "%(count)s ideas have a new tag.", len(change.changed)
     )
@@ -177,7 +179,7 @@ def _groups_view(found: ClustersPublic, form: GroupsForm) -> GroupsView:
 def _problem(title: str) -> str:
     """Why the title cannot be a tag. A comma would split it into two tags."""
     if not title or "," in title:
-        return Text("Give it a title without a comma.")
+        return Text("Use a title without a comma.")
     if len(title) > TAG_CEILING:
         return too_long(title, TAG_CEILING)
     return ""

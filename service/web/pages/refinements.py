@@ -30,7 +30,7 @@ def accept(
         idea = store.refinements.accept(run_id, choice, revision=form.revision)
     except LostUpdate:
         return _conflict(request, store, run_id, form)
-    accepted = Text("Accepted. This is version %(number)s now.", number=idea.version)
+    accepted = Text("Accepted. The idea is now at version %(number)s.", number=idea.version)
     return redirect(f"/ideas/{idea.id}", Flash(accepted, _undo(run_id, idea.version)))
 
 

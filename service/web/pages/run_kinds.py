@@ -117,7 +117,7 @@ SHOWN_KINDS: Mapping[str, ShownKind] = {
     ),
     "rank": ShownKind(
         name=Text("Comparison"),
-        title=Text("The model compares"),
+        title=Text("Comparison by the model"),
         template="runs/_run_rank.html",
         working=Text("Comparing"),
         wanted=_pair_count,
