@@ -1,11 +1,11 @@
-/* What the pages do beyond links, forms and htmx. Every action works without this file. */
+/* Adds what links, forms and htmx cannot do. Every action works without this file. */
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
   const YEAR_S = 31536000;
 
-  /* Focus. A swap may take away the focused element: then the nearest thing around it that is
-     still there gets the focus, so that nobody is thrown back to the top of the page. */
+  /* A swap may remove the focused element. Then the nearest element around it that still exists
+     gets the focus, so that the reader is not sent back to the top of the page. */
   let trail = [];
   let lastCard = null;
   let hasMore = false;
@@ -43,7 +43,7 @@
     }
   }
 
-  /* A card that is being edited stays although a search no longer finds it. */
+  /* A card that is being edited stays on the page even if a search no longer finds it. */
   function keepTyped() {
     for (const card of typed) {
       if (card.isConnected || !byId("ideas")) continue;
@@ -55,7 +55,7 @@
 
   document.addEventListener("htmx:before:swap", (event) => {
     trail = trailOf(document.activeElement);
-    // Who asked for more cards goes on reading with the first of them.
+    // After “Show more”, the first of the new cards gets the focus.
     const isMore = document.activeElement?.matches("[data-then-first]");
     lastCard = isMore ? byId("ideas").lastElementChild : null;
     const source = event.detail?.ctx?.sourceElement;
@@ -68,7 +68,7 @@
   document.addEventListener("htmx:after:swap", (event) => {
     const source = event.detail?.ctx?.sourceElement;
     const status = event.detail?.ctx?.response?.status ?? 200;
-    // By attribute: a field named `method` hides the form's property of that name.
+    // The selector reads the attribute, because a field named `method` hides the form's property.
     const form = source?.matches?.("[hx-post]") ? source.closest("form[method=post]") : null;
     if (form) finish(form, status, source);
     if (lastCard) focusOn(lastCard.nextElementSibling?.querySelector("h3 a"));
@@ -80,15 +80,15 @@
     copyCount();
   });
 
-  /* The row of brainstorms is not in the stream of the run that it counts. */
+  /* Copies the count of a run to its chip, because the stream of the run contains no chips. */
   function copyCount() {
     const count = document.querySelector("[data-count-of]");
     const chip = count && byId(count.dataset.countOf);
     if (chip) chip.textContent = count.textContent;
   }
 
-  /* Coming back to a board. Its address says how many cards were loaded, and by which card it was
-     left; that card is found again even where others have changed. */
+  /* For the way back to a board: its address says how many cards were loaded and which one was
+     opened. That card is found again even if others have changed. */
   function noteLoaded() {
     const address = new URL(location);
     address.searchParams.set("loaded", document.querySelectorAll("#ideas > li[id^=idea-]").length);
@@ -102,7 +102,7 @@
     history.replaceState(history.state, "", `${location.pathname}${location.search}#${card.id}`);
   });
 
-  /* The browser would go to the place in pixels, which is another card by then. */
+  /* The browser would restore the position in pixels, where another card may be by now. */
   window.addEventListener("pagehide", () => {
     history.scrollRestoration = leftByCard ? "manual" : "auto";
     leftByCard = false;
@@ -116,7 +116,7 @@
     focusOn(card?.querySelector("h3 a"), { preventScroll: true });
   });
 
-  /* Heard also when the swap took the form itself away: then nobody hears the event above. */
+  /* This event also comes when the swap removed the form itself. The one above does not. */
   document.addEventListener("htmx:after:settle", () => {
     const first = document.querySelector("[data-read-first]");
     if (first && !first.dataset.wasRead && focusOn(first)) first.dataset.wasRead = "yes";
@@ -125,9 +125,9 @@
     hasMore = false;
   });
 
-  /* `data-reset` empties a form after it was taken and names the field for the next entry,
-     `data-closes` names the disclosure it stands in, `data-then` what to read next. What a button
-     says that sends the form elsewhere comes before what the form says. */
+  /* Runs after a form was accepted. `data-reset` empties the form and names the field for the next
+     entry. `data-closes` names the disclosure around the form. `data-then` names the element that
+     gets the focus; on a button, it overrides that of the form. */
   function finish(form, status, source) {
     if (status >= 400) return;
     byId("alerts").replaceChildren();
@@ -147,8 +147,8 @@
     if (next) focusOn(document.querySelector(next));
   }
 
-  /* A run that is over may have changed more than its own panel: the page is fetched anew. If
-     anything else is answered meanwhile, what was fetched may be older than that: once more then. */
+  /* A finished run may have changed more than its own panel, so the page is fetched again. If
+     another request is answered meanwhile, the fetched page may be outdated and is fetched once more. */
   let answers = 0;
 
   function fetchAnew() {
@@ -174,13 +174,13 @@
     }
   });
 
-  /* What htmx cannot say by itself: no answer came at all. Streams reconnect on their own. */
+  /* Shows an alert if no answer came at all. Streams reconnect on their own. */
   document.addEventListener("htmx:error", (event) => {
     if (event.detail?.ctx?.response) return;
     byId("alerts").replaceChildren(byId("unreachable").content.cloneNode(true));
   });
 
-  /* Addresses stay short: blank fields of the search are left out. */
+  /* Leaves out empty search fields, so that addresses stay short. */
   document.addEventListener("htmx:config:request", (event) => {
     const { request, sourceElement } = event.detail.ctx;
     if (sourceElement.id !== "filters") return;
@@ -192,7 +192,7 @@
     if (event.target.closest("[data-print]")) window.print();
   });
 
-  /* Forms that leave the page are sent once, however often they are clicked. */
+  /* Sends a form that leaves the page only once, however often it is clicked. */
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.matches("[data-theme-form], [data-shortcuts-form]")) {
@@ -215,7 +215,7 @@
     }
   });
 
-  /* A form that was refused holds what is saved nowhere, though it came so from the server. */
+  /* A refused form counts as changed: its values come from the server, but they are not saved. */
   function isChanged(form) {
     if (form.closest("[data-unsaved]") || form.querySelector("[data-unsaved]")) return true;
     const fields = [...form.querySelectorAll("input:not([type=hidden]), textarea")];
@@ -249,7 +249,7 @@
     if (hint && chosen) hint.textContent = chosen.dataset.when;
   }
 
-  /* Ideas that are selected, to do something with all of them. */
+  /* The selection of ideas for the bulk actions. */
   let lastPick = null;
 
   function pickAll(isPicked) {
@@ -265,7 +265,7 @@
     count.textContent = picked ? words : "";
   }
 
-  /* More than one is deleted only after this question. */
+  /* Asks before several ideas are deleted. */
   function askFirst(event, button) {
     const dialog = byId(button.dataset.ask);
     const picked = document.querySelectorAll(".pick:checked").length;
@@ -276,7 +276,7 @@
     dialog.showModal();
   }
 
-  /* With the shift key, all between this box and the last one. */
+  /* With the Shift key, a click also changes the boxes between this one and the last one. */
   function pickRange(event) {
     const boxes = [...document.querySelectorAll(".pick")];
     const [from, to] = [boxes.indexOf(lastPick), boxes.indexOf(event.target)].sort((a, b) => a - b);
@@ -292,7 +292,7 @@
     event.target.closest("[data-send-on-change]")?.requestSubmit();
   });
 
-  /* Of several tags in a field, the browser completes the one that is being written. */
+  /* Makes the browser complete only the last tag of a field. */
   function completeTags(field) {
     if (field.list?.id !== "known-tags") return;
     const written = field.value.slice(0, field.value.lastIndexOf(",") + 1);
@@ -328,7 +328,7 @@
     if (ticker) tick(ticker.form, ticker.dataset.tick);
   });
 
-  /* The Escape key leaves the editing of an idea; what was typed goes away with the second press. */
+  /* Escape closes the editor of an idea. If the text was changed, it takes a second press. */
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;
     const form = event.target.closest(".is-edited form, #edit-form");

@@ -1,4 +1,4 @@
-// Opens the API's description in Swagger UI, on our own origin only.
+// Shows the description of the API in Swagger UI. Everything comes from our own origin.
 const docs = document.getElementById("docs");
 window.SwaggerUIBundle({
   url: docs.dataset.url,

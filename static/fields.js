@@ -1,14 +1,14 @@
-/* Fields: how much fits into them, and what was wrong with what was sent. The server alone decides;
-   `macros.html` writes the attributes that are read here. */
+/* Counts characters in fields and shows the problems of a refused form. Only the server decides what
+   it accepts. `macros.html` writes the attributes that are read here. */
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  // A counter shows from this part of the limit on.
+  // The counter appears at this fraction of the limit.
   const NEAR = 0.85;
-  // Longer than between two keys, so that not each of them is read out.
+  // Longer than the pause between two keys, so that screen readers do not read every count.
   const PAUSE_MS = 1000;
 
-  /* As the server counts: characters, not halves of them, without blanks around them. */
+  /* Counts as the server does: whole characters, without the spaces around the text. */
   const lengthOf = (text) => [...text.trim()].length;
 
   function wordsFor(field) {
@@ -27,7 +27,7 @@
     const counter = byId(`${field.id}-count`);
     if (!counter) return;
     const { isOver, words } = wordsFor(field);
-    // What the server said of the text says it already.
+    // The server's message already says it.
     counter.textContent = field.getAttribute("aria-invalid") === "true" ? "" : words;
     counter.hidden = !counter.textContent;
     counter.classList.toggle("is-over", isOver);
@@ -47,7 +47,7 @@
     }, PAUSE_MS);
   }
 
-  /* What was said of a field, or of its form, was said of what stood there before. */
+  /* Removes the message about a field or its form once the text changes. */
   document.addEventListener("input", (event) => {
     const field = event.target;
     field.removeAttribute("aria-invalid");
@@ -57,7 +57,7 @@
     announce(field);
   });
 
-  /* A refused form has come back: on with its first problem, wherever that is folded away. */
+  /* Moves to the first problem of a refused form and opens the disclosures around it. */
   function goOn() {
     const field = document.querySelector("main [data-refused]");
     if (!field) return;
@@ -71,7 +71,7 @@
     countAll();
   });
 
-  /* A form that was sent without htmx has put its own address into the bar, which is no page. */
+  /* A form sent without htmx leaves its own address in the bar. That is no page, so replace it. */
   const { address } = document.body.dataset;
   if (address) history.replaceState(history.state, "", address);
   countAll();

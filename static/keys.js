@@ -1,4 +1,4 @@
-/* Menus and single keys. Who switches single keys off keeps Escape. */
+/* Menus and single-key shortcuts. Escape works even if these shortcuts are off. */
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -36,14 +36,14 @@
     a: () => document.querySelector(".pick:checked") && document.querySelector("#bulk summary"),
   };
 
-  /* The next or previous card from where the reader is; at first the first one. */
+  /* The card after or before the focused one; the first card if none has the focus. */
   function cardBeside(step) {
     const cards = [...document.querySelectorAll("li.card[tabindex]")];
     const here = cards.findIndex((card) => card.contains(document.activeElement));
     return cards[here < 0 ? 0 : Math.min(Math.max(here + step, 0), cards.length - 1)];
   }
 
-  /* On a card that has the focus itself: Enter opens it, x and the space bar select it. */
+  /* Keys on a focused card: Enter opens it, x and the space bar select it. */
   const ON_CARD = {
     Enter: (card) => card.querySelector(":is(h2, h3) a"),
     x: (card) => card.querySelector(".pick, .take"),
@@ -67,7 +67,7 @@
       (isCard && ON_CARD[event.key]?.(event.target)) || byId(PRESSES[event.key.toLowerCase()]);
     if (button) {
       event.preventDefault();
-      // A key held down is one vote.
+      // A key held down counts once.
       if (!event.repeat) button.click();
       return;
     }

@@ -1,10 +1,10 @@
-/* Refining a passage that is selected, in the idea's text or in the field to edit it. */
+/* Refines the passage that is selected in an idea's text or in its editor. */
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
 
-  /* As it stands in the text that is saved. The page shows Markdown rendered, so its marks may stand
-     between the words. */
+  /* Finds the selected passage in the saved text. The page shows rendered Markdown, so the text may
+     have marks between the words. */
   function selectedPassage() {
     const field = byId("text");
     const source = field?.defaultValue ?? "";
@@ -31,7 +31,7 @@
 
   function passageAt(source, start, end) {
     const text = source.slice(start, end);
-    // The server counts characters, not halves of them.
+    // The server counts whole characters, and JavaScript counts UTF-16 units.
     return text.trim() ? { text, start: [...source.slice(0, start)].length } : null;
   }
 
@@ -53,7 +53,7 @@
     byId("instruction").focus();
   }
 
-  // A press would move the focus out of the field, and with it what is selected there.
+  // A press would take the focus from the field and clear its selection.
   document.addEventListener("mousedown", (event) => {
     if (event.target.closest("[data-refine-selection]")) event.preventDefault();
   });
