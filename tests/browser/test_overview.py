@@ -123,7 +123,9 @@ def test_groups_that_have_changed_since_are_shown_again_before_anything_is_tagge
     visit.traps.expect("422")
     page.locator("#apply").click()
 
-    expect(page.get_by_role("alert")).to_contain_text("The ideas have changed since you opened this page")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "The ideas have changed since you opened this page"
+    )
     expect(name_of(page, "Tool shelf")).to_have_value("lending")
     expect(group(page, "Tools for all")).to_be_visible()
     assert tags(pool, ideas) == {}

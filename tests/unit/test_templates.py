@@ -1,4 +1,4 @@
-"""Templates use only known names and obey the content security policy."""
+"""Templates use only known names, have short lines and obey the content security policy."""
 
 import gzip
 import re
@@ -75,6 +75,17 @@ def test_templates_are_compiled_once_for_all_apps_of_a_process() -> None:
 
     assert first.environment("sv") is second.environment("sv")
     assert first.environment("sv") is not first.environment("en")
+
+
+def test_no_line_of_a_template_is_long() -> None:
+    lines = [
+        (f"{name}:{number}", len(line))
+        for name in FILES
+        for number, line in enumerate((TEMPLATES / name).read_text().splitlines(), start=1)
+    ]
+
+    assert lines
+    assert [place for place, length in lines if length > 140] == []
 
 
 def test_a_static_url_names_the_content(environment: Environment) -> None:
