@@ -23,7 +23,7 @@ from tests.support.raw_http import Call, Event, chat, endless
 CHAT, BRAINSTORM = "/v1/chat/completions", "/api/v1/brainstorm"
 PLACES = 4
 BURST = 100
-BURSTS = 8
+BURSTS = 5
 REFUSAL_S = 0.1
 LIVENESS_S = 0.25
 WORDS = "a garden between two houses where nobody has planted anything for years ".split()
@@ -80,7 +80,7 @@ def draw_one(number: int) -> tuple[str, dict[str, Any]]:
 
 def ask_at_length(number: int) -> tuple[str, dict[str, Any]]:
     """A request that is longer than any test."""
-    return CHAT, endless(f"Question {number}: next_event me all of it.", 1500)
+    return CHAT, endless(f"Question {number}: Tell me all of it.", 1500)
 
 
 def draw_many(number: int) -> tuple[str, dict[str, Any]]:
@@ -121,25 +121,40 @@ def cpu_s(server: Server) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
+def invalid_cost_s(server: Server, question: Question) -> float:
+    """CPU seconds of the server for a burst of the same requests with a field of the wrong type."""
+    before = cpu_s(server)
+    with ExitStack() as stack:
+        calls = [stack.enter_context(closing(Call(server))) for _ in range(BURST)]
+        for number, call in enumerate(calls):
+            path, body = question(number)
+            call.post(path, body | {"seed": []})
+        for call in calls:
+            assert call.answer.status in (400, 422)
+    return cpu_s(server) - before
+
+
 @pytest.mark.parametrize("question", [ask_at_length, draw_many])
 def test_a_burst_is_refused_at_once_except_for_the_accepted_requests(
     narrow: Server, question: Question
 ) -> None:
-    longest, costs = [], []
+    longest, ratios = [], []
     for _ in range(BURSTS):
         with ExitStack() as stack:
             before = cpu_s(narrow)
             refusals, admitted = burst(narrow, question, stack)
-            costs.append(cpu_s(narrow) - before)
+            cost_s = cpu_s(narrow) - before
             longest.append(max(refusals))
             assert len(admitted) == PLACES
         # All of them have left: nothing may go on.
         await_idle(narrow)
+        ratios.append(cost_s / invalid_cost_s(narrow, question))
 
-    # The last of a hundred waits for the server's work on all the others, and for whatever else
-    # the machine does meanwhile; only the first is ours.
-    assert min(costs) < REFUSAL_S, (costs, longest)
-    assert min(longest) < 10 * REFUSAL_S, (costs, longest)
+    # A full queue is found before anything is made for the request. How many milliseconds that is
+    # depends on the machine, so the cost is compared with that of a body refused by its schema.
+    assert statistics.median(ratios) < 2, ratios
+    # The last of a hundred waits for the server's work on all the others.
+    assert min(longest) < 10 * REFUSAL_S, longest
 
 
 def test_all_accepted_requests_of_a_burst_are_served(narrow: Server) -> None:
