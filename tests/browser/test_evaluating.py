@@ -260,7 +260,7 @@ def test_a_score_of_unknown_error_has_no_error_bar(page: Page, pool: Pool) -> No
 
     expect(page.locator("#evaluation meter")).to_have_count(4)
     expect(page.locator("#evaluation .whisker")).to_have_count(0)
-    expect(page.locator(".spread-words")).to_contain_text("the error is not known")
+    expect(page.locator(".spread-words")).to_contain_text("its error is not known")
 
 
 def test_rubrics_and_the_table_pass_axe(page: Page, board: str, rubric: RubricPublic) -> None:
