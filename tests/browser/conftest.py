@@ -25,7 +25,10 @@ from service.store import Store
 from tests.support.app_server import Server, served, serving
 from tests.support.fake_backend import FakeBackend
 
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+CHROMIUM = tuple(
+    f"/usr/bin/{name}"
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+)
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
