@@ -1,0 +1,125 @@
+"""Finds ideas that were written for a topic like the one given, without a model.
+
+The bank is a file with a topic and its ideas in each line, and an index with the vector of each
+topic and the place of its line. Topics are compared with topics: whether an idea fits is told far
+better by the topic that it was written for than by its own words (see models/idea-bank/README.md).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.analysis.sentence_encoder import Matrix, SentenceEncoder
+from service.errors import ModelUnavailable
+from service.messages import Text
+from service.settings import PROJECT_ROOT
+
+FOLDER = PROJECT_ROOT / "models" / "idea-bank"
+IDEAS, INDEX = "ideas.jsonl", "index.npz"
+INDEX_SHA256 = "5e5485935a306e2af4258d6ef5a6354ae43f0ab041fd4924980d7fc4c9982227"
+# Vectors are stored as whole numbers up to this one, and a scale for each.
+LARGEST = 127
+
+
+@dataclass(frozen=True, slots=True)
+class BankIdea:
+    """`written_for` is its topic, and `likeness` the cosine of that to the topic asked about."""
+
+    title: str
+    text: str
+    written_for: str
+    likeness: float
+
+    @property
+    def whole(self) -> str:
+        return f"{self.title}. {self.text}"
+
+
+class IdeaBank:
+    """Reads the index when it is first needed, and of the ideas only those that it returns."""
+
+    def __init__(
+        self,
+        encoder: SentenceEncoder,
+        folder: Path = FOLDER,
+        index_sha256: str = INDEX_SHA256,
+    ) -> None:
+        self._encoder = encoder
+        self._folder = folder
+        self._sha256 = index_sha256
+        self._lock = Lock()
+
+    def load(self) -> None:
+        """Raises: ModelUnavailable if a file is missing or its hash is wrong."""
+        with self._lock:
+            _ = self._index
+        self._encoder.load()
+
+    def near(self, topic: str, threshold: float, most_topics: int) -> list[BankIdea]:
+        """The ideas of the topics whose cosine to `topic` is at least `threshold`, nearest first.
+
+        Raises: ModelUnavailable if a file is missing or its hash is wrong.
+        """
+        with self._lock:
+            index = self._index
+        (vector,) = self._encoder.embed([topic])
+        likeness = index.vectors @ vector
+        nearest = np.argsort(-likeness, kind="stable")[:most_topics]
+        rows = [int(row) for row in nearest if likeness[row] >= threshold]
+        lines = self._lines([int(index.offsets[row]) for row in rows])
+        return [
+            BankIdea(idea["title"], idea["text"], line["topic"], float(likeness[row]))
+            for row, line in zip(rows, map(json.loads, lines), strict=True)
+            for idea in line["ideas"]
+        ]
+
+    def _lines(self, offsets: Sequence[int]) -> list[bytes]:
+        with (self._folder / IDEAS).open("rb") as file:
+            lines = []
+            for offset in offsets:
+                file.seek(offset)
+                lines.append(file.readline())
+        return lines
+
+    @cached_property
+    def _index(self) -> "_Index":
+        path = self._folder / INDEX
+        try:
+            if sha256(path.read_bytes()).hexdigest() != self._sha256:
+                raise ValueError("its SHA-256 is another one")
+            with np.load(path, allow_pickle=False) as file:
+                index = _Index.unpack(file["vectors"], file["scale"], file["offsets"])
+                ideas_sha256 = bytes(file["ideas_sha256"]).hex()
+            path = self._folder / IDEAS
+            if sha256(path.read_bytes()).hexdigest() != ideas_sha256:
+                raise ValueError("its SHA-256 is another one")
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelUnavailable(
+                Text(
+                    "The idea bank's file %(path)s cannot be read (%(error)s). Restore it to get "
+                    "ideas of the bank.",
+                    path=path,
+                    error=error,
+                )
+            ) from error
+        return index
+
+
+class _Index(NamedTuple):
+    """`vectors` has shape (topics, 384), rows of length 1; `offsets` are places in bytes."""
+
+    vectors: Matrix
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def unpack(cls, steps: NDArray[np.int8], scale: Matrix, offsets: NDArray[np.int64]) -> "_Index":
+        vectors = steps.astype(np.float32) * scale[:, None]
+        return cls(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), offsets)

@@ -1,0 +1,91 @@
+"""Building the idea bank from files of topics, and finding its ideas again."""
+
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+
+from service.analysis.idea_bank import FOLDER, IDEAS, INDEX, IdeaBank
+from service.analysis.sentence_encoder import SentenceEncoder
+from service.ideation.inspirations import NEAR_TOPIC
+from training.errors import DataProblem
+from training.export.idea_bank import build_idea_bank
+
+READINGS = Path("training/datasets/graded/bank.jsonl")
+
+
+def record(topic: str, *titles: str) -> dict[str, Any]:
+    ideas = [{"title": title, "text": f"Try the {title} this week."} for title in titles]
+    return {"topic": topic, "context": "", "ideas": ideas}
+
+
+RECORDS = [
+    record("quick dinners for a tired family", "Egg Hour", "Bean Pot"),
+    record("name for a sailing boat", "Slow Heron"),
+    record("Quick dinners for a tired family!", "Egg Hour", "Noodle Night"),
+]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "topics.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in RECORDS))
+    return path
+
+
+def build(source: Path, folder: Path) -> IdeaBank:
+    build_idea_bank([source], folder, lambda _: None)
+    return IdeaBank(SentenceEncoder(), folder, sha256((folder / INDEX).read_bytes()).hexdigest())
+
+
+def test_topics_that_say_the_same_become_one_with_all_their_ideas(
+    source: Path, tmp_path: Path
+) -> None:
+    found = build(source, tmp_path / "bank").near("fast dinner for tired families", 0.6, 8)
+
+    assert [one.title for one in found] == ["Egg Hour", "Bean Pot", "Noodle Night"]
+    assert {one.written_for for one in found} == {"quick dinners for a tired family"}
+
+
+def test_the_same_sources_give_the_same_bytes(source: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        build(source, tmp_path / name)
+
+    for file in (IDEAS, INDEX):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_a_line_without_ideas_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "topics.jsonl"
+    source.write_text('{"topic": "a shed", "ideas": []}\n{"topic": "a shed"}\n')
+
+    with pytest.raises(DataProblem, match=re.escape(f"{source}, line 2")):
+        build_idea_bank([source], tmp_path / "bank", lambda _: None)
+
+
+def test_every_topic_of_the_shipped_bank_has_different_ideas_of_readable_length() -> None:
+    records = [json.loads(line) for line in (FOLDER / IDEAS).read_text().splitlines()]
+
+    assert len({one["topic"] for one in records}) == len(records)
+    for one in records:
+        titles = [idea["title"] for idea in one["ideas"]]
+        assert len(set(titles)) == len(titles), one["topic"]
+        assert all(5 <= len(idea["text"].split()) <= 60 for idea in one["ideas"]), one["topic"]
+
+
+def test_the_card_has_the_figures_of_the_readings() -> None:
+    """The threshold from which ideas are offered rests on them."""
+    readings = [json.loads(line) for line in READINGS.read_text().splitlines()]
+    card = (FOLDER / "README.md").read_text()
+    rows = {"under 0.50": (-1, 0.5), "0.50 to 0.60": (0.5, 0.6), "0.60 and more": (0.6, 2)}
+
+    for name, (least, most) in rows.items():
+        grades = [mean(one["grades"]) for one in readings if least <= one["likeness"] < most]
+        shares = [100 * mean(grade >= bound for grade in grades) for bound in (3, 2.5, 2)]
+        row = f"{len(grades)} | {mean(grades):.2f} | " + " | ".join(f"{one:.0f}%" for one in shares)
+        assert re.search(rf"\| \**{re.escape(name)}\** \| {re.escape(row)} \|", card), (name, row)
+    assert NEAR_TOPIC == 0.6

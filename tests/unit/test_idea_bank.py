@@ -1,0 +1,66 @@
+"""What the idea bank finds for a topic, and what it says when a file is damaged."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from service.analysis.idea_bank import FOLDER, IDEAS, INDEX, IdeaBank
+from service.analysis.sentence_encoder import SentenceEncoder
+from service.errors import ModelUnavailable
+from service.ideation.inspirations import NEAR_TOPIC, Inspirations
+
+OWN = "gift for my grandmother in a care home"
+
+
+@pytest.fixture(scope="module")
+def bank() -> IdeaBank:
+    return IdeaBank(SentenceEncoder())
+
+
+def test_a_topic_of_the_bank_finds_its_own_ideas_first(bank: IdeaBank) -> None:
+    found = bank.near(OWN, NEAR_TOPIC, 3)
+
+    assert found[0].written_for == OWN
+    assert found[0].likeness == pytest.approx(1, abs=0.01)
+    assert [one.likeness for one in found] == sorted((one.likeness for one in found), reverse=True)
+
+
+def test_only_near_topics_give_ideas(bank: IdeaBank) -> None:
+    topic = "a present for grandma"
+
+    assert all(one.likeness >= 0.8 for one in bank.near(topic, 0.8, 50))
+    assert bank.near("xqzv plorbt", NEAR_TOPIC, 50) == []
+    assert len({one.written_for for one in bank.near(topic, 0.3, 2)}) == 2
+
+
+def test_no_two_inspirations_are_alike(bank: IdeaBank) -> None:
+    found = list(Inspirations(bank).find("a present for grandma"))
+
+    assert len(found) > 8
+    assert len({one.title.casefold() for one in found}) == len(found)
+
+
+def test_a_language_that_the_bank_lacks_gets_nothing(bank: IdeaBank) -> None:
+    inspirations = Inspirations(bank)
+
+    assert list(inspirations.find(OWN, "sv")) == []
+    assert list(inspirations.find(OWN, "en")) == list(inspirations.find(OWN))
+
+
+def test_a_bank_that_is_switched_off_gives_nothing() -> None:
+    assert list(Inspirations(None).find(OWN)) == []
+
+
+@pytest.mark.parametrize("name", [IDEAS, INDEX])
+def test_a_missing_or_changed_file_is_named(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "bank"
+    shutil.copytree(FOLDER, folder)
+    with (folder / name).open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(ModelUnavailable, match=name):
+        IdeaBank(SentenceEncoder(), folder).near(OWN, NEAR_TOPIC, 1)
+
+    (folder / name).unlink()
+    with pytest.raises(ModelUnavailable, match=name):
+        IdeaBank(SentenceEncoder(), folder).near(OWN, NEAR_TOPIC, 1)

@@ -1,0 +1,110 @@
+"""Builds the idea bank from files of topics and their ideas.
+
+Each line of a file has a `topic`, a `context` and `ideas` with a title and a text. Topics that say
+the same are joined, so that a person's topic finds all of their ideas.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.analysis.idea_bank import IDEAS, INDEX, LARGEST
+from service.analysis.sentence_encoder import Matrix, SentenceEncoder
+from service.analysis.word_overlap import SAME_IDEA, resemblance
+from training.errors import DataProblem
+
+SAME_TOPIC = 0.9
+"""From this cosine on, two topics say the same in other words."""
+EMBEDDED_AT_ONCE = 200
+
+
+@dataclass(slots=True)
+class Topic:
+    text: str
+    ideas: list[dict[str, str]] = field(default_factory=list)
+
+
+def build_idea_bank(sources: Sequence[Path], folder: Path, report: Callable[[str], None]) -> None:
+    """Writes the same bytes every time.
+
+    Raises: DataProblem if a line has not the form above.
+    """
+    topics = list(_read(sources))
+    vectors = _embed([topic.text for topic in topics], report)
+    kept = _join(topics, vectors)
+    lines = [_line(topics[place]) for place in kept]
+    folder.mkdir(parents=True, exist_ok=True)
+    content = b"".join(lines)
+    (folder / IDEAS).write_bytes(content)
+    offsets = np.cumsum([0, *map(len, lines[:-1])]).astype(np.int64)
+    steps, scale = _packed(vectors[kept])
+    digest = np.frombuffer(sha256(content).digest(), np.uint8)
+    with (folder / INDEX).open("wb") as file:
+        np.savez(file, vectors=steps, scale=scale, offsets=offsets, ideas_sha256=digest)
+    ideas = sum(len(topics[place].ideas) for place in kept)
+    report(
+        f"{len(topics)} topics read, {len(topics) - len(kept)} joined to others that say the same; "
+        f"{len(kept)} topics with {ideas} ideas, {len(content)} bytes. "
+        f"SHA-256 of {INDEX}: {sha256((folder / INDEX).read_bytes()).hexdigest()}"
+    )
+
+
+def _read(sources: Sequence[Path]) -> Iterator[Topic]:
+    for source in sources:
+        for number, line in enumerate(source.read_text().splitlines(), start=1):
+            try:
+                record = json.loads(line)
+                ideas = [{"title": one["title"], "text": one["text"]} for one in record["ideas"]]
+                yield Topic(record["topic"], ideas)
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataProblem(
+                    f"{source}, line {number}: not a topic with ideas ({error})"
+                ) from error
+
+
+def _embed(texts: Sequence[str], report: Callable[[str], None]) -> Matrix:
+    encoder = SentenceEncoder()
+    parts = []
+    for begin in range(0, len(texts), EMBEDDED_AT_ONCE):
+        parts.append(encoder.embed(texts[begin : begin + EMBEDDED_AT_ONCE]))
+        report(f"embedded {min(begin + EMBEDDED_AT_ONCE, len(texts))} of {len(texts)} topics")
+    return np.concatenate(parts)
+
+
+def _join(topics: Sequence[Topic], vectors: Matrix) -> list[int]:
+    """Gives each topic that repeats an earlier one's ideas to that one; returns the others."""
+    kept: list[int] = []
+    for place, topic in enumerate(topics):
+        likeness = vectors[kept] @ vectors[place] if kept else np.zeros(0)
+        if kept and likeness.max() >= SAME_TOPIC:
+            _add_new(topics[kept[int(likeness.argmax())]], topic.ideas)
+        else:
+            kept.append(place)
+    return kept
+
+
+def _add_new(topic: Topic, ideas: Sequence[dict[str, str]]) -> None:
+    for idea in ideas:
+        if not any(_is_alike(idea, other, topic.text) for other in topic.ideas):
+            topic.ideas.append(idea)
+
+
+def _is_alike(idea: dict[str, str], other: dict[str, str], topic: str) -> bool:
+    wholes = (f"{one['title']}. {one['text']}" for one in (idea, other))
+    return idea["title"] == other["title"] or resemblance(*wholes, ignore=topic) >= SAME_IDEA
+
+
+def _line(topic: Topic) -> bytes:
+    record: dict[str, Any] = {"topic": topic.text, "ideas": topic.ideas}
+    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+
+
+def _packed(vectors: Matrix) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    scale = (np.abs(vectors).max(axis=1) / LARGEST).astype(np.float32)
+    return np.rint(vectors / scale[:, None]).astype(np.int8), scale
