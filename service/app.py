@@ -13,11 +13,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from service import __version__
+from service.analysis.idea_bank import IdeaBank
+from service.analysis.sentence_encoder import SentenceEncoder
 from service.analysis.similar_ideas import SimilarIdeas
 from service.analysis.word_vectors import WordVectors
 from service.backend import build_backend
 from service.engine.backend import Backend
 from service.errors import ServiceError
+from service.ideation.inspirations import Inspirations
 from service.ideation.kinds import Ideation
 from service.runs.completions import Completions
 from service.runs.service import Runs
@@ -34,6 +37,8 @@ from service.web.guard import Guard, Rules
 from service.web.metrics import Metrics
 from service.web.templating import StaticAssets, Templates
 
+# Pages and the OpenAPI document are routes of our own.
+NO_DOCUMENTS: dict[str, None] = {"openapi_url": None, "docs_url": None, "redoc_url": None}
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # An entity tag identifies the exact bytes of an answer, and clients return those of ideas in If-Match.
 UNCOMPRESSED = ("application/json", "application/problem+json")
@@ -53,9 +58,10 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     metrics = Metrics()
     pool = backend or build_backend(settings)
     vectors = WordVectors()
+    inspirations = Inspirations(IdeaBank(SentenceEncoder()) if settings.idea_bank else None)
     runs = Runs(
         store,
-        Ideation(store, pool, vectors, each_s=settings.run_deadline_s),
+        Ideation(store, pool, vectors, inspirations, each_s=settings.run_deadline_s),
         limit=settings.queue_limit,
         deadline_s=settings.run_deadline_s,
         ended=metrics.run_ended,
@@ -70,6 +76,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             await stack.enter_async_context(Housekeeping(store, trash_days=settings.trash_days))
             stack.push_async_callback(pool.close)
             await pool.start()
+            asyncio.get_running_loop().run_in_executor(None, inspirations.warm_up)
             stack.push_async_callback(runs.close, settings.drain_s)
             yield
 
@@ -79,9 +86,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         title="Ideapool",
         version=__version__,
         summary="An idea board with its own small language models.",
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
+        **NO_DOCUMENTS,
         lifespan=lifespan,
         middleware=_middleware(settings, store, responses),
         exception_handlers=_error_handlers(responses),
@@ -97,6 +102,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "pending_uploads": PendingUploads(settings.data_dir / "imports"),
         "metrics": metrics,
         "similar_ideas": SimilarIdeas(store, vectors),
+        "inspirations": inspirations,
         "templates": templates,
         "addresses": Addresses(app.routes),
     }.items():

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
         le=36500,
         description="Days that deleted ideas and boards stay in the trash; 0 keeps them for ever.",
     )
+    idea_bank: bool = Field(
+        True, description="Offer ideas of the idea bank beside those of the model."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged; prompts and ideas never are."
     )

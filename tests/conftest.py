@@ -67,8 +67,13 @@ def _ctrl_c_is_heard() -> Iterator[None]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Its own database; the real small model, which `make test` has fetched."""
-    return Settings(data_dir=tmp_path, bundled_models_dir=DATA / "models", model="small")
+    """Its own database; the real small model, which `make test` has fetched.
+
+    Without the idea bank, so that a test gets exactly the ideas that its model writes.
+    """
+    return Settings(
+        data_dir=tmp_path, bundled_models_dir=DATA / "models", model="small", idea_bank=False
+    )
 
 
 @pytest.fixture(scope="session")

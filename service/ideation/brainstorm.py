@@ -5,12 +5,20 @@ make a task for a run that is asked again.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from service.errors import AnswerUnusable, InvalidInput, NotFound, RepeatedIdea
+from service.errors import (
+    AnswerUnusable,
+    InvalidInput,
+    ModelUnavailable,
+    NotFound,
+    RepeatedIdea,
+)
 from service.ideation.distinct_ideas import (
     BrainstormWork,
     DistinctIdeas,
@@ -18,6 +26,7 @@ from service.ideation.distinct_ideas import (
     TitleInitials,
 )
 from service.ideation.events import DraftDropped, Suggested
+from service.ideation.inspirations import MOST_INSPIRATIONS, Inspirations
 from service.ideation.model_client import Ledger, attempt_seed
 from service.ideation.use_case import Plan, PlanContext, RunContext
 from service.messages import Text
@@ -33,6 +42,9 @@ from service.store import Store
 
 # Most ideas of the standard model are usable at once; for an unusual topic, one in two is.
 REDRAWS_PER_IDEA = 2
+# Of a suggestion that no branch has drafted.
+NO_BRANCH = -1
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,7 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
         topic=source.topic,
         context="\n".join(part for part in background if part),
         method=task.method,
-        n=task.n,
+        n=task.n if "model" in task.sources else 0,
         creativity=task.creativity,
         known=tuple(
             (idea_id, f"{title}. {body}")
@@ -72,8 +84,19 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
         avoided=tuple(text for text in task.avoid if text.strip()),
         siblings=_siblings(store, context.redraws),
         angle=task.angle,
+        bank_n=_bank_n(context),
+        # A run that is repeated with its seed gives the same ideas again.
+        bank_seen=store.suggestions.bank_titles(board.id) if task.seed is None else frozenset(),
     )
     return Plan(task, work, source.idea, board.id)
+
+
+def _bank_n(context: PlanContext[BrainstormTask]) -> int:
+    """The bank has topics only: nothing for an idea to branch from, or to replace a suggestion."""
+    task = context.task
+    if "bank" not in task.sources or task.topic is None or context.redraws is not None:
+        return 0
+    return min(task.n, MOST_INSPIRATIONS)
 
 
 def _source(task: BrainstormTask, store: Store) -> Source:
@@ -155,12 +178,15 @@ class Brainstorm:
         self._initials = TitleInitials(work.topic, seed)
         self._last_reason = ""
         self._drawing = 0
+        self._written = 0
+        self._inspirations = context.inspirations
 
     async def perform(self) -> dict[str, Any]:
         if self._vectors is not None:
             self._ideas.known = await asyncio.to_thread(
                 KnownIdeas.read, self._vectors, self._work.known, self._work.topic
             )
+        await self._offer_bank_ideas()
         try:
             async with asyncio.TaskGroup() as group:
                 for branch in range(self._branches):
@@ -168,7 +194,7 @@ class Brainstorm:
         except* Exception as failures:
             # An engine error in one branch (queue full, model crashed) fails the run.
             raise _first(failures) from failures
-        if not self._ideas.made:
+        if self._work.n and not self._ideas.made:
             raise AnswerUnusable(
                 Text(
                     "None of the model's drafts could be used. The last one was refused: %(reason)s Word the "
@@ -176,9 +202,31 @@ class Brainstorm:
                     reason=self._last_reason,
                 )
             )
-        if len(self._ideas.made) < self._work.n:
+        if self._written < self._work.n:
             return incomplete("drafts", self._client.ledger)
         return {}
+
+    async def _offer_bank_ideas(self) -> None:
+        """They come first: they need no model, and what the model writes must differ from them."""
+        work = self._work
+        if self._inspirations is None or not work.bank_n:
+            return
+        for suggestion in await asyncio.to_thread(self._from_bank, self._inspirations):
+            await self._client.emit(Suggested(NO_BRANCH, suggestion))
+
+    def _from_bank(self, inspirations: Inspirations) -> list[SuggestionPublic]:
+        work, ideas = self._work, self._ideas
+        try:
+            for idea in inspirations.find(work.topic, self._client.language):
+                if len(ideas.made) == work.bank_n:
+                    break
+                if idea.title not in work.bank_seen:
+                    with suppress(RepeatedIdea):
+                        ideas.add_from_bank(idea)
+        except ModelUnavailable as error:
+            # The model's own ideas are better than no brainstorm.
+            _log.warning("The idea bank gives no ideas: %s", error.detail)
+        return list(ideas.made)
 
     @property
     def _branches(self) -> int:
@@ -187,7 +235,7 @@ class Brainstorm:
     @property
     def _missing(self) -> int:
         """How many more ideas to begin. A draft in progress counts: its branch redraws if it fails."""
-        return self._work.n - len(self._ideas.made) - self._drawing
+        return self._work.n - self._written - self._drawing
 
     async def _branch(self, branch: int) -> None:
         while self._missing > 0:
@@ -200,6 +248,7 @@ class Brainstorm:
             try:
                 answer = await self._draw(branch, number, angle, barred)
                 suggestion = self._ideas.add(answer, angle.name)
+                self._written += 1
             except AnswerUnusable as unusable:
                 self._note(unusable)
                 await self._client.emit(DraftDropped(branch, unusable.detail))

@@ -10,7 +10,9 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
+from service.analysis.idea_bank import BankIdea
 from service.analysis.word_overlap import NEAR, SAME_IDEA, most_similar, resemblance
 from service.analysis.word_vectors import WordVectors
 from service.errors import AnswerUnusable, ModelUnavailable, RepeatedIdea
@@ -45,6 +47,9 @@ _log = logging.getLogger(__name__)
 class BrainstormWork:
     """`known` has the ideas of the board as (id, text), `combined` those to be joined as (title, text).
 
+    `n` ideas are asked of the model and up to `bank_n` of the idea bank, without those whose titles
+    are in `bank_seen`.
+
     An idea must differ from the `siblings`, and must not even be similar to one in `avoided`.
     """
 
@@ -59,6 +64,8 @@ class BrainstormWork:
     avoided: tuple[str, ...] = ()
     siblings: tuple[SuggestionPublic, ...] = ()
     angle: str | None = None
+    bank_n: int = 0
+    bank_seen: frozenset[str] = frozenset()
 
     @property
     def given(self) -> str:
@@ -77,23 +84,30 @@ class DistinctIdeas:
     def add(self, answer: str, angle: str) -> SuggestionPublic:
         """Raises: AnswerUnusable if the answer is not an idea, or is too similar to another one."""
         parsed = parse_suggestion(answer, topic=self.work.topic)
-        whole = f"{parsed.title}. {parsed.text}"
+        return self._accept(parsed.title, parsed.text, angle=angle)
+
+    def add_from_bank(self, idea: BankIdea) -> SuggestionPublic:
+        """Raises: RepeatedIdea if it is too similar to another one."""
+        return self._accept(
+            idea.title, idea.text, angle="", origin="bank", written_for=idea.written_for
+        )
+
+    def _accept(self, title: str, text: str, **fields: Any) -> SuggestionPublic:
+        whole = f"{title}. {text}"
         for made in (*self.work.siblings, *self.made):
-            if self._is_alike(parsed.title, whole, made):
+            if self._is_alike(title, whole, made):
                 raise RepeatedIdea(
                     Text(
-                        "“%(title)s” is too similar to “%(other)s”.",
-                        title=parsed.title,
-                        other=made.title,
+                        "“%(title)s” is too similar to “%(other)s”.", title=title, other=made.title
                     )
                 )
-        self._check(parsed.title, whole)
+        self._check(title, whole)
         suggestion = SuggestionPublic(
             id=new_id(),
-            angle=angle,
-            title=parsed.title,
-            text=parsed.text,
-            similar_to=self._similar_known(whole, parsed.title),
+            title=title,
+            text=text,
+            similar_to=self._similar_known(whole, title),
+            **fields,
         )
         self.made.append(suggestion)
         return suggestion

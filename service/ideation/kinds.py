@@ -20,6 +20,7 @@ from service.errors import Conflict
 from service.ideation.brainstorm import brainstorm, incomplete, plan_brainstorm, renew_brainstorm
 from service.ideation.evaluate import evaluate, evaluate_all, plan_evaluation, plan_evaluations
 from service.ideation.events import Emit
+from service.ideation.inspirations import Inspirations
 from service.ideation.model_client import Ledger, ModelClient
 from service.ideation.rank import plan_ranking, rank
 from service.ideation.refine import plan_refinement, refine
@@ -84,19 +85,21 @@ class PlannedRun:
 
 
 class Ideation:
-    """Plans and performs runs of every kind. `vectors` and `each_s` as in `RunContext`."""
+    """Plans and performs runs of every kind. `vectors`, `inspirations` and `each_s` as in `RunContext`."""
 
     def __init__(
         self,
         store: Store,
         backend: Backend,
         vectors: WordVectors | None = None,
+        inspirations: Inspirations | None = None,
         *,
         each_s: float,
     ) -> None:
         self._store = store
         self._backend = backend
         self._vectors = vectors
+        self._inspirations = inspirations
         self._each_s = each_s
         self._scorer = Scorer(backend)
 
@@ -143,7 +146,12 @@ class Ideation:
         model = self._backend.model_for(kind.role)
         model_client = ModelClient(self._backend, model, client, ledger, emit, planned.language)
         context = RunContext(
-            model_client, planned.new.seed, self._scorer, self._vectors, self._each_s
+            model_client,
+            planned.new.seed,
+            self._scorer,
+            self._vectors,
+            self._each_s,
+            self._inspirations,
         )
         return await kind.perform(context, planned.work)
 

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from service.analysis.scoring import Scorer
 from service.analysis.word_vectors import WordVectors
 from service.errors import InvalidInput
+from service.ideation.inspirations import Inspirations
 from service.ideation.model_client import ModelClient
 from service.messages import Text
 from service.schemas.evaluation import EvaluateTask
@@ -42,7 +43,8 @@ class Plan(Generic[TaskT, WorkT]):
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """The means to perform a run. With `vectors`, suggestions are also compared semantically.
+    """The means to perform a run. With `vectors`, suggestions are also compared semantically; with
+    `inspirations`, a brainstorm also offers ideas of the bank.
 
     Each idea of a run over a board may take `each_s` seconds.
     """
@@ -52,6 +54,7 @@ class RunContext:
     scorer: Scorer
     vectors: WordVectors | None
     each_s: float
+    inspirations: Inspirations | None = None
 
 
 def idea_or_text(

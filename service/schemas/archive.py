@@ -35,6 +35,7 @@ from service.schemas.fields import (
     SUGGESTIONS_CEILING,
     TAGS_CEILING,
     Body,
+    IdeaSource,
     Judge,
     Origin,
     Outcome,
@@ -98,6 +99,8 @@ class SuggestionRow(Shape):
     idea_id: Key | None
     # Older files of the same version lack this field.
     redrawn_in: Key | None = None
+    origin: IdeaSource = "model"
+    written_for: Title | None = None
 
 
 class RubricRow(Shape):

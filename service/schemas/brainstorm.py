@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict, JsonValue
 
 from service.prompts.languages import IdeaLanguage
@@ -14,6 +14,7 @@ from service.schemas.fields import (
     Body,
     Count,
     Filled,
+    IdeaSource,
     MethodId,
     Seed,
     Shape,
@@ -35,6 +36,12 @@ _ONE_SOURCE: list[JsonValue] = [
     _only("idea_ids", kind="array"),
     _only("suggestion_id"),
 ]
+
+
+def _all_different(sources: list[IdeaSource]) -> list[IdeaSource]:
+    if len(set(sources)) < len(sources):
+        raise ValueError("must name each source once")
+    return sources
 
 
 class BrainstormTask(Shape):
@@ -66,7 +73,7 @@ class BrainstormTask(Shape):
     angle: Annotated[Filled, StringConstraints(max_length=60)] | None = Field(
         default=None, description="Use only this angle of the method, for every idea."
     )
-    n: Count = 8
+    n: Count = Field(default=8, description="Ideas that the model writes.")
     language: IdeaLanguage | None = Field(default=None, description="Default: the board's.")
     seed: Seed | None = Field(default=None, description="Default: random.")
     creativity: float = Field(default=0.5, ge=0, le=1)
@@ -74,6 +81,15 @@ class BrainstormTask(Shape):
         default=True,
         description="Replace suggestions that are already on the board. If false, they are only "
         "marked with `similar_to`, like all suggestions that resemble an idea of the board.",
+    )
+    sources: Annotated[list[IdeaSource], AfterValidator(_all_different)] = Field(
+        default=["bank", "model"],
+        min_length=1,
+        max_length=2,
+        description="Where ideas come from. `bank` gives up to `n` ideas, at most eight, that were "
+        "written for topics like this one, at once and on top of those of the model. It knows "
+        "English topics only, and has nothing for an idea to branch from or to combine.",
+        json_schema_extra={"uniqueItems": True},
     )
     avoid: list[Body] = Field(
         default_factory=list,
@@ -84,7 +100,8 @@ class BrainstormTask(Shape):
 
 class SuggestionPublic(BaseModel):
     """A suggestion. `similar_to` is the id of an idea of the board that it resembles, `idea_id` the idea
-    that it became, and `redrawn_in` the run that replaced it.
+    that it became, and `redrawn_in` the run that replaced it. An idea of the bank has no angle;
+    `written_for` is the topic that it was written for.
     """
 
     id: str
@@ -95,6 +112,26 @@ class SuggestionPublic(BaseModel):
     state: str = "open"
     idea_id: str | None = None
     redrawn_in: str | None = None
+    origin: IdeaSource = "model"
+    written_for: str | None = None
+
+
+class InspirationPublic(BaseModel):
+    """An idea of the bank. `likeness` is the cosine of `written_for` to the topic asked about."""
+
+    title: str
+    text: str
+    origin: Literal["bank"] = "bank"
+    written_for: str = Field(examples=["get a shy nine-year-old to speak in class"])
+    likeness: float = Field(ge=-1, le=1, examples=[0.71])
+
+
+class InspirationsPublic(BaseModel):
+    """Nearest topic first. `threshold` is the least likeness of an idea that is returned."""
+
+    topic: str
+    threshold: float = Field(examples=[0.6])
+    inspirations: list[InspirationPublic]
 
 
 class IncompletePublic(BaseModel):

@@ -28,7 +28,8 @@ COMBINED_CEILING = 5
 AVOIDED_CEILING = 20
 
 Status = Literal["draft", "kept", "in-progress", "done", "archived"]
-Origin = Literal["human", "model", "import"]
+Origin = Literal["human", "model", "import", "bank"]
+IdeaSource = Literal["bank", "model"]
 RunKind = Literal["brainstorm", "refine", "evaluate", "evaluate-all", "rank"]
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 UNFINISHED: tuple[RunStatus, ...] = ("queued", "running")

@@ -61,3 +61,8 @@ class RunPublic(BaseModel):
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def written(self) -> int:
+        """How many suggestions the model wrote; the others are from the idea bank."""
+        return sum(one.origin == "model" for one in self.suggestions)

@@ -14,6 +14,7 @@ from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
 from service.store.tables import Board, Idea, Run, Suggestion
 
+STORED_FIELDS = {"id", "angle", "title", "text", "origin", "written_for"}
 KEPT = Text("This suggestion is an idea now. Delete the idea instead.")
 
 
@@ -32,7 +33,7 @@ class SuggestionStore:
                     run_id=run_id,
                     position=position,
                     similar_to=similar,
-                    **shape.model_dump(include={"id", "angle", "title", "text"}),
+                    **shape.model_dump(include=STORED_FIELDS),
                 )
             )
 
@@ -50,6 +51,16 @@ class SuggestionStore:
                 )
             )
             return dict(rows.all())
+
+    def bank_titles(self, board_id: str) -> frozenset[str]:
+        """The titles of the ideas of the bank that were ever suggested on the board."""
+        with self._database.read() as session:
+            titles = session.exec(
+                select(Suggestion.title)
+                .join(Run, col(Suggestion.run_id) == Run.id)
+                .where(Run.board_id == board_id, Suggestion.origin == "bank")
+            )
+            return frozenset(titles)
 
     def of_run(self, run_id: str) -> list[SuggestionPublic]:
         """Returns the run's suggestions, each followed by those that replaced it."""
@@ -135,7 +146,7 @@ class SuggestionStore:
             status="kept",
             parent_id=run.idea_id,
         )
-        idea = self._ideas.create_in(session, shape, origin="model", run_id=run.id)
+        idea = self._ideas.create_in(session, shape, origin=row.origin, run_id=run.id)
         row.state, row.idea_id = "kept", idea.id
         session.add(row)
         return idea

@@ -156,7 +156,9 @@ class Run(SQLModel, table=True):
 
 
 class Suggestion(SQLModel, table=True):
-    """`redrawn_in` is the run that replaced the suggestion by another one."""
+    """`redrawn_in` is the run that replaced the suggestion by another one. `written_for` is the topic
+    that an idea of the bank was written for.
+    """
 
     id: str = Field(default_factory=new_id, primary_key=True)
     run_id: str = Field(foreign_key="run.id", index=True)
@@ -170,6 +172,8 @@ class Suggestion(SQLModel, table=True):
     state: str = "open"
     idea_id: str | None = Field(default=None, foreign_key="idea.id", index=True)
     redrawn_in: str | None = Field(default=None, foreign_key="run.id", index=True)
+    origin: str = "model"
+    written_for: str | None = None
 
 
 class Rubric(SQLModel, table=True):

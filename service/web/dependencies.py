@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from service.analysis.similar_ideas import SimilarIdeas
 from service.engine.backend import Backend
+from service.ideation.inspirations import Inspirations
 from service.runs.completions import Completions
 from service.runs.service import Runs
 from service.settings import Settings
@@ -38,6 +39,10 @@ async def _similar_ideas(request: Request) -> SimilarIdeas:
     return cast(SimilarIdeas, request.app.state.similar_ideas)
 
 
+async def _inspirations(request: Request) -> Inspirations:
+    return cast(Inspirations, request.app.state.inspirations)
+
+
 async def _settings(request: Request) -> Settings:
     return cast(Settings, request.app.state.settings)
 
@@ -61,6 +66,7 @@ RunsDep = Annotated[Runs, Depends(_runs)]
 CompletionsDep = Annotated[Completions, Depends(_completions)]
 BackendDep = Annotated[Backend, Depends(_backend)]
 SimilarIdeasDep = Annotated[SimilarIdeas, Depends(_similar_ideas)]
+InspirationsDep = Annotated[Inspirations, Depends(_inspirations)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 ClientDep = Annotated[str, Depends(_client)]

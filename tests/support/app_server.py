@@ -57,6 +57,8 @@ class Server:
             "IDEAPOOL_DATA_DIR": str(data_dir),
             "IDEAPOOL_BUNDLED_MODELS_DIR": str(PROJECT_ROOT / "data" / "models"),
             "IDEAPOOL_MODEL": "small",
+            # So that a test gets exactly the ideas that its model writes.
+            "IDEAPOOL_IDEA_BANK": "false",
             **environment,
         }
         self.process: subprocess.Popen[bytes]

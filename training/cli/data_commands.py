@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from service.analysis.idea_bank import FOLDER as BANK
+from service.analysis.sentence_encoder import FILE as ENCODER
 from service.analysis.word_vectors import FILE as WORD_VECTORS
 from training.data.rows import OWN_TASKS
 from training.errors import Report
@@ -69,6 +71,17 @@ def _add_likeness(commands: Commands, report: Report) -> None:
     )
     vectors.add_argument("target", nargs="?", type=Path, default=WORD_VECTORS, metavar="TARGET")
     vectors.set_defaults(command=partial(word_vectors, report=report))
+    encoder = commands.add_parser(
+        "sentence-encoder", help="make the encoder by which ideas of the idea bank are found"
+    )
+    encoder.add_argument("target", nargs="?", type=Path, default=ENCODER, metavar="TARGET")
+    encoder.set_defaults(command=partial(sentence_encoder, report=report))
+    bank = commands.add_parser(
+        "idea-bank", help="build the idea bank from files of topics with their ideas"
+    )
+    bank.add_argument("sources", nargs="*", type=Path, metavar="FILE", help="default: our own")
+    bank.add_argument("--folder", type=Path, default=BANK, help="where the bank is written")
+    bank.set_defaults(command=partial(idea_bank, report=report))
     measured = commands.add_parser("likeness", help="measure how well similar ideas are found")
     pairs = DATA / "similarity" / "pairs.jsonl"
     measured.add_argument("pairs", nargs="?", type=Path, default=pairs, metavar="PAIRS")
@@ -119,6 +132,19 @@ def word_vectors(options: argparse.Namespace, report: Report) -> None:
     from training.export.word_vectors import make_word_vectors
 
     make_word_vectors(options.target, report)
+
+
+def sentence_encoder(options: argparse.Namespace, report: Report) -> None:
+    from training.export.sentence_encoder import make_sentence_encoder
+
+    make_sentence_encoder(options.target, report)
+
+
+def idea_bank(options: argparse.Namespace, report: Report) -> None:
+    from training.export.idea_bank import build_idea_bank
+
+    sources = options.sources or sorted((DATA / "bank").glob("*.jsonl"))
+    build_idea_bank(sources, options.folder, report)
 
 
 def likeness(options: argparse.Namespace, report: Report) -> None:

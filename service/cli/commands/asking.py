@@ -12,7 +12,7 @@ from service.cli.connection.rest import Event, Rest, given
 from service.cli.printing import as_json, facts, line, note, paragraph
 from service.errors import InvalidInput
 from service.prompts.languages import IDEA_LANGUAGES
-from service.schemas.fields import MethodId
+from service.schemas.fields import IdeaSource, MethodId
 
 BAR_WIDTH = 20
 
@@ -25,10 +25,16 @@ def add_to(commands: Any) -> None:
     brainstorm.add_argument(
         "--idea", metavar="ID", help="branch from this idea instead of giving a topic"
     )
-    brainstorm.add_argument("--n", type=int, help="number of ideas (default: 8)")
+    brainstorm.add_argument("--n", type=int, help="number of ideas the model writes (default: 8)")
     brainstorm.add_argument("--method", choices=get_args(MethodId), help="brainstorming method")
     brainstorm.add_argument(
         "--context", help="background that the ideas should fit; - reads standard input"
+    )
+    brainstorm.add_argument(
+        "--source",
+        action="append",
+        choices=get_args(IdeaSource),
+        help="take ideas only from here: the idea bank, or the model (default: both)",
     )
     add_option(brainstorm, "use the goal and ideas of this board")
     brainstorm.add_argument("--seed", type=int, help="the same seed gives the same ideas")
@@ -124,6 +130,7 @@ async def _brainstorm(rest: Rest, options: argparse.Namespace) -> int:
         seed=options.seed,
         creativity=options.creativity,
         language=options.language,
+        sources=options.source,
     )
     count, answer = 0, {}
     async with aclosing(_events(rest, "/brainstorm", task)) as events:
@@ -160,7 +167,10 @@ def _show_suggestion(number: int, suggestion: dict[str, Any]) -> None:
     line(f"{number}. {suggestion['title']}")
     paragraph(suggestion["text"], "   ")
     like = suggestion.get("similar_to")
-    line("   " + facts([suggestion["id"], suggestion["angle"], f"like {like}" if like else ""]))
+    source = suggestion["angle"]
+    if suggestion["origin"] == "bank":
+        source = f"from the idea bank, for “{suggestion['written_for']}”"
+    line("   " + facts([suggestion["id"], source, f"like {like}" if like else ""]))
     line()
 
 

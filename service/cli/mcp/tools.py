@@ -19,7 +19,7 @@ from service.cli.connection.persistent import PersistentConnection
 from service.cli.connection.rest import Rest, given
 from service.errors import InvalidInput, ServerUnreachable, ServiceError
 from service.prompts.languages import IdeaLanguage
-from service.schemas.fields import PAIRS_CEILING, Judge, MethodId, Outcome, Status
+from service.schemas.fields import PAIRS_CEILING, IdeaSource, Judge, MethodId, Outcome, Status
 from service.store.listing import Sort
 
 IdeaId = Annotated[str | None, Field(description="Id of an idea.")]
@@ -73,16 +73,22 @@ class Tools:
         idea_id: Annotated[
             str | None, Field(description="Branch from this idea instead of a topic.")
         ] = None,
-        n: Annotated[int, Field(ge=1, le=20, description="Number of ideas.")] = 8,
+        n: Annotated[
+            int, Field(ge=1, le=20, description="Number of ideas that the model writes.")
+        ] = 8,
         method: Annotated[MethodId, Field(description="Brainstorming method.")] = "free",
         background: Annotated[str, Field(description="Background that the ideas should fit.")] = "",
         board: BoardName = None,
         creativity: Annotated[float, Field(ge=0, le=1)] = 0.5,
         language: Language = None,
         seed: int | None = None,
+        sources: Annotated[
+            list[IdeaSource] | None,
+            Field(description="'bank' answers at once, from ideas written for similar topics."),
+        ] = None,
     ) -> dict[str, Any]:
-        """Let the model suggest ideas for a topic, or branch from an idea. Returns suggestions with
-        ids; add_idea puts one on the board."""
+        """Suggest ideas for a topic, from the idea bank and by the model, or branch from an idea.
+        Returns suggestions with ids; add_idea puts one on the board."""
         rest = await self.connection.rest()
         task = given(
             topic=topic,
@@ -94,6 +100,7 @@ class Tools:
             creativity=creativity,
             language=language,
             seed=seed,
+            sources=sources,
         )
         return await _run(rest, "/brainstorm", task, context, total=n)
 

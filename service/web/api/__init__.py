@@ -8,6 +8,7 @@ from service.web.api import (
     changes,
     comparisons,
     ideas,
+    inspirations,
     overview,
     refinements,
     rubrics,
@@ -29,6 +30,7 @@ for part in (
     changes,
     trash,
     ideas,
+    inspirations,
     overview,
     transfer,
 ):

@@ -50,7 +50,7 @@ def waiting_word(position: QueuePosition) -> str:
 
 
 def incomplete_title(run: RunPublic, why: IncompletePublic) -> Text:
-    made = Counted("%(count)s new idea", "%(count)s new ideas", len(run.suggestions))
+    made = Counted("%(count)s new idea", "%(count)s new ideas", run.written)
     repeats = Counted("%(count)s repeat", "%(count)s repeats", why.repeats)
     unusable = Counted("%(count)s unusable draft", "%(count)s unusable drafts", why.unusable)
     if why.repeats and why.unusable:

@@ -83,12 +83,16 @@ def _idea_page(_: RunPublic, idea_id: str | None) -> str | None:
     return f"/ideas/{idea_id}" if idea_id else None
 
 
+def _ideas_to_write(request: dict[str, Any]) -> int:
+    return int(request.get("n", 0)) if "model" in request.get("sources", ["model"]) else 0
+
+
 SHOWN_KINDS: Mapping[str, ShownKind] = {
     "brainstorm": ShownKind(
         name=Text("Brainstorm"),
         title=Text("Brainstorm"),
         template="runs/_run_brainstorm.html",
-        wanted=lambda request: int(request.get("n", 0)),
+        wanted=_ideas_to_write,
         progress=_suggestions,
     ),
     "refine": ShownKind(

@@ -216,7 +216,8 @@ class RunView:
             return waiting_word(self.queue_position) if self.queue_position else self.word
         if self.redrawing and not self.is_live:
             return Text("Writing another idea")
-        made = len(self.cards) + len(self.run.comparisons) + self.judged
+        written = sum(card.suggestion.origin == "model" for card in self.cards)
+        made = written + len(self.run.comparisons) + self.judged
         return self.kind.progress(Progress(self.word, made, self.wanted, self.is_live))
 
 
