@@ -38,7 +38,7 @@ from service.web.metrics import Metrics
 from service.web.templating import StaticAssets, Templates
 
 # Pages and the OpenAPI document are routes of our own.
-NO_DOCUMENTS: dict[str, None] = {"openapi_url": None, "docs_url": None, "redoc_url": None}
+NO_DOCUMENTS: dict[str, Any] = {"openapi_url": None, "docs_url": None, "redoc_url": None}
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # An entity tag identifies the exact bytes of an answer, and clients return those of ideas in If-Match.
 UNCOMPRESSED = ("application/json", "application/problem+json")

@@ -12,6 +12,8 @@ from service.prompts.languages import AS_WRITTEN
 # 0.6, 5 are (models/idea-bank/README.md).
 NEAR_TOPIC = 0.6
 MOST_INSPIRATIONS = 8
+# Of one topic, so that a topic that only seems near does not fill the page. The readings had as many.
+MOST_OF_A_TOPIC, MOST_OF_A_VERY_NEAR_ONE, VERY_NEAR = 3, 5, 0.75
 # More topics than are needed: repetitions are left out, and so is what is on the board already.
 TOPICS = 8
 LANGUAGES = (AS_WRITTEN, "en")
@@ -43,7 +45,9 @@ class Inspirations:
             return
         found: list[BankIdea] = []
         for idea in self._bank.near(topic, NEAR_TOPIC, TOPICS):
-            if not any(_is_alike(idea, other) for other in found):
+            most = MOST_OF_A_VERY_NEAR_ONE if idea.likeness >= VERY_NEAR else MOST_OF_A_TOPIC
+            is_full = sum(one.written_for == idea.written_for for one in found) >= most
+            if not is_full and not any(_is_alike(idea, other) for other in found):
                 found.append(idea)
                 yield idea
 
