@@ -26,6 +26,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "IDEAPOOL_DATA_DIR": str(settings.data_dir),
         "IDEAPOOL_BUNDLED_MODELS_DIR": str(settings.bundled_models_dir),
         "IDEAPOOL_MODEL": "small",
+        "IDEAPOOL_IDEA_BANK": "false",
         "IDEAPOOL_PORT": str(free_port()),
     }
 

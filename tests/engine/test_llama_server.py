@@ -282,7 +282,7 @@ def test_two_requests_run_at_a_time_and_the_third_waits(
 
 
 def test_the_whole_service_works_with_llama_server(url: str, tmp_path: Path) -> None:
-    app = create_app(Settings(data_dir=tmp_path, engine_url=url))
+    app = create_app(Settings(data_dir=tmp_path, engine_url=url, idea_bank=False))
     with TestClient(app, base_url="http://localhost") as client:
         deadline = time.monotonic() + START_S
         while next(iter(client.get("/readyz").json()["models"].values()))["state"] != "ready":
