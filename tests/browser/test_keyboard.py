@@ -47,6 +47,8 @@ def test_the_keyboard_alone_leads_from_a_topic_to_a_ranking(page: Page) -> None:
 
 
 def _brainstorm_and_open(page: Page) -> None:
+    # A form that is sent before htmx has seen it loads the page anew, which works without a focus.
+    expect(page.locator("#ask-form[data-htmx-powered]")).to_be_visible()
     page.keyboard.press("b")
     page.keyboard.type("a party for the street")
     page.keyboard.press("Enter")
