@@ -209,6 +209,8 @@ def test_troubles_pass_axe(visit: Visitors, pool: Pool) -> None:
 
 def test_the_keyboard_alone_adds_brainstorms_and_keeps(page: Page) -> None:
     page.goto("/")
+    # A form that is sent before htmx has seen it loads the page anew.
+    expect(page.locator("#ask-form[data-htmx-powered]")).to_be_visible()
     page.keyboard.press("n")
     page.keyboard.type("Written without a mouse")
     page.keyboard.press("Enter")
