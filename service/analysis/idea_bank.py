@@ -24,7 +24,7 @@ from service.settings import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "models" / "idea-bank"
 IDEAS, INDEX = "ideas.jsonl", "index.npz"
-INDEX_SHA256 = "5e5485935a306e2af4258d6ef5a6354ae43f0ab041fd4924980d7fc4c9982227"
+INDEX_SHA256 = "633dd034b7aa11849e6a1182e7b5b2d7d02b11f5f7480245f8ee7fba181fabf1"
 # Vectors are stored as whole numbers up to this one, and a scale for each.
 LARGEST = 127
 
