@@ -24,7 +24,7 @@ from service.settings import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "models" / "idea-bank"
 IDEAS, INDEX = "ideas.jsonl", "index.npz"
-INDEX_SHA256 = "633dd034b7aa11849e6a1182e7b5b2d7d02b11f5f7480245f8ee7fba181fabf1"
+INDEX_SHA256 = "e263d993326598b799858d69dd274873be13b8c6ad417707addd81e11c9b8ef6"
 # Vectors are stored as whole numbers up to this one, and a scale for each.
 LARGEST = 127
 
