@@ -68,6 +68,9 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
     board = store.boards.default() if board_id is None else store.boards.get(board_id)
     background = [task.context, source.context, board.goal]
     combined = {idea.id for idea in source.combined}
+    bank_n = _bank_n(context)
+    # A run that is repeated with its seed gives the same ideas again.
+    leaves_out_seen = bank_n > 0 and task.seed is None
     work = BrainstormWork(
         topic=source.topic,
         context="\n".join(part for part in background if part),
@@ -84,9 +87,8 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
         avoided=tuple(text for text in task.avoid if text.strip()),
         siblings=_siblings(store, context.redraws),
         angle=task.angle,
-        bank_n=_bank_n(context),
-        # A run that is repeated with its seed gives the same ideas again.
-        bank_seen=store.suggestions.bank_titles(board.id) if task.seed is None else frozenset(),
+        bank_n=bank_n,
+        bank_seen=store.suggestions.bank_titles(board.id) if leaves_out_seen else frozenset(),
     )
     return Plan(task, work, source.idea, board.id)
 
