@@ -25,8 +25,6 @@ from service.settings import PROJECT_ROOT
 FOLDER = PROJECT_ROOT / "models" / "idea-bank"
 IDEAS, INDEX = "ideas.jsonl", "index.npz"
 INDEX_SHA256 = "e263d993326598b799858d69dd274873be13b8c6ad417707addd81e11c9b8ef6"
-# Vectors are stored as whole numbers up to this one, and a scale for each.
-LARGEST = 127
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.analysis.idea_bank import IDEAS, INDEX, LARGEST
+from service.analysis.idea_bank import IDEAS, INDEX
 from service.analysis.sentence_encoder import Matrix, SentenceEncoder
 from service.analysis.word_overlap import SAME_IDEA, resemblance
 from training.errors import DataProblem
+from training.export.sentence_encoder import pack_rows
 
 SAME_TOPIC = 0.9
 """From this cosine on, two topics say the same in other words."""
@@ -43,7 +43,7 @@ def build_idea_bank(sources: Sequence[Path], folder: Path, report: Callable[[str
     content = b"".join(lines)
     (folder / IDEAS).write_bytes(content)
     offsets = np.cumsum([0, *map(len, lines[:-1])]).astype(np.int64)
-    steps, scale = _packed(vectors[kept])
+    steps, scale = pack_rows(vectors[kept])
     digest = np.frombuffer(sha256(content).digest(), np.uint8)
     with (folder / INDEX).open("wb") as file:
         np.savez(file, vectors=steps, scale=scale, offsets=offsets, ideas_sha256=digest)
@@ -103,8 +103,3 @@ def _is_alike(idea: dict[str, str], other: dict[str, str], topic: str) -> bool:
 def _line(topic: Topic) -> bytes:
     record: dict[str, Any] = {"topic": topic.text, "ideas": topic.ideas}
     return json.dumps(record, ensure_ascii=False).encode() + b"\n"
-
-
-def _packed(vectors: Matrix) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    scale = (np.abs(vectors).max(axis=1) / LARGEST).astype(np.float32)
-    return np.rint(vectors / scale[:, None]).astype(np.int8), scale

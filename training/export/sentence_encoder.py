@@ -62,11 +62,17 @@ def make_sentence_encoder(target: Path, report: Callable[[str], None]) -> None:
     report(f"{target}: {target.stat().st_size} bytes, SHA-256 {digest}")
 
 
-def _packed(name: str, matrix: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+def pack_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Whole numbers from -127 to 127, and the scale of each row."""
     largest = np.abs(matrix).max(axis=1)
     scale = (np.where(largest > 0, largest, 1) / LARGEST).astype(np.float32)
     steps = np.clip(np.rint(matrix / scale[:, None]), -LARGEST, LARGEST)
-    return {name: steps.astype(np.int8), f"{name}.scale": scale}
+    return steps.astype(np.int8), scale
+
+
+def _packed(name: str, matrix: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    steps, scale = pack_rows(matrix)
+    return {name: steps, f"{name}.scale": scale}
 
 
 def _norm(
