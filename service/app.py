@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from service import __version__
+from service.analysis.board_ideas import BoardIdeas, TopicEmbedding
 from service.analysis.idea_bank import IdeaBank
 from service.analysis.sentence_encoder import SentenceEncoder
 from service.analysis.similar_ideas import SimilarIdeas
@@ -22,6 +23,7 @@ from service.engine.backend import Backend
 from service.errors import ServiceError
 from service.ideation.inspirations import Inspirations
 from service.ideation.kinds import Ideation
+from service.recurring import Recurring
 from service.runs.completions import Completions
 from service.runs.service import Runs
 from service.settings import Settings
@@ -58,7 +60,9 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     metrics = Metrics()
     pool = backend or build_backend(settings)
     vectors = WordVectors()
-    inspirations = Inspirations(IdeaBank(SentenceEncoder()) if settings.idea_bank else None)
+    encoder = SentenceEncoder()
+    board_ideas = BoardIdeas(store, encoder) if settings.board_ideas else None
+    inspirations = Inspirations(IdeaBank(encoder) if settings.idea_bank else None, board_ideas)
     runs = Runs(
         store,
         Ideation(store, pool, vectors, inspirations, each_s=settings.run_deadline_s),
@@ -73,7 +77,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             stack.enter_context(database_lock(database.path))
             stack.callback(database.close)
             await asyncio.to_thread(_open, database, store)
-            await stack.enter_async_context(Housekeeping(store, trash_days=settings.trash_days))
+            for work in _recurring_work(settings, store, board_ideas):
+                await stack.enter_async_context(work)
             stack.push_async_callback(pool.close)
             await pool.start()
             asyncio.get_running_loop().run_in_executor(None, inspirations.warm_up)
@@ -118,6 +123,14 @@ def _open(database: Database, store: Store) -> None:
     if interrupted:
         _log.warning("%d runs were interrupted when the server last stopped", interrupted)
     store.boards.ensure_one()
+
+
+def _recurring_work(
+    settings: Settings, store: Store, board_ideas: BoardIdeas | None
+) -> Iterator[Recurring]:
+    yield Housekeeping(store, trash_days=settings.trash_days)
+    if board_ideas is not None:
+        yield TopicEmbedding(board_ideas)
 
 
 def _error_handlers(responses: ErrorResponses) -> dict[int | type[Exception], Any]:

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     idea_bank: bool = Field(
         True, description="Offer ideas of the idea bank beside those of the model."
     )
+    board_ideas: bool = Field(
+        True, description="Offer ideas of other boards too, if they were written for a like topic."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged; prompts and ideas never are."
     )

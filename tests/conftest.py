@@ -69,10 +69,14 @@ def _ctrl_c_is_heard() -> Iterator[None]:
 def settings(tmp_path: Path) -> Settings:
     """Its own database; the real small model, which `make test` has fetched.
 
-    Without the idea bank, so that a test gets exactly the ideas that its model writes.
+    Without ideas of the bank and of boards, so that a test gets exactly what its model writes.
     """
     return Settings(
-        data_dir=tmp_path, bundled_models_dir=DATA / "models", model="small", idea_bank=False
+        data_dir=tmp_path,
+        bundled_models_dir=DATA / "models",
+        model="small",
+        idea_bank=False,
+        board_ideas=False,
     )
 
 

@@ -28,13 +28,17 @@ INDEX_SHA256 = "e263d993326598b799858d69dd274873be13b8c6ad417707addd81e11c9b8ef6
 
 
 @dataclass(frozen=True, slots=True)
-class BankIdea:
-    """`written_for` is its topic, and `likeness` the cosine of that to the topic asked about."""
+class NearIdea:
+    """`written_for` is its topic, and `likeness` the cosine of that to the topic asked about.
+
+    An idea of a board has its id in `copied_from`, an idea of the bank has none.
+    """
 
     title: str
     text: str
     written_for: str
     likeness: float
+    copied_from: str | None = None
 
     @property
     def whole(self) -> str:
@@ -61,7 +65,7 @@ class IdeaBank:
             _ = self._index
         self._encoder.load()
 
-    def near(self, topic: str, threshold: float, most_topics: int) -> list[BankIdea]:
+    def near(self, topic: str, threshold: float, most_topics: int) -> list[NearIdea]:
         """The ideas of the topics whose cosine to `topic` is at least `threshold`, nearest first.
 
         Raises: ModelUnavailable if a file is missing or its hash is wrong.
@@ -74,7 +78,7 @@ class IdeaBank:
         rows = [int(row) for row in nearest if likeness[row] >= threshold]
         lines = self._lines([int(index.offsets[row]) for row in rows])
         return [
-            BankIdea(idea["title"], idea["text"], line["topic"], float(likeness[row]))
+            NearIdea(idea["title"], idea["text"], line["topic"], float(likeness[row]))
             for row, line in zip(rows, map(json.loads, lines), strict=True)
             for idea in line["ideas"]
         ]

@@ -73,6 +73,7 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
     leaves_out_seen = bank_n > 0 and task.seed is None
     work = BrainstormWork(
         topic=source.topic,
+        board_id=board.id,
         context="\n".join(part for part in background if part),
         method=task.method,
         n=task.n if "model" in task.sources else 0,
@@ -88,7 +89,7 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
         siblings=_siblings(store, context.redraws),
         angle=task.angle,
         bank_n=bank_n,
-        bank_seen=store.suggestions.bank_titles(board.id) if leaves_out_seen else frozenset(),
+        bank_seen=store.suggestions.inspired_titles(board.id) if leaves_out_seen else frozenset(),
     )
     return Plan(task, work, source.idea, board.id)
 
@@ -219,12 +220,14 @@ class Brainstorm:
     def _from_bank(self, inspirations: Inspirations) -> list[SuggestionPublic]:
         work, ideas = self._work, self._ideas
         try:
-            for idea in inspirations.find(work.topic, self._client.language):
+            for idea in inspirations.find(
+                work.topic, self._client.language, board_id=work.board_id
+            ):
                 if len(ideas.made) == work.bank_n:
                     break
                 if idea.title not in work.bank_seen:
                     with suppress(RepeatedIdea):
-                        ideas.add_from_bank(idea)
+                        ideas.add_inspiration(idea)
         except ModelUnavailable as error:
             # The model's own ideas are better than no brainstorm.
             _log.warning("The idea bank gives no ideas: %s", error.detail)

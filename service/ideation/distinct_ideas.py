@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from service.analysis.idea_bank import BankIdea
+from service.analysis.idea_bank import NearIdea
 from service.analysis.word_overlap import NEAR, SAME_IDEA, most_similar, resemblance
 from service.analysis.word_vectors import WordVectors
 from service.errors import AnswerUnusable, ModelUnavailable, RepeatedIdea
@@ -47,8 +47,8 @@ _log = logging.getLogger(__name__)
 class BrainstormWork:
     """`known` has the ideas of the board as (id, text), `combined` those to be joined as (title, text).
 
-    `n` ideas are asked of the model and up to `bank_n` of the idea bank, without those whose titles
-    are in `bank_seen`.
+    `n` ideas are asked of the model, and up to `bank_n` of the idea bank and of boards other than
+    `board_id`, without those whose titles are in `bank_seen`.
 
     An idea must differ from the `siblings`, and must not even be similar to one in `avoided`.
     """
@@ -64,6 +64,7 @@ class BrainstormWork:
     avoided: tuple[str, ...] = ()
     siblings: tuple[SuggestionPublic, ...] = ()
     angle: str | None = None
+    board_id: str = ""
     bank_n: int = 0
     bank_seen: frozenset[str] = frozenset()
 
@@ -86,10 +87,15 @@ class DistinctIdeas:
         parsed = parse_suggestion(answer, topic=self.work.topic)
         return self._accept(parsed.title, parsed.text, angle=angle)
 
-    def add_from_bank(self, idea: BankIdea) -> SuggestionPublic:
+    def add_inspiration(self, idea: NearIdea) -> SuggestionPublic:
         """Raises: RepeatedIdea if it is too similar to another one."""
         return self._accept(
-            idea.title, idea.text, angle="", origin="bank", written_for=idea.written_for
+            idea.title,
+            idea.text,
+            angle="",
+            origin="bank" if idea.copied_from is None else "board",
+            written_for=idea.written_for,
+            copied_from=idea.copied_from,
         )
 
     def _accept(self, title: str, text: str, **fields: Any) -> SuggestionPublic:

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Iterator
 
-from service.analysis.idea_bank import BankIdea, IdeaBank
+from service.analysis.board_ideas import BoardIdeas
+from service.analysis.idea_bank import IdeaBank, NearIdea
 from service.analysis.word_overlap import SAME_IDEA, resemblance
 from service.errors import ModelUnavailable
 from service.prompts.languages import AS_WRITTEN
@@ -21,10 +22,11 @@ _log = logging.getLogger(__name__)
 
 
 class Inspirations:
-    """Its methods block: call them in a thread."""
+    """Its methods block: call them in a thread. What is switched off is None."""
 
-    def __init__(self, bank: IdeaBank | None) -> None:
+    def __init__(self, bank: IdeaBank | None, boards: BoardIdeas | None = None) -> None:
         self._bank = bank
+        self._boards = boards
 
     def warm_up(self) -> None:
         """Read the files, which takes a second that the first brainstorm need not wait for."""
@@ -34,17 +36,21 @@ class Inspirations:
             except ModelUnavailable as error:
                 _log.warning("The idea bank gives no ideas: %s", error.detail)
 
-    def find(self, topic: str, language: str = AS_WRITTEN) -> Iterator[BankIdea]:
-        """Yields different ideas that were written for near topics, nearest topic first.
-
-        There are none in languages other than English, and none if the bank is switched off.
+    def find(
+        self, topic: str, language: str = AS_WRITTEN, *, board_id: str = ""
+    ) -> Iterator[NearIdea]:
+        """Yields different ideas that were written for near topics, nearest topic first: ideas of
+        boards other than `board_id`, and in English also those of the bank.
 
         Raises: ModelUnavailable if a file of the bank is missing.
         """
-        if self._bank is None or language not in LANGUAGES:
-            return
-        found: list[BankIdea] = []
-        for idea in self._bank.near(topic, NEAR_TOPIC, TOPICS):
+        near: list[NearIdea] = []
+        if self._boards is not None:
+            near += self._boards.near(topic, NEAR_TOPIC, TOPICS, outside=board_id)
+        if self._bank is not None and language in LANGUAGES:
+            near += self._bank.near(topic, NEAR_TOPIC, TOPICS)
+        found: list[NearIdea] = []
+        for idea in sorted(near, key=lambda one: -one.likeness):
             most = MOST_OF_A_VERY_NEAR_ONE if idea.likeness >= VERY_NEAR else MOST_OF_A_TOPIC
             is_full = sum(one.written_for == idea.written_for for one in found) >= most
             if not is_full and not any(_is_alike(idea, other) for other in found):
@@ -52,7 +58,7 @@ class Inspirations:
                 yield idea
 
 
-def _is_alike(idea: BankIdea, other: BankIdea) -> bool:
+def _is_alike(idea: NearIdea, other: NearIdea) -> bool:
     ignored = f"{idea.written_for} {other.written_for}"
     return (
         idea.title.casefold() == other.title.casefold()

@@ -35,12 +35,12 @@ from service.schemas.fields import (
     SUGGESTIONS_CEILING,
     TAGS_CEILING,
     Body,
-    IdeaSource,
     Judge,
     Origin,
     Outcome,
     Shape,
     Status,
+    SuggestionOrigin,
     SuggestionState,
     Tag,
     Title,
@@ -99,8 +99,9 @@ class SuggestionRow(Shape):
     idea_id: Key | None
     # Older files of the same version lack this field.
     redrawn_in: Key | None = None
-    origin: IdeaSource = "model"
+    origin: SuggestionOrigin = "model"
     written_for: Title | None = None
+    copied_from: Key | None = None
 
 
 class RubricRow(Shape):

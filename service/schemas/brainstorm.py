@@ -18,6 +18,7 @@ from service.schemas.fields import (
     MethodId,
     Seed,
     Shape,
+    SuggestionOrigin,
     Title,
     Topic,
     given,
@@ -87,8 +88,9 @@ class BrainstormTask(Shape):
         min_length=1,
         max_length=2,
         description="Where ideas come from. `bank` gives up to `n` ideas, at most eight, that were "
-        "written for topics like this one, at once and on top of those of the model. It knows "
-        "English topics only, and has nothing for an idea to branch from or to combine.",
+        "written for topics like this one, at once and on top of those of the model: ours, which are "
+        "in English, and those on your other boards. It has nothing for an idea to branch from or to "
+        "combine.",
         json_schema_extra={"uniqueItems": True},
     )
     avoid: list[Body] = Field(
@@ -100,8 +102,9 @@ class BrainstormTask(Shape):
 
 class SuggestionPublic(BaseModel):
     """A suggestion. `similar_to` is the id of an idea of the board that it resembles, `idea_id` the idea
-    that it became, and `redrawn_in` the run that replaced it. An idea of the bank has no angle;
-    `written_for` is the topic that it was written for.
+    that it became, and `redrawn_in` the run that replaced it. An idea of the bank or of another board
+    has no angle; `written_for` is the topic that it was written for. `copied_from` is the id of the
+    idea on the other board.
     """
 
     id: str
@@ -112,18 +115,22 @@ class SuggestionPublic(BaseModel):
     state: str = "open"
     idea_id: str | None = None
     redrawn_in: str | None = None
-    origin: IdeaSource = "model"
+    origin: SuggestionOrigin = "model"
     written_for: str | None = None
+    copied_from: str | None = None
 
 
 class InspirationPublic(BaseModel):
-    """An idea of the bank. `likeness` is the cosine of `written_for` to the topic asked about."""
+    """An idea of the bank or of a board. `likeness` is the cosine of `written_for` to the topic asked
+    about; `copied_from` is the id of the idea on the board.
+    """
 
     title: str
     text: str
-    origin: Literal["bank"] = "bank"
+    origin: Literal["bank", "board"] = "bank"
     written_for: str = Field(examples=["get a shy nine-year-old to speak in class"])
     likeness: float = Field(ge=-1, le=1, examples=[0.71])
+    copied_from: str | None = None
 
 
 class InspirationsPublic(BaseModel):

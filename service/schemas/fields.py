@@ -28,8 +28,9 @@ COMBINED_CEILING = 5
 AVOIDED_CEILING = 20
 
 Status = Literal["draft", "kept", "in-progress", "done", "archived"]
-Origin = Literal["human", "model", "import", "bank"]
+Origin = Literal["human", "model", "import", "bank", "board"]
 IdeaSource = Literal["bank", "model"]
+SuggestionOrigin = Literal["bank", "board", "model"]
 RunKind = Literal["brainstorm", "refine", "evaluate", "evaluate-all", "rank"]
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 UNFINISHED: tuple[RunStatus, ...] = ("queued", "running")

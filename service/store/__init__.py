@@ -19,6 +19,7 @@ from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
 from service.store.suggestions import SuggestionStore
 from service.store.text_import import TextImportStore
+from service.store.topics import TopicStore
 from service.store.trash import TrashStore
 
 __all__ = ["Limits", "Store"]
@@ -41,4 +42,5 @@ class Store:
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
         self.archive = ArchiveStore(database, limits)
+        self.topics = TopicStore(database)
         self.text_import = TextImportStore(database, limits, self.ideas)

@@ -19,6 +19,7 @@ REFERENCES: dict[str, dict[str, str]] = {
         "similar_to": "ideas",
         "idea_id": "ideas",
         "redrawn_in": "runs",
+        "copied_from": "ideas",
     },
     "rubrics": {"board_id": "boards"},
     "evaluations": {"run_id": "runs", "idea_id": "ideas", "rubric_id": "rubrics"},

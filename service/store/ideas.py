@@ -95,6 +95,20 @@ class IdeaStore:
             )
             return dict(rows.all())
 
+    def board_names(self, idea_ids: Sequence[str]) -> dict[str, str]:
+        """Returns the names of the boards of the ideas that exist, by the idea's id."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Idea.id, Board.name)
+                .join(Board, col(Idea.board_id) == Board.id)
+                .where(
+                    col(Idea.id).in_(idea_ids),
+                    col(Idea.deleted_at).is_(None),
+                    col(Board.deleted_at).is_(None),
+                )
+            )
+            return dict(rows.all())
+
     def tags(self, board_id: str) -> list[tuple[str, int]]:
         """Returns the board's tags and how often each is used, most used first."""
         with self._database.read() as session:

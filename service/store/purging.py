@@ -32,7 +32,11 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
     compared = or_(col(Comparison.first_id).in_(ids), col(Comparison.second_id).in_(ids))
     session.exec(delete(Comparison).where(compared))
     session.exec(delete(Evaluation).where(col(Evaluation.idea_id).in_(ids)))
-    for link in (col(Suggestion.idea_id), col(Suggestion.similar_to)):
+    for link in (
+        col(Suggestion.idea_id),
+        col(Suggestion.similar_to),
+        col(Suggestion.copied_from),
+    ):
         session.exec(update(Suggestion).where(link.in_(ids)).values({link: None}))
     session.exec(delete(IdeaVersion).where(col(IdeaVersion.idea_id).in_(ids)))
     purge_runs(session, session.exec(own_runs).all())

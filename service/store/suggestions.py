@@ -15,6 +15,7 @@ from service.store.limits import Limits
 from service.store.tables import Board, Idea, Run, Suggestion
 
 STORED_FIELDS = {"id", "angle", "title", "text", "origin", "written_for"}
+INSPIRED = ("bank", "board")
 KEPT = Text("This suggestion is an idea now. Delete the idea instead.")
 
 
@@ -25,14 +26,16 @@ class SuggestionStore:
         self._ideas = ideas
 
     def add(self, run_id: str, position: int, shape: SuggestionPublic) -> None:
-        """Stores a suggestion, without `similar_to` if that idea was deleted for good meanwhile."""
+        """Stores a suggestion, without the ideas it refers to if they were deleted for good meanwhile."""
         with self._database.write() as session:
-            similar = session.exec(select(Idea.id).where(Idea.id == shape.similar_to)).first()
+            referred = col(Idea.id).in_([shape.similar_to, shape.copied_from])
+            there = set(session.exec(select(Idea.id).where(referred)))
             session.add(
                 Suggestion(
                     run_id=run_id,
                     position=position,
-                    similar_to=similar,
+                    similar_to=shape.similar_to if shape.similar_to in there else None,
+                    copied_from=shape.copied_from if shape.copied_from in there else None,
                     **shape.model_dump(include=STORED_FIELDS),
                 )
             )
@@ -52,13 +55,13 @@ class SuggestionStore:
             )
             return dict(rows.all())
 
-    def bank_titles(self, board_id: str) -> frozenset[str]:
-        """The titles of the ideas of the bank that were ever suggested on the board."""
+    def inspired_titles(self, board_id: str) -> frozenset[str]:
+        """The titles of the ideas of the bank and of other boards ever suggested on the board."""
         with self._database.read() as session:
             titles = session.exec(
                 select(Suggestion.title)
                 .join(Run, col(Suggestion.run_id) == Run.id)
-                .where(Run.board_id == board_id, Suggestion.origin == "bank")
+                .where(Run.board_id == board_id, col(Suggestion.origin).in_(INSPIRED))
             )
             return frozenset(titles)
 

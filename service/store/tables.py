@@ -157,7 +157,7 @@ class Run(SQLModel, table=True):
 
 class Suggestion(SQLModel, table=True):
     """`redrawn_in` is the run that replaced the suggestion by another one. `written_for` is the topic
-    that an idea of the bank was written for.
+    that an idea of the bank or of another board was written for; `copied_from` is the latter.
     """
 
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -174,6 +174,22 @@ class Suggestion(SQLModel, table=True):
     redrawn_in: str | None = Field(default=None, foreign_key="run.id", index=True)
     origin: str = "model"
     written_for: str | None = None
+    copied_from: str | None = Field(
+        default=None, sa_column=Column(ForeignKey("idea.id"), nullable=True, index=True)
+    )
+
+
+class TopicVector(SQLModel, table=True):
+    """The vector of a topic that ideas were written for; `key` is the hash of its text.
+
+    `vector` has float16 numbers in little-endian order, `encoder` is the hash of what made them.
+    """
+
+    __tablename__ = "topic_vector"
+
+    key: str = Field(primary_key=True)
+    encoder: str
+    vector: bytes
 
 
 class Rubric(SQLModel, table=True):

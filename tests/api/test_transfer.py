@@ -168,6 +168,7 @@ def test_every_table_is_in_an_export_or_left_out_for_a_reason(client: TestClient
     left_out = {
         "api_key": "a secret of this server",
         "change": "how a bulk change is taken back, for a while",
+        "topic_vector": "made of the topics again",
     }
 
     tables = SQLModel.metadata.tables.keys() - left_out.keys()

@@ -27,6 +27,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "IDEAPOOL_BUNDLED_MODELS_DIR": str(settings.bundled_models_dir),
         "IDEAPOOL_MODEL": "small",
         "IDEAPOOL_IDEA_BANK": "false",
+        "IDEAPOOL_BOARD_IDEAS": "false",
         "IDEAPOOL_PORT": str(free_port()),
     }
 

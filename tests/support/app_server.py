@@ -59,6 +59,7 @@ class Server:
             "IDEAPOOL_MODEL": "small",
             # So that a test gets exactly the ideas that its model writes.
             "IDEAPOOL_IDEA_BANK": "false",
+            "IDEAPOOL_BOARD_IDEAS": "false",
             **environment,
         }
         self.process: subprocess.Popen[bytes]

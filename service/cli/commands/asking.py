@@ -170,6 +170,8 @@ def _show_suggestion(number: int, suggestion: dict[str, Any]) -> None:
     source = suggestion["angle"]
     if suggestion["origin"] == "bank":
         source = f"from the idea bank, for “{suggestion['written_for']}”"
+    elif suggestion["origin"] == "board":
+        source = f"from another board, for “{suggestion['written_for']}”"
     line("   " + facts([suggestion["id"], source, f"like {like}" if like else ""]))
     line()
 

@@ -18,9 +18,9 @@ router = APIRouter(tags=["suggestions"])
 @router.get(
     "/inspirations",
     operation_id="listInspirations",
-    summary="List ideas of the idea bank that were written for topics like this one",
+    summary="List ideas of the bank and of your boards that were written for topics like this one",
     description="Answers at once and without a model. Nothing is stored. The bank is in English; "
-    "for a topic that it does not know, the list is empty.",
+    "where no near topic is known, the list is empty.",
     responses=problems(503),
 )
 def list_inspirations(
@@ -37,6 +37,8 @@ def list_inspirations(
             text=idea.text,
             written_for=idea.written_for,
             likeness=round(idea.likeness, 3),
+            origin="bank" if idea.copied_from is None else "board",
+            copied_from=idea.copied_from,
         )
         for idea in islice(inspirations.find(topic, language), n)
     ]

@@ -44,7 +44,8 @@ class RubricName:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """`titles` has the titles of all ideas that the run names, except deleted ones.
+    """`titles` has the titles of all ideas that the run names, except deleted ones; `board_names` has
+    the boards of those that were copied from another board.
 
     `idea` is the current state of the idea that the run is about, and `read` the text that the model
     read, once a decision was made. `source_run` made the suggestion that the run started from.
@@ -54,6 +55,7 @@ class RunView:
     run: RunPublic
     topic: str
     titles: dict[str, str]
+    board_names: dict[str, str]
     idea: IdeaPublic | None
     read: Note | None
     queue_position: QueuePosition | None
@@ -242,6 +244,9 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
         run=run,
         topic=topics(store, [run])[run_id],
         titles=titles,
+        board_names=store.ideas.board_names(
+            [one.copied_from for one in run.suggestions if one.copied_from is not None]
+        ),
         idea=store.ideas.get(run.idea_id or "") if is_here else None,
         read=store.refinements.read(run_id) if is_here and is_decided else None,
         queue_position=queue_position,
