@@ -39,6 +39,12 @@ from service.web.guard import Guard, Rules
 from service.web.metrics import Metrics
 from service.web.templating import StaticAssets, Templates
 
+IDENTITY: dict[str, Any] = {
+    "title": "Ideapool",
+    "version": __version__,
+    "summary": "An idea board with its own small language models.",
+    "license_info": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+}
 # Pages and the OpenAPI document are routes of our own.
 NO_DOCUMENTS: dict[str, Any] = {"openapi_url": None, "docs_url": None, "redoc_url": None}
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -88,14 +94,11 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     templates = Templates()
     responses = ErrorResponses(templates)
     app = FastAPI(
-        title="Ideapool",
-        version=__version__,
-        summary="An idea board with its own small language models.",
+        **IDENTITY,
         **NO_DOCUMENTS,
         lifespan=lifespan,
         middleware=_middleware(settings, store, responses),
         exception_handlers=_error_handlers(responses),
-        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         routes=ROUTES.routes,
     )
     for name, value in {
