@@ -1,18 +1,19 @@
 """Finds ideas that were written for a topic like the one given, without a model.
 
-The bank is a file with a topic and its ideas in each line, and an index with the vector of each
-topic and the place of its line. Topics are compared with topics: whether an idea fits is told far
-better by the topic that it was written for than by its own words (see models/idea-bank/README.md).
+The bank is a file with a topic, its translations and its ideas in each line, and an index with the
+vector of each topic in each language and the place of its line. Topics are compared with topics:
+whether an idea fits is told far better by the topic that it was written for than by its own words
+(see models/idea-bank/README.md).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,8 @@ INDEX_SHA256 = "e263d993326598b799858d69dd274873be13b8c6ad417707addd81e11c9b8ef6
 
 @dataclass(frozen=True, slots=True)
 class NearIdea:
-    """`written_for` is its topic, and `likeness` the cosine of that to the topic asked about.
+    """`written_for` is its topic in the language in which it is nearest, and `likeness` the cosine of
+    that to the topic asked about.
 
     An idea of a board has its id in `copied_from`, an idea of the bank has none.
     """
@@ -74,12 +76,21 @@ class IdeaBank:
             index = self._index
         (vector,) = self._encoder.embed([topic])
         likeness = index.vectors @ vector
-        nearest = np.argsort(-likeness, kind="stable")[:most_topics]
-        rows = [int(row) for row in nearest if likeness[row] >= threshold]
-        lines = self._lines([int(index.offsets[row]) for row in rows])
+        rows: dict[int, int] = {}
+        for row in np.argsort(-likeness, kind="stable"):
+            if likeness[row] < threshold or len(rows) == most_topics:
+                break
+            # A topic that is near in several languages counts where it is nearest.
+            rows.setdefault(int(index.offsets[row]), int(row))
+        lines = map(json.loads, self._lines(list(rows)))
         return [
-            NearIdea(idea["title"], idea["text"], line["topic"], float(likeness[row]))
-            for row, line in zip(rows, map(json.loads, lines), strict=True)
+            NearIdea(
+                idea["title"],
+                idea["text"],
+                line["topic"][index.languages[index.language[row]]],
+                float(likeness[row]),
+            )
+            for row, line in zip(rows.values(), lines, strict=True)
             for idea in line["ideas"]
         ]
 
@@ -98,7 +109,7 @@ class IdeaBank:
             if sha256(path.read_bytes()).hexdigest() != self._sha256:
                 raise ValueError("its SHA-256 is another one")
             with np.load(path, allow_pickle=False) as file:
-                index = _Index.unpack(file["vectors"], file["scale"], file["offsets"])
+                index = _Index.unpack(file)
                 ideas_sha256 = bytes(file["ideas_sha256"]).hex()
             path = self._folder / IDEAS
             if sha256(path.read_bytes()).hexdigest() != ideas_sha256:
@@ -116,12 +127,18 @@ class IdeaBank:
 
 
 class _Index(NamedTuple):
-    """`vectors` has shape (topics, 384), rows of length 1; `offsets` are places in bytes."""
+    """`vectors` has shape (rows, 384), rows of length 1; `offsets` are the places of their lines in
+    bytes, and `language` the places of their languages in `languages`, which are codes.
+    """
 
     vectors: Matrix
     offsets: NDArray[np.int64]
+    language: NDArray[np.uint8]
+    languages: tuple[str, ...]
 
     @classmethod
-    def unpack(cls, steps: NDArray[np.int8], scale: Matrix, offsets: NDArray[np.int64]) -> "_Index":
-        vectors = steps.astype(np.float32) * scale[:, None]
-        return cls(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), offsets)
+    def unpack(cls, file: Mapping[str, NDArray[Any]]) -> "_Index":
+        vectors = file["vectors"].astype(np.float32) * file["scale"][:, None]
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        languages = tuple(str(code) for code in file["languages"])
+        return cls(vectors, file["offsets"], file["language"], languages)

@@ -17,7 +17,8 @@ MOST_INSPIRATIONS = 8
 MOST_OF_A_TOPIC, MOST_OF_A_VERY_NEAR_ONE, VERY_NEAR = 3, 5, 0.75
 # More topics than are needed: repetitions are left out, and so is what is on the board already.
 TOPICS = 8
-LANGUAGES = (AS_WRITTEN, "en")
+# The ideas are in English, but their topics are translated.
+LANGUAGES = (AS_WRITTEN, "en", "sv", "de")
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +41,7 @@ class Inspirations:
         self, topic: str, language: str = AS_WRITTEN, *, board_id: str = ""
     ) -> Iterator[NearIdea]:
         """Yields different ideas that were written for near topics, nearest topic first: ideas of
-        boards other than `board_id`, and in English also those of the bank.
+        boards other than `board_id`, and those of the bank if it knows topics in the language.
 
         Raises: ModelUnavailable if a file of the bank is missing.
         """

@@ -52,8 +52,18 @@ def test_one_topic_gives_a_few_of_its_ideas(bank: IdeaBank) -> None:
 def test_a_language_that_the_bank_lacks_gets_nothing(bank: IdeaBank) -> None:
     inspirations = Inspirations(bank)
 
-    assert list(inspirations.find(OWN, "sv")) == []
+    assert list(inspirations.find(OWN, "fi")) == []
     assert list(inspirations.find(OWN, "en")) == list(inspirations.find(OWN))
+
+
+@pytest.mark.parametrize(
+    "topic", ["present till mormor", "ein Geschenk für meine Oma im Pflegeheim"]
+)
+def test_topics_in_swedish_and_german_find_their_neighbours(bank: IdeaBank, topic: str) -> None:
+    found = list(Inspirations(bank).find(topic))
+
+    assert len(found) >= 3
+    assert all("mor" in one.written_for or "Oma" in one.written_for for one in found[:3])
 
 
 def test_a_bank_that_is_switched_off_gives_nothing() -> None:

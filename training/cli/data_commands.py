@@ -80,6 +80,13 @@ def _add_likeness(commands: Commands, report: Report) -> None:
         "idea-bank", help="build the idea bank from files of topics with their ideas"
     )
     bank.add_argument("sources", nargs="*", type=Path, metavar="FILE", help="default: our own")
+    bank.add_argument(
+        "--translation",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="topics in another language, such as sv.tsv; may be repeated; default: our own",
+    )
     bank.add_argument("--folder", type=Path, default=BANK, help="where the bank is written")
     bank.set_defaults(command=partial(idea_bank, report=report))
     measured = commands.add_parser("likeness", help="measure how well similar ideas are found")
@@ -143,8 +150,10 @@ def sentence_encoder(options: argparse.Namespace, report: Report) -> None:
 def idea_bank(options: argparse.Namespace, report: Report) -> None:
     from training.export.idea_bank import build_idea_bank
 
-    sources = options.sources or sorted((DATA / "bank").glob("*.jsonl"))
-    build_idea_bank(sources, options.folder, report)
+    folder = DATA / "bank"
+    sources = options.sources or sorted(folder.glob("*.jsonl"))
+    ours = () if options.sources else sorted((folder / "translations").glob("*.tsv"))
+    build_idea_bank(sources, options.folder, report, options.translation or ours)
 
 
 def likeness(options: argparse.Namespace, report: Report) -> None:

@@ -1,7 +1,8 @@
-"""Builds the idea bank from files of topics and their ideas.
+"""Builds the idea bank from files of topics and their ideas, and of translated topics.
 
 Each line of a file has a `topic`, a `context` and `ideas` with a title and a text. Topics that say
-the same are joined, so that a person's topic finds all of their ideas.
+the same are joined, so that a person's topic finds all of their ideas. A file of translations is
+named by its language (`sv.tsv`) and has a topic, a tab and the translation in each line.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from service.analysis.idea_bank import IDEAS, INDEX
-from service.analysis.sentence_encoder import Matrix, SentenceEncoder
+from service.analysis.sentence_encoder import SIZE, Matrix, SentenceEncoder
 from service.analysis.word_overlap import SAME_IDEA, resemblance
 from training.errors import DataProblem
 from training.export.sentence_encoder import pack_rows
@@ -24,33 +25,59 @@ SAME_TOPIC = 0.9
 EMBEDDED_AT_ONCE = 200
 
 
+ENGLISH = "en"
+
+
 @dataclass(slots=True)
 class Topic:
-    text: str
+    """`text` by language; English is always there."""
+
+    text: dict[str, str]
     ideas: list[dict[str, str]] = field(default_factory=list)
 
 
-def build_idea_bank(sources: Sequence[Path], folder: Path, report: Callable[[str], None]) -> None:
+def build_idea_bank(
+    sources: Sequence[Path],
+    folder: Path,
+    report: Callable[[str], None],
+    translations: Sequence[Path] = (),
+) -> None:
     """Writes the same bytes every time.
 
-    Raises: DataProblem if a line has not the form above.
+    Raises: DataProblem if a line has not the form above, or translates no topic of the bank.
     """
     topics = list(_read(sources))
-    vectors = _embed([topic.text for topic in topics], report)
+    vectors = _embed([topic.text[ENGLISH] for topic in topics], report)
     kept = _join(topics, vectors)
+    _translate([topics[place] for place in kept], topics, translations)
     lines = [_line(topics[place]) for place in kept]
     folder.mkdir(parents=True, exist_ok=True)
     content = b"".join(lines)
     (folder / IDEAS).write_bytes(content)
     offsets = np.cumsum([0, *map(len, lines[:-1])]).astype(np.int64)
-    steps, scale = pack_rows(vectors[kept])
-    digest = np.frombuffer(sha256(content).digest(), np.uint8)
+    languages = [ENGLISH, *(path.stem for path in translations)]
+    rows = [
+        (number, place)
+        for number, language in enumerate(languages)
+        for place, topic in enumerate(kept)
+        if language in topics[topic].text
+    ]
+    foreign = [topics[kept[place]].text[languages[number]] for number, place in rows if number]
+    steps, scale = pack_rows(np.concatenate([vectors[kept], _embed(foreign, report)]))
     with (folder / INDEX).open("wb") as file:
-        np.savez(file, vectors=steps, scale=scale, offsets=offsets, ideas_sha256=digest)
+        np.savez(
+            file,
+            vectors=steps,
+            scale=scale,
+            offsets=offsets[[place for _, place in rows]],
+            language=np.array([number for number, _ in rows], np.uint8),
+            languages=np.array(languages),
+            ideas_sha256=np.frombuffer(sha256(content).digest(), np.uint8),
+        )
     ideas = sum(len(topics[place].ideas) for place in kept)
     report(
         f"{len(topics)} topics read, {len(topics) - len(kept)} joined to others that say the same; "
-        f"{len(kept)} topics with {ideas} ideas, {len(content)} bytes. "
+        f"{len(kept)} topics with {ideas} ideas, {len(content)} bytes, in {', '.join(languages)}. "
         f"SHA-256 of {INDEX}: {sha256((folder / INDEX).read_bytes()).hexdigest()}"
     )
 
@@ -61,7 +88,7 @@ def _read(sources: Sequence[Path]) -> Iterator[Topic]:
             try:
                 record = json.loads(line)
                 ideas = [{"title": one["title"], "text": one["text"]} for one in record["ideas"]]
-                yield Topic(record["topic"], ideas)
+                yield Topic({ENGLISH: record["topic"]}, ideas)
             except (ValueError, KeyError, TypeError) as error:
                 raise DataProblem(
                     f"{source}, line {number}: not a topic with ideas ({error})"
@@ -70,7 +97,7 @@ def _read(sources: Sequence[Path]) -> Iterator[Topic]:
 
 def _embed(texts: Sequence[str], report: Callable[[str], None]) -> Matrix:
     encoder = SentenceEncoder()
-    parts = []
+    parts = [np.zeros((0, SIZE), np.float32)]
     for begin in range(0, len(texts), EMBEDDED_AT_ONCE):
         parts.append(encoder.embed(texts[begin : begin + EMBEDDED_AT_ONCE]))
         report(f"embedded {min(begin + EMBEDDED_AT_ONCE, len(texts))} of {len(texts)} topics")
@@ -89,9 +116,25 @@ def _join(topics: Sequence[Topic], vectors: Matrix) -> list[int]:
     return kept
 
 
+def _translate(
+    kept: Sequence[Topic], topics: Sequence[Topic], translations: Sequence[Path]
+) -> None:
+    by_text = {topic.text[ENGLISH]: topic for topic in kept}
+    known = {topic.text[ENGLISH] for topic in topics}
+    for path in translations:
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            english, tab, translation = line.partition("\t")
+            if not (tab and translation.strip()) or english not in known:
+                raise DataProblem(
+                    f"{path}, line {number}: not a topic of the bank, a tab and its translation"
+                )
+            if english in by_text:
+                by_text[english].text[path.stem] = translation
+
+
 def _add_new(topic: Topic, ideas: Sequence[dict[str, str]]) -> None:
     for idea in ideas:
-        if not any(_is_alike(idea, other, topic.text) for other in topic.ideas):
+        if not any(_is_alike(idea, other, topic.text[ENGLISH]) for other in topic.ideas):
             topic.ideas.append(idea)
 
 
