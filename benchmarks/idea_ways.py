@@ -29,8 +29,8 @@ from service.analysis.word_overlap import resemblance
 from service.engine.backend import Backend
 from service.engine.types import Delta, Embedding, EmbedRequest, GenerateRequest, ModelInfo
 from service.errors import AnswerUnusable
-from service.ideation.brainstorm import brainstorm
 from service.ideation.distinct_ideas import BrainstormWork, DistinctIdeas
+from service.ideation.drafting import brainstorm
 from service.ideation.events import DraftDropped, Step, Suggested
 from service.ideation.model_client import Ledger, ModelClient, attempt_seed
 from service.ideation.use_case import RunContext

@@ -24,6 +24,7 @@ from service.messages import Text
 from service.settings import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "models" / "idea-bank"
+ENGLISH = "en"
 IDEAS, INDEX = "ideas.jsonl", "index.npz"
 INDEX_SHA256 = "e263d993326598b799858d69dd274873be13b8c6ad417707addd81e11c9b8ef6"
 
@@ -67,8 +68,12 @@ class IdeaBank:
             _ = self._index
         self._encoder.load()
 
-    def near(self, topic: str, threshold: float, most_topics: int) -> list[NearIdea]:
+    def near(
+        self, topic: str, threshold: float, most_topics: int, *, language: str = ""
+    ) -> list[NearIdea]:
         """The ideas of the topics whose cosine to `topic` is at least `threshold`, nearest first.
+
+        With `language`, only topics in this language count.
 
         Raises: ModelUnavailable if a file is missing or its hash is wrong.
         """
@@ -76,6 +81,8 @@ class IdeaBank:
             index = self._index
         (vector,) = self._encoder.embed([topic])
         likeness = index.vectors @ vector
+        if language:
+            likeness[index.language != index.languages.index(language)] = -1
         rows: dict[int, int] = {}
         for row in np.argsort(-likeness, kind="stable"):
             if likeness[row] < threshold or len(rows) == most_topics:

@@ -50,6 +50,8 @@ class BrainstormWork:
     `n` ideas are asked of the model, and up to `bank_n` of the idea bank and of boards other than
     `board_id`, without those whose titles are in `bank_seen`.
 
+    With `writes_lists`, the model may write several ideas at a time, without an angle.
+
     An idea must differ from the `siblings`, and must not even be similar to one in `avoided`.
     """
 
@@ -64,6 +66,7 @@ class BrainstormWork:
     avoided: tuple[str, ...] = ()
     siblings: tuple[SuggestionPublic, ...] = ()
     angle: str | None = None
+    writes_lists: bool = False
     board_id: str = ""
     bank_n: int = 0
     bank_seen: frozenset[str] = frozenset()
@@ -75,16 +78,27 @@ class BrainstormWork:
 
 
 class DistinctIdeas:
-    """The ideas of the run so far, all usable and different."""
+    """The ideas of the run so far, all usable and different.
+
+    `related` are ideas that the model has before it and must not copy.
+    """
 
     def __init__(self, work: BrainstormWork) -> None:
         self.made: list[SuggestionPublic] = []
         self.work = work
         self.known: KnownIdeas | None = None
+        self.related: list[str] = []
 
     def add(self, answer: str, angle: str) -> SuggestionPublic:
         """Raises: AnswerUnusable if the answer is not an idea, or is too similar to another one."""
         parsed = parse_suggestion(answer, topic=self.work.topic)
+        whole = f"{parsed.title}. {parsed.text}"
+        if any(
+            resemblance(whole, one, ignore=self.work.topic) >= SAME_IDEA for one in self.related
+        ):
+            raise RepeatedIdea(
+                Text("“%(title)s” copies an idea for a related topic.", title=parsed.title)
+            )
         return self._accept(parsed.title, parsed.text, angle=angle)
 
     def add_inspiration(self, idea: NearIdea) -> SuggestionPublic:

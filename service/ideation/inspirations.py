@@ -4,21 +4,26 @@ import logging
 from collections.abc import Iterator
 
 from service.analysis.board_ideas import BoardIdeas
-from service.analysis.idea_bank import IdeaBank, NearIdea
+from service.analysis.idea_bank import ENGLISH, IdeaBank, NearIdea
 from service.analysis.word_overlap import SAME_IDEA, resemblance
 from service.errors import ModelUnavailable
+from service.prompts.idea_lists import RelatedIdeas
 from service.prompts.languages import AS_WRITTEN
+from service.text.cleaning import count_words
 
 # From this cosine of the topics on, 56 of 100 ideas of the bank are useful to readers; from 0.5 to
 # 0.6, 5 are (models/idea-bank/README.md).
 NEAR_TOPIC = 0.6
+# From this cosine on, ideas are near enough to set the tone and depth of what the model writes.
+RELATED_TOPIC = 0.45
+RELATED_TOPICS, OF_A_RELATED_TOPIC, MOST_WORDS = 2, 2, 60
 MOST_INSPIRATIONS = 8
 # Of one topic, so that a topic that only seems near does not fill the page. The readings had as many.
 MOST_OF_A_TOPIC, MOST_OF_A_VERY_NEAR_ONE, VERY_NEAR = 3, 5, 0.75
 # More topics than are needed: repetitions are left out, and so is what is on the board already.
 TOPICS = 8
 # The ideas are in English, but their topics are translated.
-LANGUAGES = (AS_WRITTEN, "en", "sv", "de")
+LANGUAGES = (AS_WRITTEN, ENGLISH, "sv", "de")
 _log = logging.getLogger(__name__)
 
 
@@ -57,6 +62,29 @@ class Inspirations:
             if not is_full and not any(_is_alike(idea, other) for other in found):
                 found.append(idea)
                 yield idea
+
+    def related(
+        self, topic: str, language: str = AS_WRITTEN, *, board_id: str = ""
+    ) -> list[RelatedIdeas]:
+        """A few ideas for the model to follow, nearest topic last; only in English.
+
+        Raises: ModelUnavailable if a file of the bank is missing.
+        """
+        if language not in (AS_WRITTEN, ENGLISH):
+            return []
+        near: list[NearIdea] = []
+        if self._boards is not None:
+            near += self._boards.near(topic, RELATED_TOPIC, RELATED_TOPICS, outside=board_id)
+        if self._bank is not None:
+            near += self._bank.near(topic, RELATED_TOPIC, RELATED_TOPICS, language=ENGLISH)
+        topics: dict[str, list[tuple[str, str]]] = {}
+        for idea in sorted(near, key=lambda one: -one.likeness):
+            if count_words(idea.text) <= MOST_WORDS:
+                topics.setdefault(idea.written_for, []).append((idea.title, idea.text))
+        nearest = list(topics.items())[:RELATED_TOPICS]
+        return [
+            RelatedIdeas(name, tuple(ideas[:OF_A_RELATED_TOPIC])) for name, ideas in nearest[::-1]
+        ]
 
 
 def _is_alike(idea: NearIdea, other: NearIdea) -> bool:

@@ -17,7 +17,8 @@ from service.analysis.word_vectors import WordVectors
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict
-from service.ideation.brainstorm import brainstorm, incomplete, plan_brainstorm, renew_brainstorm
+from service.ideation.brainstorm import plan_brainstorm, renew_brainstorm
+from service.ideation.drafting import brainstorm, incomplete
 from service.ideation.evaluate import evaluate, evaluate_all, plan_evaluation, plan_evaluations
 from service.ideation.events import Emit
 from service.ideation.inspirations import Inspirations

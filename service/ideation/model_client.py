@@ -1,6 +1,6 @@
 """Asks one model on behalf of one run: reports steps, counts tokens, retries unusable answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -128,6 +128,16 @@ class ModelClient:
 
     async def ask(self, prompt: Prompt, view: View, *, branch: int = 0, angle: str = "") -> str:
         """The whole answer. It may be cut off at `max_tokens`; the parsers decide if it is usable."""
+        answer = ""
+        async with aclosing(self.follow(prompt, view, branch=branch, angle=angle)) as answers:
+            async for so_far in answers:
+                answer = so_far
+        return answer
+
+    async def follow(
+        self, prompt: Prompt, view: View, *, branch: int = 0, angle: str = ""
+    ) -> AsyncGenerator[str, None]:
+        """Yields the answer so far whenever it has grown. Closing it stops the model."""
         prompt = in_language(prompt, self.language)
         self.ledger.prompts.append(prompt.messages)
         answer = ""
@@ -138,9 +148,9 @@ class ModelClient:
                     answer += event.text
                     title, body = view(answer)
                     await self.emit(Drafted(branch, angle, event.text, title, body))
+                    yield answer
                 elif isinstance(event, Finished):
                     self.ledger.usage += event.usage
-        return answer
 
     async def choose(
         self, prompts: tuple[tuple[Message, ...], ...], choices: tuple[str, ...]

@@ -9,6 +9,14 @@ from string import ascii_uppercase
 from service.text.cleaning import ABBREVIATIONS
 
 _SUGGESTION = 'root ::= "Title: " title "\\nIdea: " opening (" " opening)?'
+_LIST = 'root ::= "Title: " first_title text ("\\n\\nTitle: " later_title text){@MORE}'
+# Short titles: in a longer one, a small model repeats the topic.
+_LIST_TERMINALS = r"""
+first_title ::= @INITIAL label
+later_title ::= @LATER label
+label ::= [^@NOT_IN_TITLE]* (" " term){1,5}
+text ::= "\nIdea: " opening (" " opening)?
+"""
 _REFINEMENT = (
     'root ::= "Title: " title "\\nIdea: " point (gap point){0,@MORE} '
     '"\\n\\nChanges:" ("\\n- " change){1,3}'
@@ -41,6 +49,10 @@ _NEVER_FIRST = r" 0-9(\x2d" + _NEVER
 _EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
 # A short word whose full stop does not end a sentence: an abbreviation or an initial.
 _ABBREVIATED = re.compile(r"\b(\w{1,4}\.(?=,| [^\WA-Z\u00c0-\u00de])|[A-Z]\.(?= [A-Z]))")
+# The rule for a title that begins with one of these capital letters.
+_CAPITAL_RULE = re.compile(
+    r"^(?P<name>(?:first_|later_)?title) ::= \[(?P<capitals>[A-Z]+)\]", re.MULTILINE
+)
 # Sentences that begin with these words (Encourage, Implement, Start by, This …) stay vague or only
 # praise.
 _FILLERS = (
@@ -68,6 +80,17 @@ def suggestion_grammar(written: str, *, barred_initials: str = "") -> str:
     return _SUGGESTION + _terminals(written, initial=_initial(written, barred_initials))
 
 
+def list_grammar(written: str, n: int, *, barred_initials: str = "") -> str:
+    """For `n` ideas, of which only the first is barred from these initials."""
+    terminals = _terminals(
+        written,
+        initial=_initial(written, barred_initials),
+        later=_initial(written, ""),
+        more=_LIST_TERMINALS,
+    )
+    return _LIST.replace("@MORE", str(n - 1)) + terminals
+
+
 def refinement_grammar(written: str, *, sentences: int) -> str:
     """At most `sentences` sentences, because a small model never ends a text by itself."""
     return _REFINEMENT.replace("@MORE", str(sentences - 1)) + _terminals(written, pause=",:")
@@ -87,12 +110,15 @@ def widened(grammar: str, language: str) -> str:
     """The grammar with the letters of a language (by its code) added."""
     foreign = "" if language in ("ja", "ko", "zh") else _EAST_ASIAN
     grammar = grammar.replace(_EAST_ASIAN, foreign)
-    capitals = re.search(r"^title ::= \[([A-Z]+)\]", grammar, re.MULTILINE)
-    if language == "en" or capitals is None:
+    if language == "en":
         return grammar
-    barred = "".join(letter for letter in ascii_uppercase if letter not in capitals[1])
-    initial = f"[^{_NOT_IN_TITLE}{barred}{barred.lower()}]".replace("@FOREIGN", foreign)
-    return grammar.replace(capitals[0], f"title ::= {initial}", 1)
+
+    def any_letter_but(rule: re.Match[str]) -> str:
+        barred = "".join(letter for letter in ascii_uppercase if letter not in rule["capitals"])
+        initial = f"[^{_NOT_IN_TITLE}{barred}{barred.lower()}]".replace("@FOREIGN", foreign)
+        return f"{rule['name']} ::= {initial}"
+
+    return _CAPITAL_RULE.sub(any_letter_but, grammar)
 
 
 def _initial(written: str, barred: str) -> str:
@@ -106,12 +132,19 @@ def _initial(written: str, barred: str) -> str:
 
 
 def _terminals(
-    written: str, *, initial: str = "[^@NOT_IN_TITLE]", pause: str = ",", words: int = 1
+    written: str,
+    *,
+    initial: str = "[^@NOT_IN_TITLE]",
+    later: str = "",
+    pause: str = ",",
+    words: int = 1,
+    more: str = "",
 ) -> str:
-    """`pause` has the marks of which a title may contain one."""
+    """`pause` has the marks of which a title may contain one, `more` are rules of one grammar."""
     is_east_asian = any("\u2e80" <= c <= "\ud7ff" or "\uf900" <= c <= "\uffef" for c in written)
     values = {
         "@INITIAL": initial,
+        "@LATER": later,
         # One mark, early, and little after it: a small model would go on and on.
         "@PAUSE": f"[{pause}]",
         "@WORDS": str(words - 1),
@@ -129,7 +162,7 @@ def _terminals(
         "@CODE": "".join(c for c in "`<>{}" if c not in written),
         "@FOREIGN": "" if is_east_asian else _EAST_ASIAN,
     }
-    terminals = _TERMINALS
+    terminals = more + _TERMINALS
     for name, value in values.items():
         terminals = terminals.replace(name, value)
     return terminals

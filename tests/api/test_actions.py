@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from service.analysis.scoring import ScoreHead
 from service.app import create_app
 from service.errors import EngineBusy, EngineCrashed
-from service.ideation.brainstorm import REDRAWS_PER_IDEA
+from service.ideation.drafting import REDRAWS_PER_IDEA
 from service.prompts.answers import brainstorm_answer
 from service.settings import Settings
 from service.store.runs import NewRun

@@ -266,14 +266,20 @@ class FakeBackend:
             whole = refine_answer(*REFINEMENT)
             is_passage = "Title: " not in grammar
             return refine_answer("", *PASSAGE).partition("\n")[2] if is_passage else whole
+        if rest := re.search(r"later_title text\)\{(\d+)\}", grammar):
+            ideas = [brainstorm_answer(*self._next_idea()) for _ in range(int(rest[1]) + 1)]
+            return "\n\n".join(ideas)
         if "Idea: " in grammar:
-            title, text = IDEAS[self._ideas % len(IDEAS)]
-            self._ideas += 1
+            title, text = self._next_idea()
             if "Join all the ideas" in request.messages[-1].content:
                 joined = re.findall(r"<idea>(.*?)[.<]", request.messages[-1].content)
                 text += f" It goes with {' and '.join(joined)}."
             return brainstorm_answer(title, text)
         return "Here is a short answer."
+
+    def _next_idea(self) -> tuple[str, str]:
+        self._ideas += 1
+        return IDEAS[(self._ideas - 1) % len(IDEAS)]
 
 
 def _logprobs(token: str, alternatives: int | None) -> tuple[TokenLogprob, ...]:

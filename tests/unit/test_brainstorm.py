@@ -9,8 +9,8 @@ import pytest
 
 from service.analysis.scoring import Scorer
 from service.engine.types import GenerateRequest
-from service.ideation.brainstorm import brainstorm as perform
 from service.ideation.distinct_ideas import BrainstormWork
+from service.ideation.drafting import brainstorm as perform
 from service.ideation.events import Step, Suggested
 from service.ideation.model_client import Ledger, ModelClient
 from service.ideation.use_case import RunContext

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from service.analysis.idea_bank import IDEAS, INDEX
+from service.analysis.idea_bank import ENGLISH, IDEAS, INDEX
 from service.analysis.sentence_encoder import SIZE, Matrix, SentenceEncoder
 from service.analysis.word_overlap import SAME_IDEA, resemblance
 from training.errors import DataProblem
@@ -23,9 +23,6 @@ from training.export.sentence_encoder import pack_rows
 SAME_TOPIC = 0.9
 """From this cosine on, two topics say the same in other words."""
 EMBEDDED_AT_ONCE = 200
-
-
-ENGLISH = "en"
 
 
 @dataclass(slots=True)
