@@ -16,6 +16,8 @@ from service.store.topics import topic_key
 EVERY_S = 15.0
 # A topic takes about 20 ms.
 BATCH = 20
+# Below this cosine, the encoder finds topics in other languages alike that only look alike.
+SAME_WORDS = 0.8
 _STORED = np.dtype("<f2")
 
 
@@ -43,13 +45,16 @@ class BoardIdeas:
         self, topic: str, threshold: float, most_topics: int, *, outside: str
     ) -> list[NearIdea]:
         """The ideas on other boards than `outside` whose topics have a cosine to `topic` of at least
-        `threshold`, nearest first.
+        `threshold`, nearest first; in a language that the encoder does not know, of at least
+        `SAME_WORDS`.
 
         Raises: ModelUnavailable if the encoder's file is missing.
         """
         stored = self._store.topics.vectors(FILE_SHA256)
         if not stored:
             return []
+        if not self._encoder.is_english(topic):
+            threshold = max(threshold, SAME_WORDS)
         keys = list(stored)
         rows: Matrix = np.frombuffer(b"".join(stored.values()), _STORED).astype(np.float32)
         likeness = rows.reshape(len(keys), -1) @ self._encoder.embed([topic])[0]

@@ -1,9 +1,9 @@
 """Finds ideas that were written for a topic like the one given, without a model.
 
 The bank is a file with a topic, its translations and its ideas in each line, and an index with the
-vector of each topic in each language and the place of its line. Topics are compared with topics:
-whether an idea fits is told far better by the topic that it was written for than by its own words
-(see models/idea-bank/README.md).
+vector of each topic, the pieces of its translations and the place of its line. Topics are compared
+with topics: whether an idea fits is told far better by the topic that it was written for than by its
+own words (see models/idea-bank/README.md).
 """
 
 import json
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.analysis.sentence_encoder import Matrix, SentenceEncoder
+from service.analysis.word_pieces import PieceIndex
 from service.errors import ModelUnavailable
 from service.messages import Text
 from service.settings import PROJECT_ROOT
@@ -26,12 +27,12 @@ from service.settings import PROJECT_ROOT
 FOLDER = PROJECT_ROOT / "models" / "idea-bank"
 ENGLISH = "en"
 IDEAS, INDEX = "ideas.jsonl", "index.npz"
-INDEX_SHA256 = "e263d993326598b799858d69dd274873be13b8c6ad417707addd81e11c9b8ef6"
+INDEX_SHA256 = "c5ed6c82bc4156727f52a62ef4838029b492037a4852ec3084ebb81224c7049e"
 
 
 @dataclass(frozen=True, slots=True)
 class NearIdea:
-    """`written_for` is its topic in the language in which it is nearest, and `likeness` the cosine of
+    """`written_for` is its topic, in the language in which that is near, and `likeness` the cosine of
     that to the topic asked about.
 
     An idea of a board has its id in `copied_from`, an idea of the bank has none.
@@ -68,36 +69,42 @@ class IdeaBank:
             _ = self._index
         self._encoder.load()
 
-    def near(
-        self, topic: str, threshold: float, most_topics: int, *, language: str = ""
-    ) -> list[NearIdea]:
+    def near(self, topic: str, threshold: float, most_topics: int) -> list[NearIdea]:
         """The ideas of the topics whose cosine to `topic` is at least `threshold`, nearest first.
-
-        With `language`, only topics in this language count.
 
         Raises: ModelUnavailable if a file is missing or its hash is wrong.
         """
         with self._lock:
             index = self._index
         (vector,) = self._encoder.embed([topic])
-        likeness = index.vectors @ vector
-        if language:
-            likeness[index.language != index.languages.index(language)] = -1
-        rows: dict[int, int] = {}
-        for row in np.argsort(-likeness, kind="stable"):
-            if likeness[row] < threshold or len(rows) == most_topics:
-                break
-            # A topic that is near in several languages counts where it is nearest.
-            rows.setdefault(int(index.offsets[row]), int(row))
-        lines = map(json.loads, self._lines(list(rows)))
+        return self._nearest(ENGLISH, index.vectors @ vector, threshold, most_topics)
+
+    def near_translated(self, topic: str, threshold: float, most_topics: int) -> list[NearIdea]:
+        """The same for a topic in another language; cosines are those of `PieceIndex`.
+
+        Raises: ModelUnavailable if a file is missing or its hash is wrong.
+        """
+        with self._lock:
+            index = self._index
+        found: list[NearIdea] = []
+        for language, pieces in index.translations.items():
+            likeness = pieces.likeness(topic)
+            found += self._nearest(language, likeness, threshold, most_topics)
+        return sorted(found, key=lambda one: -one.likeness)
+
+    def is_english(self, topic: str) -> bool:
+        """Raises: ModelUnavailable if a file is missing or its hash is wrong."""
+        return self._encoder.is_english(topic)
+
+    def _nearest(
+        self, language: str, likeness: NDArray[np.float32], threshold: float, most_topics: int
+    ) -> list[NearIdea]:
+        nearest = np.argsort(-likeness, kind="stable")[:most_topics]
+        rows = [int(row) for row in nearest if likeness[row] >= threshold]
+        lines = self._lines([int(self._index.offsets[row]) for row in rows])
         return [
-            NearIdea(
-                idea["title"],
-                idea["text"],
-                line["topic"][index.languages[index.language[row]]],
-                float(likeness[row]),
-            )
-            for row, line in zip(rows.values(), lines, strict=True)
+            NearIdea(idea["title"], idea["text"], line["topic"][language], float(likeness[row]))
+            for row, line in zip(rows, map(json.loads, lines), strict=True)
             for idea in line["ideas"]
         ]
 
@@ -134,18 +141,20 @@ class IdeaBank:
 
 
 class _Index(NamedTuple):
-    """`vectors` has shape (rows, 384), rows of length 1; `offsets` are the places of their lines in
-    bytes, and `language` the places of their languages in `languages`, which are codes.
+    """`vectors` has shape (topics, 384), rows of length 1; `offsets` are places in bytes.
+
+    `translations` has the topics in each other language.
     """
 
     vectors: Matrix
     offsets: NDArray[np.int64]
-    language: NDArray[np.uint8]
-    languages: tuple[str, ...]
+    translations: dict[str, PieceIndex]
 
     @classmethod
     def unpack(cls, file: Mapping[str, NDArray[Any]]) -> "_Index":
         vectors = file["vectors"].astype(np.float32) * file["scale"][:, None]
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        languages = tuple(str(code) for code in file["languages"])
-        return cls(vectors, file["offsets"], file["language"], languages)
+        languages = [str(code) for code in file["languages"]]
+        return cls(
+            vectors, file["offsets"], {code: PieceIndex.unpack(file, code) for code in languages}
+        )

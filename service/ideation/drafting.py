@@ -216,8 +216,8 @@ class Brainstorm:
             async for text in answers:
                 complete, last = split_list(text) if self._related else ([], text)
                 for answer in complete[made:]:
+                    made += 1
                     yield answer
-                made = len(complete)
         yield last
 
     def _list_prompt(self, barred: str, seed: int, wanted: int) -> Prompt:

@@ -14,6 +14,8 @@ from service.text.cleaning import count_words
 # From this cosine of the topics on, 56 of 100 ideas of the bank are useful to readers; from 0.5 to
 # 0.6, 5 are (models/idea-bank/README.md).
 NEAR_TOPIC = 0.6
+# The same by the pieces of words, for other languages: 45 of 100 are useful.
+NEAR_TRANSLATED_TOPIC = 0.45
 # From this cosine on, ideas are near enough to set the tone and depth of what the model writes.
 RELATED_TOPIC = 0.45
 RELATED_TOPICS, OF_A_RELATED_TOPIC, MOST_WORDS = 2, 2, 60
@@ -22,8 +24,8 @@ MOST_INSPIRATIONS = 8
 MOST_OF_A_TOPIC, MOST_OF_A_VERY_NEAR_ONE, VERY_NEAR = 3, 5, 0.75
 # More topics than are needed: repetitions are left out, and so is what is on the board already.
 TOPICS = 8
-# The ideas are in English, but their topics are translated.
-LANGUAGES = (AS_WRITTEN, ENGLISH, "sv", "de")
+# The ideas of the bank are in English, but its topics are translated.
+TRANSLATED = ("de", "sv")
 _log = logging.getLogger(__name__)
 
 
@@ -46,15 +48,17 @@ class Inspirations:
         self, topic: str, language: str = AS_WRITTEN, *, board_id: str = ""
     ) -> Iterator[NearIdea]:
         """Yields different ideas that were written for near topics, nearest topic first: ideas of
-        boards other than `board_id`, and those of the bank if it knows topics in the language.
+        boards other than `board_id`, and those of the bank if it has topics in the language.
 
         Raises: ModelUnavailable if a file of the bank is missing.
         """
         near: list[NearIdea] = []
         if self._boards is not None:
             near += self._boards.near(topic, NEAR_TOPIC, TOPICS, outside=board_id)
-        if self._bank is not None and language in LANGUAGES:
+        if self._bank is not None and language in (AS_WRITTEN, ENGLISH):
             near += self._bank.near(topic, NEAR_TOPIC, TOPICS)
+        if self._bank is not None and language in (AS_WRITTEN, *TRANSLATED):
+            near += self._bank.near_translated(topic, NEAR_TRANSLATED_TOPIC, TOPICS)
         found: list[NearIdea] = []
         for idea in sorted(near, key=lambda one: -one.likeness):
             most = MOST_OF_A_VERY_NEAR_ONE if idea.likeness >= VERY_NEAR else MOST_OF_A_TOPIC
@@ -75,8 +79,8 @@ class Inspirations:
         near: list[NearIdea] = []
         if self._boards is not None:
             near += self._boards.near(topic, RELATED_TOPIC, RELATED_TOPICS, outside=board_id)
-        if self._bank is not None:
-            near += self._bank.near(topic, RELATED_TOPIC, RELATED_TOPICS, language=ENGLISH)
+        if self._bank is not None and self._bank.is_english(topic):
+            near += self._bank.near(topic, RELATED_TOPIC, RELATED_TOPICS)
         topics: dict[str, list[tuple[str, str]]] = {}
         for idea in sorted(near, key=lambda one: -one.likeness):
             if count_words(idea.text) <= MOST_WORDS:

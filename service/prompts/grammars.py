@@ -9,11 +9,11 @@ from string import ascii_uppercase
 from service.text.cleaning import ABBREVIATIONS
 
 _SUGGESTION = 'root ::= "Title: " title "\\nIdea: " opening (" " opening)?'
-_LIST = 'root ::= "Title: " first_title text ("\\n\\nTitle: " later_title text){@MORE}'
+_LIST = 'root ::= "Title: " first-title text ("\\n\\nTitle: " later-title text){@MORE}'
 # Short titles: in a longer one, a small model repeats the topic.
 _LIST_TERMINALS = r"""
-first_title ::= @INITIAL label
-later_title ::= @LATER label
+first-title ::= @INITIAL label
+later-title ::= @LATER label
 label ::= [^@NOT_IN_TITLE]* (" " term){1,5}
 text ::= "\nIdea: " opening (" " opening)?
 """
@@ -51,7 +51,7 @@ _EAST_ASIAN = r"\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef"
 _ABBREVIATED = re.compile(r"\b(\w{1,4}\.(?=,| [^\WA-Z\u00c0-\u00de])|[A-Z]\.(?= [A-Z]))")
 # The rule for a title that begins with one of these capital letters.
 _CAPITAL_RULE = re.compile(
-    r"^(?P<name>(?:first_|later_)?title) ::= \[(?P<capitals>[A-Z]+)\]", re.MULTILINE
+    r"^(?P<name>(?:first-|later-)?title) ::= \[(?P<capitals>[A-Z]+)\]", re.MULTILINE
 )
 # Sentences that begin with these words (Encourage, Implement, Start by, This …) stay vague or only
 # praise.

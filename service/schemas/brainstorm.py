@@ -89,8 +89,8 @@ class BrainstormTask(Shape):
         max_length=2,
         description="Where ideas come from. `bank` gives up to `n` ideas, at most eight, that were "
         "written for topics like this one, at once and on top of those of the model: ours, which are "
-        "in English, and those on your other boards. It has nothing for an idea to branch from or to "
-        "combine.",
+        "in English with topics in Swedish and German too, and those on your other boards. It has "
+        "nothing for an idea to branch from or to combine.",
         json_schema_extra={"uniqueItems": True},
     )
     avoid: list[Body] = Field(

@@ -20,7 +20,10 @@ API = "/api/v1"
 TOPIC = "gift for my grandmother"
 NEAR = "a present for grandma"
 FAR = "quieter tractors"
-SWEDISH, NEAR_SWEDISH = "hur får jag barnen att äta mer grönsaker", "få barn att äta grönsaker"
+SWEDISH, NEAR_SWEDISH = (
+    "hur får jag barnen att äta mer grönsaker",
+    "få barnen att äta mer grönsaker",
+)
 
 
 @pytest.fixture

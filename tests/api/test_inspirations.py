@@ -57,7 +57,7 @@ def test_the_bank_comes_first_and_on_top_of_what_the_model_writes(client: TestCl
 
     assert [one["origin"] for one in suggestions] == ["bank"] * 3 + ["model"] * 3
     assert all(one["written_for"] and not one["angle"] for one in suggestions[:3])
-    assert all("written_for" not in one and one["angle"] for one in suggestions[3:])
+    assert all("written_for" not in one and not one["angle"] for one in suggestions[3:])
 
 
 def test_the_bank_gives_eight_ideas_at_most(client: TestClient) -> None:

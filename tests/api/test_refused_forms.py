@@ -70,6 +70,9 @@ FORMS = {
     "a background that is too long": Form(
         BOARD, f"{BOARD}/brainstorm", {"topic": "Fun", "context": LONG_TEXT}, "context", "limit is"
     ),
+    "an answer that is too long": Form(
+        BOARD, f"{BOARD}/brainstorm", {"topic": "Fun", "tried": "x" * 301}, "tried", "limit is 300"
+    ),
     "too many ideas": Form(
         BOARD, f"{BOARD}/brainstorm", {"topic": "Fun", "n": "50"}, "n", "the limit is 20"
     ),

@@ -206,3 +206,20 @@ def test_a_run_that_waits_for_another_program_does_not_blame_the_model(
         finally:
             backend.gate.set()
         assert all(each.result().status_code == 200 for each in chats)
+
+
+def test_the_answers_to_the_three_questions_are_background_of_the_run(client: TestClient) -> None:
+    form = {
+        "topic": "a street party",
+        "for_whom": "forty\nneighbours",
+        "tried": "",
+        "must_stay": "no loud music",
+        "context": "In June.",
+    }
+    board = client.get(f"{API}/boards").json()[0]["id"]
+
+    client.post(f"/boards/{board}/brainstorm", data=form)
+
+    (run,) = client.get(f"{API}/runs").json()
+    expected = "For: forty neighbours\nMust not change: no loud music\nIn June."
+    assert run["request"]["context"] == expected

@@ -235,7 +235,7 @@ class FakeBackend:
                 yield event
             return
         text, error = (reply.text, reply.error) if isinstance(reply, Broken) else (reply, None)
-        tokens = re.findall(r"\s*\S+", text)
+        tokens = re.findall(r"\n\n|\s*\S+", text)
         for token in tokens[: request.max_tokens]:
             await self._pause()
             if request.id in self._stopped:
@@ -266,7 +266,7 @@ class FakeBackend:
             whole = refine_answer(*REFINEMENT)
             is_passage = "Title: " not in grammar
             return refine_answer("", *PASSAGE).partition("\n")[2] if is_passage else whole
-        if rest := re.search(r"later_title text\)\{(\d+)\}", grammar):
+        if rest := re.search(r"later-title text\)\{(\d+)\}", grammar):
             ideas = [brainstorm_answer(*self._next_idea()) for _ in range(int(rest[1]) + 1)]
             return "\n\n".join(ideas)
         if "Idea: " in grammar:

@@ -11,11 +11,11 @@ import pytest
 
 from service.analysis.idea_bank import FOLDER, IDEAS, INDEX, IdeaBank
 from service.analysis.sentence_encoder import SentenceEncoder
-from service.ideation.inspirations import NEAR_TOPIC
+from service.ideation.inspirations import NEAR_TOPIC, NEAR_TRANSLATED_TOPIC
 from training.errors import DataProblem
 from training.export.idea_bank import build_idea_bank
 
-READINGS = Path("training/datasets/graded/bank.jsonl")
+READINGS = Path("training/datasets/graded")
 
 
 def record(topic: str, *titles: str) -> dict[str, Any]:
@@ -68,9 +68,10 @@ def test_a_translated_topic_finds_the_ideas_and_says_what_they_were_written_for(
     build_idea_bank([source], folder, lambda _: None, [swedish])
     bank = IdeaBank(SentenceEncoder(), folder, sha256((folder / INDEX).read_bytes()).hexdigest())
 
-    for topic in ("namn på en segelbåt", "name for a sailing boat"):
-        (found,) = bank.near(topic, 0.9, 8)
-        assert (found.title, found.written_for) == ("Slow Heron", topic)
+    (found,) = bank.near_translated("namn på en segelbåt", 0.9, 8)
+    assert (found.title, found.written_for) == ("Slow Heron", "namn på en segelbåt")
+    (found,) = bank.near("name for a sailing boat", 0.9, 8)
+    assert (found.title, found.written_for) == ("Slow Heron", "name for a sailing boat")
 
 
 @pytest.mark.parametrize("line", ["name for a sailing boat", "no such topic\tnamn", "x\t "])
@@ -103,15 +104,29 @@ def test_every_topic_of_the_shipped_bank_has_different_ideas_of_readable_length(
         assert all(5 <= len(idea["text"].split()) <= 60 for idea in one["ideas"]), one["topic"]
 
 
-def test_the_card_has_the_figures_of_the_readings() -> None:
-    """The threshold from which ideas are offered rests on them."""
-    readings = [json.loads(line) for line in READINGS.read_text().splitlines()]
+@pytest.mark.parametrize(
+    ("readings", "rows"),
+    [
+        (
+            "bank.jsonl",
+            {"under 0.50": (-1, 0.5), "0.50 to 0.60": (0.5, 0.6), "0.60 and more": (0.6, 2)},
+        ),
+        (
+            "bank-translated.jsonl",
+            {"under 0.35": (-1, 0.35), "0.35 to 0.45": (0.35, 0.45), "0.45 and more": (0.45, 2)},
+        ),
+    ],
+)
+def test_the_card_has_the_figures_of_the_readings(
+    readings: str, rows: dict[str, tuple[float, float]]
+) -> None:
+    """The thresholds from which ideas are offered rest on them."""
+    graded = [json.loads(line) for line in (READINGS / readings).read_text().splitlines()]
     card = (FOLDER / "README.md").read_text()
-    rows = {"under 0.50": (-1, 0.5), "0.50 to 0.60": (0.5, 0.6), "0.60 and more": (0.6, 2)}
 
     for name, (least, most) in rows.items():
-        grades = [mean(one["grades"]) for one in readings if least <= one["likeness"] < most]
+        grades = [mean(one["grades"]) for one in graded if least <= one["likeness"] < most]
         shares = [100 * mean(grade >= bound for grade in grades) for bound in (3, 2.5, 2)]
         row = f"{len(grades)} | {mean(grades):.2f} | " + " | ".join(f"{one:.0f}%" for one in shares)
         assert re.search(rf"\| \**{re.escape(name)}\** \| {re.escape(row)} \|", card), (name, row)
-    assert NEAR_TOPIC == 0.6
+    assert (NEAR_TOPIC, NEAR_TRANSLATED_TOPIC) == (0.6, 0.45)

@@ -6,7 +6,13 @@ import pytest
 
 from service.engine.types import Message
 from service.prompts.answers import parse_assessment, parse_refinement, parse_suggestion
-from service.prompts.grammars import assessment_grammar, refinement_grammar, suggestion_grammar
+from service.prompts.grammars import (
+    assessment_grammar,
+    list_grammar,
+    refinement_grammar,
+    suggestion_grammar,
+    widened,
+)
 from service.prompts.methods import METHODS
 from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_prompt
 from service.text.preserved_facts import left_out
@@ -269,6 +275,13 @@ class TestAcceptance:
             (suggestion_grammar("a shed"), "Title: A Hook\nIdea: Encourage them now.", False),
             (suggestion_grammar("a shed", barred_initials="A"), "Title: A B\nIdea: Do it.", False),
             (suggestion_grammar("a shed"), "Title: 棚\nIdea: Do it.", False),
+            (list_grammar("a shed", 1), "Title: A Hook\nIdea: Hang it up.", True),
+            (list_grammar("a", 2), "Title: A B\nIdea: C d.\n\nTitle: E F\nIdea: G.", True),
+            (list_grammar("a", 2), "Title: A B\nIdea: C d.", False),
+            (list_grammar("a", 1), "Title: A B C D E F G\nIdea: H i.", False),
+            (list_grammar("a", 2, barred_initials="A"), "Title: A B\nIdea: C.\n\nTitle: E F\nIdea: G.", False),
+            (list_grammar("a", 2, barred_initials="E"), "Title: A B\nIdea: C.\n\nTitle: E F\nIdea: G.", True),
+            (widened(list_grammar("a", 1), "sv"), "Title: Återbruk nu\nIdea: Gör det.", True),
             (suggestion_grammar("棚"), "Title: 棚\nIdea: 棚を作る。", True),
             (suggestion_grammar("a"), 'Title: A B\nIdea: Say "yes. no" to it.', True),
             (refinement_grammar("a", sentences=2), "Title: a\nIdea: b c.\n\nChanges:\n- de fg.", True),

@@ -152,6 +152,15 @@ def test_an_idea_is_shown_before_its_list_is_complete() -> None:
     assert titles(steps) == ["Peg Board", "Bin Day"]
 
 
+def test_no_more_ideas_are_drawn_than_were_asked_for() -> None:
+    backend = with_slots(8)
+    steps, ledger = draw(backend, 8)
+
+    assert len(titles(steps)) == 8
+    assert len(requests(backend)) == 4
+    assert ledger.repeats == 0
+
+
 def test_what_copies_a_related_idea_is_dropped_and_drawn_again() -> None:
     steps, ledger = draw(
         with_slots(1, answer(HOOK, ("Bin Day", "Empty one old bin of the shed every week."))), 2

@@ -16,7 +16,7 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 CONTEXT = set(
     "tags_found columns can was_awaited evaluation_is_shown "
     "actions fault faults fields formats guess moment options plan printed reasons token "
-    "days deleted deleted_at in_trash left question address limits refused sent "
+    "days deleted deleted_at in_trash left most_in_a_fact question address limits refused sent "
     "archived boards card gone here here_selected is_page is_picked kinds runs shown tags to topics with_archived with_bar "
     "fewer found map near problem summary tree trees "
     "action criteria most new outdated rubric rubrics spread table uncalibrated usual widths "

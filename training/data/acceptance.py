@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-_RULE = re.compile(r"^([a-z]+) ::= (.*)$", re.MULTILINE)
+_RULE = re.compile(r"^([a-z-]+) ::= (.*)$", re.MULTILINE)
 _TOKEN = re.compile(
     r'\s*(?:(?P<literal>"(?:\\.|[^"\\])*")|\[(?P<set>(?:\\.|[^\]\\])*)\]'
-    r"|(?P<operator>\{\d+(?:,\d*)?\}|[*+?|()])|(?P<name>[a-z]+))"
+    r"|(?P<operator>\{\d+(?:,\d*)?\}|[*+?|()])|(?P<name>[a-z-]+))"
 )
 
 

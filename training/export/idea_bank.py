@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from service.analysis.idea_bank import ENGLISH, IDEAS, INDEX
-from service.analysis.sentence_encoder import SIZE, Matrix, SentenceEncoder
+from service.analysis.sentence_encoder import Matrix, SentenceEncoder
 from service.analysis.word_overlap import SAME_IDEA, resemblance
+from service.analysis.word_pieces import PieceIndex
 from training.errors import DataProblem
 from training.export.sentence_encoder import pack_rows
 
@@ -52,29 +53,25 @@ def build_idea_bank(
     content = b"".join(lines)
     (folder / IDEAS).write_bytes(content)
     offsets = np.cumsum([0, *map(len, lines[:-1])]).astype(np.int64)
-    languages = [ENGLISH, *(path.stem for path in translations)]
-    rows = [
-        (number, place)
-        for number, language in enumerate(languages)
-        for place, topic in enumerate(kept)
-        if language in topics[topic].text
-    ]
-    foreign = [topics[kept[place]].text[languages[number]] for number, place in rows if number]
-    steps, scale = pack_rows(np.concatenate([vectors[kept], _embed(foreign, report)]))
+    languages = [path.stem for path in translations]
+    steps, scale = pack_rows(vectors[kept])
+    arrays: dict[str, Any] = {
+        "vectors": steps,
+        "scale": scale,
+        "offsets": offsets,
+        "languages": np.array(languages, np.str_),
+        "ideas_sha256": np.frombuffer(sha256(content).digest(), np.uint8),
+    }
+    for language in languages:
+        # A topic that is not translated is found in English only.
+        texts = [topics[place].text.get(language, "") for place in kept]
+        arrays |= PieceIndex.build(texts).pack(language)
     with (folder / INDEX).open("wb") as file:
-        np.savez(
-            file,
-            vectors=steps,
-            scale=scale,
-            offsets=offsets[[place for _, place in rows]],
-            language=np.array([number for number, _ in rows], np.uint8),
-            languages=np.array(languages),
-            ideas_sha256=np.frombuffer(sha256(content).digest(), np.uint8),
-        )
+        np.savez(file, **arrays)
     ideas = sum(len(topics[place].ideas) for place in kept)
     report(
         f"{len(topics)} topics read, {len(topics) - len(kept)} joined to others that say the same; "
-        f"{len(kept)} topics with {ideas} ideas, {len(content)} bytes, in {', '.join(languages)}. "
+        f"{len(kept)} topics with {ideas} ideas, {len(content)} bytes; translated: {', '.join(languages) or 'no'}. "
         f"SHA-256 of {INDEX}: {sha256((folder / INDEX).read_bytes()).hexdigest()}"
     )
 
@@ -94,7 +91,7 @@ def _read(sources: Sequence[Path]) -> Iterator[Topic]:
 
 def _embed(texts: Sequence[str], report: Callable[[str], None]) -> Matrix:
     encoder = SentenceEncoder()
-    parts = [np.zeros((0, SIZE), np.float32)]
+    parts = []
     for begin in range(0, len(texts), EMBEDDED_AT_ONCE):
         parts.append(encoder.embed(texts[begin : begin + EMBEDDED_AT_ONCE]))
         report(f"embedded {min(begin + EMBEDDED_AT_ONCE, len(texts))} of {len(texts)} topics")

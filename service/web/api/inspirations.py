@@ -19,8 +19,8 @@ router = APIRouter(tags=["suggestions"])
     "/inspirations",
     operation_id="listInspirations",
     summary="List ideas of the bank and of your boards that were written for topics like this one",
-    description="Answers at once and without a model. Nothing is stored. The bank is in English; "
-    "where no near topic is known, the list is empty.",
+    description="Answers at once and without a model. Nothing is stored. The bank is in English, "
+    "its topics in Swedish and German too; where no near topic is known, the list is empty.",
     responses=problems(503),
 )
 def list_inspirations(

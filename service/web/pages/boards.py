@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from service.messages import Counted, Text
 from service.prompts.methods import METHODS
 from service.schemas.brainstorm import BrainstormTask
+from service.schemas.fields import FACT_CEILING
 from service.schemas.ideas import BoardCreate, BoardUpdate, IdeaCreate
 from service.web.dependencies import RunsDep, SettingsDep, StoreDep
 from service.web.pages.brainstorm_forms import BrainstormForm, CombineForm
@@ -85,6 +86,7 @@ def show_board(
         "methods": METHODS,
         "sorts": SORT_NAMES,
         "most": store.limits.suggestions,
+        "most_in_a_fact": FACT_CEILING,
         "view": view,
         "recent": recent,
         "topics": topics(store, recent),
@@ -164,7 +166,7 @@ async def brainstorm(
     once: OnceDep,
     form: Annotated[BrainstormForm, Form()],
 ) -> Response:
-    task = validate_as(BrainstormTask, board_id=board_id, **form.model_dump())
+    task = validate_as(BrainstormTask, board_id=board_id, **form.task)
     run_id = await RunStarter(request, runs, once).start(task)
     return redirect(f"/boards/{board_id}?run={run_id}")
 

@@ -1,29 +1,50 @@
 """The fields of the forms around brainstorms, and the query of a board's list of runs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from service.errors import InvalidInput
 from service.messages import Text
 from service.schemas.fields import (
     COMBINED_CEILING,
+    FACT_CEILING,
     SUGGESTIONS_CEILING,
     Body,
+    Line,
     RunKind,
     RunStatus,
     Topic,
 )
 from service.web.pages.forms import SelectedIdeas, none_if_blank
 
+Fact = Annotated[Line, StringConstraints(max_length=FACT_CEILING)]
+
 
 class BrainstormForm(BaseModel):
+    """The answers to the three short questions become part of the background."""
+
     topic: Topic
+    for_whom: Fact = ""
+    tried: Fact = ""
+    must_stay: Fact = ""
     method: str = "free"
     n: int = 8
     creativity: float = 0.5
     context: Body = ""
     avoid_board: bool = True
+
+    @property
+    def task(self) -> dict[str, Any]:
+        """The fields of the task."""
+        facts = {
+            "For": self.for_whom,
+            "There is, or was tried": self.tried,
+            "Must not change": self.must_stay,
+        }
+        lines = [f"{name}: {fact}" for name, fact in facts.items() if fact]
+        fields = self.model_dump(exclude={"for_whom", "tried", "must_stay"})
+        return fields | {"context": "\n".join([*lines, self.context]).strip()}
 
 
 class CombineForm(SelectedIdeas):
