@@ -13,6 +13,7 @@ from service.ideation.distinct_ideas import (
 from service.ideation.inspirations import MOST_INSPIRATIONS
 from service.ideation.use_case import Plan, PlanContext
 from service.messages import Text
+from service.prompts.idea_lists import RelatedIdeas
 from service.prompts.methods import METHODS, draw_angles
 from service.schemas.brainstorm import SOURCES, BrainstormTask, SuggestionPublic
 from service.schemas.fields import AVOIDED_CEILING
@@ -20,16 +21,24 @@ from service.schemas.ideas import IdeaPublic
 from service.schemas.runs import RunPublic
 from service.store import Store
 
+# People ask for more like one suggestion while they look at it.
+MORE_LIKE_S = 15.0
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The subject of a brainstorm. `idea` becomes the parent of the suggestions that are kept."""
+    """The subject of a brainstorm. `idea` becomes the parent of the suggestions that are kept.
+
+    `liked` is a suggestion to find more like, and `siblings` are those beside it.
+    """
 
     topic: str
     context: str = ""
     idea: IdeaPublic | None = None
     board_id: str | None = None
     combined: tuple[IdeaPublic, ...] = ()
+    liked: tuple[RelatedIdeas, ...] = ()
+    siblings: tuple[SuggestionPublic, ...] = ()
 
 
 def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask, BrainstormWork]:
@@ -60,9 +69,11 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
         avoids_known=task.avoid_board,
         combined=tuple((idea.title, idea.body) for idea in source.combined),
         avoided=tuple(text for text in task.avoid if text.strip()),
-        siblings=_siblings(store, context.redraws),
+        siblings=source.siblings or _siblings(store, context.redraws),
         angle=task.angle,
-        writes_lists=task.method == "free" and task.angle is None and not combined,
+        writes_lists=_writes_lists(task),
+        liked=source.liked,
+        most_s=MORE_LIKE_S if source.liked else None,
         bank_n=bank_n,
         bank_seen=store.suggestions.inspired_titles(board.id) if leaves_out_seen else frozenset(),
     )
@@ -72,9 +83,14 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
 def _bank_n(context: PlanContext[BrainstormTask]) -> int:
     """The bank has topics only: nothing for an idea to branch from, or to replace a suggestion."""
     task = context.task
-    if "bank" not in task.sources or task.topic is None or context.redraws is not None:
+    has_topic = task.topic is not None or (task.suggestion_id is not None and _writes_lists(task))
+    if "bank" not in task.sources or not has_topic or context.redraws is not None:
         return 0
     return min(task.n, MOST_INSPIRATIONS)
+
+
+def _writes_lists(task: BrainstormTask) -> bool:
+    return task.method == "free" and task.angle is None and task.idea_ids is None
 
 
 def _source(task: BrainstormTask, store: Store) -> Source:
@@ -89,7 +105,7 @@ def _source(task: BrainstormTask, store: Store) -> Source:
     if task.idea_ids is not None:
         return _combination(task.idea_ids, store)
     if task.suggestion_id is not None:
-        return _suggestion(task.suggestion_id, store)
+        return _suggestion(task, task.suggestion_id, store)
     return Source(task.topic or "")
 
 
@@ -103,11 +119,16 @@ def _combination(idea_ids: Sequence[str], store: Store) -> Source:
     return Source(topic, "", ideas[0], ideas[0].board_id, ideas)
 
 
-def _suggestion(suggestion_id: str, store: Store) -> Source:
+def _suggestion(task: BrainstormTask, suggestion_id: str, store: Store) -> Source:
     run_id, suggestion = store.suggestions.get(suggestion_id)
     run = store.runs.get(run_id)
-    idea_id = suggestion.idea_id or run.idea_id
-    return Source(suggestion.title, suggestion.text, _idea_if_there(idea_id, store), run.board_id)
+    idea = _idea_if_there(suggestion.idea_id or run.idea_id, store)
+    if not _writes_lists(task):
+        return Source(suggestion.title, suggestion.text, idea, run.board_id)
+    topic = str(run.request.get("topic") or suggestion.title)
+    liked = RelatedIdeas(topic, ((suggestion.title, suggestion.text),))
+    siblings = tuple(store.suggestions.of_run(run_id))
+    return Source(topic, "", idea, run.board_id, liked=(liked,), siblings=siblings)
 
 
 def _idea_if_there(idea_id: str | None, store: Store) -> IdeaPublic | None:

@@ -18,6 +18,7 @@ from service.analysis.word_vectors import WordVectors
 from service.errors import AnswerUnusable, ModelUnavailable, RepeatedIdea
 from service.messages import Text
 from service.prompts.answers import parse_suggestion
+from service.prompts.idea_lists import RelatedIdeas
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.identity import new_id
 
@@ -50,7 +51,8 @@ class BrainstormWork:
     `n` ideas are asked of the model, and up to `bank_n` of the idea bank and of boards other than
     `board_id`, without those whose titles are in `bank_seen`.
 
-    With `writes_lists`, the model may write several ideas at a time, without an angle.
+    With `writes_lists`, the model may write several ideas at a time, without an angle; those in `liked`
+    are ideas to follow. After `most_s` seconds, the ideas so far are the result.
 
     An idea must differ from the `siblings`, and must not even be similar to one in `avoided`.
     """
@@ -67,6 +69,8 @@ class BrainstormWork:
     siblings: tuple[SuggestionPublic, ...] = ()
     angle: str | None = None
     writes_lists: bool = False
+    liked: tuple[RelatedIdeas, ...] = ()
+    most_s: float | None = None
     board_id: str = ""
     bank_n: int = 0
     bank_seen: frozenset[str] = frozenset()

@@ -75,6 +75,7 @@ class Brainstorm:
         self._inspirations = context.inspirations
         self._related: list[RelatedIdeas] = []
         self._has_begun = asyncio.Event()
+        self._has_idea = asyncio.Event()
 
     async def perform(self) -> dict[str, Any]:
         if self._vectors is not None:
@@ -82,13 +83,8 @@ class Brainstorm:
                 KnownIdeas.read, self._vectors, self._work.known, self._work.topic
             )
         await self._offer_inspirations()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for branch in range(self._branches):
-                    group.create_task(self._branch(branch))
-        except* Exception as failures:
-            # An engine error in one branch (queue full, model crashed) fails the run.
-            raise _first(failures) from failures
+        if not await self._draw_in_time():
+            return incomplete("deadline", self._client.ledger)
         if self._work.n and not self._ideas.made:
             raise AnswerUnusable(
                 Text(
@@ -101,16 +97,42 @@ class Brainstorm:
             return incomplete("drafts", self._client.ledger)
         return {}
 
+    async def _draw_in_time(self) -> bool:
+        """False if the time was up, which needs at least one idea."""
+        drawing = asyncio.create_task(self._draw_all())
+        try:
+            await asyncio.wait({drawing}, timeout=self._work.most_s)
+            if not drawing.done():
+                has_idea = asyncio.create_task(self._has_idea.wait())
+                await asyncio.wait({drawing, has_idea}, return_when=asyncio.FIRST_COMPLETED)
+                has_idea.cancel()
+            if not drawing.done():
+                return False
+            await drawing
+            return True
+        finally:
+            drawing.cancel()
+            await asyncio.wait({drawing})
+
+    async def _draw_all(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for branch in range(self._branches):
+                    group.create_task(self._branch(branch))
+        except* Exception as failures:
+            # An engine error in one branch (queue full, model crashed) fails the run.
+            raise _first(failures) from failures
+
     async def _offer_inspirations(self) -> None:
         """They come first: they need no model, and what the model writes must differ from them."""
         work = self._work
-        if self._inspirations is None:
-            return
-        if work.bank_n:
+        if work.bank_n and self._inspirations is not None:
             for suggestion in await asyncio.to_thread(self._find_inspirations, self._inspirations):
                 await self._client.emit(Suggested(NO_BRANCH, suggestion))
         if work.n and work.writes_lists:
-            self._related = await asyncio.to_thread(self._find_related, self._inspirations)
+            if self._inspirations is not None:
+                self._related = await asyncio.to_thread(self._find_related, self._inspirations)
+            self._related += work.liked
             self._ideas.related = [
                 f"{title}. {text}" for one in self._related for title, text in one.ideas
             ]
@@ -183,6 +205,7 @@ class Brainstorm:
             await self._client.emit(DraftDropped(branch, unusable.detail))
             return
         self._written += 1
+        self._has_idea.set()
         await self._client.emit(Suggested(branch, suggestion))
 
     def _note(self, unusable: AnswerUnusable) -> None:

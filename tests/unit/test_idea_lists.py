@@ -33,8 +33,10 @@ class Bank:
             NearIdea(title, text, RELATED.topic, likeness) for title, text in RELATED.ideas
         ]
 
-    def near(self, _: str, threshold: float, __: int, *, language: str = "") -> list[NearIdea]:
-        assert language in ("", "en")
+    def is_english(self, _: str) -> bool:
+        return True
+
+    def near(self, _: str, threshold: float, __: int) -> list[NearIdea]:
         return [one for one in self.ideas if one.likeness >= threshold]
 
 
@@ -189,7 +191,7 @@ def test_a_method_keeps_its_angles() -> None:
 
 def test_a_bank_that_cannot_be_read_does_not_stop_the_model() -> None:
     class Broken:
-        def near(self, *_: object, **__: object) -> list[NearIdea]:
+        def is_english(self, _: str) -> bool:
             raise ModelUnavailable("The file is gone.")
 
     backend = with_slots(8)

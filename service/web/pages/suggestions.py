@@ -15,7 +15,8 @@ from service.web.pages.responses import Flash, redirect, redirect_back
 from service.web.pages.start_run import RunStarter, brainstorm_address, validate_as
 
 # Fields of a run's request that "more like this" copies.
-COPIED_FIELDS = ("method", "n", "creativity", "context", "avoid_board", "avoid")
+COPIED_FIELDS = ("method", "creativity", "context", "avoid_board", "avoid")
+MORE = 4
 router = APIRouter(prefix="/suggestions/{suggestion_id}")
 
 
@@ -75,7 +76,7 @@ async def more_like(
     run_id, _ = await asyncio.to_thread(store.suggestions.get, suggestion_id)
     run = await runs.get(run_id)
     alike = {name: run.request[name] for name in COPIED_FIELDS if name in run.request}
-    task = validate_as(BrainstormTask, suggestion_id=suggestion_id, **alike)
+    task = validate_as(BrainstormTask, suggestion_id=suggestion_id, n=MORE, **alike)
     return redirect(
         brainstorm_address(request, run.board_id, await RunStarter(request, runs, once).start(task))
     )
