@@ -23,10 +23,12 @@ from service.ideation.events import Began, Evaluated, NotEvaluated, Reading, Sco
 from service.ideation.model_client import attempt_seed
 from service.ideation.use_case import Plan, PlanContext, RunContext, idea_or_text
 from service.messages import Text
-from service.prompts.answers import parse_assessment
+from service.prompts.answers import Assessment, parse_assessment
+from service.prompts.languages import AS_WRITTEN
 from service.prompts.tasks import DEFAULT_CRITERIA, Criterion, evaluate_prompt
 from service.schemas.evaluation import EvaluateAllTask, EvaluateTask, FailurePublic
 from service.schemas.ideas import IdeaPublic
+from service.text.cleaning import has_words_of
 
 # Errors that every other idea would meet too.
 FATAL = (ModelUnavailable, StorageUnavailable)
@@ -102,11 +104,16 @@ async def evaluate(context: RunContext, work: EvaluateWork) -> dict[str, Any]:
     model_client.ledger.usage += scores.usage
     model_client.ledger.prompts += scores.prompts
     await model_client.emit(Scored(scores.values, scores.spread))
+    # A translation shares no words with the note.
+    note = f"{work.title} {work.body}" if model_client.language == AS_WRITTEN else None
     answer = await model_client.ask_until_usable(
         lambda attempt: evaluate_prompt(work.title, work.body, seed=attempt_seed(seed, attempt)),
         parse_assessment,
         lambda text: (None, text),
+        lambda assessment: () if note is None else _about_nothing(assessment, note),
     )
+    if note is not None:
+        answer = _about(answer, note)
     return {
         "rubric_id": work.rubric_id,
         "criteria": [asdict(criterion) for criterion in work.criteria],
@@ -122,6 +129,24 @@ async def evaluate(context: RunContext, work: EvaluateWork) -> dict[str, Any]:
         "concerns": list(answer.concerns),
         "next_step": answer.next_step,
     }
+
+
+def _about(assessment: Assessment, note: str) -> Assessment:
+    """Without the points that name nothing of the note, unless no others are left."""
+    strengths = tuple(one for one in assessment.strengths if has_words_of(one, note))
+    concerns = tuple(one for one in assessment.concerns if has_words_of(one, note))
+    return replace(
+        assessment,
+        strengths=strengths or assessment.strengths,
+        concerns=concerns or assessment.concerns,
+    )
+
+
+def _about_nothing(assessment: Assessment, note: str) -> tuple[str, ...]:
+    """The strengths or the concerns, if none of them names anything of the note."""
+    lists = (assessment.strengths, assessment.concerns)
+    idle = (one for one in lists if not any(has_words_of(point, note) for point in one))
+    return tuple(point for one in idle for point in one)
 
 
 async def evaluate_all(context: RunContext, work: EvaluateAllWork) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class ModelClient:
             if not (lacking := lacks(found)) or attempt == ATTEMPTS_FOR_A_TEXT - 1:
                 return found
             first = found
-            detail = Text("The new text leaves out: %(facts)s.", facts=", ".join(lacking))
+            detail = Text("The new text lacks: %(facts)s.", facts=", ".join(lacking))
             await self.emit(DraftDropped(0, detail))
         raise AssertionError
 

@@ -22,6 +22,7 @@ from service.text.cleaning import count_words, has_words_of
 from service.text.edits import Note, proposed_edits
 from service.text.passages import Passage, find_passage
 from service.text.preserved_facts import left_out
+from service.text.wishes import unmet
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ async def refine(context: RunContext, work: RefineWork) -> dict[str, Any]:
         "changes": list(refined.changes),
         "edits": [asdict(edit) for edit in edits],
         "left_out": list(_left_out(model_client, work, refined)),
+        "unmet": list(_unmet(work, refined)),
     }
 
 
@@ -85,8 +87,16 @@ async def _whole(model_client: ModelClient, work: RefineWork, seed: int) -> Refi
 def _lacks(model_client: ModelClient, work: RefineWork) -> Callable[[Refinement], tuple[str, ...]]:
     """Facts may only be dropped on request: a person's own instruction may ask for that."""
     if not is_preset(work.instruction):
-        return lambda _: ()
-    return lambda refined: _left_out(model_client, work, refined)
+        return lambda refined: _unmet(work, refined)
+    return lambda refined: (*_unmet(work, refined), *_left_out(model_client, work, refined))
+
+
+def _unmet(work: RefineWork, refined: Refinement) -> tuple[str, ...]:
+    if work.passage is None:
+        return unmet(work.instruction, work.body, refined.body)
+    after = len(work.body) - work.passage.end
+    written = refined.body[work.passage.start : len(refined.body) - after]
+    return unmet(work.instruction, work.passage.of(work.body), written)
 
 
 def _left_out(model_client: ModelClient, work: RefineWork, refined: Refinement) -> tuple[str, ...]:

@@ -78,6 +78,7 @@ class Refined(Shape):
     changes: Points
     edits: Rows[EditRow] | None = None
     left_out: Points = Field(default_factory=list)
+    unmet: Points = Field(default_factory=list)
 
 
 class NoResult(Shape):

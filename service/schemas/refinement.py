@@ -31,7 +31,8 @@ class EditPublic(BaseModel):
 class RefineAnswer(Answer):
     """A proposed text. `changes` is what the model says it changed, which nobody checks. `edits` is
     what it did change: accept all of them, or those whose numbers you give. `left_out` lists numbers
-    and names of the old text that the new one seems to lack.
+    and names of the old text that the new one seems to lack, `unmet` what the instruction asks for and
+    the text lacks, as far as that can be checked.
     """
 
     title: str
@@ -39,6 +40,7 @@ class RefineAnswer(Answer):
     changes: list[str]
     edits: list[EditPublic]
     left_out: list[str] = Field(default_factory=list, examples=[["25", "Lena"]])
+    unmet: list[str] = Field(default_factory=list, examples=[["a first step"]])
 
 
 class EditsPublic(BaseModel):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from service.engine.types import GenerateRequest
 from service.errors import EngineCrashed
 from service.prompts.answers import brainstorm_answer
 from service.prompts.methods import METHODS
@@ -132,10 +133,14 @@ def test_more_like_a_suggestion_works_before_it_is_kept(
 ) -> None:
     board = post(client, "boards", {"name": "Party"}, status=201)["id"]
     one = suggest(client, board_id=board)[0]
+    backend.history.clear()
 
     answer = post(client, "brainstorm", {"suggestion_id": one["id"], "n": 2})
 
-    assert all(one["title"] in text and one["text"] in text for text in asked(backend)[1:])
+    (request,) = backend.history
+    assert isinstance(request, GenerateRequest)
+    liked = request.messages[-2].content
+    assert liked == brainstorm_answer(one["title"], one["text"])
     run = get(client, f"runs/{answer['run_id']}")
     assert (run["board_id"], run["request"]["suggestion_id"]) == (board, one["id"])
 

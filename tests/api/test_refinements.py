@@ -318,6 +318,46 @@ def test_an_own_instruction_may_ask_to_leave_facts_out(
     assert (refined["body"], refined["left_out"]) == (WITHOUT_LENA[1], ["Lena"])
 
 
+STEP = ("A Pump", f"{WHOLE[1]} As a first step, measure the rack.", ("Added a step",))
+
+
+@pytest.mark.parametrize(
+    ("replies", "body", "lacking"),
+    [
+        ([STEP, WHOLE], STEP[1], []),
+        ([WHOLE, STEP], STEP[1], []),
+        ([WHOLE, WHOLE], WHOLE[1], ["a first step"]),
+    ],
+    ids=["at once", "the second time", "never"],
+)
+def test_a_wish_that_is_not_met_is_asked_for_once_more_and_then_told(
+    client: TestClient,
+    backend: FakeBackend,
+    replies: list[tuple[str, str, tuple[str, ...]]],
+    body: str,
+    lacking: list[str],
+) -> None:
+    backend.replies += [refine_answer(*reply) for reply in replies]
+
+    refined = refine(client, title="pump", body=NOTE, instruction="add a first step")
+
+    assert (refined["body"], refined["unmet"]) == (body, lacking)
+    page = client.get(f"/runs/{refined['run_id']}").text
+    assert ("Not done as you asked" in page) is bool(lacking)
+
+
+def test_a_wish_for_a_passage_is_looked_for_in_the_passage(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    longer = refine_answer("", "We still have no pump at all.", ("Wrote a sentence",))
+    passage = longer.partition("\n")[2]
+    backend.replies += [passage, passage]
+
+    refined = refine(client, title="p", body=NOTE, selection="no pump", instruction="shorter")
+
+    assert refined["unmet"] == ["a shorter text"]
+
+
 def test_a_page_counts_what_a_refinement_changed_and_leaves_its_claims_to_the_model(
     client: TestClient, run: Any
 ) -> None:

@@ -174,6 +174,39 @@ def test_what_copies_a_related_idea_is_dropped_and_drawn_again() -> None:
     assert ledger.repeats == 1
 
 
+def test_when_the_time_is_up_the_ideas_so_far_are_the_result() -> None:
+    first = answer(("Peg Board", "Draw around every tool that hangs on a peg board."))
+    backend = with_slots(1, Endless(f"{first}\n\nTitle: Bin Day\nIdea: Empty"))
+    steps, ledger = [], Ledger()
+
+    async def note(step: Step) -> None:
+        steps.append(step)
+
+    async def scenario() -> dict[str, object]:
+        client = ModelClient(backend, backend.model, "client", ledger, note)
+        liked = (RelatedIdeas(TOPIC, (HOOK,)),)
+        work = BrainstormWork(
+            TOPIC, "", "free", 4, 0.5, (), writes_lists=True, liked=liked, most_s=0.01
+        )
+        return await brainstorm(RunContext(client, 1, Scorer(backend), None, 60), work)
+
+    result = asyncio.run(scenario())
+
+    assert titles(steps) == ["Peg Board"]
+    assert result == {"incomplete": {"reason": "deadline", "repeats": 0, "unusable": 0}}
+    assert not backend.running
+
+
+def test_a_liked_idea_is_followed_without_a_bank() -> None:
+    backend = with_slots(1)
+    steps, _ = draw(
+        backend, 2, Bank(likeness=0.1), liked=(RelatedIdeas(TOPIC, (HOOK,)),), most_s=60.0
+    )
+
+    assert requests(backend)[0].messages[2].content == brainstorm_answer(*HOOK)
+    assert len(titles(steps)) == 2
+
+
 def test_without_related_ideas_each_idea_has_an_angle() -> None:
     backend = with_slots(8)
     draw(backend, 3, Bank(likeness=0.3))

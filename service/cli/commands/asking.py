@@ -192,6 +192,8 @@ async def _refine(rest: Rest, options: argparse.Namespace) -> int:
         _show_points("The model's own note, not checked", answer["changes"])
     if answer["left_out"]:
         note(f"Left out: {', '.join(answer['left_out'])}.")
+    if answer["unmet"]:
+        note(f"Not as you asked; missing: {', '.join(answer['unmet'])}.")
     if options.accept:
         note("The idea now has this text. Its versions keep the old one.")
     return 0
