@@ -111,6 +111,7 @@ def test_every_topic_of_the_shipped_bank_has_different_ideas_of_readable_length(
             "bank.jsonl",
             {"under 0.50": (-1, 0.5), "0.50 to 0.60": (0.5, 0.6), "0.60 and more": (0.6, 2)},
         ),
+        ("bank-depth.jsonl", {"0.60 to 0.70": (0.6, 0.7), "from 0.70": (0.7, 2)}),
         (
             "bank-translated.jsonl",
             {"under 0.35": (-1, 0.35), "0.35 to 0.45": (0.35, 0.45), "0.45 and more": (0.45, 2)},
