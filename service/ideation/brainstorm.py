@@ -21,8 +21,8 @@ from service.schemas.ideas import IdeaPublic
 from service.schemas.runs import RunPublic
 from service.store import Store
 
-# People ask for more like one suggestion while they look at it.
-MORE_LIKE_S = 15.0
+# People ask for more like one suggestion while they look at it, so all of it should take at most 15 s.
+MORE_LIKE_S = 13.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Finds ideas that exist already for topics like the one that a brainstorm is about."""
 
 import logging
+import re
 from collections.abc import Iterator
 
 from service.analysis.board_ideas import BoardIdeas
@@ -27,6 +28,9 @@ MOST_OF_A_TOPIC, MOST_OF_A_VERY_NEAR_ONE, VERY_NEAR = 3, 8, 0.7
 TOPICS = 8
 # The ideas of the bank are in English, but its topics are translated.
 TRANSLATED = ("de", "sv")
+# A topic that asks for a name is near to its other topics by the encoder, but wants other ideas: where
+# only one of two very near topics asks for a name, none of the ideas read was useful.
+_ASKS_FOR_NAME = re.compile(r"\b(names?|naming|namn|namnet|namen)\b", re.IGNORECASE)
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +66,8 @@ class Inspirations:
             near += self._bank.near_translated(topic, NEAR_TRANSLATED_TOPIC, TOPICS)
         found: list[NearIdea] = []
         for idea in sorted(near, key=lambda one: -one.likeness):
+            if _asks_for_name(idea.written_for) != _asks_for_name(topic):
+                continue
             most = MOST_OF_A_VERY_NEAR_ONE if idea.likeness >= VERY_NEAR else MOST_OF_A_TOPIC
             is_full = sum(one.written_for == idea.written_for for one in found) >= most
             if not is_full and not any(_is_alike(idea, other) for other in found):
@@ -84,12 +90,18 @@ class Inspirations:
             near += self._bank.near(topic, RELATED_TOPIC, RELATED_TOPICS)
         topics: dict[str, list[tuple[str, str]]] = {}
         for idea in sorted(near, key=lambda one: -one.likeness):
-            if count_words(idea.text) <= MOST_WORDS:
+            if count_words(idea.text) <= MOST_WORDS and (
+                _asks_for_name(idea.written_for) == _asks_for_name(topic)
+            ):
                 topics.setdefault(idea.written_for, []).append((idea.title, idea.text))
         nearest = list(topics.items())[:RELATED_TOPICS]
         return [
             RelatedIdeas(name, tuple(ideas[:OF_A_RELATED_TOPIC])) for name, ideas in nearest[::-1]
         ]
+
+
+def _asks_for_name(topic: str) -> bool:
+    return _ASKS_FOR_NAME.search(topic) is not None
 
 
 def _is_alike(idea: NearIdea, other: NearIdea) -> bool:

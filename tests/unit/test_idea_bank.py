@@ -49,6 +49,19 @@ def test_one_topic_gives_a_few_of_its_ideas(bank: IdeaBank) -> None:
     assert all(count <= (8 if likeness[topic] >= 0.7 else 3) for topic, count in found.items())
 
 
+@pytest.mark.parametrize(
+    ("topic", "asks_for_name"),
+    [("a street party everyone helps with", False), ("name for our street party", True)],
+)
+def test_only_a_topic_that_asks_for_a_name_gets_names(
+    bank: IdeaBank, topic: str, asks_for_name: bool
+) -> None:
+    found = list(Inspirations(bank).find(topic))
+
+    assert found
+    assert all(("name" in one.written_for) is asks_for_name for one in found)
+
+
 def test_a_language_that_the_bank_lacks_gets_nothing(bank: IdeaBank) -> None:
     inspirations = Inspirations(bank)
 
