@@ -52,8 +52,9 @@ class Inspirations:
     def find(
         self, topic: str, language: str = AS_WRITTEN, *, board_id: str = ""
     ) -> Iterator[NearIdea]:
-        """Yields different ideas that were written for near topics, nearest topic first: ideas of
-        boards other than `board_id`, and those of the bank if it has topics in the language.
+        """Yields different ideas that were written for near topics: ideas of boards other than
+        `board_id`, and those of the bank if it has topics in the language. A few of each topic come
+        first, nearest topic first, then more of the very near ones.
 
         Raises: ModelUnavailable if a file of the bank is missing.
         """
@@ -64,15 +65,17 @@ class Inspirations:
             near += self._bank.near(topic, NEAR_TOPIC, TOPICS)
         if self._bank is not None and language in (AS_WRITTEN, *TRANSLATED):
             near += self._bank.near_translated(topic, NEAR_TRANSLATED_TOPIC, TOPICS)
+        wanted = [one for one in near if _asks_for_name(one.written_for) == _asks_for_name(topic)]
+        wanted.sort(key=lambda one: -one.likeness)
         found: list[NearIdea] = []
-        for idea in sorted(near, key=lambda one: -one.likeness):
-            if _asks_for_name(idea.written_for) != _asks_for_name(topic):
-                continue
-            most = MOST_OF_A_VERY_NEAR_ONE if idea.likeness >= VERY_NEAR else MOST_OF_A_TOPIC
-            is_full = sum(one.written_for == idea.written_for for one in found) >= most
-            if not is_full and not any(_is_alike(idea, other) for other in found):
-                found.append(idea)
-                yield idea
+        # A few of each topic first: the nearest may still mean something else.
+        for most, least in ((MOST_OF_A_TOPIC, -1.0), (MOST_OF_A_VERY_NEAR_ONE, VERY_NEAR)):
+            for idea in wanted:
+                is_full = sum(one.written_for == idea.written_for for one in found) >= most
+                is_there = any(_is_alike(idea, other) for other in found)
+                if idea.likeness >= least and not is_full and not is_there:
+                    found.append(idea)
+                    yield idea
 
     def related(
         self, topic: str, language: str = AS_WRITTEN, *, board_id: str = ""

@@ -134,7 +134,9 @@ class InspirationPublic(BaseModel):
 
 
 class InspirationsPublic(BaseModel):
-    """Nearest topic first. `threshold` is the least likeness of an idea that is returned."""
+    """A few ideas of each topic come first, nearest topic first. `threshold` is the least likeness of an
+    idea in English that is returned.
+    """
 
     topic: str
     threshold: float = Field(examples=[0.6])
