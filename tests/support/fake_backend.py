@@ -6,8 +6,10 @@ exact timing and faults: slots, a bounded queue, cancelling, failures before or 
 
 import asyncio
 import re
+import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from service.engine.types import (
@@ -112,6 +114,43 @@ class Endless:
 Reply = str | ServiceError | Broken | Endless
 
 
+class Gate:
+    """An open gate, like an `asyncio.Event` that is set. Tests open and close it in another thread
+    than the one in which the service waits, which an `asyncio.Event` does not allow.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_open = True
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def clear(self) -> None:
+        with self._lock:
+            self._is_open = False
+
+    def set(self) -> None:
+        with self._lock:
+            self._is_open = True
+            waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            # The loop may be closed by now.
+            with suppress(RuntimeError):
+                future.get_loop().call_soon_threadsafe(_let_through, future)
+
+    async def wait(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        with self._lock:
+            if self._is_open:
+                return
+            self._waiting.append(future)
+        await future
+
+
+def _let_through(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 class FakeBackend:
     """Answers with `replies` first, then with canned answers that fit the prompt.
 
@@ -139,8 +178,7 @@ class FakeBackend:
         self.cancelled: list[str] = []
         self.peak = 0
         self.is_closed = False
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.gate = Gate()
         self._slots = asyncio.Semaphore(model.slots)
         self._waiting: list[str] = []
         self._stopped: set[str] = set()
