@@ -7,7 +7,7 @@ import asyncio
 
 import numpy as np
 
-from service.analysis.idea_bank import NearIdea
+from service.analysis.idea_bank import NearIdea, nearest_rows
 from service.analysis.sentence_encoder import FILE_SHA256, Matrix, SentenceEncoder
 from service.recurring import Recurring
 from service.store import Store
@@ -58,8 +58,8 @@ class BoardIdeas:
         keys = list(stored)
         rows: Matrix = np.frombuffer(b"".join(stored.values()), _STORED).astype(np.float32)
         likeness = rows.reshape(len(keys), -1) @ self._encoder.embed([topic])[0]
-        nearest = np.argsort(-likeness, kind="stable")[:most_topics]
-        near = {keys[row]: float(likeness[row]) for row in nearest if likeness[row] >= threshold}
+        nearest = nearest_rows(likeness, threshold, most_topics)
+        near = {keys[row]: float(likeness[row]) for row in nearest}
         found = [
             NearIdea(
                 idea.title, idea.body, idea.topic, near[topic_key(idea.topic)], copied_from=idea.id

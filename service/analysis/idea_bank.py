@@ -13,7 +13,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,10 @@ class NearIdea:
     @property
     def whole(self) -> str:
         return f"{self.title}. {self.text}"
+
+    @property
+    def origin(self) -> Literal["bank", "board"]:
+        return "bank" if self.copied_from is None else "board"
 
 
 class IdeaBank:
@@ -99,8 +103,7 @@ class IdeaBank:
     def _nearest(
         self, language: str, likeness: NDArray[np.float32], threshold: float, most_topics: int
     ) -> list[NearIdea]:
-        nearest = np.argsort(-likeness, kind="stable")[:most_topics]
-        rows = [int(row) for row in nearest if likeness[row] >= threshold]
+        rows = nearest_rows(likeness, threshold, most_topics)
         lines = self._lines([int(self._index.offsets[row]) for row in rows])
         return [
             NearIdea(idea["title"], idea["text"], line["topic"][language], float(likeness[row]))
@@ -138,6 +141,12 @@ class IdeaBank:
                 )
             ) from error
         return index
+
+
+def nearest_rows(likeness: NDArray[np.float32], threshold: float, most: int) -> list[int]:
+    """The rows of at least this likeness, most like first."""
+    nearest = np.argsort(-likeness, kind="stable")[:most]
+    return [int(row) for row in nearest if likeness[row] >= threshold]
 
 
 class _Index(NamedTuple):

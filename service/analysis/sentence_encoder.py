@@ -7,7 +7,7 @@ ask for the same it tells better than a mean of word vectors, at a hundred times
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -26,6 +26,7 @@ FILE = PROJECT_ROOT / "models" / "sentence-encoder.npz"
 FILE_SHA256 = "9e4a029cd923108cf809db08528846b685f8407237eca6553f51e4ff4fb1faf4"
 SIZE = 384
 MOST_PIECES_A_WORD = 1.5
+KEPT_TEXTS = 16
 LAYERS = 6
 HEADS = 12
 MOST_TOKENS = 128
@@ -104,12 +105,14 @@ class Bert:
         self._positions = arrays["positions"].astype(np.float32)
         self._norm = _as_float(arrays, "norm")
         self._layers = [_Layer(arrays, number) for number in range(LAYERS)]
+        # A brainstorm searches several times for one topic.
+        self.embed = lru_cache(KEPT_TEXTS)(self._embed)
 
     def pieces_a_word(self, text: str) -> float:
         marks = 2
         return (len(self._tokenizer.tokens(text)) - marks) / max(1, len(text.split()))
 
-    def embed(self, text: str) -> Matrix:
+    def _embed(self, text: str) -> Matrix:
         tokens = self._tokenizer.tokens(text)
         words = self._words[tokens] * self._words_scale[tokens, None]
         hidden = _normalise(words + self._positions[: len(tokens)], self._norm)

@@ -3,13 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.errors import (
-    InvalidInput,
-    NotFound,
-)
-from service.ideation.distinct_ideas import (
-    BrainstormWork,
-)
+from service.errors import InvalidInput, NotFound
+from service.ideation.distinct_ideas import BrainstormWork
 from service.ideation.inspirations import MOST_INSPIRATIONS
 from service.ideation.use_case import Plan, PlanContext
 from service.messages import Text

@@ -111,7 +111,7 @@ class DistinctIdeas:
             idea.title,
             idea.text,
             angle="",
-            origin="bank" if idea.copied_from is None else "board",
+            origin=idea.origin,
             written_for=idea.written_for,
             copied_from=idea.copied_from,
         )

@@ -34,6 +34,7 @@ from service.schemas.brainstorm import IncompletePublic, SuggestionPublic
 REDRAWS_PER_IDEA = 2
 # In a longer list, a small model says one idea again and again with another noun.
 IN_A_LIST = 2
+NO_ANGLE = Angle("", "")
 # Of a suggestion that no branch has drafted.
 NO_BRANCH = -1
 _log = logging.getLogger(__name__)
@@ -183,13 +184,15 @@ class Brainstorm:
             if attempt is None:
                 return
             number, angle = attempt
+            if self._related:
+                angle = NO_ANGLE
             wanted = min(self._missing, self._at_once)
             barred = self._barred_initials(branch)
             self._drawing += wanted
             try:
                 async with aclosing(self._draw(branch, number, angle, barred, wanted)) as answers:
                     async for answer in answers:
-                        await self._take(branch, answer, "" if self._related else angle.name)
+                        await self._take(branch, answer, angle.name)
                         self._has_begun.set()
                         self._drawing -= 1
                         wanted -= 1
@@ -232,9 +235,8 @@ class Brainstorm:
             return partial.title, partial.text
 
         made, last = 0, ""
-        name = "" if self._related else angle.name
         async with aclosing(
-            self._client.follow(prompt, view, branch=branch, angle=name)
+            self._client.follow(prompt, view, branch=branch, angle=angle.name)
         ) as answers:
             async for text in answers:
                 complete, last = split_list(text) if self._related else ([], text)

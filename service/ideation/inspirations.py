@@ -65,8 +65,7 @@ class Inspirations:
             near += self._bank.near(topic, NEAR_TOPIC, TOPICS)
         if self._bank is not None and language in (AS_WRITTEN, *TRANSLATED):
             near += self._bank.near_translated(topic, NEAR_TRANSLATED_TOPIC, TOPICS)
-        wanted = [one for one in near if _asks_for_name(one.written_for) == _asks_for_name(topic)]
-        wanted.sort(key=lambda one: -one.likeness)
+        wanted = _of_its_kind(near, topic)
         found: list[NearIdea] = []
         # A few of each topic first: the nearest may still mean something else.
         for most, least in ((MOST_OF_A_TOPIC, -1.0), (MOST_OF_A_VERY_NEAR_ONE, VERY_NEAR)):
@@ -92,15 +91,20 @@ class Inspirations:
         if self._bank is not None and self._bank.is_english(topic):
             near += self._bank.near(topic, RELATED_TOPIC, RELATED_TOPICS)
         topics: dict[str, list[tuple[str, str]]] = {}
-        for idea in sorted(near, key=lambda one: -one.likeness):
-            if count_words(idea.text) <= MOST_WORDS and (
-                _asks_for_name(idea.written_for) == _asks_for_name(topic)
-            ):
+        for idea in _of_its_kind(near, topic):
+            if count_words(idea.text) <= MOST_WORDS:
                 topics.setdefault(idea.written_for, []).append((idea.title, idea.text))
         nearest = list(topics.items())[:RELATED_TOPICS]
         return [
             RelatedIdeas(name, tuple(ideas[:OF_A_RELATED_TOPIC])) for name, ideas in nearest[::-1]
         ]
+
+
+def _of_its_kind(near: list[NearIdea], topic: str) -> list[NearIdea]:
+    """Names for a topic that asks for a name, and no names for another; nearest topic first."""
+    kind = _asks_for_name(topic)
+    wanted = [one for one in near if _asks_for_name(one.written_for) == kind]
+    return sorted(wanted, key=lambda one: -one.likeness)
 
 
 def _asks_for_name(topic: str) -> bool:

@@ -37,7 +37,7 @@ def list_inspirations(
             text=idea.text,
             written_for=idea.written_for,
             likeness=round(idea.likeness, 3),
-            origin="bank" if idea.copied_from is None else "board",
+            origin=idea.origin,
             copied_from=idea.copied_from,
         )
         for idea in islice(inspirations.find(topic, language), n)
