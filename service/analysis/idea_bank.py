@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, NamedTuple
@@ -18,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from service.analysis.checked_files import read_checked
 from service.analysis.sentence_encoder import Matrix, SentenceEncoder
 from service.analysis.word_pieces import PieceIndex
 from service.errors import ModelUnavailable
@@ -123,14 +123,11 @@ class IdeaBank:
     def _index(self) -> "_Index":
         path = self._folder / INDEX
         try:
-            if sha256(path.read_bytes()).hexdigest() != self._sha256:
-                raise ValueError("its SHA-256 is another one")
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(read_checked(path, self._sha256), allow_pickle=False) as file:
                 index = _Index.unpack(file)
                 ideas_sha256 = bytes(file["ideas_sha256"]).hex()
             path = self._folder / IDEAS
-            if sha256(path.read_bytes()).hexdigest() != ideas_sha256:
-                raise ValueError("its SHA-256 is another one")
+            read_checked(path, ideas_sha256)
         except (OSError, ValueError, KeyError) as error:
             raise ModelUnavailable(
                 Text(

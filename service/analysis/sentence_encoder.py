@@ -8,7 +8,6 @@ ask for the same it tells better than a mean of word vectors, at a hundred times
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.analysis.checked_files import read_checked
 from service.errors import ModelUnavailable
 from service.messages import Text
 from service.settings import PROJECT_ROOT
@@ -74,9 +74,7 @@ class SentenceEncoder:
     @cached_property
     def _model(self) -> "Bert":
         try:
-            if sha256(self._path.read_bytes()).hexdigest() != self._sha256:
-                raise ValueError("its SHA-256 is another one")
-            with np.load(self._path, allow_pickle=False) as file:
+            with np.load(read_checked(self._path, self._sha256), allow_pickle=False) as file:
                 return Bert({name: file[name] for name in file.files})
         except (OSError, ValueError, KeyError) as error:
             raise ModelUnavailable(

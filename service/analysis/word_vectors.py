@@ -7,7 +7,6 @@ WordLlama, made smaller by `ideapool-train word-vectors`; models/word-vectors.md
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
-from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
@@ -15,6 +14,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from service.analysis.checked_files import read_checked
 from service.errors import ModelUnavailable
 from service.messages import Text
 from service.settings import PROJECT_ROOT
@@ -44,9 +44,7 @@ class Table:
     def load(cls, path: Path = FILE, file_sha256: str = FILE_SHA256) -> "Table":
         """Raises: ModelUnavailable if the file is missing or its hash is wrong."""
         try:
-            if sha256(path.read_bytes()).hexdigest() != file_sha256:
-                raise ValueError("its SHA-256 is another one")
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(read_checked(path, file_sha256), allow_pickle=False) as file:
                 pieces = bytes(file["pieces"]).decode().split("\n")
                 return cls(pieces, file["packed"], file["scale"].astype(np.float32)[:, None])
         except (OSError, ValueError, KeyError) as error:
