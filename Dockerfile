@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # docker build -t ideapool .                                      CPU, standard starter model
 # docker build -t ideapool:cuda --build-arg ACCELERATOR=cuda .    NVIDIA GPU
-# A release also gives --build-arg VERSION=…, for the label.
+# A release also gives --build-arg VERSION=… and, with --label, what only it knows: source and revision.
 # Base images are pinned by tag; who publishes the image should pin them by digest.
 # Debian keeps only the newest build of a package, and a stage has no tag:
 # hadolint global ignore=DL3008,DL3006
@@ -18,16 +18,20 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 ENV IDEAPOOL_GPU_LAYERS=-1
 
-# The instructions every x86-64 server since 2015 has, not those of the machine that builds.
+# On x86-64 the library of llama.cpp comes compiled. Elsewhere it is compiled for any CPU of the kind.
 FROM runtime-cpu AS builder-cpu
-ENV CMAKE_ARGS="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends g++ \
-    && rm -rf /var/lib/apt/lists/*
+ENV LOCK=requirements.lock CMAKE_ARGS="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF"
+RUN if [ "$(uname -m)" != x86_64 ]; then \
+        apt-get update \
+        && apt-get install -y --no-install-recommends g++ \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi
 
+# The instructions every x86-64 server since 2015 has, not those of the machine that builds.
 # The driver's libcuda.so.1 is there only when the container runs, so the link step may not ask for it.
 FROM nvidia/cuda:12.8.1-devel-ubuntu24.04 AS builder-cuda
-ENV CMAKE_ARGS="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON -DGGML_CUDA=on -DCMAKE_CUDA_ARCHITECTURES=80;86;89;90;120 -DCMAKE_EXE_LINKER_FLAGS=-Wl,--allow-shlib-undefined"
+ENV LOCK=requirements-native.lock \
+    CMAKE_ARGS="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON -DGGML_CUDA=on -DCMAKE_CUDA_ARCHITECTURES=80;86;89;90;120 -DCMAKE_EXE_LINKER_FLAGS=-Wl,--allow-shlib-undefined"
 RUN apt-get update \
     && apt-get install -y --no-install-recommends g++ python3-venv \
     && rm -rf /var/lib/apt/lists/*
@@ -35,23 +39,23 @@ RUN apt-get update \
 # Every download is checked against the locks; the environment is then made from those files alone.
 FROM builder-${ACCELERATOR} AS builder
 WORKDIR /app
-COPY requirements-build.lock requirements.lock ./
+COPY requirements-build.lock requirements-compile.lock requirements-native.lock requirements.lock ./
 RUN python3 -m venv /build \
-    && /build/bin/pip install --no-cache-dir --require-hashes -r requirements-build.lock
+    && /build/bin/pip install --no-cache-dir --require-hashes \
+        -r requirements-build.lock -r requirements-compile.lock
 RUN CMAKE_BUILD_PARALLEL_LEVEL="$(nproc)" /build/bin/pip wheel --verbose --no-cache-dir \
-        --no-build-isolation --require-hashes --wheel-dir /wheels -r requirements.lock
+        --no-build-isolation --require-hashes --wheel-dir /wheels -r "$LOCK"
 COPY pyproject.toml LICENSE ./
 COPY service/__init__.py service/
 RUN /build/bin/hatchling build --target wheel:editable --directory /wheels \
     && python3 -m venv .venv \
     && .venv/bin/pip install --no-cache-dir --no-index /wheels/*.whl
-# The wheel holds every library six times; one file and two links each are enough.
-WORKDIR /app/.venv/lib/python3.12/site-packages/llama_cpp/lib
-RUN rm -r ../../lib ../../include \
+# The wheel of a compiled library holds every file six times; one and two links each are enough.
+RUN cd .venv/lib/python3.12/site-packages/llama_cpp/lib 2>/dev/null || exit 0; \
+    rm -r ../../lib ../../include \
     && for file in *.so.*.*.*; do \
         ln -sf "$file" "${file%.*.*}" && ln -sf "$file" "${file%%.so*}.so" || exit 1; \
     done
-WORKDIR /app
 
 FROM builder AS model
 ARG MODEL=standard
@@ -87,6 +91,8 @@ COPY static static
 COPY templates templates
 COPY translations translations
 COPY service service
+# The user may not write beside the modules, so every start would compile them again.
+RUN python -m compileall -q service
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000

@@ -17,7 +17,14 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --no-build-i
 LOCKED := $(INSTALL) --require-hashes
 ACCELERATOR := $(if $(filter-out 0,$(CUDA)),cuda,cpu)
 OTHER := $(if $(filter cuda,$(ACCELERATOR)),cpu,cuda)
-RUNTIME := .venv/.runtime-$(ACCELERATOR)
+# Elsewhere there is no compiled library of llama.cpp, and installing the packages compiles it.
+HAS_PREBUILT := $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m))
+RUNTIME := .venv/.runtime
+NATIVE := .venv/.native-$(ACCELERATOR)
+# The compiled library needs a CPU with AVX2, as since 2013 (Intel) or 2015 (AMD).
+HAS_AVX2 := $(shell grep -qsw avx2 /proc/cpuinfo && echo yes)
+NEEDS_NATIVE := $(filter cuda,$(ACCELERATOR))$(if $(HAS_AVX2),,$(HAS_PREBUILT))
+SERVED := $(RUNTIME) $(if $(NEEDS_NATIVE),$(NATIVE))
 DEV := .venv/.dev
 TRAINING := .venv/.training
 PEERS := .venv-bench/.peers
@@ -28,18 +35,20 @@ cuda_options := -DLLAVA_BUILD=OFF -DGGML_CUDA=on
 # pip keys the wheels it keeps by source, not by options: a CUDA build must not enter or leave there.
 cuda_pip_options := --no-cache-dir
 
-.PHONY: help run test test-fast coverage check format translations reference docs lock train bench clean chromium
+.PHONY: help run native test test-fast coverage check format translations reference docs lock train bench clean chromium
 
 help: ## show this list
 	echo 'make run [PORT=8000] [MODEL=standard|medium|small] [HOST=127.0.0.1] [CUDA=1]'
 	echo 'make test [ARGS="-k words"] [WORKERS=2]'
 	sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: $(RUNTIME) ## install what is missing, fetch the model, serve on http://HOST:PORT
+run: $(SERVED) ## install what is missing, fetch the model, serve on http://HOST:PORT
 	export IDEAPOOL_HOST='$(HOST)' IDEAPOOL_PORT='$(PORT)' IDEAPOOL_MODEL='$(MODEL)'
 	$(if $(filter cuda,$(ACCELERATOR)),export IDEAPOOL_GPU_LAYERS=$${IDEAPOOL_GPU_LAYERS:--1})
-	$(BIN)/ideapool models fetch
 	exec $(BIN)/ideapool serve
+
+native: $(NATIVE) ## compile llama.cpp for this machine, which then answers faster
+	exec $(BIN)/ideapool doctor --speed
 
 test: $(DEV) $(TRAINING) chromium ## run every test, on the real small model
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
@@ -98,7 +107,9 @@ lock: .venv/.created ## resolve the dependencies again (ARGS=--upgrade for newer
 	    --no-emit-index-url --custom-compile-command 'make lock' $(ARGS) "$$@"
 	}
 	lock --group build -o requirements-build.lock
+	lock --group compile -o requirements-compile.lock
 	lock pyproject.toml -o requirements.lock
+	lock pyproject.toml --extra native -c requirements.lock -o requirements-native.lock
 	lock pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	lock pyproject.toml --extra training -c requirements-dev.lock --excludes <(echo torch) \
 	  -o requirements-training.lock
@@ -109,7 +120,7 @@ train: $(TRAINING) ## a whole small training run on the CPU: data, adapter, GGUF
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
 	exec $(BIN)/ideapool-train all training/configs/tiny.toml --resume $(ARGS)
 
-bench: $(RUNTIME) $(PEERS) ## measure beside other servers (ARGS="--quick", "--model standard", "--help")
+bench: $(NATIVE) $(PEERS) ## measure beside other servers (ARGS="--quick", "--model standard", "--help")
 	exec $(BIN)/python -m benchmarks.bench_servers $(ARGS)
 
 clean: ## remove the environments and the caches; data/ stays
@@ -135,29 +146,28 @@ clean: ## remove the environments and the caches; data/ stays
 
 $(RUNTIME): .venv/.created requirements-build.lock requirements.lock pyproject.toml
 	$(SHOW_PROGRESS)
-	if ! command -v $${CC:-cc gcc clang} >/dev/null || ! command -v $${CXX:-c++ g++ clang++} >/dev/null
-	then
-	  echo 'llama.cpp is compiled here and needs a C and C++ compiler' \
-	    '(on Debian and Ubuntu: apt-get install g++).' >&2
-	  exit 1
-	fi
-	if [ -e .venv/.runtime-$(OTHER) ]; then
-	  $(BIN)/python -m pip uninstall --quiet --yes llama-cpp-python
-	fi
-	rm -f .venv/.runtime-* $(DEV) $(TRAINING)
+	rm -f .venv/.native-* $(DEV) $(TRAINING)
 	echo 'Installing the locked packages into .venv'
 	$(LOCKED) --quiet -r requirements-build.lock
-	export CMAKE_ARGS='$($(ACCELERATOR)_options)' CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc)
-	$(LOCKED) --verbose $($(ACCELERATOR)_pip_options) -r requirements.lock 2>&1 \
-	  | tee .venv/install.log | show_progress || {
-	    tail -n 40 .venv/install.log | cut -c 1-300 >&2
-	    echo 'The installation failed; all of its output is in .venv/install.log.' >&2
-	    exit 1
-	  }
+	$(if $(HAS_PREBUILT),,$(PREPARE_COMPILING))
+	export CMAKE_ARGS='$(cpu_options)' CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc)
+	install_with_progress -r requirements.lock
 	$(INSTALL) --quiet --no-deps --editable .
 	touch $@
 
-$(DEV): $(RUNTIME) requirements-dev.lock
+$(NATIVE): $(RUNTIME) requirements-compile.lock requirements-native.lock
+	$(SHOW_PROGRESS)
+	$(PREPARE_COMPILING)
+	if [ -e .venv/.native-$(OTHER) ]; then
+	  $(BIN)/python -m pip uninstall --quiet --yes llama-cpp-python
+	fi
+	rm -f .venv/.native-* $(DEV) $(TRAINING)
+	export CMAKE_ARGS='$($(ACCELERATOR)_options)' CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc)
+	install_with_progress $($(ACCELERATOR)_pip_options) -r requirements-native.lock
+	touch $@
+
+# The tests compare both libraries, and run on the faster one.
+$(DEV): $(NATIVE) requirements-dev.lock
 	echo 'Installing what the checks and tests need'
 	$(LOCKED) --quiet -r requirements-dev.lock
 	touch $@
@@ -173,7 +183,7 @@ $(TRAINING): $(RUNTIME) requirements-training.lock pyproject.toml
 
 # The peers get their own environment. llama-server is compiled like our llama.cpp, from the same
 # source for the same CPU: the packaged one, made for any CPU of the last ten years, is slower.
-$(PEERS): .venv/.created requirements-build.lock requirements-bench.lock
+$(PEERS): .venv/.created requirements-compile.lock requirements-bench.lock
 	$(SHOW_PROGRESS)
 	echo 'Installing the servers to compare with into .venv-bench'
 	[ -x .venv-bench/bin/python ] || $(BIN)/python -m venv --clear .venv-bench
@@ -181,7 +191,7 @@ $(PEERS): .venv/.created requirements-build.lock requirements-bench.lock
 	export PATH="$$PWD/.venv-bench/bin:$$PATH" CMAKE_ARGS='$(cpu_options)'
 	export CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc)
 	pip='python -m pip --disable-pip-version-check --quiet'
-	$$pip install --require-hashes -r requirements-build.lock
+	$$pip install --require-hashes -r requirements-compile.lock
 	$$pip install --require-hashes --no-build-isolation -r requirements-bench.lock
 	cd .venv-bench
 	sed -n '/^llama-cpp-python==/,/--hash/p' ../requirements-bench.lock >llama-cpp.lock
@@ -229,6 +239,16 @@ chromium:
 	$$as_root apt-get -qq update || [ -n "$$has_browser" ]
 	install chromium-headless-shell || [ -n "$$has_browser" ] || install chromium
 
+define PREPARE_COMPILING
+if ! command -v $${CC:-cc gcc clang} >/dev/null || ! command -v $${CXX:-c++ g++ clang++} >/dev/null
+then
+  echo 'llama.cpp is compiled here and needs a C and C++ compiler' \
+    '(on Debian and Ubuntu: apt-get install g++).' >&2
+  exit 1
+fi
+$(LOCKED) --quiet -r requirements-compile.lock
+endef
+
 # Reduces the build's output to its [n/m]: in place on a terminal, every ten seconds in a log.
 define SHOW_PROGRESS
 show_progress() {
@@ -245,5 +265,12 @@ show_progress() {
     fi
   done
   [ -z "$$next" ] || [ ! -t 1 ] || echo
+}
+install_with_progress() {
+  $(LOCKED) --verbose "$$@" 2>&1 | tee .venv/install.log | show_progress || {
+    tail -n 40 .venv/install.log | cut -c 1-300 >&2
+    echo 'The installation failed; all of its output is in .venv/install.log.' >&2
+    exit 1
+  }
 }
 endef

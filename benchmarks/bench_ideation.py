@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.idea_ways import N, Outcome, Ways
 from benchmarks.peers import Setup, running, tuned
 from benchmarks.results import COMPILED
+from service.backend import sources
 from service.cli.progress import ProgressLine
 from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded.backend import EmbeddedBackend
@@ -105,7 +106,7 @@ def _model(name: str) -> CatalogModel:
     """As it is served, from the file that is served, without an adapter, which the peer lacks."""
     model = read_catalog(PROJECT_ROOT / "models" / "catalog.toml").select(name).models[0]
     with contextlib.closing(ProgressLine(sys.stderr)) as line:
-        path = fetch_and_build(model, MODELS_DIR, hub_url=Settings().hub_url, report=line.show)
+        path = fetch_and_build(model, MODELS_DIR, sources(Settings()), line.show)
     return replace(
         model,
         roles=REQUIRED_ROLES,

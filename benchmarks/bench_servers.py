@@ -24,6 +24,7 @@ from benchmarks.peers import PEER_BIN, Peer, Setup, always, running, tuned
 from benchmarks.processes import thread_settings
 from benchmarks.results import COMPILED, OURS, PACKAGED, Ceiling, Quantisation, Report
 from benchmarks.summary import markdown
+from service.backend import sources
 from service.cli.progress import ProgressLine
 from service.engine.catalog import CatalogModel, read_catalog
 from service.engine.files.build import fetch_and_build
@@ -182,9 +183,9 @@ def _files(model: CatalogModel, settings: Settings) -> tuple[Path, Path]:
     """As the model comes, and as it is served; fetched and built where that is still to be done."""
     line = ProgressLine(sys.stderr)
     with contextlib.closing(line):
-        folder, hub_url = settings.models_dir.absolute(), settings.hub_url
-        base = fetch(model, folder, hub_url=hub_url, report=line.show)
-        return base, fetch_and_build(model, folder, hub_url=hub_url, report=line.show)
+        folder, where = settings.models_dir.absolute(), sources(settings)
+        base = fetch(model, folder, where, line.show)
+        return base, fetch_and_build(model, folder, where, line.show)
 
 
 def _options() -> argparse.Namespace:

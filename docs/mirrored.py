@@ -16,6 +16,7 @@ MIRRORED = {
     "train/report": "training/REPORT.md",
     "train/own-data": "training/datasets/README.md",
     "operate/cards/idea-bank": "models/idea-bank/README.md",
+    "operate/cards/labelled-notes": "models/labelled-notes/README.md",
     "operate/cards/qwen2.5-coder-0.5b-head": "models/qwen2.5-coder-0.5b-head.md",
     "operate/cards/qwen2.5-coder-1.5b-head": "models/qwen2.5-coder-1.5b-head.md",
     "operate/cards/qwen2.5-coder-1.5b-refine": "models/qwen2.5-coder-1.5b-refine.md",

@@ -14,7 +14,11 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from service import __version__
 from service.analysis.board_ideas import BoardIdeas, TopicEmbedding
+from service.analysis.board_taste import BoardTaste
+from service.analysis.calibration.calibrations import Calibrations
 from service.analysis.idea_bank import IdeaBank
+from service.analysis.score_heads import ScoreHeads
+from service.analysis.scoring import Scorer
 from service.analysis.sentence_encoder import SentenceEncoder
 from service.analysis.similar_ideas import SimilarIdeas
 from service.analysis.word_vectors import WordVectors
@@ -23,20 +27,26 @@ from service.engine.backend import Backend
 from service.errors import ServiceError
 from service.ideation.inspirations import Inspirations
 from service.ideation.kinds import Ideation
+from service.ideation.use_case import Means
 from service.recurring import Recurring
 from service.runs.completions import Completions
 from service.runs.service import Runs
+from service.served_models import ServedModels
 from service.settings import Settings
 from service.store import Limits, Store
 from service.store.database import Database
 from service.store.database_lock import database_lock
 from service.store.housekeeping import Housekeeping
 from service.transfer.pending_uploads import PendingUploads
-from service.web import api, openai, openapi, ops, pages, session
+from service.web import api, mcp, openai, openapi, ops, pages, session
 from service.web.addresses import Addresses
+from service.web.api.idempotency import RequestsInProgress
 from service.web.errors import ErrorResponses
 from service.web.guard import Guard, Rules
+from service.web.mcp import McpEndpoint
 from service.web.metrics import Metrics
+from service.web.root_path import RootPath
+from service.web.telemetry import Telemetry
 from service.web.templating import StaticAssets, Templates
 
 IDENTITY: dict[str, Any] = {
@@ -53,7 +63,7 @@ UNCOMPRESSED = ("application/json", "application/problem+json")
 # Routes are tried in order, so those that must refuse quickly in a burst come first. All apps of a
 # process share the router, so that FastAPI analyses the routes only once.
 ROUTES = APIRouter()
-for _part in (openai, ops, api, openapi, session, pages):
+for _part in (openai, ops, api, mcp, openapi, session, pages):
     ROUTES.include_router(_part.router)
 _log = logging.getLogger(__name__)
 
@@ -64,55 +74,49 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     database = Database(settings.sqlalchemy_url)
     store = Store(database, limits)
     metrics = Metrics()
+    telemetry = Telemetry(settings.otlp_url)
     pool = backend or build_backend(settings)
+    served_models = ServedModels(settings, pool)
     vectors = WordVectors()
-    encoder = SentenceEncoder()
-    board_ideas = BoardIdeas(store, encoder) if settings.board_ideas else None
-    inspirations = Inspirations(IdeaBank(encoder) if settings.idea_bank else None, board_ideas)
-    runs = Runs(
-        store,
-        Ideation(store, pool, vectors, inspirations, each_s=settings.run_deadline_s),
-        limit=settings.queue_limit,
-        deadline_s=settings.run_deadline_s,
-        ended=metrics.run_ended,
+    board_ideas, inspirations = _inspirations(settings, store)
+    tastes = BoardTaste(store, vectors)
+    calibrations = Calibrations(pool, ScoreHeads(settings.heads_dir))
+    means = Means(
+        Scorer(pool, calibrations.heads), settings.run_deadline_s, vectors, inspirations, tastes
     )
+    runs = _runs(settings, store, Ideation(store, pool, means), metrics)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.enter_context(database_lock(database.path))
-            stack.callback(database.close)
-            await asyncio.to_thread(_open, database, store)
-            for work in _recurring_work(settings, store, board_ideas):
-                await stack.enter_async_context(work)
-            stack.push_async_callback(pool.close)
-            await pool.start()
-            asyncio.get_running_loop().run_in_executor(None, inspirations.warm_up)
-            stack.push_async_callback(runs.close, settings.drain_s)
-            yield
-
-    templates = Templates()
+    templates = Templates(settings.root_path)
     responses = ErrorResponses(templates)
     app = FastAPI(
         **IDENTITY,
         **NO_DOCUMENTS,
-        lifespan=lifespan,
+        lifespan=_lifespan,
+        telemetry=telemetry.config,
         middleware=_middleware(settings, store, responses),
         exception_handlers=_error_handlers(responses),
         routes=ROUTES.routes,
     )
     for name, value in {
         "settings": settings,
+        "database": database,
         "store": store,
+        "telemetry": telemetry,
+        "board_ideas": board_ideas,
         "runs": runs,
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
+        "served_models": served_models,
+        "requests_in_progress": RequestsInProgress(),
         "pending_uploads": PendingUploads(settings.data_dir / "imports"),
         "metrics": metrics,
         "similar_ideas": SimilarIdeas(store, vectors),
         "inspirations": inspirations,
+        "tastes": tastes,
+        "calibrations": calibrations,
         "templates": templates,
         "addresses": Addresses(app.routes),
+        "mcp": McpEndpoint(app, body_limit_bytes=settings.body_limit_bytes),
     }.items():
         setattr(app.state, name, value)
     app.mount("/static", StaticAssets())
@@ -120,12 +124,58 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     return app
 
 
-def _open(database: Database, store: Store) -> None:
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    state = app.state
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, state.telemetry.close)
+        await _open(stack, state.database, state.store)
+        for work in _recurring_work(state.settings, state.store, state.board_ideas):
+            await stack.enter_async_context(work)
+        stack.push_async_callback(state.served_models.close)
+        stack.push_async_callback(state.backend.close)
+        await state.backend.start()
+        asyncio.get_running_loop().run_in_executor(None, state.inspirations.warm_up)
+        stack.push_async_callback(state.calibrations.close)
+        stack.push_async_callback(_stop, state.runs, state.mcp, state.settings.drain_s)
+        yield
+
+
+def _inspirations(settings: Settings, store: Store) -> tuple[BoardIdeas | None, Inspirations]:
+    encoder = SentenceEncoder()
+    board_ideas = BoardIdeas(store, encoder) if settings.board_ideas else None
+    bank = IdeaBank(encoder) if settings.idea_bank else None
+    return board_ideas, Inspirations(bank, board_ideas)
+
+
+def _runs(settings: Settings, store: Store, ideation: Ideation, metrics: Metrics) -> Runs:
+    return Runs(
+        store,
+        ideation,
+        limit=settings.queue_limit,
+        deadline_s=settings.run_deadline_s,
+        ended=metrics.run_ended,
+    )
+
+
+async def _open(stack: AsyncExitStack, database: Database, store: Store) -> None:
+    stack.enter_context(database_lock(database.path))
+    stack.callback(database.close)
+    await asyncio.to_thread(_prepare, database, store)
+
+
+def _prepare(database: Database, store: Store) -> None:
     database.migrate()
     interrupted = store.runs.interrupt_unfinished()
     if interrupted:
         _log.warning("%d runs were interrupted when the server last stopped", interrupted)
     store.boards.ensure_one()
+
+
+async def _stop(runs: Runs, assistants: McpEndpoint, drain_s: float) -> None:
+    """Ends the runs first, because assistants wait for them."""
+    await runs.close(drain_s)
+    await assistants.close()
 
 
 def _recurring_work(
@@ -146,7 +196,9 @@ def _error_handlers(responses: ErrorResponses) -> dict[int | type[Exception], An
 
 
 def _middleware(settings: Settings, store: Store, responses: ErrorResponses) -> list[Middleware]:
+    under_path = [Middleware(RootPath, path=settings.root_path)] if settings.root_path else []
     return [
+        *under_path,
         Middleware(Guard, rules=_rules(settings, store), respond=responses.respond),
         Middleware(
             GZipMiddleware,

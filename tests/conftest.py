@@ -31,7 +31,7 @@ def pytest_configure() -> None:
     waiting for each other.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker is None:
+    if worker is None or not hasattr(os, "sched_setaffinity"):
         return
     cores = sorted(os.sched_getaffinity(0))
     count = min(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]), len(cores))

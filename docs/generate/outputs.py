@@ -44,7 +44,8 @@ def _commands(parser: argparse.ArgumentParser, program: str) -> str:
 
 
 def _api() -> dict[str, object]:
-    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    fields = Settings.model_fields.items()
+    defaults = {name: field.default for name, field in fields if field.default_factory is None}
     # What is given counts more than the environment.
     document: dict[str, object] = create_app(Settings(**defaults)).openapi()
     return document

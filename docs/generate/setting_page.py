@@ -7,6 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from docs.generate.markdown import code, page, table
@@ -83,7 +84,7 @@ def _row(name: str, field: FieldInfo, root: Path) -> tuple[str, ...]:
 
 
 def _default(value: object, root: Path) -> str:
-    if value is None or value == ():
+    if value is None or value == () or value is PydanticUndefined:
         return "–"
     if isinstance(value, bool):
         return code(str(value).lower())

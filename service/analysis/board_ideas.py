@@ -28,6 +28,10 @@ class BoardIdeas:
         self._store = store
         self._encoder = encoder
 
+    def load(self) -> None:
+        """Reads the encoder. Raises: ModelUnavailable if its file is missing."""
+        self._encoder.load()
+
     def embed_some(self) -> bool:
         """Embeds some of the topics that have no vector yet; True if there are more.
 

@@ -22,12 +22,12 @@ from service.analysis.sentence_encoder import Matrix, SentenceEncoder
 from service.analysis.word_pieces import PieceIndex
 from service.errors import ModelUnavailable
 from service.messages import Text
-from service.settings import PROJECT_ROOT
+from service.settings import RESOURCES
 
-FOLDER = PROJECT_ROOT / "models" / "idea-bank"
+FOLDER = RESOURCES / "models" / "idea-bank"
 ENGLISH = "en"
 IDEAS, INDEX = "ideas.jsonl", "index.npz"
-INDEX_SHA256 = "c5ed6c82bc4156727f52a62ef4838029b492037a4852ec3084ebb81224c7049e"
+INDEX_SHA256 = "8a5f40cfbf6c2f79e551717e63912835034f66e255510f761f9efb270c153ff7"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from service.analysis.checked_files import read_checked
 from service.errors import ModelUnavailable
 from service.messages import Text
-from service.settings import PROJECT_ROOT
+from service.settings import RESOURCES
 
 Matrix = NDArray[np.float32]
-FILE = PROJECT_ROOT / "models" / "sentence-encoder.npz"
+FILE = RESOURCES / "models" / "sentence-encoder.npz"
 FILE_SHA256 = "9e4a029cd923108cf809db08528846b685f8407237eca6553f51e4ff4fb1faf4"
 SIZE = 384
 MOST_PIECES_A_WORD = 1.5

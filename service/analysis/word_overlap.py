@@ -7,9 +7,14 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from math import sqrt
+from typing import Protocol
 
 SAME_IDEA = 0.42
 """From here on two ideas are alike: the later one is rejected and drawn again."""
+SAME_TITLE = 0.99
+"""From here on two titles are the same. Two cards with one title look like the same idea, whatever
+their texts say.
+"""
 NEAR = 0.3
 """From here on an idea is marked as similar to the other one."""
 
@@ -29,6 +34,27 @@ _STOP_WORDS = frozenset(
     här inte kan med men mer mot mycket någon något när och också om på sedan ska skulle som så till
     upp ut utan vad var varje vi vid är över""".split()
 )
+
+
+class Idea(Protocol):
+    """`whole` is the title and the text."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def whole(self) -> str: ...
+
+
+def is_same_idea(one: Idea, other: Idea, *, ignore: str) -> bool:
+    """Whether a reader of both would see a repetition.
+
+    Words of `ignore`, such as the topic of both, do not count: every idea has them.
+    """
+    return (
+        resemblance(one.title, other.title) >= SAME_TITLE
+        or resemblance(one.whole, other.whole, ignore=ignore) >= SAME_IDEA
+    )
 
 
 def resemblance(a: str, b: str, *, ignore: str = "") -> float:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from service.analysis.checked_files import read_checked
 from service.errors import ModelUnavailable
 from service.messages import Text
-from service.settings import PROJECT_ROOT
+from service.settings import RESOURCES
 
 Matrix = NDArray[np.float32]
-FILE = PROJECT_ROOT / "models" / "word-vectors.npz"
+FILE = RESOURCES / "models" / "word-vectors.npz"
 FILE_SHA256 = "29d7191f1b88a93b33a821eb630b4ac3506a3ddb87921f05a5b1e1e9ba40c4f8"
 # Each number has four bits, from -7 to 7, and is multiplied by the scale of its row.
 LARGEST = 7

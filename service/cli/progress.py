@@ -1,12 +1,17 @@
 """Shows the progress of a long job: one changing line in a terminal, a line every few seconds in a log."""
 
+import asyncio
+import sys
 import time
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from service.engine.files.download import FetchProgress
+if TYPE_CHECKING:
+    from service.engine.backend import Backend
+    from service.engine.files.download import FetchProgress
 
 TERMINAL_S = 0.2
 LOG_S = 5.0
+POLL_S = 0.1
 
 
 class ProgressLine:
@@ -16,7 +21,7 @@ class ProgressLine:
         self._shown_at = 0.0
         self._phase = ""
 
-    def show(self, progress: FetchProgress) -> None:
+    def show(self, progress: "FetchProgress") -> None:
         self.tell(progress.model, progress.phase, _amount(progress))
 
     def tell(self, model: str, phase: str, amount: str) -> None:
@@ -34,8 +39,22 @@ class ProgressLine:
             self._out.write("\n")
 
 
-def _amount(progress: FetchProgress) -> str:
+def _amount(progress: "FetchProgress") -> str:
     if not progress.bytes_total:
         return ""
     share = progress.bytes_done / progress.bytes_total
     return f" {progress.bytes_done / 1e6:.0f} of {progress.bytes_total / 1e6:.0f} MB ({share:.0%})"
+
+
+async def show_loading(backend: "Backend") -> None:
+    """Shows what models are fetched, built or loaded, until all are there."""
+    line = ProgressLine(sys.stderr)
+    is_shown = False
+    try:
+        while busy := [one for one in backend.models() if one.state in ("fetching", "loading")]:
+            is_shown = True
+            line.tell(busy[0].name, busy[0].state, f" ({busy[0].progress:.0%})")
+            await asyncio.sleep(POLL_S)
+    finally:
+        if is_shown:
+            line.close()

@@ -99,6 +99,10 @@ class CatalogModel:
     cache: CacheLayout = "unified"
     cache_tokens: Annotated[int, Field(ge=256)] | None = None
     chat_template: str | None = None
+    answer_prefix: str | None = None
+    cache_token_bytes: Annotated[int, Field(gt=0)] | None = None
+    cache_sequence_bytes: Annotated[int, Field(gt=0)] | None = None
+    untried: bool = False
     licence: str | None = None
     adapter: Adapter | None = None
     score_head: ScoreHead | None = None

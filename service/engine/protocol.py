@@ -41,6 +41,7 @@ class Load:
     threads: int | None
     gpu_layers: int
     chat_template: str | None
+    answer_prefix: str | None
     adapter: str | None
     adapter_scale: float
 

@@ -11,6 +11,8 @@ FinishReason = Literal["stop", "length"]
 CacheLayout = Literal["streams", "unified"]
 Quantisation = Literal["f16", "q4_0", "q4_k_m", "q8_0"]
 AdapterUse = Literal["merged", "shared"]
+RawPrompt = str | tuple[int, ...]
+"""A text, or the ids of the model's tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,10 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """One chat completion.
+    """One completion: of a chat or, without `messages`, of a raw prompt.
+
+    `prompt` is continued as it is, without a chat template. In a text, the spelling of a control
+    token becomes that token, and a token that the model begins every text with is put before it.
 
     `grammar` is GBNF with a `root` rule. `json_schema` is the text of a JSON schema for the answer;
     numeric ranges are not enforced. At most one of the two may be given. `stop` strings end the
@@ -60,6 +65,7 @@ class GenerateRequest:
     grammar: str | None = None
     json_schema: str | None = None
     logprobs: int | None = None
+    prompt: RawPrompt | None = None
     client: str = ""
     timeout_s: float | None = None
     is_admitted: bool = False
@@ -204,12 +210,14 @@ class ModelInfo:
 
     `weights_sha256` is the hash of the loaded file. `identity` is the hash of the inputs that a
     built file was made of, which is the same on all machines; for a file that was not built it is
-    the file's hash.
+    the file's hash. It is empty until the files were verified, and None for a model of another server,
+    whose weights are never known.
 
     An `idle` model is not in memory and is loaded when it is needed.
 
     `score_head` is the path of the head file in the catalog. `progress` is 0 to 1 while the state
     is `fetching` or `loading`. `error` says what to do when the state is `failed` or `absent`.
+    Nobody of this project has run the file of an `untried` model.
     """
 
     name: str
@@ -218,11 +226,12 @@ class ModelInfo:
     context: int
     slots: int = 1
     adapter_sha256: str | None = None
-    identity: str = ""
+    identity: str | None = ""
     score_head: str | None = None
     state: ModelState = "idle"
     progress: float = 0.0
     error: str | None = None
+    untried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

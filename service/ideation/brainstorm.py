@@ -47,7 +47,7 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
     background = [task.context, source.context, board.goal]
     combined = {idea.id for idea in source.combined}
     bank_n = _bank_n(context)
-    # A run that is repeated with its seed gives the same ideas again.
+    # A run that is repeated with its seed gives the same ideas again, in the same order.
     leaves_out_seen = bank_n > 0 and task.seed is None
     work = BrainstormWork(
         topic=source.topic,
@@ -69,6 +69,7 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
         writes_lists=_writes_lists(task),
         liked=source.liked,
         most_s=MORE_LIKE_S if source.liked else None,
+        learns=task.seed is None,
         bank_n=bank_n,
         bank_seen=store.suggestions.inspired_titles(board.id) if leaves_out_seen else frozenset(),
     )
@@ -156,7 +157,7 @@ def redraw_task(suggestion_id: str, store: Store, seed: int | None = None) -> Br
     run = store.runs.get(run_id)
     task = BrainstormTask.model_validate(run.request)
     names = {angle.name for angle in METHODS[task.method].angles}
-    avoid = [*_avoided(task, store, run.run_id), f"{suggestion.title}. {suggestion.text}"]
+    avoid = [*_avoided(task, store, run.run_id), suggestion.whole]
     return task.model_copy(
         update={
             "n": 1,
@@ -168,9 +169,5 @@ def redraw_task(suggestion_id: str, store: Store, seed: int | None = None) -> Br
 
 
 def _avoided(task: BrainstormTask, store: Store, run_id: str) -> list[str]:
-    avoided = [
-        f"{one.title}. {one.text}"
-        for one in store.suggestions.of_run(run_id)
-        if one.state == "avoided"
-    ]
+    avoided = [one.whole for one in store.suggestions.of_run(run_id) if one.state == "avoided"]
     return list(dict.fromkeys([*task.avoid, *avoided]))[-AVOIDED_CEILING:]

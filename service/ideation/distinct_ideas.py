@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from service.analysis.board_taste import subject_of
 from service.analysis.idea_bank import NearIdea
-from service.analysis.word_overlap import NEAR, SAME_IDEA, most_similar, resemblance
+from service.analysis.taste import Taste
+from service.analysis.word_overlap import (
+    NEAR,
+    SAME_IDEA,
+    is_same_idea,
+    most_similar,
+    resemblance,
+)
 from service.analysis.word_vectors import WordVectors
 from service.errors import AnswerUnusable, ModelUnavailable, RepeatedIdea
 from service.messages import Text
@@ -22,8 +30,6 @@ from service.prompts.idea_lists import RelatedIdeas
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.identity import new_id
 
-# Two cards with the same title look like the same idea, whatever their texts say.
-SAME_TITLE = 0.99
 # A combination shares words with each of its parts; with more than this share it is a copy.
 COPY = 0.8
 SIMILAR_MEANING = 0.4
@@ -52,7 +58,8 @@ class BrainstormWork:
     `board_id`, without those whose titles are in `bank_seen`.
 
     With `writes_lists`, the model may write several ideas at a time, without an angle; those in `liked`
-    are ideas to follow. After `most_s` seconds, the ideas so far are the result.
+    are ideas to follow. After `most_s` seconds, the ideas so far are the result. If it `learns`, what
+    the board's people are likely to keep comes first.
 
     An idea must differ from the `siblings`, and must not even be similar to one in `avoided`.
     """
@@ -72,6 +79,7 @@ class BrainstormWork:
     liked: tuple[RelatedIdeas, ...] = ()
     most_s: float | None = None
     board_id: str = ""
+    learns: bool = False
     bank_n: int = 0
     bank_seen: frozenset[str] = frozenset()
 
@@ -84,7 +92,8 @@ class BrainstormWork:
 class DistinctIdeas:
     """The ideas of the run so far, all usable and different.
 
-    `related` are ideas that the model has before it and must not copy.
+    `related` are ideas that the model has before it and must not copy. `taste` is what the board has
+    learnt.
     """
 
     def __init__(self, work: BrainstormWork) -> None:
@@ -92,6 +101,7 @@ class DistinctIdeas:
         self.work = work
         self.known: KnownIdeas | None = None
         self.related: list[str] = []
+        self.taste: Taste | None = None
 
     def add(self, answer: str, angle: str) -> SuggestionPublic:
         """Raises: AnswerUnusable if the answer is not an idea, or is too similar to another one."""
@@ -113,35 +123,25 @@ class DistinctIdeas:
             angle="",
             origin=idea.origin,
             written_for=idea.written_for,
+            likeness=idea.likeness,
             copied_from=idea.copied_from,
         )
 
     def _accept(self, title: str, text: str, **fields: Any) -> SuggestionPublic:
-        whole = f"{title}. {text}"
+        suggestion = SuggestionPublic(id=new_id(), title=title, text=text, **fields)
         for made in (*self.work.siblings, *self.made):
-            if self._is_alike(title, whole, made):
+            if is_same_idea(suggestion, made, ignore=self.work.given):
                 raise RepeatedIdea(
                     Text(
                         "“%(title)s” is too similar to “%(other)s”.", title=title, other=made.title
                     )
                 )
-        self._check(title, whole)
-        suggestion = SuggestionPublic(
-            id=new_id(),
-            title=title,
-            text=text,
-            similar_to=self._similar_known(whole, title),
-            **fields,
-        )
+        self._check(title, suggestion.whole)
+        suggestion.similar_to = self._similar_known(suggestion.whole, title)
+        if self.taste is not None:
+            (suggestion.fit,) = self.taste.probabilities([subject_of(suggestion)])
         self.made.append(suggestion)
         return suggestion
-
-    def _is_alike(self, title: str, whole: str, made: SuggestionPublic) -> bool:
-        # Words of the topic do not count: every idea has them.
-        return (
-            resemblance(title, made.title) >= SAME_TITLE
-            or resemblance(whole, f"{made.title}. {made.text}", ignore=self.work.given) >= SAME_IDEA
-        )
 
     def _check(self, title: str, whole: str) -> None:
         for text in self.work.avoided:

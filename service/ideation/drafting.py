@@ -6,11 +6,13 @@ lists side by side. Otherwise it writes one idea at a time under an angle of the
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Literal
 
+from service.analysis.idea_bank import NearIdea
+from service.analysis.taste import Subject, Taste
 from service.errors import AnswerUnusable, ModelUnavailable, RepeatedIdea
 from service.ideation.distinct_ideas import (
     BrainstormWork,
@@ -74,6 +76,7 @@ class Brainstorm:
         self._drawing = 0
         self._written = 0
         self._inspirations = context.inspirations
+        self._tastes = context.tastes
         self._related: list[RelatedIdeas] = []
         self._has_begun = asyncio.Event()
         self._has_idea = asyncio.Event()
@@ -83,6 +86,7 @@ class Brainstorm:
             self._ideas.known = await asyncio.to_thread(
                 KnownIdeas.read, self._vectors, self._work.known, self._work.topic
             )
+        await self._learn()
         await self._offer_inspirations()
         if not await self._draw_in_time():
             return incomplete("deadline", self._client.ledger)
@@ -124,6 +128,14 @@ class Brainstorm:
             # An engine error in one branch (queue full, model crashed) fails the run.
             raise _first(failures) from failures
 
+    async def _learn(self) -> None:
+        if self._tastes is not None and self._work.learns:
+            try:
+                self._ideas.taste = await asyncio.to_thread(self._tastes.of, self._work.board_id)
+            except ModelUnavailable as error:
+                # Ideas in any order are better than no brainstorm.
+                _log.warning("Suggestions are not ordered by taste: %s", error.detail)
+
     async def _offer_inspirations(self) -> None:
         """They come first: they need no model, and what the model writes must differ from them."""
         work = self._work
@@ -141,9 +153,8 @@ class Brainstorm:
     def _find_inspirations(self, inspirations: Inspirations) -> list[SuggestionPublic]:
         work, ideas = self._work, self._ideas
         try:
-            for idea in inspirations.find(
-                work.topic, self._client.language, board_id=work.board_id
-            ):
+            found = inspirations.find(work.topic, self._client.language, board_id=work.board_id)
+            for idea in found if ideas.taste is None else best_first(ideas.taste, list(found)):
                 if len(ideas.made) == work.bank_n:
                     break
                 if idea.title not in work.bank_seen:
@@ -277,6 +288,13 @@ class Brainstorm:
         idle = self._branches - -(-self._drawing // self._at_once)
         sharers = max(1, min(prompts, idle))
         return self._initials.lend(branch, titles, sharers)
+
+
+def best_first(taste: Taste, found: Sequence[NearIdea]) -> list[NearIdea]:
+    """Those that people of the board are most likely to keep come first."""
+    chances = taste.probabilities([Subject(one.whole, one.origin, one.likeness) for one in found])
+    order = sorted(range(len(found)), key=lambda place: -chances[place])
+    return [found[place] for place in order]
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:

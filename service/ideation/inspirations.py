@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from service.analysis.board_ideas import BoardIdeas
 from service.analysis.idea_bank import ENGLISH, IdeaBank, NearIdea
-from service.analysis.word_overlap import SAME_IDEA, resemblance
+from service.analysis.word_overlap import is_same_idea
 from service.errors import ModelUnavailable
 from service.prompts.idea_lists import RelatedIdeas
 from service.prompts.languages import AS_WRITTEN
@@ -43,11 +43,13 @@ class Inspirations:
 
     def warm_up(self) -> None:
         """Read the files, which takes a second that the first brainstorm need not wait for."""
-        if self._bank is not None:
-            try:
+        try:
+            if self._bank is not None:
                 self._bank.load()
-            except ModelUnavailable as error:
-                _log.warning("The idea bank gives no ideas: %s", error.detail)
+            if self._boards is not None:
+                self._boards.load()
+        except ModelUnavailable as error:
+            _log.warning("Ideas that exist are not offered: %s", error.detail)
 
     def find(
         self, topic: str, language: str = AS_WRITTEN, *, board_id: str = ""
@@ -112,8 +114,4 @@ def _asks_for_name(topic: str) -> bool:
 
 
 def _is_alike(idea: NearIdea, other: NearIdea) -> bool:
-    ignored = f"{idea.written_for} {other.written_for}"
-    return (
-        idea.title.casefold() == other.title.casefold()
-        or resemblance(idea.whole, other.whole, ignore=ignored) >= SAME_IDEA
-    )
+    return is_same_idea(idea, other, ignore=f"{idea.written_for} {other.written_for}")

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from service.analysis.scoring import Scorer
-from service.analysis.word_vectors import WordVectors
 from service.engine.backend import Backend
 from service.engine.types import Role
 from service.errors import Conflict
@@ -21,11 +19,10 @@ from service.ideation.brainstorm import plan_brainstorm, renew_brainstorm
 from service.ideation.drafting import brainstorm, incomplete
 from service.ideation.evaluate import evaluate, evaluate_all, plan_evaluation, plan_evaluations
 from service.ideation.events import Emit
-from service.ideation.inspirations import Inspirations
 from service.ideation.model_client import Ledger, ModelClient
 from service.ideation.rank import plan_ranking, rank
 from service.ideation.refine import plan_refinement, refine
-from service.ideation.use_case import Plan, PlanContext, RunContext
+from service.ideation.use_case import Means, Plan, PlanContext, RunContext
 from service.messages import Text
 from service.prompts.languages import AS_WRITTEN
 from service.schemas.fields import UNFINISHED
@@ -86,23 +83,12 @@ class PlannedRun:
 
 
 class Ideation:
-    """Plans and performs runs of every kind. `vectors`, `inspirations` and `each_s` as in `RunContext`."""
+    """Plans and performs runs of every kind."""
 
-    def __init__(
-        self,
-        store: Store,
-        backend: Backend,
-        vectors: WordVectors | None = None,
-        inspirations: Inspirations | None = None,
-        *,
-        each_s: float,
-    ) -> None:
+    def __init__(self, store: Store, backend: Backend, means: Means) -> None:
         self._store = store
         self._backend = backend
-        self._vectors = vectors
-        self._inspirations = inspirations
-        self._each_s = each_s
-        self._scorer = Scorer(backend)
+        self._means = means
 
     def plan(self, task: Task, redraws: str | None = None) -> PlannedRun:
         """Check a task against the store and decide what will be asked. `redraws` as in `NewRun`.
@@ -146,13 +132,15 @@ class Ideation:
         kind = KINDS[planned.new.kind]
         model = self._backend.model_for(kind.role)
         model_client = ModelClient(self._backend, model, client, ledger, emit, planned.language)
+        means = self._means
         context = RunContext(
             model_client,
             planned.new.seed,
-            self._scorer,
-            self._vectors,
-            self._each_s,
-            self._inspirations,
+            means.scorer,
+            means.vectors,
+            means.each_s,
+            means.inspirations,
+            means.tastes,
         )
         return await kind.perform(context, planned.work)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from service.analysis.board_taste import BoardTaste
 from service.analysis.scoring import Scorer
 from service.analysis.word_vectors import WordVectors
 from service.errors import InvalidInput
@@ -42,12 +43,24 @@ class Plan(Generic[TaskT, WorkT]):
 
 
 @dataclass(frozen=True, slots=True)
-class RunContext:
-    """The means to perform a run. With `vectors`, suggestions are also compared semantically; with
-    `inspirations`, a brainstorm also offers ideas of the bank.
+class Means:
+    """What all runs share. With `vectors`, suggestions are also compared semantically; with
+    `inspirations`, a brainstorm also offers ideas of the bank; with `tastes`, those that the board's
+    people are most likely to keep come first.
 
     Each idea of a run over a board may take `each_s` seconds.
     """
+
+    scorer: Scorer
+    each_s: float
+    vectors: WordVectors | None = None
+    inspirations: Inspirations | None = None
+    tastes: BoardTaste | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The means to perform a run, as in `Means`."""
 
     client: ModelClient
     seed: int
@@ -55,6 +68,7 @@ class RunContext:
     vectors: WordVectors | None
     each_s: float
     inspirations: Inspirations | None = None
+    tastes: BoardTaste | None = None
 
 
 def idea_or_text(

@@ -49,6 +49,13 @@ DEFAULT_CRITERIA = (
 )
 PROBE_CHOICES = tuple("0123456789")
 
+
+def is_usual(name: str, description: str) -> bool:
+    """Whether a criterion is one of the default ones, with no other description than theirs."""
+    usual = {one.name: one.description for one in DEFAULT_CRITERIA}
+    return description in ("", usual[name]) if (name := name.casefold()) in usual else False
+
+
 _BRAINSTORM_SYSTEM = (
     "You give practical ideas. Each idea really helps with the topic and says in plain words "
     "what to do, with which things, when and where, so that someone can start tomorrow. "

@@ -1,1 +1,1 @@
-"""The life and the events of runs, and chat completions, which are not runs."""
+"""The life and the events of runs, and completions, which are not runs."""

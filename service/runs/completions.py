@@ -1,4 +1,4 @@
-"""Chat completions: one question, answered by one or more engine requests in one stream.
+"""Completions: a chat or raw prompts, answered by one or more engine requests in one stream.
 
 Knows no HTTP. Unlike a run, a completion belongs to its caller: nothing is stored, and closing its
 stream cancels it.
@@ -19,6 +19,7 @@ from service.messages import Text
 
 # `max_tokens` is not halved below this: refusing is better than such a short answer.
 LEAST_TOKENS = 16
+Kind = Literal["chat", "text"]
 Status = Literal["done", "failed", "cancelled", "refused"]
 # The index of the request, and an event of its answer.
 Piece = tuple[int, Delta | Finished]
@@ -26,8 +27,12 @@ Piece = tuple[int, Delta | Finished]
 
 @dataclass(frozen=True, slots=True)
 class CompletionEnd:
-    """`usage` counts finished answers only; `first_s` is None if no text came."""
+    """`usage` counts finished answers only; `first_s` is None if no text came.
 
+    The kind is `text` for raw prompts.
+    """
+
+    kind: Kind
     status: Status
     usage: Usage
     first_s: float | None
@@ -55,7 +60,7 @@ class Completions:
         Raises:
             ServiceError: as `Backend.submit` does; also EngineBusy if the server is stopping.
         """
-        tally = _Tally()
+        tally = _Tally("chat" if requests[0].prompt is None else "text")
         ids = {request.id for request in requests}
         self._open |= ids
         self._idle.clear()
@@ -166,7 +171,8 @@ class Completions:
 class _Tally:
     """Measures a completion for its `CompletionEnd`."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind) -> None:
+        self._kind: Kind = kind
         self.status: Status = "cancelled"
         self.finished = 0
         self._usage = Usage()
@@ -186,7 +192,8 @@ class _Tally:
 
     def end(self) -> CompletionEnd:
         first_s = None if self._first is None else self._first - self._began
-        return CompletionEnd(self.status, self._usage, first_s, time.monotonic() - self._began)
+        total_s = time.monotonic() - self._began
+        return CompletionEnd(self._kind, self.status, self._usage, first_s, total_s)
 
 
 def _stopping() -> EngineBusy:

@@ -22,6 +22,7 @@ from service.runs.recorder import LiveRun, Recorder, RunEvent, closing_events, r
 from service.schemas.run_kinds import RECORDED_KINDS
 from service.schemas.runs import RunPublic, Task
 from service.store import Store
+from service.store.keyed_answers import RequestKey
 from service.store.runs import RunOutcome
 
 # How many runs that are over stay in memory for clients that reconnect, and how many of them, the
@@ -73,8 +74,16 @@ class Runs:
     def is_closing(self) -> bool:
         return self._closing
 
-    async def start(self, task: Task, *, client: str = "", redraws: str | None = None) -> RunPublic:
-        """Plan, store and begin a run, and return at once. `redraws` as in `NewRun`.
+    async def start(
+        self,
+        task: Task,
+        *,
+        client: str = "",
+        redraws: str | None = None,
+        key: RequestKey | None = None,
+    ) -> RunPublic:
+        """Plan, store and begin a run, and return at once. `redraws` as in `NewRun`, `key` as in
+        `RunStore.create`.
 
         The task is only read if there is room: a refusal must be quick.
 
@@ -87,7 +96,7 @@ class Runs:
         # Counted before the first await, so that a burst cannot pass the limit.
         self._admitted += 1
         try:
-            run, planned = await asyncio.to_thread(self._create, task, redraws)
+            run, planned = await asyncio.to_thread(self._create, task, redraws, key)
         except BaseException:
             self._admitted -= 1
             raise
@@ -122,20 +131,21 @@ class Runs:
             Conflict: somebody stopped it, or the server is stopping.
             Exception: the error that made it fail.
         """
-        live = self._live[run_id]
-        while not live.is_over:
+        live = self._live.get(run_id)
+        while live is not None and not live.is_over:
             await live.changed.wait()
-        if live.failure is not None:
+        if live is not None and live.failure is not None:
             raise live.failure
-        if live.status != "done":
+        run = await self.get(run_id)
+        if run.status != "done":
             raise Conflict(
                 Text(
                     "The run was %(status)s before it was done. /runs/%(run_id)s shows what it made.",
-                    status=live.status,
+                    status=run.status,
                     run_id=run_id,
                 )
             )
-        return await self.get(run_id)
+        return run
 
     async def watch(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
         """Yields all events after number `after`, past and future, until the run is over.
@@ -185,9 +195,11 @@ class Runs:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    def _create(self, task: Task, redraws: str | None) -> tuple[RunPublic, PlannedRun]:
+    def _create(
+        self, task: Task, redraws: str | None, key: RequestKey | None
+    ) -> tuple[RunPublic, PlannedRun]:
         planned = self._ideation.plan(task, redraws)
-        return self._store.runs.create(planned.new), planned
+        return self._store.runs.create(planned.new, key=key), planned
 
     async def _execute(self, live: LiveRun, planned: PlannedRun, client: str) -> None:
         ledger = Ledger()

@@ -56,6 +56,8 @@ class BoardRow(Shape):
     name: Title
     goal: Body
     language: IdeaLanguage = AS_WRITTEN
+    learns: bool = True
+    taste_since: Moment | None = None
     created_at: Moment
     updated_at: Moment
 
@@ -102,6 +104,9 @@ class SuggestionRow(Shape):
     origin: SuggestionOrigin = "model"
     written_for: Title | None = None
     copied_from: Key | None = None
+    likeness: Annotated[float, Field(ge=-1, le=1)] | None = None
+    fit: Annotated[float, Field(ge=0, le=1)] | None = None
+    decided_at: Moment | None = None
 
 
 class RubricRow(Shape):

@@ -103,8 +103,10 @@ class BrainstormTask(Shape):
 class SuggestionPublic(BaseModel):
     """A suggestion. `similar_to` is the id of an idea of the board that it resembles, `idea_id` the idea
     that it became, and `redrawn_in` the run that replaced it. An idea of the bank or of another board
-    has no angle; `written_for` is the topic that it was written for. `copied_from` is the id of the
-    idea on the other board.
+    has no angle; `written_for` is the topic that it was written for, and `likeness` the cosine of that
+    to the topic asked about. `copied_from` is the id of the idea on the other board. `fit` is the
+    probability that people keep it, by what the board had learnt of their taste; null if it had learnt
+    nothing.
     """
 
     id: str
@@ -118,6 +120,12 @@ class SuggestionPublic(BaseModel):
     origin: SuggestionOrigin = "model"
     written_for: str | None = None
     copied_from: str | None = None
+    likeness: float | None = Field(default=None, ge=-1, le=1)
+    fit: float | None = Field(default=None, ge=0, le=1)
+
+    @property
+    def whole(self) -> str:
+        return f"{self.title}. {self.text}"
 
 
 class InspirationPublic(BaseModel):

@@ -21,6 +21,7 @@ from service.schemas.fields import (
     Status,
     Tag,
     Title,
+    clean_line,
 )
 
 CRITERIA_CEILING = 8
@@ -44,7 +45,10 @@ def weighted_mean(scores: Mapping[str, float], weights: Mapping[str, float]) -> 
 
 class CriterionShape(Shape):
     name: CriterionName = Field(examples=["cost"])
-    description: Annotated[Line, StringConstraints(max_length=DESCRIPTION_CEILING)] = Field(
+    # As long as the API's description says, before the text is cleaned.
+    description: Annotated[
+        str, StringConstraints(max_length=DESCRIPTION_CEILING), AfterValidator(clean_line)
+    ] = Field(
         default="", description="What a high score means.", examples=["how little money it takes"]
     )
     weight: Weight = Field(default=1, description="Its weight in the overall score.", examples=[2])

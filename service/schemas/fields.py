@@ -41,6 +41,7 @@ SuggestionState = Literal["open", "kept", "discarded", "avoided"]
 MethodId = Literal[
     "free", "scamper", "reverse", "six-hats", "personas", "constraints", "analogies", "questions"
 ]
+Sort = Literal["new", "old", "updated", "score", "rank", "title"]
 Decision = Literal["open", "accepted", "rejected"]
 # Which of two ideas comes first, and who decided it.
 Outcome = Literal["first", "second", "tie"]
@@ -82,8 +83,11 @@ class Shape(BaseModel):
 
 def given(name: str, *without: str, kind: str = "string") -> JsonDict:
     """Returns the JSON Schema for: `name` is given and of this type, the fields `without` are not."""
-    kinds = {name: kind} | dict.fromkeys(without, "null")
-    properties: JsonDict = {field: {"type": each} for field, each in kinds.items()}
+    wanted: JsonDict = {"type": kind}
+    if kind == "array":
+        # Generators of clients drop an operation whose arrays do not tell their items.
+        wanted["items"] = {"type": "string"}
+    properties: JsonDict = {name: wanted, **{field: {"type": "null"} for field in without}}
     return {"required": [name], "properties": properties}
 
 

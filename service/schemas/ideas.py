@@ -28,6 +28,10 @@ class BoardUpdate(Shape):
     name: Title | None = None
     goal: Body | None = None
     language: IdeaLanguage | None = None
+    learns: bool | None = Field(
+        default=None,
+        description="Whether suggestions are ordered by what people on the board kept and discarded.",
+    )
 
 
 class BoardPublic(BaseModel):
@@ -35,6 +39,7 @@ class BoardPublic(BaseModel):
     name: str
     goal: str
     language: str = AS_WRITTEN
+    learns: bool = True
     created_at: datetime
     updated_at: datetime
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, SkipValidation
 from service.schemas.fields import Status
 
 TextFormat = Literal["markdown", "csv", "lines"]
+ImportFormat = Literal["json", "markdown", "csv", "lines"]
 Groups = Literal["boards", "tags"]
 Nested = Literal["body", "ideas"]
 # The columns of a table that can be chosen; `-` chooses none.

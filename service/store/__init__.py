@@ -10,6 +10,7 @@ from service.store.comparisons import ComparisonStore
 from service.store.database import Database
 from service.store.evaluations import EvaluationStore
 from service.store.ideas import IdeaStore
+from service.store.keyed_answers import KeyedAnswerStore
 from service.store.keys import KeyStore
 from service.store.limits import Limits
 from service.store.lineage import LineageStore
@@ -18,6 +19,7 @@ from service.store.refinements import RefinementStore
 from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
 from service.store.suggestions import SuggestionStore
+from service.store.taste import TasteStore
 from service.store.text_import import TextImportStore
 from service.store.topics import TopicStore
 from service.store.trash import TrashStore
@@ -39,8 +41,10 @@ class Store:
         self.rubrics = RubricStore(database, limits)
         self.evaluations = EvaluationStore(database)
         self.keys = KeyStore(database)
+        self.keyed_answers = KeyedAnswerStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
         self.archive = ArchiveStore(database, limits)
         self.topics = TopicStore(database)
+        self.taste = TasteStore(database)
         self.text_import = TextImportStore(database, limits, self.ideas)

@@ -1,5 +1,7 @@
 """Creates, changes, deletes and lists boards."""
 
+from datetime import datetime
+
 from sqlmodel import Session, and_, col, func, select
 
 from service.errors import Conflict, NotFound
@@ -7,9 +9,17 @@ from service.messages import Text
 from service.schemas.boards import BoardOverview
 from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate
 from service.schemas.identity import now
+from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.limits import Limits
 from service.store.tables import Board, Idea
+
+_OLDEST = Order("boards", Key(col(Board.created_at), datetime), Key(col(Board.id), str))
+_LAST_DELETED = Order(
+    "deleted-boards",
+    Key(col(Board.deleted_at), datetime, descending=True),
+    Key(col(Board.id), str),
+)
 
 
 class BoardStore:
@@ -95,38 +105,43 @@ class BoardStore:
             return dict(rows.all())
 
     def overview(self, *, deleted: bool = False) -> list[BoardOverview]:
+        """Returns all boards in the order of `overview_page`."""
+        return self.overview_page(EVERYTHING, deleted=deleted).items
+
+    def overview_page(self, wanted: PageOf, *, deleted: bool = False) -> Page[BoardOverview]:
         """Returns boards with their counts and last changes, oldest first.
 
         With `deleted` these are the deleted boards, most recently deleted first.
         """
         is_deleted = col(Board.deleted_at).is_not(None)
-        order = col(Board.deleted_at).desc() if deleted else col(Board.created_at).asc()
-        with self._database.read() as session:
-            rows = session.exec(
-                select(
-                    Board,
-                    func.count(col(Idea.number)),
-                    func.count(col(Idea.number)).filter(col(Idea.status) == "archived"),
-                    func.max(col(Idea.updated_at)),
-                )
-                .join(
-                    Idea,
-                    and_(col(Idea.board_id) == Board.id, col(Idea.deleted_at).is_(None)),
-                    isouter=True,
-                )
-                .where(is_deleted if deleted else ~is_deleted)
-                .group_by(col(Board.id))
-                .order_by(order)
+        order = _LAST_DELETED if deleted else _OLDEST
+        statement = (
+            select(
+                Board,
+                func.count(col(Idea.number)),
+                func.count(col(Idea.number)).filter(col(Idea.status) == "archived"),
+                func.max(col(Idea.updated_at)),
             )
-            return [
+            .join(
+                Idea,
+                and_(col(Idea.board_id) == Board.id, col(Idea.deleted_at).is_(None)),
+                isouter=True,
+            )
+            .where(is_deleted if deleted else ~is_deleted)
+            .group_by(col(Board.id))
+        )
+        with self._database.read() as session:
+            page = order.page(session, statement, wanted)
+            items = [
                 BoardOverview(
                     **board.model_dump(),
                     ideas=ideas,
                     archived=archived,
                     changed_at=max(filter(None, (board.updated_at, changed_at))),
                 )
-                for board, ideas, archived, changed_at in rows
+                for board, ideas, archived, changed_at in page.items
             ]
+            return Page(items, page.cursor)
 
 
 def _oldest(session: Session) -> Board | None:

@@ -1,6 +1,7 @@
 """Comparisons of two ideas, made by people and by the model."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -10,9 +11,15 @@ from service.messages import Text
 from service.schemas.fields import Judge, Outcome
 from service.schemas.identity import new_id, now
 from service.schemas.ranking import ComparisonCreate, ComparisonPublic
+from service.store.cursors import Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.tables import Board, Comparison, Idea
 
+_NEWEST = Order(
+    "comparisons",
+    Key(col(Comparison.created_at), datetime, descending=True),
+    Key(col(Comparison.id), str),
+)
 EXCLUDED_STATUS = "archived"
 # The model compares only the newest ideas of a larger board.
 MOST_TEXTS = 1000
@@ -127,17 +134,17 @@ class ComparisonStore:
             session.delete(row)
             return _public(row)
 
-    def recent(
-        self, board_id: str, *, by: Judge | None = None, limit: int = 100
-    ) -> list[ComparisonPublic]:
+    def page(
+        self, board_id: str, wanted: PageOf, *, by: Judge | None = None
+    ) -> Page[ComparisonPublic]:
         """Returns the newest comparisons first, including those of deleted ideas."""
+        statement = select(Comparison).where(Comparison.board_id == board_id)
+        if by is not None:
+            statement = statement.where(Comparison.by == by)
         with self._database.read() as session:
             _check_board(session, board_id)
-            statement = select(Comparison).where(Comparison.board_id == board_id)
-            if by is not None:
-                statement = statement.where(Comparison.by == by)
-            newest = statement.order_by(col(Comparison.created_at).desc(), col(Comparison.id))
-            return [_public(row) for row in session.exec(newest.limit(limit))]
+            page = _NEWEST.page(session, statement, wanted)
+            return Page([_public(row) for row in page.items], page.cursor)
 
     def contenders(self, board_id: str) -> list[Contender]:
         """Returns the ideas that can be ranked, oldest first: not deleted, not archived."""

@@ -1,8 +1,9 @@
 """Connections and transactions. This module knows SQLite's pitfalls, but not what is stored."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,17 @@ def known_revisions() -> set[str]:
 
 
 @cache
-def _newest_revision() -> str | None:
+def newest_revision() -> str | None:
+    """The migration that brings the tables up to date."""
     # Alembic loads every migration to find it.
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+class _Joined(threading.local):
+    """The transaction that a thread's blocks of `Database.joined` share, once one has begun."""
+
+    ending: ExitStack | None = None
+    session: Session | None = None
 
 
 class Database:
@@ -59,6 +68,7 @@ class Database:
         self.path = path
         self._writer = _engine(url, size=1, begin="BEGIN IMMEDIATE")
         self._reader = _engine(url, size=READERS, begin="BEGIN", query_only=True)
+        self._joined = _Joined()
 
     def migrate(self) -> None:
         """Brings the tables up to date. An existing file is copied first."""
@@ -66,7 +76,7 @@ class Database:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._writer.connect() as connection:
                 current = MigrationContext.configure(connection).get_current_revision()
-            head = _newest_revision()
+            head = newest_revision()
             if current == head:
                 return
             if current is not None:
@@ -96,12 +106,41 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
+        if self._joined.session is not None:
+            # Another connection would not see what was written and not yet committed.
+            yield self._joined.session
+            return
         with _storage_errors(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction: committed at the end of the block, rolled back by an exception."""
+        joined = self._joined
+        if joined.ending is None:
+            with self._transaction() as session:
+                yield session
+            return
+        if joined.session is None:
+            joined.session = joined.ending.enter_context(self._transaction())
+        with _storage_errors(), joined.session.begin_nested():
+            yield joined.session
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """All that this thread writes within the block is one transaction, or none of it is stored.
+
+        The transaction begins with the first write, so that what comes before keeps nobody waiting.
+        """
+        joined = self._joined
+        with ExitStack() as joined.ending:
+            try:
+                yield
+            finally:
+                joined.ending = joined.session = None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
         with (
             _storage_errors(),
             Session(self._writer, expire_on_commit=False) as session,

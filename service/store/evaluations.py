@@ -10,11 +10,17 @@ from sqlmodel import Session, col, select
 from service.errors import NotFound
 from service.messages import Text
 from service.schemas.evaluation import CriterionShape, EvaluationPublic, RubricChoice
+from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.listing import IdeaQuery
 from service.store.scores import counts_for, shown_rubric
 from service.store.tables import Evaluation, Idea
 
+_NEWEST = Order(
+    "evaluations",
+    Key(col(Evaluation.created_at), datetime, descending=True),
+    Key(col(Evaluation.id), str, descending=True),
+)
 Words = frozenset[tuple[str, str]]
 
 
@@ -60,9 +66,14 @@ class EvaluationStore:
         self._database = database
 
     def of_idea(self, idea_id: str) -> list[EvaluationPublic]:
+        """Returns all evaluations of the idea, newest first."""
+        return self.page(idea_id, EVERYTHING).items
+
+    def page(self, idea_id: str, wanted: PageOf) -> Page[EvaluationPublic]:
         """Returns the idea's evaluations, newest first."""
         with self._database.read() as session:
-            return _publics(session, Evaluation.idea_id == idea_id)[::-1]
+            page = _NEWEST.page(session, _selected(Evaluation.idea_id == idea_id), wanted)
+            return Page([_public(*row) for row in page.items], page.cursor)
 
     def add(
         self, run_id: str, idea_id: str, version: int, result: dict[str, Any]
@@ -146,13 +157,18 @@ def _newest(
 
 def _publics(session: Session, *conditions: Any) -> list[EvaluationPublic]:
     """Returns evaluations, oldest first."""
-    rows = session.exec(
+    oldest_first = _selected(*conditions).order_by(col(Evaluation.created_at), col(Evaluation.id))
+    return [_public(*row) for row in session.exec(oldest_first)]
+
+
+def _selected(*conditions: Any) -> Any:
+    """Selects evaluations, each with the present version of its idea."""
+    return (
         select(Evaluation, Idea.version)
         .join(Idea, col(Idea.id) == Evaluation.idea_id)
         .where(*conditions)
-        .order_by(col(Evaluation.created_at), col(Evaluation.id))
     )
-    return [
-        EvaluationPublic(**row.model_dump(), is_stale=row.idea_version != version)
-        for row, version in rows
-    ]
+
+
+def _public(row: Evaluation, version: int) -> EvaluationPublic:
+    return EvaluationPublic(**row.model_dump(), is_stale=row.idea_version != version)

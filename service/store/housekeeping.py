@@ -1,4 +1,4 @@
-"""Daily work of the running service: deletes old ideas and boards in the trash for good."""
+"""Daily work of the running service: deletes what was kept for long enough."""
 
 import asyncio
 import logging
@@ -14,16 +14,22 @@ _log = logging.getLogger(__name__)
 
 
 class Housekeeping(Recurring):
-    """Pauses between its steps so that others can write. With `trash_days=0` nothing is deleted."""
+    """Deletes old answers to requests, and for good what was long in the trash.
+
+    Pauses between its steps so that others can write. With `trash_days=0` the trash is kept.
+    """
 
     def __init__(self, store: Store, *, trash_days: int, every_s: float = DAY_S) -> None:
-        super().__init__("The trash could not be emptied", every_s=every_s)
+        super().__init__("Old data could not be deleted", every_s=every_s)
         self._store = store
         self._trash_days = trash_days
 
     async def work(self) -> None:
-        if not self._trash_days:
-            return
+        await asyncio.to_thread(self._store.keyed_answers.purge_expired)
+        if self._trash_days:
+            await self._empty_trash()
+
+    async def _empty_trash(self) -> None:
         before = now() - timedelta(days=self._trash_days)
         ideas = boards = 0
         while not self.closing:

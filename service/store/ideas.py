@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
 from sqlmodel import Session, col, delete, func, select
 
 from service.errors import LostUpdate, NotFound
 from service.messages import Text
+from service.schemas.boards import TagPublic
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.schemas.identity import now
+from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.limits import Limits
-from service.store.listing import IdeaQuery, Page, idea_page
+from service.store.listing import IdeaQuery, idea_page
 from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
+
+_NEWEST_VERSION = Order("versions", Key(col(IdeaVersion.number), int, descending=True))
 
 
 class IdeaStore:
@@ -61,10 +64,10 @@ class IdeaStore:
         """Returns the idea within the caller's transaction, deleted or not."""
         return public(session, found(session, idea_id, deleted=True))
 
-    def page(self, query: IdeaQuery) -> Page:
+    def page(self, query: IdeaQuery) -> Page[IdeaPublic]:
         with self._database.read() as session:
-            ideas, cursor = idea_page(session, query)
-            return Page(publics(session, ideas), cursor)
+            page = idea_page(session, query)
+            return Page(publics(session, page.items), page.cursor)
 
     def among(self, query: IdeaQuery, idea_ids: Sequence[str]) -> list[IdeaPublic]:
         """Returns those of the ideas that the query finds on any page."""
@@ -110,16 +113,23 @@ class IdeaStore:
             return dict(rows.all())
 
     def tags(self, board_id: str) -> list[tuple[str, int]]:
-        """Returns the board's tags and how often each is used, most used first."""
+        """Returns all tags of the board and how often each is used, most used first."""
+        return [(tag.name, tag.ideas) for tag in self.tag_page(board_id, EVERYTHING).items]
+
+    def tag_page(self, board_id: str, wanted: PageOf) -> Page[TagPublic]:
+        """Returns the board's tags and how many ideas have each, most used first."""
+        found = (
+            select(IdeaTag.name, func.count().label("ideas"))
+            .join(Idea, col(Idea.number) == IdeaTag.idea_number)
+            .where(Idea.board_id == board_id, col(Idea.deleted_at).is_(None))
+            .group_by(col(IdeaTag.name))
+            .subquery()
+        )
+        order = Order("tags", Key(found.c.ideas, int, descending=True), Key(found.c.name, str))
         with self._database.read() as session:
-            rows = session.exec(
-                select(IdeaTag.name, func.count().label("uses"))
-                .join(Idea, col(Idea.number) == IdeaTag.idea_number)
-                .where(Idea.board_id == board_id, col(Idea.deleted_at).is_(None))
-                .group_by(col(IdeaTag.name))
-                .order_by(text("uses DESC"), col(IdeaTag.name))
-            )
-            return list(rows.all())
+            page = order.page(session, select(found.c.name, found.c.ideas), wanted)
+            items = [TagPublic(name=name, ideas=ideas) for name, ideas in page.items]
+            return Page(items, page.cursor)
 
     def tags_found(self, query: IdeaQuery) -> dict[str, int]:
         """How many of the ideas that the query finds have each tag."""
@@ -201,15 +211,17 @@ class IdeaStore:
             return public(session, idea)
 
     def versions(self, idea_id: str) -> list[VersionPublic]:
+        """Returns all versions of the idea, newest first."""
+        return self.version_page(idea_id, EVERYTHING).items
+
+    def version_page(self, idea_id: str, wanted: PageOf) -> Page[VersionPublic]:
         """Returns the idea's versions, newest first."""
+        statement = select(IdeaVersion).where(IdeaVersion.idea_id == idea_id)
         with self._database.read() as session:
             found(session, idea_id)
-            rows = session.exec(
-                select(IdeaVersion)
-                .where(IdeaVersion.idea_id == idea_id)
-                .order_by(col(IdeaVersion.number).desc())
-            )
-            return [VersionPublic.model_validate(row, from_attributes=True) for row in rows]
+            page = _NEWEST_VERSION.page(session, statement, wanted)
+            items = [VersionPublic.model_validate(row, from_attributes=True) for row in page.items]
+            return Page(items, page.cursor)
 
     def restore_version(
         self, idea_id: str, number: int, *, revision: int | None = None

@@ -1,32 +1,22 @@
-"""One page of ideas: search, filters, order, and the cursor that continues it.
-
-This is keyset paging: the cursor contains the last row's place in the order. Ideas that are added
-or removed meanwhile cause no repeated or skipped rows, and page 300 is as fast as page 1.
-"""
+"""One page of ideas: search, filters, order, and the cursor that continues it."""
 
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Integer, Select, and_, column, exists, literal, or_, text
 from sqlmodel import Session, col, func, select
 
-from service.schemas.ideas import IdeaPublic
+from service.schemas.fields import Sort
 from service.store import cursors
+from service.store.cursors import Page
 from service.store.tables import Board, Idea, IdeaTag
 
-Sort = Literal["new", "old", "updated", "score", "rank", "title"]
 _KINDS = {"score": float, "rank": int, "title": str}
 _WORD = re.compile(r"\w+")
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    items: list[IdeaPublic]
-    cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +87,8 @@ class IdeaQuery:
         )
 
 
-def idea_page(session: Session, query: IdeaQuery) -> tuple[list[Idea], str | None]:
-    """Returns up to `limit` ideas, and the cursor of the next page if there is one.
+def idea_page(session: Session, query: IdeaQuery) -> Page[Idea]:
+    """Returns up to `limit` ideas.
 
     Raises:
         InvalidInput: the cursor belongs to another list or order.
@@ -112,9 +102,9 @@ def idea_page(session: Session, query: IdeaQuery) -> tuple[list[Idea], str | Non
     statement = statement.order_by(*(c.desc() if descending else c.asc() for c in order))
     rows = list(session.exec(statement.limit(query.limit + 1)))
     if len(rows) <= query.limit:
-        return rows, None
+        return Page(rows, None)
     rows.pop()
-    return rows, _encode(query, rows[-1], key)
+    return Page(rows, _encode(query, rows[-1], key))
 
 
 _UNSCORED = -1.0

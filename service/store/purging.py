@@ -10,6 +10,7 @@ from sqlalchemy import null, true
 from sqlmodel import Session, col, delete, func, or_, select, update
 
 from service.schemas.run_kinds import KINDS_OF_SEVERAL_IDEAS
+from service.store.keyed_answers import forget_answers
 from service.store.search import remove_rows
 from service.store.tables import (
     Board,
@@ -28,6 +29,7 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
     """Deletes ideas for good; `ideas` has pairs of id and number."""
     ids, numbers = [one[0] for one in ideas], [one[1] for one in ideas]
     _forget_texts(session, ids)
+    forget_answers(session, ids)
     own_runs = select(Run.id).where(col(Run.idea_id).in_(ids))
     compared = or_(col(Comparison.first_id).in_(ids), col(Comparison.second_id).in_(ids))
     session.exec(delete(Comparison).where(compared))
@@ -77,6 +79,7 @@ def purge_runs(session: Session, run_ids: Collection[str], *, with_board: bool =
 
 def purge_board(session: Session, board_id: str) -> None:
     """Deletes a board for good. Its ideas and runs must be deleted already."""
+    forget_answers(session, [board_id])
     rubrics = select(Rubric.id).where(Rubric.board_id == board_id)
     by_them = col(Evaluation.rubric_id).in_(rubrics)
     session.exec(update(Evaluation).where(by_them).values(rubric_id=None))

@@ -8,6 +8,7 @@ from service.errors import Conflict, LostUpdate, NotFound
 from service.messages import Text
 from service.schemas.evaluation import RubricCreate, RubricPublic, RubricUpdate
 from service.schemas.identity import now
+from service.store.cursors import Page, PageOf, listed
 from service.store.database import Database
 from service.store.limits import Limits
 from service.store.scores import rescore, shown_rubric
@@ -25,6 +26,15 @@ class RubricStore:
             _check_board(session, board_id)
             rows = session.exec(_of_board(board_id))
             return sorted((_public(row) for row in rows), key=lambda one: one.name.casefold())
+
+    def page(self, board_id: str, wanted: PageOf) -> Page[RubricPublic]:
+        """Returns the board's rubrics, sorted by name.
+
+        Raises:
+            InvalidInput: the cursor belongs to another list.
+        """
+        # SQLite does not know the order of names in all languages, and a board has few rubrics.
+        return listed("rubrics", self.all(board_id), lambda one: one.name.casefold(), wanted)
 
     def get(self, rubric_id: str, *, board_id: str | None = None) -> RubricPublic:
         with self._database.read() as session:

@@ -1,23 +1,22 @@
 """One page of runs, newest first, filtered by board, idea, kind and status, with a keyset cursor."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, or_
+from sqlalchemy import exists, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from service.schemas.fields import UNFINISHED, RunKind, RunStatus
-from service.schemas.runs import RunPublic
-from service.store import cursors
+from service.store.cursors import Key, Order, Page, PageOf
 from service.store.tables import Run, Suggestion
 
-
-@dataclass(frozen=True, slots=True)
-class RunPage:
-    items: list[RunPublic]
-    cursor: str | None
+_NEWEST = Order(
+    "runs",
+    Key(col(Run.created_at), datetime, descending=True),
+    Key(col(Run.id), str, descending=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +46,9 @@ class RunQuery:
         return statement
 
 
-def run_page(session: Session, query: RunQuery) -> tuple[list[Run], str | None]:
-    """Returns up to `limit` runs, and the cursor of the next page if there is one.
-
-    Raises:
-        InvalidInput: the cursor belongs to another list.
-    """
-    statement = query.selected()
-    if query.cursor is not None:
-        moment, run_id = _decode(query.cursor)
-        earlier = col(Run.created_at) < moment
-        statement = statement.where(
-            or_(earlier, and_(col(Run.created_at) == moment, col(Run.id) < run_id))
-        )
-    newest_first = statement.order_by(col(Run.created_at).desc(), col(Run.id).desc())
-    rows = list(session.exec(newest_first.limit(query.limit + 1)))
-    if len(rows) <= query.limit:
-        return rows, None
-    rows.pop()
-    return rows, cursors.encode(["runs", rows[-1].created_at.isoformat(), rows[-1].id])
+def run_page(session: Session, query: RunQuery) -> Page[Run]:
+    """Raises: InvalidInput if the cursor belongs to another list."""
+    return _NEWEST.page(session, query.selected(), PageOf(query.limit, query.cursor))
 
 
 def _redraws(board_id: str | None) -> Any:
@@ -76,13 +59,3 @@ def _redraws(board_id: str | None) -> Any:
     )
     redraws = redraws.where(col(Suggestion.redrawn_in).is_not(None))
     return redraws if board_id is None else redraws.where(source.board_id == board_id)
-
-
-def _decode(cursor: str) -> tuple[datetime, str]:
-    try:
-        name, moment, run_id = cursors.decode(cursor)
-        if name != "runs" or not isinstance(run_id, str):
-            raise ValueError(name)
-        return datetime.fromisoformat(moment).astimezone(UTC), run_id
-    except (ValueError, TypeError, OverflowError) as error:
-        raise cursors.invalid_cursor() from error

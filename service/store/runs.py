@@ -15,10 +15,12 @@ from service.schemas.identity import now
 from service.schemas.run_kinds import RECORDED_KINDS
 from service.schemas.runs import RunPublic
 from service.store import comparisons, evaluations
+from service.store.cursors import Page
 from service.store.database import Database
 from service.store.evaluations import write_evaluation
 from service.store.ideas import IdeaStore
-from service.store.run_listing import RunPage, RunQuery, run_page
+from service.store.keyed_answers import RequestKey, keep_run
+from service.store.run_listing import RunQuery, run_page
 from service.store.suggestions import mark_redrawn
 from service.store.tables import Run, Suggestion
 
@@ -62,7 +64,8 @@ class RunStore:
         self._database = database
         self._ideas = ideas
 
-    def create(self, new: NewRun) -> RunPublic:
+    def create(self, new: NewRun, *, key: RequestKey | None = None) -> RunPublic:
+        """Stores a run, and with it the key of the request that asked for it, if there is one."""
         with self._database.write() as session:
             run = Run(
                 kind=new.kind,
@@ -76,6 +79,8 @@ class RunStore:
             session.flush()
             if new.redraws is not None:
                 mark_redrawn(session, new.redraws, run.id)
+            if key is not None:
+                keep_run(session, key, run.id)
             return public_run(session, run)
 
     def start(self, run_id: str, provenance: Provenance) -> None:
@@ -124,10 +129,10 @@ class RunStore:
         with self._database.read() as session:
             return public_run(session, run_in(session, run_id))
 
-    def page(self, query: RunQuery) -> RunPage:
+    def page(self, query: RunQuery) -> Page[RunPublic]:
         with self._database.read() as session:
-            runs, cursor = run_page(session, query)
-            return RunPage(_publics(session, runs), cursor)
+            page = run_page(session, query)
+            return Page(_publics(session, page.items), page.cursor)
 
     def unfinished(self, board_id: str, kind: RunKind) -> str | None:
         """Returns the id of the board's newest unfinished run of this kind."""

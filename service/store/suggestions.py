@@ -9,12 +9,13 @@ from service.messages import Text
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.fields import UNFINISHED
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate
+from service.schemas.identity import now
 from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
 from service.store.tables import Board, Idea, Run, Suggestion
 
-STORED_FIELDS = {"id", "angle", "title", "text", "origin", "written_for"}
+STORED_FIELDS = {"id", "angle", "title", "text", "origin", "written_for", "likeness", "fit"}
 INSPIRED = ("bank", "board")
 KEPT = Text("This suggestion is an idea now. Delete the idea instead.")
 
@@ -134,6 +135,7 @@ class SuggestionStore:
             if row.state == "kept":
                 raise Conflict(KEPT)
             row.state = state
+            row.decided_at = None if state == "open" else now()
             session.add(row)
             return _public(row)
 
@@ -150,7 +152,7 @@ class SuggestionStore:
             parent_id=run.idea_id,
         )
         idea = self._ideas.create_in(session, shape, origin=row.origin, run_id=run.id)
-        row.state, row.idea_id = "kept", idea.id
+        row.state, row.idea_id, row.decided_at = "kept", idea.id, now()
         session.add(row)
         return idea
 
@@ -168,7 +170,7 @@ def mark_redrawn(session: Session, suggestion_id: str, run_id: str) -> None:
         raise Conflict(Text("This suggestion was already replaced by another one."))
     row.redrawn_in = run_id
     if row.state == "open":
-        row.state = "discarded"
+        row.state, row.decided_at = "discarded", now()
     session.add(row)
 
 

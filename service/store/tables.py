@@ -34,10 +34,16 @@ def _sparse_index(name: str, column: str) -> Index:
 
 
 class Board(SQLModel, table=True):
+    """`learns` says that suggestions are ordered by the taste of the people on the board; of what was
+    decided before `taste_since`, nothing is learnt.
+    """
+
     id: str = Field(default_factory=new_id, primary_key=True)
     name: str
     goal: str = ""
     language: str = ""
+    learns: bool = True
+    taste_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -157,7 +163,8 @@ class Run(SQLModel, table=True):
 
 class Suggestion(SQLModel, table=True):
     """`redrawn_in` is the run that replaced the suggestion by another one. `written_for` is the topic
-    that an idea of the bank or of another board was written for; `copied_from` is the latter.
+    that an idea of the bank or of another board was written for, `likeness` the cosine of that to the
+    run's topic; `copied_from` is the latter. `fit` is the probability that people keep it, by what the board had learnt when it was made.
     """
 
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -177,6 +184,9 @@ class Suggestion(SQLModel, table=True):
     copied_from: str | None = Field(
         default=None, sa_column=Column(ForeignKey("idea.id"), nullable=True, index=True)
     )
+    likeness: float | None = None
+    fit: float | None = None
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class TopicVector(SQLModel, table=True):
@@ -253,6 +263,25 @@ class Comparison(SQLModel, table=True):
     probability: float | None = None
     run_id: str | None = Field(default=None, foreign_key="run.id", index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class KeyedAnswer(SQLModel, table=True):
+    """The answer to a request that came with an `Idempotency-Key`, kept for a day.
+
+    `id` is the hash of the caller and the key, `fingerprint` that of the request. A request that
+    started a run has only its `run_id`. `body` is null, too, if it was too long to keep, or if
+    something in it was deleted for good.
+    """
+
+    __tablename__ = "keyed_answer"
+
+    id: str = Field(primary_key=True)
+    fingerprint: str
+    run_id: str | None = None
+    status: int = 200
+    headers: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    body: str | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
 
 
 class ApiKey(SQLModel, table=True):

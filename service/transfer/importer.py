@@ -2,18 +2,24 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from service.errors import InvalidInput
 from service.messages import Text
 from service.schemas.archive import Archive
-from service.schemas.imports import Column, Groups, Imported, ImportPolicy, Nested
+from service.schemas.imports import (
+    Column,
+    Groups,
+    Imported,
+    ImportFormat,
+    ImportPolicy,
+    Nested,
+)
 from service.store import Store
 from service.transfer.readers import Header, decode, has_header, header_of, read
 
-ImportFormat = Literal["json", "markdown", "csv", "lines"]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)] | None
 COLUMNS: tuple[Column, ...] = get_args(Column)
 SNIFFED_BYTES = 20_000

@@ -3,6 +3,7 @@
 It reports only what works; details of faulty files are for the operator.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 from service.engine.backend import Backend
@@ -40,6 +41,28 @@ def abilities(backend: Backend) -> dict[Ability, AbilityState]:
         ability: "missing" if model is None else _STATES[model.state]
         for ability, model in models.items()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweringModel:
+    """The model that evaluates, and in most sets writes as well."""
+
+    name: str
+    state: AbilityState
+    is_busy: bool
+
+
+def answering_model(backend: Backend) -> AnsweringModel | None:
+    model = _model(backend, "general")
+    if model is None:
+        return None
+    return AnsweringModel(model.name, _STATES[model.state], backend.stats().running > 0)
+
+
+def fetched_share(backend: Backend) -> float | None:
+    """Of the model that is being fetched or built; None if none is."""
+    shares = [one.progress for one in backend.models() if one.state == "fetching"]
+    return min(shares, default=None)
 
 
 def _model(backend: Backend, role: Role) -> ModelInfo | None:

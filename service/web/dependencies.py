@@ -8,11 +8,14 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from service.analysis.board_taste import BoardTaste
+from service.analysis.calibration.calibrations import Calibrations
 from service.analysis.similar_ideas import SimilarIdeas
 from service.engine.backend import Backend
 from service.ideation.inspirations import Inspirations
 from service.runs.completions import Completions
 from service.runs.service import Runs
+from service.served_models import ServedModels
 from service.settings import Settings
 from service.store import Store
 from service.transfer.pending_uploads import PendingUploads
@@ -43,6 +46,18 @@ async def _inspirations(request: Request) -> Inspirations:
     return cast(Inspirations, request.app.state.inspirations)
 
 
+async def _tastes(request: Request) -> BoardTaste:
+    return cast(BoardTaste, request.app.state.tastes)
+
+
+async def _served_models(request: Request) -> ServedModels:
+    return cast(ServedModels, request.app.state.served_models)
+
+
+async def _calibrations(request: Request) -> Calibrations:
+    return cast(Calibrations, request.app.state.calibrations)
+
+
 async def _settings(request: Request) -> Settings:
     return cast(Settings, request.app.state.settings)
 
@@ -67,6 +82,9 @@ CompletionsDep = Annotated[Completions, Depends(_completions)]
 BackendDep = Annotated[Backend, Depends(_backend)]
 SimilarIdeasDep = Annotated[SimilarIdeas, Depends(_similar_ideas)]
 InspirationsDep = Annotated[Inspirations, Depends(_inspirations)]
+TastesDep = Annotated[BoardTaste, Depends(_tastes)]
+ServedModelsDep = Annotated[ServedModels, Depends(_served_models)]
+CalibrationsDep = Annotated[Calibrations, Depends(_calibrations)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 ClientDep = Annotated[str, Depends(_client)]

@@ -56,7 +56,7 @@ TITLES = {
     503: Text("Not available right now"),
     504: Text("That took too long"),
 }
-PROGRAM_PATHS = ("/api/", "/v1/", "/livez", "/readyz", "/healthz", "/metrics")
+PROGRAM_PATHS = ("/api/", "/v1/", "/livez", "/readyz", "/healthz", "/metrics", "/mcp")
 OPENAI_PATHS = "/v1/"
 PROBLEM_TYPE = "application/problem+json"
 # A response to a refused form must not change the address bar.
@@ -111,7 +111,11 @@ class ErrorResponses:
 
 
 def status_of(error: BaseException) -> int:
-    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    return status_of_kind(type(error))
+
+
+def status_of_kind(kind: type[BaseException]) -> int:
+    return next((STATUS[one] for one in kind.__mro__ if one in STATUS), 500)
 
 
 def describe_for_page(error: Exception) -> tuple[int, str, str]:
@@ -169,7 +173,7 @@ def openai_error(error: Exception) -> tuple[int, dict[str, Any]]:
 
 
 def headers_of(error: Exception) -> dict[str, str]:
-    if isinstance(error, errors.EngineBusy):
+    if isinstance(error, errors.EngineBusy | errors.RequestInProgress):
         return {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, errors.LostUpdate):
         return {"ETag": f'"{error.current_version}"'}

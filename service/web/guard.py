@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BodyTooLarge, Forbidden, ServiceError, Unauthorised
+from service.logs import REQUEST_ID
 from service.messages import Text
 
 SESSION_COOKIE = "ideapool_session"
@@ -24,6 +25,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Open without a key: health for orchestrators, and the sign-in page with its static files.
 OPEN_PATHS = frozenset({"/livez", "/healthz", "/readyz", "/login"})
 OPEN_PREFIXES = ("/static/",)
+# Only programs use these, so a browser's session opens nothing there.
+KEY_ONLY_PATHS = frozenset({"/mcp"})
 # Files of whole boards are larger than other bodies, so these paths have their own limit.
 IMPORT_PATHS = frozenset({"/api/v1/import", "/import"})
 CSP = (
@@ -69,6 +72,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         scope.setdefault("state", {})["request_id"] = request_id = uuid.uuid4().hex
+        REQUEST_ID.set(request_id)
         has_started = False
 
         async def send_guarded(message: Message) -> None:
@@ -87,7 +91,7 @@ class Guard:
             await self._app(scope, replayed, send_guarded)
         except Exception as error:
             if not isinstance(error, ServiceError):
-                _log.exception("request %s failed", request_id)
+                _log.exception("The request failed")
             if has_started:
                 raise
             await self._respond(scope, error)(scope, receive, send_guarded)
@@ -99,7 +103,8 @@ class Guard:
             check_origin(headers)
         is_valid = self._rules.is_valid_key
         if is_valid is not None and not _is_open(scope["path"]):
-            token = token_of(headers)
+            only_key = scope["path"] in KEY_ONLY_PATHS
+            token = key_of(headers) if only_key else token_of(headers)
             if token is None or not await anyio.to_thread.run_sync(is_valid, token):
                 raise Unauthorised(
                     Text(
@@ -161,11 +166,17 @@ def check_origin(headers: Headers) -> None:
         raise Forbidden(Text("This request comes from a page of another site and is refused."))
 
 
+def key_of(headers: Headers) -> str | None:
+    """The key in the Authorization header."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if token and scheme.lower() == "bearer" else None
+
+
 def token_of(headers: Headers) -> str | None:
     """The key in the Authorization header, or else the token in the session cookie."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    if token and scheme.lower() == "bearer":
-        return token.strip()
+    key = key_of(headers)
+    if key is not None:
+        return key
     try:
         morsel = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
     except CookieError:

@@ -16,13 +16,13 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._runs = Counter(
             "ideapool_runs",
-            "Runs and chat completions that ended.",
+            "Runs and completions that ended.",
             ["kind", "status"],
             registry=self.registry,
         )
         self._refused = Counter(
             "ideapool_runs_refused",
-            "Runs and chat completions refused because the queue was full.",
+            "Runs and completions refused because the queue was full.",
             registry=self.registry,
         )
         self._tokens = Counter(
@@ -62,13 +62,13 @@ class Metrics:
         if end.status == "refused":
             self.run_refused()
             return
-        self._runs.labels("chat", end.status).inc()
+        self._runs.labels(end.kind, end.status).inc()
         self._tokens.labels("prompt").inc(end.usage.prompt_tokens)
         self._tokens.labels("completion").inc(end.usage.completion_tokens)
         if end.first_s is not None:
-            self._first.labels("chat").observe(end.first_s)
+            self._first.labels(end.kind).observe(end.first_s)
         if end.status == "done":
-            self._total.labels("chat").observe(end.total_s)
+            self._total.labels(end.kind).observe(end.total_s)
 
     def run_refused(self) -> None:
         self._refused.inc()

@@ -8,9 +8,10 @@ from fastapi.responses import JSONResponse, Response
 
 from service.schemas.archive import EXAMPLE as ARCHIVE_EXAMPLE
 from service.store.limits import Limits
+from service.web.api.idempotency import HEADER, REPLAYED
 from service.web.errors import OPENAI_PATHS
 from service.web.examples import add_examples
-from service.web.openai.requests import served_models
+from service.web.openai.models import served_models
 from service.web.templating import Templates
 
 router = APIRouter(include_in_schema=False)
@@ -55,6 +56,28 @@ OPENAI_ERROR = {
         }
     },
 }
+SERVER = {"url": "/", "description": "The server that this document comes from."}
+SECURITY_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key from `ideapool keys create`. A server that only its own machine can reach "
+        "asks for none.",
+    }
+}
+TAGS = {
+    "actions": "Brainstorm, refine, evaluate and rank: what a model does.",
+    "runs": "Pieces of work of a model: follow, stop, repeat and list them.",
+    "suggestions": "Ideas that a brainstorm offers: keep, discard, redraw.",
+    "ideas": "The ideas on the boards, their versions and their trash.",
+    "boards": "Boards, their tags, their trash and what they have learnt.",
+    "evaluation": "Rubrics, evaluations, the table of scores, and the calibration of a model.",
+    "ranking": "Comparisons of two ideas, and the order that follows.",
+    "overview": "Many ideas at once: groups, lineage, the summary.",
+    "models": "The sets of models that this machine can serve.",
+    "transfer": "Export and import.",
+    "openai": "Chats, texts, responses, embeddings and models in OpenAI's format.",
+}
 _PROBLEM_CONTENT = {
     "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
 }
@@ -73,31 +96,75 @@ _ANY = {
 def describe_api(app: FastAPI, limits: Limits) -> Callable[[], dict[str, Any]]:
     """Returns a function for `app.openapi` that adds our errors, limits and examples."""
     generate = app.openapi
+    described: list[str] | None = None
 
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
+        nonlocal described
+        models = list(served_models(app.state.backend))
+        # Another set can be served since.
+        if app.openapi_schema is None or models != described:
+            app.openapi_schema = None
             document = generate()
-            schemas = document["components"]["schemas"]
-            for name in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(name, None)
-            schemas["Problem"] = PROBLEM
-            schemas["OpenAIError"] = OPENAI_ERROR
-            schemas["ChatRequest"]["properties"]["model"]["enum"] = list(
-                served_models(app.state.backend)
-            )
-            for path, operations in document["paths"].items():
-                for operation in operations.values():
-                    _describe_errors(operation, is_openai=path.startswith(OPENAI_PATHS))
-            # Set here because FastAPI would drop the nulls from the example of a model.
-            schemas["Archive"]["examples"] = [ARCHIVE_EXAMPLE]
-            _apply_limits(schemas, limits)
-            for operations in document["paths"].values():
-                for operation in operations.values():
-                    add_examples(operation, schemas)
-            app.openapi_schema = document
+            _complete(document, models, limits)
+            document["servers"] = [SERVER | {"url": app.state.settings.root_path or "/"}]
+            app.openapi_schema, described = document, models
         return app.openapi_schema
 
     return openapi
+
+
+def _complete(document: dict[str, Any], models: list[str], limits: Limits) -> None:
+    schemas = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = PROBLEM
+    schemas["OpenAIError"] = OPENAI_ERROR
+    for name in ("ChatRequest", "TextRequest", "ResponsesRequest", "EmbeddingsRequest"):
+        schemas[name]["properties"]["model"]["enum"] = models
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _describe_repetition(operation)
+            _describe_errors(operation, is_openai=path.startswith(OPENAI_PATHS))
+    # Set here because FastAPI would drop the nulls from the example of a model.
+    schemas["Archive"]["examples"] = [ARCHIVE_EXAMPLE]
+    _apply_limits(schemas, limits)
+    document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    # Either a key or, where the server asks for none, nothing.
+    document["security"] = [{name: []} for name in SECURITY_SCHEMES] + [{}]
+    document["tags"] = _tags(document)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            add_examples(operation, schemas)
+
+
+def _tags(document: dict[str, Any]) -> list[dict[str, str]]:
+    """Raises: KeyError if a tag has no description."""
+    used = {
+        tag
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for tag in operation.get("tags", ())
+    }
+    missing = used - TAGS.keys()
+    if missing:
+        raise KeyError(f"TAGS does not describe {sorted(missing)}")
+    return [{"name": name, "description": text} for name, text in TAGS.items() if name in used]
+
+
+def _describe_repetition(operation: dict[str, Any]) -> None:
+    """Of an operation that takes an `Idempotency-Key`."""
+    if all(parameter["name"] != HEADER for parameter in operation.get("parameters", ())):
+        return
+    replayed = {
+        "description": "`true` if this answers a repeated request.",
+        "schema": {"type": "string"},
+    }
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            response.setdefault("headers", {})[REPLAYED] = replayed
+    operation["responses"].setdefault(
+        "409", {"description": "The first request with this key is still being answered."}
+    )
 
 
 def _describe_errors(operation: dict[str, Any], *, is_openai: bool) -> None:
@@ -121,7 +188,7 @@ def _apply_limits(schemas: dict[str, Any], limits: Limits) -> None:
                     part["maxLength"] = limits.title
                 if part.get("maxLength", 0) > limits.body:
                     part["maxLength"] = limits.body
-                if name == "n" and "maximum" in part:
+                if name == "n" and part.get("maximum", 0) > limits.suggestions:
                     part["maximum"] = limits.suggestions
 
 

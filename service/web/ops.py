@@ -24,9 +24,10 @@ def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
 
     `status` is `ready`, `degraded` if something that needs a model does not work, or `stopping`.
     `degraded` is still 200: ideas can be read and written without a model, so the server must stay
-    in traffic. `abilities` says what works; the `error` of a model has the file and its hash. While
-    a model loads, the server is `ready`, as requests wait for the model. 503 means that the server
-    is stopping or that the database does not answer.
+    in traffic. `abilities` says what works; the `error` of a model has the file and its hash, and
+    nobody of this project has run the file of an `untried` one. While a model loads, the server is
+    `ready`, as requests wait for the model. 503 means that the server is stopping or that the
+    database does not answer.
     """
     store.boards.default()
     can = abilities(backend)
@@ -39,6 +40,7 @@ def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
             "state": model.state,
             "progress": round(model.progress, 3),
             **({"error": model.error} if model.error else {}),
+            **({"untried": True} if model.untried else {}),
         }
         for model in backend.models()
     }

@@ -16,15 +16,16 @@ from starlette.types import Scope
 
 from service.messages import Text, Value
 from service.prompts.languages import IDEA_LANGUAGES
-from service.settings import PROJECT_ROOT
+from service.settings import RESOURCES
 from service.text.diff import word_diff
 from service.web import markdown
 from service.web.abilities import NAMES as ABILITY_NAMES
+from service.web.root_path import with_addresses_under
 from service.web.sent_forms import NO_REFUSAL
 from service.web.translation import DEFAULT, LANGUAGES, Translator, choose
 
-TEMPLATES = PROJECT_ROOT / "templates"
-STATIC = PROJECT_ROOT / "static"
+TEMPLATES = RESOURCES / "templates"
+STATIC = RESOURCES / "static"
 STATUS_NAMES = {
     "draft": Text("Draft"),
     "kept": Text("Kept"),
@@ -37,8 +38,9 @@ STATUS_NAMES = {
 class Templates:
     """Renders the pages. Each language has an environment, so that macros are translated, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, root_path: str = "") -> None:
         self._environments = {name: _environment(name) for name in LANGUAGES}
+        self._root_path = root_path
 
     def environment(self, language: str = DEFAULT) -> Environment:
         return self._environments[language]
@@ -47,12 +49,13 @@ class Templates:
         language = language_of(request)
         page = self._environments[language].get_template(template)
         state = request.app.state
-        return page.render(
+        html = page.render(
             context,
             request=request,
             limits=state.store.limits,
             refused=getattr(request.state, "refusal", NO_REFUSAL),
         )
+        return with_addresses_under(self._root_path, html)
 
     def respond(
         self,

@@ -18,9 +18,9 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 from service.messages import Counted, Text, Value
-from service.settings import PROJECT_ROOT
+from service.settings import RESOURCES
 
-CATALOGUES = PROJECT_ROOT / "translations"
+CATALOGUES = RESOURCES / "translations"
 # Each language has its own name for itself.
 LANGUAGES: Mapping[str, str] = {"en": "English", "sv": "Svenska"}
 DEFAULT = "en"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from service.analysis.scoring import ScoreHead
+from service.analysis.score_heads import ScoreHead
 from service.app import create_app
 from service.errors import EngineBusy, EngineCrashed
 from service.ideation.drafting import REDRAWS_PER_IDEA
@@ -350,11 +350,16 @@ def test_criteria_that_the_score_head_does_not_know_are_marked_as_uncalibrated(
         assert mixed["scoring"]["uncalibrated"] == ["cost"]
 
 
-def test_a_score_head_for_another_model_is_refused(settings: Settings, head: Path) -> None:
+def test_a_score_head_for_another_model_is_not_used_and_the_log_says_so(
+    settings: Settings, head: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for client in served_with(settings, score_head=str(head), identity="0" * 64):
-        problem = post(client, "evaluate", {"title": "Tool"}, status=503)
+        answers = [post(client, "evaluate", {"title": "Tool"}) for _ in range(2)]
 
-        assert "other weights" in problem["detail"]
+    assert {answer["scoring"]["method"] for answer in answers} == {"digits"}
+    warnings = [one for one in caplog.messages if "other weights" in one]
+    assert len(warnings) == 1
+    assert str(head) in warnings[0]
 
 
 def test_a_model_with_the_role_refine_is_used_for_refining_only(settings: Settings) -> None:

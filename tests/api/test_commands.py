@@ -16,9 +16,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from service import __version__
+from service.api_client.rest import Rest
 from service.app import create_app
+from service.cli.commands import COMMANDS
 from service.cli.connection.own_server import listening, own_server
-from service.cli.connection.rest import Rest
 from service.cli.main import main
 from service.errors import EngineCrashed, ServerRefused
 from service.prompts.answers import brainstorm_answer
@@ -27,6 +29,7 @@ from tests.support.app_server import free_port, served
 from tests.support.fake_backend import IDEAS, PASSAGE, Broken, FakeBackend
 
 TOPIC = ["brainstorm", "a street party"]
+EVENT_STREAM = [(b"content-type", b"text/event-stream")]
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -98,6 +101,72 @@ def test_a_brainstorm_that_lacks_ideas_prints_those_it_has_and_says_so(
     assert status == 0
     assert out.startswith(f"1. {IDEAS[0][0]}")
     assert "The model found nothing new. 5 repeats and 0 unusable drafts were left out." in err
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """The modules that a command has imported when it ends."""
+    script = (
+        "import atexit, sys; from service.cli.main import main;"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=PROJECT_ROOT,
+        env=os.environ | {"IDEAPOOL_URL": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
+# What takes a tenth of a second or more, and what only the app needs.
+OF_CLIENTS = {"asyncio", "httpx2", "pydantic", "pydantic_settings"}
+OF_THE_APP = {"alembic", "fastapi", "llama_cpp", "mcp", "numpy", "sqlalchemy", "uvicorn"}
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_wait_for_neither_settings_nor_app(option: str) -> None:
+    assert not loaded_by(option) & (OF_CLIENTS | OF_THE_APP)
+
+
+@pytest.mark.parametrize("arguments", [["ideas", "list"], ["boards"], ["brainstorm", "soup"]])
+def test_a_command_that_asks_a_server_does_not_import_the_app(arguments: list[str]) -> None:
+    loaded = loaded_by(*arguments)
+
+    assert loaded >= OF_CLIENTS
+    assert not loaded & OF_THE_APP
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([name, "--help"])
+
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: ideapool {name} [-h] ")
+
+
+def test_a_misspelt_command_is_refused_with_the_known_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["brainstrom", "soup"])
+
+    told = capsys.readouterr().err
+    assert end.value.code == 2
+    assert all(name in told for name in ("brainstrom", *COMMANDS))
+
+
+def test_the_name_of_a_command_can_be_an_argument_of_another(run: Run) -> None:
+    assert of(run, "ideas", "add", "keep")["title"] == "keep"
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"Ideapool {__version__}\n"
 
 
 def test_suggestions_are_printed_as_they_come(url: str, backend: FakeBackend) -> None:
@@ -220,6 +289,7 @@ def test_an_evaluation_shows_bars_and_says_that_scores_are_rough(run: Run) -> No
     assert "█" in out
     assert "±" in out
     assert "not calibrated" in out
+    assert "`ideapool calibrate`" in out
     assert "Next step: " in out
     assert "Evaluation: novelty " in run("ideas", "show", idea)[1]
 
@@ -564,7 +634,7 @@ def test_a_commands_own_server_streams_and_a_closed_stream_stops_its_run(
 
 def test_a_stream_that_breaks_off_is_an_error() -> None:
     async def cut_off(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
         await send({"type": "http.response.body", "body": b'event: queued\ndata: {"a": 1}\n\n'})
 
     async def scenario() -> None:
@@ -581,7 +651,7 @@ def test_a_stream_that_breaks_off_is_an_error() -> None:
 def test_a_stopped_run_is_an_error(status: str) -> None:
     async def stopped(_scope: Any, _receive: Any, send: Any) -> None:
         body = f'event: done\ndata: {{"status": "{status}"}}\n\n'.encode()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
         await send({"type": "http.response.body", "body": body})
 
     async def scenario() -> None:

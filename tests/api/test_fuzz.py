@@ -3,6 +3,7 @@
 The model is a fake: only the code around it is tested, and every call must be quick.
 """
 
+import os
 import subprocess
 import sys
 import uuid
@@ -13,7 +14,7 @@ import pytest
 from service.app import create_app
 from service.engine.types import GenerateRequest
 from service.prompts.answers import brainstorm_answer, refine_answer
-from service.settings import Settings
+from service.settings import PROJECT_ROOT, Settings
 from tests.support.app_server import served
 from tests.support.fake_backend import REFINEMENT, FakeBackend
 
@@ -21,6 +22,7 @@ EXAMPLES = 25
 PATIENCE_S = 900
 LETTERS = str.maketrans("0123456789", "ghijklmnop")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
+HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 
 
 class Inexhaustible(FakeBackend):
@@ -48,6 +50,7 @@ def test_the_api_behaves_as_its_description_says(settings: Settings, tmp_path: P
                 f"{url}/api/v1/openapi.json",
             ],
             cwd=tmp_path,
+            env=os.environ | {"SCHEMATHESIS_HOOKS": str(HOOKS), "PYTHONPATH": str(PROJECT_ROOT)},
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,

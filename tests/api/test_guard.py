@@ -68,11 +68,16 @@ def test_a_body_over_the_limit_is_refused_with_or_without_a_content_length(
     def chunks() -> Iterator[bytes]:
         yield from [b"x" * 65536] * 10
 
-    declared = client.post(BOARDS, content=b"x" * (settings.body_limit_bytes + 1))
-    chunked = client.post(BOARDS, content=chunks())
+    limit = settings.body_limit_bytes
+    for path in (BOARDS, "/api/v1/nowhere"):
+        for content in (b"x" * (limit + 1), chunks()):
+            refused = client.post(path, content=content)
 
-    assert (declared.status_code, chunked.status_code) == (413, 413)
-    assert chunked.json()["title"] == "Body too large"
+            assert refused.status_code == 413
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert refused.headers["content-security-policy"] == CSP
+            assert refused.json()["title"] == "Body too large"
+            assert f"the limit of {limit} bytes" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.docker_context import Context, copied
+from tests.support.docker_context import Context
+from tests.support.dockerfile import read
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = """
@@ -44,9 +45,9 @@ def test_the_image_serves_its_pages_in_every_language(tmp_path: Path) -> None:
 
 
 def lay_out(image: Path) -> None:
-    stage = (ROOT / "Dockerfile").read_text().split("\nFROM ")[-1]
+    stage = read((ROOT / "Dockerfile").read_text()).stages[-1]
     sent = list(Context((ROOT / ".dockerignore").read_text()).files(ROOT))
-    for source, target in copied(stage):
+    for source, target in stage.copied():
         for path in sent:
             if path == source or path.startswith(f"{source}/"):
                 place = image / f"{target}{path.removeprefix(source)}"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from service.analysis.scoring import ScoreHead
+from service.analysis.score_heads import ScoreHead
 from service.app import create_app
 from service.engine.types import ModelInfo, ModelState, Role
 from service.settings import Settings
@@ -23,7 +23,7 @@ TITLES: dict[ModelState, str] = {
     "absent": "The model is missing",
     "failed": "The model cannot be used",
     "loading": "The model is getting ready",
-    "fetching": "The model is getting ready",
+    "fetching": "The model is being prepared: 100%",
 }
 
 
@@ -61,6 +61,14 @@ def test_a_server_whose_model_is_there_or_coming_is_ready(
         told = client.get("/readyz").json()
 
     assert (told["status"], told["abilities"]["brainstorm"]) == ("ready", can)
+
+
+@pytest.mark.parametrize("untried", [False, True])
+def test_a_model_that_nobody_has_tried_is_named(settings: Settings, untried: bool) -> None:
+    with serving(settings, with_model(untried=untried)) as client:
+        told = client.get("/readyz").json()["models"]["fake"]
+
+    assert told.get("untried", False) == untried
 
 
 def test_only_what_needs_the_missing_model_is_told_to_be_impossible(settings: Settings) -> None:
@@ -139,7 +147,7 @@ def test_a_run_without_a_model_names_the_file_over_rest_and_not_on_its_page(
 
 def save_head(path: Path) -> None:
     ScoreHead(
-        identity=FAKE_MODEL.identity,
+        identity=FAKE_MODEL.identity or "",
         criteria=("novelty",),
         mean=np.zeros(EMBEDDING_SIZE, dtype=np.float32),
         scale=np.ones(EMBEDDING_SIZE, dtype=np.float32),

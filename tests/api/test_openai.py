@@ -26,6 +26,7 @@ from service.errors import (
 from service.settings import Settings
 from tests.support.app_server import served
 from tests.support.fake_backend import FAKE_MODEL, Broken, FakeBackend
+from tests.support.openai_api import chunks_of, generated, refusal
 
 CHAT = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Say hello."}]
@@ -33,17 +34,6 @@ HELLO = [{"role": "user", "content": "Say hello."}]
 
 def ask(client: TestClient, **fields: Any) -> Response:
     return client.post(CHAT, json={"model": "fake", "messages": HELLO} | fields)
-
-
-def events(response: Response) -> list[dict[str, Any]]:
-    """The chunks of a complete stream; asserts that it ends as OpenAI's streams do."""
-    *chunks, done, rest = response.text.split("\n\n")
-    assert (done, rest) == ("data: [DONE]", "")
-    return [json.loads(chunk.removeprefix("data: ")) for chunk in chunks]
-
-
-def generated(backend: FakeBackend) -> list[GenerateRequest]:
-    return [one for one in backend.history if isinstance(one, GenerateRequest)]
 
 
 def test_the_models_are_listed_by_name_and_by_role(client: TestClient) -> None:
@@ -266,7 +256,7 @@ def test_a_stream_has_openais_form(client: TestClient, backend: FakeBackend) -> 
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["cache-control"] == "no-cache"
     assert response.headers["x-accel-buffering"] == "no"
-    chunks = events(response)
+    chunks = chunks_of(response)
     assert len({chunk["id"] for chunk in chunks}) == 1
     assert {(chunk["object"], chunk["model"]) for chunk in chunks} == {
         ("chat.completion.chunk", "fake")
@@ -284,7 +274,7 @@ def test_a_stream_ends_with_its_usage_if_requested(
 ) -> None:
     backend.replies.append("one two")
 
-    *chunks, last = events(ask(client, stream=True, stream_options={"include_usage": True}))
+    *chunks, last = chunks_of(ask(client, stream=True, stream_options={"include_usage": True}))
 
     assert last["choices"] == []
     assert last["usage"]["total_tokens"] == 4
@@ -296,7 +286,7 @@ def test_a_stream_of_several_answers_keeps_them_apart(
 ) -> None:
     backend.replies += ["one one one", "two two"]
 
-    chunks = events(ask(client, stream=True, n=2, stream_options={"include_usage": True}))
+    chunks = chunks_of(ask(client, stream=True, n=2, stream_options={"include_usage": True}))
 
     texts, reasons = ["", ""], [None, None]
     for chunk in chunks[:-1]:
@@ -311,7 +301,7 @@ def test_a_stream_of_several_answers_keeps_them_apart(
 def test_a_stream_sends_logprobs_with_the_text(client: TestClient, backend: FakeBackend) -> None:
     backend.replies.append("one two")
 
-    chunks = events(ask(client, stream=True, logprobs=True, top_logprobs=1))
+    chunks = chunks_of(ask(client, stream=True, logprobs=True, top_logprobs=1))
 
     told = [chunk["choices"][0].get("logprobs") for chunk in chunks]
     assert [one and one["content"][0]["token"] for one in told] == [None, "one", " two", None]
@@ -484,13 +474,9 @@ def test_a_bad_field_is_named_in_a_400(
     code: str,
     words: str,
 ) -> None:
-    body = json.dumps({"model": "fake", "messages": HELLO} | fields)
-    response = client.post(CHAT, content=body, headers={"content-type": "application/json"})
+    error = refusal(client, CHAT, {"model": "fake", "messages": HELLO} | fields)
 
-    error = response.json()["error"]
-    assert response.status_code == 400
     assert (error["param"], error["code"]) == (param, code)
-    assert error["type"] == "invalid_request_error"
     assert words in error["message"]
     assert not backend.history
 
@@ -572,15 +558,23 @@ def slow_url(settings: Settings, slow: FakeBackend) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize(
+    ("path", "asked", "n"),
+    [
+        (CHAT, {"messages": HELLO}, 1),
+        (CHAT, {"messages": HELLO, "n": 2}, 2),
+        ("/v1/completions", {"prompt": ["Once", "Twice"], "max_tokens": 400}, 2),
+        ("/v1/responses", {"input": "Say hello."}, 1),
+    ],
+)
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_completion_stops_when_its_client_disconnects(
-    slow_url: str, slow: FakeBackend, stream: bool, n: int
+    slow_url: str, slow: FakeBackend, stream: bool, path: str, asked: dict[str, Any], n: int
 ) -> None:
-    body = json.dumps({"model": "fake", "messages": HELLO, "stream": stream, "n": n}).encode()
+    body = json.dumps({"model": "fake", "stream": stream} | asked).encode()
     port = int(slow_url.rpartition(":")[2])
     head = (
-        f"POST {CHAT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", port)) as connection:

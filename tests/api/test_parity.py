@@ -16,7 +16,7 @@ from mcp.server.mcpserver import MCPServer
 from service.app import create_app
 from service.cli.connection.persistent import PersistentConnection
 from service.cli.main import build_parser
-from service.cli.mcp.server import build
+from service.mcp.server import build
 from service.settings import Settings
 from tests.support.fake_backend import FakeBackend
 
@@ -33,6 +33,12 @@ ACTIONS: dict[str, tuple[str, ...] | str] = {
     "/boards/{board_id}/brainstorm": ("brainstorm",),
     "/boards/{board_id}/combine": ("brainstorm",),
     "/boards/{board_id}/bulk": ("changeIdeas",),
+    "/boards/{board_id}/taste": ("updateBoard",),
+    "/models": ("serveModelSet",),
+    "/models/speed": ("measureModels",),
+    "/models/calibration": ("calibrateModel",),
+    "/models/calibration/delete": ("deleteCalibration",),
+    "/boards/{board_id}/taste/forget": ("forgetTaste",),
     "/boards/{board_id}/clusters": ("applyClusters",),
     "/boards/{board_id}/evaluate": ("evaluateBoard",),
     "/boards/{board_id}/evaluate-selected": ("evaluateBoard",),
@@ -115,7 +121,7 @@ def forms(client: TestClient) -> set[str]:
         for route in iter_route_contexts(app.routes)
         if route.path is not None
         and set(route.methods or ()) - {"GET", "HEAD"}
-        and not route.path.startswith(("/api/", "/v1/"))
+        and not route.path.startswith(("/api/", "/v1/", "/mcp"))
     }
 
 

@@ -284,8 +284,9 @@ def test_a_trash_that_cannot_be_emptied_is_tried_again(
             return Purged(is_last=True)
 
     full = Full()
+    store = SimpleNamespace(trash=full, keyed_answers=store_of(client).keyed_answers)
 
-    with running(client, cast(Store, SimpleNamespace(trash=full))):
+    with running(client, cast(Store, store)):
         until(lambda: full.tries > 1)
 
     assert "The disk is full." in caplog.text

@@ -16,7 +16,7 @@ from alembic.config import Config
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
-from service.analysis.scoring import ScoreHead
+from service.analysis.score_heads import ScoreHead
 from service.app import create_app
 from service.engine.types import ProbeRequest
 from service.settings import Settings

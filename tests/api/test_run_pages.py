@@ -170,12 +170,22 @@ def shown(client: TestClient, page: str, text: str) -> str:
     return html
 
 
+def await_request(backend: FakeBackend) -> None:
+    for _ in range(PATIENCE):
+        if backend.running:
+            return
+        time.sleep(0.05)
+    raise TimeoutError("no request reached the model")
+
+
 @pytest.mark.parametrize("action", TASKS)
 def test_a_run_that_waits_says_for_how_many_others(
     client: TestClient, backend: FakeBackend, action: str
 ) -> None:
     backend.gate.clear()
     start(client, "brainstorm")
+    # It looks at the board and the bank before it asks the model.
+    await_request(backend)
     second, third = start(client, action), start(client, action)
 
     one = "The model is busy with 1 other run."

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from service.analysis.scoring import Scorer
 from service.errors import EngineBusy, NotFound
 from service.ideation.kinds import Ideation
+from service.ideation.use_case import Means
 from service.runs.recorder import RunEvent
 from service.runs.service import KEPT_WITH_DELTAS, Runs
 from service.schemas.brainstorm import BrainstormTask
@@ -28,7 +30,7 @@ def play(tmp_path: Path) -> Callable[[Scenario], Any]:
         database.migrate()
         store, backend = Store(database, Limits(200, 8192, 20)), FakeBackend()
         store.boards.ensure_one()
-        ideation = Ideation(store, backend, each_s=10)
+        ideation = Ideation(store, backend, Means(Scorer(backend), each_s=10))
         runs = Runs(store, ideation, limit=2, deadline_s=60, ended=lambda _: None)
         try:
             return asyncio.run(asyncio.wait_for(_as_coroutine(scenario, runs, backend), 60))

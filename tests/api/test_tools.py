@@ -9,15 +9,15 @@ from typing import Any
 import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 
 from service.app import create_app
 from service.cli.connection.persistent import PersistentConnection
-from service.cli.mcp.server import build
+from service.mcp.server import build
 from service.settings import Settings
 from tests.support.app_server import free_port, listening, served, url_of
 from tests.support.fake_backend import FakeBackend
-from tests.support.mcp_client import over_stdio
+from tests.support.mcp_client import brainstormed, over_stdio, text_of, use
 
 # A process of its own starts in it.
 PATIENCE_S = 240
@@ -106,16 +106,6 @@ def play(url: str, assistant: Assistant) -> Play:  # noqa: ARG001
     return assistant.play
 
 
-async def use(client: Client, tool: str, **arguments: Any) -> Any:
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, text_of(result)
-    return result.structured_content
-
-
-def text_of(result: CallToolResult) -> str:
-    return "".join(part.text for part in result.content if isinstance(part, TextContent))
-
-
 def test_there_are_at_most_eight_tools_each_described_with_its_parameters(play: Play) -> None:
     async def story(client: Client) -> Any:
         return (await client.list_tools()).tools
@@ -133,18 +123,25 @@ def test_there_are_at_most_eight_tools_each_described_with_its_parameters(play: 
     assert not {"context", "self", "tools"} & methods["properties"].keys()
 
 
+def test_resources_and_prompts_are_there_too(play: Play, url: str) -> None:
+    async def story(client: Client) -> Any:
+        listed = [one.uri for one in (await client.list_resources()).resources]
+        prompts = [one.name for one in (await client.list_prompts()).prompts]
+        task = (await client.get_prompt("weigh_ideas")).messages[0]
+        return listed, prompts, task, await client.read_resource(listed[1])
+
+    listed, prompts, task, board = play(story)
+
+    (here,) = httpx2.get(f"{url}/api/v1/boards").json()
+    assert listed == ["ideapool://boards", f"ideapool://boards/{here['id']}"]
+    assert prompts == ["brainstorm", "improve_idea", "weigh_ideas"]
+    assert here["id"] in task.content.text
+    assert f"# {here['name']}" in board.contents[0].text
+
+
 def test_from_a_topic_to_a_kept_refined_evaluated_exported_idea(play: Play) -> None:
     async def story(client: Client) -> Any:
-        told: list[tuple[float, float | None, str | None]] = []
-
-        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-            told.append((progress, total, message))
-
-        result = await client.call_tool(
-            "brainstorm", {"topic": "a street party", "n": 3}, progress_callback=on_progress
-        )
-        assert result.structured_content is not None
-        suggestions = result.structured_content["suggestions"]
+        suggestions, told = await brainstormed(client, 3)
         idea = await use(client, "add_idea", suggestion_id=suggestions[0]["id"])
         again = await use(client, "add_idea", suggestion_id=suggestions[0]["id"])
         refined = await use(client, "refine", idea_id=idea["id"], accept=True)
@@ -152,7 +149,7 @@ def test_from_a_topic_to_a_kept_refined_evaluated_exported_idea(play: Play) -> N
         found = await use(client, "find_ideas", idea_id=idea["id"])
         exported = await use(client, "export_ideas")
         assert idea["id"] == again["id"]
-        return suggestions, told, refined, evaluated, found["ideas"][0], exported["result"]
+        return suggestions, told, refined, evaluated, found["ideas"][0], exported["content"]
 
     suggestions, told, refined, evaluated, idea, exported = play(story)
 
@@ -233,6 +230,7 @@ def test_a_suggestion_is_kept_with_another_text_status_and_tags(play: Play) -> N
     ("tool", "arguments", "says"),
     [
         ("find_ideas", {"idea_id": "nobody"}, "The idea nobody does not exist or was deleted."),
+        ("find_ideas", {"idea_id": "no body?"}, "The idea no body? does not exist"),
         ("brainstorm", {}, "Give either a topic"),
         ("brainstorm", {"topic": "x", "board": "nowhere"}, "boards are: "),
         ("refine", {"title": "x", "accept": True}, "accept needs an idea_id"),
@@ -256,6 +254,17 @@ def test_what_fails_tells_the_assistant_why(
 
     assert result.is_error
     assert says in text_of(result)
+
+
+def test_an_empty_text_means_that_nothing_was_chosen(url: str) -> None:
+    async def story(client: Client) -> Any:
+        idea = await use(client, "add_idea", title="Soup", board="", suggestion_id="")
+        found = await use(client, "find_ideas", idea_id="", board="")
+        return idea, found["ideas"]
+
+    idea, found = play_here(Settings(url=url), story)
+
+    assert [one["id"] for one in found] == [idea["id"]]
 
 
 def test_a_call_that_is_cancelled_stops_its_run(play: Play, url: str, backend: FakeBackend) -> None:

@@ -62,6 +62,22 @@ def test_boards_pass_axe(page: Page, pool: Pool) -> None:
     assert_accessible(page, "question about a board")
 
 
+def test_the_state_of_the_server_passes_axe(page: Page) -> None:
+    page.goto("/")
+    page.locator(".more-menu > summary").click()
+    page.get_by_role("link", name="State of the server").click()
+    expect(page.get_by_role("heading", name="State of the server")).to_be_visible()
+    assert_accessible(page, "state of the server")
+
+
+def test_the_models_to_choose_from_pass_axe(page: Page) -> None:
+    page.goto("/")
+    page.locator("#model-chip").click()
+    expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Scores")).to_be_visible()
+    assert_accessible(page, "models")
+
+
 def test_the_trash_passes_axe(visit: Visitors, pool: Pool) -> None:
     page = visit()
     visit.traps.expect("404")

@@ -204,7 +204,7 @@ def test_the_table_sorts_by_links_and_marks_what_is_out_of_date(
     page.locator("#evaluate-missing").click()
     expect(page.locator("#run .state-done")).to_be_visible()
     expect(rows(page).first).to_contain_text("± ")
-    expect(page.get_by_role("columnheader", name="cost")).to_contain_text("× 2 uncalibrated")
+    expect(page.get_by_role("columnheader", name="cost")).to_contain_text("× 2 rough")
 
     page.get_by_role("columnheader", name="Idea").get_by_role("link").click()
     expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Idea")

@@ -164,7 +164,7 @@ def test_an_evaluation_is_marked_when_the_text_moves_on(page: Page, pool: Pool) 
 
     page.locator("#evaluate").click()
     expect(page.locator("#evaluation meter")).to_have_count(4)
-    expect(page.get_by_text("Uncalibrated:")).to_be_visible()
+    expect(page.get_by_text("These scores are rough")).to_be_visible()
     expect(page.locator("#stale")).to_have_count(0)
     page.locator("#editor > summary").click()
     page.locator("#text").fill("A shelf in the cellar.")

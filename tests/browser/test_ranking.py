@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from service.schemas.ideas import IdeaUpdate
+from service.store.cursors import EVERYTHING
 from tests.browser.conftest import Pool, Visitors
 from tests.browser.test_accessibility import assert_accessible
 from tests.support.fake_backend import IDEAS
@@ -148,7 +149,7 @@ def test_a_vote_changed_by_going_back_counts_once(
     ballot = page.locator("[name=ballot]").input_value()
     page.locator("#vote-first").click()
     expect(page.get_by_text("1 vote by people")).to_be_visible()
-    made = pool.store.comparisons.recent(pool.board_id)
+    made = pool.store.comparisons.page(pool.board_id, EVERYTHING).items
 
     form: dict[str, str | float | bool] = {
         "ballot": ballot,

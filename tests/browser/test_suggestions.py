@@ -109,6 +109,7 @@ def test_another_one_is_seen_being_written_and_can_be_stopped(page: Page, pool: 
     draft.get_by_role("button", name="Stop").click()
 
     expect(page.get_by_text("No new suggestion")).to_be_visible()
+    settled(page)
     pool.backend.delay_s = 0
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#run .instead")).to_have_count(1)

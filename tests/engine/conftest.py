@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from service.backend import sources
 from service.engine.catalog import CatalogModel, Selection, read_catalog
 from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.files.build import fetch_and_build
@@ -65,7 +66,7 @@ def small() -> CatalogModel:
     settings = Settings()
     folder = settings.models_dir.absolute()
     model = read_catalog(settings.catalog).select("small").models[0]
-    fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    fetch_and_build(model, folder, sources(settings), lambda _: None)
     weights = model.weights_path(folder)
     return replace(model, roles=REQUIRED_ROLES, path=weights, wheels=None, hub=None)
 

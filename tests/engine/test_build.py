@@ -23,7 +23,7 @@ from service.engine.files.atomic_files import require_disk_space
 from service.engine.files.build import availability, fetch_and_build, prepare_files, verify_files
 from service.engine.files.build_plan import BASE_SHA256_KEY
 from service.engine.files.checksums import sha256_of
-from service.engine.files.download import FetchProgress
+from service.engine.files.download import FetchProgress, Sources
 from service.engine.llama.gguf_file import GgufFile
 from service.engine.llama.quantise import type_name
 from service.engine.types import AdapterUse, Quantisation
@@ -98,7 +98,7 @@ def test_a_build_reports_progress_and_leaves_only_the_file_and_its_records(
     model: CatalogModel, tmp_path: Path
 ) -> None:
     seen: list[FetchProgress] = []
-    path = fetch_and_build(model, tmp_path / "models", hub_url="", report=seen.append)
+    path = fetch_and_build(model, tmp_path / "models", Sources("", ""), seen.append)
 
     assert {one.phase for one in seen} == {"building", "verifying", "ready"}
     assert all(0 <= one.bytes_done <= one.bytes_total for one in seen)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,8 @@ def ask(backend: RemoteBackend) -> Callable[..., GenerateRequest]:
     def build(text: str = "Name a colour.", max_tokens: int = 8, **more: Any) -> GenerateRequest:
         name = backend.models()[0].name
         messages = (Message("user", text),)
-        return GenerateRequest(f"g{next(_numbers)}", name, messages, max_tokens, **more)
+        request = GenerateRequest(f"g{next(_numbers)}", name, messages, max_tokens)
+        return replace(request, **more)
 
     return build
 
@@ -202,6 +204,52 @@ def test_each_token_comes_with_its_logprob(
 
     assert len(tokens) == 4
     assert all(token.logprob <= 0 and len(token.top) == count for token in tokens)
+
+
+CHAT = (Message("system", "Be brief."), Message("user", "Name a colour."))
+CHAT_AS_TEXT = (
+    "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nName a colour.<|im_end|>\n"
+    "<|im_start|>assistant\n"
+)
+
+
+def test_a_raw_prompt_is_continued_as_it_is(
+    collect: Ask, ask: Callable[..., GenerateRequest]
+) -> None:
+    greedy = Sampling(temperature=0)
+    chat = collect(ask(messages=CHAT, sampling=greedy))
+    raw = collect(ask(messages=(), prompt=CHAT_AS_TEXT, sampling=greedy))
+    tokens = collect(ask(messages=(), prompt=(1, 2), sampling=greedy))
+
+    assert isinstance(chat[-1], Finished)
+    assert isinstance(raw[-1], Finished)
+    assert isinstance(tokens[-1], Finished)
+    assert text_of(raw) == text_of(chat)
+    assert raw[-1].usage.prompt_tokens == chat[-1].usage.prompt_tokens
+    assert tokens[-1].usage.prompt_tokens == 2
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_each_token_after_a_raw_prompt_comes_with_its_logprob(
+    collect: Ask, ask: Callable[..., GenerateRequest], count: int
+) -> None:
+    request = ask(messages=(), prompt="Once upon a", logprobs=count, max_tokens=4)
+
+    deltas = [one for one in collect(request) if isinstance(one, Delta)]
+    tokens = [token for delta in deltas for token in delta.logprobs]
+
+    assert len(tokens) == 4
+    assert all(token.logprob <= 0 and len(token.top) == count for token in tokens)
+
+
+def test_the_answer_to_a_raw_prompt_follows_its_json_schema(
+    collect: Ask, ask: Callable[..., GenerateRequest]
+) -> None:
+    schema = {"type": "array", "items": {"enum": [1, 2]}, "minItems": 2, "maxItems": 2}
+
+    text = text_of(collect(ask(messages=(), prompt="1, 2, ", json_schema=json.dumps(schema))))
+
+    assert len(json.loads(text)) == 2
 
 
 def test_a_probe_gives_the_same_probabilities_each_time(

@@ -4,11 +4,14 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import openai
 import pytest
 from openai import OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+from openai.types.responses import ResponseInputParam
+from pydantic import BaseModel, Field
 
 from service.settings import PROJECT_ROOT
 from tests.support.app_server import START_S, Server, serving
@@ -74,6 +77,19 @@ def test_the_client_reads_an_answer(client: OpenAI) -> None:
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 16
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + 16
+
+
+def test_the_client_gets_embeddings_that_tell_texts_apart(client: OpenAI) -> None:
+    texts = ["Soup for the street", "Soup for our street", "A quieter tractor engine"]
+    soup, same, tractor = (
+        one.embedding for one in client.embeddings.create(model="general", input=texts).data
+    )
+
+    def cosine(one: list[float], other: list[float]) -> float:
+        return sum(a * b for a, b in zip(one, other, strict=True))
+
+    assert cosine(soup, soup) == pytest.approx(1, abs=1e-4)
+    assert cosine(soup, same) > cosine(soup, tractor)
 
 
 def test_a_stream_says_what_the_whole_answer_says(client: OpenAI) -> None:
@@ -210,6 +226,155 @@ def test_a_favoured_token_is_always_taken(client: OpenAI) -> None:
     free, favoured, banned = [tokens(answer) for answer in answers]
     assert len(set(favoured)) == 1
     assert free == banned != favoured
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_client_continues_a_raw_prompt(client: OpenAI, stream: bool) -> None:
+    fields: dict[str, Any] = {
+        "model": "general",
+        "prompt": "One, two, three, four,",
+        "temperature": 0,
+    }
+    fields |= {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+    answer = client.completions.create(**fields, max_tokens=8, logprobs=2)
+    parts = list(answer) if stream else [answer]
+
+    text = "".join(part.choices[0].text for part in parts if part.choices)
+    assert "seven, eight" in text
+    usage = parts[-1].usage
+    assert usage is not None
+    assert usage.completion_tokens == 8
+    logprobs = parts[0].choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.tokens is not None
+    assert text.startswith("".join(logprobs.tokens))
+    assert logprobs.top_logprobs is not None
+    assert logprobs.tokens[0] in logprobs.top_logprobs[0]
+
+
+def test_the_client_continues_several_prompts_at_once(client: OpenAI) -> None:
+    fields: dict[str, Any] = {"model": "general", "max_tokens": 6, "temperature": 0}
+    prompts = ["Monday, Tuesday,", "one, two, three,"]
+
+    alone = [client.completions.create(prompt=one, **fields).choices[0].text for one in prompts]
+    together = client.completions.create(prompt=prompts, n=2, **fields)
+
+    texts = [choice.text for choice in together.choices]
+    assert texts == [alone[0], alone[0], alone[1], alone[1]]
+    assert together.usage is not None
+    assert together.usage.completion_tokens == 24
+
+
+def test_a_raw_prompt_that_fills_in_the_template_is_answered_like_its_chat(client: OpenAI) -> None:
+    chat = client.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_tokens=16, temperature=0
+    )
+    turns = "".join(f"<|im_start|>{one['role']}\n{one['content']}<|im_end|>\n" for one in QUESTION)
+    text = client.completions.create(
+        model=MODEL, prompt=f"{turns}<|im_start|>assistant\n", max_tokens=16, temperature=0
+    )
+
+    assert text.choices[0].text == chat.choices[0].message.content
+    assert text.usage is not None
+    assert chat.usage is not None
+    assert text.usage.prompt_tokens == chat.usage.prompt_tokens
+
+
+def test_the_client_reads_a_response(client: OpenAI) -> None:
+    chat = client.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_tokens=16, temperature=0
+    )
+    response = client.responses.create(
+        model="general",
+        instructions="You are brief.",
+        input="Name three things to grow in a garden.",
+        max_output_tokens=16,
+        temperature=0,
+        metadata={"purpose": "test"},
+    )
+
+    assert response.output_text == chat.choices[0].message.content
+    assert response.status == "incomplete"
+    assert response.incomplete_details is not None
+    assert response.incomplete_details.reason == "max_output_tokens"
+    assert response.metadata == {"purpose": "test"}
+    assert response.usage is not None
+    assert response.usage.output_tokens == 16
+    assert chat.usage is not None
+    assert response.usage.input_tokens == chat.usage.prompt_tokens
+
+
+def test_the_client_carries_a_conversation_on(client: OpenAI) -> None:
+    question: ResponseInputParam = [{"role": "user", "content": "Name a colour."}]
+    first = client.responses.create(model=MODEL, input=question, max_output_tokens=16)
+    second = client.responses.create(
+        model=MODEL,
+        input=[*question, *first.output, {"role": "user", "content": "Name another one."}],  # type: ignore[list-item]
+        max_output_tokens=16,
+    )
+
+    assert second.output_text
+    assert first.usage is not None
+    assert second.usage is not None
+    assert second.usage.input_tokens > first.usage.input_tokens
+
+
+def test_the_client_follows_the_events_of_a_response(client: OpenAI) -> None:
+    with client.responses.stream(
+        model=MODEL, input="Tell a story about a garden.", max_output_tokens=24, temperature=0
+    ) as stream:
+        events = list(stream)
+
+    kinds = list(dict.fromkeys(event.type.removeprefix("response.") for event in events))
+    assert kinds == [
+        "created",
+        "in_progress",
+        "output_item.added",
+        "content_part.added",
+        "output_text.delta",
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "incomplete",
+    ]
+    deltas = [one.delta for one in events if one.type == "response.output_text.delta"]
+    assert events[-1].type == "response.incomplete"
+    assert "".join(deltas) == events[-1].response.output_text
+
+
+class Crop(BaseModel):
+    plant: Annotated[str, Field(max_length=20)]
+    weeks: Literal[4, 8, 12]
+
+
+def test_the_client_parses_a_response_into_a_model(client: OpenAI) -> None:
+    response = client.responses.parse(
+        model=MODEL,
+        input="Name a plant and how long it takes to grow.",
+        text_format=Crop,
+        max_output_tokens=80,
+        extra_body={"seed": 1},
+    )
+
+    assert response.status == "completed"
+    assert isinstance(response.output_parsed, Crop)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"tools": [{"type": "web_search"}]}, "tools"),
+        ({"previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"reasoning": {"effort": "high"}}, "reasoning.effort"),
+    ],
+)
+def test_the_client_is_told_which_part_of_the_responses_api_is_missing(
+    client: OpenAI, fields: dict[str, Any], param: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.responses.create(model=MODEL, input="Hi.", **fields)
+
+    assert (raised.value.code, raised.value.param) == ("unsupported", param)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from service.engine.types import (
     Sampling,
     ScoreRequest,
     Started,
+    TokenLogprob,
     Usage,
 )
 from service.errors import (
@@ -54,6 +55,7 @@ from tests.support.scripted_server import (
     MODELS,
     PATIENCE_S,
     STREAM_HEAD,
+    TEXTS,
     Script,
     ScriptedServer,
     chunk,
@@ -592,6 +594,7 @@ def test_the_model_of_a_server_has_all_roles_and_no_hash(runner: asyncio.Runner)
 
     assert backend.model_for("brainstorm") == backend.model_for("general") == info
     assert (info.name, info.weights_sha256, info.adapter_sha256) == ("m", "", None)
+    assert info.identity is None
     assert (info.state, info.progress, info.error) == ("ready", 1.0, None)
     assert (backend.stats().process_id, backend.stats().restarts) == (None, 0)
 
@@ -734,6 +737,39 @@ def test_a_given_answer_is_not_scored(runner: asyncio.Runner) -> None:
     assert asked == 0
 
 
+def test_a_raw_prompt_is_completed_by_the_server(runner: asyncio.Runner) -> None:
+    async def scenario() -> tuple[list[Event], Any]:
+        async with engine() as (server, backend):
+            pieces = [{"index": 0, "text": "Hel"}, {"index": 0, "text": "lo"}]
+            parts = b"".join(event({"choices": [piece]}) for piece in pieces)
+            server.plays[TEXTS] = [stream(parts + END)]
+            events = await drain(backend, ask(messages=(), prompt="Say hello:"))
+            return events, server.asked(TEXTS)[0].body
+
+    events, body = runner.run(scenario())
+
+    assert text_of(events) == "Hello"
+    assert isinstance(events[-1], Finished)
+    assert body["prompt"] == "Say hello:"
+    assert "messages" not in body
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_server_without_completions_of_raw_prompts_says_so(
+    runner: asyncio.Runner, status: int
+) -> None:
+    async def scenario() -> ServiceError:
+        async with engine() as (server, backend):
+            server.plays[TEXTS] = [reply(status, {"error": "nothing here"})]
+            return await failure(backend, ask(messages=(), prompt="Say hello:"))
+
+    error = runner.run(scenario())
+
+    assert isinstance(error, InvalidInput)
+    assert "no completions of raw prompts" in error.detail
+    assert "nothing here" in error.detail
+
+
 def test_a_text_is_embedded_by_the_server(runner: asyncio.Runner) -> None:
     async def scenario() -> list[Event]:
         async with engine() as (server, backend):
@@ -761,6 +797,30 @@ def test_a_server_without_embeddings_says_so(runner: asyncio.Runner, answer: Scr
 
     assert isinstance(error, ModelUnavailable)
     assert error.detail.startswith("The text could not be embedded.")
+
+
+def test_another_ideapool_server_completes_raw_prompts(
+    runner: asyncio.Runner, settings: Settings
+) -> None:
+    theirs = FakeBackend(["one two three"])
+
+    async def scenario(url: str) -> list[Event]:
+        async with remote(url, model="fake") as backend:
+            request = ask(model="fake", messages=(), prompt=(1, 2), logprobs=2)
+            return await drain(backend, replace(request, json_schema='{"type":"array"}'))
+
+    with served(create_app(settings, theirs)) as url:
+        events = runner.run(scenario(url))
+    (asked,) = theirs.history
+
+    assert text_of(events) == "one two three"
+    tokens = [token for one in events if isinstance(one, Delta) for token in one.logprobs]
+    assert tokens[0] == TokenLogprob("one", -0.1, (("one", -0.1), ("one.", -1.1)))
+    assert len(tokens) == 3
+    assert isinstance(events[-1], Finished)
+    assert events[-1].usage.prompt_tokens == 2
+    assert isinstance(asked, GenerateRequest)
+    assert (asked.prompt, asked.json_schema) == ((1, 2), '{"type": "array"}')
 
 
 def test_another_ideapool_server_can_be_the_engine(

@@ -153,7 +153,8 @@ def test_the_same_seed_and_the_same_text_give_the_same_answers(tmp_path: Path) -
 
 
 def test_a_missing_model_leaves_ideas_editable_and_says_which_file(tmp_path: Path) -> None:
-    with serving(tmp_path, IDEAPOOL_BUNDLED_MODELS_DIR=str(tmp_path)) as server:
+    nothing = {"IDEAPOOL_BUNDLED_MODELS_DIR": str(tmp_path), "IDEAPOOL_FETCH_MODELS": "false"}
+    with serving(tmp_path, **nothing) as server:
         refused = server.http.post(f"{API}/refine", json={"title": "Tool shelf"})
 
         assert refused.status_code == 503

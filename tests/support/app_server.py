@@ -41,6 +41,19 @@ def processes_of(data_dir: Path) -> list[int]:
     return found
 
 
+def await_answer(http: httpx2.Client, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Waits until the server that the process runs answers; errors quote its log."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended: {log.read_text()}")
+        with contextlib.suppress(httpx2.HTTPError):
+            if http.get("/readyz").status_code == 200:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"not ready after {START_S} s: {log.read_text()}")
+
+
 class Server:
     """`ideapool serve` on a free port; `environment` overrides its settings.
 
@@ -74,15 +87,7 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended: {self.log}")
-            with contextlib.suppress(httpx2.HTTPError):
-                if self.http.get("/readyz").status_code == 200:
-                    return
-            time.sleep(0.05)
-        raise TimeoutError(f"not ready after {START_S} s: {self.log}")
+        await_answer(self.http, self.process, self._log)
 
     @property
     def log(self) -> str:

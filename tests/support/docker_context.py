@@ -1,4 +1,4 @@
-"""Tells what `docker build` sees of a folder: what a Dockerfile copies, what `.dockerignore` leaves out.
+"""Tells what `docker build` sees of a folder: what `.dockerignore` leaves out.
 
 The rules are the same as `MatchesUsingParentResults` of github.com/moby/patternmatcher, for paths with slashes. The
 `docker` package has an older copy of these rules, which misses what lies deeper in a folder that
@@ -11,18 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-
-def copied(stage: str) -> list[tuple[str, str]]:
-    """From where to where a stage of a Dockerfile copies what is not another stage's."""
-    lines = re.findall(r"^(?:COPY|ADD) (.+)$", stage.replace("\\\n", " "), re.MULTILINE)
-    words = [line.split() for line in lines if "--from=" not in line]
-    plain = [[word for word in line if not word.startswith("--")] for line in words]
-    return [
-        (source, posixpath.join(target, source) if target.endswith("/") else target)
-        for *sources, target in plain
-        for source in sources
-    ]
 
 
 @dataclass(frozen=True)

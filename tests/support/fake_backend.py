@@ -352,5 +352,8 @@ def _digit_row(centre: int) -> tuple[float, ...]:
 def _prompt_tokens(request: Request) -> int:
     if isinstance(request, EmbedRequest):
         return len(request.text.split())
+    if isinstance(request, GenerateRequest) and request.prompt is not None:
+        prompt = request.prompt
+        return len(prompt.split() if isinstance(prompt, str) else prompt)
     chats = request.prompts if isinstance(request, ProbeRequest) else (request.messages,)
     return sum(len(message.content.split()) for chat in chats for message in chat)

@@ -10,6 +10,7 @@ from typing import Any
 Script = Callable[["Call"], Awaitable[None]]
 PATIENCE_S = 60.0
 CHATS = "POST /v1/chat/completions"
+TEXTS = "POST /v1/completions"
 EMBEDDINGS = "POST /v1/embeddings"
 MODELS = "GET /v1/models"
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"

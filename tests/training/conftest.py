@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from service.backend import sources
 from service.engine.catalog import read_catalog
 from service.engine.files.build import fetch_and_build
 from service.settings import PROJECT_ROOT, Settings
@@ -45,7 +46,7 @@ def small_gguf() -> Path:
     settings = Settings()
     model = read_catalog(settings.catalog).select("small").models[0]
     folder = settings.models_dir.absolute()
-    return fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    return fetch_and_build(model, folder, sources(settings), lambda _: None)
 
 
 @pytest.fixture(scope="session")

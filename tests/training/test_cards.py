@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from service.analysis.scoring import ScoreHead
+from service.analysis.score_heads import ScoreHead
 from service.settings import PROJECT_ROOT
 from training.export.cards import ModelFacts, head_card, model_card
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.analysis.calibration.notes import LabelledNote
 from service.engine.types import Message
 from service.settings import PROJECT_ROOT
 from tests.training.chat_server import chatting
@@ -19,7 +20,6 @@ from training.config import (
     SourceConfig,
     read_config,
 )
-from training.data.labelled import LabelledNote
 from training.data.prepare import prepare
 from training.data.rows import Row, write_rows
 from training.errors import DataProblem, TrainingError

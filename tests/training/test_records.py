@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.analysis.calibration.notes import subjects
 from service.engine.types import Message
 from service.prompts.answers import parse_assessment, parse_refinement, parse_suggestion
 from service.prompts.grammars import (
@@ -18,7 +19,6 @@ from service.prompts.tasks import brainstorm_prompt, evaluate_prompt, refine_pro
 from service.text.preserved_facts import left_out
 from training.data.acceptance import allows
 from training.data.forms import FORMS
-from training.data.labelled import subjects
 from training.data.rows import Row, read_rows, write_rows
 from training.data.tasks import (
     CHANGED,

@@ -9,7 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.analysis.scoring import ScoreHead, Scorer, Scores
+from service.analysis.calibration.agreement import held_out
+from service.analysis.calibration.notes import NEUTRAL, PRAISE, Note, groups_of, padded
+from service.analysis.score_heads import ScoreHead
+from service.analysis.scoring import Scorer, Scores
+from service.backend import sources
 from service.engine.catalog import read_catalog
 from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.files.build import fetch_and_build
@@ -23,19 +27,16 @@ from tests.training.conftest import quiet
 from training.data.decontamination import check_disjoint
 from training.data.labelled import (
     CONTRASTS,
-    Note,
     Pair,
     PraisedNote,
     contrasts_of,
-    groups_of,
     read_labelled,
     read_records,
 )
-from training.data.variants import FILLER, NEUTRAL, PRAISE, padded
 from training.errors import DataProblem
 from training.inference.served import Adapted, identity
 from training.score_head.fit import embeddings, train_head
-from training.score_head.quality import check, held_out, notes_to_check
+from training.score_head.quality import FILLER, check, notes_to_check
 
 DATA = PROJECT_ROOT / "training" / "datasets"
 RECORDS = DATA / "ideation" / "evaluate.jsonl"
@@ -254,7 +255,7 @@ def shipped() -> Iterator[Score]:
     model = selection.models[0]
     if model.score_head is None:
         pytest.skip("the catalog names no score head")
-    fetch_and_build(model, folder, hub_url=settings.hub_url, report=lambda _: None)
+    fetch_and_build(model, folder, sources(settings), lambda _: None)
     backend = EmbeddedBackend(selection, models_dir=folder)
     scorer = Scorer(backend)
 

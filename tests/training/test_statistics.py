@@ -3,15 +3,15 @@ import math
 import numpy as np
 import pytest
 
+from service.analysis.calibration.agreement import spearman
 from training.evaluation.statistics import (
     LEAST_PAIRS,
-    bradley_terry,
+    change_over_seeds,
     holm,
     paired_difference,
     rate_at_equal_length,
     relative_change,
     sign_test,
-    spearman,
     wilson,
 )
 
@@ -95,6 +95,26 @@ def test_relative_change_weighs_rows_by_their_likelihood() -> None:
     assert found.value == pytest.approx(92 / 101 - 1)
 
 
+def test_the_same_rows_of_both_systems_are_drawn_together() -> None:
+    random = np.random.default_rng(2)
+    base = random.normal(100, 30, 40)
+
+    found = relative_change(base, 0.9 * base)
+
+    assert [found.low, found.value, found.high] == pytest.approx([-0.1] * 3)
+
+
+def test_a_gain_of_one_seed_only_is_uncertain() -> None:
+    base = np.full((3, 40), 100.0)
+    tuned = base.copy()
+    tuned[0] = 70
+
+    found = change_over_seeds(base, tuned)
+
+    assert found.value == pytest.approx(-0.1)
+    assert (found.low, found.high) == pytest.approx((-0.3, 0.0))
+
+
 def test_unequal_numbers_of_values_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="cannot be paired"):
         paired_difference([1.0], [1.0, 2.0])
@@ -140,18 +160,6 @@ def test_spearman_sees_order_only_and_shares_ranks_of_equals() -> None:
     assert spearman([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(-1)
     assert spearman([1, 2, 2, 4], [1, 2, 3, 4]) == pytest.approx(0.9487, abs=1e-4)
     assert math.isnan(spearman([1, 2, 3], [5, 5, 5]))
-
-
-def test_bradley_terry_ranks_by_wins_with_finite_strengths() -> None:
-    strengths = bradley_terry({("a", "b"): 8, ("b", "a"): 2, ("b", "c"): 9, ("a", "c"): 10})
-
-    assert strengths["a"] > strengths["b"] > strengths["c"]
-    assert all(math.isfinite(one) for one in strengths.values())
-    assert sum(strengths.values()) == pytest.approx(0, abs=1e-6)
-
-
-def test_two_systems_that_never_won_are_equally_strong() -> None:
-    assert bradley_terry({("a", "b"): 0, ("b", "a"): 0}) == pytest.approx({"a": 0, "b": 0})
 
 
 def test_a_judge_that_prefers_length_has_no_preference_at_equal_length() -> None:

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from service.analysis.scoring import ScoreHead
+from service.analysis.score_heads import ScoreHead
 from service.engine.catalog import Catalog, CatalogModel, read_catalog
 from service.engine.files.build_plan import Recipe
 from service.engine.files.checksums import sha256_of
+from service.engine.types import REQUIRED_ROLES
 from service.errors import ConfigurationError
 from service.settings import PROJECT_ROOT
 
@@ -36,15 +37,31 @@ def refusal(tmp_path: Path, text: str) -> str:
     return error.value.detail
 
 
-def test_the_shipped_catalog_offers_three_sets() -> None:
+def test_the_shipped_catalog_offers_three_sets_and_untried_ones() -> None:
     catalog = read_catalog(PROJECT_ROOT / "models" / "catalog.toml")
 
-    assert catalog.sets == ("standard", "medium", "small")
+    assert catalog.sets[:3] == ("standard", "medium", "small")
+    assert {one.set for one in catalog.model if one.untried} == set(catalog.sets[3:])
     for name in (None, *catalog.sets):
         selection = catalog.select(name)
         assert selection.by_role.keys() == {"brainstorm", "general", "refine"}
         assert all(model.sha256 and model.size_bytes for model in selection.models)
     assert catalog.select().set == "standard"
+
+
+def test_an_untried_set_is_one_file_of_the_hub_under_a_licence() -> None:
+    for model in (one for one in shipped_models() if one.untried):
+        assert (model.set, model.roles) == (model.name, REQUIRED_ROLES)
+        assert model.hub is not None
+        assert model.licence
+        assert (model.adapter, model.score_head) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["qwen3-1.7b", "qwen3.5-2b", "qwen3.5-4b", "smollm3-3b"])
+def test_models_that_think_get_an_empty_block_of_thoughts(name: str) -> None:
+    (model,) = [one for one in shipped_models() if one.name == name]
+
+    assert str(model.answer_prefix).rstrip() == "<think>\n\n</think>"
 
 
 def test_every_shipped_adapter_has_the_hash_in_the_catalog_and_is_small_enough_to_ship() -> None:

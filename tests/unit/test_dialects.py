@@ -15,6 +15,7 @@ from service.engine.remote.dialects import (
     Dialect,
     chat_body,
     probe_body,
+    text_body,
     vllm_of,
 )
 from service.engine.remote.discovery import chosen_model, listed_models
@@ -101,6 +102,39 @@ def test_a_logit_bias_that_the_server_would_ignore_is_refused() -> None:
 @pytest.mark.parametrize(("count", "asked"), [(0, 1), (5, 6), (20, 20)])
 def test_one_more_alternative_is_asked_for_up_to_the_limit(count: int, asked: int) -> None:
     assert chat_body(replace(REQUEST, logprobs=count), VLLM, "m")["top_logprobs"] == asked
+
+
+@pytest.mark.parametrize("dialect", ALL)
+@pytest.mark.parametrize("prompt", ["Once upon", (1, 2)])
+def test_a_raw_prompt_is_sent_in_place_of_messages(
+    dialect: Dialect, prompt: str | tuple[int, ...]
+) -> None:
+    chat = chat_body(REQUEST, dialect, "m")
+
+    body = text_body(replace(REQUEST, messages=(), prompt=prompt), dialect, "m")
+
+    del chat["messages"]
+    assert body == {"prompt": prompt} | chat
+
+
+@pytest.mark.parametrize(("count", "asked"), [(0, 1), (5, 5), (20, 20)])
+def test_the_logprobs_of_a_raw_prompt_are_a_number(count: int, asked: int) -> None:
+    body = text_body(replace(REQUEST, prompt="a", logprobs=count), VLLM, "m")
+
+    assert body["logprobs"] == asked
+    assert "top_logprobs" not in body
+
+
+def test_a_json_schema_for_a_raw_prompt_goes_only_to_servers_that_take_one() -> None:
+    request = replace(REQUEST, prompt="a", json_schema='{"type":"object"}')
+
+    assert text_body(request, LLAMA_SERVER, "m")["json_schema"] == {"type": "object"}
+    for dialect in (IDEAPOOL, VLLM, OLD_VLLM):
+        form = text_body(request, dialect, "m")["response_format"]
+        assert form == chat_body(request, dialect, "m")["response_format"]
+    for dialect in (OLLAMA, OPENAI):
+        with pytest.raises(InvalidInput, match=dialect.name):
+            text_body(request, dialect, "m")
 
 
 def test_a_probe_asks_for_one_token_and_its_alternatives() -> None:

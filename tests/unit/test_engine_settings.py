@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from service.backend import build_backend
 from service.cli.main import main
-from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.embedded.switchable import SwitchableBackend
 from service.engine.remote import RemoteBackend
 from service.settings import Settings
 
@@ -19,7 +19,7 @@ def test_an_engine_url_replaces_the_catalogs_models(settings: Settings) -> None:
 
     backend = build_backend(asked)
 
-    assert isinstance(build_backend(settings), EmbeddedBackend)
+    assert isinstance(build_backend(settings), SwitchableBackend)
     assert isinstance(backend, RemoteBackend)
     assert (backend.models()[0].name, backend.models()[0].slots) == ("m", 3)
 

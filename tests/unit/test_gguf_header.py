@@ -7,7 +7,7 @@ import gguf
 import numpy as np
 import pytest
 
-from service.engine.files.gguf_header import read_text_metadata
+from service.engine.files.gguf_header import read_metadata, read_text_metadata
 from service.errors import ModelUnavailable
 
 
@@ -63,3 +63,11 @@ def test_impossible_counts_and_lengths_are_refused(path: Path, offset: int, numb
 
     with pytest.raises(ModelUnavailable, match="damaged"):
         read_text_metadata(path)
+
+
+def test_numbers_and_short_lists_of_numbers_are_found(path: Path) -> None:
+    metadata = read_metadata(path)
+
+    assert [metadata[f"a.{one}"] for one in ("bool", "uint8", "int16", "uint32")] == [1, 1, -2, 3]
+    assert (metadata["a.float64"], metadata["c.float32"]) == (0.5, 1.5)
+    assert (metadata["a.numbers"], metadata["a.words"]) == ((1, 2, 3), ())

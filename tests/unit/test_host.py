@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.host import memory_limit_bytes, usable_cpus
+from service.engine.host import memory_bytes, memory_limit_bytes, usable_cpus
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,25 @@ def test_without_a_quota_the_affinity_counts(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path) == len(os.sched_getaffinity(0))
 
 
+def test_where_python_counts_the_usable_cpus_it_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "process_cpu_count", lambda: 3, raising=False)
+
+    assert usable_cpus(tmp_path) == 3
+
+
+@pytest.mark.parametrize(("counted", "usable"), [(6, 6), (None, 1)])
+def test_where_the_system_knows_no_affinity_every_cpu_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: int | None, usable: int
+) -> None:
+    for name in ("process_cpu_count", "sched_getaffinity"):
+        monkeypatch.delattr(os, name, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+
+    assert usable_cpus(tmp_path) == usable
+
+
 @pytest.mark.parametrize(
     ("file", "text", "limit"),
     [
@@ -45,3 +64,10 @@ def test_the_memory_limit_of_the_container_is_read(
     (tmp_path / file).write_text(text)
 
     assert memory_limit_bytes(tmp_path) == limit
+
+
+def test_a_limit_counts_where_it_is_less_than_the_machine_has(tmp_path: Path) -> None:
+    machine = memory_bytes(tmp_path)
+    (tmp_path / "memory.max").write_text("2000000\n")
+
+    assert machine > memory_bytes(tmp_path) == 2_000_000

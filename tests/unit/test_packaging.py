@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.docker_context import Context, copied
+from tests.support import dockerfile
+from tests.support.docker_context import Context
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = (ROOT / "Dockerfile").read_text().split("\nFROM ")
 IMAGE = STAGES[-1]
+DOCKERFILE = dockerfile.read((ROOT / "Dockerfile").read_text())
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONTEXT = Context((ROOT / ".dockerignore").read_text())
@@ -69,7 +71,7 @@ def test_the_image_installs_only_what_the_locks_name() -> None:
 
 
 def test_everything_that_is_copied_is_let_through_to_the_builder() -> None:
-    sources = [source for stage in STAGES for source, _ in copied(stage)]
+    sources = [source for stage in DOCKERFILE.stages for source, _ in stage.copied()]
     whole = [path for source in sources for path in files_of(source)]
 
     assert sources
@@ -97,12 +99,15 @@ def test_what_the_image_is_not_made_of_stays_outside(path: str) -> None:
     assert not CONTEXT.has(path)
 
 
-def test_the_image_has_every_folder_that_the_service_reads() -> None:
+def test_the_image_and_the_wheel_have_every_folder_that_the_service_reads() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "service").rglob("*.py"))
-    read = set(re.findall(r'PROJECT_ROOT / "([^"]+)"', sources))
+    read = set(re.findall(r'RESOURCES / "([^"]+)"', sources)) - {"resources"}
 
     assert read >= {"models", "static", "templates", "translations"}
-    assert {(name, name) for name in ("service", *read)} <= set(copied(IMAGE))
+    assert {(name, name) for name in ("service", *read)} <= set(DOCKERFILE.stages[-1].copied())
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert read | {"service"} <= set(wheel["only-include"])
+    assert {name: f"service/resources/{name}" for name in read} == wheel["sources"]
 
 
 def files_of(source: str) -> list[str]:
@@ -161,7 +166,7 @@ def test_every_dependency_is_locked() -> None:
 
 
 def test_the_tests_lock_pins_the_versions_that_are_served() -> None:
-    pins = [set(re.findall(r"^\S+==.*(?= \\)", lock.read_text(), re.MULTILINE)) for lock in LOCKS]
+    pins = [set(re.findall(r"^\S+==\S+", lock.read_text(), re.MULTILINE)) for lock in LOCKS]
     named = dict(zip([lock.name for lock in LOCKS], pins, strict=True))
 
     assert named["requirements.lock"] <= named["requirements-dev.lock"]

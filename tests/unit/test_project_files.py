@@ -1,5 +1,6 @@
 """What the files around the code promise: one version, typed packages, checks for every change."""
 
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from hatchling.plugin.manager import PluginManager
 
 import service
 from docs.release_notes import release_notes, version_of
+from docs.sbom import bill
 from service.app import create_app
 from service.settings import Settings
 
@@ -74,7 +76,9 @@ def test_a_workflow_may_do_nothing_that_a_job_does_not_ask_for(path: Path) -> No
 
     assert workflow["permissions"] == {}
     for name, job in workflow["jobs"].items():
-        assert set(job["permissions"]) == {"contents"}, name
+        publishes = "docker login" in str(job["steps"])
+        allowed = {"contents", "packages"} if publishes else {"contents"}
+        assert set(job["permissions"]) == allowed, name
         assert job["timeout-minutes"] <= 90, name
 
 
@@ -99,6 +103,53 @@ def test_a_workflow_runs_what_a_person_can_run(path: Path) -> None:
     assert not any("${{" in step.get("run", "") for step in steps), (
         "an expression in a script is an injection"
     )
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_the_scripts_of_a_workflow_can_be_read_by_the_shell(path: Path) -> None:
+    steps = [
+        step for job in yaml.safe_load(path.read_text())["jobs"].values() for step in job["steps"]
+    ]
+    scripts = [step["run"] for step in steps if "run" in step]
+
+    assert scripts
+    for script in scripts:
+        read = subprocess.run(
+            ["bash", "-n", "-c", script], capture_output=True, text=True, check=False
+        )
+        assert read.returncode == 0, read.stderr
+
+
+def test_a_release_has_an_image_for_each_machine_that_says_what_it_is_made_of() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+    machines = {one["architecture"] for one in jobs["image"]["strategy"]["matrix"]["include"]}
+    build = next(
+        step["run"] for step in jobs["image"]["steps"] if "buildx build" in step.get("run", "")
+    )
+    index = jobs["index"]["steps"][-1]["run"]
+
+    assert machines == {"amd64", "arm64"}
+    assert all(f'"$image:$version-{machine}"' in index for machine in machines)
+    assert {"--sbom=true", "--provenance=mode=max"} <= set(build.split())
+    assert set(re.findall(r"--label \"\$label\.(\w+)=", build)) == {
+        *("source", "url", "documentation", "revision", "created")
+    }
+
+
+def test_the_bill_of_materials_has_every_locked_package_and_who_needs_it() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    made = bill("0.2.0", lock, json.loads((ROOT / "static/vendor/vendor.json").read_text()))
+    refs = [one["bom-ref"] for one in made["components"]]
+    needed = {one["ref"]: one["dependsOn"] for one in made["dependencies"]}
+
+    assert len(refs) == len(set(refs))
+    assert {
+        f"pkg:pypi/{name}@{version}" for name, version in re.findall(r"(?m)^([\w.-]+)==(\S+)", lock)
+    } == {ref for ref in refs if ref.startswith("pkg:pypi/")}
+    assert any(ref.startswith("pkg:npm/htmx.org@") for ref in needed["ideapool"])
+    # Everything is there because the program, or something it needs, asked for it.
+    assert set(refs) <= {ref for asked in needed.values() for ref in asked}
+    assert {ref for asked in needed.values() for ref in asked} <= set(refs)
 
 
 def test_the_hooks_before_a_commit_run_tools_of_the_lock() -> None:

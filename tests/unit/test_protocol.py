@@ -43,7 +43,9 @@ from service.engine.types import (
 from service.errors import EngineBusy, EngineError, InvalidInput, PromptTooLong
 
 BODIES: list[Body] = [
-    Load("/m.gguf", 4096, 8, "unified", 8192, None, -1, "chatml", "/a.gguf", 0.5),
+    Load(
+        "/m.gguf", 4096, 8, "unified", 8192, None, -1, "chatml", "<think></think>", "/a.gguf", 0.5
+    ),
     Cancel(),
     GenerateRequest(
         "1",
@@ -58,6 +60,8 @@ BODIES: list[Body] = [
         timeout_s=1.5,
     ),
     GenerateRequest("4", "m", (), 9, Sampling(logit_bias=((7, -100.0),)), json_schema="{}"),
+    GenerateRequest("6", "m", (), 9, prompt="<s>a raw\n\ud800prompt"),
+    GenerateRequest("7", "m", (), 9, prompt=(1, 2, 3)),
     ProbeRequest("2", "m", ((Message("system", "s"), Message("user", "u")),), ("a", "b")),
     EmbedRequest("3", "m", "text"),
     ScoreRequest("5", "m", (Message("user", "u"),), "an answer"),

@@ -73,6 +73,38 @@ def test_logprobs_have_as_many_alternatives_as_were_asked_for() -> None:
     assert read == [Delta("c", (TokenLogprob("c", -4.0, (("a", -0.1), ("b", -3.0))),))]
 
 
+def text_event(text: str, reason: str | None = None, **more: Any) -> str:
+    return json.dumps({"choices": [{"index": 0, "text": text, "finish_reason": reason, **more}]})
+
+
+def test_the_completion_of_a_raw_prompt_is_read_like_that_of_a_chat() -> None:
+    read, end = deltas(text_event("a"), text_event(" b", "length"))
+
+    assert read == [Delta("a"), Delta(" b")]
+    assert end.reason == "length"
+
+
+def test_logprobs_of_a_raw_prompt_are_read_from_their_lists() -> None:
+    lists = {
+        "tokens": ["c", "d"],
+        "token_logprobs": [-4.0, -0.5],
+        "top_logprobs": [{"a": -0.1, "c": -4.0, "b": -3.0}, None],
+        "text_offset": [0, 1],
+    }
+
+    read, _ = deltas(text_event("cd", logprobs=lists), text_event("", "stop"), logprobs=2)
+
+    first = TokenLogprob("c", -4.0, (("a", -0.1), ("b", -3.0)))
+    assert read == [Delta("cd", (first, TokenLogprob("d", -0.5, ())))]
+
+
+def test_lists_of_logprobs_of_different_lengths_are_an_error() -> None:
+    lists = {"tokens": ["c", "d"], "token_logprobs": [-4.0]}
+
+    with pytest.raises(EngineCrashed, match="parsed"):
+        deltas(text_event("cd", logprobs=lists), logprobs=0)
+
+
 def test_missing_logprobs_are_an_error() -> None:
     with pytest.raises(ModelUnavailable, match="logprobs"):
         deltas(event("a"), event(reason="stop"), logprobs=0)

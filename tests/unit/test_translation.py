@@ -251,7 +251,7 @@ def test_the_container_image_contains_the_catalogues() -> None:
 
 
 # Only operators and programmers see these: commands, and errors in the setup of engines.
-ENGLISH = ("cli", "store/backup.py", "engine", "web/openai")
+ENGLISH = ("api_client", "cli", "mcp", "store/backup.py", "engine", "web/openai")
 NOT_ON_PAGES = {"ConfigurationError", "ClientLeft", "ServerRefused", "ServerUnreachable"}
 PAGE_ERRORS = {
     name

@@ -25,6 +25,21 @@ SHORT = "Thirty bulbs along the fence, planted in October."
         ("mention that Lena buys them for 25 euros", NOTE, ("Lena", "25")),
         ("mention that Lena buys them for 25 euros", NOTE + " Lena pays 25 euros.", ()),
         ("Mention it", NOTE, ()),
+        ("shorter, 5 words at most", SHORT, ("a shorter text",)),
+        ("one sentence, no more", NOTE, ()),
+        ("one sentence, no more", NOTE + " We water them.", ("a shorter text",)),
+        ("what could go wrong?", NOTE, ("the main risk",)),
+        ("what could go wrong?", NOTE + " If frost comes, it fails.", ()),
+        ("turn it into a list", NOTE, ("a list",)),
+        ("turn it into a list", "- Bulbs\n- Fence\n", ()),
+        ("as an email to the neighbours", NOTE, ("a greeting, as in a letter",)),
+        ("as an email to the neighbours", "Dear neighbours,\n" + NOTE, ()),
+        ("as a question", NOTE, ("a question",)),
+        ("give an example", NOTE + " Tulips, for example.", ()),
+        ("take the bit about the fence out", NOTE, ("a text without “fence”",)),
+        ("remove the fence", "We plant bulbs in October.", ()),
+        ("mention the neighbours", NOTE, ("neighbours",)),
+        ("mention the fence", NOTE, ()),
         ("remove Lena", NOTE, ()),
         ("do not mention Lena", NOTE, ()),
         ("friendlier tone", NOTE, ()),
@@ -34,4 +49,4 @@ SHORT = "Thirty bulbs along the fence, planted in October."
 def test_what_a_wish_asks_for_is_looked_for(
     wish: str, written: str, lacking: tuple[str, ...]
 ) -> None:
-    assert unmet(wish, NOTE, written) == lacking
+    assert tuple(map(str, unmet(wish, NOTE, written))) == lacking

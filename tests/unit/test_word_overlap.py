@@ -1,10 +1,17 @@
+from dataclasses import dataclass
 from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.analysis.word_overlap import NEAR, SAME_IDEA, most_similar, resemblance
+from service.analysis.word_overlap import (
+    NEAR,
+    SAME_IDEA,
+    is_same_idea,
+    most_similar,
+    resemblance,
+)
 
 SWAP = "Swap Shelf Sunday. Put a shelf by the door where neighbours swap books every Sunday."
 SWAP_AGAIN = (
@@ -21,6 +28,32 @@ def test_order_case_and_plurals_do_not_matter() -> None:
 
 def test_the_same_idea_in_other_words_is_alike() -> None:
     assert resemblance(SWAP, SWAP_AGAIN) >= SAME_IDEA
+
+
+@dataclass(frozen=True)
+class Card:
+    title: str
+    text: str
+
+    @property
+    def whole(self) -> str:
+        return f"{self.title}. {self.text}"
+
+
+def test_ideas_with_one_title_are_the_same_whatever_their_texts_say() -> None:
+    other = Card("Swap Shelf", "Tools hang in the shed for everyone.")
+
+    assert is_same_idea(Card("The swap shelf", "Books lie by the door."), other, ignore="")
+    assert not is_same_idea(Card("A door", "Books lie by the door."), other, ignore="")
+
+
+def test_ideas_with_the_same_words_are_the_same_unless_they_are_those_of_the_topic() -> None:
+    one = Card("Door Shelf", "Neighbours swap books every Sunday.")
+    other = Card("Book Hour", "Swap books with neighbours.")
+
+    assert is_same_idea(one, Card("Sunday Books", "Neighbours swap at a shelf."), ignore="")
+    assert is_same_idea(one, other, ignore="")
+    assert not is_same_idea(one, other, ignore="swap books")
 
 
 def test_a_related_idea_is_near_but_not_alike() -> None:

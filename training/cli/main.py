@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from service.backend import sources
 from service.cli.progress import ProgressLine
 from service.engine.catalog import read_catalog
 from service.engine.files.build import fetch_and_build
@@ -185,7 +186,7 @@ def _served_base(config: RunConfig, rundir: RunDirectory) -> Path:
     progress = ProgressLine(sys.stdout)
     try:
         return fetch_and_build(
-            model, settings.models_dir.absolute(), hub_url=settings.hub_url, report=progress.show
+            model, settings.models_dir.absolute(), sources(settings), progress.show
         )
     finally:
         progress.close()

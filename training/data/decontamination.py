@@ -7,8 +7,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from service.analysis.calibration.notes import LabelledNote, Note
 from training.config import EvaluationConfig
-from training.data.labelled import LabelledNote, Note
 from training.data.rows import Dropped, Row
 from training.data.sources import OWN_DATA, raw_records
 from training.data.texts import Shingles, shingles, user_text, words

@@ -1,41 +1,25 @@
 """Notes that train and test a score head: labelled notes, better and worse pairs, praised notes.
 
-It also finds the notes that have to stay in one split. Knows no model.
+Knows no model.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from service.analysis.word_overlap import resemblance
+from service.analysis.calibration.notes import LabelledNote, Note
 from training.errors import DataProblem
 
 CONTRASTS = "contrasts.jsonl"
 """The file, in a folder of labelled notes, with the pairs that are about one subject."""
 
-ALIKE = 0.3
-"""Notes on different subjects of the ideation set reach 0.27."""
-OPENING_WORDS = 3
-
 NonEmptyText = Annotated[str, Field(min_length=1)]
-Score = Annotated[float, Field(ge=1, le=10)]
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Note(_Record):
-    title: str
-    body: str
-
-
-class LabelledNote(Note):
-    id: NonEmptyText
-    scores: dict[str, Score]
 
 
 class Pair(_Record):
@@ -106,20 +90,6 @@ def read_records(path: Path, kind: type[RecordT]) -> tuple[RecordT, ...]:
     return tuple(records)
 
 
-def groups_of(
-    notes: Sequence[LabelledNote], contrasts: Sequence[tuple[int, int]]
-) -> tuple[int, ...]:
-    """For each note, a number that it shares with the other notes on its subject.
-
-    Notes are on one subject if their words are similar, or if `contrasts` has their positions.
-    """
-    groups = list(subjects([note.body for note in notes]))
-    for one, other in contrasts:
-        keep, drop = groups[one], groups[other]
-        groups = [keep if group == drop else group for group in groups]
-    return tuple(groups)
-
-
 def contrasts_of(notes: Sequence[LabelledNote], folders: Iterable[Path]) -> list[tuple[int, int]]:
     """The positions of the two notes of each contrast pair. A folder may have no such pairs."""
     place: Mapping[str, int] = {note.id: index for index, note in enumerate(notes)}
@@ -131,30 +101,3 @@ def contrasts_of(notes: Sequence[LabelledNote], folders: Iterable[Path]) -> list
         for first, second in (pair.ids for pair in read_records(file, Contrast))
         if first in place and second in place
     ]
-
-
-def subjects(notes: Sequence[str]) -> tuple[int, ...]:
-    """For each note, the position of the first note on its subject.
-
-    Notes are on one subject if they begin alike or share much of their wording.
-    """
-    first_of = list(range(len(notes)))
-    openings = [_opening(note) for note in notes]
-    for later, note in enumerate(notes):
-        for earlier in range(later):
-            if first_of[earlier] == first_of[later]:
-                continue
-            begin_alike = bool(openings[later]) and openings[earlier] == openings[later]
-            if begin_alike or resemblance(notes[earlier], note) >= ALIKE:
-                _join(first_of, first_of[earlier], first_of[later])
-    return tuple(first_of)
-
-
-def _join(first_of: list[int], one: int, other: int) -> None:
-    keep, drop = min(one, other), max(one, other)
-    first_of[:] = [keep if first == drop else first for first in first_of]
-
-
-def _opening(note: str) -> tuple[str, ...]:
-    words = re.findall(r"[\w']+", note.casefold())[:OPENING_WORDS]
-    return tuple(words) if len(words) == OPENING_WORDS else ()

@@ -9,9 +9,9 @@ from typing import Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from service.engine.files.atomic_write import replacing
 from service.engine.types import Message
 from training.errors import DataProblem
-from training.runs.atomic_write import replacing
 
 OWN_TASKS = ("brainstorm", "refine", "evaluate")
 """The tasks of the service; their rows are rendered by its prompts."""

@@ -15,10 +15,11 @@ import datasets
 import pyarrow.parquet
 from pydantic import TypeAdapter, ValidationError
 
+from service.analysis.calibration.notes import LabelledNote, groups_of
 from training.config import SourceConfig, SourceKind
 from training.data.forms import FORMS
 from training.data.graded import GradedDrafts, graded_rows
-from training.data.labelled import LabelledNote, contrasts_of, groups_of
+from training.data.labelled import contrasts_of
 from training.data.rows import OWN_TASKS, Row, name_of
 from training.data.tasks import (
     BrainstormRecord,

@@ -13,7 +13,6 @@ from service.text.cleaning import count_words
 from training.errors import JudgeFailed, Report
 from training.evaluation.statistics import (
     Interval,
-    bradley_terry,
     rate_at_equal_length,
     sign_test,
     wilson,
@@ -73,8 +72,7 @@ class Verdict:
 class Judgement:
     """Tuned against base. Rates are the tuned system's share of the decided pairs.
 
-    `longer_wins` is how often the longer text won, which shows a bias of the judge. `strengths` are
-    from a Bradley-Terry fit, with a tie as half a win.
+    `longer_wins` is how often the longer text won, which shows a bias of the judge.
     """
 
     judge: str
@@ -88,7 +86,6 @@ class Judgement:
     rate_at_equal_length: Interval
     consistency: float
     longer_wins: float
-    strengths: dict[str, float]
     is_led_by_order: bool
 
 
@@ -128,9 +125,6 @@ def summarise(model: str, verdicts: Sequence[Verdict]) -> Judgement:
         ),
         consistency=consistency,
         longer_wins=sum(longer) / len(longer) if longer else float("nan"),
-        strengths=bradley_terry(
-            {("tuned", "base"): wins + ties / 2, ("base", "tuned"): losses + ties / 2}
-        ),
         is_led_by_order=consistency < CONSISTENT,
     )
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from service.analysis.calibration.notes import LabelledNote
 from service.prompts.tasks import DEFAULT_CRITERIA
 from training.config import RunConfig
 from training.data.decontamination import evaluation_files
 from training.data.graded import best_places
-from training.data.labelled import LabelledNote
 from training.data.rows import OWN_TASKS, Row, read_rows
 from training.data.sources import RawRecord, raw_records
 from training.data.tasks import EvaluateRecord, Record, RefineRecord, read_record

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from service.analysis.calibration.agreement import spearman
+from service.analysis.calibration.notes import LabelledNote
 from service.analysis.scoring import Scorer
 from service.engine.catalog import CatalogModel, Selection
 from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.types import Event
 from service.prompts.tasks import DEFAULT_CRITERIA
-from training.data.labelled import LabelledNote
 from training.errors import Report
-from training.evaluation.statistics import spearman
 from training.inference.served import Source, as_model
 
 CRITERIA = tuple(criterion.name for criterion in DEFAULT_CRITERIA)

@@ -1,24 +1,27 @@
-"""Intervals and tests for comparing two systems on the same prompts.
+"""Intervals and tests for comparing two systems on the same prompts: what we choose of SciPy's.
 
 The unit is the prompt: values of several answers to a prompt are averaged before.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb, exp, isfinite, log, sqrt
+from math import isfinite, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from scipy.stats import binomtest, bootstrap, norm
 
 Floats = NDArray[np.float64]
+CONFIDENCE = 0.95
 DRAWS = 10_000
-Z_95 = 1.959964
 LEAST_PAIRS = 6
 """The fewest pairs with an interval and a p. For five pairs the least p of an exact sign-flip test is
 2 / 2^5, which is above 0.05.
 """
-# Draws are made in chunks, because 10,000 draws of thousands of rows would not fit into memory.
-_CHUNK = 500
+# 10,000 draws of thousands of rows would not fit into memory at a time.
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,10 @@ def paired_difference(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Di
     if len(gaps) < LEAST_PAIRS:
         alone = _alone(float(gaps.mean()))
         return Difference(float(a.mean()), float(b.mean()), alone, np.nan, len(gaps))
-    means = np.concatenate([gaps[index].mean(axis=1) for index in _resampled(len(gaps), seed)])
-    interval = _percentiles(float(gaps.mean()), means)
-    return Difference(float(a.mean()), float(b.mean()), interval, _p_value(means), len(gaps))
+    drawn = _bootstrap((gaps,), np.mean, seed)
+    interval = _interval(float(gaps.mean()), drawn.confidence_interval)
+    p = _p_value(drawn.bootstrap_distribution)
+    return Difference(float(a.mean()), float(b.mean()), interval, p, len(gaps))
 
 
 def relative_change(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Interval:
@@ -73,13 +77,10 @@ def relative_change(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Inte
     a, b = _paired(base, tuned)
     if not len(a) or a.sum() == 0:
         return _alone(np.nan)
-    value = float(b.sum() / a.sum() - 1)
+    value = float(_change_of_sums(a, b))
     if len(a) < LEAST_PAIRS:
         return _alone(value)
-    ratios = np.concatenate(
-        [b[index].sum(axis=1) / a[index].sum(axis=1) - 1 for index in _resampled(len(a), seed)]
-    )
-    return _percentiles(value, ratios)
+    return _interval(value, _bootstrap((a, b), _change_of_sums, seed).confidence_interval)
 
 
 def change_over_seeds(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Interval:
@@ -90,24 +91,22 @@ def change_over_seeds(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> In
     for number in range(DRAWS):
         seeds, prompts = (random.integers(0, n, size=n) for n in a.shape)
         chosen = np.ix_(seeds, prompts)
-        draws[number] = b[chosen].sum() / a[chosen].sum() - 1
-    return _percentiles(float(b.sum() / a.sum() - 1), draws)
+        draws[number] = _change_of_sums(a[chosen].ravel(), b[chosen].ravel())
+    outside = (1 - CONFIDENCE) / 2
+    value = float(_change_of_sums(a.ravel(), b.ravel()))
+    return _interval(value, np.quantile(draws, [outside, 1 - outside]))
 
 
-def wilson(hits: float, n: int) -> Interval:
+def wilson(hits: int, n: int) -> Interval:
     if n == 0:
         return Interval(np.nan, 0.0, 1.0)
-    share, z2 = hits / n, Z_95 * Z_95
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+    return _interval(hits / n, binomtest(hits, n).proportion_ci(CONFIDENCE, method="wilson"))
 
 
 def sign_test(wins: int, losses: int) -> float:
     """The exact two-sided p of this split, or a more uneven one, under equal chances."""
     n = wins + losses
-    tail = sum(comb(n, k) for k in range(min(wins, losses) + 1))
-    return min(1.0, 2 * tail / (1 << n))
+    return float(binomtest(wins, n).pvalue) if n else 1.0
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -119,39 +118,6 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
         highest = max(highest, min(1.0, (len(family) - rank) * p_values[name]))
         adjusted[name] = highest
     return {name: adjusted.get(name, np.nan) for name in p_values}
-
-
-def spearman(a: ArrayLike, b: ArrayLike) -> float:
-    """Spearman's rank correlation; NaN if one of the two does not vary."""
-    ranks = [_ranks(np.asarray(values, dtype=float)) for values in (a, b)]
-    centred = [rank - rank.mean() for rank in ranks]
-    scale = sqrt(float((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
-    return float((centred[0] * centred[1]).sum() / scale) if scale else float("nan")
-
-
-def bradley_terry(wins: Mapping[tuple[str, str], float]) -> dict[str, float]:
-    """Log-strengths with mean 0; `wins` counts how often the first of a pair beat the second.
-
-    Half a win each way is added to every pair that met, which keeps all strengths finite.
-    """
-    names = sorted({name for pair in wins for name in pair})
-    index = {name: i for i, name in enumerate(names)}
-    table, met = np.zeros((2, len(names), len(names)))
-    for (winner, loser), count in wins.items():
-        table[index[winner], index[loser]] += count
-        met[index[winner], index[loser]] = met[index[loser], index[winner]] = 0.5
-    table = table + met
-    games, won = table + table.T, table.sum(axis=1)
-    strengths = np.ones(len(names))
-    for _ in range(2000):
-        meetings = games / (strengths[:, None] + strengths[None, :])
-        updated = won / meetings.sum(axis=1)
-        updated /= np.exp(np.log(updated).mean())
-        is_settled = np.allclose(updated, strengths, rtol=1e-10)
-        strengths = updated
-        if is_settled:
-            break
-    return {name: log(float(strengths[index[name]])) for name in names}
 
 
 def rate_at_equal_length(wins: Sequence[float], length_gaps: Sequence[float]) -> Interval:
@@ -169,16 +135,12 @@ def rate_at_equal_length(wins: Sequence[float], length_gaps: Sequence[float]) ->
     penalty = np.diag([1e-3, 1e-1])
     weights = np.zeros(2)
     for _ in range(50):
-        p = 1 / (1 + np.exp(-x @ weights))
+        p = expit(x @ weights)
         hessian = x.T @ (x * (p * (1 - p))[:, None]) + penalty
         weights = weights + np.linalg.solve(hessian, x.T @ (target - p) - penalty @ weights)
-    spread = Z_95 * sqrt(float(np.linalg.inv(hessian)[0, 0]))
-    middle = float(weights[0])
-    return Interval(_logistic(middle), _logistic(middle - spread), _logistic(middle + spread))
-
-
-def _logistic(x: float) -> float:
-    return 1 / (1 + exp(-x)) if x > -700 and isfinite(x) else 0.0
+    error = sqrt(float(np.linalg.inv(hessian)[0, 0]))
+    ends = norm.interval(CONFIDENCE, loc=weights[0], scale=error)
+    return _interval(float(expit(weights[0])), expit(ends))
 
 
 def _paired(base: ArrayLike, tuned: ArrayLike) -> tuple[Floats, Floats]:
@@ -189,29 +151,36 @@ def _paired(base: ArrayLike, tuned: ArrayLike) -> tuple[Floats, Floats]:
     return a[is_known], b[is_known]
 
 
-def _resampled(n: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    random = np.random.default_rng(seed)
-    return (random.integers(0, n, size=(_CHUNK, n)) for _ in range(DRAWS // _CHUNK))
-
-
 def _alone(value: float) -> Interval:
     return Interval(value, np.nan, np.nan)
 
 
-def _percentiles(value: float, draws: Floats) -> Interval:
-    low, high = np.percentile(draws, [2.5, 97.5])
+def _interval(value: float, ends: Iterable[float]) -> Interval:
+    low, high = ends
     return Interval(value, float(low), float(high))
+
+
+def _change_of_sums(a: Floats, b: Floats, axis: int = -1) -> Floats:
+    change: Floats = b.sum(axis) / a.sum(axis) - 1
+    return change
+
+
+def _bootstrap(samples: tuple[Floats, ...], statistic: Callable[..., Any], seed: int) -> Any:
+    """Resamples prompts, the same ones in every sample. Returns SciPy's `BootstrapResult`."""
+    return bootstrap(
+        samples,
+        statistic,
+        n_resamples=DRAWS,
+        batch=_BATCH,
+        vectorized=True,
+        paired=True,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
 
 
 def _p_value(draws: Floats) -> float:
     """Two-sided: twice the share of resampled differences on the other side of zero."""
     at_most, at_least = float((draws <= 0).mean()), float((draws >= 0).mean())
     return min(1.0, max(2 * min(at_most, at_least), 1 / len(draws)))
-
-
-def _ranks(values: Floats) -> Floats:
-    """Ranks from 1; equal values share their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    middles: Floats = ends - (counts - 1) / 2
-    return middles[inverse]

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from service.engine.files.atomic_write import replacing
 from service.settings import PROJECT_ROOT
 from training.errors import ExportFailed, Report
-from training.runs.atomic_write import replacing
 
 PACKAGE = "llama-cpp-python"
 LOCK = PROJECT_ROOT / "requirements.lock"

@@ -11,6 +11,7 @@ import gguf
 import peft
 import torch
 
+from service.engine.files.atomic_write import replacing
 from service.engine.files.build import build
 from service.engine.files.build_plan import BASE_SHA256_KEY, Recipe
 from service.engine.files.checksums import known_sha256
@@ -18,7 +19,6 @@ from service.engine.files.download import FetchProgress
 from service.engine.types import Quantisation
 from training.errors import ExportFailed, Report
 from training.export.converter import Converter
-from training.runs.atomic_write import replacing
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,25 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from service.engine.catalog import CatalogModel, read_catalog
+from service.engine.files.atomic_write import replacing
 from service.engine.types import REQUIRED_ROLES, Role
 from service.errors import ConfigurationError
 from training.config import as_toml
 from training.errors import ExportFailed
-from training.runs.atomic_write import replacing
 
 ENTRY = re.compile(r"^\[\[\s*model\s*\]\]", re.MULTILINE)
 # The keys that the tuned model takes over from the entry of its base.
-INHERITED = ("context", "slots", "cache", "cache_tokens", "chat_template", "licence")
+INHERITED = (
+    "context",
+    "slots",
+    "cache",
+    "cache_tokens",
+    "cache_token_bytes",
+    "cache_sequence_bytes",
+    "chat_template",
+    "answer_prefix",
+    "licence",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from service.engine.catalog import Adapter, CatalogModel, Selection
 from service.engine.client import Answer as Answer
 from service.engine.client import EngineClient
 from service.engine.embedded.backend import EmbeddedBackend
+from service.engine.files.atomic_write import write_whole
 from service.engine.files.build_plan import model_identity
 from service.engine.files.checksums import known_sha256
 from service.engine.types import (
@@ -32,7 +33,6 @@ from service.engine.types import (
 )
 from service.errors import ModelUnavailable
 from service.prompts.tasks import Prompt
-from training.runs.atomic_write import write_whole
 
 NAME = "served"
 # More of them at once bring nothing; each waits in the engine's queue.

@@ -16,6 +16,7 @@ from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers.utils import logging
 
+from service.backend import sources
 from service.engine.catalog import read_catalog
 from service.engine.files.atomic_files import folder_lock
 from service.engine.files.checksums import known_sha256
@@ -95,7 +96,7 @@ def _gguf(config: BaseConfig, models_dir: Path, report: Report) -> Path | None:
         return config.gguf
     model = next(one for one in read_catalog(CATALOG).model if one.name == config.model)
     # The original weights: a copy that was quantised again for serving is less exact.
-    return fetch(model, models_dir, hub_url=Settings().hub_url, report=_Fetching(report))
+    return fetch(model, models_dir, sources(Settings()), _Fetching(report))
 
 
 class _Fetching:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import resource
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -78,7 +79,9 @@ def peak_memory_mb() -> int:
     """The peak memory of the GPU, or of this process if there is no GPU."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated() // 2**20)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    # macOS counts bytes, Linux kibibytes.
+    per_mb = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // per_mb
 
 
 def in_words(measured: StepMetrics, steps: int) -> str:

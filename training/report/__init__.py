@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from service.engine.catalog import read_catalog
+from service.engine.files.atomic_write import write_whole
 from training.errors import TrainingError
 from training.report.evaluation_sections import evaluations, exports, heads
 from training.report.recorded_runs import RecordedRuns, Run, read_runs
 from training.report.served_models import served
 from training.report.training_sections import overview, seed_experiments, sweeps
-from training.runs.atomic_write import write_whole
 
 PACKAGE = Path(__file__).resolve().parents[1]
 OUTPUT = PACKAGE / "REPORT.md"

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from service.engine.files.atomic_write import write_whole
 from training.errors import TrainingError
-from training.runs.atomic_write import write_whole
 
 Status = Literal["running", "finished", "failed", "pruned"]
 

@@ -1,4 +1,4 @@
-"""Measures a score head: on unseen subjects, on pairs, and with words that should not count.
+"""Measures a score head on pairs, and with words that should not count.
 
 It takes predicted scores; it knows no model and no fit.
 """
@@ -9,25 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.labelled import Note, Pair, PraisedNote
-from training.data.variants import FILLER
-from training.evaluation.statistics import Interval, spearman, wilson
+from service.analysis.calibration.agreement import Scores
+from service.analysis.calibration.notes import Note
+from training.data.labelled import Pair, PraisedNote
+from training.evaluation.statistics import Interval, wilson
 
-Scores = NDArray[np.float64]
-"""One row for each note, one column for each criterion."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """The agreement with labels on notes whose subject was left out of the fit, by criterion.
-
-    `length` is the rank correlation of the prediction error with the number of words.
-    """
-
-    notes: int
-    spearman: dict[str, float]
-    error: dict[str, float]
-    length: float
+FILLER = (
+    " This note was written on a Tuesday afternoon and copied here by hand. "
+    "There is another one on the next page."
+)
+"""Used only for tests, never for training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +50,6 @@ class Checks:
     choices: Choices
     praise: Shift
     filler: Shift
-
-
-def held_out(
-    criteria: Sequence[str], predicted: Scores, labels: Scores, notes: Sequence[Note]
-) -> HeldOut:
-    columns = list(enumerate(criteria))
-    errors = predicted - labels
-    return HeldOut(
-        notes=len(labels),
-        spearman={name: spearman(predicted[:, i], labels[:, i]) for i, name in columns},
-        error={name: float(np.abs(errors[:, i]).mean()) for i, name in columns},
-        length=spearman(errors.mean(axis=1), [len(note.body.split()) for note in notes]),
-    )
 
 
 def notes_to_check(pairs: Sequence[Pair], praised: Sequence[PraisedNote]) -> list[Note]:

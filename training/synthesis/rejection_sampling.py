@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from service.engine.files.atomic_write import write_whole
 from service.engine.types import GenerateRequest
 from service.prompts.answers import ParsedSuggestion
 from service.prompts.methods import Angle, draw_angles
@@ -20,7 +21,6 @@ from training.data.sources import typed_records
 from training.errors import DataProblem, Report
 from training.evaluation.ideas import parse
 from training.inference.served import Kept, request_of, served
-from training.runs.atomic_write import write_whole
 from training.synthesis.teacher_prompts import Topic, read_topics
 
 CREATIVITY = 0.8

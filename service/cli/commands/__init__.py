@@ -1,24 +1,48 @@
-"""The commands. `serve`, `models` and `keys` work on this machine; the others are REST clients."""
+"""The commands, each with the function that adds its options. Only a command that is used is imported.
+
+`serve`, `models`, `keys`, `doctor` and `completion` work on this machine; the others are REST clients.
+"""
 
 import argparse
+from collections.abc import Collection, Mapping
+from pkgutil import resolve_name
 from typing import Any
 
-from service.cli.commands import asking, boards, files, ideas, keys, models, ranking, serve, trash
-from service.settings import Settings
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "serve": ("serve:add_options", "start the server"),
+    "models": ("models:add_actions", "manage model files"),
+    "keys": ("keys:add_actions", "manage API keys"),
+    "doctor": ("doctor:add_options", "check this machine and say what would be better"),
+    "calibrate": (
+        "calibrate:add_options",
+        "fit scores to labelled notes, for a model without a score head",
+    ),
+    "brainstorm": ("asking:add_brainstorm", "suggest ideas for a topic, printed one by one"),
+    "refine": ("asking:add_refine", "improve the text of an idea"),
+    "evaluate": (
+        "asking:add_evaluate",
+        "score an idea; list strengths, concerns and a next step",
+    ),
+    "ideas": ("ideas:add_actions", "list, search, show, add, edit, delete and restore ideas"),
+    "keep": ("ideas:add_keep", "keep suggestions as ideas"),
+    "trash": ("trash:add_actions", "restore all deleted ideas, or delete them for good"),
+    "rank": ("ranking:add_actions", "rank ideas by comparing pairs"),
+    "boards": ("boards:add_options", "list the boards"),
+    "export": ("files:add_export", "write all boards or one to a file"),
+    "import": ("files:add_import", "import ideas from JSON, Markdown, CSV or plain lines"),
+    "backup": ("files:add_backup", "copy the database, even while the server runs"),
+    "restore": ("files:add_restore", "replace the database by a backup"),
+    "completion": (
+        "completion:add_options",
+        "print the script that completes commands and options in a shell",
+    ),
+    "mcp": ("mcp:add_options", "serve tools to an AI assistant (MCP over stdio)"),
+}
 
 
-def add_to(commands: Any) -> None:
-    """Adds the options of every command to the parser."""
-    for family in (serve, models, keys, asking, ideas, trash, ranking, boards, files):
-        family.add_to(commands)
-    mcp = commands.add_parser("mcp", help="serve tools to an AI assistant (MCP over stdio)")
-    mcp.add_argument("--url", help="address of the server (IDEAPOOL_URL)")
-    mcp.add_argument("--key", help="its API key (IDEAPOOL_KEY is safer)")
-    mcp.set_defaults(command=_serve_tools)
-
-
-def _serve_tools(settings: Settings, _options: argparse.Namespace) -> int:
-    # Its library takes a second to import; the other commands should not wait for it.
-    from service.cli.mcp.server import serve
-
-    return serve(settings)
+def add_to(commands: Any, needed: Collection[str]) -> None:
+    """Adds every command to the parser, with its options if it is one of those `needed`."""
+    for name, (function, text) in COMMANDS.items():
+        parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
+        if name in needed:
+            resolve_name(f"{__name__}.{function}")(parser)

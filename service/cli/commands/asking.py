@@ -6,68 +6,67 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, get_args
 
-from service.cli.commands.boards import add_option, board_id, rubric_id
+from service.api_client.lookups import board_id, rubric_id
+from service.api_client.rest import Event, Rest, given
+from service.cli.commands.boards import add_option
 from service.cli.connection.connect import add_talk
-from service.cli.connection.rest import Event, Rest, given
 from service.cli.printing import as_json, facts, line, note, paragraph
 from service.errors import InvalidInput
 from service.prompts.languages import IDEA_LANGUAGES
+from service.prompts.tasks import is_usual
 from service.schemas.fields import IdeaSource, MethodId
 
 BAR_WIDTH = 20
 
 
-def add_to(commands: Any) -> None:
-    brainstorm = commands.add_parser(
-        "brainstorm", help="suggest ideas for a topic, printed one by one"
-    )
-    brainstorm.add_argument("topic", nargs="?", help="what the ideas are about")
-    brainstorm.add_argument(
+def add_brainstorm(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("topic", nargs="?", help="what the ideas are about")
+    parser.add_argument(
         "--idea", metavar="ID", help="branch from this idea instead of giving a topic"
     )
-    brainstorm.add_argument("--n", type=int, help="number of ideas the model writes (default: 8)")
-    brainstorm.add_argument("--method", choices=get_args(MethodId), help="brainstorming method")
-    brainstorm.add_argument(
+    parser.add_argument("--n", type=int, help="number of ideas the model writes (default: 8)")
+    parser.add_argument("--method", choices=get_args(MethodId), help="brainstorming method")
+    parser.add_argument(
         "--context", help="background that the ideas should fit; - reads standard input"
     )
-    brainstorm.add_argument(
+    parser.add_argument(
         "--source",
         action="append",
         choices=get_args(IdeaSource),
         help="take ideas only from here: the idea bank, or the model (default: both)",
     )
-    add_option(brainstorm, "use the goal and ideas of this board")
-    brainstorm.add_argument("--seed", type=int, help="the same seed gives the same ideas")
-    brainstorm.add_argument("--creativity", type=float, metavar="0..1", help="default: 0.5")
-    _add_language(brainstorm)
-    brainstorm.add_argument("--keep", action="store_true", help="keep every suggestion as an idea")
-    brainstorm.add_argument(
+    add_option(parser, "use the goal and ideas of this board")
+    parser.add_argument("--seed", type=int, help="the same seed gives the same ideas")
+    parser.add_argument("--creativity", type=float, metavar="0..1", help="default: 0.5")
+    _add_language(parser)
+    parser.add_argument("--keep", action="store_true", help="keep every suggestion as an idea")
+    parser.add_argument(
         "--json", action="store_true", help="print the whole answer as JSON at the end"
     )
-    add_talk(brainstorm, _brainstorm, check=_check_topic, needs_models=True)
+    add_talk(parser, _brainstorm, check=_check_topic, needs_models=True)
 
-    refine = commands.add_parser("refine", help="improve the text of an idea")
-    _add_idea(refine)
-    refine.add_argument("--instruction", help="what to change, for example 'shorter'")
-    refine.add_argument("--only", metavar="PASSAGE", help="refine only this passage of the text")
-    refine.add_argument(
+
+def add_refine(parser: argparse.ArgumentParser) -> None:
+    _add_idea(parser)
+    parser.add_argument("--instruction", help="what to change, for example 'shorter'")
+    parser.add_argument("--only", metavar="PASSAGE", help="refine only this passage of the text")
+    parser.add_argument(
         "--accept", action="store_true", help="replace the idea's text with the new one"
     )
-    add_talk(refine, _refine, check=_check_refinement, needs_models=True)
+    add_talk(parser, _refine, check=_check_refinement, needs_models=True)
 
-    evaluate = commands.add_parser(
-        "evaluate", help="score an idea; list strengths, concerns and a next step"
-    )
-    _add_idea(evaluate)
-    evaluate.add_argument(
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_idea(parser)
+    parser.add_argument(
         "--criteria",
         metavar="NAMES",
         help="criteria, separated by commas (default: those of the rubric)",
     )
-    evaluate.add_argument(
+    parser.add_argument(
         "--rubric", metavar="NAME", help="a rubric of the idea's board, by name or id"
     )
-    add_talk(evaluate, _evaluate, check=_check_evaluation, needs_models=True)
+    add_talk(parser, _evaluate, check=_check_evaluation, needs_models=True)
 
 
 def _add_idea(parser: argparse.ArgumentParser) -> None:
@@ -216,7 +215,13 @@ async def _evaluate(rest: Rest, options: argparse.Namespace) -> int:
         off = answer["spread"].get(name)
         line(f"{name:{width}}  {score:4.1f}  {'' if off is None else f'±{off:.1f}':5} {bar}")
     if not answer["scoring"]["calibrated"]:
-        line("These scores are rough: the model's own, not calibrated.")
+        line("Rough scores: the model's own estimates, not calibrated.")
+        if any(
+            one["name"] in answer["scoring"]["uncalibrated"]
+            and is_usual(one["name"], one["description"])
+            for one in answer["criteria"]
+        ):
+            line("`ideapool calibrate` fits its scores to labelled notes.")
     for heading in ("strengths", "concerns"):
         line()
         _show_points(heading.capitalize(), answer[heading])

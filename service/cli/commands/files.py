@@ -5,72 +5,72 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from service.cli.commands.boards import add_option, board_id
+from service.api_client.lookups import board_id
+from service.api_client.rest import Rest
+from service.cli.commands.boards import add_option
 from service.cli.connection.connect import add_talk
-from service.cli.connection.rest import Rest
 from service.cli.printing import as_json, facts, line, note
 from service.errors import ConfigurationError, InvalidInput, NotFound, StorageUnavailable
-from service.schemas.imports import Column, Groups, Nested
+from service.schemas.imports import Column, Groups, ImportFormat, Nested
 from service.settings import Settings
-from service.store import backup
-from service.store.database import sqlite_path
-from service.transfer.importer import ImportFormat, format_of
+
+# Importing the database takes long, so only the functions that need it do: `export` should not wait.
 
 FORMATS = ("json", "markdown", "csv")
 
 
-def add_to(commands: Any) -> None:
-    export = commands.add_parser("export", help="write all boards or one to a file")
-    export.add_argument(
+def add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--format", choices=FORMATS, default="json", help="json (the default) contains everything"
     )
-    add_option(export, "export only this board")
-    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: print it")
-    add_talk(export, _export)
+    add_option(parser, "export only this board")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: print it")
+    add_talk(parser, _export)
 
-    import_ = commands.add_parser(
-        "import", help="import ideas from JSON, Markdown, CSV or plain lines"
-    )
-    import_.add_argument("file", metavar="FILE", help="- reads standard input")
-    import_.add_argument(
+
+def add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="- reads standard input")
+    parser.add_argument(
         "--format", choices=get_args(ImportFormat), help="default: detected from the file name"
     )
-    add_option(import_, "the board for ideas that name none")
-    import_.add_argument(
+    add_option(parser, "the board for ideas that name none")
+    parser.add_argument(
         "--groups",
         choices=get_args(Groups),
         help="turn headings and the board column into boards or tags",
     )
-    import_.add_argument(
+    parser.add_argument(
         "--nested", choices=get_args(Nested), help="turn nested list items into text or ideas"
     )
-    import_.add_argument(
+    parser.add_argument(
         "--column",
         action="append",
         default=[],
         metavar="FIELD=NAME",
         help="for CSV: the column of a field, for example title=Headline; - for none",
     )
-    import_.add_argument(
+    parser.add_argument(
         "--update", action="store_true", help="update existing ideas from this file"
     )
-    import_.add_argument(
+    parser.add_argument(
         "--restore", action="store_true", help="restore ideas of the file that are in the trash"
     )
-    import_.add_argument(
+    parser.add_argument(
         "--dry-run", action="store_true", help="show what would be imported, change nothing"
     )
-    import_.add_argument("--json", action="store_true", help="print the counts as JSON")
-    add_talk(import_, _import, check=_read)
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    add_talk(parser, _import, check=_read)
 
-    backup = commands.add_parser("backup", help="copy the database, even while the server runs")
-    backup.add_argument("file", type=Path, metavar="FILE")
-    backup.add_argument("--force", action="store_true", help="replace FILE if it exists")
-    backup.set_defaults(command=_backup)
 
-    restore = commands.add_parser("restore", help="replace the database by a backup")
-    restore.add_argument("file", type=Path, metavar="FILE")
-    restore.set_defaults(command=_restore)
+def add_backup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    parser.set_defaults(command=_backup)
+
+
+def add_restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.set_defaults(command=_restore)
 
 
 async def _export(rest: Rest, options: argparse.Namespace) -> int:
@@ -100,6 +100,8 @@ def _read(options: argparse.Namespace) -> None:
 
 
 async def _import(rest: Rest, options: argparse.Namespace) -> int:
+    from service.transfer.importer import format_of
+
     query = {
         "format": options.format or format_of("", options.file),
         "board": await board_id(rest, options.board),
@@ -149,12 +151,16 @@ def _show_plan(ideas: list[dict[str, Any]]) -> None:
 
 
 def _backup(settings: Settings, options: argparse.Namespace) -> int:
+    from service.store import backup
+
     backup.back_up(_database(settings), options.file, replace=options.force)
     note(f"{options.file}: {options.file.stat().st_size:,} bytes, without the model files.")
     return 0
 
 
 def _restore(settings: Settings, options: argparse.Namespace) -> int:
+    from service.store import backup
+
     database = _database(settings)
     kept = backup.restore(options.file, database)
     note(f"Restored {options.file} to {database}.")
@@ -164,6 +170,8 @@ def _restore(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _database(settings: Settings) -> Path:
+    from service.store.database import sqlite_path
+
     path = sqlite_path(settings.sqlalchemy_url)
     if path is None:
         raise ConfigurationError(

@@ -3,31 +3,28 @@
 import argparse
 from typing import Any, get_args
 
+from service.api_client.lookups import board_id, find_ideas
+from service.api_client.rest import Rest, given
 from service.cli.commands.asking import read_text
-from service.cli.commands.boards import add_option, board_id
+from service.cli.commands.boards import add_option
 from service.cli.connection.connect import add_talk
-from service.cli.connection.rest import Rest, given
 from service.cli.printing import as_json, facts, line, note, paragraph
 from service.errors import InvalidInput
-from service.schemas.fields import Status
-from service.store.listing import Sort
-
-PAGE = 100
+from service.schemas.fields import Sort, Status
 
 
-def add_to(commands: Any) -> None:
-    ideas = commands.add_parser(
-        "ideas", help="list, search, show, add, edit, delete and restore ideas"
-    )
-    actions = ideas.add_subparsers(required=True, metavar="COMMAND")
+def add_actions(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_reading(actions)
     _add_writing(actions)
-    keep = commands.add_parser("keep", help="keep suggestions as ideas")
-    keep.add_argument(
+
+
+def add_keep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "suggestion_ids", nargs="+", metavar="ID", help="id of a suggestion, from `brainstorm`"
     )
-    keep.add_argument("--json", action="store_true", help="print JSON")
-    add_talk(keep, _keep)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_talk(parser, _keep)
 
 
 def _add_reading(actions: Any) -> None:
@@ -114,7 +111,7 @@ async def _list(rest: Rest, options: argparse.Namespace) -> int:
         "deleted": options.deleted,
         "sort": options.sort,
     }
-    ideas, has_more = await find(rest, query, options.limit)
+    ideas, has_more = await find_ideas(rest, query, options.limit)
     if options.json:
         as_json(ideas)
         return 0
@@ -125,23 +122,9 @@ async def _list(rest: Rest, options: argparse.Namespace) -> int:
     return 0
 
 
-async def find(rest: Rest, query: dict[str, Any], limit: int) -> tuple[list[dict[str, Any]], bool]:
-    """Fetches up to `limit` ideas page by page, and says whether there are more."""
-    ideas: list[dict[str, Any]] = []
-    while True:
-        page = await rest.call(
-            "GET", "/ideas", query=query | {"limit": min(PAGE, limit - len(ideas))}
-        )
-        ideas += page.json()
-        further = page.links.get("next")
-        if further is None or len(ideas) >= limit:
-            return ideas, further is not None
-        query = query | {"cursor": page.url.join(further["url"]).params["cursor"]}
-
-
 async def _show(rest: Rest, options: argparse.Namespace) -> int:
     idea = await rest.get(f"/ideas/{options.idea_id}")
-    evaluations = await rest.get(f"/ideas/{options.idea_id}/evaluations")
+    evaluations = await rest.get(f"/ideas/{options.idea_id}/evaluations", limit=1)
     if options.json:
         as_json(idea | {"evaluation": evaluations[0] if evaluations else None})
         return 0

@@ -3,17 +3,16 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from service.settings import Settings
-from service.store.database import Database
-from service.store.keys import KeyStore
+
+if TYPE_CHECKING:
+    from service.store.keys import KeyStore
 
 
-def add_to(commands: Any) -> None:
-    keys = commands.add_parser("keys", help="manage API keys").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
+def add_actions(parser: argparse.ArgumentParser) -> None:
+    keys = parser.add_subparsers(required=True, metavar="COMMAND")
     create = keys.add_parser("create", help="create a key and print it once")
     create.add_argument("name", help="what the key is for")
     create.set_defaults(command=create_key)
@@ -24,7 +23,11 @@ def add_to(commands: Any) -> None:
 
 
 @contextmanager
-def key_store(settings: Settings) -> Iterator[KeyStore]:
+def key_store(settings: Settings) -> "Iterator[KeyStore]":
+    # Importing the database takes long; `keys --help` should not wait for it.
+    from service.store.database import Database
+    from service.store.keys import KeyStore
+
     database = Database(settings.sqlalchemy_url)
     try:
         database.migrate()

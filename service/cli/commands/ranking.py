@@ -5,9 +5,10 @@ import sys
 from contextlib import aclosing
 from typing import Any, get_args
 
-from service.cli.commands.boards import add_option, board_id
+from service.api_client.lookups import chosen_board
+from service.api_client.rest import Rest, given
+from service.cli.commands.boards import add_option
 from service.cli.connection.connect import add_talk
-from service.cli.connection.rest import Rest, given
 from service.cli.printing import as_json, facts, line, note, paragraph
 from service.errors import ServerRefused
 from service.schemas.fields import Judge
@@ -17,9 +18,8 @@ _OUTCOMES = {"1": "first", "2": "second", "=": "tie"}
 _KEYS = "Type 1, 2 or = (equal). s skips, u undoes the last vote, q quits"
 
 
-def add_to(commands: Any) -> None:
-    rank = commands.add_parser("rank", help="rank ideas by comparing pairs")
-    actions = rank.add_subparsers(required=True, metavar="COMMAND")
+def add_actions(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="COMMAND")
 
     show = actions.add_parser("show", help="show the ranking")
     add_option(show, "the board to rank (default: the oldest)")
@@ -39,10 +39,6 @@ def add_to(commands: Any) -> None:
         "--json", action="store_true", help="print the whole answer as JSON at the end"
     )
     add_talk(compare, _compare, needs_models=True)
-
-
-async def chosen_board(rest: Rest, name: str | None) -> str:
-    return await board_id(rest, name) or str((await rest.get("/boards"))[0]["id"])
 
 
 async def _show(rest: Rest, options: argparse.Namespace) -> int:

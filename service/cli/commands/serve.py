@@ -1,133 +1,18 @@
-"""`ideapool serve`: runs the server, and ends open runs and streams at the first signal."""
+"""`ideapool serve`: starts the server."""
 
 import argparse
-import asyncio
-import socket
-from types import FrameType
-from typing import Any
 
-import uvicorn
-from fastapi import FastAPI
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from service.app import create_app
-from service.cli.commands.keys import key_store
-from service.errors import ConfigurationError, ServiceError
 from service.settings import Settings
-from service.store.database import sqlite_path
-from service.store.database_lock import database_lock
 
 
-def add_to(commands: Any) -> None:
-    serve_ = commands.add_parser("serve", help="start the server")
-    serve_.add_argument("--host", help="address to bind (IDEAPOOL_HOST)")
-    serve_.add_argument("--port", type=int, help="port (IDEAPOOL_PORT)")
-    serve_.set_defaults(command=serve)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", help="address to bind (IDEAPOOL_HOST)")
+    parser.add_argument("--port", type=int, help="port (IDEAPOOL_PORT)")
+    parser.set_defaults(command=_serve)
 
 
-def serve(settings: Settings, _options: argparse.Namespace) -> int:
-    with database_lock(sqlite_path(settings.sqlalchemy_url)):
-        _ensure_key(settings)
-    app = create_app(settings)
-    startup = _Startup(app)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    shown = "localhost" if host in ("0.0.0.0", "[::]") else host
-    print(f"Ideapool is at http://{shown}:{settings.port}", flush=True)
-    config = uvicorn.Config(
-        startup,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning" if settings.log_level == "info" else settings.log_level,
-        # One process holds the models and the only writing connection.
-        workers=1,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.drain_s) + 5,
-    )
-    server = _Server(config, app, settings.drain_s)
-    try:
-        server.run()
-    except SystemExit:
-        # uvicorn exits this way if the app does not start.
-        if startup.refusal is not None:
-            raise startup.refusal from None
-        raise
-    return 0 if server.started else 1
+def _serve(settings: Settings, _options: argparse.Namespace) -> int:
+    # Importing the app takes a second; `serve --help` should not wait for it.
+    from service.cli.serving import serve
 
-
-def _ensure_key(settings: Settings) -> None:
-    """Raises: ConfigurationError if a key is needed, there is none, and none may be created."""
-    if not settings.needs_key:
-        return
-    with key_store(settings) as keys:
-        if keys.any():
-            return
-        if not settings.create_key:
-            raise ConfigurationError(
-                f"Others can reach this service at {settings.host}, so it needs an API key. Create one "
-                "with `ideapool keys create NAME`, set IDEAPOOL_CREATE_KEY=true to have one created "
-                "and printed, or bind 127.0.0.1."
-            )
-        print(f"API key, shown only now: {keys.create('first')}", flush=True)
-        print("Sign in with it at /login, or send it as `Authorization: Bearer …`.", flush=True)
-
-
-class _Startup:
-    """Keeps the error that stops the app at its start, so that it is shown without a traceback."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.refusal: ServiceError | None = None
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
-            return
-        failed: Message | None = None
-
-        async def hold_back(message: Message) -> None:
-            nonlocal failed
-            if message["type"] == "lifespan.startup.failed":
-                failed = message
-            else:
-                await send(message)
-
-        try:
-            await self._app(scope, receive, hold_back)
-        except ServiceError as error:
-            self.refusal = error
-            await send({"type": "lifespan.startup.failed"})
-        except BaseException:
-            if failed is not None:
-                await send(failed)
-            raise
-
-
-class _Server(uvicorn.Server):
-    """Closes runs and streams at the first signal; uvicorn would wait for them to end."""
-
-    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_s: float) -> None:
-        super().__init__(config)
-        self._app = app
-        self._drain_s = drain_s
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closing: asyncio.Task[None] | None = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # A signal handler may interrupt any code of the main thread, so it only schedules the work.
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._begin_closing)
-        super().handle_exit(sig, frame)
-
-    def _begin_closing(self) -> None:
-        if self._closing is None:
-            self._closing = asyncio.ensure_future(self._close())
-
-    async def _close(self) -> None:
-        state = self._app.state
-        await asyncio.gather(
-            state.runs.close(self._drain_s), state.completions.close(self._drain_s)
-        )
+    return serve(settings)

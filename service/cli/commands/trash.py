@@ -1,19 +1,17 @@
 """`ideapool trash restore | empty`: all deleted ideas of a board; `ideas` has the commands for some."""
 
 import argparse
-from typing import Any
 
+from service.api_client.lookups import chosen_board
+from service.api_client.rest import Rest
 from service.cli.commands.boards import add_option
-from service.cli.commands.ranking import chosen_board
 from service.cli.connection.connect import add_talk
-from service.cli.connection.rest import Rest
 from service.cli.printing import line, note
 from service.errors import InvalidInput
 
 
-def add_to(commands: Any) -> None:
-    trash = commands.add_parser("trash", help="restore all deleted ideas, or delete them for good")
-    actions = trash.add_subparsers(required=True, metavar="COMMAND")
+def add_actions(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="COMMAND")
 
     restore = actions.add_parser("restore", help="restore everything in a board's trash")
     add_option(restore, "whose trash (default: the oldest board)")

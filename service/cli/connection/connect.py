@@ -8,15 +8,13 @@ from contextlib import asynccontextmanager
 
 import httpx2
 
-from service.cli.connection.own_server import own_server
-from service.cli.connection.rest import CONNECT_S, SILENCE_S, Rest
+from service.api_client.rest import CONNECT_S, SILENCE_S, Rest
 from service.cli.printing import note
 from service.errors import Conflict, ServerUnreachable
 from service.settings import Settings
-from service.store.database import sqlite_path
-from service.store.database_lock import lock_holder
 
 LOOK_S = 5.0
+KEY_HINT = "Give the key with --key or IDEAPOOL_KEY."
 Talk = Callable[[Rest, argparse.Namespace], Awaitable[int]]
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
@@ -58,12 +56,12 @@ async def connect(settings: Settings, *, needs_models: bool) -> AsyncIterator[Re
     """
     if settings.url is not None:
         async with _http(settings, settings.url.rstrip("/")) as http:
-            yield Rest(http, f"The server at {settings.url}")
+            yield Rest(http, f"The server at {settings.url}", key_hint=KEY_HINT)
         return
     address = usual_address(settings)
     async with _http(settings, address) as http:
         if await _answers(http, address):
-            yield Rest(http, f"The server at {address}")
+            yield Rest(http, f"The server at {address}", key_hint=KEY_HINT)
             return
     async with _own(settings, address, needs_models=needs_models) as rest:
         yield rest
@@ -86,7 +84,7 @@ def _http(settings: Settings, address: str) -> httpx2.AsyncClient:
 
 
 async def _answers(http: httpx2.AsyncClient, address: str) -> bool:
-    """Whether Ideapool answers there; another program on the port does not count.
+    """Whether Ideapool answers there.
 
     Raises: ServerUnreachable if it hangs. A second server beside it would do harm.
     """
@@ -98,11 +96,21 @@ async def _answers(http: httpx2.AsyncClient, address: str) -> bool:
         return False
     except (TimeoutError, httpx2.HTTPError) as error:
         raise ServerUnreachable(f"The server at {address} does not answer.") from error
+    return is_ours(told)
+
+
+def is_ours(told: object) -> bool:
+    """Whether Ideapool's `/readyz` answers so; another program on the port does not count."""
     return isinstance(told, dict) and {"database", "models"} <= told.keys()
 
 
 @asynccontextmanager
 async def _own(settings: Settings, address: str, *, needs_models: bool) -> AsyncIterator[Rest]:
+    # Importing the app takes a second; a command that has found a server should not wait for it.
+    from service.cli.connection.own_server import own_server
+    from service.store.database import sqlite_path
+    from service.store.database_lock import lock_holder
+
     path = sqlite_path(settings.sqlalchemy_url)
     other = None if path is None else lock_holder(path)
     if other is not None:

@@ -1,7 +1,6 @@
 """A server of a command's own, for when none runs: the same app, reached through a Unix socket."""
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -12,13 +11,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from service.app import create_app
-from service.cli.progress import ProgressLine
-from service.engine.backend import Backend
+from service.cli.progress import show_loading
 from service.engine.types import Event, ModelInfo, Request, Role, Stats
 from service.errors import ModelUnavailable
 from service.settings import Settings
 
-PROGRESS_S = 0.1
 POLL_S = 0.01
 
 
@@ -35,7 +32,7 @@ async def own_server(
         settings.model_copy(update={"require_key": False}), None if needs_models else NoModels()
     )
     async with app.router.lifespan_context(app), listening(app) as http:
-        watcher = asyncio.create_task(_show_loading(app.state.backend))
+        watcher = asyncio.create_task(show_loading(app.state.backend))
         try:
             yield http
         finally:
@@ -76,19 +73,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Ctrl-C is the command's: it ends the command, which ends the server."""
         yield
-
-
-async def _show_loading(backend: Backend) -> None:
-    line = ProgressLine(sys.stderr)
-    is_shown = False
-    try:
-        while busy := [one for one in backend.models() if one.state in ("fetching", "loading")]:
-            is_shown = True
-            line.tell(busy[0].name, busy[0].state, f" ({busy[0].progress:.0%})")
-            await asyncio.sleep(PROGRESS_S)
-    finally:
-        if is_shown:
-            line.close()
 
 
 class NoModels:

@@ -29,7 +29,7 @@ class Slot:
 class SequenceCache(Protocol):
     """The operations of a llama.cpp context on the sequences of its cache."""
 
-    def keep(self, sequence: int, tokens: int) -> None: ...
+    def keep(self, sequence: int, tokens: int) -> bool: ...
 
     def share(self, source: int, target: int, tokens: int) -> None: ...
 
@@ -67,8 +67,11 @@ class KvLayout(Protocol):
     def gap(self, slots: Sequence[Slot]) -> tuple[Slot, Slot] | None:
         """A taken slot and the free one it should move to, so that batches stay whole."""
 
-    def copy(self, cache: SequenceCache, source: int, target: int, tokens: int) -> None:
-        """Replace all that `target` has by the first `tokens` of `source`."""
+    def copy(self, cache: SequenceCache, source: int, target: int, tokens: int) -> bool:
+        """Replace all that `target` has by the first `tokens` of `source`.
+
+        False if the cache cannot cut them off; `target` is empty then.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +113,11 @@ class StreamsLayout:
         hole = next(one for one in range(taken[0], taken[-1]) if one not in taken)
         return slots[taken[-1]], slots[hole]
 
-    def copy(self, cache: SequenceCache, source: int, target: int, tokens: int) -> None:
+    def copy(self, cache: SequenceCache, source: int, target: int, tokens: int) -> bool:
         # llama.cpp copies whole streams; a saved state has only the cells in use.
         cache.keep(target, 0)
         cache.restore(target, cache.save(source))
-        cache.keep(target, tokens)
+        return cache.keep(target, tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +151,10 @@ class UnifiedLayout:
     def gap(self, slots: Sequence[Slot]) -> tuple[Slot, Slot] | None:  # noqa: ARG002
         return None
 
-    def copy(self, cache: SequenceCache, source: int, target: int, tokens: int) -> None:
+    def copy(self, cache: SequenceCache, source: int, target: int, tokens: int) -> bool:
         cache.keep(target, 0)
         cache.share(source, target, tokens)
+        return True
 
 
 def _reserved(slots: Sequence[Slot]) -> int:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.decoding.chat_template import ChatPrompt, ChatTokeniser
+from service.engine.decoding.chat_template import ChatTokeniser, PromptTokens
 from service.engine.decoding.kv_layout import KvLayout, Slot, UnifiedLayout
 from service.engine.decoding.kv_slots import Assignment, SlotAllocator
+from service.engine.files.cache_size import CacheSize
 from service.engine.llama import (
     AdapterFile,
     Chunk,
@@ -66,22 +67,22 @@ class LoadedModel:
         self,
         weights: LlamaModel,
         layout: KvLayout,
+        cache_size: CacheSize,
         *,
-        chunk_tokens: int,
         threads: int,
-        chat_template: str | None = None,
+        chat: ChatTokeniser,
         adapter: tuple[AdapterFile, float] | None = None,
     ) -> None:
-        """`chunk_tokens` is the length of a prefill chunk."""
         self.weights = weights
-        self.chat = ChatTokeniser(weights, chat_template)
+        self.chat = chat
         self.context_tokens = layout.tokens
-        self.chunk_tokens = chunk_tokens
+        self.chunk_tokens = prefill_chunk_tokens(weights.parameters, weights.gpu_layers)
+        self.cache_bytes = cache_size.total(layout.cells, layout.sequences)
         self._layout = layout
         self._threads = threads
         self._adapter = adapter
         # A batch has a prefill chunk, or one token of each sequence.
-        batch = max(chunk_tokens, layout.sequences)
+        batch = max(self.chunk_tokens, layout.sequences)
         size = ContextSize(layout.cells, layout.sequences, batch, layout.is_unified)
         self.context = Context(weights, size, threads=threads, adapter=adapter)
         self.slots = SlotAllocator(layout)
@@ -100,10 +101,6 @@ class LoadedModel:
             )
         return self._embedding_context
 
-    @property
-    def cache_bytes(self) -> int:
-        return self.context.size.cells * self.weights.cache_bytes_per_token
-
     def check_fit(self, tokens: int, answer: int) -> None:
         """Raises PromptTooLong unless prompt and answer fit the context together."""
         if tokens + answer > self.context_tokens:
@@ -118,7 +115,7 @@ class LoadedModel:
             )
 
     def acquire_slot(
-        self, key: str, prompt: ChatPrompt, answer: int, *, reuses_prefix: bool = True
+        self, key: str, prompt: PromptTokens, answer: int, *, reuses_prefix: bool = True
     ) -> Generator[None, Rows | None, tuple[Slot, int]]:
         """Wait for a slot; returns it, and how many tokens of the prompt it has cached.
 
@@ -142,7 +139,8 @@ class LoadedModel:
     def release_slot(self, slot: Slot) -> None:
         """Forget the answer, and keep the prompt in the cache for reuse."""
         self._end_prefill(slot)
-        self.context.keep(slot.sequence, len(slot.prompt))
+        if not self.context.keep(slot.sequence, len(slot.prompt)):
+            slot.prompt = []
         self.slots.release(slot)
 
     def acquire_embedding_slot(self, key: str) -> Generator[None, Rows | None, Slot]:
@@ -159,7 +157,7 @@ class LoadedModel:
         self._embedding_slots.release(slot)
 
     def prefill(
-        self, slot: Slot, prompt: ChatPrompt, start: int, *, is_reusable: bool = True
+        self, slot: Slot, prompt: PromptTokens, start: int, *, is_reusable: bool = True
     ) -> Generator[PendingDecode | None, Rows | None, Rows]:
         """Decode `prompt` from its token `start` on; returns the row of the last token.
 
@@ -173,12 +171,18 @@ class LoadedModel:
             row = yield PendingDecode(self.context, slot, start, tokens[start:end], outputs)
             start = end
             if is_reusable:
-                slot.prompt = tokens[:end]
+                self._note_cached(slot, tokens[:end])
                 if end == prompt.system_tokens:
                     self._save_prefix(tokens[:end], slot)
         assert row is not None
         self._end_prefill(slot)
         return row
+
+    def _note_cached(self, slot: Slot, tokens: list[int]) -> None:
+        # Where a sequence cannot be cut, no other request can take its start from a slot. System
+        # prompts are reused all the same, because they are saved when they end.
+        if self.weights.can_rewind:
+            slot.prompt = tokens
 
     def _end_prefill(self, slot: Slot) -> None:
         if self._prefilling is slot:
@@ -200,7 +204,7 @@ class LoadedModel:
         if self._embedding_context is not None:
             self._embedding_context.close()
 
-    def _chunk_ends(self, prompt: ChatPrompt) -> list[int]:
+    def _chunk_ends(self, prompt: PromptTokens) -> list[int]:
         """Where prefill chunks end: after the system prompt, and after each chunk of tokens."""
         last = len(prompt.tokens) - 1
         system = min(prompt.system_tokens, last)
@@ -210,7 +214,7 @@ class LoadedModel:
         ]
 
     def _fill_from_cache(
-        self, assignment: Assignment, prompt: ChatPrompt, chunk_ends: list[int]
+        self, assignment: Assignment, prompt: PromptTokens, chunk_ends: list[int]
     ) -> int:
         """Put the known start of a prompt into the slot's sequence; returns its length."""
         sequence, shared = assignment.slot.sequence, assignment.shared
@@ -223,13 +227,15 @@ class LoadedModel:
             self._saved_prefixes.move_to_end(system)
             self.context.keep(sequence, 0)
             self.context.restore(sequence, self._saved_prefixes[system])
-            assignment.slot.prompt = list(system)
+            self._note_cached(assignment.slot, list(system))
             return prompt.system_tokens
         if assignment.source == sequence:
-            self.context.keep(sequence, shared)
+            is_kept = self.context.keep(sequence, shared)
         else:
-            self._layout.copy(self.context, assignment.source, sequence, shared)
-        return shared
+            is_kept = self._layout.copy(self.context, assignment.source, sequence, shared)
+        if not is_kept:
+            assignment.slot.prompt = []
+        return shared if is_kept else 0
 
     def _save_prefix(self, tokens: list[int], slot: Slot) -> None:
         self._saved_prefixes[tuple(tokens)] = self.context.save(slot.sequence)

@@ -6,8 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from service.engine.decoding.chat_template import ChatTokeniser
 from service.engine.decoding.kv_layout import KvLayout, StreamsLayout, UnifiedLayout
-from service.engine.decoding.loaded_model import LoadedModel, prefill_chunk_tokens
+from service.engine.decoding.loaded_model import LoadedModel
+from service.engine.files.cache_size import cache_size
+from service.engine.files.gguf_header import read_metadata
 from service.engine.host import usable_cpus
 from service.engine.llama import AdapterFile, Context, Library, LlamaModel
 from service.engine.protocol import Envelope, Load, Loaded, LoadFailed, Loading, Unload, Unloaded
@@ -21,7 +24,7 @@ class LoadedModels:
     """The loaded models by name; models of the same file share its weights."""
 
     def __init__(self) -> None:
-        self._library = Library()
+        self._library: Library | None = None
         self._weights: dict[WeightsKey, LlamaModel] = {}
         self._models: dict[str, LoadedModel] = {}
 
@@ -33,10 +36,12 @@ class LoadedModels:
         Raises:
             ModelUnavailable: the model cannot be loaded.
         """
+        # Not before, so that a library that cannot be used is the model's error and no crash.
+        library = self._library = self._library or Library()
         key = (command.weights, command.gpu_layers)
         if key not in self._weights:
             self._weights[key] = LlamaModel(
-                self._library,
+                library,
                 Path(command.weights),
                 gpu_layers=command.gpu_layers,
                 on_progress=on_progress,
@@ -45,16 +50,16 @@ class LoadedModels:
         adapter = None
         if command.adapter is not None and command.adapter_scale:
             adapter = (
-                AdapterFile(self._library, weights, Path(command.adapter)),
+                AdapterFile(library, weights, Path(command.adapter)),
                 command.adapter_scale,
             )
         tokens = min(command.tokens, weights.trained_context)
         return LoadedModel(
             weights,
             _layout_of(command, tokens),
-            chunk_tokens=prefill_chunk_tokens(weights.parameters, command.gpu_layers),
+            cache_size(read_metadata(Path(command.weights))),
             threads=command.threads or usable_cpus(),
-            chat_template=command.chat_template,
+            chat=ChatTokeniser(weights, command.chat_template, command.answer_prefix),
             adapter=adapter,
         )
 
@@ -91,7 +96,8 @@ class LoadedModels:
     def close(self) -> None:
         for name in list(self._models):
             self.unload(name)
-        self._library.close()
+        if self._library is not None:
+            self._library.close()
 
 
 class Loader:

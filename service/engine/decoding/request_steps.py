@@ -5,15 +5,18 @@ Which request continues next, and which ones share a batch, is the worker's busi
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.engine.decoding.chat_template import PromptTokens
 from service.engine.decoding.detokenizer import Detokenizer
+from service.engine.decoding.kv_layout import Slot
 from service.engine.decoding.kv_slots import common_prefix
 from service.engine.decoding.loaded_model import LoadedModel, PendingDecode, Steps
-from service.engine.llama import Grammar, LlamaModel, Logits, Sampler
+from service.engine.decoding.raw_prompt import raw_prompt
+from service.engine.llama import Grammar, LlamaModel, Logits, Rows, Sampler
 from service.engine.types import (
     Delta,
     Embedding,
@@ -48,7 +51,7 @@ def steps_for(model: LoadedModel, request: Request, emit: Emit) -> Steps:
 
 
 def generate(model: LoadedModel, request: GenerateRequest, emit: Emit) -> Steps:
-    prompt = model.chat.prompt(request.messages)
+    prompt = _prompt(model, request)
     size = len(prompt.tokens)
     model.check_fit(size, request.max_tokens)
     with contextlib.closing(Sampler(request.sampling, _grammar(model, request))) as sampler:
@@ -73,6 +76,14 @@ def generate(model: LoadedModel, request: GenerateRequest, emit: Emit) -> Steps:
             model.release_slot(slot)
     completion_s = time.monotonic() - began - prompt_s
     emit(Finished(answer.reason, Usage(size, start, answer.count, prompt_s, completion_s)))
+
+
+def _prompt(model: LoadedModel, request: GenerateRequest) -> PromptTokens:
+    if request.prompt is None:
+        return model.chat.prompt(request.messages)
+    if request.messages:
+        raise InvalidInput("Give either messages or a raw prompt, not both.")
+    return raw_prompt(model.weights, request.prompt)
 
 
 def _grammar(model: LoadedModel, request: GenerateRequest) -> Grammar | None:
@@ -145,20 +156,64 @@ def probe(model: LoadedModel, request: ProbeRequest, emit: Emit) -> Steps:
         emit(Started(sum(sizes)))
         began = time.monotonic()
         rows: list[tuple[float, ...]] = []
-        reused, previous = 0, list[int]()
-        for prompt in prompts:
-            start = common_prefix(previous, prompt.tokens[:-1])
-            # Only this request reuses the prefix: its chunks do not end where those of a
-            # generation would.
-            model.context.keep(slot.sequence, start)
-            last = yield from model.prefill(slot, prompt, start, is_reusable=False)
+        series = _Series(model, slot)
+        for prompt, following in zip(prompts, [*prompts[1:], None], strict=True):
+            last = yield from series.decode(prompt, following)
             logprobs = _log_softmax(last[0])
             rows.append(tuple(float(np.exp(logprobs[choice])) for choice in choices))
-            reused, previous = reused + start, prompt.tokens
     finally:
         model.release_slot(slot)
-    usage = Usage(sum(sizes), reused, 0, time.monotonic() - began, 0.0)
+    usage = Usage(sum(sizes), series.reused, 0, time.monotonic() - began, 0.0)
     emit(Probabilities(tuple(rows), usage))
+
+
+class _Series:
+    """Prompts one after the other in one slot; what two neighbours share is decoded once.
+
+    No other request reuses it: its chunks do not end where those of a generation would.
+    """
+
+    def __init__(self, model: LoadedModel, slot: Slot) -> None:
+        self._model = model
+        self._slot = slot
+        self._previous: list[int] = []
+        # States of starts of the last prompt, the longest last, where the cache cannot be cut.
+        self._saved: list[tuple[int, NDArray[np.uint8]]] = []
+        self.reused = 0
+
+    def decode(
+        self, prompt: PromptTokens, following: PromptTokens | None
+    ) -> Generator[PendingDecode | None, Rows | None, Rows]:
+        start = self._rewind(common_prefix(self._previous, prompt.tokens[:-1]))
+        self.reused += start
+        if following is not None and not self._model.weights.can_rewind:
+            start = yield from self._save_shared(prompt, following, start)
+        self._previous = prompt.tokens
+        return (yield from self._model.prefill(self._slot, prompt, start, is_reusable=False))
+
+    def _rewind(self, tokens: int) -> int:
+        """Cut the sequence to so many tokens, or to fewer; returns how many are left."""
+        while self._saved and self._saved[-1][0] > tokens:
+            self._saved.pop()
+        if self._model.context.keep(self._slot.sequence, tokens):
+            return tokens
+        if not self._saved:
+            return 0
+        length, state = self._saved[-1]
+        self._model.context.restore(self._slot.sequence, state)
+        return length
+
+    def _save_shared(
+        self, prompt: PromptTokens, following: PromptTokens, start: int
+    ) -> Generator[PendingDecode | None, Rows | None, int]:
+        """Decode and save what two prompts share; returns how many tokens are decoded now."""
+        shared = common_prefix(prompt.tokens[:-1], following.tokens[:-1])
+        if shared <= start:
+            return start
+        part = PromptTokens(prompt.tokens[:shared], 0)
+        yield from self._model.prefill(self._slot, part, start, is_reusable=False)
+        self._saved.append((shared, self._model.context.save(self._slot.sequence)))
+        return shared
 
 
 def _single_token(weights: LlamaModel, choice: str) -> int:

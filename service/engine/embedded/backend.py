@@ -14,6 +14,7 @@ from service.engine.admission.request_queue import Capacity, RequestQueue
 from service.engine.catalog import Selection
 from service.engine.embedded.model_registry import ModelRegistry
 from service.engine.embedded.supervisor import Supervisor
+from service.engine.files.download import Sources
 from service.engine.protocol import (
     Cancel,
     Ended,
@@ -63,9 +64,18 @@ class EmbeddedBackend:
         self._supervisor = Supervisor(self, stall_s=stall_s)
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def fetch_from(self, sources: Sources) -> None:
+        """Call it before `start`. Without it, missing weights stay missing."""
+        for served in self._registry:
+            served.sources = sources
+
     async def start(self) -> None:
         self._spawn(self._supervisor.run())
-        self._spawn(self._registry.prepare())
+        self._spawn(self.prepare())
+
+    async def prepare(self) -> None:
+        """Verify, fetch and build the files; `models` tells what is wrong. Loads nothing."""
+        await self._registry.prepare()
 
     async def close(self) -> None:
         self._queue.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 from service.engine.catalog import Adapter, CatalogModel
 from service.engine.files.build import prepare_files
 from service.engine.files.checksums import FETCH_ADVICE, PATH_ADVICE
-from service.engine.files.download import FetchProgress
+from service.engine.files.download import FetchProgress, Sources
 from service.engine.protocol import Load
 from service.engine.types import ModelInfo, ModelState
 from service.errors import ModelUnavailable
@@ -25,7 +25,7 @@ class ServedModel:
     """`path` is the file that is loaded, and `adapter` what is applied to it after loading.
 
     `last_files` are the states of the files when they were last verified: first the files the
-    model is made from, last the one that is loaded.
+    model is made from, last the one that is loaded. Missing weights are fetched from `sources`.
     """
 
     model: CatalogModel
@@ -36,6 +36,7 @@ class ServedModel:
     sha256: str
     adapter_sha256: str | None
     identity: str = ""
+    sources: Sources | None = None
     state: ModelState = "idle"
     progress: float = 0.0
     error: str | None = None
@@ -77,7 +78,7 @@ class ServedModel:
         return tuple(map(_file_state, (*sources, self.path)))
 
     async def prepare_files(self) -> None:
-        """Verify the files, and build the one to load where it has to be built.
+        """Verify the files, fetch missing weights, and build the file to load where it has to be built.
 
         Raises:
             ModelUnavailable: a file is missing or wrong.
@@ -88,11 +89,14 @@ class ServedModel:
             if is_cancelled.is_set():
                 raise ModelUnavailable(Text("The server is stopping."))
             self.state = "fetching"
-            if progress.phase == "building":
-                self.progress = progress.bytes_done / progress.bytes_total
+            self.progress = (
+                progress.bytes_done / progress.bytes_total if progress.bytes_total else 0
+            )
 
         try:
-            files = await asyncio.to_thread(prepare_files, self.model, self.models_dir, report)
+            files = await asyncio.to_thread(
+                prepare_files, self.model, self.models_dir, report, self.sources
+            )
         except asyncio.CancelledError:
             is_cancelled.set()
             raise
@@ -111,6 +115,7 @@ class ServedModel:
             threads=threads,
             gpu_layers=model.gpu_layers,
             chat_template=model.chat_template,
+            answer_prefix=model.answer_prefix,
             adapter=str(adapter.path) if adapter is not None else None,
             adapter_scale=adapter.scale if adapter is not None else 0.0,
         )
@@ -129,6 +134,7 @@ class ServedModel:
             state=self.state,
             progress=self.progress,
             error=self.error,
+            untried=self.model.untried,
         )
 
 

@@ -1,4 +1,4 @@
-"""Writing to the folder of model files: a lock, a check of the disk space, atomic renames."""
+"""Writing whole files: atomic renames and, for the folder of model files, a lock and disk space."""
 
 import contextlib
 import fcntl

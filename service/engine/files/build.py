@@ -32,7 +32,7 @@ from service.engine.files.checksums import (
     sha256_of,
     verified_sha256,
 )
-from service.engine.files.download import FetchProgress, Report, fetch
+from service.engine.files.download import FetchProgress, Report, Sources, fetch
 from service.errors import ModelUnavailable
 from service.messages import Text
 
@@ -57,10 +57,13 @@ class ServedFiles:
     adapter_sha256: str | None = None
 
 
-def prepare_files(model: CatalogModel, models_dir: Path, report: Report) -> ServedFiles:
+def prepare_files(
+    model: CatalogModel, models_dir: Path, report: Report, sources: Sources | None = None
+) -> ServedFiles:
     """Verify the files of a model, and build the served file if that is missing.
 
-    It takes seconds to minutes. An exception raised by `report` cancels the work.
+    With `sources`, weights that are missing are fetched. It takes seconds to minutes. An exception
+    raised by `report` cancels the work.
 
     Raises:
         ModelUnavailable: a file is missing or wrong; the error names it.
@@ -69,6 +72,8 @@ def prepare_files(model: CatalogModel, models_dir: Path, report: Report) -> Serv
     built = recipe.find(models_dir) if recipe is not None else None
     path = model.weights_path(models_dir)
     if built is None:
+        if sources is not None and model.path is None and not path.is_file():
+            fetch(model, models_dir, sources, report)
         advice = FETCH_ADVICE if model.path is None else PATH_ADVICE
         found = verified_sha256(path, model.sha256, advice=advice)
         built = Built(path, found) if recipe is None else build(recipe, models_dir, report)
@@ -86,7 +91,9 @@ def prepare_files(model: CatalogModel, models_dir: Path, report: Report) -> Serv
     return replace(files, adapter=adapter, adapter_sha256=found)
 
 
-def fetch_and_build(model: CatalogModel, models_dir: Path, *, hub_url: str, report: Report) -> Path:
+def fetch_and_build(
+    model: CatalogModel, models_dir: Path, sources: Sources, report: Report
+) -> Path:
     """Fetch and build what is missing, and remove old builds; returns the file to serve.
 
     Raises:
@@ -94,12 +101,12 @@ def fetch_and_build(model: CatalogModel, models_dir: Path, *, hub_url: str, repo
     """
     recipe = Recipe.of(model, models_dir)
     if recipe is None:
-        path = fetch(model, models_dir, hub_url=hub_url, report=report)
+        path = fetch(model, models_dir, sources, report)
         record_served_file(model.name, models_dir, None)
         return path
     built = recipe.find(models_dir)
     if built is None:
-        fetch(model, models_dir, hub_url=hub_url, report=report)
+        fetch(model, models_dir, sources, report)
         built = build(recipe, models_dir, report)
     record_served_file(model.name, models_dir, built.path)
     size = built.path.stat().st_size
@@ -147,6 +154,20 @@ def availability(model: CatalogModel, models_dir: Path) -> str:
     if recipe.find(models_dir) is not None:
         return f"here, built from {recipe}"
     return f"{'fetched' if is_here else 'not fetched'}, to be built: {recipe}"
+
+
+def served_file(model: CatalogModel, models_dir: Path) -> Path | None:
+    """The file that the model is served from, if it is here; it is not verified.
+
+    Raises:
+        ModelUnavailable: as for `Recipe.of`.
+    """
+    recipe = Recipe.of(model, models_dir)
+    if recipe is not None:
+        built = recipe.find(models_dir)
+        return None if built is None else built.path
+    path = model.weights_path(models_dir)
+    return path if path.is_file() else None
 
 
 def build(recipe: Recipe, models_dir: Path, report: Report) -> Built:

@@ -10,16 +10,16 @@ identity is therefore the hash of its inputs, which is the same on all machines.
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
 from service.engine.catalog import Adapter, CatalogModel
+from service.engine.files.atomic_write import write_whole
 from service.engine.files.checksums import PATH_ADVICE, known_sha256, verified_sha256
 from service.engine.files.gguf_header import read_text_metadata
+from service.engine.llama.libraries import LLAMA_CPP
 from service.engine.types import Quantisation
 from service.errors import ModelUnavailable
 from service.messages import Text
@@ -92,7 +92,7 @@ class Recipe:
         """Everything that determines the content of the built file."""
         return {
             "recipe": VERSION,
-            "llama_cpp_python": version("llama-cpp-python"),
+            "llama_cpp_python": LLAMA_CPP,
             "base_sha256": self.base_sha256,
             "quantise": self.quantise,
             "adapter_sha256": self.adapter_sha256,
@@ -157,9 +157,7 @@ class Record:
         return None
 
     def write(self, path: Path) -> None:
-        draft = path.with_name(f"{path.name}{SUFFIX}.{os.getpid()}")
-        draft.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
-        draft.replace(_record_path(path))
+        write_whole(_record_path(path), json.dumps(asdict(self), indent=1))
 
 
 def model_identity(path: Path, adapter: Adapter | None = None) -> str:

@@ -3,10 +3,10 @@
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from service.engine.files.atomic_write import write_whole
 from service.errors import ModelUnavailable
 from service.messages import Text
 
@@ -43,12 +43,9 @@ def known_sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> s
 def remember_sha256(path: Path, found: str, stamp: dict[str, int] | None = None) -> None:
     """Save a hash beside its file; `stamp` is the file's size and time before it was read."""
     note = {**(stamp or _stamp(path)), "sha256": found}
-    sidecar = _sidecar(path)
     # In a read-only folder the file is hashed again at the next start.
     with contextlib.suppress(OSError):
-        draft = sidecar.with_name(f"{sidecar.name}.{os.getpid()}")
-        draft.write_text(json.dumps(note), encoding="utf-8")
-        draft.replace(sidecar)
+        write_whole(_sidecar(path), json.dumps(note))
 
 
 def _stamp(path: Path) -> dict[str, int]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+from service.engine.llama.c_api import c_api
 from service.engine.llama.library import Library
 from service.engine.llama.model import LlamaModel
 from service.errors import EngineError, ModelUnavailable, PromptTooLong
@@ -53,7 +53,7 @@ class AdapterFile:
 
     def __init__(self, library: Library, model: LlamaModel, path: Path) -> None:
         library.last_error = ""
-        self.handle: Any = llama_cpp.llama_adapter_lora_init(model.handle, bytes(path))
+        self.handle: Any = c_api().llama_adapter_lora_init(model.handle, bytes(path))
         if not self.handle:
             reason = library.last_error or "llama.cpp gives no reason"
             raise ModelUnavailable(f"The adapter {path} does not fit its model: {reason}.")
@@ -74,7 +74,7 @@ class Context:
         self.size = size
         self._model = model
         self._embeds = embeds
-        self._context: Any = llama_cpp.llama_init_from_model(
+        self._context: Any = c_api().llama_init_from_model(
             model.handle, _params(size, threads, embeds)
         )
         if not self._context:
@@ -82,15 +82,15 @@ class Context:
                 f"There is not enough memory for a cache of {size.cells} tokens. Lower `slots`, "
                 "`context` or `cache_tokens` in the catalog."
             )
-        self._memory = llama_cpp.llama_get_memory(self._context)
+        self._memory = c_api().llama_get_memory(self._context)
         self._batch = _Batch(size.batch)
         if adapter is not None:
             self._apply_adapter(*adapter)
 
     def _apply_adapter(self, adapter: AdapterFile, scale: float) -> None:
-        handles = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(adapter.handle)
+        handles = (ctypes.c_void_p * 1)(adapter.handle)
         scales = (ctypes.c_float * 1)(scale)
-        if llama_cpp.llama_set_adapters_lora(self._context, handles, 1, scales) != 0:
+        if c_api().llama_set_adapters_lora(self._context, handles, 1, scales) != 0:
             raise ModelUnavailable("llama.cpp refused the adapter.")
 
     def decode(self, chunks: Sequence[Chunk]) -> list[Rows | None]:
@@ -105,7 +105,7 @@ class Context:
             EngineError: the decode failed.
         """
         counts = self._batch.fill(chunks)
-        code = llama_cpp.llama_decode(self._context, self._batch.handle)
+        code = c_api().llama_decode(self._context, self._batch.handle)
         if code == CACHE_FULL:
             raise PromptTooLong("The model's cache is full.")
         if code != 0:
@@ -115,9 +115,9 @@ class Context:
             return [None] * len(chunks)
         # Reading all rows at once also puts them in the order of the batch.
         if self._embeds:
-            read, width = llama_cpp.llama_get_embeddings, self._model.embedding_size
+            read, width = c_api().llama_get_embeddings, self._model.embedding_size
         else:
-            read, width = llama_cpp.llama_get_logits, self._model.vocabulary_size
+            read, width = c_api().llama_get_logits, self._model.vocabulary_size
         rows = np.ctypeslib.as_array(read(self._context), shape=(wanted, width))
         result: list[Rows | None] = []
         start = 0
@@ -126,43 +126,51 @@ class Context:
             start += count
         return result
 
-    def keep(self, sequence: int, tokens: int) -> None:
-        """Forget all but the first `tokens` of a sequence."""
-        if not llama_cpp.llama_memory_seq_rm(self._memory, sequence, tokens, -1):
-            # Recurrent and sliding-window caches cannot be cut in the middle.
-            raise EngineError("The model's cache cannot be shortened.")
+    def keep(self, sequence: int, tokens: int) -> bool:
+        """Forget all but the first `tokens` of a sequence.
+
+        False if the cache cannot be cut there; the sequence is empty then.
+        """
+        is_possible = tokens == 0 or self._model.can_rewind
+        if is_possible and c_api().llama_memory_seq_rm(self._memory, sequence, tokens, -1):
+            return True
+        c_api().llama_memory_seq_rm(self._memory, sequence, 0, -1)
+        return False
 
     def share(self, source: int, target: int, tokens: int) -> None:
         """Add the first `tokens` of `source` to `target` without a copy; for unified caches."""
-        llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, tokens)
+        c_api().llama_memory_seq_cp(self._memory, source, target, 0, tokens)
 
     def save(self, sequence: int) -> NDArray[np.uint8]:
         """The state of a sequence in the cache, for `restore`."""
-        size = llama_cpp.llama_state_seq_get_size(self._context, sequence)
+        size = c_api().llama_state_seq_get_size(self._context, sequence)
         state = np.empty(size, dtype=np.uint8)
         data = state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
-        if llama_cpp.llama_state_seq_get_data(self._context, data, size, sequence) != size:
+        if c_api().llama_state_seq_get_data(self._context, data, size, sequence) != size:
             raise EngineError("llama.cpp could not save a sequence.")
         return state
 
     def restore(self, sequence: int, state: NDArray[np.uint8]) -> None:
         data = state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
-        if not llama_cpp.llama_state_seq_set_data(self._context, data, state.size, sequence):
+        if not c_api().llama_state_seq_set_data(self._context, data, state.size, sequence):
             raise EngineError("llama.cpp could not restore a sequence.")
 
     def close(self) -> None:
         if self._context:
             self._batch.close()
-            llama_cpp.llama_free(self._context)
+            c_api().llama_free(self._context)
             self._context = None
 
 
 def _params(size: ContextSize, threads: int, embeds: bool) -> Any:
-    params = llama_cpp.llama_context_default_params()
+    params = c_api().llama_context_default_params()
     params.n_ctx = size.cells
     params.n_batch = params.n_ubatch = size.batch
     params.n_seq_max = size.sequences
     params.kv_unified = size.is_unified
+    # llama.cpp calls the alternative slow for several sequences, and with eight of them the windows
+    # of Gemma 3 take as much.
+    params.swa_full = True
     # By default llama.cpp reserves a row of logits for every token of a batch.
     params.n_outputs_max = size.batch if embeds else size.sequences
     params.n_threads = params.n_threads_batch = threads
@@ -175,7 +183,7 @@ class _Batch:
     """llama.cpp's batch as numpy arrays, so that a whole prompt is one assignment."""
 
     def __init__(self, size: int) -> None:
-        self.handle = llama_cpp.llama_batch_init(size, 0, 1)
+        self.handle = c_api().llama_batch_init(size, 0, 1)
         self._tokens = np.ctypeslib.as_array(self.handle.token, shape=(size,))
         self._positions = np.ctypeslib.as_array(self.handle.pos, shape=(size,))
         self._wanted = np.ctypeslib.as_array(self.handle.logits, shape=(size,))
@@ -210,4 +218,4 @@ class _Batch:
     def close(self) -> None:
         # llama.cpp must free the array that it allocated, not ours.
         self.handle.seq_id = self._own
-        llama_cpp.llama_batch_free(self.handle)
+        c_api().llama_batch_free(self.handle)

@@ -1,22 +1,21 @@
 """The metadata of a GGUF file and the place of every tensor in it. Loads no tensor."""
 
-import ctypes
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from llama_cpp._ggml import libggml
-
+from service.engine.llama.c_api import c_api
+from service.engine.llama.structures import (
+    GGUF_TYPE_FLOAT32,
+    GGUF_TYPE_STRING,
+    GGUF_TYPE_UINT16,
+    GgufInitParams,
+)
 from service.errors import ModelUnavailable
 
-GGUF_TYPE_UINT16, GGUF_TYPE_FLOAT32, GGUF_TYPE_STRING = 2, 6, 8
 MAX_DIMENSIONS = 4
-
-
-class _InitParams(ctypes.Structure):
-    _fields_ = [("no_alloc", ctypes.c_bool), ("context", ctypes.c_void_p)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,8 @@ class GgufFile:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Raises ModelUnavailable if the file is not GGUF, or shorter than its header says."""
-        gguf = _gguf()
-        handle = gguf.gguf_init_from_file(bytes(path), _InitParams(True, None))
+        gguf = c_api()
+        handle = gguf.gguf_init_from_file(bytes(path), GgufInitParams(True, None))
         if not handle:
             raise ModelUnavailable(f"{path} is not a GGUF file that llama.cpp can read.")
         try:
@@ -69,32 +68,6 @@ class GgufFile:
         if path.stat().st_size < end:
             raise ModelUnavailable(f"{path} is cut off: its tensors end at byte {end}.")
         return cls(path, tensors, metadata)
-
-
-@functools.cache
-def _gguf() -> Any:
-    """The GGUF reader of ggml, for which llama_cpp has no bindings."""
-    handle, index = ctypes.c_void_p, ctypes.c_int64
-    for name, result, arguments in (
-        ("gguf_init_from_file", handle, [ctypes.c_char_p, _InitParams]),
-        ("gguf_free", None, [handle]),
-        ("gguf_get_data_offset", ctypes.c_size_t, [handle]),
-        ("gguf_get_n_kv", ctypes.c_int64, [handle]),
-        ("gguf_get_key", ctypes.c_char_p, [handle, index]),
-        ("gguf_get_kv_type", ctypes.c_int, [handle, index]),
-        ("gguf_get_val_str", ctypes.c_char_p, [handle, index]),
-        ("gguf_get_val_f32", ctypes.c_float, [handle, index]),
-        ("gguf_get_val_u16", ctypes.c_uint16, [handle, index]),
-        ("gguf_get_n_tensors", ctypes.c_int64, [handle]),
-        ("gguf_get_tensor_name", ctypes.c_char_p, [handle, index]),
-        ("gguf_get_tensor_ne", ctypes.POINTER(ctypes.c_int64), [handle, index]),
-        ("gguf_get_tensor_type", ctypes.c_int, [handle, index]),
-        ("gguf_get_tensor_offset", ctypes.c_size_t, [handle, index]),
-        ("gguf_get_tensor_size", ctypes.c_size_t, [handle, index]),
-    ):
-        function = getattr(libggml, name)
-        function.restype, function.argtypes = result, arguments
-    return libggml
 
 
 def _metadata(gguf: Any, handle: int) -> Iterator[tuple[str, str | float | None]]:

@@ -4,31 +4,35 @@ llama.cpp ends the process when a file is damaged, so this must run in a process
 """
 
 import ctypes
-import functools
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import llama_cpp
 import numpy as np
-from llama_cpp._ggml import libggml
 from numpy.typing import NDArray
 
+from service.engine.llama.c_api import c_api
 from service.engine.llama.gguf_file import Tensor
-from service.engine.llama.library import GGML_LOG_ERROR, set_log_listener
+from service.engine.llama.library import set_log_listener
+from service.engine.llama.structures import (
+    GGML_LOG_ERROR,
+    GGML_TYPE_F32,
+    LLAMA_FTYPE_MOSTLY_F16,
+    LLAMA_FTYPE_MOSTLY_Q4_0,
+    LLAMA_FTYPE_MOSTLY_Q4_K_M,
+    LLAMA_FTYPE_MOSTLY_Q8_0,
+)
 from service.engine.types import Quantisation
 from service.errors import ModelUnavailable
 
 Floats = NDArray[np.float32]
 
-GGML_TYPE_F32 = 0
 FILE_TYPES: dict[Quantisation, int] = {
-    "f16": llama_cpp.LLAMA_FTYPE_MOSTLY_F16,
-    "q4_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0,
-    "q4_k_m": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M,
-    "q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0,
+    "f16": LLAMA_FTYPE_MOSTLY_F16,
+    "q4_0": LLAMA_FTYPE_MOSTLY_Q4_0,
+    "q4_k_m": LLAMA_FTYPE_MOSTLY_Q4_K_M,
+    "q8_0": LLAMA_FTYPE_MOSTLY_Q8_0,
 }
 PLAIN = frozenset({"f32", "f16", "bf16"})
 # The number of weights that share one evenly spaced grid, by type.
@@ -80,49 +84,20 @@ class Quantiser:
         self._run(source, target, kind, is_dry=False)
 
     def _run(self, source: Path, target: Path, kind: Quantisation, *, is_dry: bool) -> None:
-        params = llama_cpp.llama_model_quantize_default_params()
+        params = c_api().llama_model_quantize_default_params()
         params.ftype = FILE_TYPES[kind]
         params.nthread = self._threads
         params.allow_requantize = True
         params.max_buf_size = BUFFER_BYTES
         params.dry_run = is_dry
         self._last_error = ""
-        if llama_cpp.llama_model_quantize(bytes(source), bytes(target), ctypes.byref(params)):
+        if c_api().llama_model_quantize(bytes(source), bytes(target), ctypes.byref(params)):
             reason = self._last_error or "llama.cpp gives no reason"
             raise ModelUnavailable(f"llama.cpp cannot quantise {source} to {kind}: {reason}.")
 
 
-class _TypeTraits(ctypes.Structure):
-    _fields_ = [
-        ("name", ctypes.c_char_p),
-        ("block_size", ctypes.c_int64),
-        ("block_size_interleave", ctypes.c_int64),
-        ("size_bytes", ctypes.c_size_t),
-        ("is_quantized", ctypes.c_bool),
-        ("to_float", ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)),
-        ("from_float", ctypes.c_void_p),
-    ]
-
-
-@functools.cache
-def _ggml() -> Any:
-    """The type converters of ggml, for which llama_cpp has no bindings."""
-    pointer, size, kind = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
-    for name, result, arguments in (
-        ("ggml_get_type_traits", ctypes.POINTER(_TypeTraits), [kind]),
-        (
-            "ggml_quantize_chunk",
-            ctypes.c_size_t,
-            [kind, pointer, pointer, size, size, size, pointer],
-        ),
-    ):
-        function = getattr(libggml, name)
-        function.restype, function.argtypes = result, arguments
-    return libggml
-
-
 def type_name(tensor: Tensor) -> str:
-    name: bytes = _ggml().ggml_get_type_traits(tensor.kind).contents.name
+    name: bytes = c_api().ggml_get_type_traits(tensor.kind).contents.name
     return name.decode()
 
 
@@ -142,7 +117,7 @@ def steps(tensor: Tensor, floats: Floats) -> Floats:
 
 def to_floats(tensor: Tensor, blocks: bytes, rows: int) -> Floats:
     """The rows as float32. Raises ModelUnavailable if the tensor's type is not one of weights."""
-    traits = _ggml().ggml_get_type_traits(tensor.kind).contents
+    traits = c_api().ggml_get_type_traits(tensor.kind).contents
     floats = np.empty((rows, tensor.columns), dtype=np.float32)
     if tensor.kind == GGML_TYPE_F32:
         floats[:] = np.frombuffer(blocks, dtype=np.float32).reshape(floats.shape)
@@ -160,5 +135,5 @@ def to_blocks(tensor: Tensor, floats: Floats) -> bytes:
     floats = np.ascontiguousarray(floats)
     rows, columns = floats.shape
     blocks = ctypes.create_string_buffer(rows * (tensor.size_bytes // tensor.rows))
-    _ggml().ggml_quantize_chunk(tensor.kind, floats.ctypes.data, blocks, 0, rows, columns, None)
+    c_api().ggml_quantize_chunk(tensor.kind, floats.ctypes.data, blocks, 0, rows, columns, None)
     return blocks.raw

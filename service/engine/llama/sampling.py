@@ -1,17 +1,17 @@
 """Samples a token from a row of logits, with filters, penalties and a grammar."""
 
 import ctypes
-import json
 import re
 from collections import Counter
 from typing import Any
 
-import llama_cpp
 import numpy as np
-from llama_cpp.llama_grammar import json_schema_to_gbnf
 from numpy.typing import NDArray
 
+from service.engine.json_schema import LONGEST_GRAMMAR, grammar_of_schema
+from service.engine.llama.c_api import c_api
 from service.engine.llama.model import LlamaModel
+from service.engine.llama.structures import TokenData, TokenDataArray
 from service.engine.types import Sampling
 from service.errors import EngineError, InvalidInput
 
@@ -20,12 +20,13 @@ RANDOM_SEED = 0xFFFFFFFF
 CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)], align=True)
 # The number of rows into which a vocabulary is folded to find its most likely tokens.
 PARTS = 64
-# Limits on grammars: one that is slow to apply would delay the answers of all requests.
-LONGEST_GRAMMAR = 65536
-MOST_REPEATS = 1000
 # An empty text can be repeated in endlessly many ways, and llama.cpp follows them all.
 EMPTY_REPEATED = re.compile(r"[?*]\s*\)\s*[*+{]")
-BOUNDS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
+# Texts, sets of characters and comments, in which a sign means nothing.
+LITERAL = re.compile(r'"(?:\\.|[^"\\])*"?|\[(?:\\.|[^\]\\])*\]?|#[^\r\n]*', re.DOTALL)
+# llama.cpp makes a rule for each of the times that something may be repeated.
+REPETITION = re.compile(r"\{\s*(\d{1,9})\s*(?:,\s*(\d{0,9})\s*)?\}")
+MOST_REPETITIONS = 50_000
 # With a grammar, tokens with a logit this far below the best allowed one are ignored (e^-12).
 REACH = 12.0
 
@@ -37,13 +38,19 @@ class Grammar:
         """Raises InvalidInput if the text is not a grammar with a `root` rule."""
         if len(text) > LONGEST_GRAMMAR:
             raise InvalidInput(f"The grammar is longer than {LONGEST_GRAMMAR} characters.")
-        if EMPTY_REPEATED.search(text):
+        signs = LITERAL.sub(" ", text)
+        if sum(int(most or least) for least, most in REPETITION.findall(signs)) > MOST_REPETITIONS:
+            raise InvalidInput(
+                f"The grammar has more than {MOST_REPETITIONS} repetitions altogether. "
+                "Lower its bounds."
+            )
+        if EMPTY_REPEATED.search(signs):
             raise InvalidInput(
                 "The grammar repeats something that can be empty, such as (x?)*. Remove the inner "
                 "`?` or `*`."
             )
         # llama.cpp treats an empty text as no grammar at all.
-        self._sampler: Any = text.strip() and llama_cpp.llama_sampler_init_grammar(
+        self._sampler: Any = text.strip() and c_api().llama_sampler_init_grammar(
             weights.vocabulary, text.encode("utf-8", "replace"), b"root"
         )
         if not self._sampler:
@@ -52,13 +59,7 @@ class Grammar:
     @classmethod
     def of_schema(cls, weights: LlamaModel, schema: str) -> "Grammar":
         """Raises InvalidInput for a schema that cannot be turned into a grammar."""
-        _check_bounds(schema)
-        try:
-            # The converter raises many kinds of exceptions for invalid schemas.
-            text = json_schema_to_gbnf(schema)
-        except Exception as error:
-            raise InvalidInput(f"The JSON schema cannot be followed: {error!r}.") from error
-        return cls(weights, text)
+        return cls(weights, grammar_of_schema(schema))
 
     def allows(self, token: int) -> bool:
         candidates = np.zeros(1, dtype=CANDIDATE)
@@ -72,29 +73,12 @@ class Grammar:
 
     def accept(self, token: int) -> None:
         """Advance by a token, which must be allowed: otherwise llama.cpp ends the process."""
-        llama_cpp.llama_sampler_accept(self._sampler, token)
+        c_api().llama_sampler_accept(self._sampler, token)
 
     def close(self) -> None:
         if self._sampler:
-            llama_cpp.llama_sampler_free(self._sampler)
+            c_api().llama_sampler_free(self._sampler)
             self._sampler = None
-
-
-def _check_bounds(schema: str) -> None:
-    """Raises InvalidInput for a bound that would make the grammar too large."""
-
-    def check(entries: list[tuple[str, Any]]) -> dict[str, Any]:
-        for name, value in entries:
-            if name in BOUNDS and isinstance(value, int | float) and value > MOST_REPEATS:
-                raise InvalidInput(
-                    f"The JSON schema cannot be followed: {name} is over {MOST_REPEATS}."
-                )
-        return dict(entries)
-
-    try:
-        json.loads(schema, object_pairs_hook=check)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"The JSON schema cannot be followed: {error}.") from error
 
 
 class Sampler:
@@ -105,27 +89,27 @@ class Sampler:
         self._grammar = grammar
         self._drawn: Counter[int] = Counter()
         self._has_penalties = bool(sampling.frequency_penalty or sampling.presence_penalty)
-        self._chain: Any = llama_cpp.llama_sampler_chain_init(
-            llama_cpp.llama_sampler_chain_default_params()
+        self._chain: Any = c_api().llama_sampler_chain_init(
+            c_api().llama_sampler_chain_default_params()
         )
         for link in self._links(sampling):
-            llama_cpp.llama_sampler_chain_add(self._chain, link)
+            c_api().llama_sampler_chain_add(self._chain, link)
 
     @staticmethod
     def _links(sampling: Sampling) -> list[Any]:
         if sampling.temperature <= 0:
-            return [llama_cpp.llama_sampler_init_greedy()]
+            return [c_api().llama_sampler_init_greedy()]
         links: list[Any] = []
         if sampling.top_k > 0:
-            links.append(llama_cpp.llama_sampler_init_top_k(sampling.top_k))
+            links.append(c_api().llama_sampler_init_top_k(sampling.top_k))
         if sampling.top_p < 1:
-            links.append(llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1))
+            links.append(c_api().llama_sampler_init_top_p(sampling.top_p, 1))
         if sampling.min_p > 0:
-            links.append(llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1))
+            links.append(c_api().llama_sampler_init_min_p(sampling.min_p, 1))
         # llama.cpp takes the largest seed as a request for a random one; we never want that.
         seed = sampling.seed % RANDOM_SEED
-        links.append(llama_cpp.llama_sampler_init_temp(sampling.temperature))
-        links.append(llama_cpp.llama_sampler_init_dist(seed))
+        links.append(c_api().llama_sampler_init_temp(sampling.temperature))
+        links.append(c_api().llama_sampler_init_dist(seed))
         return links
 
     def sample(self, logits: Logits) -> int:
@@ -178,7 +162,7 @@ class Sampler:
 
     def close(self) -> None:
         if self._chain:
-            llama_cpp.llama_sampler_free(self._chain)
+            c_api().llama_sampler_free(self._chain)
             self._chain = None
         if self._grammar is not None:
             self._grammar.close()
@@ -210,11 +194,11 @@ def _candidates(logits: Logits, tokens: NDArray[Any]) -> NDArray[Any]:
 
 
 def _apply(sampler: Any, candidates: NDArray[Any]) -> Any:
-    array = llama_cpp.llama_token_data_array(
-        data=candidates.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token_data)),
+    array = TokenDataArray(
+        data=candidates.ctypes.data_as(ctypes.POINTER(TokenData)),
         size=candidates.size,
         selected=-1,
         sorted=False,
     )
-    llama_cpp.llama_sampler_apply(sampler, ctypes.byref(array))
+    c_api().llama_sampler_apply(sampler, ctypes.byref(array))
     return array

@@ -68,7 +68,9 @@ class RemoteBackend:
         self._wanted_model = model
         self._wanted_slots = slots
         self._server: Server | None = None
-        self._info = ModelInfo(model or UNNAMED, REQUIRED_ROLES, "", 0, slots or DEFAULT_SLOTS)
+        self._info = ModelInfo(
+            model or UNNAMED, REQUIRED_ROLES, "", 0, slots or DEFAULT_SLOTS, identity=None
+        )
         self._queue = RequestQueue({QUEUE: self._info.slots}, queue_limit, executor=self)
         self._tasks: dict[str, asyncio.Task[Outcome | ServiceError]] = {}
         self._check_lock = asyncio.Lock()
@@ -204,7 +206,14 @@ class RemoteBackend:
             self._queue.set_slots({QUEUE: slots})
         self._server = server
         self._info = ModelInfo(
-            server.model, REQUIRED_ROLES, "", server.context, slots, state="ready", progress=1.0
+            server.model,
+            REQUIRED_ROLES,
+            "",
+            server.context,
+            slots,
+            identity=None,
+            state="ready",
+            progress=1.0,
         )
 
     def _unavailable(self) -> ModelUnavailable:

@@ -11,14 +11,15 @@ from typing import Any
 
 import httpx2
 
-from service.engine.remote.error_responses import error_for_status, retry_after_s
-from service.engine.remote.sse import EventReader, EventTooLargeError
-from service.errors import EngineCrashed, ModelUnavailable, ServiceError
+from service.engine.remote.error_responses import error_for_status, message_of, retry_after_s
+from service.errors import EngineCrashed, InvalidInput, ModelUnavailable, ServiceError
 
 CONNECT_S = 5.0
 GET_S = 5.0
 RETRY_PAUSE_S = 0.2
 ANSWER_LIMIT_BYTES = 4 * 1024 * 1024
+EVENT_LIMIT_BYTES = 1024 * 1024
+NOTHING_THERE = (404, 405, 501)
 # Failures before the first byte of an answer; the request may be sent again.
 _LOST_CONNECTION = (httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ConnectTimeout)
 
@@ -74,14 +75,16 @@ class HttpClient:
 
     @asynccontextmanager
     async def post_for_events(
-        self, path: str, body: dict[str, Any], *, expected_s: float
+        self, path: str, body: dict[str, Any], *, expected_s: float, absent: str | None = None
     ) -> AsyncIterator[AsyncGenerator[str, None]]:
         """The data of the events that answer a POST.
 
         Leaving the context closes the connection, which ends the work on the server. `expected_s`
-        is the time to retry after if a busy server does not name one.
+        is the time to retry after if a busy server does not name one. `absent` says of a server
+        what it lacks if it has nothing at an optional path.
 
         Raises:
+            InvalidInput: nothing is at a path with `absent`.
             EngineBusy: the server has no free place.
             ModelUnavailable: the server cannot be reached, or it refuses.
             EngineCrashed: the connection broke or was silent too long.
@@ -91,6 +94,8 @@ class HttpClient:
         try:
             if response.status_code != 200:
                 answer = await self._body(response)
+                if absent is not None and response.status_code in NOTHING_THERE:
+                    raise InvalidInput(f"{self.engine} {absent}. It says: {message_of(answer)}.")
                 raise self._refusal(response, answer, expected_s)
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind != "text/event-stream":
@@ -105,17 +110,16 @@ class HttpClient:
             await _close(response)
 
     async def _data(self, response: httpx2.Response) -> AsyncGenerator[str, None]:
-        reader = EventReader()
         try:
-            async for chunk in response.aiter_bytes():
-                for data in reader.feed(chunk):
-                    yield data
-        except httpx2.HTTPError as error:
-            raise self._broken(error) from error
-        except EventTooLargeError as error:
+            async for event in httpx2.EventSource(response, EVENT_LIMIT_BYTES):
+                if event.data:
+                    yield event.data
+        except httpx2.SSEError as error:
             raise EngineCrashed(
                 f"{self.engine} sent an event that is too long. Try again."
             ) from error
+        except httpx2.HTTPError as error:
+            raise self._broken(error) from error
 
     async def _send_post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
         """Send twice if needed: the server may have closed a kept connection, or be starting."""

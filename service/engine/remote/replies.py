@@ -6,9 +6,9 @@ A server may send anything. What cannot be parsed is an error, never a guess.
 import math
 import time
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.engine.remote.error_responses import (
     error_for_status,
@@ -52,7 +52,31 @@ class _Token(_Alternative):
 
 
 class _Logprobs(_Shape):
+    """Of a chat, `content`; of a raw prompt, lists. llama-server has `content` for both."""
+
     content: list[_Token] | None = None
+    tokens: list[str] = []
+    token_logprobs: list[float] = []
+    top_logprobs: list[dict[str, float] | None] | None = None
+
+    @model_validator(mode="after")
+    def _gather_lists(self) -> Self:
+        if self.content is None and self.tokens:
+            others = self.top_logprobs or [None] * len(self.tokens)
+            self.content = [
+                _Token(
+                    token=token,
+                    logprob=logprob,
+                    top_logprobs=[
+                        _Alternative(token=text, logprob=value)
+                        for text, value in (top or {}).items()
+                    ],
+                )
+                for token, logprob, top in zip(
+                    self.tokens, self.token_logprobs, others, strict=True
+                )
+            ]
+        return self
 
 
 class _Text(_Shape):
@@ -62,6 +86,7 @@ class _Text(_Shape):
 class _Choice(_Shape):
     index: int = 0
     delta: _Text = _Text()
+    text: str | None = None
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
 
@@ -105,7 +130,7 @@ class _Vectors(_Shape):
 
 
 class AnswerReader:
-    """Reads one streamed chat completion, event by event."""
+    """Reads one streamed completion of a chat or of a raw prompt, event by event."""
 
     def __init__(self, request: GenerateRequest, engine: str) -> None:
         """`engine` is the name of the server in error messages."""
@@ -161,7 +186,7 @@ class AnswerReader:
 
     def _delta(self, choice: _Choice) -> Delta | None:
         self._last = time.monotonic()
-        text = choice.delta.content or ""
+        text = choice.delta.content or choice.text or ""
         logprobs = self._logprobs(choice.logprobs)
         if choice.finish_reason is not None:
             self._reason = self._reason_of(choice.finish_reason)

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
 
-from service.engine.remote.dialects import chat_body, embed_body, probe_body
+from service.engine.remote.dialects import chat_body, embed_body, probe_body, text_body
 from service.engine.remote.discovery import Server
 from service.engine.remote.http_client import HttpClient
 from service.engine.remote.replies import AnswerReader, embedding, probabilities
@@ -25,7 +25,8 @@ from service.engine.types import (
 )
 from service.errors import EngineCrashed, InvalidInput, ModelUnavailable
 
-CHATS, EMBEDDINGS = "v1/chat/completions", "v1/embeddings"
+CHATS, TEXTS, EMBEDDINGS = "v1/chat/completions", "v1/completions", "v1/embeddings"
+NO_TEXTS = "has no completions of raw prompts. Ask for a chat completion instead"
 # How long to wait for what may follow the end of an answer, such as its usage.
 AFTER_END_S = 2.0
 Emit = Callable[[Started | Delta], None]
@@ -56,9 +57,8 @@ class RequestRunner:
         return await self._embed(request, emit)
 
     async def _generate(self, request: GenerateRequest, emit: Emit) -> Finished:
-        body = chat_body(request, self._server.dialect, self._server.model)
         reader = AnswerReader(request, self._client.engine)
-        async with self._client.post_for_events(CHATS, body, expected_s=self._expected_s) as events:
+        async with self._events(request) as events:
             emit(Started(0))
             try:
                 async with asyncio.timeout(None) as after_end, aclosing(events):
@@ -75,6 +75,16 @@ class RequestRunner:
                 if not reader.is_finished:
                     raise
         return reader.finish()
+
+    def _events(
+        self, request: GenerateRequest
+    ) -> AbstractAsyncContextManager[AsyncGenerator[str, None]]:
+        server, post = self._server, self._client.post_for_events
+        if request.prompt is None:
+            body = chat_body(request, server.dialect, server.model)
+            return post(CHATS, body, expected_s=self._expected_s)
+        body = text_body(request, server.dialect, server.model)
+        return post(TEXTS, body, expected_s=self._expected_s, absent=NO_TEXTS)
 
     async def _probe(self, request: ProbeRequest, emit: Emit) -> Probabilities:
         if not request.choices or not request.prompts:

@@ -2,14 +2,16 @@
 
 By default the call waits and answers 200; `Accept: text/event-stream` streams the run's events;
 `Prefer: respond-async` (RFC 7240) answers 202 at once. If the caller of a waiting or streaming
-call disconnects, its run is stopped. A run started with 202 continues.
+call disconnects, its run is stopped. A run continues if it was started with 202 or with an
+`Idempotency-Key`; a repeated request with that key joins the run.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Response
 from fastapi.openapi.models import Example
 from fastapi.responses import JSONResponse
 
@@ -37,8 +39,10 @@ from service.schemas.refinement import RefineAnswer, RefineTask
 from service.schemas.run_kinds import answer
 from service.schemas.runs import RunPublic, Task
 from service.store import Store
+from service.store.keyed_answers import RequestKey
+from service.web.api.idempotency import REPLAYED, KeyedRequest, KeyedRequestDep
 from service.web.api.shared import Id, links, problems
-from service.web.dependencies import ClientDep, MetricsDep, RunsDep, StoreDep
+from service.web.dependencies import ClientDep, MetricsDep, RunsDep
 from service.web.metrics import Metrics
 from service.web.sse import EventStream, json_events, while_connected
 
@@ -49,33 +53,90 @@ router = APIRouter(tags=["actions"])
 class Responder:
     """Starts a run for a task and answers in the way that the request headers ask for."""
 
-    request: Request
-    store: Store
+    keyed_request: KeyedRequest
     runs: Runs
     metrics: Metrics
     client: str
     is_streaming: bool
     is_detached: bool
 
-    async def respond(self, task: Task, redraws: str | None = None) -> Response | dict[str, Any]:
+    @property
+    def store(self) -> Store:
+        return self.keyed_request.store
+
+    async def respond(self, task: Task) -> Response | dict[str, Any]:
+        async def given() -> Task:
+            return task
+
+        return await self.respond_to(given)
+
+    async def respond_to(
+        self, find_task: Callable[[], Awaitable[Task]], *, redraws: str | None = None
+    ) -> Response | dict[str, Any]:
+        """`find_task` is not called for a repeated request, whose run there is already."""
+        run, is_new = await self._run_once(find_task, redraws)
+        marks = {} if is_new else {REPLAYED: "true"}
+        if self.is_detached or self.is_streaming:
+            response = _accepted(run) if self.is_detached else self._stream(run.run_id)
+            response.headers.update(marks)
+            return response
+        self.keyed_request.response.headers.update(marks)
+        return answer(await self._wait(run.run_id))
+
+    async def _run_once(
+        self, find_task: Callable[[], Awaitable[Task]], redraws: str | None
+    ) -> tuple[RunPublic, bool]:
+        """Returns the run of this request, and whether it was started now."""
+        request = self.keyed_request
+        if request.key is None:
+            return await self._start(await find_task(), redraws, None), True
+        key = request.identify(request.key)
+        earlier = await asyncio.to_thread(self._earlier_run, key)
+        if earlier is None:
+            with request.in_progress.hold(key):
+                # The first request may have started it meanwhile.
+                earlier = await asyncio.to_thread(self._earlier_run, key)
+                if earlier is None:
+                    return await self._start(await find_task(), redraws, key), True
+        return earlier, False
+
+    def _earlier_run(self, key: RequestKey) -> RunPublic | None:
+        """The run that this request started before, unless it failed or the server stopped it."""
+        found = self.store.keyed_answers.find(key)
+        if found is None or found.run_id is None:
+            return None
+        run = self.store.runs.get(found.run_id)
+        live = self.runs.live(run.run_id)
+        status = run.status if live is None else live.status
+        return None if status in ("failed", "interrupted") else run
+
+    async def _start(self, task: Task, redraws: str | None, key: RequestKey | None) -> RunPublic:
         try:
-            run = await self.runs.start(task, client=self.client, redraws=redraws)
+            return await self.runs.start(task, client=self.client, redraws=redraws, key=key)
         except EngineBusy:
             self.metrics.run_refused()
             raise
-        if self.is_detached:
-            return _accepted(run)
-        if self.is_streaming:
-            return EventStream(
-                json_events(self.runs.watch(run.run_id)),
-                closed=lambda: self.runs.abandon(run.run_id),
-            )
-        return answer(await _wait_or_abandon(self.request, self.runs, run.run_id))
+
+    def _stream(self, run_id: str) -> Response:
+        events = json_events(self.runs.watch(run_id))
+        return EventStream(events, closed=lambda: self._left(run_id))
+
+    async def _wait(self, run_id: str) -> RunPublic:
+        try:
+            async with while_connected(self.keyed_request.request.receive):
+                return await self.runs.wait(run_id)
+        except ClientLeft:
+            self._left(run_id)
+            raise
+
+    def _left(self, run_id: str) -> None:
+        """A client that sent a key may come back for its run."""
+        if self.keyed_request.key is None:
+            self.runs.abandon(run_id)
 
 
 async def _responder(
-    request: Request,
-    store: StoreDep,
+    keyed_request: KeyedRequestDep,
     runs: RunsDep,
     metrics: MetricsDep,
     client: ClientDep,
@@ -86,7 +147,7 @@ async def _responder(
 ) -> Responder:
     is_streaming = "text/event-stream" in accept
     is_detached = "respond-async" in prefer
-    return Responder(request, store, runs, metrics, client, is_streaming, is_detached)
+    return Responder(keyed_request, runs, metrics, client, is_streaming, is_detached)
 
 
 def _accepted(run: RunPublic) -> Response:
@@ -98,15 +159,6 @@ def _accepted(run: RunPublic) -> Response:
             "Preference-Applied": "respond-async",
         },
     )
-
-
-async def _wait_or_abandon(request: Request, runs: Runs, run_id: str) -> RunPublic:
-    try:
-        async with while_connected(request.receive):
-            return await runs.wait(run_id)
-    except ClientLeft:
-        runs.abandon(run_id)
-        raise
 
 
 ResponderDep = Annotated[Responder, Depends(_responder)]
@@ -190,8 +242,11 @@ async def redraw_suggestion(
     suggestion_id: Id, responder: ResponderDep, shape: SuggestionRedraw | None = None
 ) -> Any:
     seed = None if shape is None else shape.seed
-    task = await asyncio.to_thread(redraw_task, suggestion_id, responder.store, seed)
-    return await responder.respond(task, redraws=suggestion_id)
+
+    async def task() -> Task:
+        return await asyncio.to_thread(redraw_task, suggestion_id, responder.store, seed)
+
+    return await responder.respond_to(task, redraws=suggestion_id)
 
 
 @router.post(
@@ -208,10 +263,13 @@ async def redraw_suggestion(
     responses=_with_links(getRun="run_id", watchRun="run_id", cancelRun="run_id"),
 )
 async def repeat_run(run_id: Id, responder: ResponderDep, shape: RunRepeat | None = None) -> Any:
-    run = await responder.runs.get(run_id)
-    if shape is None or shape.seed == "same":
-        return await responder.respond(repeat_task(run))
-    return await responder.respond(await asyncio.to_thread(renew_task, run, responder.store))
+    async def task() -> Task:
+        run = await responder.runs.get(run_id)
+        if shape is None or shape.seed == "same":
+            return repeat_task(run)
+        return await asyncio.to_thread(renew_task, run, responder.store)
+
+    return await responder.respond_to(task)
 
 
 @router.post(

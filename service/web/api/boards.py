@@ -6,21 +6,25 @@ from fastapi import APIRouter, Query, Response, status
 
 from service.schemas.boards import BoardOverview, TagPublic
 from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate
-from service.web.api.shared import ForGood, Id, problems
+from service.web.api.idempotency import KeyedRoute
+from service.web.api.shared import NEXT_PAGE, ForGood, Id, PagingDep, problems
 from service.web.dependencies import StoreDep
 
-router = APIRouter(prefix="/boards", tags=["boards"])
+router = APIRouter(prefix="/boards", tags=["boards"], route_class=KeyedRoute)
 
 
-@router.get("", operation_id="listBoards", summary="List all boards, oldest first")
+@router.get(
+    "", operation_id="listBoards", summary="List the boards, oldest first", responses=NEXT_PAGE
+)
 def list_boards(
     store: StoreDep,
+    paging: PagingDep,
     deleted: Annotated[
         bool,
         Query(description="`true` lists the deleted boards instead, most recently deleted first."),
     ] = False,
 ) -> list[BoardOverview]:
-    return store.boards.overview(deleted=deleted)
+    return paging.items(store.boards.overview_page(paging.wanted, deleted=deleted))
 
 
 @router.post(
@@ -74,8 +78,8 @@ def restore_board(board_id: Id, store: StoreDep) -> BoardPublic:
     "/{board_id}/tags",
     operation_id="listTags",
     summary="List the tags of a board's ideas, most used first",
-    responses=problems(404),
+    responses=problems(404) | NEXT_PAGE,
 )
-def list_tags(board_id: Id, store: StoreDep) -> list[TagPublic]:
+def list_tags(board_id: Id, store: StoreDep, paging: PagingDep) -> list[TagPublic]:
     store.boards.get(board_id)
-    return [TagPublic(name=name, ideas=ideas) for name, ideas in store.ideas.tags(board_id)]
+    return paging.items(store.ideas.tag_page(board_id, paging.wanted))

@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 
 from service.schemas.bulk import CHANGE_EXAMPLES, ChangePublic, ChangeTask
+from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import Id, links, problems
 from service.web.dependencies import StoreDep
 
-router = APIRouter(tags=["ideas"])
+router = APIRouter(tags=["ideas"], route_class=KeyedRoute)
 
 
 @router.post(

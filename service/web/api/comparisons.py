@@ -12,10 +12,11 @@ from service.messages import Text
 from service.schemas.fields import Judge
 from service.schemas.ranking import ComparisonCreate, ComparisonPublic, PairPublic, RankingPublic
 from service.transfer.exporter import ranking_markdown, ranking_spreadsheet
-from service.web.api.shared import Id, file, links, problems
+from service.web.api.idempotency import KeyedRoute
+from service.web.api.shared import NEXT_PAGE, Id, PagingDep, file, links, problems
 from service.web.dependencies import StoreDep
 
-router = APIRouter(prefix="/boards/{board_id}", tags=["ranking"])
+router = APIRouter(prefix="/boards/{board_id}", tags=["ranking"], route_class=KeyedRoute)
 _ID = "comparison_id"
 _PAIR = r"^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{1,64}$"
 Skipped = Annotated[
@@ -28,15 +29,12 @@ Skipped = Annotated[
     "/comparisons",
     operation_id="listComparisons",
     summary="List comparisons, newest first",
-    responses=problems(404),
+    responses=problems(404) | NEXT_PAGE,
 )
 def list_comparisons(
-    board_id: Id,
-    store: StoreDep,
-    by: Judge | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    board_id: Id, store: StoreDep, paging: PagingDep, by: Judge | None = None
 ) -> list[ComparisonPublic]:
-    return store.comparisons.recent(board_id, by=by, limit=limit)
+    return paging.items(store.comparisons.page(board_id, paging.wanted, by=by))
 
 
 @router.post(

@@ -10,14 +10,17 @@ from service.analysis.standings import rank_order
 from service.errors import InvalidInput, NotFound
 from service.messages import Text
 from service.schemas.evaluation import EvaluationPublic
-from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Status, clean_line
+from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Sort, Status, clean_line
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store import Store
-from service.store.listing import IdeaQuery, Sort
+from service.store.listing import IdeaQuery
+from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import (
     NEXT_PAGE,
+    Cursor,
     ForGood,
     Id,
+    PagingDep,
     RevisionDep,
     link_next,
     links,
@@ -26,7 +29,7 @@ from service.web.api.shared import (
 )
 from service.web.dependencies import StoreDep
 
-router = APIRouter(prefix="/ideas", tags=["ideas"])
+router = APIRouter(prefix="/ideas", tags=["ideas"], route_class=KeyedRoute)
 
 
 @router.get(
@@ -68,7 +71,7 @@ def list_ideas(
         bool, Query(description="`true` lists the ideas in the trash instead of the others.")
     ] = False,
     sort: Sort = "new",
-    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
 ) -> list[IdeaPublic]:
     if sort == "rank" and board is None:
@@ -88,8 +91,7 @@ def list_ideas(
             ranked=_ranked(store, board) if board and sort == "rank" else {},
         )
     )
-    link_next(request, response, page.cursor)
-    return page.items
+    return link_next(request, response, page)
 
 
 def _ranked(store: Store, board_id: str) -> dict[str, int]:
@@ -187,11 +189,11 @@ def restore_idea(idea_id: Id, store: StoreDep, response: Response) -> IdeaPublic
 @router.get(
     "/{idea_id}/versions",
     operation_id="listVersions",
-    summary="List all versions of an idea, newest first",
-    responses=problems(404),
+    summary="List the versions of an idea, newest first",
+    responses=problems(404) | NEXT_PAGE,
 )
-def list_versions(idea_id: Id, store: StoreDep) -> list[VersionPublic]:
-    return store.ideas.versions(idea_id)
+def list_versions(idea_id: Id, store: StoreDep, paging: PagingDep) -> list[VersionPublic]:
+    return paging.items(store.ideas.version_page(idea_id, paging.wanted))
 
 
 @router.post(
@@ -213,9 +215,9 @@ def restore_version(
 @router.get(
     "/{idea_id}/evaluations",
     operation_id="listEvaluations",
-    summary="List all evaluations of an idea, newest first",
-    responses=problems(404),
+    summary="List the evaluations of an idea, newest first",
+    responses=problems(404) | NEXT_PAGE,
 )
-def list_evaluations(idea_id: Id, store: StoreDep) -> list[EvaluationPublic]:
+def list_evaluations(idea_id: Id, store: StoreDep, paging: PagingDep) -> list[EvaluationPublic]:
     store.ideas.get(idea_id)
-    return store.evaluations.of_idea(idea_id)
+    return paging.items(store.evaluations.page(idea_id, paging.wanted))

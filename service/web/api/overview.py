@@ -17,10 +17,11 @@ from service.schemas.overview import (
     SimilarPublic,
     SummaryPublic,
 )
+from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import Id, links, problems
 from service.web.dependencies import SimilarIdeasDep, StoreDep
 
-router = APIRouter(tags=["overview"])
+router = APIRouter(tags=["overview"], route_class=KeyedRoute)
 Page = Annotated[int, Query(ge=1, le=100_000, description="Each page has ten trees, newest first.")]
 
 

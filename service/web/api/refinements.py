@@ -8,10 +8,11 @@ from service.schemas.fields import Version
 from service.schemas.ideas import IdeaPublic
 from service.schemas.refinement import Acceptance, ComparisonOfVersions, EditsPublic
 from service.schemas.runs import RunPublic
+from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import Id, RevisionDep, problems, tag
 from service.web.dependencies import StoreDep
 
-router = APIRouter()
+router = APIRouter(route_class=KeyedRoute)
 
 
 @router.get(

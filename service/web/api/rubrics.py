@@ -8,10 +8,11 @@ from fastapi.responses import JSONResponse
 from service.analysis.rubrics import Order, score_table, sorted_table
 from service.schemas.evaluation import RubricCreate, RubricPublic, RubricUpdate, TablePublic
 from service.transfer.exporter import table_spreadsheet
-from service.web.api.shared import Id, RevisionDep, file, links, problems, tag
+from service.web.api.idempotency import KeyedRoute
+from service.web.api.shared import NEXT_PAGE, Id, PagingDep, RevisionDep, file, links, problems, tag
 from service.web.dependencies import StoreDep
 
-router = APIRouter(prefix="/boards/{board_id}", tags=["evaluation"])
+router = APIRouter(prefix="/boards/{board_id}", tags=["evaluation"], route_class=KeyedRoute)
 _ID = "rubric_id"
 
 
@@ -21,10 +22,10 @@ _ID = "rubric_id"
     summary="List the board's own rubrics, sorted by name",
     description="The default rubric is not listed: novelty, feasibility, impact and clarity, all "
     "with the same weight.",
-    responses=problems(404),
+    responses=problems(404) | NEXT_PAGE,
 )
-def list_rubrics(board_id: Id, store: StoreDep) -> list[RubricPublic]:
-    return store.rubrics.all(board_id)
+def list_rubrics(board_id: Id, store: StoreDep, paging: PagingDep) -> list[RubricPublic]:
+    return paging.items(store.rubrics.page(board_id, paging.wanted))
 
 
 @router.post(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from service.schemas.fields import RunKind, RunStatus
 from service.schemas.runs import RunPublic
 from service.store.run_listing import RunQuery
-from service.web.api.shared import NEXT_PAGE, Id, link_next, problems
+from service.web.api.shared import NEXT_PAGE, Cursor, Id, link_next, problems
 from service.web.dependencies import RunsDep, StoreDep
 from service.web.sse import EventStream, json_events
 
@@ -30,14 +30,13 @@ def list_runs(
     idea: Annotated[str | None, Query(max_length=64)] = None,
     kind: RunKind | None = None,
     status: RunStatus | None = None,
-    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> list[RunPublic]:
-    page = store.runs.page(
-        RunQuery(board_id=board, idea_id=idea, kind=kind, status=status, cursor=cursor, limit=limit)
+    query = RunQuery(
+        board_id=board, idea_id=idea, kind=kind, status=status, cursor=cursor, limit=limit
     )
-    link_next(request, response, page.cursor)
-    return page.items
+    return link_next(request, response, store.runs.page(query))
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """Parts that several API routes share: entity tags, links, files and descriptions of errors."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -7,6 +8,7 @@ from fastapi import Depends, Header, Path, Query, Request, Response
 
 from service.schemas.evaluation import RubricPublic
 from service.schemas.ideas import IdeaPublic
+from service.store.cursors import Page, PageOf
 
 # An `If-Match` that is not one of our tags cannot be the current one, so it leads to 412.
 NO_REVISION = -1
@@ -35,18 +37,49 @@ ForGood = Annotated[
     Query(description="Permanently deletes something that is in the trash. This cannot be undone."),
 ]
 
+Cursor = Annotated[
+    str | None,
+    Query(max_length=2000, description="The place where a page begins, from the `Link` header."),
+]
+Limit = Annotated[
+    int, Query(ge=1, le=1000, description="The largest number of items in the answer.")
+]
+Item = TypeVar("Item")
+
 
 def tag(response: Response, thing: Tagged) -> Tagged:
     response.headers["ETag"] = f'"{thing.revision}"'
     return thing
 
 
-def link_next(request: Request, response: Response, cursor: str | None) -> None:
-    """Sets the `Link` header (RFC 8288) to the next page, if there is one."""
-    if cursor is not None:
+def link_next(request: Request, response: Response, page: Page[Item]) -> list[Item]:
+    """The items of the page. The `Link` header (RFC 8288) leads to the next page, if there is one."""
+    if page.cursor is not None:
         fields = [field for field in request.query_params.multi_items() if field[0] != "cursor"]
-        query = urlencode([*fields, ("cursor", cursor)])
+        query = urlencode([*fields, ("cursor", page.cursor)])
         response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+    return page.items
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """The page that a request asks for."""
+
+    request: Request
+    response: Response
+    wanted: PageOf
+
+    def items(self, page: Page[Item]) -> list[Item]:
+        return link_next(self.request, self.response, page)
+
+
+async def _paging(
+    request: Request, response: Response, cursor: Cursor = None, limit: Limit = 100
+) -> Paging:
+    return Paging(request, response, PageOf(limit, cursor))
+
+
+PagingDep = Annotated[Paging, Depends(_paging)]
 
 
 def file(content: str, media_type: str, name: str) -> Response:
@@ -87,7 +120,11 @@ def links(
 NEXT_PAGE: dict[int | str, dict[str, Any]] = {
     200: {
         "headers": {
-            "Link": {"description": "The address of the next page.", "schema": {"type": "string"}}
+            "Link": {
+                "description": 'The address of the next page, with `rel="next"`; the last page has '
+                "none.",
+                "schema": {"type": "string"},
+            }
         }
     }
 }

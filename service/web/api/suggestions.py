@@ -4,10 +4,11 @@ from fastapi import APIRouter, Response, status
 
 from service.schemas.brainstorm import SuggestionKeep, SuggestionPublic, SuggestionsKeep
 from service.schemas.ideas import IdeaPublic
+from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import Id, problems, tag
 from service.web.dependencies import StoreDep
 
-router = APIRouter(tags=["suggestions"])
+router = APIRouter(tags=["suggestions"], route_class=KeyedRoute)
 
 
 @router.post(

@@ -12,10 +12,11 @@ from service.schemas.identity import now
 from service.schemas.imports import Imported
 from service.transfer.exporter import markdown, spreadsheet
 from service.transfer.importer import ImportOptions, format_of, import_file
+from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import problems
 from service.web.dependencies import StoreDep
 
-router = APIRouter(tags=["transfer"])
+router = APIRouter(tags=["transfer"], route_class=KeyedRoute)
 Format = Literal["json", "markdown", "csv"]
 _ENDINGS: dict[Format, str] = {"json": "json", "markdown": "md", "csv": "csv"}
 _MEDIA_TYPES: dict[Format, str] = {

@@ -4,10 +4,11 @@ from fastapi import APIRouter
 
 from service.schemas.boards import EmptiedPublic, TrashPublic
 from service.schemas.bulk import ChangePublic
+from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import Id, links, problems
 from service.web.dependencies import SettingsDep, StoreDep
 
-router = APIRouter(prefix="/boards/{board_id}/trash", tags=["boards"])
+router = APIRouter(prefix="/boards/{board_id}/trash", tags=["boards"], route_class=KeyedRoute)
 
 
 @router.get(

@@ -1,63 +1,27 @@
-"""Routes that list models and complete chats for clients of OpenAI's API."""
+"""The route that completes chats for clients of OpenAI's API."""
 
-import time
-from contextlib import aclosing
-from typing import Annotated, Any
+from fastapi import APIRouter, Response
 
-from fastapi import APIRouter, Path, Request, Response
-
-from service.web.dependencies import BackendDep, ClientDep, CompletionsDep, SettingsDep
-from service.web.openai.requests import engine_requests, find_model, served_models
-from service.web.openai.responses import collect, timings_of, usage_of
-from service.web.openai.shapes import ChatCompletion, ChatRequest, ModelEntry, ModelList
-from service.web.openai.stream import Frames, events_of
-from service.web.sse import EventStream, while_connected
+from service.web.dependencies import CompletionsDep
+from service.web.openai.answers import collect, timings_of, tokens_of, usage_of
+from service.web.openai.chat_shapes import (
+    AnswerMessage,
+    ChatCompletion,
+    ChatRequest,
+    Choice,
+    Logprobs,
+)
+from service.web.openai.chunks import ChatChunks
+from service.web.openai.exchange import CallerDep, outcomes
+from service.web.openai.requests import chat_requests
+from service.web.openai.stream import event_stream
 
 router = APIRouter(prefix="/v1", tags=["openai"])
-_NO_MODEL: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such model."}}
-_EVENT = {
-    "type": "object",
-    "required": ["data"],
-    "properties": {
-        "data": {"type": "string", "description": "A `chat.completion.chunk`, or `[DONE]`."}
-    },
-}
-_CHAT: dict[int | str, dict[str, Any]] = _NO_MODEL | {
-    200: {
-        "model": ChatCompletion,
-        "description": "The answer or, with `stream`, its chunks and then `data: [DONE]`.",
-        "content": {"text/event-stream": {"schema": _EVENT}},
-    },
-    502: {"description": "The model failed; try again."},
-    503: {
-        "description": "The model is missing or busy. If it is busy, `Retry-After` says when to "
-        "try again."
-    },
-    504: {"description": "The completion was not finished within the time limit."},
-}
-
-
-@router.get(
-    "/models",
-    operation_id="listModels",
-    summary="List the models for chat completions",
-    description="Lists the names of all models, then the roles they serve.",
+_OUTCOMES = outcomes(
+    ChatCompletion,
+    "The answer or, with `stream`, its chunks and then `data: [DONE]`.",
+    {"data": "A `chat.completion.chunk`, or `[DONE]`."},
 )
-async def list_models(backend: BackendDep) -> ModelList:
-    return ModelList(data=[ModelEntry(id=name) for name in served_models(backend)])
-
-
-@router.get(
-    "/models/{model}",
-    operation_id="getModel",
-    summary="Check whether a model exists",
-    responses=_NO_MODEL,
-)
-async def get_model(
-    model: Annotated[str, Path(max_length=100, examples=["general"])], backend: BackendDep
-) -> ModelEntry:
-    find_model(backend, model)
-    return ModelEntry(id=model)
 
 
 @router.post(
@@ -68,43 +32,32 @@ async def get_model(
     "error before the first token is an HTTP error. In a stream, a later error is the last event, "
     "and no `[DONE]` follows. Disconnecting stops the completion.",
     response_class=Response,
-    responses=_CHAT,
+    responses=_OUTCOMES,
 )
 async def create_chat_completion(
-    chat_request: ChatRequest,
-    request: Request,
-    backend: BackendDep,
-    completions: CompletionsDep,
-    settings: SettingsDep,
-    client: ClientDep,
+    asked: ChatRequest, caller: CallerDep, completions: CompletionsDep
 ) -> Response:
-    completion_id = f"chatcmpl-{request.state.request_id}"
-    created = int(time.time())
-    model = find_model(backend, chat_request.model)
-    requests = engine_requests(
-        chat_request,
-        model,
-        completion_id=completion_id,
-        client=client,
-        deadline_s=settings.run_deadline_s,
-    )
-    has_limit = (chat_request.max_completion_tokens or chat_request.max_tokens) is not None
-    pieces = completions.stream(requests, may_shorten=not has_limit)
-    if chat_request.stream:
-        has_usage = chat_request.stream_options is not None and bool(
-            chat_request.stream_options.include_usage
-        )
-        frames = Frames(completion_id, created, model.name, len(requests), has_usage=has_usage)
-        return EventStream(events_of(pieces, frames), awaits_first=True)
-    async with while_connected(request.receive), aclosing(pieces):
-        choices, usages = await collect(
-            pieces, len(requests), has_logprobs=bool(chat_request.logprobs)
-        )
+    exchange = caller.exchange("chatcmpl-", asked.model)
+    requests = chat_requests(asked, exchange)
+    pieces = completions.stream(requests, may_shorten=asked.token_limit is None)
+    if asked.stream:
+        chunks = ChatChunks(exchange, len(requests), has_usage=asked.streams_usage)
+        return event_stream(pieces, chunks)
+    drafts = await collect(pieces, len(requests), caller.request)
+    usages = [draft.usage for draft in drafts]
     completion = ChatCompletion(
-        id=completion_id,
-        created=created,
-        model=model.name,
-        choices=choices,
+        id=exchange.id,
+        created=exchange.created,
+        model=exchange.model,
+        choices=[
+            Choice(
+                index=index,
+                message=AnswerMessage(content=draft.text),
+                logprobs=Logprobs(content=tokens_of(draft.logprobs)) if asked.logprobs else None,
+                finish_reason=draft.reason,
+            )
+            for index, draft in enumerate(drafts)
+        ],
         usage=usage_of(usages),
         timings=timings_of(usages),
     )

@@ -1,101 +1,41 @@
-"""Builds a complete chat completion in OpenAI's format from the engine's events."""
+"""The route of OpenAI's Responses API, for clients that bring the whole conversation along."""
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from fastapi import APIRouter, Response
 
-from service.engine.types import Finished, FinishReason, TokenLogprob, Usage
-from service.runs.completions import Piece
-from service.web.openai.shapes import (
-    Alternative,
-    AnswerMessage,
-    ChatUsage,
-    Choice,
-    Logprobs,
-    PromptDetails,
-    Timings,
-    TokenLogprobs,
+from service.web.dependencies import CompletionsDep
+from service.web.openai.answers import collect
+from service.web.openai.exchange import CallerDep, outcomes
+from service.web.openai.requests import response_request
+from service.web.openai.response_events import ResponseBuilder, ResponseEvents
+from service.web.openai.response_shapes import ResponsesAnswer, ResponsesRequest
+from service.web.openai.stream import event_stream
+
+router = APIRouter(prefix="/v1", tags=["openai"])
+_OUTCOMES = outcomes(
+    ResponsesAnswer,
+    "The response or, with `stream`, its events.",
+    {"event": "The type of the event.", "data": "The event, such as `response.completed`."},
 )
 
 
-@dataclass(slots=True)
-class _Draft:
-    text: list[str] = field(default_factory=list)
-    logprobs: list[TokenLogprob] = field(default_factory=list)
-    reason: FinishReason = "stop"
-    usage: Usage = field(default_factory=Usage)
-
-
-async def collect(
-    pieces: AsyncGenerator[Piece, None], count: int, *, has_logprobs: bool
-) -> tuple[list[Choice], list[Usage]]:
-    """All answers and their token usage, ordered by index."""
-    drafts = [_Draft() for _ in range(count)]
-    async for index, piece in pieces:
-        draft = drafts[index]
-        if isinstance(piece, Finished):
-            draft.reason, draft.usage = piece.reason, piece.usage
-        else:
-            draft.text.append(piece.text)
-            draft.logprobs += piece.logprobs
-    choices = [
-        Choice(
-            index=index,
-            message=AnswerMessage(content="".join(draft.text)),
-            logprobs=logprobs_of(draft.logprobs) if has_logprobs else None,
-            finish_reason=draft.reason,
-        )
-        for index, draft in enumerate(drafts)
-    ]
-    return choices, [draft.usage for draft in drafts]
-
-
-def logprobs_of(tokens: Sequence[TokenLogprob]) -> Logprobs:
-    return Logprobs(
-        content=[
-            TokenLogprobs(
-                token=one.text,
-                logprob=one.logprob,
-                bytes=_bytes(one.text),
-                top_logprobs=[
-                    Alternative(token=text, logprob=logprob, bytes=_bytes(text))
-                    for text, logprob in one.top
-                ],
-            )
-            for one in tokens
-        ]
-    )
-
-
-def _bytes(text: str) -> list[int] | None:
-    return None if "\ufffd" in text else list(text.encode())
-
-
-def usage_of(usages: Sequence[Usage]) -> ChatUsage:
-    """The sum of the completion tokens. The prompt is counted once, as all answers share it."""
-    prompt, made = usages[0].prompt_tokens, sum(one.completion_tokens for one in usages)
-    return ChatUsage(
-        prompt_tokens=prompt,
-        completion_tokens=made,
-        total_tokens=prompt + made,
-        prompt_tokens_details=PromptDetails(cached_tokens=usages[0].cached_tokens),
-    )
-
-
-def timings_of(usages: Sequence[Usage]) -> Timings | None:
-    if len(usages) > 1:
-        return None
-    usage = usages[0]
-    read = usage.prompt_tokens - usage.cached_tokens
-    return Timings(
-        cache_n=usage.cached_tokens,
-        prompt_n=read,
-        prompt_ms=usage.prompt_s * 1000,
-        prompt_per_second=_rate(read, usage.prompt_s),
-        predicted_n=usage.completion_tokens,
-        predicted_ms=usage.completion_s * 1000,
-        predicted_per_second=_rate(usage.completion_tokens, usage.completion_s),
-    )
-
-
-def _rate(tokens: int, seconds: float) -> float:
-    return tokens / seconds if seconds else 0.0
+@router.post(
+    "/responses",
+    operation_id="createResponse",
+    summary="Create a response",
+    description="Follows OpenAI's Responses API, for text only and without its state: nothing is "
+    "stored. Unknown fields are ignored. An error before the first token is an HTTP error; in a "
+    "stream, a later error is a `response.failed`. Disconnecting stops the response.",
+    response_class=Response,
+    responses=_OUTCOMES,
+)
+async def create_response(
+    asked: ResponsesRequest, caller: CallerDep, completions: CompletionsDep
+) -> Response:
+    exchange = caller.exchange("resp_", asked.model)
+    request = response_request(asked, exchange)
+    builder = ResponseBuilder(asked, exchange)
+    pieces = completions.stream([request], may_shorten=asked.max_output_tokens is None)
+    if asked.stream:
+        return event_stream(pieces, ResponseEvents(builder))
+    (draft,) = await collect(pieces, 1, caller.request)
+    return Response(builder.ended(draft).model_dump_json(), media_type="application/json")

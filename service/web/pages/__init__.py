@@ -5,20 +5,23 @@ from fastapi import APIRouter
 from service.web.pages import (
     boards,
     bulk,
+    doctor,
     evaluation,
     history,
     ideas,
     imports,
     live,
-    model_banner,
+    models,
     overview,
     preferences,
     printing,
+    problems,
     rank,
     refinements,
     rubrics,
     runs,
     suggestions,
+    taste,
     trash,
 )
 from service.web.pages.refused import RefusedForms
@@ -27,8 +30,8 @@ router = APIRouter(include_in_schema=False)
 for _part in (
     printing,
     imports,
-    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, ideas),
-    *(runs, refinements, live, suggestions, preferences, model_banner),
+    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, taste, ideas),
+    *(runs, refinements, live, suggestions, preferences, models, problems, doctor),
 ):
     router.include_router(_part.router)
 

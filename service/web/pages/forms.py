@@ -15,6 +15,7 @@ from service.schemas.fields import (
     Judge,
     Line,
     Outcome,
+    Sort,
     Status,
     Tag,
     Title,
@@ -22,7 +23,6 @@ from service.schemas.fields import (
 )
 from service.schemas.overview import COARSEST, FINEST, GROUPS_CEILING
 from service.schemas.refinement import EDITS_CEILING, EditNumber
-from service.store.listing import Sort
 from service.text.passages import parts
 
 MOST_TAGS = 20
@@ -54,6 +54,10 @@ OptionalPlace = Annotated[
 ]
 BoardAddress = Annotated[str, Field(pattern=r"^(/boards/[0-9a-f-]{36}(\?[^\s#]*)?)?$")]
 OptionalSort = Annotated[Sort | None, BeforeValidator(none_if_blank)]
+
+
+class TasteForm(BaseModel):
+    learns: bool
 
 
 class BoardForm(BaseModel):

@@ -10,6 +10,7 @@ from service.analysis.similar_ideas import SimilarIdeas
 from service.errors import LostUpdate, ModelUnavailable, NotFound
 from service.messages import Text
 from service.prompts.methods import METHODS
+from service.prompts.tasks import is_usual
 from service.runs.service import Runs
 from service.schemas.brainstorm import BrainstormTask
 from service.schemas.bulk import Move, SetStatus
@@ -230,6 +231,7 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
         "rubric": store.rubrics.name(newest.rubric_id) if newest and newest.rubric_id else None,
         "rubrics": rubrics,
         "evaluation_is_shown": newest is None or _is_by(newest, shown),
+        "can_be_calibrated": newest is not None and _can_be_calibrated(newest),
         "earlier": evaluations[1:],
         "presets": PRESETS,
         "parts": [(each.start, each.of(idea.body)) for each in parts(idea.body)],
@@ -272,6 +274,14 @@ def _seen_here(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunVi
         return None
     is_here = view.run.idea_id == idea.id and view.kind.is_about_one_idea
     return view if is_here and (view.run.kind == "refine" or view.run.status != "done") else None
+
+
+def _can_be_calibrated(evaluation: EvaluationPublic) -> bool:
+    """Whether a score is rough that a score head could give."""
+    return any(
+        one.name in evaluation.uncalibrated and is_usual(one.name, one.description)
+        for one in evaluation.criteria
+    )
 
 
 def _is_by(evaluation: EvaluationPublic, rubric_id: str | None) -> bool:

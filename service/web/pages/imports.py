@@ -9,10 +9,9 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from service.errors import InvalidFile, InvalidInput
 from service.messages import Counted, Text
-from service.schemas.imports import Action, Column, Groups, Imported, Nested, Reason
+from service.schemas.imports import Action, Column, Groups, Imported, ImportFormat, Nested, Reason
 from service.store import Store
 from service.transfer.importer import (
-    ImportFormat,
     ImportOptions,
     first_problem,
     guess_format,

@@ -16,7 +16,14 @@ from service.messages import pack, unpack
 from service.schemas.ideas import BoardPublic
 from service.settings import Settings
 from service.store import Store
-from service.web.abilities import Ability, AbilityState, abilities
+from service.web.abilities import (
+    Ability,
+    AbilityState,
+    AnsweringModel,
+    abilities,
+    answering_model,
+    fetched_share,
+)
 from service.web.addresses import Addresses
 from service.web.errors import KEEP_ADDRESS
 from service.web.templating import Templates
@@ -47,7 +54,10 @@ class Shell:
     board_id: str | None
     flash: Flash | None
     has_login: bool
+    has_doctor: bool
     can: dict[Ability, AbilityState]
+    fetched: float | None
+    model: AnsweringModel | None
 
 
 def render(
@@ -60,13 +70,18 @@ def render(
 ) -> Response:
     """Renders a whole page, with the message of the last action. The message is shown once."""
     store = cast(Store, request.app.state.store)
+    backend = cast(Backend, request.app.state.backend)
+    settings = cast(Settings, request.app.state.settings)
     shell = Shell(
         boards=store.boards.all(),
         counts=store.boards.counts(),
         board_id=board_id,
         flash=_read_flash(request),
-        has_login=cast(Settings, request.app.state.settings).needs_key,
-        can=abilities(cast(Backend, request.app.state.backend)),
+        has_login=settings.needs_key,
+        has_doctor=settings.shows_itself,
+        can=abilities(backend),
+        fetched=fetched_share(backend),
+        model=answering_model(backend),
     )
     templates = cast(Templates, request.app.state.templates)
     # A page that responds to a form shows the address of the page with the form.

@@ -166,6 +166,11 @@ class RunView:
         return [card.suggestion for card in self.cards if card.suggestion.state == "open"]
 
     @property
+    def is_by_taste(self) -> bool:
+        """Whether what the board has learnt orders the suggestions."""
+        return any(card.suggestion.fit is not None for card in self.cards)
+
+    @property
     def before(self) -> tuple[str, str]:
         """The title and body that a refinement is compared with.
 
@@ -232,7 +237,7 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
     spread = {} if live is None else dict(live.spread)
     run = store.runs.get(run_id)
     made = {suggestion.title for suggestion in run.suggestions}
-    cards = cards_of(store, run, runs.live)
+    cards = cards_of(store, _best_first(run), runs.live)
     named = [card.suggestion.idea_id or card.suggestion.similar_to or "" for card in cards]
     named += [side for one in run.comparisons for side in (one.first_id, one.second_id)]
     named += [one.idea_id for one in run.evaluations] + [one.idea_id for one in failures(run)]
@@ -258,6 +263,14 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
         hidden_rubric=_hidden_rubric(store, run),
         source_run=store.suggestions.get(str(source))[0] if source else None,
     )
+
+
+def _best_first(run: RunPublic) -> RunPublic:
+    """Cards move only when the run is over, so that nobody reads a card that moves meanwhile."""
+    if run.status in UNFINISHED or not any(one.fit for one in run.suggestions):
+        return run
+    ordered = sorted(run.suggestions, key=lambda one: -(one.fit or 0))
+    return run.model_copy(update={"suggestions": ordered})
 
 
 def _hidden_rubric(store: Store, run: RunPublic) -> RubricName | None:

@@ -1,0 +1,45 @@
+"""The checks of `ideapool doctor`: those of this machine, and the port, which a running server cannot
+ask for itself.
+"""
+
+import socket
+from collections.abc import Iterator
+
+import httpx2
+
+from service.cli.connection.connect import is_ours, usual_address
+from service.health import CHECKS as OF_THE_MACHINE
+from service.health import Found
+from service.settings import Settings
+
+LOOK_S = 2
+
+
+def _port(settings: Settings) -> Iterator[Found]:
+    address = usual_address(settings)
+    try:
+        told = httpx2.get(f"{address}/readyz", timeout=LOOK_S, trust_env=False).json()
+        if is_ours(told):
+            yield "ok", f"Ideapool runs at {address}: {told['status']}"
+            return
+    except ValueError:
+        pass
+    except httpx2.HTTPError:
+        if _is_free(settings):
+            yield "ok", f"{settings.host}:{settings.port} is free"
+            return
+    yield "broken", f"another program uses {address}", "Stop it, or set IDEAPOOL_PORT."
+
+
+CHECKS = {**OF_THE_MACHINE, "port": _port}
+
+
+def _is_free(settings: Settings) -> bool:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError:
+            return False
+    return True

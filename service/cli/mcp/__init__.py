@@ -1,1 +1,0 @@
-"""Tools for AI assistants, served over the Model Context Protocol."""

@@ -1,0 +1,249 @@
+"""Looks at what Ideapool needs on this machine, changes nothing, and says what would be better."""
+
+import os
+import platform
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from service import __version__
+from service.analysis.idea_bank import IdeaBank
+from service.analysis.sentence_encoder import SentenceEncoder
+from service.backend import selection
+from service.engine.catalog import CatalogModel
+from service.engine.files.build import availability
+from service.engine.files.checksums import verified_sha256
+from service.engine.files.speeds import Speeds, library_line
+from service.engine.host import cpu_features, memory_bytes, usable_cpus
+from service.engine.llama.libraries import COMPILE, best_library
+from service.errors import ServiceError
+from service.messages import Counted, Text
+from service.settings import Settings
+from service.store.database import newest_revision, sqlite_path
+from service.store.database_lock import lock_holder
+
+State = Literal["ok", "better", "broken"]
+Found = tuple[State, str] | tuple[State, str, str]
+Check = Callable[[Settings], Iterator[Found]]
+GB = 1e9
+# Room for the database, its copies and uploads, on top of models that are still to be fetched.
+SPARE_BYTES = 1_000_000_000
+# A model takes its file in memory, a cache and the server beside it.
+MEMORY_PER_BYTE, SERVER_BYTES = 1.4, 500_000_000
+# What speeds llama.cpp up, as Linux names it and as people do.
+FEATURES = {"avx2": "AVX2", "fma": "FMA", "f16c": "F16C", "avx512f": "AVX512"}
+# What is most often said of a model's files; the rest names files and goes as it is.
+STATES = {"here": Text("here"), "not fetched": Text("not fetched")}
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`advice` says what to do, where something is to be done."""
+
+    subject: str
+    state: State
+    text: str
+    advice: str = ""
+
+
+def examine(settings: Settings, checks: Mapping[str, Check]) -> Iterator[Finding]:
+    """What the checks find, in their order; a check that fails is a finding itself."""
+    for subject, look in checks.items():
+        try:
+            yield from (Finding(subject, *found) for found in look(settings))
+        except ServiceError as error:
+            yield Finding(subject, "broken", error.detail)
+
+
+def _program(_: Settings) -> Iterator[Found]:
+    yield "ok", f"Ideapool {__version__}, Python {platform.python_version()}"
+
+
+def _data_folder(settings: Settings) -> Iterator[Found]:
+    folder = settings.data_dir.absolute()
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not os.access(there, os.W_OK):
+        advice = Text("Let this user write there, or set IDEAPOOL_DATA_DIR.")
+        yield "broken", Text("%(folder)s is not writable", folder=there), advice
+        return
+    free = shutil.disk_usage(there).free
+    needed = SPARE_BYTES + sum(one.size_bytes or 0 for one in _downloads(settings))
+    text = Text("%(folder)s, %(free)s GB free", folder=folder, free=_gb(free))
+    if free < needed:
+        advice = Text(
+            "Free some space: models and the database need %(needed)s GB.", needed=_gb(needed)
+        )
+        yield "broken", text, advice
+    else:
+        yield "ok", text
+
+
+def _memory(settings: Settings) -> Iterator[Found]:
+    usable = memory_bytes()
+    weights = {
+        one.weights_path(settings.models_dir): one.size_bytes or 0 for one in _models(settings)
+    }
+    needed = int(MEMORY_PER_BYTE * sum(weights.values())) + SERVER_BYTES
+    text = Text(
+        "%(usable)s GB; the models need about %(needed)s GB",
+        usable=_gb(usable),
+        needed=_gb(needed),
+    )
+    if needed > usable:
+        yield "broken", text, Text("Serve a smaller set: IDEAPOOL_MODEL=medium or small.")
+    else:
+        yield "ok", text
+
+
+def _processor(_: Settings) -> Iterator[Found]:
+    features = cpu_features()
+    names = ", ".join(name for flag, name in FEATURES.items() if flag in features)
+    text: Text = Counted("%(count)s usable CPU", "%(count)s usable CPUs", usable_cpus())
+    if names:
+        text = Text("%(cpus)s with %(features)s", cpus=text, features=names)
+    if features and "avx2" not in features:
+        advice = Text("Without AVX2 answers are several times slower. A newer machine helps most.")
+        yield "better", text, advice
+    else:
+        yield "ok", text
+
+
+def _library(settings: Settings) -> Iterator[Found]:
+    if settings.engine_url is not None:
+        return
+    library = best_library()
+    library.verify()
+    text = library_line(Speeds(settings.data_dir), _models(settings)[0].name)
+    flags = cpu_features()
+    unused = [
+        name
+        for flag, name in FEATURES.items()
+        if flag in flags and not library.is_native and flag not in library.needed_features
+    ]
+    if unused:
+        advice = Text(
+            "This CPU has %(features)s too. %(advice)s", features=", ".join(unused), advice=COMPILE
+        )
+        yield "better", text, advice
+    else:
+        yield "ok", text
+
+
+def _model_files(settings: Settings) -> Iterator[Found]:
+    if settings.engine_url is not None:
+        yield "ok", Text("not needed: %(server)s answers", server=settings.engine_url)
+        return
+    for model in _models(settings):
+        state = availability(model, settings.models_dir)
+        text = Text("%(model)s: %(state)s", model=model.name, state=STATES.get(state, state))
+        path = model.weights_path(settings.models_dir)
+        if path.is_file():
+            verified_sha256(path, model.sha256)
+            yield "ok", text
+        elif state.startswith("here"):
+            yield "ok", text
+        else:
+            advice = Text("The server fetches it at its start; or run “ideapool models fetch”.")
+            yield "better", text, advice
+
+
+def _idea_bank(settings: Settings) -> Iterator[Found]:
+    if not settings.idea_bank:
+        yield "ok", Text("switched off")
+        return
+    IdeaBank(SentenceEncoder()).load()
+    yield "ok", Text("its files are complete and correct")
+
+
+def _keys(settings: Settings) -> Iterator[Found]:
+    if not settings.needs_key:
+        yield "ok", Text("not needed: only this machine can reach the server")
+        return
+    count = _ask(settings, "SELECT count(*) FROM api_key WHERE revoked_at IS NULL AND kind = 'key'")
+    if count:
+        yield "ok", str(count)
+    elif settings.create_key:
+        yield "ok", Text("the first start makes one")
+    else:
+        text = Text("none, and others can reach the server")
+        yield "broken", text, Text("Run “ideapool keys create NAME”.")
+
+
+def _database(settings: Settings) -> Iterator[Found]:
+    path = sqlite_path(settings.sqlalchemy_url)
+    if path is None:
+        yield "broken", Text("not a SQLite file"), Text("Correct IDEAPOOL_DATABASE_URL.")
+        return
+    if not path.exists():
+        yield "ok", Text("%(path)s is made at the first start", path=path.absolute())
+        return
+    sound = _ask(settings, "PRAGMA quick_check(1)")
+    size = round(path.stat().st_size / 1e6, 1)
+    text: str = Text("%(path)s, %(size)s MB", path=path.absolute(), size=size)
+    if sound != "ok":
+        yield "broken", f"{text}: {sound}", Text("Restore a backup with “ideapool restore”.")
+        return
+    if (holder := lock_holder(path)) is not None:
+        text = Text("%(file)s, in use by %(process)s", file=text, process=holder)
+    revision = _ask(settings, "SELECT version_num FROM alembic_version")
+    if revision != newest_revision():
+        text = Text("%(file)s, schema %(revision)s", file=text, revision=revision)
+        yield "better", text, Text("The next start upgrades it, after a copy.")
+    else:
+        yield "ok", text
+
+
+def _proxy(_: Settings) -> Iterator[Found]:
+    found = [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
+    if found:
+        yield "ok", Text("%(names)s for downloads", names=", ".join(found))
+    else:
+        yield "ok", Text("none")
+
+
+CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        "program": _program,
+        "data folder": _data_folder,
+        "memory": _memory,
+        "processor": _processor,
+        "library": _library,
+        "models": _model_files,
+        "idea bank": _idea_bank,
+        "keys": _keys,
+        "database": _database,
+        "proxy": _proxy,
+    }
+)
+
+
+def _models(settings: Settings) -> tuple[CatalogModel, ...]:
+    return () if settings.engine_url is not None else selection(settings).models
+
+
+def _downloads(settings: Settings) -> Iterator[CatalogModel]:
+    """Models whose weights are missing; those with the same file count once."""
+    missing = {one.weights_path(settings.models_dir): one for one in _models(settings)}
+    return (one for path, one in missing.items() if one.path is None and not path.is_file())
+
+
+def _gb(size_bytes: float) -> float:
+    return round(size_bytes / GB, 1)
+
+
+def _ask(settings: Settings, query: str) -> object:
+    """The first value, or None if there is no such database or table; it is opened for reading only."""
+    path = sqlite_path(settings.sqlalchemy_url)
+    if path is None or not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute(query).fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if row is None else row[0]
