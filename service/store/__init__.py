@@ -3,6 +3,10 @@
 Every method is one short transaction.
 """
 
+from sqlmodel import Session
+
+from service.signals import Signals
+from service.store.activity import ActivityStore, changed_boards, record_changes
 from service.store.archive import ArchiveStore
 from service.store.boards import BoardStore
 from service.store.bulk_changes import BulkChangeStore
@@ -30,6 +34,8 @@ __all__ = ["Limits", "Store"]
 class Store:
     def __init__(self, database: Database, limits: Limits) -> None:
         self.limits = limits
+        self.signals = Signals()
+        database.observe(before_flush=record_changes, after_commit=self._announce)
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
         self.changes = BulkChangeStore(database)
@@ -44,7 +50,11 @@ class Store:
         self.keyed_answers = KeyedAnswerStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
+        self.activity = ActivityStore(database)
         self.archive = ArchiveStore(database, limits)
         self.topics = TopicStore(database)
         self.taste = TasteStore(database)
         self.text_import = TextImportStore(database, limits, self.ideas)
+
+    def _announce(self, session: Session) -> None:
+        self.signals.announce(changed_boards(session))

@@ -52,8 +52,10 @@ _TABLES: dict[str, type[SQLModel]] = {
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
     "boards": {"deleted_at"},
-    "ideas": {"number", "title_key", "scored_version", "lost_parent_id", "deleted_at"},
-    "versions": {"id"},
+    "ideas": {"number", "title_key", "person_id", "scored_version", "lost_parent_id", "deleted_at"},
+    "runs": {"person_id"},
+    "versions": {"id", "person_id"},
+    "comparisons": {"person_id"},
     "rubrics": {"deleted_at"},
 }
 

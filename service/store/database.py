@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -69,6 +69,14 @@ class Database:
         self._writer = _engine(url, size=1, begin="BEGIN IMMEDIATE")
         self._reader = _engine(url, size=READERS, begin="BEGIN", query_only=True)
         self._joined = _Joined()
+        self._before_flush: Callable[[Session], None] = _nothing
+        self._after_commit: Callable[[Session], None] = _nothing
+
+    def observe(
+        self, *, before_flush: Callable[[Session], None], after_commit: Callable[[Session], None]
+    ) -> None:
+        """Calls these with the session of each transaction that writes."""
+        self._before_flush, self._after_commit = before_flush, after_commit
 
     def migrate(self) -> None:
         """Brings the tables up to date. An existing file is copied first."""
@@ -141,16 +149,19 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        with (
-            _storage_errors(),
-            Session(self._writer, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield session
+        with _storage_errors(), Session(self._writer, expire_on_commit=False) as session:
+            event.listen(session, "before_flush", lambda one, *_: self._before_flush(one))
+            with session.begin():
+                yield session
+            self._after_commit(session)
 
     def close(self) -> None:
         self._reader.dispose()
         self._writer.dispose()
+
+
+def _nothing(_session: Session) -> None:
+    """Stands where nobody observes."""
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from service.store.tables import (
     Run,
     Suggestion,
 )
+from service.store.team_tables import Activity, Membership
 
 
 def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
@@ -85,6 +86,8 @@ def purge_board(session: Session, board_id: str) -> None:
     session.exec(update(Evaluation).where(by_them).values(rubric_id=None))
     session.exec(delete(Comparison).where(col(Comparison.board_id) == board_id))
     session.exec(delete(Rubric).where(col(Rubric.board_id) == board_id))
+    session.exec(delete(Activity).where(col(Activity.board_id) == board_id))
+    session.exec(delete(Membership).where(col(Membership.board_id) == board_id))
     session.exec(delete(Board).where(col(Board.id) == board_id))
 
 

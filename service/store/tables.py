@@ -1,31 +1,26 @@
 """The tables of the database. `service.schemas` has the requests and answers of the API."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import JSON, Column, ForeignKey, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from service.actor import acting_person_id
 from service.schemas.identity import new_id, now
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC. SQLite stores no time zone, so it is removed and added again."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else value.replace(tzinfo=UTC)
+from service.store.columns import UtcDateTime
 
 
 def _json_column() -> Any:
     return Field(default=None, sa_column=Column(JSON, nullable=True))
+
+
+def _author_column() -> Any:
+    """Of the person who made a row; null for whoever needs no name."""
+    return Field(
+        default_factory=acting_person_id,
+        sa_column=Column(ForeignKey("person.id"), nullable=True, index=True),
+    )
 
 
 def _sparse_index(name: str, column: str) -> Index:
@@ -80,6 +75,7 @@ class Idea(SQLModel, table=True):
     origin: str = "human"
     version: int = 1
     revision: int = 1
+    person_id: str | None = _author_column()
     score: float | None = None
     scored_version: int | None = None
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
@@ -123,6 +119,7 @@ class IdeaVersion(SQLModel, table=True):
     title: str
     body: str
     origin: str = "human"
+    person_id: str | None = _author_column()
     run_id: str | None = Field(default=None, foreign_key="run.id", index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
@@ -156,6 +153,7 @@ class Run(SQLModel, table=True):
     timing: dict[str, Any] | None = _json_column()
     error: dict[str, Any] | None = _json_column()
     decision: str = "open"
+    person_id: str | None = _author_column()
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -260,6 +258,7 @@ class Comparison(SQLModel, table=True):
     second_version: int
     outcome: str
     by: str
+    person_id: str | None = _author_column()
     probability: float | None = None
     run_id: str | None = Field(default=None, foreign_key="run.id", index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
@@ -292,6 +291,7 @@ class ApiKey(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True)
     kind: str = Field(default="key", description="`key`, or `session` for a signed-in browser.")
     name: str
+    person_id: str | None = Field(default=None, foreign_key="person.id", index=True)
     sha256: str = Field(unique=True, index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -3,7 +3,8 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import service.store.tables  # noqa: F401  # defines the tables
+import service.store.tables
+import service.store.team_tables  # noqa: F401  # both define tables
 
 context.configure(
     connection=context.config.attributes["connection"],

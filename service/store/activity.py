@@ -1,0 +1,124 @@
+"""Records what happens on the boards: one row for each change, in the transaction that makes it.
+
+No writer of an idea has to think of it: the session is asked what it is about to store. Only rows that
+are changed by statements, such as what is deleted for good, are not recorded.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlmodel import Session, col, delete, func, select
+
+from service.schemas.identity import now
+from service.store.database import Database
+from service.store.tables import Board, Comparison, Idea, Rubric, Run
+from service.store.team_tables import Activity
+
+ACTIVITY_LIFE = timedelta(days=30)
+_RECORDED = "recorded_activity"
+
+
+class ActivityStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def after(self, board_id: str, number: int, *, limit: int = 500) -> list[Activity]:
+        """Returns what happened on the board since that number, oldest first."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Activity)
+                .where(Activity.board_id == board_id, col(Activity.number) > number)
+                .order_by(col(Activity.number))
+                .limit(limit)
+            )
+            return list(rows)
+
+    def newest(self, board_id: str) -> int:
+        """Returns the number of the last thing that happened on the board, 0 if nothing did."""
+        with self._database.read() as session:
+            newest = func.max(col(Activity.number))
+            return session.scalar(select(newest).where(Activity.board_id == board_id)) or 0
+
+    def purge_before(self, moment: datetime) -> int:
+        with self._database.write() as session:
+            return int(
+                session.exec(delete(Activity).where(col(Activity.created_at) < moment)).rowcount
+            )
+
+
+def record_changes(session: Session) -> None:
+    """Adds an activity for each row that the session is about to store."""
+    for row in list(session.new):
+        for kind, board_id, subject_id in _created(row):
+            record(session, kind, board_id, subject_id)
+    for row in list(session.dirty):
+        if session.is_modified(row):
+            for kind, board_id, subject_id in _changed(row):
+                record(session, kind, board_id, subject_id)
+    for row in list(session.deleted):
+        if isinstance(row, Comparison):
+            record(session, "comparison.deleted", row.board_id, row.id)
+
+
+def record(session: Session, kind: str, board_id: str, subject_id: str) -> None:
+    """Adds an activity, once in a transaction."""
+    recorded = session.info.setdefault(_RECORDED, set())
+    if (kind, board_id, subject_id) not in recorded:
+        recorded.add((kind, board_id, subject_id))
+        session.add(Activity(kind=kind, board_id=board_id, subject_id=subject_id, created_at=now()))
+
+
+def changed_boards(session: Session) -> set[str]:
+    """The boards that a session has recorded activities of."""
+    return {board_id for _, board_id, _ in session.info.get(_RECORDED, ())}
+
+
+Recorded = Iterator[tuple[str, str, str]]
+
+
+def _created(row: object) -> Recorded:
+    match row:
+        case Idea():
+            yield "idea.created", row.board_id, row.id
+        case Board():
+            yield "board.created", row.id, row.id
+        case Comparison():
+            yield "comparison.made", row.board_id, row.id
+        case Rubric():
+            yield "rubric.changed", row.board_id, row.id
+        case Run(board_id=str()):
+            yield "run.started", row.board_id, row.id
+
+
+def _changed(row: object) -> Recorded:
+    match row:
+        case Idea():
+            yield from _idea_changes(row)
+        case Board():
+            verb = _trashed_or(row, "changed")
+            yield f"board.{verb}", row.id, row.id
+        case Rubric():
+            yield "rubric.changed", row.board_id, row.id
+        case Run(board_id=str(), finished_at=finished_at) if finished_at is not None:
+            kind = "run.ended" if _replaced(row, "finished_at") else "run.decided"
+            yield kind, row.board_id, row.id
+
+
+def _idea_changes(idea: Idea) -> Recorded:
+    for old_board in _replaced(idea, "board_id"):
+        yield "idea.moved", old_board, idea.id
+        yield "idea.moved", idea.board_id, idea.id
+    yield f"idea.{_trashed_or(idea, 'changed')}", idea.board_id, idea.id
+
+
+def _trashed_or(row: Idea | Board, verb: str) -> str:
+    if not _replaced(row, "deleted_at"):
+        return verb
+    return "restored" if row.deleted_at is None else "deleted"
+
+
+def _replaced(row: object, name: str) -> list[Any]:
+    """The value that the session is about to replace, or nothing if it does not."""
+    return list(inspect(row).attrs[name].history.deleted)  # type: ignore[union-attr]
