@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from service.analysis.calibration.agreement import held_out
-from service.analysis.calibration.notes import NEUTRAL, PRAISE, Note, groups_of, padded
+from service.analysis.calibration.notes import FOLDER, NEUTRAL, PRAISE, Note, groups_of, padded
 from service.analysis.score_heads import ScoreHead
 from service.analysis.scoring import Scorer, Scores
 from service.backend import sources
@@ -55,6 +55,12 @@ def first_lines(source: Path, count: int, folder: Path) -> Path:
 
 def halves(pair: Pair) -> tuple[Note, Note]:
     return pair.better, pair.worse
+
+
+def test_the_product_has_the_notes_of_the_ideation_set() -> None:
+    for shipped, trained in (("notes", "evaluate"), ("contrasts", "contrasts")):
+        ours = (FOLDER / f"{shipped}.jsonl").read_bytes()
+        assert ours == (RECORDS.parent / f"{trained}.jsonl").read_bytes()
 
 
 def test_the_halves_of_every_contrast_pair_are_in_one_group() -> None:

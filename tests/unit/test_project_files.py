@@ -44,6 +44,15 @@ def test_the_newest_release_of_the_changelog_is_the_version() -> None:
     assert all(re.fullmatch(r" - \d{4}-\d\d-\d\d", date) for _, date in headings[1:])
 
 
+def test_no_file_is_a_symbolic_link() -> None:
+    """Archives and some systems keep only the text of a link."""
+    folders = ("benchmarks", "docs", "models", "service", "templates", "tests", "training")
+
+    assert [
+        one for folder in folders for one in (ROOT / folder).rglob("*") if one.is_symlink()
+    ] == []
+
+
 @pytest.mark.parametrize("package", ["service", "training"])
 def test_the_package_says_that_it_is_typed(package: str) -> None:
     files = {one.distribution_path for one in WheelBuilder(str(ROOT)).recurse_included_files()}
