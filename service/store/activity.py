@@ -88,8 +88,8 @@ def _created(row: object) -> Recorded:
             yield "comparison.made", row.board_id, row.id
         case Rubric():
             yield "rubric.changed", row.board_id, row.id
-        case Run(board_id=str()):
-            yield "run.started", row.board_id, row.id
+        case Run(board_id=str(board_id)):
+            yield "run.started", board_id, row.id
 
 
 def _changed(row: object) -> Recorded:
@@ -101,9 +101,9 @@ def _changed(row: object) -> Recorded:
             yield f"board.{verb}", row.id, row.id
         case Rubric():
             yield "rubric.changed", row.board_id, row.id
-        case Run(board_id=str(), finished_at=finished_at) if finished_at is not None:
+        case Run(board_id=str(board_id)) if row.finished_at is not None:
             kind = "run.ended" if _replaced(row, "finished_at") else "run.decided"
-            yield kind, row.board_id, row.id
+            yield kind, board_id, row.id
 
 
 def _idea_changes(idea: Idea) -> Recorded:
@@ -121,4 +121,4 @@ def _trashed_or(row: Idea | Board, verb: str) -> str:
 
 def _replaced(row: object, name: str) -> list[Any]:
     """The value that the session is about to replace, or nothing if it does not."""
-    return list(inspect(row).attrs[name].history.deleted)  # type: ignore[union-attr]
+    return list(inspect(row).attrs[name].history.deleted)
