@@ -284,7 +284,8 @@ def test_a_trash_that_cannot_be_emptied_is_tried_again(
             return Purged(is_last=True)
 
     full = Full()
-    store = SimpleNamespace(trash=full, keyed_answers=store_of(client).keyed_answers)
+    real = store_of(client)
+    store = SimpleNamespace(trash=full, keyed_answers=real.keyed_answers, activity=real.activity)
 
     with running(client, cast(Store, store)):
         until(lambda: full.tries > 1)
