@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
 from service.errors import InvalidInput, NotFound
@@ -21,6 +21,7 @@ from service.store.archive_checks import (
 from service.store.archive_rows import Row, forget_missing, values_of
 from service.store.archive_trash import TrashedRows
 from service.store.database import Database
+from service.store.dialects import continue_numbers
 from service.store.ideas import as_public
 from service.store.limits import Limits
 from service.store.purging import find_lost_parents
@@ -242,6 +243,20 @@ def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
         session.connection().execute(insert(_TABLES[name]), values)
 
 
+def _parents_first(ideas: list[Row]) -> list[Row]:
+    """A parent may come later in the file; no idea is its own ancestor."""
+    waiting = {idea["id"]: idea for idea in ideas}
+    ordered: list[Row] = []
+    for idea in ideas:
+        line: list[Row] = []
+        here: str | None = idea["id"]
+        while here in waiting:
+            line.append(waiting.pop(here))
+            here = line[-1]["parent_id"]
+        ordered += reversed(line)
+    return ordered
+
+
 def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
     # There is one writer, so these numbers stay free until the transaction ends.
     first = (session.scalar(select(func.max(Idea.number))) or 0) + 1
@@ -255,9 +270,8 @@ def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
             {"number": number, "title": row.title, "body": row.body, "tags": " ".join(names)}
         )
     connection = session.connection()
-    # A parent may come later in the file, so references are checked when the transaction ends.
-    connection.execute(text("PRAGMA defer_foreign_keys = ON"))
-    connection.execute(insert(Idea), values)
+    connection.execute(insert(Idea), _parents_first(values))
+    continue_numbers(session, Idea)
     if tags:
         connection.execute(insert(IdeaTag), tags)
     index(session, words)

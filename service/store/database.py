@@ -1,35 +1,32 @@
-"""Connections and transactions. This module knows SQLite's pitfalls, but not what is stored."""
+"""Connections and transactions. This module does not know what is stored."""
 
-import sqlite3
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import event
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DatabaseError, OperationalError, TimeoutError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlmodel import Session
 
 from service.errors import ConfigurationError, StorageUnavailable
 from service.messages import Text
+from service.store.dialects import dialect_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-READERS = 8
-WAIT_S = 5.0
+_log = logging.getLogger(__name__)
 
 
 def sqlite_path(url: str) -> Path | None:
     """Returns the file of a SQLite database, or None for any other database."""
-    parsed = make_url(url)
-    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
-    return Path(str(parsed.database)) if is_file else None
+    return dialect_of(url).path
 
 
 def known_revisions() -> set[str]:
@@ -54,20 +51,15 @@ class _Joined(threading.local):
 class Database:
     """One connection for writing and a few for reading.
 
-    SQLite allows one writer at a time. With a single writing connection no lock ever has to be
-    upgraded, which SQLite refuses at once instead of waiting. The WAL-reset bug of SQLite before
-    3.51.3 cannot occur either, because it needs two writers.
+    Of all processes that use the database, one writes at a time. What a transaction reads before it
+    decides is therefore still true when it is stored, without locks on rows.
     """
 
     def __init__(self, url: str) -> None:
-        path = sqlite_path(url)
-        if path is None:
-            raise ConfigurationError(
-                "IDEAPOOL_DATABASE_URL must name a SQLite file, for example sqlite:////data/ideapool.db."
-            )
-        self.path = path
-        self._writer = _engine(url, size=1, begin="BEGIN IMMEDIATE")
-        self._reader = _engine(url, size=READERS, begin="BEGIN", query_only=True)
+        self.dialect = dialect_of(url)
+        self.path = self.dialect.path
+        self._writer = self.dialect.writer()
+        self._reader = self.dialect.reader()
         self._joined = _Joined()
         self._before_flush: Callable[[Session], None] = _nothing
         self._after_commit: Callable[[Session], None] = _nothing
@@ -81,24 +73,27 @@ class Database:
     def migrate(self) -> None:
         """Brings the tables up to date. An existing file is copied first."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.dialect.prepare(self._writer)
             with self._writer.connect() as connection:
                 current = MigrationContext.configure(connection).get_current_revision()
             head = newest_revision()
             if current == head:
                 return
             if current is not None:
-                self._back_up(self.path.with_suffix(f".before-{head}.db"))
+                self._check_known(current)
+                self.dialect.keep_copy(f"before-{head}")
+                _log.info("the database %s is upgraded to %s", self.dialect.place, head)
             with self._writer.begin() as connection:
                 self._upgrade(connection)
-        except (DatabaseError, OSError) as error:
-            raise StorageUnavailable(
-                Text(
-                    "The database %(path)s cannot be opened: %(error)s. Is the folder writable?",
-                    path=self.path,
-                    error=error,
-                )
-            ) from error
+        except (DBAPIError, OSError) as error:
+            raise self.dialect.unusable(error) from error
+
+    def _check_known(self, revision: str) -> None:
+        if revision not in known_revisions():
+            raise ConfigurationError(
+                f"A newer version of Ideapool made the database {self.dialect.place}. "
+                "Start that one, or restore a backup."
+            )
 
     def _upgrade(self, connection: Connection) -> None:
         config = Config()
@@ -106,19 +101,13 @@ class Database:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
-    def _back_up(self, target: Path) -> None:
-        target.unlink(missing_ok=True)
-        # VACUUM cannot run inside a transaction, so it gets a connection of its own.
-        with sqlite3.connect(self.path, isolation_level=None) as connection:
-            connection.execute("VACUUM INTO ?", (str(target),))
-
     @contextmanager
     def read(self) -> Iterator[Session]:
         if self._joined.session is not None:
             # Another connection would not see what was written and not yet committed.
             yield self._joined.session
             return
-        with _storage_errors(), Session(self._reader, expire_on_commit=False) as session:
+        with self._storage_errors(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -131,7 +120,7 @@ class Database:
             return
         if joined.session is None:
             joined.session = joined.ending.enter_context(self._transaction())
-        with _storage_errors(), joined.session.begin_nested():
+        with self._storage_errors(), joined.session.begin_nested():
             yield joined.session
 
     @contextmanager
@@ -149,11 +138,26 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        with _storage_errors(), Session(self._writer, expire_on_commit=False) as session:
+        with self._storage_errors(), Session(self._writer, expire_on_commit=False) as session:
             event.listen(session, "before_flush", lambda one, *_: self._before_flush(one))
             with session.begin():
                 yield session
             self._after_commit(session)
+
+    @contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, TimeoutError) as error:
+            reason = self.dialect.reason(error)
+            if reason is None:
+                raise
+            raise StorageUnavailable(
+                Text(
+                    "The database cannot be used right now (%(reason)s). Nothing was saved. Try again.",
+                    reason=reason,
+                )
+            ) from error
 
     def close(self) -> None:
         self._reader.dispose()
@@ -162,43 +166,3 @@ class Database:
 
 def _nothing(_session: Session) -> None:
     """Stands where nobody observes."""
-
-
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, TimeoutError) as error:
-        reason = str(getattr(error, "orig", None) or error)
-        raise StorageUnavailable(
-            Text(
-                "The database cannot be used right now (%(reason)s). Nothing was saved. Try again.",
-                reason=reason,
-            )
-        ) from error
-
-
-def _engine(url: str, *, size: int, begin: str, query_only: bool = False) -> Engine:
-    engine = create_engine(
-        url,
-        pool_size=size,
-        max_overflow=0,
-        pool_timeout=WAIT_S,
-        connect_args={"check_same_thread": False, "timeout": WAIT_S},
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        # Switch off Python's transaction handling: it begins too late and never IMMEDIATE.
-        connection.isolation_level = None
-        # FULL costs nothing at this rate of writes and survives a power cut.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        if query_only:
-            connection.execute("PRAGMA query_only=ON")
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine

@@ -4,19 +4,19 @@ An answer is stored in the transaction of what the request changed: either both 
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from sqlmodel import Session, col, delete, exists, func, update
+from sqlmodel import Session, col, delete, or_, update
 
 from service.errors import IdempotencyKeyReused
 from service.messages import Text
 from service.schemas.identity import now
 from service.store.database import Database
+from service.store.dialects.expressions import position_of
 from service.store.tables import KeyedAnswer
 
 LIFE = timedelta(hours=24)
@@ -100,8 +100,7 @@ def keep_run(session: Session, key: RequestKey, run_id: str) -> None:
 
 def forget_answers(session: Session, ids: Sequence[str]) -> None:
     """Removes the bodies of the answers that name something with one of these ids."""
-    wanted = func.json_each(json.dumps(ids)).table_valued("value")
-    names_one = exists().where(func.instr(KeyedAnswer.body, wanted.c.value) > 0)
+    names_one = or_(*(position_of(one, col(KeyedAnswer.body)) > 0 for one in ids))
     session.exec(update(KeyedAnswer).where(names_one).values(body=None))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import select as select_columns
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, or_, select
 
 from service.schemas.lineage import Origin
 from service.store.database import Database
@@ -46,7 +46,7 @@ class LineageStore:
 
 def _combined(session: Session, board_id: str) -> dict[str, list[str]]:
     """Returns, by the id of an idea that combines several, the ids of its sources."""
-    sources = func.json_extract(Run.request, "$.idea_ids")
+    sources = col(Run.request)["idea_ids"].as_string()
     rows = session.exec(
         select(Suggestion.idea_id, Run.request)
         .join(Run, col(Run.id) == Suggestion.run_id)

@@ -1,22 +1,20 @@
 """One page of ideas: search, filters, order, and the cursor that continues it."""
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, Select, and_, column, exists, literal, or_, text
+from sqlalchemy import Select, and_, exists, or_
 from sqlmodel import Session, col, func, select
 
 from service.schemas.fields import Sort
 from service.store import cursors
 from service.store.cursors import Page
+from service.store.dialects.expressions import is_found, ranked_number
 from service.store.tables import Board, Idea, IdeaTag
 
 _KINDS = {"score": float, "rank": int, "title": str}
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +74,7 @@ class IdeaQuery:
     def _searched(self, statement: Any) -> Any:
         if not self.q.strip():
             return statement
-        words = _WORD.findall(self.q)
-        # Quoted, so that the search does not read a word as an operator.
-        match = " ".join(f'"{word}"*' for word in words) or '""'
-        found = text("SELECT rowid FROM idea_search WHERE idea_search MATCH :match").columns(
-            column("rowid", Integer)
-        )
-        return statement.where(
-            col(Idea.number).in_(found.bindparams(match=match).scalar_subquery())
-        )
+        return statement.where(is_found(col(Idea.number), self.q))
 
 
 def idea_page(session: Session, query: IdeaQuery) -> Page[Idea]:
@@ -121,10 +111,8 @@ _ORDERS: dict[Sort, tuple[Any, bool]] = {
 def _order(query: IdeaQuery) -> tuple[Any, bool]:
     if query.sort != "rank":
         return _ORDERS[query.sort]
-    # Every vote changes the order, so the caller computes it and passes it as JSON.
-    place = literal('$."') + col(Idea.id) + literal('"')
-    number = func.json_extract(json.dumps(dict(query.ranked)), place)
-    return func.coalesce(number, _UNRANKED), True
+    # Every vote changes the order, so the caller computes it.
+    return func.coalesce(ranked_number(col(Idea.id), query.ranked), _UNRANKED), True
 
 
 def _after(query: IdeaQuery, key: Any, descending: bool) -> Any:

@@ -6,10 +6,11 @@ reference becomes null. Ideas that branched from it keep its id, so that their l
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import null, true
-from sqlmodel import Session, col, delete, func, or_, select, update
+from sqlalchemy import null
+from sqlmodel import Session, col, delete, or_, select, update
 
 from service.schemas.run_kinds import KINDS_OF_SEVERAL_IDEAS
+from service.store.dialects.expressions import has_item
 from service.store.keyed_answers import forget_answers
 from service.store.search import remove_rows
 from service.store.tables import (
@@ -110,11 +111,11 @@ def _runs_with_results(session: Session, run_ids: Collection[str]) -> set[str]:
 def _forget_texts(session: Session, idea_ids: Sequence[str]) -> None:
     """Removes the texts of these ideas from runs over several ideas, whose results are kept."""
     compared = or_(col(Comparison.first_id).in_(idea_ids), col(Comparison.second_id).in_(idea_ids))
-    sources = func.json_each(Run.request, "$.idea_ids").table_valued("value")
     asked_for = session.exec(
-        select(Run.id)
-        .join(sources, true())
-        .where(sources.c.value.in_(idea_ids), col(Run.kind).in_(KINDS_OF_SEVERAL_IDEAS))
+        select(Run.id).where(
+            col(Run.kind).in_(KINDS_OF_SEVERAL_IDEAS),
+            has_item(col(Run.request), "idea_ids", idea_ids),
+        )
     ).all()
     ranked = session.exec(select(Comparison.run_id).where(compared).distinct()).all()
     read = col(Run.id).in_({*asked_for, *ranked})

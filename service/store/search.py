@@ -6,9 +6,9 @@ Deleted ideas stay in the index, so that the trash can be searched.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import text
 from sqlmodel import Session
 
+from service.store.dialects import search_index
 from service.store.tables import Idea
 
 
@@ -21,16 +21,10 @@ def words_of(idea: Idea, tags: Sequence[str]) -> dict[str, Any]:
 def index(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes rows, replacing earlier rows of the same ideas."""
     if values := list(rows):
-        session.connection().execute(
-            text(
-                "INSERT OR REPLACE INTO idea_search(rowid, title, body, tags) "
-                "VALUES (:number, :title, :body, :tags)"
-            ),
-            values,
-        )
+        search_index(session).write(session, values)
 
 
 def remove_rows(session: Session, numbers: Iterable[int]) -> None:
     """Removes the ideas with these numbers from the index."""
-    if values := [{"number": number} for number in numbers]:
-        session.connection().execute(text("DELETE FROM idea_search WHERE rowid = :number"), values)
+    if values := list(numbers):
+        search_index(session).remove(session, values)

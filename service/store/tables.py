@@ -25,7 +25,8 @@ def _author_column() -> Any:
 
 def _sparse_index(name: str, column: str) -> Index:
     """Of a column that is null in most rows."""
-    return Index(name, column, sqlite_where=text(f"{column} IS NOT NULL"))
+    is_set = text(f"{column} IS NOT NULL")
+    return Index(name, column, sqlite_where=is_set, postgresql_where=is_set)
 
 
 class Board(SQLModel, table=True):

@@ -10,6 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    is_postgresql = op.get_context().dialect.name == "postgresql"
+    # There a key may only refer to what is unique already.
+    to_parent = sa.ForeignKeyConstraint(["parent_id"], ["idea.id"])
     op.create_table(
         "api_key",
         sa.Column("id", sa.String(), nullable=False),
@@ -54,10 +57,7 @@ def upgrade() -> None:
             ["board_id"],
             ["board.id"],
         ),
-        sa.ForeignKeyConstraint(
-            ["parent_id"],
-            ["idea.id"],
-        ),
+        *(() if is_postgresql else (to_parent,)),
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_index("ix_idea_board_new", "idea", ["board_id", "deleted_at", "number"], unique=False)
@@ -80,6 +80,8 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_idea_id"), "idea", ["id"], unique=True)
+    if is_postgresql:
+        op.create_foreign_key("idea_parent_id_fkey", "idea", "idea", ["parent_id"], ["id"])
     op.create_index(op.f("ix_idea_parent_id"), "idea", ["parent_id"], unique=False)
     op.create_table(
         "idea_tag",
@@ -201,12 +203,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_suggestion_run_id"), "suggestion", ["run_id"], unique=False)
-    # Keeps its own copy of the text: an index over the table itself would lose its row ids to
-    # VACUUM, which the backup uses. `store` writes it in the same transaction as the idea.
-    op.execute(
-        "CREATE VIRTUAL TABLE idea_search USING fts5("
-        "title, body, tags, tokenize = \"unicode61 remove_diacritics 2\", prefix = '2 3')"
-    )
+    _create_search_index(is_postgresql=is_postgresql)
+
+
+def _create_search_index(*, is_postgresql: bool) -> None:
+    if is_postgresql:
+        _index_by_vectors()
+    else:
+        # Keeps its own copy of the text: an index over the table itself would lose its row ids to
+        # VACUUM, which the backup uses. `store` writes it in the same transaction as the idea.
+        op.execute(
+            "CREATE VIRTUAL TABLE idea_search USING fts5("
+            "title, body, tags, tokenize = \"unicode61 remove_diacritics 2\", prefix = '2 3')"
+        )
+
+
+def _index_by_vectors() -> None:
+    op.execute("CREATE TABLE idea_search (number INTEGER PRIMARY KEY, words TSVECTOR NOT NULL)")
+    op.execute("CREATE INDEX ix_idea_search_words ON idea_search USING gin (words)")
+    # Sorted as SQLite and Python do, whatever language the database was made for.
+    for table, column in (("idea", "title_key"), ("idea_tag", "name")):
+        op.execute(f'ALTER TABLE {table} ALTER COLUMN {column} TYPE VARCHAR COLLATE "C"')
 
 
 def downgrade() -> None:

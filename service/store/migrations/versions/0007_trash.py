@@ -26,7 +26,11 @@ def upgrade() -> None:
     for name, (table, column) in FOREIGN_KEYS.items():
         op.create_index(name, table, [column])
     for name, column in SPARSE.items():
-        op.create_index(name, "idea", [column], sqlite_where=sa.text(f"{column} IS NOT NULL"))
+        is_set = sa.text(f"{column} IS NOT NULL")
+        op.create_index(name, "idea", [column], sqlite_where=is_set, postgresql_where=is_set)
+    if op.get_context().dialect.name == "postgresql":
+        # There was none yet that could have ideas.
+        return
     op.execute(
         "INSERT OR REPLACE INTO idea_search(rowid, title, body, tags) "
         "SELECT number, title, body, coalesce((SELECT group_concat(name, ' ') FROM idea_tag "

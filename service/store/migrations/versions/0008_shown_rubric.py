@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.add_column("rubric", sa.Column("is_shown", sa.Boolean(), nullable=False, server_default="0"))
     # The cards of most boards then go on showing what they showed.
     op.execute(
-        "UPDATE rubric SET is_shown = 1 WHERE deleted_at IS NULL AND id = ("
+        "UPDATE rubric SET is_shown = true WHERE deleted_at IS NULL AND id = ("
         "SELECT evaluation.rubric_id FROM evaluation JOIN idea ON idea.id = evaluation.idea_id "
         "WHERE idea.board_id = rubric.board_id "
         "ORDER BY evaluation.created_at DESC, evaluation.id DESC LIMIT 1)"
@@ -29,6 +29,9 @@ def upgrade() -> None:
 
 def _rescore(connection: Connection) -> None:
     """Every idea that was evaluated gets the newest score by its board's rubric, or none."""
+    if op.get_context().dialect.name == "postgresql":
+        # There was none yet that could have evaluations.
+        return
     rows = connection.exec_driver_sql(
         "SELECT evaluation.idea_id, evaluation.idea_version, evaluation.overall, "
         "evaluation.scores, evaluation.rubric_id, rubric.id "

@@ -1,0 +1,84 @@
+"""What the store asks of a kind of database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from service.errors import StorageUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What `ideapool doctor` says of a database. `revision` is the migration of its tables, if any."""
+
+    server: str
+    size_bytes: int
+    revision: str | None
+    keys: int
+
+
+class Dialect(Protocol):
+    """A kind of database, and one of them that a URL names.
+
+    `place` names it in messages and never contains a password. `path` is its file, or None.
+    """
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def place(self) -> str: ...
+
+    @property
+    def path(self) -> Path | None: ...
+
+    def writer(self) -> Engine:
+        """Its connection waits for its turn: of all that use the database, one writes at a time."""
+        ...
+
+    def reader(self) -> Engine:
+        """Its connections cannot write, and what a transaction reads is of one moment."""
+        ...
+
+    def prepare(self, writer: Engine) -> None:
+        """Makes sure that the database can be connected to, and that it is fit for use.
+
+        Raises:
+            ConfigurationError: it never will be.
+            DBAPIError, OSError: it cannot be connected to.
+        """
+        ...
+
+    def unusable(self, error: Exception) -> StorageUnavailable:
+        """Says that the service cannot start with the database."""
+        ...
+
+    def keep_copy(self, name: str) -> None:
+        """Keeps a copy before a migration, where that is a file beside the database."""
+        ...
+
+    def reason(self, error: Exception) -> str | None:
+        """Says why the database cannot be used, if that is what the error means."""
+        ...
+
+    def facts(self) -> Facts | None:
+        """Looks without changing anything; None if there is no database yet.
+
+        Raises:
+            StorageUnavailable: it cannot be read.
+        """
+        ...
+
+
+class SearchIndex(Protocol):
+    """The full-text index; `rows` have number, title, body and tags."""
+
+    def write(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Replaces earlier rows of the same ideas."""
+        ...
+
+    def remove(self, session: Session, numbers: Iterable[int]) -> None: ...

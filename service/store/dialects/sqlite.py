@@ -1,0 +1,138 @@
+"""SQLite: one file, FTS5, one connection that writes."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError, TimeoutError
+from sqlmodel import Session
+
+from service.errors import StorageUnavailable
+from service.messages import Text
+from service.store.dialects.protocol import Facts
+
+READERS = 8
+WAIT_S = 5.0
+
+
+class SQLite:
+    """SQLite allows one writer at a time. With a single writing connection no lock ever has to be
+    upgraded, which SQLite refuses at once instead of waiting. The WAL-reset bug of SQLite before
+    3.51.3 cannot occur either, because it needs two writers.
+    """
+
+    kind = "SQLite"
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self.path: Path = Path(str(url.database))
+
+    @property
+    def place(self) -> str:
+        return str(self.path)
+
+    def writer(self) -> Engine:
+        return _engine(self._url, size=1, begin="BEGIN IMMEDIATE")
+
+    def reader(self) -> Engine:
+        return _engine(self._url, size=READERS, begin="BEGIN", query_only=True)
+
+    def prepare(self, writer: Engine) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with writer.connect():
+            pass
+
+    def unusable(self, error: Exception) -> StorageUnavailable:
+        return StorageUnavailable(
+            Text(
+                "The database %(path)s cannot be opened: %(error)s. Is the folder writable?",
+                path=self.path,
+                error=error,
+            )
+        )
+
+    def keep_copy(self, name: str) -> None:
+        target = self.path.with_suffix(f".{name}.db")
+        target.unlink(missing_ok=True)
+        try:
+            # VACUUM cannot run inside a transaction, so it gets a connection of its own.
+            with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+                connection.execute("VACUUM INTO ?", (str(target),))
+        except sqlite3.Error as error:
+            raise self.unusable(error) from error
+
+    def reason(self, error: Exception) -> str | None:
+        if not isinstance(error, OperationalError | TimeoutError):
+            return None
+        return str(getattr(error, "orig", None) or error)
+
+    def facts(self) -> Facts | None:
+        if not self.path.exists():
+            return None
+        try:
+            address = f"{self.path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(address, uri=True)) as database:
+                damage = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+                revision, keys = _revision_and_keys(database)
+        except sqlite3.DatabaseError as error:
+            raise StorageUnavailable(str(error)) from error
+        if damage != "ok":
+            raise StorageUnavailable(damage)
+        server = f"SQLite {sqlite3.sqlite_version}"
+        return Facts(server, self.path.stat().st_size, revision, keys)
+
+
+class Fts5Index:
+    def write(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+        session.connection().execute(
+            text(
+                "INSERT OR REPLACE INTO idea_search(rowid, title, body, tags) "
+                "VALUES (:number, :title, :body, :tags)"
+            ),
+            list(rows),
+        )
+
+    def remove(self, session: Session, numbers: Iterable[int]) -> None:
+        session.connection().execute(
+            text("DELETE FROM idea_search WHERE rowid = :number"),
+            [{"number": number} for number in numbers],
+        )
+
+
+def _revision_and_keys(database: sqlite3.Connection) -> tuple[str | None, int]:
+    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_schema")}
+    if not {"alembic_version", "api_key"} <= tables:
+        return None, 0
+    revision = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    keys = "SELECT count(*) FROM api_key WHERE revoked_at IS NULL AND kind = 'key'"
+    return None if revision is None else str(revision[0]), int(database.execute(keys).fetchone()[0])
+
+
+def _engine(url: URL, *, size: int, begin: str, query_only: bool = False) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=WAIT_S,
+        connect_args={"check_same_thread": False, "timeout": WAIT_S},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # Switch off Python's transaction handling: it begins too late and never IMMEDIATE.
+        connection.isolation_level = None
+        # FULL costs nothing at this rate of writes and survives a power cut.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        if query_only:
+            connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
