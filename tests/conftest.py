@@ -11,6 +11,7 @@ import pytest
 
 from service.settings import PROJECT_ROOT, Settings
 from service.store.database import Database
+from tests.support.postgresql import PostgresServer
 
 DATA = PROJECT_ROOT / "data"
 BROWSER = Path(__file__).parent / "browser"
@@ -65,14 +66,46 @@ def _ctrl_c_is_heard() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Of modules that store much, each test runs on both kinds of database."""
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    is_for_both = "both_databases" in marks and "sqlite_only" not in marks
+    if is_for_both and "database_url" in metafunc.fixturenames:
+        metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """A server with the template `migrated`, which has all tables."""
+    server = PostgresServer()
+    try:
+        server.start()
+        server.make_template("migrated")
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """None is the SQLite file in the data folder."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield None
+        return
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    with server.database("migrated") as url:
+        yield url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str | None) -> Settings:
     """Its own database; the real small model, which `make test` has fetched.
 
     Without ideas of the bank and of boards, so that a test gets exactly what its model writes.
     """
     return Settings(
         data_dir=tmp_path,
+        database_url=database_url,
         bundled_models_dir=DATA / "models",
         model="small",
         idea_bank=False,
@@ -93,5 +126,6 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def migrated(settings: Settings, new_database: Path) -> Settings:
     """Settings whose database has all of its tables already."""
-    shutil.copy(new_database, settings.data_dir / "ideapool.db")
+    if settings.database_url is None:
+        shutil.copy(new_database, settings.data_dir / "ideapool.db")
     return settings

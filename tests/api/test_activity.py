@@ -8,6 +8,8 @@ from service.schemas.ideas import IdeaCreate, IdeaUpdate
 from service.store import Store
 from service.store.team_tables import Person
 
+pytestmark = pytest.mark.both_databases
+
 IDEAS = "/api/v1/ideas"
 
 

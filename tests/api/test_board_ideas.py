@@ -16,6 +16,8 @@ from service.settings import Settings
 from service.store import Store
 from tests.support.fake_backend import FakeBackend
 
+pytestmark = pytest.mark.both_databases
+
 API = "/api/v1"
 TOPIC = "gift for my grandmother"
 NEAR = "a present for grandma"

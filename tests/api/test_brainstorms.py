@@ -14,6 +14,8 @@ from service.prompts.answers import brainstorm_answer
 from service.prompts.methods import METHODS
 from tests.support.fake_backend import IDEAS, FakeBackend
 
+pytestmark = pytest.mark.both_databases
+
 API = "/api/v1"
 TOPIC = {"topic": "a street party that costs nothing"}
 

@@ -15,6 +15,8 @@ from service.store.runs import NewRun
 from tests.support.fake_backend import IDEAS as TEXTS
 from tests.support.fake_backend import FakeBackend
 
+pytestmark = pytest.mark.both_databases
+
 IDEAS, BOARDS, RUNS = "/api/v1/ideas", "/api/v1/boards", "/api/v1/runs"
 DETACHED = {"prefer": "respond-async"}
 Json = dict[str, Any]

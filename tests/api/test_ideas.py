@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+pytestmark = pytest.mark.both_databases
+
 IDEAS = "/api/v1/ideas"
 
 

@@ -26,6 +26,8 @@ from service.store.keyed_answers import LIFE
 from service.store.tables import Board, KeyedAnswer
 from tests.support.fake_backend import Broken, FakeBackend
 
+pytestmark = pytest.mark.both_databases
+
 API = "/api/v1"
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 TASK = {"topic": "a street party", "n": 2}

@@ -7,6 +7,8 @@ from fastapi.testclient import TestClient
 
 from tests.api.test_transfer import BOARDS, EXPORT, IDEAS, IMPORT, Json, exported, post
 
+pytestmark = pytest.mark.both_databases
+
 LIST = "# Street party\n\n- Soup from one pot #food\n- [x] Chalk the road\n"
 KINDS = {"markdown": "text/markdown", "csv": "text/csv; charset=utf-8", "lines": "text/plain"}
 

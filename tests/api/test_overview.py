@@ -18,6 +18,8 @@ from service.store import Store
 from tests.support.fake_backend import IDEAS as INVENTED
 from tests.support.fake_backend import FakeBackend
 
+pytestmark = pytest.mark.both_databases
+
 IDEAS, BOARDS = "/api/v1/ideas", "/api/v1/boards"
 TEXTS = {
     "Tool shelf": "Neighbours lend drills and ladders from a shelf in the hall.",

@@ -23,6 +23,8 @@ from service.store.cursors import encode
 from service.store.tables import Board, Comparison, Evaluation
 from tests.support.raw_http import PATIENCE_S
 
+pytestmark = pytest.mark.both_databases
+
 API = "/api/v1"
 LISTS = ("boards", "deleted", "tags", "versions", "evaluations", "rubrics", "comparisons")
 COUNT = 7

@@ -1,9 +1,8 @@
 """What is deleted for good, by hand or after some days, and what outlives it."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
@@ -11,6 +10,8 @@ from typing import cast
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import inspect, text
+from sqlmodel import col, update
 
 from service.app import create_app
 from service.errors import NotFound, StorageUnavailable
@@ -18,12 +19,16 @@ from service.schemas.brainstorm import SuggestionPublic
 from service.settings import Settings
 from service.store import Store
 from service.store.comparisons import Verdict
+from service.store.database import Database
 from service.store.housekeeping import Housekeeping
+from service.store.tables import Board, Idea
 from service.store.trash import Purged
 from tests.api.test_ideas import IDEAS, add
 from tests.api.test_transfer import BOARDS, board, filled, holder, post
 from tests.api.test_trash import delete, titles
 from tests.support.fake_backend import FakeBackend
+
+pytestmark = pytest.mark.both_databases
 
 __all__ = ["board", "filled", "holder"]
 
@@ -36,25 +41,27 @@ def purge(client: TestClient, idea_id: str) -> None:
 
 def rows(settings: Settings) -> dict[str, int]:
     """How many there are of everything."""
-    with sqlite3.connect(settings.data_dir / "ideapool.db") as database:
+    with closing(Database(settings.sqlalchemy_url)) as database, database.read() as session:
+        connection = session.connection()
         tables = ("idea", "idea_tag", "idea_version", "run", "suggestion", "evaluation", "rubric")
         counted = {
-            table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            table: connection.scalar(text(f"SELECT count(*) FROM {table}"))
             for table in (*tables, "comparison", "idea_search", "board")
         }
-        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        if database.path is not None:
+            assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
         return counted
 
 
 def holds(settings: Settings, word: str) -> list[str]:
     """The tables in which the word stands somewhere."""
-    with sqlite3.connect(settings.data_dir / "ideapool.db") as database:
-        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    with closing(Database(settings.sqlalchemy_url)) as database, database.read() as session:
+        connection = session.connection()
         return [
             name
-            for (name,) in tables
+            for name in inspect(connection).get_table_names()
             if "search_" not in name
-            and word in str(database.execute(f"SELECT * FROM {name}").fetchall())
+            and word in str(connection.execute(text(f"SELECT * FROM {name}")).all())
         ]
 
 
@@ -192,12 +199,10 @@ def test_emptying_a_trash_of_many_ideas_leaves_the_others(client: TestClient) ->
 def aged(settings: Settings, days: float) -> None:
     """Makes everything that was deleted have been deleted so many days ago."""
     moment = datetime.now(UTC) - timedelta(days=days)
-    with sqlite3.connect(settings.data_dir / "ideapool.db") as database:
-        for table in ("idea", "board"):
-            database.execute(
-                f"UPDATE {table} SET deleted_at = ? WHERE deleted_at IS NOT NULL",
-                (moment.strftime("%Y-%m-%d %H:%M:%S.%f"),),
-            )
+    with closing(Database(settings.sqlalchemy_url)) as database, database.write() as session:
+        for table in (Idea, Board):
+            was_deleted = col(table.deleted_at).is_not(None)
+            session.exec(update(table).where(was_deleted).values(deleted_at=moment))
 
 
 def begun(settings: Settings) -> TestClient:

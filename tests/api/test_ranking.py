@@ -21,6 +21,8 @@ from service.settings import Settings
 from service.store.database import MIGRATIONS
 from tests.support.fake_backend import FakeBackend
 
+pytestmark = pytest.mark.both_databases
+
 IDEAS, BOARDS = "/api/v1/ideas", "/api/v1/boards"
 # The fake model prefers the longer text.
 TEXTS = {"Soup": "One pot.", "Chalk": "Close the lane to cars and draw.", "Dogs": "A jury of cats."}
@@ -361,6 +363,7 @@ def test_a_crashed_model_fails_the_ranking(
         assert (response.status_code, response.json()["detail"]) == (502, "It ran dry.")
 
 
+@pytest.mark.sqlite_only
 def test_a_database_without_comparisons_is_migrated(
     settings: Settings,
 ) -> None:

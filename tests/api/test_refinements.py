@@ -8,6 +8,8 @@ from fastapi.testclient import TestClient
 from service.prompts.answers import refine_answer
 from tests.support.fake_backend import PASSAGE, FakeBackend
 
+pytestmark = pytest.mark.both_databases
+
 API = "/api/v1"
 TITLE = "tool shelf"
 BODY = "A shelf in the hall.\n\nPeople lend drills. Ask first.\n\nAsk first!"

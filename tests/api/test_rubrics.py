@@ -23,6 +23,8 @@ from service.settings import Settings
 from service.store.database import MIGRATIONS
 from tests.support.fake_backend import EMBEDDING_SIZE, FAKE_MODEL, FakeBackend
 
+pytestmark = pytest.mark.both_databases
+
 IDEAS, BOARDS, EVALUATE = "/api/v1/ideas", "/api/v1/boards", "/api/v1/evaluate"
 COST = {"name": "cost", "description": "how little money it takes", "weight": 3}
 FUN = {"name": "fun", "description": "how much people laugh", "weight": 1}
@@ -346,6 +348,7 @@ def test_the_table_as_csv_is_safe_from_formulas_and_keeps_numbers(
     assert "evaluations.csv" in response.headers["content-disposition"]
 
 
+@pytest.mark.sqlite_only
 def test_migrated_evaluations_get_their_criteria_but_no_spread(settings: Settings) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     config = Config()

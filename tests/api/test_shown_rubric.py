@@ -19,6 +19,8 @@ from service.settings import Settings
 from service.store.database import MIGRATIONS
 from tests.support.fake_backend import FakeBackend
 
+pytestmark = pytest.mark.both_databases
+
 IDEAS, BOARDS, EVALUATE = "/api/v1/ideas", "/api/v1/boards", "/api/v1/evaluate"
 # The fake scores the first criterion lowest, so that one criterion alone is below the default's mean.
 OWN: dict[str, Any] = {
@@ -226,6 +228,7 @@ def test_an_idea_says_that_its_card_shows_another_rubric(client: TestClient, own
     assert seen == [False, True, True]
 
 
+@pytest.mark.sqlite_only
 def test_an_old_board_goes_on_showing_the_rubric_it_was_evaluated_by_last(
     settings: Settings,
 ) -> None:

@@ -11,6 +11,8 @@ from service.app import create_app
 from service.settings import Settings
 from tests.support.fake_backend import FakeBackend
 
+pytestmark = pytest.mark.both_databases
+
 API = "/api/v1"
 HTML = {"accept": "text/html"}
 TOPICS = (

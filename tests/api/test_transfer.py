@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,13 @@ from sqlmodel import SQLModel
 from service.app import create_app
 from service.prompts.answers import brainstorm_answer
 from service.settings import Settings
+from service.store.copying import copy_database
+from service.store.database import Database
 from tests.support.fake_backend import IDEAS as INVENTED
 from tests.support.fake_backend import FakeBackend
+from tests.support.postgresql import PostgresServer
+
+pytestmark = pytest.mark.both_databases
 
 EXPORT, IMPORT = "/api/v1/export", "/api/v1/import"
 BOARDS, IDEAS = "/api/v1/boards", "/api/v1/ideas"
@@ -31,11 +37,22 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def other(settings: Settings, new_database: Path, tmp_path: Path) -> Iterator[TestClient]:
+def other(
+    settings: Settings, new_database: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[TestClient]:
     """Starts a second server that has only its first, empty board."""
     elsewhere = settings.model_copy(update={"data_dir": tmp_path / "other"})
     elsewhere.data_dir.mkdir()
+    if settings.database_url is not None:
+        server: PostgresServer = request.getfixturevalue("postgresql")
+        with server.database("migrated") as url:
+            yield from _served(elsewhere.model_copy(update={"database_url": url}))
+        return
     shutil.copy(new_database, elsewhere.data_dir / "ideapool.db")
+    yield from _served(elsewhere)
+
+
+def _served(elsewhere: Settings) -> Iterator[TestClient]:
     with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as client:
         yield client
 
@@ -130,7 +147,14 @@ def archive(filled: Filled) -> Json:
 @pytest.fixture
 def holder(settings: Settings, filled: Filled) -> Iterator[TestClient]:
     """Starts a server with the board, in a database of the test's own."""
-    shutil.copy(filled.database, settings.data_dir / "ideapool.db")
+    if settings.database_url is None:
+        shutil.copy(filled.database, settings.data_dir / "ideapool.db")
+    else:
+        with (
+            closing(Database(f"sqlite:///{filled.database}")) as source,
+            closing(Database(settings.database_url)) as target,
+        ):
+            copy_database(source, target, lambda _name, _rows: None)
     with TestClient(create_app(settings, FakeBackend()), base_url="http://localhost") as client:
         yield client
 

@@ -3,6 +3,7 @@
 import sqlite3
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from fastapi.testclient import TestClient
@@ -14,6 +15,8 @@ from service.store.database import MIGRATIONS
 from tests.api.test_ideas import IDEAS, add
 from tests.api.test_transfer import BOARDS, Json, post
 from tests.support.fake_backend import FakeBackend
+
+pytestmark = pytest.mark.both_databases
 
 
 def titles(client: TestClient, **query: Any) -> list[str]:
@@ -75,6 +78,7 @@ def test_search_of_the_trash_follows_an_undone_tag(
     assert titles(client, deleted=True, q="food") == ["Soup"]
 
 
+@pytest.mark.sqlite_only
 def test_search_finds_ideas_deleted_before_the_trash_was_searchable(
     settings: Settings,
 ) -> None:

@@ -1,8 +1,6 @@
 """What SQLite and PostgreSQL do differently. All other code of the store is the same on both."""
 
-from typing import Any
-
-from sqlalchemy import make_url
+from sqlalchemy import Table, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
@@ -38,7 +36,7 @@ def search_index(session: Session) -> SearchIndex:
     return VectorIndex() if _is_postgresql(session) else Fts5Index()
 
 
-def continue_numbers(session: Session, table: Any) -> None:
+def continue_numbers(session: Session, table: Table) -> None:
     """Lets the table's next number follow the highest, after rows came with numbers of their own."""
     if _is_postgresql(session):
         follow_numbers(session.connection(), table)

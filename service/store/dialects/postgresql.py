@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from sqlalchemy import (
     URL,
     Engine,
     String,
+    Table,
     bindparam,
     create_engine,
     event,
@@ -164,11 +166,11 @@ _INDEX = text(
 ).bindparams(bindparam("words", type_=ARRAY(String)))
 
 
-def follow_numbers(connection: Connection, table: Any) -> None:
+def follow_numbers(connection: Connection, table: Table) -> None:
     """Sets the sequence of the table's numbers, if it has one, after the highest of them."""
-    number = table.__table__.autoincrement_column
+    number = table.autoincrement_column
     if number is not None:
-        sequence = func.pg_get_serial_sequence(f'"{table.__table__.name}"', number.name)
+        sequence = func.pg_get_serial_sequence(f'"{table.name}"', number.name)
         highest = select(func.coalesce(func.max(number), 0) + 1).scalar_subquery()
         connection.execute(select(func.setval(sequence, highest, False)))
 
@@ -215,14 +217,23 @@ def _check_server(connection: Connection) -> None:
 def _facts(connection: Connection) -> Facts:
     version = connection.exec_driver_sql("SHOW server_version").scalar_one()
     size = connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one()
-    server = f"PostgreSQL {version}"
+    facts = Facts(f"PostgreSQL {version}", size, None, 0, _others(connection))
     if connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar() is None:
-        return Facts(server, size, None, 0)
+        return facts
     revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     keys = connection.exec_driver_sql(
         "SELECT count(*) FROM api_key WHERE revoked_at IS NULL AND kind = 'key'"
     ).scalar_one()
-    return Facts(server, size, revision, keys)
+    return replace(facts, revision=revision, keys=keys)
+
+
+def _others(connection: Connection) -> int:
+    return int(
+        connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            f"AND application_name = '{APPLICATION}' AND pid <> pg_backend_pid()"
+        ).scalar_one()
+    )
 
 
 def _is_refusal(error: DBAPIError) -> bool:

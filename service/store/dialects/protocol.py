@@ -13,12 +13,15 @@ from service.errors import StorageUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What `ideapool doctor` says of a database. `revision` is the migration of its tables, if any."""
+    """`revision` is the migration of its tables, if it has any. `connections` are those of servers and
+    commands; a file has a lock instead.
+    """
 
     server: str
     size_bytes: int
     revision: str | None
     keys: int
+    connections: int = 0
 
 
 class Dialect(Protocol):
