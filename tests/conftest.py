@@ -76,11 +76,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresServer]:
-    """A server with the template `migrated`, which has all tables."""
+    """A server with the template `migrated`, which has all tables, and a database like it."""
     server = PostgresServer()
     try:
         server.start()
-        server.make_template("migrated")
+        for name in ("migrated", "shared"):
+            server.make_template(name)
         yield server
     finally:
         server.remove()
@@ -93,7 +94,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
         yield None
         return
     server: PostgresServer = request.getfixturevalue("postgresql")
-    with server.database("migrated") as url:
+    with server.emptied("shared") as url:
         yield url
 
 
