@@ -30,7 +30,7 @@ ServiceError
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from service.messages import Text, pack
 
@@ -127,7 +127,7 @@ class ClientLeft(ServiceError):
 
 
 class StorageUnavailable(ServiceError):
-    pass
+    retry_after_s: ClassVar = 5
 
 
 class ServerUnreachable(ServiceError):

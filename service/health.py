@@ -3,9 +3,7 @@
 import os
 import platform
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -20,11 +18,12 @@ from service.engine.files.checksums import verified_sha256
 from service.engine.files.speeds import Speeds, library_line
 from service.engine.host import cpu_features, memory_bytes, usable_cpus
 from service.engine.llama.libraries import COMPILE, best_library
-from service.errors import ServiceError
+from service.errors import ServiceError, StorageUnavailable
 from service.messages import Counted, Text
 from service.settings import Settings
-from service.store.database import newest_revision, sqlite_path
+from service.store.database import newest_revision
 from service.store.database_lock import lock_holder
+from service.store.dialects import Dialect, dialect_of
 
 State = Literal["ok", "better", "broken"]
 Found = tuple[State, str] | tuple[State, str, str]
@@ -164,9 +163,9 @@ def _keys(settings: Settings) -> Iterator[Found]:
     if not settings.needs_key:
         yield "ok", Text("not needed: only this machine can reach the server")
         return
-    count = _ask(settings, "SELECT count(*) FROM api_key WHERE revoked_at IS NULL AND kind = 'key'")
-    if count:
-        yield "ok", str(count)
+    facts = dialect_of(settings.sqlalchemy_url).facts()
+    if facts is not None and facts.keys:
+        yield "ok", str(facts.keys)
     elif settings.create_key:
         yield "ok", Text("the first start makes one")
     else:
@@ -175,27 +174,40 @@ def _keys(settings: Settings) -> Iterator[Found]:
 
 
 def _database(settings: Settings) -> Iterator[Found]:
-    path = sqlite_path(settings.sqlalchemy_url)
-    if path is None:
-        yield "broken", Text("not a SQLite file"), Text("Correct IDEAPOOL_DATABASE_URL.")
+    dialect = dialect_of(settings.sqlalchemy_url)
+    place = dialect.path.absolute() if dialect.path else dialect.place
+    try:
+        facts = dialect.facts()
+    except StorageUnavailable as error:
+        advice = (
+            Text("Restore a backup with “ideapool restore”.")
+            if dialect.path
+            else Text("Start the server of the database, or correct IDEAPOOL_DATABASE_URL.")
+        )
+        yield "broken", f"{place}: {error.detail}" if dialect.path else error.detail, advice
         return
-    if not path.exists():
-        yield "ok", Text("%(path)s is made at the first start", path=path.absolute())
+    if facts is None:
+        yield "ok", Text("%(path)s is made at the first start", path=place)
         return
-    sound = _ask(settings, "PRAGMA quick_check(1)")
-    size = round(path.stat().st_size / 1e6, 1)
-    text: str = Text("%(path)s, %(size)s MB", path=path.absolute(), size=size)
-    if sound != "ok":
-        yield "broken", f"{text}: {sound}", Text("Restore a backup with “ideapool restore”.")
-        return
-    if (holder := lock_holder(path)) is not None:
+    size = round(facts.size_bytes / 1e6, 1)
+    text: str = Text(
+        "%(server)s: %(path)s, %(size)s MB", server=facts.server, path=place, size=size
+    )
+    if dialect.path and (holder := lock_holder(dialect.path)) is not None:
         text = Text("%(file)s, in use by %(process)s", file=text, process=holder)
-    revision = _ask(settings, "SELECT version_num FROM alembic_version")
-    if revision != newest_revision():
-        text = Text("%(file)s, schema %(revision)s", file=text, revision=revision)
-        yield "better", text, Text("The next start upgrades it, after a copy.")
+    if facts.revision is None:
+        yield "ok", Text("%(file)s, still empty", file=text)
+    elif facts.revision != newest_revision():
+        text = Text("%(file)s, schema %(revision)s", file=text, revision=facts.revision)
+        yield "better", text, _upgrade_advice(dialect)
     else:
         yield "ok", text
+
+
+def _upgrade_advice(dialect: Dialect) -> Text:
+    if dialect.path:
+        return Text("The next start upgrades it, after a copy.")
+    return Text("The next start upgrades it. Make a backup with pg_dump first.")
 
 
 def _proxy(_: Settings) -> Iterator[Found]:
@@ -234,16 +246,3 @@ def _downloads(settings: Settings) -> Iterator[CatalogModel]:
 
 def _gb(size_bytes: float) -> float:
     return round(size_bytes / GB, 1)
-
-
-def _ask(settings: Settings, query: str) -> object:
-    """The first value, or None if there is no such database or table; it is opened for reading only."""
-    path = sqlite_path(settings.sqlalchemy_url)
-    if path is None or not path.exists():
-        return None
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            row = database.execute(query).fetchone()
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    return None if row is None else row[0]

@@ -98,7 +98,10 @@ class Settings(BaseSettings):
         "programs where Ideapool is installed as a package.",
     )
     database_url: str | None = Field(
-        None, description="SQLAlchemy URL; default `sqlite:///<data_dir>/ideapool.db`."
+        None,
+        repr=False,
+        description="Database: `sqlite:////FILE` or `postgresql://USER@HOST/NAME`; default "
+        "`sqlite:///<data_dir>/ideapool.db`.",
     )
     allowed_hosts: Csv = Field(
         (), description="Further `Host` names to answer to, comma-separated; `*` allows any."

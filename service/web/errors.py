@@ -173,7 +173,7 @@ def openai_error(error: Exception) -> tuple[int, dict[str, Any]]:
 
 
 def headers_of(error: Exception) -> dict[str, str]:
-    if isinstance(error, errors.EngineBusy | errors.RequestInProgress):
+    if isinstance(error, errors.EngineBusy | errors.RequestInProgress | errors.StorageUnavailable):
         return {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, errors.LostUpdate):
         return {"ETag": f'"{error.current_version}"'}

@@ -1,6 +1,7 @@
 """The commands, each with the function that adds its options. Only a command that is used is imported.
 
-`serve`, `models`, `keys`, `doctor` and `completion` work on this machine; the others are REST clients.
+`serve`, `models`, `keys`, `doctor`, `copy-database` and `completion` work on this machine; the others
+are REST clients.
 """
 
 import argparse
@@ -32,6 +33,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("files:add_import", "import ideas from JSON, Markdown, CSV or plain lines"),
     "backup": ("files:add_backup", "copy the database, even while the server runs"),
     "restore": ("files:add_restore", "replace the database by a backup"),
+    "copy-database": (
+        "databases:add_options",
+        "copy everything into an empty database, such as one of PostgreSQL",
+    ),
     "completion": (
         "completion:add_options",
         "print the script that completes commands and options in a shell",
