@@ -125,6 +125,23 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def elsewhere(
+    settings: Settings, new_database: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Settings]:
+    """Settings of another server, with a database of its own that has all of its tables."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    other = settings.model_copy(update={"data_dir": folder})
+    if settings.database_url is None:
+        shutil.copy(new_database, folder / "ideapool.db")
+        yield other
+        return
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    with server.database("migrated") as url:
+        yield other.model_copy(update={"database_url": url})
+
+
+@pytest.fixture
 def migrated(settings: Settings, new_database: Path) -> Settings:
     """Settings whose database has all of its tables already."""
     if settings.database_url is None:

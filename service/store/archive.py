@@ -271,7 +271,7 @@ def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
         )
     connection = session.connection()
     connection.execute(insert(Idea), _parents_first(values))
-    continue_numbers(session, Idea.__table__)
+    continue_numbers(session, SQLModel.metadata.tables["idea"])
     if tags:
         connection.execute(insert(IdeaTag), tags)
     index(session, words)

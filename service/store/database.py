@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlmodel import Session
 
@@ -160,8 +161,15 @@ class Database:
             ) from error
 
     def close(self) -> None:
-        self._reader.dispose()
-        self._writer.dispose()
+        for engine in (self._reader, self._writer):
+            # A thread that is not done yet gives its connection back to nobody.
+            event.listen(engine.pool, "checkin", _end)
+            engine.dispose()
+
+
+def _end(connection: DBAPIConnection | None, _record: object) -> None:
+    if connection is not None:
+        connection.close()
 
 
 def _nothing(_session: Session) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import JSON, Text, cast, inspect, select
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 
 from service.app import create_app
 from service.cli.main import main
@@ -59,7 +59,7 @@ def source(filled: Any, tmp_path: Path) -> str:
             session.add_all([ann, vector, answer, change])
             session.flush()
             session.add(Membership(person_id=ann.id, role=3))
-            child = session.scalars(select(Idea).where(Idea.id == ideas[0].id)).one()
+            child = session.scalars(select(Idea).where(col(Idea.id) == ideas[0].id)).one()
             child.parent_id = ideas[1].id
     return url
 

@@ -23,7 +23,6 @@ from service.store.copying import copy_database
 from service.store.database import Database
 from tests.support.fake_backend import IDEAS as INVENTED
 from tests.support.fake_backend import FakeBackend
-from tests.support.postgresql import PostgresServer
 
 pytestmark = pytest.mark.both_databases
 
@@ -37,22 +36,8 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def other(
-    settings: Settings, new_database: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[TestClient]:
+def other(elsewhere: Settings) -> Iterator[TestClient]:
     """Starts a second server that has only its first, empty board."""
-    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "other"})
-    elsewhere.data_dir.mkdir()
-    if settings.database_url is not None:
-        server: PostgresServer = request.getfixturevalue("postgresql")
-        with server.database("migrated") as url:
-            yield from _served(elsewhere.model_copy(update={"database_url": url}))
-        return
-    shutil.copy(new_database, elsewhere.data_dir / "ideapool.db")
-    yield from _served(elsewhere)
-
-
-def _served(elsewhere: Settings) -> Iterator[TestClient]:
     with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as client:
         yield client
 

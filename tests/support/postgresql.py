@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -71,7 +72,7 @@ class PostgresServer:
         given = [one for name, value in settings.items() for one in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._data, *given],
+                [str(self._programs / "postgres"), "-D", str(self._data), *given],
                 stdout=log,
                 stderr=log,
                 # Its own group, so that Ctrl-C in the terminal ends the tests first.
@@ -134,16 +135,16 @@ class PostgresServer:
         return True
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        command = [self._programs / program, *arguments]
+        command = [str(self._programs / program), *arguments]
         return subprocess.run(command, stdout=subprocess.DEVNULL, **self._as_user())
 
-    def _as_user(self) -> dict[str, object]:
+    def _as_user(self) -> dict[str, Any]:
         # The tests' own folder may be closed to that user.
-        place = {"cwd": self.folder}
+        place: dict[str, Any] = {"cwd": self.folder}
         if self._account is None:
-            return {**place}
+            return place
         one = self._account
-        return {**place, "user": one.pw_uid, "group": one.pw_gid, "extra_groups": []}
+        return place | {"user": one.pw_uid, "group": one.pw_gid, "extra_groups": []}
 
 
 def _programs() -> Path:
