@@ -9,7 +9,7 @@ from sqlmodel import Session, SQLModel, col
 
 from service.errors import ConfigurationError, Conflict, NotFound, StorageUnavailable
 from service.store.database import Database, newest_revision
-from service.store.dialects import continue_numbers
+from service.store.dialects import continue_numbers, describe_contents
 from service.store.search import index, words_of
 from service.store.tables import Idea, IdeaTag
 
@@ -44,6 +44,7 @@ def copy_database(source: Database, target: Database, progress: Progress) -> dic
             progress(table.name, counts[table.name])
         _write_index(new)
         _check_counts(old, new, counts)
+        describe_contents(new)
         return counts
 
 

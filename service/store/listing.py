@@ -89,6 +89,9 @@ def idea_page(session: Session, query: IdeaQuery) -> Page[Idea]:
     if query.cursor is not None:
         statement = statement.where(_after(query, key, descending))
     order = [number] if key is None else [key, number]
+    if query.board is not None and not query.deleted:
+        # It is null in all rows, but PostgreSQL sorts by an index only if all its columns are named.
+        order.insert(0, col(Idea.deleted_at))
     statement = statement.order_by(*(c.desc() if descending else c.asc() for c in order))
     rows = list(session.exec(statement.limit(query.limit + 1)))
     if len(rows) <= query.limit:
