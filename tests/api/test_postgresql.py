@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.cli.main import main
 from service.errors import ConfigurationError, StorageUnavailable
+from service.health import CHECKS, Finding, examine
 from service.schemas.ideas import IdeaCreate
 from service.settings import Settings
 from service.store import Limits, Store
@@ -283,3 +284,21 @@ def test_backup_and_restore_name_the_tool_of_the_server(
 def test_an_id_with_nul_is_not_found(servers: tuple[TestClient, TestClient]) -> None:
     assert servers[0].get(f"{IDEAS}/a%00b").status_code == 404
     assert servers[0].get(IDEAS, params={"q": "a\x00b", "tag": "\x00"}).status_code == 200
+
+
+def test_the_doctor_names_the_server_and_what_is_wrong(
+    settings: Settings, url: str, tmp_path: Path
+) -> None:
+    def found(database_url: str) -> Finding:
+        own = settings.model_copy(update={"database_url": database_url})
+        (one,) = examine(own, {"database": CHECKS["database"]})
+        return one
+
+    there = found(url)
+    away = found(f"postgresql://ann:secret@/pool?host={tmp_path}")
+
+    assert there.state == "ok"
+    assert there.text.startswith("PostgreSQL ")
+    assert away.state == "broken"
+    assert "secret" not in away.text + away.advice
+    assert "IDEAPOOL_DATABASE_URL" in away.advice
