@@ -4,14 +4,13 @@ No writer of an idea has to think of it: the session is asked what it is about t
 are changed by statements, such as what is deleted for good, are not recorded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect
 from sqlmodel import Session, col, delete, func, select
 
-from service.schemas.identity import now
 from service.store.database import Database
 from service.store.tables import Board, Comparison, Idea, Rubric, Run
 from service.store.team_tables import Activity
@@ -50,24 +49,33 @@ class ActivityStore:
 
 def record_changes(session: Session) -> None:
     """Adds an activity for each row that the session is about to store."""
-    for row in list(session.new):
-        for kind, board_id, subject_id in _created(row):
-            record(session, kind, board_id, subject_id)
-    for row in list(session.dirty):
-        if session.is_modified(row):
-            for kind, board_id, subject_id in _changed(row):
-                record(session, kind, board_id, subject_id)
-    for row in list(session.deleted):
-        if isinstance(row, Comparison):
-            record(session, "comparison.deleted", row.board_id, row.id)
+    found = [one for row in session.new for one in _created(row)]
+    found += [one for row in session.dirty if session.is_modified(row) for one in _changed(row)]
+    found += [
+        ("comparison.deleted", row.board_id, row.id)
+        for row in session.deleted
+        if isinstance(row, Comparison)
+    ]
+    _add(session, found)
 
 
 def record(session: Session, kind: str, board_id: str, subject_id: str) -> None:
     """Adds an activity, once in a transaction."""
+    _add(session, [(kind, board_id, subject_id)])
+
+
+def _add(session: Session, found: Iterable[tuple[str, str, str]]) -> None:
     recorded = session.info.setdefault(_RECORDED, set())
-    if (kind, board_id, subject_id) not in recorded:
-        recorded.add((kind, board_id, subject_id))
-        session.add(Activity(kind=kind, board_id=board_id, subject_id=subject_id, created_at=now()))
+    new = [one for one in dict.fromkeys(found) if one not in recorded]
+    recorded.update(new)
+    rows = [
+        Activity(kind=kind, board_id=board_id, subject_id=subject_id)
+        for kind, board_id, subject_id in new
+    ]
+    if rows:
+        # In one statement: the session would ask for each number, and SQLite gives them one by one.
+        values = [row.model_dump(exclude={"number"}) for row in rows]
+        session.connection().execute(insert(Activity), values)
 
 
 def changed_boards(session: Session) -> set[str]:
