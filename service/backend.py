@@ -13,7 +13,8 @@ from service.engine.embedded.switchable import SwitchableBackend
 from service.engine.files.atomic_write import write_whole
 from service.engine.files.download import Sources
 from service.engine.host import memory_bytes, memory_limit_bytes
-from service.engine.remote import Address, RemoteBackend
+from service.engine.remote import Address, EnginePool, RemoteBackend
+from service.engine.types import EngineStatus
 from service.settings import Settings
 
 # Memory for the server itself, and for decoding besides weights and caches.
@@ -72,6 +73,16 @@ def build_backend(settings: Settings) -> Backend:
         return backend
 
     return SwitchableBackend(chosen, current, build, switched=ChosenSet(settings).keep)
+
+
+async def look_at_engines(settings: Settings) -> tuple[EngineStatus, ...]:
+    """How the servers are that answer in place of the catalog's models; takes at most some seconds."""
+    pool = EnginePool(engine_addresses(settings), model=settings.engine_model, slots=settings.slots)
+    try:
+        await pool.check()
+        return pool.statuses()
+    finally:
+        await pool.close()
 
 
 def engine_addresses(settings: Settings) -> Iterator[Address]:

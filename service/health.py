@@ -1,9 +1,10 @@
 """Looks at what Ideapool needs on this machine, changes nothing, and says what would be better."""
 
+import asyncio
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -11,13 +12,14 @@ from typing import Literal
 from service import __version__
 from service.analysis.idea_bank import IdeaBank
 from service.analysis.sentence_encoder import SentenceEncoder
-from service.backend import selection
+from service.backend import look_at_engines, selection
 from service.engine.catalog import CatalogModel
 from service.engine.files.build import availability
 from service.engine.files.checksums import verified_sha256
 from service.engine.files.speeds import Speeds, library_line
 from service.engine.host import cpu_features, memory_bytes, usable_cpus
 from service.engine.llama.libraries import COMPILE, best_library
+from service.engine.types import EngineState, EngineStatus
 from service.errors import ServiceError, StorageUnavailable
 from service.messages import Counted, Text
 from service.settings import Settings
@@ -37,6 +39,17 @@ MEMORY_PER_BYTE, SERVER_BYTES = 1.4, 500_000_000
 FEATURES = {"avx2": "AVX2", "fma": "FMA", "f16c": "F16C", "avx512f": "AVX512"}
 # What is most often said of a model's files; the rest names files and goes as it is.
 STATES = {"here": Text("here"), "not fetched": Text("not fetched")}
+ENGINE_STATES: dict[EngineState, Text] = {
+    "starting": Text("not asked yet"),
+    "loading": Text("loading its model"),
+    "ready": Text("ready"),
+    "trial": Text("on trial after a failure"),
+    "busy": Text("full"),
+    "failed": Text("out of reach"),
+    "different": Text("another model"),
+}
+# Of an engine that gets requests, at least one at a time.
+ANSWERING: tuple[EngineState, ...] = ("ready", "trial", "busy")
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 
 
@@ -135,7 +148,9 @@ def _library(settings: Settings) -> Iterator[Found]:
 
 def _model_files(settings: Settings) -> Iterator[Found]:
     if settings.engine_url is not None:
-        yield "ok", Text("not needed: %(server)s answers", server=settings.engine_url)
+        urls = settings.engine_urls
+        text = Text("not needed: %(server)s answers", server=urls[0])
+        yield "ok", text if len(urls) == 1 else Text("not needed: the engines answer")
         return
     for model in _models(settings):
         state = availability(model, settings.models_dir)
@@ -149,6 +164,41 @@ def _model_files(settings: Settings) -> Iterator[Found]:
         else:
             advice = Text("The server fetches it at its start; or run “ideapool models fetch”.")
             yield "better", text, advice
+
+
+def _engines(settings: Settings) -> Iterator[Found]:
+    """Asks each server; a running Ideapool knows more, and says it by `engine_findings`."""
+    yield from engine_findings(asyncio.run(look_at_engines(settings)))
+
+
+def engine_findings(engines: Sequence[EngineStatus]) -> Iterator[Found]:
+    if not engines:
+        yield "ok", Text("none: the models run on this machine")
+    others_answer = any(one.state in ANSWERING for one in engines)
+    for one in engines:
+        is_answering = one.state in ANSWERING
+        if (is_answering and one.error is None) or one.state == "busy":
+            yield "ok", _engine_line(one)
+        else:
+            state: State = "better" if others_answer else "broken"
+            advice = one.error or Text("It is still getting ready. Look again in a moment.")
+            yield state, _engine_line(one), advice
+
+
+def _engine_line(one: EngineStatus) -> Text:
+    state = Text("%(url)s: %(state)s", url=one.url, state=ENGINE_STATES[one.state])
+    if one.model:
+        state = Text(
+            "%(engine)s, %(kind)s with %(model)s", engine=state, kind=one.kind, model=one.model
+        )
+    if one.state not in ANSWERING:
+        return state
+    return Text(
+        "%(engine)s, %(running)s of %(slots)s places taken",
+        engine=state,
+        running=one.running,
+        slots=one.slots,
+    )
 
 
 def _idea_bank(settings: Settings) -> Iterator[Found]:
@@ -226,6 +276,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "processor": _processor,
         "library": _library,
         "models": _model_files,
+        "engines": _engines,
         "idea bank": _idea_bank,
         "keys": _keys,
         "database": _database,

@@ -32,6 +32,8 @@ def serve(settings: Settings) -> int:
     print(f"Ideapool is at http://{shown}:{settings.port}", flush=True)
     if settings.engine_url is None:
         print(f"llama.cpp: {_library(settings)}", flush=True)
+    else:
+        print(f"Its models are those of {', '.join(settings.engine_urls)}", flush=True)
     config = uvicorn.Config(
         startup,
         host=settings.host,

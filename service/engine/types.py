@@ -258,6 +258,7 @@ class EngineStatus:
     failures: int
     moved: int
     error: str | None
+    takes_grammars: bool = True
 
 
 @dataclass(frozen=True, slots=True)

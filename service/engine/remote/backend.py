@@ -16,14 +16,14 @@ from functools import partial
 from service.engine.admission.fair_queue import RequestCounts
 from service.engine.admission.request_queue import Capacity, RequestQueue
 from service.engine.remote.capabilities import Lacks
-from service.engine.remote.engine_pool import EnginePool
-from service.engine.remote.http_client import HttpClient
+from service.engine.remote.engine_pool import Address, EnginePool
 from service.engine.remote.pooled_engine import DEFAULT_SLOTS, PooledEngine
 from service.engine.remote.request_runner import RequestRunner
 from service.engine.types import (
     REQUIRED_ROLES,
     Delta,
     Embedding,
+    EngineStatus,
     Event,
     ModelInfo,
     ModelState,
@@ -52,14 +52,6 @@ UNNAMED = "engine"
 OF_ENGINE = (EngineBusy, ModelUnavailable, EngineCrashed)
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where an engine is, and the key that it wants."""
-
-    url: str
-    key: str | None = None
 
 
 @dataclass(slots=True)
@@ -100,20 +92,14 @@ class RemoteBackend:
         `model` may be None if the servers have only one. Without `slots` the server's own number
         counts, or else 8.
         """
-        self._pool = EnginePool(
-            [
-                PooledEngine(
-                    HttpClient(one.url, one.key, stall_s=stall_s), model=model, slots=slots
-                )
-                for one in addresses
-            ]
-        )
+        self._pool = EnginePool(addresses, model=model, slots=slots, stall_s=stall_s)
         self._wanted_model = model
         self._slots = len(addresses) * (slots or DEFAULT_SLOTS)
         self._queue = RequestQueue({QUEUE: self._slots}, queue_limit, executor=self)
         self._tasks: dict[str, asyncio.Task[Outcome | ServiceError]] = {}
         self._watchers: list[asyncio.Task[None]] = []
         self._place_freed = asyncio.Event()
+        self._reported = self._pool.statuses()
 
     async def start(self) -> None:
         self._watchers = [asyncio.create_task(self._watch(one)) for one in self._pool.engines]
@@ -124,8 +110,7 @@ class RemoteBackend:
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, *tasks, return_exceptions=True)
-        for engine in self._pool.engines:
-            await engine.client.close()
+        await self._pool.close()
 
     def submit(self, request: Request) -> AsyncGenerator[Event, None]:
         return self._queue.submit(request)
@@ -148,7 +133,7 @@ class RemoteBackend:
             queue_limit=self._queue.limit,
             restarts=0,
             process_id=None,
-            engines=tuple(engine.status() for engine in self._pool.engines),
+            engines=self._pool.statuses(),
         )
 
     # What the request queue asks of its executor.
@@ -231,6 +216,7 @@ class RemoteBackend:
         except (ModelUnavailable, EngineCrashed) as error:
             attempt.crashes += isinstance(error, EngineCrashed)
             engine.failed(error)
+            self._report_changes()
             return error
         except ServiceError as error:
             return error
@@ -295,7 +281,14 @@ class RemoteBackend:
     async def _check(self, engine: PooledEngine) -> None:
         await engine.check()
         self._pool.settle()
+        self._report_changes()
         self._changed()
+
+    def _report_changes(self) -> None:
+        statuses = self._pool.statuses()
+        for old, new in zip(self._reported, statuses, strict=True):
+            _report(old, new)
+        self._reported = statuses
 
     def _is_ready(self) -> bool:
         return self._pool.model is not None and any(one.is_usable for one in self._pool.engines)
@@ -338,3 +331,15 @@ class RemoteBackend:
                 Text("The engines are still getting ready. Try again in a moment.")
             )
         return ModelUnavailable(f"{engines[0]} is still getting ready. Try again in a moment.")
+
+
+def _report(before: EngineStatus, after: EngineStatus) -> None:
+    """Log what has changed."""
+    if (after.kind, after.model) != (before.kind, before.model):
+        logger.info("The engine at %s is %s with the model %s.", after.url, after.kind, after.model)
+        if not after.takes_grammars:
+            logger.warning(
+                "The engine at %s takes no grammars, so more answers may be unusable.", after.url
+            )
+    if after.error is not None and after.error != before.error:
+        logger.error("%s", after.error)

@@ -1,27 +1,34 @@
 """The engines that serve one model together: which one gets a request, and which are left out.
 
-It chooses among engines that `PooledEngine` describes, and sends nothing itself.
+It chooses among engines that `PooledEngine` describes, and sends no request itself.
 """
 
-import logging
+import asyncio
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from service.engine.remote.capabilities import needs_of
 from service.engine.remote.discovery import Server
+from service.engine.remote.http_client import HttpClient
 from service.engine.remote.pooled_engine import PooledEngine
 from service.engine.remote.prefixes import blocks_of
-from service.engine.types import Request
+from service.engine.types import EngineStatus, Request
 from service.errors import EngineBusy
 from service.messages import Text
 
 # A prompt that an engine has read already outweighs this share of its slots.
 PREFIX_BONUS = 0.25
 
-logger = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an engine is, and the key that it wants."""
+
+    url: str
+    key: str | None = None
 
 
 @dataclass(slots=True)
@@ -34,8 +41,17 @@ class _Agreed:
 
 
 class EnginePool:
-    def __init__(self, engines: Sequence[PooledEngine]) -> None:
-        self.engines = tuple(engines)
+    def __init__(
+        self,
+        addresses: Iterable[Address],
+        *,
+        model: str | None = None,
+        slots: int | None = None,
+        stall_s: float = 120,
+    ) -> None:
+        """`model` and `slots` as in `PooledEngine`, `stall_s` as in `HttpClient`."""
+        clients = [HttpClient(one.url, one.key, stall_s=stall_s) for one in addresses]
+        self.engines = tuple(PooledEngine(one, model=model, slots=slots) for one in clients)
         self._agreed: _Agreed | None = None
         self._turns = count(1)
 
@@ -48,6 +64,18 @@ class EnginePool:
     def members(self) -> tuple[PooledEngine, ...]:
         """The engines that are not left out for their model."""
         return tuple(one for one in self.engines if one.difference is None)
+
+    def statuses(self) -> tuple[EngineStatus, ...]:
+        return tuple(engine.status() for engine in self.engines)
+
+    async def check(self) -> None:
+        """Find out which engines can be used, of all at a time."""
+        await asyncio.gather(*(engine.check() for engine in self.engines))
+        self.settle()
+
+    async def close(self) -> None:
+        for engine in self.engines:
+            await engine.client.close()
 
     def settle(self) -> None:
         """Compare what the engines serve, and leave out those that differ.
@@ -154,15 +182,12 @@ class EnginePool:
             self._agreed.hidden_size = self._agreed.hidden_size or engine.server.hidden_size
             self._agreed.vector_size = self._agreed.vector_size or engine.vector_size
             return
-        detail = Text(
+        engine.difference = Text(
             "%(engine)s is left out: %(what)s. All engines of IDEAPOOL_ENGINE_URL must serve the "
             "same model.",
             engine=engine.client.engine,
             what=what,
         )
-        if detail != engine.difference:
-            logger.error("%s", detail)
-        engine.difference = detail
 
 
 def _agreed_on(engine: PooledEngine) -> _Agreed:

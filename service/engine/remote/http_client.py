@@ -14,6 +14,7 @@ import httpx2
 from service.engine.remote.capabilities import Lacks, Need
 from service.engine.remote.error_responses import error_for_status, message_of, retry_after_s
 from service.errors import EngineCrashed, InvalidInput, ModelUnavailable, ServiceError
+from service.messages import Text
 
 CONNECT_S = 5.0
 GET_S = 5.0
@@ -45,6 +46,12 @@ class HttpClient:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+    def unquoted(self, error: ServiceError) -> str:
+        """What is wrong, for everybody: without the words of the server, which may quote a prompt."""
+        if isinstance(error.__cause__, (httpx2.HTTPError, TimeoutError)):
+            return error.detail
+        return Text("%(engine)s answered a request with an error.", engine=self.engine)
 
     async def get_json(self, path: str) -> Any:
         """The JSON at a path, or None if there is none; the server must answer at once.

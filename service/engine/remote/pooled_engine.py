@@ -4,7 +4,6 @@ It does not know the others. Times are in seconds of `time.monotonic`.
 """
 
 import asyncio
-import logging
 import math
 import time
 
@@ -14,14 +13,13 @@ from service.engine.remote.http_client import HttpClient
 from service.engine.remote.prefixes import SeenPrefixes
 from service.engine.types import EngineState, EngineStatus
 from service.errors import EngineBusy, ServiceError
+from service.messages import Text
 
 DEFAULT_SLOTS = 8
 # The age in seconds up to which the last check still counts.
 FRESH_S = 1.0
 # An engine that keeps failing is left alone for longer each time, up to this.
 LONGEST_PAUSE_S = 30.0
-
-logger = logging.getLogger(__name__)
 
 
 class PooledEngine:
@@ -75,8 +73,7 @@ class PooledEngine:
             except EngineBusy:
                 self.health, self.error = "loading", None
             except ServiceError as error:
-                self._note(error)
-                self.health = "failed"
+                self.health, self.error = "failed", error.detail
             self._checked_at = time.monotonic()
 
     def succeeded(self) -> None:
@@ -86,7 +83,11 @@ class PooledEngine:
     def refused(self, error: EngineBusy) -> None:
         """It has no place, and said for how long."""
         self.busy_until = time.monotonic() + error.retry_after_s
-        self.error = error.detail
+        self.error = Text(
+            "%(engine)s was full and takes requests again after %(seconds)s s.",
+            engine=self.client.engine,
+            seconds=error.retry_after_s,
+        )
 
     def failed(self, error: ServiceError) -> None:
         """It gets no requests until a check has succeeded, which is due at once."""
@@ -97,8 +98,7 @@ class PooledEngine:
             if self.failed_in_a_row > 1:
                 pause_s = min(LONGEST_PAUSE_S, 2.0 ** (self.failed_in_a_row - 1))
                 self._paused_until = time.monotonic() + pause_s
-        self._note(error)
-        self.health = "failed"
+        self.health, self.error = "failed", self.client.unquoted(error)
         self._checked_at = -math.inf
         self.check_now.set()
 
@@ -114,6 +114,7 @@ class PooledEngine:
             failures=self.failures,
             moved=self.moved,
             error=self.difference or self.error,
+            takes_grammars=server is None or server.dialect.grammar is not None,
         )
 
     def _state(self) -> EngineState:
@@ -125,23 +126,13 @@ class PooledEngine:
             return "busy"
         return "trial" if self.failed_in_a_row else "ready"
 
-    def _note(self, error: ServiceError) -> None:
-        if error.detail != self.error:
-            logger.error("%s", error.detail)
-        self.error = error.detail
-
     def _use(self, server: Server) -> None:
-        engine, dialect = self.client.engine, server.dialect
-        if server != self.server:
-            logger.info("%s is %s with the model %s.", engine, dialect.name, server.model)
-            if dialect.grammar is None:
-                logger.warning("%s takes no grammars, so more answers may be unusable.", engine)
         if server != self.server or self.health != "ready":
             # It may have been started anew, with other options and an empty cache.
-            self.lacks = set(lacks_of(dialect))
+            self.lacks = set(lacks_of(server.dialect))
             self.vector_size = 0
             self.prefixes.clear()
         self.server = server
         self.health = "ready"
-        if not self.failed_in_a_row:
+        if not self.failed_in_a_row and self.busy_until <= time.monotonic():
             self.error = None
