@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import httpx2
 import pytest
 
+from service.app import create_app
 from service.engine.remote import Address, RemoteBackend, http_client, pooled_engine
 from service.engine.remote import backend as remote_backend
 from service.engine.types import (
@@ -25,6 +27,8 @@ from service.engine.types import (
     Started,
 )
 from service.errors import EngineBusy, EngineCrashed, InvalidInput, ModelUnavailable, ServiceError
+from service.settings import Settings
+from tests.support.app_server import served
 from tests.support.remote_requests import ask, drain, failure, remote, text_of, until
 from tests.support.scripted_server import (
     CHATS,
@@ -227,6 +231,31 @@ def test_a_refusal_by_all_has_the_shortest_time_to_wait(runner: asyncio.Runner) 
     assert 1 <= error.retry_after_s <= 9
     assert "All engines are busy" in error.detail
     assert found == ["busy", "busy"]
+
+
+def test_every_engine_is_asked_before_a_request_is_refused(runner: asyncio.Runner) -> None:
+    async def scenario() -> tuple[list[Event], list[int]]:
+        async with engines([FULL], [FULL], [FULL], [FULL], [stream(HELLO)]) as (servers, backend):
+            return await drain(backend, ask()), asked(servers)
+
+    events, calls = runner.run(scenario())
+
+    assert text_of(events) == "Hello"
+    assert calls == [1, 1, 1, 1, 1]
+
+
+def test_a_request_moves_twice_at_most_from_engines_that_are_gone(runner: asyncio.Runner) -> None:
+    async def scenario() -> tuple[ServiceError, int]:
+        async with engines(*[[stream(HELLO)]] * 5) as (servers, backend):
+            for server in servers[:4]:
+                await goes_away(server)
+            error = await failure(backend, ask())
+            return error, len(servers[4].asked())
+
+    error, answered = runner.run(scenario())
+
+    assert isinstance(error, ModelUnavailable)
+    assert answered == 0
 
 
 def test_a_busy_engine_is_left_alone_as_long_as_it_said(runner: asyncio.Runner) -> None:
@@ -521,3 +550,22 @@ def test_moved_requests_wait_for_a_place_at_the_other_engine(runner: asyncio.Run
 
     assert answers == ["Hello"] * 4
     assert peak == 2
+
+
+def test_a_client_of_a_board_gets_the_shortest_time_to_wait(
+    runner: asyncio.Runner, migrated: Settings
+) -> None:
+    async def scenario() -> httpx2.Response:
+        full = [[reply(503, {}, Retry_After=wait)] for wait in ("40", "9")]
+        async with engines(*full) as (servers, _):
+            urls = ",".join(server.url for server in servers)
+            app = create_app(migrated.model_copy(update={"engine_url": urls, "engine_model": "m"}))
+            with served(app) as url:
+                async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
+                    said = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+                    return await client.post("/v1/chat/completions", json=said)
+
+    answer = runner.run(scenario())
+
+    assert answer.status_code == 503
+    assert 1 <= int(answer.headers["retry-after"]) <= 9

@@ -134,6 +134,9 @@ def test_the_kind_of_server_is_recognised(backend: RemoteBackend, small_path: Pa
     assert (info.state, info.error) == ("ready", None)
     assert small_path.name in info.name
     assert (info.context, info.slots) == (1024, 2)
+    server = backend._pool.engines[0].server
+    assert server is not None
+    assert server.hidden_size > 0
 
 
 def test_an_answer_streams_and_its_tokens_are_counted(

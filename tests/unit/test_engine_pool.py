@@ -115,6 +115,16 @@ def test_an_engine_that_lacks_something_is_asked_only_if_all_lack_it() -> None:
     assert send(alone, ask("a", grammar="g")) == 0
 
 
+def test_an_able_engine_that_rests_is_chosen_before_one_that_lacks_something() -> None:
+    pool = ready_pool(4, 4, dialects=(OLLAMA, LLAMA_SERVER))
+    able = pool.engines[1]
+    able.refused(EngineBusy("full", retry_after_s=60))
+    assert pool.choose(ask("a", grammar="g")) is able
+
+    able.failed(CRASH)
+    assert pool.choose(ask("b", grammar="g")) is pool.engines[0]
+
+
 def test_a_server_that_was_seen_last_does_not_change_what_is_agreed_on() -> None:
     pool = EnginePool(Address(f"http://engine-{n}") for n in range(2))
     pool.engines[1]._use(Server("other", LLAMA_SERVER, 0, None))

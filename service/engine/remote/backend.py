@@ -38,9 +38,9 @@ from service.messages import Text
 
 # Seconds between two checks of a server.
 READY_CHECK_S, FAILED_CHECK_S = 5.0, 2.0
-# How often a request may go on to another engine, and how often if engines crashed under it: the
-# request itself may be the reason.
-MOVES, MOVES_AFTER_CRASHES = 2, 1
+# How often a request may go on after an engine failed, and how often after one crashed: the request
+# itself may be the reason. One that is full or lacks something costs nothing, so all may be asked.
+MOVES_AFTER_FAILURES, MOVES_AFTER_CRASHES = 2, 1
 # How long a request waits before it looks for a place again, when nobody tells it of one.
 PLACE_S = 1.0
 # The queue knows the model by this name, because its real name may change with the server.
@@ -65,6 +65,7 @@ class _Attempt:
     has_started: bool = False
     has_text: bool = False
     is_lacking: bool = False
+    failures: int = 0
     crashes: int = 0
     tried: list[PooledEngine] = field(default_factory=list)
     refusal: EngineBusy | None = None
@@ -214,6 +215,7 @@ class RemoteBackend:
             engine.refused(error)
             return error
         except (ModelUnavailable, EngineCrashed) as error:
+            attempt.failures += 1
             attempt.crashes += isinstance(error, EngineCrashed)
             engine.failed(error)
             self._report_changes()
@@ -244,7 +246,7 @@ class RemoteBackend:
         return (
             not attempt.has_text
             and (attempt.is_lacking or isinstance(error, OF_ENGINE))
-            and len(attempt.tried) <= MOVES
+            and attempt.failures <= MOVES_AFTER_FAILURES
             and attempt.crashes <= MOVES_AFTER_CRASHES
             and self._pool.has_another(attempt.request, attempt.tried)
         )

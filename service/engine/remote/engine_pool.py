@@ -163,12 +163,19 @@ class EnginePool:
     def _candidates(
         self, request: Request, tried: Collection[PooledEngine]
     ) -> Sequence[PooledEngine]:
-        """Those that get requests now, or else all that have been seen; the able ones only, if any is."""
+        """The best of these that there are: able and open now, able but resting, open, or any."""
         untried = [one for one in self.members if one.server is not None and one not in tried]
         needs = needs_of(request)
-        able = [one for one in untried if not needs & one.lacks] or untried
+        able = [one for one in untried if not needs & one.lacks]
         open_now = self.slots_by_engine()
-        return [one for one in able if one in open_now] or able
+        for group in (
+            [one for one in able if one in open_now],
+            [one for one in able if one.is_usable],
+            [one for one in untried if one in open_now],
+        ):
+            if group:
+                return group
+        return untried
 
     def _is_agreed(self, engine: PooledEngine) -> bool:
         return self._agreed is not None and _difference(engine, self._agreed) is None

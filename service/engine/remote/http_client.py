@@ -51,7 +51,7 @@ class HttpClient:
         """What is wrong, for everybody: without the words of the server, which may quote a prompt."""
         if isinstance(error.__cause__, (httpx2.HTTPError, TimeoutError)):
             return error.detail
-        return Text("%(engine)s answered a request with an error.", engine=self.engine)
+        return Text("%(engine)s failed to answer a request.", engine=self.engine)
 
     async def get_json(self, path: str) -> Any:
         """The JSON at a path, or None if there is none; the server must answer at once.
