@@ -12,12 +12,14 @@ from sqlalchemy import inspect
 from sqlmodel import Session, col, delete, func, select
 
 from service.schemas.identity import now
+from service.signals import PEOPLE
 from service.store.database import Database
-from service.store.tables import Board, Comparison, Idea, Rubric, Run
-from service.store.team_tables import Activity
+from service.store.tables import ApiKey, Board, Comparison, Idea, Rubric, Run
+from service.store.team_tables import Activity, Membership, Person
 
 ACTIVITY_LIFE = timedelta(days=30)
 _RECORDED = "recorded_activity"
+_RIGHTS = "changed_rights"
 
 
 class ActivityStore:
@@ -41,6 +43,13 @@ class ActivityStore:
             newest = func.max(col(Activity.number))
             return session.scalar(select(newest).where(Activity.board_id == board_id)) or 0
 
+    def kept(self) -> tuple[int, int]:
+        """The numbers of the first and the last activity of all boards; zeros if there is none."""
+        with self._database.read() as session:
+            number = col(Activity.number)
+            oldest, newest = session.exec(select(func.min(number), func.max(number))).one()
+            return oldest or 0, newest or 0
+
     def purge_before(self, moment: datetime) -> int:
         with self._database.write() as session:
             return int(
@@ -50,6 +59,7 @@ class ActivityStore:
 
 def record_changes(session: Session) -> None:
     """Adds an activity for each row that the session is about to store."""
+    _note_rights(session)
     for row in list(session.new):
         for kind, board_id, subject_id in _created(row):
             record(session, kind, board_id, subject_id)
@@ -70,9 +80,16 @@ def record(session: Session, kind: str, board_id: str, subject_id: str) -> None:
         session.add(Activity(kind=kind, board_id=board_id, subject_id=subject_id, created_at=now()))
 
 
-def changed_boards(session: Session) -> set[str]:
-    """The boards that a session has recorded activities of."""
-    return {board_id for _, board_id, _ in session.info.get(_RECORDED, ())}
+def changed_topics(session: Session) -> set[str]:
+    """Who is to be woken by what a session has done: the topics of `Signals`."""
+    boards = {board_id for _, board_id, _ in session.info.get(_RECORDED, ())}
+    return boards | {PEOPLE} if session.info.get(_RIGHTS) else boards
+
+
+def _note_rights(session: Session) -> None:
+    touched = (*session.new, *session.dirty, *session.deleted)
+    if any(isinstance(row, Person | Membership | ApiKey) for row in touched):
+        session.info[_RIGHTS] = True
 
 
 Recorded = Iterator[tuple[str, str, str]]
