@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 from service.errors import TooManyStreams
 from service.live.feed import BoardFeed
@@ -64,8 +65,10 @@ class BoardFeeds:
         self._open += 1
         try:
             await asyncio.to_thread(self._store.boards.get, board_id)
-            async for happening in self._stream(board_id, person_id, after, may_still_read):
-                yield happening
+            stream = self._stream(board_id, person_id, after, may_still_read)
+            async with aclosing(stream):
+                async for happening in stream:
+                    yield happening
         finally:
             self._open -= 1
 
