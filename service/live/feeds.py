@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 from service.errors import TooManyStreams
 from service.live.feed import BoardFeed
@@ -91,7 +92,8 @@ class BoardFeeds:
         watch, reset = await feed.join(person_id, after)
         try:
             # The first event comes at once, so that the watcher knows that it is connected.
-            yield feed.here if reset is None else reset
+            begins = watch.number if after is None else after
+            yield replace(feed.here, number=begins) if reset is None else reset
             recheck_at = clock() + RECHECK_S
             while not watch.is_closed:
                 happenings = await watch.take(BEAT_S)

@@ -20,9 +20,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """Those at the board who have a name, in the order of their names."""
+    """Those at the board who have a name, in the order of their names.
+
+    The first one of a stream has the number of the change that the stream begins after.
+    """
 
     people: tuple[PersonPublic, ...] = ()
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

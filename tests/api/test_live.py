@@ -113,7 +113,8 @@ def test_a_change_reaches_who_watches_with_the_name_of_who_made_it(pool: Pool) -
     with watch(pool) as response:
         stream = Stream(response)
         assert response.headers["content-type"].startswith("text/event-stream")
-        assert stream.next() == ("here", "", {"people": []})
+        newest = pool.store.activity.newest(pool.board)
+        assert stream.next() == ("here", str(newest), {"people": []})
 
         acting(ada, pool.store, idea, title="Lend ladders")
 

@@ -221,8 +221,7 @@ def test_other_pages_of_the_board_follow(page: Page, pool: Pool, path: str) -> N
     assert page.evaluate("window.sameDocument")
 
 
-def test_people_with_names_see_who_is_here(visit: Visitors, pool: Pool) -> None:
-    page = visit()
+def test_nobody_is_shown_where_nobody_has_a_name(page: Page) -> None:
     page.goto("/")
     expect(page.locator("#here")).to_be_attached()
     expect(page.locator("#here .face")).to_have_count(0)

@@ -49,10 +49,14 @@ def _event(happening: Happening) -> bytes:
                 number=number, kind=kind, subject_id=subject_id, person=person, at=at
             )
             return format_sse_event(event="change", data_str=told.model_dump_json(), id=str(number))
-        case Here(people):
-            here = HereEvent(people=list(people))
-            return format_sse_event(event="here", data_str=here.model_dump_json())
+        case Here(people, begins):
+            here = HereEvent(people=list(people)).model_dump_json()
+            return format_sse_event(event="here", data_str=here, id=_id(begins))
         case Reset(number):
             return format_sse_event(event="reset", data_str="{}", id=str(number))
         case _:
             return b""
+
+
+def _id(number: int | None) -> str | None:
+    return None if number is None else str(number)

@@ -42,7 +42,8 @@ def _event(request: Request, happening: Happening) -> bytes:
             )
         case Here():
             html = fragment(request, "shared/_here.html", here_context(happening))
-            return format_sse_event(event="here", data_str=html)
+            begins = None if happening.number is None else str(happening.number)
+            return format_sse_event(event="here", data_str=html, id=begins)
         case Reset():
             return format_sse_event(event="reset", data_str="", id=str(happening.number))
         case _:
