@@ -241,7 +241,7 @@ async def drain(stream: Any) -> None:
             pass
 
 
-async def until(stream: Any, kind: type[Happening]) -> Any:  # type: ignore[valid-type]
+async def until(stream: Any, kind: type[Happening]) -> Any:
     async with asyncio.timeout(PATIENCE_S):
         async for one in stream:
             if isinstance(one, kind):
