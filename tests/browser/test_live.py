@@ -181,6 +181,18 @@ def test_a_run_of_somebody_else_can_be_watched(visit: Visitors, pool: Pool) -> N
     expect(watch.or_(other.locator("#recent-runs li")).first).to_be_visible()
 
 
+def test_what_others_do_shows_beside_a_run(page: Page, pool: Pool) -> None:
+    pool.backend.delay_s = 0.5
+    page.goto("/")
+    page.locator("#topic").fill("A street party")
+    page.get_by_role("button", name="Brainstorm", exact=True).click()
+    expect(page.locator("#stop")).to_be_visible()
+
+    pool.add("Tool shelf")
+    expect(card(page, "Tool shelf")).to_be_visible()
+    expect(page.locator("#stop")).to_be_visible()
+
+
 @pytest.mark.usefixtures("ada")
 def test_an_idea_page_follows_unless_one_writes(visit: Visitors, pool: Pool) -> None:
     visit.traps.expect("409")
