@@ -1,4 +1,4 @@
-"""Tells the pages of a board what happens on it; app.js fetches what they show of it."""
+"""Tells the pages of a board what happens on it; news.js fetches what they show of it."""
 
 import json
 from collections.abc import AsyncGenerator
