@@ -28,6 +28,8 @@ from service.errors import ServiceError
 from service.ideation.inspirations import Inspirations
 from service.ideation.kinds import Ideation
 from service.ideation.use_case import Means
+from service.live.feeds import BoardFeeds
+from service.live.presence import LocalPresence
 from service.recurring import Recurring
 from service.runs.completions import Completions
 from service.runs.service import Runs
@@ -104,6 +106,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "telemetry": telemetry,
         "board_ideas": board_ideas,
         "runs": runs,
+        "feeds": BoardFeeds(store, LocalPresence(), limit=settings.live_limit),
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
         "served_models": served_models,
@@ -138,6 +141,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().run_in_executor(None, state.inspirations.warm_up)
         stack.push_async_callback(state.calibrations.close)
         stack.push_async_callback(_stop, state.runs, state.mcp, state.settings.drain_s)
+        stack.push_async_callback(state.feeds.close)
         yield
 
 

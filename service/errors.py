@@ -15,6 +15,7 @@ ServiceError
 ├── BodyTooLarge                the request body has more bytes than the limit
 ├── ClientLeft                  the client disconnected; nobody reads the answer
 ├── StorageUnavailable          the disk is full, or the database cannot be written
+├── TooManyStreams              as many streams of changes are open as the server allows
 ├── ServerUnreachable           the command line gets no answer from a server, or half of one
 ├── ServerRefused               a server answered the command line with an error
 └── EngineError                 a model failed; ideas can still be edited
@@ -128,6 +129,12 @@ class ClientLeft(ServiceError):
 
 class StorageUnavailable(ServiceError):
     retry_after_s: ClassVar = 5
+
+
+class TooManyStreams(ServiceError):
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class ServerUnreachable(ServiceError):

@@ -212,6 +212,9 @@ class Settings(BaseSettings):
     )
     key: SecretStr | None = Field(None, description="API key the commands send to it.")
     queue_limit: int = Field(32, ge=1, le=1000, description="Runs that may run and wait.")
+    live_limit: int = Field(
+        1000, ge=1, le=100_000, description="Pages and programs that may watch boards at a time."
+    )
     run_deadline_s: float = Field(
         600, gt=0, le=86400, description="Longest time a run may take, waiting included."
     )

@@ -149,6 +149,7 @@ class _Server(uvicorn.Server):
         if self._progress is not None:
             self._progress.cancel()
         state = self._app.state
+        await state.feeds.close()
         await asyncio.gather(
             state.runs.close(self._drain_s), state.completions.close(self._drain_s)
         )

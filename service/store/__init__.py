@@ -6,7 +6,7 @@ Every method is one short transaction.
 from sqlmodel import Session
 
 from service.signals import Signals
-from service.store.activity import ActivityStore, changed_boards, record_changes
+from service.store.activity import ActivityStore, changed_topics, record_changes
 from service.store.archive import ArchiveStore
 from service.store.boards import BoardStore
 from service.store.bulk_changes import BulkChangeStore
@@ -19,7 +19,9 @@ from service.store.keys import KeyStore
 from service.store.limits import Limits
 from service.store.lineage import LineageStore
 from service.store.overview import OverviewStore
+from service.store.people import PersonStore
 from service.store.refinements import RefinementStore
+from service.store.rights import RightStore
 from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
 from service.store.suggestions import SuggestionStore
@@ -47,6 +49,8 @@ class Store:
         self.rubrics = RubricStore(database, limits)
         self.evaluations = EvaluationStore(database)
         self.keys = KeyStore(database)
+        self.people = PersonStore(database)
+        self.rights = RightStore(database)
         self.keyed_answers = KeyedAnswerStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
@@ -57,4 +61,4 @@ class Store:
         self.text_import = TextImportStore(database, limits, self.ideas)
 
     def _announce(self, session: Session) -> None:
-        self.signals.announce(changed_boards(session))
+        self.signals.announce(changed_topics(session))

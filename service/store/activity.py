@@ -11,12 +11,14 @@ from typing import Any
 from sqlalchemy import insert, inspect
 from sqlmodel import Session, col, delete, func, select
 
+from service.signals import PEOPLE
 from service.store.database import Database
-from service.store.tables import Board, Comparison, Idea, Rubric, Run
-from service.store.team_tables import Activity
+from service.store.tables import ApiKey, Board, Comparison, Idea, Rubric, Run
+from service.store.team_tables import Activity, Membership, Person
 
 ACTIVITY_LIFE = timedelta(days=30)
 _RECORDED = "recorded_activity"
+_RIGHTS = "changed_rights"
 
 
 class ActivityStore:
@@ -40,6 +42,13 @@ class ActivityStore:
             newest = func.max(col(Activity.number))
             return session.scalar(select(newest).where(Activity.board_id == board_id)) or 0
 
+    def kept(self) -> tuple[int, int]:
+        """The numbers of the first and the last activity of all boards; zeros if there is none."""
+        with self._database.read() as session:
+            number = col(Activity.number)
+            oldest, newest = session.exec(select(func.min(number), func.max(number))).one()
+            return oldest or 0, newest or 0
+
     def purge_before(self, moment: datetime) -> int:
         with self._database.write() as session:
             return int(
@@ -49,6 +58,7 @@ class ActivityStore:
 
 def record_changes(session: Session) -> None:
     """Adds an activity for each row that the session is about to store."""
+    _note_rights(session)
     found = [one for row in session.new for one in _created(row)]
     found += [one for row in session.dirty if session.is_modified(row) for one in _changed(row)]
     found += [
@@ -78,9 +88,16 @@ def _add(session: Session, found: Iterable[tuple[str, str, str]]) -> None:
         session.connection().execute(insert(Activity), values)
 
 
-def changed_boards(session: Session) -> set[str]:
-    """The boards that a session has recorded activities of."""
-    return {board_id for _, board_id, _ in session.info.get(_RECORDED, ())}
+def changed_topics(session: Session) -> set[str]:
+    """Who is to be woken by what a session has done: the topics of `Signals`."""
+    boards = {board_id for _, board_id, _ in session.info.get(_RECORDED, ())}
+    return boards | {PEOPLE} if session.info.get(_RIGHTS) else boards
+
+
+def _note_rights(session: Session) -> None:
+    touched = (*session.new, *session.dirty, *session.deleted)
+    if any(isinstance(row, Person | Membership | ApiKey) for row in touched):
+        session.info[_RIGHTS] = True
 
 
 Recorded = Iterator[tuple[str, str, str]]

@@ -59,6 +59,14 @@ class RunOutcome:
     timing: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """An unfinished run and the person who started it."""
+
+    run: RunPublic
+    person_id: str | None
+
+
 class RunStore:
     def __init__(self, database: Database, ideas: IdeaStore) -> None:
         self._database = database
@@ -144,6 +152,18 @@ class RunStore:
                 .order_by(col(Run.created_at).desc())
                 .limit(1)
             ).first()
+
+    def under_way(self, board_id: str, *, limit: int = 5) -> list[UnderWay]:
+        """Returns the board's unfinished runs, newest first."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Run)
+                .where(Run.board_id == board_id, col(Run.status).in_(UNFINISHED))
+                .order_by(col(Run.created_at).desc())
+                .limit(limit)
+            ).all()
+            publics = _publics(session, rows)
+            return [UnderWay(run, row.person_id) for run, row in zip(publics, rows, strict=True)]
 
     def add_failure(self, run_id: str, failure: FailurePublic) -> None:
         """Stores that a run over a board could not evaluate an idea."""

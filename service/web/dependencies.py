@@ -13,6 +13,7 @@ from service.analysis.calibration.calibrations import Calibrations
 from service.analysis.similar_ideas import SimilarIdeas
 from service.engine.backend import Backend
 from service.ideation.inspirations import Inspirations
+from service.live.feeds import BoardFeeds
 from service.runs.completions import Completions
 from service.runs.service import Runs
 from service.served_models import ServedModels
@@ -28,6 +29,10 @@ async def _store(request: Request) -> Store:
 
 async def _runs(request: Request) -> Runs:
     return cast(Runs, request.app.state.runs)
+
+
+async def _feeds(request: Request) -> BoardFeeds:
+    return cast(BoardFeeds, request.app.state.feeds)
 
 
 async def _completions(request: Request) -> Completions:
@@ -78,6 +83,7 @@ async def _client(request: Request) -> str:
 PendingUploadsDep = Annotated[PendingUploads, Depends(_pending_uploads)]
 StoreDep = Annotated[Store, Depends(_store)]
 RunsDep = Annotated[Runs, Depends(_runs)]
+FeedsDep = Annotated[BoardFeeds, Depends(_feeds)]
 CompletionsDep = Annotated[Completions, Depends(_completions)]
 BackendDep = Annotated[Backend, Depends(_backend)]
 SimilarIdeasDep = Annotated[SimilarIdeas, Depends(_similar_ideas)]

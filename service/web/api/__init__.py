@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from service.web.api import (
     actions,
+    board_events,
     boards,
     calibration,
     changes,
@@ -28,6 +29,7 @@ for part in (
     suggestions,
     refinements,
     boards,
+    board_events,
     rubrics,
     calibration,
     comparisons,

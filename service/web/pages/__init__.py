@@ -1,8 +1,9 @@
 """The routes of the pages. Every action is a plain form that ends in a redirect; htmx is optional."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from service.web.pages import (
+    board_live,
     boards,
     bulk,
     doctor,
@@ -25,13 +26,14 @@ from service.web.pages import (
     trash,
 )
 from service.web.pages.refused import RefusedForms
+from service.web.pages.responses import note_newest
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(note_newest)])
 for _part in (
     printing,
     imports,
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, taste, ideas),
-    *(runs, refinements, live, suggestions, preferences, models, problems, doctor),
+    *(runs, refinements, live, board_live, suggestions, preferences, models, problems, doctor),
 ):
     router.include_router(_part.router)
 

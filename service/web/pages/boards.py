@@ -20,6 +20,7 @@ from service.web.pages.responses import Flash, current_address, redirect, render
 from service.web.pages.start_run import RunStarter, validate_as
 from service.web.pages.topics import topics
 from service.web.pages.trash import days_left
+from service.web.pages.under_way import runs_under_way
 from service.web.pages.views import shown_run
 
 RECENT_RUNS = 4
@@ -90,6 +91,7 @@ def show_board(
         "view": view,
         "recent": recent,
         "topics": topics(store, recent),
+        "under_way": runs_under_way(store, board_id, shown=view),
     }
     return render(request, "boards/board.html", context, board_id=board_id)
 

@@ -50,6 +50,10 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
     errors.StorageUnavailable: Text(
         "The database cannot be reached or written. Nothing was changed."
     ),
+    errors.TooManyStreams: Text(
+        "As many pages and programs watch boards as the server allows. Try again after the seconds in "
+        "Retry-After."
+    ),
     errors.ModelUnavailable: Text(
         "The model is missing or broken. Ideas can still be read and written."
     ),
