@@ -14,7 +14,7 @@ from sqlmodel import Session, col, delete, func, select
 from service.schemas.identity import now
 from service.store.database import Database
 from service.store.tables import Board, Comparison, Idea, Rubric, Run
-from service.store.team_tables import Activity
+from service.store.team_tables import Activity, WritingRound
 
 ACTIVITY_LIFE = timedelta(days=30)
 _RECORDED = "recorded_activity"
@@ -88,6 +88,8 @@ def _created(row: object) -> Recorded:
             yield "comparison.made", row.board_id, row.id
         case Rubric():
             yield "rubric.changed", row.board_id, row.id
+        case WritingRound():
+            yield "round.started", row.board_id, row.id
         case Run(board_id=str(board_id)):
             yield "run.started", board_id, row.id
 
@@ -101,6 +103,9 @@ def _changed(row: object) -> Recorded:
             yield f"board.{verb}", row.id, row.id
         case Rubric():
             yield "rubric.changed", row.board_id, row.id
+        case WritingRound():
+            verb = "ended" if _replaced(row, "ended_at") else "changed"
+            yield f"round.{verb}", row.board_id, row.id
         case Run(board_id=str(board_id)) if row.finished_at is not None:
             kind = "run.ended" if _replaced(row, "finished_at") else "run.decided"
             yield kind, board_id, row.id

@@ -11,7 +11,7 @@ from service.errors import InvalidInput, NotFound
 from service.messages import Text
 from service.schemas.evaluation import EvaluationPublic
 from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Sort, Status, clean_line
-from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
+from service.schemas.ideas import IdeaCreate, IdeaCreated, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store import Store
 from service.store.listing import IdeaQuery
 from service.web.api.idempotency import KeyedRoute
@@ -62,6 +62,9 @@ def list_ideas(
         ),
     ] = "",
     board: Annotated[str | None, Query(max_length=64)] = None,
+    round: Annotated[
+        str | None, Query(max_length=64, description="Only ideas of this writing round.")
+    ] = None,
     status: Status | None = None,
     archived: Annotated[
         bool | None, Query(description="`false` leaves out archived ideas; `true` lists only them.")
@@ -79,6 +82,7 @@ def list_ideas(
     page = store.ideas.page(
         IdeaQuery(
             board=board,
+            round=round,
             q=clean_line(q),
             tags=[clean_line(each) for each in tag],
             status=status,
@@ -117,7 +121,7 @@ def _ranked(store: Store, board_id: str) -> dict[str, int]:
         listEvaluations="idea_id",
     ),
 )
-def create_idea(shape: IdeaCreate, store: StoreDep, response: Response) -> IdeaPublic:
+def create_idea(shape: IdeaCreate, store: StoreDep, response: Response) -> IdeaCreated:
     idea = store.ideas.create(shape)
     response.headers["Location"] = f"/api/v1/ideas/{idea.id}"
     return tag(response, idea)
