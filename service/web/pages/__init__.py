@@ -18,6 +18,7 @@ from service.web.pages import (
     problems,
     rank,
     refinements,
+    rounds,
     rubrics,
     runs,
     suggestions,
@@ -30,7 +31,7 @@ router = APIRouter(include_in_schema=False)
 for _part in (
     printing,
     imports,
-    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, taste, ideas),
+    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
     *(runs, refinements, live, suggestions, preferences, models, problems, doctor),
 ):
     router.include_router(_part.router)
