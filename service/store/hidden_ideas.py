@@ -5,15 +5,15 @@ A query that also shows people their own hidden ideas has the options `OWN_TOO`;
 looks for free ids, has `ALL_OF_THEM`.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement
-from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
-from sqlmodel import Session, col, or_, select
+from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, with_loader_criteria
+from sqlmodel import Session, col, func, or_, select
 
 from service.actor import acting_person_id
 from service.errors import NotFound
@@ -50,22 +50,40 @@ def hide(state: ORMExecuteState) -> None:
     rounds = open_rounds(state.session)
     if not rounds:
         return
-    is_visible = or_(col(Idea.round_id).is_(None), col(Idea.round_id).not_in(rounds))
-    if seen == "own" and not _IS_SHARED.get():
-        is_visible = or_(is_visible, _is_own())
-    state.statement = state.statement.options(
-        with_loader_criteria(Idea, is_visible, include_aliases=True)
+    shows_own = seen == "own" and not _IS_SHARED.get()
+    criteria = _or_own(rounds, acting_person_id() or "") if shows_own else _not_hidden(rounds)
+    state.statement = state.statement.options(criteria)
+
+
+def _not_hidden(rounds: Sequence[str]) -> LoaderCriteriaOption:
+    # Only a function can tell an alias of the table from the table itself.
+    return with_loader_criteria(
+        Idea,
+        lambda idea: or_(idea.round_id.is_(None), idea.round_id.not_in(rounds)),
+        include_aliases=True,
     )
 
 
-def open_rounds(session: Any) -> frozenset[str]:
+def _or_own(rounds: Sequence[str], person: str) -> LoaderCriteriaOption:
+    return with_loader_criteria(
+        Idea,
+        lambda idea: or_(
+            idea.round_id.is_(None),
+            idea.round_id.not_in(rounds),
+            func.coalesce(idea.person_id, "") == person,
+        ),
+        include_aliases=True,
+    )
+
+
+def open_rounds(session: Any) -> tuple[str, ...]:
     """The ids of all open rounds, looked up once in a transaction."""
     if _OPEN not in session.info:
         rows = session.execute(
             select(WritingRound.id).where(*is_open(now())), execution_options=ALL_OF_THEM
         )
-        session.info[_OPEN] = frozenset(rows.scalars())
-    found: frozenset[str] = session.info[_OPEN]
+        session.info[_OPEN] = tuple(rows.scalars())
+    found: tuple[str, ...] = session.info[_OPEN]
     return found
 
 
@@ -87,7 +105,9 @@ def hides_own(session: Session, idea_id: str) -> bool:
     if not _IS_SHARED.get() or not open_rounds(session):
         return False
     own = select(Idea.id).where(
-        Idea.id == idea_id, col(Idea.round_id).in_(open_rounds(session)), _is_own()
+        Idea.id == idea_id,
+        col(Idea.round_id).in_(open_rounds(session)),
+        Idea.person_id == acting_person_id(),
     )
     return session.exec(own.execution_options(**ALL_OF_THEM)).first() is not None
 
@@ -108,7 +128,3 @@ def nameless_rounds(session: Session, round_ids: Collection[str]) -> set[str]:
         )
     )
     return set(rows)
-
-
-def _is_own() -> ColumnElement[bool]:
-    return col(Idea.person_id) == acting_person_id()

@@ -17,10 +17,10 @@ from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import Flash, redirect, render
 
 SHOWN_ROUNDS = 50
-router = APIRouter(prefix="/boards/{board_id}/rounds")
+router = APIRouter(prefix="/boards/{board_id}")
 
 
-@router.get("")
+@router.get("/rounds")
 def show_rounds(
     request: Request, board_id: str, store: StoreDep, settings: SettingsDep
 ) -> Response:
@@ -35,7 +35,7 @@ def show_rounds(
     return render(request, "rounds/rounds.html", context, board_id=board_id)
 
 
-@router.post("")
+@router.post("/rounds")
 def start(board_id: str, store: StoreDep, form: Annotated[RoundForm, Form()]) -> Response:
     started = store.rounds.start(board_id, RoundCreate(**form.model_dump()))
     return redirect(_address(board_id, started.id))
@@ -52,7 +52,7 @@ def switch(board_id: str, store: StoreDep, form: Annotated[PeopleFirstForm, Form
     return redirect(f"/boards/{board_id}/rounds", Flash(notice))
 
 
-@router.get("/{round_id}")
+@router.get("/rounds/{round_id}")
 def show_round(
     request: Request, board_id: str, round_id: str, store: StoreDep, settings: SettingsDep
 ) -> Response:
@@ -66,7 +66,7 @@ def show_round(
     return render(request, "rounds/round.html", context, board_id=board_id)
 
 
-@router.post("/{round_id}/ideas")
+@router.post("/rounds/{round_id}/ideas")
 async def write(
     board_id: str,
     round_id: str,
@@ -92,13 +92,13 @@ async def write(
     return redirect(_address(board_id, round_id), Flash(said))
 
 
-@router.post("/{round_id}/end")
+@router.post("/rounds/{round_id}/end")
 def end(board_id: str, round_id: str, store: StoreDep) -> Response:
     store.rounds.end(board_id, round_id)
     return redirect(_address(board_id, round_id))
 
 
-@router.post("/{round_id}/extend")
+@router.post("/rounds/{round_id}/extend")
 def extend(
     board_id: str, round_id: str, store: StoreDep, form: Annotated[ExtendForm, Form()]
 ) -> Response:
@@ -106,7 +106,7 @@ def extend(
     return redirect(_address(board_id, round_id))
 
 
-@router.post("/{round_id}/names")
+@router.post("/rounds/{round_id}/names")
 def show_names(board_id: str, round_id: str, store: StoreDep) -> Response:
     store.rounds.show_names(board_id, round_id)
     notice = Flash(Text("Everybody can see who wrote what."))
