@@ -19,6 +19,13 @@
     if (left && left.textContent !== text) left.textContent = text;
   }
 
+  /* The server does not know the time zone of the reader. */
+  function showEnd(end) {
+    const until = byId("round-until");
+    const text = new Date(end).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
+    if (until && until.textContent !== text) until.textContent = text;
+  }
+
   /* What somebody is writing is never lost: the page stays until they have sent it. */
   function isWriting() {
     return ["round-idea", "round-text"].some((id) => byId(id)?.value.trim());
@@ -39,8 +46,10 @@
     if (!state || !byId("round-form")) return;
     if (!state.dataset.ends) return finish();
     readTime(state);
-    const left = Math.max(0, Math.ceil((Date.parse(state.dataset.ends) - Date.now() - ahead) / 1000));
+    const end = Date.parse(state.dataset.ends);
+    const left = Math.max(0, Math.ceil((end - Date.now() - ahead) / 1000));
     show(left);
+    showEnd(end - ahead);
     if (left === 0) return finish();
     const notice = byId("round-over");
     if (notice) notice.hidden = true;
