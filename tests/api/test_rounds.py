@@ -20,6 +20,7 @@ from service.store.team_tables import Person, WritingRound
 from service.web.guard import Guard
 from tests.support.fake_backend import FakeBackend
 
+pytestmark = pytest.mark.both_databases
 API = "/api/v1"
 HTML = {"accept": "text/html"}
 WORD = "zanzibar"

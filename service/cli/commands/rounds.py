@@ -96,5 +96,6 @@ def _print(one: dict[str, Any], options: argparse.Namespace) -> int:
 def _described(one: dict[str, Any]) -> str:
     ends = datetime.fromisoformat(one["ends_at"]).astimezone()
     state = f"open until {ends:%H:%M:%S}" if one["is_open"] else "over"
-    ideas = f"{one['ideas']} ideas" if not one["is_open"] else ""
-    return facts([f"{one['id']}  {one['topic']}", state, f"{one['writers']} people wrote", ideas])
+    ideas = "" if one["is_open"] else "1 idea" if one["ideas"] == 1 else f"{one['ideas']} ideas"
+    writers = "1 person wrote" if one["writers"] == 1 else f"{one['writers']} people wrote"
+    return facts([f"{one['id']}  {one['topic']}", state, writers, ideas])
