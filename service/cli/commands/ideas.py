@@ -148,7 +148,7 @@ async def _show(rest: Rest, options: argparse.Namespace) -> int:
 async def _add(rest: Rest, options: argparse.Namespace) -> int:
     fields = await _fields(rest, options) | given(round_id=options.round)
     idea = await rest.post("/ideas", fields)
-    if idea["came_late"]:
+    if options.round and idea["round_id"] is None:
         note("The writing round was over, so the idea is on the board as usual.")
     return _print(idea, options, "added")
 

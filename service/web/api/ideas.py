@@ -11,7 +11,7 @@ from service.errors import InvalidInput, NotFound
 from service.messages import Text
 from service.schemas.evaluation import EvaluationPublic
 from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Sort, Status, clean_line
-from service.schemas.ideas import IdeaCreate, IdeaCreated, IdeaPublic, IdeaUpdate, VersionPublic
+from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store import Store
 from service.store.listing import IdeaQuery
 from service.web.api.idempotency import KeyedRoute
@@ -121,7 +121,7 @@ def _ranked(store: Store, board_id: str) -> dict[str, int]:
         listEvaluations="idea_id",
     ),
 )
-def create_idea(shape: IdeaCreate, store: StoreDep, response: Response) -> IdeaCreated:
+def create_idea(shape: IdeaCreate, store: StoreDep, response: Response) -> IdeaPublic:
     idea = store.ideas.create(shape)
     response.headers["Location"] = f"/api/v1/ideas/{idea.id}"
     return tag(response, idea)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Header, Path, Query, Request, Response
 
 from service.schemas.evaluation import RubricPublic
-from service.schemas.ideas import IdeaCreated, IdeaPublic
+from service.schemas.ideas import IdeaPublic
 from service.store.cursors import Page, PageOf
 
 # An `If-Match` that is not one of our tags cannot be the current one, so it leads to 412.
@@ -30,7 +30,7 @@ def _wanted_revision(
 
 
 RevisionDep = Annotated[int | None, Depends(_wanted_revision)]
-Tagged = TypeVar("Tagged", IdeaCreated, IdeaPublic, RubricPublic)
+Tagged = TypeVar("Tagged", IdeaPublic, RubricPublic)
 Id = Annotated[str, Path(min_length=1, max_length=64)]
 ForGood = Annotated[
     bool,

@@ -80,7 +80,7 @@ async def write(
 
     async def create() -> str:
         made = await asyncio.to_thread(store.ideas.create, shape)
-        return f"{'late' if made.came_late else ''}:{made.title}"
+        return f"{'' if made.round_id else 'late'}:{made.title}"
 
     person = ACTOR.get().person_id
     came_late, _, title = (await once.do(f"{person} {shape!r}", create)).partition(":")
