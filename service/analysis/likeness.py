@@ -23,8 +23,8 @@ from service.store import Store
 Matrix = NDArray[np.float64]
 LEAST_IDEAS = 8
 MOST_COMPARED = 150
-# A text takes the sentence encoder about 25 ms, and a page should not wait longer than a second.
-TEXTS_A_CALL = 40
+# A text takes the sentence encoder about 25 ms, and 200 ms on a busy machine.
+TEXTS_A_CALL = 10
 KEPT_TEXTS = 4000
 RESAMPLINGS = 1000
 INTERVAL = (2.5, 97.5)

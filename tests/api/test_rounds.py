@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import Session
 
 from service.actor import ACTOR, OWNER, Actor, Role
+from service.analysis.likeness import LEAST_IDEAS, TEXTS_A_CALL
 from service.store import Store
 from service.store.hidden_ideas import nameless_ideas
 from service.store.team_tables import Person, WritingRound
@@ -423,7 +424,7 @@ def test_likeness_asks_for_more_calls_until_all_texts_are_read(
     client: TestClient, board: str
 ) -> None:
     few = client.get(f"{API}/boards/{board}/likeness").json()
-    for number in range(50):
+    for number in range(LEAST_IDEAS + TEXTS_A_CALL):
         post(client, "/ideas", board_id=board, title=f"Lend tool number {number}")
 
     states = [client.get(f"{API}/boards/{board}/likeness").json() for _ in range(2)]
@@ -432,7 +433,7 @@ def test_likeness_asks_for_more_calls_until_all_texts_are_read(
     assert few["state"] == "too_few"
     assert [one["state"] for one in states] == ["measuring", "measured"]
     assert states[1]["people"]["level"] == "very_alike"
-    assert states[1]["people"]["ideas"] == 50
+    assert states[1]["people"]["ideas"] == LEAST_IDEAS + TEXTS_A_CALL
     assert states[1]["model"]["state"] == "too_few"
     assert states[1]["verdict"] is None
     assert "Two of people’s ideas are alike by" in page
