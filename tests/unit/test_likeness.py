@@ -43,7 +43,8 @@ class Encoder(SentenceEncoder):
 
     @cache  # noqa: B019
     def one(self, text: str) -> Matrix:
-        return self.embed([text])[0]
+        vector: Matrix = self.embed([text])[0]
+        return vector
 
 
 @pytest.fixture(scope="module")
