@@ -9,6 +9,7 @@ ServiceError
 │   └── UnknownIdeas            some of several ideas do not exist
 ├── LostUpdate                  someone else changed the idea since the caller read it
 ├── Conflict                    the current state does not allow this
+│   ├── PeopleFirst             people are to write ideas before a model does
 │   └── RequestInProgress       the first request with this key is still being answered
 ├── Unauthorised                the API key is missing or not valid
 ├── Forbidden                   a cross-site request, or a host that is not allowed
@@ -103,6 +104,10 @@ class Conflict(ServiceError):
     def __init__(self, detail: str, *, pointer: str | None = None) -> None:
         super().__init__(detail)
         self.pointer = pointer
+
+
+class PeopleFirst(Conflict):
+    pass
 
 
 class RequestInProgress(Conflict):

@@ -87,9 +87,14 @@ class Standings:
         return [idea for idea, version in sides if version < self.contenders[idea].version]
 
 
-def board_standings(store: Store, board_id: str, by: Judge) -> Standings:
-    """Raises: NotFound."""
-    contenders = store.comparisons.contenders(board_id)
+def board_standings(
+    store: Store, board_id: str, by: Judge, round_id: str | None = None
+) -> Standings:
+    """With `round_id`, only the ideas of this writing round are ranked.
+
+    Raises: NotFound.
+    """
+    contenders = store.comparisons.contenders(board_id, round_id)
     return Standings(board_id, by, contenders, store.comparisons.of_board(board_id, by))
 
 

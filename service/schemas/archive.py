@@ -57,6 +57,7 @@ class BoardRow(Shape):
     goal: Body
     language: IdeaLanguage = AS_WRITTEN
     learns: bool = True
+    people_first: bool = False
     taste_since: Moment | None = None
     created_at: Moment
     updated_at: Moment

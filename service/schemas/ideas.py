@@ -32,6 +32,11 @@ class BoardUpdate(Shape):
         default=None,
         description="Whether suggestions are ordered by what people on the board kept and discarded.",
     )
+    people_first: bool | None = Field(
+        default=None,
+        description="Whether brainstorms are refused until the board's first writing round has ended, "
+        "and while one goes on.",
+    )
 
 
 class BoardPublic(BaseModel):
@@ -40,6 +45,7 @@ class BoardPublic(BaseModel):
     goal: str
     language: str = AS_WRITTEN
     learns: bool = True
+    people_first: bool = False
     created_at: datetime
     updated_at: datetime
 
@@ -52,6 +58,12 @@ class IdeaCreate(Shape):
     star: bool = False
     tags: list[Tag] = Field(default_factory=list, max_length=TAGS_CEILING)
     parent_id: str | None = None
+    round_id: str | None = Field(
+        default=None,
+        max_length=64,
+        description="The writing round to write it in. If that is over, the idea is added to the "
+        "board as usual, and `round_id` is null in the answer.",
+    )
 
 
 class IdeaUpdate(Shape):
@@ -74,6 +86,12 @@ class IdeaPublic(BaseModel):
     parent_id: str | None
     lost_parent_id: str | None = Field(
         default=None, description="The id of its parent, if the parent was deleted for good."
+    )
+    round_id: str | None = Field(
+        default=None, description="The writing round that it was written in, if any."
+    )
+    is_hidden: bool = Field(
+        default=False, description="Whether only you see it, because its round is going on."
     )
     origin: str
     version: int

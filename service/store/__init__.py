@@ -13,6 +13,7 @@ from service.store.bulk_changes import BulkChangeStore
 from service.store.comparisons import ComparisonStore
 from service.store.database import Database
 from service.store.evaluations import EvaluationStore
+from service.store.hidden_ideas import hide
 from service.store.ideas import IdeaStore
 from service.store.keyed_answers import KeyedAnswerStore
 from service.store.keys import KeyStore
@@ -22,6 +23,7 @@ from service.store.overview import OverviewStore
 from service.store.people import PersonStore
 from service.store.refinements import RefinementStore
 from service.store.rights import RightStore
+from service.store.rounds import RoundStore
 from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
 from service.store.suggestions import SuggestionStore
@@ -37,7 +39,9 @@ class Store:
     def __init__(self, database: Database, limits: Limits) -> None:
         self.limits = limits
         self.signals = Signals()
-        database.observe(before_flush=record_changes, after_commit=self._announce)
+        database.observe(
+            before_flush=record_changes, after_commit=self._announce, before_query=hide
+        )
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
         self.changes = BulkChangeStore(database)
@@ -46,6 +50,7 @@ class Store:
         self.refinements = RefinementStore(database, self.ideas)
         self.suggestions = SuggestionStore(database, limits, self.ideas)
         self.comparisons = ComparisonStore(database)
+        self.rounds = RoundStore(database, limits)
         self.rubrics = RubricStore(database, limits)
         self.evaluations = EvaluationStore(database)
         self.keys = KeyStore(database)

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, delete, func, select
 from service.signals import PEOPLE
 from service.store.database import Database
 from service.store.tables import ApiKey, Board, Comparison, Idea, Rubric, Run
-from service.store.team_tables import Activity, Membership, Person
+from service.store.team_tables import Activity, Membership, Person, WritingRound
 
 ACTIVITY_LIFE = timedelta(days=30)
 _RECORDED = "recorded_activity"
@@ -59,14 +59,18 @@ class ActivityStore:
 def record_changes(session: Session) -> None:
     """Adds an activity for each row that the session is about to store."""
     _note_rights(session)
-    found = [one for row in session.new for one in _created(row)]
-    found += [one for row in session.dirty if session.is_modified(row) for one in _changed(row)]
+    found = [(row, one) for row in session.new for one in _created(row)]
     found += [
-        ("comparison.deleted", row.board_id, row.id)
+        (row, one) for row in session.dirty if session.is_modified(row) for one in _changed(row)
+    ]
+    found += [
+        (row, ("comparison.deleted", row.board_id, row.id))
         for row in session.deleted
         if isinstance(row, Comparison)
     ]
-    _add(session, found)
+    named = [one for row, one in found if not _is_nameless(session, row)]
+    _add(session, named)
+    _add(session, [one for row, one in found if one not in named], is_nameless=True)
 
 
 def record(session: Session, kind: str, board_id: str, subject_id: str) -> None:
@@ -74,7 +78,10 @@ def record(session: Session, kind: str, board_id: str, subject_id: str) -> None:
     _add(session, [(kind, board_id, subject_id)])
 
 
-def _add(session: Session, found: Iterable[tuple[str, str, str]]) -> None:
+def _add(
+    session: Session, found: Iterable[tuple[str, str, str]], *, is_nameless: bool = False
+) -> None:
+    """A nameless activity does not tell whose it is."""
     recorded = session.info.setdefault(_RECORDED, set())
     new = [one for one in dict.fromkeys(found) if one not in recorded]
     recorded.update(new)
@@ -85,6 +92,8 @@ def _add(session: Session, found: Iterable[tuple[str, str, str]]) -> None:
     if rows:
         # In one statement: the session would ask for each number, and SQLite gives them one by one.
         values = [row.model_dump(exclude={"number"}) for row in rows]
+        if is_nameless:
+            values = [one | {"person_id": None} for one in values]
         session.connection().execute(insert(Activity), values)
 
 
@@ -113,6 +122,8 @@ def _created(row: object) -> Recorded:
             yield "comparison.made", row.board_id, row.id
         case Rubric():
             yield "rubric.changed", row.board_id, row.id
+        case WritingRound():
+            yield "round.started", row.board_id, row.id
         case Run(board_id=str(board_id)):
             yield "run.started", board_id, row.id
 
@@ -126,9 +137,20 @@ def _changed(row: object) -> Recorded:
             yield f"board.{verb}", row.id, row.id
         case Rubric():
             yield "rubric.changed", row.board_id, row.id
+        case WritingRound():
+            verb = "ended" if _replaced(row, "ended_at") else "changed"
+            yield f"round.{verb}", row.board_id, row.id
         case Run(board_id=str(board_id)) if row.finished_at is not None:
             kind = "run.ended" if _replaced(row, "finished_at") else "run.decided"
             yield kind, board_id, row.id
+
+
+def _is_nameless(session: Session, row: object) -> bool:
+    """Whether it is an idea of a writing round that does not show yet who wrote what."""
+    if not isinstance(row, Idea) or row.round_id is None:
+        return False
+    written_in = session.get(WritingRound, row.round_id)
+    return written_in is not None and written_in.named_at is None
 
 
 def _idea_changes(idea: Idea) -> Recorded:

@@ -22,6 +22,7 @@ from service.store.archive_rows import Row, forget_missing, values_of
 from service.store.archive_trash import TrashedRows
 from service.store.database import Database
 from service.store.dialects import continue_numbers
+from service.store.hidden_ideas import ALL_OF_THEM
 from service.store.ideas import as_public
 from service.store.limits import Limits
 from service.store.purging import find_lost_parents
@@ -53,7 +54,15 @@ _TABLES: dict[str, type[SQLModel]] = {
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
     "boards": {"deleted_at"},
-    "ideas": {"number", "title_key", "person_id", "scored_version", "lost_parent_id", "deleted_at"},
+    "ideas": {
+        "number",
+        "title_key",
+        "person_id",
+        "scored_version",
+        "lost_parent_id",
+        "round_id",
+        "deleted_at",
+    },
     "runs": {"person_id"},
     "versions": {"id", "person_id"},
     "comparisons": {"person_id"},
@@ -230,7 +239,7 @@ def _exported(name: str, row: Any, tags: dict[int | None, list[str]]) -> Row:
 
 def _known(session: Session, name: str) -> set[str]:
     table: Any = Idea if name == "versions" else _TABLES[name]
-    return set(session.exec(select(table.id)))
+    return set(session.exec(select(table.id).execution_options(**ALL_OF_THEM)))
 
 
 def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
@@ -259,7 +268,9 @@ def _parents_first(ideas: list[Row]) -> list[Row]:
 
 def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
     # There is one writer, so these numbers stay free until the transaction ends.
-    first = (session.scalar(select(func.max(Idea.number))) or 0) + 1
+    first = (
+        session.scalar(select(func.max(Idea.number)).execution_options(**ALL_OF_THEM)) or 0
+    ) + 1
     values, tags, words = [], [], []
     for number, row in enumerate(rows, start=first):
         names = list(dict.fromkeys(row.tags))

@@ -146,11 +146,15 @@ class ComparisonStore:
             page = _NEWEST.page(session, statement, wanted)
             return Page([_public(row) for row in page.items], page.cursor)
 
-    def contenders(self, board_id: str) -> list[Contender]:
-        """Returns the ideas that can be ranked, oldest first: not deleted, not archived."""
+    def contenders(self, board_id: str, round_id: str | None = None) -> list[Contender]:
+        """Returns the ideas that can be ranked, oldest first: not deleted, not archived. With
+        `round_id`, only those of this writing round.
+        """
         with self._database.read() as session:
             _check_board(session, board_id)
             statement = _comparable(select(Idea.id, Idea.title, Idea.version), board_id)
+            if round_id is not None:
+                statement = statement.where(Idea.round_id == round_id)
             return [Contender(*row) for row in session.exec(statement.order_by(col(Idea.number)))]
 
     def texts(self, board_id: str) -> list[ContenderText]:

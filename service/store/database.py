@@ -15,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session
 
 from service.errors import ConfigurationError, StorageUnavailable
@@ -64,12 +65,20 @@ class Database:
         self._joined = _Joined()
         self._before_flush: Callable[[Session], None] = _nothing
         self._after_commit: Callable[[Session], None] = _nothing
+        self._before_query: Callable[[ORMExecuteState], None] = _nothing
 
     def observe(
-        self, *, before_flush: Callable[[Session], None], after_commit: Callable[[Session], None]
+        self,
+        *,
+        before_flush: Callable[[Session], None],
+        after_commit: Callable[[Session], None],
+        before_query: Callable[[ORMExecuteState], None],
     ) -> None:
-        """Calls these with the session of each transaction that writes."""
+        """Calls the first two with the session of each transaction that writes, and `before_query` with
+        each query, which it may change.
+        """
         self._before_flush, self._after_commit = before_flush, after_commit
+        self._before_query = before_query
 
     def migrate(self) -> None:
         """Brings the tables up to date. An existing file is copied first."""
@@ -109,6 +118,7 @@ class Database:
             yield self._joined.session
             return
         with self._storage_errors(), Session(self._reader, expire_on_commit=False) as session:
+            event.listen(session, "do_orm_execute", self._before_query)
             yield session
 
     @contextmanager
@@ -141,6 +151,7 @@ class Database:
     def _transaction(self) -> Iterator[Session]:
         with self._storage_errors(), Session(self._writer, expire_on_commit=False) as session:
             event.listen(session, "before_flush", lambda one, *_: self._before_flush(one))
+            event.listen(session, "do_orm_execute", self._before_query)
             with session.begin():
                 yield session
             self._after_commit(session)
@@ -172,5 +183,5 @@ def _end(connection: DBAPIConnection | None, _record: object) -> None:
         connection.close()
 
 
-def _nothing(_session: Session) -> None:
+def _nothing(_: object) -> None:
     """Stands where nobody observes."""

@@ -12,6 +12,7 @@ from service.schemas.fields import Sort
 from service.store import cursors
 from service.store.cursors import Page
 from service.store.dialects.expressions import is_found, ranked_number
+from service.store.hidden_ideas import OWN_TOO
 from service.store.tables import Board, Idea, IdeaTag
 
 _KINDS = {"score": float, "rank": int, "title": str}
@@ -24,10 +25,11 @@ class IdeaQuery:
     `q` finds ideas that contain each of its words, or words that begin with it, in title, body or
     tags. An idea must have all `tags`. `archived` selects only archived ideas if true, and none of
     them if false. `deleted` selects the trash instead of the other ideas. `ranked` maps ids to the
-    numbers that `sort="rank"` uses, highest first.
+    numbers that `sort="rank"` uses, highest first. People's own hidden ideas are found too.
     """
 
     board: str | None = None
+    round: str | None = None
     ids: Sequence[str] | None = None
     q: str = ""
     tags: Sequence[str] = ()
@@ -47,9 +49,12 @@ class IdeaQuery:
             .select_from(Idea)
             .join(Board, col(Board.id) == Idea.board_id)
             .where(is_deleted if self.deleted else ~is_deleted, col(Board.deleted_at).is_(None))
+            .execution_options(**OWN_TOO)
         )
         if self.board is not None:
             statement = statement.where(Idea.board_id == self.board)
+        if self.round is not None:
+            statement = statement.where(Idea.round_id == self.round)
         if self.ids is not None:
             statement = statement.where(col(Idea.id).in_(self.ids))
         if self.status is not None:

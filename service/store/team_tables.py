@@ -32,6 +32,26 @@ class Membership(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
+class WritingRound(SQLModel, table=True):
+    """Some minutes in which people write ideas that are hidden from each other.
+
+    A round is over at `ends_at`, whether or not somebody has noticed; `ended_at` is stored then, or
+    when somebody ends it earlier. Nobody sees who wrote what before `named_at`.
+    """
+
+    __tablename__ = "writing_round"
+    __table_args__ = (Index("ix_writing_round_open", "ended_at", "ends_at"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    board_id: str = Field(foreign_key="board.id", index=True)
+    topic: str
+    person_id: str | None = Field(default_factory=acting_person_id, foreign_key="person.id")
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    ends_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    named_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Activity(SQLModel, table=True):
     """Something that happened on a board, stored in the transaction that did it.
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from service.analysis.board_taste import BoardTaste
 from service.analysis.calibration.calibrations import Calibrations
+from service.analysis.likeness import Likeness
 from service.analysis.similar_ideas import SimilarIdeas
 from service.engine.backend import Backend
 from service.ideation.inspirations import Inspirations
@@ -45,6 +46,10 @@ async def _backend(request: Request) -> Backend:
 
 async def _similar_ideas(request: Request) -> SimilarIdeas:
     return cast(SimilarIdeas, request.app.state.similar_ideas)
+
+
+async def _likeness(request: Request) -> Likeness:
+    return cast(Likeness, request.app.state.likeness)
 
 
 async def _inspirations(request: Request) -> Inspirations:
@@ -87,6 +92,7 @@ FeedsDep = Annotated[BoardFeeds, Depends(_feeds)]
 CompletionsDep = Annotated[Completions, Depends(_completions)]
 BackendDep = Annotated[Backend, Depends(_backend)]
 SimilarIdeasDep = Annotated[SimilarIdeas, Depends(_similar_ideas)]
+LikenessDep = Annotated[Likeness, Depends(_likeness)]
 InspirationsDep = Annotated[Inspirations, Depends(_inspirations)]
 TastesDep = Annotated[BoardTaste, Depends(_tastes)]
 ServedModelsDep = Annotated[ServedModels, Depends(_served_models)]

@@ -73,6 +73,7 @@ TAGS = {
     "boards": "Boards, their tags, their trash and what they have learnt.",
     "evaluation": "Rubrics, evaluations, the table of scores, and the calibration of a model.",
     "ranking": "Comparisons of two ideas, and the order that follows.",
+    "rounds": "Writing rounds: ideas that are hidden from each other until the round ends.",
     "overview": "Many ideas at once: groups, lineage, the summary.",
     "models": "The sets of models that this machine can serve.",
     "transfer": "Export and import.",

@@ -680,6 +680,24 @@ def test_the_trash_is_listed_restored_and_emptied(run: Run) -> None:
     assert of(run, "ideas", "list", "--deleted") == []
 
 
+def test_a_writing_round_is_started_written_in_and_ended(run: Run) -> None:
+    begun = of(run, "rounds", "start", "More people at the party", "--minutes", "10")
+    longer = of(run, "rounds", "extend", begun["id"], "--minutes", "5")
+    run("ideas", "add", "Soup", "--round", begun["id"])
+    run("ideas", "add", "Chalk")
+    listed = run("rounds", "list")
+    ended = of(run, "rounds", "end", begun["id"])
+    named = of(run, "rounds", "names", begun["id"])
+    late = run("ideas", "add", "Late", "--round", begun["id"])
+
+    assert longer["ends_at"] > begun["ends_at"]
+    assert "open until" in listed[1]
+    assert "1 people wrote" not in listed[1]
+    assert (ended["is_open"], ended["ideas"], named["names_hidden"]) == (False, 1, False)
+    assert [one["title"] for one in of(run, "ideas", "list", "--round", begun["id"])] == ["Soup"]
+    assert "was over" in late[2]
+
+
 def test_an_import_says_what_is_in_the_trash_and_restores_it(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "list.txt"
     file.write_text("Soup\n")

@@ -45,6 +45,7 @@ class Form:
 
 BOARD, IDEA, RUN, REFINE = "/boards/{board}", "/ideas/{idea}", "/runs/{run}", "/runs/{refine}"
 RUBRICS, CARD = f"{BOARD}/rubrics", "/suggestions/{suggestion}"
+ROUNDS, ROUND = "/boards/{another}/rounds", f"{BOARD}/rounds/{{round}}"
 RUBRIC = {"name": "Cost", "criterion": "cost", "description": "", "weight": "1"}
 FORMS = {
     "a new board in the menu": Form(IDEA, "/boards", {"name": BLANK}, "new-board", EMPTY),
@@ -117,6 +118,18 @@ FORMS = {
     ),
     "no idea to evaluate": Form(
         BOARD, f"{BOARD}/evaluate-selected", {"rubric": ""}, "bulk", "Select ideas first"
+    ),
+    "the topic of a round": Form(
+        ROUNDS, ROUNDS, {"topic": LONG, "minutes": "5"}, "round-topic", FIT.format(200)
+    ),
+    "the minutes of a round": Form(
+        ROUNDS, ROUNDS, {"topic": "Fun", "minutes": "90"}, "round-minutes", "at most 60"
+    ),
+    "an idea of a round": Form(
+        ROUND, f"{ROUND}/ideas", {"title": BLANK, "body": "Hm"}, "round-idea", EMPTY
+    ),
+    "the text of an idea of a round": Form(
+        ROUND, f"{ROUND}/ideas", {"title": "Hm", "body": LONG_TEXT}, "round-text", "limit is 8,192"
     ),
     "an idea's title": Form(
         IDEA,
@@ -242,6 +255,7 @@ FORMS = {
 # What is sent by buttons alone, or by choices that the page itself offers: nothing is typed there.
 CHOICES = {
     "/boards/*/delete", "/boards/*/restore", "/boards/*/taste", "/boards/*/taste/forget", "/boards/*/evaluate", "/boards/*/rank/votes",
+    "/boards/*/people-first", "/boards/*/rounds/*/end", "/boards/*/rounds/*/extend", "/boards/*/rounds/*/names",
     "/boards/*/rank/votes/*/undo", "/boards/*/delete-for-good",
     "/boards/*/rubrics/shown", "/boards/*/trash/delete", "/boards/*/trash/restore",
     "/changes/*/undo", "/ideas/*/delete", "/ideas/*/evaluate",
@@ -258,6 +272,8 @@ ADDRESSES = {
     "/boards": "/boards",
     BOARD: BOARD,
     "/import": "/import",
+    ROUNDS: ROUNDS,
+    f"{BOARD}/people-first": BOARD,
     "/language": BOARD,
     "/models": "/models",
     "/models/speed": "/models",
@@ -284,6 +300,7 @@ ADDRESSES = {
     f"{page}/{action}": page
     for page, actions in {
         BOARD: "bulk brainstorm combine delete evaluate evaluate-selected ideas restore",
+        ROUND: "end extend ideas names",
         IDEA: "brainstorm delete evaluate move refine restore star status",
         RUN: "accept again keep-all keep-selected more reject stop",
     }.items()
@@ -390,7 +407,8 @@ def stocked(client: TestClient, backend: FakeBackend) -> dict[str, str]:
         return response.json()
 
     board = client.get("/api/v1/boards").json()[0]["id"]
-    post("/boards", name="Another")
+    another = post("/boards", name="Another")["id"]
+    begun = post(f"/boards/{board}/rounds", topic="Fun", minutes=60)
     ideas = [post("/ideas", title=title, body=body) for title, body in TEXTS.items()]
     idea = ideas[-1]["id"]
     run = post("/brainstorm", topic="Fun", n=2)
@@ -406,6 +424,8 @@ def stocked(client: TestClient, backend: FakeBackend) -> dict[str, str]:
     )  # fmt: skip
     return {
         "board": board,
+        "another": another,
+        "round": begun["id"],
         "idea": idea,
         "revision": str(client.get(f"/api/v1/ideas/{idea}").json()["revision"]),
         "run": run["run_id"],

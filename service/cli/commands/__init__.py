@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "keep": ("ideas:add_keep", "keep suggestions as ideas"),
     "trash": ("trash:add_actions", "restore all deleted ideas, or delete them for good"),
     "rank": ("ranking:add_actions", "rank ideas by comparing pairs"),
+    "rounds": ("rounds:add_actions", "start, end and list writing rounds"),
     "boards": ("boards:add_options", "list the boards"),
     "export": ("files:add_export", "write all boards or one to a file"),
     "import": ("files:add_import", "import ideas from JSON, Markdown, CSV or plain lines"),

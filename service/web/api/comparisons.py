@@ -23,6 +23,9 @@ Skipped = Annotated[
     list[Annotated[str, StringConstraints(pattern=_PAIR)]],
     Query(max_length=50, description="Pairs to leave out, each as two ids joined by a dot."),
 ]
+OfRound = Annotated[
+    str | None, Query(max_length=64, description="Only the ideas of this writing round.")
+]
 
 
 @router.get(
@@ -61,8 +64,13 @@ def compare_ideas(
     "It stays the same until somebody votes. 409 if there is no such pair.",
     responses=problems(404, 409),
 )
-def show_next_pair(board_id: Id, store: StoreDep, skip: Skipped = []) -> PairPublic:  # noqa: B006
-    standings = board_standings(store, board_id, "people")
+def show_next_pair(
+    board_id: Id,
+    store: StoreDep,
+    skip: Skipped = [],  # noqa: B006
+    round: OfRound = None,
+) -> PairPublic:
+    standings = board_standings(store, board_id, "people", round)
     pair = next_pair(store, standings, {frozenset(one.split(".")) for one in skip})
     if pair is None:
         raise Conflict(Text("Every pair was skipped. Ask again without `skip`."))
@@ -113,10 +121,11 @@ def rank_ideas(
     board_id: Id,
     store: StoreDep,
     by: Judge = "people",
+    round: OfRound = None,
     format: Literal["json", "markdown", "csv"] = "json",
 ) -> Response:
     board = store.boards.get(board_id)
-    ranking = board_standings(store, board_id, by).public()
+    ranking = board_standings(store, board_id, by, round).public()
     if format == "json":
         return JSONResponse(ranking.model_dump(mode="json"))
     if format == "csv":

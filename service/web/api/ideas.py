@@ -62,6 +62,9 @@ def list_ideas(
         ),
     ] = "",
     board: Annotated[str | None, Query(max_length=64)] = None,
+    round: Annotated[
+        str | None, Query(max_length=64, description="Only ideas of this writing round.")
+    ] = None,
     status: Status | None = None,
     archived: Annotated[
         bool | None, Query(description="`false` leaves out archived ideas; `true` lists only them.")
@@ -79,6 +82,7 @@ def list_ideas(
     page = store.ideas.page(
         IdeaQuery(
             board=board,
+            round=round,
             q=clean_line(q),
             tags=[clean_line(each) for each in tag],
             status=status,

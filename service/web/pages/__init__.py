@@ -19,6 +19,7 @@ from service.web.pages import (
     problems,
     rank,
     refinements,
+    rounds,
     rubrics,
     runs,
     suggestions,
@@ -32,7 +33,7 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(note_newest)])
 for _part in (
     printing,
     imports,
-    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, taste, ideas),
+    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
     *(runs, refinements, live, board_live, suggestions, preferences, models, problems, doctor),
 ):
     router.include_router(_part.router)

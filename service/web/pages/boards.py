@@ -85,6 +85,8 @@ def show_board(
     )
     context = list_context(store, board, query, idea_query(store, board_id, query)) | {
         "methods": METHODS,
+        "open_round": store.rounds.open_on(board_id),
+        "waits_for_people": store.rounds.waiting_for_people(board_id),
         "sorts": SORT_NAMES,
         "most": store.limits.suggestions,
         "most_in_a_fact": FACT_CEILING,

@@ -23,6 +23,7 @@ from service.schemas.fields import (
 )
 from service.schemas.overview import COARSEST, FINEST, GROUPS_CEILING
 from service.schemas.refinement import EDITS_CEILING, EditNumber
+from service.schemas.rounds import DEFAULT_MINUTES, Minutes
 from service.text.passages import parts
 
 MOST_TAGS = 20
@@ -58,6 +59,20 @@ OptionalSort = Annotated[Sort | None, BeforeValidator(none_if_blank)]
 
 class TasteForm(BaseModel):
     learns: bool
+
+
+class PeopleFirstForm(BaseModel):
+    people_first: bool
+
+
+class RoundForm(BaseModel):
+    topic: Title
+    minutes: Minutes = DEFAULT_MINUTES
+    without_names: bool = True
+
+
+class ExtendForm(BaseModel):
+    minutes: Minutes = DEFAULT_MINUTES
 
 
 class BoardForm(BaseModel):
@@ -194,7 +209,8 @@ class AcceptForm(EditQuery, TextForm):
 class VoteForm(BaseModel):
     """`skip` is passed on, so that a skipped pair does not return after this vote.
 
-    `run` is passed on, so that the page shows the end of that run.
+    `run` is passed on, so that the page shows the end of that run, and `round`, so that the next pair is
+    of the same writing round.
     """
 
     ballot: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
@@ -205,6 +221,7 @@ class VoteForm(BaseModel):
     outcome: Outcome
     skip: list[PairOfIds] = Field(default_factory=list, max_length=50)
     run: str | None = None
+    round: str | None = None
 
 
 class RankForm(BaseModel):
@@ -212,13 +229,16 @@ class RankForm(BaseModel):
 
 
 class RankQuery(BaseModel):
-    """`skip` has pairs not to show; `pair` is one to show again; `voted` is a vote to undo."""
+    """`skip` has pairs not to show, `pair` is one to show again, `voted` is a vote to undo.
+    With `round`, only the ideas of this writing round are compared.
+    """
 
     by: Judge = "people"
     skip: list[PairOfIds] = Field(default_factory=list, max_length=50)
     pair: str | None = None
     voted: str | None = None
     run: str | None = None
+    round: str | None = None
 
 
 class GroupsForm(BaseModel):

@@ -21,6 +21,9 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
     errors.Conflict: Text(
         "It is not possible in the present state. The detail says what to do first."
     ),
+    errors.PeopleFirst: Text(
+        "People write first on this board. The model answers when a writing round has ended."
+    ),
     errors.LostUpdate: Text(
         "Somebody changed it since you read it. Read it again, then change it."
     ),

@@ -65,12 +65,13 @@ def show_ranking(
     board = store.boards.get(board_id)
     # Read the run before the rankings: if it ends in between, its results are still on this page.
     view = _shown(store, runs, board_id, query.run)
-    people = board_standings(store, board_id, "people")
-    model = board_standings(store, board_id, "model")
+    people = board_standings(store, board_id, "people", query.round)
+    model = board_standings(store, board_id, "model", query.round)
     pair = _pair(store, people, query)
     rows = _rows(people, model, query.by)
     context = {
         "board": board,
+        "round": store.rounds.get(board_id, query.round) if query.round else None,
         "query": query,
         "view": view,
         "pair": pair,
@@ -90,19 +91,26 @@ def show_ranking(
 
 @router.post("/votes")
 def vote(board_id: str, store: StoreDep, form: Annotated[VoteForm, Form()]) -> Response:
-    shape = validate_as(ComparisonCreate, **form.model_dump(exclude={"ballot", "skip", "run"}))
+    shape = validate_as(
+        ComparisonCreate, **form.model_dump(exclude={"ballot", "skip", "run", "round"})
+    )
     made = store.comparisons.vote(board_id, shape, ballot=form.ballot)
-    return redirect(_address(board_id, skip=form.skip, voted=made.id, run=form.run))
+    return redirect(
+        _address(board_id, skip=form.skip, voted=made.id, run=form.run, round=form.round)
+    )
 
 
 @router.post("/votes/{comparison_id}/undo")
-def undo(board_id: str, comparison_id: str, store: StoreDep) -> Response:
+def undo(board_id: str, comparison_id: str, store: StoreDep, round: str | None = None) -> Response:
     try:
         gone = store.comparisons.delete(board_id, comparison_id)
     except NotFound:
-        return redirect(_address(board_id), Flash(Text("This vote was already undone.")))
+        return redirect(
+            _address(board_id, round=round), Flash(Text("This vote was already undone."))
+        )
     again = f"{gone.first_id}.{gone.second_id}"
-    return redirect(_address(board_id, pair=again), Flash(Text("Undone. Here is the pair again.")))
+    here = _address(board_id, pair=again, round=round)
+    return redirect(here, Flash(Text("Undone. Here is the pair again.")))
 
 
 @router.post("/compare")
