@@ -9,10 +9,12 @@ from service.messages import Text
 from service.schemas.boards import TagPublic
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.schemas.identity import now
+from service.store.authors import Authors, authors
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, idea_page
+from service.store.reactions import NONE, Reactions, reactions
 from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
@@ -220,8 +222,7 @@ class IdeaStore:
         with self._database.read() as session:
             found(session, idea_id)
             page = _NEWEST_VERSION.page(session, statement, wanted)
-            items = [VersionPublic.model_validate(row, from_attributes=True) for row in page.items]
-            return Page(items, page.cursor)
+            return Page(public_versions(session, page.items), page.cursor)
 
     def restore_version(
         self, idea_id: str, number: int, *, revision: int | None = None
@@ -275,11 +276,28 @@ def public(session: Session, idea: Idea) -> IdeaPublic:
 
 def publics(session: Session, ideas: Sequence[Idea]) -> list[IdeaPublic]:
     tags = tags_of(session, ideas)
-    return [as_public(idea, tags[number_of(idea)]) for idea in ideas]
+    names = authors(session, (idea.person_id for idea in ideas))
+    reacted = reactions(session, [idea.id for idea in ideas])
+    return [
+        as_public(idea, tags[number_of(idea)], names, reacted.get(idea.id, NONE)) for idea in ideas
+    ]
 
 
-def as_public(idea: Idea, tags: list[str]) -> IdeaPublic:
-    return IdeaPublic(**idea.model_dump(), tags=tags, is_stale=idea.is_stale)
+def as_public(idea: Idea, tags: list[str], names: Authors, reacted: Reactions = NONE) -> IdeaPublic:
+    return IdeaPublic(
+        **idea.model_dump(),
+        author=names.get(idea.person_id),
+        tags=tags,
+        likes=reacted.likes,
+        liked=reacted.liked,
+        comments=reacted.comments,
+        is_stale=idea.is_stale,
+    )
+
+
+def public_versions(session: Session, rows: Sequence[IdeaVersion]) -> list[VersionPublic]:
+    names = authors(session, (row.person_id for row in rows))
+    return [VersionPublic(**row.model_dump(), author=names.get(row.person_id)) for row in rows]
 
 
 def tags_of(session: Session, ideas: Sequence[Idea]) -> dict[int, list[str]]:

@@ -23,7 +23,7 @@ from service.store.tables import (
     Run,
     Suggestion,
 )
-from service.store.team_tables import Activity, Membership
+from service.store.team_tables import Activity, Comment, IdeaLike, Membership
 
 
 def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
@@ -41,6 +41,8 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
         col(Suggestion.copied_from),
     ):
         session.exec(update(Suggestion).where(link.in_(ids)).values({link: None}))
+    session.exec(delete(IdeaLike).where(col(IdeaLike.idea_id).in_(ids)))
+    session.exec(delete(Comment).where(col(Comment.idea_id).in_(ids)))
     session.exec(delete(IdeaVersion).where(col(IdeaVersion.idea_id).in_(ids)))
     purge_runs(session, session.exec(own_runs).all())
     session.exec(

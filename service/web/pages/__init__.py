@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from service.web.pages import (
     boards,
     bulk,
+    comments,
     doctor,
     evaluation,
     history,
@@ -30,7 +31,7 @@ router = APIRouter(include_in_schema=False)
 for _part in (
     printing,
     imports,
-    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, taste, ideas),
+    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, taste, ideas, comments),
     *(runs, refinements, live, suggestions, preferences, models, problems, doctor),
 ):
     router.include_router(_part.router)
