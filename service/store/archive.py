@@ -16,10 +16,12 @@ from service.store.archive_checks import (
     check_references,
     check_unique,
     check_versions,
+    like_key,
     row_key,
 )
 from service.store.archive_rows import Row, forget_missing, values_of
 from service.store.archive_trash import TrashedRows
+from service.store.authors import all_authors
 from service.store.database import Database
 from service.store.ideas import as_public
 from service.store.limits import Limits
@@ -37,9 +39,11 @@ from service.store.tables import (
     Run,
     Suggestion,
 )
+from service.store.team_tables import Comment, IdeaLike, Person
 
 # Section -> table, ordered so that the target of a reference comes before it.
 _TABLES: dict[str, type[SQLModel]] = {
+    "people": Person,
     "boards": Board,
     "ideas": Idea,
     "runs": Run,
@@ -48,15 +52,18 @@ _TABLES: dict[str, type[SQLModel]] = {
     "rubrics": Rubric,
     "evaluations": Evaluation,
     "comparisons": Comparison,
+    "likes": IdeaLike,
+    "comments": Comment,
 }
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
+    "people": {"external_name", "removed_at"},
     "boards": {"deleted_at"},
-    "ideas": {"number", "title_key", "person_id", "scored_version", "lost_parent_id", "deleted_at"},
-    "runs": {"person_id"},
-    "versions": {"id", "person_id"},
-    "comparisons": {"person_id"},
+    "ideas": {"number", "title_key", "scored_version", "lost_parent_id", "deleted_at"},
+    "versions": {"id"},
     "rubrics": {"deleted_at"},
+    "likes": {"liker"},
+    "comments": {"deleted_at"},
 }
 
 
@@ -78,8 +85,9 @@ class ArchiveStore:
                 name: [_exported(name, row, tags) for row in session.exec(selection)]
                 for name, selection in _selections(board_id).items()
             }
+            sections["people"] = _people(session, sections)
         forget_missing(sections)
-        return {"format": "ideapool", "version": 3, "exported_at": now(), **sections}
+        return {"format": "ideapool", "version": 4, "exported_at": now(), **sections}
 
     def readable(self, board_id: str | None = None) -> list[tuple[BoardPublic, list[IdeaPublic]]]:
         """Returns the boards, oldest first, with their ideas in the order they were added."""
@@ -90,9 +98,9 @@ class ArchiveStore:
                 board.id: (BoardPublic.model_validate(board, from_attributes=True), [])
                 for board in boards
             }
-            tags = _tags(session)
+            tags, names = _tags(session), all_authors(session)
             for idea in session.exec(_ideas(Idea, board_id)):
-                found[idea.board_id][1].append(as_public(idea, tags.get(idea.number, [])))
+                found[idea.board_id][1].append(as_public(idea, tags.get(idea.number, []), names))
             return list(found.values())
 
     def add(self, archive: Archive, *, restore: bool = False, dry_run: bool = False) -> Imported:
@@ -212,7 +220,20 @@ def _selections(board_id: str | None) -> dict[str, Any]:
             col(Comparison.second_id).in_(ideas),
         )
         .order_by(col(Comparison.created_at), col(Comparison.id)),
+        "likes": select(IdeaLike)
+        .where(col(IdeaLike.idea_id).in_(ideas))
+        .order_by(col(IdeaLike.created_at), col(IdeaLike.idea_id), col(IdeaLike.liker)),
+        "comments": select(Comment)
+        .where(col(Comment.idea_id).in_(ideas), col(Comment.deleted_at).is_(None))
+        .order_by(col(Comment.created_at), col(Comment.id)),
     }
+
+
+def _people(session: Session, sections: dict[str, list[Row]]) -> list[Row]:
+    """The people who made something that is exported."""
+    made = {row["person_id"] for rows in sections.values() for row in rows if row.get("person_id")}
+    people = session.exec(select(Person).order_by(col(Person.created_at), col(Person.id)))
+    return [_exported("people", one, {}) for one in people if one.id in made]
 
 
 def _tags(session: Session) -> dict[int | None, list[str]]:
@@ -228,6 +249,9 @@ def _exported(name: str, row: Any, tags: dict[int | None, list[str]]) -> Row:
 
 
 def _known(session: Session, name: str) -> set[str]:
+    if name == "likes":
+        rows = session.exec(select(IdeaLike.idea_id, IdeaLike.liker))
+        return {like_key(idea_id, liker) for idea_id, liker in rows}
     table: Any = Idea if name == "versions" else _TABLES[name]
     return set(session.exec(select(table.id)))
 
