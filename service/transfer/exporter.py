@@ -50,13 +50,9 @@ def _facts(idea: IdeaPublic) -> str:
 def spreadsheet(boards: Iterable[BoardWithIdeas]) -> str:
     """Returns the ideas as CSV (RFC 4180), with a column of authors if there are any."""
     found = [(board, idea) for board, ideas in boards for idea in ideas]
-    if any(idea.author for _, idea in found):
-        rows = [
-            (*_cells(board, idea), idea.author.name if idea.author else "") for board, idea in found
-        ]
-        columns = COLUMNS_WITH_AUTHOR
-    else:
-        rows, columns = [_cells(board, idea) for board, idea in found], COLUMNS
+    # A row has as many cells as there are columns; the author is the last.
+    columns = COLUMNS_WITH_AUTHOR if any(idea.author for _, idea in found) else COLUMNS
+    rows = (_cells(board, idea)[: len(columns)] for board, idea in found)
     return _csv(columns, ([escape_formula(cell) for cell in row] for row in rows))
 
 
@@ -145,4 +141,5 @@ def _cells(board: BoardPublic, idea: IdeaPublic) -> tuple[str, ...]:
         "" if idea.score is None else f"{idea.score:.1f}",
         idea.created_at.isoformat(),
         idea.updated_at.isoformat(),
+        "" if idea.author is None else idea.author.name,
     )

@@ -35,7 +35,7 @@ def test_alpha_is_unknown_where_all_values_are_the_same() -> None:
 
 
 def test_people_who_always_agree_have_full_agreement() -> None:
-    outcomes: list[Outcome] = ["first"] * 6 + ["second"] * 6
+    outcomes: list[Outcome] = ["first", "second"] * 6
 
     found = consensus(votes("Ada", outcomes) + votes("Ben", outcomes))
 
