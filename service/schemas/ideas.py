@@ -16,6 +16,12 @@ from service.schemas.fields import (
     Tag,
     Title,
 )
+from service.schemas.people import PersonPublic
+
+AUTHOR = (
+    "The person who wrote it or, if `origin` says that nobody here wrote it, kept it. Null for whoever "
+    "needs no name."
+)
 
 
 class BoardCreate(Shape):
@@ -94,8 +100,12 @@ class IdeaPublic(BaseModel):
         default=False, description="Whether only you see it, because its round is going on."
     )
     origin: str
+    author: PersonPublic | None = Field(default=None, description=AUTHOR)
     version: int
     revision: int
+    likes: int = Field(default=0, description="How many people like it.")
+    liked: bool = Field(default=False, description="Whether you do.")
+    comments: int = Field(default=0, description="How many comments it has.")
     score: float | None = Field(
         description="The newest evaluation's overall score by the rubric that the board shows: the "
         "default one, unless a rubric has `is_shown`."
@@ -113,5 +123,6 @@ class VersionPublic(BaseModel):
     title: str
     body: str
     origin: str
+    author: PersonPublic | None = Field(default=None, description=AUTHOR)
     run_id: str | None
     created_at: datetime

@@ -10,6 +10,7 @@ from service.store.activity import ActivityStore, changed_topics, record_changes
 from service.store.archive import ArchiveStore
 from service.store.boards import BoardStore
 from service.store.bulk_changes import BulkChangeStore
+from service.store.comments import CommentStore
 from service.store.comparisons import ComparisonStore
 from service.store.database import Database
 from service.store.evaluations import EvaluationStore
@@ -17,6 +18,7 @@ from service.store.hidden_ideas import hide
 from service.store.ideas import IdeaStore
 from service.store.keyed_answers import KeyedAnswerStore
 from service.store.keys import KeyStore
+from service.store.likes import LikeStore
 from service.store.limits import Limits
 from service.store.lineage import LineageStore
 from service.store.overview import OverviewStore
@@ -44,6 +46,8 @@ class Store:
         )
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
+        self.likes = LikeStore(database)
+        self.comments = CommentStore(database)
         self.changes = BulkChangeStore(database)
         self.trash = TrashStore(database)
         self.runs = RunStore(database, self.ideas)

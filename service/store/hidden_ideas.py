@@ -120,12 +120,15 @@ def joined_round(session: Session, round_id: str | None) -> WritingRound | None:
     return row
 
 
-def nameless_ideas(session: Session, idea_ids: Collection[str]) -> set[str]:
-    """Returns those of the ideas of which nobody may see who wrote them, until their round says so."""
-    rows = session.exec(
+def nameless_ideas(session: Session, idea_ids: Collection[str] | None = None) -> set[str]:
+    """Returns those of the ideas, or of all, of which nobody may see who wrote them, until their round
+    says so.
+    """
+    statement = (
         select(Idea.id)
         .join(WritingRound, col(WritingRound.id) == Idea.round_id)
-        .where(col(Idea.id).in_(idea_ids), col(WritingRound.named_at).is_(None))
-        .execution_options(**ALL_OF_THEM)
+        .where(col(WritingRound.named_at).is_(None))
     )
-    return set(rows)
+    if idea_ids is not None:
+        statement = statement.where(col(Idea.id).in_(idea_ids))
+    return set(session.exec(statement.execution_options(**ALL_OF_THEM)))

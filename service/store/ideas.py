@@ -9,11 +9,14 @@ from service.messages import Text
 from service.schemas.boards import TagPublic
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.schemas.identity import now
+from service.schemas.people import PersonPublic
+from service.store.authors import authors_of_ideas, authors_of_versions
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.hidden_ideas import OWN_TOO, hides_own, is_hidden, joined_round, open_rounds
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, idea_page
+from service.store.reactions import NONE, Reactions, reactions
 from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
@@ -227,8 +230,7 @@ class IdeaStore:
         with self._database.read() as session:
             found(session, idea_id)
             page = _NEWEST_VERSION.page(session, statement, wanted)
-            items = [VersionPublic.model_validate(row, from_attributes=True) for row in page.items]
-            return Page(items, page.cursor)
+            return Page(public_versions(session, page.items), page.cursor)
 
     def restore_version(
         self, idea_id: str, number: int, *, revision: int | None = None
@@ -287,13 +289,43 @@ def public(session: Session, idea: Idea) -> IdeaPublic:
 
 def publics(session: Session, ideas: Sequence[Idea]) -> list[IdeaPublic]:
     tags = tags_of(session, ideas)
+    names = authors_of_ideas(session, ideas)
+    reacted = reactions(session, [idea.id for idea in ideas])
     return [
-        as_public(idea, tags[number_of(idea)], is_hidden=is_hidden(session, idea)) for idea in ideas
+        as_public(
+            idea,
+            tags[number_of(idea)],
+            author=names.get(idea.id),
+            reacted=reacted.get(idea.id, NONE),
+            is_hidden=is_hidden(session, idea),
+        )
+        for idea in ideas
     ]
 
 
-def as_public(idea: Idea, tags: list[str], *, is_hidden: bool = False) -> IdeaPublic:
-    return IdeaPublic(**idea.model_dump(), tags=tags, is_stale=idea.is_stale, is_hidden=is_hidden)
+def as_public(
+    idea: Idea,
+    tags: list[str],
+    *,
+    author: PersonPublic | None,
+    reacted: Reactions = NONE,
+    is_hidden: bool = False,
+) -> IdeaPublic:
+    return IdeaPublic(
+        **idea.model_dump(),
+        author=author,
+        tags=tags,
+        likes=reacted.likes,
+        liked=reacted.liked,
+        comments=reacted.comments,
+        is_stale=idea.is_stale,
+        is_hidden=is_hidden,
+    )
+
+
+def public_versions(session: Session, rows: Sequence[IdeaVersion]) -> list[VersionPublic]:
+    names = authors_of_versions(session, rows)
+    return [VersionPublic(**row.model_dump(), author=names.get(row.person_id)) for row in rows]
 
 
 def tags_of(session: Session, ideas: Sequence[Idea]) -> dict[int, list[str]]:

@@ -13,9 +13,10 @@ from service.store import cursors
 from service.store.cursors import Page
 from service.store.dialects.expressions import is_found, ranked_number
 from service.store.hidden_ideas import OWN_TOO
+from service.store.reactions import number_of_likes
 from service.store.tables import Board, Idea, IdeaTag
 
-_KINDS = {"score": float, "rank": int, "title": str}
+_KINDS = {"score": float, "rank": int, "title": str, "likes": int}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def idea_page(session: Session, query: IdeaQuery) -> Page[Idea]:
     if len(rows) <= query.limit:
         return Page(rows, None)
     rows.pop()
-    return Page(rows, _encode(query, rows[-1], key))
+    return Page(rows, _encode(session, query, rows[-1], key))
 
 
 _UNSCORED = -1.0
@@ -113,6 +114,7 @@ _ORDERS: dict[Sort, tuple[Any, bool]] = {
     "updated": (col(Idea.updated_at), True),
     "score": (func.coalesce(col(Idea.score), _UNSCORED), True),
     "title": (col(Idea.title_key), False),
+    "likes": (number_of_likes(), True),
 }
 
 
@@ -132,7 +134,10 @@ def _after(query: IdeaQuery, key: Any, descending: bool) -> Any:
     return or_(key < value if descending else key > value, and_(key == value, beyond))
 
 
-def _encode(query: IdeaQuery, last: Idea, key: Any) -> str:
+def _encode(session: Session, query: IdeaQuery, last: Idea, key: Any) -> str:
+    if query.sort == "likes":
+        likes = session.scalar(select(key).select_from(Idea).where(Idea.id == last.id))
+        return cursors.encode([query.sort, likes, last.number])
     values: dict[Sort, Any] = {
         "updated": last.updated_at.isoformat(),
         "score": _UNSCORED if last.score is None else last.score,

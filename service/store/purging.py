@@ -24,7 +24,7 @@ from service.store.tables import (
     Run,
     Suggestion,
 )
-from service.store.team_tables import Activity, Membership, WritingRound
+from service.store.team_tables import Activity, Comment, IdeaLike, Membership, WritingRound
 
 
 def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
@@ -42,6 +42,8 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
         col(Suggestion.copied_from),
     ):
         session.exec(update(Suggestion).where(link.in_(ids)).values({link: None}))
+    session.exec(delete(IdeaLike).where(col(IdeaLike.idea_id).in_(ids)))
+    session.exec(delete(Comment).where(col(Comment.idea_id).in_(ids)))
     session.exec(delete(IdeaVersion).where(col(IdeaVersion.idea_id).in_(ids)))
     purge_runs(session, session.exec(own_runs).all())
     session.exec(

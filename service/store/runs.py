@@ -15,6 +15,7 @@ from service.schemas.identity import now
 from service.schemas.run_kinds import RECORDED_KINDS
 from service.schemas.runs import RunPublic
 from service.store import comparisons, evaluations
+from service.store.authors import authors
 from service.store.cursors import Page
 from service.store.database import Database
 from service.store.evaluations import write_evaluation
@@ -205,10 +206,12 @@ def _publics(session: Session, runs: Sequence[Run]) -> list[RunPublic]:
     ):
         public = SuggestionPublic.model_validate(row, from_attributes=True)
         suggestions.setdefault(row.run_id, []).append(public)
+    names = authors(session, (run.person_id for run in runs))
     return [
         RunPublic(
             **run.model_dump(exclude={"id"}),
             run_id=run.id,
+            author=names.get(run.person_id),
             suggestions=suggestions.get(run.id, []),
             comparisons=(
                 comparisons.of_run(session, run.id)

@@ -70,6 +70,7 @@ TAGS = {
     "runs": "Pieces of work of a model: follow, stop, repeat and list them.",
     "suggestions": "Ideas that a brainstorm offers: keep, discard, redraw.",
     "ideas": "The ideas on the boards, their versions and their trash.",
+    "comments": "Likes of ideas, and comments on them.",
     "boards": "Boards, their tags, their trash and what they have learnt.",
     "evaluation": "Rubrics, evaluations, the table of scores, and the calibration of a model.",
     "ranking": "Comparisons of two ideas, and the order that follows.",

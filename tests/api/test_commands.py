@@ -309,6 +309,27 @@ def test_ideas_are_added_changed_found_deleted_and_brought_back(run: Run) -> Non
     assert run("ideas", "show", made["id"])[1].startswith("Shelf\n")
 
 
+def test_comments_are_added_changed_listed_deleted_and_brought_back(run: Run) -> None:
+    idea = of(run, "ideas", "add", "Tool shelf")["id"]
+    made = of(run, "comments", "add", idea, "Who pays?")
+    changed = of(run, "comments", "edit", made["id"], "Who pays for it?")
+
+    assert [one["id"] for one in of(run, "comments", "list", idea)] == [made["id"]]
+    assert changed["body"] == "Who pays for it?"
+    assert "comments restore" in run("comments", "delete", made["id"])[2]
+    assert of(run, "comments", "list", idea) == []
+    assert "Who pays for it?" in run("comments", "restore", made["id"])[1]
+    assert run("comments", "list", idea)[1].count("edited") == 1
+
+
+def test_an_idea_is_liked_and_the_like_is_taken_back(run: Run) -> None:
+    idea = of(run, "ideas", "add", "Tool shelf")["id"]
+
+    assert "likes: 1" in run("like", idea)[1]
+    assert of(run, "ideas", "list", "--sort", "likes")[0]["liked"] is True
+    assert "likes: 0" in run("like", idea, "--undo")[1]
+
+
 def test_starred_ideas_are_listed_or_left_out(run: Run) -> None:
     run("ideas", "add", "Soup", "--star")
     run("ideas", "add", "Chalk")

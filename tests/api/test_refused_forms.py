@@ -44,6 +44,7 @@ class Form:
 
 
 BOARD, IDEA, RUN, REFINE = "/boards/{board}", "/ideas/{idea}", "/runs/{run}", "/runs/{refine}"
+COMMENT = "/comments/{comment}"
 RUBRICS, CARD = f"{BOARD}/rubrics", "/suggestions/{suggestion}"
 ROUNDS, ROUND = "/boards/{another}/rounds", f"{BOARD}/rounds/{{round}}"
 RUBRIC = {"name": "Cost", "criterion": "cost", "description": "", "weight": "1"}
@@ -58,6 +59,17 @@ FORMS = {
     "a board's name": Form(BOARD, BOARD, {"name": BLANK, "goal": "Fun"}, "board-name", EMPTY),
     "a board's goal": Form(
         BOARD, BOARD, {"name": "Trip", "goal": LONG_TEXT}, "board-goal", FIT.format("8,192")
+    ),
+    "a comment of spaces": Form(IDEA, f"{IDEA}/comments", {"body": BLANK}, "comment-text", EMPTY),
+    "a comment that is too long": Form(
+        IDEA, f"{IDEA}/comments", {"body": LONG_TEXT}, "comment-text", FIT.format("4,000")
+    ),
+    "a comment that became too long": Form(
+        IDEA,
+        COMMENT,
+        {"body": LONG_TEXT, "revision": "1"},
+        "comment-text-{comment}",
+        FIT.format("4,000"),
     ),
     "a topic of spaces": Form(
         BOARD, f"{BOARD}/brainstorm", {"topic": BLANK, "context": "In June"}, "topic", EMPTY
@@ -258,8 +270,8 @@ CHOICES = {
     "/boards/*/people-first", "/boards/*/rounds/*/end", "/boards/*/rounds/*/extend", "/boards/*/rounds/*/names",
     "/boards/*/rank/votes/*/undo", "/boards/*/delete-for-good",
     "/boards/*/rubrics/shown", "/boards/*/trash/delete", "/boards/*/trash/restore",
-    "/changes/*/undo", "/ideas/*/delete", "/ideas/*/evaluate",
-    "/ideas/*/move", "/ideas/*/restore", "/ideas/*/star", "/ideas/*/status",
+    "/changes/*/undo", "/comments/*/delete", "/comments/*/restore", "/ideas/*/delete", "/ideas/*/evaluate",
+    "/ideas/*/like", "/ideas/*/move", "/ideas/*/restore", "/ideas/*/star", "/ideas/*/status",
     "/ideas/*/versions/*/restore", "/import/*", "/language", "/models", "/models/calibration",
     "/models/calibration/delete", "/models/speed", "/rubrics/*/delete",
     "/rubrics/*/restore", "/runs/*/again", "/runs/*/reopen/*", "/runs/*/keep-all", "/runs/*/more", "/runs/*/reject",
@@ -282,6 +294,9 @@ ADDRESSES = {
     "/shortcuts": BOARD,
     "/theme": BOARD,
     "/changes/{change}/undo": BOARD,
+    COMMENT: IDEA,
+    f"{COMMENT}/delete": IDEA,
+    f"{COMMENT}/restore": IDEA,
     RUBRICS: RUBRICS,
     f"{RUBRICS}/shown": RUBRICS,
     f"{BOARD}/trash/restore": f"{BOARD}/trash",
@@ -301,7 +316,7 @@ ADDRESSES = {
     for page, actions in {
         BOARD: "bulk brainstorm combine delete evaluate evaluate-selected ideas restore",
         ROUND: "end extend ideas names",
-        IDEA: "brainstorm delete evaluate move refine restore star status",
+        IDEA: "brainstorm comments delete evaluate like move refine restore star status",
         RUN: "accept again keep-all keep-selected more reject stop",
     }.items()
     for action in actions.split()
@@ -436,6 +451,7 @@ def stocked(client: TestClient, backend: FakeBackend) -> dict[str, str]:
         "anchor": found["clusters"][0]["anchor_id"],
         "change": made["id"],
         "vote": vote["id"],
+        "comment": post(f"/ideas/{idea}/comments", body="Who pays?")["id"],
     }
 
 

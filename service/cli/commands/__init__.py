@@ -26,6 +26,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "ideas": ("ideas:add_actions", "list, search, show, add, edit, delete and restore ideas"),
     "keep": ("ideas:add_keep", "keep suggestions as ideas"),
+    "comments": ("comments:add_actions", "list, add, edit, delete and restore comments on ideas"),
+    "like": ("comments:add_like", "like ideas, or take your likes back"),
     "trash": ("trash:add_actions", "restore all deleted ideas, or delete them for good"),
     "rank": ("ranking:add_actions", "rank ideas by comparing pairs"),
     "rounds": ("rounds:add_actions", "start, end and list writing rounds"),

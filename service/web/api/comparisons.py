@@ -44,7 +44,7 @@ def list_comparisons(
     "/comparisons",
     operation_id="compareIdeas",
     summary="Vote on which of two ideas comes first",
-    description="Every vote counts, even several on the same pair.",
+    description="Every vote counts, even several by one person on the same pair.",
     status_code=status.HTTP_201_CREATED,
     responses=problems(404) | links(201, "id", "board_id", getComparison=_ID, deleteComparison=_ID),
 )
@@ -61,7 +61,8 @@ def compare_ideas(
     operation_id="nextPair",
     summary="Get the pair to compare next",
     description="Chooses the most informative pair: two ideas whose ranks are uncertain and close. "
-    "It stays the same until somebody votes. 409 if there is no such pair.",
+    "A person gets pairs that they have not compared yet. It stays the same until somebody votes. "
+    "409 if there is no such pair.",
     responses=problems(404, 409),
 )
 def show_next_pair(
@@ -91,7 +92,8 @@ def get_comparison(board_id: Id, comparison_id: Id, store: StoreDep) -> Comparis
     "/comparisons/{comparison_id}",
     operation_id="deleteComparison",
     summary="Delete a comparison",
-    description="This cannot be undone.",
+    description="This cannot be undone. Of people's votes, you can delete your own, and as an owner of "
+    "the board those of others.",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(404),
 )

@@ -37,8 +37,9 @@ router = APIRouter(prefix="/ideas", tags=["ideas"], route_class=KeyedRoute)
     operation_id="listIdeas",
     summary="Search and list ideas",
     description='The header `Link: <…>; rel="next"` leads to the next page; the last page has '
-    "none. `sort=rank` sorts by people's votes and needs `board`. `deleted=true` lists the trash; "
-    "with `sort=updated`, the most recently deleted idea comes first.",
+    "none. `sort=likes` puts the most liked idea first. `sort=rank` sorts by people's votes and needs "
+    "`board`. `deleted=true` lists the trash; with `sort=updated`, the most recently deleted idea comes "
+    "first.",
     responses=NEXT_PAGE,
 )
 def list_ideas(

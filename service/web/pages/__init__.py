@@ -6,6 +6,7 @@ from service.web.pages import (
     board_live,
     boards,
     bulk,
+    comments,
     doctor,
     evaluation,
     history,
@@ -34,7 +35,8 @@ for _part in (
     printing,
     imports,
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
-    *(runs, refinements, live, board_live, suggestions, preferences, models, problems, doctor),
+    *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
+    doctor,
 ):
     router.include_router(_part.router)
 

@@ -29,6 +29,7 @@ SORT_NAMES = {
     "old": Text("Oldest"),
     "updated": Text("Last changed"),
     "score": Text("Best score"),
+    "likes": Text("Most liked"),
     "rank": Text("Ranking"),
     "title": Text("Title"),
 }

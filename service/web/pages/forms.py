@@ -12,6 +12,7 @@ from service.schemas.bulk import AddTags, ChangeTask, Delete, Move, RemoveTags, 
 from service.schemas.fields import (
     IDEAS_CEILING,
     Body,
+    CommentText,
     Judge,
     Line,
     Outcome,
@@ -92,6 +93,14 @@ class IdeaEdit(IdeaForm):
 
     revision: int
     to: BoardAddress = ""
+
+
+class CommentForm(BaseModel):
+    body: CommentText
+
+
+class CommentEdit(CommentForm):
+    revision: int
 
 
 class SelectedIdeas(BaseModel):

@@ -23,6 +23,7 @@ from service.schemas.ranking import (
     ComparisonCreate,
     ComparisonPublic,
     PairPublic,
+    RankingPublic,
     RankTask,
     StandingPublic,
 )
@@ -68,7 +69,8 @@ def show_ranking(
     people = board_standings(store, board_id, "people", query.round)
     model = board_standings(store, board_id, "model", query.round)
     pair = _pair(store, people, query)
-    rows = _rows(people, model, query.by)
+    ranked = people.public()
+    rows = _rows(ranked, model.public(), query.by)
     context = {
         "board": board,
         "round": store.rounds.get(board_id, query.round) if query.round else None,
@@ -80,6 +82,7 @@ def show_ranking(
         "vote": _last_vote(store, board_id, query.voted),
         "count": len(people.contenders),
         "votes": people.comparisons,
+        "consensus": ranked.consensus,
         "verdicts": model.comparisons,
         "rows": rows[:SHOWN_ROWS],
         "more": len(rows) - SHOWN_ROWS,
@@ -168,10 +171,10 @@ def _vote_summary(made: ComparisonPublic, titles: dict[str, str]) -> str:
     return Text("“%(first)s” comes before “%(second)s”.", first=one, second=other)
 
 
-def _rows(people: Standings, model: Standings, by: str) -> list[Row]:
+def _rows(people: RankingPublic, model: RankingPublic, by: str) -> list[Row]:
     """The compared ideas in the order of the chosen judge, then those that only the other ranked."""
-    by_people = {one.idea_id: one for one in people.public().ideas}
-    by_model = {one.idea_id: one for one in model.public().ideas}
+    by_people = {one.idea_id: one for one in people.ideas}
+    by_model = {one.idea_id: one for one in model.ideas}
     order, other = (by_people, by_model) if by == "people" else (by_model, by_people)
     ids = [idea for idea in order if order[idea].rank is not None]
     ids += [idea for idea in other if order[idea].rank is None and other[idea].rank is not None]
