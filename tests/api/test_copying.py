@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,16 @@ from sqlmodel import SQLModel, col
 
 from service.app import create_app
 from service.cli.main import main
-from service.errors import Conflict
+from service.errors import ConfigurationError
 from service.schemas.ideas import IdeaCreate
+from service.schemas.identity import now
 from service.settings import Settings
 from service.store import Limits, Store
 from service.store.copying import copy_database
 from service.store.database import Database
 from service.store.listing import IdeaQuery
 from service.store.tables import Change, Idea, KeyedAnswer, TopicVector
-from service.store.team_tables import Membership, Person
+from service.store.team_tables import Membership, Person, WritingRound
 from tests.api.test_ideas import IDEAS, add
 from tests.api.test_transfer import filled
 from tests.support.fake_backend import FakeBackend
@@ -59,6 +61,12 @@ def source(filled: Any, tmp_path: Path) -> str:
             session.add_all([ann, vector, answer, change])
             session.flush()
             session.add(Membership(person_id=ann.id, role=3))
+            going_on = WritingRound(board_id=board, topic="Hus", ends_at=now() + timedelta(hours=1))
+            session.add(going_on)
+            session.flush()
+            session.add(
+                Idea(board_id=board, title="Hidden", title_key="hidden", round_id=going_on.id)
+            )
             child = session.scalars(select(Idea).where(col(Idea.id) == ideas[0].id)).one()
             child.parent_id = ideas[1].id
     return url
@@ -123,7 +131,7 @@ def test_a_database_with_rows_is_no_target(source: str, target: str) -> None:
         Store(new, Limits(200, 8192, 20)).boards.ensure_one()
         new.close()
 
-        with pytest.raises(Conflict, match="not empty"):
+        with pytest.raises(ConfigurationError, match="not empty"):
             copy_database(old, new, lambda _name, _rows: None)
 
     assert [row["name"] for row in rows(target)["board"]] == ["My ideas"]
