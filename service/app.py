@@ -34,6 +34,7 @@ from service.live.presence import LocalPresence
 from service.recurring import Recurring
 from service.runs.completions import Completions
 from service.runs.service import Runs
+from service.schemas.identity import now
 from service.served_models import ServedModels
 from service.settings import Settings
 from service.store import Limits, Store
@@ -52,6 +53,10 @@ from service.web.metrics import Metrics
 from service.web.root_path import RootPath
 from service.web.telemetry import Telemetry
 from service.web.templating import StaticAssets, Templates
+from service.webhooks.administration import Webhooks
+from service.webhooks.deliverer import Deliverer
+from service.webhooks.destinations import Destinations
+from service.webhooks.sender import Sender
 
 IDENTITY: dict[str, Any] = {
     "title": "Ideapool",
@@ -121,6 +126,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "inspirations": inspirations,
         "tastes": tastes,
         "calibrations": calibrations,
+        "webhooks": Webhooks(store, Destinations(settings.webhook_hosts)),
         "templates": templates,
         "addresses": Addresses(app.routes),
         "mcp": McpEndpoint(app, body_limit_bytes=settings.body_limit_bytes),
@@ -192,6 +198,7 @@ def _recurring_work(
 ) -> Iterator[Recurring]:
     yield Housekeeping(store, trash_days=settings.trash_days)
     yield RoundEnding(store)
+    yield Deliverer(store, Sender(Destinations(settings.webhook_hosts), clock=now))
     if board_ideas is not None:
         yield TopicEmbedding(board_ideas)
 

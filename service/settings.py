@@ -137,6 +137,11 @@ class Settings(BaseSettings):
     allowed_hosts: Csv = Field(
         (), description="Further `Host` names to answer to, comma-separated; `*` allows any."
     )
+    webhook_hosts: Csv = Field(
+        (),
+        description="Host names and networks inside your own network that webhooks may reach, "
+        "comma-separated, for example `chat.lan,10.0.0.0/8`; the internet is always allowed.",
+    )
     root_path: str = Field(
         "",
         pattern=r"^((/[\w.~-]+)+/?)?$",
@@ -264,7 +269,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, _DotEnv(settings_cls, env_file=".env")
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "webhook_hosts", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
         if isinstance(value, str):

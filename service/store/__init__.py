@@ -13,6 +13,7 @@ from service.store.bulk_changes import BulkChangeStore
 from service.store.comments import CommentStore
 from service.store.comparisons import ComparisonStore
 from service.store.database import Database
+from service.store.deliveries import DeliveryStore
 from service.store.evaluations import EvaluationStore
 from service.store.hidden_ideas import hide
 from service.store.ideas import IdeaStore
@@ -28,11 +29,13 @@ from service.store.rights import RightStore
 from service.store.rounds import RoundStore
 from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
+from service.store.shared_links import SharedLinkStore
 from service.store.suggestions import SuggestionStore
 from service.store.taste import TasteStore
 from service.store.text_import import TextImportStore
 from service.store.topics import TopicStore
 from service.store.trash import TrashStore
+from service.store.webhooks import WebhookStore
 
 __all__ = ["Limits", "Store"]
 
@@ -64,6 +67,9 @@ class Store:
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
         self.activity = ActivityStore(database)
+        self.webhooks = WebhookStore(database)
+        self.deliveries = DeliveryStore(database)
+        self.shared_links = SharedLinkStore(database)
         self.archive = ArchiveStore(database, limits)
         self.topics = TopicStore(database)
         self.taste = TasteStore(database)

@@ -42,6 +42,11 @@ def shared_view() -> Iterator[None]:
         _IS_SHARED.reset(token)
 
 
+def show_to_everybody() -> None:
+    """Makes everything that this task or thread reads from now on a shared view."""
+    _IS_SHARED.set(True)
+
+
 def hide(state: ORMExecuteState) -> None:
     """Leaves hidden ideas out of a query; it is called before each one is executed."""
     seen = state.execution_options.get(_OPTION)

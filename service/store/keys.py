@@ -28,7 +28,7 @@ class KeyStore:
                 ApiKey(
                     kind=kind,
                     name=name,
-                    sha256=_digest(token),
+                    sha256=digest(token),
                     expires_at=now() + SESSION_LIFE if kind == "session" else None,
                 )
             )
@@ -37,7 +37,7 @@ class KeyStore:
     def is_valid(self, token: str) -> bool:
         # Looked up by its hash, so the time taken tells nothing about the token.
         with self._database.read() as session:
-            key = session.exec(select(ApiKey).where(ApiKey.sha256 == _digest(token))).first()
+            key = session.exec(select(ApiKey).where(ApiKey.sha256 == digest(token))).first()
         return (
             key is not None
             and key.revoked_at is None
@@ -91,10 +91,10 @@ class KeyStore:
         with self._database.write() as session:
             session.exec(
                 update(ApiKey)
-                .where(col(ApiKey.sha256) == _digest(token), col(ApiKey.kind) == "session")
+                .where(col(ApiKey.sha256) == digest(token), col(ApiKey.kind) == "session")
                 .values(revoked_at=now())
             )
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

@@ -22,9 +22,10 @@ from service.messages import Text
 
 SESSION_COOKIE = "ideapool_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# Open without a key: health for orchestrators, and the sign-in page with its static files.
+# Open without a key: health for orchestrators, and the sign-in page with its static files. Links to a
+# board have a token of their own.
 OPEN_PATHS = frozenset({"/livez", "/healthz", "/readyz", "/login"})
-OPEN_PREFIXES = ("/static/",)
+OPEN_PREFIXES = ("/static/", "/shared/")
 # Only programs use these, so a browser's session opens nothing there.
 KEY_ONLY_PATHS = frozenset({"/mcp"})
 # Files of whole boards are larger than other bodies, so these paths have their own limit.

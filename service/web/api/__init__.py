@@ -10,6 +10,7 @@ from service.web.api import (
     changes,
     comments,
     comparisons,
+    handover,
     ideas,
     inspirations,
     likeness,
@@ -19,10 +20,12 @@ from service.web.api import (
     rounds,
     rubrics,
     runs,
+    shared_links,
     suggestions,
     taste,
     transfer,
     trash,
+    webhooks,
 )
 
 router = APIRouter(prefix="/api/v1")
@@ -40,6 +43,7 @@ for part in (
     changes,
     trash,
     comments,
+    handover,
     ideas,
     inspirations,
     likeness,
@@ -47,5 +51,7 @@ for part in (
     overview,
     taste,
     transfer,
+    shared_links,
+    webhooks,
 ):
     router.include_router(part.router)
