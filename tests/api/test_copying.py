@@ -144,7 +144,7 @@ def test_a_database_in_use_is_not_copied(
     with closing(Database(target)) as server:
         Store(server, Limits(200, 8192, 20)).boards.all()
 
-        assert main(["copy-database", target, "--from", source]) == 1
+        assert main(["copy-database", target, "--from", source]) == 2
 
     assert "in use" in capsys.readouterr().err
 
@@ -154,7 +154,7 @@ def test_what_is_no_database_of_ideapool_is_no_source(
 ) -> None:
     missing = tmp_path / "missing.db"
 
-    assert main(["copy-database", target, "--from", f"sqlite:///{missing}"]) == 1
+    assert main(["copy-database", target, "--from", f"sqlite:///{missing}"]) == 2
 
     assert str(missing) in capsys.readouterr().err
     assert not missing.exists()
