@@ -23,7 +23,15 @@ from service.store.copying import copy_database
 from service.store.database import Database
 from service.store.listing import IdeaQuery
 from service.store.tables import Change, Idea, KeyedAnswer, TopicVector
-from service.store.team_tables import Membership, Person, WritingRound
+from service.store.team_tables import (
+    Membership,
+    Person,
+    SharedLink,
+    Webhook,
+    WebhookCursor,
+    WebhookDelivery,
+    WritingRound,
+)
 from tests.api.test_ideas import IDEAS, add
 from tests.api.test_transfer import filled
 from tests.support.fake_backend import FakeBackend
