@@ -33,6 +33,7 @@ from service.live.feeds import BoardFeeds
 from service.live.presence import LocalPresence
 from service.recurring import Recurring
 from service.runs.completions import Completions
+from service.runs.leases import RunLeases
 from service.runs.service import Runs
 from service.served_models import ServedModels
 from service.settings import Settings
@@ -136,8 +137,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, state.telemetry.close)
-        await _open(stack, state.database, state.store)
-        for work in _recurring_work(state.settings, state.store, state.board_ideas):
+        await _open(stack, state.settings, state.database, state.store)
+        if state.store.is_shared:
+            await stack.enter_async_context(state.runs.relay)
+        for work in _recurring_work(state.settings, state.store, state.runs, state.board_ideas):
             await stack.enter_async_context(work)
         stack.push_async_callback(state.served_models.close)
         stack.push_async_callback(state.backend.close)
@@ -167,15 +170,22 @@ def _runs(settings: Settings, store: Store, ideation: Ideation, metrics: Metrics
     )
 
 
-async def _open(stack: AsyncExitStack, database: Database, store: Store) -> None:
+async def _open(
+    stack: AsyncExitStack, settings: Settings, database: Database, store: Store
+) -> None:
     stack.enter_context(database_lock(database.path))
     stack.callback(database.close)
-    await asyncio.to_thread(_prepare, database, store)
+    await asyncio.to_thread(_prepare, settings, database, store)
 
 
-def _prepare(database: Database, store: Store) -> None:
+def _prepare(settings: Settings, database: Database, store: Store) -> None:
     database.migrate()
-    interrupted = store.runs.interrupt_unfinished()
+    if store.is_shared:
+        # Before the first run: whose server has no lease is interrupted.
+        store.replicas.renew(settings.replica_name)
+        interrupted = store.replicas.end_abandoned()
+    else:
+        interrupted = store.runs.interrupt_unfinished()
     if interrupted:
         _log.warning("%d runs were interrupted when the server last stopped", interrupted)
     store.boards.ensure_one()
@@ -188,8 +198,10 @@ async def _stop(runs: Runs, assistants: McpEndpoint, drain_s: float) -> None:
 
 
 def _recurring_work(
-    settings: Settings, store: Store, board_ideas: BoardIdeas | None
+    settings: Settings, store: Store, runs: Runs, board_ideas: BoardIdeas | None
 ) -> Iterator[Recurring]:
+    if store.is_shared:
+        yield RunLeases(store, runs, name=settings.replica_name)
     yield Housekeeping(store, trash_days=settings.trash_days)
     yield RoundEnding(store)
     if board_ideas is not None:

@@ -5,8 +5,10 @@ Every method is one short transaction.
 
 from sqlmodel import Session
 
+from service.schemas.identity import new_id
 from service.signals import Signals
 from service.store.activity import ActivityStore, changed_topics, record_changes
+from service.store.announcements import announced
 from service.store.archive import ArchiveStore
 from service.store.boards import BoardStore
 from service.store.bulk_changes import BulkChangeStore
@@ -22,9 +24,11 @@ from service.store.lineage import LineageStore
 from service.store.overview import OverviewStore
 from service.store.people import PersonStore
 from service.store.refinements import RefinementStore
+from service.store.replicas import ReplicaStore
 from service.store.rights import RightStore
 from service.store.rounds import RoundStore
 from service.store.rubrics import RubricStore
+from service.store.run_events import RunEventStore
 from service.store.runs import RunStore
 from service.store.suggestions import SuggestionStore
 from service.store.taste import TasteStore
@@ -36,8 +40,12 @@ __all__ = ["Limits", "Store"]
 
 
 class Store:
+    """`replica_id` names this server among those on its database."""
+
     def __init__(self, database: Database, limits: Limits) -> None:
         self.limits = limits
+        self.replica_id = new_id()
+        self.is_shared = database.is_shared
         self.signals = Signals()
         database.observe(
             before_flush=record_changes, after_commit=self._announce, before_query=hide
@@ -46,7 +54,9 @@ class Store:
         self.ideas = IdeaStore(database, limits)
         self.changes = BulkChangeStore(database)
         self.trash = TrashStore(database)
-        self.runs = RunStore(database, self.ideas)
+        self.runs = RunStore(database, self.ideas, self.replica_id)
+        self.run_events = RunEventStore(database)
+        self.replicas = ReplicaStore(database, self.replica_id)
         self.refinements = RefinementStore(database, self.ideas)
         self.suggestions = SuggestionStore(database, limits, self.ideas)
         self.comparisons = ComparisonStore(database)
@@ -66,4 +76,4 @@ class Store:
         self.text_import = TextImportStore(database, limits, self.ideas)
 
     def _announce(self, session: Session) -> None:
-        self.signals.announce(changed_topics(session))
+        self.signals.announce(changed_topics(session) | announced(session))

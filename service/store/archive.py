@@ -63,7 +63,7 @@ _NOT_EXPORTED = {
         "round_id",
         "deleted_at",
     },
-    "runs": {"person_id"},
+    "runs": {"person_id", "replica_id", "stop_requested_at"},
     "versions": {"id", "person_id"},
     "comparisons": {"person_id"},
     "rubrics": {"deleted_at"},

@@ -60,6 +60,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.dialect = dialect_of(url)
         self.path = self.dialect.path
+        # A file has a single server.
+        self.is_shared = self.path is None
         self._writer = self.dialect.writer()
         self._reader = self.dialect.reader()
         self._joined = _Joined()
