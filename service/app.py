@@ -30,7 +30,7 @@ from service.ideation.inspirations import Inspirations
 from service.ideation.kinds import Ideation
 from service.ideation.use_case import Means
 from service.live.feeds import BoardFeeds
-from service.live.presence import LocalPresence
+from service.live.presence import LocalPresence, Presence
 from service.recurring import Recurring
 from service.runs.completions import Completions
 from service.runs.leases import RunLeases
@@ -42,7 +42,7 @@ from service.store.database import Database
 from service.store.database_lock import database_lock
 from service.store.housekeeping import Housekeeping
 from service.store.round_ending import RoundEnding
-from service.transfer.pending_uploads import PendingUploads
+from service.transfer.pending_uploads import PendingUploads, StoredUploads, UploadFolder
 from service.web import api, mcp, openai, openapi, ops, pages, session
 from service.web.addresses import Addresses
 from service.web.api.idempotency import RequestsInProgress
@@ -110,12 +110,12 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "telemetry": telemetry,
         "board_ideas": board_ideas,
         "runs": runs,
-        "feeds": BoardFeeds(store, LocalPresence(), limit=settings.live_limit),
+        "feeds": BoardFeeds(store, _presence(store), limit=settings.live_limit),
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
         "served_models": served_models,
-        "requests_in_progress": RequestsInProgress(),
-        "pending_uploads": PendingUploads(settings.data_dir / "imports"),
+        "requests_in_progress": RequestsInProgress(store.locks),
+        "pending_uploads": _pending_uploads(settings, store),
         "metrics": metrics,
         "similar_ideas": SimilarIdeas(store, vectors),
         "likeness": Likeness(store, encoder, vectors),
@@ -138,6 +138,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, state.telemetry.close)
         await _open(stack, state.settings, state.database, state.store)
+        await stack.enter_async_context(state.store.channel())
         if state.store.is_shared:
             await stack.enter_async_context(state.runs.relay)
         for work in _recurring_work(state.settings, state.store, state.runs, state.board_ideas):
@@ -150,6 +151,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(_stop, state.runs, state.mcp, state.settings.drain_s)
         stack.push_async_callback(state.feeds.close)
         yield
+
+
+def _presence(store: Store) -> Presence:
+    return store.presence if store.is_shared else LocalPresence()
+
+
+def _pending_uploads(settings: Settings, store: Store) -> PendingUploads:
+    if store.is_shared:
+        return StoredUploads(store.uploads)
+    return UploadFolder(settings.data_dir / "imports")
 
 
 def _inspirations(

@@ -73,7 +73,7 @@ class Mirrors:
                     status, batches = await asyncio.to_thread(self._read, live.run_id, seen)
                     for batch in batches:
                         take_over(live, batch)
-                        seen = batch.id or seen
+                        seen = batch.id
                     if status not in UNFINISHED:
                         await self._end(live)
                 except StorageUnavailable:
@@ -82,8 +82,7 @@ class Mirrors:
                 except NotFound as error:
                     # Its board was deleted for good.
                     live.failure, live.status = error, "failed"
-                if live.is_over or batches:
-                    live.notify()
+                live.notify()
                 if not live.is_over:
                     await waiter.wait(POLL_S)
 

@@ -8,7 +8,6 @@ share a database, each can also show and stop the runs of the others.
 import asyncio
 import logging
 import math
-from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -351,13 +350,14 @@ class Runs:
 
 async def _events_of(live: LiveRun, after: int) -> AsyncGenerator[RunEvent, None]:
     # Keep this list: `drop_deltas` replaces it by one without deltas that are still unread.
-    events = live.events
-    sent = bisect_right(events, after, key=lambda event: event.id)
+    events, sent = live.events, 0
     while True:
         changed = live.changed
         while sent < len(events):
             sent += 1
-            yield events[sent - 1]
+            # The copy of another server's run may still be empty at the beginning.
+            if events[sent - 1].id > after:
+                yield events[sent - 1]
         if live.is_over:
             return
         await changed.wait()

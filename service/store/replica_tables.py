@@ -44,13 +44,12 @@ class RunEvents(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
 
 
-class RequestInProgress(SQLModel, table=True):
-    """The key of a request that a server is answering. `id` is that of the `RequestKey`."""
+class Presence(SQLModel, table=True):
+    """A person who watches a board through a server, as long as that has its lease."""
 
-    __tablename__ = "request_in_progress"
-
-    id: str = Field(primary_key=True)
-    replica_id: str
+    board_id: str = Field(primary_key=True)
+    person_id: str = Field(primary_key=True)
+    replica_id: str = Field(primary_key=True)
 
 
 class PendingUpload(SQLModel, table=True):

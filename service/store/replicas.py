@@ -6,8 +6,10 @@ differ.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from alembic.runtime.migration import MigrationContext
 from sqlmodel import Session, col, delete, func, select, update
 
 from service import __version__
@@ -16,12 +18,25 @@ from service.messages import Text
 from service.schemas.fields import UNFINISHED
 from service.store.announcements import announce, replica_topic, run_topic
 from service.store.database import Database, newest_revision
-from service.store.replica_tables import Replica, RequestInProgress
+from service.store.replica_tables import Presence, Replica
 from service.store.tables import Run
 
 LEASE = timedelta(seconds=15)
 # A server that ended is shown for a while, so that people see that it is missing.
 SHOWN_FOR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenReplica:
+    """`seen_s` ago it renewed its lease, which lasts if it `is_here`. If it `is_outdated`, its program
+    is older than the tables.
+    """
+
+    name: str
+    version: str
+    seen_s: float
+    is_here: bool
+    is_outdated: bool
 
 
 class ReplicaStore:
@@ -55,8 +70,7 @@ class ReplicaStore:
         """Ends this server's lease, so that nobody waits for it."""
         with self._database.write() as session:
             session.exec(delete(Replica).where(col(Replica.id) == self.replica_id))
-            held = col(RequestInProgress.replica_id) == self.replica_id
-            session.exec(delete(RequestInProgress).where(held))
+            session.exec(delete(Presence).where(col(Presence.replica_id) == self.replica_id))
 
     def end_abandoned(self) -> int:
         """Interrupts the runs of servers without a lease; returns how many there were."""
@@ -67,20 +81,28 @@ class ReplicaStore:
                 select(Run)
                 .where(col(Run.status).in_(UNFINISHED))
                 .where(col(Run.replica_id).is_(None) | col(Run.replica_id).not_in(holders))
-                .with_for_update(skip_locked=True)
             ).all()
             interrupt(session, abandoned)
-            forgotten = col(RequestInProgress.replica_id).not_in(holders)
-            session.exec(delete(RequestInProgress).where(forgotten))
+            session.exec(delete(Presence).where(col(Presence.replica_id).not_in(holders)))
             session.exec(delete(Replica).where(col(Replica.seen_at) < moment - SHOWN_FOR))
             return len(abandoned)
 
-    def seen(self) -> list[tuple[Replica, float]]:
-        """The servers of the last hour and how many seconds ago each was seen, by name."""
+    def seen(self) -> list[SeenReplica]:
+        """The servers of the last hour, by name."""
         with self._database.read() as session:
             moment = clock(session)
+            revision = MigrationContext.configure(session.connection()).get_current_revision()
             rows = session.exec(select(Replica).order_by(Replica.name, Replica.id)).all()
-            return [(row, (moment - row.seen_at).total_seconds()) for row in rows]
+            return [
+                SeenReplica(
+                    name=row.name,
+                    version=row.version,
+                    seen_s=round(max((moment - row.seen_at).total_seconds(), 0), 1),
+                    is_here=row.lease_until > moment,
+                    is_outdated=row.schema_revision != revision,
+                )
+                for row in rows
+            ]
 
     def request_stop(self, run_id: str) -> None:
         """Asks the server that performs the run to stop it."""

@@ -23,12 +23,12 @@ KEPT_FOR = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """As `RunEvents`; `id` is None until it is stored."""
+    """As `RunEvents`; `id` is 0 until it is stored."""
 
     run_id: str
     events: list[Any]
     state: dict[str, Any]
-    id: int | None = None
+    id: int = 0
 
 
 class RunEventStore:
@@ -49,7 +49,7 @@ class RunEventStore:
                 .where(RunEvents.run_id == run_id, col(RunEvents.id) > batch_id)
                 .order_by(col(RunEvents.id))
             )
-            return [EventBatch(row.run_id, row.events, row.state, row.id) for row in rows]
+            return [_batch(row) for row in rows]
 
     def newest(self, run_id: str) -> EventBatch | None:
         with self._database.read() as session:
@@ -59,7 +59,7 @@ class RunEventStore:
                 .order_by(col(RunEvents.id).desc())
                 .limit(1)
             ).first()
-            return None if row is None else EventBatch(row.run_id, row.events, row.state, row.id)
+            return None if row is None else _batch(row)
 
     def purge_old(self) -> None:
         """Deletes the events of runs that are over."""
@@ -70,3 +70,7 @@ class RunEventStore:
                 .where(col(RunEvents.created_at) < now() - KEPT_FOR)
                 .where(col(RunEvents.run_id).not_in(going_on))
             )
+
+
+def _batch(row: RunEvents) -> EventBatch:
+    return EventBatch(row.run_id, row.events, row.state, row.id or 0)

@@ -201,10 +201,8 @@ class RunStore:
             session.add(run)
 
     def _own(self, session: Session, run_id: str) -> Run:
-        """The row of a run that this server performs, locked until the transaction ends."""
-        run = session.exec(select(Run).where(Run.id == run_id).with_for_update()).first()
-        if run is None:
-            raise _missing(run_id)
+        """The row of a run that this server performs."""
+        run = run_in(session, run_id)
         if run.status not in UNFINISHED or run.replica_id != self._replica_id:
             raise LeaseLost(
                 Text(

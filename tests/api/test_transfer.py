@@ -183,8 +183,8 @@ def test_every_table_is_in_an_export_or_left_out_for_a_reason(client: TestClient
         "membership": "who may do what on this server",
         "pending_upload": "a file that waits for an import",
         "person": "whom this server knows",
+        "presence": "who watches a board now",
         "replica": "which servers run now",
-        "request_in_progress": "what a server is answering",
         "run_events": "what servers tell each other of a run, until it is over",
         "topic_vector": "made of the topics again",
     }

@@ -37,10 +37,11 @@ def upgrade() -> None:
     op.create_index("ix_run_events_run", "run_events", ["run_id", "id"])
     op.create_index("ix_run_events_created_at", "run_events", ["created_at"])
     op.create_table(
-        "request_in_progress",
-        sa.Column("id", sa.String(), nullable=False),
+        "presence",
+        sa.Column("board_id", sa.String(), nullable=False),
+        sa.Column("person_id", sa.String(), nullable=False),
         sa.Column("replica_id", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_request_in_progress"),
+        sa.PrimaryKeyConstraint("board_id", "person_id", "replica_id", name="pk_presence"),
     )
     op.create_table(
         "pending_upload",
@@ -53,7 +54,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("pending_upload", "request_in_progress", "run_events", "replica"):
+    for table in ("pending_upload", "presence", "run_events", "replica"):
         op.drop_table(table)
     op.drop_column("run", "stop_requested_at")
     op.drop_column("run", "replica_id")
