@@ -3,6 +3,7 @@
 import configparser
 import ipaddress
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -133,6 +134,12 @@ class Settings(BaseSettings):
         repr=False,
         description="Database: `sqlite:////FILE` or `postgresql://USER@HOST/NAME`; default "
         "`sqlite:///<data_dir>/ideapool.db`.",
+    )
+    replica: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="Name of this server among several on one PostgreSQL; default: host and port.",
     )
     allowed_hosts: Csv = Field(
         (), description="Further `Host` names to answer to, comma-separated; `*` allows any."
@@ -362,6 +369,10 @@ class Settings(BaseSettings):
         machine.
         """
         return self.needs_key or (self.is_loopback and not self.allowed_hosts)
+
+    @property
+    def replica_name(self) -> str:
+        return self.replica or f"{platform.node()}:{self.port}"
 
     @property
     def sqlalchemy_url(self) -> str:

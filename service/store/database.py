@@ -60,10 +60,14 @@ class Database:
     def __init__(self, url: str) -> None:
         self.dialect = dialect_of(url)
         self.path = self.dialect.path
+        # A file has a single server.
+        self.is_shared = self.path is None
+        self.locks = self.dialect.locks()
         self._writer = self.dialect.writer()
         self._reader = self.dialect.reader()
         self._joined = _Joined()
         self._before_flush: Callable[[Session], None] = _nothing
+        self._before_commit: Callable[[Session], None] = _nothing
         self._after_commit: Callable[[Session], None] = _nothing
         self._before_query: Callable[[ORMExecuteState], None] = _nothing
 
@@ -71,13 +75,15 @@ class Database:
         self,
         *,
         before_flush: Callable[[Session], None],
+        before_commit: Callable[[Session], None],
         after_commit: Callable[[Session], None],
         before_query: Callable[[ORMExecuteState], None],
     ) -> None:
-        """Calls the first two with the session of each transaction that writes, and `before_query` with
-        each query, which it may change.
+        """Calls the first three with the session of each transaction that writes, and `before_query`
+        with each query, which it may change.
         """
         self._before_flush, self._after_commit = before_flush, after_commit
+        self._before_commit = before_commit
         self._before_query = before_query
 
     def migrate(self) -> None:
@@ -154,6 +160,8 @@ class Database:
             event.listen(session, "do_orm_execute", self._before_query)
             with session.begin():
                 yield session
+                session.flush()
+                self._before_commit(session)
             self._after_commit(session)
 
     @contextmanager
@@ -172,6 +180,7 @@ class Database:
             ) from error
 
     def close(self) -> None:
+        self.locks.close()
         for engine in (self._reader, self._writer):
             # A thread that is not done yet gives its connection back to nobody.
             event.listen(engine.pool, "checkin", _end)

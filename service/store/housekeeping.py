@@ -20,7 +20,8 @@ class Housekeeping(Recurring):
     """Deletes old answers to requests, activities, deliveries and deleted comments, and for good what was
     long in the trash.
 
-    Pauses between its steps so that others can write. With `trash_days=0` the trash is kept.
+    Pauses between its steps so that others can write. With `trash_days=0` the trash is kept. Of
+    several servers on a database, one does it at a time.
     """
 
     def __init__(self, store: Store, *, trash_days: int, every_s: float = DAY_S) -> None:
@@ -29,6 +30,11 @@ class Housekeeping(Recurring):
         self._trash_days = trash_days
 
     async def work(self) -> None:
+        async with self._store.locks.held("housekeeping") as is_ours:
+            if is_ours:
+                await self._tidy()
+
+    async def _tidy(self) -> None:
         await asyncio.to_thread(self._store.keyed_answers.purge_expired)
         await asyncio.to_thread(self._store.activity.purge_before, now() - ACTIVITY_LIFE)
         await asyncio.to_thread(self._store.comments.purge_before, now() - DELETED_LIFE)

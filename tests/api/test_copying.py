@@ -26,10 +26,6 @@ from service.store.tables import Change, Idea, KeyedAnswer, TopicVector
 from service.store.team_tables import (
     Membership,
     Person,
-    SharedLink,
-    Webhook,
-    WebhookCursor,
-    WebhookDelivery,
     WritingRound,
 )
 from tests.api.test_ideas import IDEAS, add

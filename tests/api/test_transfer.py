@@ -214,6 +214,10 @@ def test_every_table_is_in_an_export_or_left_out_for_a_reason(client: TestClient
         "webhook": "whom this server tells, with a secret",
         "webhook_cursor": "what was sent on this server",
         "webhook_delivery": "what was sent on this server, for a month",
+        "pending_upload": "a file that waits for an import",
+        "presence": "who watches a board now",
+        "replica": "which servers run now",
+        "run_events": "what servers tell each other of a run, until it is over",
         "topic_vector": "made of the topics again",
     }
 
