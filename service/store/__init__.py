@@ -58,6 +58,7 @@ class Store:
         self.is_shared = database.is_shared
         self.signals = Signals()
         self._share(database)
+        self._know_people(database)
         database.observe(
             before_flush=record_changes,
             before_commit=self._tell_others,
@@ -66,8 +67,6 @@ class Store:
         )
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
-        self.likes = LikeStore(database)
-        self.comments = CommentStore(database)
         self.changes = BulkChangeStore(database)
         self.trash = TrashStore(database)
         self.runs = RunStore(database, self.ideas, self.replica_id)
@@ -77,20 +76,25 @@ class Store:
         self.rounds = RoundStore(database, limits)
         self.rubrics = RubricStore(database, limits)
         self.evaluations = EvaluationStore(database)
-        self.keys = KeyStore(database)
-        self.people = PersonStore(database)
-        self.rights = RightStore(database)
         self.keyed_answers = KeyedAnswerStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
         self.activity = ActivityStore(database)
-        self.webhooks = WebhookStore(database)
-        self.deliveries = DeliveryStore(database)
-        self.shared_links = SharedLinkStore(database)
         self.archive = ArchiveStore(database, limits)
         self.topics = TopicStore(database)
         self.taste = TasteStore(database)
         self.text_import = TextImportStore(database, limits, self.ideas)
+
+    def _know_people(self, database: Database) -> None:
+        """Who may do what, what people add to ideas, and who else is told."""
+        self.keys = KeyStore(database)
+        self.people = PersonStore(database)
+        self.rights = RightStore(database)
+        self.likes = LikeStore(database)
+        self.comments = CommentStore(database)
+        self.shared_links = SharedLinkStore(database)
+        self.webhooks = WebhookStore(database)
+        self.deliveries = DeliveryStore(database)
 
     def _share(self, database: Database) -> None:
         """What several servers on the database need of each other."""

@@ -37,6 +37,8 @@ __all__ = ["filled"]
 Rows = dict[str, list[dict[str, Any]]]
 # The index is written anew, and migrations are their own.
 NOT_COPIED = {"alembic_version", "idea_search"}
+# What servers tell each other: there may be rows of these only while one runs.
+OF_SERVERS = {"pending_upload", "presence", "replica", "run_events"}
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def test_there_and_back_nothing_is_lost(
     assert main(["copy-database", target, "--from", source]) == 0
     assert main(["copy-database", back, "--from", target]) == 0
 
-    assert all(before.values()), [name for name, found in before.items() if not found]
+    assert {name for name, found in before.items() if not found} == OF_SERVERS
     assert before.keys() == tables(source) == tables(target)
     assert rows(target) == before
     assert rows(back) == before
