@@ -72,6 +72,7 @@ class Claimed:
     secret: str
     payload: str
     attempt: int
+    is_test: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,7 @@ class DeliveryStore:
                     webhook.secret,
                     delivery.payload,
                     delivery.attempts + 1,
+                    delivery.kind == TEST_KIND,
                 )
                 for delivery, webhook in rows
                 if _take(session, delivery, moment + lease)

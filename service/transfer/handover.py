@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from service.schemas.evaluation import EvaluationPublic
 from service.schemas.handover import HandOver, RelatedIdea
 from service.store import Store
+from service.store.hidden_ideas import shared_view
 
 METHODS = {
     "head": "scored by a score head that was fitted to labelled ideas",
@@ -20,7 +21,12 @@ ORIGINS = {
 
 
 def hand_over(store: Store, idea_id: str, origin: str) -> HandOver:
-    """`origin` is where people reach this server. Raises: NotFound."""
+    """`origin` is where people reach this server. Raises: NotFound, also for what is hidden."""
+    with shared_view():
+        return _handed(store, idea_id, origin)
+
+
+def _handed(store: Store, idea_id: str, origin: str) -> HandOver:
     idea = store.ideas.get(idea_id)
     evaluations = store.evaluations.of_idea(idea_id)
     parents = store.ideas.titles([idea.parent_id or ""])

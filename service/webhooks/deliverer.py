@@ -121,15 +121,23 @@ class Deliverer(Recurring):
             # Its lease ends, and then it is tried again.
             _log.exception("A webhook could not be served")
 
+    def _next_attempt_at(self, claimed: Claimed, sent: Sent) -> datetime | None:
+        """None if it is given up. A test is tried once, so that somebody who waits sees the answer."""
+        pause = pause_s(claimed.attempt, self._chance, sent.retry_after_s)
+        if claimed.is_test or sent.is_gone or pause is None:
+            return None
+        return self._clock() + timedelta(seconds=pause)
+
     def _note(self, claimed: Claimed, sent: Sent) -> None:
         deliveries = self._store.deliveries
         if sent.has_arrived:
             deliveries.arrived(claimed, sent.answer)
             return
-        pause = pause_s(claimed.attempt, self._chance, sent.retry_after_s)
         moment = self._clock()
-        again_at = None if sent.is_gone or pause is None else moment + timedelta(seconds=pause)
+        again_at = self._next_attempt_at(claimed, sent)
         deliveries.failed(claimed, sent.answer, again_at=again_at)
+        if claimed.is_test:
+            return
         if sent.is_gone:
             deliveries.switch_off(claimed, "gone", failing_before=moment + PATIENCE)
         elif again_at is None:

@@ -13,6 +13,7 @@ from service.schemas.ideas import IdeaCreate
 from service.store import Store
 from service.store.team_tables import Person
 
+pytestmark = pytest.mark.both_databases
 API = "/api/v1"
 ATOM = "{http://www.w3.org/2005/Atom}"
 BODY = "Each **household** adds <script>alert(1)</script> & one vegetable ]]> at noon."

@@ -18,6 +18,7 @@ from service.store.team_tables import SharedLink
 from tests.support.fake_backend import FakeBackend
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+pytestmark = pytest.mark.both_databases
 API = "/api/v1"
 
 

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.schemas.ideas import BoardCreate, IdeaCreate, IdeaUpdate
+from service.schemas.rounds import RoundCreate
 from service.schemas.webhooks import WebhookCreate, WebhookUpdate
 from service.settings import Settings
 from service.store import Limits, Store
@@ -28,6 +29,7 @@ from service.webhooks.signatures import new_secret
 from tests.support.fake_backend import FakeBackend
 from tests.support.scripted_server import Call, ScriptedServer, raw, reply, scripted
 
+pytestmark = pytest.mark.both_databases
 HOOK = "POST /hook"
 HOOKS = "/api/v1/webhooks"
 GIVE_UP_S = 30.0
@@ -460,6 +462,41 @@ def test_what_is_deleted_for_good_leaves_no_text_in_the_outbox(migrated: Setting
         pool.store.trash.purge_idea(idea)
 
         assert not [one for one in pool.deliveries(hook) if "secret" in one.payload]
+
+    play(migrated, story)
+
+
+def test_a_test_is_tried_once_even_if_the_webhook_is_off(migrated: Settings) -> None:
+    async def story(pool: Pool) -> None:
+        pool.server.plays[HOOK] = [reply(410, "no longer"), GOOD]
+        hook = pool.hook()
+        for _ in range(2):
+            pool.store.deliveries.add_test(hook, "{}")
+            await pool.deliver()
+        pool.store.webhooks.update(hook, WebhookUpdate(is_active=False))
+        pool.store.deliveries.add_test(hook, "{}")
+        await pool.deliver()
+
+        assert pool.statuses(hook) == ["failed", "done", "done"]
+        # Only what people wait for switches a webhook off.
+        assert pool.store.webhooks.get(hook).off_reason == ""
+
+    play(migrated, story)
+
+
+def test_an_idea_that_is_hidden_until_a_round_ends_is_sent_without_its_text(
+    migrated: Settings,
+) -> None:
+    async def story(pool: Pool) -> None:
+        begun = pool.store.rounds.start(pool.board, RoundCreate(topic="The party"))
+        hook = pool.hook(kinds=["idea.created"])
+        shape = IdeaCreate(title="Very secret", board_id=pool.board, round_id=begun.id)
+        idea = pool.store.ideas.create(shape)
+        await pool.deliver()
+
+        (call,) = pool.received
+        assert call.body["data"]["idea"] == {"id": idea.id}
+        assert "secret" not in pool.deliveries(hook)[0].payload
 
     play(migrated, story)
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import re
 import subprocess
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from service.errors import InvalidInput
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.webhooks import EVENT_KINDS, TEST_KIND, WebhookCreate
+from service.settings import PROJECT_ROOT
 from service.store.event_subjects import Event
 from service.webhooks.destinations import Destinations
 from service.webhooks.payloads import SENTENCES, payload_of
@@ -41,23 +45,61 @@ def test_a_signature_is_that_of_the_example_of_the_standard() -> None:
     }
 
 
-def test_openssl_comes_to_the_same_signature() -> None:
-    secret, body = new_secret(), '{"type":"idea.created","data":{"title":"Räksmörgås"}}'
-    headers = signed_headers(secret, "msg_1", 1700000000, body)
-    script = """
-    key=$(printf %s "${SECRET#whsec_}" | base64 -d | od -An -tx1 | tr -d ' \\n')
-    printf %s "$ID.$TIME.$BODY" |
-      openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64
-    """
-    done = subprocess.run(
-        ["sh", "-c", script],
-        env={"SECRET": secret, "ID": "msg_1", "TIME": "1700000000", "BODY": body, "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )  # fmt: skip
+def example(language: str) -> str:
+    """The code with which docs/use/webhooks.md checks a signature."""
+    page = (PROJECT_ROOT / "docs/use/webhooks.md").read_text()
+    section = page.partition("## Check the signature")[2]
+    found = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    assert found
+    return found.group(1)
 
-    assert f"v1,{done.stdout.strip()}" == headers["webhook-signature"]
+
+SECRET, BODY = new_secret(), '{"type":"idea.created","data":{"title":"Räksmörgås"}}'
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_genuine"),
+    [({}, True), ({"webhook-id": "msg_2"}, False), ({"webhook-timestamp": "1"}, False)],
+)
+def test_the_documented_check_in_python_tells_a_genuine_message(
+    changed: dict[str, str], *, is_genuine: bool
+) -> None:
+    names: dict[str, Any] = {}
+    exec(example("python"), names)
+    headers = signed_headers(SECRET, "msg_1", int(time.time()), BODY)
+
+    assert names["is_genuine"](headers | changed, BODY.encode(), SECRET) is is_genuine
+    assert not names["is_genuine"](headers, BODY.encode() + b" ", SECRET)
+    assert not names["is_genuine"](headers, BODY.encode(), new_secret())
+
+
+def test_the_documented_check_in_a_shell_comes_to_the_same_signature() -> None:
+    headers = signed_headers(SECRET, "msg_1", 1700000000, BODY)
+
+    def said(secret: str) -> str:
+        done = subprocess.run(
+            ["sh", "-c", example("sh")],
+            env={
+                "SECRET": secret,
+                "ID": "msg_1",
+                "TIMESTAMP": "1700000000",
+                "SIGNATURE": headers["webhook-signature"],
+                "BODY": BODY,
+                "PATH": "/usr/bin:/bin",
+            },
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    assert said(SECRET) == "genuine\n"
+    assert said(new_secret()) == ""
+
+
+def test_every_kind_of_event_is_documented() -> None:
+    page = (PROJECT_ROOT / "docs/use/webhooks.md").read_text()
+
+    assert [kind for kind in (*EVENT_KINDS, TEST_KIND) if f"`{kind}`" not in page] == []
 
 
 PRIVATE = [
@@ -181,3 +223,17 @@ def test_a_chat_program_gets_one_line_with_its_own_escapes() -> None:
 
 def test_every_kind_of_event_has_a_sentence() -> None:
     assert SENTENCES.keys() == {*EVENT_KINDS, TEST_KIND}
+
+
+def test_every_kind_that_is_recorded_can_be_sent() -> None:
+    """As far as a search finds them: kinds are written out, or made of a verb."""
+    store = PROJECT_ROOT / "service" / "store"
+    text = "".join(
+        (store / name).read_text() for name in ("activity.py", "comments.py", "likes.py")
+    )
+    found = set(
+        re.findall(r'"((?:idea|board|run|round|rubric|like|comment|comparison)\.\w+)"', text)
+    )
+
+    assert "idea.created" in found
+    assert found - set(EVENT_KINDS) == set()

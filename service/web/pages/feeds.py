@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response, status
 
 from service.schemas.ideas import BoardPublic
 from service.store import Store
+from service.store.hidden_ideas import shared_view
 from service.store.listing import IdeaQuery
 from service.transfer.atom import Entry, Feed, atom
 from service.web import markdown
@@ -28,7 +29,8 @@ def feed_response(
     request: Request, store: Store, board: BoardPublic, board_url: str, ideas_url: str
 ) -> Response:
     """The feed, or 304 if the reader has it. The two addresses lead to the board and its ideas."""
-    page = store.ideas.page(IdeaQuery(board=board.id, archived=False, limit=NEWEST))
+    with shared_view():
+        page = store.ideas.page(IdeaQuery(board=board.id, archived=False, limit=NEWEST))
     updated = max([board.updated_at, *(idea.updated_at for idea in page.items)])
     feed = Feed(
         id=board.id,
