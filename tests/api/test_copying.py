@@ -26,6 +26,10 @@ from service.store.tables import Change, Idea, KeyedAnswer, TopicVector
 from service.store.team_tables import (
     Membership,
     Person,
+    SharedLink,
+    Webhook,
+    WebhookCursor,
+    WebhookDelivery,
     WritingRound,
 )
 from tests.api.test_ideas import IDEAS, add
@@ -67,6 +71,11 @@ def source(filled: Any, tmp_path: Path) -> str:
             session.add_all([ann, vector, answer, change])
             session.flush()
             session.add(Membership(person_id=ann.id, role=3))
+            hook = Webhook(url="https://example.org/hook", kinds=[], secret="whsec_x")
+            session.add_all([hook, SharedLink(board_id=board, sha256="0" * 64)])
+            session.flush()
+            session.add(WebhookCursor(webhook_id=hook.id, board_id=board, number=1))
+            session.add(WebhookDelivery(webhook_id=hook.id, kind="test", payload="{}"))
             going_on = WritingRound(board_id=board, topic="Hus", ends_at=now() + timedelta(hours=1))
             session.add(going_on)
             session.flush()
