@@ -142,7 +142,8 @@ def _retry_after_s(response: httpx2.Response, moment: datetime) -> float | None:
 
 
 def _too_slow(limit_s: float) -> Text:
-    return Text("There was no answer within %(limit)s seconds.", limit=f"{limit_s:g}")
+    limit = f"{limit_s:g}"
+    return Text("There was no answer within %(limit)s seconds.", limit=limit)
 
 
 def _unsent(problem: str) -> Sent:
