@@ -30,10 +30,9 @@ from service.schemas.fields import UNFINISHED, RunStatus
 from service.schemas.run_kinds import RECORDED_KINDS, answer, item_fields
 from service.schemas.runs import RunPublic
 from service.store import Store
+from service.store.database import PATIENCE_S, RETRY_S
 from service.store.runs import Provenance
 
-# How long a step waits for the database, and how often it tries.
-PATIENCE_S, RETRY_S = 60.0, 0.5
 Stored = TypeVar("Stored")
 
 

@@ -39,6 +39,7 @@ from service.runs.relay import Relay
 from service.schemas.run_kinds import RECORDED_KINDS
 from service.schemas.runs import RunPublic, Task
 from service.store import Store
+from service.store.database import patient
 from service.store.keyed_answers import RequestKey
 from service.store.runs import LOST, RunOutcome
 
@@ -264,9 +265,10 @@ class Runs:
         try:
             is_one_by_one = RECORDED_KINDS[planned.new.kind].takes_ideas_one_by_one
             async with asyncio.timeout(None if is_one_by_one else self._deadline_s):
-                result = await self._ideation.perform(
-                    planned, client=client or live.run_id, ledger=ledger, emit=emit
-                )
+                with patient():
+                    result = await self._ideation.perform(
+                        planned, client=client or live.run_id, ledger=ledger, emit=emit
+                    )
         except TimeoutError as error:
             partial_result = self._ideation.result_at_deadline(planned, ledger)
             if live.suggestions and partial_result is not None:

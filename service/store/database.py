@@ -2,8 +2,10 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +25,9 @@ from service.messages import Text
 from service.store.dialects import dialect_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+# How long and how often `patient` readers try.
+PATIENCE_S, RETRY_S = 60.0, 0.5
+_PATIENT: ContextVar[bool] = ContextVar("patient", default=False)
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +46,18 @@ def newest_revision() -> str | None:
     """The migration that brings the tables up to date."""
     # Alembic loads every migration to find it.
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """What is read within the block waits for a database server that is away for a while, because
+    nobody is there to try again.
+    """
+    token = _PATIENT.set(True)
+    try:
+        yield
+    finally:
+        _PATIENT.reset(token)
 
 
 class _Joined(threading.local):
@@ -124,8 +141,22 @@ class Database:
             yield self._joined.session
             return
         with self._storage_errors(), Session(self._reader, expire_on_commit=False) as session:
+            if self.is_shared and _PATIENT.get():
+                self._await_connection(session)
             event.listen(session, "do_orm_execute", self._before_query)
             yield session
+
+    def _await_connection(self, session: Session) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                session.connection()
+                return
+            except (DBAPIError, TimeoutError) as error:
+                if self.dialect.reason(error) is None or time.monotonic() > until:
+                    raise
+            session.rollback()
+            time.sleep(RETRY_S)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
