@@ -19,6 +19,7 @@ from service.store.keys import KeyStore
 from service.store.limits import Limits
 from service.store.lineage import LineageStore
 from service.store.overview import OverviewStore
+from service.store.people import PersonStore
 from service.store.refinements import RefinementStore
 from service.store.rubrics import RubricStore
 from service.store.runs import RunStore
@@ -47,6 +48,7 @@ class Store:
         self.rubrics = RubricStore(database, limits)
         self.evaluations = EvaluationStore(database)
         self.keys = KeyStore(database)
+        self.people = PersonStore(database)
         self.keyed_answers = KeyedAnswerStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
