@@ -11,7 +11,10 @@ ServiceError
 ├── Conflict                    the current state does not allow this
 │   └── RequestInProgress       the first request with this key is still being answered
 ├── Unauthorised                the API key is missing or not valid
+│   └── PersonRemoved           an owner removed the person whose key or session it is
 ├── Forbidden                   a cross-site request, or a host that is not allowed
+│   └── RoleNeeded              the person may see it, but not do this
+├── InvitationGone              the invitation link expired or was withdrawn
 ├── BodyTooLarge                the request body has more bytes than the limit
 ├── ClientLeft                  the client disconnected; nobody reads the answer
 ├── StorageUnavailable          the disk is full, or the database cannot be written
@@ -114,7 +117,19 @@ class Unauthorised(ServiceError):
     pass
 
 
+class PersonRemoved(Unauthorised):
+    pass
+
+
 class Forbidden(ServiceError):
+    pass
+
+
+class RoleNeeded(Forbidden):
+    pass
+
+
+class InvitationGone(ServiceError):
     pass
 
 

@@ -30,6 +30,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.Conflict: 409,
     errors.Unauthorised: 401,
     errors.Forbidden: 403,
+    errors.InvitationGone: 410,
     errors.BodyTooLarge: 413,
     # Only logs show it: the client has left. nginx uses the same number.
     errors.ClientLeft: 499,
@@ -48,6 +49,7 @@ TITLES = {
     403: Text("That is not allowed"),
     404: Text("Not found"),
     409: Text("This is not possible now"),
+    410: Text("This link no longer works"),
     412: Text("Somebody else changed this first"),
     413: Text("This is too large"),
     422: Text("Please check your input"),
