@@ -6,6 +6,7 @@ Every method is one short transaction.
 from sqlmodel import Session
 
 from service.signals import Signals
+from service.store.access import AccessStore, check_writing, limit_reading
 from service.store.activity import ActivityStore, changed_boards, record_changes
 from service.store.archive import ArchiveStore
 from service.store.boards import BoardStore
@@ -14,6 +15,7 @@ from service.store.comparisons import ComparisonStore
 from service.store.database import Database
 from service.store.evaluations import EvaluationStore
 from service.store.ideas import IdeaStore
+from service.store.invitations import InvitationStore
 from service.store.keyed_answers import KeyedAnswerStore
 from service.store.keys import KeyStore
 from service.store.limits import Limits
@@ -36,7 +38,9 @@ class Store:
     def __init__(self, database: Database, limits: Limits) -> None:
         self.limits = limits
         self.signals = Signals()
-        database.observe(before_flush=record_changes, after_commit=self._announce)
+        database.observe(
+            opened=limit_reading, before_flush=_before_flush, after_commit=self._announce
+        )
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
         self.changes = BulkChangeStore(database)
@@ -49,6 +53,8 @@ class Store:
         self.evaluations = EvaluationStore(database)
         self.keys = KeyStore(database)
         self.people = PersonStore(database)
+        self.invitations = InvitationStore(database)
+        self.access = AccessStore(database)
         self.keyed_answers = KeyedAnswerStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
@@ -60,3 +66,8 @@ class Store:
 
     def _announce(self, session: Session) -> None:
         self.signals.announce(changed_boards(session))
+
+
+def _before_flush(session: Session) -> None:
+    check_writing(session)
+    record_changes(session)

@@ -1,19 +1,18 @@
 """What the acting person may read and write, enforced in every transaction.
 
-Whoever has a role on single boards only gets no row of another board, whatever a query asks for, so
+Whoever has roles on single boards only gets no row of another board, whatever a query asks for, so
 that an id of another board is an unknown id. And no transaction changes a board on which the role is
 too low. The table of routes in `service.web` refuses most of that before; this holds for ids in
 bodies, for lists and for searches, too.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Select, inspect, or_
+from sqlalchemy import bindparam, event, inspect
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
-from sqlmodel import Session, SQLModel, and_, col, select
+from sqlmodel import Session, SQLModel, col, or_, select
 
 from service.actor import ACTOR, Actor, Role
 from service.errors import RoleNeeded
@@ -36,19 +35,19 @@ from service.store.team_tables import Activity, Invitation, Membership, Person
 
 # Rows that belong to no board, or whose routes ask for their boards.
 _UNBOUND = frozenset({ApiKey, Change, Invitation, KeyedAnswer, Membership, Person, TopicVector})
-# What is written beside other rows, or by whoever joins.
-_FREE = frozenset({Activity, Invitation, Membership})
-# Every other row that names a board needs an editor.
-_NEEDED: dict[type[SQLModel], Role] = {Comparison: Role.COMMENTER}
+# Every other row of a board needs an editor. An activity is stored beside what it tells of.
+_NEEDED: dict[type[Any], Role] = {Comparison: Role.COMMENTER, Activity: Role.READER}
 _NEEDS = {
     Role.READER: Text("This needs the role “reader”. An owner can give it to you."),
     Role.COMMENTER: Text("This needs the role “commenter”. An owner can give it to you."),
     Role.EDITOR: Text("This needs the role “editor”. An owner can give it to you."),
     Role.OWNER: Text("Only owners may do this."),
 }
-_EVERYTHING = "sees_everything"
-# An option of statements that must see the rows of every board.
+_EVERYTHING = "of_every_board"
+# The option of a statement that has to see the rows of every board.
 OF_EVERY_BOARD = {_EVERYTHING: True}
+# The boards of something, and who made it if it has no board.
+Owned = Iterable[tuple[str | None, str | None]]
 
 
 def role_needed(role: Role) -> RoleNeeded:
@@ -56,10 +55,37 @@ def role_needed(role: Role) -> RoleNeeded:
 
 
 def require(role: Role, board_id: str = "") -> None:
-    """Raises: RoleNeeded if the acting person does not have the role, on every board by default."""
+    """Raises: RoleNeeded if the acting person does not have the role, by default on every board."""
     held = ACTOR.get().role_on(board_id)
     if held is None or held < role:
         raise role_needed(role)
+
+
+def limit_reading(session: Session) -> None:
+    """Leaves the rows of boards that the acting person may not see out of all that it selects."""
+    actor = ACTOR.get()
+    if actor.role is not None:
+        return
+    criteria = _criteria(actor)
+
+    def narrow(state: ORMExecuteState) -> None:
+        if state.is_select and not state.execution_options.get(_EVERYTHING):
+            state.statement = state.statement.options(*criteria)
+
+    event.listen(session, "do_orm_execute", narrow)
+
+
+def check_writing(session: Session) -> None:
+    """Raises: RoleNeeded if the session is about to change a board on which the role is too low."""
+    actor = ACTOR.get()
+    if actor.role is not None and actor.role >= Role.EDITOR:
+        return
+    for row in chain(session.new, filter(session.is_modified, session.dirty), session.deleted):
+        needed = _NEEDED.get(type(row), Role.EDITOR)
+        for board_id, person_id in _boards_of(row):
+            held = _role_in(actor, board_id, person_id)
+            if held is None or held < needed:
+                raise role_needed(needed)
 
 
 class AccessStore:
@@ -69,53 +95,108 @@ class AccessStore:
         self._database = database
 
     def role_on(self, parameter: str, value: str) -> Role | None:
-        """The role on the board of what a parameter such as `idea_id` names; None if there is no such
-        thing, or if it is none of the person's business.
-
-        Raises: KeyError for a parameter that names nothing of a board.
+        """The role on the board of what a parameter of a route names, such as `idea_id`; None if there
+        is no such thing, or if it is none of the person's business.
         """
         actor = ACTOR.get()
         if parameter == "board_id":
             return actor.role_on(value)
         with self._database.read() as session:
-            statement = _BOARDS_OF[parameter](value).execution_options(**OF_EVERY_BOARD)
-            boards = session.exec(statement).all()
-            roles = [_role_in(actor, *row) for row in boards]
-        return None if not roles or None in roles else min(role for role in roles if role)
+            owned = list(_OWNED[parameter](session, value))
+        roles = [_role_in(actor, board_id, person_id) for board_id, person_id in owned]
+        known = [role for role in roles if role is not None]
+        return min(known) if known and len(known) == len(roles) else None
 
-    def knows(self, parameter: str) -> bool:
-        return parameter == "board_id" or parameter in _BOARDS_OF
+
+def is_of_a_board(parameter: str) -> bool:
+    return parameter == "board_id" or parameter in _OWNED
 
 
 def _role_in(actor: Actor, board_id: str | None, person_id: str | None) -> Role | None:
-    """Of a run without a board, only whoever started it may see anything."""
+    """What has no board is for whoever made it, and for those with a role on every board."""
     if board_id is not None:
         return actor.role_on(board_id)
     if person_id is not None and person_id == actor.person_id:
-        return max(filter(None, (actor.role, *actor.board_roles.values())), default=None)
+        return highest(actor)
     return actor.role
 
 
-def _of_ideas(*conditions: Any) -> Any:
-    return select(Idea.board_id, col(Idea.person_id)).where(*conditions)
+def highest(actor: Actor) -> Role | None:
+    """The highest role on any board."""
+    roles = [role for role in (actor.role, *actor.board_roles.values()) if role is not None]
+    return max(roles, default=None)
 
 
-def _of_runs(*conditions: Any) -> Any:
-    return select(Run.board_id, col(Run.person_id)).where(*conditions)
+def _rows(statement: Any) -> Callable[[Session, str], Owned]:
+    def find(session: Session, value: str) -> Owned:
+        found: Owned = session.exec(
+            statement, params={"value": value}, execution_options=OF_EVERY_BOARD
+        ).all()
+        return found
+
+    return find
 
 
-def _of_change(change_id: str) -> Any:
-    ideas = select(Change.before).where(Change.id == change_id).scalar_subquery()
-    del ideas
-    raise NotImplementedError(change_id)
+def _of_change(session: Session, change_id: str) -> Iterator[tuple[str | None, str | None]]:
+    change = session.get(Change, change_id)
+    for idea_id in () if change is None else change.before:
+        yield from _OWNED["idea_id"](session, idea_id)
 
 
-# The board and the person of what a parameter of a route names.
-_BOARDS_OF: Mapping[str, Callable[[str], Any]] = {
-    "idea_id": lambda value: _of_ideas(Idea.id == value),
-    "run_id": lambda value: _of_runs(Run.id == value),
-    "suggestion_id": lambda value: _of_runs(
-        col(Run.id).in_(select(Suggestion.run_id).where(Suggestion.id == value))
-    ),
-    "rubric_id": lambda value: select(Rubric.board_id, col(Rubric.id)).where(Rubric.id == value),
+_VALUE: Any = bindparam("value")
+_MADE_SUGGESTION = col(Run.id).in_(select(Suggestion.run_id).where(col(Suggestion.id) == _VALUE))
+_OWNED: Mapping[str, Callable[[Session, str], Owned]] = {
+    "idea_id": _rows(select(Idea.board_id, Idea.person_id).where(col(Idea.id) == _VALUE)),
+    "run_id": _rows(select(Run.board_id, Run.person_id).where(col(Run.id) == _VALUE)),
+    "suggestion_id": _rows(select(Run.board_id, Run.person_id).where(_MADE_SUGGESTION)),
+    "rubric_id": _rows(select(Rubric.board_id, Rubric.id).where(col(Rubric.id) == _VALUE)),
+    "change_id": _of_change,
 }
+
+
+def _boards_of(row: SQLModel) -> Iterator[tuple[str | None, str | None]]:
+    """The boards of a row before and after the change; none of a row that hangs on another row."""
+    if isinstance(row, Board):
+        yield row.id, None
+    elif type(row) not in _UNBOUND and hasattr(row, "board_id"):
+        history = inspect(row).attrs["board_id"].history  # type: ignore[union-attr]
+        for board_id in {row.board_id, *history.deleted}:
+            yield board_id, getattr(row, "person_id", None)
+
+
+def _criteria(actor: Actor) -> list[Any]:
+    boards = list(actor.board_roles)
+    return [
+        with_loader_criteria(table, condition, include_aliases=True)
+        for table, condition in _conditions(boards, actor.person_id)
+    ]
+
+
+def _conditions(boards: list[str], person_id: str | None) -> Iterator[tuple[type[Any], Any]]:
+    """A condition for every table whose rows belong to a board, by the column that leads there."""
+    # Tables, not classes: the conditions are not to be narrowed themselves.
+    ideas, runs = Idea.__table__.c, Run.__table__.c  # type: ignore[attr-defined]
+    own_run = (runs.board_id.is_(None)) & (runs.person_id == person_id)
+    for mapper in SQLModel._sa_registry.mappers:
+        table: Any = mapper.class_
+        if table in _UNBOUND:
+            continue
+        if table is Board:
+            yield table, table.id.in_(boards)
+        elif table is Run:
+            own = table.board_id.is_(None) & (table.person_id == person_id)
+            yield table, or_(table.board_id.in_(boards), own)
+        elif "board_id" in mapper.columns:
+            yield table, table.board_id.in_(boards)
+        elif table is Suggestion:
+            yield (
+                table,
+                table.run_id.in_(select(runs.id).where(runs.board_id.in_(boards) | own_run)),
+            )
+        elif table is IdeaTag:
+            yield (
+                table,
+                table.idea_number.in_(select(ideas.number).where(ideas.board_id.in_(boards))),
+            )
+        else:
+            yield table, table.idea_id.in_(select(ideas.id).where(ideas.board_id.in_(boards)))

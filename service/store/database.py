@@ -61,13 +61,19 @@ class Database:
         self._writer = self.dialect.writer()
         self._reader = self.dialect.reader()
         self._joined = _Joined()
+        self._opened: Callable[[Session], None] = _nothing
         self._before_flush: Callable[[Session], None] = _nothing
         self._after_commit: Callable[[Session], None] = _nothing
 
     def observe(
-        self, *, before_flush: Callable[[Session], None], after_commit: Callable[[Session], None]
+        self,
+        *,
+        opened: Callable[[Session], None],
+        before_flush: Callable[[Session], None],
+        after_commit: Callable[[Session], None],
     ) -> None:
-        """Calls these with the session of each transaction that writes."""
+        """Calls `opened` with the session of each transaction, and the others if it writes."""
+        self._opened = opened
         self._before_flush, self._after_commit = before_flush, after_commit
 
     def migrate(self) -> None:
@@ -108,6 +114,7 @@ class Database:
             yield self._joined.session
             return
         with self._storage_errors(), Session(self._reader, expire_on_commit=False) as session:
+            self._opened(session)
             yield session
 
     @contextmanager
@@ -139,6 +146,7 @@ class Database:
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
         with self._storage_errors(), Session(self._writer, expire_on_commit=False) as session:
+            self._opened(session)
             event.listen(session, "before_flush", lambda one, *_: self._before_flush(one))
             with session.begin():
                 yield session
