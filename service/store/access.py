@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, event, inspect
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
-from sqlmodel import Session, SQLModel, col, or_, select
+from sqlmodel import Session, SQLModel, and_, col, or_, select
 
 from service.actor import ACTOR, Actor, Role
 from service.errors import RoleNeeded
@@ -24,7 +24,6 @@ from service.store.tables import (
     Change,
     Comparison,
     Idea,
-    IdeaTag,
     KeyedAnswer,
     Rubric,
     Run,
@@ -159,7 +158,7 @@ def _boards_of(row: SQLModel) -> Iterator[tuple[str | None, str | None]]:
     if isinstance(row, Board):
         yield row.id, None
     elif type(row) not in _UNBOUND and hasattr(row, "board_id"):
-        history = inspect(row).attrs["board_id"].history  # type: ignore[union-attr]
+        history = inspect(row).attrs["board_id"].history
         for board_id in {row.board_id, *history.deleted}:
             yield board_id, getattr(row, "person_id", None)
 
@@ -175,28 +174,29 @@ def _criteria(actor: Actor) -> list[Any]:
 def _conditions(boards: list[str], person_id: str | None) -> Iterator[tuple[type[Any], Any]]:
     """A condition for every table whose rows belong to a board, by the column that leads there."""
     # Tables, not classes: the conditions are not to be narrowed themselves.
-    ideas, runs = Idea.__table__.c, Run.__table__.c  # type: ignore[attr-defined]
-    own_run = (runs.board_id.is_(None)) & (runs.person_id == person_id)
+    ideas, runs = _columns(Idea), _columns(Run)
+    own_run = and_(runs.board_id.is_(None), runs.person_id == person_id)
+    seen_ideas = select(ideas.id).where(ideas.board_id.in_(boards))
+    seen_runs = select(runs.id).where(or_(runs.board_id.in_(boards), own_run))
     for mapper in SQLModel._sa_registry.mappers:
         table: Any = mapper.class_
         if table in _UNBOUND:
             continue
-        if table is Board:
+        name = table.__tablename__
+        if name == "board":
             yield table, table.id.in_(boards)
-        elif table is Run:
-            own = table.board_id.is_(None) & (table.person_id == person_id)
-            yield table, or_(table.board_id.in_(boards), own)
+        elif name == "run":
+            yield table, table.id.in_(seen_runs)
+        elif name == "suggestion":
+            yield table, table.run_id.in_(seen_runs)
+        elif name == "idea_tag":
+            numbers = select(ideas.number).where(ideas.board_id.in_(boards))
+            yield table, table.idea_number.in_(numbers)
         elif "board_id" in mapper.columns:
             yield table, table.board_id.in_(boards)
-        elif table is Suggestion:
-            yield (
-                table,
-                table.run_id.in_(select(runs.id).where(runs.board_id.in_(boards) | own_run)),
-            )
-        elif table is IdeaTag:
-            yield (
-                table,
-                table.idea_number.in_(select(ideas.number).where(ideas.board_id.in_(boards))),
-            )
         else:
-            yield table, table.idea_id.in_(select(ideas.id).where(ideas.board_id.in_(boards)))
+            yield table, table.idea_id.in_(seen_ideas)
+
+
+def _columns(table: Any) -> Any:
+    return table.__table__.c

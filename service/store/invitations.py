@@ -16,6 +16,7 @@ from service.schemas.people import (
     role_name,
     role_of,
 )
+from service.store.access import OF_EVERY_BOARD
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.keys import digest, new_token
@@ -83,7 +84,7 @@ class InvitationStore:
         """
         with self._database.read() as session:
             row = _usable(session, token)
-            board = session.get(Board, row.board_id) if row.board_id else None
+            board = _board(session, row.board_id)
             return _publics(session, [row])[0], board.name if board else ""
 
     def join(self, token: str, name: str) -> tuple[str, str]:
@@ -121,8 +122,13 @@ def _usable(session: Session, token: str) -> Invitation:
     return row
 
 
+def _board(session: Session, board_id: str) -> Board | None:
+    # Whoever is invited has no role there yet.
+    return session.get(Board, board_id, execution_options=OF_EVERY_BOARD)
+
+
 def _check_board(session: Session, board_id: str) -> None:
-    board = session.get(Board, board_id)
+    board = _board(session, board_id)
     if board is None or board.deleted_at is not None:
         raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
 

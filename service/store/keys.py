@@ -66,8 +66,8 @@ class KeyStore:
                     expires_at=now() + life,
                 )
             )
-            expired = (ApiKey.kind == "session", col(ApiKey.expires_at) < now())
-            session.exec(delete(ApiKey).where(*expired))
+            is_session, is_over = col(ApiKey.kind) == "session", col(ApiKey.expires_at) < now()
+            session.exec(delete(ApiKey).where(is_session, is_over))
         return token
 
     def all(self) -> list[ApiKey]:
@@ -113,14 +113,14 @@ class KeyStore:
                 )
             key.revoked_at = now()
             session.add(key)
-            opened = ApiKey.opened_with == key_id
+            opened = col(ApiKey.opened_with) == key_id
             if key.person_id is None:
                 # Of sessions that are older than this column, it is not known who opened them.
                 unknown = col(ApiKey.person_id).is_(None) & col(ApiKey.opened_with).is_(None)
                 opened = or_(opened, unknown)
             session.exec(
                 update(ApiKey)
-                .where(ApiKey.kind == "session", col(ApiKey.revoked_at).is_(None), opened)
+                .where(col(ApiKey.kind) == "session", col(ApiKey.revoked_at).is_(None), opened)
                 .values(revoked_at=now())
             )
 
@@ -135,7 +135,7 @@ class KeyStore:
         with self._database.write() as session:
             session.exec(
                 update(ApiKey)
-                .where(ApiKey.person_id == person_id, col(ApiKey.kind).in_(kinds))
+                .where(col(ApiKey.person_id) == person_id, col(ApiKey.kind).in_(kinds))
                 .where(col(ApiKey.revoked_at).is_(None))
                 .values(revoked_at=now())
             )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session, col, func, select, update
 
@@ -61,7 +62,7 @@ class PersonStore:
         """
         # Looked up by its hash, so the time taken tells nothing about the token.
         with self._database.read() as session:
-            rows = session.exec(
+            rows: Any = session.exec(
                 select(ApiKey, Person, Membership)
                 .outerjoin(Person, col(Person.id) == ApiKey.person_id)
                 .outerjoin(Membership, col(Membership.person_id) == ApiKey.person_id)
@@ -86,7 +87,7 @@ class PersonStore:
             PersonRemoved: that person has been removed.
         """
         with self._database.read() as session:
-            rows = session.exec(
+            rows: Any = session.exec(
                 select(Person, Membership)
                 .outerjoin(Membership, col(Membership.person_id) == Person.id)
                 .where(Person.external_name == external_name)
@@ -105,8 +106,8 @@ class PersonStore:
             known = select(Person).where(Person.external_name == external_name)
             person = session.exec(known).first()
             if person is not None:
-                rows = session.exec(select(Membership).where(Membership.person_id == person.id))
-                return _actor(person, rows.all())
+                held = select(Membership).where(Membership.person_id == person.id)
+                return _actor(person, session.exec(held).all())
             person = add_person(session, external_name[:60])
             person.external_name, person.seen_at = external_name, now()
             role = role_of(first_role)
@@ -116,21 +117,19 @@ class PersonStore:
 
     def _mark_use(self, key: ApiKey | None, person: Person | None) -> None:
         moment = now()
-        is_old = [
-            seen is None or seen < moment - SEEN_EVERY
-            for seen in (key and key.used_at, person and person.seen_at)
-        ]
-        has_key, has_person = (key is not None and is_old[0], person is not None and is_old[1])
-        if not (has_key or has_person):
+        statements: list[Any] = []
+        if key is not None and _is_old(key.used_at, moment):
+            used = update(ApiKey).where(col(ApiKey.id) == key.id)
+            statements.append(used.values(used_at=moment))
+        if person is not None and _is_old(person.seen_at, moment):
+            seen = update(Person).where(col(Person.id) == person.id)
+            statements.append(seen.values(seen_at=moment))
+        if not statements:
             return
         # Whoever only reads can go on while nothing can be written.
         with suppress(StorageUnavailable), self._database.write() as session:
-            if key is not None and has_key:
-                session.exec(update(ApiKey).where(col(ApiKey.id) == key.id).values(used_at=moment))
-            if person is not None and has_person:
-                session.exec(
-                    update(Person).where(col(Person.id) == person.id).values(seen_at=moment)
-                )
+            for statement in statements:
+                session.exec(statement)
 
     def get(self, person_id: str) -> PersonDetail:
         with self._database.read() as session:
@@ -187,7 +186,7 @@ class PersonStore:
             session.add(person)
             session.exec(
                 update(ApiKey)
-                .where(ApiKey.person_id == person_id, col(ApiKey.revoked_at).is_(None))
+                .where(col(ApiKey.person_id) == person_id, col(ApiKey.revoked_at).is_(None))
                 .values(revoked_at=now())
             )
             session.flush()
@@ -201,6 +200,10 @@ class PersonStore:
             session.add(person)
             session.flush()
             return _details(session, [person])[0]
+
+
+def _is_old(seen: datetime | None, moment: datetime) -> bool:
+    return seen is None or seen < moment - SEEN_EVERY
 
 
 def add_person(session: Session, name: str) -> Person:
