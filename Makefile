@@ -35,7 +35,7 @@ cuda_options := -DLLAVA_BUILD=OFF -DGGML_CUDA=on
 # pip keys the wheels it keeps by source, not by options: a CUDA build must not enter or leave there.
 cuda_pip_options := --no-cache-dir
 
-.PHONY: help run native test test-fast coverage check format translations reference docs lock train bench clean chromium
+.PHONY: help run native test test-fast coverage check format translations reference docs lock train bench clean chromium postgresql
 
 help: ## show this list
 	echo 'make run [PORT=8000] [MODEL=standard|medium|small] [HOST=127.0.0.1] [CUDA=1]'
@@ -50,15 +50,15 @@ run: $(SERVED) ## install what is missing, fetch the model, serve on http://HOST
 native: $(NATIVE) ## compile llama.cpp for this machine, which then answers faster
 	exec $(BIN)/ideapool doctor --speed
 
-test: $(DEV) $(TRAINING) chromium ## run every test, on the real small model
+test: $(DEV) $(TRAINING) chromium postgresql ## run every test, on the real small model
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
 	exec $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-test-fast: $(DEV) ## run the tests of units and of the API, without training and without a model
+test-fast: $(DEV) postgresql ## run the tests of units and of the API, without training and without a model
 	exec $(BIN)/python -m pytest -n $(WORKERS) -p tests.support.without_training -m 'not slow' \
 	  tests/unit tests/api $(ARGS)
 
-coverage: $(DEV) $(TRAINING) chromium ## run every test, and say how much of the code they run
+coverage: $(DEV) $(TRAINING) chromium postgresql ## run every test, and say how much of the code they run
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
 	mkdir -p test-results
 	for package in service training; do
@@ -238,6 +238,19 @@ chromium:
 	install() { $$as_root apt-get -qq install --yes --no-install-recommends "$$1" >/dev/null; }
 	$$as_root apt-get -qq update || [ -n "$$has_browser" ]
 	install chromium-headless-shell || [ -n "$$has_browser" ] || install chromium
+
+# Tests start a server of their own; that of the package is not needed, and not stopped.
+postgresql:
+	if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit; fi
+	as_root=$$([ "$$(id -u)" = 0 ] || command -v sudo || echo none)
+	if [ "$$as_root" = none ] || ! command -v apt-get >/dev/null; then
+	  if command -v initdb >/dev/null; then exit; fi
+	  echo 'The tests of the store need PostgreSQL: please install it.' >&2
+	  exit 1
+	fi
+	echo 'Installing PostgreSQL for the tests of the store'
+	$$as_root apt-get -qq update
+	$$as_root apt-get -qq install --yes --no-install-recommends postgresql >/dev/null
 
 define PREPARE_COMPILING
 if ! command -v $${CC:-cc gcc clang} >/dev/null || ! command -v $${CXX:-c++ g++ clang++} >/dev/null

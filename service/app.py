@@ -17,6 +17,7 @@ from service.analysis.board_ideas import BoardIdeas, TopicEmbedding
 from service.analysis.board_taste import BoardTaste
 from service.analysis.calibration.calibrations import Calibrations
 from service.analysis.idea_bank import IdeaBank
+from service.analysis.likeness import Likeness
 from service.analysis.score_heads import ScoreHeads
 from service.analysis.scoring import Scorer
 from service.analysis.sentence_encoder import SentenceEncoder
@@ -28,6 +29,8 @@ from service.errors import ServiceError
 from service.ideation.inspirations import Inspirations
 from service.ideation.kinds import Ideation
 from service.ideation.use_case import Means
+from service.live.feeds import BoardFeeds
+from service.live.presence import LocalPresence
 from service.recurring import Recurring
 from service.runs.completions import Completions
 from service.runs.service import Runs
@@ -37,6 +40,7 @@ from service.store import Limits, Store
 from service.store.database import Database
 from service.store.database_lock import database_lock
 from service.store.housekeeping import Housekeeping
+from service.store.round_ending import RoundEnding
 from service.transfer.pending_uploads import PendingUploads
 from service.web import api, mcp, openai, openapi, ops, pages, session
 from service.web.addresses import Addresses
@@ -78,7 +82,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     pool = backend or build_backend(settings)
     served_models = ServedModels(settings, pool)
     vectors = WordVectors()
-    board_ideas, inspirations = _inspirations(settings, store)
+    encoder = SentenceEncoder()
+    board_ideas, inspirations = _inspirations(settings, store, encoder)
     tastes = BoardTaste(store, vectors)
     calibrations = Calibrations(pool, ScoreHeads(settings.heads_dir))
     means = Means(
@@ -104,6 +109,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "telemetry": telemetry,
         "board_ideas": board_ideas,
         "runs": runs,
+        "feeds": BoardFeeds(store, LocalPresence(), limit=settings.live_limit),
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
         "served_models": served_models,
@@ -111,6 +117,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "pending_uploads": PendingUploads(settings.data_dir / "imports"),
         "metrics": metrics,
         "similar_ideas": SimilarIdeas(store, vectors),
+        "likeness": Likeness(store, encoder, vectors),
         "inspirations": inspirations,
         "tastes": tastes,
         "calibrations": calibrations,
@@ -138,11 +145,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().run_in_executor(None, state.inspirations.warm_up)
         stack.push_async_callback(state.calibrations.close)
         stack.push_async_callback(_stop, state.runs, state.mcp, state.settings.drain_s)
+        stack.push_async_callback(state.feeds.close)
         yield
 
 
-def _inspirations(settings: Settings, store: Store) -> tuple[BoardIdeas | None, Inspirations]:
-    encoder = SentenceEncoder()
+def _inspirations(
+    settings: Settings, store: Store, encoder: SentenceEncoder
+) -> tuple[BoardIdeas | None, Inspirations]:
     board_ideas = BoardIdeas(store, encoder) if settings.board_ideas else None
     bank = IdeaBank(encoder) if settings.idea_bank else None
     return board_ideas, Inspirations(bank, board_ideas)
@@ -182,6 +191,7 @@ def _recurring_work(
     settings: Settings, store: Store, board_ideas: BoardIdeas | None
 ) -> Iterator[Recurring]:
     yield Housekeeping(store, trash_days=settings.trash_days)
+    yield RoundEnding(store)
     if board_ideas is not None:
         yield TopicEmbedding(board_ideas)
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from service.engine.backend import Backend
@@ -13,7 +13,8 @@ from service.engine.embedded.switchable import SwitchableBackend
 from service.engine.files.atomic_write import write_whole
 from service.engine.files.download import Sources
 from service.engine.host import memory_bytes, memory_limit_bytes
-from service.engine.remote import RemoteBackend
+from service.engine.remote import Address, EnginePool, RemoteBackend
+from service.engine.types import EngineStatus
 from service.settings import Settings
 
 # Memory for the server itself, and for decoding besides weights and caches.
@@ -53,10 +54,8 @@ def sources(settings: Settings) -> Sources:
 
 def build_backend(settings: Settings) -> Backend:
     if settings.engine_url is not None:
-        key = settings.engine_key
         return RemoteBackend(
-            settings.engine_url,
-            key=key.get_secret_value() if key is not None else None,
+            *engine_addresses(settings),
             model=settings.engine_model,
             slots=settings.slots,
             queue_limit=settings.queue_limit,
@@ -74,6 +73,22 @@ def build_backend(settings: Settings) -> Backend:
         return backend
 
     return SwitchableBackend(chosen, current, build, switched=ChosenSet(settings).keep)
+
+
+async def look_at_engines(settings: Settings) -> tuple[EngineStatus, ...]:
+    """How the servers are that answer in place of the catalog's models; takes at most some seconds."""
+    pool = EnginePool(engine_addresses(settings), model=settings.engine_model, slots=settings.slots)
+    try:
+        await pool.check()
+        return pool.statuses()
+    finally:
+        await pool.close()
+
+
+def engine_addresses(settings: Settings) -> Iterator[Address]:
+    """The servers that answer in place of the catalog's models, each with its key."""
+    for url, key in zip(settings.engine_urls, settings.keys_of_engines, strict=True):
+        yield Address(url, key.get_secret_value() if key is not None else None)
 
 
 def _embedded(settings: Settings, chosen: Selection) -> EmbeddedBackend:

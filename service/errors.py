@@ -9,6 +9,7 @@ ServiceError
 │   └── UnknownIdeas            some of several ideas do not exist
 ├── LostUpdate                  someone else changed the idea since the caller read it
 ├── Conflict                    the current state does not allow this
+│   ├── PeopleFirst             people are to write ideas before a model does
 │   └── RequestInProgress       the first request with this key is still being answered
 ├── Unauthorised                the API key is missing or not valid
 │   └── PersonRemoved           an owner removed the person whose key or session it is
@@ -18,6 +19,7 @@ ServiceError
 ├── BodyTooLarge                the request body has more bytes than the limit
 ├── ClientLeft                  the client disconnected; nobody reads the answer
 ├── StorageUnavailable          the disk is full, or the database cannot be written
+├── TooManyStreams              as many streams of changes are open as the server allows
 ├── ServerUnreachable           the command line gets no answer from a server, or half of one
 ├── ServerRefused               a server answered the command line with an error
 └── EngineError                 a model failed; ideas can still be edited
@@ -33,7 +35,7 @@ ServiceError
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from service.messages import Text, pack
 
@@ -107,6 +109,10 @@ class Conflict(ServiceError):
         self.pointer = pointer
 
 
+class PeopleFirst(Conflict):
+    pass
+
+
 class RequestInProgress(Conflict):
     def __init__(self, detail: str, *, retry_after_s: int) -> None:
         super().__init__(detail)
@@ -142,7 +148,13 @@ class ClientLeft(ServiceError):
 
 
 class StorageUnavailable(ServiceError):
-    pass
+    retry_after_s: ClassVar = 5
+
+
+class TooManyStreams(ServiceError):
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class ServerUnreachable(ServiceError):

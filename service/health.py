@@ -1,11 +1,10 @@
 """Looks at what Ideapool needs on this machine, changes nothing, and says what would be better."""
 
+import asyncio
 import os
 import platform
 import shutil
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -13,18 +12,20 @@ from typing import Literal
 from service import __version__
 from service.analysis.idea_bank import IdeaBank
 from service.analysis.sentence_encoder import SentenceEncoder
-from service.backend import selection
+from service.backend import look_at_engines, selection
 from service.engine.catalog import CatalogModel
 from service.engine.files.build import availability
 from service.engine.files.checksums import verified_sha256
 from service.engine.files.speeds import Speeds, library_line
 from service.engine.host import cpu_features, memory_bytes, usable_cpus
 from service.engine.llama.libraries import COMPILE, best_library
-from service.errors import ServiceError
+from service.engine.types import EngineState, EngineStatus
+from service.errors import ServiceError, StorageUnavailable
 from service.messages import Counted, Text
 from service.settings import Settings
-from service.store.database import newest_revision, sqlite_path
+from service.store.database import newest_revision
 from service.store.database_lock import lock_holder
+from service.store.dialects import Dialect, dialect_of
 
 State = Literal["ok", "better", "broken"]
 Found = tuple[State, str] | tuple[State, str, str]
@@ -38,6 +39,17 @@ MEMORY_PER_BYTE, SERVER_BYTES = 1.4, 500_000_000
 FEATURES = {"avx2": "AVX2", "fma": "FMA", "f16c": "F16C", "avx512f": "AVX512"}
 # What is most often said of a model's files; the rest names files and goes as it is.
 STATES = {"here": Text("here"), "not fetched": Text("not fetched")}
+ENGINE_STATES: dict[EngineState, Text] = {
+    "starting": Text("not asked yet"),
+    "loading": Text("loading its model"),
+    "ready": Text("ready"),
+    "trial": Text("on trial after a failure"),
+    "busy": Text("full"),
+    "failed": Text("out of reach"),
+    "different": Text("another model"),
+}
+# Of an engine that gets requests, at least one at a time.
+ANSWERING: tuple[EngineState, ...] = ("ready", "trial", "busy")
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 
 
@@ -136,7 +148,9 @@ def _library(settings: Settings) -> Iterator[Found]:
 
 def _model_files(settings: Settings) -> Iterator[Found]:
     if settings.engine_url is not None:
-        yield "ok", Text("not needed: %(server)s answers", server=settings.engine_url)
+        urls = settings.engine_urls
+        text = Text("not needed: %(server)s answers", server=urls[0])
+        yield "ok", text if len(urls) == 1 else Text("not needed: the engines answer")
         return
     for model in _models(settings):
         state = availability(model, settings.models_dir)
@@ -152,6 +166,41 @@ def _model_files(settings: Settings) -> Iterator[Found]:
             yield "better", text, advice
 
 
+def _engines(settings: Settings) -> Iterator[Found]:
+    """Asks each server; a running Ideapool knows more, and says it by `engine_findings`."""
+    yield from engine_findings(asyncio.run(look_at_engines(settings)))
+
+
+def engine_findings(engines: Sequence[EngineStatus]) -> Iterator[Found]:
+    if not engines:
+        yield "ok", Text("none: the models run on this machine")
+    others_answer = any(one.state in ANSWERING for one in engines)
+    for one in engines:
+        is_answering = one.state in ANSWERING
+        if (is_answering and one.error is None) or one.state == "busy":
+            yield "ok", _engine_line(one)
+        else:
+            state: State = "better" if others_answer else "broken"
+            advice = one.error or Text("It is still getting ready. Look again in a moment.")
+            yield state, _engine_line(one), advice
+
+
+def _engine_line(one: EngineStatus) -> Text:
+    state = Text("%(url)s: %(state)s", url=one.url, state=ENGINE_STATES[one.state])
+    if one.model:
+        state = Text(
+            "%(engine)s, %(kind)s with %(model)s", engine=state, kind=one.kind, model=one.model
+        )
+    if one.state not in ANSWERING:
+        return state
+    return Text(
+        "%(engine)s, %(running)s of %(slots)s places taken",
+        engine=state,
+        running=one.running,
+        slots=one.slots,
+    )
+
+
 def _idea_bank(settings: Settings) -> Iterator[Found]:
     if not settings.idea_bank:
         yield "ok", Text("switched off")
@@ -164,9 +213,9 @@ def _keys(settings: Settings) -> Iterator[Found]:
     if not settings.needs_key:
         yield "ok", Text("not needed: only this machine can reach the server")
         return
-    count = _ask(settings, "SELECT count(*) FROM api_key WHERE revoked_at IS NULL AND kind = 'key'")
-    if count:
-        yield "ok", str(count)
+    facts = dialect_of(settings.sqlalchemy_url).facts()
+    if facts is not None and facts.keys:
+        yield "ok", str(facts.keys)
     elif settings.create_key:
         yield "ok", Text("the first start makes one")
     else:
@@ -175,27 +224,40 @@ def _keys(settings: Settings) -> Iterator[Found]:
 
 
 def _database(settings: Settings) -> Iterator[Found]:
-    path = sqlite_path(settings.sqlalchemy_url)
-    if path is None:
-        yield "broken", Text("not a SQLite file"), Text("Correct IDEAPOOL_DATABASE_URL.")
+    dialect = dialect_of(settings.sqlalchemy_url)
+    place = dialect.path.absolute() if dialect.path else dialect.place
+    try:
+        facts = dialect.facts()
+    except StorageUnavailable as error:
+        advice = (
+            Text("Restore a backup with “ideapool restore”.")
+            if dialect.path
+            else Text("Start the server of the database, or correct IDEAPOOL_DATABASE_URL.")
+        )
+        yield "broken", f"{place}: {error.detail}" if dialect.path else error.detail, advice
         return
-    if not path.exists():
-        yield "ok", Text("%(path)s is made at the first start", path=path.absolute())
+    if facts is None:
+        yield "ok", Text("%(path)s is made at the first start", path=place)
         return
-    sound = _ask(settings, "PRAGMA quick_check(1)")
-    size = round(path.stat().st_size / 1e6, 1)
-    text: str = Text("%(path)s, %(size)s MB", path=path.absolute(), size=size)
-    if sound != "ok":
-        yield "broken", f"{text}: {sound}", Text("Restore a backup with “ideapool restore”.")
-        return
-    if (holder := lock_holder(path)) is not None:
+    size = round(facts.size_bytes / 1e6, 1)
+    text: str = Text(
+        "%(server)s: %(path)s, %(size)s MB", server=facts.server, path=place, size=size
+    )
+    if dialect.path and (holder := lock_holder(dialect.path)) is not None:
         text = Text("%(file)s, in use by %(process)s", file=text, process=holder)
-    revision = _ask(settings, "SELECT version_num FROM alembic_version")
-    if revision != newest_revision():
-        text = Text("%(file)s, schema %(revision)s", file=text, revision=revision)
-        yield "better", text, Text("The next start upgrades it, after a copy.")
+    if facts.revision is None:
+        yield "ok", Text("%(file)s, still empty", file=text)
+    elif facts.revision != newest_revision():
+        text = Text("%(file)s, schema %(revision)s", file=text, revision=facts.revision)
+        yield "better", text, _upgrade_advice(dialect)
     else:
         yield "ok", text
+
+
+def _upgrade_advice(dialect: Dialect) -> Text:
+    if dialect.path:
+        return Text("The next start upgrades it, after a copy.")
+    return Text("The next start upgrades it. Make a backup with pg_dump first.")
 
 
 def _proxy(_: Settings) -> Iterator[Found]:
@@ -214,6 +276,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "processor": _processor,
         "library": _library,
         "models": _model_files,
+        "engines": _engines,
         "idea bank": _idea_bank,
         "keys": _keys,
         "database": _database,
@@ -234,16 +297,3 @@ def _downloads(settings: Settings) -> Iterator[CatalogModel]:
 
 def _gb(size_bytes: float) -> float:
     return round(size_bytes / GB, 1)
-
-
-def _ask(settings: Settings, query: str) -> object:
-    """The first value, or None if there is no such database or table; it is opened for reading only."""
-    path = sqlite_path(settings.sqlalchemy_url)
-    if path is None or not path.exists():
-        return None
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            row = database.execute(query).fetchone()
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    return None if row is None else row[0]

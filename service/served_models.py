@@ -17,18 +17,19 @@ from service.engine.host import usable_cpus
 from service.engine.llama.libraries import best_library, libraries
 from service.errors import Conflict, ModelUnavailable, NotFound, ServiceError
 from service.messages import Text
-from service.schemas.models import ModelChange, ModelSet, ModelSets
+from service.schemas.models import Engine, ModelChange, ModelSet, ModelSets
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 
 class ServedModels:
-    """`engine_url` is the server that answers in place of the catalog's models, if one does."""
+    """`engine_url` are the servers that answer in place of the catalog's models, if any do."""
 
     def __init__(self, settings: Settings, backend: Backend) -> None:
         self.engine_url = settings.engine_url
         self._settings = settings
+        self._backend = backend
         self._switchable = backend if isinstance(backend, SwitchableBackend) else None
         self._measuring: asyncio.Task[None] | None = None
         self._stopping = threading.Event()
@@ -62,6 +63,7 @@ class ServedModels:
         return ModelSets(
             served=served,
             engine_url=self.engine_url,
+            engines=self.engines(),
             change=change
             and ModelChange(
                 name=change.set, phase=change.phase, progress=change.progress, error=change.error
@@ -84,6 +86,11 @@ class ServedModels:
                 for one in self.choices()
             ],
         )
+
+    def engines(self) -> list[Engine]:
+        """The servers that answer in place of the catalog's models."""
+        found = self._backend.stats().engines
+        return [Engine.model_validate(one, from_attributes=True) for one in found]
 
     async def switch(self, name: str) -> None:
         """Begin to serve this set; `change` says how far it is.

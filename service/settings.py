@@ -57,6 +57,37 @@ def _index_url() -> str:
     return INDEX_URL
 
 
+def _parts(value: str) -> tuple[str, ...]:
+    """What is between the commas, without spaces around it."""
+    return tuple(part.strip() for part in value.split(","))
+
+
+def _shown(url: str, number: int) -> str:
+    """The URL for an error, or only its place in the list if it may contain a key."""
+    return f"server {number}" if set("@?#") & set(url) else f"server {number}, {url!r},"
+
+
+def _root(url: str) -> str:
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _check_url(value: str, field: str) -> None:
+    """Refuse parts that may contain a password or a key, because messages show the URL.
+
+    Raises:
+        ValueError: it is no URL, or has such parts.
+    """
+    try:
+        url = httpx2.URL(value)
+    except httpx2.InvalidURL as error:
+        raise ValueError(f"must look like http://localhost:8080 ({error})") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("must look like http://localhost:8080")
+    if url.userinfo or url.query or url.fragment:
+        place = _PLACES_OF_KEYS[field]
+        raise ValueError(f"must not have a user, query or fragment; set a key in {place}")
+
+
 def _own_pip_files() -> Iterator[Path]:
     # A user of a container may have no home.
     with suppress(RuntimeError):
@@ -98,7 +129,10 @@ class Settings(BaseSettings):
         "programs where Ideapool is installed as a package.",
     )
     database_url: str | None = Field(
-        None, description="SQLAlchemy URL; default `sqlite:///<data_dir>/ideapool.db`."
+        None,
+        repr=False,
+        description="Database: `sqlite:////FILE` or `postgresql://USER@HOST/NAME`; default "
+        "`sqlite:///<data_dir>/ideapool.db`.",
     )
     allowed_hosts: Csv = Field(
         (), description="Further `Host` names to answer to, comma-separated; `*` allows any."
@@ -156,13 +190,20 @@ class Settings(BaseSettings):
         description="Megabytes all models may take; default: the container's limit less a reserve.",
     )
     engine_url: str | None = Field(
-        None, description="OpenAI-compatible server to ask instead of the catalog's models."
+        None,
+        description="OpenAI-compatible server to ask instead of the catalog's models; or several, "
+        "separated by commas.",
     )
     engine_key: SecretStr | None = Field(
-        None, description="Key of that server, sent as a bearer token."
+        None, description="Key of these servers, sent as a bearer token."
+    )
+    engine_keys: SecretStr | None = Field(
+        None,
+        description="Keys in the order of the servers, separated by commas; an empty one stands for "
+        "the key above.",
     )
     engine_model: str | None = Field(
-        None, min_length=1, description="Its model; may be left out where it has only one."
+        None, min_length=1, description="Their model; may be left out where they have only one."
     )
     url: str | None = Field(
         None,
@@ -171,6 +212,9 @@ class Settings(BaseSettings):
     )
     key: SecretStr | None = Field(None, description="API key the commands send to it.")
     queue_limit: int = Field(32, ge=1, le=1000, description="Runs that may run and wait.")
+    live_limit: int = Field(
+        1000, ge=1, le=100_000, description="Pages and programs that may watch boards at a time."
+    )
     run_deadline_s: float = Field(
         600, gt=0, le=86400, description="Longest time a run may take, waiting included."
     )
@@ -232,22 +276,29 @@ class Settings(BaseSettings):
     def drop_last_slash(cls, value: str) -> str:
         return value.rstrip("/")
 
-    @field_validator("engine_url", "url", "otlp_url")
+    @field_validator("url", "otlp_url")
     @classmethod
     def check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
-        """Refuse parts that may contain a password or a key, because messages show the URL."""
+        if value is not None:
+            _check_url(value, str(info.field_name))
+        return value
+
+    @field_validator("engine_url")
+    @classmethod
+    def check_engine_urls(cls, value: str | None) -> str | None:
+        """Check each one; an error says which one it is about."""
         if value is None:
             return None
-        try:
-            url = httpx2.URL(value)
-        except httpx2.InvalidURL as error:
-            raise ValueError(f"must look like http://localhost:8080 ({error})") from error
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ValueError("must look like http://localhost:8080")
-        if url.userinfo or url.query or url.fragment:
-            place = _PLACES_OF_KEYS[str(info.field_name)]
-            raise ValueError(f"must not have a user, query or fragment; set a key in {place}")
-        return value
+        urls = _parts(value)
+        for number, url in enumerate(urls, 1):
+            try:
+                _check_url(url, "engine_url")
+                if _root(url) in map(_root, urls[: number - 1]):
+                    raise ValueError("is given twice")
+            except ValueError as error:
+                which = f"{_shown(url, number)} " if len(urls) > 1 else ""
+                raise ValueError(f"{which}{error}") from error
+        return ",".join(urls)
 
     @field_validator("engine_key", "key")
     @classmethod
@@ -258,6 +309,34 @@ class Settings(BaseSettings):
         if not (key.isascii() and key.isprintable() and key == key.strip() != ""):
             raise ValueError("must be printable ASCII without leading or trailing spaces")
         return value
+
+    @field_validator("engine_keys")
+    @classmethod
+    def check_engine_keys(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            return None
+        keys = _parts(value.get_secret_value())
+        for key in filter(None, keys):
+            cls.check_key(SecretStr(key))
+        servers = len(_parts(info.data["engine_url"])) if info.data.get("engine_url") else 0
+        if len(keys) != servers:
+            raise ValueError(
+                f"has {len(keys)} keys, and IDEAPOOL_ENGINE_URL has {servers} servers; each needs "
+                "one, which may be empty where IDEAPOOL_ENGINE_KEY counts"
+            )
+        return value
+
+    @property
+    def engine_urls(self) -> tuple[str, ...]:
+        return _parts(self.engine_url) if self.engine_url is not None else ()
+
+    @property
+    def keys_of_engines(self) -> tuple[SecretStr | None, ...]:
+        """One for each of `engine_urls`."""
+        if self.engine_keys is None:
+            return (self.engine_key,) * len(self.engine_urls)
+        keys = _parts(self.engine_keys.get_secret_value())
+        return tuple(SecretStr(key) if key else self.engine_key for key in keys)
 
     @cached_property
     def is_loopback(self) -> bool:

@@ -8,6 +8,9 @@ import asyncio
 import threading
 from collections.abc import Collection
 
+# The topic of people, their roles and their keys. Other topics are ids of boards.
+PEOPLE = "people"
+
 
 class Signals:
     """Safe to use from any thread; each waiter is woken in its own event loop."""

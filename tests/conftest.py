@@ -76,11 +76,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresServer]:
-    """A server with the template `migrated`, which has all tables."""
+    """A server with the template `migrated`, which has all tables, and a database like it."""
     server = PostgresServer()
     try:
         server.start()
-        server.make_template("migrated")
+        for name in ("migrated", "shared"):
+            server.make_template(name)
         yield server
     finally:
         server.remove()
@@ -93,7 +94,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
         yield None
         return
     server: PostgresServer = request.getfixturevalue("postgresql")
-    with server.database("migrated") as url:
+    with server.emptied("shared") as url:
         yield url
 
 
@@ -121,6 +122,23 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database.migrate()
     database.close()
     return path
+
+
+@pytest.fixture
+def elsewhere(
+    settings: Settings, new_database: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Settings]:
+    """Settings of another server, with a database of its own that has all of its tables."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    other = settings.model_copy(update={"data_dir": folder})
+    if settings.database_url is None:
+        shutil.copy(new_database, folder / "ideapool.db")
+        yield other
+        return
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    with server.database("migrated") as url:
+        yield other.model_copy(update={"database_url": url})
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ UNITS = {
     "gpu_layers": "layers",
     "slots": "requests",
     "queue_limit": "runs",
+    "live_limit": "streams",
     "title_limit": "characters",
     "idea_limit": "characters",
     "suggestion_limit": "ideas",

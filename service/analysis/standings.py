@@ -4,13 +4,24 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from service.actor import acting_person_id
 from service.analysis.bradley_terry import Pair, Ranking, Result
+from service.analysis.consensus import Ballot, Consensus, consensus
 from service.errors import Conflict
 from service.messages import Text
 from service.schemas.fields import Judge
-from service.schemas.ranking import ComparisonPublic, PairPublic, RankingPublic, StandingPublic
+from service.schemas.ranking import (
+    ComparisonPublic,
+    ConsensusPublic,
+    ContestedPublic,
+    PairPublic,
+    RankingPublic,
+    StandingPublic,
+)
 from service.store import Store
 from service.store.comparisons import Contender
+
+MOST_CONTESTED = 5
 
 
 class Standings:
@@ -53,6 +64,21 @@ class Standings:
             if not self._outdated(one)
         }
 
+    @property
+    def consensus(self) -> Consensus:
+        """How far the people agree whose votes count."""
+        return consensus(
+            [Ballot(_voter(one), one.first_id, one.second_id, one.outcome) for one in self._counted]
+        )
+
+    def judged_by(self, person_id: str) -> set[Pair]:
+        """The pairs that this person compared, unless a text has changed since."""
+        return {
+            frozenset((one.first_id, one.second_id))
+            for one in self._counted
+            if _voter(one) == person_id and not self._outdated(one)
+        }
+
     def public(self) -> RankingPublic:
         outdated = Counter(idea for one in self._counted for idea in self._outdated(one))
         ranks = self.ranking.ranks
@@ -60,9 +86,28 @@ class Standings:
             board_id=self.board_id,
             by=self.by,
             comparisons=self.comparisons,
+            consensus=self._consensus() if self.by == "people" else None,
             ideas=[
                 self._standing(idea_id, ranks.get(idea_id), outdated[idea_id])
                 for idea_id in self.ranking.order
+            ],
+        )
+
+    def _consensus(self) -> ConsensusPublic:
+        found = self.consensus
+        return ConsensusPublic(
+            people=found.people,
+            shared_pairs=found.shared_pairs,
+            agreement=_rounded(found.agreement),
+            alpha=_rounded(found.alpha),
+            contested=[
+                ContestedPublic(
+                    idea_id=one.idea_id,
+                    title=self.contenders[one.idea_id].title,
+                    contested=one.contested,
+                    shared=one.shared,
+                )
+                for one in found.contested[:MOST_CONTESTED]
             ],
         )
 
@@ -87,9 +132,14 @@ class Standings:
         return [idea for idea, version in sides if version < self.contenders[idea].version]
 
 
-def board_standings(store: Store, board_id: str, by: Judge) -> Standings:
-    """Raises: NotFound."""
-    contenders = store.comparisons.contenders(board_id)
+def board_standings(
+    store: Store, board_id: str, by: Judge, round_id: str | None = None
+) -> Standings:
+    """With `round_id`, only the ideas of this writing round are ranked.
+
+    Raises: NotFound.
+    """
+    contenders = store.comparisons.contenders(board_id, round_id)
     return Standings(board_id, by, contenders, store.comparisons.of_board(board_id, by))
 
 
@@ -108,13 +158,19 @@ def next_pair(
 ) -> PairPublic | None:
     """The next pair to vote on. It stays the same until somebody votes; None if all are skipped.
 
+    A person gets pairs of their own: one that they have not compared yet, as long as there is one.
+
     Raises:
         Conflict: there are no two ideas to compare.
     """
     if len(standings.contenders) < 2:
         raise Conflict(Text("There are no two ideas to compare. Add some to the board first."))
-    seed = zlib.crc32(f"{standings.board_id} {standings.comparisons}".encode())
-    question = standings.ranking.next_question(seed=seed, without=skipped)
+    person = acting_person_id() or ""
+    seed = zlib.crc32(f"{standings.board_id} {standings.comparisons} {person}".strip().encode())
+    ranking, own = standings.ranking, standings.judged_by(person) if person else set()
+    question = ranking.next_question(seed=seed, without={*skipped, *own})
+    if question is None and own:
+        question = ranking.next_question(seed=seed, without=skipped)
     if question is None:
         return None
     return PairPublic(
@@ -130,3 +186,11 @@ def result_of(one: ComparisonPublic) -> Result:
 
 def _newest(comparisons: Sequence[ComparisonPublic]) -> list[ComparisonPublic]:
     return list({frozenset((one.first_id, one.second_id)): one for one in comparisons}.values())
+
+
+def _voter(one: ComparisonPublic) -> str:
+    return "" if one.author is None else one.author.id
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import httpx2
 
 from service.cli.connection.connect import is_ours, usual_address
+from service.engine.types import EngineStatus
 from service.health import CHECKS as OF_THE_MACHINE
-from service.health import Found
+from service.health import Found, engine_findings
 from service.settings import Settings
 
 LOOK_S = 2
@@ -31,7 +32,18 @@ def _port(settings: Settings) -> Iterator[Found]:
     yield "broken", f"another program uses {address}", "Stop it, or set IDEAPOOL_PORT."
 
 
-CHECKS = {**OF_THE_MACHINE, "port": _port}
+def _engines(settings: Settings) -> Iterator[Found]:
+    """What a running server knows of them, or else what they say now."""
+    try:
+        told = httpx2.get(f"{usual_address(settings)}/readyz", timeout=LOOK_S, trust_env=False)
+        engines = [EngineStatus(**one) for one in told.json()["engines"]]
+    except (httpx2.HTTPError, ValueError, KeyError, TypeError):
+        yield from OF_THE_MACHINE["engines"](settings)
+    else:
+        yield from engine_findings(engines)
+
+
+CHECKS = {**OF_THE_MACHINE, "engines": _engines, "port": _port}
 
 
 def _is_free(settings: Settings) -> bool:

@@ -32,6 +32,8 @@ def serve(settings: Settings) -> int:
     print(f"Ideapool is at http://{shown}:{settings.port}", flush=True)
     if settings.engine_url is None:
         print(f"llama.cpp: {_library(settings)}", flush=True)
+    else:
+        print(f"Its models are those of {', '.join(settings.engine_urls)}", flush=True)
     config = uvicorn.Config(
         startup,
         host=settings.host,
@@ -147,6 +149,7 @@ class _Server(uvicorn.Server):
         if self._progress is not None:
             self._progress.cancel()
         state = self._app.state
+        await state.feeds.close()
         await asyncio.gather(
             state.runs.close(self._drain_s), state.completions.close(self._drain_s)
         )

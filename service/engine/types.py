@@ -8,6 +8,7 @@ REQUIRED_ROLES: tuple[Role, ...] = ("brainstorm", "general")
 """The model for `general` also serves `refine` if no model has that role."""
 ModelState = Literal["absent", "fetching", "idle", "loading", "ready", "failed"]
 FinishReason = Literal["stop", "length"]
+EngineState = Literal["starting", "loading", "ready", "trial", "busy", "failed", "different"]
 CacheLayout = Literal["streams", "unified"]
 Quantisation = Literal["f16", "q4_0", "q4_k_m", "q8_0"]
 AdapterUse = Literal["merged", "shared"]
@@ -235,9 +236,38 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """One of the servers that answer in place of the catalog's models.
+
+    `kind` is the kind of server, empty while it is unknown, as is `model`. `running` are requests
+    of this process, `slots` how many of them the engine gets at a time. `failures` counts answers
+    that failed, and `moved` requests that another engine took over. `error` is the last one, until
+    an answer succeeds.
+
+    A `busy` engine has refused a request and gets no more until the time that it named. One on
+    `trial` has failed and gets one request at a time until one succeeds. A `different` one serves
+    another model than the others and gets none.
+    """
+
+    url: str
+    kind: str
+    model: str
+    state: EngineState
+    running: int
+    slots: int
+    failures: int
+    moved: int
+    error: str | None
+    takes_grammars: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
+    """`engines` is empty where the models run on this machine."""
+
     running: int
     waiting: int
     queue_limit: int
     restarts: int
     process_id: int | None
+    engines: tuple[EngineStatus, ...] = ()

@@ -44,6 +44,7 @@ def plan_brainstorm(context: PlanContext[BrainstormTask]) -> Plan[BrainstormTask
     source = _source(task, store)
     board_id = task.board_id or source.board_id
     board = store.boards.default() if board_id is None else store.boards.get(board_id)
+    store.rounds.check_people_first(board.id)
     background = [task.context, source.context, board.goal]
     combined = {idea.id for idea in source.combined}
     bank_n = _bank_n(context)

@@ -29,6 +29,7 @@ from service.schemas.fields import UNFINISHED
 from service.schemas.run_kinds import RECORDED_KINDS, kind_of
 from service.schemas.runs import RunPublic, Task
 from service.store import Store
+from service.store.hidden_ideas import shared_view
 from service.store.runs import NewRun
 
 
@@ -101,7 +102,9 @@ class Ideation:
         """
         name = kind_of(task)
         kind = KINDS[name]
-        plan = kind.plan(PlanContext(task, self._store, redraws))
+        # Others see the run, so it must not contain what only the person who asks can see.
+        with shared_view():
+            plan = kind.plan(PlanContext(task, self._store, redraws))
         model = self._backend.model_for(kind.role).name
         board_id = plan.board_id or (plan.idea.board_id if plan.idea else None)
         language = self._language(task, board_id) if kind.has_language else AS_WRITTEN
@@ -142,7 +145,8 @@ class Ideation:
             means.inspirations,
             means.tastes,
         )
-        return await kind.perform(context, planned.work)
+        with shared_view():
+            return await kind.perform(context, planned.work)
 
     def result_at_deadline(self, planned: PlannedRun, ledger: Ledger) -> dict[str, Any] | None:
         """The result of a run that has made something by its deadline; None if its kind fails then."""

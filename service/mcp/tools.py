@@ -196,6 +196,9 @@ class Tools:
         deleted: Annotated[
             bool, Field(description="Those in the trash instead of the others.")
         ] = False,
+        round: Annotated[
+            str | None, Field(description="Only ideas of the writing round with this id.")
+        ] = None,
         sort: Sort = "new",
         limit: Annotated[int, Field(ge=1, le=200)] = 20,
     ) -> FoundIdeas:
@@ -212,7 +215,7 @@ class Tools:
                 "sort": sort,
             }
             query |= {"status": status, "star": starred}
-            query |= {"archived": archived, "deleted": deleted}
+            query |= {"archived": archived, "deleted": deleted, "round": round}
             ideas, has_more = await find_ideas(rest, query, limit)
         return FoundIdeas(
             ideas=[read(IdeaPublic, one) for one in ideas], has_more=has_more, boards=boards

@@ -35,6 +35,7 @@ from service.schemas.fields import (
     SUGGESTIONS_CEILING,
     TAGS_CEILING,
     Body,
+    CommentText,
     Judge,
     Origin,
     Outcome,
@@ -48,7 +49,15 @@ from service.schemas.fields import (
 )
 
 # Section -> the first version of the file that has it.
-SINCE = {"comparisons": 2, "rubrics": 3}
+SINCE = {"comparisons": 2, "rubrics": 3, "people": 4, "likes": 4, "comments": 4}
+
+
+class PersonRow(Shape):
+    """A name. What a person may do belongs to a server and is in no file."""
+
+    id: Key
+    name: Title
+    created_at: Moment
 
 
 class BoardRow(Shape):
@@ -57,6 +66,7 @@ class BoardRow(Shape):
     goal: Body
     language: IdeaLanguage = AS_WRITTEN
     learns: bool = True
+    people_first: bool = False
     taste_since: Moment | None = None
     created_at: Moment
     updated_at: Moment
@@ -74,6 +84,8 @@ class IdeaRow(Shape):
     origin: Origin
     version: Number
     revision: Number
+    # Here and below, older files have no people.
+    person_id: Key | None = None
     score: Score | None
     created_at: Moment
     updated_at: Moment
@@ -85,6 +97,7 @@ class VersionRow(Shape):
     title: Title
     body: Body
     origin: Origin
+    person_id: Key | None = None
     run_id: Key | None
     created_at: Moment
 
@@ -151,6 +164,7 @@ class ComparisonRow(Shape):
     second_version: Number
     outcome: Outcome
     by: Judge
+    person_id: Key | None = None
     probability: Annotated[float, Field(ge=0, le=1)] | None
     run_id: Key | None
     created_at: Moment
@@ -163,8 +177,26 @@ class ComparisonRow(Shape):
         return value
 
 
+class LikeRow(Shape):
+    idea_id: Key
+    person_id: Key | None
+    created_at: Moment
+
+
+class CommentRow(Shape):
+    id: Key
+    idea_id: Key
+    person_id: Key | None
+    body: CommentText
+    revision: Number
+    created_at: Moment
+    edited_at: Moment | None
+
+
 _BOARD_ID = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
 _IDEA_ID = "b2a4c8de-13f5-4f0a-8a57-5d0c1f9e2b77"
+_PERSON_ID = "0c9d2f5e-4b1a-4e9f-8f0e-2d7c5a6b3e18"
+_COMMENT_ID = "e5a1c3b7-9d2f-4c6a-8e0b-1f4d7a9c2b60"
 _MOMENT = "2026-01-31T12:00:00Z"
 _TEXT: dict[str, JsonValue] = {
     "title": "Soup from one pot",
@@ -174,8 +206,9 @@ _TEXT: dict[str, JsonValue] = {
 }
 EXAMPLE: JsonDict = {
     "format": "ideapool",
-    "version": 3,
+    "version": 4,
     "exported_at": _MOMENT,
+    "people": [{"id": _PERSON_ID, "name": "Ada", "created_at": _MOMENT}],
     "boards": [
         {
             "id": _BOARD_ID,
@@ -196,6 +229,7 @@ EXAMPLE: JsonDict = {
             "parent_id": None,
             "version": 1,
             "revision": 1,
+            "person_id": _PERSON_ID,
             "score": None,
             "updated_at": _MOMENT,
         }
@@ -206,19 +240,32 @@ EXAMPLE: JsonDict = {
     "evaluations": [],
     "comparisons": [],
     "rubrics": [],
+    "likes": [{"idea_id": _IDEA_ID, "person_id": _PERSON_ID, "created_at": _MOMENT}],
+    "comments": [
+        {
+            "id": _COMMENT_ID,
+            "idea_id": _IDEA_ID,
+            "person_id": _PERSON_ID,
+            "body": "The school lends its kettle.",
+            "revision": 1,
+            "created_at": _MOMENT,
+            "edited_at": None,
+        }
+    ],
 }
 
 
 class Archive(Shape):
     """One board or all boards. Ideas are in the order in which they were added.
 
-    Version 1 had no comparisons, and version 2 had no rubrics.
+    Version 1 had no comparisons, version 2 had no rubrics, and version 3 had no people, likes and
+    comments. A person who is known by id keeps the name they have here; nobody gets rights by a file.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     format: Literal["ideapool"]
-    version: Annotated[Literal[1, 2, 3], BeforeValidator(whole)]
+    version: Annotated[Literal[1, 2, 3, 4], BeforeValidator(whole)]
     exported_at: Moment
     boards: Rows[BoardRow]
     ideas: Rows[IdeaRow]
@@ -228,9 +275,12 @@ class Archive(Shape):
     evaluations: Rows[EvaluationRow]
     comparisons: Rows[ComparisonRow] | None = Field(default=None, validate_default=True)
     rubrics: Rows[RubricRow] | None = Field(default=None, validate_default=True)
+    people: Rows[PersonRow] | None = Field(default=None, validate_default=True)
+    likes: Rows[LikeRow] | None = Field(default=None, validate_default=True)
+    comments: Rows[CommentRow] | None = Field(default=None, validate_default=True)
 
     # A validator that runs before pydantic's own would turn off its JSON mode for the rows.
-    @field_validator("comparisons", "rubrics")
+    @field_validator(*SINCE)
     @classmethod
     def need_since(cls, value: list[Any] | None, info: ValidationInfo) -> list[Any]:
         since = SINCE[str(info.field_name)]

@@ -69,6 +69,7 @@ class RunRow(Shape):
     timing: TimingRow | None
     error: ErrorRow | None
     decision: Decision
+    person_id: Key | None = None
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None

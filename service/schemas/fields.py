@@ -27,6 +27,7 @@ PAIRS_CEILING = 200
 IDEAS_CEILING = 1000
 COMBINED_CEILING = 5
 AVOIDED_CEILING = 20
+COMMENT_CEILING = 4000
 
 Status = Literal["draft", "kept", "in-progress", "done", "archived"]
 Origin = Literal["human", "model", "import", "bank", "board"]
@@ -41,7 +42,7 @@ SuggestionState = Literal["open", "kept", "discarded", "avoided"]
 MethodId = Literal[
     "free", "scamper", "reverse", "six-hats", "personas", "constraints", "analogies", "questions"
 ]
-Sort = Literal["new", "old", "updated", "score", "rank", "title"]
+Sort = Literal["new", "old", "updated", "score", "likes", "rank", "title"]
 Decision = Literal["open", "accepted", "rejected"]
 # Which of two ideas comes first, and who decided it.
 Outcome = Literal["first", "second", "tie"]
@@ -70,6 +71,13 @@ Filled = Annotated[
 ]
 Title = Annotated[Filled, StringConstraints(max_length=TITLE_CEILING)]
 Body = Annotated[str, AfterValidator(clean_text), StringConstraints(max_length=BODY_CEILING)]
+VisibleText = Annotated[
+    str,
+    AfterValidator(clean_text),
+    AfterValidator(filled),
+    Field(min_length=1, json_schema_extra={"pattern": _VISIBLE}),
+]
+CommentText = Annotated[VisibleText, StringConstraints(max_length=COMMENT_CEILING)]
 Tag = Annotated[Filled, StringConstraints(max_length=TAG_CEILING)]
 
 

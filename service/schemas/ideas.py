@@ -16,6 +16,12 @@ from service.schemas.fields import (
     Tag,
     Title,
 )
+from service.schemas.people import PersonPublic
+
+AUTHOR = (
+    "The person who wrote it or, if `origin` says that nobody here wrote it, kept it. Null for whoever "
+    "needs no name."
+)
 
 
 class BoardCreate(Shape):
@@ -32,6 +38,11 @@ class BoardUpdate(Shape):
         default=None,
         description="Whether suggestions are ordered by what people on the board kept and discarded.",
     )
+    people_first: bool | None = Field(
+        default=None,
+        description="Whether brainstorms are refused until the board's first writing round has ended, "
+        "and while one goes on.",
+    )
 
 
 class BoardPublic(BaseModel):
@@ -40,6 +51,7 @@ class BoardPublic(BaseModel):
     goal: str
     language: str = AS_WRITTEN
     learns: bool = True
+    people_first: bool = False
     created_at: datetime
     updated_at: datetime
 
@@ -52,6 +64,12 @@ class IdeaCreate(Shape):
     star: bool = False
     tags: list[Tag] = Field(default_factory=list, max_length=TAGS_CEILING)
     parent_id: str | None = None
+    round_id: str | None = Field(
+        default=None,
+        max_length=64,
+        description="The writing round to write it in. If that is over, the idea is added to the "
+        "board as usual, and `round_id` is null in the answer.",
+    )
 
 
 class IdeaUpdate(Shape):
@@ -75,9 +93,19 @@ class IdeaPublic(BaseModel):
     lost_parent_id: str | None = Field(
         default=None, description="The id of its parent, if the parent was deleted for good."
     )
+    round_id: str | None = Field(
+        default=None, description="The writing round that it was written in, if any."
+    )
+    is_hidden: bool = Field(
+        default=False, description="Whether only you see it, because its round is going on."
+    )
     origin: str
+    author: PersonPublic | None = Field(default=None, description=AUTHOR)
     version: int
     revision: int
+    likes: int = Field(default=0, description="How many people like it.")
+    liked: bool = Field(default=False, description="Whether you do.")
+    comments: int = Field(default=0, description="How many comments it has.")
     score: float | None = Field(
         description="The newest evaluation's overall score by the rubric that the board shows: the "
         "default one, unless a rubric has `is_shown`."
@@ -95,5 +123,6 @@ class VersionPublic(BaseModel):
     title: str
     body: str
     origin: str
+    author: PersonPublic | None = Field(default=None, description=AUTHOR)
     run_id: str | None
     created_at: datetime

@@ -74,6 +74,7 @@ class LeftOut(BaseModel):
 
 
 class Counts(BaseModel):
+    people: int = 0
     boards: int = 0
     ideas: int = 0
     versions: int = 0
@@ -82,6 +83,8 @@ class Counts(BaseModel):
     evaluations: int = 0
     comparisons: int = 0
     rubrics: int = 0
+    likes: int = 0
+    comments: int = 0
 
 
 class ImportedIdea(BaseModel):

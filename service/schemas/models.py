@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from service.engine.types import EngineState
+
 
 class ModelSet(BaseModel):
     """One set of the catalog and what it takes on this machine.
@@ -34,11 +36,31 @@ class ModelChange(BaseModel):
     error: str | None
 
 
+class Engine(BaseModel):
+    """A server that answers in place of the catalog's models.
+
+    A `busy` one refused a request and gets no more for as long as it said. One on `trial` failed
+    and gets one request at a time until one succeeds. A `different` one serves another model than
+    the others and gets none.
+    """
+
+    url: str = Field(examples=["http://gpu-1:8080"])
+    kind: str = Field(description="Empty until it has answered.", examples=["llama-server"])
+    model: str = Field(description="Empty until it has answered.", examples=["qwen3-30b"])
+    state: EngineState
+    running: int = Field(description="Requests of this Ideapool that it works on.", examples=[3])
+    slots: int = Field(description="Requests that it gets at a time.", examples=[8])
+    failures: int = Field(description="Requests that failed there.", examples=[0])
+    moved: int = Field(description="Requests that another engine took over.", examples=[0])
+    error: str | None = Field(description="What went wrong last, until a request succeeds.")
+
+
 class ModelSets(BaseModel):
-    """`engine_url` is the server that answers in place of the catalog's models, if there is one."""
+    """`engine_url` are the servers that answer in place of the catalog's models, if there are any."""
 
     served: str | None
-    engine_url: str | None
+    engine_url: str | None = Field(description="Several are separated by commas.")
+    engines: list[Engine]
     change: ModelChange | None
     is_measuring: bool
     sets: list[ModelSet]

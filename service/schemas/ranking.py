@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from service.schemas.answers import Answer
 from service.schemas.fields import Judge, Outcome, Pairs, Seed, Shape, Version
 from service.schemas.ideas import IdeaPublic
+from service.schemas.people import PersonPublic
 
 _IDEA = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
 _OTHER = "b2a4c8de-13f5-4f0a-8a57-5d0c1f9e2b77"
@@ -38,6 +39,10 @@ class ComparisonPublic(BaseModel):
     second_version: int
     outcome: Outcome
     by: Judge
+    author: PersonPublic | None = Field(
+        default=None,
+        description="The person who voted, or who asked the model. Null for whoever needs no name.",
+    )
     probability: float | None = None
     run_id: str | None = None
     created_at: datetime
@@ -63,12 +68,45 @@ class StandingPublic(BaseModel):
     outdated: int = Field(examples=[0])
 
 
+class ContestedPublic(BaseModel):
+    """An idea that people disagree about: how many pairs with it several people judged, and in how many
+    of these one person put it first and another put it second.
+    """
+
+    idea_id: str = Field(examples=[_IDEA])
+    title: str = Field(examples=["A shelf for borrowed tools"])
+    contested: int = Field(examples=[3])
+    shared: int = Field(examples=[5])
+
+
+class ConsensusPublic(BaseModel):
+    """How far people agree. Only pairs that several people judged tell; each person's newest vote on a
+    pair counts.
+
+    `agreement` is the chance that two people who judged the same pair gave the same answer. `alpha`
+    is Krippendorff's: 1 is full agreement, 0 what chance would give, and it can be negative. Both are
+    null while there are fewer than ten such pairs.
+    """
+
+    people: int = Field(description="How many people voted.", examples=[4])
+    shared_pairs: int = Field(description="How many pairs several people judged.", examples=[17])
+    agreement: float | None = Field(examples=[0.765])
+    alpha: float | None = Field(examples=[0.542])
+    contested: list[ContestedPublic] = Field(
+        description="The ideas that people disagree about most, at most five."
+    )
+
+
 class RankingPublic(BaseModel):
-    """A ranking, best idea first. Ideas that were never compared come last; archived ideas are left out."""
+    """A ranking, best idea first. Ideas that were never compared come last; archived ideas are left out.
+
+    `consensus` is null for the model's ranking.
+    """
 
     board_id: str
     by: Judge
     comparisons: int = Field(examples=[14])
+    consensus: ConsensusPublic | None = None
     ideas: list[StandingPublic]
 
 

@@ -19,6 +19,7 @@ from service.schemas.fields import (
     RunKind,
     RunStatus,
 )
+from service.schemas.people import PersonPublic
 from service.schemas.ranking import ComparisonPublic, RankTask
 from service.schemas.refinement import RefineTask
 
@@ -54,6 +55,9 @@ class RunPublic(BaseModel):
     timing: dict[str, Any] | None = None
     error: RunError | None = None
     decision: Decision = "open"
+    author: PersonPublic | None = Field(
+        default=None, description="The person who started it. Null for whoever needs no name."
+    )
     result: dict[str, Any] | None = None
     suggestions: list[SuggestionPublic] = Field(default_factory=list)
     comparisons: list[ComparisonPublic] = Field(default_factory=list)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import bindparam, event, inspect
-from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
+from sqlalchemy import bindparam, inspect
+from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, with_loader_criteria
 from sqlmodel import Session, SQLModel, and_, col, or_, select
 
 from service.actor import ACTOR, Actor, Role
@@ -60,18 +60,11 @@ def require(role: Role, board_id: str = "") -> None:
         raise role_needed(role)
 
 
-def limit_reading(session: Session) -> None:
-    """Leaves the rows of boards that the acting person may not see out of all that it selects."""
+def limit_reading(state: ORMExecuteState) -> None:
+    """Leaves the rows of boards that the acting person may not see out of a query."""
     actor = ACTOR.get()
-    if actor.role is not None:
-        return
-    criteria = _criteria(actor)
-
-    def narrow(state: ORMExecuteState) -> None:
-        if state.is_select and not state.execution_options.get(_EVERYTHING):
-            state.statement = state.statement.options(*criteria)
-
-    event.listen(session, "do_orm_execute", narrow)
+    if actor.role is None and state.is_select and not state.execution_options.get(_EVERYTHING):
+        state.statement = state.statement.options(*_criteria(actor))
 
 
 def check_writing(session: Session) -> None:
@@ -163,39 +156,37 @@ def _boards_of(row: SQLModel) -> Iterator[tuple[str | None, str | None]]:
             yield board_id, getattr(row, "person_id", None)
 
 
-def _criteria(actor: Actor) -> list[Any]:
-    boards = list(actor.board_roles)
-    return [
-        with_loader_criteria(table, condition, include_aliases=True)
-        for table, condition in _conditions(boards, actor.person_id)
-    ]
-
-
-def _conditions(boards: list[str], person_id: str | None) -> Iterator[tuple[type[Any], Any]]:
+def _criteria(actor: Actor) -> Iterator[LoaderCriteriaOption]:
     """A condition for every table whose rows belong to a board, by the column that leads there."""
+    boards = list(actor.board_roles)
     # Tables, not classes: the conditions are not to be narrowed themselves.
     ideas, runs = _columns(Idea), _columns(Run)
-    own_run = and_(runs.board_id.is_(None), runs.person_id == person_id)
+    own_run = and_(runs.board_id.is_(None), runs.person_id == actor.person_id)
     seen_ideas = select(ideas.id).where(ideas.board_id.in_(boards))
+    seen_numbers = select(ideas.number).where(ideas.board_id.in_(boards))
     seen_runs = select(runs.id).where(or_(runs.board_id.in_(boards), own_run))
     for mapper in SQLModel._sa_registry.mappers:
         table: Any = mapper.class_
         if table in _UNBOUND:
             continue
         name = table.__tablename__
+        # Functions, as only they can tell an alias of a table from the table itself.
         if name == "board":
-            yield table, table.id.in_(boards)
+            yield _only(table, lambda one: one.id.in_(boards))
         elif name == "run":
-            yield table, table.id.in_(seen_runs)
+            yield _only(table, lambda one: one.id.in_(seen_runs))
         elif name == "suggestion":
-            yield table, table.run_id.in_(seen_runs)
+            yield _only(table, lambda one: one.run_id.in_(seen_runs))
         elif name == "idea_tag":
-            numbers = select(ideas.number).where(ideas.board_id.in_(boards))
-            yield table, table.idea_number.in_(numbers)
+            yield _only(table, lambda one: one.idea_number.in_(seen_numbers))
         elif "board_id" in mapper.columns:
-            yield table, table.board_id.in_(boards)
+            yield _only(table, lambda one: one.board_id.in_(boards))
         else:
-            yield table, table.idea_id.in_(seen_ideas)
+            yield _only(table, lambda one: one.idea_id.in_(seen_ideas))
+
+
+def _only(table: Any, condition: Callable[[Any], Any]) -> LoaderCriteriaOption:
+    return with_loader_criteria(table, condition, include_aliases=True)
 
 
 def _columns(table: Any) -> Any:

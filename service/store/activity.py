@@ -4,20 +4,21 @@ No writer of an idea has to think of it: the session is asked what it is about t
 are changed by statements, such as what is deleted for good, are not recorded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect
 from sqlmodel import Session, col, delete, func, select
 
-from service.schemas.identity import now
+from service.signals import PEOPLE
 from service.store.database import Database
-from service.store.tables import Board, Comparison, Idea, Rubric, Run
-from service.store.team_tables import Activity
+from service.store.tables import ApiKey, Board, Comparison, Idea, Rubric, Run
+from service.store.team_tables import Activity, Membership, Person, WritingRound
 
 ACTIVITY_LIFE = timedelta(days=30)
 _RECORDED = "recorded_activity"
+_RIGHTS = "changed_rights"
 
 
 class ActivityStore:
@@ -41,6 +42,13 @@ class ActivityStore:
             newest = func.max(col(Activity.number))
             return session.scalar(select(newest).where(Activity.board_id == board_id)) or 0
 
+    def kept(self) -> tuple[int, int]:
+        """The numbers of the first and the last activity of all boards; zeros if there is none."""
+        with self._database.read() as session:
+            number = col(Activity.number)
+            oldest, newest = session.exec(select(func.min(number), func.max(number))).one()
+            return oldest or 0, newest or 0
+
     def purge_before(self, moment: datetime) -> int:
         with self._database.write() as session:
             return int(
@@ -50,29 +58,55 @@ class ActivityStore:
 
 def record_changes(session: Session) -> None:
     """Adds an activity for each row that the session is about to store."""
-    for row in list(session.new):
-        for kind, board_id, subject_id in _created(row):
-            record(session, kind, board_id, subject_id)
-    for row in list(session.dirty):
-        if session.is_modified(row):
-            for kind, board_id, subject_id in _changed(row):
-                record(session, kind, board_id, subject_id)
-    for row in list(session.deleted):
-        if isinstance(row, Comparison):
-            record(session, "comparison.deleted", row.board_id, row.id)
+    _note_rights(session)
+    found = [(row, one) for row in session.new for one in _created(row)]
+    found += [
+        (row, one) for row in session.dirty if session.is_modified(row) for one in _changed(row)
+    ]
+    found += [
+        (row, ("comparison.deleted", row.board_id, row.id))
+        for row in session.deleted
+        if isinstance(row, Comparison)
+    ]
+    named = [one for row, one in found if not _is_nameless(session, row)]
+    _add(session, named)
+    _add(session, [one for row, one in found if one not in named], is_nameless=True)
 
 
 def record(session: Session, kind: str, board_id: str, subject_id: str) -> None:
     """Adds an activity, once in a transaction."""
+    _add(session, [(kind, board_id, subject_id)])
+
+
+def _add(
+    session: Session, found: Iterable[tuple[str, str, str]], *, is_nameless: bool = False
+) -> None:
+    """A nameless activity does not tell whose it is."""
     recorded = session.info.setdefault(_RECORDED, set())
-    if (kind, board_id, subject_id) not in recorded:
-        recorded.add((kind, board_id, subject_id))
-        session.add(Activity(kind=kind, board_id=board_id, subject_id=subject_id, created_at=now()))
+    new = [one for one in dict.fromkeys(found) if one not in recorded]
+    recorded.update(new)
+    rows = [
+        Activity(kind=kind, board_id=board_id, subject_id=subject_id)
+        for kind, board_id, subject_id in new
+    ]
+    if rows:
+        # In one statement: the session would ask for each number, and SQLite gives them one by one.
+        values = [row.model_dump(exclude={"number"}) for row in rows]
+        if is_nameless:
+            values = [one | {"person_id": None} for one in values]
+        session.connection().execute(insert(Activity), values)
 
 
-def changed_boards(session: Session) -> set[str]:
-    """The boards that a session has recorded activities of."""
-    return {board_id for _, board_id, _ in session.info.get(_RECORDED, ())}
+def changed_topics(session: Session) -> set[str]:
+    """Who is to be woken by what a session has done: the topics of `Signals`."""
+    boards = {board_id for _, board_id, _ in session.info.get(_RECORDED, ())}
+    return boards | {PEOPLE} if session.info.get(_RIGHTS) else boards
+
+
+def _note_rights(session: Session) -> None:
+    touched = (*session.new, *session.dirty, *session.deleted)
+    if any(isinstance(row, Person | Membership | ApiKey) for row in touched):
+        session.info[_RIGHTS] = True
 
 
 Recorded = Iterator[tuple[str, str, str]]
@@ -88,6 +122,8 @@ def _created(row: object) -> Recorded:
             yield "comparison.made", row.board_id, row.id
         case Rubric():
             yield "rubric.changed", row.board_id, row.id
+        case WritingRound():
+            yield "round.started", row.board_id, row.id
         case Run(board_id=str(board_id)):
             yield "run.started", board_id, row.id
 
@@ -101,9 +137,20 @@ def _changed(row: object) -> Recorded:
             yield f"board.{verb}", row.id, row.id
         case Rubric():
             yield "rubric.changed", row.board_id, row.id
+        case WritingRound():
+            verb = "ended" if _replaced(row, "ended_at") else "changed"
+            yield f"round.{verb}", row.board_id, row.id
         case Run(board_id=str(board_id)) if row.finished_at is not None:
             kind = "run.ended" if _replaced(row, "finished_at") else "run.decided"
             yield kind, board_id, row.id
+
+
+def _is_nameless(session: Session, row: object) -> bool:
+    """Whether it is an idea of a writing round that does not show yet who wrote what."""
+    if not isinstance(row, Idea) or row.round_id is None:
+        return False
+    written_in = session.get(WritingRound, row.round_id)
+    return written_in is not None and written_in.named_at is None
 
 
 def _idea_changes(idea: Idea) -> Recorded:

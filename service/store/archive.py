@@ -16,12 +16,15 @@ from service.store.archive_checks import (
     check_references,
     check_unique,
     check_versions,
+    like_key,
     row_key,
 )
 from service.store.archive_rows import Row, forget_missing, values_of
 from service.store.archive_trash import TrashedRows
+from service.store.authors import authors_of_ideas
 from service.store.database import Database
 from service.store.dialects import continue_numbers
+from service.store.hidden_ideas import ALL_OF_THEM, nameless_ideas
 from service.store.ideas import as_public
 from service.store.limits import Limits
 from service.store.purging import find_lost_parents
@@ -38,9 +41,11 @@ from service.store.tables import (
     Run,
     Suggestion,
 )
+from service.store.team_tables import Comment, IdeaLike, Person
 
 # Section -> table, ordered so that the target of a reference comes before it.
 _TABLES: dict[str, type[SQLModel]] = {
+    "people": Person,
     "boards": Board,
     "ideas": Idea,
     "runs": Run,
@@ -49,15 +54,25 @@ _TABLES: dict[str, type[SQLModel]] = {
     "rubrics": Rubric,
     "evaluations": Evaluation,
     "comparisons": Comparison,
+    "likes": IdeaLike,
+    "comments": Comment,
 }
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
+    "people": {"external_name", "removed_at"},
     "boards": {"deleted_at"},
-    "ideas": {"number", "title_key", "person_id", "scored_version", "lost_parent_id", "deleted_at"},
-    "runs": {"person_id"},
-    "versions": {"id", "person_id"},
-    "comparisons": {"person_id"},
+    "ideas": {
+        "number",
+        "title_key",
+        "scored_version",
+        "lost_parent_id",
+        "round_id",
+        "deleted_at",
+    },
+    "versions": {"id"},
     "rubrics": {"deleted_at"},
+    "likes": {"liker"},
+    "comments": {"deleted_at"},
 }
 
 
@@ -79,8 +94,10 @@ class ArchiveStore:
                 name: [_exported(name, row, tags) for row in session.exec(selection)]
                 for name, selection in _selections(board_id).items()
             }
+            _hide_authors(sections, nameless_ideas(session))
+            sections["people"] = _people(session, sections)
         forget_missing(sections)
-        return {"format": "ideapool", "version": 3, "exported_at": now(), **sections}
+        return {"format": "ideapool", "version": 4, "exported_at": now(), **sections}
 
     def readable(self, board_id: str | None = None) -> list[tuple[BoardPublic, list[IdeaPublic]]]:
         """Returns the boards, oldest first, with their ideas in the order they were added."""
@@ -91,9 +108,11 @@ class ArchiveStore:
                 board.id: (BoardPublic.model_validate(board, from_attributes=True), [])
                 for board in boards
             }
-            tags = _tags(session)
-            for idea in session.exec(_ideas(Idea, board_id)):
-                found[idea.board_id][1].append(as_public(idea, tags.get(idea.number, [])))
+            tags, ideas = _tags(session), session.exec(_ideas(Idea, board_id)).all()
+            names = authors_of_ideas(session, ideas)
+            for idea in ideas:
+                row = as_public(idea, tags.get(idea.number, []), author=names.get(idea.id))
+                found[idea.board_id][1].append(row)
             return list(found.values())
 
     def add(self, archive: Archive, *, restore: bool = False, dry_run: bool = False) -> Imported:
@@ -213,7 +232,20 @@ def _selections(board_id: str | None) -> dict[str, Any]:
             col(Comparison.second_id).in_(ideas),
         )
         .order_by(col(Comparison.created_at), col(Comparison.id)),
+        "likes": select(IdeaLike)
+        .where(col(IdeaLike.idea_id).in_(ideas))
+        .order_by(col(IdeaLike.created_at), col(IdeaLike.idea_id), col(IdeaLike.liker)),
+        "comments": select(Comment)
+        .where(col(Comment.idea_id).in_(ideas), col(Comment.deleted_at).is_(None))
+        .order_by(col(Comment.created_at), col(Comment.id)),
     }
+
+
+def _people(session: Session, sections: dict[str, list[Row]]) -> list[Row]:
+    """The people who made something that is exported."""
+    made = {row["person_id"] for rows in sections.values() for row in rows if row.get("person_id")}
+    people = session.exec(select(Person).order_by(col(Person.created_at), col(Person.id)))
+    return [_exported("people", one, {}) for one in people if one.id in made]
 
 
 def _tags(session: Session) -> dict[int | None, list[str]]:
@@ -228,9 +260,20 @@ def _exported(name: str, row: Any, tags: dict[int | None, list[str]]) -> Row:
     return fields | {"tags": tags.get(row.number, [])} if name == "ideas" else fields
 
 
+def _hide_authors(sections: dict[str, list[Row]], nameless: set[str]) -> None:
+    """Removes who wrote these ideas, in place."""
+    for name, key in (("ideas", "id"), ("versions", "idea_id")):
+        for row in sections[name]:
+            if row[key] in nameless:
+                row["person_id"] = None
+
+
 def _known(session: Session, name: str) -> set[str]:
+    if name == "likes":
+        rows = session.exec(select(IdeaLike.idea_id, IdeaLike.liker))
+        return {like_key(idea_id, liker) for idea_id, liker in rows}
     table: Any = Idea if name == "versions" else _TABLES[name]
-    return set(session.exec(select(table.id)))
+    return set(session.exec(select(table.id).execution_options(**ALL_OF_THEM)))
 
 
 def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
@@ -259,7 +302,9 @@ def _parents_first(ideas: list[Row]) -> list[Row]:
 
 def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
     # There is one writer, so these numbers stay free until the transaction ends.
-    first = (session.scalar(select(func.max(Idea.number))) or 0) + 1
+    first = (
+        session.scalar(select(func.max(Idea.number)).execution_options(**ALL_OF_THEM)) or 0
+    ) + 1
     values, tags, words = [], [], []
     for number, row in enumerate(rows, start=first):
         names = list(dict.fromkeys(row.tags))
@@ -271,7 +316,7 @@ def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
         )
     connection = session.connection()
     connection.execute(insert(Idea), _parents_first(values))
-    continue_numbers(session, Idea.__table__)
+    continue_numbers(session, SQLModel.metadata.tables["idea"])
     if tags:
         connection.execute(insert(IdeaTag), tags)
     index(session, words)

@@ -11,9 +11,9 @@ from service.schemas.imports import Counts
 Ids = dict[str, set[str]]
 # Section -> column -> the section it refers to.
 REFERENCES: dict[str, dict[str, str]] = {
-    "ideas": {"board_id": "boards", "parent_id": "ideas"},
-    "runs": {"board_id": "boards", "idea_id": "ideas"},
-    "versions": {"idea_id": "ideas", "run_id": "runs"},
+    "ideas": {"board_id": "boards", "parent_id": "ideas", "person_id": "people"},
+    "runs": {"board_id": "boards", "idea_id": "ideas", "person_id": "people"},
+    "versions": {"idea_id": "ideas", "run_id": "runs", "person_id": "people"},
     "suggestions": {
         "run_id": "runs",
         "similar_to": "ideas",
@@ -28,8 +28,14 @@ REFERENCES: dict[str, dict[str, str]] = {
         "first_id": "ideas",
         "second_id": "ideas",
         "run_id": "runs",
+        "person_id": "people",
     },
+    "likes": {"idea_id": "ideas", "person_id": "people"},
+    "comments": {"idea_id": "ideas", "person_id": "people"},
 }
+
+# The fields that tell the rows of a section apart, where that is not the id.
+_IDENTIFYING = {"versions": ("idea_id", "number"), "likes": ("idea_id", "person_id")}
 
 
 def check_references(archive: Archive, known: Ids) -> None:
@@ -43,7 +49,7 @@ def check_references(archive: Archive, known: Ids) -> None:
                 if value is not None and value not in ids[target]:
                     what = Text(
                         "The %(kind)s %(id)s is neither on this server nor in the file.",
-                        kind=target.removesuffix("s"),
+                        kind="person" if target == "people" else target.removesuffix("s"),
                         id=value,
                     )
                     raise _refused(name, place, field, what)
@@ -53,12 +59,10 @@ def check_unique(archive: Archive) -> None:
     for name in Counts.model_fields:
         seen: set[object] = set()
         for place, row in enumerate(getattr(archive, name)):
-            is_version = name == "versions"
-            key = (row.idea_id, row.number) if is_version else row.id
+            fields = _IDENTIFYING.get(name, ("id",))
+            key = tuple(getattr(row, field) for field in fields)
             if key in seen:
-                raise _refused(
-                    name, place, "number" if is_version else "id", Text("It is in the file twice.")
-                )
+                raise _refused(name, place, fields[-1], Text("It is in the file twice."))
             seen.add(key)
 
 
@@ -99,4 +103,10 @@ def _refused(name: str, place: int, field: str, what: str) -> InvalidInput:
 
 def row_key(name: str, row: Any) -> str:
     """Returns the id that decides whether the row exists already."""
+    if name == "likes":
+        return like_key(row.idea_id, row.person_id or "")
     return str(row.idea_id if name == "versions" else row.id)
+
+
+def like_key(idea_id: str, liker: str) -> str:
+    return f"{idea_id} {liker}"

@@ -4,7 +4,7 @@ from typing import Any
 
 from service.errors import record
 from service.messages import Text
-from service.schemas.archive import EvaluationRow
+from service.schemas.archive import EvaluationRow, LikeRow
 from service.schemas.archive_runs import RunRow
 from service.schemas.evaluation import CriterionShape
 from service.schemas.fields import UNFINISHED
@@ -43,6 +43,8 @@ def values_of(row: Any) -> Row:
         return _with_end(row)
     if isinstance(row, EvaluationRow):
         return row.model_dump() | _scoring_details(row)
+    if isinstance(row, LikeRow):
+        return row.model_dump() | {"liker": row.person_id or ""}
     return dict(row.model_dump())
 
 

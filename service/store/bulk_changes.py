@@ -21,6 +21,7 @@ from service.schemas.bulk import (
 from service.schemas.fields import TAGS_CEILING
 from service.schemas.identity import now
 from service.store.database import Database
+from service.store.hidden_ideas import OWN_TOO
 from service.store.ideas import (
     live_board_id,
     number_of,
@@ -65,7 +66,8 @@ class BulkChangeStore:
         with self._database.write() as session:
             live_board_id(session, board_id)
             in_trash = (Idea.board_id == board_id, col(Idea.deleted_at).is_not(None))
-            ideas = session.exec(select(Idea).where(*in_trash)).all()
+            deleted = select(Idea).where(*in_trash).execution_options(**OWN_TOO)
+            ideas = session.exec(deleted).all()
             before = _carry_out(session, "restore", None, ideas)
             return _stored(session, Change(operation="restore", before=before))
 
@@ -146,6 +148,7 @@ def _with_live_board(idea_ids: Iterable[str]) -> Any:
         select(Idea)
         .join(Board, col(Board.id) == Idea.board_id)
         .where(col(Idea.id).in_(idea_ids), col(Board.deleted_at).is_(None))
+        .execution_options(**OWN_TOO)
     )
 
 

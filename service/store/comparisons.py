@@ -1,18 +1,22 @@
 """Comparisons of two ideas, made by people and by the model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
 
+from service.actor import acting_person_id
 from service.errors import Conflict, InvalidInput, NotFound
 from service.messages import Text
 from service.schemas.fields import Judge, Outcome
 from service.schemas.identity import new_id, now
 from service.schemas.ranking import ComparisonCreate, ComparisonPublic
+from service.store.authors import authors
 from service.store.cursors import Key, Order, Page, PageOf
 from service.store.database import Database
+from service.store.ownership import check_may_delete
 from service.store.tables import Board, Comparison, Idea
 
 _NEWEST = Order(
@@ -67,7 +71,7 @@ class ComparisonStore:
             NotFound: the board does not exist.
             InvalidInput: an idea is not on the board, is compared with itself, or never had the
                 version.
-            Conflict: the ballot belongs to two other ideas.
+            Conflict: the ballot belongs to two other ideas, or to somebody else.
         """
         if shape.first_id == shape.second_id:
             raise InvalidInput(
@@ -89,11 +93,11 @@ class ComparisonStore:
                     outcome=shape.outcome,
                     by="people",
                 )
-            elif (row.by, row.first_id, row.second_id) != ("people", first.id, second.id):
+            elif _is_of_others(row, first.id, second.id):
                 raise Conflict(Text("This vote was about two other ideas. Load the page again."))
             row.outcome, row.created_at = shape.outcome, now()
             session.add(row)
-            return _public(row)
+            return _public(session, row)
 
     def add_verdict(self, run_id: str, verdict: Verdict) -> ComparisonPublic:
         """Stores the model's answer about a pair.
@@ -119,20 +123,27 @@ class ComparisonStore:
                 run_id=run_id,
             )
             session.add(row)
-            return _public(row)
+            return _public(session, row)
 
     def get(self, board_id: str, comparison_id: str) -> ComparisonPublic:
         with self._database.read() as session:
             _check_board(session, board_id)
-            return _public(_found(session, board_id, comparison_id))
+            return _public(session, _found(session, board_id, comparison_id))
 
     def delete(self, board_id: str, comparison_id: str) -> ComparisonPublic:
-        """Deletes the comparison for good and returns it."""
+        """Deletes the comparison for good and returns it.
+
+        Raises:
+            NotFound: it does not exist.
+            Forbidden: somebody else voted, and the actor does not own the board.
+        """
         with self._database.write() as session:
             _check_board(session, board_id)
             row = _found(session, board_id, comparison_id)
+            if row.by == "people":
+                check_may_delete(row.person_id, board_id)
             session.delete(row)
-            return _public(row)
+            return _public(session, row)
 
     def page(
         self, board_id: str, wanted: PageOf, *, by: Judge | None = None
@@ -144,13 +155,17 @@ class ComparisonStore:
         with self._database.read() as session:
             _check_board(session, board_id)
             page = _NEWEST.page(session, statement, wanted)
-            return Page([_public(row) for row in page.items], page.cursor)
+            return Page(_publics(session, page.items), page.cursor)
 
-    def contenders(self, board_id: str) -> list[Contender]:
-        """Returns the ideas that can be ranked, oldest first: not deleted, not archived."""
+    def contenders(self, board_id: str, round_id: str | None = None) -> list[Contender]:
+        """Returns the ideas that can be ranked, oldest first: not deleted, not archived. With
+        `round_id`, only those of this writing round.
+        """
         with self._database.read() as session:
             _check_board(session, board_id)
             statement = _comparable(select(Idea.id, Idea.title, Idea.version), board_id)
+            if round_id is not None:
+                statement = statement.where(Idea.round_id == round_id)
             return [Contender(*row) for row in session.exec(statement.order_by(col(Idea.number)))]
 
     def texts(self, board_id: str) -> list[ContenderText]:
@@ -168,7 +183,13 @@ class ComparisonStore:
                 .where(Comparison.board_id == board_id, Comparison.by == by)
                 .order_by(col(Comparison.created_at), col(Comparison.id))
             )
-            return [_public(row) for row in rows]
+            return _publics(session, rows.all())
+
+
+def _is_of_others(row: Comparison, first_id: str, second_id: str) -> bool:
+    """Whether a vote is about other ideas or by another person."""
+    wanted = ("people", first_id, second_id, acting_person_id())
+    return (row.by, row.first_id, row.second_id, row.person_id) != wanted
 
 
 def of_run(session: Session, run_id: str) -> list[ComparisonPublic]:
@@ -177,11 +198,16 @@ def of_run(session: Session, run_id: str) -> list[ComparisonPublic]:
         .where(Comparison.run_id == run_id)
         .order_by(col(Comparison.created_at), col(Comparison.id))
     )
-    return [_public(row) for row in rows]
+    return _publics(session, rows.all())
 
 
-def _public(row: Comparison) -> ComparisonPublic:
-    return ComparisonPublic.model_validate(row, from_attributes=True)
+def _public(session: Session, row: Comparison) -> ComparisonPublic:
+    return _publics(session, [row])[0]
+
+
+def _publics(session: Session, rows: Sequence[Comparison]) -> list[ComparisonPublic]:
+    names = authors(session, (row.person_id for row in rows))
+    return [ComparisonPublic(**row.model_dump(), author=names.get(row.person_id)) for row in rows]
 
 
 def _comparable(statement: Any, board_id: str) -> Any:

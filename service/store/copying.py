@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import JSON, Table, Text, bindparam, cast, func, insert, select, update
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col
 
 from service.errors import ConfigurationError, Conflict, NotFound, StorageUnavailable
 from service.store.database import Database, newest_revision
-from service.store.dialects import continue_numbers
+from service.store.dialects import continue_numbers, describe_contents
 from service.store.search import index, words_of
 from service.store.tables import Idea, IdeaTag
 
@@ -44,6 +44,7 @@ def copy_database(source: Database, target: Database, progress: Progress) -> dic
             progress(table.name, counts[table.name])
         _write_index(new)
         _check_counts(old, new, counts)
+        describe_contents(new)
         return counts
 
 
@@ -86,7 +87,7 @@ def _copy(old: Session, new: Session, table: Table) -> int:
         count += len(rows)
     if linked:
         mine = [table.columns[name] == bindparam(f"key_{name}") for name in keys]
-        values = {name: bindparam(name) for name in links}
+        values: dict[str, Any] = {name: bindparam(name) for name in links}
         new.connection().execute(update(table).where(*mine).values(values), linked)
     continue_numbers(new, table)
     return count
@@ -119,7 +120,7 @@ def _bound(column: Any) -> Any:
 def _write_index(new: Session) -> None:
     tags: dict[int, list[str]] = {}
     for number, name in new.connection().execute(
-        select(IdeaTag.idea_number, IdeaTag.name).order_by(IdeaTag.name)
+        select(col(IdeaTag.idea_number), col(IdeaTag.name)).order_by(col(IdeaTag.name))
     ):
         tags.setdefault(number, []).append(name)
     ideas = new.scalars(select(Idea).execution_options(yield_per=BATCH))

@@ -13,7 +13,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session
 
 from service.errors import ConfigurationError, StorageUnavailable
@@ -61,20 +63,22 @@ class Database:
         self._writer = self.dialect.writer()
         self._reader = self.dialect.reader()
         self._joined = _Joined()
-        self._opened: Callable[[Session], None] = _nothing
         self._before_flush: Callable[[Session], None] = _nothing
         self._after_commit: Callable[[Session], None] = _nothing
+        self._before_query: Callable[[ORMExecuteState], None] = _nothing
 
     def observe(
         self,
         *,
-        opened: Callable[[Session], None],
         before_flush: Callable[[Session], None],
         after_commit: Callable[[Session], None],
+        before_query: Callable[[ORMExecuteState], None],
     ) -> None:
-        """Calls `opened` with the session of each transaction, and the others if it writes."""
-        self._opened = opened
+        """Calls the first two with the session of each transaction that writes, and `before_query` with
+        each query, which it may change.
+        """
         self._before_flush, self._after_commit = before_flush, after_commit
+        self._before_query = before_query
 
     def migrate(self) -> None:
         """Brings the tables up to date. An existing file is copied first."""
@@ -114,7 +118,7 @@ class Database:
             yield self._joined.session
             return
         with self._storage_errors(), Session(self._reader, expire_on_commit=False) as session:
-            self._opened(session)
+            event.listen(session, "do_orm_execute", self._before_query)
             yield session
 
     @contextmanager
@@ -146,8 +150,8 @@ class Database:
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
         with self._storage_errors(), Session(self._writer, expire_on_commit=False) as session:
-            self._opened(session)
             event.listen(session, "before_flush", lambda one, *_: self._before_flush(one))
+            event.listen(session, "do_orm_execute", self._before_query)
             with session.begin():
                 yield session
             self._after_commit(session)
@@ -168,9 +172,16 @@ class Database:
             ) from error
 
     def close(self) -> None:
-        self._reader.dispose()
-        self._writer.dispose()
+        for engine in (self._reader, self._writer):
+            # A thread that is not done yet gives its connection back to nobody.
+            event.listen(engine.pool, "checkin", _end)
+            engine.dispose()
 
 
-def _nothing(_session: Session) -> None:
+def _end(connection: DBAPIConnection | None, _record: object) -> None:
+    if connection is not None:
+        connection.close()
+
+
+def _nothing(_: object) -> None:
     """Stands where nobody observes."""

@@ -8,6 +8,7 @@ from service.recurring import Recurring
 from service.schemas.identity import now
 from service.store import Store
 from service.store.activity import ACTIVITY_LIFE
+from service.store.comments import DELETED_LIFE
 from service.store.trash import PAUSE_S
 
 DAY_S = 24 * 3600.0
@@ -15,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class Housekeeping(Recurring):
-    """Deletes old answers to requests and old activities, and for good what was long in the trash.
+    """Deletes old answers to requests, old activities and deleted comments, and for good what was long in the trash.
 
     Pauses between its steps so that others can write. With `trash_days=0` the trash is kept.
     """
@@ -28,6 +29,7 @@ class Housekeeping(Recurring):
     async def work(self) -> None:
         await asyncio.to_thread(self._store.keyed_answers.purge_expired)
         await asyncio.to_thread(self._store.activity.purge_before, now() - ACTIVITY_LIFE)
+        await asyncio.to_thread(self._store.comments.purge_before, now() - DELETED_LIFE)
         if self._trash_days:
             await self._empty_trash()
 

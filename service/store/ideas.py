@@ -4,15 +4,19 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, delete, func, select
 
-from service.errors import LostUpdate, NotFound
+from service.errors import Conflict, LostUpdate, NotFound
 from service.messages import Text
 from service.schemas.boards import TagPublic
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.schemas.identity import now
+from service.schemas.people import PersonPublic
+from service.store.authors import authors_of_ideas, authors_of_versions
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
+from service.store.hidden_ideas import OWN_TOO, hides_own, is_hidden, joined_round, open_rounds
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, idea_page
+from service.store.reactions import NONE, Reactions, reactions
 from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
@@ -28,6 +32,7 @@ class IdeaStore:
     def create(
         self, shape: IdeaCreate, *, origin: str = "human", run_id: str | None = None
     ) -> IdeaPublic:
+        """Creates an idea. One that comes too late for its writing round is in none."""
         with self._database.write() as session:
             return self.create_in(session, shape, origin=origin, run_id=run_id)
 
@@ -36,9 +41,13 @@ class IdeaStore:
     ) -> IdeaPublic:
         """Creates an idea within the caller's transaction."""
         self._limits.check(title=shape.title, body=shape.body)
+        joined = joined_round(session, shape.round_id)
+        board_id = shape.board_id or (joined.board_id if joined else None)
+        is_in_time = joined is not None and joined.id in open_rounds(session)
         idea = Idea(
-            **shape.model_dump(exclude={"board_id", "tags"}),
-            board_id=live_board_id(session, shape.board_id),
+            **shape.model_dump(exclude={"board_id", "tags", "round_id"}),
+            board_id=live_board_id(session, board_id),
+            round_id=shape.round_id if is_in_time else None,
             title_key=shape.title.casefold(),
             origin=origin,
         )
@@ -139,6 +148,7 @@ class IdeaStore:
                 select(IdeaTag.name, func.count())
                 .join(found, found.c.number == col(IdeaTag.idea_number))
                 .group_by(col(IdeaTag.name))
+                .execution_options(**OWN_TOO)
             )
             return dict(rows.all())
 
@@ -220,8 +230,7 @@ class IdeaStore:
         with self._database.read() as session:
             found(session, idea_id)
             page = _NEWEST_VERSION.page(session, statement, wanted)
-            items = [VersionPublic.model_validate(row, from_attributes=True) for row in page.items]
-            return Page(items, page.cursor)
+            return Page(public_versions(session, page.items), page.cursor)
 
     def restore_version(
         self, idea_id: str, number: int, *, revision: int | None = None
@@ -252,7 +261,12 @@ def found(session: Session, idea_id: str, *, deleted: bool = False) -> Idea:
         select(Idea)
         .join(Board, col(Board.id) == Idea.board_id)
         .where(Idea.id == idea_id, col(Board.deleted_at).is_(None))
+        .execution_options(**OWN_TOO)
     ).first()
+    if idea is None and hides_own(session, idea_id):
+        raise Conflict(
+            Text("This idea is hidden until its writing round ends. Ask the model then.")
+        )
     if idea is None or (idea.deleted_at is not None and not deleted):
         raise NotFound(Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id))
     return idea
@@ -275,11 +289,43 @@ def public(session: Session, idea: Idea) -> IdeaPublic:
 
 def publics(session: Session, ideas: Sequence[Idea]) -> list[IdeaPublic]:
     tags = tags_of(session, ideas)
-    return [as_public(idea, tags[number_of(idea)]) for idea in ideas]
+    names = authors_of_ideas(session, ideas)
+    reacted = reactions(session, [idea.id for idea in ideas])
+    return [
+        as_public(
+            idea,
+            tags[number_of(idea)],
+            author=names.get(idea.id),
+            reacted=reacted.get(idea.id, NONE),
+            is_hidden=is_hidden(session, idea),
+        )
+        for idea in ideas
+    ]
 
 
-def as_public(idea: Idea, tags: list[str]) -> IdeaPublic:
-    return IdeaPublic(**idea.model_dump(), tags=tags, is_stale=idea.is_stale)
+def as_public(
+    idea: Idea,
+    tags: list[str],
+    *,
+    author: PersonPublic | None,
+    reacted: Reactions = NONE,
+    is_hidden: bool = False,
+) -> IdeaPublic:
+    return IdeaPublic(
+        **idea.model_dump(),
+        author=author,
+        tags=tags,
+        likes=reacted.likes,
+        liked=reacted.liked,
+        comments=reacted.comments,
+        is_stale=idea.is_stale,
+        is_hidden=is_hidden,
+    )
+
+
+def public_versions(session: Session, rows: Sequence[IdeaVersion]) -> list[VersionPublic]:
+    names = authors_of_versions(session, rows)
+    return [VersionPublic(**row.model_dump(), author=names.get(row.person_id)) for row in rows]
 
 
 def tags_of(session: Session, ideas: Sequence[Idea]) -> dict[int, list[str]]:

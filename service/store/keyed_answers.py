@@ -12,7 +12,7 @@ from typing import Self
 
 from sqlmodel import Session, col, delete, or_, update
 
-from service.errors import IdempotencyKeyReused
+from service.errors import IdempotencyKeyReused, RequestInProgress
 from service.messages import Text
 from service.schemas.identity import now
 from service.store.database import Database
@@ -20,16 +20,22 @@ from service.store.dialects.expressions import position_of
 from service.store.tables import KeyedAnswer
 
 LIFE = timedelta(hours=24)
+# The first request is usually done by then.
+RETRY_AFTER_S = 1
 # The most characters of a body that are kept; the largest answers of the usual limits have a third.
 BODY_LIMIT = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A caller's key, and the request that it was sent with; both are SHA-256 in hex."""
+    """A caller's key, and the request that it was sent with; both are SHA-256 in hex.
+
+    `replaces` is the failed run that the same request started before, if there is one.
+    """
 
     id: str
     fingerprint: str
+    replaces: str | None = None
 
     @classmethod
     def of(cls, caller: str, key: str, request: Sequence[bytes]) -> Self:
@@ -74,8 +80,10 @@ class KeyedAnswerStore:
             yield
 
     def keep(self, key: RequestKey, answer: Answer) -> None:
+        """Raises: RequestInProgress if another server has answered the request meanwhile."""
         body = answer.body if len(answer.body) <= BODY_LIMIT else None
         with self._database.write() as session:
+            _check_unanswered(session, key)
             session.merge(
                 KeyedAnswer(
                     id=key.id,
@@ -94,8 +102,31 @@ class KeyedAnswerStore:
 
 
 def keep_run(session: Session, key: RequestKey, run_id: str) -> None:
-    """Stores within the caller's transaction that the request started this run."""
+    """Stores within the caller's transaction that the request started this run.
+
+    Raises:
+        RequestInProgress: another server has started one for it meanwhile.
+    """
+    _check_unanswered(session, key)
     session.merge(KeyedAnswer(id=key.id, fingerprint=key.fingerprint, run_id=run_id))
+
+
+def _check_unanswered(session: Session, key: RequestKey) -> None:
+    row = session.get(KeyedAnswer, key.id)
+    if row is None or row.created_at < now() - LIFE:
+        return
+    if row.run_id is None or row.run_id != key.replaces:
+        raise in_progress()
+
+
+def in_progress() -> RequestInProgress:
+    return RequestInProgress(
+        Text(
+            "The first request with this Idempotency-Key is still being answered. Send it again in a "
+            "moment."
+        ),
+        retry_after_s=RETRY_AFTER_S,
+    )
 
 
 def forget_answers(session: Session, ids: Sequence[str]) -> None:

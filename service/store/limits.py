@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from service.errors import InvalidInput
 from service.messages import Text
-from service.schemas.fields import TAG_CEILING
+from service.schemas.fields import COMMENT_CEILING, TAG_CEILING
 
 # By their fields: those on one line are as short as titles, the others as long as an idea's text.
 LINES = {
@@ -27,6 +27,7 @@ class Limits:
     body: int
     suggestions: int
     tag: ClassVar[int] = TAG_CEILING
+    comment: ClassVar[int] = COMMENT_CEILING
 
     def of(self, field: str) -> int | None:
         """The limit in characters that the settings give the field, if any."""

@@ -92,5 +92,5 @@ def _origins(session: Session, also: dict[str, list[str]], *conditions: Any) -> 
             is_deleted=row.deleted_at is not None,
         )
         # Only some columns, because texts may be long and are not needed here.
-        for row in session.connection().execute(select_columns(*columns).where(*conditions))
+        for row in session.execute(select_columns(*columns).where(*conditions))
     }

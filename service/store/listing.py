@@ -12,9 +12,11 @@ from service.schemas.fields import Sort
 from service.store import cursors
 from service.store.cursors import Page
 from service.store.dialects.expressions import is_found, ranked_number
+from service.store.hidden_ideas import OWN_TOO
+from service.store.reactions import number_of_likes
 from service.store.tables import Board, Idea, IdeaTag
 
-_KINDS = {"score": float, "rank": int, "title": str}
+_KINDS = {"score": float, "rank": int, "title": str, "likes": int}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,11 @@ class IdeaQuery:
     `q` finds ideas that contain each of its words, or words that begin with it, in title, body or
     tags. An idea must have all `tags`. `archived` selects only archived ideas if true, and none of
     them if false. `deleted` selects the trash instead of the other ideas. `ranked` maps ids to the
-    numbers that `sort="rank"` uses, highest first.
+    numbers that `sort="rank"` uses, highest first. People's own hidden ideas are found too.
     """
 
     board: str | None = None
+    round: str | None = None
     ids: Sequence[str] | None = None
     q: str = ""
     tags: Sequence[str] = ()
@@ -47,9 +50,12 @@ class IdeaQuery:
             .select_from(Idea)
             .join(Board, col(Board.id) == Idea.board_id)
             .where(is_deleted if self.deleted else ~is_deleted, col(Board.deleted_at).is_(None))
+            .execution_options(**OWN_TOO)
         )
         if self.board is not None:
             statement = statement.where(Idea.board_id == self.board)
+        if self.round is not None:
+            statement = statement.where(Idea.round_id == self.round)
         if self.ids is not None:
             statement = statement.where(col(Idea.id).in_(self.ids))
         if self.status is not None:
@@ -89,12 +95,15 @@ def idea_page(session: Session, query: IdeaQuery) -> Page[Idea]:
     if query.cursor is not None:
         statement = statement.where(_after(query, key, descending))
     order = [number] if key is None else [key, number]
+    if query.board is not None and not query.deleted:
+        # It is null in all rows, but PostgreSQL sorts by an index only if all its columns are named.
+        order.insert(0, col(Idea.deleted_at))
     statement = statement.order_by(*(c.desc() if descending else c.asc() for c in order))
     rows = list(session.exec(statement.limit(query.limit + 1)))
     if len(rows) <= query.limit:
         return Page(rows, None)
     rows.pop()
-    return Page(rows, _encode(query, rows[-1], key))
+    return Page(rows, _encode(session, query, rows[-1], key))
 
 
 _UNSCORED = -1.0
@@ -105,6 +114,7 @@ _ORDERS: dict[Sort, tuple[Any, bool]] = {
     "updated": (col(Idea.updated_at), True),
     "score": (func.coalesce(col(Idea.score), _UNSCORED), True),
     "title": (col(Idea.title_key), False),
+    "likes": (number_of_likes(), True),
 }
 
 
@@ -124,7 +134,10 @@ def _after(query: IdeaQuery, key: Any, descending: bool) -> Any:
     return or_(key < value if descending else key > value, and_(key == value, beyond))
 
 
-def _encode(query: IdeaQuery, last: Idea, key: Any) -> str:
+def _encode(session: Session, query: IdeaQuery, last: Idea, key: Any) -> str:
+    if query.sort == "likes":
+        likes = session.scalar(select(key).select_from(Idea).where(Idea.id == last.id))
+        return cursors.encode([query.sort, likes, last.number])
     values: dict[Sort, Any] = {
         "updated": last.updated_at.isoformat(),
         "score": _UNSCORED if last.score is None else last.score,

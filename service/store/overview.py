@@ -56,6 +56,18 @@ class OverviewStore:
                 for idea_id, number, title, body in rows
             ]
 
+    def ids_by_origin(self, board_id: str, origins: Sequence[str]) -> list[str]:
+        """Returns the ids of the board's ideas that come from there, archived ones left out."""
+        query = select(Idea.id).where(*_is_on_board(board_id), col(Idea.origin).in_(origins))
+        with self._database.read() as session:
+            return list(session.exec(query.where(Idea.status != "archived")))
+
+    def texts_of(self, idea_ids: Sequence[str]) -> dict[str, str]:
+        """Returns title and body of those of the ideas that exist, in one text, by id."""
+        query = select(Idea.id, Idea.title, Idea.body).where(col(Idea.id).in_(idea_ids))
+        with self._database.read() as session:
+            return {idea_id: f"{title}. {body}" for idea_id, title, body in session.exec(query)}
+
     def count_unarchived(self, board_id: str) -> int:
         with self._database.read() as session:
             return _count(session, *_is_on_board(board_id), Idea.status != "archived")

@@ -24,7 +24,7 @@ from service.store.tables import (
     Run,
     Suggestion,
 )
-from service.store.team_tables import Activity, Membership
+from service.store.team_tables import Activity, Comment, IdeaLike, Membership, WritingRound
 
 
 def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
@@ -42,6 +42,8 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
         col(Suggestion.copied_from),
     ):
         session.exec(update(Suggestion).where(link.in_(ids)).values({link: None}))
+    session.exec(delete(IdeaLike).where(col(IdeaLike.idea_id).in_(ids)))
+    session.exec(delete(Comment).where(col(Comment.idea_id).in_(ids)))
     session.exec(delete(IdeaVersion).where(col(IdeaVersion.idea_id).in_(ids)))
     purge_runs(session, session.exec(own_runs).all())
     session.exec(
@@ -83,11 +85,16 @@ def purge_board(session: Session, board_id: str) -> None:
     """Deletes a board for good. Its ideas and runs must be deleted already."""
     forget_answers(session, [board_id])
     rubrics = select(Rubric.id).where(Rubric.board_id == board_id)
+    rounds = select(WritingRound.id).where(WritingRound.board_id == board_id)
+    # Ideas that were moved to another board.
+    of_rounds = col(Idea.round_id).in_(rounds)
     by_them = col(Evaluation.rubric_id).in_(rubrics)
     session.exec(update(Evaluation).where(by_them).values(rubric_id=None))
     session.exec(delete(Comparison).where(col(Comparison.board_id) == board_id))
     session.exec(delete(Rubric).where(col(Rubric.board_id) == board_id))
     session.exec(delete(Activity).where(col(Activity.board_id) == board_id))
+    session.exec(update(Idea).where(of_rounds).values(round_id=None))
+    session.exec(delete(WritingRound).where(col(WritingRound.board_id) == board_id))
     session.exec(delete(Membership).where(col(Membership.board_id) == board_id))
     session.exec(delete(Board).where(col(Board.id) == board_id))
 

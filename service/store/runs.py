@@ -15,6 +15,7 @@ from service.schemas.identity import now
 from service.schemas.run_kinds import RECORDED_KINDS
 from service.schemas.runs import RunPublic
 from service.store import comparisons, evaluations
+from service.store.authors import authors
 from service.store.cursors import Page
 from service.store.database import Database
 from service.store.evaluations import write_evaluation
@@ -57,6 +58,14 @@ class RunOutcome:
     prompts: list[Any] | None = None
     usage: dict[str, Any] | None = None
     timing: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """An unfinished run and the person who started it."""
+
+    run: RunPublic
+    person_id: str | None
 
 
 class RunStore:
@@ -145,6 +154,18 @@ class RunStore:
                 .limit(1)
             ).first()
 
+    def under_way(self, board_id: str, *, limit: int = 5) -> list[UnderWay]:
+        """Returns the board's unfinished runs, newest first."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Run)
+                .where(Run.board_id == board_id, col(Run.status).in_(UNFINISHED))
+                .order_by(col(Run.created_at).desc())
+                .limit(limit)
+            ).all()
+            publics = _publics(session, rows)
+            return [UnderWay(run, row.person_id) for run, row in zip(publics, rows, strict=True)]
+
     def add_failure(self, run_id: str, failure: FailurePublic) -> None:
         """Stores that a run over a board could not evaluate an idea."""
         with self._database.write() as session:
@@ -185,10 +206,12 @@ def _publics(session: Session, runs: Sequence[Run]) -> list[RunPublic]:
     ):
         public = SuggestionPublic.model_validate(row, from_attributes=True)
         suggestions.setdefault(row.run_id, []).append(public)
+    names = authors(session, (run.person_id for run in runs))
     return [
         RunPublic(
             **run.model_dump(exclude={"id"}),
             run_id=run.id,
+            author=names.get(run.person_id),
             suggestions=suggestions.get(run.id, []),
             comparisons=(
                 comparisons.of_run(session, run.id)

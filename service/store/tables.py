@@ -31,7 +31,8 @@ def _sparse_index(name: str, column: str) -> Index:
 
 class Board(SQLModel, table=True):
     """`learns` says that suggestions are ordered by the taste of the people on the board; of what was
-    decided before `taste_since`, nothing is learnt.
+    decided before `taste_since`, nothing is learnt. With `people_first`, models make suggestions only
+    after the board's first writing round.
     """
 
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -39,6 +40,7 @@ class Board(SQLModel, table=True):
     goal: str = ""
     language: str = ""
     learns: bool = True
+    people_first: bool = False
     taste_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
@@ -51,7 +53,7 @@ class Idea(SQLModel, table=True):
     `version` counts texts and is the number of an IdeaVersion. `revision` counts every change and is
     the entity tag. `score` is a copy of the newest evaluation's overall score by the rubric that the
     board shows, to sort by; `scored_version` is the version that it belongs to. `lost_parent_id` is a
-    parent that was deleted for good.
+    parent that was deleted for good. `round_id` is the writing round that hides it until it ends.
     """
 
     __table_args__ = (
@@ -73,6 +75,9 @@ class Idea(SQLModel, table=True):
     star: bool = False
     parent_id: str | None = Field(default=None, foreign_key="idea.id", index=True)
     lost_parent_id: str | None = None
+    round_id: str | None = Field(
+        default=None, sa_column=Column(ForeignKey("writing_round.id"), nullable=True, index=True)
+    )
     origin: str = "human"
     version: int = 1
     revision: int = 1

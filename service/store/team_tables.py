@@ -1,13 +1,22 @@
 """The tables of people and of what they do. `tables` has those of boards and ideas."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Column, ForeignKey, Index
 from sqlmodel import Field, SQLModel
 
 from service.actor import acting_person_id
 from service.schemas.identity import new_id, now
 from service.store.columns import UtcDateTime
+
+
+def _author() -> Any:
+    """Of the person who made a row; null for whoever needs no name."""
+    return Field(
+        default_factory=acting_person_id,
+        sa_column=Column(ForeignKey("person.id"), nullable=True, index=True),
+    )
 
 
 class Person(SQLModel, table=True):
@@ -49,6 +58,26 @@ class Invitation(SQLModel, table=True):
     withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class WritingRound(SQLModel, table=True):
+    """Some minutes in which people write ideas that are hidden from each other.
+
+    A round is over at `ends_at`, whether or not somebody has noticed; `ended_at` is stored then, or
+    when somebody ends it earlier. Nobody sees who wrote what before `named_at`.
+    """
+
+    __tablename__ = "writing_round"
+    __table_args__ = (Index("ix_writing_round_open", "ended_at", "ends_at"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    board_id: str = Field(foreign_key="board.id", index=True)
+    topic: str
+    person_id: str | None = Field(default_factory=acting_person_id, foreign_key="person.id")
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    ends_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    named_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Activity(SQLModel, table=True):
     """Something that happened on a board, stored in the transaction that did it.
 
@@ -67,3 +96,35 @@ class Activity(SQLModel, table=True):
     subject_id: str
     person_id: str | None = Field(default_factory=acting_person_id)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
+
+
+class IdeaLike(SQLModel, table=True):
+    """One person's like of an idea. `liker` is the person's id, empty for whoever needs no name, so that
+    the key holds for them too.
+    """
+
+    __tablename__ = "idea_like"
+
+    idea_id: str = Field(foreign_key="idea.id", primary_key=True)
+    liker: str = Field(default="", primary_key=True)
+    person_id: str | None = _author()
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Comment(SQLModel, table=True):
+    """What a person says about an idea, in Markdown; `revision` is the entity tag.
+
+    `edited_at` is null until the text is changed. A deleted comment is kept for a day, so that the
+    deletion can be undone.
+    """
+
+    __table_args__ = (Index("ix_comment_idea", "idea_id", "created_at", "id"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    idea_id: str = Field(foreign_key="idea.id")
+    person_id: str | None = _author()
+    body: str
+    revision: int = 1
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    edited_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)

@@ -1,6 +1,7 @@
 """The trash: deleted ideas and boards, which can be restored until they are deleted for good."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from service.messages import Text
 from service.schemas.fields import UNFINISHED
 from service.schemas.identity import now
 from service.store.database import Database
+from service.store.hidden_ideas import ALL_OF_THEM, OWN_TOO
 from service.store.ideas import check_revision, found, live_board_id, number_of
 from service.store.purging import purge_board, purge_ideas, purge_runs
 from service.store.tables import Board, Idea, Run
@@ -49,7 +51,8 @@ class TrashStore:
         """Counts the ideas in the board's trash."""
         with self._database.read() as session:
             live_board_id(session, board_id)
-            return session.exec(select(func.count()).where(*_in_trash(board_id))).one()
+            deleted = select(func.count()).where(*_in_trash(board_id))
+            return session.exec(deleted.execution_options(**OWN_TOO)).one()
 
     def purge_idea(self, idea_id: str, *, revision: int | None = None) -> None:
         """Deletes an idea in the trash for good.
@@ -83,7 +86,7 @@ class TrashStore:
         while True:
             with self._database.write() as session:
                 live_board_id(session, board_id)
-                purged = _purge_batch(session, *conditions)
+                purged = _purge_batch(session, *conditions, hidden=OWN_TOO)
                 count += purged
                 if purged < BATCH:
                     # Only ideas in use are left.
@@ -129,10 +132,15 @@ def _in_trash(board_id: str) -> tuple[Any, ...]:
     return (Idea.board_id == board_id, col(Idea.deleted_at).is_not(None))
 
 
-def _purge_batch(session: Session, *conditions: Any) -> int:
+def _purge_batch(
+    session: Session, *conditions: Any, hidden: Mapping[str, Any] = ALL_OF_THEM
+) -> int:
     is_free = ~exists().where(_IS_IN_USE)
     rows = session.exec(
-        select(Idea.id, col(Idea.number)).where(*conditions, is_free).limit(BATCH)
+        select(Idea.id, col(Idea.number))
+        .where(*conditions, is_free)
+        .limit(BATCH)
+        .execution_options(**hidden)
     ).all()
     if rows:
         purge_ideas(session, [(idea_id, number or 0) for idea_id, number in rows])

@@ -12,6 +12,7 @@ from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.ranking import RankingPublic, StandingPublic
 from service.transfer.text_escaping import (
     COLUMNS,
+    COLUMNS_WITH_AUTHOR,
     board_mark,
     escape_formula,
     escape_marks,
@@ -41,13 +42,18 @@ def _facts(idea: IdeaPublic) -> str:
         facts.append(f"Tags: {join_tags(idea.tags)}")
     if idea.score is not None:
         facts.append(f"Score: {idea.score:.1f}")
+    if idea.author is not None:
+        facts.append(f"By: {join_tags([idea.author.name])}")
     return f"{' · '.join(facts)} {idea_mark(idea.id)}"
 
 
 def spreadsheet(boards: Iterable[BoardWithIdeas]) -> str:
-    """Returns the ideas as CSV (RFC 4180)."""
-    rows = (_cells(board, idea) for board, ideas in boards for idea in ideas)
-    return _csv(COLUMNS, ([escape_formula(cell) for cell in row] for row in rows))
+    """Returns the ideas as CSV (RFC 4180), with a column of authors if there are any."""
+    found = [(board, idea) for board, ideas in boards for idea in ideas]
+    # A row has as many cells as there are columns; the author is the last.
+    columns = COLUMNS_WITH_AUTHOR if any(idea.author for _, idea in found) else COLUMNS
+    rows = (_cells(board, idea)[: len(columns)] for board, idea in found)
+    return _csv(columns, ([escape_formula(cell) for cell in row] for row in rows))
 
 
 def ranking_markdown(name: str, ranking: RankingPublic) -> str:
@@ -135,4 +141,5 @@ def _cells(board: BoardPublic, idea: IdeaPublic) -> tuple[str, ...]:
         "" if idea.score is None else f"{idea.score:.1f}",
         idea.created_at.isoformat(),
         idea.updated_at.isoformat(),
+        "" if idea.author is None else idea.author.name,
     )

@@ -11,6 +11,7 @@ COLUMNS = (
     *("id", "board", "title", "body", "status", "star"),
     *("tags", "score", "created_at", "updated_at"),
 )
+COLUMNS_WITH_AUTHOR = (*COLUMNS, "author")
 # A spreadsheet runs a cell that begins with one of these signs (OWASP: CSV injection). An apostrophe
 # in front prevents it. A cell that already has apostrophes before such a sign gets one more, so that
 # removing one is always right.

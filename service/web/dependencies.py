@@ -10,9 +10,11 @@ from fastapi import Depends, Request
 
 from service.analysis.board_taste import BoardTaste
 from service.analysis.calibration.calibrations import Calibrations
+from service.analysis.likeness import Likeness
 from service.analysis.similar_ideas import SimilarIdeas
 from service.engine.backend import Backend
 from service.ideation.inspirations import Inspirations
+from service.live.feeds import BoardFeeds
 from service.runs.completions import Completions
 from service.runs.service import Runs
 from service.served_models import ServedModels
@@ -30,6 +32,10 @@ async def _runs(request: Request) -> Runs:
     return cast(Runs, request.app.state.runs)
 
 
+async def _feeds(request: Request) -> BoardFeeds:
+    return cast(BoardFeeds, request.app.state.feeds)
+
+
 async def _completions(request: Request) -> Completions:
     return cast(Completions, request.app.state.completions)
 
@@ -40,6 +46,10 @@ async def _backend(request: Request) -> Backend:
 
 async def _similar_ideas(request: Request) -> SimilarIdeas:
     return cast(SimilarIdeas, request.app.state.similar_ideas)
+
+
+async def _likeness(request: Request) -> Likeness:
+    return cast(Likeness, request.app.state.likeness)
 
 
 async def _inspirations(request: Request) -> Inspirations:
@@ -78,9 +88,11 @@ async def _client(request: Request) -> str:
 PendingUploadsDep = Annotated[PendingUploads, Depends(_pending_uploads)]
 StoreDep = Annotated[Store, Depends(_store)]
 RunsDep = Annotated[Runs, Depends(_runs)]
+FeedsDep = Annotated[BoardFeeds, Depends(_feeds)]
 CompletionsDep = Annotated[Completions, Depends(_completions)]
 BackendDep = Annotated[Backend, Depends(_backend)]
 SimilarIdeasDep = Annotated[SimilarIdeas, Depends(_similar_ideas)]
+LikenessDep = Annotated[Likeness, Depends(_likeness)]
 InspirationsDep = Annotated[Inspirations, Depends(_inspirations)]
 TastesDep = Annotated[BoardTaste, Depends(_tastes)]
 ServedModelsDep = Annotated[ServedModels, Depends(_served_models)]

@@ -35,6 +35,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     # Only logs show it: the client has left. nginx uses the same number.
     errors.ClientLeft: 499,
     errors.StorageUnavailable: 503,
+    errors.TooManyStreams: 503,
     errors.ModelUnavailable: 503,
     errors.EngineBusy: 503,
     errors.PromptTooLong: 422,
@@ -174,8 +175,16 @@ def openai_error(error: Exception) -> tuple[int, dict[str, Any]]:
     return status, {"error": {"message": message, "type": family, "param": param, "code": code}}
 
 
+_TO_BE_TRIED_AGAIN = (
+    errors.EngineBusy,
+    errors.RequestInProgress,
+    errors.StorageUnavailable,
+    errors.TooManyStreams,
+)
+
+
 def headers_of(error: Exception) -> dict[str, str]:
-    if isinstance(error, errors.EngineBusy | errors.RequestInProgress):
+    if isinstance(error, _TO_BE_TRIED_AGAIN):
         return {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, errors.LostUpdate):
         return {"ETag": f'"{error.current_version}"'}

@@ -7,6 +7,14 @@ from service.runs.completions import CompletionEnd
 from service.schemas.runs import RunPublic
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
+# Of each server that answers in place of the catalog's models.
+_OF_AN_ENGINE = {
+    "ready": "Whether the engine gets requests without restraint.",
+    "running": "Requests that the engine works on.",
+    "slots": "Requests that the engine gets at a time.",
+    "failures": "Requests that failed at the engine.",
+    "moved": "Requests that another engine took over from this one.",
+}
 
 
 class Metrics:
@@ -43,6 +51,10 @@ class Metrics:
             "ideapool_engine_requests", "Requests in the engine.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self._engines = {
+            name: Gauge(f"ideapool_engine_{name}", about, ["url"], registry=self.registry)
+            for name, about in _OF_AN_ENGINE.items()
+        }
         self._restarts = Gauge(
             "ideapool_engine_restarts", "Number of restarts of the model process.",
             registry=self.registry,
@@ -79,4 +91,8 @@ class Metrics:
         self._engine.labels("running").set(stats.running)
         self._engine.labels("waiting").set(stats.waiting)
         self._restarts.set(stats.restarts)
+        for engine in stats.engines:
+            for name, gauge in self._engines.items():
+                value = engine.state == "ready" if name == "ready" else getattr(engine, name)
+                gauge.labels(engine.url).set(value)
         return generate_latest(self.registry)

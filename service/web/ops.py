@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from service.schemas.models import Engine
 from service.web.abilities import BROKEN, abilities
 from service.web.dependencies import BackendDep, MetricsDep, RunsDep, StoreDep
 
@@ -25,7 +26,8 @@ def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
     `status` is `ready`, `degraded` if something that needs a model does not work, or `stopping`.
     `degraded` is still 200: ideas can be read and written without a model, so the server must stay
     in traffic. `abilities` says what works; the `error` of a model has the file and its hash, and
-    nobody of this project has run the file of an `untried` one. While a model loads, the server is
+    nobody of this project has run the file of an `untried` one. `engines` has the servers that answer
+    in place of the catalog's models, if there are any. While a model loads, the server is
     `ready`, as requests wait for the model. 503 means that the server is stopping or that the
     database does not answer.
     """
@@ -44,8 +46,15 @@ def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
         }
         for model in backend.models()
     }
+    engines = [Engine.model_validate(one, from_attributes=True) for one in backend.stats().engines]
     return JSONResponse(
-        {"status": status, "database": "ok", "abilities": can, "models": models},
+        {
+            "status": status,
+            "database": "ok",
+            "abilities": can,
+            "models": models,
+            **({"engines": [one.model_dump() for one in engines]} if engines else {}),
+        },
         status_code=503 if runs.is_closing else 200,
     )
 

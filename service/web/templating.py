@@ -96,6 +96,7 @@ def _environment(language: str) -> Environment:
     environment.policies["ext.i18n.trimmed"] = True
     _install(environment, translator)
     environment.filters |= {
+        "initials": initials,
         "markdown": markdown.render,
         "excerpt": markdown.excerpt,
         "age": translator.age,
@@ -173,6 +174,14 @@ class StaticAssets(StaticFiles):
 def clock(seconds: float) -> str:
     minutes, rest = divmod(max(0, int(seconds)), 60)
     return f"{minutes}:{rest:02d}" if minutes else f"{rest} s"
+
+
+def initials(name: str) -> str:
+    """At most two letters, of the first and the last word."""
+    words = name.split()
+    return (
+        "".join(word[0] for word in dict.fromkeys((words[0], words[-1]))).upper() if words else "?"
+    )
 
 
 def water(score: float) -> str:

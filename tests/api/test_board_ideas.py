@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -229,15 +228,14 @@ def test_a_suggestion_outlives_the_idea_it_was_copied_from(
 
 
 def test_where_it_was_copied_from_survives_export_and_import(
-    client: TestClient, settings: Settings, tmp_path: Path, embedded: Callable[[], None]
+    client: TestClient, elsewhere: Settings, embedded: Callable[[], None]
 ) -> None:
     idea = kept(client, board(client))
     embedded()
     offered(client)
     archive = client.get(f"{API}/export?format=json").content
 
-    copy = settings.model_copy(update={"data_dir": tmp_path / "copy"})
-    with TestClient(create_app(copy, FakeBackend()), base_url="http://localhost") as other:
+    with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as other:
         sent = {"content-type": "application/json"}
         assert other.post(f"{API}/import", content=archive, headers=sent).status_code == 200
         (suggestion,) = other.get(f"{API}/runs").json()[0]["suggestions"]

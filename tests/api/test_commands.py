@@ -309,6 +309,27 @@ def test_ideas_are_added_changed_found_deleted_and_brought_back(run: Run) -> Non
     assert run("ideas", "show", made["id"])[1].startswith("Shelf\n")
 
 
+def test_comments_are_added_changed_listed_deleted_and_brought_back(run: Run) -> None:
+    idea = of(run, "ideas", "add", "Tool shelf")["id"]
+    made = of(run, "comments", "add", idea, "Who pays?")
+    changed = of(run, "comments", "edit", made["id"], "Who pays for it?")
+
+    assert [one["id"] for one in of(run, "comments", "list", idea)] == [made["id"]]
+    assert changed["body"] == "Who pays for it?"
+    assert "comments restore" in run("comments", "delete", made["id"])[2]
+    assert of(run, "comments", "list", idea) == []
+    assert "Who pays for it?" in run("comments", "restore", made["id"])[1]
+    assert run("comments", "list", idea)[1].count("edited") == 1
+
+
+def test_an_idea_is_liked_and_the_like_is_taken_back(run: Run) -> None:
+    idea = of(run, "ideas", "add", "Tool shelf")["id"]
+
+    assert "likes: 1" in run("like", idea)[1]
+    assert of(run, "ideas", "list", "--sort", "likes")[0]["liked"] is True
+    assert "likes: 0" in run("like", idea, "--undo")[1]
+
+
 def test_starred_ideas_are_listed_or_left_out(run: Run) -> None:
     run("ideas", "add", "Soup", "--star")
     run("ideas", "add", "Chalk")
@@ -678,6 +699,24 @@ def test_the_trash_is_listed_restored_and_emptied(run: Run) -> None:
     assert (refused[0], "--yes" in refused[2]) == (2, True)
     assert (emptied[0], emptied[2]) == (0, "Ideas deleted for good: 1\n")
     assert of(run, "ideas", "list", "--deleted") == []
+
+
+def test_a_writing_round_is_started_written_in_and_ended(run: Run) -> None:
+    begun = of(run, "rounds", "start", "More people at the party", "--minutes", "10")
+    longer = of(run, "rounds", "extend", begun["id"], "--minutes", "5")
+    run("ideas", "add", "Soup", "--round", begun["id"])
+    run("ideas", "add", "Chalk")
+    listed = run("rounds", "list")
+    ended = of(run, "rounds", "end", begun["id"])
+    named = of(run, "rounds", "names", begun["id"])
+    late = run("ideas", "add", "Late", "--round", begun["id"])
+
+    assert longer["ends_at"] > begun["ends_at"]
+    assert "open until" in listed[1]
+    assert "1 people wrote" not in listed[1]
+    assert (ended["is_open"], ended["ideas"], named["names_hidden"]) == (False, 1, False)
+    assert [one["title"] for one in of(run, "ideas", "list", "--round", begun["id"])] == ["Soup"]
+    assert "was over" in late[2]
 
 
 def test_an_import_says_what_is_in_the_trash_and_restores_it(run: Run, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import re
 import time
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -261,17 +260,13 @@ def test_a_combined_idea_descends_from_all_its_sources(client: TestClient, board
     assert "Also used in:" in client.get(f"/ideas/{parts[1]}/lineage").text
 
 
-def test_lineage_is_kept_in_an_export(
-    client: TestClient, board: str, settings: Settings, tmp_path: Path
-) -> None:
+def test_lineage_is_kept_in_an_export(client: TestClient, board: str, elsewhere: Settings) -> None:
     parts = [add(client, board, title, body=body) for title, body in list(TEXTS.items())[:2]]
     run = client.post("/api/v1/brainstorm", json={"idea_ids": parts, "n": 1}).json()
     kept = client.post(f"/api/v1/suggestions/{run['suggestions'][0]['id']}/keep").json()["id"]
     nodes = client.get(f"{IDEAS}/{kept}/lineage").json()["nodes"]
     archive = client.get("/api/v1/export").content
 
-    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "other"})
-    (tmp_path / "other").mkdir()
     with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as other:
         taken = other.post(
             "/api/v1/import", content=archive, headers={"content-type": "application/json"}

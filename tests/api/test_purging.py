@@ -290,7 +290,12 @@ def test_a_trash_that_cannot_be_emptied_is_tried_again(
 
     full = Full()
     real = store_of(client)
-    store = SimpleNamespace(trash=full, keyed_answers=real.keyed_answers, activity=real.activity)
+    store = SimpleNamespace(
+        trash=full,
+        keyed_answers=real.keyed_answers,
+        activity=real.activity,
+        comments=real.comments,
+    )
 
     with running(client, cast(Store, store)):
         until(lambda: full.tries > 1)

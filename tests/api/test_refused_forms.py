@@ -44,7 +44,9 @@ class Form:
 
 
 BOARD, IDEA, RUN, REFINE = "/boards/{board}", "/ideas/{idea}", "/runs/{run}", "/runs/{refine}"
+COMMENT = "/comments/{comment}"
 RUBRICS, CARD = f"{BOARD}/rubrics", "/suggestions/{suggestion}"
+ROUNDS, ROUND = "/boards/{another}/rounds", f"{BOARD}/rounds/{{round}}"
 RUBRIC = {"name": "Cost", "criterion": "cost", "description": "", "weight": "1"}
 FORMS = {
     "a new board in the menu": Form(IDEA, "/boards", {"name": BLANK}, "new-board", EMPTY),
@@ -57,6 +59,17 @@ FORMS = {
     "a board's name": Form(BOARD, BOARD, {"name": BLANK, "goal": "Fun"}, "board-name", EMPTY),
     "a board's goal": Form(
         BOARD, BOARD, {"name": "Trip", "goal": LONG_TEXT}, "board-goal", FIT.format("8,192")
+    ),
+    "a comment of spaces": Form(IDEA, f"{IDEA}/comments", {"body": BLANK}, "comment-text", EMPTY),
+    "a comment that is too long": Form(
+        IDEA, f"{IDEA}/comments", {"body": LONG_TEXT}, "comment-text", FIT.format("4,000")
+    ),
+    "a comment that became too long": Form(
+        IDEA,
+        COMMENT,
+        {"body": LONG_TEXT, "revision": "1"},
+        "comment-text-{comment}",
+        FIT.format("4,000"),
     ),
     "a topic of spaces": Form(
         BOARD, f"{BOARD}/brainstorm", {"topic": BLANK, "context": "In June"}, "topic", EMPTY
@@ -117,6 +130,18 @@ FORMS = {
     ),
     "no idea to evaluate": Form(
         BOARD, f"{BOARD}/evaluate-selected", {"rubric": ""}, "bulk", "Select ideas first"
+    ),
+    "the topic of a round": Form(
+        ROUNDS, ROUNDS, {"topic": LONG, "minutes": "5"}, "round-topic", FIT.format(200)
+    ),
+    "the minutes of a round": Form(
+        ROUNDS, ROUNDS, {"topic": "Fun", "minutes": "90"}, "round-minutes", "at most 60"
+    ),
+    "an idea of a round": Form(
+        ROUND, f"{ROUND}/ideas", {"title": BLANK, "body": "Hm"}, "round-idea", EMPTY
+    ),
+    "the text of an idea of a round": Form(
+        ROUND, f"{ROUND}/ideas", {"title": "Hm", "body": LONG_TEXT}, "round-text", "limit is 8,192"
     ),
     "an idea's title": Form(
         IDEA,
@@ -242,10 +267,11 @@ FORMS = {
 # What is sent by buttons alone, or by choices that the page itself offers: nothing is typed there.
 CHOICES = {
     "/boards/*/delete", "/boards/*/restore", "/boards/*/taste", "/boards/*/taste/forget", "/boards/*/evaluate", "/boards/*/rank/votes",
+    "/boards/*/people-first", "/boards/*/rounds/*/end", "/boards/*/rounds/*/extend", "/boards/*/rounds/*/names",
     "/boards/*/rank/votes/*/undo", "/boards/*/delete-for-good",
     "/boards/*/rubrics/shown", "/boards/*/trash/delete", "/boards/*/trash/restore",
-    "/changes/*/undo", "/ideas/*/delete", "/ideas/*/evaluate",
-    "/ideas/*/move", "/ideas/*/restore", "/ideas/*/star", "/ideas/*/status",
+    "/changes/*/undo", "/comments/*/delete", "/comments/*/restore", "/ideas/*/delete", "/ideas/*/evaluate",
+    "/ideas/*/like", "/ideas/*/move", "/ideas/*/restore", "/ideas/*/star", "/ideas/*/status",
     "/ideas/*/versions/*/restore", "/import/*", "/language", "/models", "/models/calibration",
     "/models/calibration/delete", "/models/speed", "/rubrics/*/delete",
     "/rubrics/*/restore", "/runs/*/again", "/runs/*/reopen/*", "/runs/*/keep-all", "/runs/*/more", "/runs/*/reject",
@@ -258,6 +284,8 @@ ADDRESSES = {
     "/boards": "/boards",
     BOARD: BOARD,
     "/import": "/import",
+    ROUNDS: ROUNDS,
+    f"{BOARD}/people-first": BOARD,
     "/language": BOARD,
     "/models": "/models",
     "/models/speed": "/models",
@@ -266,6 +294,9 @@ ADDRESSES = {
     "/shortcuts": BOARD,
     "/theme": BOARD,
     "/changes/{change}/undo": BOARD,
+    COMMENT: IDEA,
+    f"{COMMENT}/delete": IDEA,
+    f"{COMMENT}/restore": IDEA,
     RUBRICS: RUBRICS,
     f"{RUBRICS}/shown": RUBRICS,
     f"{BOARD}/trash/restore": f"{BOARD}/trash",
@@ -284,7 +315,8 @@ ADDRESSES = {
     f"{page}/{action}": page
     for page, actions in {
         BOARD: "bulk brainstorm combine delete evaluate evaluate-selected ideas restore",
-        IDEA: "brainstorm delete evaluate move refine restore star status",
+        ROUND: "end extend ideas names",
+        IDEA: "brainstorm comments delete evaluate like move refine restore star status",
         RUN: "accept again keep-all keep-selected more reject stop",
     }.items()
     for action in actions.split()
@@ -390,7 +422,8 @@ def stocked(client: TestClient, backend: FakeBackend) -> dict[str, str]:
         return response.json()
 
     board = client.get("/api/v1/boards").json()[0]["id"]
-    post("/boards", name="Another")
+    another = post("/boards", name="Another")["id"]
+    begun = post(f"/boards/{board}/rounds", topic="Fun", minutes=60)
     ideas = [post("/ideas", title=title, body=body) for title, body in TEXTS.items()]
     idea = ideas[-1]["id"]
     run = post("/brainstorm", topic="Fun", n=2)
@@ -406,6 +439,8 @@ def stocked(client: TestClient, backend: FakeBackend) -> dict[str, str]:
     )  # fmt: skip
     return {
         "board": board,
+        "another": another,
+        "round": begun["id"],
         "idea": idea,
         "revision": str(client.get(f"/api/v1/ideas/{idea}").json()["revision"]),
         "run": run["run_id"],
@@ -416,6 +451,7 @@ def stocked(client: TestClient, backend: FakeBackend) -> dict[str, str]:
         "anchor": found["clusters"][0]["anchor_id"],
         "change": made["id"],
         "vote": vote["id"],
+        "comment": post(f"/ideas/{idea}/comments", body="Who pays?")["id"],
     }
 
 

@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,8 +36,7 @@ def call(client: TestClient, method: str, path: str, status: int = 200, **option
 
 
 @pytest.fixture
-def other(settings: Settings, tmp_path: Path) -> Iterator[TestClient]:
-    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "other"})
+def other(elsewhere: Settings) -> Iterator[TestClient]:
     with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as client:
         yield client
 

@@ -189,13 +189,12 @@ def test_a_board_that_is_not_there_has_no_taste(client: TestClient) -> None:
 
 
 def test_an_export_carries_what_a_board_learns_from(
-    client: TestClient, board: str, settings: Settings, tmp_path_factory: Any
+    client: TestClient, board: str, elsewhere: Settings
 ) -> None:
     decide(client, board)
     archive = client.get(f"{API}/export?format=json").json()
-    moved = settings.model_copy(update={"data_dir": tmp_path_factory.mktemp("other")})
 
-    with TestClient(create_app(moved, FakeBackend()), base_url="http://localhost") as other:
+    with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as other:
         post(other, "/import", **archive)
         assert taste(other, board) == taste(client, board)
 

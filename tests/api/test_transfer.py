@@ -14,45 +14,36 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 
 from service.app import create_app
 from service.prompts.answers import brainstorm_answer
+from service.schemas.comments import CommentCreate, CommentUpdate
+from service.schemas.ideas import IdeaUpdate
+from service.schemas.ranking import ComparisonCreate
 from service.settings import Settings
 from service.store.copying import copy_database
 from service.store.database import Database
+from service.store.team_tables import Membership
 from tests.support.fake_backend import IDEAS as INVENTED
 from tests.support.fake_backend import FakeBackend
-from tests.support.postgresql import PostgresServer
+from tests.support.people import acting_as, add_person, store_of
 
 pytestmark = pytest.mark.both_databases
 
 EXPORT, IMPORT = "/api/v1/export", "/api/v1/import"
 BOARDS, IDEAS = "/api/v1/boards", "/api/v1/ideas"
 SECTIONS = (
-    *("boards", "ideas", "versions", "runs"),
+    *("people", "boards", "ideas", "versions", "runs"),
     *("suggestions", "evaluations", "comparisons", "rubrics"),
+    *("likes", "comments"),
 )
 Json = dict[str, Any]
 
 
 @pytest.fixture
-def other(
-    settings: Settings, new_database: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[TestClient]:
+def other(elsewhere: Settings) -> Iterator[TestClient]:
     """Starts a second server that has only its first, empty board."""
-    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "other"})
-    elsewhere.data_dir.mkdir()
-    if settings.database_url is not None:
-        server: PostgresServer = request.getfixturevalue("postgresql")
-        with server.database("migrated") as url:
-            yield from _served(elsewhere.model_copy(update={"database_url": url}))
-        return
-    shutil.copy(new_database, elsewhere.data_dir / "ideapool.db")
-    yield from _served(elsewhere)
-
-
-def _served(elsewhere: Settings) -> Iterator[TestClient]:
     with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as client:
         yield client
 
@@ -108,7 +99,25 @@ def fill(client: TestClient) -> str:
     post(client, "/api/v1/evaluate", idea_id=idea, rubric_id=gone)
     client.delete(f"{BOARDS}/{board}/rubrics/{gone}")
     client.patch(f"{IDEAS}/{kept}", json={"body": "Another text."})
+    react(client, idea, str(board))
     return str(board)
+
+
+def react(client: TestClient, idea: str, board: str) -> None:
+    """Likes and comments without a name; the same, a new text and a vote as Ada."""
+    client.put(f"{IDEAS}/{idea}/like")
+    post(client, f"{IDEAS}/{idea}/comments", body="**Who** pays?")
+    store = store_of(client)
+    with acting_as(add_person(store, "Ada")):
+        store.likes.set(idea, liked=True)
+        gone = store.comments.add(idea, CommentCreate(body="Gone"))
+        store.comments.delete(gone.id)
+        said = store.comments.add(idea, CommentCreate(body="The school."))
+        store.comments.update(said.id, CommentUpdate(body="The school pays."))
+        kept = store.ideas.children(idea)[0].id
+        store.ideas.update(kept, IdeaUpdate(title="Ladder shelf"))
+        vote = ComparisonCreate(first_id=kept, second_id=idea, outcome="first")
+        store.comparisons.vote(board, vote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +197,19 @@ def test_an_import_keeps_what_is_missing_of_a_brainstorm(
 
 
 def test_every_table_is_in_an_export_or_left_out_for_a_reason(client: TestClient) -> None:
-    known_by_other_names = {"idea_version": "versions", "idea_tag": "ideas"}
+    known_by_other_names = {
+        "idea_version": "versions",
+        "idea_tag": "ideas",
+        "idea_like": "likes",
+        "person": "people",
+    }
     left_out = {
+        "writing_round": "a meeting of this server; its ideas are exported",
         "activity": "what happened on this server, for a month",
         "api_key": "a secret of this server",
         "change": "how a bulk change is taken back, for a while",
         "keyed_answer": "what this server answered, for a day",
         "membership": "who may do what on this server",
-        "person": "whom this server knows",
         "topic_vector": "made of the topics again",
     }
 
@@ -248,10 +262,10 @@ def test_an_imported_ranking_equals_the_exported_one(
 ) -> None:
     post(other, IMPORT, **archive)
 
-    for by in ("people", "model"):
+    for by, number in (("people", 2), ("model", 1)):
         path = f"{BOARDS}/{board}/ranking?by={by}"
         assert other.get(path).json() == holder.get(path).json()
-        assert other.get(path).json()["comparisons"] == 1
+        assert other.get(path).json()["comparisons"] == number
 
 
 def test_a_version_1_file_without_comparisons_can_be_imported(
@@ -264,6 +278,51 @@ def test_a_version_1_file_without_comparisons_can_be_imported(
     assert other.post(IMPORT, json=archive).status_code == 422
     assert other.post(IMPORT, json=archive | {"version": 2}).status_code == 422
     assert post(other, IMPORT, **archive | {"version": 1})["added"]["ideas"]
+
+
+def test_a_version_3_file_without_people_can_be_imported(other: TestClient, archive: Json) -> None:
+    del archive["people"], archive["likes"], archive["comments"]
+    for section in ("ideas", "versions", "runs", "comparisons"):
+        for row in archive[section]:
+            del row["person_id"]
+
+    assert other.post(IMPORT, json=archive).status_code == 422
+    assert post(other, IMPORT, **archive | {"version": 3})["added"]["ideas"]
+    found = other.get(f"{IDEAS}/{archive['ideas'][0]['id']}").json()
+    assert (found["author"], found["likes"], found["comments"]) == (None, 0, 0)
+
+
+def test_a_person_who_is_known_keeps_the_name_they_have_here(
+    other: TestClient, archive: Json
+) -> None:
+    post(other, IMPORT, **archive)
+    archive["people"][0]["name"] = "Somebody else"
+
+    again = post(other, IMPORT, **archive)
+
+    assert again["already_there"]["people"] == 1
+    assert exported(other)["people"][0]["name"] == "Ada"
+
+
+def test_an_imported_person_has_no_rights(other: TestClient, archive: Json) -> None:
+    post(other, IMPORT, **archive)
+
+    with store_of(other).people._database.read() as session:
+        assert session.exec(select(Membership)).all() == []
+
+
+def test_the_authors_come_with_a_file(other: TestClient, archive: Json) -> None:
+    post(other, IMPORT, **archive)
+    idea = archive["likes"][0]["idea_id"]
+    written = next(one["idea_id"] for one in archive["versions"] if one["person_id"])
+
+    versions = other.get(f"{IDEAS}/{written}/versions").json()
+    comments = other.get(f"{IDEAS}/{idea}/comments").json()
+
+    assert [one["author"]["name"] for one in versions if one["author"]] == ["Ada"]
+    assert [one["author"] and one["author"]["name"] for one in comments] == [None, "Ada"]
+    assert [one["edited_at"] is None for one in comments] == [True, False]
+    assert other.get(f"{IDEAS}/{idea}").json()["likes"] == 2
 
 
 def test_evaluations_of_a_version_2_file_get_no_spread_and_count_as_uncalibrated(
@@ -345,6 +404,12 @@ def test_a_parent_may_come_after_its_child(other: TestClient, archive: Json) -> 
         ("comparisons", "second_version", 99),
         ("comparisons", "outcome", "both"),
         ("comparisons", "probability", 1.5),
+        ("ideas", "person_id", "nobody"),
+        ("likes", "idea_id", "nobody"),
+        ("comments", "idea_id", "nobody"),
+        ("comments", "person_id", "nobody"),
+        ("comments", "body", " "),
+        ("comments", "body", "x" * 4001),
         ("boards", "id", "../up"),
         ("boards", "colour", "red"),
         ("boards", "name", " "),

@@ -17,7 +17,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.app import create_app
-from service.engine.remote import RemoteBackend
+from service.engine.remote import Address, RemoteBackend
 from service.engine.types import (
     Delta,
     Embedding,
@@ -81,7 +81,7 @@ def url(small_path: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def backend(runner: asyncio.Runner, url: str) -> Iterator[RemoteBackend]:
-    backend = RemoteBackend(url)
+    backend = RemoteBackend(Address(url))
     runner.run(backend.start())
     runner.run(once_looked(backend))
     yield backend
@@ -134,6 +134,9 @@ def test_the_kind_of_server_is_recognised(backend: RemoteBackend, small_path: Pa
     assert (info.state, info.error) == ("ready", None)
     assert small_path.name in info.name
     assert (info.context, info.slots) == (1024, 2)
+    server = backend._pool.engines[0].server
+    assert server is not None
+    assert server.hidden_size > 0
 
 
 def test_an_answer_streams_and_its_tokens_are_counted(
@@ -360,9 +363,9 @@ def test_a_server_with_a_key_and_embeddings_is_used_with_the_key(
 
     options = {"api_keys": ["right"], "embedding": True, "pooling_type": 1}
     with llama_server(small_path, **options) as url:
-        *_, end = runner.run(embed(RemoteBackend(url, key="right")))
+        *_, end = runner.run(embed(RemoteBackend(Address(url, "right"))))
         with pytest.raises(ModelUnavailable, match="IDEAPOOL_ENGINE_KEY"):
-            runner.run(embed(RemoteBackend(url, key="wrong")))
+            runner.run(embed(RemoteBackend(Address(url, "wrong"))))
 
     assert isinstance(end, Embedding)
     assert len(end.vector) == 576

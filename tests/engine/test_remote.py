@@ -27,7 +27,6 @@ from service.engine.types import (
     Probabilities,
     ProbeRequest,
     Queued,
-    Request,
     Sampling,
     ScoreRequest,
     Started,
@@ -46,6 +45,15 @@ from service.errors import (
 from service.settings import Settings
 from tests.support.app_server import served
 from tests.support.fake_backend import FakeBackend
+from tests.support.remote_requests import (
+    PROMPT,
+    ask,
+    drain,
+    failure,
+    remote,
+    text_of,
+    until,
+)
 from tests.support.scripted_server import (
     CHATS,
     DONE,
@@ -68,7 +76,6 @@ from tests.support.scripted_server import (
 )
 from tests.support.timing import quickest
 
-PROMPT = "a secret plan for the garden"
 KEY = "sk-very-secret"
 # The first look at a server must be done within it, too.
 STALL_S = 1.0
@@ -78,33 +85,9 @@ HEAD_OF_A_PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length:
 _numbers = itertools.count()
 
 
-def ask(text: str = PROMPT, **changes: Any) -> GenerateRequest:
-    request = GenerateRequest(f"r{next(_numbers)}", "m", (Message("user", text),), 20)
-    return replace(request, **changes)
-
-
 def probe(*choices: str) -> ProbeRequest:
     prompts = ((Message("user", "one"),), (Message("user", "two"),))
     return ProbeRequest(f"p{next(_numbers)}", "m", prompts, choices)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def remote(url: str, **options: Any) -> AsyncIterator[RemoteBackend]:
-    """A started backend that has checked its server once."""
-    backend = RemoteBackend(url, **options)
-    await backend.start()
-    try:
-        await until(lambda: backend.models()[0].state != "idle")
-        yield backend
-    finally:
-        await backend.close()
 
 
 @asynccontextmanager
@@ -119,17 +102,6 @@ async def engine(
             yield server, backend
 
 
-async def drain(backend: RemoteBackend, request: Request) -> list[Event]:
-    async with asyncio.timeout(PATIENCE_S), aclosing(backend.submit(request)) as events:
-        return [one async for one in events]
-
-
-async def failure(backend: RemoteBackend, request: Request) -> ServiceError:
-    with pytest.raises(ServiceError) as raised:
-        await drain(backend, request)
-    return raised.value
-
-
 async def answer_of(*answers: Script, **options: Any) -> list[Event]:
     async with engine(*answers, **options) as (_, backend):
         return await drain(backend, ask())
@@ -138,10 +110,6 @@ async def answer_of(*answers: Script, **options: Any) -> list[Event]:
 async def failure_of(*answers: Script, **options: Any) -> ServiceError:
     async with engine(*answers, **options) as (_, backend):
         return await failure(backend, ask())
-
-
-def text_of(events: list[Event]) -> str:
-    return "".join(one.text for one in events if isinstance(one, Delta))
 
 
 def test_an_answer_has_a_start_its_deltas_and_an_end(runner: asyncio.Runner) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -27,6 +28,23 @@ OPTIONS = {
     "max_connections": "100",
     "autovacuum": "off",
 }
+# Of another test nothing may be left, not even a connection.
+_EMPTY = """
+DO $$
+DECLARE name text;
+BEGIN
+  PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+  SET LOCAL session_replication_role = replica;
+  FOR name IN SELECT tablename FROM pg_tables
+    WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    EXECUTE format('DELETE FROM %I', name);
+  END LOOP;
+  FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' LOOP
+    EXECUTE format('ALTER SEQUENCE %I RESTART', name);
+  END LOOP;
+END $$
+"""
 
 
 class PostgresServer:
@@ -54,7 +72,7 @@ class PostgresServer:
         given = [one for name, value in settings.items() for one in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._data, *given],
+                [str(self._programs / "postgres"), "-D", str(self._data), *given],
                 stdout=log,
                 stderr=log,
                 # Its own group, so that Ctrl-C in the terminal ends the tests first.
@@ -91,6 +109,13 @@ class PostgresServer:
         finally:
             self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    @contextmanager
+    def emptied(self, name: str) -> Iterator[str]:
+        """The URL of a database that one test after another uses: a new one takes five times as long."""
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            connection.execute(_EMPTY)
+        yield self.url(name)
+
     def make_template(self, name: str) -> None:
         """A database with all tables, as a first start leaves them."""
         self._execute(f"CREATE DATABASE {name}")
@@ -110,16 +135,16 @@ class PostgresServer:
         return True
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        command = [self._programs / program, *arguments]
+        command = [str(self._programs / program), *arguments]
         return subprocess.run(command, stdout=subprocess.DEVNULL, **self._as_user())
 
-    def _as_user(self) -> dict[str, object]:
+    def _as_user(self) -> dict[str, Any]:
         # The tests' own folder may be closed to that user.
-        place = {"cwd": self.folder}
+        place: dict[str, Any] = {"cwd": self.folder}
         if self._account is None:
-            return {**place}
+            return place
         one = self._account
-        return {**place, "user": one.pw_uid, "group": one.pw_gid, "extra_groups": []}
+        return place | {"user": one.pw_uid, "group": one.pw_gid, "extra_groups": []}
 
 
 def _programs() -> Path:

@@ -351,13 +351,20 @@ def test_a_closed_queue_ends_its_streams_and_refuses_new_requests() -> None:
     scenario(run)
 
 
-def test_slots_can_change_while_the_queue_is_empty() -> None:
+def test_slots_can_change_while_requests_run_and_wait() -> None:
     async def run(bench: Bench) -> None:
-        bench.queue.set_slots({"one": 2, "two": 2})
-        await bench.submit(request_of("a"))
-        await bench.submit(request_of("b"))
+        for name in "abc":
+            await bench.submit(request_of(name))
+        assert bench.queue.running == 1
 
-        assert bench.queue.running == 2
+        bench.queue.set_slots({"one": 2})
+        await settle()
+        assert (bench.queue.running, bench.queue.waiting) == (2, 1)
+
+        bench.queue.set_slots({"one": 1})
+        bench.queue.finish("a", END)
+        await settle()
+        assert (bench.queue.running, bench.queue.waiting) == (1, 1)
 
     scenario(run)
 

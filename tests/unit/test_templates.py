@@ -14,15 +14,17 @@ from service.web.templating import STATIC, TEMPLATES, Templates, clock, water
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 # Names that routes pass to pages, and templates to those that they include.
 CONTEXT = set(
-    "findings states subjects problems fetched can_be_calibrated models measuring_error scores is_calibrating taste tags_found columns can was_awaited evaluation_is_shown "
+    "under_way open_round waits_for_people rounds round has_people minutes moment ideas likeness level_names "
+    "engine_states findings states subjects problems fetched can_be_calibrated models measuring_error scores is_calibrating taste tags_found columns can was_awaited evaluation_is_shown "
     "actions fault faults fields formats guess moment options plan printed reasons token "
     "days deleted deleted_at in_trash left most_in_a_fact question address limits refused sent "
+    "comment comments consensus writer "
     "archived boards card gone here here_selected is_page is_picked kinds runs shown tags to topics with_archived with_bar "
     "fewer found map near problem summary tree trees "
     "action criteria most new outdated rubric rubrics spread table uncalibrated usual widths "
     "after agreement ballot before board children choice close compared count detail earlier edit edits error "
     "evaluation flash idea key mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
-    "status tags text title ui verdicts versions view vote votes words".split()
+    "me people under_way status tags text title ui verdicts versions view vote votes words".split()
 )
 FORBIDDEN = {
     "inline script": r"<script(?![^>]*\bsrc=)",

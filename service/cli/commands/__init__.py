@@ -1,6 +1,7 @@
 """The commands, each with the function that adds its options. Only a command that is used is imported.
 
-`serve`, `models`, `keys`, `doctor` and `completion` work on this machine; the others are REST clients.
+`serve`, `models`, `keys`, `doctor`, `copy-database` and `completion` work on this machine; the others
+are REST clients.
 """
 
 import argparse
@@ -25,13 +26,20 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "ideas": ("ideas:add_actions", "list, search, show, add, edit, delete and restore ideas"),
     "keep": ("ideas:add_keep", "keep suggestions as ideas"),
+    "comments": ("comments:add_actions", "list, add, edit, delete and restore comments on ideas"),
+    "like": ("comments:add_like", "like ideas, or take your likes back"),
     "trash": ("trash:add_actions", "restore all deleted ideas, or delete them for good"),
     "rank": ("ranking:add_actions", "rank ideas by comparing pairs"),
+    "rounds": ("rounds:add_actions", "start, end and list writing rounds"),
     "boards": ("boards:add_options", "list the boards"),
     "export": ("files:add_export", "write all boards or one to a file"),
     "import": ("files:add_import", "import ideas from JSON, Markdown, CSV or plain lines"),
     "backup": ("files:add_backup", "copy the database, even while the server runs"),
     "restore": ("files:add_restore", "replace the database by a backup"),
+    "copy-database": (
+        "databases:add_options",
+        "copy everything into an empty database, such as one of PostgreSQL",
+    ),
     "completion": (
         "completion:add_options",
         "print the script that completes commands and options in a shell",

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any, get_args
 
 from service.api_client.lookups import board_id
@@ -16,6 +17,10 @@ from service.settings import Settings
 
 # Importing the database takes long, so only the functions that need it do: `export` should not wait.
 
+BACKUP = "pg_dump --format=custom --file=ideapool.dump {place}"
+RESTORE = (
+    "pg_restore --clean --if-exists --no-owner --single-transaction --dbname={place} ideapool.dump"
+)
 FORMATS = ("json", "markdown", "csv")
 
 
@@ -153,7 +158,7 @@ def _show_plan(ideas: list[dict[str, Any]]) -> None:
 def _backup(settings: Settings, options: argparse.Namespace) -> int:
     from service.store import backup
 
-    backup.back_up(_database(settings), options.file, replace=options.force)
+    backup.back_up(_database(settings, BACKUP), options.file, replace=options.force)
     note(f"{options.file}: {options.file.stat().st_size:,} bytes, without the model files.")
     return 0
 
@@ -161,7 +166,7 @@ def _backup(settings: Settings, options: argparse.Namespace) -> int:
 def _restore(settings: Settings, options: argparse.Namespace) -> int:
     from service.store import backup
 
-    database = _database(settings)
+    database = _database(settings, RESTORE)
     kept = backup.restore(options.file, database)
     note(f"Restored {options.file} to {database}.")
     if kept is not None:
@@ -169,13 +174,14 @@ def _restore(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-def _database(settings: Settings) -> Path:
-    from service.store.database import sqlite_path
+def _database(settings: Settings, instead: str) -> Path:
+    from service.store.dialects import dialect_of
 
-    path = sqlite_path(settings.sqlalchemy_url)
-    if path is None:
+    dialect = dialect_of(settings.sqlalchemy_url)
+    if dialect.path is None:
         raise ConfigurationError(
-            "This command only copies SQLite databases. IDEAPOOL_DATABASE_URL names another "
-            "database: use its own backup tools."
+            f"The database is on a server of {dialect.kind}, which has tools of its own for this:\n\n  "
+            f"{instead.format(place=quote(dialect.place))}\n\nThey ask for the password, or read it from "
+            "PGPASSWORD or ~/.pgpass."
         )
-    return path
+    return dialect.path

@@ -54,6 +54,7 @@ def _add_reading(actions: Any) -> None:
         parser.add_argument(
             "--deleted", action="store_true", help="those in the trash instead of the others"
         )
+        parser.add_argument("--round", metavar="ID", help="only ideas of this writing round")
         parser.add_argument("--sort", choices=get_args(Sort), help="default: new")
         parser.add_argument(
             "--limit", type=int, default=30, help="largest number of ideas (default: 30)"
@@ -78,6 +79,7 @@ def _add_writing(actions: Any) -> None:
             parser.add_argument("--title")
         else:
             parser.add_argument("title")
+            parser.add_argument("--round", metavar="ID", help="write it in this writing round")
         parser.add_argument("--body", help="the text; - reads standard input")
         add_option(parser, "put it on this board")
         parser.add_argument("--status", choices=get_args(Status))
@@ -109,6 +111,7 @@ async def _list(rest: Rest, options: argparse.Namespace) -> int:
         "star": options.star,
         "archived": options.archived,
         "deleted": options.deleted,
+        "round": options.round,
         "sort": options.sort,
     }
     ideas, has_more = await find_ideas(rest, query, options.limit)
@@ -143,8 +146,11 @@ async def _show(rest: Rest, options: argparse.Namespace) -> int:
 
 
 async def _add(rest: Rest, options: argparse.Namespace) -> int:
-    fields = await _fields(rest, options)
-    return _print(await rest.post("/ideas", fields), options, "added")
+    fields = await _fields(rest, options) | given(round_id=options.round)
+    idea = await rest.post("/ideas", fields)
+    if options.round and idea["round_id"] is None:
+        note("The writing round was over, so the idea is on the board as usual.")
+    return _print(idea, options, "added")
 
 
 async def _edit(rest: Rest, options: argparse.Namespace) -> int:

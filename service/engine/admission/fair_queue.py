@@ -121,6 +121,11 @@ class FairQueue:
         self._running = 0
         self._places_taken = 0
 
+    def set_slots(self, slots: Mapping[str, int]) -> None:
+        """The slots from now on. With fewer of them, running requests end and none starts."""
+        for model, count in slots.items():
+            self._queues[model].slots = count
+
     @property
     def running(self) -> int:
         return self._running

@@ -105,10 +105,10 @@ class RequestQueue:
         return not self._requests
 
     def set_slots(self, slots: Mapping[str, int]) -> None:
-        """Start over with other slots; only while the queue is empty."""
-        assert self.is_empty
-        self._fair_queue = FairQueue(slots, self.limit)
-        self._service_times = ServiceTimes(slots)
+        """The slots of these models from now on. With fewer of them, running requests go on."""
+        self._fair_queue.set_slots(slots)
+        self._service_times.set_slots(slots)
+        self.dispatch_soon()
 
     def retry_after_s(self, model: str) -> int:
         """Seconds until a request that is refused now has a chance of a place."""

@@ -13,8 +13,11 @@ class ServiceTimes:
     """An exponential moving average of the service time, in seconds, for each model."""
 
     def __init__(self, slots: Mapping[str, int]) -> None:
-        self._slots = slots
+        self._slots = dict(slots)
         self._mean_s = dict.fromkeys(slots, INITIAL_ESTIMATE_S)
+
+    def set_slots(self, slots: Mapping[str, int]) -> None:
+        self._slots |= slots
 
     def record(self, model: str, took_s: float) -> None:
         self._mean_s[model] += LATEST_WEIGHT * (took_s - self._mean_s[model])

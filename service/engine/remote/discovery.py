@@ -20,12 +20,16 @@ from service.errors import ModelUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`context` is 0 and `slots` is None where the server does not say."""
+    """`context` and `hidden_size` are 0 and `slots` is None where the server does not say.
+
+    `hidden_size` is how many numbers the model has for each token.
+    """
 
     model: str
     dialect: Dialect
     context: int
     slots: int | None
+    hidden_size: int = 0
 
 
 async def discover(client: HttpClient, wanted: str | None) -> Server:
@@ -51,11 +55,12 @@ async def discover(client: HttpClient, wanted: str | None) -> Server:
     else:
         is_ollama = _member(await client.get_json("api/version"), "version") is not None
         dialect = OLLAMA if is_ollama else OPENAI
-    return Server(wanted or model.id, dialect, model.context, slots)
+    return Server(wanted or model.id, dialect, model.context, slots, model.hidden_size)
 
 
 class _Meta(BaseModel):
     n_ctx: int = 0
+    n_embd: int = 0
 
 
 class ListedModel(BaseModel):
@@ -71,6 +76,10 @@ class ListedModel(BaseModel):
     def context(self) -> int:
         """Tokens of the context, or 0 where the server does not say."""
         return self.max_model_len or (self.meta.n_ctx if self.meta is not None else 0)
+
+    @property
+    def hidden_size(self) -> int:
+        return self.meta.n_embd if self.meta is not None else 0
 
     def is_called(self, name: str) -> bool:
         return name in (self.id, *self.aliases) or self.id == f"{name}:latest"

@@ -11,8 +11,10 @@ from typing import Any
 
 import httpx2
 
+from service.engine.remote.capabilities import Lacks, Need
 from service.engine.remote.error_responses import error_for_status, message_of, retry_after_s
 from service.errors import EngineCrashed, InvalidInput, ModelUnavailable, ServiceError
+from service.messages import Text
 
 CONNECT_S = 5.0
 GET_S = 5.0
@@ -45,6 +47,12 @@ class HttpClient:
     async def close(self) -> None:
         await self._http.aclose()
 
+    def unquoted(self, error: ServiceError) -> str:
+        """What is wrong, for everybody: without the words of the server, which may quote a prompt."""
+        if isinstance(error.__cause__, (httpx2.HTTPError, TimeoutError)):
+            return error.detail
+        return Text("%(engine)s failed to answer a request.", engine=self.engine)
+
     async def get_json(self, path: str) -> Any:
         """The JSON at a path, or None if there is none; the server must answer at once.
 
@@ -62,15 +70,23 @@ class HttpClient:
             return _json(body) if response.status_code == 200 else None
         raise self._refusal(response, body, 1.0)
 
-    async def post(self, path: str, body: dict[str, Any], *, expected_s: float) -> str:
-        """The whole answer to a POST. Raises the same errors as `post_for_events`."""
+    async def post(self, path: str, body: dict[str, Any], *, expected_s: float, need: Need) -> str:
+        """The whole answer to a POST that asks for what `need` names.
+
+        Raises:
+            Lacks: the server cannot answer it.
+            ServiceError: as `post_for_events`.
+        """
         response = await self._send_post(path, body)
         try:
             answer = await self._body(response)
         except httpx2.HTTPError as error:
             raise self._broken(error) from error
         if response.status_code != 200:
-            raise self._refusal(response, answer, expected_s)
+            refusal = self._refusal(response, answer, expected_s)
+            if isinstance(refusal, InvalidInput) or response.status_code in NOTHING_THERE:
+                raise Lacks(need, refusal)
+            raise refusal
         return answer
 
     @asynccontextmanager
@@ -81,10 +97,10 @@ class HttpClient:
 
         Leaving the context closes the connection, which ends the work on the server. `expected_s`
         is the time to retry after if a busy server does not name one. `absent` says of a server
-        what it lacks if it has nothing at an optional path.
+        what it lacks if it has nothing at the path of raw prompts.
 
         Raises:
-            InvalidInput: nothing is at a path with `absent`.
+            Lacks: nothing is at a path with `absent`.
             EngineBusy: the server has no free place.
             ModelUnavailable: the server cannot be reached, or it refuses.
             EngineCrashed: the connection broke or was silent too long.
@@ -95,7 +111,8 @@ class HttpClient:
             if response.status_code != 200:
                 answer = await self._body(response)
                 if absent is not None and response.status_code in NOTHING_THERE:
-                    raise InvalidInput(f"{self.engine} {absent}. It says: {message_of(answer)}.")
+                    detail = f"{self.engine} {absent}. It says: {message_of(answer)}."
+                    raise Lacks("texts", InvalidInput(detail))
                 raise self._refusal(response, answer, expected_s)
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind != "text/event-stream":

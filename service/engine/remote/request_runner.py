@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 
+from service.engine.remote.capabilities import Lacks, Need
 from service.engine.remote.dialects import chat_body, embed_body, probe_body, text_body
 from service.engine.remote.discovery import Server
 from service.engine.remote.http_client import HttpClient
@@ -23,7 +24,7 @@ from service.engine.types import (
     Started,
     Usage,
 )
-from service.errors import EngineCrashed, InvalidInput, ModelUnavailable
+from service.errors import EngineCrashed, InvalidInput, ModelUnavailable, ServiceError
 
 CHATS, TEXTS, EMBEDDINGS = "v1/chat/completions", "v1/completions", "v1/embeddings"
 NO_TEXTS = "has no completions of raw prompts. Ask for a chat completion instead"
@@ -43,6 +44,7 @@ class RequestRunner:
         """Emit all events but the last one, which is returned. Cancelling closes the connection.
 
         Raises:
+            Lacks: the server turned out to lack what the request needs.
             ServiceError: as for `Backend.submit`.
         """
         if isinstance(request, GenerateRequest):
@@ -74,7 +76,10 @@ class RequestRunner:
                 # The answer is complete, and what was still to come is not needed.
                 if not reader.is_finished:
                     raise
-        return reader.finish()
+        try:
+            return reader.finish()
+        except ModelUnavailable as error:
+            raise Lacks("logprobs", error) from error
 
     def _events(
         self, request: GenerateRequest
@@ -92,10 +97,13 @@ class RequestRunner:
         rows, usage, began = [], Usage(), time.monotonic()
         for index, prompt in enumerate(request.prompts):
             body = probe_body(prompt, self._server.dialect, self._server.model)
-            answer = await self._post(CHATS, body)
+            answer = await self._post(CHATS, body, "logprobs")
             if index == 0:
                 emit(Started(0))
-            row, used = probabilities(answer, request.choices, self._client.engine)
+            try:
+                row, used = probabilities(answer, request.choices, self._client.engine)
+            except ModelUnavailable as error:
+                raise Lacks("logprobs", error) from error
             rows.append(row)
             usage += used
         return Probabilities(tuple(rows), usage + Usage(prompt_s=time.monotonic() - began))
@@ -105,12 +113,19 @@ class RequestRunner:
             raise InvalidInput("There is no text to embed.")
         began = time.monotonic()
         try:
-            answer = await self._post(EMBEDDINGS, embed_body(request, self._server.model))
-        except (InvalidInput, ModelUnavailable) as error:
-            raise ModelUnavailable(f"The text could not be embedded. {error.detail}") from error
+            body = embed_body(request, self._server.model)
+            answer = await self._post(EMBEDDINGS, body, "embeddings")
+        except Lacks as lack:
+            raise Lacks("embeddings", _not_embedded(lack.error)) from lack
+        except ModelUnavailable as error:
+            raise _not_embedded(error) from error
         emit(Started(0))
         vector, usage = embedding(answer, self._client.engine)
         return Embedding(vector, usage + Usage(prompt_s=time.monotonic() - began))
 
-    async def _post(self, path: str, body: dict[str, object]) -> str:
-        return await self._client.post(path, body, expected_s=self._expected_s)
+    async def _post(self, path: str, body: dict[str, object], need: Need) -> str:
+        return await self._client.post(path, body, expected_s=self._expected_s, need=need)
+
+
+def _not_embedded(error: ServiceError) -> ModelUnavailable:
+    return ModelUnavailable(f"The text could not be embedded. {error.detail}")

@@ -9,7 +9,14 @@ from service.store.dialects.postgresql import PostgreSQL, VectorIndex, follow_nu
 from service.store.dialects.protocol import Dialect, SearchIndex
 from service.store.dialects.sqlite import Fts5Index, SQLite
 
-__all__ = ["Dialect", "SearchIndex", "continue_numbers", "dialect_of", "search_index"]
+__all__ = [
+    "Dialect",
+    "SearchIndex",
+    "continue_numbers",
+    "describe_contents",
+    "dialect_of",
+    "search_index",
+]
 
 _WRONG = (
     "IDEAPOOL_DATABASE_URL must name a SQLite file, for example sqlite:////data/ideapool.db, or a "
@@ -40,6 +47,12 @@ def continue_numbers(session: Session, table: Table) -> None:
     """Lets the table's next number follow the highest, after rows came with numbers of their own."""
     if _is_postgresql(session):
         follow_numbers(session.connection(), table)
+
+
+def describe_contents(session: Session) -> None:
+    """Lets the database plan queries for rows that have just come in large numbers."""
+    if _is_postgresql(session):
+        session.connection().exec_driver_sql("ANALYZE")
 
 
 def _is_postgresql(session: Session) -> bool:

@@ -73,8 +73,9 @@ class PostgreSQL:
         self._url = url.set(drivername="postgresql+psycopg").update_query_dict(missing)
         # Tools of PostgreSQL take it too; the password is in none of its parts.
         socket = {name: url.query[name] for name in ("host", "port") if name in url.query}
-        shown = url.set(drivername="postgresql", password=None, query=socket)
-        self.place: str = shown.render_as_string()
+        self.place: str = URL.create(
+            "postgresql", url.username, None, url.host, url.port, url.database, socket
+        ).render_as_string()
 
     def writer(self) -> Engine:
         engine = _engine(self._url, size=1)

@@ -16,7 +16,13 @@ from service.errors import InvalidFile, InvalidInput
 from service.messages import Text
 from service.schemas.imports import NO_COLUMN, BoardDraft, Draft, LeftOut, ParsedFile
 from service.transfer.readers.drafting import Faults
-from service.transfer.text_escaping import COLUMNS, KEY, split_tags, unescape_formula
+from service.transfer.text_escaping import (
+    COLUMNS,
+    COLUMNS_WITH_AUTHOR,
+    KEY,
+    split_tags,
+    unescape_formula,
+)
 
 # Field -> its names in other programs.
 _NAMES = {
@@ -81,7 +87,7 @@ def header_of(text: str, chosen: Mapping[str, str] = _NONE) -> Header:
     columns = _columns(cells, chosen)
     names = [cell.strip() for cell in cells]
     taken = {field: names[place] for field, place in columns.items()}
-    return Header(names, taken, is_own=tuple(_plain(cells)) == COLUMNS)
+    return Header(names, taken, is_own=_is_own(_plain(cells)))
 
 
 def read_csv(text: str, chosen: Mapping[str, str] = _NONE) -> ParsedFile:
@@ -147,7 +153,11 @@ def _table(line: int, header: Sequence[str], chosen: Mapping[str, str] = _NONE) 
     tags = tuple(
         place for place, name in enumerate(names) if first is not None and name == names[first]
     )
-    return _Table(columns, tags, len(header), is_own=tuple(names) == COLUMNS)
+    return _Table(columns, tags, len(header), is_own=_is_own(names))
+
+
+def _is_own(names: Sequence[str]) -> bool:
+    return tuple(names) in (COLUMNS, COLUMNS_WITH_AUTHOR)
 
 
 def _columns(header: Sequence[str], chosen: Mapping[str, str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ FACTS = (
     r"Status: (?P<status>[\w -]+?)(?P<star>, starred)?"
     r"(?: · Tags: (?P<tags>(?:\"(?:[^\"]|\"\")*\"|[^\"·<])+?))?"
     r"(?: · Score: [\d.]+)?"
+    r"(?: · By: (?:\"(?:[^\"]|\"\")*\"|[^\"·<])+?)?"
 )
 _IDEA = re.compile(
     rf"^## (?P<title>.+)\n\n{FACTS} <!-- ideapool:idea (?P<id>{KEY}) -->$", re.MULTILINE

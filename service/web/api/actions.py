@@ -8,7 +8,7 @@ call disconnects, its run is stopped. A run continues if it was started with 202
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Response
@@ -91,24 +91,25 @@ class Responder:
         if request.key is None:
             return await self._start(await find_task(), redraws, None), True
         key = request.identify(request.key)
-        earlier = await asyncio.to_thread(self._earlier_run, key)
+        earlier, _ = await asyncio.to_thread(self._earlier_run, key)
         if earlier is None:
             with request.in_progress.hold(key):
                 # The first request may have started it meanwhile.
-                earlier = await asyncio.to_thread(self._earlier_run, key)
+                earlier, failed = await asyncio.to_thread(self._earlier_run, key)
                 if earlier is None:
+                    key = replace(key, replaces=failed)
                     return await self._start(await find_task(), redraws, key), True
         return earlier, False
 
-    def _earlier_run(self, key: RequestKey) -> RunPublic | None:
-        """The run that this request started before, unless it failed or the server stopped it."""
+    def _earlier_run(self, key: RequestKey) -> tuple[RunPublic | None, str | None]:
+        """The run that this request started before; of one that failed or was stopped, the id."""
         found = self.store.keyed_answers.find(key)
         if found is None or found.run_id is None:
-            return None
+            return None, None
         run = self.store.runs.get(found.run_id)
         live = self.runs.live(run.run_id)
         status = run.status if live is None else live.status
-        return None if status in ("failed", "interrupted") else run
+        return (None, run.run_id) if status in ("failed", "interrupted") else (run, None)
 
     async def _start(self, task: Task, redraws: str | None, key: RequestKey | None) -> RunPublic:
         try:

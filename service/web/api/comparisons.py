@@ -23,6 +23,9 @@ Skipped = Annotated[
     list[Annotated[str, StringConstraints(pattern=_PAIR)]],
     Query(max_length=50, description="Pairs to leave out, each as two ids joined by a dot."),
 ]
+OfRound = Annotated[
+    str | None, Query(max_length=64, description="Only the ideas of this writing round.")
+]
 
 
 @router.get(
@@ -41,7 +44,7 @@ def list_comparisons(
     "/comparisons",
     operation_id="compareIdeas",
     summary="Vote on which of two ideas comes first",
-    description="Every vote counts, even several on the same pair.",
+    description="Every vote counts, even several by one person on the same pair.",
     status_code=status.HTTP_201_CREATED,
     responses=problems(404) | links(201, "id", "board_id", getComparison=_ID, deleteComparison=_ID),
 )
@@ -58,11 +61,17 @@ def compare_ideas(
     operation_id="nextPair",
     summary="Get the pair to compare next",
     description="Chooses the most informative pair: two ideas whose ranks are uncertain and close. "
-    "It stays the same until somebody votes. 409 if there is no such pair.",
+    "A person gets pairs that they have not compared yet. It stays the same until somebody votes. "
+    "409 if there is no such pair.",
     responses=problems(404, 409),
 )
-def show_next_pair(board_id: Id, store: StoreDep, skip: Skipped = []) -> PairPublic:  # noqa: B006
-    standings = board_standings(store, board_id, "people")
+def show_next_pair(
+    board_id: Id,
+    store: StoreDep,
+    skip: Skipped = [],  # noqa: B006
+    round: OfRound = None,
+) -> PairPublic:
+    standings = board_standings(store, board_id, "people", round)
     pair = next_pair(store, standings, {frozenset(one.split(".")) for one in skip})
     if pair is None:
         raise Conflict(Text("Every pair was skipped. Ask again without `skip`."))
@@ -83,7 +92,8 @@ def get_comparison(board_id: Id, comparison_id: Id, store: StoreDep) -> Comparis
     "/comparisons/{comparison_id}",
     operation_id="deleteComparison",
     summary="Delete a comparison",
-    description="This cannot be undone.",
+    description="This cannot be undone. Of people's votes, you can delete your own, and as an owner of "
+    "the board those of others.",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(404),
 )
@@ -113,10 +123,11 @@ def rank_ideas(
     board_id: Id,
     store: StoreDep,
     by: Judge = "people",
+    round: OfRound = None,
     format: Literal["json", "markdown", "csv"] = "json",
 ) -> Response:
     board = store.boards.get(board_id)
-    ranking = board_standings(store, board_id, by).public()
+    ranking = board_standings(store, board_id, by, round).public()
     if format == "json":
         return JSONResponse(ranking.model_dump(mode="json"))
     if format == "csv":

@@ -37,8 +37,9 @@ router = APIRouter(prefix="/ideas", tags=["ideas"], route_class=KeyedRoute)
     operation_id="listIdeas",
     summary="Search and list ideas",
     description='The header `Link: <…>; rel="next"` leads to the next page; the last page has '
-    "none. `sort=rank` sorts by people's votes and needs `board`. `deleted=true` lists the trash; "
-    "with `sort=updated`, the most recently deleted idea comes first.",
+    "none. `sort=likes` puts the most liked idea first. `sort=rank` sorts by people's votes and needs "
+    "`board`. `deleted=true` lists the trash; with `sort=updated`, the most recently deleted idea comes "
+    "first.",
     responses=NEXT_PAGE,
 )
 def list_ideas(
@@ -62,6 +63,9 @@ def list_ideas(
         ),
     ] = "",
     board: Annotated[str | None, Query(max_length=64)] = None,
+    round: Annotated[
+        str | None, Query(max_length=64, description="Only ideas of this writing round.")
+    ] = None,
     status: Status | None = None,
     archived: Annotated[
         bool | None, Query(description="`false` leaves out archived ideas; `true` lists only them.")
@@ -79,6 +83,7 @@ def list_ideas(
     page = store.ideas.page(
         IdeaQuery(
             board=board,
+            round=round,
             q=clean_line(q),
             tags=[clean_line(each) for each in tag],
             status=status,

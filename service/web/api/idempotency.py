@@ -17,18 +17,16 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from service.errors import Conflict, RequestInProgress
+from service.errors import Conflict
 from service.messages import Text
 from service.store import Store
-from service.store.keyed_answers import Answer, RequestKey
+from service.store.keyed_answers import Answer, RequestKey, in_progress
 from service.store.tables import KeyedAnswer
 from service.web.dependencies import StoreDep
 from service.web.guard import token_of
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 MOST_CHARACTERS = 255
-# The first request is usually done by then.
-RETRY_AFTER_S = 1
 _PATTERN = rf'^(?:"[!#-\[\]-~]{{1,{MOST_CHARACTERS}}}"|[!#-\[\]-~]{{1,{MOST_CHARACTERS}}})$'
 
 
@@ -50,8 +48,9 @@ def bare_key(value: str) -> str:
 class RequestsInProgress:
     """The keys of the requests that are being answered.
 
-    They are in memory because only one process serves a database. If it stops, nothing of what it
-    was doing is stored, so that the requests may be sent again.
+    They are in memory: if the process stops, nothing of what it was doing is stored, so that the
+    requests may be sent again. Where several servers share a database, the store refuses the second
+    answer to a request.
     """
 
     def __init__(self) -> None:
@@ -63,13 +62,7 @@ class RequestsInProgress:
         """Raises: RequestInProgress if somebody else holds this key."""
         with self._lock:
             if key.id in self._ids:
-                raise RequestInProgress(
-                    Text(
-                        "The first request with this Idempotency-Key is still being answered. Send it "
-                        "again in a moment."
-                    ),
-                    retry_after_s=RETRY_AFTER_S,
-                )
+                raise in_progress()
             self._ids.add(key.id)
         try:
             yield

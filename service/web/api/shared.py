@@ -1,11 +1,13 @@
 """Parts that several API routes share: entity tags, links, files and descriptions of errors."""
 
+import zlib
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 
+from service.schemas.comments import CommentPublic
 from service.schemas.evaluation import RubricPublic
 from service.schemas.ideas import IdeaPublic
 from service.store.cursors import Page, PageOf
@@ -25,12 +27,12 @@ def _wanted_revision(
 ) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
-    tag = if_match.strip().removeprefix("W/").strip('"')
+    tag, _, _ = if_match.strip().removeprefix("W/").strip('"').partition("-")
     return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else NO_REVISION
 
 
 RevisionDep = Annotated[int | None, Depends(_wanted_revision)]
-Tagged = TypeVar("Tagged", IdeaPublic, RubricPublic)
+Tagged = TypeVar("Tagged", IdeaPublic, RubricPublic, CommentPublic)
 Id = Annotated[str, Path(min_length=1, max_length=64)]
 ForGood = Annotated[
     bool,
@@ -48,8 +50,16 @@ Item = TypeVar("Item")
 
 
 def tag(response: Response, thing: Tagged) -> Tagged:
-    response.headers["ETag"] = f'"{thing.revision}"'
+    response.headers["ETag"] = f'"{thing.revision}{_reactions_mark(thing)}"'
     return thing
+
+
+def _reactions_mark(thing: object) -> str:
+    """Tells apart what changes an idea's answer but is nobody's edit of it, so that it is no conflict."""
+    if not isinstance(thing, IdeaPublic):
+        return ""
+    others = (thing.likes, thing.liked, thing.comments, thing.author and thing.author.name)
+    return f"-{zlib.crc32(repr(others).encode()):08x}" if any(others) else ""
 
 
 def link_next(request: Request, response: Response, page: Page[Item]) -> list[Item]:

@@ -1,10 +1,12 @@
 """The routes of the pages. Every action is a plain form that ends in a redirect; htmx is optional."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from service.web.pages import (
+    board_live,
     boards,
     bulk,
+    comments,
     doctor,
     evaluation,
     history,
@@ -18,6 +20,7 @@ from service.web.pages import (
     problems,
     rank,
     refinements,
+    rounds,
     rubrics,
     runs,
     suggestions,
@@ -25,13 +28,15 @@ from service.web.pages import (
     trash,
 )
 from service.web.pages.refused import RefusedForms
+from service.web.pages.responses import note_newest
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(note_newest)])
 for _part in (
     printing,
     imports,
-    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, taste, ideas),
-    *(runs, refinements, live, suggestions, preferences, models, problems, doctor),
+    *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
+    *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
+    doctor,
 ):
     router.include_router(_part.router)
 

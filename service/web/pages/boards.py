@@ -20,6 +20,7 @@ from service.web.pages.responses import Flash, current_address, redirect, render
 from service.web.pages.start_run import RunStarter, validate_as
 from service.web.pages.topics import topics
 from service.web.pages.trash import days_left
+from service.web.pages.under_way import runs_under_way
 from service.web.pages.views import shown_run
 
 RECENT_RUNS = 4
@@ -28,6 +29,7 @@ SORT_NAMES = {
     "old": Text("Oldest"),
     "updated": Text("Last changed"),
     "score": Text("Best score"),
+    "likes": Text("Most liked"),
     "rank": Text("Ranking"),
     "title": Text("Title"),
 }
@@ -84,12 +86,15 @@ def show_board(
     )
     context = list_context(store, board, query, idea_query(store, board_id, query)) | {
         "methods": METHODS,
+        "open_round": store.rounds.open_on(board_id),
+        "waits_for_people": store.rounds.waiting_for_people(board_id),
         "sorts": SORT_NAMES,
         "most": store.limits.suggestions,
         "most_in_a_fact": FACT_CEILING,
         "view": view,
         "recent": recent,
         "topics": topics(store, recent),
+        "under_way": runs_under_way(store, board_id, shown=view),
     }
     return render(request, "boards/board.html", context, board_id=board_id)
 

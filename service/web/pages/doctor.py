@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request, Response
 
 from service.errors import Forbidden
-from service.health import CHECKS, State, examine
+from service.health import CHECKS, State, engine_findings, examine
 from service.messages import Text
-from service.web.dependencies import SettingsDep
+from service.web.dependencies import BackendDep, SettingsDep
 from service.web.guard import check_origin
 from service.web.pages.responses import render
 
@@ -22,6 +22,7 @@ SUBJECTS = {
     "processor": Text("Processor"),
     "library": Text("Library"),
     "models": Text("Models"),
+    "engines": Text("Engines"),
     "idea bank": Text("Idea bank"),
     "keys": Text("Keys"),
     "database": Text("Database"),
@@ -31,7 +32,7 @@ router = APIRouter(prefix="/help")
 
 
 @router.get("/doctor")
-def show_findings(request: Request, settings: SettingsDep) -> Response:
+def show_findings(request: Request, settings: SettingsDep, backend: BackendDep) -> Response:
     # It takes a second of work, which a page of another site must not be able to ask for.
     check_origin(request.headers)
     if not settings.shows_itself:
@@ -41,7 +42,8 @@ def show_findings(request: Request, settings: SettingsDep) -> Response:
                 "“ideapool doctor” on its machine."
             )
         )
-    findings = sorted(examine(settings, CHECKS), key=lambda one: list(STATES).index(one.state))
+    checks = {**CHECKS, "engines": lambda _: engine_findings(backend.stats().engines)}
+    findings = sorted(examine(settings, checks), key=lambda one: list(STATES).index(one.state))
     return render(
         request,
         "shared/doctor.html",

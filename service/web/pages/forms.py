@@ -12,6 +12,7 @@ from service.schemas.bulk import AddTags, ChangeTask, Delete, Move, RemoveTags, 
 from service.schemas.fields import (
     IDEAS_CEILING,
     Body,
+    CommentText,
     Judge,
     Line,
     Outcome,
@@ -23,6 +24,7 @@ from service.schemas.fields import (
 )
 from service.schemas.overview import COARSEST, FINEST, GROUPS_CEILING
 from service.schemas.refinement import EDITS_CEILING, EditNumber
+from service.schemas.rounds import DEFAULT_MINUTES, Minutes
 from service.text.passages import parts
 
 MOST_TAGS = 20
@@ -60,6 +62,20 @@ class TasteForm(BaseModel):
     learns: bool
 
 
+class PeopleFirstForm(BaseModel):
+    people_first: bool
+
+
+class RoundForm(BaseModel):
+    topic: Title
+    minutes: Minutes = DEFAULT_MINUTES
+    without_names: bool = True
+
+
+class ExtendForm(BaseModel):
+    minutes: Minutes = DEFAULT_MINUTES
+
+
 class BoardForm(BaseModel):
     name: Title
     goal: Body = ""
@@ -77,6 +93,14 @@ class IdeaEdit(IdeaForm):
 
     revision: int
     to: BoardAddress = ""
+
+
+class CommentForm(BaseModel):
+    body: CommentText
+
+
+class CommentEdit(CommentForm):
+    revision: int
 
 
 class SelectedIdeas(BaseModel):
@@ -194,7 +218,8 @@ class AcceptForm(EditQuery, TextForm):
 class VoteForm(BaseModel):
     """`skip` is passed on, so that a skipped pair does not return after this vote.
 
-    `run` is passed on, so that the page shows the end of that run.
+    `run` is passed on, so that the page shows the end of that run, and `round`, so that the next pair is
+    of the same writing round.
     """
 
     ballot: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
@@ -205,6 +230,7 @@ class VoteForm(BaseModel):
     outcome: Outcome
     skip: list[PairOfIds] = Field(default_factory=list, max_length=50)
     run: str | None = None
+    round: str | None = None
 
 
 class RankForm(BaseModel):
@@ -212,13 +238,16 @@ class RankForm(BaseModel):
 
 
 class RankQuery(BaseModel):
-    """`skip` has pairs not to show; `pair` is one to show again; `voted` is a vote to undo."""
+    """`skip` has pairs not to show, `pair` is one to show again, `voted` is a vote to undo.
+    With `round`, only the ideas of this writing round are compared.
+    """
 
     by: Judge = "people"
     skip: list[PairOfIds] = Field(default_factory=list, max_length=50)
     pair: str | None = None
     voted: str | None = None
     run: str | None = None
+    round: str | None = None
 
 
 class GroupsForm(BaseModel):

@@ -1,6 +1,7 @@
 """Routes for one idea: show, edit, move and delete it, and start runs on it."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from service.schemas.brainstorm import BrainstormTask
 from service.schemas.bulk import Move, SetStatus
 from service.schemas.evaluation import DEFAULT_NAMES, EvaluateTask, EvaluationPublic
 from service.schemas.fields import UNFINISHED, Status
-from service.schemas.ideas import IdeaPublic, IdeaUpdate
+from service.schemas.ideas import IdeaPublic, IdeaUpdate, VersionPublic
 from service.schemas.overview import SimilarPublic
 from service.schemas.refinement import RefineTask
 from service.store import Store
@@ -219,12 +220,15 @@ async def evaluate(
 def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
     evaluations = store.evaluations.of_idea(idea.id)
     newest = evaluations[0] if evaluations else None
+    versions = store.ideas.versions(idea.id)
     rubrics = store.rubrics.all(idea.board_id)
     shown = next((one.id for one in rubrics if one.is_shown), None)
     return {
         "idea": idea,
         "board": store.boards.get(idea.board_id),
-        "versions": store.ideas.versions(idea.id),
+        "versions": versions,
+        "writer": _writer(store, idea, versions),
+        "comments": store.comments.page(idea.id).items,
         "children": store.ideas.children(idea.id),
         "parent": store.ideas.titles([idea.parent_id or ""]),
         "evaluation": newest,
@@ -274,6 +278,14 @@ def _seen_here(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunVi
         return None
     is_here = view.run.idea_id == idea.id and view.kind.is_about_one_idea
     return view if is_here and (view.run.kind == "refine" or view.run.status != "done") else None
+
+
+def _writer(store: Store, idea: IdeaPublic, versions: Sequence[VersionPublic]) -> str:
+    """The model that wrote the idea which a person kept; empty if none did, or nobody has a name."""
+    first = versions[-1] if versions else None
+    if idea.origin != "model" or idea.author is None or first is None or first.run_id is None:
+        return ""
+    return store.runs.get(first.run_id).model
 
 
 def _can_be_calibrated(evaluation: EvaluationPublic) -> bool:

@@ -8,12 +8,15 @@ from fastapi import APIRouter, Form, Request, Response
 from service.analysis.calibration.calibrations import Calibrations
 from service.engine.types import Role
 from service.errors import ModelUnavailable, NotFound
+from service.health import ENGINE_STATES
 from service.messages import Text
 from service.served_models import ServedModels
 from service.web.dependencies import CalibrationsDep, ServedModelsDep
 from service.web.pages.responses import Flash, redirect, render, targets_element
 
 PAGE = "/models"
+# What a page reloads alone, by the id of the element.
+PARTS = {"model-sets": "models/_sets.html", "engines": "models/_engines.html"}
 # The role whose model gives the scores.
 EVALUATES: Role = "general"
 router = APIRouter(prefix=PAGE)
@@ -26,8 +29,8 @@ def show_models(
     """Pages reload the banner alone while models load."""
     if targets_element(request, "models"):
         return render(request, "shared/_models.html", {"was_awaited": True})
-    page = "models/_sets.html" if targets_element(request, "model-sets") else "models/models.html"
-    return render(request, page, _context(models, calibrations))
+    part = next((PARTS[name] for name in PARTS if targets_element(request, name)), None)
+    return render(request, part or "models/models.html", _context(models, calibrations))
 
 
 def _context(models: ServedModels, calibrations: Calibrations) -> dict[str, Any]:
@@ -36,6 +39,7 @@ def _context(models: ServedModels, calibrations: Calibrations) -> dict[str, Any]
         scores = calibrations.report(EVALUATES)
     return {
         "models": models.describe(),
+        "engine_states": ENGINE_STATES,
         "measuring_error": models.measuring_error,
         "scores": scores,
     }

@@ -13,6 +13,7 @@ from service.analysis.lineage_view import board_trees, idea_tree
 from service.analysis.summary import summarise
 from service.messages import Counted, Text
 from service.schemas.fields import TAG_CEILING
+from service.schemas.likeness import Level
 from service.schemas.overview import (
     FINEST,
     ClusterChoice,
@@ -20,13 +21,18 @@ from service.schemas.overview import (
     ClustersApply,
     ClustersPublic,
 )
-from service.web.dependencies import SimilarIdeasDep, StoreDep
+from service.web.dependencies import LikenessDep, SimilarIdeasDep, StoreDep
 from service.web.pages.forms import GroupsForm
 from service.web.pages.lineage_map import draw
 from service.web.pages.responses import Flash, redirect, render
 from service.web.pages.start_run import validate_as
 from service.web.validation_messages import too_long
 
+LEVEL_NAMES: dict[Level, Text] = {
+    "varied": Text("varied"),
+    "alike": Text("rather alike"),
+    "very_alike": Text("very alike"),
+}
 router = APIRouter()
 
 
@@ -60,6 +66,18 @@ def show_summary(
     summary = summarise(store, similar_ideas, board_id)
     context = {"board": store.boards.get(board_id), "summary": summary}
     return render(request, "boards/summary.html", context, board_id=board_id)
+
+
+@router.get("/boards/{board_id}/likeness")
+def show_likeness(
+    request: Request, board_id: str, store: StoreDep, likeness: LikenessDep
+) -> Response:
+    context = {
+        "board": store.boards.get(board_id),
+        "likeness": likeness.report(board_id),
+        "level_names": LEVEL_NAMES,
+    }
+    return render(request, "boards/likeness.html", context, board_id=board_id)
 
 
 @router.get("/boards/{board_id}/clusters")

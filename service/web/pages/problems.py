@@ -28,6 +28,9 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
     errors.Conflict: Text(
         "It is not possible in the present state. The detail says what to do first."
     ),
+    errors.PeopleFirst: Text(
+        "People write first on this board. The model answers when a writing round has ended."
+    ),
     errors.LostUpdate: Text(
         "Somebody changed it since you read it. Read it again, then change it."
     ),
@@ -56,6 +59,10 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
     ),
     errors.StorageUnavailable: Text(
         "The database cannot be reached or written. Nothing was changed."
+    ),
+    errors.TooManyStreams: Text(
+        "As many pages and programs watch boards as the server allows. Try again after the seconds in "
+        "Retry-After."
     ),
     errors.ModelUnavailable: Text(
         "The model is missing or broken. Ideas can still be read and written."

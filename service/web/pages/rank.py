@@ -23,6 +23,7 @@ from service.schemas.ranking import (
     ComparisonCreate,
     ComparisonPublic,
     PairPublic,
+    RankingPublic,
     RankTask,
     StandingPublic,
 )
@@ -65,12 +66,14 @@ def show_ranking(
     board = store.boards.get(board_id)
     # Read the run before the rankings: if it ends in between, its results are still on this page.
     view = _shown(store, runs, board_id, query.run)
-    people = board_standings(store, board_id, "people")
-    model = board_standings(store, board_id, "model")
+    people = board_standings(store, board_id, "people", query.round)
+    model = board_standings(store, board_id, "model", query.round)
     pair = _pair(store, people, query)
-    rows = _rows(people, model, query.by)
+    ranked = people.public()
+    rows = _rows(ranked, model.public(), query.by)
     context = {
         "board": board,
+        "round": store.rounds.get(board_id, query.round) if query.round else None,
         "query": query,
         "view": view,
         "pair": pair,
@@ -79,6 +82,7 @@ def show_ranking(
         "vote": _last_vote(store, board_id, query.voted),
         "count": len(people.contenders),
         "votes": people.comparisons,
+        "consensus": ranked.consensus,
         "verdicts": model.comparisons,
         "rows": rows[:SHOWN_ROWS],
         "more": len(rows) - SHOWN_ROWS,
@@ -90,19 +94,26 @@ def show_ranking(
 
 @router.post("/votes")
 def vote(board_id: str, store: StoreDep, form: Annotated[VoteForm, Form()]) -> Response:
-    shape = validate_as(ComparisonCreate, **form.model_dump(exclude={"ballot", "skip", "run"}))
+    shape = validate_as(
+        ComparisonCreate, **form.model_dump(exclude={"ballot", "skip", "run", "round"})
+    )
     made = store.comparisons.vote(board_id, shape, ballot=form.ballot)
-    return redirect(_address(board_id, skip=form.skip, voted=made.id, run=form.run))
+    return redirect(
+        _address(board_id, skip=form.skip, voted=made.id, run=form.run, round=form.round)
+    )
 
 
 @router.post("/votes/{comparison_id}/undo")
-def undo(board_id: str, comparison_id: str, store: StoreDep) -> Response:
+def undo(board_id: str, comparison_id: str, store: StoreDep, round: str | None = None) -> Response:
     try:
         gone = store.comparisons.delete(board_id, comparison_id)
     except NotFound:
-        return redirect(_address(board_id), Flash(Text("This vote was already undone.")))
+        return redirect(
+            _address(board_id, round=round), Flash(Text("This vote was already undone."))
+        )
     again = f"{gone.first_id}.{gone.second_id}"
-    return redirect(_address(board_id, pair=again), Flash(Text("Undone. Here is the pair again.")))
+    here = _address(board_id, pair=again, round=round)
+    return redirect(here, Flash(Text("Undone. Here is the pair again.")))
 
 
 @router.post("/compare")
@@ -160,10 +171,10 @@ def _vote_summary(made: ComparisonPublic, titles: dict[str, str]) -> str:
     return Text("“%(first)s” comes before “%(second)s”.", first=one, second=other)
 
 
-def _rows(people: Standings, model: Standings, by: str) -> list[Row]:
+def _rows(people: RankingPublic, model: RankingPublic, by: str) -> list[Row]:
     """The compared ideas in the order of the chosen judge, then those that only the other ranked."""
-    by_people = {one.idea_id: one for one in people.public().ideas}
-    by_model = {one.idea_id: one for one in model.public().ideas}
+    by_people = {one.idea_id: one for one in people.ideas}
+    by_model = {one.idea_id: one for one in model.ideas}
     order, other = (by_people, by_model) if by == "people" else (by_model, by_people)
     ids = [idea for idea in order if order[idea].rank is not None]
     ids += [idea for idea in other if order[idea].rank is None and other[idea].rank is not None]

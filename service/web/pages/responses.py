@@ -1,5 +1,6 @@
 """Responses of pages: whole pages, fragments, redirects, and messages for the next page."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -11,7 +12,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from fastapi import Request, Response, status
 from fastapi.responses import RedirectResponse
 
+from service.actor import acting_person_id
 from service.engine.backend import Backend
+from service.live.feeds import BoardFeeds
+from service.live.happenings import Here
 from service.messages import pack, unpack
 from service.schemas.ideas import BoardPublic
 from service.settings import Settings
@@ -32,7 +36,7 @@ FLASH_COOKIE = "ideapool_flash"
 FLASH_LIFE_S = 120
 # A cookie can be forged, so only these addresses may be offered to undo something.
 _UNDO = re.compile(
-    r"/(ideas|boards|rubrics|suggestions|changes)/[0-9a-f-]{36}/(restore|reopen|undo)"
+    r"/(ideas|boards|rubrics|suggestions|changes|comments)/[0-9a-f-]{36}/(restore|reopen|undo)"
     r"|/runs/[0-9a-f-]{36}/reopen/\d{1,9}"
 )
 
@@ -47,7 +51,10 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What every page shows around its own content."""
+    """What every page shows around its own content.
+
+    `newest` is the number of the last activity that the page may show already; `me` is the reader.
+    """
 
     boards: list[BoardPublic]
     counts: dict[str, int]
@@ -58,6 +65,9 @@ class Shell:
     can: dict[Ability, AbilityState]
     fetched: float | None
     model: AnsweringModel | None
+    newest: int
+    here: Here
+    me: str | None
 
 
 def render(
@@ -82,6 +92,9 @@ def render(
         can=abilities(backend),
         fetched=fetched_share(backend),
         model=answering_model(backend),
+        newest=getattr(request.state, "newest", 0),
+        here=cast(BoardFeeds, request.app.state.feeds).here(board_id or ""),
+        me=acting_person_id(),
     )
     templates = cast(Templates, request.app.state.templates)
     # A page that responds to a form shows the address of the page with the form.
@@ -142,7 +155,17 @@ def targets_element(request: Request, element_id: str) -> bool:
     return request.headers.get("HX-Target", "").endswith(f"#{element_id}")
 
 
+async def note_newest(request: Request) -> None:
+    """Notes what happened last before a page is read, so that it hears of all that comes later."""
+    if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        store = cast(Store, request.app.state.store)
+        request.state.newest = (await asyncio.to_thread(store.activity.kept))[1]
+
+
 def _read_flash(request: Request) -> Flash | None:
+    # A page that fetches news of its board must not take a message from the page that it is for.
+    if "X-Live" in request.headers:
+        return None
     packed = request.cookies.get(FLASH_COOKIE)
     if not packed:
         return None
