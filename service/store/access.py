@@ -18,6 +18,7 @@ from service.actor import ACTOR, Actor, Role
 from service.errors import RoleNeeded
 from service.messages import Text
 from service.store.database import Database
+from service.store.hidden_ideas import ALL_OF_THEM
 from service.store.tables import (
     ApiKey,
     Board,
@@ -30,12 +31,12 @@ from service.store.tables import (
     Suggestion,
     TopicVector,
 )
-from service.store.team_tables import Activity, Invitation, Membership, Person
+from service.store.team_tables import Activity, Comment, Invitation, Membership, Person
 
 # Rows that belong to no board, or whose routes ask for their boards.
 _UNBOUND = frozenset({ApiKey, Change, Invitation, KeyedAnswer, Membership, Person, TopicVector})
 # Every other row of a board needs an editor. An activity is stored beside what it tells of.
-_NEEDED: dict[type[Any], Role] = {Comparison: Role.COMMENTER, Activity: Role.READER}
+_NEEDED: dict[type[Any], Role] = {Activity: Role.READER, Comparison: Role.COMMENTER}
 _NEEDS = {
     Role.READER: Text("This needs the role “reader”. An owner can give it to you."),
     Role.COMMENTER: Text("This needs the role “commenter”. An owner can give it to you."),
@@ -121,8 +122,9 @@ def highest(actor: Actor) -> Role | None:
 
 def _rows(statement: Any) -> Callable[[Session, str], Owned]:
     def find(session: Session, value: str) -> Owned:
+        options = {**OF_EVERY_BOARD, **ALL_OF_THEM}
         found: Owned = session.exec(
-            statement, params={"value": value}, execution_options=OF_EVERY_BOARD
+            statement, params={"value": value}, execution_options=options
         ).all()
         return found
 
@@ -142,6 +144,11 @@ _OWNED: Mapping[str, Callable[[Session, str], Owned]] = {
     "run_id": _rows(select(Run.board_id, Run.person_id).where(col(Run.id) == _VALUE)),
     "suggestion_id": _rows(select(Run.board_id, Run.person_id).where(_MADE_SUGGESTION)),
     "rubric_id": _rows(select(Rubric.board_id, Rubric.id).where(col(Rubric.id) == _VALUE)),
+    "comment_id": _rows(
+        select(Idea.board_id, Idea.person_id)
+        .join(Comment, col(Comment.idea_id) == Idea.id)
+        .where(col(Comment.id) == _VALUE)
+    ),
     "change_id": _of_change,
 }
 

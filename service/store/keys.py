@@ -70,6 +70,20 @@ class KeyStore:
             session.exec(delete(ApiKey).where(is_session, is_over))
         return token
 
+    def is_valid(self, token: str) -> bool:
+        key = self.find(token)
+        return (
+            key is not None
+            and key.revoked_at is None
+            and (key.expires_at is None or key.expires_at > now())
+        )
+
+    def find(self, token: str) -> ApiKey | None:
+        """Returns the key or session of a token, valid or not."""
+        # Looked up by its hash, so the time taken tells nothing about the token.
+        with self._database.read() as session:
+            return session.exec(select(ApiKey).where(ApiKey.sha256 == digest(token))).first()
+
     def all(self) -> list[ApiKey]:
         with self._database.read() as session:
             rows = session.exec(select(ApiKey).where(*_LIVING_KEY).order_by(col(ApiKey.created_at)))

@@ -20,6 +20,7 @@ from starlette.types import Scope
 from service import errors
 from service.messages import Text
 from service.web.addresses import Addresses
+from service.web.guard import SESSION_COOKIE
 from service.web.templating import Templates
 from service.web.validation_messages import error_summary
 
@@ -100,7 +101,7 @@ class ErrorResponses:
         is_fragment = "hx-request" in request.headers
         template = "shared/_alert.html" if is_fragment else "shared/error.html"
         if status == 401 and not is_fragment:
-            return Response(status_code=303, headers={"Location": "/login"})
+            return Response(status_code=303, headers={"Location": _sign_in(request, error)})
         return self._templates.respond(
             request,
             template,
@@ -258,6 +259,13 @@ def is_page(request: Request) -> bool:
     """Whether the request comes from a browser and not from a program."""
     wants_html = "hx-request" in request.headers or "text/html" in request.headers.get("accept", "")
     return wants_html and not request.url.path.startswith(PROGRAM_PATHS)
+
+
+def _sign_in(request: Request, error: Exception) -> str:
+    """The address of the page to sign in, which says why somebody who was signed in has to."""
+    if isinstance(error, errors.PersonRemoved):
+        return "/login?ended=removed"
+    return "/login?ended=session" if SESSION_COOKIE in request.cookies else "/login"
 
 
 def _to_page(request: Request) -> Response:

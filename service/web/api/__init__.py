@@ -13,8 +13,10 @@ from service.web.api import (
     ideas,
     inspirations,
     likeness,
+    me,
     models,
     overview,
+    people,
     refinements,
     rounds,
     rubrics,
@@ -47,5 +49,7 @@ for part in (
     overview,
     taste,
     transfer,
+    people,
+    me,
 ):
     router.include_router(part.router)
