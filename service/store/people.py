@@ -13,7 +13,9 @@ from service.messages import Text
 from service.schemas.identity import now
 from service.schemas.people import (
     BoardRole,
+    MePublic,
     PersonDetail,
+    PersonPublic,
     PersonUpdate,
     RoleName,
     role_name,
@@ -140,6 +142,27 @@ class PersonStore:
         with self._database.read() as session:
             page = _FIRST.page(session, select(Person), wanted)
             return Page(_details(session, page.items), page.cursor)
+
+    def me(self) -> MePublic:
+        """Returns who acts, and what they may do."""
+        actor = ACTOR.get()
+        name = self.names([actor.person_id]).get(actor.person_id or "", actor.name)
+        return MePublic(
+            person=PersonPublic(id=actor.person_id, name=name) if actor.person_id else None,
+            role=None if actor.role is None else role_name(actor.role),
+            boards=[
+                BoardRole(board_id=board_id, role=role_name(role))
+                for board_id, role in actor.board_roles.items()
+            ],
+        )
+
+    def rename_me(self, name: str) -> MePublic:
+        """Raises: Conflict if whoever acts has no name."""
+        person_id = ACTOR.get().person_id
+        if person_id is None:
+            raise Conflict(Text("Only people have names; this key belongs to nobody."))
+        self.rename(person_id, name)
+        return self.me()
 
     def rename(self, person_id: str, name: str) -> PersonDetail:
         with self._database.write() as session:

@@ -7,9 +7,9 @@ from fastapi.responses import RedirectResponse
 
 from service.errors import PersonRemoved
 from service.messages import Text
-from service.store.keys import PERSON_SESSION_LIFE
 from service.web.dependencies import SettingsDep, StoreDep
 from service.web.guard import SESSION_COOKIE, token_of
+from service.web.sign_in import signed_in
 from service.web.templating import Templates
 
 router = APIRouter(include_in_schema=False)
@@ -54,21 +54,6 @@ def logout(request: Request, store: StoreDep) -> Response:
         store.keys.revoke_session(token)
     response = RedirectResponse("/login", status.HTTP_303_SEE_OTHER)
     response.delete_cookie(SESSION_COOKIE)
-    return response
-
-
-def signed_in(request: Request, url: str, session: str) -> Response:
-    """Redirects with the cookie of the session."""
-    response = RedirectResponse(url, status.HTTP_303_SEE_OTHER)
-    response.set_cookie(
-        SESSION_COOKIE,
-        session,
-        # The session may be over earlier.
-        max_age=int(PERSON_SESSION_LIFE.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
     return response
 
 

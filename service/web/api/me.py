@@ -3,18 +3,13 @@
 from fastapi import APIRouter, Response, status
 
 from service.actor import ACTOR
-from service.errors import Conflict
-from service.messages import Text
 from service.schemas.people import (
-    BoardRole,
     KeyCreate,
     KeyMade,
     KeyPublic,
     MePublic,
     MeUpdate,
-    PersonPublic,
     SessionPublic,
-    role_name,
 )
 from service.store.cursors import listed
 from service.store.tables import ApiKey
@@ -31,19 +26,7 @@ router = APIRouter(prefix="/me", tags=["people"])
     summary="Get who you are and what you may do",
 )
 def get_me(store: StoreDep) -> MePublic:
-    actor = ACTOR.get()
-    names = store.people.names([actor.person_id])
-    person = None
-    if actor.person_id is not None:
-        person = PersonPublic(id=actor.person_id, name=names.get(actor.person_id, actor.name))
-    return MePublic(
-        person=person,
-        role=None if actor.role is None else role_name(actor.role),
-        boards=[
-            BoardRole(board_id=board_id, role=role_name(role))
-            for board_id, role in actor.board_roles.items()
-        ],
-    )
+    return store.people.me()
 
 
 @router.patch(
@@ -53,11 +36,7 @@ def get_me(store: StoreDep) -> MePublic:
     responses=problems(409),
 )
 def update_me(shape: MeUpdate, store: StoreDep) -> MePublic:
-    person_id = ACTOR.get().person_id
-    if person_id is None:
-        raise Conflict(Text("Only people have names; this key belongs to nobody."))
-    store.people.rename(person_id, shape.name)
-    return get_me(store)
+    return store.people.rename_me(shape.name)
 
 
 @router.get(
