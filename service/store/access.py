@@ -18,7 +18,7 @@ from service.actor import ACTOR, Actor, Role
 from service.errors import RoleNeeded
 from service.messages import Text
 from service.store.database import Database
-from service.store.hidden_ideas import ALL_OF_THEM
+from service.store.hidden_ideas import ALL_OF_THEM, sees_all
 from service.store.tables import (
     ApiKey,
     Board,
@@ -43,9 +43,6 @@ _NEEDS = {
     Role.EDITOR: Text("This needs the role “editor”. An owner can give it to you."),
     Role.OWNER: Text("Only owners may do this."),
 }
-_EVERYTHING = "of_every_board"
-# The option of a statement that has to see the rows of every board.
-OF_EVERY_BOARD = {_EVERYTHING: True}
 # The boards of something, and who made it if it has no board.
 Owned = Iterable[tuple[str | None, str | None]]
 
@@ -64,7 +61,7 @@ def require(role: Role, board_id: str = "") -> None:
 def limit_reading(state: ORMExecuteState) -> None:
     """Leaves the rows of boards that the acting person may not see out of a query."""
     actor = ACTOR.get()
-    if actor.role is None and state.is_select and not state.execution_options.get(_EVERYTHING):
+    if actor.role is None and state.is_select and not sees_all(state):
         state.statement = state.statement.options(*_criteria(actor))
 
 
@@ -122,9 +119,8 @@ def highest(actor: Actor) -> Role | None:
 
 def _rows(statement: Any) -> Callable[[Session, str], Owned]:
     def find(session: Session, value: str) -> Owned:
-        options = {**OF_EVERY_BOARD, **ALL_OF_THEM}
         found: Owned = session.exec(
-            statement, params={"value": value}, execution_options=options
+            statement, params={"value": value}, execution_options=ALL_OF_THEM
         ).all()
         return found
 

@@ -16,9 +16,9 @@ from service.schemas.people import (
     role_name,
     role_of,
 )
-from service.store.access import OF_EVERY_BOARD
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
+from service.store.hidden_ideas import ALL_OF_THEM
 from service.store.keys import digest, new_token
 from service.store.people import add_person, give_role
 from service.store.tables import Board
@@ -124,7 +124,7 @@ def _usable(session: Session, token: str) -> Invitation:
 
 def _board(session: Session, board_id: str) -> Board | None:
     # Whoever is invited has no role there yet.
-    return session.get(Board, board_id, execution_options=OF_EVERY_BOARD)
+    return session.get(Board, board_id, execution_options=ALL_OF_THEM)
 
 
 def _check_board(session: Session, board_id: str) -> None:

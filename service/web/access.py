@@ -70,16 +70,22 @@ class Access:
         if need.parameter == "?":
             board = parse_qs(scope["query_string"].decode("latin-1")).get("board", [""])[0]
             need = Need(need.role, "board_id") if board else FOR_OWNERS
-            values = {"board_id": board}
+            values = {"board_id": board} if board else {}
         await self._require(actor, need, values)
 
-    def may_send(self, method: str, path: str) -> bool:
-        """Whether whoever acts has a role that is high enough for the route, on some board."""
-        need, _ = self._need(method, path)
+    def may_post(self, path: str, board_id: str | None) -> bool:
+        """Whether whoever acts may send a form of a page about this board; None means about several, so
+        that the highest role counts.
+        """
+        need, _ = self._need("POST", path)
         actor = ACTOR.get()
-        if need is None or need.role is None or actor.role is Role.OWNER:
+        if need is None or need.role is None:
             return True
-        return (highest(actor) or 0) >= need.role
+        if need.parameter == "":
+            held = actor.role
+        else:
+            held = highest(actor) if board_id is None else actor.role_on(board_id)
+        return (held or 0) >= need.role
 
     async def _require(self, actor: Actor, need: Need, values: Mapping[str, str]) -> None:
         assert need.role is not None, "asked for a role"

@@ -27,7 +27,7 @@ ON_A_BOARD: dict[Role, str] = {
     GET /api/v1/boards/{board_id}/comparisons              GET /boards/{board_id}/rank
     GET /api/v1/boards/{board_id}/comparisons/next         GET /boards/{board_id}/summary
     GET /api/v1/boards/{board_id}/comparisons/{comparison_id}
-    GET /api/v1/boards/{board_id}/ranking                  GET /boards/{board_id}/clusters
+    GET /api/v1/boards/{board_id}/ranking
     GET /api/v1/boards/{board_id}/lineage                  GET /boards/{board_id}/lineage
     GET /api/v1/boards/{board_id}/clusters                 GET /boards/{board_id}/taste
     GET /api/v1/boards/{board_id}/summary                  GET /boards/{board_id}/runs
@@ -88,6 +88,7 @@ ON_A_BOARD: dict[Role, str] = {
     POST /api/v1/boards/{board_id}/rubrics/{rubric_id}/restore
     POST /rubrics/{rubric_id}/restore                      POST /boards/{board_id}/rubrics/shown
     POST /api/v1/boards/{board_id}/clusters                POST /boards/{board_id}/clusters
+    GET /boards/{board_id}/clusters
     DELETE /api/v1/boards/{board_id}/taste                 POST /boards/{board_id}/taste
     GET /boards/{board_id}/taste/forget                    POST /boards/{board_id}/taste/forget
     POST /api/v1/boards/{board_id}/rounds                  POST /boards/{board_id}/rounds
@@ -95,7 +96,8 @@ ON_A_BOARD: dict[Role, str] = {
     POST /api/v1/boards/{board_id}/rounds/{round_id}/extend
     POST /boards/{board_id}/rounds/{round_id}/extend       POST /boards/{board_id}/rounds/{round_id}/ideas
     POST /api/v1/boards/{board_id}/rounds/{round_id}/names
-    POST /boards/{board_id}/rounds/{round_id}/names        POST /boards/{board_id}/ideas
+    POST /boards/{board_id}/rounds/{round_id}/names        POST /boards/{board_id}/people-first
+    POST /boards/{board_id}/ideas
     GET /api/v1/boards/{board_id}/trash                    GET /boards/{board_id}/trash
     POST /api/v1/boards/{board_id}/trash/restore           POST /boards/{board_id}/trash/restore
     POST /api/v1/ideas/bulk                                POST /boards/{board_id}/bulk
