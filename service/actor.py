@@ -37,6 +37,7 @@ class Actor:
 
 
 OWNER = Actor(role=Role.OWNER)
+STRANGER = Actor()
 ACTOR: ContextVar[Actor] = ContextVar("actor", default=OWNER)
 
 

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.types import Scope
 
 from service import __version__
 from service.analysis.board_ideas import BoardIdeas, TopicEmbedding
@@ -45,6 +46,7 @@ from service.store.housekeeping import Housekeeping
 from service.store.round_ending import RoundEnding
 from service.transfer.pending_uploads import PendingUploads, StoredUploads, UploadFolder
 from service.web import api, mcp, openai, openapi, ops, pages, session
+from service.web.access import Access
 from service.web.addresses import Addresses
 from service.web.api.idempotency import RequestsInProgress
 from service.web.errors import ErrorResponses
@@ -54,6 +56,7 @@ from service.web.metrics import Metrics
 from service.web.root_path import RootPath
 from service.web.telemetry import Telemetry
 from service.web.templating import StaticAssets, Templates
+from service.web.visitors import Visitors
 from service.webhooks.administration import Webhooks
 from service.webhooks.deliverer import Deliverer
 from service.webhooks.destinations import Destinations
@@ -130,6 +133,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "webhooks": Webhooks(store, Destinations(settings.webhook_hosts)),
         "templates": templates,
         "addresses": Addresses(app.routes),
+        "access": Access(app.routes, store.access),
         "mcp": McpEndpoint(app, body_limit_bytes=settings.body_limit_bytes),
     }.items():
         setattr(app.state, name, value)
@@ -254,5 +258,11 @@ def _rules(settings: Settings, store: Store) -> Rules:
         hosts=LOCAL_HOSTS | {settings.host} | {name.lower() for name in settings.allowed_hosts},
         body_limit_bytes=settings.body_limit_bytes,
         import_limit_bytes=settings.import_limit_bytes,
-        is_valid_key=store.keys.is_valid if settings.needs_key else None,
+        who=Visitors(settings, store).who,
+        check=_check_access,
     )
+
+
+async def _check_access(scope: Scope) -> None:
+    access: Access = scope["app"].state.access
+    await access.check(scope)

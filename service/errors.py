@@ -13,7 +13,10 @@ ServiceError
 │   ├── RequestInProgress       the first request with this key is still being answered
 │   └── LeaseLost               another server has ended the run that this one performed
 ├── Unauthorised                the API key is missing or not valid
+│   └── PersonRemoved           an owner removed the person whose key or session it is
 ├── Forbidden                   a cross-site request, or a host that is not allowed
+│   └── RoleNeeded              the person may see it, but not do this
+├── InvitationGone              the invitation link expired or was withdrawn
 ├── BodyTooLarge                the request body has more bytes than the limit
 ├── ClientLeft                  the client disconnected; nobody reads the answer
 ├── StorageUnavailable          the disk is full, or the database cannot be written
@@ -125,7 +128,19 @@ class Unauthorised(ServiceError):
     pass
 
 
+class PersonRemoved(Unauthorised):
+    pass
+
+
 class Forbidden(ServiceError):
+    pass
+
+
+class RoleNeeded(Forbidden):
+    pass
+
+
+class InvitationGone(ServiceError):
     pass
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import httpx2
 from platformdirs import user_config_path, user_data_path
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -160,6 +160,17 @@ class Settings(BaseSettings):
     create_key: bool = Field(
         False, description="Make and print a first key where one is needed and none exists."
     )
+    user_header: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z0-9-]*$",
+        description="Header in which a trusted proxy names the person, such as `X-Forwarded-User`.",
+    )
+    trusted_proxies: Csv = Field(
+        (), description="Addresses or networks of the proxies that may send it, comma-separated."
+    )
+    user_role: Literal["reader", "commenter", "editor", "owner"] = Field(
+        "editor", description="Role on every board of a person who first comes through the proxy."
+    )
     catalog: Path = Field(RESOURCES / "models" / "catalog.toml", description="Which models exist.")
     bundled_models_dir: Path | None = Field(
         None, description="A read-only folder of weights, looked in before the data folder."
@@ -276,12 +287,36 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, _DotEnv(settings_cls, env_file=".env")
 
-    @field_validator("allowed_hosts", "webhook_hosts", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", "webhook_hosts", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"{network!r} is no address or network ({error})") from error
+        return value
+
+    @model_validator(mode="after")
+    def check_user_header(self) -> Self:
+        """A header that anybody could send must never name a person."""
+        if self.user_header is None:
+            return self
+        if not self.trusted_proxies:
+            raise ValueError("IDEAPOOL_USER_HEADER needs IDEAPOOL_TRUSTED_PROXIES")
+        if self.require_key is False:
+            raise ValueError(
+                "IDEAPOOL_USER_HEADER and IDEAPOOL_REQUIRE_KEY=false exclude each other: whoever "
+                "sends no header would be the owner"
+            )
+        return self
 
     @field_validator("root_path")
     @classmethod
@@ -361,7 +396,13 @@ class Settings(BaseSettings):
 
     @property
     def needs_key(self) -> bool:
+        if self.user_header is not None:
+            return True
         return not self.is_loopback if self.require_key is None else self.require_key
+
+    @cached_property
+    def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        return tuple(ipaddress.ip_network(network) for network in self.trusted_proxies)
 
     @property
     def shows_itself(self) -> bool:

@@ -19,6 +19,7 @@ from service.logs import configure
 from service.settings import Settings
 from service.store.database import sqlite_path
 from service.store.database_lock import database_lock
+from service.web.visitors import RememberPeer
 
 
 def serve(settings: Settings) -> int:
@@ -34,7 +35,7 @@ def serve(settings: Settings) -> int:
         print(f"llama.cpp: {_library(settings)}", flush=True)
     else:
         print(f"Its models are those of {', '.join(settings.engine_urls)}", flush=True)
-    config = uvicorn.Config(
+    config = _Config(
         startup,
         host=settings.host,
         port=settings.port,
@@ -113,6 +114,13 @@ class _Startup:
             if failed is not None:
                 await send(failed)
             raise
+
+
+class _Config(uvicorn.Config):
+    def load(self) -> None:
+        """Notes who really connected, before uvicorn believes a proxy who the client is."""
+        super().load()
+        self.loaded_app = RememberPeer(self.loaded_app)
 
 
 class _Server(uvicorn.Server):

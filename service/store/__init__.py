@@ -5,10 +5,12 @@ Every method is one short transaction.
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 
+from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session
 
 from service.schemas.identity import new_id
 from service.signals import Signals
+from service.store.access import AccessStore, check_writing, limit_reading
 from service.store.activity import ActivityStore, changed_topics, record_changes
 from service.store.announcements import announced
 from service.store.archive import ArchiveStore
@@ -22,6 +24,7 @@ from service.store.dialects.channel import Channel, notify
 from service.store.evaluations import EvaluationStore
 from service.store.hidden_ideas import hide
 from service.store.ideas import IdeaStore
+from service.store.invitations import InvitationStore
 from service.store.keyed_answers import KeyedAnswerStore
 from service.store.keys import KeyStore
 from service.store.likes import LikeStore
@@ -60,10 +63,10 @@ class Store:
         self._share(database)
         self._know_people(database)
         database.observe(
-            before_flush=record_changes,
+            before_flush=_before_flush,
             before_commit=self._tell_others,
             after_commit=self._announce,
-            before_query=hide,
+            before_query=_before_query,
         )
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
@@ -89,6 +92,8 @@ class Store:
         """Who may do what, what people add to ideas, and who else is told."""
         self.keys = KeyStore(database)
         self.people = PersonStore(database)
+        self.invitations = InvitationStore(database)
+        self.access = AccessStore(database)
         self.rights = RightStore(database)
         self.likes = LikeStore(database)
         self.comments = CommentStore(database)
@@ -126,3 +131,13 @@ class Store:
 
 def _topics(session: Session) -> set[str]:
     return changed_topics(session) | announced(session)
+
+
+def _before_flush(session: Session) -> None:
+    check_writing(session)
+    record_changes(session)
+
+
+def _before_query(state: ORMExecuteState) -> None:
+    limit_reading(state)
+    hide(state)

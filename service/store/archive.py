@@ -5,12 +5,14 @@ from typing import Any
 from sqlalchemy import insert
 from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
+from service.actor import Role
 from service.errors import InvalidInput, NotFound
 from service.messages import Text
 from service.schemas.archive import Archive, IdeaRow, RubricRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.identity import now
 from service.schemas.imports import Imported
+from service.store.access import require
 from service.store.archive_checks import (
     check_ancestors,
     check_references,
@@ -129,6 +131,7 @@ class ArchiveStore:
                 to a missing row, a version newer than its idea's, or an idea that is its own
                 ancestor.
         """
+        require(Role.EDITOR)
         self._check_texts(archive)
         check_unique(archive)
         check_ancestors(archive.ideas)

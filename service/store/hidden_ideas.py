@@ -47,10 +47,15 @@ def show_to_everybody() -> None:
     _IS_SHARED.set(True)
 
 
+def sees_all(state: ORMExecuteState) -> bool:
+    """Whether the query has to see every row, whoever acts."""
+    return state.execution_options.get(_OPTION) == "all"
+
+
 def hide(state: ORMExecuteState) -> None:
     """Leaves hidden ideas out of a query; it is called before each one is executed."""
     seen = state.execution_options.get(_OPTION)
-    if not state.is_select or state.is_column_load or seen == "all":
+    if not state.is_select or state.is_column_load or sees_all(state):
         return
     rounds = open_rounds(state.session)
     if not rounds:

@@ -4,67 +4,114 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from sqlmodel import col, func, select, update
+from sqlmodel import col, delete, func, or_, select, update
 
-from service.errors import NotFound
+from service.errors import Conflict, NotFound
 from service.messages import Text
 from service.schemas.identity import now
+from service.schemas.people import KEYS_CEILING
 from service.store.database import Database
 from service.store.tables import ApiKey
 
 PREFIX = "ip_"
 SESSION_LIFE = timedelta(days=30)
+# Whoever joined by a link has no password to come back with. Browsers keep a cookie no longer.
+PERSON_SESSION_LIFE = timedelta(days=400)
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class KeyStore:
+    """A key or session of the person `person_id`; None means whoever runs the server."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, name: str, *, kind: str = "key") -> str:
+    def create(self, name: str, *, person_id: str | None = None) -> str:
         """Creates a key and returns its token, which cannot be read again."""
-        token = PREFIX + secrets.token_urlsafe(32)
+        return self.make(name, person_id=person_id)[1]
+
+    def make(self, name: str, *, person_id: str | None = None) -> tuple[ApiKey, str]:
+        """Creates a key; returns it with its token. Raises: Conflict if the person has too many."""
+        token = PREFIX + new_token()
+        key = ApiKey(kind="key", name=name, person_id=person_id, sha256=digest(token))
+        with self._database.write() as session:
+            mine = (ApiKey.kind == "key", ApiKey.person_id == person_id)
+            living = select(func.count()).where(*mine, col(ApiKey.revoked_at).is_(None))
+            if person_id is not None and session.exec(living).one() >= KEYS_CEILING:
+                raise Conflict(
+                    Text("You have %(count)s keys. Revoke one of them first.", count=KEYS_CEILING)
+                )
+            session.add(key)
+        return key, token
+
+    def open_session(self, *, person_id: str | None = None, opened_with: str | None = None) -> str:
+        """Signs a browser in, and returns the token of its session."""
+        token = PREFIX + new_token()
+        life = SESSION_LIFE if person_id is None else PERSON_SESSION_LIFE
         with self._database.write() as session:
             session.add(
                 ApiKey(
-                    kind=kind,
-                    name=name,
+                    kind="session",
+                    name="browser",
+                    person_id=person_id,
                     sha256=digest(token),
-                    expires_at=now() + SESSION_LIFE if kind == "session" else None,
+                    opened_with=opened_with,
+                    expires_at=now() + life,
                 )
             )
+            is_session, is_over = col(ApiKey.kind) == "session", col(ApiKey.expires_at) < now()
+            session.exec(delete(ApiKey).where(is_session, is_over))
         return token
 
     def is_valid(self, token: str) -> bool:
-        # Looked up by its hash, so the time taken tells nothing about the token.
-        with self._database.read() as session:
-            key = session.exec(select(ApiKey).where(ApiKey.sha256 == digest(token))).first()
+        key = self.find(token)
         return (
             key is not None
             and key.revoked_at is None
             and (key.expires_at is None or key.expires_at > now())
         )
 
+    def find(self, token: str) -> ApiKey | None:
+        """Returns the key or session of a token, valid or not."""
+        # Looked up by its hash, so the time taken tells nothing about the token.
+        with self._database.read() as session:
+            return session.exec(select(ApiKey).where(ApiKey.sha256 == digest(token))).first()
+
     def all(self) -> list[ApiKey]:
+        with self._database.read() as session:
+            rows = session.exec(select(ApiKey).where(*_LIVING_KEY).order_by(col(ApiKey.created_at)))
+            return list(rows)
+
+    def of(self, person_id: str | None, kind: str = "key") -> list[ApiKey]:
+        """Returns somebody's keys or sessions, oldest first."""
         with self._database.read() as session:
             rows = session.exec(
                 select(ApiKey)
-                .where(ApiKey.kind == "key", col(ApiKey.revoked_at).is_(None))
+                .where(
+                    ApiKey.kind == kind,
+                    ApiKey.person_id == person_id,
+                    col(ApiKey.revoked_at).is_(None),
+                    or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now()),
+                )
                 .order_by(col(ApiKey.created_at))
             )
             return list(rows)
 
     def any(self) -> bool:
+        """Whether whoever runs the server has a key."""
         with self._database.read() as session:
-            return bool(
-                session.scalar(
-                    select(func.count())
-                    .select_from(ApiKey)
-                    .where(ApiKey.kind == "key", col(ApiKey.revoked_at).is_(None))
-                )
-            )
+            owners = select(func.count()).where(*_LIVING_KEY, col(ApiKey.person_id).is_(None))
+            return bool(session.scalar(owners))
 
     def revoke(self, key_id: str) -> None:
-        """Revokes a key and every browser session, because its holder may have opened them.
+        """Revokes a key, and the sessions that were opened with it.
 
         Raises:
             NotFound: there is no such key.
@@ -80,9 +127,30 @@ class KeyStore:
                 )
             key.revoked_at = now()
             session.add(key)
+            opened = col(ApiKey.opened_with) == key_id
+            if key.person_id is None:
+                # Of sessions that are older than this column, it is not known who opened them.
+                unknown = col(ApiKey.person_id).is_(None) & col(ApiKey.opened_with).is_(None)
+                opened = or_(opened, unknown)
             session.exec(
                 update(ApiKey)
-                .where(col(ApiKey.kind) == "session", col(ApiKey.revoked_at).is_(None))
+                .where(col(ApiKey.kind) == "session", col(ApiKey.revoked_at).is_(None), opened)
+                .values(revoked_at=now())
+            )
+
+    def revoke_own(self, person_id: str | None, key_id: str) -> None:
+        """Revokes a key if it is that person's. Raises: NotFound."""
+        if all(key.id != key_id for key in self.of(person_id)):
+            raise NotFound(Text("You have no key %(key_id)s.", key_id=key_id))
+        self.revoke(key_id)
+
+    def revoke_all(self, person_id: str | None, *kinds: str) -> None:
+        """Revokes somebody's keys, sessions or both."""
+        with self._database.write() as session:
+            session.exec(
+                update(ApiKey)
+                .where(col(ApiKey.person_id) == person_id, col(ApiKey.kind).in_(kinds))
+                .where(col(ApiKey.revoked_at).is_(None))
                 .values(revoked_at=now())
             )
 
@@ -96,5 +164,4 @@ class KeyStore:
             )
 
 
-def digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+_LIVING_KEY = (ApiKey.kind == "key", col(ApiKey.revoked_at).is_(None))

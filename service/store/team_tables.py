@@ -29,6 +29,7 @@ class Person(SQLModel, table=True):
     name: str
     external_name: str | None = Field(default=None, unique=True, index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
@@ -39,6 +40,22 @@ class Membership(SQLModel, table=True):
     board_id: str = Field(default="", primary_key=True)
     role: int = Field(description="A value of `service.actor.Role`.")
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Invitation(SQLModel, table=True):
+    """A link by which somebody becomes a person with this role on a board, or on every board if
+    `board_id` is empty. Only the SHA-256 of its token is kept. `person_id` made it.
+    """
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    sha256: str = Field(unique=True, index=True)
+    board_id: str = ""
+    role: int = Field(description="A value of `service.actor.Role`.")
+    person_id: str | None = Field(default_factory=acting_person_id, foreign_key="person.id")
+    uses: int = 0
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class WritingRound(SQLModel, table=True):

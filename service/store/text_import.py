@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from sqlmodel import Session, col, select
 
+from service.actor import Role
 from service.errors import InvalidFile, InvalidInput, NotFound
 from service.messages import Text
 from service.schemas.archive import BoardRow, IdeaRow, VersionRow
@@ -25,8 +26,10 @@ from service.schemas.imports import (
     ParsedFile,
     Reason,
 )
+from service.store.access import require
 from service.store.archive import insert_rows
 from service.store.database import Database
+from service.store.hidden_ideas import ALL_OF_THEM
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
 from service.store.tables import Board, Idea, IdeaTag
@@ -130,6 +133,9 @@ class _ImportPlan:
         self._boards = {board.id: board for board in session.exec(select(Board))}
         self._targets: dict[str | None, _TargetBoard] = {}
         self._known = self._known_ideas()
+        # Some belong to ideas that whoever imports may not see.
+        all_ids = select(Idea.id).execution_options(**ALL_OF_THEM)
+        self._unseen = set(session.exec(all_ids)) - self._known.keys()
         self._seen: set[str] = set()
         self._ids: list[str] = []
 
@@ -142,7 +148,8 @@ class _ImportPlan:
     def _place(self, draft: Draft) -> None:
         target = self._target(draft.board)
         text = (draft.title, draft.body)
-        idea_id = draft.id or stable_id(target.id, *text)
+        is_own = draft.id is not None and draft.id not in self._unseen
+        idea_id = draft.id if is_own and draft.id else stable_id(target.id, *text)
         reason: Reason = ""
         known = self._known.get(idea_id)
         if idea_id in self._seen:
@@ -238,6 +245,7 @@ class _ImportPlan:
     def _target(self, key: str | None) -> _TargetBoard:
         if key not in self._targets:
             board = self._chosen_board() if key is None else self._board(self._parsed.boards[key])
+            require(Role.EDITOR, board.id)
             self._targets[key] = self._with_texts(board)
         return self._targets[key]
 

@@ -8,6 +8,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from service.actor import acting_person_id
 from service.analysis.board_taste import BoardTaste
 from service.analysis.calibration.calibrations import Calibrations
 from service.analysis.likeness import Likeness
@@ -92,8 +93,8 @@ async def _origin(request: Request) -> str:
 
 
 async def _client(request: Request) -> str:
-    """The client for fair queueing: all requests of one address share its turns."""
-    return request.client.host if request.client else ""
+    """The client for fair queueing: all requests of one person, or of one address, share its turns."""
+    return acting_person_id() or (request.client.host if request.client else "")
 
 
 PendingUploadsDep = Annotated[PendingUploads, Depends(_pending_uploads)]

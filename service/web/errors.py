@@ -20,6 +20,7 @@ from starlette.types import Scope
 from service import errors
 from service.messages import Text
 from service.web.addresses import Addresses
+from service.web.guard import SESSION_COOKIE
 from service.web.templating import Templates
 from service.web.validation_messages import error_summary
 
@@ -30,6 +31,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.Conflict: 409,
     errors.Unauthorised: 401,
     errors.Forbidden: 403,
+    errors.InvitationGone: 410,
     errors.BodyTooLarge: 413,
     # Only logs show it: the client has left. nginx uses the same number.
     errors.ClientLeft: 499,
@@ -49,6 +51,7 @@ TITLES = {
     403: Text("That is not allowed"),
     404: Text("Not found"),
     409: Text("This is not possible now"),
+    410: Text("This link no longer works"),
     412: Text("Somebody else changed this first"),
     413: Text("This is too large"),
     422: Text("Please check your input"),
@@ -103,7 +106,7 @@ class ErrorResponses:
         )
         template = "shared/_alert.html" if is_fragment else whole
         if status == 401 and not is_fragment:
-            return Response(status_code=303, headers={"Location": "/login"})
+            return Response(status_code=303, headers={"Location": _sign_in(request, error)})
         return self._templates.respond(
             request,
             template,
@@ -261,6 +264,13 @@ def is_page(request: Request) -> bool:
     """Whether the request comes from a browser and not from a program."""
     wants_html = "hx-request" in request.headers or "text/html" in request.headers.get("accept", "")
     return wants_html and not request.url.path.startswith(PROGRAM_PATHS)
+
+
+def _sign_in(request: Request, error: Exception) -> str:
+    """The address of the page to sign in, which says why somebody who was signed in has to."""
+    if isinstance(error, errors.PersonRemoved):
+        return "/login?ended=removed"
+    return "/login?ended=session" if SESSION_COOKIE in request.cookies else "/login"
 
 
 def _to_page(request: Request) -> Response:

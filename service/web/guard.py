@@ -1,4 +1,5 @@
-"""Checks every request before the app sees it: host name, origin, key and size. Pure ASGI.
+"""Checks every request before the app sees it: host name, origin, who sends it, what they may do and
+how large it is. Pure ASGI.
 
 The cross-site rule is that of CrossOriginProtection in Go 1.25. Browsers say which site a request
 comes from, and a request without that information is not from a browser. So forms need no tokens.
@@ -6,28 +7,28 @@ comes from, and a request without that information is not from a browser. So for
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-import anyio.to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.actor import ACTOR, STRANGER, Actor
 from service.errors import BodyTooLarge, Forbidden, ServiceError, Unauthorised
 from service.logs import REQUEST_ID
 from service.messages import Text
 
 SESSION_COOKIE = "ideapool_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# Open without a key: health for orchestrators, and the sign-in page with its static files. Links to a
-# board have a token of their own.
+# Open without a key: health for orchestrators, the sign-in page with its static files, and links that
+# were given out, which have tokens of their own.
 OPEN_PATHS = frozenset({"/livez", "/healthz", "/readyz", "/login"})
-OPEN_PREFIXES = ("/static/", "/shared/")
-# Only programs use these, so a browser's session opens nothing there.
-KEY_ONLY_PATHS = frozenset({"/mcp"})
+OPEN_PREFIXES = ("/static/", "/join/", "/shared/")
+# Of these, the pages that tell nothing of any board, and those that ask who it is by themselves.
+STRANGERS_PREFIXES = ("/login", "/join/", "/shared/")
 # Files of whole boards are larger than other bodies, so these paths have their own limit.
 IMPORT_PATHS = frozenset({"/api/v1/import", "/import"})
 CSP = (
@@ -49,12 +50,15 @@ Responder = Callable[[Scope, Exception], Response]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`hosts` has no ports; `*` allows any host. `is_valid_key` is None if no key is needed."""
+    """`hosts` has no ports; `*` allows any host. `who` returns who sends a request, None if it leaves
+    that as it is, and `check` refuses what they may not do.
+    """
 
     hosts: frozenset[str]
     body_limit_bytes: int
     import_limit_bytes: int
-    is_valid_key: Callable[[str], bool] | None
+    who: Callable[[Scope, Headers], Awaitable[Actor | None]]
+    check: Callable[[Scope], Awaitable[None]]
 
     def limit_of(self, path: str) -> int:
         return self.import_limit_bytes if path in IMPORT_PATHS else self.body_limit_bytes
@@ -102,17 +106,21 @@ class Guard:
         check_host(headers, self._rules.hosts)
         if scope["method"] not in SAFE_METHODS:
             check_origin(headers)
-        is_valid = self._rules.is_valid_key
-        if is_valid is not None and not _is_open(scope["path"]):
-            only_key = scope["path"] in KEY_ONLY_PATHS
-            token = key_of(headers) if only_key else token_of(headers)
-            if token is None or not await anyio.to_thread.run_sync(is_valid, token):
-                raise Unauthorised(
-                    Text(
-                        "This needs a key: send `Authorization: Bearer <key>`, or sign in at /login. "
-                        "`ideapool keys create NAME` makes one."
-                    )
-                )
+        path = scope["path"]
+        if not _is_open(path):
+            actor = await self._rules.who(scope, headers)
+            if actor is not None:
+                ACTOR.set(actor)
+            await self._rules.check(scope)
+        elif path.startswith(STRANGERS_PREFIXES):
+            ACTOR.set(await self._stranger(scope, headers))
+
+    async def _stranger(self, scope: Scope, headers: Headers) -> Actor:
+        """Whoever has a link may be known already, or not."""
+        try:
+            return await self._rules.who(scope, headers) or STRANGER
+        except Unauthorised:
+            return STRANGER
 
     async def _read_body(self, scope: Scope, receive: Receive) -> Receive:
         """Reads the whole body, and returns a `receive` that passes it on to the app.

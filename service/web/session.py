@@ -1,22 +1,28 @@
 """Routes to sign in to the pages and out of them, if the service needs a key."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response, status
 from fastapi.responses import RedirectResponse
 
+from service.errors import PersonRemoved
 from service.messages import Text
-from service.store.keys import SESSION_LIFE
 from service.web.dependencies import SettingsDep, StoreDep
 from service.web.guard import SESSION_COOKIE, token_of
+from service.web.sign_in import signed_in
 from service.web.templating import Templates
 
 router = APIRouter(include_in_schema=False)
+# Why somebody who was signed in has to sign in again.
+_ENDED = {
+    "removed": Text("An owner removed you from this Ideapool. Ask them for a new invitation."),
+    "session": Text("You are signed out here. Sign in with a key, or open an invitation again."),
+}
 
 
 @router.get("/login")
-def login_form(request: Request) -> Response:
-    return _form(request)
+def login_form(request: Request, ended: Literal["removed", "session", ""] = "") -> Response:
+    return _form(request, ended=ended)
 
 
 @router.post("/login")
@@ -26,19 +32,19 @@ def login(
     settings: SettingsDep,
     key: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
-    if settings.needs_key and not store.keys.is_valid(key.strip()):
+    token = key.strip()
+    try:
+        actor = store.people.by_token(token)
+    except PersonRemoved as removed:
+        return _form(request, error=removed.detail)
+    if settings.needs_key and actor is None:
         return _form(request, error=Text("That key is not valid. Check that you copied all of it."))
-    response = RedirectResponse("/", status.HTTP_303_SEE_OTHER)
-    response.set_cookie(
-        SESSION_COOKIE,
-        # Not the key itself: a session expires and can be revoked without revoking the key.
-        store.keys.create("browser", kind="session"),
-        max_age=int(SESSION_LIFE.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
+    known = store.keys.find(token)
+    # Not the key itself: a session expires and can be revoked without revoking the key.
+    session = store.keys.open_session(
+        person_id=actor.person_id if actor else None, opened_with=known.id if known else None
     )
-    return response
+    return signed_in(request, "/", session)
 
 
 @router.post("/logout")
@@ -51,8 +57,11 @@ def logout(request: Request, store: StoreDep) -> Response:
     return response
 
 
-def _form(request: Request, error: str | None = None) -> Response:
+def _form(request: Request, error: str | None = None, ended: str = "") -> Response:
     templates: Templates = request.app.state.templates
     return templates.respond(
-        request, "shared/login.html", {"error": error}, status_code=401 if error else 200
+        request,
+        "shared/login.html",
+        {"error": error, "why": _ENDED.get(ended)},
+        status_code=401 if error else 200,
     )

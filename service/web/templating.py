@@ -14,12 +14,17 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from service.actor import ACTOR, Role
 from service.messages import Text, Value
 from service.prompts.languages import IDEA_LANGUAGES
+from service.schemas.people import RoleName, role_of
 from service.settings import RESOURCES
+from service.store.access import highest
 from service.text.diff import word_diff
 from service.web import markdown
 from service.web.abilities import NAMES as ABILITY_NAMES
+from service.web.allowed_forms import without_forbidden
+from service.web.guard import STRANGERS_PREFIXES
 from service.web.root_path import with_addresses_under
 from service.web.sent_forms import NO_REFUSAL
 from service.web.translation import DEFAULT, LANGUAGES, Translator, choose
@@ -55,7 +60,7 @@ class Templates:
             limits=state.store.limits,
             refused=getattr(request.state, "refusal", NO_REFUSAL),
         )
-        return with_addresses_under(self._root_path, html)
+        return with_addresses_under(self._root_path, _allowed(request, html, context))
 
     def respond(
         self,
@@ -71,6 +76,15 @@ class Templates:
         for name in ("Accept-Language", "Cookie"):
             response.headers.add_vary_header(name)
         return response
+
+
+def _allowed(request: Request, html: str, context: Mapping[str, Any]) -> str:
+    if ACTOR.get().role is Role.OWNER or request.url.path.startswith(STRANGERS_PREFIXES):
+        return html
+    access = request.app.state.access
+    shell, board = context.get("shell"), context.get("board")
+    board_id = getattr(shell, "board_id", None) or getattr(board, "id", None)
+    return without_forbidden(html, lambda path: bool(access.may_post(path, board_id)))
 
 
 def language_of(request: Request) -> str:
@@ -109,6 +123,8 @@ def _environment(language: str) -> Environment:
     }
     environment.globals |= {
         "language": language,
+        "may": may,
+        "may_anywhere": may_anywhere,
         "idea_languages": dict(translator.languages(IDEA_LANGUAGES)),
         "languages": LANGUAGES,
         "static": _static_urls(),
@@ -135,6 +151,15 @@ def _install(environment: Environment, translator: Translator) -> None:
 
     environment.newstyle_gettext = True  # type: ignore[attr-defined]
     environment.globals |= {"_": gettext, "gettext": gettext, "ngettext": ngettext}
+
+
+def may(role: RoleName, board_id: str = "") -> bool:
+    """Whether whoever acts has the role on the board, or on every board."""
+    return (ACTOR.get().role_on(board_id) or 0) >= role_of(role)
+
+
+def may_anywhere(role: RoleName) -> bool:
+    return (highest(ACTOR.get()) or 0) >= role_of(role)
 
 
 class _StaticUrls:

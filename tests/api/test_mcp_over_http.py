@@ -343,7 +343,7 @@ def test_without_a_key_it_answers_with_the_problem_of_the_api(locked: TestClient
 
 def test_a_key_opens_it_and_the_session_of_a_browser_does_not(locked: TestClient) -> None:
     keys = locked.app.state.store.keys  # type: ignore[attr-defined]
-    session = f"{SESSION_COOKIE}={keys.create('browser', kind='session')}"
+    session = f"{SESSION_COOKIE}={keys.open_session()}"
 
     assert locked.get("/api/v1/boards", headers={"cookie": session}).status_code == 200
     assert ask(locked, cookie=session).status_code == 401

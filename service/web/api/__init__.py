@@ -14,8 +14,10 @@ from service.web.api import (
     ideas,
     inspirations,
     likeness,
+    me,
     models,
     overview,
+    people,
     refinements,
     rounds,
     rubrics,
@@ -53,5 +55,7 @@ for part in (
     transfer,
     shared_links,
     webhooks,
+    people,
+    me,
 ):
     router.include_router(part.router)

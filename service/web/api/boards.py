@@ -4,8 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
+from service.actor import Role
 from service.schemas.boards import BoardOverview, TagPublic
 from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate
+from service.store.access import require
 from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import NEXT_PAGE, ForGood, Id, PagingDep, problems
 from service.web.dependencies import StoreDep
@@ -24,6 +26,8 @@ def list_boards(
         Query(description="`true` lists the deleted boards instead, most recently deleted first."),
     ] = False,
 ) -> list[BoardOverview]:
+    if deleted:
+        require(Role.EDITOR)
     return paging.items(store.boards.overview_page(paging.wanted, deleted=deleted))
 
 
@@ -59,6 +63,7 @@ def update_board(board_id: Id, shape: BoardUpdate, store: StoreDep) -> BoardPubl
 )
 def delete_board(board_id: Id, store: StoreDep, for_good: ForGood = False) -> None:
     if for_good:
+        require(Role.OWNER)
         store.trash.purge_board(board_id)
     else:
         store.boards.delete(board_id)

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 from pydantic import Field
 
+from service.actor import Role
 from service.analysis.standings import rank_order
 from service.errors import InvalidInput, NotFound
 from service.messages import Text
@@ -13,6 +14,7 @@ from service.schemas.evaluation import EvaluationPublic
 from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Sort, Status, clean_line
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.store import Store
+from service.store.access import require
 from service.store.listing import IdeaQuery
 from service.transfer.handover import hand_over, idea_markdown
 from service.web.api.idempotency import KeyedRoute
@@ -79,6 +81,8 @@ def list_ideas(
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
 ) -> list[IdeaPublic]:
+    if deleted:
+        require(Role.EDITOR, board or "")
     if sort == "rank" and board is None:
         raise InvalidInput(Text("`sort=rank` needs `board`."), pointer="/board")
     page = store.ideas.page(
@@ -186,6 +190,7 @@ def delete_idea(
     idea_id: Id, store: StoreDep, revision: RevisionDep, for_good: ForGood = False
 ) -> None:
     if for_good:
+        require(Role.OWNER)
         store.trash.purge_idea(idea_id, revision=revision)
     else:
         store.ideas.delete(idea_id, revision=revision)

@@ -13,9 +13,12 @@ from service.web.pages import (
     history,
     ideas,
     imports,
+    joining,
     live,
+    me,
     models,
     overview,
+    people,
     preferences,
     printing,
     problems,
@@ -40,7 +43,7 @@ for _part in (
     imports,
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
-    doctor,
+    *(doctor, joining, me, people),
     *(shared_links, shared_boards, feeds, webhooks),
 ):
     router.include_router(_part.router)

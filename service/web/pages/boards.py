@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
+from service.actor import ACTOR
 from service.messages import Counted, Text
 from service.prompts.methods import METHODS
 from service.schemas.brainstorm import BrainstormTask
@@ -39,6 +40,9 @@ router = APIRouter()
 @router.get("/")
 def home(store: StoreDep) -> Response:
     boards = store.boards.all()
+    if not boards and ACTOR.get().role is None:
+        # Whoever has no role on any board is told so there.
+        return redirect("/me")
     board = boards[0] if boards else store.boards.ensure_one()
     return redirect(f"/boards/{board.id}")
 

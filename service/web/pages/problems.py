@@ -14,6 +14,13 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
     errors.Forbidden: Text(
         "The host name is not allowed, or a page of another site sent this. Nothing was changed."
     ),
+    errors.PersonRemoved: Text("An owner removed the person. Ask for a new invitation."),
+    errors.RoleNeeded: Text(
+        "Your role does not allow this. The detail names the role; an owner can give it to you."
+    ),
+    errors.InvitationGone: Text(
+        "The invitation expired or was withdrawn. Ask whoever sent it for a new one."
+    ),
     errors.NotFound: Text("What the address or a field names does not exist, or was deleted."),
     errors.UnknownIdeas: Text(
         "Some of the ideas do not exist. “errors” says which. Nothing was changed."

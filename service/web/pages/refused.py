@@ -14,10 +14,18 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.types import Message
 
-from service.errors import Conflict, InvalidInput, LostUpdate
+from service.errors import Conflict, InvalidInput, LostUpdate, ServiceError
 from service.store import Limits, Store
+from service.web.access import Access
 from service.web.addresses import Addresses
-from service.web.errors import KEEP_ADDRESS, ErrorResponses, describe_for_page, headers_of, is_page
+from service.web.errors import (
+    KEEP_ADDRESS,
+    ErrorResponses,
+    describe_for_page,
+    headers_of,
+    is_page,
+    status_of,
+)
 from service.web.pages.responses import current_address
 from service.web.sent_forms import Alert, Refusal
 from service.web.validation_messages import problems
@@ -119,6 +127,11 @@ async def _get(request: Request, refusal: Refusal) -> Response:
         "headers": [*kept, (b"accept", b"text/html")],
         "state": {**request.scope.get("state", {}), "refusal": refusal},
     }
+    try:
+        # The address is the browser's choice, and this request does not pass the guard.
+        await cast(Access, request.app.state.access).check(scope)
+    except ServiceError as error:
+        return Response(status_code=status_of(error))
     messages: list[Message] = []
 
     async def send(message: Message) -> None:

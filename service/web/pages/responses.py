@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from fastapi import Request, Response, status
 from fastapi.responses import RedirectResponse
 
-from service.actor import acting_person_id
+from service.actor import ACTOR, acting_person_id
 from service.engine.backend import Backend
 from service.live.feeds import BoardFeeds
 from service.live.happenings import Here
@@ -36,7 +36,7 @@ FLASH_COOKIE = "ideapool_flash"
 FLASH_LIFE_S = 120
 # A cookie can be forged, so only these addresses may be offered to undo something.
 _UNDO = re.compile(
-    r"/(ideas|boards|rubrics|suggestions|changes|comments)/[0-9a-f-]{36}/(restore|reopen|undo)"
+    r"/(people|ideas|boards|rubrics|suggestions|changes|comments)/[0-9a-f-]{36}/(restore|reopen|undo)"
     r"|/runs/[0-9a-f-]{36}/reopen/\d{1,9}"
 )
 
@@ -68,6 +68,8 @@ class Shell:
     newest: int
     here: Here
     me: str | None
+    shows_people: bool
+    my_name: str
 
 
 def render(
@@ -95,6 +97,8 @@ def render(
         newest=getattr(request.state, "newest", 0),
         here=cast(BoardFeeds, request.app.state.feeds).here(board_id or ""),
         me=acting_person_id(),
+        shows_people=settings.needs_key or store.people.any(),
+        my_name=ACTOR.get().name,
     )
     templates = cast(Templates, request.app.state.templates)
     # A page that responds to a form shows the address of the page with the form.

@@ -1,0 +1,196 @@
+"""What the acting person may read and write, enforced in every transaction.
+
+Whoever has roles on single boards only gets no row of another board, whatever a query asks for, so
+that an id of another board is an unknown id. And no transaction changes a board on which the role is
+too low. The table of routes in `service.web` refuses most of that before; this holds for ids in
+bodies, for lists and for searches, too.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import bindparam, inspect
+from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, with_loader_criteria
+from sqlmodel import Session, SQLModel, and_, col, or_, select
+
+from service.actor import ACTOR, Actor, Role
+from service.errors import RoleNeeded
+from service.messages import Text
+from service.store.database import Database
+from service.store.hidden_ideas import ALL_OF_THEM, sees_all
+from service.store.tables import (
+    ApiKey,
+    Board,
+    Change,
+    Comparison,
+    Idea,
+    KeyedAnswer,
+    Rubric,
+    Run,
+    Suggestion,
+    TopicVector,
+)
+from service.store.team_tables import Activity, Comment, Invitation, Membership, Person
+
+# Rows that belong to no board, or whose routes ask for their boards.
+_UNBOUND = frozenset({ApiKey, Change, Invitation, KeyedAnswer, Membership, Person, TopicVector})
+# Every other row of a board needs an editor. An activity is stored beside what it tells of.
+_NEEDED: dict[type[Any], Role] = {Activity: Role.READER, Comparison: Role.COMMENTER}
+_NEEDS = {
+    Role.READER: Text("This needs the role “reader”. An owner can give it to you."),
+    Role.COMMENTER: Text("This needs the role “commenter”. An owner can give it to you."),
+    Role.EDITOR: Text("This needs the role “editor”. An owner can give it to you."),
+    Role.OWNER: Text("Only owners may do this."),
+}
+# The boards of something, and who made it if it has no board.
+Owned = Iterable[tuple[str | None, str | None]]
+
+
+def role_needed(role: Role) -> RoleNeeded:
+    return RoleNeeded(_NEEDS[role])
+
+
+def require(role: Role, board_id: str = "") -> None:
+    """Raises: RoleNeeded if the acting person does not have the role, by default on every board."""
+    held = ACTOR.get().role_on(board_id)
+    if held is None or held < role:
+        raise role_needed(role)
+
+
+def limit_reading(state: ORMExecuteState) -> None:
+    """Leaves the rows of boards that the acting person may not see out of a query."""
+    actor = ACTOR.get()
+    if actor.role is None and state.is_select and not sees_all(state):
+        state.statement = state.statement.options(*_criteria(actor))
+
+
+def check_writing(session: Session) -> None:
+    """Raises: RoleNeeded if the session is about to change a board on which the role is too low."""
+    actor = ACTOR.get()
+    if actor.role is not None and actor.role >= Role.EDITOR:
+        return
+    for row in chain(session.new, filter(session.is_modified, session.dirty), session.deleted):
+        needed = _NEEDED.get(type(row), Role.EDITOR)
+        for board_id, person_id in _boards_of(row):
+            held = _role_in(actor, board_id, person_id)
+            if held is None or held < needed:
+                raise role_needed(needed)
+
+
+class AccessStore:
+    """Answers which role the acting person has on the board of something."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def role_on(self, parameter: str, value: str) -> Role | None:
+        """The role on the board of what a parameter of a route names, such as `idea_id`; None if there
+        is no such thing, or if it is none of the person's business.
+        """
+        actor = ACTOR.get()
+        if parameter == "board_id":
+            return actor.role_on(value)
+        with self._database.read() as session:
+            owned = list(_OWNED[parameter](session, value))
+        roles = [_role_in(actor, board_id, person_id) for board_id, person_id in owned]
+        known = [role for role in roles if role is not None]
+        return min(known) if known and len(known) == len(roles) else None
+
+
+def is_of_a_board(parameter: str) -> bool:
+    return parameter == "board_id" or parameter in _OWNED
+
+
+def _role_in(actor: Actor, board_id: str | None, person_id: str | None) -> Role | None:
+    """What has no board is for whoever made it, and for those with a role on every board."""
+    if board_id is not None:
+        return actor.role_on(board_id)
+    if person_id is not None and person_id == actor.person_id:
+        return highest(actor)
+    return actor.role
+
+
+def highest(actor: Actor) -> Role | None:
+    """The highest role on any board."""
+    roles = [role for role in (actor.role, *actor.board_roles.values()) if role is not None]
+    return max(roles, default=None)
+
+
+def _rows(statement: Any) -> Callable[[Session, str], Owned]:
+    def find(session: Session, value: str) -> Owned:
+        found: Owned = session.exec(
+            statement, params={"value": value}, execution_options=ALL_OF_THEM
+        ).all()
+        return found
+
+    return find
+
+
+def _of_change(session: Session, change_id: str) -> Iterator[tuple[str | None, str | None]]:
+    change = session.get(Change, change_id)
+    for idea_id in () if change is None else change.before:
+        yield from _OWNED["idea_id"](session, idea_id)
+
+
+_VALUE: Any = bindparam("value")
+_MADE_SUGGESTION = col(Run.id).in_(select(Suggestion.run_id).where(col(Suggestion.id) == _VALUE))
+_OWNED: Mapping[str, Callable[[Session, str], Owned]] = {
+    "idea_id": _rows(select(Idea.board_id, Idea.person_id).where(col(Idea.id) == _VALUE)),
+    "run_id": _rows(select(Run.board_id, Run.person_id).where(col(Run.id) == _VALUE)),
+    "suggestion_id": _rows(select(Run.board_id, Run.person_id).where(_MADE_SUGGESTION)),
+    "rubric_id": _rows(select(Rubric.board_id, Rubric.id).where(col(Rubric.id) == _VALUE)),
+    "comment_id": _rows(
+        select(Idea.board_id, Idea.person_id)
+        .join(Comment, col(Comment.idea_id) == Idea.id)
+        .where(col(Comment.id) == _VALUE)
+    ),
+    "change_id": _of_change,
+}
+
+
+def _boards_of(row: SQLModel) -> Iterator[tuple[str | None, str | None]]:
+    """The boards of a row before and after the change; none of a row that hangs on another row."""
+    if isinstance(row, Board):
+        yield row.id, None
+    elif type(row) not in _UNBOUND and hasattr(row, "board_id"):
+        history = inspect(row).attrs["board_id"].history
+        for board_id in {row.board_id, *history.deleted}:
+            yield board_id, getattr(row, "person_id", None)
+
+
+def _criteria(actor: Actor) -> Iterator[LoaderCriteriaOption]:
+    """A condition for every table whose rows belong to a board, by the column that leads there."""
+    boards = list(actor.board_roles)
+    # Tables, not classes: the conditions are not to be narrowed themselves.
+    ideas, runs = _columns(Idea), _columns(Run)
+    own_run = and_(runs.board_id.is_(None), runs.person_id == actor.person_id)
+    seen_ideas = select(ideas.id).where(ideas.board_id.in_(boards))
+    seen_numbers = select(ideas.number).where(ideas.board_id.in_(boards))
+    seen_runs = select(runs.id).where(or_(runs.board_id.in_(boards), own_run))
+    for mapper in SQLModel._sa_registry.mappers:
+        table: Any = mapper.class_
+        if table in _UNBOUND:
+            continue
+        name = table.__tablename__
+        # Functions, as only they can tell an alias of a table from the table itself.
+        if name == "board":
+            yield _only(table, lambda one: one.id.in_(boards))
+        elif name == "run":
+            yield _only(table, lambda one: one.id.in_(seen_runs))
+        elif name == "suggestion":
+            yield _only(table, lambda one: one.run_id.in_(seen_runs))
+        elif name == "idea_tag":
+            yield _only(table, lambda one: one.idea_number.in_(seen_numbers))
+        elif "board_id" in mapper.columns:
+            yield _only(table, lambda one: one.board_id.in_(boards))
+        else:
+            yield _only(table, lambda one: one.idea_id.in_(seen_ideas))
+
+
+def _only(table: Any, condition: Callable[[Any], Any]) -> LoaderCriteriaOption:
+    return with_loader_criteria(table, condition, include_aliases=True)
+
+
+def _columns(table: Any) -> Any:
+    return table.__table__.c

@@ -1,0 +1,67 @@
+"""One's own page: the name, the keys, and the browsers that are signed in."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from pydantic import BaseModel
+
+from service.actor import ACTOR
+from service.messages import Text
+from service.schemas.people import PersonName
+from service.web.dependencies import StoreDep
+from service.web.guard import SESSION_COOKIE
+from service.web.pages.people_names import ROLE_NAMES
+from service.web.pages.responses import Flash, redirect, render
+from service.web.pages.secrets_once import Made, forget, made_just_now, redirect_with
+
+_HERE = "/me"
+router = APIRouter(prefix=_HERE)
+
+
+class NameForm(BaseModel):
+    name: PersonName
+
+
+class KeyForm(BaseModel):
+    key_name: PersonName
+
+
+@router.get("")
+def show_me(request: Request, store: StoreDep) -> Response:
+    person_id = ACTOR.get().person_id
+    context = {
+        "me": store.people.me(),
+        "board_names": {board.id: board.name for board in store.boards.all()},
+        "role_names": ROLE_NAMES,
+        "keys": store.keys.of(person_id),
+        "sessions": store.keys.of(person_id, "session"),
+        "made": made_just_now(request),
+    }
+    return forget(render(request, "people/me.html", context), _HERE)
+
+
+@router.post("")
+def rename_me(store: StoreDep, form: Annotated[NameForm, Form()]) -> Response:
+    store.people.rename_me(form.name)
+    return redirect(_HERE, Flash(Text("Saved.")))
+
+
+@router.post("/keys")
+def make_key(request: Request, store: StoreDep, form: Annotated[KeyForm, Form()]) -> Response:
+    _, token = store.keys.make(form.key_name, person_id=ACTOR.get().person_id)
+    made = Made("key", token, form.key_name)
+    return redirect_with(_HERE, made, is_secure=request.url.scheme == "https")
+
+
+@router.post("/keys/{key_id}/revoke")
+def revoke_key(key_id: str, store: StoreDep) -> Response:
+    store.keys.revoke_own(ACTOR.get().person_id, key_id)
+    return redirect(_HERE, Flash(Text("The key is revoked.")))
+
+
+@router.post("/sign-out")
+def sign_out_everywhere(store: StoreDep) -> Response:
+    store.keys.revoke_all(ACTOR.get().person_id, "session")
+    response = redirect("/login")
+    response.delete_cookie(SESSION_COOKIE)
+    return response

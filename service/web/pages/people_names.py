@@ -1,0 +1,23 @@
+"""How pages name roles and how long invitations last."""
+
+from service.messages import Text
+
+ROLE_NAMES = {
+    "reader": Text("Reader"),
+    "commenter": Text("Commenter"),
+    "editor": Text("Editor"),
+    "owner": Text("Owner"),
+}
+# What a role allows, for whoever chooses one.
+ROLE_MEANINGS = {
+    "editor": Text("may write and use the model"),
+    "commenter": Text("may comment, like and compare"),
+    "reader": Text("may read"),
+}
+DAYS = {
+    "1": Text("1 day"),
+    "7": Text("7 days"),
+    "30": Text("30 days"),
+    "365": Text("1 year"),
+    "": Text("never"),
+}
