@@ -23,6 +23,7 @@ from tests.support.people import acting_as, add_person, store_of
 
 API, IDEAS = "/api/v1", "/api/v1/ideas"
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture
