@@ -31,10 +31,12 @@ from service.ideation.inspirations import Inspirations
 from service.ideation.kinds import Ideation
 from service.ideation.use_case import Means
 from service.live.feeds import BoardFeeds
-from service.live.presence import LocalPresence
+from service.live.presence import LocalPresence, Presence
 from service.recurring import Recurring
 from service.runs.completions import Completions
+from service.runs.leases import RunLeases
 from service.runs.service import Runs
+from service.schemas.identity import now
 from service.served_models import ServedModels
 from service.settings import Settings
 from service.store import Limits, Store
@@ -42,7 +44,7 @@ from service.store.database import Database
 from service.store.database_lock import database_lock
 from service.store.housekeeping import Housekeeping
 from service.store.round_ending import RoundEnding
-from service.transfer.pending_uploads import PendingUploads
+from service.transfer.pending_uploads import PendingUploads, StoredUploads, UploadFolder
 from service.web import api, mcp, openai, openapi, ops, pages, session
 from service.web.access import Access
 from service.web.addresses import Addresses
@@ -55,6 +57,10 @@ from service.web.root_path import RootPath
 from service.web.telemetry import Telemetry
 from service.web.templating import StaticAssets, Templates
 from service.web.visitors import Visitors
+from service.webhooks.administration import Webhooks
+from service.webhooks.deliverer import Deliverer
+from service.webhooks.destinations import Destinations
+from service.webhooks.sender import Sender
 
 IDENTITY: dict[str, Any] = {
     "title": "Ideapool",
@@ -112,18 +118,19 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "telemetry": telemetry,
         "board_ideas": board_ideas,
         "runs": runs,
-        "feeds": BoardFeeds(store, LocalPresence(), limit=settings.live_limit),
+        "feeds": BoardFeeds(store, _presence(store), limit=settings.live_limit),
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
         "served_models": served_models,
-        "requests_in_progress": RequestsInProgress(),
-        "pending_uploads": PendingUploads(settings.data_dir / "imports"),
+        "requests_in_progress": RequestsInProgress(store.locks),
+        "pending_uploads": _pending_uploads(settings, store),
         "metrics": metrics,
         "similar_ideas": SimilarIdeas(store, vectors),
         "likeness": Likeness(store, encoder, vectors),
         "inspirations": inspirations,
         "tastes": tastes,
         "calibrations": calibrations,
+        "webhooks": Webhooks(store, Destinations(settings.webhook_hosts)),
         "templates": templates,
         "addresses": Addresses(app.routes),
         "access": Access(app.routes, store.access),
@@ -140,8 +147,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, state.telemetry.close)
-        await _open(stack, state.database, state.store)
-        for work in _recurring_work(state.settings, state.store, state.board_ideas):
+        await _open(stack, state.settings, state.database, state.store)
+        await stack.enter_async_context(state.store.channel())
+        if state.store.is_shared:
+            await stack.enter_async_context(state.runs.relay)
+        for work in _recurring_work(state.settings, state.store, state.runs, state.board_ideas):
             await stack.enter_async_context(work)
         stack.push_async_callback(state.served_models.close)
         stack.push_async_callback(state.backend.close)
@@ -151,6 +161,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(_stop, state.runs, state.mcp, state.settings.drain_s)
         stack.push_async_callback(state.feeds.close)
         yield
+
+
+def _presence(store: Store) -> Presence:
+    return store.presence if store.is_shared else LocalPresence()
+
+
+def _pending_uploads(settings: Settings, store: Store) -> PendingUploads:
+    if store.is_shared:
+        return StoredUploads(store.uploads)
+    return UploadFolder(settings.data_dir / "imports")
 
 
 def _inspirations(
@@ -171,15 +191,22 @@ def _runs(settings: Settings, store: Store, ideation: Ideation, metrics: Metrics
     )
 
 
-async def _open(stack: AsyncExitStack, database: Database, store: Store) -> None:
+async def _open(
+    stack: AsyncExitStack, settings: Settings, database: Database, store: Store
+) -> None:
     stack.enter_context(database_lock(database.path))
     stack.callback(database.close)
-    await asyncio.to_thread(_prepare, database, store)
+    await asyncio.to_thread(_prepare, settings, database, store)
 
 
-def _prepare(database: Database, store: Store) -> None:
+def _prepare(settings: Settings, database: Database, store: Store) -> None:
     database.migrate()
-    interrupted = store.runs.interrupt_unfinished()
+    if store.is_shared:
+        # Before the first run: whose server has no lease is interrupted.
+        store.replicas.renew(settings.replica_name)
+        interrupted = store.replicas.end_abandoned()
+    else:
+        interrupted = store.runs.interrupt_unfinished()
     if interrupted:
         _log.warning("%d runs were interrupted when the server last stopped", interrupted)
     store.boards.ensure_one()
@@ -192,10 +219,13 @@ async def _stop(runs: Runs, assistants: McpEndpoint, drain_s: float) -> None:
 
 
 def _recurring_work(
-    settings: Settings, store: Store, board_ideas: BoardIdeas | None
+    settings: Settings, store: Store, runs: Runs, board_ideas: BoardIdeas | None
 ) -> Iterator[Recurring]:
+    if store.is_shared:
+        yield RunLeases(store, runs, name=settings.replica_name)
     yield Housekeeping(store, trash_days=settings.trash_days)
     yield RoundEnding(store)
+    yield Deliverer(store, Sender(Destinations(settings.webhook_hosts), clock=now))
     if board_ideas is not None:
         yield TopicEmbedding(board_ideas)
 

@@ -10,7 +10,8 @@ ServiceError
 ├── LostUpdate                  someone else changed the idea since the caller read it
 ├── Conflict                    the current state does not allow this
 │   ├── PeopleFirst             people are to write ideas before a model does
-│   └── RequestInProgress       the first request with this key is still being answered
+│   ├── RequestInProgress       the first request with this key is still being answered
+│   └── LeaseLost               another server has ended the run that this one performed
 ├── Unauthorised                the API key is missing or not valid
 │   └── PersonRemoved           an owner removed the person whose key or session it is
 ├── Forbidden                   a cross-site request, or a host that is not allowed
@@ -117,6 +118,10 @@ class RequestInProgress(Conflict):
     def __init__(self, detail: str, *, retry_after_s: int) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class LeaseLost(Conflict):
+    pass
 
 
 class Unauthorised(ServiceError):

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -23,9 +24,10 @@ from service.engine.types import EngineState, EngineStatus
 from service.errors import ServiceError, StorageUnavailable
 from service.messages import Counted, Text
 from service.settings import Settings
-from service.store.database import newest_revision
+from service.store.database import Database, newest_revision
 from service.store.database_lock import lock_holder
 from service.store.dialects import Dialect, dialect_of
+from service.store.replicas import ReplicaStore
 
 State = Literal["ok", "better", "broken"]
 Found = tuple[State, str] | tuple[State, str, str]
@@ -260,6 +262,29 @@ def _upgrade_advice(dialect: Dialect) -> Text:
     return Text("The next start upgrades it. Make a backup with pg_dump first.")
 
 
+def _replicas(settings: Settings) -> Iterator[Found]:
+    dialect = dialect_of(settings.sqlalchemy_url)
+    if dialect.path is not None:
+        return
+    facts = dialect.facts()
+    if facts is None or facts.revision != newest_revision():
+        # The tables of another version are not read; what is said of the database is enough.
+        return
+    with closing(Database(settings.sqlalchemy_url)) as database:
+        seen = ReplicaStore(database, "").seen()
+    if not seen:
+        yield "ok", Text("none runs")
+    for one in seen:
+        text = Text("%(name)s, Ideapool %(version)s", name=one.name, version=one.version)
+        if not one.is_here:
+            text = Text("%(server)s, gone for %(seconds)s s", server=text, seconds=one.seen_s)
+            yield "better", text, Text("It starts again, or it is forgotten after an hour.")
+        elif one.is_outdated:
+            yield "better", text, Text("It is older than the tables: upgrade it too.")
+        else:
+            yield "ok", text
+
+
 def _proxy(_: Settings) -> Iterator[Found]:
     found = [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
     if found:
@@ -280,6 +305,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "idea bank": _idea_bank,
         "keys": _keys,
         "database": _database,
+        "servers": _replicas,
         "proxy": _proxy,
     }
 )

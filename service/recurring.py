@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from typing import Self
+from collections.abc import Coroutine
+from typing import Any, Self
 
 from service.errors import ServiceError
 
@@ -46,6 +47,16 @@ class Recurring(ABC):
                 await self._closing.wait()
         except TimeoutError:
             return
+
+    async def pause_until(self, event: Coroutine[Any, Any, object]) -> None:
+        """Waits for the event, but returns early when the service stops."""
+        waiting = [asyncio.ensure_future(event), asyncio.ensure_future(self._closing.wait())]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _repeat(self) -> None:
         while not self.closing:

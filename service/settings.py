@@ -3,6 +3,7 @@
 import configparser
 import ipaddress
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -134,8 +135,19 @@ class Settings(BaseSettings):
         description="Database: `sqlite:////FILE` or `postgresql://USER@HOST/NAME`; default "
         "`sqlite:///<data_dir>/ideapool.db`.",
     )
+    replica: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="Name of this server among several on one PostgreSQL; default: host and port.",
+    )
     allowed_hosts: Csv = Field(
         (), description="Further `Host` names to answer to, comma-separated; `*` allows any."
+    )
+    webhook_hosts: Csv = Field(
+        (),
+        description="Host names and networks inside your own network that webhooks may reach, "
+        "comma-separated, for example `chat.lan,10.0.0.0/8`; the internet is always allowed.",
     )
     root_path: str = Field(
         "",
@@ -275,7 +287,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, _DotEnv(settings_cls, env_file=".env")
 
-    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", "webhook_hosts", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -398,6 +410,10 @@ class Settings(BaseSettings):
         machine.
         """
         return self.needs_key or (self.is_loopback and not self.allowed_hosts)
+
+    @property
+    def replica_name(self) -> str:
+        return self.replica or f"{platform.node()}:{self.port}"
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -30,6 +30,13 @@ class Signals:
         for waiter in waiters:
             waiter.wake()
 
+    def announce_all(self) -> None:
+        """Wakes everybody, for when it is not known what has happened."""
+        with self._lock:
+            waiters = {one for waiting in self._waiting.values() for one in waiting}
+        for waiter in waiters:
+            waiter.wake()
+
     def waiter(self, *topics: str) -> "Waiter":
         """Must be made, in the event loop that waits, before the database is read: what is announced
         from then on is not missed.

@@ -208,6 +208,28 @@
     if (event.target.closest("[data-print]")) window.print();
   });
 
+  /* Copies a field, or what a link leads to. If the browser does not allow it, a link is followed. */
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy], [data-copy-answer]");
+    if (!button || !navigator.clipboard) {
+      if (button?.dataset.copy) document.querySelector(button.dataset.copy).select();
+      return;
+    }
+    event.preventDefault();
+    const { copy, done } = button.dataset;
+    try {
+      const text = copy
+        ? document.querySelector(copy).value
+        : await fetch(button.href).then((answer) => (answer.ok ? answer.text() : Promise.reject()));
+      await navigator.clipboard.writeText(text);
+      button.textContent = done;
+      byId("announcer").textContent = done;
+    } catch {
+      if (button.href) location.assign(button.href);
+      else document.querySelector(copy).select();
+    }
+  });
+
   /* Sends a form that leaves the page only once, however often it is clicked. */
   document.addEventListener("submit", (event) => {
     const form = event.target;

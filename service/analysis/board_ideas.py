@@ -11,6 +11,7 @@ from service.analysis.idea_bank import NearIdea, nearest_rows
 from service.analysis.sentence_encoder import FILE_SHA256, Matrix, SentenceEncoder
 from service.recurring import Recurring
 from service.store import Store
+from service.store.dialects.locks import Locks
 from service.store.topics import topic_key
 
 EVERY_S = 15.0
@@ -27,6 +28,10 @@ class BoardIdeas:
     def __init__(self, store: Store, encoder: SentenceEncoder) -> None:
         self._store = store
         self._encoder = encoder
+
+    @property
+    def locks(self) -> Locks:
+        return self._store.locks
 
     def load(self) -> None:
         """Reads the encoder. Raises: ModelUnavailable if its file is missing."""
@@ -81,5 +86,6 @@ class TopicEmbedding(Recurring):
         self._ideas = ideas
 
     async def work(self) -> None:
-        while not self.closing and await asyncio.to_thread(self._ideas.embed_some):
-            pass
+        async with self._ideas.locks.held("topics") as is_ours:
+            while is_ours and not self.closing and await asyncio.to_thread(self._ideas.embed_some):
+                pass

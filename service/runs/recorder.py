@@ -1,15 +1,17 @@
 """Records a run: sends each step to its watchers, and stores the steps that must last.
 
 While a run is going on, its events are in memory. Afterwards `replay` makes them from the store.
+Where several servers share the database, a step waits for a database that is away for a while.
 """
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from service.engine.types import ModelInfo
-from service.errors import NotFound
+from service.errors import NotFound, StorageUnavailable
 from service.ideation.events import (
     Began,
     Compared,
@@ -28,7 +30,10 @@ from service.schemas.fields import UNFINISHED, RunStatus
 from service.schemas.run_kinds import RECORDED_KINDS, answer, item_fields
 from service.schemas.runs import RunPublic
 from service.store import Store
+from service.store.database import PATIENCE_S, RETRY_S
 from service.store.runs import Provenance
+
+Stored = TypeVar("Stored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,14 @@ class RunEvent:
     id: int
     name: str
     data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePosition:
+    """`ahead` is how many unfinished runs for the same model were started before this one."""
+
+    ahead: int
+    is_model_ready: bool
 
 
 @dataclass(slots=True)
@@ -51,7 +64,11 @@ class Draft:
 
 @dataclass(slots=True)
 class LiveRun:
-    """A run in memory. `drafts` is keyed by branch; `position` is 0 unless it waits for the model."""
+    """A run in memory. `drafts` is keyed by branch; `position` is 0 unless it waits for the model.
+
+    `noted` is called with the run after each change. `queue_position` is only kept up to date for a
+    run that other servers look at.
+    """
 
     run_id: str
     began: float = field(default_factory=time.monotonic)
@@ -69,6 +86,8 @@ class LiveRun:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     task: "asyncio.Task[None] | None" = None
+    queue_position: QueuePosition | None = None
+    noted: "Callable[[LiveRun], None] | None" = None
 
     @property
     def is_over(self) -> bool:
@@ -86,6 +105,8 @@ class LiveRun:
         # A new event each time: those who wait hold the old one, and are woken exactly once.
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
+        if self.noted is not None:
+            self.noted(self)
 
     def timing(self) -> dict[str, Any]:
         def since(moment: float | None) -> float | None:
@@ -102,6 +123,22 @@ class LiveRun:
 @dataclass(frozen=True, slots=True)
 class Recorder:
     store: Store
+
+    async def stored(self, write: Callable[..., Stored], *given: Any) -> Stored:
+        """Calls `write` in a thread, as `patiently` does."""
+        return await self.patiently(lambda: asyncio.to_thread(write, *given))
+
+    async def patiently(self, attempt: Callable[[], Awaitable[Stored]]) -> Stored:
+        """Tries again for a while if the database of several servers is away."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + PATIENCE_S
+        while True:
+            try:
+                return await attempt()
+            except StorageUnavailable:
+                if not self.store.is_shared or clock() > until:
+                    raise
+            await asyncio.sleep(RETRY_S)
 
     async def record(self, live: LiveRun, step: Step) -> None:
         match step:
@@ -127,15 +164,13 @@ class Recorder:
         # Sent before it is stored, so that no other branch's text comes first.
         live.add_event("started", {"run_id": live.run_id, "model": model.name})
         provenance = Provenance(model.name, model.weights_sha256, model.adapter_sha256)
-        await asyncio.to_thread(self.store.runs.start, live.run_id, provenance)
+        await self.stored(self.store.runs.start, live.run_id, provenance)
 
     async def _suggest(self, live: LiveRun, step: Suggested) -> None:
         # One at a time: events must come in the order in which suggestions are stored.
         async with live.writing:
             position = len(live.suggestions)
-            await asyncio.to_thread(
-                self.store.suggestions.add, live.run_id, position, step.suggestion
-            )
+            await self.stored(self.store.suggestions.add, live.run_id, position, step.suggestion)
             live.suggestions.append(step.suggestion)
             live.drafts.pop(step.branch, None)
             live.first = live.first or time.monotonic()
@@ -144,7 +179,7 @@ class Recorder:
     async def _compare(self, live: LiveRun, step: Compared) -> None:
         store = self.store.comparisons
         try:
-            comparison = await asyncio.to_thread(store.add_verdict, live.run_id, step.verdict)
+            comparison = await self.stored(store.add_verdict, live.run_id, step.verdict)
         except NotFound:
             # One of the two was deleted for good meanwhile: there is nothing to rank any more.
             return
@@ -156,9 +191,7 @@ class Recorder:
         live.first = live.first or time.monotonic()
         add = self.store.evaluations.add
         try:
-            made = await asyncio.to_thread(
-                add, live.run_id, step.idea_id, step.idea_version, step.result
-            )
+            made = await self.stored(add, live.run_id, step.idea_id, step.idea_version, step.result)
         except NotFound:
             # The idea was deleted for good meanwhile.
             return
@@ -167,7 +200,7 @@ class Recorder:
     async def _fail(self, live: LiveRun, step: NotEvaluated) -> None:
         live.drafts.pop(step.branch, None)
         live.first = live.first or time.monotonic()
-        await asyncio.to_thread(self.store.runs.add_failure, live.run_id, step.failure)
+        await self.stored(self.store.runs.add_failure, live.run_id, step.failure)
         live.add_event("failure", item_fields(step.failure))
 
 

@@ -1,42 +1,52 @@
 """A run's life: queued -> running -> done | failed | cancelled | interrupted.
 
 A run belongs to the server: its caller may go away and come back. While it is going on, its events
-are in memory for everyone who watches; whatever must last is stored at once.
+are in memory for everyone who watches; whatever must last is stored at once. Where several servers
+share a database, each can also show and stop the runs of the others.
 """
 
 import asyncio
 import logging
 import math
-from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict
 from itertools import takewhile
 
-from service.errors import Conflict, DeadlineExceeded, EngineBusy, ServiceError, describe
+from service.errors import (
+    Conflict,
+    DeadlineExceeded,
+    EngineBusy,
+    LeaseLost,
+    ServiceError,
+    describe,
+)
 from service.ideation.events import Step
 from service.ideation.kinds import Ideation, PlannedRun
 from service.ideation.model_client import Ledger
 from service.messages import Text
-from service.runs.recorder import LiveRun, Recorder, RunEvent, closing_events, replay
+from service.runs.mirrors import Mirrors
+from service.runs.recorder import (
+    LiveRun,
+    QueuePosition,
+    Recorder,
+    RunEvent,
+    closing_events,
+    replay,
+)
+from service.runs.relay import Relay
 from service.schemas.run_kinds import RECORDED_KINDS
 from service.schemas.runs import RunPublic, Task
 from service.store import Store
+from service.store.database import patient
 from service.store.keyed_answers import RequestKey
-from service.store.runs import RunOutcome
+from service.store.runs import LOST, RunOutcome
 
 # How many runs that are over stay in memory for clients that reconnect, and how many of them, the
 # newest, with their deltas.
 KEPT_RUNS, KEPT_WITH_DELTAS = 200, 20
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class QueuePosition:
-    """`ahead` is how many unfinished runs for the same model were started before this one."""
-
-    ahead: int
-    is_model_ready: bool
 
 
 class Runs:
@@ -58,6 +68,8 @@ class Runs:
         self._store = store
         self._ideation = ideation
         self._recorder = Recorder(store)
+        self.relay = Relay(store)
+        self._mirrors = Mirrors(store)
         self._limit = limit
         self._deadline_s = deadline_s
         self._ended = ended
@@ -101,20 +113,48 @@ class Runs:
             self._admitted -= 1
             raise
         live = LiveRun(run.run_id, model=planned.model)
+        if self._store.is_shared:
+            live.noted = self._note
         self._live[run.run_id] = live
         self._forget_old()
         live.add_event("queued", {"run_id": run.run_id, "position": self._admitted})
         live.task = asyncio.create_task(self._execute(live, planned, client))
         return run
 
+    @property
+    def unfinished(self) -> set[str]:
+        """The ids of the runs that this server performs."""
+        return {live.run_id for live in self._live.values() if not live.is_over}
+
     def live(self, run_id: str) -> LiveRun | None:
         """Returns the run in memory; None if it is only in the store."""
-        return self._live.get(run_id)
+        return self._live.get(run_id) or self._mirrors.live(run_id)
 
-    def queue_position(self, run_id: str) -> QueuePosition | None:
-        """The position of a waiting run; None if the model works on it or it is over."""
+    def look(self, run_id: str) -> LiveRun | None:
+        """As `live`, also for a run of another server. Blocking: call it in a thread."""
+        live = self.live(run_id)
+        return self._mirrors.look(run_id) if live is None and self._store.is_shared else live
+
+    @asynccontextmanager
+    async def followed(self, run_id: str) -> AsyncIterator[LiveRun | None]:
+        """Keeps the run in memory up to date within the block; None if it is only in the store.
+
+        Raises: NotFound, where another server may have the run.
+        """
         live = self._live.get(run_id)
-        if live is None or live.status != "queued" or not live.position:
+        if live is not None or not self._store.is_shared:
+            yield live
+            return
+        async with self._mirrors.following(run_id) as mirror:
+            yield mirror
+
+    def queue_position(self, live: LiveRun | None) -> QueuePosition | None:
+        """The position of a waiting run; None if the model works on it or it is over."""
+        if live is None or live.status != "queued":
+            return None
+        if live.run_id not in self._live:
+            return live.queue_position
+        if not live.position:
             return None
         # A copy, because pages look from threads of their own while runs come and go.
         earlier = takewhile(lambda one: one is not live, list(self._live.values()))
@@ -131,9 +171,8 @@ class Runs:
             Conflict: somebody stopped it, or the server is stopping.
             Exception: the error that made it fail.
         """
-        live = self._live.get(run_id)
-        while live is not None and not live.is_over:
-            await live.changed.wait()
+        async with self.followed(run_id) as live:
+            await _end_of(live)
         if live is not None and live.failure is not None:
             raise live.failure
         run = await self.get(run_id)
@@ -152,30 +191,23 @@ class Runs:
 
         Raises: NotFound.
         """
-        live = self._live.get(run_id)
-        if live is None:
-            for event in replay(await self.get(run_id)):
-                if event.id > after:
-                    yield event
-            return
-        # Keep this list: `drop_deltas` replaces it by one without deltas that are still unread.
-        events = live.events
-        sent = bisect_right(events, after, key=lambda event: event.id)
-        while True:
-            changed = live.changed
-            while sent < len(events):
-                sent += 1
-                yield events[sent - 1]
-            if live.is_over:
+        async with self.followed(run_id) as live:
+            if live is None:
+                for event in replay(await self.get(run_id)):
+                    if event.id > after:
+                        yield event
                 return
-            await changed.wait()
+            async with aclosing(_events_of(live, after)) as events:
+                async for event in events:
+                    yield event
 
     async def cancel(self, run_id: str) -> RunPublic:
         """Stop the run and free the model. What it has made is kept."""
+        if self._store.is_shared and run_id not in self._live:
+            await asyncio.to_thread(self._store.replicas.request_stop, run_id)
         self.abandon(run_id)
-        live = self._live.get(run_id)
-        while live is not None and not live.is_over:
-            await live.changed.wait()
+        async with self.followed(run_id) as live:
+            await _end_of(live)
         return await self.get(run_id)
 
     def abandon(self, run_id: str) -> None:
@@ -183,6 +215,13 @@ class Runs:
         live = self._live.get(run_id)
         if live is not None and live.task is not None and not live.is_over:
             live.task.cancel()
+
+    def give_up(self, run_id: str) -> None:
+        """Stop a run that another server has ended."""
+        live = self._live.get(run_id)
+        if live is not None and not live.is_over:
+            live.failure = LeaseLost(LOST)
+            self.abandon(run_id)
 
     async def close(self, drain_s: float) -> None:
         """Refuse new runs, wait `drain_s` for those under way, then interrupt the rest."""
@@ -226,9 +265,10 @@ class Runs:
         try:
             is_one_by_one = RECORDED_KINDS[planned.new.kind].takes_ideas_one_by_one
             async with asyncio.timeout(None if is_one_by_one else self._deadline_s):
-                result = await self._ideation.perform(
-                    planned, client=client or live.run_id, ledger=ledger, emit=emit
-                )
+                with patient():
+                    result = await self._ideation.perform(
+                        planned, client=client or live.run_id, ledger=ledger, emit=emit
+                    )
         except TimeoutError as error:
             partial_result = self._ideation.result_at_deadline(planned, ledger)
             if live.suggestions and partial_result is not None:
@@ -254,18 +294,37 @@ class Runs:
         live.drafts.clear()
         self._admitted -= 1
         try:
-            run = await asyncio.to_thread(self._store.runs.finish, live.run_id, whole)
+            run = await self._store_end(live, whole)
         except ServiceError as error:
             # For example, the disk is full: those who wait are told, and the next start marks the run.
             live.failure, live.status = error, "failed"
             live.add_event("error", describe(error) | {"run_id": live.run_id})
             return
-        live.status = outcome.status
+        live.status = run.status
         self._ended(run)
-        if outcome.status == "done":
+        if run.status == "done":
             self._mean_s = 0.8 * self._mean_s + 0.2 * live.timing()["total_s"]
         for name, data in closing_events(run):
             live.add_event(name, data)
+
+    async def _store_end(self, live: LiveRun, outcome: RunOutcome) -> RunPublic:
+        if live.noted is not None:
+            # Others make the last events from what is stored, so they need all that came before.
+            await self._recorder.patiently(self.relay.flush)
+            live.noted = None
+            self.relay.forget(live)
+        try:
+            return await self._recorder.stored(self._store.runs.finish, live.run_id, outcome)
+        except LeaseLost as error:
+            run = await self._recorder.stored(self._store.runs.get, live.run_id)
+            # The same status: it was stored, but the connection broke before this was known.
+            if run.status != outcome.status:
+                live.failure = live.failure or error
+            return run
+
+    def _note(self, live: LiveRun) -> None:
+        live.queue_position = self.queue_position(live)
+        self.relay.note(live)
 
     def _busy(self) -> EngineBusy:
         if self._closing:
@@ -289,3 +348,23 @@ class Runs:
             live.drop_deltas()
         for live in over[:-KEPT_RUNS]:
             del self._live[live.run_id]
+
+
+async def _events_of(live: LiveRun, after: int) -> AsyncGenerator[RunEvent, None]:
+    # Keep this list: `drop_deltas` replaces it by one without deltas that are still unread.
+    events, sent = live.events, 0
+    while True:
+        changed = live.changed
+        while sent < len(events):
+            sent += 1
+            # The copy of another server's run may still be empty at the beginning.
+            if events[sent - 1].id > after:
+                yield events[sent - 1]
+        if live.is_over:
+            return
+        await changed.wait()
+
+
+async def _end_of(live: LiveRun | None) -> None:
+    while live is not None and not live.is_over:
+        await live.changed.wait()

@@ -3,18 +3,24 @@
 Every method is one short transaction.
 """
 
+from contextlib import AbstractAsyncContextManager, nullcontext
+
 from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session
 
+from service.schemas.identity import new_id
 from service.signals import Signals
 from service.store.access import AccessStore, check_writing, limit_reading
 from service.store.activity import ActivityStore, changed_topics, record_changes
+from service.store.announcements import announced
 from service.store.archive import ArchiveStore
 from service.store.boards import BoardStore
 from service.store.bulk_changes import BulkChangeStore
 from service.store.comments import CommentStore
 from service.store.comparisons import ComparisonStore
 from service.store.database import Database
+from service.store.deliveries import DeliveryStore
+from service.store.dialects.channel import Channel, notify
 from service.store.evaluations import EvaluationStore
 from service.store.hidden_ideas import hide
 from service.store.ideas import IdeaStore
@@ -26,45 +32,53 @@ from service.store.limits import Limits
 from service.store.lineage import LineageStore
 from service.store.overview import OverviewStore
 from service.store.people import PersonStore
+from service.store.presence import PresenceStore
 from service.store.refinements import RefinementStore
+from service.store.replicas import ReplicaStore
 from service.store.rights import RightStore
 from service.store.rounds import RoundStore
 from service.store.rubrics import RubricStore
+from service.store.run_events import RunEventStore
 from service.store.runs import RunStore
+from service.store.shared_links import SharedLinkStore
 from service.store.suggestions import SuggestionStore
 from service.store.taste import TasteStore
 from service.store.text_import import TextImportStore
 from service.store.topics import TopicStore
 from service.store.trash import TrashStore
+from service.store.uploads import UploadStore
+from service.store.webhooks import WebhookStore
 
 __all__ = ["Limits", "Store"]
 
 
 class Store:
+    """`replica_id` names this server among those on its database."""
+
     def __init__(self, database: Database, limits: Limits) -> None:
         self.limits = limits
+        self.replica_id = new_id()
+        self.is_shared = database.is_shared
         self.signals = Signals()
+        self._share(database)
+        self._know_people(database)
         database.observe(
-            before_flush=_before_flush, after_commit=self._announce, before_query=_before_query
+            before_flush=_before_flush,
+            before_commit=self._tell_others,
+            after_commit=self._announce,
+            before_query=_before_query,
         )
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
-        self.likes = LikeStore(database)
-        self.comments = CommentStore(database)
         self.changes = BulkChangeStore(database)
         self.trash = TrashStore(database)
-        self.runs = RunStore(database, self.ideas)
+        self.runs = RunStore(database, self.ideas, self.replica_id)
         self.refinements = RefinementStore(database, self.ideas)
         self.suggestions = SuggestionStore(database, limits, self.ideas)
         self.comparisons = ComparisonStore(database)
         self.rounds = RoundStore(database, limits)
         self.rubrics = RubricStore(database, limits)
         self.evaluations = EvaluationStore(database)
-        self.keys = KeyStore(database)
-        self.people = PersonStore(database)
-        self.invitations = InvitationStore(database)
-        self.access = AccessStore(database)
-        self.rights = RightStore(database)
         self.keyed_answers = KeyedAnswerStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
@@ -74,8 +88,49 @@ class Store:
         self.taste = TasteStore(database)
         self.text_import = TextImportStore(database, limits, self.ideas)
 
+    def _know_people(self, database: Database) -> None:
+        """Who may do what, what people add to ideas, and who else is told."""
+        self.keys = KeyStore(database)
+        self.people = PersonStore(database)
+        self.invitations = InvitationStore(database)
+        self.access = AccessStore(database)
+        self.rights = RightStore(database)
+        self.likes = LikeStore(database)
+        self.comments = CommentStore(database)
+        self.shared_links = SharedLinkStore(database)
+        self.webhooks = WebhookStore(database)
+        self.deliveries = DeliveryStore(database)
+
+    def _share(self, database: Database) -> None:
+        """What several servers on the database need of each other."""
+        self.locks = database.locks
+        self._listening = database.dialect.listening()
+        self.replicas = ReplicaStore(database, self.replica_id)
+        self.run_events = RunEventStore(database)
+        self.presence = PresenceStore(database, self.replica_id)
+        self.uploads = UploadStore(database)
+
+    def channel(self) -> AbstractAsyncContextManager[object]:
+        """Wakes who waits here for what other servers on the database do, while it is open."""
+        if self._listening is None:
+            return nullcontext()
+        return Channel(
+            self._listening,
+            self.replica_id,
+            heard=lambda topic: self.signals.announce([topic]),
+            missed=self.signals.announce_all,
+        )
+
+    def _tell_others(self, session: Session) -> None:
+        if self.is_shared:
+            notify(session, self.replica_id, _topics(session))
+
     def _announce(self, session: Session) -> None:
-        self.signals.announce(changed_topics(session))
+        self.signals.announce(_topics(session))
+
+
+def _topics(session: Session) -> set[str]:
+    return changed_topics(session) | announced(session)
 
 
 def _before_flush(session: Session) -> None:

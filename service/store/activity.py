@@ -17,6 +17,8 @@ from service.store.tables import ApiKey, Board, Comparison, Idea, Rubric, Run
 from service.store.team_tables import Activity, Membership, Person, WritingRound
 
 ACTIVITY_LIFE = timedelta(days=30)
+# The topic of `signals` for those who wait for news of whichever board.
+EVERY_BOARD = "every board"
 _RECORDED = "recorded_activity"
 _RIGHTS = "changed_rights"
 
@@ -100,6 +102,8 @@ def _add(
 def changed_topics(session: Session) -> set[str]:
     """Who is to be woken by what a session has done: the topics of `Signals`."""
     boards = {board_id for _, board_id, _ in session.info.get(_RECORDED, ())}
+    if boards:
+        boards.add(EVERY_BOARD)
     return boards | {PEOPLE} if session.info.get(_RIGHTS) else boards
 
 

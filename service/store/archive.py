@@ -71,6 +71,7 @@ _NOT_EXPORTED = {
         "round_id",
         "deleted_at",
     },
+    "runs": {"replica_id", "stop_requested_at"},
     "versions": {"id"},
     "rubrics": {"deleted_at"},
     "likes": {"liker"},

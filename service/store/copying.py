@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Table, Text, bindparam, cast, func, insert, select, update
 from sqlmodel import Session, SQLModel, col
 
-from service.errors import ConfigurationError, Conflict, NotFound, StorageUnavailable
+from service.errors import ConfigurationError
 from service.store.database import Database, newest_revision
 from service.store.dialects import continue_numbers, describe_contents
 from service.store.search import index, words_of
@@ -23,10 +23,9 @@ def copy_database(source: Database, target: Database, progress: Progress) -> dic
     The source is only read. `progress` gets the name of each table that is done, and its rows.
 
     Raises:
-        NotFound: there is no source.
-        ConfigurationError: the source's tables are those of another version.
-        Conflict: one of the two is in use, or the target is not empty.
-        StorageUnavailable: one of the two cannot be used, or a row did not arrive.
+        ConfigurationError: there is no source, its tables are those of another version, one of the two
+            is in use, the target is not empty, or a row did not arrive.
+        StorageUnavailable: one of the two cannot be used.
     """
     check_unused(source)
     check_unused(target)
@@ -36,7 +35,7 @@ def copy_database(source: Database, target: Database, progress: Progress) -> dic
         counts = {}
         for table in SQLModel.metadata.sorted_tables:
             if _count(new, table):
-                raise Conflict(
+                raise ConfigurationError(
                     f"The database {target.dialect.place} is not empty: it has rows in {table.name}. "
                     "Name a new one."
                 )
@@ -49,10 +48,10 @@ def copy_database(source: Database, target: Database, progress: Progress) -> dic
 
 
 def check_unused(database: Database) -> None:
-    """Raises: Conflict if a server or command is connected to the database."""
+    """Raises: ConfigurationError if a server or command is connected to the database."""
     facts = database.dialect.facts()
     if facts is not None and facts.connections:
-        raise Conflict(
+        raise ConfigurationError(
             f"The database {database.dialect.place} is in use: Ideapool has {facts.connections} "
             "connections to it. Stop the servers first."
         )
@@ -61,7 +60,7 @@ def check_unused(database: Database) -> None:
 def _check_source(source: Database) -> None:
     facts = source.dialect.facts()
     if facts is None or facts.revision is None:
-        raise NotFound(f"There is no database of Ideapool at {source.dialect.place}.")
+        raise ConfigurationError(f"There is no database of Ideapool at {source.dialect.place}.")
     if facts.revision != newest_revision():
         raise ConfigurationError(
             f"The tables of {source.dialect.place} are those of another version. Start this version "
@@ -132,7 +131,7 @@ def _check_counts(old: Session, new: Session, counts: dict[str, int]) -> None:
     for table in SQLModel.metadata.sorted_tables:
         there, here = _count(old, table), _count(new, table)
         if not there == here == counts[table.name]:
-            raise StorageUnavailable(
+            raise ConfigurationError(
                 f"Of {there} rows of {table.name} {here} arrived. Nothing was copied."
             )
 

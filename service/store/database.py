@@ -2,8 +2,10 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +25,9 @@ from service.messages import Text
 from service.store.dialects import dialect_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+# How long and how often `patient` readers try.
+PATIENCE_S, RETRY_S = 60.0, 0.5
+_PATIENT: ContextVar[bool] = ContextVar("patient", default=False)
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +48,18 @@ def newest_revision() -> str | None:
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
+@contextmanager
+def patient() -> Iterator[None]:
+    """What is read within the block waits for a database server that is away for a while, because
+    nobody is there to try again.
+    """
+    token = _PATIENT.set(True)
+    try:
+        yield
+    finally:
+        _PATIENT.reset(token)
+
+
 class _Joined(threading.local):
     """The transaction that a thread's blocks of `Database.joined` share, once one has begun."""
 
@@ -60,10 +77,14 @@ class Database:
     def __init__(self, url: str) -> None:
         self.dialect = dialect_of(url)
         self.path = self.dialect.path
+        # A file has a single server.
+        self.is_shared = self.path is None
+        self.locks = self.dialect.locks()
         self._writer = self.dialect.writer()
         self._reader = self.dialect.reader()
         self._joined = _Joined()
         self._before_flush: Callable[[Session], None] = _nothing
+        self._before_commit: Callable[[Session], None] = _nothing
         self._after_commit: Callable[[Session], None] = _nothing
         self._before_query: Callable[[ORMExecuteState], None] = _nothing
 
@@ -71,13 +92,15 @@ class Database:
         self,
         *,
         before_flush: Callable[[Session], None],
+        before_commit: Callable[[Session], None],
         after_commit: Callable[[Session], None],
         before_query: Callable[[ORMExecuteState], None],
     ) -> None:
-        """Calls the first two with the session of each transaction that writes, and `before_query` with
-        each query, which it may change.
+        """Calls the first three with the session of each transaction that writes, and `before_query`
+        with each query, which it may change.
         """
         self._before_flush, self._after_commit = before_flush, after_commit
+        self._before_commit = before_commit
         self._before_query = before_query
 
     def migrate(self) -> None:
@@ -118,8 +141,22 @@ class Database:
             yield self._joined.session
             return
         with self._storage_errors(), Session(self._reader, expire_on_commit=False) as session:
+            if self.is_shared and _PATIENT.get():
+                self._await_connection(session)
             event.listen(session, "do_orm_execute", self._before_query)
             yield session
+
+    def _await_connection(self, session: Session) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                session.connection()
+                return
+            except (DBAPIError, TimeoutError) as error:
+                if self.dialect.reason(error) is None or time.monotonic() > until:
+                    raise
+            session.rollback()
+            time.sleep(RETRY_S)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -154,6 +191,8 @@ class Database:
             event.listen(session, "do_orm_execute", self._before_query)
             with session.begin():
                 yield session
+                session.flush()
+                self._before_commit(session)
             self._after_commit(session)
 
     @contextmanager
@@ -172,6 +211,7 @@ class Database:
             ) from error
 
     def close(self) -> None:
+        self.locks.close()
         for engine in (self._reader, self._writer):
             # A thread that is not done yet gives its connection back to nobody.
             event.listen(engine.pool, "checkin", _end)

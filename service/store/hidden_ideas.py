@@ -42,6 +42,11 @@ def shared_view() -> Iterator[None]:
         _IS_SHARED.reset(token)
 
 
+def show_to_everybody() -> None:
+    """Makes everything that this task or thread reads from now on a shared view."""
+    _IS_SHARED.set(True)
+
+
 def sees_all(state: ORMExecuteState) -> bool:
     """Whether the query has to see every row, whoever acts."""
     return state.execution_options.get(_OPTION) == "all"

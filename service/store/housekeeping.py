@@ -9,6 +9,7 @@ from service.schemas.identity import now
 from service.store import Store
 from service.store.activity import ACTIVITY_LIFE
 from service.store.comments import DELETED_LIFE
+from service.store.deliveries import DELIVERY_LIFE
 from service.store.trash import PAUSE_S
 
 DAY_S = 24 * 3600.0
@@ -16,9 +17,11 @@ _log = logging.getLogger(__name__)
 
 
 class Housekeeping(Recurring):
-    """Deletes old answers to requests, old activities and deleted comments, and for good what was long in the trash.
+    """Deletes old answers to requests, activities, deliveries and deleted comments, and for good what was
+    long in the trash.
 
-    Pauses between its steps so that others can write. With `trash_days=0` the trash is kept.
+    Pauses between its steps so that others can write. With `trash_days=0` the trash is kept. Of
+    several servers on a database, one does it at a time.
     """
 
     def __init__(self, store: Store, *, trash_days: int, every_s: float = DAY_S) -> None:
@@ -27,9 +30,15 @@ class Housekeeping(Recurring):
         self._trash_days = trash_days
 
     async def work(self) -> None:
+        async with self._store.locks.held("housekeeping") as is_ours:
+            if is_ours:
+                await self._tidy()
+
+    async def _tidy(self) -> None:
         await asyncio.to_thread(self._store.keyed_answers.purge_expired)
         await asyncio.to_thread(self._store.activity.purge_before, now() - ACTIVITY_LIFE)
         await asyncio.to_thread(self._store.comments.purge_before, now() - DELETED_LIFE)
+        await asyncio.to_thread(self._store.deliveries.purge_before, now() - DELIVERY_LIFE)
         if self._trash_days:
             await self._empty_trash()
 

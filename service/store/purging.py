@@ -10,6 +10,7 @@ from sqlalchemy import null
 from sqlmodel import Session, col, delete, or_, select, update
 
 from service.schemas.run_kinds import KINDS_OF_SEVERAL_IDEAS
+from service.store.deliveries import forget_deliveries
 from service.store.dialects.expressions import has_item
 from service.store.keyed_answers import forget_answers
 from service.store.search import remove_rows
@@ -24,7 +25,15 @@ from service.store.tables import (
     Run,
     Suggestion,
 )
-from service.store.team_tables import Activity, Comment, IdeaLike, Membership, WritingRound
+from service.store.team_tables import (
+    Activity,
+    Comment,
+    IdeaLike,
+    Membership,
+    SharedLink,
+    WritingRound,
+)
+from service.store.webhooks import remove_webhooks_of
 
 
 def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
@@ -32,6 +41,7 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
     ids, numbers = [one[0] for one in ideas], [one[1] for one in ideas]
     _forget_texts(session, ids)
     forget_answers(session, ids)
+    forget_deliveries(session, ids)
     own_runs = select(Run.id).where(col(Run.idea_id).in_(ids))
     compared = or_(col(Comparison.first_id).in_(ids), col(Comparison.second_id).in_(ids))
     session.exec(delete(Comparison).where(compared))
@@ -72,6 +82,7 @@ def purge_runs(session: Session, run_ids: Collection[str], *, with_board: bool =
     A kept run loses its idea and the texts that the model read; `with_board` removes its board too.
     """
     kept = _runs_with_results(session, run_ids)
+    forget_deliveries(session, list(run_ids))
     values = {"idea_id": None, "prompts": null()} | ({"board_id": None} if with_board else {})
     session.exec(update(Run).where(col(Run.id).in_(kept)).values(**values))
     gone = set(run_ids) - kept
@@ -96,6 +107,8 @@ def purge_board(session: Session, board_id: str) -> None:
     session.exec(update(Idea).where(of_rounds).values(round_id=None))
     session.exec(delete(WritingRound).where(col(WritingRound.board_id) == board_id))
     session.exec(delete(Membership).where(col(Membership.board_id) == board_id))
+    session.exec(delete(SharedLink).where(col(SharedLink.board_id) == board_id))
+    remove_webhooks_of(session, board_id)
     session.exec(delete(Board).where(col(Board.id) == board_id))
 
 

@@ -1,12 +1,13 @@
 """Creates, finishes and lists runs."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 
-from service.errors import NotFound, record
+from service.errors import LeaseLost, NotFound, record
 from service.messages import Text
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.evaluation import FailurePublic
@@ -15,15 +16,19 @@ from service.schemas.identity import now
 from service.schemas.run_kinds import RECORDED_KINDS
 from service.schemas.runs import RunPublic
 from service.store import comparisons, evaluations
+from service.store.announcements import announce, run_topic
 from service.store.authors import authors
 from service.store.cursors import Page
 from service.store.database import Database
 from service.store.evaluations import write_evaluation
 from service.store.ideas import IdeaStore
 from service.store.keyed_answers import RequestKey, keep_run
+from service.store.replicas import interrupt
 from service.store.run_listing import RunQuery, run_page
 from service.store.suggestions import mark_redrawn
 from service.store.tables import Run, Suggestion
+
+LOST = Text("Another server has ended this run, because this one did not reach the database.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,12 @@ class UnderWay:
 
 
 class RunStore:
-    def __init__(self, database: Database, ideas: IdeaStore) -> None:
+    """`replica_id` is that of this server, which performs the runs that it creates."""
+
+    def __init__(self, database: Database, ideas: IdeaStore, replica_id: str) -> None:
         self._database = database
         self._ideas = ideas
+        self._replica_id = replica_id
 
     def create(self, new: NewRun, *, key: RequestKey | None = None) -> RunPublic:
         """Stores a run, and with it the key of the request that asked for it, if there is one."""
@@ -83,6 +91,7 @@ class RunStore:
                 board_id=new.board_id,
                 idea_id=new.idea_id,
                 idea_version=new.idea_version,
+                replica_id=self._replica_id,
             )
             session.add(run)
             session.flush()
@@ -93,8 +102,9 @@ class RunStore:
             return public_run(session, run)
 
     def start(self, run_id: str, provenance: Provenance) -> None:
+        """Raises: LeaseLost, NotFound"""
         with self._database.write() as session:
-            run = run_in(session, run_id)
+            run = self._own(session, run_id)
             run.status, run.started_at = "running", now()
             run.model = provenance.model
             run.weights_sha256 = provenance.weights_sha256
@@ -102,9 +112,12 @@ class RunStore:
             session.add(run)
 
     def finish(self, run_id: str, outcome: RunOutcome) -> RunPublic:
-        """Stores how a run ended; an evaluation of a stored idea gets a row of its own."""
+        """Stores how a run ended; an evaluation of a stored idea gets a row of its own.
+
+        Raises: LeaseLost, NotFound
+        """
         with self._database.write() as session:
-            run = run_in(session, run_id)
+            run = self._own(session, run_id)
             run.status, run.finished_at = outcome.status, now()
             run.error = record(outcome.error) if outcome.error else None
             if outcome.result is not None:
@@ -117,26 +130,37 @@ class RunStore:
                 version = run.idea_version or 1
                 write_evaluation(session, run.id, run.idea_id, version, run.result or {})
             session.flush()
+            announce(session, run_topic(run_id))
             return public_run(session, run)
 
     def interrupt_unfinished(self) -> int:
-        """Marks unfinished runs as interrupted after a crash; returns how many there were."""
-        detail = Text("The server stopped during this run. Start it again.")
+        """Marks unfinished runs as interrupted after a crash; returns how many there were.
+
+        Only for a server that has the database to itself.
+        """
         with self._database.write() as session:
-            result = session.exec(
-                update(Run)
-                .where(col(Run.status).in_(UNFINISHED))
-                .values(
-                    status="interrupted",
-                    finished_at=now(),
-                    error=record({"type": "interrupted", "detail": detail}),
-                )
-            )
-            return int(result.rowcount)
+            unfinished = session.exec(select(Run).where(col(Run.status).in_(UNFINISHED))).all()
+            interrupt(session, unfinished)
+            return len(unfinished)
+
+    def interrupt_own(self, run_ids: Sequence[str]) -> None:
+        """Marks runs of this server that it does not perform any more."""
+        with self._database.write() as session:
+            for run_id in run_ids:
+                with suppress(LeaseLost, NotFound):
+                    interrupt(session, [self._own(session, run_id)])
 
     def get(self, run_id: str) -> RunPublic:
         with self._database.read() as session:
             return public_run(session, run_in(session, run_id))
+
+    def status(self, run_id: str) -> RunStatus:
+        """Raises: NotFound"""
+        with self._database.read() as session:
+            status: RunStatus | None = session.scalar(select(Run.status).where(Run.id == run_id))
+            if status is None:
+                raise _missing(run_id)
+            return status
 
     def page(self, query: RunQuery) -> Page[RunPublic]:
         with self._database.read() as session:
@@ -167,15 +191,26 @@ class RunStore:
             return [UnderWay(run, row.person_id) for run, row in zip(publics, rows, strict=True)]
 
     def add_failure(self, run_id: str, failure: FailurePublic) -> None:
-        """Stores that a run over a board could not evaluate an idea."""
+        """Stores that a run over a board could not evaluate an idea. Raises: LeaseLost, NotFound"""
         with self._database.write() as session:
-            run = run_in(session, run_id)
+            run = self._own(session, run_id)
             failed = [
                 *(run.result or {}).get("failed", []),
                 failure.model_dump() | {"words": failure.words},
             ]
             run.result = {**(run.result or {}), "failed": failed}
             session.add(run)
+
+    def _own(self, session: Session, run_id: str) -> Run:
+        """The row of a run that this server performs."""
+        run = run_in(session, run_id)
+        if run.status not in UNFINISHED or run.replica_id != self._replica_id:
+            raise LeaseLost(
+                Text(
+                    "Another server has ended this run, because this one did not reach the database."
+                )
+            )
+        return run
 
     def recent(self, **narrowed: Any) -> list[RunPublic]:
         """Returns runs, newest first; the arguments are the fields of `RunQuery`."""
@@ -185,8 +220,12 @@ class RunStore:
 def run_in(session: Session, run_id: str) -> Run:
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(Text("There is no run %(run_id)s.", run_id=run_id))
+        raise _missing(run_id)
     return run
+
+
+def _missing(run_id: str) -> NotFound:
+    return NotFound(Text("There is no run %(run_id)s.", run_id=run_id))
 
 
 def public_run(session: Session, run: Run) -> RunPublic:

@@ -135,6 +135,7 @@ class Run(SQLModel, table=True):
 
     `request` is the caller's request, `prompts` are the chats that the model read, and `result` is the
     answer in the API's form. `decision` says whether a refinement was accepted or rejected.
+    `replica_id` is that of the server which performs it.
     """
 
     __table_args__ = (
@@ -160,6 +161,8 @@ class Run(SQLModel, table=True):
     error: dict[str, Any] | None = _json_column()
     decision: str = "open"
     person_id: str | None = _author_column()
+    replica_id: str | None = None
+    stop_requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

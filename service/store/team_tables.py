@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index
+from sqlalchemy import JSON, Column, ForeignKey, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from service.actor import acting_person_id
@@ -128,3 +128,89 @@ class Comment(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     edited_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+
+
+class SharedLink(SQLModel, table=True):
+    """A link that shows a board to whoever has it. Only the SHA-256 of its token is kept."""
+
+    __tablename__ = "shared_link"
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    board_id: str = Field(foreign_key="board.id", index=True)
+    sha256: str = Field(unique=True, index=True)
+    person_id: str | None = Field(default_factory=acting_person_id, foreign_key="person.id")
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Webhook(SQLModel, table=True):
+    """An address that is told what happens on a board, or on every board if `board_id` is null.
+
+    `kinds` has the kinds of activities to send; empty means all. The secret is kept as it is,
+    because each delivery is signed with it. `origin` is where people reach this server, for links.
+    `off_reason` says why the service switched the webhook off; `failing_since` is when the first of
+    the deliveries failed since one last arrived.
+    """
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    board_id: str | None = Field(default=None, foreign_key="board.id", index=True)
+    url: str
+    kinds: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    format: str = "standard"
+    secret: str
+    origin: str = ""
+    is_active: bool = True
+    off_reason: str = ""
+    failing_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    person_id: str | None = Field(default_factory=acting_person_id, foreign_key="person.id")
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class WebhookCursor(SQLModel, table=True):
+    """The last activity of a board that a webhook's deliveries were made of."""
+
+    __tablename__ = "webhook_cursor"
+
+    webhook_id: str = Field(foreign_key="webhook.id", primary_key=True)
+    board_id: str = Field(primary_key=True)
+    number: int
+
+
+class WebhookDelivery(SQLModel, table=True):
+    """What a webhook has to be sent, or was; the outbox.
+
+    `number` grows with the activities of a board. A test has no activity and no board. `attempts`
+    counts the tries of `pending`; each of them moves `next_attempt_at` on, so that no other replica
+    tries meanwhile. `subject_id` is the activity's, so that deleted texts are found.
+    """
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (
+        UniqueConstraint("webhook_id", "activity_number"),
+        Index("ix_webhook_delivery_lane", "status", "webhook_id", "board_id", "number"),
+        Index("ix_webhook_delivery_webhook", "webhook_id", "number"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(default_factory=new_id, unique=True, index=True)
+    webhook_id: str = Field(foreign_key="webhook.id")
+    board_id: str = ""
+    activity_number: int | None = None
+    kind: str
+    subject_id: str = Field(default="", index=True)
+    payload: str
+    status: str = "pending"
+    attempts: int = 0
+    next_attempt_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    response_status: int | None = None
+    response_text: str = ""
+    problem: dict[str, Any] | None = Field(
+        default=None,
+        sa_column=Column(JSON, nullable=True),
+        description="As `messages.pack` gives it.",
+    )
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
+    tried_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

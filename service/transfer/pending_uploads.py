@@ -2,22 +2,22 @@
 
 import re
 import time
+from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 from service.errors import NotFound, StorageUnavailable
 from service.messages import Text
+from service.store.uploads import UploadStore
 
 LIFE_S = 3600.0
 MOST = 20
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
-class PendingUploads:
+class PendingUploads(Protocol):
     """Keeps at most 20 files, each for an hour. The oldest are deleted first; a restart keeps them."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
 
     def keep(self, content: bytes) -> str:
         """Stores a file and returns the token for `read`.
@@ -25,6 +25,24 @@ class PendingUploads:
         Raises:
             StorageUnavailable: the file cannot be written.
         """
+
+    def read(self, token: str) -> bytes:
+        """Returns the content of the file.
+
+        Raises:
+            NotFound: the token is unknown, or the file is older than an hour.
+        """
+
+    def drop(self, token: str) -> None: ...
+
+
+class UploadFolder:
+    """Files in a folder, for a server that has its database to itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, content: bytes) -> str:
         token = uuid4().hex
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -41,11 +59,6 @@ class PendingUploads:
         return token
 
     def read(self, token: str) -> bytes:
-        """Returns the content of the file.
-
-        Raises:
-            NotFound: the token is unknown, or the file is older than an hour.
-        """
         path = self._path(token)
         try:
             if time.time() - path.stat().st_mtime <= LIFE_S:
@@ -58,9 +71,7 @@ class PendingUploads:
         self._path(token).unlink(missing_ok=True)
 
     def _path(self, token: str) -> Path:
-        if not _TOKEN.fullmatch(token):
-            raise _missing()
-        return self._folder / token
+        return self._folder / _checked(token)
 
     def _delete_old(self) -> None:
         files = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
@@ -68,6 +79,33 @@ class PendingUploads:
         for place, path in enumerate(files):
             if path.stat().st_mtime < oldest or place <= len(files) - MOST:
                 path.unlink(missing_ok=True)
+
+
+class StoredUploads:
+    """Files in the database, so that a file may be imported at another server than it was sent to."""
+
+    def __init__(self, store: UploadStore) -> None:
+        self._store = store
+
+    def keep(self, content: bytes) -> str:
+        token = uuid4().hex
+        self._store.keep(token, content, life=timedelta(seconds=LIFE_S), most=MOST)
+        return token
+
+    def read(self, token: str) -> bytes:
+        content = self._store.read(_checked(token), life=timedelta(seconds=LIFE_S))
+        if content is None:
+            raise _missing()
+        return content
+
+    def drop(self, token: str) -> None:
+        self._store.drop(_checked(token))
+
+
+def _checked(token: str) -> str:
+    if not _TOKEN.fullmatch(token):
+        raise _missing()
+    return token
 
 
 def _missing() -> NotFound:

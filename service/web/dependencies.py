@@ -23,6 +23,7 @@ from service.settings import Settings
 from service.store import Store
 from service.transfer.pending_uploads import PendingUploads
 from service.web.metrics import Metrics
+from service.webhooks.administration import Webhooks
 
 
 async def _store(request: Request) -> Store:
@@ -81,6 +82,16 @@ async def _pending_uploads(request: Request) -> PendingUploads:
     return cast(PendingUploads, request.app.state.pending_uploads)
 
 
+async def _webhooks(request: Request) -> Webhooks:
+    return cast(Webhooks, request.app.state.webhooks)
+
+
+async def _origin(request: Request) -> str:
+    """Where the client reaches the server, for links that leave it."""
+    settings = cast(Settings, request.app.state.settings)
+    return f"{request.url.scheme}://{request.url.netloc}{settings.root_path}"
+
+
 async def _client(request: Request) -> str:
     """The client for fair queueing: all requests of one person, or of one address, share its turns."""
     return acting_person_id() or (request.client.host if request.client else "")
@@ -100,4 +111,6 @@ ServedModelsDep = Annotated[ServedModels, Depends(_served_models)]
 CalibrationsDep = Annotated[Calibrations, Depends(_calibrations)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
+WebhooksDep = Annotated[Webhooks, Depends(_webhooks)]
+OriginDep = Annotated[str, Depends(_origin)]
 ClientDep = Annotated[str, Depends(_client)]

@@ -62,6 +62,8 @@ TITLES = {
 }
 PROGRAM_PATHS = ("/api/", "/v1/", "/livez", "/readyz", "/healthz", "/metrics", "/mcp")
 OPENAI_PATHS = "/v1/"
+# Whoever has only a link gets no way to other pages.
+LINK_PATHS = "/shared/"
 PROBLEM_TYPE = "application/problem+json"
 # A response to a refused form must not change the address bar.
 KEEP_ADDRESS = {"HX-Push-Url": "false"}
@@ -99,7 +101,10 @@ class ErrorResponses:
     def _page(self, request: Request, error: Exception, headers: dict[str, str]) -> Response:
         status, title, detail = describe_for_page(error)
         is_fragment = "hx-request" in request.headers
-        template = "shared/_alert.html" if is_fragment else "shared/error.html"
+        whole = (
+            "links/gone.html" if request.url.path.startswith(LINK_PATHS) else "shared/error.html"
+        )
+        template = "shared/_alert.html" if is_fragment else whole
         if status == 401 and not is_fragment:
             return Response(status_code=303, headers={"Location": _sign_in(request, error)})
         return self._templates.respond(

@@ -79,6 +79,7 @@ TAGS = {
     "overview": "Many ideas at once: groups, lineage, the summary.",
     "models": "The sets of models that this machine can serve.",
     "transfer": "Export and import.",
+    "webhooks": "Addresses that are told what happens, and what was sent to them.",
     "openai": "Chats, texts, responses, embeddings and models in OpenAI's format.",
 }
 _PROBLEM_CONTENT = {

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.schemas.models import Engine
+from service.store import Store
 from service.web.abilities import BROKEN, abilities
 from service.web.dependencies import BackendDep, MetricsDep, RunsDep, StoreDep
 
@@ -28,7 +29,8 @@ def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
     in traffic. `abilities` says what works; the `error` of a model has the file and its hash, and
     nobody of this project has run the file of an `untried` one. `engines` has the servers that answer
     in place of the catalog's models, if there are any. While a model loads, the server is
-    `ready`, as requests wait for the model. 503 means that the server is stopping or that the
+    `ready`, as requests wait for the model. `replicas` has the servers that share the database, where
+    several may; those `here` have renewed their lease in time. 503 means that the server is stopping or that the
     database does not answer.
     """
     store.boards.default()
@@ -54,9 +56,23 @@ def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
             "abilities": can,
             "models": models,
             **({"engines": [one.model_dump() for one in engines]} if engines else {}),
+            **({"replicas": _replicas(store)} if store.is_shared else {}),
         },
         status_code=503 if runs.is_closing else 200,
     )
+
+
+def _replicas(store: Store) -> list[dict[str, Any]]:
+    """Without their names: anybody may ask."""
+    return [
+        {
+            "version": one.version,
+            "here": one.is_here,
+            "outdated": one.is_outdated,
+            "seen_s": one.seen_s,
+        }
+        for one in store.replicas.seen()
+    ]
 
 
 @router.get("/metrics")

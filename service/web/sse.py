@@ -115,9 +115,10 @@ async def _expire_on_leaving(receive: Receive, scope: asyncio.Timeout) -> None:
 
 
 async def json_events(events: AsyncGenerator[RunEvent, None]) -> AsyncGenerator[bytes, None]:
-    async for event in events:
-        yield format_sse_event(
-            event=event.name,
-            data_str=json.dumps(event.data, ensure_ascii=False),
-            id=str(event.id),
-        )
+    async with aclosing(events):
+        async for event in events:
+            yield format_sse_event(
+                event=event.name,
+                data_str=json.dumps(event.data, ensure_ascii=False),
+                id=str(event.id),
+            )

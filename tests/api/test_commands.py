@@ -745,3 +745,36 @@ def test_a_table_of_another_program_comes_in_with_its_columns_named(
     assert told["added"]["ideas"] == 1
     assert [idea["body"] for idea in of(run, "ideas", "list")] == ["It is warm."]
     assert "FIELD is one of title" in run("import", str(file), "--column", "size=What")[2]
+
+
+def test_links_are_made_listed_and_withdrawn(run: Run) -> None:
+    made = of(run, "links", "add", "--days", "7")
+    status, out, _ = run("links", "list")
+    assert status == 0
+    assert out.startswith(f"{made['id']}  open · made ")
+
+    assert run("links", "withdraw", made["id"])[0] == 0
+    assert of(run, "links", "list")[0]["is_open"] is False
+
+
+def test_webhooks_are_made_tested_switched_off_and_deleted(run: Run) -> None:
+    made = of(run, "webhooks", "add", "https://hook.invalid/", "--kind", "idea.created")
+    assert made["secret"].startswith("whsec_")
+    status, out, _ = run("webhooks", "change", made["id"], "--no-on", "--format", "slack")
+    assert (status, out) == (0, f"{made['id']}  https://hook.invalid/ · off · idea.created\n")
+
+    sent = of(run, "webhooks", "test", made["id"])
+    assert of(run, "webhooks", "deliveries", made["id"])[0]["id"] == sent["id"]
+    assert run("webhooks", "retry", made["id"], sent["id"])[0] == 0
+    assert run("webhooks", "change", made["id"])[0] == 2
+    assert run("webhooks", "delete", made["id"])[0] == 0
+    assert of(run, "webhooks", "list") == []
+
+
+def test_an_idea_is_printed_for_another_tool(run: Run) -> None:
+    idea = of(run, "ideas", "add", "Lend tools", "--body", "Drills.")["id"]
+
+    status, out, _ = run("ideas", "export", idea)
+    assert (status, out.splitlines()[0]) == (0, "# Lend tools")
+    status, out, _ = run("ideas", "export", idea, "--format", "json")
+    assert json.loads(out)["idea"]["title"] == "Lend tools"

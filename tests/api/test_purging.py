@@ -295,6 +295,7 @@ def test_a_trash_that_cannot_be_emptied_is_tried_again(
         keyed_answers=real.keyed_answers,
         activity=real.activity,
         comments=real.comments,
+        deliveries=real.deliveries,
     )
 
     with running(client, cast(Store, store)):

@@ -47,6 +47,7 @@ BOARD, IDEA, RUN, REFINE = "/boards/{board}", "/ideas/{idea}", "/runs/{run}", "/
 COMMENT = "/comments/{comment}"
 RUBRICS, CARD = f"{BOARD}/rubrics", "/suggestions/{suggestion}"
 ROUNDS, ROUND = "/boards/{another}/rounds", f"{BOARD}/rounds/{{round}}"
+HOOK = "/webhooks/{webhook}"
 RUBRIC = {"name": "Cost", "criterion": "cost", "description": "", "weight": "1"}
 FORMS = {
     "a new board in the menu": Form(IDEA, "/boards", {"name": BLANK}, "new-board", EMPTY),
@@ -259,6 +260,23 @@ FORMS = {
         "title-{anchor}",
         "limit is 40",
     ),
+    "the address of a new webhook": Form(
+        "/webhooks", "/webhooks", {"url": "example.org"}, "webhook-url", "must look like"
+    ),
+    "an address inside the network": Form(
+        "/webhooks",
+        "/webhooks",
+        {"url": "http://127.0.0.1/", "kind": "idea.created"},
+        "webhook-url",
+        "inside a private network",
+    ),
+    "the address of a webhook": Form(
+        "/webhooks/{webhook}",
+        "/webhooks/{webhook}",
+        {"url": "https://u:p@example.org/"},
+        "webhook-url",
+        "must not have a user",
+    ),
     "an import of nothing": Form(
         "/import?board={board}", "/import", {"text": BLANK}, "import-file", "Choose a file"
     ),
@@ -272,6 +290,8 @@ CHOICES = {
     "/boards/*/rubrics/shown", "/boards/*/trash/delete", "/boards/*/trash/restore",
     "/changes/*/undo", "/comments/*/delete", "/comments/*/restore", "/ideas/*/delete", "/ideas/*/evaluate",
     "/ideas/*/like", "/ideas/*/move", "/ideas/*/restore", "/ideas/*/star", "/ideas/*/status",
+    "/boards/*/share", "/boards/*/share/*/withdraw", "/webhooks/*/switch", "/webhooks/*/test",
+    "/webhooks/*/delete", "/webhooks/*/deliveries/*/retry",
     "/ideas/*/versions/*/restore", "/import/*", "/language", "/models", "/models/calibration",
     "/models/calibration/delete", "/models/speed", "/rubrics/*/delete",
     "/rubrics/*/restore", "/runs/*/again", "/runs/*/reopen/*", "/runs/*/keep-all", "/runs/*/more", "/runs/*/reject",
@@ -308,6 +328,14 @@ ADDRESSES = {
     f"{BOARD}/rank/compare": f"{BOARD}/rank",
     f"{BOARD}/rank/votes": f"{BOARD}/rank",
     f"{BOARD}/rank/votes/{{vote}}/undo": f"{BOARD}/rank",
+    f"{BOARD}/share": f"{BOARD}/share",
+    f"{BOARD}/share/{{link}}/withdraw": f"{BOARD}/share",
+    "/webhooks": "/webhooks",
+    HOOK: HOOK,
+    f"{HOOK}/switch": HOOK,
+    f"{HOOK}/test": HOOK,
+    f"{HOOK}/delete": f"{HOOK}/delete",
+    f"{HOOK}/deliveries/{{delivery}}/retry": HOOK,
     IDEA: IDEA,
     f"{IDEA}/versions/1/restore": IDEA,
     "/rubrics/{rubric}": RUBRICS,
@@ -437,7 +465,11 @@ def stocked(client: TestClient, backend: FakeBackend) -> dict[str, str]:
         f"/boards/{board}/comparisons",
         first_id=ideas[0]["id"], second_id=idea, first_version=1, second_version=1, outcome="tie",
     )  # fmt: skip
+    webhook = post("/webhooks", url="https://hook.invalid/")["id"]
     return {
+        "webhook": webhook,
+        "delivery": post(f"/webhooks/{webhook}/test")["id"],
+        "link": post(f"/boards/{board}/links")["id"],
         "board": board,
         "another": another,
         "round": begun["id"],

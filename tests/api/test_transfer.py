@@ -210,6 +210,14 @@ def test_every_table_is_in_an_export_or_left_out_for_a_reason(client: TestClient
         "change": "how a bulk change is taken back, for a while",
         "keyed_answer": "what this server answered, for a day",
         "membership": "who may do what on this server",
+        "shared_link": "a secret of this server",
+        "webhook": "whom this server tells, with a secret",
+        "webhook_cursor": "what was sent on this server",
+        "webhook_delivery": "what was sent on this server, for a month",
+        "pending_upload": "a file that waits for an import",
+        "presence": "who watches a board now",
+        "replica": "which servers run now",
+        "run_events": "what servers tell each other of a run, until it is over",
         "topic_vector": "made of the topics again",
     }
 

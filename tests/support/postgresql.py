@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ END $$
 class PostgresServer:
     """Debian's package has the programs; a server of the machine itself is left alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Mapping[str, str] = OPTIONS) -> None:
+        self._options = options
         self.folder = Path(tempfile.mkdtemp(prefix="ideapool-pg-"))
         self._programs = _programs()
         # PostgreSQL refuses to run as root.
@@ -68,7 +69,7 @@ class PostgresServer:
         return self.folder / "data"
 
     def start(self) -> None:
-        settings = {**OPTIONS, "unix_socket_directories": str(self.folder)}
+        settings = {**self._options, "unix_socket_directories": str(self.folder)}
         given = [one for name, value in settings.items() for one in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

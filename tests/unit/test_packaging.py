@@ -19,6 +19,8 @@ DOCKERFILE = dockerfile.read((ROOT / "Dockerfile").read_text())
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONTEXT = Context((ROOT / ".dockerignore").read_text())
+REPLICAS = ["replica-1", "replica-2"]
+OWN = {"IDEAPOOL_REPLICA", "IDEAPOOL_CREATE_KEY"}
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 MODULES = sorted(
     path
@@ -134,6 +136,39 @@ def test_a_composed_service_is_confined(name: str) -> None:
     assert "no-new-privileges:true" in service["security_opt"]
     assert "/tmp" in service["tmpfs"]
     assert int(service["stop_grace_period"].removesuffix("s")) > 10
+
+
+def test_images_of_others_are_pinned() -> None:
+    images = {one["image"] for one in COMPOSE["services"].values() if "build" not in one}
+
+    assert images
+    assert all(re.search(r":\d+\.\d+|@sha256:", image) for image in images)
+
+
+def test_only_the_proxy_of_the_team_can_be_reached() -> None:
+    team = {name: one for name, one in COMPOSE["services"].items() if "team" in one["profiles"]}
+
+    assert [name for name, one in team.items() if "ports" in one] == ["proxy"]
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+    assert [name for name, one in team.items() if "web" in one["networks"]] == [*REPLICAS, "proxy"]
+
+
+def test_the_proxy_of_the_team_asks_each_server() -> None:
+    (mount,) = COMPOSE["services"]["proxy"]["volumes"]
+    configuration = (ROOT / mount.partition(":")[0]).read_text()
+
+    assert re.findall(r"^ +server (replica-\d):8000 ", configuration, re.MULTILINE) == REPLICAS
+    assert COMPOSE["services"]["proxy"]["ports"][0].endswith(
+        re.findall(r"listen (\d+);", configuration)[0]
+    )
+
+
+def test_the_servers_of_the_team_differ_only_by_name_and_by_who_makes_the_key() -> None:
+    settings = [COMPOSE["services"][name]["environment"] for name in REPLICAS]
+    alike = [{name: value for name, value in one.items() if name not in OWN} for one in settings]
+
+    assert alike[0] == alike[1]
+    assert [one["IDEAPOOL_REPLICA"] for one in settings] == REPLICAS
 
 
 def test_the_locks_name_no_registry() -> None:

@@ -45,3 +45,13 @@ def test_who_has_left_is_forgotten() -> None:
         return signals.is_idle
 
     assert asyncio.run(story())
+
+
+def test_everybody_is_woken_when_signals_may_have_been_missed() -> None:
+    async def story() -> list[bool]:
+        signals = Signals()
+        with signals.waiter("board") as one, signals.waiter("another") as other:
+            signals.announce_all()
+            return [await one.wait(5), await other.wait(5)]
+
+    assert asyncio.run(story()) == [True, True]

@@ -34,6 +34,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "rank": ("ranking:add_actions", "rank ideas by comparing pairs"),
     "rounds": ("rounds:add_actions", "start, end and list writing rounds"),
     "boards": ("boards:add_options", "list the boards"),
+    "links": ("links:add_actions", "make and withdraw links that show a board to strangers"),
+    "webhooks": ("webhooks:add_actions", "tell other programs what happens on the boards"),
     "export": ("files:add_export", "write all boards or one to a file"),
     "import": ("files:add_import", "import ideas from JSON, Markdown, CSV or plain lines"),
     "backup": ("files:add_backup", "copy the database, even while the server runs"),

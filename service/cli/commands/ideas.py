@@ -1,4 +1,4 @@
-"""`ideapool ideas` and `ideapool keep`: lists and edits the ideas on the boards."""
+"""`ideapool ideas` and `ideapool keep`: lists, prints and edits the ideas on the boards."""
 
 import argparse
 from typing import Any, get_args
@@ -66,6 +66,12 @@ def _add_reading(actions: Any) -> None:
     show.add_argument("idea_id", metavar="ID")
     show.add_argument("--json", action="store_true", help="print JSON")
     add_talk(show, _show)
+    export = actions.add_parser("export", help="print an idea with scores, lineage and link")
+    export.add_argument("idea_id", metavar="ID")
+    export.add_argument(
+        "--format", choices=("markdown", "json"), default="markdown", help="default: markdown"
+    )
+    add_talk(export, _export)
 
 
 def _add_writing(actions: Any) -> None:
@@ -142,6 +148,16 @@ async def _show(rest: Rest, options: argparse.Namespace) -> int:
         is_stale = newest["idea_version"] != idea["version"]
         line()
         line(f"Evaluation{' of an older text' if is_stale else ''}: {scores}")
+    return 0
+
+
+async def _export(rest: Rest, options: argparse.Namespace) -> int:
+    path = f"/ideas/{options.idea_id}/export"
+    handed = await rest.call("GET", path, query={"format": options.format})
+    if options.format == "json":
+        as_json(handed.json())
+    else:
+        paragraph(handed.text)
     return 0
 
 

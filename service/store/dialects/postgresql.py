@@ -27,6 +27,8 @@ from sqlmodel import Session
 
 from service.errors import ConfigurationError, StorageUnavailable
 from service.messages import Text
+from service.store.dialects.channel import Connect
+from service.store.dialects.locks import AdvisoryLocks, Locks
 from service.store.dialects.protocol import Facts
 from service.store.dialects.words import words_in
 
@@ -49,6 +51,12 @@ _CONNECTION: dict[str, str] = {
 }
 # A process that stands still within a transaction must not keep the others from writing.
 _SESSION = (f"SET lock_timeout = '{WAIT_S}s'", "SET idle_in_transaction_session_timeout = '60s'")
+# So that the locks of a machine that lost its power are free after half a minute.
+_HOLDS_LOCKS = (
+    b"SET tcp_keepalives_idle = 10",
+    b"SET tcp_keepalives_interval = 5",
+    b"SET tcp_keepalives_count = 3",
+)
 _READ_ONLY_SERVER = "25006"
 _STARTING_UP = "57P03"
 _log = logging.getLogger(__name__)
@@ -95,6 +103,25 @@ class PostgreSQL:
             connection.read_only = True
 
         return engine
+
+    def locks(self) -> Locks:
+        return AdvisoryLocks(self._lock_connection)
+
+    def listening(self) -> Connect | None:
+        async def connect() -> psycopg.AsyncConnection[Any]:
+            return await psycopg.AsyncConnection.connect(autocommit=True, **self._arguments())
+
+        return connect
+
+    def _lock_connection(self) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(autocommit=True, **self._arguments())
+        for command in _HOLDS_LOCKS:
+            connection.execute(command)
+        return connection
+
+    def _arguments(self) -> dict[str, Any]:
+        named = self._url.translate_connect_args(username="user", database="dbname")
+        return named | dict(self._url.query)
 
     def prepare(self, writer: Engine) -> None:
         """Waits for a server that is not up yet, as after a start of all of a machine's services."""

@@ -9,6 +9,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from service.errors import StorageUnavailable
+from service.store.dialects.channel import Connect
+from service.store.dialects.locks import Locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ class Dialect(Protocol):
 
     def reader(self) -> Engine:
         """Its connections cannot write, and what a transaction reads is of one moment."""
+        ...
+
+    def locks(self) -> Locks:
+        """Locks that hold for all who use the database."""
+        ...
+
+    def listening(self) -> Connect | None:
+        """Makes connections to hear the signals of other servers; None if there are no others."""
         ...
 
     def prepare(self, writer: Engine) -> None:

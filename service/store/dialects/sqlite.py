@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from service.errors import StorageUnavailable
 from service.messages import Text
+from service.store.dialects.locks import Locks
 from service.store.dialects.protocol import Facts
 
 READERS = 8
@@ -40,6 +41,12 @@ class SQLite:
 
     def reader(self) -> Engine:
         return _engine(self._url, size=READERS, begin="BEGIN", query_only=True)
+
+    def locks(self) -> Locks:
+        return Locks()
+
+    def listening(self) -> None:
+        return None
 
     def prepare(self, writer: Engine) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

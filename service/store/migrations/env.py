@@ -3,8 +3,9 @@
 from alembic import context
 from sqlmodel import SQLModel
 
+import service.store.replica_tables
 import service.store.tables
-import service.store.team_tables  # noqa: F401  # both define tables
+import service.store.team_tables  # noqa: F401  # all define tables
 
 context.configure(
     connection=context.config.attributes["connection"],

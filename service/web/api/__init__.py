@@ -10,6 +10,7 @@ from service.web.api import (
     changes,
     comments,
     comparisons,
+    handover,
     ideas,
     inspirations,
     likeness,
@@ -21,10 +22,12 @@ from service.web.api import (
     rounds,
     rubrics,
     runs,
+    shared_links,
     suggestions,
     taste,
     transfer,
     trash,
+    webhooks,
 )
 
 router = APIRouter(prefix="/api/v1")
@@ -42,6 +45,7 @@ for part in (
     changes,
     trash,
     comments,
+    handover,
     ideas,
     inspirations,
     likeness,
@@ -51,5 +55,7 @@ for part in (
     transfer,
     people,
     me,
+    shared_links,
+    webhooks,
 ):
     router.include_router(part.router)

@@ -93,7 +93,7 @@ class Responder:
         key = request.identify(request.key)
         earlier, _ = await asyncio.to_thread(self._earlier_run, key)
         if earlier is None:
-            with request.in_progress.hold(key):
+            async with request.in_progress.hold_meanwhile(key):
                 # The first request may have started it meanwhile.
                 earlier, failed = await asyncio.to_thread(self._earlier_run, key)
                 if earlier is None:

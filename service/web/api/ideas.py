@@ -16,6 +16,7 @@ from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPub
 from service.store import Store
 from service.store.access import require
 from service.store.listing import IdeaQuery
+from service.transfer.handover import hand_over, idea_markdown
 from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import (
     NEXT_PAGE,
@@ -29,7 +30,7 @@ from service.web.api.shared import (
     problems,
     tag,
 )
-from service.web.dependencies import StoreDep
+from service.web.dependencies import OriginDep, StoreDep
 
 router = APIRouter(prefix="/ideas", tags=["ideas"], route_class=KeyedRoute)
 
@@ -137,19 +138,28 @@ def create_idea(shape: IdeaCreate, store: StoreDep, response: Response) -> IdeaP
     operation_id="getIdea",
     summary="Get an idea",
     response_model=IdeaPublic,
+    description="`Accept: text/markdown` asks for Markdown, as `exportIdea` gives it.",
     responses=problems(404)
     | {304: {"description": "The idea has not changed since the `ETag` in `If-None-Match`."}},
 )
 def get_idea(
     idea_id: Id,
     store: StoreDep,
+    origin: OriginDep,
     response: Response,
     if_none_match: Annotated[str | None, Header(max_length=200)] = None,
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> IdeaPublic | Response:
+    response.headers["Vary"] = "Accept"
+    if accept.partition(",")[0].partition(";")[0].strip().lower() == "text/markdown":
+        text = idea_markdown(hand_over(store, idea_id, origin))
+        return Response(text, media_type="text/markdown", headers={"Vary": "Accept"})
     idea = tag(response, store.ideas.get(idea_id))
     etag = response.headers["ETag"]
     if if_none_match is not None and etag in if_none_match:
-        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
+        return Response(
+            status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag, "Vary": "Accept"}
+        )
     return idea
 
 

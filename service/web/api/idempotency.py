@@ -6,9 +6,8 @@ has changed nothing, so it may be sent again with the same key, even with anothe
 """
 
 import inspect
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any, get_type_hints
@@ -21,6 +20,7 @@ from service.actor import acting_person_id
 from service.errors import Conflict
 from service.messages import Text
 from service.store import Store
+from service.store.dialects.locks import Locks
 from service.store.keyed_answers import Answer, RequestKey, in_progress
 from service.store.tables import KeyedAnswer
 from service.web.dependencies import StoreDep
@@ -47,29 +47,36 @@ def bare_key(value: str) -> str:
 
 
 class RequestsInProgress:
-    """The keys of the requests that are being answered.
+    """The keys of the requests that are being answered, by any server on the database.
 
-    They are in memory: if the process stops, nothing of what it was doing is stored, so that the
-    requests may be sent again. Where several servers share a database, the store refuses the second
-    answer to a request.
+    A key is a lock, which ends with its server: nothing of what that was doing is stored then, so
+    that the requests may be sent again.
     """
 
-    def __init__(self) -> None:
-        self._ids: set[str] = set()
-        self._lock = threading.Lock()
+    def __init__(self, locks: Locks) -> None:
+        self._locks = locks
 
     @contextmanager
     def hold(self, key: RequestKey) -> Iterator[None]:
-        """Raises: RequestInProgress if somebody else holds this key."""
-        with self._lock:
-            if key.id in self._ids:
-                raise in_progress()
-            self._ids.add(key.id)
+        """Blocking. Raises: RequestInProgress if somebody else holds this key."""
+        if not self._locks.take(_lock_of(key)):
+            raise in_progress()
         try:
             yield
         finally:
-            with self._lock:
-                self._ids.discard(key.id)
+            self._locks.release(_lock_of(key))
+
+    @asynccontextmanager
+    async def hold_meanwhile(self, key: RequestKey) -> AsyncIterator[None]:
+        """As `hold`, without blocking."""
+        async with self._locks.held(_lock_of(key)) as is_held:
+            if not is_held:
+                raise in_progress()
+            yield
+
+
+def _lock_of(key: RequestKey) -> str:
+    return f"request {key.id}"
 
 
 @dataclass(frozen=True, slots=True)

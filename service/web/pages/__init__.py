@@ -9,6 +9,7 @@ from service.web.pages import (
     comments,
     doctor,
     evaluation,
+    feeds,
     history,
     ideas,
     imports,
@@ -26,9 +27,12 @@ from service.web.pages import (
     rounds,
     rubrics,
     runs,
+    shared_boards,
+    shared_links,
     suggestions,
     taste,
     trash,
+    webhooks,
 )
 from service.web.pages.refused import RefusedForms
 from service.web.pages.responses import note_newest
@@ -40,6 +44,7 @@ for _part in (
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
     *(doctor, joining, me, people),
+    *(shared_links, shared_boards, feeds, webhooks),
 ):
     router.include_router(_part.router)
 

@@ -26,6 +26,7 @@ SUBJECTS = {
     "idea bank": Text("Idea bank"),
     "keys": Text("Keys"),
     "database": Text("Database"),
+    "servers": Text("Servers"),
     "proxy": Text("Proxy"),
 }
 router = APIRouter(prefix="/help")

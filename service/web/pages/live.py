@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 
 from fastapi import APIRouter, Request, Response
 from fastapi.sse import format_sse_event
 
+from service.errors import StorageUnavailable
+from service.runs.recorder import LiveRun
 from service.runs.service import Runs
 from service.store import Store
 from service.web.dependencies import RunsDep, StoreDep
@@ -31,27 +34,33 @@ async def _snapshots(
     request: Request, run_id: str, store: Store, runs: Runs
 ) -> AsyncGenerator[bytes, None]:
     announced = sent = ""
-    watched = [run_id]
-    while True:
-        lives = [runs.live(one) for one in watched]
-        changes = [live.changed for live in lives if live is not None]
-        view, html = await asyncio.to_thread(_look, request, run_id, store, runs)
-        if view.announcement != announced:
-            announced = view.announcement
-            html += fragment(request, "shared/_announcement.html", {"text": announced})
-        if html != sent:
-            yield format_sse_event(data_str=html)
-            sent = html
-        if not view.is_streaming:
-            yield format_sse_event(event="done", data_str="over")
-            return
-        watching = [run_id, *view.redrawing]
-        if watching != watched:
-            # These runs may have changed before they were watched, so look again at once.
-            watched = watching
-            continue
-        await asyncio.sleep(LEAST_GAP_S)
-        await _wait(changes)
+    watched: dict[str, LiveRun | None] = {}
+    async with AsyncExitStack() as following:
+        watched[run_id] = await following.enter_async_context(runs.followed(run_id))
+        while True:
+            changes = [live.changed for live in watched.values() if live is not None]
+            try:
+                view, html = await asyncio.to_thread(_look, request, run_id, store, runs)
+            except StorageUnavailable:
+                # The page goes on when the database is back.
+                await asyncio.sleep(TICK_S)
+                continue
+            if view.announcement != announced:
+                announced = view.announcement
+                html += fragment(request, "shared/_announcement.html", {"text": announced})
+            if html != sent:
+                yield format_sse_event(data_str=html)
+                sent = html
+            if not view.is_streaming:
+                yield format_sse_event(event="done", data_str="over")
+                return
+            if unwatched := set(view.redrawing) - watched.keys():
+                # These runs may have changed before they were watched, so look again at once.
+                for one in unwatched:
+                    watched[one] = await following.enter_async_context(runs.followed(one))
+                continue
+            await asyncio.sleep(LEAST_GAP_S)
+            await _wait(changes)
 
 
 def _look(request: Request, run_id: str, store: Store, runs: Runs) -> tuple[RunView, str]:

@@ -1,7 +1,7 @@
 """Texts for runs that wait, that failed, or that found fewer ideas than requested."""
 
 from service.messages import Counted, Text, unpack
-from service.runs.service import QueuePosition
+from service.runs.recorder import QueuePosition
 from service.schemas.brainstorm import IncompletePublic
 from service.schemas.runs import RunError, RunPublic
 

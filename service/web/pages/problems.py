@@ -48,6 +48,10 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
         "The first request with this Idempotency-Key is still being answered. Send it again after the "
         "seconds in Retry-After."
     ),
+    errors.LeaseLost: Text(
+        "The server that performed the run lost the database for a while, and another one ended the "
+        "run. Start it again."
+    ),
     errors.PromptTooLong: Text(
         "The texts are longer than the model can read at once. Shorten them."
     ),

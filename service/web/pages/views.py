@@ -8,8 +8,8 @@ from typing import Any
 from service.analysis.rubrics import DEFAULT_NAME
 from service.messages import Text
 from service.prompts.methods import METHODS
-from service.runs.recorder import Draft
-from service.runs.service import QueuePosition, Runs
+from service.runs.recorder import Draft, QueuePosition
+from service.runs.service import Runs
 from service.schemas.brainstorm import IncompletePublic, SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED
@@ -230,14 +230,14 @@ class RunView:
 
 def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
     """Raises: NotFound. Blocking: call it in a thread."""
-    live = runs.live(run_id)
+    live = runs.look(run_id)
     drafts = [] if live is None else sorted(live.drafts.items())
-    queue_position = runs.queue_position(run_id)
+    queue_position = runs.queue_position(live)
     scores = {} if live is None else dict(live.scores)
     spread = {} if live is None else dict(live.spread)
     run = store.runs.get(run_id)
     made = {suggestion.title for suggestion in run.suggestions}
-    cards = cards_of(store, _best_first(run), runs.live)
+    cards = cards_of(store, _best_first(run), runs.look)
     named = [card.suggestion.idea_id or card.suggestion.similar_to or "" for card in cards]
     named += [side for one in run.comparisons for side in (one.first_id, one.second_id)]
     named += [one.idea_id for one in run.evaluations] + [one.idea_id for one in failures(run)]
