@@ -19,6 +19,7 @@ from service.errors import RoleNeeded
 from service.messages import Text
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM, sees_all
+from service.store.replica_tables import PendingUpload, Presence, Replica, RunEvents
 from service.store.tables import (
     ApiKey,
     Board,
@@ -31,12 +32,34 @@ from service.store.tables import (
     Suggestion,
     TopicVector,
 )
-from service.store.team_tables import Activity, Comment, Invitation, Membership, Person
+from service.store.team_tables import (
+    Activity,
+    Comment,
+    Invitation,
+    Membership,
+    Person,
+    Webhook,
+    WebhookCursor,
+    WebhookDelivery,
+    WritingRound,
+)
 
-# Rows that belong to no board, or whose routes ask for their boards.
-_UNBOUND = frozenset({ApiKey, Change, Invitation, KeyedAnswer, Membership, Person, TopicVector})
-# Every other row of a board needs an editor. An activity is stored beside what it tells of.
-_NEEDED: dict[type[Any], Role] = {Activity: Role.READER, Comparison: Role.COMMENTER}
+# Rows that belong to no board, or that no route shows without asking for the board.
+_UNBOUND: frozenset[type[Any]] = frozenset(
+    {
+        *(ApiKey, Change, KeyedAnswer, TopicVector),
+        *(Invitation, Membership, Person, Webhook, WebhookCursor, WebhookDelivery),
+        *(PendingUpload, Replica, RunEvents),
+    }
+)
+# Every other row of a board needs an editor. What only readers do, too, is stored by the way: that
+# somebody is here, that the time of a round is up, or what happened.
+_NEEDED: dict[type[Any], Role] = {
+    Activity: Role.READER,
+    Presence: Role.READER,
+    WritingRound: Role.READER,
+    Comparison: Role.COMMENTER,
+}
 _NEEDS = {
     Role.READER: Text("This needs the role “reader”. An owner can give it to you."),
     Role.COMMENTER: Text("This needs the role “commenter”. An owner can give it to you."),

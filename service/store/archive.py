@@ -61,7 +61,7 @@ _TABLES: dict[str, type[SQLModel]] = {
 }
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
-    "people": {"external_name", "removed_at"},
+    "people": {"external_name", "seen_at", "removed_at"},
     "boards": {"deleted_at"},
     "ideas": {
         "number",

@@ -11,6 +11,7 @@ from service.schemas.identity import now
 from service.schemas.shared_links import SharedLinkCreate, SharedLinkPublic
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
+from service.store.hidden_ideas import ALL_OF_THEM
 from service.store.ideas import live_board_id
 from service.store.keys import digest
 from service.store.tables import Board
@@ -72,7 +73,8 @@ class SharedLinkStore:
         # Looked up by its hash, so the time taken tells nothing about the token.
         with self._database.read() as session:
             link = session.exec(
-                select(SharedLink).where(SharedLink.sha256 == digest(token))
+                select(SharedLink).where(SharedLink.sha256 == digest(token)),
+                execution_options=ALL_OF_THEM,
             ).first()
             _check(session, link)
             assert link is not None
@@ -86,7 +88,8 @@ def _check(session: Session, link: SharedLink | None) -> None:
         raise NotFound(Text("This link was withdrawn. Ask whoever sent it for a new one."))
     if link.expires_at is not None and link.expires_at <= now():
         raise NotFound(Text("This link has expired. Ask whoever sent it for a new one."))
-    board = session.get(Board, link.board_id)
+    # Whoever has the link has no role there.
+    board = session.get(Board, link.board_id, execution_options=ALL_OF_THEM)
     if board is None or board.deleted_at is not None:
         raise NotFound(Text("The board behind this link was deleted."))
 

@@ -36,6 +36,7 @@ ON_A_BOARD: dict[Role, str] = {
     GET /api/v1/boards/{board_id}/likeness                 GET /boards/{board_id}/rounds
     GET /api/v1/boards/{board_id}/rounds                   GET /boards/{board_id}/rounds/{round_id}
     GET /api/v1/boards/{board_id}/rounds/{round_id}        GET /boards/{board_id}/feed.atom
+    GET /api/v1/ideas/{idea_id}/export
     GET /api/v1/ideas                                      GET /ideas/{idea_id}
     GET /api/v1/ideas/{idea_id}                            GET /ideas/{idea_id}/card
     GET /api/v1/ideas/{idea_id}/versions                   GET /ideas/{idea_id}/lineage
@@ -136,6 +137,19 @@ ON_EVERY_BOARD: dict[Role, str] = {
     DELETE /api/v1/people/{person_id}/sessions             DELETE /api/v1/people/{person_id}/keys
     GET /api/v1/invitations                                POST /api/v1/invitations
     DELETE /api/v1/invitations/{invitation_id}
+    GET /api/v1/boards/{board_id}/links                    GET /boards/{board_id}/share
+    POST /api/v1/boards/{board_id}/links                   POST /boards/{board_id}/share
+    DELETE /api/v1/boards/{board_id}/links/{link_id}       POST /boards/{board_id}/share/{link_id}/withdraw
+    GET /api/v1/webhooks                                   POST /api/v1/webhooks
+    GET /api/v1/webhooks/{webhook_id}                      PATCH /api/v1/webhooks/{webhook_id}
+    DELETE /api/v1/webhooks/{webhook_id}                   POST /api/v1/webhooks/{webhook_id}/test
+    GET /api/v1/webhooks/{webhook_id}/deliveries
+    POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry
+    GET /webhooks                                          POST /webhooks
+    GET /webhooks/{webhook_id}                             POST /webhooks/{webhook_id}
+    POST /webhooks/{webhook_id}/switch                     POST /webhooks/{webhook_id}/test
+    POST /webhooks/{webhook_id}/deliveries/{delivery_id}/retry
+    GET /webhooks/{webhook_id}/delete                      POST /webhooks/{webhook_id}/delete
     POST /models                                           PUT /api/v1/models/served
     POST /models/speed                                     POST /api/v1/models/speed
     POST /models/calibration                               POST /models/calibration/delete

@@ -1,7 +1,7 @@
 """The commands, each with the function that adds its options. Only a command that is used is imported.
 
-`serve`, `models`, `keys`, `doctor`, `copy-database` and `completion` work on this machine; the others
-are REST clients.
+`serve`, `models`, `keys`, `invite`, `people`, `doctor`, `copy-database` and `completion` work on this
+machine; the others are REST clients.
 """
 
 import argparse
@@ -13,6 +13,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("serve:add_options", "start the server"),
     "models": ("models:add_actions", "manage model files"),
     "keys": ("keys:add_actions", "manage API keys"),
+    "invite": ("people:add_invite", "make a link by which somebody joins"),
+    "people": ("people:add_people", "list people, change what they may do, remove them"),
     "doctor": ("doctor:add_options", "check this machine and say what would be better"),
     "calibrate": (
         "calibrate:add_options",
