@@ -107,7 +107,7 @@ class Guard:
         if scope["method"] not in SAFE_METHODS:
             check_origin(headers)
         path = scope["path"]
-        if not _is_open(path):
+        if not is_open(path):
             actor = await self._rules.who(scope, headers)
             if actor is not None:
                 ACTOR.set(actor)
@@ -193,7 +193,7 @@ def token_of(headers: Headers) -> str | None:
     return morsel.value if morsel else None
 
 
-def _is_open(path: str) -> bool:
+def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
 
 

@@ -159,7 +159,9 @@ def test_the_command_prints_json_and_fails_if_something_is_broken(
     monkeypatch.setenv("IDEAPOOL_PORT", str(free_port()))
 
     assert main(["doctor", "--json"]) == 0
-    assert {one["subject"] for one in json.loads(capsys.readouterr().out)} == CHECKS.keys() - {"servers"}
+    assert {one["subject"] for one in json.loads(capsys.readouterr().out)} == CHECKS.keys() - {
+        "servers"
+    }
 
     monkeypatch.setenv("IDEAPOOL_HOST", "0.0.0.0")
     assert main(["doctor"]) == 1

@@ -18,6 +18,7 @@ from service.settings import Settings
 from service.web import pages
 from service.web.templating import TEMPLATES
 from tests.support.fake_backend import FakeBackend
+from tests.support.people import add_person, store_of
 
 HOST = "http://localhost"
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -282,8 +283,19 @@ FORMS = {
     ),
 }
 
+FORMS |= {
+    "the name of who joins": Form(
+        "/join/{invitation}", "/join/{invitation}", {"name": BLANK}, "name", EMPTY
+    ),
+    "the name of a key": Form("/me", "/me/keys", {"key_name": LONG}, "key-name", FIT.format(60)),
+}
+
 # What is sent by buttons alone, or by choices that the page itself offers: nothing is typed there.
+# Whoever has no name, as here, has none to change.
 CHOICES = {
+    "/me", "/me/sign-out", "/me/keys/*/revoke", "/people/invitations", "/people/*",
+    "/people/invitations/*/withdraw", "/people/*/remove", "/people/*/restore", "/people/*/sign-out",
+    "/people/*/revoke-keys",
     "/boards/*/delete", "/boards/*/restore", "/boards/*/taste", "/boards/*/taste/forget", "/boards/*/evaluate", "/boards/*/rank/votes",
     "/boards/*/people-first", "/boards/*/rounds/*/end", "/boards/*/rounds/*/extend", "/boards/*/rounds/*/names",
     "/boards/*/rank/votes/*/undo", "/boards/*/delete-for-good",
@@ -307,6 +319,18 @@ ADDRESSES = {
     ROUNDS: ROUNDS,
     f"{BOARD}/people-first": BOARD,
     "/language": BOARD,
+    "/join/{invitation}": "/join/{invitation}",
+    "/me": "/me",
+    "/me/keys": "/me",
+    "/me/keys/{key}/revoke": "/me",
+    "/me/sign-out": "/me",
+    "/people/invitations": "/people",
+    "/people/invitations/{link}/withdraw": "/people",
+    "/people/{person}": "/people",
+    "/people/{person}/remove": "/people/{person}/remove",
+    "/people/{person}/restore": "/people",
+    "/people/{person}/sign-out": "/people",
+    "/people/{person}/revoke-keys": "/people",
     "/models": "/models",
     "/models/speed": "/models",
     "/models/calibration": "/models",
@@ -466,7 +490,11 @@ def stocked(client: TestClient, backend: FakeBackend) -> dict[str, str]:
         first_id=ideas[0]["id"], second_id=idea, first_version=1, second_version=1, outcome="tie",
     )  # fmt: skip
     webhook = post("/webhooks", url="https://hook.invalid/")["id"]
+    invitation = post("/invitations", role="reader")["url"].rpartition("/")[2]
     return {
+        "invitation": invitation,
+        "person": add_person(store_of(client), "Ada"),
+        "key": "none",
         "webhook": webhook,
         "delivery": post(f"/webhooks/{webhook}/test")["id"],
         "link": post(f"/boards/{board}/links")["id"],

@@ -208,6 +208,7 @@ def test_every_table_is_in_an_export_or_left_out_for_a_reason(client: TestClient
         "activity": "what happened on this server, for a month",
         "api_key": "a secret of this server",
         "change": "how a bulk change is taken back, for a while",
+        "invitation": "a secret of this server",
         "keyed_answer": "what this server answered, for a day",
         "membership": "who may do what on this server",
         "shared_link": "a secret of this server",
