@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
+from sqlalchemy import event
 from sqlmodel import col, update
 
 from service.app import create_app
@@ -151,7 +153,7 @@ def test_the_link_of_a_deleted_board_leads_nowhere(app: FastAPI, owner: TestClie
     assert browser(app).get(link).status_code == 404
 
 
-def test_links_are_stored_hashed(app: FastAPI, owner: TestClient, tmp_path: Any) -> None:
+def test_links_are_stored_hashed(owner: TestClient, tmp_path: Path) -> None:
     token = invite(owner).rpartition("/")[2]
 
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("ideapool.db*"))
@@ -358,8 +360,6 @@ def test_on_loopback_people_show_once_somebody_is_invited(client: TestClient) ->
 
 
 def test_who_sends_a_request_is_one_query(app: FastAPI, owner: TestClient) -> None:
-    from sqlalchemy import event
-
     token = joined(app, invite(owner), "Ada").cookies[SESSION_COOKIE]
     store(app).people.by_token(token)
     asked: list[str] = []
@@ -368,7 +368,7 @@ def test_who_sends_a_request_is_one_query(app: FastAPI, owner: TestClient) -> No
 
     store(app).people.by_token(token)
 
-    assert len(asked) == 1
+    assert [one for one in asked if not one.startswith("BEGIN")] == [asked[-1]]
 
 
 def test_the_last_use_is_noted_every_few_minutes_only(app: FastAPI, owner: TestClient) -> None:
@@ -411,7 +411,7 @@ def test_the_header_of_a_trusted_proxy_names_the_person(proxied: FastAPI, addres
     with behind(proxied, address) as client:
         first = client.get(f"{API}/me", headers={HEADER: "ada@example.org"}).json()
         second = client.get(f"{API}/me", headers={HEADER: "ada@example.org"}).json()
-        other = client.get(f"{API}/me", headers={HEADER: "Åsa".encode()}).json()
+        other = client.get(f"{API}/me", headers={HEADER.encode(): "Åsa".encode()}).json()
 
     assert first == second
     assert first["person"]["name"] == "ada@example.org"
