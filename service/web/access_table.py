@@ -43,6 +43,7 @@ ON_A_BOARD: dict[Role, str] = {
     GET /api/v1/ideas/{idea_id}/evaluations                GET /ideas/{idea_id}/compare
     GET /api/v1/ideas/{idea_id}/similar                    GET /api/v1/ideas/{idea_id}/lineage
     GET /api/v1/ideas/{idea_id}/compare                    GET /api/v1/ideas/{idea_id}/comments
+    GET /api/v1/ideas/{idea_id}/export
     GET /api/v1/comments/{comment_id}                      GET /comments/{comment_id}
     GET /api/v1/runs                                       GET /runs/{run_id}
     GET /api/v1/runs/{run_id}                              GET /runs/{run_id}/live
@@ -158,6 +159,20 @@ ON_EVERY_BOARD: dict[Role, str] = {
     POST /boards/{board_id}/trash/delete
     GET /boards/{board_id}/delete-for-good                 POST /boards/{board_id}/delete-for-good
     GET /help/doctor                                       GET /metrics
+    GET /api/v1/boards/{board_id}/links                    GET /boards/{board_id}/share
+    POST /api/v1/boards/{board_id}/links                   POST /boards/{board_id}/share
+    DELETE /api/v1/boards/{board_id}/links/{link_id}
+    POST /boards/{board_id}/share/{link_id}/withdraw
+    GET /api/v1/webhooks                                   GET /webhooks
+    POST /api/v1/webhooks                                  POST /webhooks
+    GET /api/v1/webhooks/{webhook_id}                      GET /webhooks/{webhook_id}
+    PATCH /api/v1/webhooks/{webhook_id}                    POST /webhooks/{webhook_id}
+    DELETE /api/v1/webhooks/{webhook_id}                   POST /webhooks/{webhook_id}/delete
+    GET /api/v1/webhooks/{webhook_id}/deliveries           GET /webhooks/{webhook_id}/delete
+    POST /api/v1/webhooks/{webhook_id}/test                POST /webhooks/{webhook_id}/test
+    POST /webhooks/{webhook_id}/switch
+    POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry
+    POST /webhooks/{webhook_id}/deliveries/{delivery_id}/retry
     """,
 }
 # The role that is needed on the board that the query names as `board`, and by owners without it.

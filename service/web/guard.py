@@ -24,10 +24,10 @@ from service.messages import Text
 SESSION_COOKIE = "ideapool_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Open without a key: health for orchestrators, the sign-in page with its static files, and links that
-# were given out and have a token of their own.
+# were given out, which have tokens of their own.
 OPEN_PATHS = frozenset({"/livez", "/healthz", "/readyz", "/login"})
 OPEN_PREFIXES = ("/static/", "/join/", "/shared/")
-# Of these, the pages at which nobody may do anything, unless they find out who it is.
+# Of these, the pages that tell nothing of any board, and those that ask who it is by themselves.
 STRANGERS_PREFIXES = ("/login", "/join/", "/shared/")
 # Files of whole boards are larger than other bodies, so these paths have their own limit.
 IMPORT_PATHS = frozenset({"/api/v1/import", "/import"})

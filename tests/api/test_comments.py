@@ -15,6 +15,7 @@ from tests.support.people import acting_as, add_person, store_of
 
 IDEAS, COMMENTS = "/api/v1/ideas", "/api/v1/comments"
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture

@@ -53,9 +53,9 @@ for part in (
     overview,
     taste,
     transfer,
-    people,
-    me,
     shared_links,
     webhooks,
+    people,
+    me,
 ):
     router.include_router(part.router)
