@@ -16,6 +16,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import create_app
+from service.health import CHECKS, examine
 from service.settings import Settings
 from service.store.database import Database
 from tests.support.app_server import served
@@ -306,6 +307,32 @@ def test_each_server_names_those_that_are_seen(pair: list[Replica]) -> None:
 
     assert [one["version"] for one in found] == [found[0]["version"]] * 2
     assert all(0 <= one["seen_s"] < PATIENCE_S for one in found)
+
+
+@pytest.mark.usefixtures("pair")
+def test_the_doctor_names_each_server_and_those_that_are_gone_or_older(
+    settings: Settings, database_url: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO replica SELECT 'gone', 'third', version, schema_revision, started_at, "
+            "seen_at - interval '1 minute', lease_until - interval '1 minute' "
+            "FROM replica WHERE name = 'one'"
+        )
+        connection.execute(
+            "INSERT INTO replica SELECT 'old', 'fourth', '0.0.1', '0012', started_at, seen_at, "
+            "lease_until FROM replica WHERE name = 'one'"
+        )
+
+    found = list(examine(settings, {"servers": CHECKS["servers"]}))
+
+    assert {one.text.partition(",")[0]: one.state for one in found} == {
+        "one": "ok",
+        "other": "ok",
+        "third": "better",
+        "fourth": "better",
+    }
+    assert "upgrade" in next(one.advice for one in found if "0.0.1" in one.text)
 
 
 def test_servers_that_start_at_once_migrate_once(postgresql: PostgresServer) -> None:
