@@ -80,22 +80,6 @@
     copyCount();
   });
 
-  /* Copies a link or key that is shown once. */
-  document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy]");
-    if (!button) return;
-    const field = byId(button.dataset.copy);
-    field.select();
-    // Only pages over https, or on this machine, may write to the clipboard.
-    if (navigator.clipboard) await navigator.clipboard.writeText(field.value);
-    else document.execCommand("copy");
-    button.textContent = button.dataset.copied;
-  });
-
-  document.addEventListener("focusin", (event) => {
-    if (event.target.matches("[data-select]")) event.target.select();
-  });
-
   /* Copies the count of a run to its chip, because the stream of the run contains no chips. */
   function copyCount() {
     const count = document.querySelector("[data-count-of]");

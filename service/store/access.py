@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import bindparam, inspect
+from sqlalchemy import Select, bindparam, false, inspect
 from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, with_loader_criteria
-from sqlmodel import Session, SQLModel, and_, col, or_, select
+from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
 from service.actor import ACTOR, Actor, Role
 from service.errors import RoleNeeded
 from service.messages import Text
+from service.schemas.identity import now
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM, sees_all
 from service.store.replica_tables import PendingUpload, Presence, Replica, RunEvents
@@ -217,3 +218,38 @@ def _only(table: Any, condition: Callable[[Any], Any]) -> LoaderCriteriaOption:
 
 def _columns(table: Any) -> Any:
     return table.__table__.c
+
+
+def read_by_all_of(session: Session, board_id: str) -> Select[Any] | None:
+    """Selects the ids of boards that everybody who reads this board reads, too; None for all boards.
+
+    Ideas of other boards must not get to people on it, not even by somebody who reads both.
+    """
+    everywhere = select(Membership.person_id).where(Membership.board_id == "")
+    readers = set(
+        session.exec(
+            select(Membership.person_id)
+            .join(Person, col(Person.id) == col(Membership.person_id))
+            .where(
+                Membership.board_id == board_id,
+                col(Person.removed_at).is_(None),
+                col(Membership.person_id).not_in(everywhere),
+            )
+        )
+    )
+    may_join = session.exec(
+        select(Invitation.id).where(
+            Invitation.board_id == board_id,
+            col(Invitation.withdrawn_at).is_(None),
+            or_(col(Invitation.expires_at).is_(None), col(Invitation.expires_at) > now()),
+        )
+    ).first()
+    if not readers and may_join is None:
+        return None
+    shared = (
+        select(Membership.board_id)
+        .where(col(Membership.person_id).in_(readers))
+        .group_by(col(Membership.board_id))
+        .having(func.count() == len(readers))
+    )
+    return shared if may_join is None else shared.where(false())

@@ -23,6 +23,7 @@ from service.schemas.people import (
 )
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
+from service.store.hidden_ideas import ALL_OF_THEM
 from service.store.keys import digest
 from service.store.tables import ApiKey, Board
 from service.store.team_tables import Invitation, Membership, Person
@@ -68,7 +69,8 @@ class PersonStore:
                 select(ApiKey, Person, Membership)
                 .outerjoin(Person, col(Person.id) == ApiKey.person_id)
                 .outerjoin(Membership, col(Membership.person_id) == ApiKey.person_id)
-                .where(ApiKey.sha256 == digest(token))
+                .where(ApiKey.sha256 == digest(token)),
+                execution_options=ALL_OF_THEM,
             ).all()
         if not rows:
             return None
@@ -92,7 +94,8 @@ class PersonStore:
             rows: Any = session.exec(
                 select(Person, Membership)
                 .outerjoin(Membership, col(Membership.person_id) == Person.id)
-                .where(Person.external_name == external_name)
+                .where(Person.external_name == external_name),
+                execution_options=ALL_OF_THEM,
             ).all()
         if rows:
             person = rows[0][0]

@@ -12,6 +12,7 @@ from sqlalchemy import Subquery
 from sqlmodel import col, delete, func, select
 
 from service.schemas.fields import TITLE_CEILING
+from service.store.access import read_by_all_of
 from service.store.database import Database
 from service.store.tables import Board, Idea, Run, Suggestion, TopicVector
 
@@ -57,18 +58,24 @@ class TopicStore:
             return dict(session.exec(query).all())
 
     def ideas(self, keys: Collection[str], *, outside: str) -> list[TopicIdea]:
-        """The ideas of these topics on other boards than `outside`, newest first."""
+        """The ideas of these topics on other boards than `outside`, newest first, as far as everybody who
+        reads that board reads the others, too.
+        """
         if not keys:
             return []
         one = _written().c
         with self._database.read() as session:
             topics = session.exec(select(one.topic).distinct())
             near = [topic for topic in topics if topic_key(topic) in keys]
-            rows = session.exec(
+            statement = (
                 select(one.id, one.title, one.body, one.topic)
                 .where(one.topic.in_(near), one.board_id != outside)
                 .order_by(one.number.desc())
             )
+            shared = read_by_all_of(session, outside)
+            if shared is not None:
+                statement = statement.where(one.board_id.in_(shared))
+            rows = session.exec(statement)
             return [TopicIdea(*row) for row in rows]
 
 

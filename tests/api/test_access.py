@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -11,11 +12,14 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
-from service.actor import ACTOR, Actor, Role
+from service.actor import ACTOR, STRANGER, Actor, Role
 from service.app import create_app
+from service.schemas.ideas import BoardCreate, IdeaCreate
+from service.schemas.people import InvitationCreate, PersonUpdate
 from service.settings import Settings
 from service.store import Store
 from service.store.access import is_of_a_board
+from service.store.topics import topic_key
 from service.web.access import FOR_OWNERS, NEEDS, Need, need_of
 from service.web.guard import OPEN_PATHS, OPEN_PREFIXES
 from tests.support.fake_backend import FakeBackend
@@ -397,3 +401,36 @@ def test_a_form_that_is_refused_does_not_show_a_page_that_its_sender_may_not_see
 
         assert "commenter of everything" not in answer.text
         assert SECRET not in answer.text
+
+
+def test_ideas_of_another_board_are_offered_only_where_all_its_readers_may_read_them(
+    tmp_path: Path,
+) -> None:
+    app = create_app(Settings(data_dir=tmp_path, model="small"), FakeBackend())
+    with TestClient(app, base_url="http://localhost"):
+        found = cast(Store, app.state.store)
+        party, picnic = (
+            found.boards.create(BoardCreate(name=name, goal=f"a {name}")).id
+            for name in ("party", "picnic")
+        )
+        found.ideas.create(IdeaCreate(board_id=party, title="Soup", body="From one pot."))
+        keys = {topic_key("a party")}
+
+        def offered() -> list[str]:
+            return [one.title for one in found.topics.ideas(keys, outside=picnic)]
+
+        assert offered() == ["Soup"]
+        invitation, token = found.invitations.create(
+            InvitationCreate(board_id=picnic, role="reader")
+        )
+        assert offered() == []
+        acting = ACTOR.set(STRANGER)
+        ada, _ = found.invitations.join(token, "Ada")
+        ACTOR.reset(acting)
+        found.invitations.withdraw(invitation.id)
+        assert offered() == []
+        found.people.update(ada, PersonUpdate(boards={party: "reader"}))
+        assert offered() == ["Soup"]
+        acting = ACTOR.set(Actor("bob", "Bob", None, {picnic: Role.EDITOR}))
+        assert offered() == []
+        ACTOR.reset(acting)

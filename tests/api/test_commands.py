@@ -12,9 +12,11 @@ from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from fastapi.testclient import TestClient
 
 from service import __version__
 from service.api_client.rest import Rest
@@ -778,3 +780,20 @@ def test_an_idea_is_printed_for_another_tool(run: Run) -> None:
     assert (status, out.splitlines()[0]) == (0, "# Lend tools")
     status, out, _ = run("ideas", "export", idea, "--format", "json")
     assert json.loads(out)["idea"]["title"] == "Lend tools"
+
+
+def test_people_are_invited_listed_and_removed(alone: Run, settings: Settings) -> None:
+    status, link, _ = alone("invite", "--role", "commenter", "--days", "never")
+    app = create_app(settings, FakeBackend())
+    with TestClient(app, base_url="http://localhost", follow_redirects=False) as client:
+        joined = client.post(urlsplit(link.strip()).path, data={"name": "Ada"})
+        (person,) = client.app.state.store.people.page().items  # type: ignore[attr-defined]
+    assert (status, joined.status_code) == (0, 303)
+
+    assert alone("people", "role", person.id, "editor")[0] == 0
+    assert f"{person.id}  Ada  editor" in alone("people", "list")[1]
+    assert alone("people", "remove", person.id)[0] == 0
+    assert alone("people", "list")[1].endswith("removed\n")
+    assert alone("people", "restore", person.id)[0] == 0
+    assert not alone("people", "list")[1].endswith("removed\n")
+    assert "There is no person" in alone("people", "remove", "nobody")[2]

@@ -23,6 +23,7 @@ from mcp.types import (
 )
 
 from service.app import create_app
+from service.schemas.people import InvitationCreate
 from service.settings import Settings
 from service.web.guard import SESSION_COOKIE
 from tests.support.app_server import served
@@ -361,6 +362,25 @@ def test_tools_use_the_key_of_the_message(settings: Settings) -> None:
         found = play(url, story, key=app.state.store.keys.create("test"))
 
     assert [one["title"] for one in found["ideas"]] == ["Soup"]
+
+
+def test_tools_may_do_what_the_person_of_the_key_may(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"require_key": True}), FakeBackend())
+
+    async def story(client: Client) -> Any:
+        listed = await client.call_tool("find_ideas", {})
+        added = await client.call_tool("add_idea", {"title": "Soup"})
+        return listed, added
+
+    with served(app) as url:
+        store = app.state.store
+        _, token = store.invitations.create(InvitationCreate(role="reader"))
+        person, _ = store.invitations.join(token, "Ada")
+        listed, added = play(url, story, key=store.keys.create("test", person_id=person))
+
+    assert not listed.is_error
+    assert added.is_error
+    assert "role “editor”" in text_of(added)
 
 
 @pytest.mark.parametrize(
