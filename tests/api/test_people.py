@@ -411,7 +411,7 @@ def test_the_header_of_a_trusted_proxy_names_the_person(proxied: FastAPI, addres
     with behind(proxied, address) as client:
         first = client.get(f"{API}/me", headers={HEADER: "ada@example.org"}).json()
         second = client.get(f"{API}/me", headers={HEADER: "ada@example.org"}).json()
-        other = client.get(f"{API}/me", headers={HEADER: "Åsa".encode()}).json()
+        other = client.get(f"{API}/me", headers={HEADER.encode(): "Åsa".encode()}).json()
 
     assert first == second
     assert first["person"]["name"] == "ada@example.org"

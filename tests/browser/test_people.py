@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -33,7 +34,7 @@ def visit_team(chromium: Browser, team: Pool) -> Iterator[Visitors]:
     visitors.traps.check()
 
 
-def signed_in(visit: Visitors, team: Pool, **options: object) -> Page:
+def signed_in(visit: Visitors, team: Pool, **options: Any) -> Page:
     page = visit(**options)
     page.goto("/login")
     page.locator("#key").fill(team.store.keys.create("owner"))
@@ -63,7 +64,7 @@ def join(page: Page, link: str, name: str) -> None:
 def test_somebody_joins_writes_and_is_removed(
     visit_team: Visitors, team: Pool, with_scripts: bool
 ) -> None:
-    options = {"java_script_enabled": with_scripts}
+    options: dict[str, Any] = {"java_script_enabled": with_scripts}
     owner = signed_in(visit_team, team, **options)
     ada = visit_team(**options)
     if with_scripts:
