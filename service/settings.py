@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import httpx2
 from platformdirs import user_config_path, user_data_path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
@@ -22,17 +21,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from service.server_urls import check_url, parts, root, shown
+
 _PACKAGE = Path(__file__).resolve().parent
 PROJECT_ROOT = _PACKAGE.parent
 # The wheel holds pages, translations and models inside the package; a checkout has them beside it.
 IS_INSTALLED = (_PACKAGE / "resources").is_dir()
 RESOURCES = _PACKAGE / "resources" if IS_INSTALLED else PROJECT_ROOT
 HUB_URL, INDEX_URL = "https://huggingface.co", "https://pypi.org/simple"
-_PLACES_OF_KEYS = {
-    "url": "IDEAPOOL_KEY",
-    "engine_url": "IDEAPOOL_ENGINE_KEY",
-    "otlp_url": "OTEL_EXPORTER_OTLP_HEADERS",
-}
 Csv = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -56,37 +52,6 @@ def _index_url() -> str:
             if found := config.get("global", "index-url", fallback=""):
                 return found
     return INDEX_URL
-
-
-def _parts(value: str) -> tuple[str, ...]:
-    """What is between the commas, without spaces around it."""
-    return tuple(part.strip() for part in value.split(","))
-
-
-def _shown(url: str, number: int) -> str:
-    """The URL for an error, or only its place in the list if it may contain a key."""
-    return f"server {number}" if set("@?#") & set(url) else f"server {number}, {url!r},"
-
-
-def _root(url: str) -> str:
-    return url.rstrip("/").removesuffix("/v1").rstrip("/")
-
-
-def _check_url(value: str, field: str) -> None:
-    """Refuse parts that may contain a password or a key, because messages show the URL.
-
-    Raises:
-        ValueError: it is no URL, or has such parts.
-    """
-    try:
-        url = httpx2.URL(value)
-    except httpx2.InvalidURL as error:
-        raise ValueError(f"must look like http://localhost:8080 ({error})") from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError("must look like http://localhost:8080")
-    if url.userinfo or url.query or url.fragment:
-        place = _PLACES_OF_KEYS[field]
-        raise ValueError(f"must not have a user, query or fragment; set a key in {place}")
 
 
 def _own_pip_files() -> Iterator[Path]:
@@ -327,7 +292,7 @@ class Settings(BaseSettings):
     @classmethod
     def check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
-            _check_url(value, str(info.field_name))
+            check_url(value, str(info.field_name))
         return value
 
     @field_validator("engine_url")
@@ -336,14 +301,14 @@ class Settings(BaseSettings):
         """Check each one; an error says which one it is about."""
         if value is None:
             return None
-        urls = _parts(value)
+        urls = parts(value)
         for number, url in enumerate(urls, 1):
             try:
-                _check_url(url, "engine_url")
-                if _root(url) in map(_root, urls[: number - 1]):
+                check_url(url, "engine_url")
+                if root(url) in map(root, urls[: number - 1]):
                     raise ValueError("is given twice")
             except ValueError as error:
-                which = f"{_shown(url, number)} " if len(urls) > 1 else ""
+                which = f"{shown(url, number)} " if len(urls) > 1 else ""
                 raise ValueError(f"{which}{error}") from error
         return ",".join(urls)
 
@@ -362,10 +327,10 @@ class Settings(BaseSettings):
     def check_engine_keys(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is None:
             return None
-        keys = _parts(value.get_secret_value())
+        keys = parts(value.get_secret_value())
         for key in filter(None, keys):
             cls.check_key(SecretStr(key))
-        servers = len(_parts(info.data["engine_url"])) if info.data.get("engine_url") else 0
+        servers = len(parts(info.data["engine_url"])) if info.data.get("engine_url") else 0
         if len(keys) != servers:
             raise ValueError(
                 f"has {len(keys)} keys, and IDEAPOOL_ENGINE_URL has {servers} servers; each needs "
@@ -375,14 +340,14 @@ class Settings(BaseSettings):
 
     @property
     def engine_urls(self) -> tuple[str, ...]:
-        return _parts(self.engine_url) if self.engine_url is not None else ()
+        return parts(self.engine_url) if self.engine_url is not None else ()
 
     @property
     def keys_of_engines(self) -> tuple[SecretStr | None, ...]:
         """One for each of `engine_urls`."""
         if self.engine_keys is None:
             return (self.engine_key,) * len(self.engine_urls)
-        keys = _parts(self.engine_keys.get_secret_value())
+        keys = parts(self.engine_keys.get_secret_value())
         return tuple(SecretStr(key) if key else self.engine_key for key in keys)
 
     @cached_property

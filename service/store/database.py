@@ -82,6 +82,9 @@ class Database:
         self.locks = self.dialect.locks()
         self._writer = self.dialect.writer()
         self._reader = self.dialect.reader()
+        self._is_closed = False
+        for engine in (self._reader, self._writer):
+            event.listen(engine.pool, "checkin", self._end_late)
         self._joined = _Joined()
         self._before_flush: Callable[[Session], None] = _nothing
         self._before_commit: Callable[[Session], None] = _nothing
@@ -105,6 +108,7 @@ class Database:
 
     def migrate(self) -> None:
         """Brings the tables up to date. An existing file is copied first."""
+        self._is_closed = False
         try:
             self.dialect.prepare(self._writer)
             with self._writer.connect() as connection:
@@ -212,15 +216,14 @@ class Database:
 
     def close(self) -> None:
         self.locks.close()
+        self._is_closed = True
         for engine in (self._reader, self._writer):
-            # A thread that is not done yet gives its connection back to nobody.
-            event.listen(engine.pool, "checkin", _end)
             engine.dispose()
 
-
-def _end(connection: DBAPIConnection | None, _record: object) -> None:
-    if connection is not None:
-        connection.close()
+    def _end_late(self, connection: DBAPIConnection | None, _record: object) -> None:
+        """A thread that is not done yet gives its connection back to nobody."""
+        if self._is_closed and connection is not None:
+            connection.close()
 
 
 def _nothing(_: object) -> None:

@@ -233,7 +233,7 @@ def test_every_list_has_a_limit_and_a_cursor(client: TestClient) -> None:
 
     # The methods of brainstorming are part of the program.
     del lists["listMethods"]
-    assert len(lists) == 13
+    assert len(lists) == 17
     assert all({"limit", "cursor"} <= parameters for parameters in lists.values()), lists
 
 
