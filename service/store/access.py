@@ -67,6 +67,7 @@ _NEEDS = {
     Role.EDITOR: Text("This needs the role “editor”. An owner can give it to you."),
     Role.OWNER: Text("Only owners may do this."),
 }
+_CRITERIA = "what_may_be_read"
 # The boards of something, and who made it if it has no board.
 Owned = Iterable[tuple[str | None, str | None]]
 
@@ -86,7 +87,11 @@ def limit_reading(state: ORMExecuteState) -> None:
     """Leaves the rows of boards that the acting person may not see out of a query."""
     actor = ACTOR.get()
     if actor.role is None and state.is_select and not sees_all(state):
-        state.statement = state.statement.options(*_criteria(actor))
+        criteria = state.session.info.get(_CRITERIA)
+        if criteria is None or criteria[0] is not actor:
+            # Made once in a transaction: it takes longer than most queries.
+            criteria = state.session.info[_CRITERIA] = (actor, tuple(_criteria(actor)))
+        state.statement = state.statement.options(*criteria[1])
 
 
 def check_writing(session: Session) -> None:

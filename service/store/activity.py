@@ -4,7 +4,7 @@ No writer of an idea has to think of it: the session is asked what it is about t
 are changed by statements, such as what is deleted for good, are not recorded.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,32 +70,26 @@ def record_changes(session: Session) -> None:
         for row in session.deleted
         if isinstance(row, Comparison)
     ]
-    named = [one for row, one in found if not _is_nameless(session, row)]
-    _add(session, named)
-    _add(session, [one for row, one in found if one not in named], is_nameless=True)
+    _add(session, {one: _is_nameless(session, row) for row, one in found})
 
 
 def record(session: Session, kind: str, board_id: str, subject_id: str) -> None:
     """Adds an activity, once in a transaction."""
-    _add(session, [(kind, board_id, subject_id)])
+    _add(session, {(kind, board_id, subject_id): False})
 
 
-def _add(
-    session: Session, found: Iterable[tuple[str, str, str]], *, is_nameless: bool = False
-) -> None:
-    """A nameless activity does not tell whose it is."""
+def _add(session: Session, found: Mapping[tuple[str, str, str], bool]) -> None:
+    """The values say whether the activity is nameless: it does not tell whose it is."""
     recorded = session.info.setdefault(_RECORDED, set())
-    new = [one for one in dict.fromkeys(found) if one not in recorded]
-    recorded.update(new)
-    rows = [
-        Activity(kind=kind, board_id=board_id, subject_id=subject_id)
-        for kind, board_id, subject_id in new
+    values = [
+        Activity(kind=kind, board_id=board_id, subject_id=subject_id).model_dump(exclude={"number"})
+        | ({"person_id": None} if is_nameless else {})
+        for (kind, board_id, subject_id), is_nameless in found.items()
+        if (kind, board_id, subject_id) not in recorded
     ]
-    if rows:
+    recorded.update(found)
+    if values:
         # In one statement: the session would ask for each number, and SQLite gives them one by one.
-        values = [row.model_dump(exclude={"number"}) for row in rows]
-        if is_nameless:
-            values = [one | {"person_id": None} for one in values]
         session.connection().execute(insert(Activity), values)
 
 

@@ -16,8 +16,9 @@ from service.schemas.ranking import ComparisonCreate, ComparisonPublic
 from service.store.authors import authors
 from service.store.cursors import Key, Order, Page, PageOf
 from service.store.database import Database
+from service.store.ideas import live_board_id
 from service.store.ownership import check_may_delete
-from service.store.tables import Board, Comparison, Idea
+from service.store.tables import Comparison, Idea
 
 _NEWEST = Order(
     "comparisons",
@@ -78,7 +79,7 @@ class ComparisonStore:
                 Text("An idea cannot be compared with itself."), pointer="/second_id"
             )
         with self._database.write() as session:
-            _check_board(session, board_id)
+            live_board_id(session, board_id)
             first = _on_board(session, board_id, shape.first_id, "/first_id")
             second = _on_board(session, board_id, shape.second_id, "/second_id")
             row = None if ballot is None else session.get(Comparison, ballot)
@@ -127,7 +128,7 @@ class ComparisonStore:
 
     def get(self, board_id: str, comparison_id: str) -> ComparisonPublic:
         with self._database.read() as session:
-            _check_board(session, board_id)
+            live_board_id(session, board_id)
             return _public(session, _found(session, board_id, comparison_id))
 
     def delete(self, board_id: str, comparison_id: str) -> ComparisonPublic:
@@ -138,7 +139,7 @@ class ComparisonStore:
             Forbidden: somebody else voted, and the actor does not own the board.
         """
         with self._database.write() as session:
-            _check_board(session, board_id)
+            live_board_id(session, board_id)
             row = _found(session, board_id, comparison_id)
             if row.by == "people":
                 check_may_delete(row.person_id, board_id)
@@ -153,7 +154,7 @@ class ComparisonStore:
         if by is not None:
             statement = statement.where(Comparison.by == by)
         with self._database.read() as session:
-            _check_board(session, board_id)
+            live_board_id(session, board_id)
             page = _NEWEST.page(session, statement, wanted)
             return Page(_publics(session, page.items), page.cursor)
 
@@ -162,7 +163,7 @@ class ComparisonStore:
         `round_id`, only those of this writing round.
         """
         with self._database.read() as session:
-            _check_board(session, board_id)
+            live_board_id(session, board_id)
             statement = _comparable(select(Idea.id, Idea.title, Idea.version), board_id)
             if round_id is not None:
                 statement = statement.where(Idea.round_id == round_id)
@@ -216,12 +217,6 @@ def _comparable(statement: Any, board_id: str) -> Any:
         col(Idea.deleted_at).is_(None),
         Idea.status != EXCLUDED_STATUS,
     )
-
-
-def _check_board(session: Session, board_id: str) -> None:
-    board = session.get(Board, board_id)
-    if board is None or board.deleted_at is not None:
-        raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
 
 
 def _on_board(session: Session, board_id: str, idea_id: str, pointer: str) -> Idea:

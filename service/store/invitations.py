@@ -12,17 +12,17 @@ from service.schemas.identity import now
 from service.schemas.people import (
     InvitationCreate,
     InvitationPublic,
-    PersonPublic,
     role_name,
     role_of,
 )
+from service.store.authors import authors
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM
 from service.store.keys import digest, new_token
 from service.store.people import add_person, give_role
 from service.store.tables import Board
-from service.store.team_tables import Invitation, Person
+from service.store.team_tables import Invitation
 
 _NEWEST = Order(
     "invitations",
@@ -134,15 +134,13 @@ def _check_board(session: Session, board_id: str) -> None:
 
 
 def _publics(session: Session, rows: list[Any]) -> list[InvitationPublic]:
-    ids = {row.person_id for row in rows if row.person_id is not None}
-    people = session.exec(select(Person.id, Person.name).where(col(Person.id).in_(ids))).all()
-    names = {person_id: PersonPublic(id=person_id, name=name) for person_id, name in people}
+    names = authors(session, (row.person_id for row in rows))
     return [
         InvitationPublic(
             **row.model_dump(include={"id", "uses", "created_at", "expires_at"}),
             board_id=row.board_id or None,
             role=role_name(row.role),
-            invited_by=names.get(row.person_id or ""),
+            invited_by=names.get(row.person_id),
         )
         for row in rows
     ]

@@ -21,6 +21,7 @@ from service.schemas.people import (
     role_name,
     role_of,
 )
+from service.store.authors import authors
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM
@@ -39,12 +40,8 @@ class PersonStore:
 
     def names(self, ids: Iterable[str | None]) -> dict[str, str]:
         """Returns the names of these people by their ids, in one query; removed people have one too."""
-        wanted = {person_id for person_id in ids if person_id is not None}
-        if not wanted:
-            return {}
         with self._database.read() as session:
-            rows = session.exec(select(Person.id, Person.name).where(col(Person.id).in_(wanted)))
-            return dict(rows.all())
+            return {one.id: one.name for one in authors(session, ids).values()}
 
     def any(self) -> bool:
         """Whether somebody was invited or has a name, so that pages show people."""

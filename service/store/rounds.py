@@ -14,7 +14,7 @@ from service.schemas.rounds import MOST_MINUTES, RoundCreate, RoundPublic
 from service.store.cursors import Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM, OWN_TOO, is_open, look_again
-from service.store.ideas import publics
+from service.store.ideas import live_board_id, publics
 from service.store.limits import Limits
 from service.store.tables import Board, Idea
 from service.store.team_tables import WritingRound
@@ -39,8 +39,7 @@ class RoundStore:
         """
         self._limits.check(topic=shape.topic)
         with self._database.write() as session:
-            # The row is locked, so that two people cannot start a round at once.
-            _check_board(session, board_id, locked=True)
+            live_board_id(session, board_id)
             if _open_on(session, board_id) is not None:
                 raise Conflict(
                     Text("A writing round is going on already. Join it, or wait until it ends.")
@@ -65,7 +64,7 @@ class RoundStore:
     def page(self, board_id: str, wanted: PageOf) -> Page[RoundPublic]:
         """Returns the board's rounds, newest first."""
         with self._database.read() as session:
-            _check_board(session, board_id)
+            live_board_id(session, board_id)
             of_board = select(WritingRound).where(WritingRound.board_id == board_id)
             page = _NEWEST.page(session, of_board, wanted)
             return Page([_public(session, row) for row in page.items], page.cursor)
@@ -139,7 +138,7 @@ class RoundStore:
         moment = now()
         if any(row.ends_at <= moment for row in ends):
             with self._database.write() as session:
-                due = unended.where(col(WritingRound.ends_at) <= moment).with_for_update()
+                due = unended.where(col(WritingRound.ends_at) <= moment)
                 for row in session.exec(due):
                     row.ended_at = row.ends_at
                     session.add(row)
@@ -166,14 +165,8 @@ class RoundStore:
             )
 
 
-def _check_board(session: Session, board_id: str, *, locked: bool = False) -> None:
-    statement = select(Board).where(Board.id == board_id, col(Board.deleted_at).is_(None))
-    if session.exec(statement.with_for_update() if locked else statement).first() is None:
-        raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
-
-
 def _found(session: Session, board_id: str, round_id: str) -> WritingRound:
-    _check_board(session, board_id)
+    live_board_id(session, board_id)
     row = session.get(WritingRound, round_id)
     if row is None or row.board_id != board_id:
         raise NotFound(

@@ -10,6 +10,7 @@ from service.schemas.evaluation import RubricCreate, RubricPublic, RubricUpdate
 from service.schemas.identity import now
 from service.store.cursors import Page, PageOf, listed
 from service.store.database import Database
+from service.store.ideas import live_board_id
 from service.store.limits import Limits
 from service.store.scores import rescore, shown_rubric
 from service.store.tables import Board, Rubric
@@ -23,7 +24,7 @@ class RubricStore:
     def all(self, board_id: str) -> list[RubricPublic]:
         """Returns the board's rubrics, sorted by name."""
         with self._database.read() as session:
-            _check_board(session, board_id)
+            live_board_id(session, board_id)
             rows = session.exec(_of_board(board_id))
             return sorted((_public(row) for row in rows), key=lambda one: one.name.casefold())
 
@@ -54,14 +55,14 @@ class RubricStore:
     def show(self, board_id: str, rubric_id: str | None) -> None:
         """Let the board's cards show the scores by this rubric; None is the default one."""
         with self._database.write() as session:
-            _check_board(session, board_id)
+            live_board_id(session, board_id)
             row = None if rubric_id is None else _found(session, rubric_id, board_id)
             _show(session, board_id, row)
 
     def create(self, board_id: str, shape: RubricCreate) -> RubricPublic:
         self._limits.check(name=shape.name)
         with self._database.write() as session:
-            _check_board(session, board_id)
+            live_board_id(session, board_id)
             row = Rubric(board_id=board_id, **shape.model_dump())
             _check_name(session, row)
             session.add(row)
@@ -132,12 +133,6 @@ def _show(session: Session, board_id: str, row: Rubric | None) -> None:
 
 def _of_board(board_id: str) -> Any:
     return select(Rubric).where(Rubric.board_id == board_id, col(Rubric.deleted_at).is_(None))
-
-
-def _check_board(session: Session, board_id: str) -> None:
-    board = session.get(Board, board_id)
-    if board is None or board.deleted_at is not None:
-        raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
 
 
 def _check_name(session: Session, row: Rubric) -> None:

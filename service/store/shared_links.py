@@ -1,6 +1,5 @@
 """Links that show a board to whoever has them, only to read. Only the hashes of their tokens are stored."""
 
-import secrets
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
@@ -13,7 +12,7 @@ from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM
 from service.store.ideas import live_board_id
-from service.store.keys import digest
+from service.store.keys import digest, new_token
 from service.store.tables import Board
 from service.store.team_tables import SharedLink
 
@@ -31,7 +30,7 @@ class SharedLinkStore:
 
     def create(self, board_id: str, shape: SharedLinkCreate) -> tuple[SharedLinkPublic, str]:
         """Creates a link and returns its token too, which cannot be read again."""
-        token = PREFIX + secrets.token_urlsafe(32)
+        token = PREFIX + new_token()
         with self._database.write() as session:
             link = SharedLink(board_id=live_board_id(session, board_id), sha256=digest(token))
             if shape.days is not None:

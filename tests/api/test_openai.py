@@ -26,7 +26,7 @@ from service.errors import (
 from service.settings import Settings
 from tests.support.app_server import served
 from tests.support.fake_backend import FAKE_MODEL, Broken, FakeBackend
-from tests.support.openai_api import chunks_of, generated, refusal
+from tests.support.openai_api import assert_names_field, chunks_of, generated
 
 CHAT = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Say hello."}]
@@ -474,10 +474,9 @@ def test_a_bad_field_is_named_in_a_400(
     code: str,
     words: str,
 ) -> None:
-    error = refusal(client, CHAT, {"model": "fake", "messages": HELLO} | fields)
+    body = {"model": "fake", "messages": HELLO} | fields
 
-    assert (error["param"], error["code"]) == (param, code)
-    assert words in error["message"]
+    assert_names_field(client, CHAT, body, param=param, code=code, words=words)
     assert not backend.history
 
 

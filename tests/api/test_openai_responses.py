@@ -13,7 +13,7 @@ from service.engine.types import GenerateRequest, Message, Sampling
 from service.errors import EngineBusy, EngineCrashed, PromptTooLong
 from service.settings import Settings
 from tests.support.fake_backend import Broken, FakeBackend
-from tests.support.openai_api import generated, refusal
+from tests.support.openai_api import assert_names_field, generated
 
 RESPONSES = "/v1/responses"
 HELLO = "Say hello."
@@ -411,10 +411,9 @@ def test_a_bad_field_is_named_in_a_400(
     code: str,
     words: str,
 ) -> None:
-    error = refusal(client, RESPONSES, {"model": "fake", "input": HELLO} | fields)
+    body = {"model": "fake", "input": HELLO} | fields
 
-    assert (error["param"], error["code"]) == (param, code)
-    assert words in error["message"]
+    assert_names_field(client, RESPONSES, body, param=param, code=code, words=words)
     assert not backend.history
 
 

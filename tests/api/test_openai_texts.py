@@ -12,7 +12,7 @@ from service.engine.types import GenerateRequest, RawPrompt, Sampling
 from service.errors import EngineBusy, EngineCrashed, PromptTooLong
 from service.settings import Settings
 from tests.support.fake_backend import Broken, FakeBackend
-from tests.support.openai_api import chunks_of, generated, refusal
+from tests.support.openai_api import assert_names_field, chunks_of, generated
 
 TEXTS = "/v1/completions"
 PROMPT = "Once upon a time"
@@ -248,10 +248,9 @@ def test_a_bad_field_is_named_in_a_400(
     code: str,
     words: str,
 ) -> None:
-    error = refusal(client, TEXTS, {"model": "fake", "prompt": PROMPT} | fields)
+    body = {"model": "fake", "prompt": PROMPT} | fields
 
-    assert (error["param"], error["code"]) == (param, code)
-    assert words in error["message"]
+    assert_names_field(client, TEXTS, body, param=param, code=code, words=words)
     assert not backend.history
 
 

@@ -29,3 +29,12 @@ def refusal(client: TestClient, path: str, body: dict[str, Any]) -> dict[str, An
     assert response.status_code == 400
     assert error["type"] == "invalid_request_error"
     return error
+
+
+def assert_names_field(
+    client: TestClient, path: str, body: dict[str, Any], *, param: str, code: str, words: str
+) -> None:
+    """The request is refused for this field, with a code and words that say why."""
+    error = refusal(client, path, body)
+    assert (error["param"], error["code"]) == (param, code)
+    assert words in error["message"]
