@@ -300,6 +300,8 @@
   }
 
   function announce(told) {
+    // A run on this page tells its own progress; the cards that it changes would drown it out.
+    if (byId("run")?.hasAttribute("hx-sse:connect")) told.changed = [];
     const lines = Object.entries(told).flatMap(([what, cards]) => {
       if (cards.length > 1) return [texts[`${what}Many`].replace("{count}", cards.length)];
       return cards.map(([title, change]) => words(texts[what], change, title));

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from service.actor import Role
 from service.schemas.fields import Filled, Shape
@@ -28,12 +28,6 @@ def role_name(role: int) -> RoleName:
 
 def role_of(name: RoleName) -> Role:
     return Role[name.upper()]
-
-
-def _no_owners(roles: dict[str, RoleName | None]) -> dict[str, RoleName | None]:
-    if "owner" in roles.values():
-        raise ValueError("only `role` can be owner: an owner may do everything on every board")
-    return roles
 
 
 class PersonPublic(BaseModel):
@@ -69,10 +63,13 @@ class PersonUpdate(Shape):
         default=None,
         description="The role on every board; null takes it away, a field that is left out keeps it.",
     )
-    boards: Annotated[dict[str, RoleName | None], AfterValidator(_no_owners)] = Field(
+    boards: dict[str, InvitedRole | None] = Field(
         default_factory=dict,
         max_length=1000,
-        description="Roles by the id of the board; null takes one away.",
+        description=(
+            "Roles by the id of the board; null takes one away. Only `role` can be `owner`: an owner "
+            "may do everything on every board."
+        ),
     )
 
 

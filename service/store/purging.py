@@ -13,6 +13,7 @@ from service.schemas.run_kinds import KINDS_OF_SEVERAL_IDEAS
 from service.store.deliveries import forget_deliveries
 from service.store.dialects.expressions import has_item
 from service.store.keyed_answers import forget_answers
+from service.store.run_events import forget_events
 from service.store.search import remove_rows
 from service.store.tables import (
     Board,
@@ -42,6 +43,7 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
     _forget_texts(session, ids)
     forget_answers(session, ids)
     forget_deliveries(session, ids)
+    forget_events(session)
     own_runs = select(Run.id).where(col(Run.idea_id).in_(ids))
     compared = or_(col(Comparison.first_id).in_(ids), col(Comparison.second_id).in_(ids))
     session.exec(delete(Comparison).where(compared))
@@ -95,6 +97,7 @@ def purge_runs(session: Session, run_ids: Collection[str], *, with_board: bool =
 def purge_board(session: Session, board_id: str) -> None:
     """Deletes a board for good. Its ideas and runs must be deleted already."""
     forget_answers(session, [board_id])
+    forget_events(session)
     rubrics = select(Rubric.id).where(Rubric.board_id == board_id)
     rounds = select(WritingRound.id).where(WritingRound.board_id == board_id)
     # Ideas that were moved to another board.

@@ -5,10 +5,10 @@ Once a run is over its events are made from what is stored of it, so these are d
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import col, delete, select
+from sqlmodel import Session, col, delete, select
 
 from service.schemas.fields import UNFINISHED
 from service.schemas.identity import now
@@ -62,14 +62,20 @@ class RunEventStore:
             return None if row is None else _batch(row)
 
     def purge_old(self) -> None:
-        """Deletes the events of runs that are over."""
         with self._database.write() as session:
-            going_on = select(Run.id).where(col(Run.status).in_(UNFINISHED))
-            session.exec(
-                delete(RunEvents)
-                .where(col(RunEvents.created_at) < now() - KEPT_FOR)
-                .where(col(RunEvents.run_id).not_in(going_on))
-            )
+            forget_events(session, now() - KEPT_FOR)
+
+
+def forget_events(session: Session, before: datetime | None = None) -> None:
+    """Deletes the events of runs that are over, by default all of them.
+
+    Who still reads them goes on with what is stored of the run.
+    """
+    going_on = select(Run.id).where(col(Run.status).in_(UNFINISHED))
+    over = delete(RunEvents).where(col(RunEvents.run_id).not_in(going_on))
+    if before is not None:
+        over = over.where(col(RunEvents.created_at) < before)
+    session.exec(over)
 
 
 def _batch(row: RunEvents) -> EventBatch:

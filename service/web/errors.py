@@ -244,8 +244,14 @@ def _pointers(error: RequestValidationError) -> list[dict[str, str]]:
             pointer = f"#{place}/{'/'.join(str(part) for part in path)}"
         else:
             pointer = "".join(f"/{_escape(str(part))}" for part in path)
-        found.append({"pointer": pointer, "detail": str(item["msg"])})
+        found.append({"pointer": pointer, "detail": _detail(item)})
     return found
+
+
+def _detail(item: Mapping[str, Any]) -> str:
+    # Before the words of our own validators pydantic puts "Value error, ".
+    own = item.get("ctx", {}).get("error") if item["type"] == "value_error" else None
+    return str(item["msg"] if own is None else own)
 
 
 def _param(path: Sequence[int | str]) -> str | None:

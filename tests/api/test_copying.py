@@ -24,6 +24,7 @@ from service.store.database import Database
 from service.store.listing import IdeaQuery
 from service.store.tables import Change, Idea, KeyedAnswer, TopicVector
 from service.store.team_tables import (
+    Invitation,
     Membership,
     Person,
     SharedLink,
@@ -71,6 +72,7 @@ def source(filled: Any, tmp_path: Path) -> str:
             session.add_all([ann, vector, answer, change])
             session.flush()
             session.add(Membership(person_id=ann.id, role=3))
+            session.add(Invitation(sha256="1" * 64, role=3, expires_at=now()))
             hook = Webhook(url="https://example.org/hook", kinds=[], secret="whsec_x")
             session.add_all([hook, SharedLink(board_id=board, sha256="0" * 64)])
             session.flush()

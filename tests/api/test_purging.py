@@ -210,7 +210,9 @@ def begun(settings: Settings) -> TestClient:
 
 
 def until(is_so: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 60
     while not is_so():
+        assert time.monotonic() < give_up_at, "it never came to this"
         time.sleep(0.01)
 
 
@@ -296,6 +298,7 @@ def test_a_trash_that_cannot_be_emptied_is_tried_again(
         activity=real.activity,
         comments=real.comments,
         deliveries=real.deliveries,
+        locks=real.locks,
     )
 
     with running(client, cast(Store, store)):

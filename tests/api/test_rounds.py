@@ -408,9 +408,9 @@ def test_an_import_while_a_round_goes_on_takes_no_number_twice(
     with acting(BO):
         post(client, "/ideas", board_id=board, title="Before")
         file = client.get(f"{API}/export?board={board}").json()
-        for idea in file["ideas"]:
-            client.delete(f"{API}/ideas/{idea['id']}")
-            client.delete(f"{API}/ideas/{idea['id']}?for_good=true")
+    for idea in file["ideas"]:
+        client.delete(f"{API}/ideas/{idea['id']}")
+        client.delete(f"{API}/ideas/{idea['id']}?for_good=true")
     with acting(ADA):
         write(client, board, begun)
     with acting(BO):

@@ -80,7 +80,7 @@ def withdraw(invitation_id: str, store: StoreDep) -> Response:
 
 @router.post("/{person_id}")
 def change_roles(person_id: str, store: StoreDep, form: Annotated[RolesForm, Form()]) -> Response:
-    boards: dict[str, RoleName | None] = {
+    boards: dict[str, InvitedRole | None] = {
         board_id: role or None for board_id, role in zip(form.board, form.board_role, strict=False)
     }
     person = store.people.update(person_id, PersonUpdate(role=form.role, boards=boards))
