@@ -114,6 +114,7 @@ def _environment(language: str) -> Environment:
         "markdown": markdown.render,
         "excerpt": markdown.excerpt,
         "age": translator.age,
+        "day": translator.day,
         "clock": clock,
         "number": translator.number,
         "score": translator.score,

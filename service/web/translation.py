@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 from babel import Locale
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -73,6 +73,9 @@ class Translator:
         if passed.total_seconds() < MOMENT_S:
             return self.text(Text("just now"))
         return format_timedelta(-passed, add_direction=True, locale=self.language)
+
+    def day(self, moment: datetime) -> str:
+        return format_date(moment.astimezone(UTC), format="long", locale=self.language)
 
     def time(self, moment: datetime) -> str:
         return f"{format_datetime(moment, tzinfo=UTC, locale=self.language)} UTC"

@@ -72,12 +72,12 @@ def test_a_webhook_is_made_tested_and_deleted(
 ) -> None:
     page = visit(java_script_enabled=has_script)
     page.goto("/webhooks")
-    page.get_by_label("Address that is told").fill("http://10.0.0.1/hook")
+    page.get_by_label("URL").fill("http://10.0.0.1/hook")
     visit.traps.expect("422")
     page.locator("#save-webhook").click()
     expect(page.locator("#webhook-url-problem")).to_contain_text("inside a private network")
 
-    page.get_by_label("Address that is told").fill("https://hook.invalid/")
+    page.get_by_label("URL").fill("https://hook.invalid/")
     page.locator("#save-webhook").click()
     expect(page.get_by_role("heading", name="https://hook.invalid/")).to_be_visible()
     page.locator("#test").click()
@@ -112,7 +112,7 @@ def test_the_pages_of_links_and_webhooks_pass_axe(visit: Visitors, pool: Pool) -
     assert_accessible(page, "shared idea")
 
     page.goto("/webhooks")
-    page.get_by_label("Address that is told").fill("https://hook.invalid/")
+    page.get_by_label("URL").fill("https://hook.invalid/")
     page.locator("#webhook-form details > summary").click()
     assert_accessible(page, "new webhook")
     page.locator("#save-webhook").click()

@@ -223,6 +223,7 @@ def test_numbers_and_times_follow_the_language() -> None:
     assert (
         Translator("sv").time(datetime(2026, 3, 1, 9, 5, tzinfo=UTC)) == "1 mars 2026 09:05:00 UTC"
     )
+    assert Translator("sv").day(datetime(2026, 3, 1, 9, 5, tzinfo=UTC)) == "1 mars 2026"
 
 
 @pytest.mark.parametrize(
