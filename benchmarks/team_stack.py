@@ -108,22 +108,25 @@ class Program:
 class TeamStack:
     """`url` is the proxy's, if there is one. Servers are named by their place in `replicas`, from 0."""
 
-    def __init__(self, folder: Path, database: PostgresServer, engine: Program) -> None:
+    def __init__(
+        self, folder: Path, database: PostgresServer, database_url: str, engine: Program
+    ) -> None:
         self.database = database
+        self.database_url = database_url
         self.engine = engine
         self.replicas: list[Program] = []
         self.proxy: Program | None = None
         self.url = ""
         self._folder = folder
 
-    def add_replica(self, database_url: str, **environment: str) -> None:
+    def add_replica(self, **environment: str) -> None:
         port, name = free_port(), f"replica-{len(self.replicas) + 1}"
         # One data folder for all, as in compose.yaml.
         settings = {
             "IDEAPOOL_PORT": str(port),
             "IDEAPOOL_REPLICA": name,
             "IDEAPOOL_DATA_DIR": str(self._folder / "data"),
-            "IDEAPOOL_DATABASE_URL": database_url,
+            "IDEAPOOL_DATABASE_URL": self.database_url,
             "IDEAPOOL_ENGINE_URL": self.engine.url,
             **environment,
         }
@@ -162,18 +165,21 @@ def team_stack(
     engine: Engine = "scripted",
     replicas: int = REPLICAS,
     has_proxy: bool = True,
+    token_s: float | None = None,
     **environment: str,
 ) -> Iterator[TeamStack]:
-    """All of it, running. `environment` is for the servers of Ideapool."""
+    """All of it, running. `environment` is for the servers of Ideapool, `token_s` the pace of the
+    scripted engine.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ideapool-team-")))
         database = PostgresServer(DURABLE)
         stack.callback(database.remove)
         database.start()
         url = stack.enter_context(database.database())
-        team = TeamStack(folder, database, _engine(engine, folder))
+        team = TeamStack(folder, database, url, _engine(engine, folder, token_s))
         for _ in range(replicas):
-            team.add_replica(url, IDEAPOOL_ENGINE_MODEL=MODELS[engine], **environment)
+            team.add_replica(IDEAPOOL_ENGINE_MODEL=MODELS[engine], **environment)
         if has_proxy:
             team.add_proxy()
         for program in filter(None, (team.engine, *team.replicas, team.proxy)):
@@ -183,11 +189,12 @@ def team_stack(
         yield team
 
 
-def _engine(kind: Engine, folder: Path) -> Program:
+def _engine(kind: Engine, folder: Path, token_s: float | None) -> Program:
     port, data = free_port(), folder / "engine"
     if kind == "scripted":
         data.mkdir()
         command = [sys.executable, "-m", "benchmarks.team_engine", str(port), str(data)]
+        command += [] if token_s is None else [str(token_s)]
         return Program(command, f"http://127.0.0.1:{port}", folder / "engine.log")
     settings = {
         "IDEAPOOL_PORT": str(port),
