@@ -125,4 +125,4 @@ def _pause_s(response: httpx2.Response | None, tries: int) -> float:
     if asked.isdecimal():
         return float(asked)
     pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (tries - 1))
-    return pause * random.uniform(0.5, 1.0)
+    return float(pause * random.uniform(0.5, 1.0))

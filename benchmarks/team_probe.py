@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import httpx2
 
@@ -57,7 +58,7 @@ def availability(asked: Sequence[Asked], spans: Sequence[tuple[float, float]]) -
 
 def _longest_gap(moments: Sequence[float], begin: float, end: float) -> float:
     inside = [begin, *sorted(one for one in moments if begin < one < end), end]
-    return max(later - earlier for earlier, later in zip(inside, inside[1:], strict=False))
+    return max(later - earlier for earlier, later in pairwise(inside))
 
 
 @dataclass(slots=True)

@@ -78,13 +78,15 @@ class Program:
 
     def await_answer(self) -> None:
         until = time.monotonic() + START_S
-        while time.monotonic() < until:
-            if self.process is None or self.process.poll() is not None:
-                raise RuntimeError(f"{self.command[0]} ended: {self.log.read_text()[-2000:]}")
-            with contextlib.suppress(httpx2.HTTPError):
-                if httpx2.get(f"{self.url}/readyz", trust_env=False, timeout=5).status_code == 200:
-                    return
-            time.sleep(0.05)
+        # One client for all tries: to make one takes as long as a server's answer.
+        with httpx2.Client(trust_env=False, timeout=5) as http:
+            while time.monotonic() < until:
+                if self.process is None or self.process.poll() is not None:
+                    raise RuntimeError(f"{self.command[0]} ended: {self.log.read_text()[-2000:]}")
+                with contextlib.suppress(httpx2.HTTPError):
+                    if http.get(f"{self.url}/readyz").status_code == 200:
+                        return
+                time.sleep(0.05)
         raise TimeoutError(f"{self.command[0]} does not answer: {self.log.read_text()[-2000:]}")
 
     @property
