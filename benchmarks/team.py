@@ -7,7 +7,6 @@ run was interrupted wrongly or hangs.
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from contextlib import AsyncExitStack, ExitStack
@@ -15,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import board_pages
-from benchmarks.live_board import PATIENCE_S, WATCHERS, Watchers, processor_s
-from benchmarks.processes import machine_cpu_seconds
+from benchmarks.live_board import PATIENCE_S, WATCHERS, Watchers
 from benchmarks.team_client import Client
 from benchmarks.team_kills import Killer, name_of
+from benchmarks.team_machine import Machine
 from benchmarks.team_probe import PERIOD_S, Probe, availability
 from benchmarks.team_read_back import missing
 from benchmarks.team_report import Answering, Found, Watching, Writing, complaints, markdown
@@ -56,7 +55,7 @@ class Load:
         self._plan = plan
         self._killer = Killer(team, plan.pause_s, before=rows.note_replicas)
         self._urls = {name_of(place): one.url for place, one in enumerate(team.replicas)}
-        self._busy: dict[str, float] = {}
+        self._busy: dict[str, dict[str, float]] = {}
         self._began = time.monotonic()
 
     async def run(self) -> Found:
@@ -102,28 +101,17 @@ class Load:
         async with probe, writing:
             telling = asyncio.create_task(self._tell(client, watching, writing, probe))
             began = time.monotonic()
-            before, machine = self._processors(), machine_cpu_seconds()
+            machine = Machine(self._team)
             await asyncio.sleep(60 * plan.calm_minutes)
             calm_until = time.monotonic()
-            seconds, cores = calm_until - began, os.cpu_count() or 1
-            self._busy = {
-                name: (used - before[name]) / seconds for name, used in self._processors().items()
-            }
-            self._busy["the machine"] = (machine_cpu_seconds() - machine) / seconds / cores
-            machine = machine_cpu_seconds()
+            self._busy = {"no kills": machine.programs() | machine.shares()}
+            machine = Machine(self._team)
             await self._killer.kill_in_turn(60 * plan.minutes)
             ended = time.monotonic()
-            busy = (machine_cpu_seconds() - machine) / (ended - calm_until) / cores
-            self._busy["the machine with kills"] = busy
+            self._busy["kills"] = machine.shares()
             telling.cancel()
             writing.check()
         return (began, calm_until), (calm_until, ended)
-
-    def _processors(self) -> dict[str, float]:
-        programs = {name_of(place): one for place, one in enumerate(self._team.replicas)}
-        programs["engine"] = self._team.engine
-        used = {name: processor_s(one.process.pid) for name, one in programs.items() if one.process}
-        return used | {"this program": time.process_time()}
 
     async def _tell(
         self, client: Client, watching: Watchers, writing: Writers, probe: Probe

@@ -65,7 +65,7 @@ class Answering:
 
 @dataclass(slots=True)
 class Found:
-    """`busy` are shares of a processor core, or of all for the machine."""
+    """`busy` are shares of the processor, as `Machine` gives them, for each part."""
 
     settings: dict[str, str]
     writing: Writing
@@ -73,7 +73,7 @@ class Found:
     answering: Answering
     runs: RunVerdict
     failures: list[str]
-    busy: dict[str, float]
+    busy: dict[str, dict[str, float]]
     late_s: list[float]
     pages: Times = field(default_factory=dict)
 
@@ -169,8 +169,9 @@ def _answering(found: Found) -> Iterator[Row]:
 
 
 def _machine(found: Found) -> Iterator[Row]:
-    shown = ", ".join(f"{name} {100 * share:.0f}%" for name, share in found.busy.items())
-    yield "processor", shown, NO_TARGET
+    for part, shares in found.busy.items():
+        shown = ", ".join(f"{name} {100 * share:.0f}%" for name, share in shares.items())
+        yield f"processor, {part}", shown, NO_TARGET
     yield "this program itself was late by", _times(found.late_s), NO_TARGET
 
 
