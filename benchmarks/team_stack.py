@@ -138,15 +138,17 @@ class TeamStack:
         port, folder = free_port(), self._folder / "nginx"
         folder.mkdir()
         server = NGINX_CONF.read_text().replace("listen 8080", f"listen 127.0.0.1:{port}")
-        named = re.search(r"server replica-1:8000 (.*);", server)
-        assert named is not None, "the configuration names the first server"
-        ours = [f"server {one.url.removeprefix('http://')} {named[1]};" for one in self.replicas]
-        server = re.sub(r"( +server replica-\d:8000 .*;\n)+", f"{' '.join(ours)}\n", server)
+        server = re.sub(r"( +server replica-\d:8000 (.*);\n)+", self._upstream, server)
         (folder / "nginx.conf").write_text(_NGINX.format(server=server))
         program = shutil.which("nginx") or "/usr/sbin/nginx"
         command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
         self.url = f"http://127.0.0.1:{port}"
         self.proxy = Program(command, self.url, folder / "log")
+
+    def _upstream(self, named: re.Match[str]) -> str:
+        """Our servers in the place of those that the configuration names, with the same options."""
+        addresses = [one.url.removeprefix("http://") for one in self.replicas]
+        return "".join(f"    server {address} {named[2]};\n" for address in addresses)
 
     def start(self, place: int) -> None:
         """Waits until the server answers."""
