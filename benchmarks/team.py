@@ -7,6 +7,7 @@ run was interrupted wrongly or hangs.
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from contextlib import AsyncExitStack, ExitStack
@@ -234,6 +235,8 @@ def main() -> int:
         pace_s=options.pace,
         probe_s=options.probe,
     )
+    # Otherwise the servers would stay when this program is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     found = _measured(plan, token_s=options.token)
     if not options.without_pages:
         print(f"pages of a board of {options.ideas} ideas …", file=sys.stderr, flush=True)

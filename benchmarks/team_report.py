@@ -119,7 +119,8 @@ def _watching(found: Found) -> Iterator[Row]:
     watching = found.watching
     target = f"p95 at most {SEEN_WITHIN_S:g} s"
     for name, part in (("no kills", watching.calm), ("kills", watching.kills)):
-        shown = f"{_times(part.seconds)}, most {_ms(max(part.seconds, default=float('nan')))}"
+        most = _ms(max(part.seconds, default=float("nan")))
+        shown = f"{_times(part.seconds)}, most {most}; {_within(part)} within {SEEN_WITHIN_S:g} s"
         yield f"a change until each watcher saw it, {name}", shown, target
         told = len(part.seconds) + part.lost
         yield f"changes lost, {name}", f"{part.lost} of {told} ({part.changes} changes)", "0"
@@ -187,6 +188,13 @@ def _errors(part: Availability) -> str:
     reasons = {reason: part.errors.count(reason) for reason in part.errors}
     shown = f" ({_counts(reasons)})" if reasons else ""
     return f"{len(part.errors)} of {part.asked}{shown}"
+
+
+def _within(part: Arrivals) -> str:
+    """The share of changes that arrived in time; what is lost did not."""
+    told = len(part.seconds) + part.lost
+    in_time = sum(one <= SEEN_WITHIN_S for one in part.seconds)
+    return f"{100 * in_time / told:.1f}%" if told else NO_TARGET
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -138,7 +138,7 @@ class TeamStack:
         port, folder = free_port(), self._folder / "nginx"
         folder.mkdir()
         server = NGINX_CONF.read_text().replace("listen 8080", f"listen 127.0.0.1:{port}")
-        server = re.sub(r"( +server replica-\d:8000 (.*);\n)+", self._upstream, server)
+        server = re.sub(r"( +server replica-\d:8000 .*;\n)+", self._upstream, server)
         (folder / "nginx.conf").write_text(_NGINX.format(server=server))
         program = shutil.which("nginx") or "/usr/sbin/nginx"
         command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
@@ -148,7 +148,9 @@ class TeamStack:
     def _upstream(self, named: re.Match[str]) -> str:
         """Our servers in the place of those that the configuration names, with the same options."""
         addresses = [one.url.removeprefix("http://") for one in self.replicas]
-        return "".join(f"    server {address} {named[2]};\n" for address in addresses)
+        options = dict.fromkeys(re.findall(r":8000 (.*);", named[0]))
+        lines = [f"    server {address} {one};\n" for one in options for address in addresses]
+        return "".join(lines)
 
     def start(self, place: int) -> None:
         """Waits until the server answers."""
