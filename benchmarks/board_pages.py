@@ -53,6 +53,18 @@ def compare(urls: Mapping[str, str], board: str, *, calls: int = CALLS) -> Times
         }
 
 
+def measure(*, ideas: int, calls: int = CALLS) -> Times:
+    """As `compare`, on a PostgreSQL of its own and a file, with so many ideas on the board."""
+    server = PostgresServer()
+    try:
+        server.start()
+        with tempfile.TemporaryDirectory() as folder:
+            urls, board = fill_both(Path(folder), server, ideas)
+            return compare(urls, board, calls=calls)
+    finally:
+        server.remove()
+
+
 def table(times: Times) -> str:
     """The times with their ratio, the second database's by the first's, as Markdown."""
     names = list(next(iter(times.values())))
@@ -107,14 +119,7 @@ def main() -> None:
     parser.add_argument("--ideas", type=int, default=10_000)
     parser.add_argument("--calls", type=int, default=CALLS)
     options = parser.parse_args()
-    server = PostgresServer()
-    try:
-        server.start()
-        with tempfile.TemporaryDirectory() as folder:
-            urls, board = fill_both(Path(folder), server, options.ideas)
-            print(table(compare(urls, board, calls=options.calls)))
-    finally:
-        server.remove()
+    print(table(measure(ideas=options.ideas, calls=options.calls)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -21,7 +22,7 @@ WATCHERS = 200
 CHANGES = 30
 PAUSE_S = 1.0
 PATIENCE_S = 30.0
-CHANGE = "event: change"
+CHANGE, RESET = "event: change", "event: reset"
 
 
 @dataclass(slots=True)
@@ -42,22 +43,28 @@ class Arrivals:
 class Watchers:
     """Streams that are open while the block lasts, each to the server whose turn it is.
 
-    A stream that breaks goes on at the next server, after the last change that it saw.
+    A stream that breaks goes on at the next server, after the last change that it saw. `seen` has for
+    each stream when it first heard of an idea. `repeats` are changes that a stream was told twice,
+    `resets` are those times when it was told that what it missed is not kept.
     """
 
     def __init__(
         self, urls: Sequence[str], boards: Sequence[str], *, count: int = WATCHERS, key: str = ""
     ) -> None:
         self.seen: list[dict[str, float]] = [{} for _ in range(count)]
+        # The same by the number of the change, for those that are not made by creating an idea.
+        self.numbers: list[dict[int, float]] = [{} for _ in range(count)]
         self.boards = [boards[place % len(boards)] for place in range(count)]
-        self.reconnects = 0
+        self.reconnects = self.repeats = self.resets = 0
         self._urls = list(urls)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._connected: set[int] = set()
+        self._open: set[int] = set()
         self._heard = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._http = httpx2.AsyncClient(
             timeout=httpx2.Timeout(PATIENCE_S, read=PATIENCE_S),
+            trust_env=False,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
         )
 
@@ -95,6 +102,10 @@ class Watchers:
                     found.lost += 1
         return found
 
+    @property
+    def connected(self) -> int:
+        return len(self._open)
+
     async def _until(self, is_so: Callable[[], bool]) -> None:
         while not is_so():
             self._heard.clear()
@@ -110,6 +121,7 @@ class Watchers:
                 async with self._http.stream("GET", address, headers=headers) as answer:
                     if answer.status_code == 200:
                         last = await self._read(answer, place, last)
+            self._open.discard(place)
             turn += 1
             self.reconnects += 1
             await asyncio.sleep(0.2)
@@ -119,15 +131,21 @@ class Watchers:
         with suppress(httpx2.HTTPError):
             async for line in answer.aiter_lines():
                 self._connected.add(place)
+                self._open.add(place)
                 self._heard.set()
                 if line.startswith("event:"):
                     is_change = line == CHANGE
+                    self.resets += line == RESET
                 elif line.startswith("id: "):
                     last = line[4:]
                 elif is_change and line.startswith("data: "):
-                    idea = json.loads(line[6:])["subject_id"]
-                    self.seen[place].setdefault(idea, time.monotonic())
+                    self._note(place, time.monotonic(), json.loads(line[6:]))
         return last
+
+    def _note(self, place: int, moment: float, change: dict[str, Any]) -> None:
+        self.seen[place].setdefault(change["subject_id"], moment)
+        self.repeats += change["number"] in self.numbers[place]
+        self.numbers[place].setdefault(change["number"], moment)
 
 
 async def measure(

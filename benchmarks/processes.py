@@ -37,14 +37,14 @@ def thread_settings(process_id: int) -> dict[str, str]:
     return found
 
 
-def cpu_seconds(process_id: int) -> float:
-    """Processor time of the tree since it began."""
+def cpu_seconds(process_id: int, *, with_ended: bool = False) -> float:
+    """Processor time of the tree since it began, on request with what has ended of it."""
     ticks = 0
     for one in tree(process_id):
         with contextlib.suppress(OSError):
             # The name in the second field may have spaces; the numbers come after its bracket.
             fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
+            ticks += sum(map(int, fields[11 : 15 if with_ended else 13]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 

@@ -78,13 +78,15 @@ class Program:
 
     def await_answer(self) -> None:
         until = time.monotonic() + START_S
-        while time.monotonic() < until:
-            if self.process is None or self.process.poll() is not None:
-                raise RuntimeError(f"{self.command[0]} ended: {self.log.read_text()[-2000:]}")
-            with contextlib.suppress(httpx2.HTTPError):
-                if httpx2.get(f"{self.url}/readyz", trust_env=False, timeout=5).status_code == 200:
-                    return
-            time.sleep(0.05)
+        # One client for all tries: to make one takes as long as a server's answer.
+        with httpx2.Client(trust_env=False, timeout=5) as http:
+            while time.monotonic() < until:
+                if self.process is None or self.process.poll() is not None:
+                    raise RuntimeError(f"{self.command[0]} ended: {self.log.read_text()[-2000:]}")
+                with contextlib.suppress(httpx2.HTTPError):
+                    if http.get(f"{self.url}/readyz").status_code == 200:
+                        return
+                time.sleep(0.05)
         raise TimeoutError(f"{self.command[0]} does not answer: {self.log.read_text()[-2000:]}")
 
     @property
@@ -108,22 +110,25 @@ class Program:
 class TeamStack:
     """`url` is the proxy's, if there is one. Servers are named by their place in `replicas`, from 0."""
 
-    def __init__(self, folder: Path, database: PostgresServer, engine: Program) -> None:
+    def __init__(
+        self, folder: Path, database: PostgresServer, database_url: str, engine: Program
+    ) -> None:
         self.database = database
+        self.database_url = database_url
         self.engine = engine
         self.replicas: list[Program] = []
         self.proxy: Program | None = None
         self.url = ""
         self._folder = folder
 
-    def add_replica(self, database_url: str, **environment: str) -> None:
+    def add_replica(self, **environment: str) -> None:
         port, name = free_port(), f"replica-{len(self.replicas) + 1}"
         # One data folder for all, as in compose.yaml.
         settings = {
             "IDEAPOOL_PORT": str(port),
             "IDEAPOOL_REPLICA": name,
             "IDEAPOOL_DATA_DIR": str(self._folder / "data"),
-            "IDEAPOOL_DATABASE_URL": database_url,
+            "IDEAPOOL_DATABASE_URL": self.database_url,
             "IDEAPOOL_ENGINE_URL": self.engine.url,
             **environment,
         }
@@ -133,15 +138,19 @@ class TeamStack:
         port, folder = free_port(), self._folder / "nginx"
         folder.mkdir()
         server = NGINX_CONF.read_text().replace("listen 8080", f"listen 127.0.0.1:{port}")
-        named = re.search(r"server replica-1:8000 (.*);", server)
-        assert named is not None, "the configuration names the first server"
-        ours = [f"server {one.url.removeprefix('http://')} {named[1]};" for one in self.replicas]
-        server = re.sub(r"( +server replica-\d:8000 .*;\n)+", f"{' '.join(ours)}\n", server)
+        server = re.sub(r"( +server replica-\d:8000 .*;\n)+", self._upstream, server)
         (folder / "nginx.conf").write_text(_NGINX.format(server=server))
         program = shutil.which("nginx") or "/usr/sbin/nginx"
         command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
         self.url = f"http://127.0.0.1:{port}"
         self.proxy = Program(command, self.url, folder / "log")
+
+    def _upstream(self, named: re.Match[str]) -> str:
+        """Our servers in the place of those that the configuration names, with the same options."""
+        addresses = [one.url.removeprefix("http://") for one in self.replicas]
+        options = dict.fromkeys(re.findall(r":8000 (.*);", named[0]))
+        lines = [f"    server {address} {one};\n" for one in options for address in addresses]
+        return "".join(lines)
 
     def start(self, place: int) -> None:
         """Waits until the server answers."""
@@ -162,18 +171,21 @@ def team_stack(
     engine: Engine = "scripted",
     replicas: int = REPLICAS,
     has_proxy: bool = True,
+    token_s: float | None = None,
     **environment: str,
 ) -> Iterator[TeamStack]:
-    """All of it, running. `environment` is for the servers of Ideapool."""
+    """All of it, running. `environment` is for the servers of Ideapool, `token_s` the pace of the
+    scripted engine.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ideapool-team-")))
         database = PostgresServer(DURABLE)
         stack.callback(database.remove)
         database.start()
         url = stack.enter_context(database.database())
-        team = TeamStack(folder, database, _engine(engine, folder))
+        team = TeamStack(folder, database, url, _engine(engine, folder, token_s))
         for _ in range(replicas):
-            team.add_replica(url, IDEAPOOL_ENGINE_MODEL=MODELS[engine], **environment)
+            team.add_replica(IDEAPOOL_ENGINE_MODEL=MODELS[engine], **environment)
         if has_proxy:
             team.add_proxy()
         for program in filter(None, (team.engine, *team.replicas, team.proxy)):
@@ -183,11 +195,12 @@ def team_stack(
         yield team
 
 
-def _engine(kind: Engine, folder: Path) -> Program:
+def _engine(kind: Engine, folder: Path, token_s: float | None) -> Program:
     port, data = free_port(), folder / "engine"
     if kind == "scripted":
         data.mkdir()
         command = [sys.executable, "-m", "benchmarks.team_engine", str(port), str(data)]
+        command += [] if token_s is None else [str(token_s)]
         return Program(command, f"http://127.0.0.1:{port}", folder / "engine.log")
     settings = {
         "IDEAPOOL_PORT": str(port),

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -20,6 +20,7 @@ from service.store.replicas import LEASE
 pytestmark = pytest.mark.slow
 PATIENCE_S = 120.0
 AWAY_S = 10.0
+STREAMS = 6
 TASK = {"topic": "a street party", "n": 3}
 HTML = {"accept": "text/html"}
 
@@ -193,3 +194,25 @@ def test_people_behind_the_proxy_do_not_notice_that_a_server_is_killed(team: Tea
         link = page.links.get("next")
         place = str(link["url"]) if link else None
     assert sorted(stored) == sorted(made)
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+def test_streams_come_back_through_the_proxy_although_each_server_was_killed_once(
+    team: TeamStack,
+) -> None:
+    """Where only streams are open, no answer ends that would show the proxy that a server is well."""
+    board = ask(team.replicas[1], "GET", "/api/v1/boards").json()[0]["id"]
+    with ExitStack() as stack:
+        http = stack.enter_context(httpx2.Client(timeout=PATIENCE_S, trust_env=False))
+
+        def statuses() -> list[int]:
+            address = f"{team.url}/api/v1/boards/{board}/events"
+            streams = [stack.enter_context(http.stream("GET", address)) for _ in range(STREAMS)]
+            return [stream.status_code for stream in streams]
+
+        assert statuses() == [200] * STREAMS
+        team.kill(0)
+        assert statuses() == [200] * STREAMS
+        team.start(0)
+        team.kill(1)
+        assert statuses() == [200] * STREAMS
