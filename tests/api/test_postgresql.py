@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
@@ -19,7 +20,7 @@ from service.health import CHECKS, Finding, examine
 from service.schemas.ideas import IdeaCreate
 from service.settings import Settings
 from service.store import Limits, Store
-from service.store.database import Database
+from service.store.database import Database, newest_revision
 from service.store.dialects import dialect_of
 from service.store.dialects import postgresql as dialect
 from tests.api.test_ideas import IDEAS, add
@@ -212,6 +213,38 @@ def test_a_start_waits_for_a_server_that_is_not_up_yet(caplog: pytest.LogCapture
         assert server.url("postgres").split("?")[0] in caplog.text
     finally:
         server.remove()
+
+
+@contextmanager
+def writing(url: str, seconds: float) -> Iterator[None]:
+    """Somebody else has the turn to write for so long, counted from the begin of the block."""
+    with psycopg.connect(url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [dialect.WRITING])
+        ending = threading.Timer(seconds, other.commit)
+        ending.start()
+        try:
+            yield
+        finally:
+            ending.join()
+
+
+@pytest.mark.parametrize("template", ["template1", "migrated"])
+def test_a_start_waits_for_the_migration_of_another_server(
+    postgresql: PostgresServer, monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    monkeypatch.setattr(dialect, "_SESSION", ("SET lock_timeout = '200ms'",))
+    with postgresql.database(template) as url:
+        database = Database(url)
+        with closing(database), writing(url, 1.0):
+            database.migrate()
+
+            assert database.dialect.facts().revision == newest_revision()  # type: ignore[union-attr]
+            with (
+                writing(url, 1.0),
+                pytest.raises(StorageUnavailable, match="others are writing"),
+                database.write() as session,
+            ):
+                session.connection()
 
 
 def test_a_start_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
