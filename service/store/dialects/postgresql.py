@@ -90,6 +90,11 @@ class PostgreSQL:
     def writer(self) -> Engine:
         engine = _engine(self._url, size=1)
 
+        @event.listens_for(engine, "connect")
+        def see_what_was_stored(connection: Any, _record: Any) -> None:
+            # At the other levels a transaction would go on seeing what there was before its turn.
+            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+
         @event.listens_for(engine, "begin")
         def take_turn(connection: Connection) -> None:
             if STARTING.items() <= connection.get_execution_options().items():
