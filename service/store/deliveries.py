@@ -1,9 +1,10 @@
 """The outbox of the webhooks: what still has to be sent, to whom, and what was answered.
 
 The deliveries are made of the recorded activities, so that a change costs nobody a query. Each
-webhook has a cursor for each board, because activities grow in the order of their transactions
-only within a board. The cursor and the deliveries move on in one transaction, and only from the
-number that was read, so that two replicas make no delivery twice.
+webhook has a cursor for each board, because activities are read board by board, as they are indexed:
+a board on which much happens does not keep the others waiting. The cursor and the deliveries move on
+in one transaction, and only from the number that was read, so that two replicas make no delivery
+twice.
 """
 
 from collections.abc import Sequence
