@@ -52,8 +52,10 @@
 
   async function refresh() {
     timer = 0;
-    if (isFetching || asking || document.hidden) {
-      if (!document.hidden) schedule();
+    // A hidden page is not seen; what has changed waits until it is.
+    if (document.hidden) return;
+    if (isFetching || asking) {
+      schedule();
       return;
     }
     const taken = changes;
@@ -371,5 +373,6 @@
   document.addEventListener("focusout", () => setTimeout(tryAgain, PAUSE_MS));
   document.addEventListener("selectionchange", () => getSelection().isCollapsed && tryAgain());
 
+  document.addEventListener("visibilitychange", () => changes.size && schedule());
   document.addEventListener("board:change", (event) => note(event.detail));
 })();

@@ -1,7 +1,7 @@
 """The feeds of all boards that somebody watches, and the limit of their streams."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -9,17 +9,16 @@ from service.errors import TooManyStreams
 from service.live.feed import BoardFeed
 from service.live.happenings import Happening, Here
 from service.live.presence import Presence
+from service.live.rights import RECHECK_S, MayStillRead
 from service.messages import Text
 from service.signals import PEOPLE
 from service.store import Store
 
 # What the watcher hears of at least so often, so that it notices a dead connection.
 BEAT_S = 15.0
-RECHECK_S = 60.0
 RETRY_AFTER_S = 5
 # A feed that nobody watches any more ends after this time; most who load a page come back at once.
 IDLE_S = 30.0
-MayStillRead = Callable[[], Awaitable[bool]]
 
 
 class BoardFeeds:

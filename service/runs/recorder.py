@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from service.engine.types import ModelInfo
-from service.errors import NotFound, StorageUnavailable
+from service.errors import NotFound, RoleNeeded, StorageUnavailable
 from service.ideation.events import (
     Began,
     Compared,
@@ -192,8 +192,8 @@ class Recorder:
         add = self.store.evaluations.add
         try:
             made = await self.stored(add, live.run_id, step.idea_id, step.idea_version, step.result)
-        except NotFound:
-            # The idea was deleted for good meanwhile.
+        except (NotFound, RoleNeeded):
+            # The idea was deleted for good meanwhile, or moved to a board that the person only reads.
             return
         live.add_event("evaluation", item_fields(made))
 

@@ -41,7 +41,8 @@ from service.schemas.runs import RunPublic, Task
 from service.store import Store
 from service.store.database import patient
 from service.store.keyed_answers import RequestKey
-from service.store.runs import LOST, RunOutcome
+from service.store.own_runs import LOST
+from service.store.runs import RunOutcome
 
 # How many runs that are over stay in memory for clients that reconnect, and how many of them, the
 # newest, with their deltas.

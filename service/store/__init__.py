@@ -31,6 +31,7 @@ from service.store.likes import LikeStore
 from service.store.limits import Limits
 from service.store.lineage import LineageStore
 from service.store.overview import OverviewStore
+from service.store.own_runs import OwnRuns
 from service.store.people import PersonStore
 from service.store.presence import PresenceStore
 from service.store.refinements import RefinementStore
@@ -72,13 +73,14 @@ class Store:
         self.ideas = IdeaStore(database, limits)
         self.changes = BulkChangeStore(database)
         self.trash = TrashStore(database)
-        self.runs = RunStore(database, self.ideas, self.replica_id)
+        own_runs = OwnRuns(self.replica_id)
+        self.runs = RunStore(database, own_runs)
         self.refinements = RefinementStore(database, self.ideas)
-        self.suggestions = SuggestionStore(database, limits, self.ideas)
-        self.comparisons = ComparisonStore(database)
+        self.suggestions = SuggestionStore(database, limits, self.ideas, own_runs)
+        self.comparisons = ComparisonStore(database, own_runs)
         self.rounds = RoundStore(database, limits)
         self.rubrics = RubricStore(database, limits)
-        self.evaluations = EvaluationStore(database)
+        self.evaluations = EvaluationStore(database, own_runs)
         self.keyed_answers = KeyedAnswerStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)

@@ -1,9 +1,10 @@
 """What the acting person may read and write, enforced in every transaction.
 
 Whoever has roles on single boards only gets no row of another board, whatever a query asks for, so
-that an id of another board is an unknown id. And no transaction changes a board on which the role is
-too low. The table of routes in `service.web` refuses most of that before; this holds for ids in
-bodies, for lists and for searches, too.
+that an id of another board is an unknown id. And no transaction stores a row of a board on which the
+role is too low, nor a row that hangs on an idea or a run of it, such as a comment. The table of routes in
+`service.web` refuses most of that before; this holds for ids in bodies, for lists and for searches, too.
+What a statement changes without rows in the session, such as tags or a purge, only the table checks.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +27,9 @@ from service.store.tables import (
     Board,
     Change,
     Comparison,
+    Evaluation,
     Idea,
+    IdeaVersion,
     KeyedAnswer,
     Rubric,
     Run,
@@ -36,6 +39,7 @@ from service.store.tables import (
 from service.store.team_tables import (
     Activity,
     Comment,
+    IdeaLike,
     Invitation,
     Membership,
     Person,
@@ -53,6 +57,11 @@ _UNBOUND: frozenset[type[Any]] = frozenset(
         *(PendingUpload, Replica, RunEvents),
     }
 )
+# What hangs on an idea or a run, by the column that leads there.
+_HANGING: dict[type[Any], str] = {
+    **dict.fromkeys((Comment, IdeaLike, IdeaVersion, Evaluation), "idea_id"),
+    Suggestion: "run_id",
+}
 # Every other row of a board needs an editor. What only readers do, too, is stored by the way: that
 # somebody is here, that the time of a round is up, or what happened.
 _NEEDED: dict[type[Any], Role] = {
@@ -60,6 +69,8 @@ _NEEDED: dict[type[Any], Role] = {
     Presence: Role.READER,
     WritingRound: Role.READER,
     Comparison: Role.COMMENTER,
+    Comment: Role.COMMENTER,
+    IdeaLike: Role.COMMENTER,
 }
 _NEEDS = {
     Role.READER: Text("This needs the role “reader”. An owner can give it to you."),
@@ -101,7 +112,7 @@ def check_writing(session: Session) -> None:
         return
     for row in chain(session.new, filter(session.is_modified, session.dirty), session.deleted):
         needed = _NEEDED.get(type(row), Role.EDITOR)
-        for board_id, person_id in _boards_of(row):
+        for board_id, person_id in _boards_of(session, row):
             held = _role_in(actor, board_id, person_id)
             if held is None or held < needed:
                 raise role_needed(needed)
@@ -178,10 +189,13 @@ _OWNED: Mapping[str, Callable[[Session, str], Owned]] = {
 }
 
 
-def _boards_of(row: SQLModel) -> Iterator[tuple[str | None, str | None]]:
-    """The boards of a row before and after the change; none of a row that hangs on another row."""
+def _boards_of(session: Session, row: SQLModel) -> Iterator[tuple[str | None, str | None]]:
+    """The boards of a row before and after the change; none of what hangs on a row that is new, too."""
+    above = _HANGING.get(type(row))
     if isinstance(row, Board):
         yield row.id, None
+    elif above is not None:
+        yield from _OWNED[above](session, getattr(row, above))
     elif type(row) not in _UNBOUND and hasattr(row, "board_id"):
         history = inspect(row).attrs["board_id"].history
         for board_id in {row.board_id, *history.deleted}:

@@ -17,6 +17,7 @@ from service.store.authors import authors
 from service.store.cursors import Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.ideas import live_board_id
+from service.store.own_runs import OwnRuns
 from service.store.ownership import check_may_delete
 from service.store.tables import Comparison, Idea
 
@@ -58,8 +59,9 @@ class Verdict:
 
 
 class ComparisonStore:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, own: OwnRuns) -> None:
         self._database = database
+        self._own = own
 
     def vote(
         self, board_id: str, shape: ComparisonCreate, *, ballot: str | None = None
@@ -104,11 +106,15 @@ class ComparisonStore:
         """Stores the model's answer about a pair.
 
         Raises:
-            NotFound: one of the ideas was deleted for good meanwhile.
+            NotFound: one of the ideas, or the run, was deleted for good meanwhile.
+            LeaseLost: another server has ended the run.
         """
+        compared = (verdict.first_id, verdict.second_id)
         with self._database.write() as session:
-            for idea_id in (verdict.first_id, verdict.second_id):
-                if session.exec(select(Idea.id).where(Idea.id == idea_id)).first() is None:
+            self._own.check(session, run_id)
+            there = set(session.exec(select(Idea.id).where(col(Idea.id).in_(compared))))
+            for idea_id in compared:
+                if idea_id not in there:
                     raise NotFound(
                         Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id)
                     )

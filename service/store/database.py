@@ -23,6 +23,7 @@ from sqlmodel import Session
 from service.errors import ConfigurationError, StorageUnavailable
 from service.messages import Text
 from service.store.dialects import dialect_of
+from service.store.dialects.protocol import STARTING
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # How long and how often `patient` readers try.
@@ -109,9 +110,10 @@ class Database:
     def migrate(self) -> None:
         """Brings the tables up to date. An existing file is copied first."""
         self._is_closed = False
+        writer = self._writer.execution_options(**STARTING)
         try:
-            self.dialect.prepare(self._writer)
-            with self._writer.connect() as connection:
+            self.dialect.prepare(writer)
+            with writer.connect() as connection:
                 current = MigrationContext.configure(connection).get_current_revision()
             head = newest_revision()
             if current == head:
@@ -120,7 +122,7 @@ class Database:
                 self._check_known(current)
                 self.dialect.keep_copy(f"before-{head}")
                 _log.info("the database %s is upgraded to %s", self.dialect.place, head)
-            with self._writer.begin() as connection:
+            with writer.begin() as connection:
                 self._upgrade(connection)
         except (DBAPIError, OSError) as error:
             raise self.dialect.unusable(error) from error

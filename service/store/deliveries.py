@@ -1,9 +1,10 @@
 """The outbox of the webhooks: what still has to be sent, to whom, and what was answered.
 
 The deliveries are made of the recorded activities, so that a change costs nobody a query. Each
-webhook has a cursor for each board, because activities grow in the order of their transactions
-only within a board. The cursor and the deliveries move on in one transaction, and only from the
-number that was read, so that two replicas make no delivery twice.
+webhook has a cursor for each board, because activities are read board by board, as they are indexed:
+a board on which much happens does not keep the others waiting. The cursor and the deliveries move on
+in one transaction, and only from the number that was read, so that two replicas make no delivery
+twice.
 """
 
 from collections.abc import Sequence
@@ -64,7 +65,9 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that this process has to send, for the `attempt`-th time."""
+    """A delivery that this process has to send, for the `attempt`-th time since the last `retry`; it was
+    claimed at `tried_at`.
+    """
 
     number: int
     id: str
@@ -72,6 +75,7 @@ class Claimed:
     secret: str
     payload: str
     attempt: int
+    tried_at: datetime
     is_test: bool
 
 
@@ -161,6 +165,7 @@ class DeliveryStore:
         if not rows:
             return []
         with self._database.write() as session:
+            tried_at = now()
             return [
                 Claimed(
                     number_of(delivery),
@@ -169,10 +174,11 @@ class DeliveryStore:
                     webhook.secret,
                     delivery.payload,
                     delivery.attempts + 1,
+                    tried_at,
                     delivery.kind == TEST_KIND,
                 )
                 for delivery, webhook in rows
-                if _take(session, delivery, moment + lease)
+                if _take(session, delivery, tried_at, moment + lease)
             ]
 
     def next_due(self) -> datetime | None:
@@ -312,22 +318,25 @@ def _advance(session: Session, lane: Lane, number: int) -> bool:
     return bool(session.exec(moved.values(number=number)).rowcount)
 
 
-def _take(session: Session, delivery: WebhookDelivery, until: datetime) -> bool:
+def _take(session: Session, delivery: WebhookDelivery, tried_at: datetime, until: datetime) -> bool:
     taken = update(WebhookDelivery).where(
         col(WebhookDelivery.number) == delivery.number,
         col(WebhookDelivery.status) == "pending",
         col(WebhookDelivery.attempts) == delivery.attempts,
         col(WebhookDelivery.next_attempt_at) == delivery.next_attempt_at,
     )
-    values = {"attempts": delivery.attempts + 1, "next_attempt_at": until, "tried_at": now()}
+    values = {"attempts": delivery.attempts + 1, "next_attempt_at": until, "tried_at": tried_at}
     return bool(session.exec(taken.values(values)).rowcount)
 
 
 def _still_claimed(session: Session, claimed: Claimed) -> WebhookDelivery | None:
     """None if it was deleted, sent again or claimed by somebody else meanwhile."""
     delivery = session.get(WebhookDelivery, claimed.number)
-    is_ours = delivery is not None and delivery.attempts == claimed.attempt
-    return delivery if is_ours and delivery is not None and delivery.status == "pending" else None
+    if delivery is None or delivery.status != "pending":
+        return None
+    # After a retry the attempts are counted anew, so their number alone does not tell.
+    is_ours = (delivery.attempts, delivery.tried_at) == (claimed.attempt, claimed.tried_at)
+    return delivery if is_ours else None
 
 
 def _note(delivery: WebhookDelivery, answer: Answer) -> None:

@@ -13,6 +13,7 @@ from service.schemas.evaluation import CriterionShape, EvaluationPublic, RubricC
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.listing import IdeaQuery
+from service.store.own_runs import OwnRuns
 from service.store.scores import counts_for, shown_rubric
 from service.store.tables import Evaluation, Idea
 
@@ -62,8 +63,9 @@ def words_of(criteria: Sequence[CriterionShape]) -> Words:
 
 
 class EvaluationStore:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, own: OwnRuns) -> None:
         self._database = database
+        self._own = own
 
     def of_idea(self, idea_id: str) -> list[EvaluationPublic]:
         """Returns all evaluations of the idea, newest first."""
@@ -81,9 +83,11 @@ class EvaluationStore:
         """Stores the result that a run over a board has for one idea.
 
         Raises:
-            NotFound: the idea was deleted for good meanwhile.
+            NotFound: the idea, or the run, was deleted for good meanwhile.
+            LeaseLost: another server has ended the run.
         """
         with self._database.write() as session:
+            self._own.check(session, run_id)
             row_id = write_evaluation(session, run_id, idea_id, version, result)
             return _publics(session, Evaluation.id == row_id)[0]
 
@@ -106,7 +110,8 @@ def write_evaluation(
     Raises:
         NotFound: the idea was deleted for good.
     """
-    if session.exec(select(Idea.id).where(Idea.id == idea_id)).first() is None:
+    idea = session.exec(select(Idea).where(Idea.id == idea_id)).first()
+    if idea is None:
         raise NotFound(Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id))
     fields = {name: value for name, value in result.items() if name != "scoring"}
     row = Evaluation(
@@ -114,7 +119,6 @@ def write_evaluation(
     )
     session.add(row)
     session.flush()
-    idea = session.exec(select(Idea).where(Idea.id == idea_id)).one()
     if counts_for(shown_rubric(session, idea.board_id), row):
         idea.score, idea.scored_version = row.overall, version
         session.add(idea)

@@ -10,6 +10,8 @@ from service.errors import Conflict, NotFound
 from service.messages import Text
 from service.schemas.identity import now
 from service.schemas.people import KEYS_CEILING
+from service.signals import PEOPLE
+from service.store.announcements import announce
 from service.store.database import Database
 from service.store.tables import ApiKey
 
@@ -153,6 +155,7 @@ class KeyStore:
                 .where(col(ApiKey.revoked_at).is_(None))
                 .values(revoked_at=now())
             )
+            announce(session, PEOPLE)
 
     def revoke_session(self, token: str) -> None:
         """Ends the session of this token; an API key with this token stays valid."""
@@ -162,6 +165,7 @@ class KeyStore:
                 .where(col(ApiKey.sha256) == digest(token), col(ApiKey.kind) == "session")
                 .values(revoked_at=now())
             )
+            announce(session, PEOPLE)
 
 
 _LIVING_KEY = (ApiKey.kind == "key", col(ApiKey.revoked_at).is_(None))

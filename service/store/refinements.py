@@ -12,7 +12,8 @@ from service.schemas.refinement import Acceptance, ComparisonOfVersions, EditPub
 from service.schemas.runs import RunPublic
 from service.store.database import Database
 from service.store.ideas import IdeaStore, check_revision, found
-from service.store.runs import public_run, run_in
+from service.store.own_runs import run_in
+from service.store.runs import public_run
 from service.store.tables import IdeaVersion, Run
 from service.text.edits import Note, ProposedEdit, compose, edits_of, proposed_edits
 

@@ -8,7 +8,6 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from service.errors import LeaseLost, NotFound, record
-from service.messages import Text
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.evaluation import FailurePublic
 from service.schemas.fields import UNFINISHED, RunKind, RunStatus
@@ -21,14 +20,12 @@ from service.store.authors import authors
 from service.store.cursors import Page
 from service.store.database import Database
 from service.store.evaluations import write_evaluation
-from service.store.ideas import IdeaStore
 from service.store.keyed_answers import RequestKey, keep_run
+from service.store.own_runs import OwnRuns, missing, run_in
 from service.store.replicas import interrupt
 from service.store.run_listing import RunQuery, run_page
 from service.store.suggestions import mark_redrawn
 from service.store.tables import Run, Suggestion
-
-LOST = Text("Another server has ended this run, because this one did not reach the database.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +71,11 @@ class UnderWay:
 
 
 class RunStore:
-    """`replica_id` is that of this server, which performs the runs that it creates."""
+    """This server performs the runs that it creates."""
 
-    def __init__(self, database: Database, ideas: IdeaStore, replica_id: str) -> None:
+    def __init__(self, database: Database, own: OwnRuns) -> None:
         self._database = database
-        self._ideas = ideas
-        self._replica_id = replica_id
+        self._own = own
 
     def create(self, new: NewRun, *, key: RequestKey | None = None) -> RunPublic:
         """Stores a run, and with it the key of the request that asked for it, if there is one."""
@@ -91,7 +87,7 @@ class RunStore:
                 board_id=new.board_id,
                 idea_id=new.idea_id,
                 idea_version=new.idea_version,
-                replica_id=self._replica_id,
+                replica_id=self._own.replica_id,
             )
             session.add(run)
             session.flush()
@@ -104,7 +100,7 @@ class RunStore:
     def start(self, run_id: str, provenance: Provenance) -> None:
         """Raises: LeaseLost, NotFound"""
         with self._database.write() as session:
-            run = self._own(session, run_id)
+            run = self._own.get(session, run_id)
             run.status, run.started_at = "running", now()
             run.model = provenance.model
             run.weights_sha256 = provenance.weights_sha256
@@ -117,7 +113,7 @@ class RunStore:
         Raises: LeaseLost, NotFound
         """
         with self._database.write() as session:
-            run = self._own(session, run_id)
+            run = self._own.get(session, run_id)
             run.status, run.finished_at = outcome.status, now()
             run.error = record(outcome.error) if outcome.error else None
             if outcome.result is not None:
@@ -148,7 +144,7 @@ class RunStore:
         with self._database.write() as session:
             for run_id in run_ids:
                 with suppress(LeaseLost, NotFound):
-                    interrupt(session, [self._own(session, run_id)])
+                    interrupt(session, [self._own.get(session, run_id)])
 
     def get(self, run_id: str) -> RunPublic:
         with self._database.read() as session:
@@ -159,7 +155,7 @@ class RunStore:
         with self._database.read() as session:
             status: RunStatus | None = session.scalar(select(Run.status).where(Run.id == run_id))
             if status is None:
-                raise _missing(run_id)
+                raise missing(run_id)
             return status
 
     def page(self, query: RunQuery) -> Page[RunPublic]:
@@ -193,7 +189,7 @@ class RunStore:
     def add_failure(self, run_id: str, failure: FailurePublic) -> None:
         """Stores that a run over a board could not evaluate an idea. Raises: LeaseLost, NotFound"""
         with self._database.write() as session:
-            run = self._own(session, run_id)
+            run = self._own.get(session, run_id)
             failed = [
                 *(run.result or {}).get("failed", []),
                 failure.model_dump() | {"words": failure.words},
@@ -201,31 +197,9 @@ class RunStore:
             run.result = {**(run.result or {}), "failed": failed}
             session.add(run)
 
-    def _own(self, session: Session, run_id: str) -> Run:
-        """The row of a run that this server performs."""
-        run = run_in(session, run_id)
-        if run.status not in UNFINISHED or run.replica_id != self._replica_id:
-            raise LeaseLost(
-                Text(
-                    "Another server has ended this run, because this one did not reach the database."
-                )
-            )
-        return run
-
     def recent(self, **narrowed: Any) -> list[RunPublic]:
         """Returns runs, newest first; the arguments are the fields of `RunQuery`."""
         return self.page(RunQuery(**narrowed)).items
-
-
-def run_in(session: Session, run_id: str) -> Run:
-    run = session.get(Run, run_id)
-    if run is None:
-        raise _missing(run_id)
-    return run
-
-
-def _missing(run_id: str) -> NotFound:
-    return NotFound(Text("There is no run %(run_id)s.", run_id=run_id))
 
 
 def public_run(session: Session, run: Run) -> RunPublic:

@@ -13,6 +13,7 @@ from service.schemas.identity import now
 from service.store.database import Database
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
+from service.store.own_runs import OwnRuns
 from service.store.tables import Board, Idea, Run, Suggestion
 
 STORED_FIELDS = {"id", "angle", "title", "text", "origin", "written_for", "likeness", "fit"}
@@ -21,16 +22,22 @@ KEPT = Text("This suggestion is an idea now. Delete the idea instead.")
 
 
 class SuggestionStore:
-    def __init__(self, database: Database, limits: Limits, ideas: IdeaStore) -> None:
+    def __init__(self, database: Database, limits: Limits, ideas: IdeaStore, own: OwnRuns) -> None:
         self._database = database
         self._limits = limits
         self._ideas = ideas
+        self._own = own
 
     def add(self, run_id: str, position: int, shape: SuggestionPublic) -> None:
-        """Stores a suggestion, without the ideas it refers to if they were deleted for good meanwhile."""
+        """Stores a suggestion, without the ideas it refers to if they were deleted for good meanwhile.
+
+        Raises: LeaseLost, NotFound
+        """
+        referred = {shape.similar_to, shape.copied_from} - {None}
         with self._database.write() as session:
-            referred = col(Idea.id).in_([shape.similar_to, shape.copied_from])
-            there = set(session.exec(select(Idea.id).where(referred)))
+            self._own.check(session, run_id)
+            wanted = select(Idea.id).where(col(Idea.id).in_(referred))
+            there = set(session.exec(wanted)) if referred else set()
             session.add(
                 Suggestion(
                     run_id=run_id,

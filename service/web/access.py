@@ -131,7 +131,8 @@ def need_of(method: str, path: str) -> Need:
     return NEEDS.get(f"{method} {path}", FOR_OWNERS)
 
 
-def _entries(text: str) -> Iterator[str]:
+def entries(text: str) -> Iterator[str]:
+    """The routes that a text of the table lists."""
     return (f"{method} {path}" for method, path in _ENTRY.findall(text))
 
 
@@ -141,12 +142,12 @@ def _parameter(entry: str) -> str | None:
 
 
 NEEDS: Mapping[str, Need] = {
-    **{entry: Need(None, None) for entry in _entries(FOR_ANYBODY)},
+    **{entry: Need(None, None) for entry in entries(FOR_ANYBODY)},
     **{
         entry: Need(role, _parameter(entry))
         for role, text in ON_A_BOARD.items()
-        for entry in _entries(text)
+        for entry in entries(text)
     },
-    **{entry: Need(role, "") for role, text in ON_EVERY_BOARD.items() for entry in _entries(text)},
+    **{entry: Need(role, "") for role, text in ON_EVERY_BOARD.items() for entry in entries(text)},
     **{entry: Need(role, "?") for entry, role in ON_A_BOARD_OF_THE_QUERY.items()},
 }

@@ -36,7 +36,6 @@ ON_A_BOARD: dict[Role, str] = {
     GET /api/v1/boards/{board_id}/likeness                 GET /boards/{board_id}/rounds
     GET /api/v1/boards/{board_id}/rounds                   GET /boards/{board_id}/rounds/{round_id}
     GET /api/v1/boards/{board_id}/rounds/{round_id}        GET /boards/{board_id}/feed.atom
-    GET /api/v1/ideas/{idea_id}/export
     GET /api/v1/ideas                                      GET /ideas/{idea_id}
     GET /api/v1/ideas/{idea_id}                            GET /ideas/{idea_id}/card
     GET /api/v1/ideas/{idea_id}/versions                   GET /ideas/{idea_id}/lineage
@@ -159,20 +158,6 @@ ON_EVERY_BOARD: dict[Role, str] = {
     POST /boards/{board_id}/trash/delete
     GET /boards/{board_id}/delete-for-good                 POST /boards/{board_id}/delete-for-good
     GET /help/doctor                                       GET /metrics
-    GET /api/v1/boards/{board_id}/links                    GET /boards/{board_id}/share
-    POST /api/v1/boards/{board_id}/links                   POST /boards/{board_id}/share
-    DELETE /api/v1/boards/{board_id}/links/{link_id}
-    POST /boards/{board_id}/share/{link_id}/withdraw
-    GET /api/v1/webhooks                                   GET /webhooks
-    POST /api/v1/webhooks                                  POST /webhooks
-    GET /api/v1/webhooks/{webhook_id}                      GET /webhooks/{webhook_id}
-    PATCH /api/v1/webhooks/{webhook_id}                    POST /webhooks/{webhook_id}
-    DELETE /api/v1/webhooks/{webhook_id}                   POST /webhooks/{webhook_id}/delete
-    GET /api/v1/webhooks/{webhook_id}/deliveries           GET /webhooks/{webhook_id}/delete
-    POST /api/v1/webhooks/{webhook_id}/test                POST /webhooks/{webhook_id}/test
-    POST /webhooks/{webhook_id}/switch
-    POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry
-    POST /webhooks/{webhook_id}/deliveries/{delivery_id}/retry
     """,
 }
 # The role that is needed on the board that the query names as `board`, and by owners without it.

@@ -1,7 +1,9 @@
-"""Lets a request watch a board, as long as its sender may read it."""
+"""Lets a request watch a board or a run, as long as its sender may read it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -9,12 +11,52 @@ from fastapi import Depends, Header, Path, Query, Request
 from service.actor import ACTOR
 from service.errors import NotFound
 from service.live.happenings import Happening
+from service.live.rights import until_lost
 from service.messages import Text
 from service.store import Store
 from service.web.dependencies import FeedsDep, SettingsDep, StoreDep
 from service.web.guard import token_of
+from service.web.sse import Over
 
 LARGEST_NUMBER = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who sent a request; `token` is the one that it needed, if any."""
+
+    store: Store
+    person_id: str | None
+    token: str | None
+
+    async def may_still(self, has_right: Callable[[str], bool]) -> bool:
+        """`has_right` tells of a person; whoever has no name may as long as the token is valid."""
+        return await asyncio.to_thread(self._may_still, has_right)
+
+    def until_lost(self, run_id: str | None = None) -> Over | None:
+        """Waits until the sender may not read the run any more, or do nothing at all; None if that
+        cannot be.
+        """
+        if self.person_id is None and self.token is None:
+            return None
+        rights = self.store.rights
+        has_right = rights.has_any
+        if run_id is not None:
+            has_right = partial(rights.may_read_run, run_id=run_id)
+        return partial(until_lost, self.store.signals, partial(self.may_still, has_right))
+
+    def _may_still(self, has_right: Callable[[str], bool]) -> bool:
+        if self.token is not None and not self.store.keys.is_valid(self.token):
+            return False
+        return self.person_id is None or has_right(self.person_id)
+
+
+async def _reader(request: Request, store: StoreDep, settings: SettingsDep) -> Reader:
+    token = token_of(request.headers) if settings.needs_key else None
+    return Reader(store, ACTOR.get().person_id, token)
+
+
+ReaderDep = Annotated[Reader, Depends(_reader)]
 
 
 async def _after(
@@ -32,31 +74,21 @@ async def _after(
 
 
 async def _happenings(
-    request: Request,
     board_id: Annotated[str, Path(min_length=1, max_length=64)],
     feeds: FeedsDep,
-    store: StoreDep,
-    settings: SettingsDep,
+    reader: ReaderDep,
     after: Annotated[int | None, Depends(_after)],
 ) -> AsyncGenerator[Happening, None]:
     """Raises: NotFound, TooManyStreams or StorageUnavailable, at the first happening."""
-    actor = ACTOR.get()
-    if actor.role_on(board_id) is None:
+    if ACTOR.get().role_on(board_id) is None:
         raise NotFound(Text("There is no such board."))
-    token = token_of(request.headers) if settings.needs_key else None
-
-    async def may_still_read() -> bool:
-        return await asyncio.to_thread(_may_read, store, board_id, actor.person_id, token)
-
+    has_right = partial(reader.store.rights.may_read, board_id=board_id)
     return feeds.watch(
-        board_id, person_id=actor.person_id, after=after, may_still_read=may_still_read
+        board_id,
+        person_id=reader.person_id,
+        after=after,
+        may_still_read=partial(reader.may_still, has_right),
     )
-
-
-def _may_read(store: Store, board_id: str, person_id: str | None, token: str | None) -> bool:
-    if token is not None and not store.keys.is_valid(token):
-        return False
-    return person_id is None or store.rights.may_read(person_id, board_id)
 
 
 HappeningsDep = Annotated[AsyncGenerator[Happening, None], Depends(_happenings)]

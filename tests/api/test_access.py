@@ -1,6 +1,7 @@
 """Every route against every role, against members of another board and against strangers."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,13 @@ from service.settings import Settings
 from service.store import Store
 from service.store.access import is_of_a_board
 from service.store.topics import topic_key
-from service.web.access import FOR_OWNERS, NEEDS, Need, need_of
+from service.web.access import FOR_OWNERS, NEEDS, Need, entries, need_of
+from service.web.access_table import (
+    FOR_ANYBODY,
+    ON_A_BOARD,
+    ON_A_BOARD_OF_THE_QUERY,
+    ON_EVERY_BOARD,
+)
 from service.web.guard import OPEN_PATHS, OPEN_PREFIXES
 from tests.support.fake_backend import FakeBackend
 
@@ -145,6 +152,14 @@ def test_every_route_says_which_role_it_needs(pool: Pool) -> None:
     known = {f"{method} {path}" for method, path in routes(pool.app)}
 
     assert known - NEEDS.keys() == set(), "add them to service/web/access_table.py"
+
+
+def test_no_route_is_listed_twice() -> None:
+    texts = [FOR_ANYBODY, *ON_A_BOARD.values(), *ON_EVERY_BOARD.values()]
+    listed = Counter(one for text in texts for one in entries(text))
+    listed.update(ON_A_BOARD_OF_THE_QUERY)
+
+    assert [one for one, times in listed.items() if times > 1] == []
 
 
 def test_a_route_that_is_not_listed_is_for_owners() -> None:

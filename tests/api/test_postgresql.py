@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
@@ -16,12 +17,13 @@ from service.app import create_app
 from service.cli.main import main
 from service.errors import ConfigurationError, StorageUnavailable
 from service.health import CHECKS, Finding, examine
-from service.schemas.ideas import IdeaCreate
+from service.schemas.ideas import BoardCreate, IdeaCreate
 from service.settings import Settings
 from service.store import Limits, Store
-from service.store.database import Database
+from service.store.database import Database, newest_revision
 from service.store.dialects import dialect_of
 from service.store.dialects import postgresql as dialect
+from service.store.tables import Board
 from tests.api.test_ideas import IDEAS, add
 from tests.support.fake_backend import FakeBackend
 from tests.support.postgresql import PostgresServer
@@ -212,6 +214,61 @@ def test_a_start_waits_for_a_server_that_is_not_up_yet(caplog: pytest.LogCapture
         assert server.url("postgres").split("?")[0] in caplog.text
     finally:
         server.remove()
+
+
+@contextmanager
+def writing(url: str, seconds: float) -> Iterator[None]:
+    """Somebody else has the turn to write for so long, counted from the begin of the block."""
+    with psycopg.connect(url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [dialect.WRITING])
+        ending = threading.Timer(seconds, other.commit)
+        ending.start()
+        try:
+            yield
+        finally:
+            ending.join()
+
+
+@pytest.mark.parametrize("template", ["template1", "migrated"])
+def test_a_start_waits_for_the_migration_of_another_server(
+    postgresql: PostgresServer, monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    monkeypatch.setattr(dialect, "_SESSION", ("SET lock_timeout = '200ms'",))
+    with postgresql.database(template) as url:
+        database = Database(url)
+        with closing(database), writing(url, 1.0):
+            database.migrate()
+
+            assert database.dialect.facts().revision == newest_revision()  # type: ignore[union-attr]
+            with (
+                writing(url, 1.0),
+                pytest.raises(StorageUnavailable, match="others are writing"),
+                database.write() as session,
+            ):
+                session.connection()
+
+
+def test_what_a_writer_reads_is_read_when_it_has_its_turn(postgresql: PostgresServer) -> None:
+    """Also where the level of new transactions is another one, which would read before that."""
+    level = b"SET default_transaction_isolation = 'repeatable read'"
+    with postgresql.database("migrated") as url, closing(Database(url)) as database:
+        with psycopg.connect(url, autocommit=True) as connection:
+            name = f'ALTER DATABASE "{connection.info.dbname}" '.encode()
+            connection.execute(name + level)
+        board = Store(database, Limits(200, 20_000, 50)).boards.create(BoardCreate(name="Early")).id
+        with psycopg.connect(url) as other:
+            other.execute("SELECT pg_advisory_xact_lock(%s)", [dialect.WRITING])
+            other.execute("UPDATE board SET name = 'Late' WHERE id = %s", [board])
+            ending = threading.Timer(0.5, other.commit)
+            ending.start()
+            try:
+                with database.write() as session:
+                    seen = session.get(Board, board)
+            finally:
+                ending.join()
+
+    assert seen is not None
+    assert seen.name == "Late"
 
 
 def test_a_start_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

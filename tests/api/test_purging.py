@@ -21,6 +21,7 @@ from service.store import Store
 from service.store.comparisons import Verdict
 from service.store.database import Database
 from service.store.housekeeping import Housekeeping
+from service.store.runs import NewRun
 from service.store.tables import Board, Idea
 from service.store.trash import Purged
 from tests.api.test_ideas import IDEAS, add
@@ -376,7 +377,7 @@ def test_results_about_ideas_deleted_for_good_are_dropped(
 ) -> None:
     store = store_of(client)
     soup, chalk = add(client, "Soup"), add(client, "Chalk")
-    run = post(client, "/api/v1/brainstorm", topic="a street party", n=1)
+    run = store.runs.create(NewRun("rank", {}, 1, soup["board_id"])).run_id
     purge(client, soup["id"])
     verdict = Verdict(soup["board_id"], chalk["id"], 1, soup["id"], 1, "first", 0.7)
     suggestion = SuggestionPublic(
@@ -384,9 +385,9 @@ def test_results_about_ideas_deleted_for_good_are_dropped(
     )
 
     with pytest.raises(NotFound):
-        store.comparisons.add_verdict(run["run_id"], verdict)
+        store.comparisons.add_verdict(run, verdict)
     with pytest.raises(NotFound):
-        store.evaluations.add(run["run_id"], soup["id"], 1, {})
-    store.suggestions.add(run["run_id"], 1, suggestion)
+        store.evaluations.add(run, soup["id"], 1, {})
+    store.suggestions.add(run, 1, suggestion)
 
     assert store.suggestions.get("new")[1].similar_to is None

@@ -21,6 +21,7 @@ from service.settings import Settings
 from service.store import Limits, Store
 from service.store.cursors import EVERYTHING
 from service.store.database import Database
+from service.store.deliveries import Answer
 from service.webhooks.deliverer import LEASE, MOST_AT_ONCE, Deliverer
 from service.webhooks.destinations import Destinations
 from service.webhooks.retries import PATIENCE, PAUSES_S
@@ -392,6 +393,30 @@ def test_nothing_is_lost_by_a_restart_between_attempts(migrated: Settings) -> No
         assert pool.statuses(hook) == ["done", "done"]
         titles = [call.body["data"]["idea"]["title"] for call in pool.received[1:]]
         assert titles == ["Tried once", "Never seen by the deliverer"]
+
+    play(migrated, story)
+
+
+def test_the_answer_of_an_attempt_before_a_retry_is_not_that_of_the_new_one(
+    migrated: Settings,
+) -> None:
+    async def story(pool: Pool) -> None:
+        hook = pool.hook()
+        pool.idea()
+        await pool.deliverer.make()
+        deliveries = pool.store.deliveries
+        (early,) = deliveries.claim(pool.clock(), lease=LEASE, limit=1)
+        deliveries.retry(hook, early.id)
+        (late,) = deliveries.claim(pool.clock(), lease=LEASE, limit=1)
+        assert (early.number, early.attempt) == (late.number, late.attempt)
+
+        deliveries.failed(early, Answer(500), again_at=None)
+        deliveries.release(early)
+        assert pool.statuses(hook) == ["pending"]
+        assert deliveries.claim(pool.clock(), lease=LEASE, limit=1) == []
+
+        deliveries.arrived(late, Answer(200))
+        assert pool.statuses(hook) == ["done"]
 
     play(migrated, story)
 

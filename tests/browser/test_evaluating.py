@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from service.errors import EngineCrashed
 from service.schemas.evaluation import CriterionShape, RubricCreate, RubricPublic
 from service.schemas.ideas import IdeaUpdate
+from service.store.runs import NewRun
 from tests.browser.conftest import Pool, Visitors, settled
 from tests.browser.test_accessibility import assert_accessible
 from tests.support.fake_backend import IDEAS
@@ -254,7 +255,8 @@ def test_a_score_of_unknown_error_has_no_error_bar(page: Page, pool: Pool) -> No
     result |= {"criteria": [one.model_dump() for one in old.criteria]}
     result |= {"spread": dict.fromkeys(old.scores)}
     result |= {"scoring": {"method": "head", "calibrated": True, "uncalibrated": []}}
-    pool.store.evaluations.add(old.run_id, idea.id, 1, result)
+    run = pool.store.runs.create(NewRun("evaluate-all", {}, 1, idea.board_id))
+    pool.store.evaluations.add(run.run_id, idea.id, 1, result)
 
     page.goto(f"/ideas/{idea.id}")
 

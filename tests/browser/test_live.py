@@ -159,6 +159,28 @@ def test_a_browser_that_was_offline_catches_up(visit: Visitors, pool: Pool) -> N
     expect(page.locator("#offline")).to_be_hidden()
 
 
+# A browser without a window hides no tab, so the page is told that it is hidden.
+HIDE = """(isHidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_tab_that_comes_back_shows_what_came_while_it_was_hidden(page: Page, pool: Pool) -> None:
+    page.goto("/")
+    page.evaluate("document.addEventListener('board:change', () => (window.wasTold = true))")
+    page.evaluate(HIDE, True)
+    pool.add("Tool shelf")
+    page.wait_for_function("window.wasTold")
+    # Longer than what comes together is collected for.
+    page.wait_for_timeout(400)
+    expect(card(page, "Tool shelf")).to_have_count(0)
+
+    page.evaluate(HIDE, False)
+
+    expect(card(page, "Tool shelf")).to_be_visible()
+
+
 def test_without_scripts_a_reload_shows_it(visit: Visitors, pool: Pool) -> None:
     page = visit(java_script_enabled=False)
     page.goto("/")

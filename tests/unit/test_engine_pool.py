@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from service.engine.remote.dialects import LLAMA_SERVER, OLLAMA, Dialect
 from service.engine.remote.discovery import Server
 from service.engine.remote.engine_pool import Address, EnginePool
@@ -165,3 +167,54 @@ def test_only_an_unbroken_beginning_counts_and_old_ones_are_forgotten() -> None:
     assert seen.share_of(()) == 0.0
     seen.add(range(10, 10 + REMEMBERED_BLOCKS))
     assert seen.share_of((1, 2)) == 0.0
+
+
+def rolled_out() -> EnginePool:
+    """The second of two engines serves a new model and waits for the first one."""
+    pool = ready_pool(4, 4)
+    pool.engines[1]._use(Server("new", LLAMA_SERVER, 4096, 4))
+    pool.settle()
+    assert pool.members == (pool.engines[0],)
+    return pool
+
+
+def test_an_engine_that_is_gone_keeps_no_new_model_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = rolled_out()
+    old, new = pool.engines
+    old.failed(CRASH)
+    pool.settle()
+    # It may only be starting again.
+    assert (pool.model, new.is_usable) == ("m", False)
+
+    monkeypatch.setattr("service.engine.remote.pooled_engine.GONE_S", 0.0)
+    pool.settle()
+    assert (pool.model, new.is_usable) == ("new", True)
+
+    old._use(Server("m", LLAMA_SERVER, 4096, 4))
+    pool.settle()
+    assert (pool.model, old.is_usable, new.is_usable) == ("new", False, True)
+
+
+def test_while_no_engine_answers_the_model_stays_the_one_they_agreed_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.engine.remote.pooled_engine.GONE_S", 0.0)
+    pool = ready_pool(4, 4)
+    pool.engines[0]._use(Server("new", LLAMA_SERVER, 4096, 4))
+    pool.settle()
+    for engine in pool.engines:
+        engine.failed(CRASH)
+        pool.settle()
+
+    assert pool.model == "m"
+
+
+def test_an_engine_that_answers_again_counts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.engine.remote.pooled_engine.GONE_S", 0.0)
+    pool = rolled_out()
+    old = pool.engines[0]
+    old.failed(CRASH)
+    old._use(Server("m", LLAMA_SERVER, 4096, 4))
+    pool.settle()
+
+    assert (pool.model, old.is_usable) == ("m", True)

@@ -80,14 +80,18 @@ class EnginePool:
     def settle(self) -> None:
         """Compare what the engines serve, and leave out those that differ.
 
-        The first in the list decides. Later it is what they agreed on, until none of them has it.
+        The first in the list decides. Later it is what they agreed on, until none of them has it. Then
+        the first that is ready decides; one that is gone has nothing any more.
         """
         if any(one.health == "starting" for one in self.engines):
             return
         known = [one for one in self.engines if one.server is not None]
-        if not any(self._is_agreed(one) for one in known):
-            first = min(known, key=lambda one: one.health != "ready", default=None)
-            self._agreed = None if first is None else _agreed_on(first)
+        if not known:
+            return
+        if not any(self._is_agreed(one) for one in known if not one.is_gone):
+            first = min(known, key=lambda one: one.health != "ready")
+            if self._agreed is None or first.health == "ready":
+                self._agreed = _agreed_on(first)
         for one in known:
             self._compare(one)
 

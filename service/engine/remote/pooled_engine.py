@@ -20,6 +20,8 @@ DEFAULT_SLOTS = 8
 FRESH_S = 1.0
 # An engine that keeps failing is left alone for longer each time, up to this.
 LONGEST_PAUSE_S = 30.0
+# What has failed for so long will not come back by itself: a machine has started anew before that.
+GONE_S = 300.0
 
 
 class PooledEngine:
@@ -44,6 +46,7 @@ class PooledEngine:
         self.turn = 0
         self.check_now = asyncio.Event()
         self._paused_until = -math.inf
+        self._failed_at = -math.inf
         self._model = model
         self._slots = slots
         self._check_lock = asyncio.Lock()
@@ -59,6 +62,10 @@ class PooledEngine:
         """Whether requests that it gets have a chance."""
         return self.health == "ready" and self.difference is None
 
+    @property
+    def is_gone(self) -> bool:
+        return self.health == "failed" and time.monotonic() - self._failed_at >= GONE_S
+
     def resumes_at(self) -> float:
         """When it may get requests again, after it was busy or kept failing."""
         return max(self.busy_until, self._paused_until)
@@ -73,7 +80,7 @@ class PooledEngine:
             except EngineBusy:
                 self.health, self.error = "loading", None
             except ServiceError as error:
-                self.health, self.error = "failed", error.detail
+                self._fail(error.detail)
             self._checked_at = time.monotonic()
 
     def succeeded(self) -> None:
@@ -98,7 +105,7 @@ class PooledEngine:
             if self.failed_in_a_row > 1:
                 pause_s = min(LONGEST_PAUSE_S, 2.0 ** (self.failed_in_a_row - 1))
                 self._paused_until = time.monotonic() + pause_s
-        self.health, self.error = "failed", self.client.unquoted(error)
+        self._fail(self.client.unquoted(error))
         self._checked_at = -math.inf
         self.check_now.set()
 
@@ -116,6 +123,11 @@ class PooledEngine:
             error=self.difference or self.error,
             takes_grammars=server is None or server.dialect.grammar is not None,
         )
+
+    def _fail(self, detail: str) -> None:
+        if self.health != "failed":
+            self._failed_at = time.monotonic()
+        self.health, self.error = "failed", detail
 
     def _state(self) -> EngineState:
         if self.difference is not None:

@@ -29,7 +29,7 @@ from service.errors import ConfigurationError, StorageUnavailable
 from service.messages import Text
 from service.store.dialects.channel import Connect
 from service.store.dialects.locks import AdvisoryLocks, Locks
-from service.store.dialects.protocol import Facts
+from service.store.dialects.protocol import STARTING, Facts
 from service.store.dialects.words import words_in
 
 APPLICATION = "ideapool"
@@ -37,6 +37,8 @@ READERS = 8
 WAIT_S = 5
 # How long a start waits for a server that is not up yet, and how often it looks.
 PATIENCE_S, LOOK_EVERY_S = 60.0, 1.0
+# How long a start waits for the migration of another server, or for readers of a table that it changes.
+MIGRATION = "10min"
 OLDEST_VERSION = 130000
 # The advisory lock of whoever writes; PostgreSQL keeps those of other databases apart.
 WRITING = 0x1DEA_9001
@@ -88,11 +90,23 @@ class PostgreSQL:
     def writer(self) -> Engine:
         engine = _engine(self._url, size=1)
 
+        @event.listens_for(engine, "connect")
+        def see_what_was_stored(connection: Any, _record: Any) -> None:
+            # At the other levels a transaction would go on seeing what there was before its turn.
+            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+
         @event.listens_for(engine, "begin")
         def take_turn(connection: Connection) -> None:
+            if STARTING.items() <= connection.get_execution_options().items():
+                self._be_patient(connection)
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITING})")
 
         return engine
+
+    def _be_patient(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATION}'")
+        if not connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({WRITING})").scalar():
+            _log.warning("waiting for others that write to the database %s", self.place)
 
     def reader(self) -> Engine:
         engine = _engine(self._url, size=READERS)

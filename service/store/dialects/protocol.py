@@ -12,6 +12,9 @@ from service.errors import StorageUnavailable
 from service.store.dialects.channel import Connect
 from service.store.dialects.locks import Locks
 
+# Options of a writer's connections while a server starts: it waits until others have migrated.
+STARTING: Mapping[str, Any] = {"is_starting": True}
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:

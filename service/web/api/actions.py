@@ -45,6 +45,7 @@ from service.web.api.shared import Id, links, problems
 from service.web.dependencies import ClientDep, MetricsDep, RunsDep
 from service.web.metrics import Metrics
 from service.web.sse import EventStream, json_events, while_connected
+from service.web.watching import Reader, ReaderDep
 
 router = APIRouter(tags=["actions"])
 
@@ -56,6 +57,7 @@ class Responder:
     keyed_request: KeyedRequest
     runs: Runs
     metrics: Metrics
+    reader: Reader
     client: str
     is_streaming: bool
     is_detached: bool
@@ -120,7 +122,8 @@ class Responder:
 
     def _stream(self, run_id: str) -> Response:
         events = json_events(self.runs.watch(run_id))
-        return EventStream(events, closed=lambda: self._left(run_id))
+        until = self.reader.until_lost(run_id)
+        return EventStream(events, until=until, closed=lambda: self._left(run_id))
 
     async def _wait(self, run_id: str) -> RunPublic:
         try:
@@ -140,6 +143,7 @@ async def _responder(
     keyed_request: KeyedRequestDep,
     runs: RunsDep,
     metrics: MetricsDep,
+    reader: ReaderDep,
     client: ClientDep,
     accept: Annotated[str, Header(max_length=500)] = "*/*",
     prefer: Annotated[
@@ -148,7 +152,7 @@ async def _responder(
 ) -> Responder:
     is_streaming = "text/event-stream" in accept
     is_detached = "respond-async" in prefer
-    return Responder(keyed_request, runs, metrics, client, is_streaming, is_detached)
+    return Responder(keyed_request, runs, metrics, reader, client, is_streaming, is_detached)
 
 
 def _accepted(run: RunPublic) -> Response:

@@ -10,6 +10,7 @@ from service.store.run_listing import RunQuery
 from service.web.api.shared import NEXT_PAGE, Cursor, Id, link_next, problems
 from service.web.dependencies import RunsDep, StoreDep
 from service.web.sse import EventStream, json_events
+from service.web.watching import ReaderDep
 
 router = APIRouter(tags=["runs"])
 
@@ -55,19 +56,22 @@ def get_run(run_id: Id, store: StoreDep) -> RunPublic:
     summary="Watch the events of a run until it ends",
     description="Sends all events from the first one: `queued`, `started`, `delta`, `suggestion`, "
     "`comparison`, `evaluation`, `failure`, `result`, `done` or `error`. Disconnecting does not "
-    "stop the run. Send `Last-Event-ID` to continue after that event.",
+    "stop the run. Send `Last-Event-ID` to continue after that event. The stream ends without `done` "
+    "when you may not read the run any more.",
     response_class=Response,
     responses=problems(404) | {200: {"content": {"text/event-stream": {}}}},
 )
 async def watch_run(
     run_id: Id,
     runs: RunsDep,
+    reader: ReaderDep,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> Response:
     if runs.live(run_id) is None:
         await runs.get(run_id)  # a 404 must come before the stream begins
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
-    return EventStream(json_events(runs.watch(run_id, after=seen)))
+    events = json_events(runs.watch(run_id, after=seen))
+    return EventStream(events, until=reader.until_lost(run_id))
 
 
 @router.post(

@@ -42,7 +42,7 @@ async def create_chat_completion(
     pieces = completions.stream(requests, may_shorten=asked.token_limit is None)
     if asked.stream:
         chunks = ChatChunks(exchange, len(requests), has_usage=asked.streams_usage)
-        return event_stream(pieces, chunks)
+        return event_stream(pieces, chunks, caller.reader.until_lost())
     drafts = await collect(pieces, len(requests), caller.request)
     usages = [draft.usage for draft in drafts]
     completion = ChatCompletion(

@@ -8,8 +8,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
+from service.engine.backend import Backend
+from service.settings import Settings
 from service.web.dependencies import BackendDep, ClientDep, SettingsDep
 from service.web.openai.models import NO_MODEL, find_model
+from service.web.watching import Reader, ReaderDep
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,10 @@ class Exchange:
 
 class Caller:
     def __init__(
-        self, request: Request, backend: BackendDep, settings: SettingsDep, client: ClientDep
+        self, request: Request, backend: Backend, settings: Settings, client: str, reader: Reader
     ) -> None:
         self.request = request
+        self.reader = reader
         self._backend = backend
         self._settings = settings
         self._client = client
@@ -49,9 +53,13 @@ def queue_client(client: str, user: str | None) -> str:
 
 
 async def _caller(
-    request: Request, backend: BackendDep, settings: SettingsDep, client: ClientDep
+    request: Request,
+    backend: BackendDep,
+    settings: SettingsDep,
+    client: ClientDep,
+    reader: ReaderDep,
 ) -> Caller:
-    return Caller(request, backend, settings, client)
+    return Caller(request, backend, settings, client, reader)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

@@ -36,6 +36,6 @@ async def create_response(
     builder = ResponseBuilder(asked, exchange)
     pieces = completions.stream([request], may_shorten=asked.max_output_tokens is None)
     if asked.stream:
-        return event_stream(pieces, ResponseEvents(builder))
+        return event_stream(pieces, ResponseEvents(builder), caller.reader.until_lost())
     (draft,) = await collect(pieces, 1, caller.request)
     return Response(builder.ended(draft).model_dump_json(), media_type="application/json")

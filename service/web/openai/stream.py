@@ -13,7 +13,7 @@ from typing import Protocol
 from service.engine.types import Delta, Finished
 from service.errors import ServiceError
 from service.runs.completions import Piece
-from service.web.sse import EventStream
+from service.web.sse import EventStream, Over
 
 as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _log = logging.getLogger(__name__)
@@ -32,9 +32,11 @@ class Frames(Protocol):
         """What follows in place of `closing` if the completion fails."""
 
 
-def event_stream(pieces: AsyncGenerator[Piece, None], frames: Frames) -> EventStream:
-    """An error before the first piece becomes an HTTP error."""
-    return EventStream(_events(pieces, frames), awaits_first=True)
+def event_stream(
+    pieces: AsyncGenerator[Piece, None], frames: Frames, until: Over | None
+) -> EventStream:
+    """An error before the first piece becomes an HTTP error. `until` as in `EventStream`."""
+    return EventStream(_events(pieces, frames), awaits_first=True, until=until)
 
 
 async def _events(

@@ -36,7 +36,7 @@ async def create_completion(
     pieces = completions.stream(requests)
     if asked.stream:
         chunks = TextChunks(exchange, len(requests), prompts=prompts, has_usage=asked.streams_usage)
-        return event_stream(pieces, chunks)
+        return event_stream(pieces, chunks, caller.reader.until_lost())
     drafts = await collect(pieces, len(requests), caller.request)
     usages = [draft.usage for draft in drafts]
     completion = TextCompletion(

@@ -15,6 +15,7 @@ from service.web.dependencies import RunsDep, StoreDep
 from service.web.pages.responses import fragment
 from service.web.pages.views import RunView, view_run
 from service.web.sse import EventStream
+from service.web.watching import ReaderDep
 
 # Five updates a second look like writing; more would only cost time.
 LEAST_GAP_S = 0.2
@@ -24,10 +25,13 @@ router = APIRouter()
 
 
 @router.get("/runs/{run_id}/live")
-async def watch_run(request: Request, run_id: str, store: StoreDep, runs: RunsDep) -> Response:
+async def watch_run(
+    request: Request, run_id: str, store: StoreDep, runs: RunsDep, reader: ReaderDep
+) -> Response:
     # An unknown run must be answered with 404 before the stream begins.
     await runs.get(run_id)
-    return EventStream(_snapshots(request, run_id, store, runs))
+    snapshots = _snapshots(request, run_id, store, runs)
+    return EventStream(snapshots, until=reader.until_lost(run_id))
 
 
 async def _snapshots(
