@@ -24,6 +24,7 @@ from service.text.diff import word_diff
 from service.web import markdown
 from service.web.abilities import NAMES as ABILITY_NAMES
 from service.web.allowed_forms import without_forbidden
+from service.web.board_views import board_views
 from service.web.guard import STRANGERS_PREFIXES
 from service.web.root_path import with_addresses_under
 from service.web.sent_forms import NO_REFUSAL
@@ -129,6 +130,7 @@ def _environment(language: str) -> Environment:
         "languages": LANGUAGES,
         "static": _static_urls(),
         "ability_names": ABILITY_NAMES,
+        "board_views": board_views,
         "status_names": STATUS_NAMES,
         "word_diff": word_diff,
     }
