@@ -28,6 +28,7 @@ from service.web.board_views import board_views
 from service.web.guard import STRANGERS_PREFIXES
 from service.web.root_path import with_addresses_under
 from service.web.sent_forms import NO_REFUSAL
+from service.web.tag_colours import tag_class
 from service.web.translation import DEFAULT, LANGUAGES, Translator, choose
 
 TEMPLATES = RESOURCES / "templates"
@@ -118,6 +119,7 @@ def _environment(language: str) -> Environment:
         "clock": clock,
         "number": translator.number,
         "score": translator.score,
+        "tag_class": tag_class,
         "time": translator.time,
         "translate": translator.text,
         "water": water,
