@@ -7,12 +7,20 @@
     for (const { target } of entries) place(target);
   });
 
+  /* htmx copies the attribute `style` between cards, which the content security policy forbids. So a card's rows are
+     in `data-rows`, and a sheet of our own has a rule for each number. */
+  const sheet = new CSSStyleSheet();
+  const known = new Set();
+  document.adoptedStyleSheets.push(sheet);
+
   /* The card spans as many rows of one pixel as it and the gap below it are high. The grid puts the next card
      where a column ends first, so the order on the screen is that of the page. */
   function place(card) {
     if (!card.isConnected) return;
-    const rows = `span ${Math.ceil(card.getBoundingClientRect().height) + GAP_PX}`;
-    if (card.style.gridRowEnd !== rows) card.style.gridRowEnd = rows;
+    const rows = String(Math.ceil(card.getBoundingClientRect().height) + GAP_PX);
+    if (!known.has(rows)) sheet.insertRule(`[data-rows="${rows}"] { grid-row-end: span ${rows}; }`);
+    known.add(rows);
+    if (card.dataset.rows !== rows) card.dataset.rows = rows;
   }
 
   function pack() {

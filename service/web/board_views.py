@@ -19,7 +19,7 @@ class BoardView(NamedTuple):
 _VIEWS = (
     ("cards", Text("Cards"), "cards", ""),
     ("table", Text("Table"), "table", "/table"),
-    ("rank", Text("Rank"), "rank", "/rank"),
+    ("rank", Text("Ranking"), "rank", "/rank"),
     ("overview", Text("Overview"), "layers", "/summary"),
 )
 
