@@ -23,12 +23,14 @@
     if (card.dataset.rows !== rows) card.dataset.rows = rows;
   }
 
+  const placed = new WeakSet();
+
   function pack() {
-    for (const list of document.querySelectorAll(".cards")) {
-      for (const card of list.children) {
-        place(card);
-        sizes.observe(card);
-      }
+    for (const card of document.querySelectorAll(".cards > *")) {
+      if (placed.has(card)) continue;
+      placed.add(card);
+      place(card);
+      sizes.observe(card);
     }
   }
 
