@@ -1,6 +1,7 @@
 """The Jinja environments, which escape values and refuse undefined names, and the static files."""
 
 import hashlib
+import mimetypes
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,8 @@ from service.web.translation import DEFAULT, LANGUAGES, Translator, choose
 
 TEMPLATES = RESOURCES / "templates"
 STATIC = RESOURCES / "static"
+# Python and small images know no type for fonts.
+mimetypes.add_type("font/woff2", ".woff2")
 STATUS_NAMES = {
     "draft": Text("Draft"),
     "kept": Text("Kept"),
