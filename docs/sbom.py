@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from docs.release_notes import version_of
 
@@ -70,7 +71,7 @@ def _locked(lock: str) -> Iterator[tuple[str, str, str, list[str]]]:
 
 def _vendored(vendored: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for package in vendored["packages"]:
-        ref = f"pkg:npm/{package['name']}@{package['version']}"
+        ref = f"pkg:npm/{quote(package['name'])}@{package['version']}"
         yield {
             "type": "library",
             "bom-ref": ref,

@@ -1,6 +1,7 @@
 """The Jinja environments, which escape values and refuse undefined names, and the static files."""
 
 import hashlib
+import mimetypes
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -24,13 +25,17 @@ from service.text.diff import word_diff
 from service.web import markdown
 from service.web.abilities import NAMES as ABILITY_NAMES
 from service.web.allowed_forms import without_forbidden
+from service.web.board_views import board_views
 from service.web.guard import STRANGERS_PREFIXES
 from service.web.root_path import with_addresses_under
 from service.web.sent_forms import NO_REFUSAL
+from service.web.tag_colours import tag_class
 from service.web.translation import DEFAULT, LANGUAGES, Translator, choose
 
 TEMPLATES = RESOURCES / "templates"
 STATIC = RESOURCES / "static"
+# Python and small images know no type for fonts.
+mimetypes.add_type("font/woff2", ".woff2")
 STATUS_NAMES = {
     "draft": Text("Draft"),
     "kept": Text("Kept"),
@@ -118,6 +123,7 @@ def _environment(language: str) -> Environment:
         "clock": clock,
         "number": translator.number,
         "score": translator.score,
+        "tag_class": tag_class,
         "time": translator.time,
         "translate": translator.text,
         "water": water,
@@ -130,6 +136,7 @@ def _environment(language: str) -> Environment:
         "languages": LANGUAGES,
         "static": _static_urls(),
         "ability_names": ABILITY_NAMES,
+        "board_views": board_views,
         "status_names": STATUS_NAMES,
         "word_diff": word_diff,
     }

@@ -195,7 +195,7 @@ def test_the_table_sorts_by_links_and_marks_what_is_out_of_date(
 ) -> None:
     page = visit(java_script_enabled=has_script)
     page.goto(board)
-    page.get_by_role("link", name="Compare", exact=True).click()
+    page.get_by_role("link", name="Table", exact=True).click()
     page.wait_for_load_state()
     expect(page.get_by_role("heading", name="Compare ideas")).to_be_visible()
     page.locator("#by-rubric").select_option(label=rubric.name)

@@ -39,7 +39,7 @@ def test_votes_make_a_ranking_that_can_be_undone_and_exported(
 ) -> None:
     page = visit(java_script_enabled=has_script)
     page.goto(f"/boards/{pool.board_id}")
-    page.get_by_role("link", name="Rank ideas").click()
+    page.get_by_role("link", name="Ranking", exact=True).click()
     expect(page).to_have_url(re.compile(f"{address}$"))
     expect(page.get_by_role("heading", name="No votes yet")).to_be_visible()
 

@@ -25,7 +25,7 @@ CONTEXT = set(
     "fewer found map near problem summary tree trees "
     "action criteria most new outdated rubric rubrics spread table uncalibrated usual widths "
     "after agreement ballot before board children choice close compared count detail earlier edit edits error "
-    "evaluation flash idea key mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
+    "evaluation flash idea is_bare key view_name mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
     "me people under_way status tags text title ui verdicts versions view vote votes words".split()
 )
 FORBIDDEN = {
@@ -69,9 +69,25 @@ def test_templates_obey_the_content_security_policy(kind: str) -> None:
 def test_the_stylesheet_loads_nothing_and_stays_small() -> None:
     sheet = (STATIC / "app.css").read_bytes()
 
-    assert re.findall(rb"url\((?!\"data:)", sheet) == []
+    assert re.findall(rb"url\((?!\"(?:data:|vendor/))", sheet) == []
     assert b"@import" not in sheet
-    assert len(gzip.compress(sheet)) < 16 * 1024
+    assert len(gzip.compress(sheet)) < 18 * 1024
+
+
+def test_the_stylesheet_names_fonts_by_their_content(environment: Environment) -> None:
+    """As the links that preload them do, so that no font is fetched twice or kept for too long."""
+    fonts = re.findall(
+        r"url\(\"(vendor/[\w-]+\.woff2)(\?v=\w+)\"", (STATIC / "app.css").read_text()
+    )
+    static = environment.globals["static"]
+
+    assert {name for name, _ in fonts} == {
+        path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.woff2")
+    }
+    assert callable(static)
+    assert [f"/static/{name}{version}" for name, version in fonts] == [
+        static(name) for name, _ in fonts
+    ]
 
 
 def test_templates_are_compiled_once_for_all_apps_of_a_process() -> None:

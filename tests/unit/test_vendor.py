@@ -1,4 +1,4 @@
-"""The third-party files in static/vendor are the published ones."""
+"""The third-party files in static/vendor are the recorded ones: published, or made by a script."""
 
 import hashlib
 import json
