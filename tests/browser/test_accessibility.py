@@ -51,7 +51,7 @@ def test_boards_pass_axe(page: Page, pool: Pool) -> None:
     page.goto("/")
     assert_accessible(page, "board")
     page.goto(f"/boards/{pool.board_id}?q=nothing-like-this")
-    expect(page.get_by_role("heading", name="Nothing here matches")).to_be_visible()
+    expect(page.get_by_role("heading", name="No idea matches")).to_be_visible()
     assert_accessible(page, "nothing found")
     other = pool.store.boards.create(BoardCreate(name="Summer trip", goal="No car."))
     pool.store.boards.delete(other.id)
