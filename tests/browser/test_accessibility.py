@@ -70,6 +70,25 @@ def test_the_state_of_the_server_passes_axe(page: Page) -> None:
     assert_accessible(page, "state of the server")
 
 
+def test_the_pages_for_newcomers_pass_axe(page: Page) -> None:
+    for address, name in (("/help", "Help"), ("/about", "About Ideapool")):
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+        assert_accessible(page, address)
+    page.goto("/boards/new")
+    assert_accessible(page, "new board")
+    for summary in page.locator(".template-more > summary").all()[:2]:
+        summary.click()
+    assert_accessible(page, "what templates bring")
+    page.get_by_role("button", name="Use this template “Village festival”").click()
+    expect(page.locator("#start")).to_be_visible()
+    assert_accessible(page, "empty board of a template")
+    page.goto("/boards/new")
+    page.locator("#open-sample").click()
+    expect(page.locator("#remove-sample")).to_be_visible()
+    assert_accessible(page, "sample board")
+
+
 def test_the_models_to_choose_from_pass_axe(page: Page) -> None:
     page.goto("/")
     page.locator("#model-chip").click()

@@ -13,20 +13,33 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     _add_list(parser)
     actions = parser.add_subparsers(metavar="COMMAND")
 
-    _add_list(actions.add_parser("list", help="list the boards"))
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        # What stands before the action counts, unless it is repeated after it.
+        return actions.add_parser(name, help=text, argument_default=argparse.SUPPRESS)
 
-    create = actions.add_parser("create", help="create a board, empty or from a template")
-    create.add_argument("name", nargs="?", help="its name (default: that of the template)")
-    create.add_argument("--goal", help="what every brainstorm on it is for")
-    create.add_argument("--template", metavar="ID", help="begin with a goal, criteria and tags")
+    _add_list(action("list", "list the boards"))
+
+    create = action("create", "create a board, empty or from a template")
     create.add_argument(
-        "--language", metavar="CODE", help="of its ideas and of the template, such as sv"
+        "name", nargs="?", default=None, help="its name (default: that of the template)"
+    )
+    create.add_argument("--goal", default=None, help="what every brainstorm on it is for")
+    create.add_argument(
+        "--template", metavar="ID", default=None, help="begin with a goal, criteria and tags"
+    )
+    create.add_argument(
+        "--language",
+        metavar="CODE",
+        default=None,
+        help="of its ideas and of the template, such as sv",
     )
     create.add_argument("--json", action="store_true", help="print JSON")
     add_talk(create, _create)
 
-    templates = actions.add_parser("templates", help="list the templates for new boards")
-    templates.add_argument("--language", metavar="CODE", help="of their texts, such as sv")
+    templates = action("templates", "list the templates for new boards")
+    templates.add_argument(
+        "--language", metavar="CODE", default=None, help="of their texts, such as sv"
+    )
     templates.add_argument("--json", action="store_true", help="print JSON")
     add_talk(templates, _templates)
 

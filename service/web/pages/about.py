@@ -108,6 +108,7 @@ def outgoing(
             "What happens on a board, with the titles and texts of ideas, goes to other programs."
         ),
         _has_webhooks(store),
+        carries_texts=True,
     )
     sources = [settings.hub_url, *parts(settings.index_url)]
     yield Outgoing(
