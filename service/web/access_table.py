@@ -126,6 +126,7 @@ ON_EVERY_BOARD: dict[Role, str] = {
     POST /api/v1/boards                                    POST /boards
     POST /api/v1/boards/sample                             POST /boards/sample
     GET /boards/new                                        POST /boards/from-template
+    GET /boards/from-template                              GET /boards/sample
     DELETE /api/v1/boards/{board_id}                       POST /boards/{board_id}/delete
     POST /api/v1/boards/{board_id}/restore                 POST /boards/{board_id}/restore
     """,

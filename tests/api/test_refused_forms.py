@@ -313,6 +313,8 @@ CHOICES = {
 
 # Where a browser ends up that loads the address of a form.
 ADDRESSES = {
+    "/boards/from-template": "/boards/new",
+    "/boards/sample": "/boards/new",
     "/boards": "/boards",
     BOARD: BOARD,
     "/import": "/import",

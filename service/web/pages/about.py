@@ -86,7 +86,8 @@ def show_about(
 def vendored() -> tuple[Part, ...]:
     listed = json.loads((STATIC / "vendor" / "vendor.json").read_text(encoding="utf-8"))
     return tuple(
-        Part(one["name"], one["licence"], version=one["version"]) for one in listed["packages"]
+        Part(one["name"], one["licence"], one["version"], Text("for the pages, in the browser"))
+        for one in listed["packages"]
     )
 
 

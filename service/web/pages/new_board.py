@@ -29,6 +29,13 @@ def show_choice(
     return render(request, "boards/new.html", context)
 
 
+@router.get("/from-template")
+@router.get("/sample")
+def choose_first() -> Response:
+    """Without scripts, a refused form leaves its own address in the bar."""
+    return redirect("/boards/new")
+
+
 @router.post("/from-template")
 def create_from_template(
     request: Request, store: StoreDep, form: Annotated[TemplateForm, Form()]
