@@ -42,6 +42,7 @@ from service.store.rubrics import RubricStore
 from service.store.run_events import RunEventStore
 from service.store.runs import RunStore
 from service.store.shared_links import SharedLinkStore
+from service.store.starters import StarterStore
 from service.store.suggestions import SuggestionStore
 from service.store.taste import TasteStore
 from service.store.text_import import TextImportStore
@@ -89,6 +90,7 @@ class Store:
         self.topics = TopicStore(database)
         self.taste = TasteStore(database)
         self.text_import = TextImportStore(database, limits, self.ideas)
+        self.starters = StarterStore(database, limits)
 
     def _know_people(self, database: Database) -> None:
         """Who may do what, what people add to ideas, and who else is told."""

@@ -14,6 +14,8 @@ from service.store.database import Database
 from service.store.limits import Limits
 from service.store.tables import Board, Idea
 
+# Of the board that an empty database gets.
+FIRST_NAME = "My ideas"
 _OLDEST = Order("boards", Key(col(Board.created_at), datetime), Key(col(Board.id), str))
 _LAST_DELETED = Order(
     "deleted-boards",
@@ -32,7 +34,7 @@ class BoardStore:
         with self._database.write() as session:
             board = _oldest(session)
             if board is None:
-                board = Board(name="My ideas")
+                board = Board(name=FIRST_NAME)
                 session.add(board)
             return BoardPublic.model_validate(board, from_attributes=True)
 

@@ -13,7 +13,8 @@ FOR_ANYBODY = """
     GET /api/v1/me/sessions            DELETE /api/v1/me/sessions
     GET /api/v1/openapi.json           GET /api/docs                       GET /docs
     GET /problems                      GET /problems/{kind}                POST /mcp
-    GET /api/v1/boards                 GET /api/v1/methods
+    GET /api/v1/boards                 GET /api/v1/methods                GET /help
+    GET /api/v1/board-templates        GET /about
 """
 # The role that is needed on the board of what the path names. Where a path names nothing of a board,
 # the role on any board is enough: the store shows and changes only what the person may see and change.
@@ -122,6 +123,9 @@ ON_A_BOARD: dict[Role, str] = {
 ON_EVERY_BOARD: dict[Role, str] = {
     Role.EDITOR: """
     POST /api/v1/boards                                    POST /boards
+    POST /api/v1/boards/sample                             POST /boards/sample
+    GET /boards/new                                        POST /boards/from-template
+    GET /boards/from-template                              GET /boards/sample
     DELETE /api/v1/boards/{board_id}                       POST /boards/{board_id}/delete
     POST /api/v1/boards/{board_id}/restore                 POST /boards/{board_id}/restore
     """,

@@ -23,6 +23,8 @@ from tests.support.fake_backend import FakeBackend
 # The path of each form -> the operations that do the same, or why programs need none.
 ACTIONS: dict[str, tuple[str, ...] | str] = {
     "/boards": ("createBoard",),
+    "/boards/from-template": ("createBoard",),
+    "/boards/sample": ("openSampleBoard",),
     "/boards/{board_id}": ("updateBoard",),
     "/boards/{board_id}/delete": ("deleteBoard",),
     "/boards/{board_id}/restore": ("restoreBoard",),

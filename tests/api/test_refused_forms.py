@@ -296,7 +296,7 @@ CHOICES = {
     "/me", "/me/sign-out", "/me/keys/*/revoke", "/people/invitations", "/people/*",
     "/people/invitations/*/withdraw", "/people/*/remove", "/people/*/restore", "/people/*/sign-out",
     "/people/*/revoke-keys",
-    "/boards/*/delete", "/boards/*/restore", "/boards/*/taste", "/boards/*/taste/forget", "/boards/*/evaluate", "/boards/*/rank/votes",
+    "/boards/from-template", "/boards/sample", "/boards/*/delete", "/boards/*/restore", "/boards/*/taste", "/boards/*/taste/forget", "/boards/*/evaluate", "/boards/*/rank/votes",
     "/boards/*/people-first", "/boards/*/rounds/*/end", "/boards/*/rounds/*/extend", "/boards/*/rounds/*/names",
     "/boards/*/rank/votes/*/undo", "/boards/*/delete-for-good",
     "/boards/*/rubrics/shown", "/boards/*/trash/delete", "/boards/*/trash/restore",
@@ -313,6 +313,8 @@ CHOICES = {
 
 # Where a browser ends up that loads the address of a form.
 ADDRESSES = {
+    "/boards/from-template": "/boards/new",
+    "/boards/sample": "/boards/new",
     "/boards": "/boards",
     BOARD: BOARD,
     "/import": "/import",

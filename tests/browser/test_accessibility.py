@@ -51,7 +51,7 @@ def test_boards_pass_axe(page: Page, pool: Pool) -> None:
     page.goto("/")
     assert_accessible(page, "board")
     page.goto(f"/boards/{pool.board_id}?q=nothing-like-this")
-    expect(page.get_by_role("heading", name="Nothing here matches")).to_be_visible()
+    expect(page.get_by_role("heading", name="No idea matches")).to_be_visible()
     assert_accessible(page, "nothing found")
     other = pool.store.boards.create(BoardCreate(name="Summer trip", goal="No car."))
     pool.store.boards.delete(other.id)
@@ -68,6 +68,25 @@ def test_the_state_of_the_server_passes_axe(page: Page) -> None:
     page.get_by_role("link", name="State of the server").click()
     expect(page.get_by_role("heading", name="State of the server")).to_be_visible()
     assert_accessible(page, "state of the server")
+
+
+def test_the_pages_for_newcomers_pass_axe(page: Page) -> None:
+    for address, name in (("/help", "Help"), ("/about", "About Ideapool")):
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+        assert_accessible(page, address)
+    page.goto("/boards/new")
+    assert_accessible(page, "new board")
+    for summary in page.locator(".template-more > summary").all()[:2]:
+        summary.click()
+    assert_accessible(page, "what templates bring")
+    page.get_by_role("button", name="Use this template “Village festival”").click()
+    expect(page.locator("#start")).to_be_visible()
+    assert_accessible(page, "empty board of a template")
+    page.goto("/boards/new")
+    page.locator("#open-sample").click()
+    expect(page.locator("#remove-sample")).to_be_visible()
+    assert_accessible(page, "sample board")
 
 
 def test_the_models_to_choose_from_pass_axe(page: Page) -> None:

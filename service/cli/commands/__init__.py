@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "trash": ("trash:add_actions", "restore all deleted ideas, or delete them for good"),
     "rank": ("ranking:add_actions", "rank ideas by comparing pairs"),
     "rounds": ("rounds:add_actions", "start, end and list writing rounds"),
-    "boards": ("boards:add_options", "list the boards"),
+    "boards": ("boards:add_actions", "list and create boards, empty or from templates"),
     "links": ("links:add_actions", "make and withdraw links that show a board to strangers"),
     "webhooks": ("webhooks:add_actions", "tell other programs what happens on the boards"),
     "export": ("files:add_export", "write all boards or one to a file"),

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from service.web.api import (
     actions,
     board_events,
+    board_templates,
     boards,
     calibration,
     changes,
@@ -36,6 +37,7 @@ for part in (
     runs,
     suggestions,
     refinements,
+    board_templates,
     boards,
     board_events,
     rounds,

@@ -2,15 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 
 from service.actor import Role
+from service.onboarding.boards import new_board
+from service.schemas.board_templates import NewBoard
 from service.schemas.boards import BoardOverview, TagPublic
-from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate
+from service.schemas.ideas import BoardPublic, BoardUpdate
 from service.store.access import require
 from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import NEXT_PAGE, ForGood, Id, PagingDep, problems
 from service.web.dependencies import StoreDep
+from service.web.templating import language_of
 
 router = APIRouter(prefix="/boards", tags=["boards"], route_class=KeyedRoute)
 
@@ -32,10 +35,17 @@ def list_boards(
 
 
 @router.post(
-    "", operation_id="createBoard", summary="Create a board", status_code=status.HTTP_201_CREATED
+    "",
+    operation_id="createBoard",
+    summary="Create a board",
+    description="With a `template`, it gets that one's name, goal and rubric, unless you name others.",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(404),
 )
-def create_board(shape: BoardCreate, store: StoreDep, response: Response) -> BoardPublic:
-    board = store.boards.create(shape)
+def create_board(
+    shape: NewBoard, request: Request, store: StoreDep, response: Response
+) -> BoardPublic:
+    board = new_board(store, shape, language_of(request))
     response.headers["Location"] = f"/api/v1/boards/{board.id}"
     return board
 

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from service.web.pages import (
+    about,
     board_live,
     boards,
     bulk,
@@ -10,6 +11,7 @@ from service.web.pages import (
     doctor,
     evaluation,
     feeds,
+    help,
     history,
     ideas,
     imports,
@@ -17,6 +19,7 @@ from service.web.pages import (
     live,
     me,
     models,
+    new_board,
     overview,
     people,
     preferences,
@@ -41,9 +44,11 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(note_newest)])
 for _part in (
     printing,
     imports,
+    # Its addresses look like those of boards.
+    new_board,
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
-    *(doctor, joining, me, people),
+    *(help, about, doctor, joining, me, people),
     *(shared_links, shared_boards, feeds, webhooks),
 ):
     router.include_router(_part.router)

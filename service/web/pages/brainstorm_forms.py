@@ -2,23 +2,20 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field
 
 from service.errors import InvalidInput
 from service.messages import Text
+from service.schemas.board_templates import Fact
 from service.schemas.fields import (
     COMBINED_CEILING,
-    FACT_CEILING,
     SUGGESTIONS_CEILING,
     Body,
-    Line,
     RunKind,
     RunStatus,
     Topic,
 )
 from service.web.pages.forms import SelectedIdeas, none_if_blank
-
-Fact = Annotated[Line, StringConstraints(max_length=FACT_CEILING)]
 
 
 class BrainstormForm(BaseModel):

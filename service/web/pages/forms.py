@@ -15,6 +15,7 @@ from service.schemas.fields import (
     CommentText,
     Judge,
     Line,
+    MethodId,
     Outcome,
     Sort,
     Status,
@@ -80,6 +81,13 @@ class BoardForm(BaseModel):
     name: Title
     goal: Body = ""
     language: IdeaLanguage = AS_WRITTEN
+
+
+class TemplateForm(BaseModel):
+    """`in_place_of` is the unused board that the form was on."""
+
+    template: Annotated[str, Field(max_length=40)]
+    in_place_of: OptionalId = None
 
 
 class IdeaForm(BaseModel):
@@ -282,7 +290,8 @@ class BoardQuery(BaseModel):
     """The search and the filters of a board. Blank fields count as absent.
 
     Archived ideas are hidden unless `status` is `archived` or `any`. `loaded` is how many cards had
-    been loaded when the reader left the board, so that the same ones are shown on return.
+    been loaded when the reader left the board, so that the same ones are shown on return. `topic` and
+    `method` fill the form for a brainstorm.
     """
 
     q: str = ""
@@ -294,6 +303,8 @@ class BoardQuery(BaseModel):
     loaded: int = Field(default=0, ge=0, lt=2**31)
     run: str | None = None
     select: Literal["shown"] | None = None
+    topic: str = ""
+    method: MethodId = "free"
 
     @property
     def is_narrowed(self) -> bool:

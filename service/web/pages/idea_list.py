@@ -14,9 +14,12 @@ from service.store import Store
 from service.store.listing import IdeaQuery
 from service.web.pages.forms import BoardQuery
 from service.web.pages.responses import Flash, render
+from service.web.pages.starting_point import starting_point
 
 PAGE_SIZE = 30
 MOST_LOADED = 300
+# What the links of the list do not repeat.
+_ONCE = {"cursor", "loaded", "run", "select", "topic", "method"}
 
 
 def list_context(
@@ -25,12 +28,15 @@ def list_context(
     """The context of `_list.html` and `_bulk_bar.html`; `selection` is `query` for the store."""
     page = store.ideas.page(selection)
     archived = replace(selection, archived=True)
+    rubrics = store.rubrics.all(board.id)
+    start = starting_point(board, rubrics)
     return {
         "board": board,
-        "rubrics": store.rubrics.all(board.id),
+        "rubrics": rubrics,
+        "start": start,
         "query": query,
         "page": page,
-        "tags": store.ideas.tags(board.id),
+        "tags": start.with_tags(store.ideas.tags(board.id)),
         "tags_found": store.ideas.tags_found(selection),
         "count": store.ideas.count(selection),
         "in_trash": store.trash.count(board.id),
@@ -80,7 +86,7 @@ def idea_query(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
 
 def address(board_id: str, query: BoardQuery, **more: str | None) -> str:
     """The board's address with the query's search, filters and order."""
-    fields = query.model_dump(exclude_defaults=True, exclude={"cursor", "loaded", "run", "select"})
+    fields = query.model_dump(exclude_defaults=True, exclude=_ONCE)
     fields |= {name: value for name, value in more.items() if value}
     return f"/boards/{board_id}" + (f"?{urlencode(fields, doseq=True)}" if fields else "")
 

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 
 from service.web.pages.responses import redirect
 
-_COOKIE = "ideapool_made"
+MADE_COOKIE = "ideapool_made"
 _LIFE_S = 120
 Kind = Literal["link", "key"]
 
@@ -28,7 +28,7 @@ def redirect_with(url: str, made: Made, *, is_secure: bool) -> Response:
     response = redirect(url)
     packed = json.dumps([made.kind, made.text, made.name]).encode()
     response.set_cookie(
-        _COOKIE,
+        MADE_COOKIE,
         base64.urlsafe_b64encode(packed).decode(),
         path=url,
         max_age=_LIFE_S,
@@ -40,7 +40,7 @@ def redirect_with(url: str, made: Made, *, is_secure: bool) -> Response:
 
 
 def made_just_now(request: Request) -> Made | None:
-    packed = request.cookies.get(_COOKIE)
+    packed = request.cookies.get(MADE_COOKIE)
     if not packed:
         return None
     try:
@@ -52,6 +52,6 @@ def made_just_now(request: Request) -> Made | None:
 
 def forget(response: Response, url: str) -> Response:
     """A reload does not show it again."""
-    response.delete_cookie(_COOKIE, path=url)
+    response.delete_cookie(MADE_COOKIE, path=url)
     response.headers["Cache-Control"] = "no-store"
     return response
