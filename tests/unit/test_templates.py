@@ -15,7 +15,7 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 # Names that routes pass to pages, and templates to those that they include.
 CONTEXT = set(
     "actor board_name board_names invitation invitations keys made me people person role_meanings role_names sessions why "
-    "under_way open_round waits_for_people rounds round has_people minutes moment ideas likeness level_names "
+    "toast under_way open_round waits_for_people rounds round has_people minutes moment ideas likeness level_names "
     "engine_states findings states subjects problems fetched can_be_calibrated models measuring_error scores is_calibrating taste tags_found columns can was_awaited evaluation_is_shown "
     "board_names deliveries formats here kind_names links made off_reasons origin secret webhook webhooks "
     "actions fault faults fields formats guess moment options plan printed reasons token "
@@ -26,7 +26,7 @@ CONTEXT = set(
     "action criteria most new outdated rubric rubrics spread table uncalibrated usual widths "
     "after agreement ballot before board children choice close compared count detail earlier edit edits error "
     "evaluation flash idea key mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
-    "me people under_way status tags text title ui verdicts versions view vote votes words".split()
+    "card each view me people under_way status tags text title ui verdicts versions view vote votes words".split()
 )
 FORBIDDEN = {
     "inline script": r"<script(?![^>]*\bsrc=)",
