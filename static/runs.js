@@ -95,6 +95,9 @@
     place.classList.toggle("is-high", !isBeside && !isOverOrUnder && one.height < window.innerHeight / 2);
   }
 
+  /* As far as its toast tells, if there is one already. */
+  const goesOn = (run) => (byId(`toast-${run}`)?.dataset.state ?? "live") === "live";
+
   async function show(run) {
     const response = await fetch(`${root}/runs/${run}/toast`, { headers: { Accept: "text/html", "X-Live": "true" } });
     if (response.status >= 500) return;
@@ -127,18 +130,14 @@
       const shown = panel();
       if (shown && isLive()) follow(shown.dataset.run);
       arrange();
-      for (const { run } of followed().slice(-MOST)) if (!isSeen(run)) await show(run);
+      for (const { run } of followed().slice(-MOST)) if (!isSeen(run) && goesOn(run)) await show(run);
       arrange();
     } catch {
       // The connection is lost; live.js says so.
     } finally {
       isFetching = false;
     }
-    const isGoingOn = followed().some(({ run }) => {
-      const toast = byId(`toast-${run}`);
-      return !toast || toast.dataset.state === "live";
-    });
-    if (isGoingOn) timer ||= setTimeout(tick, TICK_MS);
+    if (followed().some(({ run }) => goesOn(run))) timer ||= setTimeout(tick, TICK_MS);
   }
 
   function soon() {
@@ -162,7 +161,8 @@
   );
   document.addEventListener("focusin", makeWay);
   document.addEventListener("visibilitychange", soon);
-  document.addEventListener("htmx:after:settle", () => (panel() || followed().length) && !isFetching && soon());
+  // The stream of a panel swaps a few times a second, which must not hurry the ticks.
+  document.addEventListener("htmx:after:settle", () => panel() && !isFetching && !timer && soon());
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-put-away]");
     if (!button) return;

@@ -273,7 +273,7 @@ def test_suggestions_and_runs_pass_axe(page: Page, pool: Pool) -> None:
 def test_a_suggestion_shows_two_buttons_and_a_menu_in_one_row(visit: Visitors, pool: Pool) -> None:
     for options in ({}, {"has_touch": True, "is_mobile": True}, {"java_script_enabled": False}):
         page = visit(width=390, **options)
-        brainstormed(page, pool, n=1)
+        brainstormed(page, pool, n=2)
         card = page.locator(CARDS).first
         controls = card.locator(".card-foot > form button, .suggestion-menu > summary")
         expect(controls).to_have_count(3)
@@ -336,7 +336,7 @@ def test_keeping_is_undone_by_the_message_about_it(anybody: Page, pool: Pool) ->
 def test_the_editor_stays_open_for_clicks_beside_it_and_escape_leaves_it(
     page: Page, pool: Pool
 ) -> None:
-    brainstormed(page, pool, n=1)
+    brainstormed(page, pool, n=2)
     card = page.locator(CARDS).first
     more(card).locator(".edit > summary").click()
     card.get_by_label("Title").fill("My own words")
@@ -349,7 +349,7 @@ def test_the_editor_stays_open_for_clicks_beside_it_and_escape_leaves_it(
 
 
 def test_a_suggestion_is_kept_and_refined(anybody: Page, pool: Pool) -> None:
-    brainstormed(anybody, pool, n=1)
+    brainstormed(anybody, pool, n=2)
 
     more(anybody.locator(CARDS).first).get_by_role("button", name="Keep and refine").click()
 

@@ -145,8 +145,6 @@ def test_combining_from_the_end_of_a_long_board_brings_the_result_into_sight(
             expect(page.locator("#run-title")).to_be_focused()
             settled(page)
             assert page.locator("#run-title").evaluate(IS_IN_SIGHT)
-        else:
-            assert page.url.endswith("#run")
 
 
 def test_without_scripts_the_line_on_the_board_tells_what_goes_on(
