@@ -2,7 +2,8 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  const openMenus = () => document.querySelectorAll("details.menu[open]");
+  // A menu with an open editor in it stays: clicks beside it are part of writing.
+  const openMenus = () => document.querySelectorAll("details.menu[open]:not(:has(.edit[open]))");
 
   document.addEventListener("click", (event) => {
     for (const menu of openMenus()) {
@@ -43,11 +44,16 @@
     return cards[here < 0 ? 0 : Math.min(Math.max(here + step, 0), cards.length - 1)];
   }
 
-  /* Keys on a focused card: Enter opens it, x and the space bar select it. */
+  const discard = (card) => card.querySelector("[id^=discard-]");
+
+  /* Keys on a focused card: Enter opens it, x and the space bar select it, K keeps a suggestion. */
   const ON_CARD = {
     Enter: (card) => card.querySelector(":is(h2, h3) a"),
     x: (card) => card.querySelector(".pick, .take"),
     " ": (card) => card.querySelector(".pick, .take"),
+    K: (card) => card.querySelector("[id^=keep-]"),
+    d: discard,
+    D: discard,
   };
 
   const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip", z: "undo" };

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.errors import InvalidInput, NotFound
+from service.errors import Conflict, InvalidInput, NotFound
 from service.ideation.distinct_ideas import BrainstormWork
 from service.ideation.inspirations import MOST_INSPIRATIONS
 from service.ideation.use_case import Plan, PlanContext
@@ -11,7 +11,7 @@ from service.messages import Text
 from service.prompts.idea_lists import RelatedIdeas
 from service.prompts.methods import METHODS, draw_angles
 from service.schemas.brainstorm import SOURCES, BrainstormTask, SuggestionPublic
-from service.schemas.fields import AVOIDED_CEILING
+from service.schemas.fields import AVOIDED_CEILING, UNFINISHED
 from service.schemas.ideas import IdeaPublic
 from service.schemas.runs import RunPublic
 from service.store import Store
@@ -147,6 +147,30 @@ def renew_brainstorm(task: BrainstormTask, run: RunPublic, store: Store) -> Brai
     """The run's task with a new seed, avoiding the suggestions that people asked to avoid."""
     avoid = _avoided(task, store, run.run_id)
     return task.model_copy(update={"seed": None, "avoid": avoid})
+
+
+def missing_task(run: RunPublic, store: Store) -> BrainstormTask:
+    """A task for the ideas that a brainstorm which is over did not make, unlike those that it made.
+
+    Raises:
+        Conflict: the run is not over, or nothing is missing.
+    """
+    if run.kind != "brainstorm" or run.status in UNFINISHED:
+        raise Conflict(Text("This run is not over yet. Stop it first, or wait."))
+    task = BrainstormTask.model_validate(run.request)
+    missing = task.n - run.written
+    if missing < 1 or "model" not in task.sources:
+        raise Conflict(Text("This brainstorm has all its ideas. Ask for more ideas instead."))
+    made = [one.whole for one in store.suggestions.of_run(run.run_id) if one.origin == "model"]
+    avoid = list(dict.fromkeys([*made, *_avoided(task, store, run.run_id)]))
+    return task.model_copy(
+        update={
+            "n": missing,
+            "seed": None,
+            "sources": ["model"],
+            "avoid": avoid[-AVOIDED_CEILING:],
+        }
+    )
 
 
 def redraw_task(suggestion_id: str, store: Store, seed: int | None = None) -> BrainstormTask:

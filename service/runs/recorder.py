@@ -47,10 +47,13 @@ class RunEvent:
 
 @dataclass(frozen=True, slots=True)
 class QueuePosition:
-    """`ahead` is how many unfinished runs for the same model were started before this one."""
+    """`ahead` is how many unfinished runs for the same model were started before this one; `before`
+    are their ids.
+    """
 
     ahead: int
     is_model_ready: bool
+    before: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ kept as it is, so that a client can continue after any of them, at any server.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Self
 
@@ -91,7 +92,7 @@ def _state_of(live: LiveRun) -> dict[str, Any]:
     return {
         "status": live.status,
         "model": live.model,
-        "queue": None if queue is None else [queue.ahead, queue.is_model_ready],
+        "queue": None if queue is None else [queue.ahead, queue.is_model_ready, queue.before],
         "drafts": [[branch, one.angle, one.title, one.text] for branch, one in live.drafts.items()],
         "scores": live.scores,
         "spread": live.spread,
@@ -102,9 +103,13 @@ def take_over(live: LiveRun, batch: EventBatch) -> None:
     """Brings the copy of a run up to what another server has stored of it."""
     state = batch.state
     live.status, live.model = state["status"], state["model"]
-    live.queue_position = None if state["queue"] is None else QueuePosition(*state["queue"])
+    live.queue_position = None if state["queue"] is None else _position(*state["queue"])
     live.drafts = {
         branch: Draft(angle, title, text) for branch, angle, title, text in state["drafts"]
     }
     live.scores, live.spread = state["scores"], state["spread"]
     live.events += [RunEvent(number, name, data) for number, name, data in batch.events]
+
+
+def _position(ahead: int, is_model_ready: bool, before: Sequence[str] = ()) -> QueuePosition:
+    return QueuePosition(ahead, is_model_ready, tuple(before))

@@ -159,8 +159,10 @@ class Runs:
             return None
         # A copy, because pages look from threads of their own while runs come and go.
         earlier = takewhile(lambda one: one is not live, list(self._live.values()))
-        ahead = sum(not one.is_over and one.model == live.model for one in earlier)
-        return QueuePosition(ahead, is_model_ready=self._ideation.is_ready(live.model))
+        before = tuple(one.run_id for one in earlier if not one.is_over and one.model == live.model)
+        return QueuePosition(
+            len(before), is_model_ready=self._ideation.is_ready(live.model), before=before
+        )
 
     async def get(self, run_id: str) -> RunPublic:
         return await asyncio.to_thread(self._store.runs.get, run_id)

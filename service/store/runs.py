@@ -186,6 +186,19 @@ class RunStore:
             publics = _publics(session, rows)
             return [UnderWay(run, row.person_id) for run, row in zip(publics, rows, strict=True)]
 
+    def times(
+        self, kind: RunKind, model: str, *, limit: int
+    ) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
+        """Returns the requests and timings of the model's latest runs of the kind that are done."""
+        with self._database.read() as session:
+            rows = session.exec(
+                select(Run.request, Run.timing)
+                .where(Run.kind == kind, Run.model == model, Run.status == "done")
+                .order_by(col(Run.finished_at).desc())
+                .limit(limit)
+            )
+            return [(dict(request), dict(timing) if timing else None) for request, timing in rows]
+
     def add_failure(self, run_id: str, failure: FailurePublic) -> None:
         """Stores that a run over a board could not evaluate an idea. Raises: LeaseLost, NotFound"""
         with self._database.write() as session:

@@ -1,6 +1,7 @@
 """Stores suggestions of brainstorms, and what people decide about them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlmodel import Session, col, select
 
@@ -133,15 +134,24 @@ class SuggestionStore:
         return self._mark(suggestion_id, "avoided")
 
     def reopen(self, suggestion_id: str) -> SuggestionPublic:
-        """Undoes a discard."""
+        """Undoes a discard, or a keep whose idea was deleted."""
         return self._mark(suggestion_id, "open")
+
+    def take_back(self, suggestion_id: str) -> SuggestionPublic:
+        """Undoes a keep: the idea goes to the trash, and the suggestion is open again."""
+        _, suggestion = self.get(suggestion_id)
+        if suggestion.state == "kept" and suggestion.idea_id is not None:
+            with suppress(NotFound):
+                self._ideas.delete(suggestion.idea_id)
+        return self.reopen(suggestion_id)
 
     def _mark(self, suggestion_id: str, state: str) -> SuggestionPublic:
         with self._database.write() as session:
             row = _found(session, suggestion_id)
-            if row.state == "kept":
+            if row.state == "kept" and not (state == "open" and _is_gone(session, row.idea_id)):
                 raise Conflict(KEPT)
             row.state = state
+            row.idea_id = None
             row.decided_at = None if state == "open" else now()
             session.add(row)
             return _public(row)
@@ -162,6 +172,11 @@ class SuggestionStore:
         row.state, row.idea_id, row.decided_at = "kept", idea.id, now()
         session.add(row)
         return idea
+
+
+def _is_gone(session: Session, idea_id: str | None) -> bool:
+    idea = session.exec(select(Idea).where(Idea.id == idea_id)).first()
+    return idea is None or idea.deleted_at is not None
 
 
 def mark_redrawn(session: Session, suggestion_id: str, run_id: str) -> None:

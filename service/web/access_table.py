@@ -48,6 +48,7 @@ ON_A_BOARD: dict[Role, str] = {
     GET /api/v1/runs                                       GET /runs/{run_id}
     GET /api/v1/runs/{run_id}                              GET /runs/{run_id}/live
     GET /api/v1/runs/{run_id}/events                       GET /suggestions/{suggestion_id}
+    GET /runs/{run_id}/toast
     GET /api/v1/runs/{run_id}/edits                        GET /changes/{change_id}
     GET /api/v1/changes/{change_id}                        GET /boards/{board_id}/bulk
     GET /api/v1/models                                     GET /models

@@ -386,6 +386,6 @@ def test_a_brainstorm_that_fails_midway_shows_its_ideas_and_the_reason(
 
     page = client.get(f"/runs/{get(client, 'runs')[0]['run_id']}").text
 
-    assert "The run made 1 of 2 ideas" in page
+    assert "1 new idea; 1 is missing" in page
     assert "The model process stopped." in page
     assert "This run failed" not in page

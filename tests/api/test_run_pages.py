@@ -188,12 +188,12 @@ def test_a_run_that_waits_says_for_how_many_others(
     await_request(backend)
     second, third = start(client, action), start(client, action)
 
-    one = "The model is busy with 1 other run."
-    two = "The model is busy with 2 other runs."
+    one = "1 run before yours. It starts by itself."
+    two = "2 runs before yours. It starts by itself."
     assert one in shown(client, second, one)
     html = shown(client, third, two)
     assert two in html
-    assert "Waiting for 2 other runs" in html
+    assert "2 runs before yours\n" in html
     assert "getting ready" not in html
     backend.gate.set()
 

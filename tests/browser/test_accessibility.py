@@ -189,6 +189,7 @@ def test_brainstorms_pass_axe(page: Page, pool: Pool) -> None:
     expect(page.locator("#run .is-kept")).to_be_visible()
     page.get_by_role("button", name="Discard").first.click()
     expect(page.locator("#run .is-discarded")).to_be_visible()
+    page.locator("#run .suggestion-menu > summary").first.click()
     page.locator("#run .edit > summary").first.click()
     page.locator("#run .provenance > summary").click()
     assert_accessible(page, "brainstorm done")

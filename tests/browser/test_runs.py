@@ -133,6 +133,7 @@ def test_half_typed_edits_and_focus_survive_the_stream(page: Page, pool: Pool) -
     pool.backend.delay_s = 0.04
     brainstorm(page, pool, n=5)
     card = page.locator("#run .suggestion:not(.is-draft)").first
+    card.locator(".suggestion-menu > summary").click()
     card.locator(".edit > summary").click()
     field = card.get_by_label("Title")
     field.fill("My own words")
@@ -170,7 +171,7 @@ def test_a_failed_run_says_why_and_keeps_what_there_is(page: Page, pool: Pool) -
 
     # It failed or was cut short, whichever came first: the first idea or the crash.
     expect(page.locator("#run .notice")).to_contain_text("It ran dry.")
-    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name=re.compile("Try again|More ideas")).click()
     expect(page.locator("#run .state")).to_be_visible()
 
 

@@ -16,7 +16,7 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 CONTEXT = set(
     "actor board_name board_names invitation invitations keys made me people person role_meanings role_names sessions why "
     "start templates in_place_of groups version served model_names place is_postgresql outgoing texts_leave cookies logs_addresses "
-    "under_way open_round waits_for_people rounds round has_people minutes moment ideas likeness level_names "
+    "toast under_way open_round waits_for_people rounds round has_people minutes moment ideas likeness level_names "
     "engine_states findings states subjects problems fetched can_be_calibrated models measuring_error scores is_calibrating taste tags_found columns can was_awaited evaluation_is_shown "
     "board_names deliveries formats here kind_names links made off_reasons origin secret webhook webhooks "
     "actions fault faults fields formats guess moment options plan printed reasons token "
@@ -27,7 +27,7 @@ CONTEXT = set(
     "action criteria most new outdated rubric rubrics spread table uncalibrated usual widths "
     "after agreement ballot before board children choice close compared count detail earlier edit edits error "
     "evaluation flash idea is_bare key view_name mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
-    "me people under_way status tags text title ui verdicts versions view vote votes words".split()
+    "card each me people under_way status tags text title ui verdicts versions view vote votes words".split()
 )
 FORBIDDEN = {
     "inline script": r"<script(?![^>]*\bsrc=)",

@@ -84,7 +84,7 @@ def show_board(
         more["loaded"] = str(query.loaded) if query.loaded else None
         return redirect(address(board_id, query, **more))
     # Read the run before the ideas: if it ends in between, its results are still on this page.
-    view = shown_run(store, runs, query.run)
+    view = shown_run(store, runs, query.run, best_first=query.order is None)
     recent = store.runs.recent(
         board_id=board_id, kind="brainstorm", has_ideas=True, limit=RECENT_RUNS
     )

@@ -72,6 +72,10 @@ class BranchForm(BaseModel):
     avoid_board: bool = True
 
 
+class MoreForm(BaseModel):
+    only_missing: bool = False
+
+
 class SuggestionsForm(BaseModel):
     suggestion: list[str] = Field(default_factory=list, max_length=SUGGESTIONS_CEILING)
 

@@ -201,6 +201,12 @@ class TextForm(BaseModel):
     body: Body | None = None
 
 
+class KeepForm(TextForm):
+    """`then` is what to do next with the idea, on its page."""
+
+    then: Literal["refine", "evaluate"] | None = None
+
+
 class EditQuery(BaseModel):
     """The edits of a proposal to accept; `idea_version` is the version that they are numbered for.
 
@@ -290,8 +296,9 @@ class BoardQuery(BaseModel):
     """The search and the filters of a board. Blank fields count as absent.
 
     Archived ideas are hidden unless `status` is `archived` or `any`. `loaded` is how many cards had
-    been loaded when the reader left the board, so that the same ones are shown on return. `topic` and
-    `method` fill the form for a brainstorm.
+    been loaded when the reader left the board, so that the same ones are shown on return. `order` is
+    that of the suggestions of `run`: as they were made, or the best first. `topic` and `method` fill
+    the form for a brainstorm.
     """
 
     q: str = ""
@@ -302,6 +309,7 @@ class BoardQuery(BaseModel):
     cursor: str | None = None
     loaded: int = Field(default=0, ge=0, lt=2**31)
     run: str | None = None
+    order: Literal["made"] | None = None
     select: Literal["shown"] | None = None
     topic: str = ""
     method: MethodId = "free"

@@ -18,8 +18,8 @@ from service.web.pages.starting_point import starting_point
 
 PAGE_SIZE = 30
 MOST_LOADED = 300
-# What the links of the list do not repeat.
-_ONCE = {"cursor", "loaded", "run", "select", "topic", "method"}
+# What an address says of one visit, and not of the list.
+PASSING = {"cursor", "loaded", "run", "order", "select", "topic", "method"}
 
 
 def list_context(
@@ -86,7 +86,7 @@ def idea_query(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
 
 def address(board_id: str, query: BoardQuery, **more: str | None) -> str:
     """The board's address with the query's search, filters and order."""
-    fields = query.model_dump(exclude_defaults=True, exclude=_ONCE)
+    fields = query.model_dump(exclude_defaults=True, exclude=PASSING)
     fields |= {name: value for name, value in more.items() if value}
     return f"/boards/{board_id}" + (f"?{urlencode(fields, doseq=True)}" if fields else "")
 

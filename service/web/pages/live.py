@@ -1,7 +1,7 @@
 """Streams a run as HTML. Each event is a whole snapshot, so that a lost one does no harm."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 
 from fastapi import APIRouter, Request, Response
@@ -10,9 +10,9 @@ from fastapi.sse import format_sse_event
 from service.errors import StorageUnavailable
 from service.runs.recorder import LiveRun
 from service.runs.service import Runs
-from service.store import Store
 from service.web.dependencies import RunsDep, StoreDep
 from service.web.pages.responses import fragment
+from service.web.pages.run_times import RunTimes
 from service.web.pages.views import RunView, view_run
 from service.web.sse import EventStream
 from service.web.watching import ReaderDep
@@ -26,16 +26,30 @@ router = APIRouter()
 
 @router.get("/runs/{run_id}/live")
 async def watch_run(
-    request: Request, run_id: str, store: StoreDep, runs: RunsDep, reader: ReaderDep
+    request: Request,
+    run_id: str,
+    store: StoreDep,
+    runs: RunsDep,
+    reader: ReaderDep,
+    best_first: bool = False,
 ) -> Response:
+    """With `best_first`, the page shows the suggestions in that order. Otherwise the end of the run
+    does not move them: the page decides whether somebody is using them.
+    """
     # An unknown run must be answered with 404 before the stream begins.
     await runs.get(run_id)
-    snapshots = _snapshots(request, run_id, store, runs)
+    times = RunTimes(store, runs)
+
+    def look() -> tuple[RunView, str]:
+        view = view_run(store, run_id, runs, best_first=best_first, times=times)
+        return view, fragment(request, "runs/_run.html", {"view": view})
+
+    snapshots = _snapshots(request, run_id, runs, look)
     return EventStream(snapshots, until=reader.until_lost(run_id))
 
 
 async def _snapshots(
-    request: Request, run_id: str, store: Store, runs: Runs
+    request: Request, run_id: str, runs: Runs, look: Callable[[], tuple[RunView, str]]
 ) -> AsyncGenerator[bytes, None]:
     announced = sent = ""
     watched: dict[str, LiveRun | None] = {}
@@ -44,7 +58,7 @@ async def _snapshots(
         while True:
             changes = [live.changed for live in watched.values() if live is not None]
             try:
-                view, html = await asyncio.to_thread(_look, request, run_id, store, runs)
+                view, html = await asyncio.to_thread(look)
             except StorageUnavailable:
                 # The page goes on when the database is back.
                 await asyncio.sleep(TICK_S)
@@ -65,11 +79,6 @@ async def _snapshots(
                 continue
             await asyncio.sleep(LEAST_GAP_S)
             await _wait(changes)
-
-
-def _look(request: Request, run_id: str, store: Store, runs: Runs) -> tuple[RunView, str]:
-    view = view_run(store, run_id, runs)
-    return view, fragment(request, "runs/_run.html", {"view": view})
 
 
 async def _wait(changes: list[asyncio.Event]) -> None:

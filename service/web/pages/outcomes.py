@@ -4,6 +4,7 @@ from service.messages import Counted, Text, unpack
 from service.runs.recorder import QueuePosition
 from service.schemas.brainstorm import IncompletePublic
 from service.schemas.runs import RunError, RunPublic
+from service.web.pages.run_times import about
 
 ADVICE = {
     "drafts": Text(
@@ -29,28 +30,40 @@ def failure(error: RunError | None) -> str:
     return error.detail if error.words is None else unpack(error.words)
 
 
-def waiting(position: QueuePosition) -> str:
+def waiting(position: QueuePosition, wait_s: float | None) -> str:
+    """`wait_s` is how long the runs before it still take, if that is known."""
     if position.ahead:
-        return Counted(
-            "The model is busy with %(count)s other run. Yours starts after it.",
-            "The model is busy with %(count)s other runs. Yours starts after them.",
-            position.ahead,
-        )
+        before = waiting_word(position)
+        if wait_s is not None:
+            before = Text("%(before)s, %(time)s", before=before, time=about(wait_s))
+        return Text("%(before)s. It starts by itself.", before=before)
     if position.is_model_ready:
         return Text("Another program is using the model. Your run starts when the model is free.")
     return ""
 
 
-def waiting_word(position: QueuePosition) -> str:
+def waiting_word(position: QueuePosition) -> Text:
     if position.ahead:
-        return Counted(
-            "Waiting for %(count)s other run", "Waiting for %(count)s other runs", position.ahead
-        )
+        return Counted("%(count)s run before yours", "%(count)s runs before yours", position.ahead)
     return Text("Waiting for the model")
 
 
+def missing_title(written: int, missing: int) -> Text:
+    """Of a brainstorm that ended early with some of its ideas."""
+    lacking = Counted("%(count)s is missing", "%(count)s are missing", missing)
+    return Text("%(made)s; %(missing)s", made=_made(written), missing=lacking)
+
+
+def _made(written: int) -> Text:
+    return (
+        Counted("%(count)s new idea", "%(count)s new ideas", written)
+        if written
+        else Text("No new ideas yet")
+    )
+
+
 def incomplete_title(run: RunPublic, why: IncompletePublic) -> Text:
-    made = Counted("%(count)s new idea", "%(count)s new ideas", run.written)
+    made = _made(run.written)
     repeats = Counted("%(count)s repeat", "%(count)s repeats", why.repeats)
     unusable = Counted("%(count)s unusable draft", "%(count)s unusable drafts", why.unusable)
     if why.repeats and why.unusable:

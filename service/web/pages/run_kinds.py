@@ -43,6 +43,10 @@ class ShownKind:
     page: Callable[[RunPublic, str | None], str | None] = lambda _run, _idea_id: None
     is_about_one_idea: bool = False
 
+    def items(self, request: dict[str, Any]) -> int:
+        """How many items the model makes, for estimates; 0 if it makes none."""
+        return 1 if self.is_about_one_idea else self.wanted(request)
+
 
 def _ideas(progress: Progress) -> str:
     return Counted(

@@ -9,7 +9,7 @@ from service.ideation.brainstorm import redraw_task
 from service.messages import Text
 from service.schemas.brainstorm import BrainstormTask
 from service.web.dependencies import RunsDep, StoreDep
-from service.web.pages.forms import TextForm
+from service.web.pages.forms import KeepForm
 from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import Flash, redirect, redirect_back
 from service.web.pages.start_run import RunStarter, brainstorm_address, validate_as
@@ -17,6 +17,8 @@ from service.web.pages.start_run import RunStarter, brainstorm_address, validate
 # Fields of a run's request that "more like this" copies.
 COPIED_FIELDS = ("method", "creativity", "context", "avoid_board", "avoid")
 MORE = 4
+# What the page of an idea has for the next step, by its id.
+NEXT = {"refine": "instruction", "evaluate": "evaluate"}
 router = APIRouter(prefix="/suggestions/{suggestion_id}")
 
 
@@ -29,15 +31,15 @@ def show_suggestion(suggestion_id: str, store: StoreDep) -> Response:
 
 @router.post("/keep")
 def keep(
-    request: Request, suggestion_id: str, store: StoreDep, form: Annotated[TextForm, Form()]
+    request: Request, suggestion_id: str, store: StoreDep, form: Annotated[KeepForm, Form()]
 ) -> Response:
     run_id, _ = store.suggestions.get(suggestion_id)
     idea, _ = store.suggestions.keep(suggestion_id, title=form.title, body=form.body)
-    return redirect_back(
-        request,
-        f"/runs/{run_id}",
-        Flash(Text("“%(title)s” is on the board now.", title=idea.title)),
-    )
+    kept = Text("“%(title)s” is on the board now.", title=idea.title)
+    if form.then is not None:
+        return redirect(f"/ideas/{idea.id}#{NEXT[form.then]}", Flash(kept))
+    flash = Flash(kept, f"/suggestions/{suggestion_id}/reopen")
+    return redirect_back(request, f"/runs/{run_id}", flash)
 
 
 @router.post("/discard")
@@ -85,5 +87,5 @@ async def more_like(
 @router.post("/reopen")
 def reopen(request: Request, suggestion_id: str, store: StoreDep) -> Response:
     run_id, _ = store.suggestions.get(suggestion_id)
-    store.suggestions.reopen(suggestion_id)
+    store.suggestions.take_back(suggestion_id)
     return redirect_back(request, f"/runs/{run_id}")

@@ -20,8 +20,16 @@ from service.store import Store
 from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
 from service.web.pages.cards import Card, cards_of
 from service.web.pages.change_facts import change_facts
-from service.web.pages.outcomes import ADVICE, failure, incomplete_title, waiting, waiting_word
+from service.web.pages.outcomes import (
+    ADVICE,
+    failure,
+    incomplete_title,
+    missing_title,
+    waiting,
+    waiting_word,
+)
 from service.web.pages.run_kinds import SHOWN_KINDS, Progress, ShownKind
+from service.web.pages.run_times import RunTimes, about
 from service.web.pages.topics import topics
 
 RUN_STATUS_NAMES = {
@@ -32,6 +40,9 @@ RUN_STATUS_NAMES = {
     "cancelled": Text("Stopped"),
     "interrupted": Text("Interrupted"),
 }
+
+# Characters; most ideas are about four times as long.
+DRAFT_STEP = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,8 @@ class RunView:
 
     `idea` is the current state of the idea that the run is about, and `read` the text that the model
     read, once a decision was made. `source_run` made the suggestion that the run started from.
-    `hidden_rubric` is the run's rubric if cards show the scores of another one.
+    `hidden_rubric` is the run's rubric if cards show the scores of another one. `left_s` is about how
+    long it still takes, `wait_s` how long the runs before it do; None if that is not known.
     """
 
     run: RunPublic
@@ -65,6 +77,9 @@ class RunView:
     cards: list[Card]
     source_run: str | None = None
     hidden_rubric: RubricName | None = None
+    is_best_first: bool = False
+    left_s: float | None = None
+    wait_s: float | None = None
 
     @property
     def id(self) -> str:
@@ -153,9 +168,19 @@ class RunView:
         return ADVICE[self.incomplete.reason] if self.incomplete else ""
 
     @property
+    def missing(self) -> int:
+        """How many ideas a brainstorm that is over did not make, if it made any."""
+        is_partial = self.run.kind == "brainstorm" and not self.is_live and self.run.suggestions
+        return max(0, self.wanted - self.run.written) if is_partial else 0
+
+    @property
+    def missing_title(self) -> str:
+        return missing_title(self.run.written, self.missing)
+
+    @property
     def is_cut_off(self) -> bool:
-        """Whether a brainstorm failed after it had made some ideas."""
-        return self.run.status == "failed" and bool(self.run.suggestions)
+        """Whether a brainstorm ended by an error after it had made some ideas."""
+        return is_cut_off(self.run)
 
     @property
     def failure(self) -> str:
@@ -166,9 +191,18 @@ class RunView:
         return [card.suggestion for card in self.cards if card.suggestion.state == "open"]
 
     @property
-    def is_by_taste(self) -> bool:
-        """Whether what the board has learnt orders the suggestions."""
+    def has_estimates(self) -> bool:
+        """Whether the board had learnt enough to say which suggestions people will keep."""
         return any(card.suggestion.fit is not None for card in self.cards)
+
+    @property
+    def tiles(self) -> list[str]:
+        """One for each idea that was asked for: how far it is, as the class of its tile."""
+        drafts = (
+            [f"filling {draft_step(draft)}" for _, draft in self.drafts] if self.is_live else []
+        )
+        tiles = ["full"] * self.run.written + drafts
+        return (tiles + [""] * self.wanted)[: self.wanted]
 
     @property
     def before(self) -> tuple[str, str]:
@@ -214,7 +248,14 @@ class RunView:
         """What a queued run waits for; empty if it is about to start."""
         if self.queue_position is None or self.run.status != "queued":
             return ""
-        return waiting(self.queue_position)
+        return waiting(self.queue_position, self.wait_s)
+
+    @property
+    def left(self) -> str:
+        """How long it still takes, in words; empty if that is not known, or it has not begun."""
+        if self.left_s is None or self.run.status != "running":
+            return ""
+        return Text("%(time)s left", time=about(self.left_s))
 
     @property
     def announcement(self) -> str:
@@ -228,16 +269,38 @@ class RunView:
         return self.kind.progress(Progress(self.word, made, self.wanted, self.is_live))
 
 
-def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
-    """Raises: NotFound. Blocking: call it in a thread."""
+def is_cut_off(run: RunPublic) -> bool:
+    return run.status in ("failed", "interrupted") and bool(run.suggestions)
+
+
+def draft_step(draft: Draft) -> str:
+    """How far a draft is, in quarters of the length of most ideas."""
+    return f"step-{min(4, 1 + len(draft.text) // DRAFT_STEP)}"
+
+
+def view_run(
+    store: Store,
+    run_id: str,
+    runs: Runs,
+    *,
+    best_first: bool = True,
+    times: RunTimes | None = None,
+) -> RunView:
+    """With `best_first`, suggestions of a run that is over come in the order of what people are
+    expected to keep, where that was estimated.
+
+    Raises: NotFound. Blocking: call it in a thread.
+    """
     live = runs.look(run_id)
+    times = times or RunTimes(store, runs)
     drafts = [] if live is None else sorted(live.drafts.items())
     queue_position = runs.queue_position(live)
     scores = {} if live is None else dict(live.scores)
     spread = {} if live is None else dict(live.spread)
     run = store.runs.get(run_id)
     made = {suggestion.title for suggestion in run.suggestions}
-    cards = cards_of(store, _best_first(run), runs.look)
+    is_best_first = best_first and _has_order(run)
+    cards = cards_of(store, _best_first(run) if is_best_first else run, runs.look)
     named = [card.suggestion.idea_id or card.suggestion.similar_to or "" for card in cards]
     named += [side for one in run.comparisons for side in (one.first_id, one.second_id)]
     named += [one.idea_id for one in run.evaluations] + [one.idea_id for one in failures(run)]
@@ -262,13 +325,18 @@ def view_run(store: Store, run_id: str, runs: Runs) -> RunView:
         cards=cards,
         hidden_rubric=_hidden_rubric(store, run),
         source_run=store.suggestions.get(str(source))[0] if source else None,
+        is_best_first=is_best_first,
+        left_s=times.left_s(run, live),
+        wait_s=times.wait_s(queue_position.before) if queue_position else None,
     )
 
 
-def _best_first(run: RunPublic) -> RunPublic:
+def _has_order(run: RunPublic) -> bool:
     """Cards move only when the run is over, so that nobody reads a card that moves meanwhile."""
-    if run.status in UNFINISHED or not any(one.fit for one in run.suggestions):
-        return run
+    return run.status not in UNFINISHED and any(one.fit is not None for one in run.suggestions)
+
+
+def _best_first(run: RunPublic) -> RunPublic:
     ordered = sorted(run.suggestions, key=lambda one: -(one.fit or 0))
     return run.model_copy(update={"suggestions": ordered})
 
@@ -286,6 +354,8 @@ def _hidden_rubric(store: Store, run: RunPublic) -> RubricName | None:
     return RubricName(used, names[used]) if used in names else None
 
 
-def shown_run(store: Store, runs: Runs, run_id: str | None) -> RunView | None:
+def shown_run(
+    store: Store, runs: Runs, run_id: str | None, *, best_first: bool = True
+) -> RunView | None:
     """None if the address names no run."""
-    return view_run(store, run_id, runs) if run_id else None
+    return view_run(store, run_id, runs, best_first=best_first) if run_id else None
