@@ -29,6 +29,7 @@ def list_context(
         "board": board,
         "rubrics": store.rubrics.all(board.id),
         "query": query,
+        "corrected": "" if selection.q == query.q else selection.q,
         "page": page,
         "tags": store.ideas.tags(board.id),
         "tags_found": store.ideas.tags_found(selection),
@@ -64,7 +65,8 @@ def changed_list(
 
 
 def idea_query(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
-    return IdeaQuery(
+    """The query for the store, with misspelt words corrected if no idea contains them."""
+    selection = IdeaQuery(
         board=board_id,
         q=query.q,
         tags=query.tag,
@@ -76,6 +78,7 @@ def idea_query(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
         limit=PAGE_SIZE if query.cursor else max(PAGE_SIZE, min(query.loaded, MOST_LOADED)),
         ranked=rank_order(store, board_id) if query.sort == "rank" else {},
     )
+    return store.search.corrected(selection) if query.q.strip() else selection
 
 
 def address(board_id: str, query: BoardQuery, **more: str | None) -> str:
