@@ -23,22 +23,25 @@
     return text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
   }
 
+  const wordsOf = (text) => plain(text).split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+
   /* Whether each word that was typed begins a word of the option. */
   function fits(option, words) {
-    const text = `${option.querySelector(".palette-label").textContent} ${option.dataset.words ?? ""} ${option.querySelector(".palette-hint").textContent}`;
-    const known = plain(text).split(/[\s:,“”"]+/);
+    const [label, hint] = [".palette-label", ".palette-hint"].map((part) => option.querySelector(part).textContent);
+    const text = `${label} ${option.dataset.words ?? ""} ${hint}`;
+    const known = wordsOf(text);
     return words.every((word) => known.some((one) => one.startsWith(word)));
   }
 
   function filter() {
-    const words = plain(typed()).split(/\s+/).filter(Boolean);
+    const words = wordsOf(typed());
     for (const group of list.querySelectorAll("[role=group]")) {
-      let left = words.length ? MOST_OF_A_GROUP : Infinity;
+      let left = typed() ? MOST_OF_A_GROUP : Infinity;
       const kind = group.dataset.group;
       for (const option of group.children) {
         if (option.role !== "option") continue;
-        if (kind === "typed") option.hidden = !words.length;
-        else if (kind === "recent") option.hidden = words.length > 0;
+        if (kind === "typed") option.hidden = !typed();
+        else if (kind === "recent") option.hidden = typed() !== "";
         else if (kind === "found" && group.dataset.q === typed()) option.hidden = false;
         else option.hidden = left < 1 || !fits(option, words);
         left -= !option.hidden;

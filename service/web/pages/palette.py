@@ -1,5 +1,6 @@
 """The command palette, and the page that does the same without JavaScript."""
 
+import re
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request, Response
@@ -30,6 +31,7 @@ from service.web.templating import Templates, language_of
 MOST_FOUND, MOST_RECENT, MOST_ON_PAGE = 8, 6, 50
 Words = Annotated[str, Query(max_length=2000)]
 Id = Annotated[str, Query(max_length=64)]
+_WORD = re.compile(r"\w+")
 router = APIRouter()
 
 
@@ -157,11 +159,11 @@ def _fitting(request: Request, group: Group, q: str) -> Group:
     """The commands that contain each word, or words that begin with it, in the reader's language."""
     templates = cast(Templates, request.app.state.templates)
     translate = templates.environment(language_of(request)).filters["translate"]
-    wanted = q.casefold().split()
+    wanted = _WORD.findall(q.casefold())
 
     def fits(command: Command) -> bool:
         texts = (translate(command.label), translate(command.words), translate(command.hint))
-        words = " ".join(map(str, texts)).casefold().split()
+        words = _WORD.findall(" ".join(map(str, texts)).casefold())
         return all(any(word.startswith(one) for word in words) for one in wanted)
 
     if group.id == "recent" and q:
