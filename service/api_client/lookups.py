@@ -1,11 +1,22 @@
 """Finds boards, rubrics and ideas by what people call them, over the REST API."""
 
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from service.api_client.rest import Rest, next_cursor, segment
 from service.errors import InvalidInput, ServerRefused
 
 PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`corrected` has the words that were searched for because no idea contains the given ones."""
+
+    ideas: list[dict[str, Any]]
+    has_more: bool
+    corrected: str
 
 
 async def board_id(rest: Rest, name: str | None) -> str | None:
@@ -54,7 +65,8 @@ async def named_idea(rest: Rest, name: str) -> dict[str, Any]:
         # A long title cannot be an id.
         if refused.status not in (404, 422):
             raise
-    found, _ = await find_ideas(rest, {"q": name}, PAGE)
+    # A guess at what a misspelt name means could be another idea.
+    found = (await find_ideas(rest, {"q": name, "exact": True}, PAGE)).ideas
     entitled = [one for one in found if one["title"].casefold() == name.casefold()]
     fitting = entitled or found
     if not fitting:
@@ -65,10 +77,8 @@ async def named_idea(rest: Rest, name: str) -> dict[str, Any]:
     return fitting[0]
 
 
-async def find_ideas(
-    rest: Rest, query: dict[str, Any], limit: int
-) -> tuple[list[dict[str, Any]], bool]:
-    """Fetches up to `limit` ideas page by page, and says whether there are more."""
+async def find_ideas(rest: Rest, query: dict[str, Any], limit: int) -> Found:
+    """Fetches up to `limit` ideas page by page."""
     ideas: list[dict[str, Any]] = []
     while True:
         page = await rest.call(
@@ -77,7 +87,8 @@ async def find_ideas(
         ideas += page.json()
         cursor = next_cursor(page)
         if cursor is None or len(ideas) >= limit:
-            return ideas, cursor is not None
+            corrected = unquote(page.headers.get("Corrected-Search", ""))
+            return Found(ideas, cursor is not None, corrected)
         query = query | {"cursor": cursor}
 
 

@@ -46,5 +46,6 @@ class Completions:
 
     async def _ideas(self, typed: str, field: str) -> Completion:
         rest = await self._connection.rest()
-        ideas, has_more = await find_ideas(rest, {"q": typed, "sort": "updated"}, SHOWN)
-        return Completion(values=[str(one[field]) for one in ideas], has_more=has_more)
+        found = await find_ideas(rest, {"q": typed, "sort": "updated"}, SHOWN)
+        values = [str(one[field]) for one in found.ideas]
+        return Completion(values=values, has_more=found.has_more)

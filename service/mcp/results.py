@@ -24,6 +24,9 @@ class FoundIdeas(BaseModel):
 
     ideas: list[IdeaPublic]
     has_more: bool = Field(description="Whether more ideas fit than `limit` let through.")
+    corrected: str = Field(
+        description="The words searched for because no idea contains the given ones; or empty."
+    )
     boards: list[BoardName]
 
 

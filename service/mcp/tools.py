@@ -13,7 +13,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, BeforeValidator, Field
 
-from service.api_client.lookups import board_id, chosen_board, find_ideas, rubric_id
+from service.api_client.lookups import Found, board_id, chosen_board, find_ideas, rubric_id
 from service.api_client.rest import Rest, given, segment
 from service.errors import InvalidInput
 from service.mcp.connection import Connection, errors_told, read
@@ -183,6 +183,9 @@ class Tools:
         words: Annotated[
             str, Field(description="Words that must all occur. Empty: all ideas.")
         ] = "",
+        exact: Annotated[
+            bool, Field(description="Do not correct words that no idea contains.")
+        ] = False,
         idea_id: Annotated[
             str | None, Field(description="Return only this idea."), NotEmpty
         ] = None,
@@ -206,19 +209,23 @@ class Tools:
         rest = await self.connection.rest()
         boards = [read(BoardName, one) for one in await rest.all("/boards")]
         if idea_id is not None:
-            ideas, has_more = [await rest.get(f"/ideas/{segment(idea_id)}")], False
+            found = Found([await rest.get(f"/ideas/{segment(idea_id)}")], False, "")
         else:
             query: dict[str, Any] = {
                 "q": words,
+                "exact": exact,
                 "board": await board_id(rest, board),
                 "tag": tags,
                 "sort": sort,
             }
             query |= {"status": status, "star": starred}
             query |= {"archived": archived, "deleted": deleted, "round": round}
-            ideas, has_more = await find_ideas(rest, query, limit)
+            found = await find_ideas(rest, query, limit)
         return FoundIdeas(
-            ideas=[read(IdeaPublic, one) for one in ideas], has_more=has_more, boards=boards
+            ideas=[read(IdeaPublic, one) for one in found.ideas],
+            has_more=found.has_more,
+            corrected=found.corrected,
+            boards=boards,
         )
 
     @_answering

@@ -23,6 +23,7 @@ from service.store.deliveries import DeliveryStore
 from service.store.dialects.channel import Channel, notify
 from service.store.evaluations import EvaluationStore
 from service.store.hidden_ideas import hide
+from service.store.idea_search import IdeaSearchStore
 from service.store.ideas import IdeaStore
 from service.store.invitations import InvitationStore
 from service.store.keyed_answers import KeyedAnswerStore
@@ -72,6 +73,7 @@ class Store:
         )
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
+        self.search = IdeaSearchStore(database)
         self.changes = BulkChangeStore(database)
         self.trash = TrashStore(database)
         own_runs = OwnRuns(self.replica_id)

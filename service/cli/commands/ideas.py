@@ -34,6 +34,9 @@ def _add_reading(actions: Any) -> None:
             parser.add_argument(
                 "words", nargs="+", help="every word must occur, as a word or its beginning"
             )
+            parser.add_argument(
+                "--exact", action="store_true", help="do not correct words that no idea contains"
+            )
         add_option(parser, "only ideas of this board")
         parser.add_argument(
             "--tag", action="append", help="only ideas with this tag; repeat it for several"
@@ -60,7 +63,8 @@ def _add_reading(actions: Any) -> None:
             "--limit", type=int, default=30, help="largest number of ideas (default: 30)"
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
-        parser.set_defaults(words=[])
+        if name == "list":
+            parser.set_defaults(words=[], exact=False)
         add_talk(parser, _list, check=_check_limit)
     show = actions.add_parser("show", help="show an idea with its latest evaluation")
     show.add_argument("idea_id", metavar="ID")
@@ -111,6 +115,7 @@ def _check_limit(options: argparse.Namespace) -> None:
 async def _list(rest: Rest, options: argparse.Namespace) -> int:
     query = {
         "q": " ".join(options.words) or None,
+        "exact": options.exact or None,
         "board": await board_id(rest, options.board),
         "tag": options.tag,
         "status": options.status,
@@ -120,13 +125,15 @@ async def _list(rest: Rest, options: argparse.Namespace) -> int:
         "round": options.round,
         "sort": options.sort,
     }
-    ideas, has_more = await find_ideas(rest, query, options.limit)
+    found = await find_ideas(rest, query, options.limit)
+    if found.corrected:
+        note(f"Nothing contains “{query['q']}”. Ideas with “{found.corrected}”:")
     if options.json:
-        as_json(ideas)
+        as_json(found.ideas)
         return 0
-    for idea in ideas:
+    for idea in found.ideas:
         line(f"{idea['id']}  {facts([_title(idea), *_facts(idea)])}")
-    if has_more:
+    if found.has_more:
         note(f"There are more than {options.limit}. --limit shows more.")
     return 0
 

@@ -18,7 +18,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from service.store.dialects.words import words_in
 
-_WORD = re.compile(r"\w+")
+# A word of a search.
+WORD = re.compile(r"\w+")
 
 
 class _Found(FunctionElement[bool]):
@@ -43,7 +44,7 @@ class _HasItem(FunctionElement[bool]):
 
 def is_found(number: Any, q: str) -> ColumnElement[bool]:
     """Whether the idea with this number contains each word of `q`, or words that begin with it."""
-    words = _WORD.findall(q)
+    words = WORD.findall(q)
     lexemes = [one for word in words for one in words_in(word)]
     if not lexemes:
         return false()
@@ -51,6 +52,12 @@ def is_found(number: Any, q: str) -> ColumnElement[bool]:
     match = " ".join(f'"{word}"*' for word in words)
     query = " & ".join(f"'{word}':*" for word in lexemes)
     return _Found(number, _text("match", match), _text("query", query))
+
+
+def contains_word(number: Any, word: str) -> ColumnElement[bool]:
+    """Whether the idea with this number contains exactly this word of the index."""
+    quoted = word.replace("'", "''")
+    return _Found(number, _text("match", f'"{word}"'), _text("query", f"'{quoted}'"))
 
 
 @compiles(_Found, "sqlite")

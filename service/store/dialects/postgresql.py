@@ -201,6 +201,16 @@ class VectorIndex:
             {"numbers": list(numbers)},
         )
 
+    def words(self, session: Session, shortest: int, longest: int) -> Sequence[str]:
+        rows = session.connection().execute(
+            text(
+                "SELECT word FROM ts_stat('SELECT words FROM idea_search') "
+                "WHERE char_length(word) BETWEEN :shortest AND :longest"
+            ),
+            {"shortest": shortest, "longest": longest},
+        )
+        return rows.scalars().all()
+
 
 _INDEX = text(
     "INSERT INTO idea_search (number, words) VALUES (:number, array_to_tsvector(:words)) "

@@ -18,6 +18,9 @@ from service.store.dialects.protocol import Facts
 
 READERS = 8
 WAIT_S = 5.0
+_WORDS = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS temp.idea_words USING fts5vocab(main, idea_search, row)"
+)
 
 
 class SQLite:
@@ -109,6 +112,15 @@ class Fts5Index:
             [{"number": number} for number in numbers],
         )
 
+    def words(self, session: Session, shortest: int, longest: int) -> Sequence[str]:
+        rows = session.connection().execute(
+            text(
+                "SELECT term FROM temp.idea_words WHERE length(term) BETWEEN :shortest AND :longest"
+            ),
+            {"shortest": shortest, "longest": longest},
+        )
+        return rows.scalars().all()
+
 
 def _revision_and_keys(database: sqlite3.Connection) -> tuple[str | None, int]:
     tables = {row[0] for row in database.execute("SELECT name FROM sqlite_schema")}
@@ -135,6 +147,8 @@ def _engine(url: URL, *, size: int, begin: str, query_only: bool = False) -> Eng
         # FULL costs nothing at this rate of writes and survives a power cut.
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        # Only a view of the index. It needs no migration, because each connection has its own.
+        connection.execute(_WORDS)
         if query_only:
             connection.execute("PRAGMA query_only=ON")
 

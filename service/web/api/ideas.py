@@ -1,7 +1,8 @@
 """Routes for ideas, their versions and their evaluations."""
 
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 from pydantic import Field
@@ -33,6 +34,18 @@ from service.web.api.shared import (
 from service.web.dependencies import OriginDep, StoreDep
 
 router = APIRouter(prefix="/ideas", tags=["ideas"], route_class=KeyedRoute)
+_PAGE_OF_IDEAS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": NEXT_PAGE[200]["headers"]
+        | {
+            "Corrected-Search": {
+                "description": "The words that were searched for because no idea contains those of "
+                "`q`, percent-encoded as in a URL.",
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
 
 
 @router.get(
@@ -42,8 +55,9 @@ router = APIRouter(prefix="/ideas", tags=["ideas"], route_class=KeyedRoute)
     description='The header `Link: <…>; rel="next"` leads to the next page; the last page has '
     "none. `sort=likes` puts the most liked idea first. `sort=rank` sorts by people's votes and needs "
     "`board`. `deleted=true` lists the trash; with `sort=updated`, the most recently deleted idea comes "
-    "first.",
-    responses=NEXT_PAGE,
+    "first. If no idea contains the words of `q`, misspelt words are corrected; then the header "
+    "`Corrected-Search` has the words that were searched for instead.",
+    responses=_PAGE_OF_IDEAS,
 )
 def list_ideas(
     request: Request,
@@ -65,6 +79,10 @@ def list_ideas(
             "begin with them.",
         ),
     ] = "",
+    exact: Annotated[
+        bool,
+        Query(description="`true` searches for the words as they are written, misspelt or not."),
+    ] = False,
     board: Annotated[str | None, Query(max_length=64)] = None,
     round: Annotated[
         str | None, Query(max_length=64, description="Only ideas of this writing round.")
@@ -85,23 +103,25 @@ def list_ideas(
         require(Role.EDITOR, board or "")
     if sort == "rank" and board is None:
         raise InvalidInput(Text("`sort=rank` needs `board`."), pointer="/board")
-    page = store.ideas.page(
-        IdeaQuery(
-            board=board,
-            round=round,
-            q=clean_line(q),
-            tags=[clean_line(each) for each in tag],
-            status=status,
-            archived=archived,
-            star=star,
-            deleted=deleted,
-            sort=sort,
-            cursor=cursor,
-            limit=limit,
-            ranked=_ranked(store, board) if board and sort == "rank" else {},
-        )
+    query = IdeaQuery(
+        board=board,
+        round=round,
+        q=clean_line(q),
+        tags=[clean_line(each) for each in tag],
+        status=status,
+        archived=archived,
+        star=star,
+        deleted=deleted,
+        sort=sort,
+        cursor=cursor,
+        limit=limit,
+        ranked=_ranked(store, board) if board and sort == "rank" else {},
     )
-    return link_next(request, response, page)
+    if query.q and not exact:
+        written, query = query.q, store.search.corrected(query)
+        if query.q != written:
+            response.headers["Corrected-Search"] = quote(query.q)
+    return link_next(request, response, store.ideas.page(query))
 
 
 def _ranked(store: Store, board_id: str) -> dict[str, int]:

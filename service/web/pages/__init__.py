@@ -21,6 +21,7 @@ from service.web.pages import (
     models,
     new_board,
     overview,
+    palette,
     people,
     preferences,
     printing,
@@ -49,7 +50,7 @@ for _part in (
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
     *(help, about, doctor, joining, me, people),
-    *(shared_links, shared_boards, feeds, webhooks),
+    *(shared_links, shared_boards, feeds, webhooks, palette),
 ):
     router.include_router(_part.router)
 

@@ -35,6 +35,7 @@ def list_context(
         "rubrics": rubrics,
         "start": start,
         "query": query,
+        "corrected": "" if selection.q == query.q else selection.q,
         "page": page,
         "tags": start.with_tags(store.ideas.tags(board.id)),
         "tags_found": store.ideas.tags_found(selection),
@@ -70,7 +71,8 @@ def changed_list(
 
 
 def idea_query(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
-    return IdeaQuery(
+    """The query for the store, with misspelt words corrected if no idea contains them."""
+    selection = IdeaQuery(
         board=board_id,
         q=query.q,
         tags=query.tag,
@@ -82,6 +84,7 @@ def idea_query(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
         limit=PAGE_SIZE if query.cursor else max(PAGE_SIZE, min(query.loaded, MOST_LOADED)),
         ranked=rank_order(store, board_id) if query.sort == "rank" else {},
     )
+    return store.search.corrected(selection) if query.q.strip() else selection
 
 
 def address(board_id: str, query: BoardQuery, **more: str | None) -> str:
