@@ -32,6 +32,7 @@ from service.store.limits import Limits
 from service.store.lineage import LineageStore
 from service.store.overview import OverviewStore
 from service.store.people import PersonStore
+from service.store.places import PlaceStore
 from service.store.presence import PresenceStore
 from service.store.refinements import RefinementStore
 from service.store.replicas import ReplicaStore
@@ -71,6 +72,7 @@ class Store:
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
         self.changes = BulkChangeStore(database)
+        self.places = PlaceStore(database, self.ideas)
         self.trash = TrashStore(database)
         self.runs = RunStore(database, self.ideas, self.replica_id)
         self.refinements = RefinementStore(database, self.ideas)
