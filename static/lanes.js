@@ -79,7 +79,8 @@
     const above = before ? null : rest.at(-1);
     const home = { list: card.parentElement, next: card.nextElementSibling };
     const fields = { by: byId("lanes").dataset.by, from_lane: from.dataset.lane };
-    if (lane !== from) fields.lane = lane.dataset.lane;
+    if (lane !== from && lane.dataset.lane) fields.lane = lane.dataset.lane;
+    else if (lane !== from) fields.untag = "true";
     if (before) fields.before = before.dataset.idea;
     else if (above) fields.after = above.dataset.idea;
     glide(() => place(card, lane, before ?? null, from));
@@ -456,26 +457,28 @@
     const menu = event.target.closest("details");
     menu.removeAttribute("open");
     menu.querySelector("summary").focus({ preventScroll: true });
-    const lane = lanes().find((one) => one.dataset.lane === value);
+    const lane = lanes().find((one) => one.dataset.lane === (name === "untag" ? "" : value));
     if (name === "to") step(card, value);
     else if (lane) move(card, lane, cardsIn(lane)[0]);
   }, true);
 
   /* A menu lies over the lanes, which scroll and would cut it off. */
-  document.addEventListener("toggle", (event) => {
-    const menu = event.target;
-    if (!menu.matches?.(".move-menu[open]")) return;
+  function placeMenu(menu) {
     const at = menu.querySelector("summary").getBoundingClientRect();
     const box = menu.querySelector(".menu-box");
     box.classList.add("is-fixed");
     const { width, height } = box.getBoundingClientRect();
     box.style.left = `${Math.max(8, Math.min(at.right - width, innerWidth - width - 8))}px`;
     box.style.top = `${at.bottom + height + 8 > innerHeight ? Math.max(8, at.top - height - 4) : at.bottom + 4}px`;
-  }, true);
-  document.addEventListener("scroll", (event) => {
-    if (event.target.closest?.(".menu-box")) return;
-    for (const menu of document.querySelectorAll(".move-menu[open]")) menu.removeAttribute("open");
-  }, true);
+  }
+
+  const openMenu = () => document.querySelector(".move-menu[open]");
+  document.addEventListener("toggle", (event) => event.target === openMenu() && placeMenu(event.target), true);
+  for (const name of ["scroll", "resize"]) {
+    addEventListener(name, (event) => {
+      if (openMenu() && !event.target.closest?.(".menu-box")) placeMenu(openMenu());
+    }, true);
+  }
 
   /* The way back to the board leads to the card that was opened; app.js finds it. */
   document.addEventListener("click", (event) => {

@@ -85,7 +85,7 @@ def test_rarer_tags_have_no_lane_and_the_page_says_so(client: TestClient) -> Non
     [
         ({"from_lane": "food", "lane": "garden"}, ["garden", "street"]),
         ({"from_lane": "food", "lane": "street"}, ["street"]),
-        ({"from_lane": "food", "lane": ""}, []),
+        ({"from_lane": "food", "untag": "true"}, []),
         ({"from_lane": "", "lane": "garden"}, ["food", "garden", "street"]),
         ({"from_lane": "food", "to": "up"}, ["food", "street"]),
     ],

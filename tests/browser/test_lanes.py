@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from service.actor import ACTOR, Actor, Role
 from service.schemas.ideas import IdeaUpdate
@@ -36,6 +36,7 @@ def fill(pool: Pool) -> dict[str, str]:
 
 def show_lanes(page: Page, pool: Pool, more: str = "") -> None:
     page.goto(f"/boards/{pool.board_id}?view=lanes{more}")
+    page.locator("#lanes").evaluate("lanes => lanes.scrollIntoView()")
 
 
 def middle(of: Locator) -> tuple[float, float]:
@@ -222,13 +223,12 @@ def test_a_refused_move_is_put_back_with_a_message(visit: Visitors, pool: Pool) 
     ids = fill(pool)
     page = visit()
     show_lanes(page, pool)
-    page.evaluate("document.body.dispatchEvent(new Event('x'))")
-    # The page has not heard of it yet.
-    page.route("**/live**", lambda route: route.abort())
-    page.route(
-        f"**/ideas/{ids['Soup']}/place",
-        lambda route: (pool.store.ideas.delete(ids["Soup"]), route.continue_())[1],
-    )
+
+    def delete_first(route: Route) -> None:
+        pool.store.ideas.delete(ids["Soup"])
+        route.continue_()
+
+    page.route(f"**/ideas/{ids['Soup']}/place", delete_first)
     card(page, "Soup").focus()
 
     page.keyboard.press("Alt+ArrowRight")
@@ -385,7 +385,7 @@ def test_filters_and_the_bulk_bar_work_in_each_view(page: Page, pool: Pool, view
     if view == "lanes":
         expect_titles(page, "done", "Soup", "Chalk")
     else:
-        expect(page.locator(".row", has_text="Done")).to_have_count(2)
+        expect(page.locator(".status-menu > summary", has_text="Done")).to_have_count(2)
     expect(page.locator(".pick:checked")).to_have_count(0)
 
 

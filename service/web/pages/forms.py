@@ -255,16 +255,23 @@ class RankQuery(BaseModel):
 
 
 class PlaceForm(BaseModel):
-    """Where a card goes: `lane` is a status or a tag, empty for ideas without tags; None means the lane
-    that it comes from. `to` is a step within that lane; `before` and `after` name another card.
+    """Where a card goes: `lane` is a status or a tag; None means the lane that it comes from. `untag` is
+    the lane of ideas without tags, because an empty field counts as absent. `to` is a step within a
+    lane; `before` and `after` name another card.
     """
 
     by: By = "status"
     from_lane: str = Field(default="", max_length=TAG_CEILING)
     lane: str | None = Field(default=None, max_length=TAG_CEILING)
+    untag: bool = False
     to: Literal["top", "up", "down", "bottom"] | None = None
     before: OptionalId = None
     after: OptionalId = None
+
+    @property
+    def to_lane(self) -> str:
+        """The lane that it goes to; empty for ideas without tags."""
+        return "" if self.untag else self.from_lane if self.lane is None else self.lane
 
 
 class GroupsForm(BaseModel):

@@ -44,14 +44,15 @@ def move_card(
 
 def _edit(form: PlaceForm) -> LaneEdit:
     """What the idea needs to be in the lane that it goes to."""
-    if form.lane is None or form.lane == form.from_lane:
+    lane = form.to_lane
+    if lane == form.from_lane:
         return NO_EDIT
     try:
         if form.by == "status":
-            return LaneEdit(status=_STATUS.validate_python(form.lane))
-        if not form.lane:
+            return LaneEdit(status=_STATUS.validate_python(lane))
+        if form.untag:
             return LaneEdit(tags=[])
-        return LaneEdit(swapped=(form.from_lane, _TAG.validate_python(form.lane)))
+        return LaneEdit(swapped=(form.from_lane, _TAG.validate_python(lane)))
     except ValidationError as error:
         raise InvalidInput(Text("There is no such lane."), pointer="/lane") from error
 
@@ -74,7 +75,7 @@ def _spot(request: Request, store: Store, board_id: str, idea_id: str, form: Pla
 
 
 def _summary(idea: IdeaPublic, form: PlaceForm) -> Text:
-    old, new = form.from_lane, form.from_lane if form.lane is None else form.lane
+    old, new = form.from_lane, form.to_lane
     if form.by == "status":
         name = STATUS_NAMES.get(new, new)
         if old == new:
