@@ -88,8 +88,9 @@ def test_lanes_and_the_list_pass_axe(page: Page, pool: Pool) -> None:
     page.goto(f"/boards/{pool.board_id}?view=lanes&q=nothing-like-this")
     assert_accessible(page, "nothing found in lanes")
     page.goto(f"/boards/{pool.board_id}?view=list")
-    page.get_by_label("Select “Chalk the road”").check()
     assert_accessible(page, "list")
+    page.get_by_label("Select “Chalk the road”").check()
+    assert_accessible(page, "list with a selection", "#bulk")
 
 
 def test_the_state_of_the_server_passes_axe(page: Page) -> None:
