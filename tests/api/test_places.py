@@ -1,16 +1,20 @@
 """The order that people give the ideas of a board: over REST, kept by files, and of one mind."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from service.app import create_app
 from service.schemas.bulk import Move
 from service.schemas.ideas import BoardCreate
+from service.settings import Settings
 from service.store.places import LaneEdit, Spot
 from service.store.placing import GAP
 from tests.api.test_ideas import IDEAS, add
+from tests.support.fake_backend import FakeBackend
 from tests.support.people import store_of
 
 pytestmark = pytest.mark.both_databases
@@ -225,42 +229,46 @@ def test_ideas_that_come_to_another_board_stand_first_there_in_their_order(
     assert order(client, board=other) == ["Shelf", "Soup", "Bench", "There"]
 
 
-def test_a_file_keeps_the_order(client: TestClient, elsewhere: Any) -> None:
-    from service.app import create_app
-    from tests.support.fake_backend import FakeBackend
+def exported(client: TestClient) -> dict[str, Any]:
+    archive: dict[str, Any] = client.get("/api/v1/export", params={"format": "json"}).json()
+    return archive
 
+
+@pytest.fixture
+def other(elsewhere: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(elsewhere, FakeBackend()), base_url="http://localhost") as client:
+        yield client
+
+
+def test_a_file_keeps_the_order(client: TestClient, other: TestClient) -> None:
     ids = fill(client)
     place(client, ids["Bench"], after=ids["Soup"])
-    archive = client.get("/api/v1/export", params={"format": "json"}).json()
-    older = {**archive, "ideas": [dict(one) for one in archive["ideas"]]}
-    for one in older["ideas"]:
-        del one["place"]
+    archive = exported(client)
 
-    for file, expected in (
-        (archive, ["Soup", "Bench", "Chalk", "Shelf"]),
-        (older, list(NAMES)),
-    ):
-        app = create_app(elsewhere, FakeBackend())
-        with TestClient(app, base_url="http://localhost") as other:
-            answer = other.post("/api/v1/import", json=file)
-            assert answer.status_code == 200, answer.text
-            assert order(other, board=archive["boards"][0]["id"]) == expected
-            again = other.get("/api/v1/export", params={"format": "json"}).json()
-            assert [one["place"] for one in again["ideas"]][:4] == [
-                {"Soup": 4, "Bench": 3, "Chalk": 2, "Shelf": 1}[one["title"]]
-                if file is archive
-                else 1 + [*reversed(NAMES)].index(one["title"])
-                for one in again["ideas"]
-            ][:4]
-            for board in other.get("/api/v1/boards").json():
-                other.delete(f"/api/v1/boards/{board['id']}")
-                other.delete(f"/api/v1/boards/{board['id']}", params={"for_good": True})
+    assert other.post("/api/v1/import", json=archive).status_code == 200
+
+    assert order(other) == ["Soup", "Bench", "Chalk", "Shelf"]
+    assert exported(other)["ideas"] == archive["ideas"]
+
+
+def test_the_ideas_of_an_older_file_come_newest_first(
+    client: TestClient, other: TestClient
+) -> None:
+    ids = fill(client)
+    place(client, ids["Bench"])
+    archive = exported(client)
+    for idea in archive["ideas"]:
+        del idea["place"]
+
+    assert other.post("/api/v1/import", json=archive).status_code == 200
+
+    assert order(other) == list(NAMES)
 
 
 def test_imported_ideas_come_before_those_that_are_there(client: TestClient) -> None:
     ids = fill(client)
     place(client, ids["Bench"])
-    archive = client.get("/api/v1/export", params={"format": "json"}).json()
+    archive = exported(client)
     for name in ("Bench", "Shelf"):
         client.delete(f"{IDEAS}/{ids[name]}")
         client.delete(f"{IDEAS}/{ids[name]}", params={"for_good": True})

@@ -368,7 +368,7 @@ ADDRESSES = {
     for page, actions in {
         BOARD: "bulk brainstorm combine delete evaluate evaluate-selected ideas restore",
         ROUND: "end extend ideas names",
-        IDEA: "brainstorm comments delete evaluate like move refine restore star status",
+        IDEA: "brainstorm comments delete evaluate like move place refine restore star status",
         RUN: "accept again keep-all keep-selected more reject stop",
     }.items()
     for action in actions.split()

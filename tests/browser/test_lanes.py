@@ -121,6 +121,23 @@ def test_escape_ends_a_drag_and_nothing_moves(page: Page, pool: Pool) -> None:
     assert stored(pool, "Chalk")[0] == "draft"
 
 
+def test_a_lane_scrolls_while_a_card_is_held_at_its_edge(page: Page, pool: Pool) -> None:
+    for number in range(LANE_SIZE):
+        pool.add(f"Idea {number}", "Some text to read. " * 5)
+    show_lanes(page, pool)
+    lanes = page.locator("#lanes")
+    box = lanes.bounding_box()
+    assert box is not None
+    first = card(page, f"Idea {LANE_SIZE - 1}")
+
+    drag(page, first, (box["x"] + 100, min(box["y"] + box["height"], 900) - 5))
+    expect(card(page, "Idea 0").first).to_be_in_viewport()
+    page.mouse.up()
+
+    expect(page.locator("#flash")).to_contain_text(f"Moved “Idea {LANE_SIZE - 1}” within “Draft”.")
+    assert lanes.evaluate("lanes => lanes.scrollTop") > 0
+
+
 def test_a_click_still_opens_the_idea_and_back_finds_its_card(page: Page, pool: Pool) -> None:
     ids = fill(pool)
     show_lanes(page, pool)
