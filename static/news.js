@@ -44,11 +44,15 @@
      answer came is out of date. */
   let asking = 0;
   let answers = 0;
-  document.addEventListener("htmx:before:request", () => (asking += 1));
-  document.addEventListener("htmx:finally:request", () => {
-    asking = Math.max(0, asking - 1);
-    answers += 1;
-  });
+  for (const name of ["htmx:before:request", "board:asking"]) {
+    document.addEventListener(name, () => (asking += 1));
+  }
+  for (const name of ["htmx:finally:request", "board:answered"]) {
+    document.addEventListener(name, () => {
+      asking = Math.max(0, asking - 1);
+      answers += 1;
+    });
+  }
 
   async function refresh() {
     timer = 0;
@@ -91,6 +95,8 @@
   async function show(page, news) {
     const told = { added: [], changed: [], removed: [] };
     if (byId("ideas") && page.getElementById("ideas")) await showCards(page, news, told);
+    // lanes.js shows a board as lanes.
+    document.dispatchEvent(new CustomEvent("board:page", { detail: { page, news, told, freshen } }));
     for (const part of document.querySelectorAll("[data-live][id]")) {
       if (part === document.body || part.parentElement.closest("main [data-live]")) continue;
       await showPart(part, page.getElementById(part.id), news);

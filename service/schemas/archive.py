@@ -82,6 +82,8 @@ class IdeaRow(Shape):
     tags: list[Tag] = Field(max_length=TAGS_CEILING)
     parent_id: Key | None
     origin: Origin
+    # From the last of the board, which has 1, to the first. Older files of the same version have none.
+    place: Number | None = None
     version: Number
     revision: Number
     # Here and below, older files have no people.
@@ -227,6 +229,7 @@ EXAMPLE: JsonDict = {
             "star": False,
             "tags": ["food"],
             "parent_id": None,
+            "place": 1,
             "version": 1,
             "revision": 1,
             "person_id": _PERSON_ID,

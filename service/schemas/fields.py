@@ -42,7 +42,7 @@ SuggestionState = Literal["open", "kept", "discarded", "avoided"]
 MethodId = Literal[
     "free", "scamper", "reverse", "six-hats", "personas", "constraints", "analogies", "questions"
 ]
-Sort = Literal["new", "old", "updated", "score", "likes", "rank", "title"]
+Sort = Literal["new", "old", "updated", "score", "likes", "rank", "title", "place"]
 Decision = Literal["open", "accepted", "rejected"]
 # Which of two ideas comes first, and who decided it.
 Outcome = Literal["first", "second", "tie"]

@@ -34,6 +34,7 @@ from service.store.lineage import LineageStore
 from service.store.overview import OverviewStore
 from service.store.own_runs import OwnRuns
 from service.store.people import PersonStore
+from service.store.places import PlaceStore
 from service.store.presence import PresenceStore
 from service.store.refinements import RefinementStore
 from service.store.replicas import ReplicaStore
@@ -75,6 +76,7 @@ class Store:
         self.ideas = IdeaStore(database, limits)
         self.search = IdeaSearchStore(database)
         self.changes = BulkChangeStore(database)
+        self.places = PlaceStore(database, self.ideas)
         self.trash = TrashStore(database)
         own_runs = OwnRuns(self.replica_id)
         self.runs = RunStore(database, own_runs)

@@ -29,6 +29,7 @@ from service.store.dialects import continue_numbers
 from service.store.hidden_ideas import ALL_OF_THEM, nameless_ideas
 from service.store.ideas import as_public
 from service.store.limits import Limits
+from service.store.placing import places_for
 from service.store.purging import find_lost_parents
 from service.store.scores import rescore
 from service.store.search import index
@@ -97,6 +98,7 @@ class ArchiveStore:
                 name: [_exported(name, row, tags) for row in session.exec(selection)]
                 for name, selection in _selections(board_id).items()
             }
+            _count_places(sections["ideas"])
             _hide_authors(sections, nameless_ideas(session))
             sections["people"] = _people(session, sections)
         forget_missing(sections)
@@ -264,6 +266,15 @@ def _exported(name: str, row: Any, tags: dict[int | None, list[str]]) -> Row:
     return fields | {"tags": tags.get(row.number, [])} if name == "ideas" else fields
 
 
+def _count_places(ideas: list[Row]) -> None:
+    """Counts the ideas of each board from the last to the first, in place."""
+    counts: dict[str, int] = {}
+    # They are in the order of their numbers, which decides between equal places.
+    for row in sorted(ideas, key=lambda row: row["place"]):
+        counts[row["board_id"]] = counts.get(row["board_id"], 0) + 1
+        row["place"] = counts[row["board_id"]]
+
+
 def _hide_authors(sections: dict[str, list[Row]], nameless: set[str]) -> None:
     """Removes who wrote these ideas, in place."""
     for name, key in (("ideas", "id"), ("versions", "idea_id")):
@@ -310,9 +321,10 @@ def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
         session.scalar(select(func.max(Idea.number)).execution_options(**ALL_OF_THEM)) or 0
     ) + 1
     values, tags, words = [], [], []
-    for number, row in enumerate(rows, start=first):
+    places = places_for(session, [(row.board_id, row.place or 0) for row in rows])
+    for number, (row, place) in enumerate(zip(rows, places, strict=True), start=first):
         names = list(dict.fromkeys(row.tags))
-        more = {"number": number, "title_key": row.title.casefold()}
+        more = {"number": number, "title_key": row.title.casefold(), "place": place}
         values.append(row.model_dump(exclude={"tags"}) | more)
         tags += [{"idea_number": number, "name": name} for name in names]
         words.append(

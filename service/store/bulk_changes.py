@@ -1,7 +1,6 @@
 """Changes several ideas at once, all or none, and undoes the whole change."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, insert
@@ -20,6 +19,7 @@ from service.schemas.bulk import (
 )
 from service.schemas.fields import TAGS_CEILING
 from service.schemas.identity import now
+from service.store.changes import found_change, public_change, store_change
 from service.store.database import Database
 from service.store.hidden_ideas import OWN_TOO
 from service.store.ideas import (
@@ -29,11 +29,12 @@ from service.store.ideas import (
     tags_of,
     touch,
 )
+from service.store.places import PLACE, undo_places
+from service.store.placing import put_all_first
 from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Change, Idea, IdeaTag
 
-UNDO_PERIOD = timedelta(days=1)
 MOST_NAMED = 5
 _FIELDS = {"set_status": "status", "set_star": "star", "move": "board_id"}
 _ADD = insert(IdeaTag).values(idea_number=bindparam("number"), name=bindparam("tag"))
@@ -59,7 +60,9 @@ class BulkChangeStore:
             ideas = _named(session, task.ids, deleted=task.operation == "restore")
             value = _value(session, task)
             before = _carry_out(session, task.operation, value, ideas)
-            return _stored(session, Change(operation=task.operation, value=value, before=before))
+            return store_change(
+                session, Change(operation=task.operation, value=value, before=before)
+            )
 
     def restore_all(self, board_id: str) -> ChangePublic:
         """Restores everything in the board's trash."""
@@ -69,7 +72,7 @@ class BulkChangeStore:
             deleted = select(Idea).where(*in_trash).execution_options(**OWN_TOO)
             ideas = session.exec(deleted).all()
             before = _carry_out(session, "restore", None, ideas)
-            return _stored(session, Change(operation="restore", before=before))
+            return store_change(session, Change(operation="restore", before=before))
 
     def tag_each(self, board_id: str, tags: Mapping[str, Sequence[str]]) -> ChangePublic:
         """Adds different tags to each of the board's ideas: `tags` maps ids to tags.
@@ -94,11 +97,11 @@ class BulkChangeStore:
                 )
             before = _set_tags(session, "add_tags", tags, ideas)
             value = sorted({tag for one in tags.values() for tag in one})
-            return _stored(session, Change(operation="add_tags", value=value, before=before))
+            return store_change(session, Change(operation="add_tags", value=value, before=before))
 
     def get(self, change_id: str) -> ChangePublic:
         with self._database.read() as session:
-            return _public(_found(session, change_id))
+            return public_change(found_change(session, change_id))
 
     def undo(self, change_id: str) -> ChangePublic:
         """Restores the values that the change replaced, unless they were changed again since.
@@ -106,19 +109,13 @@ class BulkChangeStore:
         A second undo does nothing.
         """
         with self._database.write() as session:
-            change = _found(session, change_id)
+            change = found_change(session, change_id)
             put_back: list[str] = []
             if change.undone_at is None:
                 put_back = _undo(session, change)
                 change.undone_at = now()
                 session.add(change)
-            return _public(change, put_back)
-
-
-def _stored(session: Session, change: Change) -> ChangePublic:
-    session.exec(delete(Change).where(col(Change.created_at) < now() - UNDO_PERIOD))
-    session.add(change)
-    return _public(change)
+            return public_change(change, put_back)
 
 
 def _named(session: Session, idea_ids: Sequence[str], *, deleted: bool = False) -> list[Idea]:
@@ -187,6 +184,8 @@ def _undo(session: Session, change: Change) -> list[str]:
     """Undoes the change; returns the ids of the ideas that were restored."""
     found = {idea.id: idea for idea in session.exec(_with_live_board(change.before))}
     ideas: list[Idea] = [found[idea_id] for idea_id in change.before if idea_id in found]
+    if change.operation == PLACE:
+        return undo_places(session, change, ideas)
     if change.operation in _OPPOSITE:
         tags = change.before
         return list(_set_tags(session, _OPPOSITE[change.operation], tags, ideas))
@@ -211,6 +210,7 @@ def _set_field(
             setattr(idea, name, values[idea.id])
             touch(session, idea)
     if name == "board_id":
+        put_all_first(session, [idea for idea in ideas if idea.id in before])
         # Another board may show the scores by another rubric.
         for board_id in {values[idea_id] for idea_id in before}:
             rescore(session, board_id, list(before))
@@ -258,23 +258,3 @@ def _check_count(idea: Idea, tags: Sequence[str]) -> None:
 
 def _ids(ideas: Sequence[Idea]) -> list[str]:
     return [idea.id for idea in ideas]
-
-
-def _found(session: Session, change_id: str) -> Change:
-    change = session.get(Change, change_id)
-    if change is None:
-        raise NotFound(
-            Text(
-                "There is no change %(change_id)s to undo. Changes are kept for one day.",
-                change_id=change_id,
-            )
-        )
-    return change
-
-
-def _public(change: Change, put_back: list[str] | None = None) -> ChangePublic:
-    return ChangePublic(
-        **change.model_dump(include={"id", "operation", "created_at", "undone_at"}),
-        changed=list(change.before),
-        put_back=put_back,
-    )

@@ -16,6 +16,7 @@ from service.store.database import Database
 from service.store.hidden_ideas import OWN_TOO, hides_own, is_hidden, joined_round, open_rounds
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, idea_page
+from service.store.placing import first_place, put_first
 from service.store.reactions import NONE, Reactions, reactions
 from service.store.scores import rescore
 from service.store.search import index, words_of
@@ -42,12 +43,13 @@ class IdeaStore:
         """Creates an idea within the caller's transaction."""
         self._limits.check(title=shape.title, body=shape.body)
         joined = joined_round(session, shape.round_id)
-        board_id = shape.board_id or (joined.board_id if joined else None)
+        board_id = live_board_id(session, shape.board_id or (joined.board_id if joined else None))
         is_in_time = joined is not None and joined.id in open_rounds(session)
         idea = Idea(
             **shape.model_dump(exclude={"board_id", "tags", "round_id"}),
-            board_id=live_board_id(session, board_id),
+            board_id=board_id,
             round_id=shape.round_id if is_in_time else None,
+            place=first_place(session, board_id),
             title_key=shape.title.casefold(),
             origin=origin,
         )
@@ -60,7 +62,7 @@ class IdeaStore:
             )
         session.add(idea)
         session.flush()
-        _write_tags(session, idea, shape.tags)
+        write_tags(session, idea, shape.tags)
         _write_version(session, idea, origin=origin, run_id=run_id)
         index(session, [words_of(idea, shape.tags)])
         return public(session, idea)
@@ -83,6 +85,27 @@ class IdeaStore:
         with self._database.read() as session:
             rows = session.exec(query.selected(Idea).where(col(Idea.id).in_(idea_ids)))
             return publics(session, rows.all())
+
+    def pages(self, queries: Sequence[IdeaQuery]) -> list[Page[IdeaPublic]]:
+        """Returns a page of each query, read at one moment."""
+        with self._database.read() as session:
+            found = [idea_page(session, query) for query in queries]
+            rows = {idea.id: idea for page in found for idea in page.items}
+            shown = {idea.id: idea for idea in publics(session, list(rows.values()))}
+            return [Page([shown[idea.id] for idea in page.items], page.cursor) for page in found]
+
+    def ids(self, query: IdeaQuery) -> list[str]:
+        """Returns the ids of all ideas that the query finds, in the order that people gave them."""
+        order = (col(Idea.place).desc(), col(Idea.number).desc())
+        with self._database.read() as session:
+            return list(session.exec(query.selected(Idea.id).order_by(*order)))
+
+    def counts(self, query: IdeaQuery) -> dict[str, int]:
+        """How many of the ideas that the query finds have each status."""
+        status = col(Idea.status)
+        with self._database.read() as session:
+            rows = session.exec(query.selected(status, func.count()).group_by(status))
+            return dict(rows.all())
 
     def count(self, query: IdeaQuery) -> int:
         with self._database.read() as session:
@@ -198,9 +221,10 @@ class IdeaStore:
             idea.title_key = idea.title.casefold()
             _write_version(session, idea, origin=origin, run_id=run_id)
         if shape.tags is not None:
-            _write_tags(session, idea, shape.tags)
+            write_tags(session, idea, shape.tags)
         touch(session, idea)
         if "board_id" in changes:
+            put_first(session, idea)
             # Another board may show the scores by another rubric.
             rescore(session, idea.board_id, [idea.id])
         result = public(session, idea)
@@ -360,7 +384,7 @@ def set_deleted(session: Session, idea: Idea, *, deleted: bool) -> None:
         idea.deleted_at = idea.updated_at if deleted else None
 
 
-def _write_tags(session: Session, idea: Idea, tags: Sequence[str]) -> None:
+def write_tags(session: Session, idea: Idea, tags: Sequence[str]) -> None:
     session.exec(delete(IdeaTag).where(col(IdeaTag.idea_number) == idea.number))
     session.add_all(IdeaTag(idea_number=number_of(idea), name=name) for name in dict.fromkeys(tags))
     session.flush()

@@ -16,7 +16,7 @@ from service.store.hidden_ideas import OWN_TOO
 from service.store.reactions import number_of_likes
 from service.store.tables import Board, Idea, IdeaTag
 
-_KINDS = {"score": float, "rank": int, "title": str, "likes": int}
+_KINDS = {"score": float, "rank": int, "title": str, "likes": int, "place": int}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class IdeaQuery:
     """The filters and the order of a list; None means that a filter is off.
 
     `q` finds ideas that contain each of its words, or words that begin with it, in title, body or
-    tags. An idea must have all `tags`. `archived` selects only archived ideas if true, and none of
+    tags. An idea must have all `tags`, and none at all with `untagged`. `archived` selects only archived ideas if true, and none of
     them if false. `deleted` selects the trash instead of the other ideas. `ranked` maps ids to the
     numbers that `sort="rank"` uses, highest first. People's own hidden ideas are found too.
     """
@@ -34,6 +34,7 @@ class IdeaQuery:
     ids: Sequence[str] | None = None
     q: str = ""
     tags: Sequence[str] = ()
+    untagged: bool = False
     status: str | None = None
     archived: bool | None = None
     deleted: bool = False
@@ -65,16 +66,18 @@ class IdeaQuery:
         if self.archived is not None:
             is_archived = col(Idea.status) == "archived"
             statement = statement.where(is_archived if self.archived else ~is_archived)
-        for tag in self.tags:
-            statement = statement.where(
-                exists().where(
-                    col(IdeaTag.idea_number) == col(Idea.number), col(IdeaTag.name) == tag
-                )
-            )
-        return self._searched(statement)
+        return self._searched(self._tagged(statement))
 
     def counted(self) -> Select[tuple[int]]:
         statement: Select[tuple[int]] = self.selected(func.count())
+        return statement
+
+    def _tagged(self, statement: Any) -> Any:
+        is_mine = col(IdeaTag.idea_number) == col(Idea.number)
+        if self.untagged:
+            statement = statement.where(~exists().where(is_mine))
+        for tag in self.tags:
+            statement = statement.where(exists().where(is_mine, col(IdeaTag.name) == tag))
         return statement
 
     def _searched(self, statement: Any) -> Any:
@@ -115,6 +118,7 @@ _ORDERS: dict[Sort, tuple[Any, bool]] = {
     "score": (func.coalesce(col(Idea.score), _UNSCORED), True),
     "title": (col(Idea.title_key), False),
     "likes": (number_of_likes(), True),
+    "place": (col(Idea.place), True),
 }
 
 
@@ -143,6 +147,7 @@ def _encode(session: Session, query: IdeaQuery, last: Idea, key: Any) -> str:
         "score": _UNSCORED if last.score is None else last.score,
         "rank": query.ranked.get(last.id, _UNRANKED),
         "title": last.title_key,
+        "place": last.place,
     }
     value = None if key is None else values[query.sort]
     return cursors.encode([query.sort, value, last.number])

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from service.actor import acting_person_id
@@ -54,6 +54,7 @@ class Idea(SQLModel, table=True):
     the entity tag. `score` is a copy of the newest evaluation's overall score by the rubric that the
     board shows, to sort by; `scored_version` is the version that it belongs to. `lost_parent_id` is a
     parent that was deleted for good. `round_id` is the writing round that hides it until it ends.
+    `place` is the idea's place in the order that people give a board, the highest first.
     """
 
     __table_args__ = (
@@ -61,6 +62,7 @@ class Idea(SQLModel, table=True):
         Index("ix_idea_board_updated", "board_id", "deleted_at", "updated_at", "number"),
         Index("ix_idea_board_score", "board_id", "deleted_at", "score", "number"),
         Index("ix_idea_board_title", "board_id", "deleted_at", "title_key", "number"),
+        Index("ix_idea_board_place", "board_id", "deleted_at", "place", "number"),
         _sparse_index("ix_idea_deleted_at", "deleted_at"),
         _sparse_index("ix_idea_lost_parent_id", "lost_parent_id"),
     )
@@ -79,6 +81,7 @@ class Idea(SQLModel, table=True):
         default=None, sa_column=Column(ForeignKey("writing_round.id"), nullable=True, index=True)
     )
     origin: str = "human"
+    place: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     version: int = 1
     revision: int = 1
     person_id: str | None = _author_column()

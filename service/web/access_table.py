@@ -111,6 +111,7 @@ ON_A_BOARD: dict[Role, str] = {
     DELETE /api/v1/ideas/{idea_id}                         POST /ideas/{idea_id}/delete
     POST /api/v1/ideas/{idea_id}/restore                   POST /ideas/{idea_id}/restore
     POST /api/v1/ideas/{idea_id}/versions/{number}/restore POST /ideas/{idea_id}/versions/{number}/restore
+    POST /api/v1/ideas/{idea_id}/place                     POST /ideas/{idea_id}/place
     POST /ideas/{idea_id}/star                             POST /ideas/{idea_id}/status
     POST /ideas/{idea_id}/move                             POST /ideas/{idea_id}/brainstorm
     POST /ideas/{idea_id}/refine                           POST /ideas/{idea_id}/evaluate

@@ -335,6 +335,29 @@ def test_who_may_only_read_a_board_cannot_change_it_by_ids_in_a_body(pool: Pool)
     assert everything_of(pool, pool.secret["board_id"]) == before
 
 
+@pytest.mark.parametrize(
+    ("view", "controls"),
+    [
+        ("lanes", ("data-movable", "/place", 'class="pick"')),
+        ("list", ("/edit", "/status", "/star", 'class="pick"')),
+    ],
+)
+def test_only_editors_see_what_moves_and_changes_cards(
+    pool: Pool, view: str, controls: tuple[str, ...]
+) -> None:
+    page = f"/boards/{pool.ids['board_id']}?view={view}"
+
+    shown = {
+        role: pool.ask(role, "GET", page, html=True).text
+        for role in ("reader", "commenter", "editor")
+    }
+
+    for control in controls:
+        is_shown = {role: control in html for role, html in shown.items()}
+        assert is_shown == {"reader": False, "commenter": False, "editor": True}, control
+    assert all(OPEN_WORD in html for html in shown.values())
+
+
 def test_a_reader_changes_nothing_and_a_commenter_only_comments(pool: Pool) -> None:
     idea = pool.ids["idea_id"]
     for who, status in (("reader", 403), ("commenter", 201)):

@@ -79,6 +79,7 @@ ACTIONS: dict[str, tuple[str, ...] | str] = {
     "/comments/{comment_id}/delete": ("deleteComment",),
     "/comments/{comment_id}/restore": ("restoreComment",),
     "/ideas/{idea_id}/status": ("updateIdea",),
+    "/ideas/{idea_id}/place": ("placeIdea",),
     "/ideas/{idea_id}/move": ("updateIdea",),
     "/ideas/{idea_id}/delete": ("deleteIdea",),
     "/ideas/{idea_id}/restore": ("restoreIdea",),

@@ -301,7 +301,7 @@ CHOICES = {
     "/boards/*/rank/votes/*/undo", "/boards/*/delete-for-good",
     "/boards/*/rubrics/shown", "/boards/*/trash/delete", "/boards/*/trash/restore",
     "/changes/*/undo", "/comments/*/delete", "/comments/*/restore", "/ideas/*/delete", "/ideas/*/evaluate",
-    "/ideas/*/like", "/ideas/*/move", "/ideas/*/restore", "/ideas/*/star", "/ideas/*/status",
+    "/ideas/*/like", "/ideas/*/move", "/ideas/*/place", "/ideas/*/restore", "/ideas/*/star", "/ideas/*/status",
     "/boards/*/share", "/boards/*/share/*/withdraw", "/webhooks/*/switch", "/webhooks/*/test",
     "/webhooks/*/delete", "/webhooks/*/deliveries/*/retry",
     "/ideas/*/versions/*/restore", "/import/*", "/language", "/models", "/models/calibration",
@@ -370,7 +370,7 @@ ADDRESSES = {
     for page, actions in {
         BOARD: "bulk brainstorm combine delete evaluate evaluate-selected ideas restore",
         ROUND: "end extend ideas names",
-        IDEA: "brainstorm comments delete evaluate like move refine restore star status",
+        IDEA: "brainstorm comments delete evaluate like move place refine restore star status",
         RUN: "accept again keep-all keep-selected more reject stop",
     }.items()
     for action in actions.split()

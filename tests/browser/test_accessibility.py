@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from service.errors import EngineCrashed
 from service.schemas.ideas import BoardCreate, IdeaUpdate
+from service.web.pages.lanes import LANE_SIZE
 from tests.browser.conftest import WIDTHS, Pool, Scheme, Visitors, settled
 from tests.browser.test_runs import brainstorm
 
@@ -81,6 +82,36 @@ def test_the_palette_and_its_page_pass_axe(page: Page, pool: Pool) -> None:
     page.goto(f"/boards/{pool.board_id}?q=biycle")
     expect(page.locator("#count")).to_contain_text("Ideas with “bicycle”")
     assert_accessible(page, "board with a corrected search")
+
+
+def test_lanes_and_the_list_pass_axe(page: Page, pool: Pool) -> None:
+    page.goto(f"/boards/{pool.board_id}?view=lanes")
+    assert_accessible(page, "empty lanes")
+    for number in range(LANE_SIZE + 1):
+        pool.add(f"Idea {number}", "Each household adds *one* vegetable.", tags=["food"])
+    pool.add("Chalk the road", "x" * 300, star=True, status="kept", tags=["street", "food"])
+    pool.add("Old fence", status="archived")
+    page.goto(f"/boards/{pool.board_id}?view=lanes")
+    assert_accessible(page, "lanes")
+    card = page.locator(".lane-card", has_text="Chalk the road")
+    card.locator(".move-menu > summary").click()
+    expect(card.get_by_role("button", name="To the top")).to_be_visible()
+    assert_accessible(page, "menu of a card of a lane", ".move-menu[open] .menu-box")
+    page.keyboard.press("Escape")
+    page.locator("#lane-archived-fold > summary").click()
+    assert_accessible(page, "lanes with the archive")
+    card.focus()
+    page.keyboard.press("Alt+ArrowRight")
+    expect(page.locator("#flash")).to_contain_text("Moved “Chalk the road”")
+    assert_accessible(page, "a moved card")
+    page.goto(f"/boards/{pool.board_id}?view=lanes&by=tag")
+    assert_accessible(page, "lanes of tags")
+    page.goto(f"/boards/{pool.board_id}?view=lanes&q=nothing-like-this")
+    assert_accessible(page, "nothing found in lanes")
+    page.goto(f"/boards/{pool.board_id}?view=list")
+    assert_accessible(page, "list")
+    page.get_by_label("Select “Chalk the road”").check()
+    assert_accessible(page, "list with a selection", "#bulk")
 
 
 def test_the_state_of_the_server_passes_axe(page: Page) -> None:

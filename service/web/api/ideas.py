@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response, status
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response, status
 from pydantic import Field
 
 from service.actor import Role
@@ -14,9 +14,11 @@ from service.messages import Text
 from service.schemas.evaluation import EvaluationPublic
 from service.schemas.fields import TAG_CEILING, TAGS_CEILING, Sort, Status, clean_line
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
+from service.schemas.places import PLACE_EXAMPLES, IdeaPlace
 from service.store import Store
 from service.store.access import require
 from service.store.listing import IdeaQuery
+from service.store.places import LaneEdit, Spot
 from service.transfer.handover import hand_over, idea_markdown
 from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import (
@@ -53,7 +55,8 @@ _PAGE_OF_IDEAS: dict[int | str, dict[str, Any]] = {
     operation_id="listIdeas",
     summary="Search and list ideas",
     description='The header `Link: <…>; rel="next"` leads to the next page; the last page has '
-    "none. `sort=likes` puts the most liked idea first. `sort=rank` sorts by people's votes and needs "
+    "none. `sort=likes` puts the most liked idea first. `sort=place` is the order that people gave the "
+    "ideas of a board, which `placeIdea` changes. `sort=rank` sorts by people's votes and needs "
     "`board`. `deleted=true` lists the trash; with `sort=updated`, the most recently deleted idea comes "
     "first. If no idea contains the words of `q`, misspelt words are corrected; then the header "
     "`Corrected-Search` has the words that were searched for instead.",
@@ -195,6 +198,27 @@ def update_idea(
     idea_id: Id, shape: IdeaUpdate, store: StoreDep, response: Response, revision: RevisionDep
 ) -> IdeaPublic:
     return tag(response, store.ideas.update(idea_id, shape, revision=revision))
+
+
+@router.post(
+    "/{idea_id}/place",
+    operation_id="placeIdea",
+    summary="Put an idea elsewhere in the order of its board",
+    description="One order holds for the whole board, and for each lane of it: `sort=place` lists it. "
+    "`status` or `tags` change the idea in the same step, as `updateIdea` does, and give it a new "
+    "`ETag`. A new place alone is no edit: the `ETag` stays, and `If-Match` is only about edits.",
+    responses=problems(404, 412),
+)
+def place_idea(
+    idea_id: Id,
+    shape: Annotated[IdeaPlace, Body(openapi_examples=PLACE_EXAMPLES)],
+    store: StoreDep,
+    response: Response,
+    revision: RevisionDep,
+) -> IdeaPublic:
+    spot = Spot(before=shape.before, after=shape.after)
+    edit = LaneEdit(status=shape.status, tags=shape.tags)
+    return tag(response, store.places.move(idea_id, spot, edit, revision=revision)[0])
 
 
 @router.delete(

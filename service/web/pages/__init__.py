@@ -23,6 +23,7 @@ from service.web.pages import (
     overview,
     palette,
     people,
+    places,
     preferences,
     printing,
     problems,
@@ -48,6 +49,7 @@ for _part in (
     # Its addresses look like those of boards.
     new_board,
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
+    places,
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
     *(help, about, doctor, joining, me, people),
     *(shared_links, shared_boards, feeds, webhooks, palette),

@@ -12,6 +12,7 @@ from service.schemas.brainstorm import BrainstormTask
 from service.schemas.fields import FACT_CEILING
 from service.schemas.ideas import BoardCreate, BoardUpdate, IdeaCreate
 from service.web.dependencies import RunsDep, SettingsDep, StoreDep
+from service.web.pages.board_layout import remember_layout, with_layout
 from service.web.pages.brainstorm_forms import BrainstormForm, CombineForm
 from service.web.pages.confirmation import Confirmation, confirmation_page
 from service.web.pages.forms import BoardForm, BoardQuery, IdeaForm
@@ -33,6 +34,7 @@ SORT_NAMES = {
     "likes": Text("Most liked"),
     "rank": Text("Ranking"),
     "title": Text("Title"),
+    "place": Text("Manual order"),
 }
 router = APIRouter()
 
@@ -77,12 +79,14 @@ def show_board(
     query: Annotated[BoardQuery, Query()],
 ) -> Response:
     board = store.boards.get(board_id)
+    query = with_layout(request, query)
     under_way = store.runs.unfinished(board_id, "evaluate-all")
     if query.run is None and under_way is not None:
         # The run is in the address, so that a page loaded after its end still shows its outcome.
         more = {"cursor": query.cursor, "select": query.select, "run": under_way}
         more["loaded"] = str(query.loaded) if query.loaded else None
-        return redirect(address(board_id, query, **more))
+        to_run = redirect(address(board_id, query, **more))
+        return remember_layout(request, to_run, board_id, query)
     # Read the run before the ideas: if it ends in between, its results are still on this page.
     view = shown_run(store, runs, query.run, best_first=query.order is None)
     recent = store.runs.recent(
@@ -100,7 +104,8 @@ def show_board(
         "topics": topics(store, recent),
         "under_way": runs_under_way(store, board_id, shown=view),
     }
-    return render(request, "boards/board.html", context, board_id=board_id)
+    response = render(request, "boards/board.html", context, board_id=board_id)
+    return remember_layout(request, response, board_id, query)
 
 
 @router.post("/boards/{board_id}")

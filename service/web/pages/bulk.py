@@ -12,6 +12,7 @@ from service.messages import Counted, Text
 from service.schemas.bulk import ChangePublic
 from service.store import Store
 from service.store.listing import IdeaQuery
+from service.store.places import PLACE
 from service.web.dependencies import StoreDep
 from service.web.pages.confirmation import SHOWN_TITLES, Confirmation, confirmation_page
 from service.web.pages.forms import BulkForm
@@ -73,6 +74,8 @@ def _undo_summary(change: ChangePublic) -> str:
         return Counted(
             "%(count)s idea is back on the board.", "%(count)s ideas are back on the board.", ideas
         )
+    if change.operation == PLACE:
+        return Text("The idea is back where it was.")
     if change.operation == "restore":
         return Counted(
             "%(count)s idea is in the trash again.",

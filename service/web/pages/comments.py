@@ -9,6 +9,7 @@ from service.messages import Text
 from service.schemas.comments import CommentCreate, CommentUpdate
 from service.web.dependencies import StoreDep
 from service.web.pages.forms import CommentEdit, CommentForm
+from service.web.pages.idea_list import card_page
 from service.web.pages.responses import Flash, redirect, redirect_back, render, targets_element
 
 router = APIRouter()
@@ -20,7 +21,7 @@ def like_idea(
 ) -> Response:
     idea = store.likes.set(idea_id, liked=like)
     if targets_element(request, f"idea-{idea_id}"):
-        return render(request, "boards/_card.html", {"idea": idea})
+        return card_page(request, idea)
     return redirect_back(request, f"/ideas/{idea_id}")
 
 

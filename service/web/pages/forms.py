@@ -11,6 +11,7 @@ from service.prompts.languages import AS_WRITTEN, IdeaLanguage
 from service.schemas.bulk import AddTags, ChangeTask, Delete, Move, RemoveTags, SetStatus
 from service.schemas.fields import (
     IDEAS_CEILING,
+    TAG_CEILING,
     Body,
     CommentText,
     Judge,
@@ -29,6 +30,7 @@ from service.schemas.rounds import DEFAULT_MINUTES, Minutes
 from service.text.passages import parts
 
 MOST_TAGS = 20
+MOST_MORE = 100
 
 
 def _split_tags(value: Any) -> Any:
@@ -56,6 +58,8 @@ OptionalPlace = Annotated[
     Annotated[int, Field(ge=0, lt=2**31)] | None, BeforeValidator(none_if_blank)
 ]
 BoardAddress = Annotated[str, Field(pattern=r"^(/boards/[0-9a-f-]{36}(\?[^\s#]*)?)?$")]
+View = Literal["cards", "list", "lanes"]
+By = Literal["status", "tag"]
 OptionalSort = Annotated[Sort | None, BeforeValidator(none_if_blank)]
 
 
@@ -264,6 +268,26 @@ class RankQuery(BaseModel):
     round: str | None = None
 
 
+class PlaceForm(BaseModel):
+    """Where a card goes: `lane` is a status or a tag; None means the lane that it comes from. `untag` is
+    the lane of ideas without tags, because an empty field counts as absent. `to` is a step within a
+    lane; `before` and `after` name another card.
+    """
+
+    by: By = "status"
+    from_lane: str = Field(default="", max_length=TAG_CEILING)
+    lane: str | None = Field(default=None, max_length=TAG_CEILING)
+    untag: bool = False
+    to: Literal["top", "up", "down", "bottom"] | None = None
+    before: OptionalId = None
+    after: OptionalId = None
+
+    @property
+    def to_lane(self) -> str:
+        """The lane that it goes to; empty for ideas without tags."""
+        return "" if self.untag else self.from_lane if self.lane is None else self.lane
+
+
 class GroupsForm(BaseModel):
     """`anchor`, `title` and `suggested` have one value for each group, in the same order.
 
@@ -298,7 +322,8 @@ class BoardQuery(BaseModel):
     Archived ideas are hidden unless `status` is `archived` or `any`. `loaded` is how many cards had
     been loaded when the reader left the board, so that the same ones are shown on return. `order` is
     that of the suggestions of `run`: as they were made, or the best first. `topic` and `method` fill
-    the form for a brainstorm.
+    the form for a brainstorm. `more` names a lane once for each time that more of its cards were
+    asked for.
     """
 
     q: str = ""
@@ -306,6 +331,9 @@ class BoardQuery(BaseModel):
     status: OptionalStatus = None
     star: bool | None = None
     sort: OptionalSort = None
+    view: Annotated[View | None, BeforeValidator(none_if_blank)] = None
+    by: Annotated[By | None, BeforeValidator(none_if_blank)] = None
+    more: list[str] = Field(default_factory=list, max_length=MOST_MORE)
     cursor: str | None = None
     loaded: int = Field(default=0, ge=0, lt=2**31)
     run: str | None = None

@@ -9,24 +9,34 @@ from fastapi import Request, Response
 from pydantic import ValidationError
 
 from service.analysis.standings import rank_order
-from service.schemas.ideas import BoardPublic
+from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.store import Store
+from service.store.cursors import Page
 from service.store.listing import IdeaQuery
+from service.web.pages.board_layout import card_template
 from service.web.pages.forms import BoardQuery
+from service.web.pages.lanes import Lanes, lanes_of
 from service.web.pages.responses import Flash, render
 from service.web.pages.starting_point import starting_point
 
 PAGE_SIZE = 30
 MOST_LOADED = 300
 # What an address says of one visit, and not of the list.
-PASSING = {"cursor", "loaded", "run", "order", "select", "topic", "method"}
+PASSING = {"cursor", "loaded", "run", "order", "select", "topic", "method", "more"}
 
 
 def list_context(
     store: Store, board: BoardPublic, query: BoardQuery, selection: IdeaQuery
 ) -> dict[str, Any]:
     """The context of `_list.html` and `_bulk_bar.html`; `selection` is `query` for the store."""
-    page = store.ideas.page(selection)
+    tags_found = store.ideas.tags_found(selection)
+    lanes = None
+    if query.view == "lanes":
+        lanes = lanes_of(store, query, selection, tags_found)
+        page = Page(lanes.ideas, None)
+    else:
+        page = store.ideas.page(selection)
+    has_archive = lanes is not None and lanes.by == "status"
     archived = replace(selection, archived=True)
     rubrics = store.rubrics.all(board.id)
     start = starting_point(board, rubrics)
@@ -38,16 +48,48 @@ def list_context(
         "corrected": "" if selection.q == query.q else selection.q,
         "page": page,
         "tags": start.with_tags(store.ideas.tags(board.id)),
-        "tags_found": store.ideas.tags_found(selection),
+        "tags_found": tags_found,
+        "lanes": lanes,
+        "more_of": {} if lanes is None else _more_of(board.id, query, lanes),
+        "view_links": _view_links(board.id, query),
+        "lane_links": _lane_links(board.id, query),
         "count": store.ideas.count(selection),
         "in_trash": store.trash.count(board.id),
-        "archived": store.ideas.count(archived) if query.hides_archived else 0,
+        "archived": store.ideas.count(archived) if query.hides_archived and not has_archive else 0,
         "with_archived": address(board.id, query, status="any"),
         "more": address(board.id, query, cursor=page.cursor) if page.cursor else None,
         "here": address(board.id, query, cursor=query.cursor),
         "here_selected": address(board.id, query, cursor=query.cursor, select="shown"),
         "is_picked": query.select == "shown",
     }
+
+
+def _more_of(board_id: str, query: BoardQuery, lanes: Lanes) -> dict[str, str]:
+    """The address that shows more cards of each lane that has more."""
+    return {
+        lane.key: address(board_id, query, more=[*query.more, lane.key])
+        for lane in lanes.lanes
+        if lane.has_more
+    }
+
+
+def _view_links(board_id: str, query: BoardQuery) -> dict[str, str]:
+    """The address of each view of the board, with its filters."""
+    return {
+        "cards": address(board_id, query, view="cards"),
+        "list": address(board_id, query, view="list"),
+        "lanes": address(board_id, query, view="lanes", by=query.by or "status"),
+    }
+
+
+def _lane_links(board_id: str, query: BoardQuery) -> dict[str, str]:
+    """The addresses of the lanes, by what they can stand for."""
+    return {by: address(board_id, query, view="lanes", by=by) for by in ("status", "tag")}
+
+
+def card_page(request: Request, idea: IdeaPublic) -> Response:
+    """A single card, as the view that the reader has shows it."""
+    return render(request, card_template(current_query(request)), {"idea": idea})
 
 
 def changed_list(
@@ -67,7 +109,8 @@ def changed_list(
     still = {idea.id for idea in shown}
     gone = [idea_id for idea_id in changed if idea_id not in still]
     context |= {"is_picked": False, "shown": shown, "gone": gone, "flash": flash}
-    return render(request, "boards/_changed.html", context | {"with_bar": with_bar})
+    template = "boards/_changed_lanes.html" if query.view == "lanes" else "boards/_changed.html"
+    return render(request, template, context | {"with_bar": with_bar})
 
 
 def idea_query(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
@@ -87,19 +130,24 @@ def idea_query(store: Store, board_id: str, query: BoardQuery) -> IdeaQuery:
     return store.search.corrected(selection) if query.q.strip() else selection
 
 
-def address(board_id: str, query: BoardQuery, **more: str | None) -> str:
-    """The board's address with the query's search, filters and order."""
+def address(board_id: str, query: BoardQuery, **more: str | Sequence[str] | None) -> str:
+    """The board's address with the query's search, filters, order and view."""
     fields = query.model_dump(exclude_defaults=True, exclude=PASSING)
     fields |= {name: value for name, value in more.items() if value}
     return f"/boards/{board_id}" + (f"?{urlencode(fields, doseq=True)}" if fields else "")
 
 
 def current_query(request: Request) -> BoardQuery:
-    """The query of the board that the reader is on, from the address that htmx sends."""
-    parts = urlsplit(request.headers.get("HX-Current-URL", ""))
+    """The query of the board that the reader is on, from the address that htmx sends or, without
+    scripts, the browser.
+    """
+    headers = request.headers
+    parts = urlsplit(headers.get("HX-Current-URL") or headers.get("referer") or "")
     fields = {
-        name: values if name == "tag" else values[-1]
-        for name, values in parse_qs(parts.query).items()
+        name: values if name in ("tag", "more") else values[-1]
+        for name, values in parse_qs(parts.query, keep_blank_values=True).items()
+        # The lane of ideas without tags has an empty name; other blank fields count as absent.
+        if name == "more" or any(values)
     }
     try:
         return BoardQuery.model_validate(fields).model_copy(update={"cursor": None})

@@ -26,7 +26,7 @@ from service.web.dependencies import RunsDep, SimilarIdeasDep, StoreDep
 from service.web.pages.brainstorm_forms import BranchForm
 from service.web.pages.evaluation_forms import EvaluateOneForm
 from service.web.pages.forms import IdeaEdit, RefineForm
-from service.web.pages.idea_list import changed_list
+from service.web.pages.idea_list import card_page, changed_list
 from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import (
     Flash,
@@ -91,7 +91,7 @@ def show_card(request: Request, idea_id: str, store: StoreDep) -> Response:
     """The card for the board, shown again after editing was cancelled."""
     if not targets_element(request, f"idea-{idea_id}"):
         return redirect(f"/ideas/{idea_id}")
-    return render(request, "boards/_card.html", {"idea": store.ideas.get(idea_id)})
+    return card_page(request, store.ideas.get(idea_id))
 
 
 @router.post("/ideas/{idea_id}")
@@ -123,7 +123,7 @@ def star_idea(
 ) -> Response:
     idea = store.ideas.update(idea_id, IdeaUpdate(star=star))
     if targets_element(request, f"idea-{idea_id}"):
-        return render(request, "boards/_card.html", {"idea": idea})
+        return card_page(request, idea)
     return redirect_back(request, f"/ideas/{idea_id}")
 
 
