@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from service.web.api import (
     actions,
+    attachments,
     board_events,
     boards,
     calibration,
@@ -45,6 +46,7 @@ for part in (
     changes,
     trash,
     comments,
+    attachments,
     handover,
     ideas,
     inspirations,

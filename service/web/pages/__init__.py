@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from service.web.pages import (
+    attachments,
     board_live,
     boards,
     bulk,
@@ -11,6 +12,7 @@ from service.web.pages import (
     evaluation,
     feeds,
     history,
+    idea_texts,
     ideas,
     imports,
     joining,
@@ -42,6 +44,7 @@ for _part in (
     printing,
     imports,
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
+    *(idea_texts, attachments),
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
     *(doctor, joining, me, people),
     *(shared_links, shared_boards, feeds, webhooks),
