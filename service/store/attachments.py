@@ -57,7 +57,7 @@ class AttachmentStore:
             idea = found(session, idea_id)
             require(Role.EDITOR, idea.board_id)
             self._check_room(session, idea_id, len(file.content))
-            row = _row(idea_id, file)
+            row = attachment_of(idea_id, file)
             store_file(session, row, file.content)
             record(session, "idea.changed", idea.board_id, idea_id)
             return _public(row)
@@ -180,7 +180,7 @@ def purge_files_of(session: Session, idea_ids: Sequence[str]) -> None:
     purge_files(session, session.exec(files.execution_options(**ALL_OF_THEM)).all())
 
 
-def _row(idea_id: str, file: NewFile) -> Attachment:
+def attachment_of(idea_id: str, file: NewFile) -> Attachment:
     return Attachment(
         idea_id=idea_id,
         name=file.name,

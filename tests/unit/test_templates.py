@@ -26,6 +26,7 @@ CONTEXT = set(
     "action criteria most new outdated rubric rubrics spread table uncalibrated usual widths "
     "after agreement ballot before board children choice close compared count detail earlier edit edits error "
     "evaluation flash idea key mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
+    "field files has_controls place "
     "me people under_way status tags text title ui verdicts versions view vote votes words".split()
 )
 FORBIDDEN = {
