@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
 from service.actor import ACTOR, Actor, Role
 from service.app import create_app
@@ -43,7 +44,9 @@ def attach(client: TestClient, idea: str, name: str = "wall.png", content: bytes
 
 def stored(client: TestClient) -> tuple[int, int]:
     with store_of(client).attachments._database.read() as session:
-        return session.query(Attachment).count(), session.query(AttachmentPart).count()
+        return len(session.exec(select(Attachment.id)).all()), len(
+            session.exec(select(AttachmentPart.number)).all()
+        )
 
 
 def test_a_file_is_attached_listed_and_read(client: TestClient, idea: str) -> None:
@@ -271,8 +274,8 @@ def test_a_link_to_a_board_shows_its_files_until_it_is_withdrawn(
         client, "x", board_id=client.post("/api/v1/boards", json={"name": "B"}).json()["id"]
     )
     other = attach(client, elsewhere["id"])
-    link = client.post(f"/api/v1/boards/{board}/links", json={}).json()
-    place = link["url"].removeprefix("http://localhost")
+    link = client.post(f"/api/v1/boards/{board}/links", json={"days": 7}).json()
+    place = str(link["path"])
 
     page = client.get(f"{place}/ideas/{idea}", headers=BROWSER).text
     shown = client.get(f"{place}/attachments/{file['id']}/content")
