@@ -184,12 +184,11 @@
     const { selectionStart: start, selectionEnd: end, value } = field;
     const size = mark.length;
     const text = chosen(field);
-    // One star is not the half of two.
-    const isAlone = (at) => size > 1 || value[at] !== mark || value[at - 1] === value[at + 1];
-    const isInside =
-      value.slice(start - size, start) === mark &&
-      value.slice(end, end + size) === mark &&
-      isAlone(start - 1);
+    // One star is not the half of two, but three are one and two.
+    const signs = (part) => [...part].findIndex((sign) => sign !== mark[0]);
+    const before = signs(`${[...value.slice(0, start)].reverse().join("")} `);
+    const count = Math.min(before, signs(`${value.slice(end)} `));
+    const isInside = size > 1 ? count > 1 : count % 2 === 1;
     if (isInside) {
       replace(field, start - size, end + size, text);
       field.setSelectionRange(start - size, end - size);
