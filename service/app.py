@@ -78,12 +78,14 @@ UNCOMPRESSED = ("application/json", "application/problem+json")
 ROUTES = APIRouter()
 for _part in (openai, ops, api, mcp, openapi, session, pages):
     ROUTES.include_router(_part.router)
+# What a form has beside its file. A file a little over its limit is refused with a better message.
+FORM_BYTES = 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     """Builds the app; `backend` replaces the one that the settings describe."""
-    limits = Limits(settings.title_limit, settings.idea_limit, settings.suggestion_limit)
+    limits = _limits(settings)
     database = Database(settings.sqlalchemy_url)
     store = Store(database, limits)
     metrics = Metrics()
@@ -140,6 +142,16 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
     return app
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        title=settings.title_limit,
+        body=settings.idea_limit,
+        suggestions=settings.suggestion_limit,
+        attachment=settings.attachment_bytes,
+        attachments=settings.attachments_bytes,
+    )
 
 
 @asynccontextmanager
@@ -258,6 +270,7 @@ def _rules(settings: Settings, store: Store) -> Rules:
         hosts=LOCAL_HOSTS | {settings.host} | {name.lower() for name in settings.allowed_hosts},
         body_limit_bytes=settings.body_limit_bytes,
         import_limit_bytes=settings.import_limit_bytes,
+        attachment_limit_bytes=settings.attachment_bytes + FORM_BYTES,
         who=Visitors(settings, store).who,
         check=_check_access,
     )

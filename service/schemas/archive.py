@@ -17,6 +17,7 @@ from pydantic.config import JsonDict, JsonValue
 
 from service.prompts.languages import AS_WRITTEN, IdeaLanguage
 from service.schemas.archive_fields import (
+    Amount,
     Criterion,
     Key,
     Moment,
@@ -30,6 +31,7 @@ from service.schemas.archive_fields import (
     Spreads,
 )
 from service.schemas.archive_runs import RunRow
+from service.schemas.attachments import AltText
 from service.schemas.evaluation import Criteria
 from service.schemas.fields import (
     SUGGESTIONS_CEILING,
@@ -195,6 +197,22 @@ class CommentRow(Shape):
     edited_at: Moment | None
 
 
+class AttachmentRow(Shape):
+    """A file in Base64, or only what is known of it where the export had no room for its content."""
+
+    id: Key
+    idea_id: Key
+    name: Name
+    alt: AltText
+    media_type: Name
+    size: Amount
+    width: Number | None
+    height: Number | None
+    sha256: Name
+    created_at: Moment
+    content: str | None
+
+
 _BOARD_ID = "6f1c2d0e-7f57-4e43-9d0b-0d6e7f3a1c55"
 _IDEA_ID = "b2a4c8de-13f5-4f0a-8a57-5d0c1f9e2b77"
 _PERSON_ID = "0c9d2f5e-4b1a-4e9f-8f0e-2d7c5a6b3e18"
@@ -281,6 +299,8 @@ class Archive(Shape):
     people: Rows[PersonRow] | None = Field(default=None, validate_default=True)
     likes: Rows[LikeRow] | None = Field(default=None, validate_default=True)
     comments: Rows[CommentRow] | None = Field(default=None, validate_default=True)
+    # Older files of the same version have none.
+    attachments: Rows[AttachmentRow] = Field(default_factory=list)
 
     # A validator that runs before pydantic's own would turn off its JSON mode for the rows.
     @field_validator(*SINCE)

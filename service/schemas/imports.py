@@ -85,6 +85,7 @@ class Counts(BaseModel):
     rubrics: int = 0
     likes: int = 0
     comments: int = 0
+    attachments: int = 0
 
 
 class ImportedIdea(BaseModel):
@@ -113,6 +114,11 @@ class Imported(BaseModel):
         default=0,
         examples=[3],
         description="How many ideas of the file are left in the trash; `restore` restores them.",
+    )
+    files_without_content: int = Field(
+        default=0,
+        examples=[0],
+        description="How many files of ideas are not added, because the export had no room for them.",
     )
     ideas: list[ImportedIdea] = Field(default_factory=list)
     left_out: list[LeftOut] = Field(

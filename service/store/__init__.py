@@ -14,6 +14,7 @@ from service.store.access import AccessStore, check_writing, limit_reading
 from service.store.activity import ActivityStore, changed_topics, record_changes
 from service.store.announcements import announced
 from service.store.archive import ArchiveStore
+from service.store.attachments import AttachmentStore
 from service.store.boards import BoardStore
 from service.store.bulk_changes import BulkChangeStore
 from service.store.comments import CommentStore
@@ -75,6 +76,7 @@ class Store:
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
         self.search = IdeaSearchStore(database)
+        self.attachments = AttachmentStore(database, limits)
         self.changes = BulkChangeStore(database)
         self.places = PlaceStore(database, self.ideas)
         self.trash = TrashStore(database)

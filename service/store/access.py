@@ -19,6 +19,7 @@ from service.actor import ACTOR, Actor, Role
 from service.errors import RoleNeeded
 from service.messages import Text
 from service.schemas.identity import now
+from service.store.attachment_tables import Attachment, AttachmentPart
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM, sees_all
 from service.store.replica_tables import PendingUpload, Presence, Replica, RunEvents
@@ -54,7 +55,7 @@ _UNBOUND: frozenset[type[Any]] = frozenset(
     {
         *(ApiKey, Change, KeyedAnswer, TopicVector),
         *(Invitation, Membership, Person, Webhook, WebhookCursor, WebhookDelivery),
-        *(PendingUpload, Replica, RunEvents),
+        *(PendingUpload, Replica, RunEvents, AttachmentPart),
     }
 )
 # What hangs on an idea or a run, by the column that leads there.
@@ -184,6 +185,11 @@ _OWNED: Mapping[str, Callable[[Session, str], Owned]] = {
         select(Idea.board_id, Idea.person_id)
         .join(Comment, col(Comment.idea_id) == Idea.id)
         .where(col(Comment.id) == _VALUE)
+    ),
+    "attachment_id": _rows(
+        select(Idea.board_id, Idea.person_id)
+        .join(Attachment, col(Attachment.idea_id) == Idea.id)
+        .where(col(Attachment.id) == _VALUE)
     ),
     "change_id": _of_change,
 }

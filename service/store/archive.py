@@ -21,8 +21,10 @@ from service.store.archive_checks import (
     like_key,
     row_key,
 )
+from service.store.archive_files import add_contents, insert_files, with_content
 from service.store.archive_rows import Row, forget_missing, values_of
 from service.store.archive_trash import TrashedRows
+from service.store.attachment_tables import Attachment
 from service.store.authors import authors_of_ideas
 from service.store.database import Database
 from service.store.dialects import continue_numbers
@@ -59,6 +61,7 @@ _TABLES: dict[str, type[SQLModel]] = {
     "comparisons": Comparison,
     "likes": IdeaLike,
     "comments": Comment,
+    "attachments": Attachment,
 }
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
@@ -77,6 +80,7 @@ _NOT_EXPORTED = {
     "rubrics": {"deleted_at"},
     "likes": {"liker"},
     "comments": {"deleted_at"},
+    "attachments": {"deleted_at"},
 }
 
 
@@ -101,6 +105,7 @@ class ArchiveStore:
             _count_places(sections["ideas"])
             _hide_authors(sections, nameless_ideas(session))
             sections["people"] = _people(session, sections)
+            add_contents(session, sections["attachments"])
         forget_missing(sections)
         return {"format": "ideapool", "version": 4, "exported_at": now(), **sections}
 
@@ -146,6 +151,8 @@ class ArchiveStore:
             for name in _TABLES:
                 rows = getattr(archive, name)
                 new = [row for row in rows if row_key(name, row) not in known[name]]
+                if name == "attachments":
+                    new = with_content(session, self._limits, new, result)
                 if name == "rubrics":
                     new = _shown_once(new, known["boards"])
                 if not dry_run:
@@ -160,7 +167,7 @@ class ArchiveStore:
             return result
 
     def _check_texts(self, archive: Archive) -> None:
-        for name in _TABLES:
+        for name in _TABLES.keys() - {"attachments"}:
             for place, row in enumerate(getattr(archive, name)):
                 for field, kind in _TEXTS.items():
                     try:
@@ -244,6 +251,9 @@ def _selections(board_id: str | None) -> dict[str, Any]:
         "comments": select(Comment)
         .where(col(Comment.idea_id).in_(ideas), col(Comment.deleted_at).is_(None))
         .order_by(col(Comment.created_at), col(Comment.id)),
+        "attachments": select(Attachment)
+        .where(col(Attachment.idea_id).in_(ideas), col(Attachment.deleted_at).is_(None))
+        .order_by(col(Attachment.created_at), col(Attachment.id)),
     }
 
 
@@ -296,6 +306,8 @@ def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
         return
     if name == "ideas":
         _insert_ideas(session, rows)
+    elif name == "attachments":
+        insert_files(session, rows)
     else:
         values = [values_of(row) for row in rows]
         session.connection().execute(insert(_TABLES[name]), values)

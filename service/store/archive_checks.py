@@ -32,6 +32,7 @@ REFERENCES: dict[str, dict[str, str]] = {
     },
     "likes": {"idea_id": "ideas", "person_id": "people"},
     "comments": {"idea_id": "ideas", "person_id": "people"},
+    "attachments": {"idea_id": "ideas"},
 }
 
 # The fields that tell the rows of a section apart, where that is not the id.

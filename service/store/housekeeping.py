@@ -8,6 +8,7 @@ from service.recurring import Recurring
 from service.schemas.identity import now
 from service.store import Store
 from service.store.activity import ACTIVITY_LIFE
+from service.store.attachments import DELETED_LIFE as DELETED_FILE_LIFE
 from service.store.comments import DELETED_LIFE
 from service.store.deliveries import DELIVERY_LIFE
 from service.store.trash import PAUSE_S
@@ -17,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class Housekeeping(Recurring):
-    """Deletes old answers to requests, activities, deliveries and deleted comments, and for good what was
+    """Deletes old answers to requests, activities, deliveries, deleted comments and files, and for good what was
     long in the trash.
 
     Pauses between its steps so that others can write. With `trash_days=0` the trash is kept. Of
@@ -38,6 +39,7 @@ class Housekeeping(Recurring):
         await asyncio.to_thread(self._store.keyed_answers.purge_expired)
         await asyncio.to_thread(self._store.activity.purge_before, now() - ACTIVITY_LIFE)
         await asyncio.to_thread(self._store.comments.purge_before, now() - DELETED_LIFE)
+        await asyncio.to_thread(self._store.attachments.purge_before, now() - DELETED_FILE_LIFE)
         await asyncio.to_thread(self._store.deliveries.purge_before, now() - DELIVERY_LIFE)
         if self._trash_days:
             await self._empty_trash()

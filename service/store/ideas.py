@@ -1,6 +1,6 @@
 """Creates, changes, deletes and restores ideas with their tags and versions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlmodel import Session, col, delete, func, select
 
@@ -231,6 +231,18 @@ class IdeaStore:
         index(session, [words_of(idea, result.tags)])
         return result
 
+    def rewrite(self, idea_id: str, change: Callable[[str], str | None]) -> IdeaPublic:
+        """Replaces the text by what `change` makes of the newest one.
+
+        Raises: LostUpdate if that is None, because the text has changed too much.
+        """
+        with self._database.write() as session:
+            idea = found(session, idea_id)
+            body = change(idea.body)
+            if body is None:
+                raise lost_update(idea)
+            return self.update_in(session, idea, IdeaUpdate(body=body), origin="human", run_id=None)
+
     def delete(self, idea_id: str, *, revision: int | None = None) -> None:
         """Hides the idea until `restore`."""
         with self._database.write() as session:
@@ -298,13 +310,16 @@ def found(session: Session, idea_id: str, *, deleted: bool = False) -> Idea:
 
 def check_revision(idea: Idea, revision: int | None) -> None:
     if revision is not None and revision != idea.revision:
-        raise LostUpdate(
-            Text(
-                "Somebody changed this idea since you read it. Read it again, then repeat your "
-                "change."
-            ),
-            current_version=idea.revision,
-        )
+        raise lost_update(idea)
+
+
+def lost_update(idea: Idea) -> LostUpdate:
+    return LostUpdate(
+        Text(
+            "Somebody changed this idea since you read it. Read it again, then repeat your change."
+        ),
+        current_version=idea.revision,
+    )
 
 
 def public(session: Session, idea: Idea) -> IdeaPublic:

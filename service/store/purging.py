@@ -10,6 +10,7 @@ from sqlalchemy import null
 from sqlmodel import Session, col, delete, or_, select, update
 
 from service.schemas.run_kinds import KINDS_OF_SEVERAL_IDEAS
+from service.store.attachments import purge_files_of
 from service.store.deliveries import forget_deliveries
 from service.store.dialects.expressions import has_item
 from service.store.keyed_answers import forget_answers
@@ -56,6 +57,7 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
         session.exec(update(Suggestion).where(link.in_(ids)).values({link: None}))
     session.exec(delete(IdeaLike).where(col(IdeaLike.idea_id).in_(ids)))
     session.exec(delete(Comment).where(col(Comment.idea_id).in_(ids)))
+    purge_files_of(session, ids)
     session.exec(delete(IdeaVersion).where(col(IdeaVersion.idea_id).in_(ids)))
     purge_runs(session, session.exec(own_runs).all())
     session.exec(

@@ -46,6 +46,9 @@ ON_A_BOARD: dict[Role, str] = {
     GET /api/v1/ideas/{idea_id}/compare                    GET /api/v1/ideas/{idea_id}/comments
     GET /api/v1/ideas/{idea_id}/export
     GET /api/v1/comments/{comment_id}                      GET /comments/{comment_id}
+    GET /api/v1/ideas/{idea_id}/attachments
+    GET /api/v1/attachments/{attachment_id}                GET /attachments/{attachment_id}
+    GET /api/v1/attachments/{attachment_id}/content
     GET /api/v1/runs                                       GET /runs/{run_id}
     GET /api/v1/runs/{run_id}                              GET /runs/{run_id}/live
     GET /api/v1/runs/{run_id}/events                       GET /suggestions/{suggestion_id}
@@ -112,6 +115,11 @@ ON_A_BOARD: dict[Role, str] = {
     POST /api/v1/ideas/{idea_id}/restore                   POST /ideas/{idea_id}/restore
     POST /api/v1/ideas/{idea_id}/versions/{number}/restore POST /ideas/{idea_id}/versions/{number}/restore
     POST /api/v1/ideas/{idea_id}/place                     POST /ideas/{idea_id}/place
+    POST /api/v1/ideas/{idea_id}/attachments               POST /ideas/{idea_id}/attachments
+    PATCH /api/v1/attachments/{attachment_id}              POST /attachments/{attachment_id}
+    DELETE /api/v1/attachments/{attachment_id}             POST /attachments/{attachment_id}/delete
+    POST /api/v1/attachments/{attachment_id}/restore       POST /attachments/{attachment_id}/restore
+    POST /ideas/{idea_id}/ticks                            POST /ideas/{idea_id}/preview
     POST /ideas/{idea_id}/star                             POST /ideas/{idea_id}/status
     POST /ideas/{idea_id}/move                             POST /ideas/{idea_id}/brainstorm
     POST /ideas/{idea_id}/refine                           POST /ideas/{idea_id}/evaluate

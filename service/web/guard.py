@@ -6,6 +6,7 @@ comes from, and a request without that information is not from a browser. So for
 """
 
 import logging
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ OPEN_PREFIXES = ("/static/", "/join/", "/shared/")
 STRANGERS_PREFIXES = ("/login", "/join/", "/shared/")
 # Files of whole boards are larger than other bodies, so these paths have their own limit.
 IMPORT_PATHS = frozenset({"/api/v1/import", "/import"})
+ATTACHMENT_PATH = re.compile(r"(/api/v1)?/ideas/[^/]+/attachments")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; "
@@ -57,10 +59,13 @@ class Rules:
     hosts: frozenset[str]
     body_limit_bytes: int
     import_limit_bytes: int
+    attachment_limit_bytes: int
     who: Callable[[Scope, Headers], Awaitable[Actor | None]]
     check: Callable[[Scope], Awaitable[None]]
 
     def limit_of(self, path: str) -> int:
+        if ATTACHMENT_PATH.fullmatch(path):
+            return self.attachment_limit_bytes
         return self.import_limit_bytes if path in IMPORT_PATHS else self.body_limit_bytes
 
 

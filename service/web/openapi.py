@@ -71,6 +71,7 @@ TAGS = {
     "suggestions": "Ideas that a brainstorm offers: keep, discard, redraw.",
     "ideas": "The ideas on the boards, their versions and their trash.",
     "comments": "Likes of ideas, and comments on them.",
+    "attachments": "Images and other files on ideas.",
     "people": "People, what they may do, their keys and the links that invite them.",
     "boards": "Boards, their tags, their trash and what they have learnt.",
     "evaluation": "Rubrics, evaluations, the table of scores, and the calibration of a model.",

@@ -21,6 +21,7 @@ from service.prompts.languages import IDEA_LANGUAGES
 from service.schemas.people import RoleName, role_of
 from service.settings import RESOURCES
 from service.store.access import highest
+from service.store.limits import in_bytes
 from service.text.diff import word_diff
 from service.web import markdown
 from service.web.abilities import NAMES as ABILITY_NAMES
@@ -116,7 +117,8 @@ def _environment(language: str) -> Environment:
     _install(environment, translator)
     environment.filters |= {
         "initials": initials,
-        "markdown": markdown.render,
+        "markdown": markdown.as_html,
+        "in_bytes": in_bytes,
         "excerpt": markdown.excerpt,
         "age": translator.age,
         "day": translator.day,

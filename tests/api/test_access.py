@@ -118,6 +118,8 @@ def things(pool: Pool, word: str) -> dict[str, str]:
     vote = post(f"/boards/{board}/comparisons", first_id=one, second_id=other, outcome="first")
     change = post("/ideas/bulk", operation="set_star", ids=[one], star=True)
     comment = post(f"/ideas/{one}/comments", body=f"{word} comment")
+    sent = {"file": (f"{word}.txt", f"{word} file".encode())}
+    file = pool.ask("owner", "POST", f"/api/v1/ideas/{one}/attachments", files=sent)
     run = post("/brainstorm", board_id=board, topic=f"{word} topic", n=2)
     pool.ask("owner", "DELETE", f"/api/v1/ideas/{third}")
     return {
@@ -127,6 +129,7 @@ def things(pool: Pool, word: str) -> dict[str, str]:
         "comparison_id": vote["id"],
         "change_id": change["id"],
         "comment_id": comment["id"],
+        "attachment_id": file.json()["id"],
         "run_id": run["run_id"],
         "suggestion_id": run["suggestions"][0]["id"],
         "deleted_id": third,

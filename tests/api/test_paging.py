@@ -26,7 +26,16 @@ from tests.support.raw_http import PATIENCE_S
 pytestmark = pytest.mark.both_databases
 
 API = "/api/v1"
-LISTS = ("boards", "deleted", "tags", "versions", "evaluations", "rubrics", "comparisons")
+LISTS = (
+    "boards",
+    "deleted",
+    "tags",
+    "versions",
+    "evaluations",
+    "rubrics",
+    "comparisons",
+    "attachments",
+)
 COUNT = 7
 
 
@@ -52,6 +61,7 @@ class Lists:
             "evaluations": f"{API}/ideas/{self.idea}/evaluations",
             "rubrics": f"{API}/boards/{self.board}/rubrics",
             "comparisons": f"{API}/boards/{self.board}/comparisons",
+            "attachments": f"{API}/ideas/{self.idea}/attachments",
             "runs": f"{API}/runs",
         }[name]
 
@@ -79,6 +89,9 @@ class Lists:
         elif name == "rubrics":
             criteria = [{"name": "cost", "description": "cheap"}]
             self.new(f"/boards/{self.board}/rubrics", name=f"Rubric {number}", criteria=criteria)
+        elif name == "attachments":
+            sent = {"file": (f"notes {number}.txt", b"Soup")}
+            assert self.client.post(self.path(name), files=sent).status_code == 201
         else:
             vote = {"first_id": self.idea, "second_id": self.other, "outcome": "first"}
             self.new(f"/boards/{self.board}/comparisons", **vote)
@@ -88,6 +101,8 @@ class Lists:
         item_id = item.get("id")
         if name == "deleted":
             self.client.post(f"{API}/boards/{item_id}/restore")
+        elif name == "attachments":
+            self.client.delete(f"{API}/attachments/{item_id}")
         elif name == "tags":
             found = self.client.get(f"{API}/ideas", params={"tag": item["name"]}).json()
             self.client.delete(f"{API}/ideas/{found[0]['id']}")
@@ -233,7 +248,7 @@ def test_every_list_has_a_limit_and_a_cursor(client: TestClient) -> None:
 
     # The methods of brainstorming are part of the program.
     del lists["listMethods"]
-    assert len(lists) == 17
+    assert len(lists) == 18
     assert all({"limit", "cursor"} <= parameters for parameters in lists.values()), lists
 
 

@@ -19,6 +19,7 @@ from service.web import pages
 from service.web.templating import TEMPLATES
 from tests.support.fake_backend import FakeBackend
 from tests.support.people import add_person, store_of
+from tests.unit.test_file_types import png
 
 HOST = "http://localhost"
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -45,7 +46,7 @@ class Form:
 
 
 BOARD, IDEA, RUN, REFINE = "/boards/{board}", "/ideas/{idea}", "/runs/{run}", "/runs/{refine}"
-COMMENT = "/comments/{comment}"
+COMMENT, FILE = "/comments/{comment}", "/attachments/{attachment}"
 RUBRICS, CARD = f"{BOARD}/rubrics", "/suggestions/{suggestion}"
 ROUNDS, ROUND = "/boards/{another}/rounds", f"{BOARD}/rounds/{{round}}"
 HOOK = "/webhooks/{webhook}"
@@ -73,6 +74,10 @@ FORMS = {
         "comment-text-{comment}",
         FIT.format("4,000"),
     ),
+    "words for an image that are too long": Form(
+        IDEA, FILE, {"alt": LONG + LONG}, "alt-{attachment}", FIT.format(300)
+    ),
+    "a file that was not chosen": Form(IDEA, f"{IDEA}/attachments", {}, "file", "Choose a file"),
     "a topic of spaces": Form(
         BOARD, f"{BOARD}/brainstorm", {"topic": BLANK, "context": "In June"}, "topic", EMPTY
     ),
@@ -301,6 +306,7 @@ CHOICES = {
     "/boards/*/rank/votes/*/undo", "/boards/*/delete-for-good",
     "/boards/*/rubrics/shown", "/boards/*/trash/delete", "/boards/*/trash/restore",
     "/changes/*/undo", "/comments/*/delete", "/comments/*/restore", "/ideas/*/delete", "/ideas/*/evaluate",
+    "/attachments/*/delete", "/attachments/*/restore", "/ideas/*/preview", "/ideas/*/ticks",
     "/ideas/*/like", "/ideas/*/move", "/ideas/*/place", "/ideas/*/restore", "/ideas/*/star", "/ideas/*/status",
     "/boards/*/share", "/boards/*/share/*/withdraw", "/webhooks/*/switch", "/webhooks/*/test",
     "/webhooks/*/delete", "/webhooks/*/deliveries/*/retry",
@@ -340,6 +346,9 @@ ADDRESSES = {
     "/shortcuts": BOARD,
     "/theme": BOARD,
     "/changes/{change}/undo": BOARD,
+    FILE: IDEA,
+    f"{FILE}/delete": IDEA,
+    f"{FILE}/restore": IDEA,
     COMMENT: IDEA,
     f"{COMMENT}/delete": IDEA,
     f"{COMMENT}/restore": IDEA,
@@ -370,7 +379,8 @@ ADDRESSES = {
     for page, actions in {
         BOARD: "bulk brainstorm combine delete evaluate evaluate-selected ideas restore",
         ROUND: "end extend ideas names",
-        IDEA: "brainstorm comments delete evaluate like move place refine restore star status",
+        IDEA: "attachments brainstorm comments delete evaluate like move place preview refine restore "
+        "star status ticks",
         RUN: "accept again keep-all keep-selected more reject stop",
     }.items()
     for action in actions.split()
@@ -493,7 +503,10 @@ def stocked(client: TestClient, backend: FakeBackend) -> dict[str, str]:
     )  # fmt: skip
     webhook = post("/webhooks", url="https://hook.invalid/")["id"]
     invitation = post("/invitations", role="reader")["url"].rpartition("/")[2]
+    sent = {"file": ("wall.png", png())}
+    file = client.post(f"/api/v1/ideas/{idea}/attachments", files=sent).json()
     return {
+        "attachment": file["id"],
         "invitation": invitation,
         "person": add_person(store_of(client), "Ada"),
         "key": "none",

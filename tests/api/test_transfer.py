@@ -36,7 +36,7 @@ BOARDS, IDEAS = "/api/v1/boards", "/api/v1/ideas"
 SECTIONS = (
     *("people", "boards", "ideas", "versions", "runs"),
     *("suggestions", "evaluations", "comparisons", "rubrics"),
-    *("likes", "comments"),
+    *("likes", "comments", "attachments"),
 )
 Json = dict[str, Any]
 
@@ -104,8 +104,11 @@ def fill(client: TestClient) -> str:
 
 
 def react(client: TestClient, idea: str, board: str) -> None:
-    """Likes and comments without a name; the same, a new text and a vote as Ada."""
+    """Likes, comments and a file without a name; the same, a new text and a vote as Ada."""
     client.put(f"{IDEAS}/{idea}/like")
+    sent = {"file": ("list.txt", "Drills: två\n".encode())}
+    file = client.post(f"{IDEAS}/{idea}/attachments", files=sent).json()
+    client.patch(f"/api/v1/attachments/{file['id']}", json={"alt": "What there is"})
     post(client, f"{IDEAS}/{idea}/comments", body="**Who** pays?")
     store = store_of(client)
     with acting_as(add_person(store, "Ada")):
@@ -202,6 +205,7 @@ def test_every_table_is_in_an_export_or_left_out_for_a_reason(client: TestClient
         "idea_tag": "ideas",
         "idea_like": "likes",
         "person": "people",
+        "attachment_part": "attachments",
     }
     left_out = {
         "writing_round": "a meeting of this server; its ideas are exported",

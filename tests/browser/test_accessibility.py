@@ -9,6 +9,7 @@ from service.schemas.ideas import BoardCreate, IdeaUpdate
 from service.web.pages.lanes import LANE_SIZE
 from tests.browser.conftest import WIDTHS, Pool, Scheme, Visitors, settled
 from tests.browser.test_runs import brainstorm
+from tests.unit.test_file_types import png
 
 pytestmark = pytest.mark.browser
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
@@ -358,3 +359,24 @@ def test_the_skip_link_leads_past_the_header(page: Page) -> None:
     page.keyboard.press("Enter")
 
     expect(page.locator("#main")).to_be_focused()
+
+
+def test_writing_on_the_page_of_an_idea_passes_axe(page: Page, pool: Pool) -> None:
+    body = "**Soup**\n\n- [ ] Ask\n  - [x] the school\n\n1. [ ] Cook"
+    idea = pool.add("Soup from one pot", body)
+    image = pool.store.attachments.add(idea.id, "pot.png", png(400, 300))
+    pool.store.attachments.add(idea.id, "a very long name of a list " * 3 + ".txt", b"pots")
+    pool.store.ideas.update(idea.id, IdeaUpdate(body=f"{body}\n\n{image.markdown}"))
+    page.goto(f"/ideas/{idea.id}")
+    assert_accessible(page, "boxes and files")
+    page.locator(".file-alt > summary").click()
+    assert_accessible(page, "words for an image")
+    page.locator("#editor > summary").click()
+    assert_accessible(page, "editor with tools")
+    page.locator("#text").fill("Other **words**")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("region", name="Preview").locator("strong")).to_be_visible()
+    assert_accessible(page, "preview")
+    page.keyboard.press("Escape")
+    expect(page.locator("#draft-note")).to_be_visible()
+    assert_accessible(page, "draft")

@@ -10,7 +10,7 @@ def test_one_view_is_the_current_one() -> None:
 def test_every_view_has_an_address_on_the_board() -> None:
     views = board_views("b1", "cards")
 
-    assert views[0].address == "/boards/b1"
+    assert views[0].address == "/boards/b1?view=cards"
     assert len({view.address for view in views}) == len(views)
     assert all(view.address.startswith("/boards/b1") for view in views)
 
@@ -20,3 +20,9 @@ def test_the_table_opens_with_the_rubric_of_the_cards() -> None:
 
     assert addresses["table"] == "/boards/b1/table?rubric=r1"
     assert addresses["rank"] == "/boards/b1/rank"
+
+
+def test_a_view_can_keep_the_filters_of_the_page() -> None:
+    views = board_views("b1", "cards", filtered={"list": "/boards/b1?view=list&tag=food"})
+
+    assert {view.name: view.address for view in views}["list"].endswith("&tag=food")

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from service.web.api import (
     actions,
+    attachments,
     board_events,
     board_templates,
     boards,
@@ -47,6 +48,7 @@ for part in (
     changes,
     trash,
     comments,
+    attachments,
     handover,
     ideas,
     inspirations,

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends
 
 from service.web.pages import (
     about,
+    attachments,
     board_live,
     boards,
     bulk,
@@ -13,6 +14,7 @@ from service.web.pages import (
     feeds,
     help,
     history,
+    idea_texts,
     ideas,
     imports,
     joining,
@@ -49,7 +51,7 @@ for _part in (
     # Its addresses look like those of boards.
     new_board,
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
-    places,
+    *(idea_texts, attachments, places),
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
     *(help, about, doctor, joining, me, people),
     *(shared_links, shared_boards, feeds, webhooks, palette),

@@ -82,7 +82,7 @@ def edit_idea(request: Request, idea_id: str, store: StoreDep) -> Response:
         return render(request, "boards/_card_edit.html", {"idea": idea})
     came_from = current_address(request, f"/boards/{idea.board_id}")
     to = came_from if urlsplit(came_from).path == f"/boards/{idea.board_id}" else ""
-    context = {"idea": idea, "to": to, "tags": store.ideas.tags(idea.board_id)}
+    context = {"idea": idea, "to": to, "tags": store.ideas.tags(idea.board_id), "mine": None}
     return render(request, "ideas/idea_edit.html", context, board_id=idea.board_id)
 
 
@@ -229,6 +229,7 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
         "versions": versions,
         "writer": _writer(store, idea, versions),
         "comments": store.comments.page(idea.id).items,
+        "files": store.attachments.page(idea.id).items,
         "children": store.ideas.children(idea.id),
         "parent": store.ideas.titles([idea.parent_id or ""]),
         "evaluation": newest,

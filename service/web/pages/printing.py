@@ -34,6 +34,7 @@ def print_board(request: Request, board_id: str, store: StoreDep) -> Response:
     by_idea = {one.idea_id: one for one in standings.ideas}
     context = {
         "board": board,
+        "files": store.attachments.of_ideas([idea.id for idea in ideas]),
         "printed": _in_order(ideas, by_idea),
         "votes": standings.comparisons,
         "moment": now(),

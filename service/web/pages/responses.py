@@ -36,7 +36,7 @@ FLASH_COOKIE = "ideapool_flash"
 FLASH_LIFE_S = 120
 # A cookie can be forged, so only these addresses may be offered to undo something.
 _UNDO = re.compile(
-    r"/(people|ideas|boards|rubrics|suggestions|changes|comments)/[0-9a-f-]{36}/(restore|reopen|undo)"
+    r"/(people|ideas|boards|rubrics|suggestions|changes|comments|attachments)/[0-9a-f-]{36}/(restore|reopen|undo)"
     r"|/runs/[0-9a-f-]{36}/reopen/\d{1,9}"
 )
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlencode
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from service.actor import ACTOR, Actor, Role
@@ -17,6 +17,7 @@ from service.messages import Text
 from service.schemas.ideas import BoardPublic
 from service.store.hidden_ideas import show_to_everybody
 from service.store.listing import IdeaQuery
+from service.web.attachment_files import file_response
 from service.web.dependencies import OriginDep, StoreDep
 from service.web.pages.feeds import feed_response
 from service.web.templating import Templates
@@ -82,11 +83,13 @@ def show_idea(
     found = store.ideas.page(IdeaQuery(board=board.id, ids=[idea_id], archived=False)).items
     if not found:
         raise NotFound(Text("This idea is not on the board any more."))
+    files = store.attachments.page(idea_id).items
     evaluations = store.evaluations.of_idea(idea_id)
     newest = evaluations[0] if evaluations else None
     context = {
         "board": board,
         "idea": found[0],
+        "files": files,
         "evaluation": newest,
         "rubric": store.rubrics.name(newest.rubric_id) if newest and newest.rubric_id else None,
         "evaluation_is_shown": True,
@@ -94,6 +97,22 @@ def show_idea(
         "earlier": evaluations[1:],
     }
     return _render(request, "links/idea.html", token, context)
+
+
+@router.get("/attachments/{attachment_id}/content")
+def show_file(
+    attachment_id: str,
+    board: BoardDep,
+    store: StoreDep,
+    if_none_match: Annotated[str | None, Header(max_length=200)] = None,
+) -> Response:
+    file, content = store.attachments.content(attachment_id)
+    if not store.ideas.page(IdeaQuery(board=board.id, ids=[file.idea_id], archived=False)).items:
+        raise NotFound(Text("This idea is not on the board any more."))
+    response = file_response(file, content, if_none_match)
+    # A link can be withdrawn, so browsers ask each time.
+    response.headers.update(HEADERS)
+    return response
 
 
 @router.get("/feed.atom")
