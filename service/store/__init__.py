@@ -66,7 +66,7 @@ class Store:
         self.is_shared = database.is_shared
         self.signals = Signals()
         self._share(database)
-        self._know_people(database)
+        self._know_people(database, limits)
         database.observe(
             before_flush=_before_flush,
             before_commit=self._tell_others,
@@ -76,7 +76,6 @@ class Store:
         self.boards = BoardStore(database, limits)
         self.ideas = IdeaStore(database, limits)
         self.search = IdeaSearchStore(database)
-        self.attachments = AttachmentStore(database, limits)
         self.changes = BulkChangeStore(database)
         self.places = PlaceStore(database, self.ideas)
         self.trash = TrashStore(database)
@@ -98,7 +97,7 @@ class Store:
         self.text_import = TextImportStore(database, limits, self.ideas)
         self.starters = StarterStore(database, limits)
 
-    def _know_people(self, database: Database) -> None:
+    def _know_people(self, database: Database, limits: Limits) -> None:
         """Who may do what, what people add to ideas, and who else is told."""
         self.keys = KeyStore(database)
         self.people = PersonStore(database)
@@ -107,6 +106,7 @@ class Store:
         self.rights = RightStore(database)
         self.likes = LikeStore(database)
         self.comments = CommentStore(database)
+        self.attachments = AttachmentStore(database, limits)
         self.shared_links = SharedLinkStore(database)
         self.webhooks = WebhookStore(database)
         self.deliveries = DeliveryStore(database)

@@ -122,8 +122,9 @@ def test_a_file_of_another_kind_is_refused(client: TestClient, idea: str, conten
 
 
 def test_a_request_without_a_file_says_what_is_missing(client: TestClient, idea: str) -> None:
-    for sent in ({"data": {"file": "text"}}, {"json": {}}, {}):
-        refused = client.post(f"{IDEAS}/{idea}/attachments", **sent)  # type: ignore[arg-type]
+    requests: list[dict[str, Any]] = [{"data": {"file": "text"}}, {"json": {}}, {}]
+    for sent in requests:
+        refused = client.post(f"{IDEAS}/{idea}/attachments", **sent)
         assert (refused.status_code, refused.json()["detail"]) == (422, "Choose a file.")
 
 

@@ -271,7 +271,12 @@ def test_suggestions_and_runs_pass_axe(page: Page, pool: Pool) -> None:
 
 
 def test_a_suggestion_shows_two_buttons_and_a_menu_in_one_row(visit: Visitors, pool: Pool) -> None:
-    for options in ({}, {"has_touch": True, "is_mobile": True}, {"java_script_enabled": False}):
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"has_touch": True, "is_mobile": True},
+        {"java_script_enabled": False},
+    ]
+    for options in kinds:
         page = visit(width=390, **options)
         brainstormed(page, pool, n=2)
         card = page.locator(CARDS).first

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.browser
 
 BODY = "Hang a wall of **drills** beside [the desk](https://example.org).\n\n- [ ] Ask\n- [x] Look"
 IMAGE: FilePayload = {"name": "wall.png", "mimeType": "image/png", "buffer": png(40, 30)}
+OTHER_IMAGE: FilePayload = {**IMAGE, "name": "other.png"}
 SELECT = """([start, end]) => {
   const field = document.getElementById("text");
   field.focus();
@@ -185,7 +186,7 @@ def test_a_box_is_ticked(visit: Visitors, pool: Pool, with_scripts: bool) -> Non
 def test_a_file_is_chosen_and_deleted(page: Page, pool: Pool) -> None:
     opened(page, pool)
 
-    page.locator("#file").set_input_files([IMAGE, {**IMAGE, "name": "other.png"}])
+    page.locator("#file").set_input_files([IMAGE, OTHER_IMAGE])
 
     expect(page.locator(".file")).to_have_count(2)
     expect(page.locator(".file-name")).to_have_text(["wall.png", "other.png"])
