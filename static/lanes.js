@@ -75,13 +75,16 @@
   /* Puts the card before another one of the lane, or at its end. */
   function move(card, lane, before) {
     const from = laneOf(card);
-    const rest = cardsIn(lane).filter((one) => one !== card);
-    const above = before ? null : rest.at(-1);
+    const cards = cardsIn(lane);
+    const rest = cards.filter((one) => one !== card);
+    const above = before ? rest[rest.indexOf(before) - 1] : rest.at(-1);
+    // A card that goes down goes past the one above its new place, wherever others move the next one.
+    const isDown = lane === from && above && cards.indexOf(card) < cards.indexOf(above);
     const home = { list: card.parentElement, next: card.nextElementSibling };
     const fields = { by: byId("lanes").dataset.by, from_lane: from.dataset.lane };
     if (lane !== from && lane.dataset.lane) fields.lane = lane.dataset.lane;
     else if (lane !== from) fields.untag = "true";
-    if (before) fields.before = before.dataset.idea;
+    if (before && !isDown) fields.before = before.dataset.idea;
     else if (above) fields.after = above.dataset.idea;
     glide(() => place(card, lane, before ?? null, from));
     const at = cardsIn(lane).indexOf(card) + 1;
@@ -479,6 +482,10 @@
       if (openMenu() && !event.target.closest?.(".menu-box")) placeMenu(openMenu());
     }, true);
   }
+
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches?.(".lane-add > details[open]")) event.target.querySelector("[name=title]").focus();
+  }, true);
 
   /* The way back to the board leads to the card that was opened; app.js finds it. */
   document.addEventListener("click", (event) => {

@@ -344,6 +344,27 @@ def test_a_move_to_another_tag_swaps_the_tags(page: Page, pool: Pool) -> None:
     assert stored(pool, "Soup")[1] == ["garden", "street"]
 
 
+def test_a_new_idea_begins_in_the_lane_where_it_is_written(page: Page, pool: Pool) -> None:
+    fill(pool)
+    show_lanes(page, pool)
+
+    lane(page, "kept").locator(".lane-add summary").click()
+    for title in ("Kettle", "Lamp"):
+        expect(lane(page, "kept").locator("[name=title]")).to_be_focused()
+        page.keyboard.type(title)
+        page.keyboard.press("Enter")
+        expect(lane(page, "kept").locator(".lane-card").first).to_contain_text(title)
+
+    expect_titles(page, "kept", "Lamp", "Kettle", "Bench")
+    pool.add("Seeds", tags=["garden"])
+    show_lanes(page, pool, "&by=tag")
+    lane(page, "garden").locator(".lane-add summary").click()
+    expect(lane(page, "garden").locator("[name=title]")).to_be_focused()
+    page.keyboard.type("Hedge")
+    page.keyboard.press("Enter")
+    expect_titles(page, "garden", "Hedge", "Seeds")
+
+
 def test_a_long_lane_shows_more_on_request(page: Page, pool: Pool) -> None:
     for number in range(LANE_SIZE + 3):
         pool.add(f"Idea {number}")

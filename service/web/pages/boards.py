@@ -15,7 +15,7 @@ from service.web.dependencies import RunsDep, SettingsDep, StoreDep
 from service.web.pages.board_layout import remember_layout, with_layout
 from service.web.pages.brainstorm_forms import BrainstormForm, CombineForm
 from service.web.pages.confirmation import Confirmation, confirmation_page
-from service.web.pages.forms import BoardForm, BoardQuery, IdeaForm
+from service.web.pages.forms import BoardForm, BoardQuery, NewIdeaForm
 from service.web.pages.idea_list import address, idea_query, list_context
 from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import Flash, current_address, redirect, render
@@ -161,9 +161,9 @@ async def add_idea(
     board_id: str,
     store: StoreDep,
     once: OnceDep,
-    form: Annotated[IdeaForm, Form()],
+    form: Annotated[NewIdeaForm, Form()],
 ) -> Response:
-    shape = IdeaCreate(board_id=board_id, title=form.title, body=form.body, tags=form.tags)
+    shape = IdeaCreate(board_id=board_id, **form.model_dump())
 
     async def create() -> str:
         return (await asyncio.to_thread(store.ideas.create, shape)).title

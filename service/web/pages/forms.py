@@ -100,6 +100,12 @@ class IdeaForm(BaseModel):
     tags: Tags = Field(default_factory=list)
 
 
+class NewIdeaForm(IdeaForm):
+    """`status` is that of the lane that the form is in."""
+
+    status: Status = "draft"
+
+
 class IdeaEdit(IdeaForm):
     """`to` is the address of the board that the editor was opened from."""
 
