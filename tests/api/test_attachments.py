@@ -146,7 +146,7 @@ def test_a_file_and_all_files_have_limits(small: TestClient) -> None:
     last = send(small, idea, "c.txt", b"x" * 1000)
 
     assert (large.status_code, first.status_code) == (422, 201)
-    assert "the limit is 2.0 kB" in large.json()["detail"]
+    assert "the limit is 2 kB" in large.json()["detail"]
     assert other.status_code == 409
     assert "no room" in other.json()["detail"]
     assert last.status_code == 201

@@ -1,6 +1,7 @@
 """Suggestions in the browser: kept as ticked, drawn anew, more and less like them; and all runs."""
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
