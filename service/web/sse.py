@@ -128,6 +128,8 @@ async def _stopped_by(over: Over | None) -> AsyncIterator[None]:
         async with scope:
             watcher = asyncio.create_task(_expire(over, scope))
             try:
+                # It waits already when the block begins, so that it misses nothing.
+                await asyncio.sleep(0)
                 yield
             finally:
                 watcher.cancel()

@@ -1,6 +1,7 @@
 """Streams of runs and completions end for whoever loses the right to them."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -55,7 +56,7 @@ class Team:
 @pytest.fixture
 def team(migrated: Settings) -> Iterator[Team]:
     backend = FakeBackend([Endless("Idea: Soup")] * 5, delay_s=0.02)
-    app = create_app(migrated.model_copy(update={"require_key": True}), backend)
+    app = create_app(migrated.model_copy(update={"require_key": True, "drain_s": 0}), backend)
     with served(app) as url:
         team = Team(app, url)
         with team.owner, team.reader:
@@ -83,7 +84,11 @@ def opened(
 
 def end_of(pieces: Iterator[bytes]) -> bytes:
     """What comes until the server ends the stream as it should."""
-    return b"".join(pieces)
+    rest, until = b"", time.monotonic() + PATIENCE_S
+    for piece in pieces:
+        rest += piece
+        assert time.monotonic() < until, "the stream goes on"
+    return rest
 
 
 @pytest.mark.parametrize("lose", [remove, revoke_keys])
