@@ -386,6 +386,8 @@ def test_the_best_come_first_at_the_end_unless_somebody_uses_them(
     if is_used:
         page.locator(CARDS).first.focus()
 
+    # The stream is there.
+    expect(page.locator("#run .elapsed")).to_contain_text(re.compile("[1-9] s"))
     pool.store.runs.finish(run, RunOutcome("done", result={}))
 
     expect(page.locator(".by-taste")).to_be_visible(timeout=20_000)
