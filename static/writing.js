@@ -45,12 +45,17 @@
     return found < 0 ? source.length : found + words.length;
   }
 
+  function atEnd(field) {
+    field.focus();
+    field.setSelectionRange(field.value.length, field.value.length);
+  }
+
   document.addEventListener(
     "toggle",
     (event) => {
       if (event.target !== editor()) return;
       if (!event.target.open) endPreview();
-      else if (document.activeElement === event.target.querySelector("summary")) byId("text").focus();
+      else if (document.activeElement === event.target.querySelector("summary")) atEnd(byId("text"));
     },
     true,
   );
