@@ -119,7 +119,7 @@
     if (!kept) return;
     for (const name of NAMES) form().elements[name].value = kept[name];
     editor().open = true;
-    byId("text").focus();
+    atEnd(byId("text"));
     byId("text").dispatchEvent(new Event("input", { bubbles: true }));
     showDraft();
   }
