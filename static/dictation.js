@@ -86,8 +86,9 @@
   }
 
   function stop() {
-    session?.stop();
-    if (session) say(button().dataset.stopped);
+    if (!session) return;
+    say(button().dataset.stopped);
+    session.stop();
   }
 
   document.addEventListener("click", (event) => {

@@ -6,7 +6,7 @@
   const say = (text) => (byId("announcer").textContent = text);
 
   function problem(text) {
-    const place = byId("upload-problem");
+    const place = byId("upload-refused");
     place.textContent = text;
     place.hidden = !text;
   }
@@ -54,7 +54,7 @@
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("files");
     const section = byId("files");
     if (!fresh || !section) return;
-    const said = byId("upload-problem");
+    const said = byId("upload-refused");
     section.replaceWith(document.importNode(fresh, true));
     if (!said.hidden) problem(said.textContent);
     htmx.process(byId("files"));

@@ -45,12 +45,17 @@
     return found < 0 ? source.length : found + words.length;
   }
 
+  function atEnd(field) {
+    field.focus();
+    field.setSelectionRange(field.value.length, field.value.length);
+  }
+
   document.addEventListener(
     "toggle",
     (event) => {
       if (event.target !== editor()) return;
       if (!event.target.open) endPreview();
-      else if (document.activeElement === event.target.querySelector("summary")) byId("text").focus();
+      else if (document.activeElement === event.target.querySelector("summary")) atEnd(byId("text"));
     },
     true,
   );
@@ -114,7 +119,7 @@
     if (!kept) return;
     for (const name of NAMES) form().elements[name].value = kept[name];
     editor().open = true;
-    byId("text").focus();
+    atEnd(byId("text"));
     byId("text").dispatchEvent(new Event("input", { bubbles: true }));
     showDraft();
   }

@@ -116,9 +116,9 @@ def test_keys_mark_text_and_lists_go_on(page: Page, pool: Pool) -> None:
 
     expect(page.locator("#text")).to_have_value("- [x] one\n- [ ] two\n3. three\n4. four")
     page.keyboard.press("Shift+Tab")
-    expect(page.get_by_role("button", name="Bold")).to_be_focused()
+    expect(page.get_by_role("button", name="Bold", exact=True)).to_be_focused()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("button", name="Italic")).to_be_focused()
+    expect(page.get_by_role("button", name="Italic", exact=True)).to_be_focused()
 
 
 def test_a_preview_is_shown_and_the_text_stays(page: Page, pool: Pool) -> None:
@@ -231,7 +231,7 @@ def test_a_file_that_is_refused_is_told_by_its_name(visit: Visitors, pool: Pool)
 
     page.locator("#file").set_input_files({**IMAGE, "buffer": b"\x7fELF\0"})
 
-    expect(page.locator("#upload-problem")).to_contain_text("wall.png: Such a file cannot be")
+    expect(page.locator("#upload-refused")).to_contain_text("wall.png: Such a file cannot be")
 
 
 def test_files_and_previews_work_without_scripts(visit: Visitors, pool: Pool) -> None:
