@@ -15,8 +15,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from service.actor import ACTOR, Role
+from service.analysis.insight import insight, leading, listed
+from service.analysis.ties import overall_error
 from service.messages import Text, Value
 from service.prompts.languages import IDEA_LANGUAGES
+from service.schemas.evaluation import DEFAULT_NAMES
 from service.schemas.people import RoleName, role_of
 from service.settings import RESOURCES
 from service.store.access import highest
@@ -24,6 +27,7 @@ from service.text.diff import word_diff
 from service.web import markdown
 from service.web.abilities import NAMES as ABILITY_NAMES
 from service.web.allowed_forms import without_forbidden
+from service.web.charts import share
 from service.web.guard import STRANGERS_PREFIXES
 from service.web.root_path import with_addresses_under
 from service.web.sent_forms import NO_REFUSAL
@@ -114,6 +118,7 @@ def _environment(language: str) -> Environment:
         "markdown": markdown.render,
         "excerpt": markdown.excerpt,
         "age": translator.age,
+        "bucket": translator.bucket,
         "day": translator.day,
         "clock": clock,
         "number": translator.number,
@@ -124,6 +129,10 @@ def _environment(language: str) -> Environment:
     }
     environment.globals |= {
         "language": language,
+        "default_criteria": list(DEFAULT_NAMES),
+        "insight": insight,
+        "leading": leading,
+        "listed": listed,
         "may": may,
         "may_anywhere": may_anywhere,
         "idea_languages": dict(translator.languages(IDEA_LANGUAGES)),
@@ -131,6 +140,8 @@ def _environment(language: str) -> Environment:
         "static": _static_urls(),
         "ability_names": ABILITY_NAMES,
         "status_names": STATUS_NAMES,
+        "overall_error": overall_error,
+        "share": share,
         "word_diff": word_diff,
     }
     return environment

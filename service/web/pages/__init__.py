@@ -27,6 +27,7 @@ from service.web.pages import (
     rounds,
     rubrics,
     runs,
+    score_help,
     shared_boards,
     shared_links,
     suggestions,
@@ -43,7 +44,7 @@ for _part in (
     imports,
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
-    *(doctor, joining, me, people),
+    *(doctor, score_help, joining, me, people),
     *(shared_links, shared_boards, feeds, webhooks),
 ):
     router.include_router(_part.router)
