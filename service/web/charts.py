@@ -41,8 +41,8 @@ class ColumnChart:
     height: float = ABOVE + HEIGHT + BELOW
 
     @property
-    def view_box(self) -> str:
-        return f"0 0 {self.width:g} {self.height:g}"
+    def most(self) -> int:
+        return max((one.value for one in self.columns), default=0)
 
     @property
     def total(self) -> int:

@@ -77,10 +77,10 @@ class Translator:
     def day(self, moment: datetime) -> str:
         return format_date(moment.astimezone(UTC), format="long", locale=self.language)
 
-    def bucket(self, start: date, unit: str) -> str:
-        """A short name for the day, week, month or year that begins then."""
+    def bucket(self, day: str, unit: str) -> str:
+        """A short name for the day, week, month or year that begins on an ISO date."""
         skeleton = {"month": "yMMM", "year": "y"}.get(unit, "MMMd")
-        return str(format_skeleton(skeleton, start, locale=self.language))
+        return str(format_skeleton(skeleton, date.fromisoformat(day), locale=self.language))
 
     def time(self, moment: datetime) -> str:
         return f"{format_datetime(moment, tzinfo=UTC, locale=self.language)} UTC"
