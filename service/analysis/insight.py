@@ -25,7 +25,7 @@ def insight(scores: Mapping[str, float], spread: Mapping[str, float | None]) -> 
     if not worst:
         return Text("About the same on all criteria: no difference is larger than the usual error.")
     is_strong = is_higher(measured[best[0]], MIDDLE)
-    is_weak = is_higher(MIDDLE, measured[worst[-1]])
+    is_weak = is_higher(MIDDLE, measured[worst[0]])
     names = {"best": listed(best), "worst": listed(worst)}
     return _apart(is_strong=is_strong, is_weak=is_weak, names=names)
 
@@ -57,7 +57,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _ends(measured: Mapping[str, Measured]) -> tuple[list[str], list[str]]:
-    """The best criteria, best first, and the worst, worst last. Each of the best is higher than each of
+    """The best criteria, best first, and the worst, worst first. Each of the best is higher than each of
     the worst; without such a difference, there are no worst.
     """
     known = [name for name, one in measured.items() if one.error is not None]
@@ -65,7 +65,7 @@ def _ends(measured: Mapping[str, Measured]) -> tuple[list[str], list[str]]:
     top, bottom = measured[ordered[0]], measured[ordered[-1]]
     worst = [
         name
-        for name in ordered
+        for name in reversed(ordered)
         if is_higher(top, measured[name]) and not is_higher(measured[name], bottom)
     ]
     best = [

@@ -13,7 +13,7 @@ SURE = "the difference is larger than the usual error."
 @pytest.mark.parametrize(
     ("scores", "errors", "sentence"),
     [
-        ((8, 5, 6, 9), (1, 1, 1, 1), f"Strong on clarity and novelty; weakest on feasibility, and {SURE}"),
+        ((8, 5, 6, 9), (1, 1, 1, 1), f"Strong on clarity and novelty; weakest on feasibility and impact, and {SURE}"),
         ((3, 6, 6, 9), (1, 1, 1, 1), f"Strong on clarity and weak on novelty: {SURE}"),
         ((2, 6, 5, 5), (1, 1, 1, 1), f"Weak on novelty; strongest on feasibility, impact and clarity, and {SURE}"),
         ((5, 6, 6, 6), (0.6, 0.6, 0.6, 0.6), f"Strongest on feasibility, impact and clarity, weakest on novelty; {SURE}"),
@@ -28,7 +28,7 @@ def test_the_sentence_follows_from_the_scores(
     names = ("novelty", "feasibility", "impact", "clarity")
     found = insight(dict(zip(names, scores, strict=True)), dict(zip(names, errors, strict=True)))
 
-    assert found.replace("impact, feasibility", "feasibility, impact") == sentence
+    assert found == sentence
 
 
 @pytest.mark.parametrize(
