@@ -294,7 +294,7 @@ def test_the_table_of_an_empty_board_explains_itself(page: Page, pool: Pool) -> 
 
 @BOTH
 def test_the_table_says_which_ideas_score_about_the_same(
-    visit: Visitors, pool: Pool, board: str, has_script: bool
+    visit: Visitors, board: str, has_script: bool
 ) -> None:
     page = visit(java_script_enabled=has_script)
     page.goto(f"{board}/table")

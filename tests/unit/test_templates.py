@@ -14,7 +14,7 @@ from service.web.templating import STATIC, TEMPLATES, Templates, clock, water
 FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 # Names that routes pass to pages, and templates to those that they include.
 CONTEXT = set(
-    "charts is_default places titles actor board_name board_names invitation invitations keys made me people person role_meanings role_names sessions why "
+    "charts has_bars rough is_default places titles actor board_name board_names invitation invitations keys made me people person role_meanings role_names sessions why "
     "under_way open_round waits_for_people rounds round has_people minutes moment ideas likeness level_names "
     "engine_states findings states subjects problems fetched can_be_calibrated models measuring_error scores is_calibrating taste tags_found columns can was_awaited evaluation_is_shown "
     "board_names deliveries formats here kind_names links made off_reasons origin secret webhook webhooks "
