@@ -302,7 +302,7 @@ def test_the_table_says_which_ideas_score_about_the_same(
     if has_script:
         expect(page.locator("#run .state-done")).to_be_visible()
     page.goto(f"{board}/table")
-    expect(rows(page).first).to_contain_text("1 to 4")
+    expect(rows(page).first).to_contain_text("1– to 4")
 
     expect(page.locator(".table-lead .insight")).to_contain_text("about the same")
     page.locator(".table-lead .why > summary").click()
