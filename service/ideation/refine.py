@@ -18,6 +18,7 @@ from service.prompts.languages import AS_WRITTEN
 from service.prompts.rewrite import parse_passage, partial_passage, passage_prompt
 from service.prompts.tasks import Prompt, is_preset, refine_prompt
 from service.schemas.refinement import RefineTask
+from service.text.claims import backed
 from service.text.cleaning import count_words, has_words_of
 from service.text.edits import Note, proposed_edits
 from service.text.passages import Passage, find_passage
@@ -52,11 +53,12 @@ async def refine(context: RunContext, work: RefineWork) -> dict[str, Any]:
         refined = await _whole(model_client, work, seed)
     else:
         refined = await _passage(model_client, work, work.passage, seed)
-    edits = proposed_edits(Note(work.title, work.body), Note(refined.title, refined.body))
+    before, after = Note(work.title, work.body), Note(refined.title, refined.body)
+    edits = proposed_edits(before, after)
     return {
         "title": refined.title,
         "body": refined.body,
-        "changes": list(refined.changes),
+        "changes": backed(refined.changes, before, after),
         "edits": [asdict(edit) for edit in edits],
         "left_out": list(_left_out(model_client, work, refined)),
         "unmet": list(_unmet(work, refined)),

@@ -29,8 +29,8 @@ class EditPublic(BaseModel):
 
 
 class RefineAnswer(Answer):
-    """A proposed text. `changes` is what the model says it changed, which nobody checks. `edits` is
-    what it did change: accept all of them, or those whose numbers you give. `left_out` lists numbers
+    """A proposed text. `changes` is what the model says it changed, without claims that share no word
+    with the edits. `edits` is what it did change: accept all of them, or those whose numbers you give. `left_out` lists numbers
     and names of the old text that the new one seems to lack, `unmet` what the instruction asks for and
     the text lacks, as far as that can be checked.
     """

@@ -92,6 +92,11 @@ class OverviewStore:
             )
             return dict(rows.all())
 
+    def moments(self, board_id: str) -> list[datetime]:
+        """Returns when each of the board's ideas was added."""
+        with self._database.read() as session:
+            return list(session.exec(select(Idea.created_at).where(*_is_on_board(board_id))))
+
     def count_since(self, board_id: str, moment: datetime) -> dict[str, int]:
         """Counts texts that were added, changed, evaluated or compared since then."""
         with self._database.read() as session:

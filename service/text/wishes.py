@@ -55,6 +55,15 @@ def unmet(wish: str, note: str, written: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_unmet(wish, note, written)))
 
 
+def new_parts(note: str, written: str) -> tuple[str, ...]:
+    """Returns the parts, such as a first step, that `written` has and `note` lacks. English only."""
+
+    def has(shows: str, text: str) -> bool:
+        return re.search(shows, text, re.IGNORECASE) is not None
+
+    return tuple(name for _, shows, name in _FORMS if has(shows, written) and not has(shows, note))
+
+
 def _unmet(wish: str, note: str, written: str) -> Iterator[str]:
     asked = wish.casefold()
     words, before = count_words(written), count_words(note)

@@ -15,7 +15,7 @@ FOR_ANYBODY = """
     GET /problems                      GET /problems/{kind}                POST /mcp
     GET /api/v1/boards                 GET /api/v1/methods                GET /help
     GET /api/v1/board-templates        GET /about
-    GET /palette                       GET /search
+    GET /palette                       GET /search                        GET /help/scores
 """
 # The role that is needed on the board of what the path names. Where a path names nothing of a board,
 # the role on any board is enough: the store shows and changes only what the person may see and change.

@@ -16,8 +16,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from service.actor import ACTOR, Role
+from service.analysis.insight import insight, leading, listed
+from service.analysis.ties import overall_error
 from service.messages import Text, Value
 from service.prompts.languages import IDEA_LANGUAGES
+from service.schemas.evaluation import DEFAULT_NAMES
 from service.schemas.people import RoleName, role_of
 from service.settings import RESOURCES
 from service.store.access import highest
@@ -27,6 +30,7 @@ from service.web import markdown
 from service.web.abilities import NAMES as ABILITY_NAMES
 from service.web.allowed_forms import without_forbidden
 from service.web.board_views import board_views
+from service.web.charts import share
 from service.web.guard import STRANGERS_PREFIXES
 from service.web.root_path import with_addresses_under
 from service.web.sent_forms import NO_REFUSAL
@@ -121,6 +125,7 @@ def _environment(language: str) -> Environment:
         "in_bytes": in_bytes,
         "excerpt": markdown.excerpt,
         "age": translator.age,
+        "bucket": translator.bucket,
         "day": translator.day,
         "clock": clock,
         "number": translator.number,
@@ -132,6 +137,10 @@ def _environment(language: str) -> Environment:
     }
     environment.globals |= {
         "language": language,
+        "default_criteria": list(DEFAULT_NAMES),
+        "insight": insight,
+        "leading": leading,
+        "listed": listed,
         "may": may,
         "may_anywhere": may_anywhere,
         "idea_languages": dict(translator.languages(IDEA_LANGUAGES)),
@@ -140,6 +149,8 @@ def _environment(language: str) -> Environment:
         "ability_names": ABILITY_NAMES,
         "board_views": board_views,
         "status_names": STATUS_NAMES,
+        "overall_error": overall_error,
+        "share": share,
         "word_diff": word_diff,
     }
     return environment

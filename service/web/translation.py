@@ -6,13 +6,13 @@ The committed `.po` file is read directly, so there is nothing to compile.
 
 import gettext
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -76,6 +76,11 @@ class Translator:
 
     def day(self, moment: datetime) -> str:
         return format_date(moment.astimezone(UTC), format="long", locale=self.language)
+
+    def bucket(self, day: str, unit: str) -> str:
+        """A short name for the day, week, month or year that begins on an ISO date."""
+        skeleton = {"month": "yMMM", "year": "y"}.get(unit, "MMMd")
+        return str(format_skeleton(skeleton, date.fromisoformat(day), locale=self.language))
 
     def time(self, moment: datetime) -> str:
         return f"{format_datetime(moment, tzinfo=UTC, locale=self.language)} UTC"

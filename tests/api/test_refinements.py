@@ -25,7 +25,7 @@ def idea(client: TestClient) -> Any:
 
 @pytest.fixture
 def run(client: TestClient, backend: FakeBackend, idea: Any) -> Any:
-    backend.replies.append(refine_answer(NEW_TITLE, NEW_BODY, ("Said who lends",)))
+    backend.replies.append(refine_answer(NEW_TITLE, NEW_BODY, ("Named Lena", "Told a story")))
     return refine(client, idea_id=idea["id"])
 
 
@@ -360,7 +360,7 @@ def test_a_wish_for_a_passage_is_looked_for_in_the_passage(
     assert refined["unmet"] == ["a shorter text"]
 
 
-def test_a_page_counts_what_a_refinement_changed_and_leaves_its_claims_to_the_model(
+def test_a_page_counts_what_a_refinement_changed_and_shows_only_claims_that_the_changes_show(
     client: TestClient, run: Any
 ) -> None:
     page = client.get(f"/runs/{run['run_id']}").text
@@ -368,10 +368,11 @@ def test_a_page_counts_what_a_refinement_changed_and_leaves_its_claims_to_the_mo
     facts, _, note = page.partition('id="change-facts"')[2].partition("</ul>")
     assert "The title changed" in facts
     assert "3 sentences changed" in facts
-    assert "Said who lends" not in facts
+    assert "Named Lena" not in facts
     assert "The model’s own note" in note
-    assert "Said who lends" in note
-    assert run["changes"] == ["Said who lends"]
+    assert "Named Lena" in note
+    assert "Told a story" not in note
+    assert run["changes"] == ["Named Lena"]
 
 
 def reopen(client: TestClient, run: Any, status: int = 200, **query: Any) -> Any:

@@ -205,7 +205,7 @@ def test_the_table_sorts_by_links_and_marks_what_is_out_of_date(
     page.locator("#evaluate-missing").click()
     expect(page.locator("#run .state-done")).to_be_visible()
     expect(rows(page).first).to_contain_text("± ")
-    expect(page.get_by_role("columnheader", name="cost")).to_contain_text("× 2 rough")
+    expect(page.get_by_role("columnheader", name="cost")).to_contain_text("× 2")
 
     page.get_by_role("columnheader", name="Idea").get_by_role("link").click()
     expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Idea")
@@ -236,8 +236,12 @@ def test_error_bars_show_and_explain_the_uncertainty_of_a_score(
     expect(evaluation.locator("meter")).to_have_count(2)
     expect(evaluation.locator(".whisker")).to_have_count(2)
     expect(evaluation.get_by_role("heading", name="by “For the street”")).to_be_visible()
-    expect(evaluation.locator(".by-digits")).to_have_count(2)
-    expect(evaluation.locator(".spread-words")).to_contain_text("how undecided the model was")
+    expect(evaluation.locator(".bar.is-rough")).to_have_count(2)
+    expect(evaluation.get_by_text("rough estimate")).to_have_count(1)
+    expect(evaluation.locator(".why-text")).to_be_hidden()
+    evaluation.locator(".why > summary").focus()
+    page.keyboard.press("Enter")
+    expect(evaluation.locator(".why-text")).to_contain_text("how undecided the model was")
     expect(evaluation).to_contain_text("cost × 2, fun × 1")
     expect(page.locator("#rubric")).to_have_value(rubric.id)
     assert_accessible(page, "an evaluation by an own rubric")
@@ -262,7 +266,9 @@ def test_a_score_of_unknown_error_has_no_error_bar(page: Page, pool: Pool) -> No
 
     expect(page.locator("#evaluation meter")).to_have_count(4)
     expect(page.locator("#evaluation .whisker")).to_have_count(0)
-    expect(page.locator(".spread-words")).to_contain_text("its error is not known")
+    expect(page.locator("#evaluation .insight")).to_contain_text("is not known")
+    page.locator("#evaluation .why > summary").click()
+    expect(page.locator(".why-text")).to_contain_text("the error is not known")
 
 
 def test_rubrics_and_the_table_pass_axe(page: Page, board: str, rubric: RubricPublic) -> None:
@@ -286,3 +292,24 @@ def test_the_table_of_an_empty_board_explains_itself(page: Page, pool: Pool) -> 
 
     expect(page.get_by_text("Nothing to compare yet")).to_be_visible()
     assert_accessible(page, "an empty table")
+
+
+@BOTH
+def test_the_table_says_which_ideas_score_about_the_same(
+    visit: Visitors, board: str, has_script: bool
+) -> None:
+    page = visit(java_script_enabled=has_script)
+    page.goto(f"{board}/table")
+    page.locator("#evaluate-missing").click()
+    if has_script:
+        expect(page.locator("#run .state-done")).to_be_visible()
+    page.goto(f"{board}/table")
+    expect(rows(page).first).to_contain_text("1– to 4")
+
+    expect(page.locator(".table-lead .insight")).to_contain_text("about the same")
+    page.locator(".table-lead .why > summary").click()
+    expect(page.locator(".why-text")).to_contain_text("share a place")
+    page.get_by_role("link", name="How scores are made").click()
+    expect(page.get_by_role("heading", name="How scores are made")).to_be_visible()
+    if has_script:
+        assert_accessible(page, "how scores are made")

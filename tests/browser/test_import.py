@@ -137,7 +137,7 @@ def test_a_board_is_printed_in_its_order_with_what_is_known(page: Page, pool: Po
     page.locator(".more-menu > summary").click()
     page.get_by_role("link", name="Print this board").click()
 
-    expect(page.locator(".printed h2")).to_have_text(["1. Chalk", "2. Soup ★"])
+    expect(page.locator(".printed h2")).to_have_text(["1– to 2. Chalk", "1– to 2. Soup ★"])
     expect(page.locator(".printed li").nth(1)).to_contain_text("Kept")
     expect(page.locator(".printed li").nth(1)).to_contain_text("#food")
     expect(page.locator(".printed strong")).to_have_text("pot")

@@ -194,3 +194,32 @@ def test_overviews_pass_axe(page: Page, pool: Pool) -> None:
     assert_accessible(page, "lineage of an idea")
     page.goto(f"/ideas/{made.id}")
     assert_accessible(page, "idea with what is similar")
+
+
+@both_ways
+def test_the_charts_of_a_summary_have_their_numbers_beside_them(
+    visit: Visitors, pool: Pool, ideas: dict[str, str], has_script: bool
+) -> None:
+    page = visit(java_script_enabled=has_script)
+    page.goto(f"/ideas/{ideas['Tool shelf']}")
+    page.locator("#evaluate").click()
+    expect(page.locator("#evaluation .insight")).to_be_visible()
+    page.goto(f"/boards/{pool.board_id}/summary")
+
+    expect(page.get_by_role("img", name="5 ideas over time")).to_be_visible()
+    expect(page.get_by_role("img", name="Overall score of 1 idea")).to_be_visible()
+    tables = page.locator(".chart-table")
+    expect(tables).to_have_count(2)
+    for table in tables.all():
+        table.locator("summary").focus()
+        table.locator("summary").click()
+    expect(tables.first.locator("tbody tr").last).to_contain_text("5")
+    if has_script:
+        assert_accessible(page, "a summary with charts")
+
+
+def test_a_tag_in_a_chart_is_text(page: Page, pool: Pool) -> None:
+    pool.add("Soup", tags=["<b>bold</b>"])
+    page.goto(f"/boards/{pool.board_id}/summary")
+
+    expect(page.get_by_role("link", name="<b>bold</b>")).to_be_visible()

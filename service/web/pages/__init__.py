@@ -34,6 +34,7 @@ from service.web.pages import (
     rounds,
     rubrics,
     runs,
+    score_help,
     shared_boards,
     shared_links,
     suggestions,
@@ -53,7 +54,7 @@ for _part in (
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
     *(idea_texts, attachments, places),
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
-    *(help, about, doctor, joining, me, people),
+    *(help, about, doctor, score_help, joining, me, people),
     *(shared_links, shared_boards, feeds, webhooks, palette),
 ):
     router.include_router(_part.router)

@@ -4,6 +4,7 @@ from service.messages import Counted, Text
 from service.text.cleaning import count_words
 from service.text.diff import count_sentences
 from service.text.edits import Note
+from service.text.wishes import new_parts
 
 
 def change_facts(before: Note, after: Note) -> list[Text]:
@@ -20,12 +21,19 @@ def change_facts(before: Note, after: Note) -> list[Text]:
     ]
     if not facts:
         facts = [Text("Only spaces or line breaks changed")]
-    words = count_words(before.body), count_words(after.body)
-    if words[0] != words[1]:
-        facts.append(
-            Text("%(before)s words before, %(after)s now", before=words[0], after=words[1])
-        )
+    facts += [Text("New: %(part)s", part=part) for part in new_parts(before.body, after.body)]
+    gained = count_words(after.body) - count_words(before.body)
+    if gained:
+        facts.append(_shorter(-gained) if gained < 0 else _longer(gained))
     return facts
+
+
+def _shorter(count: int) -> Text:
+    return Counted("%(count)s word shorter", "%(count)s words shorter", count)
+
+
+def _longer(count: int) -> Text:
+    return Counted("%(count)s word longer", "%(count)s words longer", count)
 
 
 def _changed(count: int) -> Text:

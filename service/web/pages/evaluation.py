@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from service.analysis.rubrics import score_table, sorted_table
+from service.analysis.ties import table_places
 from service.schemas.evaluation import EvaluateAllTask
 from service.web.dependencies import RunsDep, StoreDep
 from service.web.pages.evaluation_forms import EvaluateForm, EvaluateSelectedForm, TableQuery
@@ -81,6 +82,8 @@ def show_table(
         "rubrics": store.rubrics.all(board_id),
         "table": table,
         "rows": rows[:SHOWN_ROWS],
+        "places": table_places(table),
+        "titles": {row.idea_id: row.title for row in rows},
         "more": len(rows) - SHOWN_ROWS,
         "uncalibrated": {name for row in rows for name in row.uncalibrated},
         "outdated": sum(row.is_stale or row.evaluated_at is None for row in rows),

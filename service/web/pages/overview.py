@@ -22,6 +22,7 @@ from service.schemas.overview import (
     ClustersPublic,
 )
 from service.web.dependencies import LikenessDep, SimilarIdeasDep, StoreDep
+from service.web.pages.board_charts import board_charts
 from service.web.pages.forms import GroupsForm
 from service.web.pages.lineage_map import draw
 from service.web.pages.responses import Flash, redirect, render
@@ -64,7 +65,11 @@ def show_summary(
     request: Request, board_id: str, store: StoreDep, similar_ideas: SimilarIdeasDep
 ) -> Response:
     summary = summarise(store, similar_ideas, board_id)
-    context = {"board": store.boards.get(board_id), "summary": summary}
+    context = {
+        "board": store.boards.get(board_id),
+        "summary": summary,
+        "charts": board_charts(store, board_id),
+    }
     return render(request, "boards/summary.html", context, board_id=board_id)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from service.analysis.standings import Standings, board_standings, next_pair
+from service.analysis.ties import standing_places
 from service.errors import NotFound
 from service.messages import Text
 from service.runs.service import Runs
@@ -70,7 +71,8 @@ def show_ranking(
     model = board_standings(store, board_id, "model", query.round)
     pair = _pair(store, people, query)
     ranked = people.public()
-    rows = _rows(ranked, model.public(), query.by)
+    by_model = model.public()
+    rows = _rows(ranked, by_model, query.by)
     context = {
         "board": board,
         "round": store.rounds.get(board_id, query.round) if query.round else None,
@@ -85,6 +87,10 @@ def show_ranking(
         "consensus": ranked.consensus,
         "verdicts": model.comparisons,
         "rows": rows[:SHOWN_ROWS],
+        "places": {
+            "people": standing_places(ranked.ideas),
+            "model": standing_places(by_model.ideas),
+        },
         "more": len(rows) - SHOWN_ROWS,
         "agreement": _agreement(rows),
         "most": PAIRS_CEILING,

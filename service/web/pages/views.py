@@ -1,11 +1,15 @@
 """What templates show of a run: the stored run, joined with the live drafts and scores."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from service.analysis.insight import leading
 from service.analysis.rubrics import DEFAULT_NAME
+from service.analysis.ties import Measured, overall_error, places
+from service.errors import NotFound
 from service.messages import Text
 from service.prompts.methods import METHODS
 from service.runs.recorder import Draft, QueuePosition
@@ -17,6 +21,7 @@ from service.schemas.ideas import IdeaPublic
 from service.schemas.run_kinds import failures
 from service.schemas.runs import RunPublic
 from service.store import Store
+from service.text.claims import backed
 from service.text.edits import Note, ProposedEdit, Segment, edits_of, segments
 from service.web.pages.cards import Card, cards_of
 from service.web.pages.change_facts import change_facts
@@ -56,7 +61,8 @@ class RubricName:
 @dataclass(frozen=True, slots=True)
 class RunView:
     """`titles` has the titles of all ideas that the run names, except deleted ones; `board_names` has
-    the boards of those that were copied from another board.
+    the boards of those that were copied from another board. `rubric` names the board's own rubric that
+    the run used, if any.
 
     `idea` is the current state of the idea that the run is about, and `read` the text that the model
     read, once a decision was made. `source_run` made the suggestion that the run started from.
@@ -80,6 +86,7 @@ class RunView:
     is_best_first: bool = False
     left_s: float | None = None
     wait_s: float | None = None
+    rubric: str | None = None
 
     @property
     def id(self) -> str:
@@ -233,6 +240,22 @@ class RunView:
         return change_facts(Note(*self.before), Note(self.result["title"], self.result["body"]))
 
     @property
+    def claims(self) -> list[str]:
+        """What the model claims to have changed and did change."""
+        after = Note(self.result["title"], self.result["body"])
+        return backed(self.result["changes"], Note(*self.before), after)
+
+    @property
+    def leading(self) -> Text | None:
+        """Which of the evaluated ideas scores highest, if there are two."""
+        made = [one for one in self.run.evaluations if one.idea_id in self.titles]
+        if len(made) < 2:
+            return None
+        measured = [Measured(one.overall, overall_error(one.spread, one.criteria)) for one in made]
+        found = zip((one.idea_id for one in made), places(measured), strict=True)
+        return leading(self.titles, dict(found))
+
+    @property
     def is_stale(self) -> bool:
         """Whether the idea's text has changed since the run read it."""
         return self.idea is not None and self.idea.version != self.run.idea_version
@@ -324,6 +347,7 @@ def view_run(
         spread=spread,
         cards=cards,
         hidden_rubric=_hidden_rubric(store, run),
+        rubric=_rubric_name(store, run),
         source_run=store.suggestions.get(str(source))[0] if source else None,
         is_best_first=is_best_first,
         left_s=times.left_s(run, live),
@@ -339,6 +363,15 @@ def _has_order(run: RunPublic) -> bool:
 def _best_first(run: RunPublic) -> RunPublic:
     ordered = sorted(run.suggestions, key=lambda one: -(one.fit or 0))
     return run.model_copy(update={"suggestions": ordered})
+
+
+def _rubric_name(store: Store, run: RunPublic) -> str | None:
+    rubric_id = run.request.get("rubric_id")
+    if run.kind != "evaluate" or not rubric_id:
+        return None
+    with suppress(NotFound):
+        return store.rubrics.name(rubric_id)
+    return None
 
 
 def _hidden_rubric(store: Store, run: RunPublic) -> RubricName | None:
