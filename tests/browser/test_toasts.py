@@ -130,12 +130,15 @@ def test_a_toast_covers_neither_the_bulk_bar_nor_what_has_the_focus(
 def test_combining_from_the_end_of_a_long_board_brings_the_result_into_sight(
     visit: Visitors, pool: Pool
 ) -> None:
+    # The oldest are at the end of the list.
+    for title in ("Tool shelf", "Film night"):
+        pool.add(title, "Said in a few words.")
     fill(pool)
     for has_script in (True, False):
         page = visit(java_script_enabled=has_script)
         page.goto(f"/boards/{pool.board_id}")
-        for place in (10, 11):
-            page.locator(".pick").nth(place).check()
+        for title in ("Tool shelf", "Film night"):
+            page.get_by_role("checkbox", name=f"Select “{title}”").check()
 
         page.get_by_role("button", name="Combine").click()
 
