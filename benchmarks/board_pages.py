@@ -40,16 +40,18 @@ PAGES = {
 Times = dict[str, dict[str, float]]
 
 
-def compare(urls: Mapping[str, str], board: str, *, calls: int = CALLS) -> Times:
+def compare(
+    urls: Mapping[str, str], board: str, pages: Mapping[str, str] = PAGES, *, calls: int = CALLS
+) -> Times:
     """Returns the p95 of each page in milliseconds, by page and by the name of the database.
 
     The databases have the same ideas; `board` is the id of the board to look at.
     """
     with ExitStack() as stack:
-        clients = {name: stack.enter_context(_served(url)) for name, url in urls.items()}
+        clients = {name: stack.enter_context(served(url)) for name, url in urls.items()}
         return {
             page: _p95s(clients, address.format(board=board), calls)
-            for page, address in PAGES.items()
+            for page, address in pages.items()
         }
 
 
@@ -66,13 +68,19 @@ def table(times: Times) -> str:
 
 def fill_both(folder: Path, server: PostgresServer, count: int) -> tuple[dict[str, str], str]:
     """Makes the same board on both; returns the URLs by the kind of database, and the board's id."""
-    urls = {"SQLite": f"sqlite:///{folder / 'board.db'}", "PostgreSQL": server.url("shared")}
-    server.make_template("shared")
-    with _served(urls["SQLite"]) as client:
+    url = f"sqlite:///{folder / 'board.db'}"
+    with served(url) as client:
         board = fill(client, count)
-    with closing(Database(urls["SQLite"])) as old, closing(Database(urls["PostgreSQL"])) as new:
+    return {"SQLite": url, "PostgreSQL": copied_to(server, url)}, board
+
+
+def copied_to(server: PostgresServer, url: str) -> str:
+    """Copies a database into the server; returns the URL of the copy."""
+    server.make_template("shared")
+    copy = server.url("shared")
+    with closing(Database(url)) as old, closing(Database(copy)) as new:
         copy_database(old, new, lambda _table, _rows: None)
-    return urls, board
+    return copy
 
 
 def _p95s(clients: Mapping[str, TestClient], path: str, calls: int) -> dict[str, float]:
@@ -88,7 +96,7 @@ def _p95s(clients: Mapping[str, TestClient], path: str, calls: int) -> dict[str,
 
 
 @contextmanager
-def _served(url: str) -> Iterator[TestClient]:
+def served(url: str) -> Iterator[TestClient]:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             data_dir=Path(folder),

@@ -1,4 +1,5 @@
-/* Menus and single-key shortcuts. Escape works even if these shortcuts are off. */
+/* Menus, single-key shortcuts and the way to the palette. Escape and Ctrl K work even if single keys are
+   off. */
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -9,12 +10,58 @@
       if (!menu.contains(event.target)) menu.removeAttribute("open");
     }
     if (event.target.closest("[data-open=shortcuts]")) showShortcuts();
+    const isPlain = !(event.ctrlKey || event.metaKey || event.shiftKey);
+    if (isPlain && event.target.closest("[data-open=palette]") && openPalette()) event.preventDefault();
     if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
   });
 
   function showShortcuts() {
     for (const menu of openMenus()) menu.removeAttribute("open");
     byId("shortcuts").showModal();
+  }
+
+  /* The field is there at once; the list comes with the palette's own script and sheet. */
+  function openPalette() {
+    const palette = byId("palette");
+    if (!palette?.showModal || palette.open) return Boolean(palette?.open);
+    for (const menu of openMenus()) menu.removeAttribute("open");
+    const card = document.activeElement?.closest("li.card[id^=idea-]");
+    const opened = location.pathname.match(/\/ideas\/([0-9a-f-]{36})$/)?.[1];
+    palette.dataset.idea = card?.id.slice("idea-".length) ?? opened ?? "";
+    palette.dataset.isOpen = !card && opened ? "yes" : "";
+    palette.showModal();
+    const parts = byId("palette-parts");
+    const begin = () => palette.dispatchEvent(new Event("palette-open"));
+    if (!parts) begin();
+    else {
+      const copy = document.importNode(parts.content, true);
+      copy.querySelector("script").addEventListener("load", begin);
+      document.head.append(copy);
+      parts.remove();
+    }
+    return true;
+  }
+
+  /* Which boards and ideas were visited last, for the palette. Only their ids: the server knows who may
+     see their names. */
+  function noteVisit() {
+    const id = location.pathname.match(/\/(?:boards|ideas)\/([0-9a-f-]{36})$/)?.[1];
+    if (!id) return;
+    try {
+      const before = JSON.parse(localStorage.getItem("ideapool-seen")) ?? [];
+      const seen = [id, ...before.filter((one) => one !== id)].slice(0, 8);
+      localStorage.setItem("ideapool-seen", JSON.stringify(seen));
+    } catch {
+      // A browser may refuse to store anything.
+    }
+  }
+
+  /* What Escape leaves, the innermost first; app.js closes editors. */
+  function leave(event) {
+    if (openMenus().length) closeMenu(event);
+    else if (!event.target.closest("input:not(.pick), textarea, select, dialog, .is-edited")) {
+      if (document.querySelector(".pick:checked")) document.querySelector("[data-pick=none]")?.click();
+    }
   }
 
   function closeMenu(event) {
@@ -43,28 +90,63 @@
     return cards[here < 0 ? 0 : Math.min(Math.max(here + step, 0), cards.length - 1)];
   }
 
-  /* Keys on a focused card: Enter opens it, x and the space bar select it. */
+  /* Keys on a focused card press its own controls. What one may not do has no control. */
   const ON_CARD = {
-    Enter: (card) => card.querySelector(":is(h2, h3) a"),
-    x: (card) => card.querySelector(".pick, .take"),
-    " ": (card) => card.querySelector(".pick, .take"),
+    Enter: ":is(h2, h3) a",
+    x: ".pick, .take",
+    " ": ".pick, .take",
+    e: 'a[href$="/edit"]',
+    s: 'form[action$="/star"] button',
+    l: 'form[action$="/like"] button',
+    1: '[name=status][value="draft"]',
+    2: '[name=status][value="kept"]',
+    3: '[name=status][value="in-progress"]',
+    4: '[name=status][value="done"]',
+    "#": 'form[action$="/delete"] button',
+    Delete: 'form[action$="/delete"] button',
   };
+
+  /* After g: pages of the board. */
+  const GOES = { b: "", r: "/rank", o: "/summary", t: "/table" };
+  const PATIENCE_MS = 1500;
+  let wentAt = -Infinity;
+
+  function went(event) {
+    const isSecond = event.timeStamp - wentAt < PATIENCE_MS;
+    wentAt = event.key === "g" ? event.timeStamp : -Infinity;
+    const board = document.body.dataset.live?.replace(/\/live$/, "");
+    if (!isSecond || !board || !(event.key in GOES)) return event.key === "g";
+    location.assign(board + GOES[event.key]);
+    return true;
+  }
 
   const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip", z: "undo" };
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") closeMenu(event);
+    if (event.key === "Escape") leave(event);
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key === "k") {
+      if (byId("palette")?.open) byId("palette").close();
+      else if (!openPalette()) return;
+      event.preventDefault();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, textarea, select, dialog, [contenteditable]")) return;
+    if (event.target.closest("input:not(.pick), textarea, select, dialog, [contenteditable]")) return;
     if (!document.body.hasAttribute("data-shortcuts")) return;
     if (event.key === "?") {
       event.preventDefault();
       showShortcuts();
       return;
     }
-    const isCard = event.target.matches("li.card[tabindex]");
+    if (went(event)) {
+      event.preventDefault();
+      return;
+    }
+    const card = event.target.closest("li.card[tabindex]:not(.is-edited)");
+    const isOnCard = card === event.target || (event.key.length === 1 && event.key !== " ");
     const button =
-      (isCard && ON_CARD[event.key]?.(event.target)) || byId(PRESSES[event.key.toLowerCase()]);
+      (card && isOnCard && ON_CARD[event.key] && card.querySelector(ON_CARD[event.key])) ||
+      byId(PRESSES[event.key.toLowerCase()]);
     if (button) {
       event.preventDefault();
       // A key held down counts once.
@@ -77,4 +159,6 @@
     field.scrollIntoView({ block: "center" });
     field.focus();
   });
+
+  noteVisit();
 })();

@@ -58,8 +58,8 @@ class IdeaSearchStore:
 
 def _found(session: Session, query: IdeaQuery, near: str | None, limit: int) -> list[FoundIdea]:
     words = [word.casefold() for word in WORD.findall(query.q)]
-    in_title = and_(*(col(Idea.title_key).contains(word, autoescape=True) for word in words))
-    order = [case((in_title, 0), else_=1)] if words else []
+    in_title = [col(Idea.title_key).contains(word, autoescape=True) for word in words]
+    order = [case((and_(*in_title), 0), else_=1)] if in_title else []
     if near is not None:
         order.append(case((col(Idea.board_id) == near, 0), else_=1))
     columns = (Idea.id, Idea.title, Idea.status, Idea.board_id, Board.name, Idea.updated_at)

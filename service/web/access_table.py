@@ -14,6 +14,7 @@ FOR_ANYBODY = """
     GET /api/v1/openapi.json           GET /api/docs                       GET /docs
     GET /problems                      GET /problems/{kind}                POST /mcp
     GET /api/v1/boards                 GET /api/v1/methods
+    GET /palette                       GET /search
 """
 # The role that is needed on the board of what the path names. Where a path names nothing of a board,
 # the role on any board is enough: the store shows and changes only what the person may see and change.

@@ -62,6 +62,27 @@ def test_boards_pass_axe(page: Page, pool: Pool) -> None:
     assert_accessible(page, "question about a board")
 
 
+def test_the_palette_and_its_page_pass_axe(page: Page, pool: Pool) -> None:
+    pool.add("Red bicycle")
+    page.goto("/")
+    page.keyboard.press("j")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option", name="All boards")).to_be_attached()
+    assert_accessible(page, "palette", "#palette")
+    page.keyboard.type("biycle")
+    expect(page.get_by_role("option", name="Red bicycle")).to_be_visible()
+    assert_accessible(page, "palette with a misspelt word", "#palette")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert_accessible(page, "shortcuts", "#shortcuts")
+    for q in ("", "biycle", "nothing-like-this"):
+        page.goto(f"/search?board={pool.board_id}&q={q}")
+        assert_accessible(page, f"search for {q!r}")
+    page.goto(f"/boards/{pool.board_id}?q=biycle")
+    expect(page.locator("#count")).to_contain_text("Ideas with “bicycle”")
+    assert_accessible(page, "board with a corrected search")
+
+
 def test_the_state_of_the_server_passes_axe(page: Page) -> None:
     page.goto("/")
     page.locator(".more-menu > summary").click()

@@ -6,7 +6,7 @@ from playwright.sync_api import Page
 from tests.browser.conftest import Pool
 from tests.support.fake_backend import IDEAS
 
-FIRST_LOAD_BYTES = 68 * 1024
+FIRST_LOAD_BYTES = 80 * 1024
 
 
 def test_the_first_load_of_a_board_and_of_an_idea_stays_small(page: Page, pool: Pool) -> None:
@@ -38,3 +38,20 @@ def test_pages_are_compressed_for_browsers_that_accept_it(
 
     assert answer.headers.get("content-encoding", "identity") == encoding
     assert "accept-encoding" in answer.headers["vary"].lower()
+
+
+def test_the_palette_is_loaded_only_when_it_is_opened(page: Page) -> None:
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    page.goto("/", wait_until="networkidle")
+
+    assert [url for url in loaded if "palette" in url] == []
+    page.keyboard.press("Control+k")
+    page.wait_for_selector("#palette-list [role=option]")
+    assert sorted(
+        url.partition("?")[0].rpartition("/")[2] for url in loaded if "palette" in url
+    ) == [
+        "palette",
+        "palette.css",
+        "palette.js",
+    ]

@@ -18,6 +18,7 @@ from service.web.pages import (
     me,
     models,
     overview,
+    palette,
     people,
     preferences,
     printing,
@@ -44,7 +45,7 @@ for _part in (
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
     *(doctor, joining, me, people),
-    *(shared_links, shared_boards, feeds, webhooks),
+    *(shared_links, shared_boards, feeds, webhooks, palette),
 ):
     router.include_router(_part.router)
 
