@@ -29,9 +29,9 @@ from service.store.authors import authors_of_ideas
 from service.store.database import Database
 from service.store.dialects import continue_numbers
 from service.store.hidden_ideas import ALL_OF_THEM, nameless_ideas
-from service.store.ideas import as_public
 from service.store.limits import Limits
 from service.store.placing import places_for
+from service.store.public_ideas import as_public
 from service.store.purging import find_lost_parents
 from service.store.scores import rescore
 from service.store.search import index

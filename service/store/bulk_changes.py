@@ -22,15 +22,10 @@ from service.schemas.identity import now
 from service.store.changes import found_change, public_change, store_change
 from service.store.database import Database
 from service.store.hidden_ideas import OWN_TOO
-from service.store.ideas import (
-    live_board_id,
-    number_of,
-    set_deleted,
-    tags_of,
-    touch,
-)
+from service.store.ideas import live_board_id, set_deleted, touch
 from service.store.places import PLACE, undo_places
 from service.store.placing import put_all_first
+from service.store.public_ideas import number_of, tags_of
 from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Change, Idea, IdeaTag

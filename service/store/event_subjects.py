@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from service.schemas.evaluation import RubricPublic
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.ranking import ComparisonPublic
-from service.store.ideas import public as public_idea
+from service.store.public_ideas import public as public_idea
 from service.store.runs import public_run
 from service.store.tables import Board, Comparison, Idea, Rubric, Run
 from service.store.team_tables import Activity, Person

@@ -9,15 +9,13 @@ from service.messages import Text
 from service.schemas.boards import TagPublic
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.schemas.identity import now
-from service.schemas.people import PersonPublic
-from service.store.authors import authors_of_ideas, authors_of_versions
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
-from service.store.hidden_ideas import OWN_TOO, hides_own, is_hidden, joined_round, open_rounds
+from service.store.hidden_ideas import OWN_TOO, hides_own, joined_round, open_rounds
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, idea_page
 from service.store.placing import first_place, put_first
-from service.store.reactions import NONE, Reactions, reactions
+from service.store.public_ideas import number_of, public, public_versions, publics
 from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
@@ -322,61 +320,6 @@ def lost_update(idea: Idea) -> LostUpdate:
     )
 
 
-def public(session: Session, idea: Idea) -> IdeaPublic:
-    return publics(session, [idea])[0]
-
-
-def publics(session: Session, ideas: Sequence[Idea]) -> list[IdeaPublic]:
-    tags = tags_of(session, ideas)
-    names = authors_of_ideas(session, ideas)
-    reacted = reactions(session, [idea.id for idea in ideas])
-    return [
-        as_public(
-            idea,
-            tags[number_of(idea)],
-            author=names.get(idea.id),
-            reacted=reacted.get(idea.id, NONE),
-            is_hidden=is_hidden(session, idea),
-        )
-        for idea in ideas
-    ]
-
-
-def as_public(
-    idea: Idea,
-    tags: list[str],
-    *,
-    author: PersonPublic | None,
-    reacted: Reactions = NONE,
-    is_hidden: bool = False,
-) -> IdeaPublic:
-    return IdeaPublic(
-        **idea.model_dump(),
-        author=author,
-        tags=tags,
-        likes=reacted.likes,
-        liked=reacted.liked,
-        comments=reacted.comments,
-        is_stale=idea.is_stale,
-        is_hidden=is_hidden,
-    )
-
-
-def public_versions(session: Session, rows: Sequence[IdeaVersion]) -> list[VersionPublic]:
-    names = authors_of_versions(session, rows)
-    return [VersionPublic(**row.model_dump(), author=names.get(row.person_id)) for row in rows]
-
-
-def tags_of(session: Session, ideas: Sequence[Idea]) -> dict[int, list[str]]:
-    """Returns the tags of each idea by the idea's number."""
-    tags: dict[int, list[str]] = {number_of(idea): [] for idea in ideas}
-    for row in session.exec(
-        select(IdeaTag).where(col(IdeaTag.idea_number).in_(tags)).order_by(col(IdeaTag.name))
-    ):
-        tags[row.idea_number].append(row.name)
-    return tags
-
-
 def live_board_id(session: Session, board_id: str | None) -> str:
     query = select(Board.id).where(col(Board.deleted_at).is_(None))
     if board_id is not None:
@@ -403,11 +346,6 @@ def write_tags(session: Session, idea: Idea, tags: Sequence[str]) -> None:
     session.exec(delete(IdeaTag).where(col(IdeaTag.idea_number) == idea.number))
     session.add_all(IdeaTag(idea_number=number_of(idea), name=name) for name in dict.fromkeys(tags))
     session.flush()
-
-
-def number_of(idea: Idea) -> int:
-    assert idea.number is not None, "flushed ideas have a number"
-    return idea.number
 
 
 def _write_version(session: Session, idea: Idea, *, origin: str, run_id: str | None) -> None:

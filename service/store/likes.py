@@ -4,7 +4,8 @@ from service.actor import acting_person_id
 from service.schemas.ideas import IdeaPublic
 from service.store.activity import record
 from service.store.database import Database
-from service.store.ideas import found, public
+from service.store.ideas import found
+from service.store.public_ideas import public
 from service.store.team_tables import IdeaLike
 
 

@@ -14,8 +14,9 @@ from service.schemas.rounds import MOST_MINUTES, RoundCreate, RoundPublic
 from service.store.cursors import Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM, OWN_TOO, is_open, look_again
-from service.store.ideas import live_board_id, publics
+from service.store.ideas import live_board_id
 from service.store.limits import Limits
+from service.store.public_ideas import publics
 from service.store.tables import Board, Idea
 from service.store.team_tables import WritingRound
 

@@ -14,7 +14,8 @@ from service.schemas.fields import UNFINISHED
 from service.schemas.identity import now
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM, OWN_TOO
-from service.store.ideas import check_revision, found, live_board_id, number_of
+from service.store.ideas import check_revision, found, live_board_id
+from service.store.public_ideas import number_of
 from service.store.purging import purge_board, purge_ideas, purge_runs
 from service.store.tables import Board, Idea, Run
 
