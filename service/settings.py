@@ -217,9 +217,7 @@ class Settings(BaseSettings):
     attachment_bytes: int = Field(
         10 * 1024 * 1024, ge=0, le=2**28, description="Largest file on an idea; 0 allows no files."
     )
-    attachments_bytes: int = Field(
-        2**30, ge=0, description="Bytes that all files on ideas may take together."
-    )
+    attachments_bytes: int = Field(2**30, ge=0, description="Most bytes of all files on ideas.")
     title_limit: int = Field(200, ge=20, le=1000, description="Characters in a title.")
     idea_limit: int = Field(8192, ge=256, le=65536, description="Characters in a body.")
     suggestion_limit: int = Field(20, ge=1, le=100, description="Largest `n` of a brainstorm.")

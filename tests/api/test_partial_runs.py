@@ -167,12 +167,12 @@ def test_a_kept_suggestion_is_reopened_over_the_api_once_its_idea_is_deleted(
     assert post(client, f"suggestions/{suggestion}/reopen")["state"] == "open"
 
 
-@pytest.mark.parametrize(("then", "part"), [("refine", "instruction"), ("evaluate", "evaluate")])
-def test_a_suggestion_is_kept_for_its_next_step(client: TestClient, then: str, part: str) -> None:
+@pytest.mark.parametrize("part", ["instruction", "evaluate"])
+def test_a_suggestion_is_kept_for_its_next_step(client: TestClient, part: str) -> None:
     suggestion = post(client, "brainstorm", TOPIC | {"n": 1})["suggestions"][0]["id"]
 
     answer = client.post(
-        f"/suggestions/{suggestion}/keep", data={"then": then}, follow_redirects=False
+        f"/suggestions/{suggestion}/keep", data={"part": part}, follow_redirects=False
     )
 
     idea = get(client, "ideas")[0]["id"]

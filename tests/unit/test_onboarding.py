@@ -123,10 +123,10 @@ def test_a_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_about_page_names_every_cookie_that_the_code_sets() -> None:
     setters = [path for path in SERVICE.rglob("*.py") if "set_cookie(" in path.read_text()]
     # Each of these modules sets the cookies of its constants, or those of `_remember`.
-    known = {"sign_in", "preferences", "responses", "secrets_once", "shared_links"}
+    known = {"board_layout", "sign_in", "preferences", "responses", "secrets_once", "shared_links"}
 
     assert {path.stem for path in setters} == known, "name its cookies in web/pages/cookies.py"
-    assert len({one.name for one in COOKIES}) == len(COOKIES) == 7
+    assert len({one.name for one in COOKIES}) == len(COOKIES) == 8
 
 
 def test_the_list_of_shortcuts_names_the_keys_that_the_script_knows() -> None:
@@ -136,8 +136,12 @@ def test_the_list_of_shortcuts_names_the_keys_that_the_script_knows() -> None:
     known = set()
     for table in tables:
         known |= {a or b for a, b in re.findall(r'(?:^|[\s,{])(?:"([^"]+)"|(\w+)):', table)}
-    shown = set(re.findall(r"<kbd>(.+?)</kbd>", listed))
+    rows = re.findall(r"\(\((\"[^()]+\"),?\), _\(", listed)
+    shown = {key for row in rows for key in re.findall(r'"([^"]+)"', row)}
+    alone = {key for key in shown if " " not in key}
+    combined = {"Ctrl K", "Shift K", "Alt ←", "Alt →", "Alt ↑", "Alt ↓"}
 
     assert len(tables) == 3
-    # The space bar does what x does; the script handles the other two by name.
-    assert known - {" "} | {"?", "Esc"} == shown
+    # The script handles these two by name.
+    assert alone - {"?", "Esc", "Space"} == known - {" ", "K", "D"}
+    assert shown - alone == combined | {f"g {key}" for key in "brot"}

@@ -157,7 +157,10 @@ def test_the_proxy_of_the_team_asks_each_server() -> None:
     (mount,) = COMPOSE["services"]["proxy"]["volumes"]
     configuration = (ROOT / mount.partition(":")[0]).read_text()
 
-    assert re.findall(r"^ +server (replica-\d):8000 ", configuration, re.MULTILINE) == REPLICAS
+    assert (
+        re.findall(r"^ +server (replica-\d):8000 .*fail_timeout", configuration, re.MULTILINE)
+        == REPLICAS
+    )
     assert COMPOSE["services"]["proxy"]["ports"][0].endswith(
         re.findall(r"listen (\d+);", configuration)[0]
     )

@@ -35,6 +35,22 @@ from service.web.api.shared import (
 )
 from service.web.dependencies import OriginDep, StoreDep
 
+Tags = Annotated[
+    list[Annotated[str, Field(max_length=TAG_CEILING)]],
+    Query(
+        default_factory=list,
+        max_length=TAGS_CEILING,
+        description="Can be repeated; an idea must have all the given tags.",
+    ),
+]
+Words = Annotated[
+    str,
+    Query(
+        max_length=200,
+        description="The words to search for. An idea must contain all of them, or words that "
+        "begin with them.",
+    ),
+]
 router = APIRouter(prefix="/ideas", tags=["ideas"], route_class=KeyedRoute)
 _PAGE_OF_IDEAS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -66,22 +82,8 @@ def list_ideas(
     request: Request,
     response: Response,
     store: StoreDep,
-    tag: Annotated[
-        list[Annotated[str, Field(max_length=TAG_CEILING)]],
-        Query(
-            default_factory=list,
-            max_length=TAGS_CEILING,
-            description="Can be repeated; an idea must have all the given tags.",
-        ),
-    ],
-    q: Annotated[
-        str,
-        Query(
-            max_length=200,
-            description="The words to search for. An idea must contain all of them, or words that "
-            "begin with them.",
-        ),
-    ] = "",
+    tag: Tags,
+    q: Words = "",
     exact: Annotated[
         bool,
         Query(description="`true` searches for the words as they are written, misspelt or not."),

@@ -8,7 +8,7 @@ from service.settings import Settings
 from service.web.pages.forms import BoardQuery
 from service.web.pages.preferences import LIFE_S
 
-COOKIE = "board_view"
+VIEW_COOKIE = "board_view"
 _CARDS = "boards/_card.html"
 _TEMPLATES = {"list": "boards/_row.html"}
 
@@ -20,7 +20,7 @@ def with_layout(request: Request, query: BoardQuery) -> BoardQuery:
     """
     view, by = query.view, query.by
     if view is None:
-        remembered = request.cookies.get(COOKIE, "").split(".")
+        remembered = request.cookies.get(VIEW_COOKIE, "").split(".")
         view = next((one for one in ("list", "lanes") if one == remembered[0]), None)
         by = by or ("tag" if remembered[1:] == ["tag"] else None)
     return query.model_copy(
@@ -35,7 +35,7 @@ def remember_layout(
     if "view" in request.query_params and "X-Live" not in request.headers:
         root = cast(Settings, request.app.state.settings).root_path
         response.set_cookie(
-            COOKIE,
+            VIEW_COOKIE,
             f"{query.view or 'cards'}.{query.by or 'status'}",
             max_age=LIFE_S,
             # Only this board's pages need it.

@@ -6,6 +6,7 @@ from datetime import timedelta
 from service.messages import Counted, Text
 from service.store.keys import PERSON_SESSION_LIFE
 from service.web.guard import SESSION_COOKIE
+from service.web.pages.board_layout import VIEW_COOKIE
 from service.web.pages.preferences import LIFE_S
 from service.web.pages.responses import FLASH_COOKIE, FLASH_LIFE_S
 from service.web.pages.secrets_once import MADE_COOKIE
@@ -33,6 +34,7 @@ COOKIES = (
     ),
     Cookie("theme", Text("Remembers that you chose light or dark."), _YEAR),
     Cookie("language", Text("Remembers the language that you chose."), _YEAR),
+    Cookie(VIEW_COOKIE, Text("Remembers how a board is shown: cards, lanes or a list."), _YEAR),
     Cookie("shortcuts", Text("Remembers whether single keys are shortcuts."), _YEAR),
     Cookie(FLASH_COOKIE, Text("Carries a message such as “Saved” to the next page."), _MINUTES),
     Cookie(MADE_COOKIE, Text("Shows a new link or key once, right after it is made."), _MINUTES),

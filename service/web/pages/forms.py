@@ -212,9 +212,9 @@ class TextForm(BaseModel):
 
 
 class KeepForm(TextForm):
-    """`then` is what to do next with the idea, on its page."""
+    """`part` is what to go on with on the idea's page, by its id there."""
 
-    then: Literal["refine", "evaluate"] | None = None
+    part: Literal["instruction", "evaluate"] | None = None
 
 
 class EditQuery(BaseModel):

@@ -11,6 +11,7 @@ from service.messages import Counted, Text
 from service.schemas.runs import RunPublic
 
 WRITING = Text("Writing")
+DONE = Text("Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class ShownKind:
     it runs.
 
     `wanted` and `topic` are read from the run's request: how many items it is to make, and what it
-    is about if it has neither a topic nor an idea. `page` is the address that the run is shown at,
+    is about if it has neither a topic nor an idea. `ended` says how many items a run has made, and how
+    many failed. `page` is the address that the run is shown at,
     given the idea it is about; None is a page of its own.
     """
 
@@ -39,6 +41,7 @@ class ShownKind:
     working: Text = WRITING
     wanted: Callable[[dict[str, Any]], int] = lambda _: 0
     progress: Callable[[Progress], str] = lambda progress: progress.word
+    ended: Callable[[int, int], str] = lambda _made, _failed: DONE
     topic: Callable[[dict[str, Any]], str] | None = None
     page: Callable[[RunPublic, str | None], str | None] = lambda _run, _idea_id: None
     is_about_one_idea: bool = False
@@ -79,6 +82,19 @@ def _pairs(progress: Progress) -> str:
     )
 
 
+def _made_ideas(made: int, _failed: int) -> Text:
+    return Counted("%(count)s new idea", "%(count)s new ideas", made)
+
+
+def _evaluated(made: int, failed: int) -> Text:
+    done = Counted("%(count)s idea evaluated", "%(count)s ideas evaluated", made)
+    return Text("%(done)s; %(failed)s failed", done=done, failed=failed) if failed else done
+
+
+def _compared(made: int, _failed: int) -> Text:
+    return Counted("%(count)s pair compared", "%(count)s pairs compared", made)
+
+
 def _pair_count(request: dict[str, Any]) -> int:
     return int(request.get("pairs", 0))
 
@@ -98,6 +114,7 @@ SHOWN_KINDS: Mapping[str, ShownKind] = {
         template="runs/_run_brainstorm.html",
         wanted=_ideas_to_write,
         progress=_suggestions,
+        ended=_made_ideas,
     ),
     "refine": ShownKind(
         name=Text("Refinement"),
@@ -120,6 +137,7 @@ SHOWN_KINDS: Mapping[str, ShownKind] = {
         working=Text("Evaluating"),
         wanted=lambda request: len(request.get("idea_ids", [])),
         progress=_ideas,
+        ended=_evaluated,
         topic=lambda _: Text("the ideas of this board"),
         page=lambda run, _: f"/boards/{run.board_id}",
     ),
@@ -130,6 +148,7 @@ SHOWN_KINDS: Mapping[str, ShownKind] = {
         working=Text("Comparing"),
         wanted=_pair_count,
         progress=_pairs,
+        ended=_compared,
         topic=lambda request: Counted(
             "%(count)s pair of ideas", "%(count)s pairs of ideas", _pair_count(request)
         ),

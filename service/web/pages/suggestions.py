@@ -17,8 +17,6 @@ from service.web.pages.start_run import RunStarter, brainstorm_address, validate
 # Fields of a run's request that "more like this" copies.
 COPIED_FIELDS = ("method", "creativity", "context", "avoid_board", "avoid")
 MORE = 4
-# What the page of an idea has for the next step, by its id.
-NEXT = {"refine": "instruction", "evaluate": "evaluate"}
 router = APIRouter(prefix="/suggestions/{suggestion_id}")
 
 
@@ -36,8 +34,8 @@ def keep(
     run_id, _ = store.suggestions.get(suggestion_id)
     idea, _ = store.suggestions.keep(suggestion_id, title=form.title, body=form.body)
     kept = Text("“%(title)s” is on the board now.", title=idea.title)
-    if form.then is not None:
-        return redirect(f"/ideas/{idea.id}#{NEXT[form.then]}", Flash(kept))
+    if form.part is not None:
+        return redirect(f"/ideas/{idea.id}#{form.part}", Flash(kept))
     flash = Flash(kept, f"/suggestions/{suggestion_id}/reopen")
     return redirect_back(request, f"/runs/{run_id}", flash)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from service.messages import Counted, Text
+from service.messages import Text
 from service.web.pages.views import RunView
 
 
@@ -32,18 +32,8 @@ def _made(view: RunView) -> int:
 
 
 def _result(view: RunView, made: int) -> str:
-    if view.run.kind == "evaluate-all":
-        return _evaluated(made, len(view.failed))
-    if view.run.kind == "rank":
-        return Counted("%(count)s pair compared", "%(count)s pairs compared", made)
     if view.incomplete:
         return view.incomplete_title
     if view.missing:
         return view.missing_title
-    made = made or len(view.run.suggestions)
-    return Counted("%(count)s new idea", "%(count)s new ideas", made)
-
-
-def _evaluated(made: int, failed: int) -> Text:
-    done = Counted("%(count)s idea evaluated", "%(count)s ideas evaluated", made)
-    return Text("%(done)s; %(failed)s failed", done=done, failed=failed) if failed else done
+    return view.kind.ended(made or len(view.run.suggestions), len(view.failed))
