@@ -222,9 +222,9 @@ def test_changing_ideas_on_the_board_passes_axe(page: Page, pool: Pool) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_label("Title")).to_be_focused()
     page.locator(f"#status-{chalk.id} > summary").click()
-    assert_accessible(page, "edited card and open status")
+    assert_accessible(page, "edited card and open status", "#ideas")
     page.locator("#filter-tags > summary").click()
-    assert_accessible(page, "tags to filter by")
+    assert_accessible(page, "tags to filter by", "#filters")
     page.goto(f"/ideas/{old.id}/edit")
     assert_accessible(page, "edit page")
 
