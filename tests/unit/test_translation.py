@@ -26,7 +26,7 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 TAG = re.compile(r"</?\w+[^>]*>")
 # Names that are the same in every language.
-NAMES = {"Ideapool", "CSV", "JSON", "Markdown", "Enter", "Esc", "· Ideapool"}
+NAMES = {"Ideapool", "CSV", "JSON", "Markdown", "Enter", "Esc", "Ctrl", "Ctrl K", "· Ideapool"}
 SHOWN_ATTRIBUTES = {"placeholder", "title", "aria-label", "alt"}
 MARKERS = {"_", "gettext", "ngettext"}
 
@@ -113,7 +113,7 @@ def unmarked_texts(source: str) -> set[str]:
     bare = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", bare, flags=re.DOTALL)
     found = {" ".join(text.split()) for text in _Texts(bare).found}
     # A macro gives the attributes of forms and fields, which are no text.
-    attributes = ("method=", "aria-describedby=")
+    attributes = ("method=", "aria-describedby=", "data-press=")
     said = {text for text in found - NAMES if not text.startswith(attributes)}
     return {text for text in said if re.search(r"[^\W\d_]{2}", text)}
 
