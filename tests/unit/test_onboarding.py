@@ -136,7 +136,7 @@ def test_the_list_of_shortcuts_names_the_keys_that_the_script_knows() -> None:
     known = set()
     for table in tables:
         known |= {a or b for a, b in re.findall(r'(?:^|[\s,{])(?:"([^"]+)"|(\w+)):', table)}
-    rows = re.findall(r"\(\((\"[^()]+\"),?\), _\(", listed)
+    rows = re.findall(r"\(\((\".+?),?\), _\(\"", listed)
     shown = {key for row in rows for key in re.findall(r'"([^"]+)"', row)}
     alone = {key for key in shown if " " not in key}
     combined = {"Ctrl K", "Shift K", "Alt ←", "Alt →", "Alt ↑", "Alt ↓"}
