@@ -193,7 +193,7 @@ _KEEP = (
     ),
     HelpTopic(
         Text("Print"),
-        Text("The board as a handout, or as cards to pin on a wall."),
+        Text("The board on paper: its goal, its ideas in two columns, and their scores."),
         "/boards/{board}/print",
     ),
     HelpTopic(
