@@ -1,7 +1,6 @@
 """A server that is late adds nothing to a run that others have ended."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,20 +14,10 @@ from service.store import Store
 from service.store.comparisons import Verdict
 from service.store.runs import NewRun, Provenance, RunOutcome
 from service.store.tables import Run
+from tests.support.evaluations import SCORES
 from tests.support.people import store_of
 
 pytestmark = pytest.mark.both_databases
-SCORES: dict[str, Any] = {
-    "rubric_id": None,
-    "criteria": [{"name": "fun", "description": "", "weight": 1.0}],
-    "scores": {"fun": 7.0},
-    "spread": {"fun": 1.0},
-    "overall": 7.0,
-    "strengths": [],
-    "concerns": [],
-    "next_step": "",
-    "scoring": {"method": "digits", "calibrated": False, "uncalibrated": ["fun"]},
-}
 Add = Callable[[Store, str, str, list[str]], object]
 
 

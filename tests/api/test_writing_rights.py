@@ -19,20 +19,10 @@ from service.schemas.ideas import BoardCreate, IdeaCreate
 from service.store import Store
 from service.store.runs import NewRun
 from service.store.tables import IdeaVersion
+from tests.support.evaluations import SCORES
 from tests.support.people import add_person, store_of
 
 pytestmark = pytest.mark.both_databases
-SCORES: dict[str, Any] = {
-    "rubric_id": None,
-    "criteria": [{"name": "fun", "description": "", "weight": 1.0}],
-    "scores": {"fun": 7.0},
-    "spread": {"fun": 1.0},
-    "overall": 7.0,
-    "strengths": [],
-    "concerns": [],
-    "next_step": "",
-    "scoring": {"method": "digits", "calibrated": False, "uncalibrated": ["fun"]},
-}
 
 
 @dataclass
