@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # Tags with their quoted values. Text holds no `<`, so what looks like an attribute in it is not found.
 _TAG = re.compile(r"""<[a-zA-Z](?:[^"'<>]|"[^"]*"|'[^']*')*>""")
 _ADDRESS = re.compile(
-    r"(\s(?:href|src|action|formaction|hx-get|hx-post|hx-sse:connect|data-url|data-live|data-address|content)"
+    r"(\s(?:href|src|action|formaction|hx-get|hx-post|hx-sse:connect|data-url|data-live"
+    r"|data-address|data-upload|content)"
     r"=[\"'](?:\d+; url=)?)/(?!/)"
 )
 # Which of a browser's headers name the page that it shows, and which of ours name an address.

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from copy import copy
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -23,7 +23,7 @@ from service.store.database import Database
 from service.store.housekeeping import Housekeeping
 from service.store.runs import NewRun
 from service.store.tables import Board, Idea
-from service.store.trash import Purged
+from service.store.trash import Purged, TrashStore
 from tests.api.test_ideas import IDEAS, add
 from tests.api.test_transfer import BOARDS, board, filled, holder, post
 from tests.api.test_trash import delete, titles
@@ -292,17 +292,10 @@ def test_a_trash_that_cannot_be_emptied_is_tried_again(
             return Purged(is_last=True)
 
     full = Full()
-    real = store_of(client)
-    store = SimpleNamespace(
-        trash=full,
-        keyed_answers=real.keyed_answers,
-        activity=real.activity,
-        comments=real.comments,
-        deliveries=real.deliveries,
-        locks=real.locks,
-    )
+    store = copy(store_of(client))
+    store.trash = cast(TrashStore, full)
 
-    with running(client, cast(Store, store)):
+    with running(client, store):
         until(lambda: full.tries > 1)
 
     assert "The disk is full." in caplog.text

@@ -345,10 +345,10 @@ def test_single_keys_can_be_switched_off(page: Page) -> None:
 
     page.keyboard.press("/")
 
-    expect(page.get_by_label("Search")).not_to_be_focused()
+    expect(page.get_by_label("Search", exact=True)).not_to_be_focused()
     page.reload()
     page.keyboard.press("/")
-    expect(page.get_by_label("Search")).not_to_be_focused()
+    expect(page.get_by_label("Search", exact=True)).not_to_be_focused()
 
 
 def test_the_skip_link_leads_past_the_header(page: Page) -> None:

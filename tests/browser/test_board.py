@@ -53,7 +53,7 @@ def test_a_search_leaves_what_is_being_typed_on_a_card(page: Page, pool: Pool, w
     page.keyboard.press("Enter")
     page.get_by_label("Text (Markdown)").fill("Not lost.")
 
-    page.get_by_label("Search").fill(words)
+    page.get_by_label("Search", exact=True).fill(words)
     expect(page.locator("#count")).to_contain_text("1 idea found.")
     expect(page.get_by_label("Text (Markdown)")).to_have_value("Not lost.")
     page.get_by_role("button", name="Save").click()

@@ -33,12 +33,12 @@ def test_search_narrows_the_board_while_typing(page: Page, pool: Pool) -> None:
     pool.add("Chalk the whole road", star=True)
     page.goto("/")
 
-    page.get_by_label("Search").fill("minest")
+    page.get_by_label("Search", exact=True).fill("minest")
 
     expect(page.locator("#count")).to_contain_text("1 idea found")
     expect(page).to_have_url(re.compile(r"\?q=minest$"))
-    expect(page.get_by_label("Search")).to_be_focused()
-    page.get_by_label("Search").fill("")
+    expect(page.get_by_label("Search", exact=True)).to_be_focused()
+    page.get_by_label("Search", exact=True).fill("")
     expect(page.locator("#ideas .card:not(.add)")).to_have_count(2)
     page.get_by_text("Starred").click()
     expect(page.locator("#ideas .card h3")).to_have_text(["Chalk the whole road"])

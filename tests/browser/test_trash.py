@@ -143,7 +143,7 @@ def test_the_trash_is_searched(page: Page, pool: Pool) -> None:
     deleted(pool, *(f"Idea {number}" for number in range(6)), "Tool shelf")
     page.goto(f"/boards/{pool.board_id}/trash")
 
-    page.get_by_label("Search").fill("tool")
+    page.get_by_label("Search", exact=True).fill("tool")
 
     expect(page.locator("#ideas h2")).to_have_text(["Tool shelf"])
     expect(page.locator("#count")).to_have_text("1 idea found.")

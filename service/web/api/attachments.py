@@ -85,7 +85,7 @@ def get_attachment(attachment_id: Id, store: StoreDep) -> AttachmentPublic:
     response_class=Response,
     responses=problems(404)
     | {
-        200: {"description": "The file.", "content": {"application/octet-stream": _CONTENT}},
+        200: {"description": "The file, as its `media_type`.", "content": {"*/*": _CONTENT}},
         304: {"description": "The client has the file already."},
     },
 )
