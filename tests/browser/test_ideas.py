@@ -36,7 +36,7 @@ def test_search_narrows_the_board_while_typing(page: Page, pool: Pool) -> None:
     page.get_by_label("Search", exact=True).fill("minest")
 
     expect(page.locator("#count")).to_contain_text("1 idea found")
-    expect(page).to_have_url(re.compile(r"\?q=minest$"))
+    expect(page).to_have_url(re.compile(r"\?q=minest&view=cards$"))
     expect(page.get_by_label("Search", exact=True)).to_be_focused()
     page.get_by_label("Search", exact=True).fill("")
     expect(page.locator("#ideas .card:not(.add)")).to_have_count(2)
