@@ -98,6 +98,7 @@ def test_after_enough_decisions_the_likeliest_suggestions_come_first(
     assert len(set(fits)) > 1
 
 
+@pytest.mark.sqlite_only
 def test_what_the_model_writes_is_given_its_fit_too(client: TestClient, board: str) -> None:
     decide(client, board)
 
@@ -106,6 +107,7 @@ def test_what_the_model_writes_is_given_its_fit_too(client: TestClient, board: s
     assert all(0 < one["fit"] < 1 for one in written)
 
 
+@pytest.mark.sqlite_only
 def test_a_run_with_a_seed_does_not_depend_on_what_was_learnt(
     client: TestClient, board: str
 ) -> None:
@@ -118,6 +120,7 @@ def test_a_run_with_a_seed_does_not_depend_on_what_was_learnt(
     assert all(one.get("fit") is None for one in after)
 
 
+@pytest.mark.sqlite_only
 def test_one_board_learns_nothing_from_another_one(client: TestClient, board: str) -> None:
     decide(client, board)
 
@@ -126,6 +129,7 @@ def test_one_board_learns_nothing_from_another_one(client: TestClient, board: st
     assert taste(client, other)["counts"]["kept"] == 0
 
 
+@pytest.mark.sqlite_only
 def test_learning_can_be_switched_off_and_on(client: TestClient, board: str) -> None:
     decide(client, board)
 
@@ -199,6 +203,7 @@ def test_an_export_carries_what_a_board_learns_from(
         assert taste(other, board) == taste(client, board)
 
 
+@pytest.mark.sqlite_only
 def test_the_page_says_what_was_learnt_and_has_both_buttons(client: TestClient, board: str) -> None:
     page = client.get(f"/boards/{board}/taste", headers=HTML).text
     assert f"0 of {LEAST_DECISIONS}" in page
