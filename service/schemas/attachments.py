@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field, StringConstraints, computed_field
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, computed_field
 
-from service.schemas.fields import Line, Shape
+from service.schemas.fields import Shape, clean_line
 
 ALT_CEILING = 300
-AltText = Annotated[Line, StringConstraints(max_length=ALT_CEILING)]
+# Counted as it is sent: no schema can say what is counted after cleaning.
+AltText = Annotated[str, StringConstraints(max_length=ALT_CEILING), AfterValidator(clean_line)]
 _ALT = "Six people around a huge kettle"
 
 
