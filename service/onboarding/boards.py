@@ -5,7 +5,7 @@ the rubric that a template brings has one that is computed from the template and
 the same when texts are edited, and go with an export.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from service.errors import InvalidInput
@@ -14,7 +14,7 @@ from service.onboarding import catalogue
 from service.schemas.archive import BoardRow, IdeaRow, RubricRow, VersionRow
 from service.schemas.board_templates import BoardTemplate, NewBoard, SampleBoard, SampleIdea
 from service.schemas.ideas import BoardCreate, BoardPublic
-from service.schemas.identity import now
+from service.schemas.identity import new_id, now
 from service.store import Store
 from service.store.starters import SampleRows
 from service.store.text_import import stable_id
@@ -110,26 +110,28 @@ def _rows(sample: SampleBoard, language: str, moment: datetime) -> SampleRows:
         updated_at=moment,
         **sample.rubric.model_dump(),
     )
+    # New ones each time: an idea that was moved away is still there when the sample comes back.
+    ids = {idea.key: new_id() for idea in sample.ideas}
     ideas, versions = [], []
     # The first one is the newest, which boards show first.
     for place, idea in enumerate(reversed(sample.ideas), start=1):
         made = moment - STEP * (len(sample.ideas) - place)
-        ideas.append(_idea_row(idea, language, made))
-        versions += _version_rows(idea, language, made)
+        ideas.append(_idea_row(idea, ids, board_id, made))
+        versions += _version_rows(idea, ids[idea.key], made)
     return SampleRows(board, rubric, ideas, versions)
 
 
-def _idea_row(idea: SampleIdea, language: str, made: datetime) -> IdeaRow:
+def _idea_row(idea: SampleIdea, ids: Mapping[str, str], board_id: str, made: datetime) -> IdeaRow:
     count = 1 if idea.earlier is None else 2
     return IdeaRow(
-        id=_idea_id(idea.key, language),
-        board_id=sample_id(language),
+        id=ids[idea.key],
+        board_id=board_id,
         title=idea.title,
         body=idea.body.strip(),
         status=idea.status,
         star=idea.star,
         tags=idea.tags,
-        parent_id=None if idea.grown_from is None else _idea_id(idea.grown_from, language),
+        parent_id=None if idea.grown_from is None else ids[idea.grown_from],
         origin="import",
         version=count,
         revision=count,
@@ -139,13 +141,13 @@ def _idea_row(idea: SampleIdea, language: str, made: datetime) -> IdeaRow:
     )
 
 
-def _version_rows(idea: SampleIdea, language: str, made: datetime) -> list[VersionRow]:
+def _version_rows(idea: SampleIdea, idea_id: str, made: datetime) -> list[VersionRow]:
     texts = [(idea.title, idea.body.strip())]
     if idea.earlier is not None:
         texts.insert(0, (idea.earlier.title, idea.earlier.body))
     return [
         VersionRow(
-            idea_id=_idea_id(idea.key, language),
+            idea_id=idea_id,
             number=number,
             title=title,
             body=body,
@@ -155,7 +157,3 @@ def _version_rows(idea: SampleIdea, language: str, made: datetime) -> list[Versi
         )
         for number, (title, body) in enumerate(texts, start=1)
     ]
-
-
-def _idea_id(key: str, language: str) -> str:
-    return stable_id("sample", language, key)

@@ -237,6 +237,22 @@ def test_the_sample_can_be_made_anew_after_it_was_deleted_for_good(client: TestC
     assert len(client.get(f"{API}/ideas", params={"board": board}).json()) == 14
 
 
+def test_an_idea_moved_from_the_sample_stays_when_the_sample_is_made_anew(
+    client: TestClient,
+) -> None:
+    other, board = boards(client)[0]["id"], sample(client)["id"]
+    moved = client.get(f"{API}/ideas", params={"board": board}).json()[0]
+    operation = {"operation": "move", "ids": [moved["id"]], "board_id": other}
+    assert client.post(f"{API}/ideas/bulk", json=operation).status_code == 200
+    client.delete(f"{API}/boards/{board}")
+    client.delete(f"{API}/boards/{board}", params={"for_good": "true"})
+
+    sample(client)
+
+    assert len(client.get(f"{API}/ideas", params={"board": board}).json()) == 14
+    assert client.get(f"{API}/ideas/{moved['id']}").json()["board_id"] == other
+
+
 def test_each_language_has_a_sample_of_its_own(client: TestClient) -> None:
     english, swedish = sample(client), sample(client, language="sv")
 
