@@ -1,4 +1,5 @@
-/* Opens the options of a brainstorm while the topic or they have the focus. Without this file, a click does. */
+/* Opens the options of a brainstorm while the topic or they have the focus. Without this file, a click does.
+   On an empty board, fills the form with a topic that was chosen. */
 "use strict";
 (() => {
   const options = () => document.querySelector(".hero:not(.is-inviting) #ask-more");
@@ -35,5 +36,30 @@
     if (more && !more.querySelector("[aria-invalid]") && !more.closest("form").contains(document.activeElement)) {
       more.open = false;
     }
+  });
+
+  /* The topics on an empty board fill the form, so that one may change them first. */
+  const byId = (id) => document.getElementById(id);
+
+  function fill(prompt) {
+    const { topic, method } = prompt.dataset;
+    for (const [id, value] of [["topic", topic], ["method", method]]) {
+      byId(id).value = value;
+      byId(id).dispatchEvent(new Event("input", { bubbles: true }));
+      byId(id).dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    byId("ask-form").scrollIntoView({ block: "center" });
+    // Enter starts it.
+    byId("brainstorm").focus();
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const prompt = event.target.closest("a[data-topic]");
+    const target = event.target.closest("a[data-focus]")?.dataset.focus;
+    if (prompt ? !byId("ask-form") : !target || !byId(target)) return;
+    event.preventDefault();
+    if (prompt) fill(prompt);
+    else byId(target).focus();
   });
 })();

@@ -3,6 +3,8 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
+  // By itself, htmx begins in a later turn. A key that pressed a button before would load the page anew.
+  window.htmx?.initialize();
   // A menu with an open editor in it stays: clicks beside it are part of writing.
   const openMenus = () => document.querySelectorAll("details.menu[open]:not(:has(.edit[open]))");
 

@@ -109,11 +109,19 @@
     // A run tells its own news.
     if (part.querySelector("[hx-sse\\:connect]") || part.hasAttribute("hx-sse:connect")) return;
     if (fresh && face(part) === face(fresh)) return;
+    if (isOfAnotherText(part, fresh)) return;
     const change = [...news.values()].at(-1);
     if (part.id === "sheet" && (!fresh || isBusy(part))) noteOnSheet(part, fresh, change);
     else if (!fresh) offer();
     else if (isBusy(part)) isHeld = true;
     else await replace(part, fresh);
+  }
+
+  /* Whoever accepts a proposal must accept what was read. For another text of the idea, its changes and the ticks
+     mean something else; the server says so, and shows them again. */
+  function isOfAnotherText(part, fresh) {
+    const [mine, theirs] = [part, fresh].map((one) => one?.querySelector("#proposal")?.elements.idea_version.value);
+    return Boolean(mine && theirs) && mine !== theirs;
   }
 
   function noteOnSheet(sheet, fresh, change) {

@@ -9,7 +9,8 @@
     const field = byId("text");
     const source = field?.defaultValue ?? "";
     if (field?.closest("[data-unsaved]")) return null;
-    if (document.activeElement === field) {
+    // A field keeps its selection while the Tab key goes on to the offer.
+    if (field?.form.contains(document.activeElement)) {
       if (field.value !== source) return null;
       return passageAt(source, field.selectionStart, field.selectionEnd);
     }

@@ -15,6 +15,11 @@ from tests.browser.test_people import join, team
 __all__ = ["team"]
 
 pytestmark = pytest.mark.browser
+# What a script puts off to its next turn comes late, as on a busy machine.
+LATE = """
+const later = window.setTimeout;
+window.setTimeout = (act, after = 3_000, ...more) => later(act, after, ...more);
+"""
 
 
 def option(page: Page, name: str) -> Locator:
@@ -202,6 +207,19 @@ def test_keys_change_the_focused_card(page: Page, pool: Pool, key: str, check: A
     expect(card).to_be_focused()
     page.wait_for_function("() => !document.querySelector('.htmx-request')")
     assert check(pool.store.ideas.get(idea.id))
+
+
+def test_a_key_pressed_at_once_changes_the_card_and_not_the_page(page: Page, pool: Pool) -> None:
+    idea = pool.add("Soup")
+    page.add_init_script(LATE)
+    page.goto("/")
+    page.keyboard.press("j")
+    page.evaluate("window.isSame = true")
+    page.keyboard.press("s")
+
+    expect(page.locator(f"#star-{idea.id}")).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("window.isSame")
+    expect(page.locator(f"#idea-{idea.id}")).to_be_focused()
 
 
 @pytest.mark.parametrize("key", ["#", "Delete"])

@@ -99,6 +99,9 @@ def test_changes_are_shown_again_when_the_idea_was_saved_meanwhile(
     propose(page, pool, idea)
     theirs = BODY + "\n\nBring it back."
     pool.store.ideas.update(idea.id, IdeaUpdate(body=theirs))
+    if has_script:
+        # The new text is shown by itself; the changes stay those that were read.
+        expect(page.locator("#body")).to_contain_text("Bring it back.")
 
     page.locator("#accept").click()
 
@@ -115,7 +118,10 @@ def test_changes_accepted_for_an_outdated_text_are_shown_again_before_editing(
     page: Page, pool: Pool, idea: IdeaPublic
 ) -> None:
     propose(page, pool, idea)
+    page.locator("[name=edits]").nth(1).uncheck()
     pool.store.ideas.update(idea.id, IdeaUpdate(body=BODY + "\n\nBring it back."))
+    expect(page.locator("#body")).to_contain_text("Bring it back.")
+    expect(page.locator("[name=edits]:checked")).to_have_count(3)
 
     page.locator("#edit-proposal").click()
 
@@ -331,7 +337,10 @@ def test_a_selection_in_the_editor_is_refined_by_the_keyboard_alone(
     page.locator("#text").evaluate("field => { field.focus(); field.setSelectionRange(26, 45); }")
 
     expect(page.locator("#selection-offer")).to_be_visible()
-    page.locator("#refine-selection").press("Enter")
+    for _ in range(5):
+        page.keyboard.press("Tab")
+    expect(page.locator("#refine-selection")).to_be_focused()
+    page.keyboard.press("Enter")
 
     expect(page.locator("#selection")).to_have_value("People lend drills.")
     expect(page.locator("#instruction")).to_be_focused()

@@ -34,25 +34,41 @@ def brainstormed(page: Page, pool: Pool) -> None:
     settled(page)
 
 
-def test_an_empty_selection_shows_an_error_beside_the_button(anybody: Page, pool: Pool) -> None:
-    brainstormed(anybody, pool)
-    before = anybody.url
+def test_an_empty_selection_shows_an_error_beside_the_button(visit: Visitors, pool: Pool) -> None:
+    visit.traps.expect("422")
+    page = visit(java_script_enabled=False)
+    brainstormed(page, pool)
 
-    anybody.get_by_role("button", name="Keep selected").click()
+    page.get_by_role("button", name="Keep selected").click()
 
-    problem = anybody.locator("#keep-selected-problem")
+    problem = page.locator("#keep-selected-problem")
     expect(problem).to_contain_text("Select suggestions first")
     expect(problem).to_be_focused()
-    if anybody.locator("html.has-script").count():
-        assert anybody.url == before
+    keep_one(page)
+    expect(page.get_by_text("Method not allowed")).to_have_count(0)
+    loaded_anew(page)
 
-    anybody.locator("#run .take").first.check()
-    anybody.get_by_role("button", name="Keep selected").click()
 
-    expect(anybody.locator("#run .is-kept")).to_have_count(1)
-    expect(anybody.locator("#flash")).to_contain_text("1 idea is on the board now.")
-    expect(anybody.get_by_text("Method not allowed")).to_have_count(0)
-    loaded_anew(anybody)
+def test_scripts_offer_to_keep_a_selection_only_while_there_is_one(page: Page, pool: Pool) -> None:
+    brainstormed(page, pool)
+    keep = page.get_by_role("button", name="Keep selected")
+    expect(keep).to_be_hidden()
+
+    first = page.locator("#run .take").first
+    first.check()
+    expect(keep).to_be_visible()
+    first.uncheck()
+    expect(keep).to_be_hidden()
+    keep_one(page)
+
+    loaded_anew(page)
+
+
+def keep_one(page: Page) -> None:
+    page.locator("#run .take").first.check()
+    page.get_by_role("button", name="Keep selected").click()
+    expect(page.locator("#run .is-kept")).to_have_count(1)
+    expect(page.locator("#flash")).to_contain_text("1 idea is on the board now.")
 
 
 def test_a_blank_topic_shows_an_error_beside_its_field(anybody: Page, pool: Pool) -> None:
