@@ -1,5 +1,5 @@
-/* Menus, single-key shortcuts and the way to the palette. Escape and Ctrl K work even if single keys are
-   off. */
+/* Menus, single-key shortcuts and the way to the palette. Escape, Ctrl K and Ctrl Enter work even if single
+   keys are off. */
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -126,6 +126,14 @@
     return true;
   }
 
+  /* Where a text is written, Enter alone begins a new line. */
+  function send(event) {
+    const form = event.target.closest("form[data-guard], form:has([data-markdown])");
+    if (!form || event.isComposing || !event.target.matches("input, textarea")) return;
+    event.preventDefault();
+    if (!event.repeat) form.requestSubmit();
+  }
+
   const PRESSES = { 1: "vote-first", 2: "vote-second", "=": "vote-tie", s: "skip", z: "undo" };
 
   document.addEventListener("keydown", (event) => {
@@ -136,6 +144,7 @@
       event.preventDefault();
       return;
     }
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key === "Enter") send(event);
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input:not(.pick), textarea, select, dialog, [contenteditable]")) return;
     if (!document.body.hasAttribute("data-shortcuts")) return;

@@ -268,7 +268,6 @@
   document.addEventListener("keydown", (event) => {
     const field = event.target.closest("textarea[data-markdown]");
     const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey;
-    if (isCommand && event.key === "Enter") send(event);
     if (!field || event.isComposing) return;
     const mark = isCommand && !event.shiftKey ? KEYS[event.key.toLowerCase()] : undefined;
     if (mark) {
@@ -276,13 +275,6 @@
       MARKS[mark](field);
     } else if (event.key === "Enter" && !isCommand && !event.shiftKey) continueList(event, field);
   });
-
-  function send(event) {
-    const sent = event.target.closest("form:has([data-markdown])");
-    if (!sent) return;
-    event.preventDefault();
-    sent.requestSubmit();
-  }
 
   /* A new line in a list is its next item; in an empty item, it ends the list. */
   function continueList(event, field) {

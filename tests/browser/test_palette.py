@@ -246,6 +246,21 @@ def test_e_edits_the_focused_card_and_escape_leaves_it(page: Page, pool: Pool) -
     expect(page.locator(f"#idea-{idea.id}")).to_be_focused()
 
 
+def test_control_enter_saves_the_card_and_gives_it_the_focus(page: Page, pool: Pool) -> None:
+    idea = pool.add("Soup", "Of leeks")
+    page.goto("/")
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    page.locator(f"#body-{idea.id}").press("End")
+    page.keyboard.type(" and potatoes")
+    page.keyboard.press("Control+Enter")
+
+    card = page.locator(f"#idea-{idea.id}")
+    expect(card.locator("p").first).to_have_text("Of leeks and potatoes")
+    expect(card).to_be_focused()
+    assert pool.store.ideas.get(idea.id).body == "Of leeks and potatoes"
+
+
 def test_escape_ends_a_selection(page: Page, pool: Pool) -> None:
     pool.add("Soup")
     page.goto("/")
