@@ -50,15 +50,14 @@
     field.setSelectionRange(field.value.length, field.value.length);
   }
 
-  document.addEventListener(
-    "toggle",
-    (event) => {
-      if (event.target !== editor()) return;
-      if (!event.target.open) endPreview();
-      else if (document.activeElement === event.target.querySelector("summary")) atEnd(byId("text"));
-    },
-    true,
-  );
+  // At once, as the event that tells of an open disclosure comes later than the next key may.
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || !event.target.closest("#editor:not([open]) > summary")) return;
+    event.preventDefault();
+    editor().open = true;
+    atEnd(byId("text"));
+  });
+  document.addEventListener("toggle", (event) => event.target === editor() && !editor().open && endPreview(), true);
 
   /* Drafts: kept on this device while somebody types, and until the text is saved or discarded. */
   const NAMES = ["title", "body", "tags", "revision"];
@@ -98,12 +97,22 @@
   }
 
   let pause;
+  // An editor that was only looked into leaves an earlier draft alone.
+  let isTouched = false;
 
   document.addEventListener("input", (event) => {
     if (!event.target.form || event.target.form !== form()) return;
+    isTouched = true;
     clearTimeout(pause);
-    pause = setTimeout(() => form() && (isTyped() ? keepDraft() : dropDraft()), PAUSE_MS);
+    pause = setTimeout(noteTyped, PAUSE_MS);
   });
+
+  function noteTyped() {
+    if (!form()) return;
+    if (isTyped()) keepDraft();
+    else dropDraft();
+    showDraft();
+  }
 
   function showDraft() {
     const note = byId("draft-note");
@@ -111,7 +120,7 @@
     const kept = draft();
     const isSaved = kept && NAMES.slice(0, 3).every((name) => kept[name] === form().elements[name].defaultValue);
     if (isSaved) dropDraft();
-    note.hidden = !kept || isSaved || editor().open;
+    note.hidden = !kept || isSaved || (editor().open && isTouched);
   }
 
   function openDraft() {
@@ -129,7 +138,7 @@
     if (event.target.closest("[data-draft-drop]")) {
       dropDraft();
       showDraft();
-      editor().querySelector("summary").focus();
+      (editor().open ? byId("text") : editor().querySelector("summary")).focus();
     }
     if (event.target.closest("[data-leave]") && leave()) event.preventDefault();
   });
@@ -139,7 +148,8 @@
     clearTimeout(pause);
     const hasText = isTyped();
     if (form().hasAttribute("data-unsaved") || (hasText && !keepDraft())) return false;
-    if (!hasText) dropDraft();
+    if (!hasText && isTouched) dropDraft();
+    isTouched = false;
     form().reset();
     editor().open = false;
     editor().querySelector("summary").focus();
@@ -163,6 +173,7 @@
     const path = sourceElement?.closest?.("form[method=post]")?.getAttribute("action");
     if (path && /^\/ideas\/[^/]+$/.test(path) && (response?.status ?? 200) < 400) {
       clearTimeout(pause);
+      isTouched = false;
       dropDraft(new URL(path, location).pathname);
     }
   });

@@ -17,6 +17,13 @@ SELECT = """([start, end]) => {
   field.focus();
   field.setSelectionRange(start, end);
 }"""
+# Where the focus is right after the press, before any later turn of the page.
+PRESS_AND_SEE = """(place) => {
+  const button = document.querySelector(place);
+  button.focus();
+  button.click();
+  window.seen = document.activeElement.id;
+}"""
 # A file on the clipboard or under the pointer, as a browser hands it over.
 GIVE = """([kind, place, bytes]) => {
   const data = new DataTransfer();
@@ -148,6 +155,36 @@ def test_saving_drops_the_draft(page: Page, pool: Pool) -> None:
     expect(page.locator("#body")).to_have_text("New")
     page.reload()
     expect(page.locator("#draft-note")).to_be_hidden()
+
+
+def test_what_is_typed_at_once_after_the_editor_was_opened_goes_into_it(
+    page: Page, pool: Pool
+) -> None:
+    opened(page, pool, "one")
+    page.evaluate(PRESS_AND_SEE, "#editor > summary")
+
+    expect(page.locator("#text")).to_be_focused()
+    assert page.evaluate("window.seen") == "text"
+
+
+def test_an_editor_that_is_only_looked_into_leaves_the_draft_alone(page: Page, pool: Pool) -> None:
+    opened(page, pool)
+    summary, note = page.locator("#editor > summary"), page.locator("#draft-note")
+    summary.press("Enter")
+    page.locator("#text").fill("New")
+    page.keyboard.press("Escape")
+    expect(note).to_be_visible()
+
+    expect(summary).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_have_value(BODY)
+    expect(note).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#editor")).not_to_have_attribute("open", "")
+
+    page.get_by_role("button", name="Continue writing").press("Enter")
+    expect(page.locator("#text")).to_have_value("New")
+    expect(note).to_be_hidden()
 
 
 def test_a_draft_of_an_old_text_overwrites_nobody(visit: Visitors, pool: Pool) -> None:
