@@ -44,6 +44,7 @@ from service.store.database import Database
 from service.store.database_lock import database_lock
 from service.store.housekeeping import Housekeeping
 from service.store.round_ending import RoundEnding
+from service.transfer.file_reader import FileReader
 from service.transfer.pending_uploads import PendingUploads, StoredUploads, UploadFolder
 from service.web import api, mcp, openai, openapi, ops, pages, session
 from service.web.access import Access
@@ -125,6 +126,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "backend": pool,
         "served_models": served_models,
         "requests_in_progress": RequestsInProgress(store.locks),
+        "file_reader": FileReader(),
         "pending_uploads": _pending_uploads(settings, store),
         "metrics": metrics,
         "similar_ideas": SimilarIdeas(store, vectors),

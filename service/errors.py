@@ -4,6 +4,7 @@ ServiceError
 ├── ConfigurationError          the settings cannot work; the server does not start
 ├── InvalidInput                the caller's input cannot be used
 │   ├── InvalidFile             a file that cannot be read, with line and column
+│   ├── InvalidArchive          a JSON file that is not an export of Ideapool
 │   └── IdempotencyKeyReused    the key of one request was sent with another one
 ├── NotFound                    there is no such board, idea, run …
 │   └── UnknownIdeas            some of several ideas do not exist
@@ -78,6 +79,17 @@ class InvalidFile(InvalidInput):
             )
         )
         self.places = tuple(places)
+
+
+class InvalidArchive(InvalidInput):
+    """`problems` has the first ones as pydantic describes them."""
+
+    def __init__(self, problems: Sequence[Mapping[str, Any]]) -> None:
+        first = problems[0]
+        place = "/".join(str(part) for part in first["loc"])
+        what = f"{place or 'The file'}: {first['msg']}. Nothing was imported."
+        super().__init__(what, pointer="/" + place)
+        self.problems = tuple(problems)
 
 
 class IdempotencyKeyReused(InvalidInput):

@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Any, Self
 
 Value = str | int | float
+UNPACKED_CEILING = 100_000
+UNPACKED_DEPTH = 20
 _PLACEHOLDER = re.compile(r"%(\(\w+\)s|%)")
 
 
@@ -74,6 +76,24 @@ def pack(text: str) -> Any:
     return packed | {"many": text.many} if isinstance(text, Counted) else packed
 
 
+class _Room:
+    """How many characters may still be written, in all parts of a packed text together.
+
+    The text may come from a cookie or an imported file, where each part can name another one twice.
+    """
+
+    def __init__(self) -> None:
+        self._left = UNPACKED_CEILING
+
+    def take(self, messages: tuple[str, ...], values: Mapping[str, Value]) -> None:
+        for message in messages:
+            names = [found[1] for found in _PLACEHOLDER.finditer(message)]
+            self._left -= len(message)
+            self._left -= sum(len(str(values[name[1:-2]])) for name in names if name != "%")
+        if self._left < 0:
+            raise ValueError("The text is too long.")
+
+
 def _counted(message: str, many: str, values: dict[str, Value]) -> Counted:
     count = values.pop("count")
     if not isinstance(count, int):
@@ -85,19 +105,26 @@ def unpack(packed: Any) -> str:
     """Restores the text that `pack` was given.
 
     Raises:
-        ValueError: `pack` did not make this.
+        ValueError: `pack` did not make this, or it is too long or too deep.
     """
+    return _unpack(packed, _Room(), UNPACKED_DEPTH)
+
+
+def _unpack(packed: Any, room: _Room, depth: int) -> str:
     if isinstance(packed, str):
         return packed
+    if depth == 0:
+        raise ValueError("The text has too many parts in one another.")
     try:
         message, many = packed["message"], packed.get("many")
         values = {
-            name: value if isinstance(value, int | float) else unpack(value)
+            name: value if isinstance(value, int | float) else _unpack(value, room, depth - 1)
             for name, value in packed["values"].items()
         }
         # The text may come from an imported file. A format with a huge width would fill the memory.
         if "%" in _PLACEHOLDER.sub("", f"{message} {many}"):
             raise ValueError("The message has an invalid placeholder.")
+        room.take((message,) if many is None else (message, many), values)
         return Text(message, **values) if many is None else _counted(message, many, values)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("This is not a packed text.") from error

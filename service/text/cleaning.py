@@ -5,6 +5,7 @@ It does not know ideas, prompts, or where the text is used.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 ABBREVIATIONS = ("Mr.", "Mrs.", "Ms.", "Dr.", "St.")
 """Forms of address, whose full stop does not end a sentence."""
@@ -19,6 +20,8 @@ _LONGER_WORD = re.compile(rf"\d+|\w{{{_STEM_LENGTH},}}")
 # Emoji need the zero-width joiner and U+FE0F, and Persian needs the zero-width non-joiner. All other
 # format characters can hide text from people but not from a model.
 _KEPT_FORMAT = "\u200c\u200d"
+_MARKS_IN_A_ROW = 30
+_GRAPHEME_JOINER = "\u034f"
 _VARIATION_SELECTOR = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
 
 
@@ -30,7 +33,36 @@ def clean_text(text: str) -> str:
     text = re.sub(r"\r\n?|[\u2028\u2029\x85\x0b\x0c]", "\n", text)
     text = _VARIATION_SELECTOR.sub("", text)
     kept = "".join(c for c in text if not _is_invisible(c))
-    return unicodedata.normalize("NFC", kept).strip()
+    return unicodedata.normalize("NFC", _with_joined_marks(kept)).strip()
+
+
+def _with_joined_marks(text: str) -> str:
+    """Divides long runs of combining marks, as the Stream-Safe Text Format of UAX #15 does.
+
+    To normalise a run takes quadratic time, and a few kilobytes of it would stop the server.
+    """
+    if text.isascii():
+        return text
+    pieces, run = [], 0
+    for character in text:
+        count, is_mark = _final_marks(character)
+        if is_mark and run + count > _MARKS_IN_A_ROW:
+            pieces.append(_GRAPHEME_JOINER)
+            run = 0
+        run = run + count if is_mark else count
+        pieces.append(character)
+    return "".join(pieces)
+
+
+@lru_cache(maxsize=4096)
+def _final_marks(character: str) -> tuple[int, bool]:
+    """Returns how many marks the character ends with, and whether it is nothing else."""
+    # Decomposed, so that the count is the same before and after the normalisation.
+    parts = unicodedata.normalize("NFD", character)
+    count = 0
+    while count < len(parts) and unicodedata.combining(parts[-1 - count]):
+        count += 1
+    return count, count == len(parts)
 
 
 def _is_invisible(character: str) -> bool:

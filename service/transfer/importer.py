@@ -4,11 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, get_args
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints
 
 from service.errors import InvalidInput
 from service.messages import Text
-from service.schemas.archive import Archive
 from service.schemas.imports import (
     Column,
     Groups,
@@ -18,12 +17,15 @@ from service.schemas.imports import (
     Nested,
 )
 from service.store import Store
-from service.transfer.readers import Header, decode, has_header, header_of, read
+from service.transfer.file_reader import FileReader
+from service.transfer.readers import Header, decode, has_header, header_of
 
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)] | None
 COLUMNS: tuple[Column, ...] = get_args(Column)
 SNIFFED_BYTES = 20_000
-_MARKDOWN = re.compile(r"^\s*(?:#{1,6}|[-*+]|\d+[.)])\s", re.MULTILINE)
+# The names of the columns stand at the beginning. A cell there may be as large as the file.
+HEADER_CHARACTERS = 200_000
+_MARKDOWN = re.compile(r"^[^\S\n]*+(?:#{1,6}|[-*+]|\d{1,9}[.)])\s", re.MULTILINE)
 _MEDIA_TYPES: dict[str, ImportFormat] = {
     "text/markdown": "markdown",
     "text/x-markdown": "markdown",
@@ -112,11 +114,13 @@ def format_of(media_type: str, file_name: str = "") -> ImportFormat:
     return _ENDINGS.get(ending) or _MEDIA_TYPES.get(kind, "json")
 
 
-def import_file(store: Store, content: bytes, options: ImportOptions) -> Imported:
+def import_file(
+    store: Store, reader: FileReader, content: bytes, options: ImportOptions
+) -> Imported:
     """Imports a file, or reports with `dry_run` what the import would do.
 
     Raises:
-        ValidationError: the JSON is not an archive of Ideapool.
+        InvalidArchive: the JSON is not an archive of Ideapool.
         InvalidInput: the content of the file cannot be used.
         NotFound: the default board does not exist.
     """
@@ -130,9 +134,9 @@ def import_file(store: Store, content: bytes, options: ImportOptions) -> Importe
                 ),
                 pointer="/update",
             )
-        archive = Archive.model_validate_json(content)
+        archive = reader.archive(content)
         return store.archive.add(archive, restore=options.restore, dry_run=options.dry_run)
-    parsed = read(
+    parsed = reader.parsed(
         content,
         options.format,
         groups=options.groups,
@@ -157,11 +161,4 @@ def read_header(content: bytes, columns: Mapping[str, str]) -> Header:
 
     Raises: InvalidFile, InvalidInput.
     """
-    return header_of(decode(content), columns)
-
-
-def first_problem(error: ValidationError) -> str:
-    """Returns the first problem of an archive as a sentence."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = "/".join(str(part) for part in first["loc"])
-    return f"{place or 'The file'}: {first['msg']}. Nothing was imported."
+    return header_of(decode(content)[:HEADER_CHARACTERS], columns)

@@ -19,7 +19,8 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 # Characters that would end a tag or the list of tags, or would be read as quotation marks.
 _NEEDS_QUOTES = re.compile(r"[\",;·<]|^[#\s]")
-_TAG = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,;"]*))\s*(?:[,;]|$)')
+# Possessive: what matched is never tried again in another way, which takes quadratic time or more.
+_TAG = re.compile(r'\s*+(?:"((?:[^"]|"")*+)"|([^,;"]*+))\s*+(?:[,;]|$)')
 _MARK = re.compile(r"<!-- (\\*)ideapool:")
 KEY = r"[A-Za-z0-9_-]{1,64}"
 
@@ -50,9 +51,10 @@ def split_tags(text: str) -> list[str]:
         found = _TAG.match(text, place)
         if found is None:
             # The tag contains a quotation mark but is not quoted.
-            part, _, _ = text[place:].partition(",")
-            tags.append(part.strip())
-            place += len(part) + 1
+            comma = text.find(",", place)
+            end = len(text) if comma < 0 else comma
+            tags.append(text[place:end].strip())
+            place = end + 1
             continue
         quoted, plain = found.groups()
         tags.append(quoted.replace('""', '"') if quoted is not None else plain.strip().lstrip("#"))

@@ -21,6 +21,7 @@ from service.runs.service import Runs
 from service.served_models import ServedModels
 from service.settings import Settings
 from service.store import Store
+from service.transfer.file_reader import FileReader
 from service.transfer.pending_uploads import PendingUploads
 from service.web.metrics import Metrics
 from service.webhooks.administration import Webhooks
@@ -82,6 +83,10 @@ async def _pending_uploads(request: Request) -> PendingUploads:
     return cast(PendingUploads, request.app.state.pending_uploads)
 
 
+async def _file_reader(request: Request) -> FileReader:
+    return cast(FileReader, request.app.state.file_reader)
+
+
 async def _webhooks(request: Request) -> Webhooks:
     return cast(Webhooks, request.app.state.webhooks)
 
@@ -98,6 +103,7 @@ async def _client(request: Request) -> str:
 
 
 PendingUploadsDep = Annotated[PendingUploads, Depends(_pending_uploads)]
+FileReaderDep = Annotated[FileReader, Depends(_file_reader)]
 StoreDep = Annotated[Store, Depends(_store)]
 RunsDep = Annotated[Runs, Depends(_runs)]
 FeedsDep = Annotated[BoardFeeds, Depends(_feeds)]

@@ -1,10 +1,13 @@
 """Importing text files over REST: new ideas, existing ideas, dry runs and faults."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from service.web.pages.responses import FLASH_COOKIE
 from tests.api.test_transfer import BOARDS, EXPORT, IDEAS, IMPORT, Json, exported, post
 
 pytestmark = pytest.mark.both_databases
@@ -423,3 +426,28 @@ def test_a_page_asks_for_the_columns_that_it_does_not_know(client: TestClient) -
     form = {"format": "csv", **query}
     client.post(second.url.path, data=form)
     assert on_boards(client) == [("My ideas", "Soup")]
+
+
+@pytest.mark.parametrize("end", [" x", " <!"])
+def test_pairs_of_quotes_in_a_line_of_facts_do_not_stop_the_server(
+    client: TestClient, end: str
+) -> None:
+    text = '# T\n\nStatus: draft · Tags: "' + '""' * 40 + end + "\n"
+
+    response = client.post(IMPORT, content=text, headers={"content-type": "text/markdown"})
+
+    assert response.status_code in (200, 422)
+
+
+def test_a_flash_cookie_that_expands_without_end_is_not_shown(client: TestClient) -> None:
+    packed: Any = "x" * 20
+    for _ in range(24):
+        packed = {"message": "%(a)s%(a)s", "values": {"a": packed}}
+    cookie = base64.urlsafe_b64encode(json.dumps([packed, ""]).encode()).decode()
+
+    client.cookies.set(FLASH_COOKIE, cookie)
+
+    page = client.get("/import")
+
+    assert page.status_code == 200
+    assert len(page.content) < 200_000

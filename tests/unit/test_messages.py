@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import tracemalloc
 
 import pytest
 
@@ -48,4 +49,42 @@ def test_a_packed_text_can_be_unpacked(text: str) -> None:
 )
 def test_unpacking_anything_else_is_refused(packed: object) -> None:
     with pytest.raises(ValueError, match=r"not a packed text|invalid placeholder|not an integer"):
+        unpack(packed)
+
+
+def _doubled(times: int) -> object:
+    packed: object = "x" * 10
+    for _ in range(times):
+        packed = {"message": "%(a)s%(a)s", "values": {"a": packed}}
+    return packed
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        _doubled(18),
+        {"message": "%(a)s" * 1000, "values": {"a": "x" * 1000}},
+        {"message": "", "many": "%(a)s" * 1000, "values": {"a": "x" * 1000, "count": 1}},
+        {"message": "", "values": {f"a{n}": _doubled(12) for n in range(10)}},
+        {"message": "%(a)s" * 1000, "values": {"a": 10**1000}},
+    ],
+)
+def test_a_packed_text_that_grows_out_of_proportion_is_refused_before_it_is_written(
+    packed: object,
+) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="too long"):
+            unpack(packed)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_packed_text_that_is_too_deep_is_refused() -> None:
+    packed: object = "x"
+    for _ in range(900):
+        packed = {"message": "%(a)s", "values": {"a": packed}}
+
+    with pytest.raises(ValueError, match="in one another"):
         unpack(packed)

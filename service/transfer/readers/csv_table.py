@@ -133,7 +133,12 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _delimiter(text: str) -> str:
-    first = re.sub(r'"(?:[^"]|"")*"', "", text.lstrip("\r\n")).partition("\n")[0]
+    # Only the first row is looked at, and without a group that repeats: it takes memory for each
+    # character of a cell.
+    text = text.lstrip("\r\n")
+    pieces = re.finditer(r'"[^"]*+"|\n', text)
+    end = next((piece.start() for piece in pieces if piece.group() == "\n"), len(text))
+    first = re.sub(r'"[^"]*+"', "", text[:end])
     return max(",;\t", key=first.count)
 
 

@@ -7,11 +7,23 @@ from pydantic import TypeAdapter, ValidationError
 
 from service.errors import InvalidFile
 from service.messages import Text
-from service.schemas.fields import TAGS_CEILING, Body, Status, Tag, Title, clean_line
-from service.schemas.imports import LeftOut, ParsedFile
+from service.schemas.fields import (
+    BODY_CEILING,
+    TAG_CEILING,
+    TAGS_CEILING,
+    TITLE_CEILING,
+    Body,
+    Status,
+    Tag,
+    Title,
+    clean_line,
+)
+from service.schemas.imports import SHOWN_IDEAS, LeftOut, ParsedFile
 
 SHOWN_FAULTS = 20
 LEFT_OUT_LENGTH = 120
+# Cleaning removes characters, but not most of a text. What is longer is not worth the memory.
+_CLEANED_SHARE = 4
 _TITLE: TypeAdapter[str] = TypeAdapter(Title)
 _BODY: TypeAdapter[str] = TypeAdapter(Body)
 _TAG: TypeAdapter[str] = TypeAdapter(Tag)
@@ -24,18 +36,19 @@ class Faults:
         self.places: list[tuple[int, int, str]] = []
 
     def add(self, line: int, column: int, what: str) -> None:
-        self.places.append((line, column, what))
+        if len(self.places) < SHOWN_FAULTS:
+            self.places.append((line, column, what))
 
     def check(self) -> None:
         """Raises InvalidFile if there are faults."""
         if self.places:
-            raise InvalidFile(self.places[:SHOWN_FAULTS])
+            raise InvalidFile(self.places)
 
     def title(self, value: str, line: int, column: int = 1) -> str:
-        return self._checked(_TITLE, Text("title"), value, line, column)
+        return self._checked(_TITLE, TITLE_CEILING, Text("title"), value, line, column)
 
     def body(self, value: str, line: int, column: int = 1) -> str:
-        return self._checked(_BODY, Text("text"), value, line, column)
+        return self._checked(_BODY, BODY_CEILING, Text("text"), value, line, column)
 
     def tags(self, names: list[str], line: int, column: int = 1) -> list[str]:
         if len(names) > TAGS_CEILING:
@@ -46,7 +59,8 @@ class Faults:
             )
             self.add(line, column, what)
         return [
-            self._checked(_TAG, Text("tag"), name, line, column) for name in names[:TAGS_CEILING]
+            self._checked(_TAG, TAG_CEILING, Text("tag"), name, line, column)
+            for name in names[:TAGS_CEILING]
         ]
 
     def status(self, value: str, line: int, column: int = 1) -> Status | None:
@@ -62,19 +76,24 @@ class Faults:
         return found
 
     def _checked(
-        self, kind: TypeAdapter[str], name: Text, value: str, line: int, column: int
+        self, kind: TypeAdapter[str], limit: int, name: Text, value: str, line: int, column: int
     ) -> str:
+        if len(value) > _CLEANED_SHARE * BODY_CEILING:
+            self.add(line, column, _too_long(name, limit))
+            return ""
         try:
             return kind.validate_python(value)
         except ValidationError as error:
             most = error.errors()[0].get("ctx", {}).get("max_length")
             what = (
-                Text("The %(name)s is empty.", name=name)
-                if most is None
-                else Text("The %(name)s has more than %(most)s characters.", name=name, most=most)
+                Text("The %(name)s is empty.", name=name) if most is None else _too_long(name, most)
             )
             self.add(line, column, what)
             return value
+
+
+def _too_long(name: Text, most: int) -> Text:
+    return Text("The %(name)s has more than %(most)s characters.", name=name, most=most)
 
 
 _SYNONYMS: dict[str, Status] = {
@@ -108,14 +127,14 @@ def shorten(text: str, most: int) -> str:
 
 def leave_out(parsed: ParsedFile, text: str, line: int) -> None:
     """Reports each paragraph of a text as ignored; `line` is where the text begins."""
-    paragraphs = re.finditer(r"\S(?:.|\n(?!\s*\n))*", text)
-    parsed.left_out += [
-        LeftOut(
-            line=line + text.count("\n", 0, found.start()),
-            text=shorten(" ".join(found.group().split()), LEFT_OUT_LENGTH),
-        )
-        for found in paragraphs
-    ]
+    counted = 0
+    for found in re.finditer(r"\S[^\n]*(?:\n(?!\s*\n)[^\n]*)*", text):
+        if len(parsed.left_out) >= SHOWN_IDEAS:
+            return
+        line += text.count("\n", counted, found.start())
+        counted = found.start()
+        words = " ".join(found.group().split())
+        parsed.left_out.append(LeftOut(line=line, text=shorten(words, LEFT_OUT_LENGTH)))
 
 
 def title_and_body(text: str, body: str, title_limit: int) -> tuple[str, str]:

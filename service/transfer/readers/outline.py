@@ -5,6 +5,7 @@ A top heading names a board, and the headings under it become tags. A ticked box
 
 import re
 import textwrap
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from markdown_it import MarkdownIt
@@ -13,12 +14,12 @@ from markdown_it.tree import SyntaxTreeNode as Node
 from service.schemas.fields import TAG_CEILING
 from service.schemas.imports import BoardDraft, Draft, Nested, ParsedFile
 from service.transfer.readers.drafting import Faults, leave_out, shorten, title_and_body
-from service.transfer.readers.sections import has_facts, read_sections
+from service.transfer.readers.sections import read_sections, with_facts
 from service.transfer.readers.source import Source
 
 _LISTS = ("bullet_list", "ordered_list")
 _CHECKBOX = re.compile(r"^\[(?P<mark>[ xX])\]\s+")
-_TAGS = re.compile(r"(?:\s+#[^\W\d][\w/-]*)+$")
+_TAG = re.compile(r"#[^\W\d][\w/-]*")
 
 
 def read_outline(text: str, *, nested: Nested, title_limit: int) -> ParsedFile:
@@ -26,7 +27,7 @@ def read_outline(text: str, *, nested: Nested, title_limit: int) -> ParsedFile:
     nodes = list(Node(MarkdownIt("commonmark").parse(source.text)).children)
     headings = [node for node in nodes if node.type == "heading"]
     has_lists = any(node.type in _LISTS for node in nodes)
-    if headings and (not has_lists or any(has_facts(nodes, node) for node in headings)):
+    if headings and (not has_lists or with_facts(nodes)):
         return read_sections(source, nodes, title_limit)
     faults = Faults()
     parsed = _Outline(source, nested, title_limit, faults).read(nodes, has_lists=has_lists)
@@ -42,6 +43,7 @@ class _Outline:
         self._faults = faults
         self._parsed = ParsedFile()
         self._board: BoardDraft | None = None
+        self._goals: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self._tags: dict[int, str] = {}
         self._may_be_goal = False
 
@@ -55,10 +57,14 @@ class _Outline:
             elif node.type == "paragraph" and not has_lists:
                 self._add(node, node, self._source.line(node), parent=None)
             elif self._may_be_goal and self._board is not None:
-                goal = f"{self._board.goal}\n\n{self._source.of(node)}".strip()
-                self._board.goal = self._faults.body(goal, self._source.line(node))
+                self._goals[self._board.name].append(
+                    (self._source.line(node), self._source.of(node))
+                )
             elif node.type != "hr":
                 leave_out(self._parsed, self._source.of(node), self._source.line(node))
+        for name, parts in self._goals.items():
+            goal = "\n\n".join(text for _, text in parts).strip()
+            self._parsed.boards[name].goal = self._faults.body(goal, parts[0][0])
         return self._parsed
 
     def _heading(self, node: Node) -> None:
@@ -88,11 +94,8 @@ class _Outline:
         words = plain_text(paragraph.children[0])
         box = _CHECKBOX.match(words)
         words = words[box.end() :] if box else words
-        tagged = _TAGS.search(words)
-        words = words[: tagged.start()] if tagged else words
-        tags = list(self._tags.values()) + (
-            tagged.group().replace("#", " ").split() if tagged else []
-        )
+        words, own_tags = _split_off_tags(words)
+        tags = [*self._tags.values(), *own_tags]
         title, body = title_and_body(words, self._body(item, paragraph), self._title_limit)
         if not title:
             return
@@ -133,6 +136,16 @@ def plain_text(inline: Node) -> str:
     """Returns the words of an inline node without formatting and links."""
     words = "".join(_words(inline))
     return " ".join(words.split())
+
+
+def _split_off_tags(words: str) -> tuple[str, list[str]]:
+    """Returns the words, and the tags at their end; the first word is never a tag."""
+    # From the end: a pattern for all tags would try each of them as the first one.
+    pieces = words.split(" ")
+    end = len(pieces)
+    while end > 1 and _TAG.fullmatch(pieces[end - 1]):
+        end -= 1
+    return " ".join(pieces[:end]), [piece[1:] for piece in pieces[end:]]
 
 
 def _words(node: Node) -> Iterator[str]:

@@ -7,11 +7,14 @@ from service.transfer.readers.drafting import Faults, leave_out
 from service.transfer.text_escaping import KEY, split_tags, unescape_marks
 
 _BOARD = re.compile(rf"^# (?P<name>.+)\n\n<!-- ideapool:board (?P<id>{KEY}) -->$", re.MULTILINE)
+# Possessive, because a quoted name that can be read in two ways doubles the time with each pair of
+# quotation marks. Names have no line breaks, so the search for a closing mark ends with the line.
+_NAMES = r"(?:\"(?:[^\"\n]|\"\")*+\"|[^\"·<\n])+?"
 FACTS = (
     r"Status: (?P<status>[\w -]+?)(?P<star>, starred)?"
-    r"(?: · Tags: (?P<tags>(?:\"(?:[^\"]|\"\")*\"|[^\"·<])+?))?"
+    rf"(?: · Tags: (?P<tags>{_NAMES}))?"
     r"(?: · Score: [\d.]+)?"
-    r"(?: · By: (?:\"(?:[^\"]|\"\")*\"|[^\"·<])+?)?"
+    rf"(?: · By: {_NAMES})?"
 )
 _IDEA = re.compile(
     rf"^## (?P<title>.+)\n\n{FACTS} <!-- ideapool:idea (?P<id>{KEY}) -->$", re.MULTILINE
@@ -29,8 +32,10 @@ def read_own(text: str) -> ParsedFile:
     parts = sorted([*_BOARD.finditer(plain), *_IDEA.finditer(plain)], key=lambda one: one.start())
     board: str | None = None
     leave_out(parsed, plain[: parts[0].start()], 1)
+    line = counted = 0
     for part, following in zip(parts, [*parts[1:], None], strict=True):
-        line = plain.count("\n", 0, part.start()) + 1
+        line += plain.count("\n", counted, part.start()) + (counted == 0)
+        counted = part.start()
         end = len(plain) if following is None else following.start()
         body = faults.body(unescape_marks(plain[part.end() : end]), line + 4)
         if "name" in part.groupdict():

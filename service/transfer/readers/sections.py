@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from markdown_it.tree import SyntaxTreeNode as Node
 
@@ -14,10 +15,13 @@ from service.transfer.text_escaping import split_tags
 _FACTS = re.compile(FACTS)
 
 
-def has_facts(nodes: Sequence[Node], heading: Node) -> bool:
-    """Whether the line with status and tags follows that older exports of Ideapool have."""
-    place = nodes.index(heading) + 1
-    return place < len(nodes) and _facts(nodes[place]) is not None
+def with_facts(nodes: Sequence[Node]) -> list[Node]:
+    """Returns the headings before a line with status and tags, as older exports of Ideapool have it."""
+    return [
+        node
+        for node, after in pairwise(nodes)
+        if node.type == "heading" and _facts(after) is not None
+    ]
 
 
 def _facts(node: Node) -> re.Match[str] | None:
@@ -34,11 +38,12 @@ def read_sections(source: Source, nodes: Sequence[Node], title_limit: int) -> Pa
     parsed, faults = ParsedFile(), Faults()
     leave_out(parsed, source.lines(0, source.line(parts[0]) - 1), 1)
     board: str | None = None
+    following_nodes = {id(node): after for node, after in pairwise(nodes)}
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         line = source.line(part)
         end = None if following is None else source.line(following) - 1
         name = part.children[0].content if part.children else ""
-        after = nodes[nodes.index(part) + 1] if nodes[-1] is not part else None
+        after = following_nodes.get(id(part))
         facts = None if after is None else _facts(after)
         begin = _end(part if facts is None or after is None else after)
         text = source.lines(begin, end)
@@ -62,9 +67,9 @@ def read_sections(source: Source, nodes: Sequence[Node], title_limit: int) -> Pa
 
 def _idea_level(nodes: Sequence[Node], headings: Sequence[Node]) -> int:
     """Returns the heading level of ideas: the one with facts, or else the second or only level."""
-    with_facts = [_level(node) for node in headings if has_facts(nodes, node)]
+    marked = [_level(node) for node in with_facts(nodes)]
     levels = sorted({_level(node) for node in headings})
-    return min(with_facts) if with_facts else levels[:2][-1]
+    return min(marked) if marked else levels[:2][-1]
 
 
 def _level(heading: Node) -> int:

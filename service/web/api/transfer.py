@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from pydantic_core import to_json
 
+from service.errors import InvalidArchive
 from service.schemas.archive import Archive
 from service.schemas.identity import now
 from service.schemas.imports import Imported
@@ -14,7 +14,7 @@ from service.transfer.exporter import markdown, spreadsheet
 from service.transfer.importer import ImportOptions, format_of, import_file
 from service.web.api.idempotency import KeyedRoute
 from service.web.api.shared import problems
-from service.web.dependencies import StoreDep
+from service.web.dependencies import FileReaderDep, StoreDep
 
 router = APIRouter(tags=["transfer"], route_class=KeyedRoute)
 Format = Literal["json", "markdown", "csv"]
@@ -24,7 +24,6 @@ _MEDIA_TYPES: dict[Format, str] = {
     "markdown": "text/markdown",
     "csv": "text/csv",
 }
-SHOWN_ERRORS = 20
 
 
 @router.get(
@@ -101,16 +100,16 @@ async def _body(request: Request) -> bytes:
 def import_ideas(
     body: Annotated[bytes, Depends(_body)],
     store: StoreDep,
+    reader: FileReaderDep,
     options: Annotated[ImportOptions, Query()],
     content_type: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Imported:
-    # Parsed here, in a thread: the framework would parse a large file in the event loop.
+    # Read by another process: the framework would parse a large file in the event loop.
     if options.format is None:
         options = options.model_copy(update={"format": format_of(content_type)})
     try:
-        return import_file(store, body, options)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return import_file(store, reader, body, options)
+    except InvalidArchive as error:
         raise RequestValidationError(
-            [{**item, "loc": ("body", *item["loc"])} for item in found[:SHOWN_ERRORS]]
+            [{**item, "loc": ("body", *item["loc"])} for item in error.problems]
         ) from error

@@ -5,20 +5,20 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile, status
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field
 
 from service.errors import InvalidFile, InvalidInput
 from service.messages import Counted, Text
 from service.schemas.imports import Action, Column, Groups, Imported, ImportFormat, Nested, Reason
 from service.store import Store
+from service.transfer.file_reader import FileReader
 from service.transfer.importer import (
     ImportOptions,
-    first_problem,
     guess_format,
     import_file,
     read_header,
 )
-from service.web.dependencies import PendingUploadsDep, StoreDep
+from service.web.dependencies import FileReaderDep, PendingUploadsDep, StoreDep
 from service.web.pages.responses import Flash, redirect, render
 
 FORMATS: dict[ImportFormat, str] = {
@@ -157,6 +157,7 @@ def preview_import(
     request: Request,
     token: str,
     store: StoreDep,
+    reader: FileReaderDep,
     files: PendingUploadsDep,
     form: Annotated[ImportOptionsForm, Query()],
 ) -> Response:
@@ -164,7 +165,7 @@ def preview_import(
     table = _table(content, options)
     plan, faults = None, list[Fault]()
     if table is None or not table.lacks_title:
-        plan, faults = _try_import(store, content, options)
+        plan, faults = _try_import(store, reader, content, options)
     context = {"token": token, "options": form, "plan": plan, "faults": faults, "table": table}
     context |= {"actions": ACTIONS, "reasons": REASONS, "fields": FIELDS, "columns": COLUMN_NAMES}
     code = status.HTTP_422_UNPROCESSABLE_CONTENT if faults else status.HTTP_200_OK
@@ -181,11 +182,12 @@ def preview_import(
 def confirm_import(
     token: str,
     store: StoreDep,
+    reader: FileReaderDep,
     files: PendingUploadsDep,
     form: Annotated[ImportOptionsForm, Form()],
 ) -> Response:
     content = files.read(token)
-    result, _ = _try_import(store, content, form.options(dry_run=False))
+    result, _ = _try_import(store, reader, content, form.options(dry_run=False))
     if result is None:
         # Somebody changed the boards meanwhile. The preview shows what is wrong now.
         return redirect(f"/import/{token}?{urlencode(form.model_dump(exclude_none=True))}")
@@ -212,17 +214,15 @@ def _choices() -> dict[str, Any]:
 
 
 def _try_import(
-    store: Store, content: bytes, options: ImportOptions
+    store: Store, reader: FileReader, content: bytes, options: ImportOptions
 ) -> tuple[Imported | None, list[Fault]]:
     try:
-        return import_file(store, content, options), []
+        return import_file(store, reader, content, options), []
     except InvalidFile as error:
         places = error.places
         return None, [Fault(line=line, column=column, detail=what) for line, column, what in places]
     except InvalidInput as error:
         return None, [Fault(detail=error.detail)]
-    except ValidationError as error:
-        return None, [Fault(detail=first_problem(error))]
 
 
 def _target_address(store: Store, result: Imported) -> str:

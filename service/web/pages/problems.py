@@ -41,6 +41,9 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
     errors.InvalidFile: Text(
         "The file cannot be read. “errors” has the lines. Nothing was imported."
     ),
+    errors.InvalidArchive: Text(
+        "The file is not an export of Ideapool. “errors” points at what is wrong. Nothing was imported."
+    ),
     errors.IdempotencyKeyReused: Text(
         "The Idempotency-Key belongs to another request. Nothing was changed. Use a new key."
     ),

@@ -176,6 +176,6 @@ def _read_flash(request: Request) -> Flash | None:
     try:
         text, undo = json.loads(base64.urlsafe_b64decode(packed))
         flash = Flash(unpack(text), str(undo))
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         return None
     return flash if not flash.undo or _UNDO.fullmatch(flash.undo) else Flash(flash.text)
