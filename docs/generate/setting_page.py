@@ -33,6 +33,8 @@ UNITS = {
     "gpu_layers": "layers",
     "slots": "requests",
     "queue_limit": "runs",
+    "connection_limit": "connections",
+    "address_limit": "connections",
     "live_limit": "streams",
     "title_limit": "characters",
     "idea_limit": "characters",

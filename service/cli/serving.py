@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.app import create_app
 from service.backend import selection
 from service.cli.commands.keys import key_store
+from service.cli.connections import BoundedConfig, ConnectionLimits
 from service.cli.progress import show_loading
 from service.engine.files.speeds import Speeds, library_line
 from service.engine.llama.libraries import COMPILE, best_library
@@ -37,6 +38,11 @@ def serve(settings: Settings) -> int:
         print(f"Its models are those of {', '.join(settings.engine_urls)}", flush=True)
     config = _Config(
         startup,
+        ConnectionLimits(
+            connections=settings.connection_limit,
+            per_address=settings.address_limit,
+            proxies=settings.proxy_networks,
+        ),
         host=settings.host,
         port=settings.port,
         # Its lines look like ours.
@@ -116,7 +122,7 @@ class _Startup:
             raise
 
 
-class _Config(uvicorn.Config):
+class _Config(BoundedConfig):
     def load(self) -> None:
         """Notes who really connected, before uvicorn believes a proxy who the client is."""
         super().load()

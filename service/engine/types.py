@@ -49,10 +49,12 @@ class GenerateRequest:
     token becomes that token, and a token that the model begins every text with is put before it.
 
     `grammar` is GBNF with a `root` rule. `json_schema` is the text of a JSON schema for the answer;
-    numeric ranges are not enforced. At most one of the two may be given. `stop` strings end the
+    numeric ranges are not enforced. At most one of the two may be given. If it `is_foreign`, a client
+    wrote it, and a step that takes too long fails this request alone. `stop` strings end the
     text and are not part of it. `logprobs` asks for the logprob of each token and for that many of
     the most likely alternatives (natural log, before temperature and filters); None asks for none.
-    Requests with the same `client` share fair turns. `timeout_s` bounds the time from submission
+    Requests with the same `client` share fair turns, and those with the same `holder` can take only a
+    part of all places. `timeout_s` bounds the time from submission
     to the last token. `is_admitted` means, for every kind of request, that it belongs to work that
     was accepted before, such as a run: it may wait, but it is never refused for lack of a place.
     """
@@ -65,9 +67,11 @@ class GenerateRequest:
     stop: tuple[str, ...] = ()
     grammar: str | None = None
     json_schema: str | None = None
+    is_foreign: bool = False
     logprobs: int | None = None
     prompt: RawPrompt | None = None
     client: str = ""
+    holder: str = ""
     timeout_s: float | None = None
     is_admitted: bool = False
 

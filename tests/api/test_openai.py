@@ -27,6 +27,7 @@ from service.settings import Settings
 from tests.support.app_server import served
 from tests.support.fake_backend import FAKE_MODEL, Broken, FakeBackend
 from tests.support.openai_api import assert_names_field, chunks_of, generated
+from tests.support.timing import quickest
 
 CHAT = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Say hello."}]
@@ -136,7 +137,9 @@ def test_request_fields_are_passed_to_the_engine(
         ),
         stop=("\n", "END"),
         grammar='root ::= "yes"',
+        is_foreign=True,
         client="testclient ann",
+        holder="testclient",
         timeout_s=settings.run_deadline_s,
     )
 
@@ -671,3 +674,60 @@ def test_the_description_names_the_models_and_openais_errors(client: TestClient)
     for status in ("400", "401", "404", "503"):
         content = operation["responses"][status]["content"]
         assert content["application/json"]["schema"]["$ref"].endswith("/OpenAIError")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (CHAT, {"messages": [{}] * 80_000}),
+        (CHAT, {"messages": HELLO * 2_001}),
+        ("/v1/responses", {"input": [{}] * 80_000}),
+        (CHAT, {"messages": HELLO, "logit_bias": {f"x{i}": "" for i in range(20_000)}}),
+    ],
+)
+def test_a_body_full_of_errors_is_refused_quickly(
+    client: TestClient, path: str, fields: dict[str, Any]
+) -> None:
+    body = json.dumps({"model": "fake"} | fields, separators=(",", ":"))
+
+    def attempt() -> float:
+        began = time.process_time()
+        response = client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert response.status_code == 400
+        return time.process_time() - began
+
+    assert quickest(attempt, 0.5) < 0.5
+
+
+def test_grammars_of_clients_can_be_turned_off(migrated: Settings, backend: FakeBackend) -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+    app = create_app(migrated.model_copy(update={"client_grammars": False}), backend)
+    with TestClient(app, base_url="http://localhost") as client:
+        refused = [ask(client, grammar='root ::= "x"'), ask(client, response_format=schema)]
+        any_object = ask(client, response_format={"type": "json_object"})
+
+    assert [one.status_code for one in refused] == [400, 400]
+    assert "takes no grammars" in refused[0].json()["error"]["message"]
+    assert any_object.status_code == 200
+
+
+def test_a_hostile_grammar_is_refused_before_the_engine_sees_it(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    response = ask(client, grammar="root ::= " + "(" * 30_000 + '"a"' + ")" * 30_000)
+
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "grammar"
+    assert "groups inside each other" in response.json()["error"]["message"]
+    assert generated(backend) == []
+
+
+def test_the_requests_of_a_call_have_its_client_as_holder_and_bring_its_grammar(
+    client: TestClient, backend: FakeBackend
+) -> None:
+    ask(client, n=2, user="one", grammar='root ::= "x"')
+    ask(client, response_format={"type": "json_object"})
+    requests = generated(backend)
+
+    assert {one.holder for one in requests} == {"testclient"}
+    assert [one.is_foreign for one in requests] == [True, True, False]

@@ -141,6 +141,7 @@ def test_request_fields_are_passed_to_the_engine(
         stop=("END",),
         logprobs=2,
         client="testclient ann",
+        holder="testclient",
         timeout_s=settings.run_deadline_s,
     )
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from service.engine.admission.fair_queue import FairQueue, QueueFullError
+from service.engine.admission.fair_queue import FairQueue, QueueFullError, ShareTakenError
 
 SLOTS = {"one": 1, "two": 2}
 LIMIT = 6
@@ -293,3 +293,26 @@ def test_a_request_that_takes_no_place_is_never_refused() -> None:
     queue.add("d", "one", "x")
 
     assert queue.waiting == 7
+
+
+def test_a_holder_never_takes_all_places_and_gets_them_back() -> None:
+    queue = FairQueue(SLOTS, 32)
+    for number in range(queue.share):
+        queue.add(f"a{number}", "one", f"a {number}", holder="a")
+    with pytest.raises(ShareTakenError):
+        queue.add("more", "one", "a more", holder="a")
+    for number in range(32 - queue.share):
+        queue.add(f"b{number}", "one", "b", holder="b")
+    with pytest.raises(QueueFullError):
+        queue.add("c", "one", "c", holder="c")
+    queue.withdraw("a0")
+
+    assert queue.share == 24
+    queue.add("more", "one", "a more", holder="a")
+
+
+def test_a_queue_of_one_place_gives_it_to_anybody() -> None:
+    queue = FairQueue(SLOTS, 1)
+    queue.add("a", "one", "a", holder="a")
+
+    assert queue.waiting == 1

@@ -20,6 +20,10 @@ class QueueFullError(Exception):
     """All places are taken, by running and by waiting requests."""
 
 
+class ShareTakenError(QueueFullError):
+    """One holder has its share of the places; the rest is for others."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestCounts:
     """How many requests of a model run, and how many wait for a slot."""
@@ -36,6 +40,7 @@ class QueueEntry:
     deadline: float
     arrival: int
     takes_place: bool
+    holder: str = ""
     virtual_start: float = 0.0
 
 
@@ -120,6 +125,12 @@ class FairQueue:
         self._arrivals = 0
         self._running = 0
         self._places_taken = 0
+        self._places_of: Counter[str] = Counter()
+
+    @property
+    def share(self) -> int:
+        """The places that one holder may have."""
+        return max(1, self._limit - max(1, self._limit // 4))
 
     def set_slots(self, slots: Mapping[str, int]) -> None:
         """The slots from now on. With fewer of them, running requests end and none starts."""
@@ -148,24 +159,30 @@ class FairQueue:
         *,
         deadline: float = inf,
         takes_place: bool = True,
+        holder: str = "",
     ) -> None:
         """Let a request wait until `start` chooses it.
 
-        A request that takes no place is part of work that has one already; it is never refused.
+        A request that takes no place is part of work that has one already; it is never refused. The
+        places of a `holder` with a name are limited to its share.
 
         Raises:
             QueueFullError: no place is left; the queue is unchanged.
+            ShareTakenError: there are places, but not for this holder; the queue is unchanged.
             ValueError: a request with this id is waiting or running.
         """
         if request_id in self._entries:
             raise ValueError(f"the id {request_id!r} is in use")
         if takes_place and self._places_taken >= self._limit:
             raise QueueFullError
+        if takes_place and holder and self._places_of[holder] >= self.share:
+            raise ShareTakenError
         self._arrivals += 1
-        entry = QueueEntry(request_id, model, client, deadline, self._arrivals, takes_place)
+        entry = QueueEntry(request_id, model, client, deadline, self._arrivals, takes_place, holder)
         self._queues[model].add(entry)
         self._entries[request_id] = entry
         self._places_taken += takes_place
+        self._places_of[holder] += takes_place
 
     def start(self, ready: Collection[str]) -> list[str]:
         """Give the free slots of the `ready` models to waiting requests; returns the started."""
@@ -219,6 +236,9 @@ class FairQueue:
     def _forget(self, entry: QueueEntry) -> None:
         del self._entries[entry.id]
         self._places_taken -= entry.takes_place
+        self._places_of[entry.holder] -= entry.takes_place
+        if not self._places_of[entry.holder]:
+            del self._places_of[entry.holder]
 
     def _running_entry(self, request_id: str) -> QueueEntry | None:
         entry = self._entries.get(request_id)

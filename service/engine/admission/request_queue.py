@@ -13,7 +13,12 @@ from math import inf
 from typing import Protocol
 
 from service.engine.admission.event_buffer import EventBuffer, Item
-from service.engine.admission.fair_queue import FairQueue, QueueFullError, RequestCounts
+from service.engine.admission.fair_queue import (
+    FairQueue,
+    QueueFullError,
+    RequestCounts,
+    ShareTakenError,
+)
 from service.engine.admission.service_times import ServiceTimes
 from service.engine.types import Delta, Event, GenerateRequest, Outcome, Queued, Request, Started
 from service.errors import (
@@ -169,14 +174,14 @@ class RequestQueue:
         """The executor has lost everything that it ran.
 
         A request without output waits again in its old place, but only once, because it may be
-        what broke the executor. The others end with `error`.
+        what broke the executor; one with a grammar of a client does not. The others end with `error`.
         """
         for request_id, tracked in list(self._requests.items()):
             if tracked.started_at is None:
                 continue
             if tracked.is_cancelled:
                 self.finish(request_id, None)
-            elif tracked.has_output or tracked.starts > 1:
+            elif tracked.has_output or tracked.starts > 1 or _is_suspect(tracked.request):
                 self.finish(request_id, error)
             else:
                 self._fair_queue.put_back(request_id)
@@ -204,7 +209,10 @@ class RequestQueue:
                 request.client,
                 deadline=time.monotonic() + tracked.timeout_s,
                 takes_place=not request.is_admitted,
+                holder=_holder_of(request),
             )
+        except ShareTakenError:
+            raise self._share_taken(model) from None
         except QueueFullError:
             raise self._busy(model) from None
         except ValueError:
@@ -219,6 +227,19 @@ class RequestQueue:
             Text(
                 "All %(count)s places are taken. Try again in %(seconds)s s.",
                 count=self.limit,
+                seconds=wait_s,
+            ),
+            retry_after_s=wait_s,
+        )
+
+    def _share_taken(self, model: str) -> EngineBusy:
+        wait_s = self.retry_after_s(model)
+        return EngineBusy(
+            Text(
+                "You have %(count)s of the %(limit)s places, and the others are kept for others. Try "
+                "again in %(seconds)s s.",
+                count=self._fair_queue.share,
+                limit=self.limit,
                 seconds=wait_s,
             ),
             retry_after_s=wait_s,
@@ -290,3 +311,11 @@ class RequestQueue:
         if delay_s < inf:
             loop = asyncio.get_running_loop()
             self._alarm = loop.call_later(max(0.0, delay_s), self._dispatch)
+
+
+def _holder_of(request: Request) -> str:
+    return request.holder if isinstance(request, GenerateRequest) else ""
+
+
+def _is_suspect(request: Request) -> bool:
+    return isinstance(request, GenerateRequest) and request.is_foreign

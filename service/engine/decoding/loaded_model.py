@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.decoding.chat_template import ChatTokeniser, PromptTokens
+from service.engine.decoding.foreign_grammars import ForeignGrammars
 from service.engine.decoding.kv_layout import KvLayout, Slot, UnifiedLayout
 from service.engine.decoding.kv_slots import Assignment, SlotAllocator
 from service.engine.files.cache_size import CacheSize
@@ -86,6 +87,7 @@ class LoadedModel:
         size = ContextSize(layout.cells, layout.sequences, batch, layout.is_unified)
         self.context = Context(weights, size, threads=threads, adapter=adapter)
         self.slots = SlotAllocator(layout)
+        self.foreign_grammars = ForeignGrammars(weights.path)
         self._prefilling: Slot | None = None
         self._saved_prefixes: OrderedDict[tuple[int, ...], NDArray[np.uint8]] = OrderedDict()
         self._embedding_context: Context | None = None
@@ -200,6 +202,7 @@ class LoadedModel:
             self.slots.swap(moving, free)
 
     def close(self) -> None:
+        self.foreign_grammars.close()
         self.context.close()
         if self._embedding_context is not None:
             self._embedding_context.close()

@@ -16,7 +16,15 @@ from service.engine.decoding.kv_layout import Slot
 from service.engine.decoding.kv_slots import common_prefix
 from service.engine.decoding.loaded_model import LoadedModel, PendingDecode, Steps
 from service.engine.decoding.raw_prompt import raw_prompt
-from service.engine.llama import Grammar, LlamaModel, Logits, Rows, Sampler
+from service.engine.llama import (
+    Following,
+    Grammar,
+    LlamaModel,
+    Logits,
+    OwnGrammar,
+    Rows,
+    Sampler,
+)
 from service.engine.types import (
     Delta,
     Embedding,
@@ -54,7 +62,8 @@ def generate(model: LoadedModel, request: GenerateRequest, emit: Emit) -> Steps:
     prompt = _prompt(model, request)
     size = len(prompt.tokens)
     model.check_fit(size, request.max_tokens)
-    with contextlib.closing(Sampler(request.sampling, _grammar(model, request))) as sampler:
+    grammar = yield from _grammar(model, request)
+    with contextlib.closing(Sampler(request.sampling, grammar)) as sampler:
         slot, start = yield from model.acquire_slot(request.id, prompt, request.max_tokens)
         try:
             emit(Started(size))
@@ -63,7 +72,9 @@ def generate(model: LoadedModel, request: GenerateRequest, emit: Emit) -> Steps:
             prompt_s = time.monotonic() - began
             answer = _Answer(model.weights, request, emit)
             while True:
-                answer.add(sampler.sample(rows[0]), rows[0])
+                # While a client's grammar takes its time, the next decode overwrites the row.
+                row = rows[0].copy() if request.is_foreign else rows[0]
+                answer.add((yield from sampler.steps(row)), row)
                 if answer.reason is not None:
                     break
                 position = size + answer.count - 1
@@ -86,12 +97,19 @@ def _prompt(model: LoadedModel, request: GenerateRequest) -> PromptTokens:
     return raw_prompt(model.weights, request.prompt)
 
 
-def _grammar(model: LoadedModel, request: GenerateRequest) -> Grammar | None:
-    if request.json_schema is not None:
-        if request.grammar is not None:
-            raise InvalidInput("Give either a grammar or a JSON schema, not both.")
-        return Grammar.of_schema(model.weights, request.json_schema)
-    return Grammar(model.weights, request.grammar) if request.grammar is not None else None
+def _grammar(
+    model: LoadedModel, request: GenerateRequest
+) -> Generator[None, object, Following | None]:
+    source = request.grammar if request.json_schema is None else request.json_schema
+    if source is None:
+        return None
+    if request.json_schema is not None and request.grammar is not None:
+        raise InvalidInput("Give either a grammar or a JSON schema, not both.")
+    is_schema = request.json_schema is not None
+    if request.is_foreign:
+        return (yield from model.foreign_grammars.open(source, is_schema=is_schema))
+    of = Grammar.of_schema if is_schema else Grammar
+    return OwnGrammar(of(model.weights, source))
 
 
 class _Answer:

@@ -24,6 +24,8 @@ from service.errors import ServiceError
 # Pause between two empty frames, which tell the server that the process is alive.
 HEARTBEAT_S = 0.25
 LOADING_POLL_S = 0.05
+# While all requests wait for replies about grammars of clients.
+WAITING_POLL_S = 0.005
 
 
 @dataclass(slots=True)
@@ -76,8 +78,10 @@ class Worker:
             self._loader.close()
 
     def _receive_timeout_s(self) -> float | None:
-        if self._running:
+        if any(one.pending is not None for one in self._running.values()):
             return 0
+        if self._running:
+            return WAITING_POLL_S
         return LOADING_POLL_S if self._loader.is_busy else None
 
     def _send(self) -> None:

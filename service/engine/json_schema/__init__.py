@@ -7,6 +7,7 @@ schema mentions them. A schema without `type` allows only the types that its key
 What cannot be enforced is refused.
 """
 
-from service.engine.json_schema.grammar import LONGEST_GRAMMAR, grammar_of_schema
+from service.engine.json_schema.gbnf_limits import check_gbnf
+from service.engine.json_schema.grammar import grammar_of_schema
 
-__all__ = ["LONGEST_GRAMMAR", "grammar_of_schema"]
+__all__ = ["check_gbnf", "grammar_of_schema"]

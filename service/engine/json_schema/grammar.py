@@ -7,6 +7,7 @@ from typing import Any
 
 from service.engine.json_schema import scalars
 from service.engine.json_schema.constraints import Constraints, Node
+from service.engine.json_schema.gbnf_limits import LONGEST_GRAMMAR
 from service.engine.json_schema.keywords import refusal, short
 from service.engine.json_schema.literals import json_literal, other_keys
 from service.engine.json_schema.patterns import repetition
@@ -20,7 +21,6 @@ from service.engine.json_schema.shapes import (
 )
 
 LONGEST_SCHEMA = 200_000
-LONGEST_GRAMMAR = 65536
 # `char` leaves out escapes of surrogates, since half of a pair is not a character.
 _COMMON = {
     "gap": '" "?',

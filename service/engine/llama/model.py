@@ -25,8 +25,11 @@ class LlamaModel:
         *,
         gpu_layers: int = 0,
         on_progress: Callable[[float], bool] | None = None,
+        is_vocabulary_only: bool = False,
     ) -> None:
         """`on_progress` is called with 0 to 1; it stops the loading by returning False.
+
+        With `is_vocabulary_only`, the weights are not loaded.
 
         Raises:
             ModelUnavailable: llama.cpp cannot load the file.
@@ -39,6 +42,7 @@ class LlamaModel:
         # Kernels for blocked quantisations copy the weights, and the mapped file would stay
         # resident beside the copy.
         params.load_mode = LLAMA_LOAD_MODE_NONE
+        params.vocab_only = is_vocabulary_only
         library.last_error = ""
         self._model: Any = c_api().llama_model_load_from_file(bytes(path), params)
         if not self._model:
@@ -47,6 +51,7 @@ class LlamaModel:
         self._vocab: Any = c_api().llama_model_get_vocab(self._model)
         self._pieces: dict[int, bytes] = {}
         self.gpu_layers = gpu_layers
+        self.path = path
 
     @property
     def handle(self) -> Any:

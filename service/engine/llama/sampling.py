@@ -1,14 +1,14 @@
 """Samples a token from a row of logits, with filters, penalties and a grammar."""
 
 import ctypes
-import re
 from collections import Counter
-from typing import Any
+from collections.abc import Generator
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.json_schema import LONGEST_GRAMMAR, grammar_of_schema
+from service.engine.json_schema import check_gbnf, grammar_of_schema
 from service.engine.llama.c_api import c_api
 from service.engine.llama.model import LlamaModel
 from service.engine.llama.structures import TokenData, TokenDataArray
@@ -20,13 +20,6 @@ RANDOM_SEED = 0xFFFFFFFF
 CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)], align=True)
 # The number of rows into which a vocabulary is folded to find its most likely tokens.
 PARTS = 64
-# An empty text can be repeated in endlessly many ways, and llama.cpp follows them all.
-EMPTY_REPEATED = re.compile(r"[?*]\s*\)\s*[*+{]")
-# Texts, sets of characters and comments, in which a sign means nothing.
-LITERAL = re.compile(r'"(?:\\.|[^"\\])*"?|\[(?:\\.|[^\]\\])*\]?|#[^\r\n]*', re.DOTALL)
-# llama.cpp makes a rule for each of the times that something may be repeated.
-REPETITION = re.compile(r"\{\s*(\d{1,9})\s*(?:,\s*(\d{0,9})\s*)?\}")
-MOST_REPETITIONS = 50_000
 # With a grammar, tokens with a logit this far below the best allowed one are ignored (e^-12).
 REACH = 12.0
 
@@ -36,19 +29,7 @@ class Grammar:
 
     def __init__(self, weights: LlamaModel, text: str) -> None:
         """Raises InvalidInput if the text is not a grammar with a `root` rule."""
-        if len(text) > LONGEST_GRAMMAR:
-            raise InvalidInput(f"The grammar is longer than {LONGEST_GRAMMAR} characters.")
-        signs = LITERAL.sub(" ", text)
-        if sum(int(most or least) for least, most in REPETITION.findall(signs)) > MOST_REPETITIONS:
-            raise InvalidInput(
-                f"The grammar has more than {MOST_REPETITIONS} repetitions altogether. "
-                "Lower its bounds."
-            )
-        if EMPTY_REPEATED.search(signs):
-            raise InvalidInput(
-                "The grammar repeats something that can be empty, such as (x?)*. Remove the inner "
-                "`?` or `*`."
-            )
+        check_gbnf(text)
         # llama.cpp treats an empty text as no grammar at all.
         self._sampler: Any = text.strip() and c_api().llama_sampler_init_grammar(
             weights.vocabulary, text.encode("utf-8", "replace"), b"root"
@@ -75,16 +56,53 @@ class Grammar:
         """Advance by a token, which must be allowed: otherwise llama.cpp ends the process."""
         c_api().llama_sampler_accept(self._sampler, token)
 
+    def advance(self, token: int) -> bool:
+        """Advance by a token if it is allowed."""
+        is_allowed = self.allows(token)
+        if is_allowed:
+            self.accept(token)
+        return is_allowed
+
     def close(self) -> None:
         if self._sampler:
             c_api().llama_sampler_free(self._sampler)
             self._sampler = None
 
 
+class Following(Protocol):
+    """A grammar whose answers may take a while; until then, its steps yield."""
+
+    def advance(self, token: int) -> Generator[None, object, bool]:
+        """Advance by a token if it is allowed."""
+
+    def restrict(self, candidates: NDArray[Any]) -> Generator[None, object, NDArray[Any]]:
+        """Set the logits of tokens that may not come next to minus infinity."""
+
+    def close(self) -> None: ...
+
+
+class OwnGrammar:
+    """A grammar in this process, which answers at once."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._grammar = grammar
+
+    def advance(self, token: int) -> Generator[None, object, bool]:
+        return self._grammar.advance(token)
+        yield
+
+    def restrict(self, candidates: NDArray[Any]) -> Generator[None, object, NDArray[Any]]:
+        return self._grammar.restrict(candidates)
+        yield
+
+    def close(self) -> None:
+        self._grammar.close()
+
+
 class Sampler:
     """Samples one token at a time: the cheapest filter first, the grammar only when needed."""
 
-    def __init__(self, sampling: Sampling, grammar: Grammar | None = None) -> None:
+    def __init__(self, sampling: Sampling, grammar: Following | None = None) -> None:
         self._sampling = sampling
         self._grammar = grammar
         self._drawn: Counter[int] = Counter()
@@ -113,13 +131,24 @@ class Sampler:
         return links
 
     def sample(self, logits: Logits) -> int:
+        """The next token, without a grammar that takes its time."""
+        steps = self.steps(logits)
+        try:
+            next(steps)
+        except StopIteration as end:
+            return int(end.value)
+        raise EngineError("The grammar is not ready.")
+
+    def steps(self, logits: Logits) -> Generator[None, object, int]:
+        """Yields until the next token is known, and returns it."""
         if self._has_penalties or self._sampling.logit_bias:
             logits = self._biased(logits)
         token = self._draw_freely(logits)
         if self._grammar is not None:
-            if not self._grammar.allows(token):
-                token = self._draw(self._allowed(logits, self._grammar))
-            self._grammar.accept(token)
+            is_allowed = yield from self._grammar.advance(token)
+            if not is_allowed:
+                token = self._draw((yield from self._allowed(logits, self._grammar)))
+                yield from self._grammar.advance(token)
         if self._has_penalties:
             self._drawn[token] += 1
         return token
@@ -143,14 +172,16 @@ class Sampler:
             return self._draw(_candidates(logits, np.arange(logits.size, dtype=np.int32)))
         return self._draw(_candidates(logits, _likeliest(logits, wanted)))
 
-    def _allowed(self, logits: Logits, grammar: Grammar) -> NDArray[Any]:
+    def _allowed(self, logits: Logits, grammar: Following) -> Generator[None, object, NDArray[Any]]:
         """The allowed tokens that are at least e^-12 times as likely as the best of them."""
         reach = float(logits.max()) - REACH
-        candidates = grammar.restrict(_candidates(logits, np.flatnonzero(logits >= reach)))
+        candidates = _candidates(logits, np.flatnonzero(logits >= reach))
+        candidates = yield from grammar.restrict(candidates)
         best = float(candidates["logit"].max())
         if best < float(logits.max()) - 1.0:
             below = best - REACH if np.isfinite(best) else -np.inf
-            candidates = grammar.restrict(_candidates(logits, np.flatnonzero(logits >= below)))
+            candidates = _candidates(logits, np.flatnonzero(logits >= below))
+            candidates = yield from grammar.restrict(candidates)
         allowed: NDArray[Any] = candidates[np.isfinite(candidates["logit"])]
         if not allowed.size:
             raise EngineError("The grammar allows no token at this point.")

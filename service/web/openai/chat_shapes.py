@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.web.openai.answers import CompletionUsage, Timings, TokenLogprobs
 from service.web.openai.fields import (
     DEFAULT_MAX_TOKENS,
+    MESSAGES_CEILING,
     Alternatives,
     ChatContent,
     ChoicesRequest,
@@ -39,7 +40,7 @@ class ChatRequest(ChoicesRequest):
         }
     )
 
-    messages: list[ChatMessage] = Field(min_length=1)
+    messages: list[ChatMessage] = Field(min_length=1, max_length=MESSAGES_CEILING, fail_fast=True)
     max_completion_tokens: Tokens | None = Field(
         default=None,
         description=f"Default: {DEFAULT_MAX_TOKENS}, or fewer if fewer fit into the context.",

@@ -24,6 +24,7 @@ class Exchange:
     model: str
     client: str
     deadline_s: float
+    takes_grammars: bool
 
 
 class Caller:
@@ -44,6 +45,7 @@ class Caller:
             model=find_model(self._backend, model).name,
             client=self._client,
             deadline_s=self._settings.run_deadline_s,
+            takes_grammars=self._settings.client_grammars,
         )
 
 

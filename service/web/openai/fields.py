@@ -25,6 +25,8 @@ from service.schemas.fields import whole
 
 DEFAULT_MAX_TOKENS = 512
 CHOICES_CEILING = 8
+MESSAGES_CEILING = 2_000
+BIASES_CEILING = 1_024
 INT32_MAX = 2**31 - 1
 _DEFAULT = Sampling()
 # Values that clients send by default for features that they do not use.
@@ -49,6 +51,15 @@ def check_encodable(text: str) -> str:
     except UnicodeEncodeError as error:
         raise PydanticCustomError("surrogate", "contains half of a surrogate pair") from error
     return text
+
+
+def _check_count(biases: object) -> object:
+    """Before each is looked at: thousands of errors would take seconds."""
+    if isinstance(biases, dict) and len(biases) > BIASES_CEILING:
+        raise PydanticCustomError(
+            "too_many", "has more than {most} entries", {"most": BIASES_CEILING}
+        )
+    return biases
 
 
 def _check_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +133,7 @@ SchemaName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 StopText = Annotated[Text, StringConstraints(min_length=1)]
 TokenId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
 Bias = Annotated[float, Field(ge=-100, le=100)]
+Biases = Annotated[dict[TokenId, Bias], BeforeValidator(_check_count)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Tokens = Annotated[int, Field(ge=1, le=INT32_MAX), BeforeValidator(whole)]
 Answers = Annotated[int, Field(ge=1, le=CHOICES_CEILING), BeforeValidator(whole)]
@@ -156,7 +168,7 @@ class GenerationRequest(RequestModel):
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
-    logit_bias: dict[TokenId, Bias] | None = None
+    logit_bias: Biases | None = None
     grammar: Text | None = Field(
         default=None, description="GBNF with a `root` rule, instead of a JSON format."
     )

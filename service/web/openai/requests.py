@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from service.engine.json_schema import check_gbnf
 from service.engine.types import GenerateRequest, Message, Sampling
 from service.errors import InvalidInput
 from service.web.openai.chat_shapes import ChatMessage, ChatRequest
@@ -81,6 +82,12 @@ def _request(
     """What all requests have in common; what the model is to read is missing."""
     if json_schema is not None and asked.grammar is not None:
         raise InvalidInput("Send either `grammar` or a JSON format, not both.", pointer="/grammar")
+    is_foreign = asked.grammar is not None or json_schema not in (None, ANY_OBJECT)
+    if is_foreign and not exchange.takes_grammars:
+        raise InvalidInput(
+            "This server takes no grammars and no JSON schemas of clients. `json_object` works."
+        )
+    _check_grammar(asked.grammar)
     return GenerateRequest(
         id=exchange.id,
         model=exchange.model,
@@ -90,9 +97,18 @@ def _request(
         stop=(asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ()),
         grammar=asked.grammar,
         json_schema=json_schema,
+        is_foreign=is_foreign,
+        holder=exchange.client,
         client=queue_client(exchange.client, asked.user),
         timeout_s=exchange.deadline_s,
     )
+
+
+def _check_grammar(grammar: str | None) -> None:
+    try:
+        check_gbnf(grammar or "")
+    except InvalidInput as error:
+        raise InvalidInput(error.detail, pointer="/grammar") from None
 
 
 def _numbered(requests: list[GenerateRequest], answers: int) -> list[GenerateRequest]:

@@ -18,6 +18,7 @@ from pydantic.config import JsonValue
 from service.web.openai.answers import TokenLogprobs
 from service.web.openai.fields import (
     DEFAULT_MAX_TOKENS,
+    MESSAGES_CEILING,
     Alternatives,
     GenerationRequest,
     InputContent,
@@ -143,10 +144,11 @@ class ResponsesRequest(GenerationRequest):
 
     input: Annotated[
         list[InputMessage],
-        Field(min_length=1),
+        Field(min_length=1, max_length=MESSAGES_CEILING, fail_fast=True),
         BeforeValidator(
             _as_messages,
-            json_schema_input_type=str | Annotated[list[InputMessage], Field(min_length=1)],
+            json_schema_input_type=str
+            | Annotated[list[InputMessage], Field(min_length=1, max_length=MESSAGES_CEILING)],
         ),
     ] = Field(description="A text of the user, or the whole conversation.")
     instructions: Text | None = Field(default=None, description="A system message before `input`.")
