@@ -237,6 +237,7 @@ def _recurring_work(
 ) -> Iterator[Recurring]:
     if store.is_shared:
         yield RunLeases(store, runs, name=settings.replica_name)
+    yield runs.late_ends
     yield Housekeeping(store, trash_days=settings.trash_days)
     yield RoundEnding(store)
     yield Deliverer(store, Sender(Destinations(settings.webhook_hosts), clock=now))

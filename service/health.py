@@ -24,7 +24,7 @@ from service.engine.types import EngineState, EngineStatus
 from service.errors import ServiceError, StorageUnavailable
 from service.messages import Counted, Text
 from service.settings import Settings
-from service.store.database import Database, newest_revision
+from service.store.database import Database, check_known, newest_revision
 from service.store.database_lock import lock_holder
 from service.store.dialects import Dialect, dialect_of
 from service.store.replicas import ReplicaStore
@@ -52,6 +52,8 @@ ENGINE_STATES: dict[EngineState, Text] = {
 }
 # Of an engine that gets requests, at least one at a time.
 ANSWERING: tuple[EngineState, ...] = ("ready", "trial", "busy")
+# The rights of users who have nothing to do with the server.
+OTHERS = 0o007
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 
 
@@ -251,7 +253,11 @@ def _database(settings: Settings) -> Iterator[Found]:
         yield "ok", Text("%(file)s, still empty", file=text)
     elif facts.revision != newest_revision():
         text = Text("%(file)s, schema %(revision)s", file=text, revision=facts.revision)
+        check_known(facts.revision, str(place))
         yield "better", text, _upgrade_advice(dialect)
+    elif dialect.path and dialect.path.stat().st_mode & OTHERS:
+        advice = Text("Take their rights away: chmod o= %(path)s*", path=place)
+        yield "better", Text("%(file)s, open to other users", file=text), advice
     else:
         yield "ok", text
 

@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.app import create_app
 from service.backend import selection
-from service.cli.commands.keys import key_store
 from service.cli.connections import BoundedConfig, ConnectionLimits
+from service.cli.own_database import own_store
 from service.cli.progress import show_loading
 from service.engine.files.speeds import Speeds, library_line
 from service.engine.llama.libraries import COMPILE, best_library
@@ -25,8 +25,7 @@ from service.web.visitors import RememberPeer
 
 def serve(settings: Settings) -> int:
     configure(settings.log_format)
-    with database_lock(sqlite_path(settings.sqlalchemy_url)):
-        _ensure_key(settings)
+    _ensure_key(settings)
     app = create_app(settings)
     startup = _Startup(app)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -75,11 +74,15 @@ def _library(settings: Settings) -> str:
 
 
 def _ensure_key(settings: Settings) -> None:
-    """Raises: ConfigurationError if a key is needed, there is none, and none may be created."""
+    """Raises:
+    Conflict: another process has the database file open.
+    ConfigurationError: a key is needed, there is none, and none may be created.
+    """
     if not settings.needs_key:
-        return
-    with key_store(settings) as keys:
-        if keys.any():
+        with database_lock(sqlite_path(settings.sqlalchemy_url)):
+            return
+    with own_store(settings) as store:
+        if store.keys.any():
             return
         if not settings.create_key:
             raise ConfigurationError(
@@ -87,7 +90,7 @@ def _ensure_key(settings: Settings) -> None:
                 "with `ideapool keys create NAME`, set IDEAPOOL_CREATE_KEY=true to have one created "
                 "and printed, or bind 127.0.0.1."
             )
-        print(f"API key, shown only now: {keys.create('first')}", flush=True)
+        print(f"API key, shown only now: {store.keys.create('first')}", flush=True)
         print("Sign in with it at /login, or send it as `Authorization: Bearer …`.", flush=True)
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from service.errors import TooManyStreams
+from service.errors import StorageUnavailable, TooManyStreams
 from service.live.feed import BoardFeed
 from service.live.happenings import Happening, Here
 from service.live.presence import Presence
@@ -86,20 +86,16 @@ class BoardFeeds:
     async def _stream(
         self, board_id: str, person_id: str | None, after: int | None, may_still_read: MayStillRead
     ) -> AsyncGenerator[Happening, None]:
-        clock = asyncio.get_running_loop().time
         feed = self._feed(board_id)
         watch, reset = await feed.join(person_id, after)
         try:
             # The first event comes at once, so that the watcher knows that it is connected.
             begins = watch.number if after is None else after
             yield replace(feed.here, number=begins) if reset is None else reset
-            recheck_at = clock() + RECHECK_S
             while not watch.is_closed:
                 happenings = await watch.take(BEAT_S)
-                if watch.is_doubted() or clock() >= recheck_at:
-                    recheck_at = clock() + RECHECK_S
-                    if not await may_still_read():
-                        return
+                if watch.is_doubted() and not await _may_still(may_still_read):
+                    return
                 for happening in happenings:
                     yield happening
         finally:
@@ -121,10 +117,20 @@ class BoardFeeds:
             feed.stop()
 
     async def _doubt(self) -> None:
-        """Has every stream check its reader's right when people, roles or keys have changed."""
+        """Has every stream check its reader's right when people, roles or keys have changed, and every
+        few seconds.
+        """
         with self._store.signals.waiter(PEOPLE) as waiter:
             while True:
-                if await waiter.wait(RECHECK_S):
-                    for feed in self._feeds.values():
-                        for watch in feed.watches:
-                            watch.doubt()
+                await waiter.wait(RECHECK_S)
+                for feed in self._feeds.values():
+                    for watch in feed.watches:
+                        watch.doubt()
+
+
+async def _may_still(may_still_read: MayStillRead) -> bool:
+    """While the database cannot be asked, nothing comes from it either."""
+    try:
+        return await may_still_read()
+    except StorageUnavailable:
+        return True

@@ -20,12 +20,15 @@ from service.errors import (
     EngineBusy,
     LeaseLost,
     ServiceError,
+    StorageUnavailable,
     describe,
+    record,
 )
 from service.ideation.events import Step
 from service.ideation.kinds import Ideation, PlannedRun
 from service.ideation.model_client import Ledger
 from service.messages import Text
+from service.runs.late_ends import LateEnds
 from service.runs.mirrors import Mirrors
 from service.runs.recorder import (
     LiveRun,
@@ -37,7 +40,7 @@ from service.runs.recorder import (
 )
 from service.runs.relay import Relay
 from service.schemas.run_kinds import RECORDED_KINDS
-from service.schemas.runs import RunPublic, Task
+from service.schemas.runs import RunError, RunPublic, Task
 from service.store import Store
 from service.store.database import patient
 from service.store.keyed_answers import RequestKey
@@ -70,6 +73,7 @@ class Runs:
         self._ideation = ideation
         self._recorder = Recorder(store)
         self.relay = Relay(store)
+        self.late_ends = LateEnds(store, self._end_late)
         self._mirrors = Mirrors(store)
         self._limit = limit
         self._deadline_s = deadline_s
@@ -125,7 +129,8 @@ class Runs:
     @property
     def unfinished(self) -> set[str]:
         """The ids of the runs that this server performs."""
-        return {live.run_id for live in self._live.values() if not live.is_over}
+        performed = {live.run_id for live in self._live.values() if not live.is_over}
+        return performed | self.late_ends.run_ids
 
     def live(self, run_id: str) -> LiveRun | None:
         """Returns the run in memory; None if it is only in the store."""
@@ -165,7 +170,18 @@ class Runs:
         )
 
     async def get(self, run_id: str) -> RunPublic:
-        return await asyncio.to_thread(self._store.runs.get, run_id)
+        return await asyncio.to_thread(self.read, run_id)
+
+    def read(self, run_id: str) -> RunPublic:
+        """As `get`, for threads. A run whose end could not be stored yet has failed for those who look.
+
+        Raises: NotFound.
+        """
+        run, live = self._store.runs.get(run_id), self._live.get(run_id)
+        if run_id not in self.late_ends.run_ids or live is None or live.failure is None:
+            return run
+        failure = RunError.model_validate(record(describe(live.failure)))
+        return run.model_copy(update={"status": "failed", "error": failure})
 
     async def wait(self, run_id: str) -> RunPublic:
         """Wait until the run is done.
@@ -299,7 +315,9 @@ class Runs:
         try:
             run = await self._store_end(live, whole)
         except ServiceError as error:
-            # For example, the disk is full: those who wait are told, and the next start marks the run.
+            # Those who wait are told now.
+            if isinstance(error, StorageUnavailable):
+                self.late_ends.keep(live.run_id, whole)
             live.failure, live.status = error, "failed"
             live.add_event("error", describe(error) | {"run_id": live.run_id})
             return
@@ -324,6 +342,11 @@ class Runs:
             if run.status != outcome.status:
                 live.failure = live.failure or error
             return run
+
+    def _end_late(self, run: RunPublic) -> None:
+        # From now on the store has the whole truth.
+        self._live.pop(run.run_id, None)
+        self._ended(run)
 
     def _note(self, live: LiveRun) -> None:
         live.queue_position = self.queue_position(live)

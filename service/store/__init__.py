@@ -114,6 +114,7 @@ class Store:
     def _share(self, database: Database) -> None:
         """What several servers on the database need of each other."""
         self.locks = database.locks
+        self.try_write = database.try_write
         self._listening = database.dialect.listening()
         self.replicas = ReplicaStore(database, self.replica_id)
         self.run_events = RunEventStore(database)

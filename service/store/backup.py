@@ -14,6 +14,7 @@ from pathlib import Path
 from service.errors import Conflict, InvalidInput, NotFound, ServiceError, StorageUnavailable
 from service.store.database import known_revisions
 from service.store.database_lock import database_lock
+from service.store.private_files import private_file
 
 WAIT_S = 5.0
 _SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -53,12 +54,13 @@ def restore(source: Path, database: Path) -> Path | None:
     """
     if not source.is_file():
         raise NotFound(f"There is no file {source}.")
+    # A link to the file stays one.
+    database = database.resolve()
     if database.exists() and database.samefile(source):
         raise Conflict(f"{source} is the database itself.")
     part = database.with_name(f".{database.name}.part")
     try:
         with _write_errors(database), database_lock(database):
-            database.parent.mkdir(parents=True, exist_ok=True)
             with closing(_open(source)) as opened:
                 _check(opened, source)
                 _copy(opened, part)
@@ -152,6 +154,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _copy(source: sqlite3.Connection, target: Path) -> None:
     target.unlink(missing_ok=True)
+    private_file(target)
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
         # All pages in one step: a write between two steps restarts the copy, possibly forever.
         source.backup(copy, pages=-1)

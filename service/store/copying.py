@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Table, Text, bindparam, cast, func, insert, select,
 from sqlmodel import Session, SQLModel, col
 
 from service.errors import ConfigurationError
-from service.store.database import Database, newest_revision
+from service.store.database import Database, check_known, newest_revision
 from service.store.dialects import continue_numbers, describe_contents
 from service.store.search import index, words_of
 from service.store.tables import Idea, IdeaTag
@@ -61,6 +61,7 @@ def _check_source(source: Database) -> None:
     facts = source.dialect.facts()
     if facts is None or facts.revision is None:
         raise ConfigurationError(f"There is no database of Ideapool at {source.dialect.place}.")
+    check_known(facts.revision, source.dialect.place)
     if facts.revision != newest_revision():
         raise ConfigurationError(
             f"The tables of {source.dialect.place} are those of another version. Start this version "

@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session
 
-from service.errors import ConfigurationError, StorageUnavailable
-from service.messages import Text
+from service.errors import ConfigurationError
+from service.store.condition import Condition
 from service.store.dialects import dialect_of
 from service.store.dialects.protocol import STARTING
 
@@ -40,6 +40,14 @@ def sqlite_path(url: str) -> Path | None:
 def known_revisions() -> set[str]:
     """Returns every migration that there has been, as `alembic_version` names it."""
     return {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
+def check_known(revision: str, place: str) -> None:
+    """Raises: ConfigurationError if a newer version brought the tables to this migration."""
+    if revision not in known_revisions():
+        raise ConfigurationError(
+            f"A newer version of Ideapool made the database {place}. Start that one, or restore a backup."
+        )
 
 
 @cache
@@ -84,6 +92,7 @@ class Database:
         self._writer = self.dialect.writer()
         self._reader = self.dialect.reader()
         self._is_closed = False
+        self._condition = Condition(self.dialect.place)
         for engine in (self._reader, self._writer):
             event.listen(engine.pool, "checkin", self._end_late)
         self._joined = _Joined()
@@ -119,20 +128,13 @@ class Database:
             if current == head:
                 return
             if current is not None:
-                self._check_known(current)
+                check_known(current, self.dialect.place)
                 self.dialect.keep_copy(f"before-{head}")
                 _log.info("the database %s is upgraded to %s", self.dialect.place, head)
             with writer.begin() as connection:
                 self._upgrade(connection)
         except (DBAPIError, OSError) as error:
             raise self.dialect.unusable(error) from error
-
-    def _check_known(self, revision: str) -> None:
-        if revision not in known_revisions():
-            raise ConfigurationError(
-                f"A newer version of Ideapool made the database {self.dialect.place}. "
-                "Start that one, or restore a backup."
-            )
 
     def _upgrade(self, connection: Connection) -> None:
         config = Config()
@@ -159,7 +161,7 @@ class Database:
                 session.connection()
                 return
             except (DBAPIError, TimeoutError) as error:
-                if self.dialect.reason(error) is None or time.monotonic() > until:
+                if self.dialect.trouble(error) is None or time.monotonic() > until:
                     raise
             session.rollback()
             time.sleep(RETRY_S)
@@ -199,22 +201,30 @@ class Database:
                 yield session
                 session.flush()
                 self._before_commit(session)
+            self._condition.works()
             self._after_commit(session)
+
+    def try_write(self) -> None:
+        """Writes without changing anything, unless somebody is writing or has just written.
+
+        Raises: StorageUnavailable, also if the last write of somebody else failed.
+        """
+        if self._condition.is_doubtful and not self._writer.pool.checkedout():  # type: ignore[attr-defined]
+            with self._storage_errors():
+                with self._writer.begin() as connection:
+                    self.dialect.touch(connection)
+                self._condition.works()
+        self._condition.check()
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:
         try:
             yield
         except (DBAPIError, TimeoutError) as error:
-            reason = self.dialect.reason(error)
-            if reason is None:
+            found = self.dialect.trouble(error)
+            if found is None:
                 raise
-            raise StorageUnavailable(
-                Text(
-                    "The database cannot be used right now (%(reason)s). Nothing was saved. Try again.",
-                    reason=reason,
-                )
-            ) from error
+            raise self._condition.failed(found, is_busy=isinstance(error, TimeoutError)) from error
 
     def close(self) -> None:
         self.locks.close()

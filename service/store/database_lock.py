@@ -11,11 +11,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from service.errors import Conflict, StorageUnavailable
 from service.messages import Text
+from service.store.private_files import PRIVATE, private_folder
 
 # File systems without locks, such as some network shares, answer with one of these.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
@@ -23,7 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 def lock_path(database: Path) -> Path:
-    return database.with_name(f"{database.name}.lock")
+    # Two names of a file, by a link, must lead to one lock.
+    file = database.resolve()
+    return file.with_name(f"{file.name}.lock")
 
 
 @contextmanager
@@ -39,8 +42,8 @@ def database_lock(database: Path | None) -> Iterator[None]:
         return
     path = lock_path(database)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        private_folder(path.parent)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
     except OSError as error:
         raise StorageUnavailable(
             Text(
@@ -51,8 +54,10 @@ def database_lock(database: Path | None) -> Iterator[None]:
         ) from error
     try:
         _lock(file, database)
-        os.ftruncate(file, 0)
-        os.write(file, f"{os.getpid()} {_command()}\n".encode())
+        # Only people read it, and a full disk must not keep them from their ideas.
+        with suppress(OSError):
+            os.ftruncate(file, 0)
+            os.write(file, f"{os.getpid()} {_command()}\n".encode())
         yield
     finally:
         os.close(file)

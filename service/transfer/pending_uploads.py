@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from service.errors import NotFound, StorageUnavailable
 from service.messages import Text
+from service.store.private_files import private_file, private_folder
 from service.store.uploads import UploadStore
 
 LIFE_S = 3600.0
@@ -45,8 +46,9 @@ class UploadFolder:
     def keep(self, content: bytes) -> str:
         token = uuid4().hex
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self._folder)
             self._delete_old()
+            private_file(self._folder / token)
             (self._folder / token).write_bytes(content)
         except OSError as error:
             raise StorageUnavailable(

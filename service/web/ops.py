@@ -31,9 +31,10 @@ def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
     in place of the catalog's models, if there are any. While a model loads, the server is
     `ready`, as requests wait for the model. `replicas` has the servers that share the database, where
     several may; those `here` have renewed their lease in time. 503 means that the server is stopping or that the
-    database does not answer.
+    database cannot be read and written.
     """
     store.boards.default()
+    store.try_write()
     can = abilities(backend)
     status = "degraded" if any(state in BROKEN for state in can.values()) else "ready"
     if runs.is_closing:

@@ -5,11 +5,12 @@ import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -554,6 +555,64 @@ def test_a_server_does_not_start_while_a_command_uses_the_database(
 
     assert asyncio.run(story())[0] == 1
     assert alone("boards")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("keys", "create", "mine"),
+        ("keys", "list"),
+        ("keys", "revoke", "k1"),
+        ("people", "list"),
+        ("people", "remove", "p1"),
+        ("invite",),
+        ("copy-database", "sqlite:////tmp/never-made/new.db"),
+        ("restore", __file__),
+        ("serve",),
+    ],
+)
+@pytest.mark.usefixtures("url")
+def test_a_command_on_the_database_is_refused_while_a_server_has_it(
+    alone: Run, arguments: tuple[str, ...]
+) -> None:
+    status, out, err = alone(*arguments)
+
+    assert (status, out) == (1, "")
+    assert f"in use by process {os.getpid()} (`" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve",),
+        ("boards",),
+        ("export",),
+        ("keys", "create", "mine"),
+        ("keys", "list"),
+        ("people", "list"),
+        ("invite",),
+        ("copy-database", "sqlite:////tmp/never-made/new.db"),
+        ("backup", "never-made.db"),
+        ("doctor",),
+    ],
+)
+def test_a_database_of_a_newer_version_is_refused_by_every_command_in_one_sentence(
+    alone: Run, migrated: Settings, arguments: tuple[str, ...]
+) -> None:
+    path = migrated.data_dir / "ideapool.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = path.read_bytes()
+
+    status, out, err = alone(*arguments)
+
+    told = f"{out}{err}"
+    assert status != 0
+    assert told.count("ewer version") == 1, told
+    assert "Traceback" not in told
+    assert path.read_bytes() == before
+    assert not Path("never-made.db").exists()
 
 
 def test_a_server_that_cannot_start_says_why_without_a_trace(

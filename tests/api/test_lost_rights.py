@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx2
@@ -12,9 +12,12 @@ from fastapi import FastAPI
 
 from service.actor import Role
 from service.app import create_app
+from service.live import rights
 from service.schemas.fields import UNFINISHED
 from service.settings import Settings
 from service.store import Store
+from service.store.database import Database
+from service.store.keys import KeyStore
 from service.store.team_tables import Membership
 from tests.support.app_server import served
 from tests.support.fake_backend import Endless, FakeBackend
@@ -123,6 +126,46 @@ def test_who_loses_the_right_loses_the_stream_of_an_answer(
     with opened(team.reader, "POST", path, json=asked, headers=headers) as pieces:
         team.store.people.remove(team.ada)
         end_of(pieces)
+
+
+CHAT = {"model": "fake", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "asked"),
+    [
+        ("GET", "/runs/{run}/live", None),
+        ("GET", "/api/v1/runs/{run}/events", None),
+        ("GET", "/boards/{board}/live", None),
+        ("GET", "/api/v1/boards/{board}/events", None),
+        ("POST", "/v1/chat/completions", CHAT),
+    ],
+)
+def test_a_key_that_is_revoked_without_a_signal_loses_its_streams_with_the_next_check(
+    team: Team,
+    migrated: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    asked: dict[str, Any] | None,
+) -> None:
+    monkeypatch.setattr("service.live.rights.RECHECK_S", 0.2)
+    monkeypatch.setattr("service.live.feeds.RECHECK_S", 0.2)
+    run = team.start(team.owner, board_id=team.board)
+    address = path.format(run=run, board=team.board)
+    key = team.store.keys.of(team.ada)[0].id
+
+    with (
+        opened(team.reader, method, address, json=asked) as pieces,
+        closing(Database(migrated.sqlalchemy_url)) as another_process,
+    ):
+        KeyStore(another_process).revoke(key)
+        end_of(pieces)
+    team.owner.post(f"/api/v1/runs/{run}/cancel")
+
+
+def test_rights_are_checked_often_enough_to_end_streams_within_five_seconds() -> None:
+    assert rights.RECHECK_S < 5
 
 
 def test_who_loses_only_another_board_keeps_the_stream_of_a_run(team: Team) -> None:

@@ -249,3 +249,22 @@ def test_only_an_intact_database_of_a_known_migration_is_restored(
         restore(source, database)
 
     assert titles(database) == {"old"}
+
+
+def test_a_backup_is_for_its_user_alone(database: Path, tmp_path: Path) -> None:
+    back_up(database, tmp_path / "backup.db")
+
+    assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_restore_leaves_a_link_to_the_database_as_it_is(
+    database: Path, backup: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "elsewhere" / "ideapool.db"
+    link.parent.mkdir()
+    link.symlink_to(database)
+
+    restore(backup, link)
+
+    assert link.is_symlink()
+    assert titles(database) == {"old"}

@@ -54,6 +54,16 @@ def test_a_second_process_is_refused_with_the_first_ones_id(database: Path) -> N
         assert lock_holder(database) == f"process {first.pid} (`-c serve`)"
 
 
+def test_a_link_to_the_database_leads_to_the_same_lock(database: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(database)
+
+    with holding(database) as first:
+        assert lock_holder(link) == f"process {first.pid} (`-c serve`)"
+        with pytest.raises(Conflict, match=f"in use by process {first.pid}"), database_lock(link):
+            pass
+
+
 def test_a_killed_process_releases_the_lock(database: Path) -> None:
     with holding(database) as first:
         first.send_signal(signal.SIGKILL)

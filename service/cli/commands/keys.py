@@ -1,14 +1,9 @@
 """`ideapool keys`: creates, lists and revokes API keys in the database."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+from service.cli.own_database import own_store
 from service.settings import Settings
-
-if TYPE_CHECKING:
-    from service.store.keys import KeyStore
 
 
 def add_actions(parser: argparse.ArgumentParser) -> None:
@@ -22,34 +17,20 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     revoke.set_defaults(command=revoke_key)
 
 
-@contextmanager
-def key_store(settings: Settings) -> "Iterator[KeyStore]":
-    # Importing the database takes long; `keys --help` should not wait for it.
-    from service.store.database import Database
-    from service.store.keys import KeyStore
-
-    database = Database(settings.sqlalchemy_url)
-    try:
-        database.migrate()
-        yield KeyStore(database)
-    finally:
-        database.close()
-
-
 def create_key(settings: Settings, options: argparse.Namespace) -> int:
-    with key_store(settings) as keys:
-        print(keys.create(options.name))
+    with own_store(settings) as store:
+        print(store.keys.create(options.name))
     return 0
 
 
 def list_keys(settings: Settings, _options: argparse.Namespace) -> int:
-    with key_store(settings) as keys:
-        for key in keys.all():
+    with own_store(settings) as store:
+        for key in store.keys.all():
             print(f"{key.id}  {key.created_at:%Y-%m-%d}  {key.name}")
     return 0
 
 
 def revoke_key(settings: Settings, options: argparse.Namespace) -> int:
-    with key_store(settings) as keys:
-        keys.revoke(options.id)
+    with own_store(settings) as store:
+        store.keys.revoke(options.id)
     return 0

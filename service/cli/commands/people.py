@@ -1,14 +1,10 @@
 """`ideapool invite` and `ideapool people`: invitation links and people, in the database."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
+from service.cli.own_database import own_store
 from service.settings import Settings
-
-if TYPE_CHECKING:
-    from service.store import Store
 
 ROLES = ("reader", "commenter", "editor")
 DAYS = ("1", "7", "30", "365", "never")
@@ -38,28 +34,12 @@ def add_people(parser: argparse.ArgumentParser) -> None:
         action.set_defaults(command=remove if name == "remove" else restore)
 
 
-@contextmanager
-def _store(settings: Settings) -> "Iterator[Store]":
-    # Importing the database takes long; `people --help` should not wait for it.
-    from service.store import Limits, Store
-    from service.store.database import Database
-
-    database = Database(settings.sqlalchemy_url)
-    try:
-        database.migrate()
-        yield Store(
-            database, Limits(settings.title_limit, settings.idea_limit, settings.suggestion_limit)
-        )
-    finally:
-        database.close()
-
-
 def invite(settings: Settings, options: argparse.Namespace) -> int:
     from service.schemas.people import Days, InvitationCreate
 
     days = next((one for one in get_args(Days) if str(one) == options.days), None)
     shape = InvitationCreate(board_id=options.board, role=options.role, days=days)
-    with _store(settings) as store:
+    with own_store(settings) as store:
         _, token = store.invitations.create(shape)
     print(f"{_address(settings)}{settings.root_path}/join/{token}")
     return 0
@@ -74,7 +54,7 @@ def _address(settings: Settings) -> str:
 
 
 def list_people(settings: Settings, _options: argparse.Namespace) -> int:
-    with _store(settings) as store:
+    with own_store(settings) as store:
         for person in store.people.page().items:
             boards = [f"{one.role} on {one.board_id}" for one in person.boards]
             rights = ", ".join(([person.role] if person.role else []) + boards) or "no role"
@@ -87,18 +67,18 @@ def set_role(settings: Settings, options: argparse.Namespace) -> int:
     from service.schemas.people import PersonUpdate
 
     role = None if options.role == "none" else options.role
-    with _store(settings) as store:
+    with own_store(settings) as store:
         store.people.update(options.id, PersonUpdate(role=role))
     return 0
 
 
 def remove(settings: Settings, options: argparse.Namespace) -> int:
-    with _store(settings) as store:
+    with own_store(settings) as store:
         store.people.remove(options.id)
     return 0
 
 
 def restore(settings: Settings, options: argparse.Namespace) -> int:
-    with _store(settings) as store:
+    with own_store(settings) as store:
         store.people.restore(options.id)
     return 0

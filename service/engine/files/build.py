@@ -28,6 +28,7 @@ from service.engine.files.build_plan import (
 from service.engine.files.checksums import (
     FETCH_ADVICE,
     PATH_ADVICE,
+    fresh_sha256,
     known_sha256,
     sha256_of,
     verified_sha256,
@@ -115,7 +116,7 @@ def fetch_and_build(
 
 
 def verify_files(model: CatalogModel, models_dir: Path) -> Iterator[str]:
-    """Verify each file of a model; yields a line for each correct one.
+    """Read every byte of each file of a model; yields a line for each correct one.
 
     Raises:
         ModelUnavailable: a file is missing or wrong; the error names it.
@@ -124,12 +125,14 @@ def verify_files(model: CatalogModel, models_dir: Path) -> Iterator[str]:
     recipe = Recipe.of(model, models_dir)
     built = recipe.find(models_dir) if recipe is not None else None
     if built is None or base.is_file():
-        found = verified_sha256(base, model.sha256)
+        found = verified_sha256(base, model.sha256, hashed=fresh_sha256)
         yield f"{base} is correct, SHA-256 {found}"
     if adapter is not None:
+        verified_sha256(adapter.path, adapter.sha256, advice=PATH_ADVICE, hashed=fresh_sha256)
         found = verified_adapter(adapter, base, model.sha256 or known_sha256(base))
         yield f"{adapter.path} is correct, SHA-256 {found}"
     if built is not None:
+        verified_sha256(built.path, built.sha256, hashed=fresh_sha256)
         yield f"{built.path} is correct, SHA-256 {built.sha256}, built from {recipe}"
     elif recipe is not None:
         raise ModelUnavailable(

@@ -3,8 +3,10 @@
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from service.engine.files.atomic_write import write_whole
 from service.errors import ModelUnavailable
@@ -29,15 +31,33 @@ def sha256_of(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
 
 
 def known_sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
-    """The file's hash, from the saved one if the file's size and time have not changed since."""
+    """The file's hash, from the saved one if nobody has written to the file since.
+
+    Whoever writes can set the time of the content back, but not the time of the change. What a disk
+    gets wrong by itself, only `fresh_sha256` finds.
+    """
     stamp = _stamp(path)
     with contextlib.suppress(OSError, ValueError, LookupError, AttributeError):
         note = json.loads(_sidecar(path).read_text(encoding="utf-8"))
-        if {key: note.get(key) for key in stamp} == stamp and isinstance(note["sha256"], str):
+        if _is_of(note, stamp, path) and isinstance(note["sha256"], str):
             return str(note["sha256"])
+    return fresh_sha256(path, on_bytes)
+
+
+def fresh_sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
+    """The file's hash, from every byte of it; saved for `known_sha256`."""
+    stamp = _stamp(path)
     found = sha256_of(path, on_bytes)
     remember_sha256(path, found, stamp)
     return found
+
+
+def _is_of(note: dict[str, Any], stamp: dict[str, int], path: Path) -> bool:
+    ours = dict(stamp)
+    if not os.access(path, os.W_OK):
+        # A file of an image gets another time of change on each machine, and the server cannot write it.
+        del ours["ctime_ns"]
+    return {key: note.get(key) for key in ours} == ours
 
 
 def remember_sha256(path: Path, found: str, stamp: dict[str, int] | None = None) -> None:
@@ -50,15 +70,27 @@ def remember_sha256(path: Path, found: str, stamp: dict[str, int] | None = None)
 
 def _stamp(path: Path) -> dict[str, int]:
     stat = path.stat()
-    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    return {
+        "size": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "ctime_ns": stat.st_ctime_ns,
+    }
 
 
 def _sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".sha256.json")
 
 
-def verified_sha256(path: Path, expected: str | None, *, advice: str = FETCH_ADVICE) -> str:
+def verified_sha256(
+    path: Path,
+    expected: str | None,
+    *,
+    advice: str = FETCH_ADVICE,
+    hashed: Callable[[Path], str] = known_sha256,
+) -> str:
     """The file's hash, after comparing it with `expected` if that is given.
+
+    `hashed=fresh_sha256` reads every byte, whatever is saved.
 
     Raises:
         ModelUnavailable: names the file, what is wrong with it and what to do.
@@ -66,7 +98,7 @@ def verified_sha256(path: Path, expected: str | None, *, advice: str = FETCH_ADV
     try:
         with path.open("rb") as file:
             magic = file.read(len(GGUF_MAGIC))
-        found = known_sha256(path)
+        found = hashed(path)
     except FileNotFoundError as error:
         wanted = f" (expected SHA-256 {expected})" if expected else ""
         raise ModelUnavailable(

@@ -85,8 +85,9 @@ class AdvisoryLocks(Locks):
             self._drop()
             raise StorageUnavailable(
                 Text(
-                    "The database cannot be used right now (%(reason)s). Nothing was saved. Try again.",
-                    reason=error.diag.message_primary or "no connection to the server",
+                    "The database cannot be used right now (%(reason)s). Nothing was saved. %(advice)s",
+                    reason=error.diag.message_primary or Text("no connection to the server"),
+                    advice=Text("Try again."),
                 )
             ) from error
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlmodel import Session
 
@@ -29,7 +29,7 @@ from service.errors import ConfigurationError, StorageUnavailable
 from service.messages import Text
 from service.store.dialects.channel import Connect
 from service.store.dialects.locks import AdvisoryLocks, Locks
-from service.store.dialects.protocol import STARTING, Facts
+from service.store.dialects.protocol import ALL_IN_USE, STARTING, Facts, Trouble
 from service.store.dialects.words import words_in
 
 APPLICATION = "ideapool"
@@ -163,20 +163,17 @@ class PostgreSQL:
     def keep_copy(self, name: str) -> None:
         """The operator's own backups are the copy."""
 
-    def reason(self, error: Exception) -> str | None:
+    def trouble(self, error: Exception) -> Trouble | None:
         if isinstance(error, TimeoutError):
-            return "all connections are in use"
+            return Trouble(ALL_IN_USE)
         cause = getattr(error, "orig", None)
         if not isinstance(cause, psycopg.Error):
             return None
-        is_away = isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
-        if not is_away and cause.sqlstate != _READ_ONLY_SERVER:
-            return None
-        # Who may read pages need not know where the server is.
-        _log.warning("the database %s cannot be used: %s", self.place, _first_line(error))
-        if isinstance(cause, psycopg.errors.LockNotAvailable):
-            return "others are writing to it"
-        return cause.diag.message_primary or "no connection to the server"
+        reason = _reason(cause)
+        return None if reason is None else Trouble(reason, told=_first_line(error))
+
+    def touch(self, connection: Connection) -> None:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
     def facts(self) -> Facts:
         engine = self.reader()
@@ -240,6 +237,7 @@ def _engine(url: URL, *, size: int) -> Engine:
         pool_size=size,
         max_overflow=0,
         pool_timeout=WAIT_S,
+        hide_parameters=True,
         # A connection from before a restart of the server is replaced.
         pool_pre_ping=True,
     )
@@ -250,6 +248,17 @@ def _engine(url: URL, *, size: int) -> Engine:
         for command in _SESSION:
             connection.execute(command)
         connection.commit()
+
+    @event.listens_for(engine, "handle_error")
+    def hide_values(context: ExceptionContext) -> None:
+        """The details of an error have the values of the row that could not be stored."""
+        cause = context.original_exception
+        told = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
+        if told is None:
+            return
+        cause.args = (told,)
+        if context.sqlalchemy_exception is not None:
+            context.sqlalchemy_exception.args = (f"({type(cause).__name__}) {told}",)
 
     return engine
 
@@ -296,6 +305,19 @@ def _is_refusal(error: DBAPIError) -> bool:
         return code != _STARTING_UP and not code.startswith("53")
     passing = ("starting up", "shutting down", "recovery", "too many clients", "reserved for")
     return "FATAL" in told and not any(words in told for words in passing)
+
+
+def _reason(cause: psycopg.Error) -> str | None:
+    is_away = isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
+    if cause.sqlstate == _READ_ONLY_SERVER:
+        return Text("it can only be read")
+    if not is_away:
+        return None
+    if isinstance(cause, psycopg.errors.LockNotAvailable):
+        return Text("others are writing to it")
+    if isinstance(cause, psycopg.errors.DiskFull):
+        return Text("the disk is full")
+    return cause.diag.message_primary or Text("no connection to the server")
 
 
 def _first_line(error: Exception) -> str:

@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from service.errors import StorageUnavailable
+from service.messages import Text
 from service.store.dialects.channel import Connect
 from service.store.dialects.locks import Locks
 
 # Options of a writer's connections while a server starts: it waits until others have migrated.
 STARTING: Mapping[str, Any] = {"is_starting": True}
+
+TRY_AGAIN, ALL_IN_USE = Text("Try again."), Text("all connections are in use")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,17 @@ class Facts:
     revision: str | None
     keys: int
     connections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a database cannot be used, and what to do about it, for everybody; `told` is for the log,
+    because who may read pages need not know where the server is.
+    """
+
+    reason: str
+    advice: str = TRY_AGAIN
+    told: str = ""
 
 
 class Dialect(Protocol):
@@ -77,8 +92,12 @@ class Dialect(Protocol):
         """Keeps a copy before a migration, where that is a file beside the database."""
         ...
 
-    def reason(self, error: Exception) -> str | None:
+    def trouble(self, error: Exception) -> Trouble | None:
         """Says why the database cannot be used, if that is what the error means."""
+        ...
+
+    def touch(self, connection: Connection) -> None:
+        """Writes without changing what is stored."""
         ...
 
     def facts(self) -> Facts | None:

@@ -1,9 +1,11 @@
 """SQLite: one file, FTS5, one connection that writes."""
 
+import errno
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, text
@@ -14,13 +16,44 @@ from sqlmodel import Session
 from service.errors import StorageUnavailable
 from service.messages import Text
 from service.store.dialects.locks import Locks
-from service.store.dialects.protocol import Facts
+from service.store.dialects.protocol import ALL_IN_USE, Facts, Trouble
+from service.store.private_files import private_file, private_folder
 
 READERS = 8
 WAIT_S = 5.0
 _WORDS = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS temp.idea_words USING fts5vocab(main, idea_search, row)"
 )
+_WRITABLE = Text("Is the folder writable?")
+_FULL = Trouble(Text("the disk is full"), Text("Free some space, then try again."))
+_READ_ONLY = Trouble(
+    Text("it can only be read"),
+    Text("Whoever runs the server must be able to write to the file and its folder."),
+)
+_LOCKED = Trouble(Text("another program has it locked"), Text("Close that program, or try again."))
+_DAMAGED = Trouble(
+    Text("the file is damaged"), Text("Stop the server and restore a backup: `ideapool restore`.")
+)
+_TROUBLES: Mapping[int | None, Trouble] = MappingProxyType(
+    {
+        sqlite3.SQLITE_FULL: _FULL,
+        sqlite3.SQLITE_READONLY: _READ_ONLY,
+        sqlite3.SQLITE_BUSY: _LOCKED,
+        sqlite3.SQLITE_LOCKED: _LOCKED,
+        sqlite3.SQLITE_CORRUPT: _DAMAGED,
+        sqlite3.SQLITE_NOTADB: _DAMAGED,
+        sqlite3.SQLITE_IOERR: Trouble(
+            Text("the disk reports an error"), Text("Check the disk, then try again.")
+        ),
+        sqlite3.SQLITE_CANTOPEN: Trouble(Text("the file cannot be opened"), _WRITABLE),
+    }
+)
+# What the system says before SQLite does.
+_ERRNO = {
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EROFS: sqlite3.SQLITE_READONLY,
+    errno.EACCES: sqlite3.SQLITE_READONLY,
+}
 
 
 class SQLite:
@@ -52,16 +85,20 @@ class SQLite:
         return None
 
     def prepare(self, writer: Engine) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
+        # SQLite gives its other files the rights of this one.
+        private_file(self.path)
         with writer.connect():
             pass
 
     def unusable(self, error: Exception) -> StorageUnavailable:
+        found = _TROUBLES.get(_code(error), Trouble(str(error), _WRITABLE))
         return StorageUnavailable(
             Text(
-                "The database %(path)s cannot be opened: %(error)s. Is the folder writable?",
+                "The database %(path)s cannot be opened: %(reason)s. %(advice)s",
                 path=self.path,
-                error=error,
+                reason=found.reason,
+                advice=found.advice,
             )
         )
 
@@ -69,16 +106,27 @@ class SQLite:
         target = self.path.with_suffix(f".{name}.db")
         target.unlink(missing_ok=True)
         try:
+            private_file(target)
             # VACUUM cannot run inside a transaction, so it gets a connection of its own.
             with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
                 connection.execute("VACUUM INTO ?", (str(target),))
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
+            # Half a copy would only take space.
+            target.unlink(missing_ok=True)
             raise self.unusable(error) from error
 
-    def reason(self, error: Exception) -> str | None:
-        if not isinstance(error, OperationalError | TimeoutError):
-            return None
-        return str(getattr(error, "orig", None) or error)
+    def trouble(self, error: Exception) -> Trouble | None:
+        if isinstance(error, TimeoutError):
+            return Trouble(ALL_IN_USE)
+        found = _TROUBLES.get(_code(error))
+        if found is None and isinstance(error, OperationalError):
+            return Trouble(str(error.orig))
+        return found
+
+    def touch(self, connection: Connection) -> None:
+        """SQLite leaves out an update that changes nothing, but writes this number in any case."""
+        number = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA user_version = {number}")
 
     def facts(self) -> Facts | None:
         if not self.path.exists():
@@ -122,6 +170,15 @@ class Fts5Index:
         return rows.scalars().all()
 
 
+def _code(error: Exception) -> int | None:
+    """Returns SQLite's primary code of the error."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, OSError):
+        return _ERRNO.get(cause.errno or 0)
+    code = getattr(cause, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
 def _revision_and_keys(database: sqlite3.Connection) -> tuple[str | None, int]:
     tables = {row[0] for row in database.execute("SELECT name FROM sqlite_schema")}
     if not {"alembic_version", "api_key"} <= tables:
@@ -137,6 +194,7 @@ def _engine(url: URL, *, size: int, begin: str, query_only: bool = False) -> Eng
         pool_size=size,
         max_overflow=0,
         pool_timeout=WAIT_S,
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": WAIT_S},
     )
 

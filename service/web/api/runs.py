@@ -46,8 +46,8 @@ def list_runs(
     summary="Get the state of a run, with its provenance",
     responses=problems(404),
 )
-def get_run(run_id: Id, store: StoreDep) -> RunPublic:
-    return store.runs.get(run_id)
+def get_run(run_id: Id, runs: RunsDep) -> RunPublic:
+    return runs.read(run_id)
 
 
 @router.get(

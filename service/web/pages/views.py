@@ -320,7 +320,7 @@ def view_run(
     queue_position = runs.queue_position(live)
     scores = {} if live is None else dict(live.scores)
     spread = {} if live is None else dict(live.spread)
-    run = store.runs.get(run_id)
+    run = runs.read(run_id)
     made = {suggestion.title for suggestion in run.suggestions}
     is_best_first = best_first and _has_order(run)
     cards = cards_of(store, _best_first(run) if is_best_first else run, runs.look)
