@@ -16,7 +16,6 @@
   const wanted = { langs: [lang], processLocally: true };
   let state = "unavailable";
   let session = null;
-  let hasAsked = false;
 
   const button = () => document.querySelector("[data-dictate]");
 
@@ -26,7 +25,6 @@
   }
 
   async function ask() {
-    hasAsked = true;
     try {
       state = await Recognition.available(wanted);
     } catch {
@@ -100,5 +98,6 @@
   // Nobody is listened to without seeing the button.
   document.addEventListener("toggle", (event) => event.target.id === "editor" && !event.target.open && stop(), true);
   document.addEventListener("htmx:after:settle", show);
-  document.addEventListener("toggle", (event) => event.target.id === "editor" && !hasAsked && ask(), true);
+  // writing.js loads this file when the editor is first opened.
+  ask();
 })();

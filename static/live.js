@@ -1,4 +1,5 @@
-/* Hears from the server what others do on the board of this page, and who is here. news.js shows it. */
+/* Hears from the server what others do on the board of this page, and who is here. news.js shows it; it comes
+   with the first news. */
 "use strict";
 (() => {
   const { live: address, after: newest } = document.body.dataset;
@@ -14,6 +15,25 @@
   const WORRY_MS = 4_000;
   const RETRY_MS = 500;
   const MOST_RETRY_MS = 30_000;
+
+  /* For news.js, which must know what was under way when it came: requests of this page's own, whose answers
+     show what they changed, and the pointer. A page fetched before such an answer came is out of date. */
+  const use = { asking: 0, answers: 0, pressed: null, pointedAt: -Infinity };
+  window.live = use;
+  for (const name of ["htmx:before:request", "board:asking"]) {
+    document.addEventListener(name, () => (use.asking += 1));
+  }
+  for (const name of ["htmx:finally:request", "board:answered"]) {
+    document.addEventListener(name, () => {
+      use.asking = Math.max(0, use.asking - 1);
+      use.answers += 1;
+    });
+  }
+  document.addEventListener("pointerdown", (event) => (use.pressed = event.target));
+  for (const end of ["pointerup", "pointercancel", "dragend"]) {
+    document.addEventListener(end, () => (use.pressed = null));
+  }
+  document.addEventListener("pointermove", () => (use.pointedAt = now()), { passive: true });
 
   /* The connection */
   let after = Number(newest);
@@ -94,8 +114,26 @@
     here.querySelector("details")?.toggleAttribute("open", Boolean(isOpen));
   }
 
-  function tell(change) {
+  let shower = null;
+
+  async function tell(change) {
+    shower ??= load();
+    await shower;
     document.dispatchEvent(new CustomEvent("board:change", { detail: change }));
+  }
+
+  /* Tries again until the file is there: news that were told once do not come again. */
+  function load() {
+    return new Promise((resolve) => {
+      const script = document.createElement("script");
+      script.src = byId("news").dataset.script;
+      script.addEventListener("load", resolve);
+      script.addEventListener("error", () => {
+        script.remove();
+        setTimeout(() => load().then(resolve), RETRY_MS);
+      });
+      document.head.append(script);
+    });
   }
 
   byId("connect").addEventListener("click", connectNow);

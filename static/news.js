@@ -1,12 +1,15 @@
 /* Shows what others do on the board of this page, without moving what somebody types, reads or drags.
 
-   live.js says what has changed. Then this page is fetched once for all that has come together, and each
-   card, and each other part with `data-live`, is replaced by what the fetched page has for it. */
+   live.js says what has changed, and loads this file with the first news. Then the page is fetched once for
+   all that has come together, and each card, and each other part with `data-live`, is replaced by what the
+   fetched page has for it. */
 "use strict";
 (() => {
   if (!document.body.dataset.live) return;
   const byId = (id) => document.getElementById(id);
   const now = () => performance.now();
+  // live.js has watched the page from the beginning.
+  const use = window.live;
 
   // What comes within this time is fetched together.
   const PAUSE_MS = 120;
@@ -40,35 +43,21 @@
     timer ||= setTimeout(refresh, PAUSE_MS);
   }
 
-  /* Answers to this page's own forms show what they changed. A page that was fetched before such an
-     answer came is out of date. */
-  let asking = 0;
-  let answers = 0;
-  for (const name of ["htmx:before:request", "board:asking"]) {
-    document.addEventListener(name, () => (asking += 1));
-  }
-  for (const name of ["htmx:finally:request", "board:answered"]) {
-    document.addEventListener(name, () => {
-      asking = Math.max(0, asking - 1);
-      answers += 1;
-    });
-  }
-
   async function refresh() {
     timer = 0;
     // A hidden page is not seen; what has changed waits until it is.
     if (document.hidden) return;
-    if (isFetching || asking) {
+    if (isFetching || use.asking) {
       schedule();
       return;
     }
     const taken = changes;
-    const before = answers;
+    const before = use.answers;
     changes = new Map();
     isFetching = true;
     try {
       const page = await fetchPage();
-      if (before === answers && !asking) await show(page, taken);
+      if (before === use.answers && !use.asking) await show(page, taken);
       else putBack(taken);
     } catch {
       // The connection is lost: `connect` finds out, and catches up.
@@ -229,7 +218,7 @@
 
   function isAtRest(list) {
     const isAtTop = list.getBoundingClientRect().top >= 0 || window.scrollY === 0;
-    const isPointedAt = list.matches(":hover") && now() - pointedAt < POINTING_MS;
+    const isPointedAt = list.matches(":hover") && now() - use.pointedAt < POINTING_MS;
     return isAtTop && !isPointedAt && !cardsOf(list).some(([, card]) => isBusy(card));
   }
 
@@ -244,14 +233,6 @@
   }
 
   /* Is somebody using it? */
-  let pressed = null;
-  let pointedAt = -Infinity;
-  document.addEventListener("pointerdown", (event) => (pressed = event.target));
-  for (const end of ["pointerup", "pointercancel", "dragend"]) {
-    document.addEventListener(end, () => (pressed = null));
-  }
-  document.addEventListener("pointermove", () => (pointedAt = now()), { passive: true });
-
   const isEdited = (element) => element.matches(".is-edited") || element.querySelector(".is-edited");
 
   function isChanged(element) {
@@ -264,7 +245,7 @@
     const isCard = element.matches("li.card");
     const isField = at?.matches("input:not([type=checkbox]), textarea, select");
     if (at !== document.body && element.contains(at) && (isCard || isField)) return true;
-    if (pressed && element.contains(pressed)) return true;
+    if (use.pressed && element.contains(use.pressed)) return true;
     if (isEdited(element) || element.querySelector("details.menu[open], dialog[open]")) return true;
     const selection = getSelection();
     const isSelected = !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(element);

@@ -57,7 +57,27 @@
     editor().open = true;
     atEnd(byId("text"));
   });
-  document.addEventListener("toggle", (event) => event.target === editor() && !editor().open && endPreview(), true);
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      if (event.target !== editor()) return;
+      if (event.target.open) loadDictation();
+      else endPreview();
+    },
+    true,
+  );
+
+  /* Few open the editor, so what only it needs comes with its first opening. */
+  let hasDictation = false;
+
+  function loadDictation() {
+    const address = document.querySelector("[data-dictate]")?.dataset.script;
+    if (hasDictation || !address) return;
+    hasDictation = true;
+    const script = document.createElement("script");
+    script.src = address;
+    document.head.append(script);
+  }
 
   /* Drafts: kept on this device while somebody types, and until the text is saved or discarded. */
   const NAMES = ["title", "body", "tags", "revision"];

@@ -171,7 +171,7 @@ def test_a_tab_that_comes_back_shows_what_came_while_it_was_hidden(page: Page, p
     page.evaluate("document.addEventListener('board:change', () => (window.wasTold = true))")
     page.evaluate(HIDE, True)
     pool.add("Tool shelf")
-    page.wait_for_function("window.wasTold")
+    page.wait_for_function("() => window.wasTold")
     # Longer than what comes together is collected for.
     page.wait_for_timeout(400)
     expect(card(page, "Tool shelf")).to_have_count(0)

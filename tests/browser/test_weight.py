@@ -1,7 +1,7 @@
 """What the first visit costs: bytes over the wire, on a board with work on it."""
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Pool
 from tests.support.fake_backend import IDEAS
@@ -47,6 +47,19 @@ def test_pages_are_compressed_for_browsers_that_accept_it(
 
     assert answer.headers.get("content-encoding", "identity") == encoding
     assert "accept-encoding" in answer.headers["vary"].lower()
+
+
+def test_what_shows_news_is_loaded_with_the_first_news(page: Page, pool: Pool) -> None:
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    page.goto("/", wait_until="networkidle")
+
+    assert [url for url in loaded if "news.js" in url] == []
+    pool.add("Soup from one pot")
+    expect(page.locator("#ideas")).to_contain_text("Soup from one pot")
+    pool.add("Chalk the road")
+    expect(page.locator("#ideas")).to_contain_text("Chalk the road")
+    assert len([url for url in loaded if "news.js" in url]) == 1
 
 
 def test_the_palette_is_loaded_only_when_it_is_opened(page: Page) -> None:

@@ -346,6 +346,6 @@ def test_dictation_is_not_offered_elsewhere(page: Page, pool: Pool, answer: str)
     page.add_init_script(f"({SPEECH})('{answer}')")
     opened(page, pool)
     page.locator("#editor > summary").click()
-    page.wait_for_function("asked.length === 1")
+    page.wait_for_function("() => asked.length === 1")
 
     expect(page.locator("[data-dictate]")).to_be_hidden()
