@@ -223,6 +223,7 @@ def test_changing_ideas_on_the_board_passes_axe(page: Page, pool: Pool) -> None:
     expect(page.get_by_label("Title")).to_be_focused()
     page.locator(f"#status-{chalk.id} > summary").click()
     assert_accessible(page, "edited card and open status", "#ideas")
+    page.locator("#filter-menu > summary").click()
     page.locator("#filter-tags > summary").click()
     assert_accessible(page, "tags to filter by", "#filters")
     page.goto(f"/ideas/{old.id}/edit")

@@ -28,7 +28,7 @@ def test_a_pasted_list_is_previewed_and_then_imported_once(
     page = visit(java_script_enabled=has_script)
     page.goto("/")
     page.locator(".more-menu > summary").click()
-    page.get_by_role("link", name="Import ideas").click()
+    page.get_by_role("banner").get_by_role("link", name="Import ideas").click()
     page.get_by_label("Or paste text").fill(LIST)
     page.get_by_role("button", name="Preview").click()
 

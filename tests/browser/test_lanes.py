@@ -411,7 +411,7 @@ def test_filters_and_the_bulk_bar_work_in_each_view(page: Page, pool: Pool, view
     expect(shown).to_have_count(1)
     expect(page).to_have_url(re.compile(f"view={view}"))
     page.get_by_role("searchbox").fill("nothing-like-this")
-    expect(page.get_by_role("heading", name="Nothing here matches")).to_be_visible()
+    expect(page.get_by_role("heading", name="No idea matches “nothing-like-this”")).to_be_visible()
     page.get_by_role("searchbox").fill("")
     expect(shown).to_have_count(4)
 
