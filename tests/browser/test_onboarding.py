@@ -57,6 +57,8 @@ def test_the_sample_is_opened_and_removed_with_one_click_each(
     expect(page.get_by_text("This is a sample board.")).to_be_visible()
     expect(page.locator("#ideas h3").first).to_have_text("Tool shelf in the bicycle cellar")
 
+    # The page hears that its board is gone, and asks for it, before it has the answer to its own click.
+    visit.traps.expect("404")
     page.locator("#remove-sample").click()
 
     expect(page.locator("#flash")).to_contain_text("is deleted.")
