@@ -18,6 +18,7 @@ from service.analysis.board_ideas import BoardIdeas, TopicEmbedding
 from service.analysis.board_taste import BoardTaste
 from service.analysis.calibration.calibrations import Calibrations
 from service.analysis.idea_bank import IdeaBank
+from service.analysis.idea_map import IdeaMaps
 from service.analysis.likeness import Likeness
 from service.analysis.score_heads import ScoreHeads
 from service.analysis.scoring import Scorer
@@ -129,8 +130,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "file_reader": FileReader(),
         "pending_uploads": _pending_uploads(settings, store),
         "metrics": metrics,
-        "similar_ideas": SimilarIdeas(store, vectors),
-        "likeness": Likeness(store, encoder, vectors),
+        **_readers_of_boards(store, vectors, encoder),
         "inspirations": inspirations,
         "tastes": tastes,
         "calibrations": calibrations,
@@ -144,6 +144,17 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
     return app
+
+
+def _readers_of_boards(
+    store: Store, vectors: WordVectors, encoder: SentenceEncoder
+) -> dict[str, object]:
+    similar_ideas = SimilarIdeas(store, vectors)
+    return {
+        "similar_ideas": similar_ideas,
+        "idea_maps": IdeaMaps(store, vectors, similar_ideas),
+        "likeness": Likeness(store, encoder, vectors),
+    }
 
 
 def _limits(settings: Settings) -> Limits:

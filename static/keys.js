@@ -113,7 +113,7 @@
   };
 
   /* After g: pages of the board. */
-  const GOES = { b: "", r: "/rank", o: "/summary", t: "/table" };
+  const GOES = { b: "", r: "/rank", o: "/summary", t: "/table", m: "/map" };
   const PATIENCE_MS = 1500;
   let wentAt = -Infinity;
 

@@ -28,6 +28,8 @@ KEPT_TEXTS = 20_000
 KEPT_WORDS = 50_000
 _WORD = re.compile(r"[^\W_]+")
 WORD_START = "\u2581"
+# Frequent words, but for those that any text has.
+_TELLING = slice(2000, 4000)
 
 
 class Table:
@@ -64,11 +66,28 @@ class Table:
     def sum_of(self, word: str) -> tuple[Matrix, int]:
         """The sum of the vectors of a word's pieces, and the number of pieces."""
         rows = [self._row[piece] for piece in self.pieces(word) if piece in self._row]
-        packed = self._packed[rows]
+        return self._vectors(rows).sum(axis=0), len(rows)
+
+    def axes(self, count: int) -> NDArray[np.float64]:
+        """The directions in which words differ most. They depend on the table alone.
+
+        Shape: (256, count).
+        """
+        values = self._vectors(list(range(*_TELLING.indices(len(self._row))))).astype(np.float64)
+        values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+        found = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)[2][:count].T
+        # Libraries choose the signs differently.
+        signs = np.sign(found[np.abs(found).argmax(axis=0), np.arange(count)])
+        axes: NDArray[np.float64] = found * signs
+        return axes
+
+    def _vectors(self, rows: Sequence[int]) -> Matrix:
+        packed = self._packed[list(rows)]
         values = np.empty((len(rows), self.size), np.float32)
         values[:, 0::2] = (packed >> 4).astype(np.float32) - LARGEST
         values[:, 1::2] = (packed & 15).astype(np.float32) - LARGEST
-        return (values * self._scale[rows]).sum(axis=0), len(rows)
+        scaled: Matrix = values * self._scale[list(rows)]
+        return scaled
 
     def pieces(self, word: str) -> list[str]:
         """Byte pair encoding: join neighbouring pieces while the result is in the table, the most
@@ -94,6 +113,7 @@ class WordVectors:
         self._table: Table | None = None
         self._words: dict[str, tuple[Matrix, int]] = {}
         self._texts: OrderedDict[str, Matrix] = OrderedDict()
+        self._axes: NDArray[np.float64] | None = None
         self._lock = Lock()
 
     def embed(self, texts: Sequence[str], *, ignore: str = "") -> Matrix:
@@ -105,10 +125,26 @@ class WordVectors:
         """
         ignored = frozenset(_words_of(ignore))
         with self._lock:
-            if self._table is None:
-                self._table = Table.load(self._path, self._sha256)
-            rows = [self._row(self._table, text, ignored) for text in texts]
-            return np.stack(rows) if rows else np.zeros((0, self._table.size), np.float32)
+            table = self._loaded()
+            rows = [self._row(table, text, ignored) for text in texts]
+            return np.stack(rows) if rows else np.zeros((0, table.size), np.float32)
+
+    def plane(self) -> NDArray[np.float64]:
+        """Two directions that show meanings on a map, the same ones for all texts.
+
+        Shape: (256, 2).
+
+        Raises: ModelUnavailable
+        """
+        with self._lock:
+            if self._axes is None:
+                self._axes = self._loaded().axes(2)
+            return self._axes
+
+    def _loaded(self) -> Table:
+        if self._table is None:
+            self._table = Table.load(self._path, self._sha256)
+        return self._table
 
     def _row(self, table: Table, text: str, ignored: frozenset[str]) -> Matrix:
         if ignored:

@@ -38,6 +38,7 @@ ON_A_BOARD: dict[Role, str] = {
     GET /api/v1/boards/{board_id}/likeness                 GET /boards/{board_id}/rounds
     GET /api/v1/boards/{board_id}/rounds                   GET /boards/{board_id}/rounds/{round_id}
     GET /api/v1/boards/{board_id}/rounds/{round_id}        GET /boards/{board_id}/feed.atom
+    GET /api/v1/boards/{board_id}/map                      GET /boards/{board_id}/map
     GET /api/v1/ideas                                      GET /ideas/{idea_id}
     GET /api/v1/ideas/{idea_id}                            GET /ideas/{idea_id}/card
     GET /api/v1/ideas/{idea_id}/versions                   GET /ideas/{idea_id}/lineage

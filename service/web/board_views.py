@@ -21,6 +21,7 @@ _VIEWS = (
     ("cards", Text("Cards"), "cards", "?view=cards"),
     ("lanes", Text("Lanes"), "lanes", "?view=lanes"),
     ("list", Text("List"), "rows", "?view=list"),
+    ("map", Text("Map"), "map", "/map"),
     ("table", Text("Table"), "table", "/table"),
     ("rank", Text("Ranking"), "rank", "/rank"),
     ("overview", Text("Overview"), "layers", "/summary"),

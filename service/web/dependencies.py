@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from service.actor import acting_person_id
 from service.analysis.board_taste import BoardTaste
 from service.analysis.calibration.calibrations import Calibrations
+from service.analysis.idea_map import IdeaMaps
 from service.analysis.likeness import Likeness
 from service.analysis.similar_ideas import SimilarIdeas
 from service.engine.backend import Backend
@@ -49,6 +50,10 @@ async def _backend(request: Request) -> Backend:
 
 async def _similar_ideas(request: Request) -> SimilarIdeas:
     return cast(SimilarIdeas, request.app.state.similar_ideas)
+
+
+async def _idea_maps(request: Request) -> IdeaMaps:
+    return cast(IdeaMaps, request.app.state.idea_maps)
 
 
 async def _likeness(request: Request) -> Likeness:
@@ -110,6 +115,7 @@ FeedsDep = Annotated[BoardFeeds, Depends(_feeds)]
 CompletionsDep = Annotated[Completions, Depends(_completions)]
 BackendDep = Annotated[Backend, Depends(_backend)]
 SimilarIdeasDep = Annotated[SimilarIdeas, Depends(_similar_ideas)]
+IdeaMapsDep = Annotated[IdeaMaps, Depends(_idea_maps)]
 LikenessDep = Annotated[Likeness, Depends(_likeness)]
 InspirationsDep = Annotated[Inspirations, Depends(_inspirations)]
 TastesDep = Annotated[BoardTaste, Depends(_tastes)]

@@ -343,12 +343,13 @@ def test_who_may_only_read_a_board_cannot_change_it_by_ids_in_a_body(pool: Pool)
     [
         ("lanes", ("data-movable", "/place", 'class="pick"')),
         ("list", ("/edit", "/status", "/star", 'class="pick"')),
+        ("map", ("data-movable", "/place", 'id="map-bar"')),
     ],
 )
 def test_only_editors_see_what_moves_and_changes_cards(
     pool: Pool, view: str, controls: tuple[str, ...]
 ) -> None:
-    page = f"/boards/{pool.ids['board_id']}?view={view}"
+    page = f"/boards/{pool.ids['board_id']}" + ("/map" if view == "map" else f"?view={view}")
 
     shown = {
         role: pool.ask(role, "GET", page, html=True).text

@@ -139,9 +139,12 @@ def test_the_list_of_shortcuts_names_the_keys_that_the_script_knows() -> None:
     rows = re.findall(r"\(\((\".+?),?\), _\(\"", listed)
     shown = {key for row in rows for key in re.findall(r'"([^"]+)"', row)}
     alone = {key for key in shown if " " not in key}
-    combined = {"Ctrl K", "Shift K", "Alt ←", "Alt →", "Alt ↑", "Alt ↓"}
+    combined = {"Ctrl K", "Shift K", "Alt ←", "Alt →", "Alt ↑", "Alt ↓", "↑ ↓ ← →"}
+    of_map = {"t", "+", "−", "0"}
+    map_script = KEYS.with_name("map.js").read_text()
 
     assert len(tables) == 3
     # The script handles these two by name.
-    assert alone - {"?", "Esc", "Space"} == known - {" ", "K", "D"}
-    assert shown - alone == combined | {f"g {key}" for key in "brot"}
+    assert alone - {"?", "Esc", "Space"} - of_map == known - {" ", "K", "D"}
+    assert {key for key in of_map if f'"{key}"' in map_script or f" {key}:" in map_script} == of_map
+    assert shown - alone == combined | {f"g {key}" for key in "brotm"}

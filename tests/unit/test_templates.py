@@ -29,6 +29,7 @@ CONTEXT = set(
     "action criteria most new outdated rubric rubrics spread table uncalibrated usual widths "
     "after agreement ballot before board children choice close compared count detail earlier edit edits error "
     "evaluation flash idea is_bare key view_name mine methods more most page pair parent parts presets query recent request rows run_id scores shell skips sorts "
+    "area by cards colour drawing from groupings name size "
     "lane lanes more_of view_links lane_links filtered "
     "field files has_controls place "
     "card each me people under_way status tags text title ui verdicts versions view vote votes words".split()

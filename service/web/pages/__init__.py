@@ -14,6 +14,7 @@ from service.web.pages import (
     feeds,
     help,
     history,
+    idea_map,
     idea_texts,
     ideas,
     imports,
@@ -52,7 +53,7 @@ for _part in (
     # Its addresses look like those of boards.
     new_board,
     *(boards, bulk, trash, history, evaluation, rubrics, rank, overview, rounds, taste, ideas),
-    *(idea_texts, attachments, places),
+    *(idea_map, idea_texts, attachments, places),
     *(comments, runs, refinements, live, board_live, suggestions, preferences, models, problems),
     *(help, about, doctor, score_help, joining, me, people),
     *(shared_links, shared_boards, feeds, webhooks, palette),

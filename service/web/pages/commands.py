@@ -130,6 +130,7 @@ def about_board(board: BoardPublic) -> Iterator[Command]:
         Text("Overview"), "layers", f"{here}/summary", key="g o", words=Text("groups summary")
     )
     yield Command(Text("Compare"), "table", f"{here}/table", key="g t", words=Text("table scores"))
+    yield Command(Text("Map"), "map", f"{here}/map", key="g m", words=Text("areas meaning"))
     yield Command(Text("Lineage"), "branch", f"{here}/lineage")
     yield Command(Text("Rubrics"), "pen", f"{here}/rubrics", words=Text("criteria evaluation"))
     yield Command(Text("Writing rounds"), "clock", f"{here}/rounds")

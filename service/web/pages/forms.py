@@ -42,7 +42,7 @@ def _split_tags(value: Any) -> Any:
     return list(dict.fromkeys(name for name in names if name))
 
 
-def _without_blanks(value: Any) -> Any:
+def without_blanks(value: Any) -> Any:
     return [each for each in value if each.strip()] if isinstance(value, list) else value
 
 
@@ -277,14 +277,14 @@ class RankQuery(BaseModel):
 class PlaceForm(BaseModel):
     """Where a card goes: `lane` is a status or a tag; None means the lane that it comes from. `untag` is
     the lane of ideas without tags, because an empty field counts as absent. `to` is a step within a
-    lane; `before` and `after` name another card.
+    lane, or `same` for no step; `before` and `after` name another card.
     """
 
     by: By = "status"
     from_lane: str = Field(default="", max_length=TAG_CEILING)
     lane: str | None = Field(default=None, max_length=TAG_CEILING)
     untag: bool = False
-    to: Literal["top", "up", "down", "bottom"] | None = None
+    to: Literal["top", "up", "down", "bottom", "same"] | None = None
     before: OptionalId = None
     after: OptionalId = None
 
@@ -333,7 +333,7 @@ class BoardQuery(BaseModel):
     """
 
     q: str = ""
-    tag: Annotated[list[str], BeforeValidator(_without_blanks)] = Field(default_factory=list)
+    tag: Annotated[list[str], BeforeValidator(without_blanks)] = Field(default_factory=list)
     status: OptionalStatus = None
     star: bool | None = None
     sort: OptionalSort = None

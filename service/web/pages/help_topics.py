@@ -145,6 +145,11 @@ _CHOOSE = (
         "/boards/{board}/summary",
     ),
     HelpTopic(
+        Text("Map"),
+        Text("See ideas by meaning, with groups as areas. Drag one into an area to tag it."),
+        "/boards/{board}/map",
+    ),
+    HelpTopic(
         Text("Groups"),
         Text("Let similar ideas find each other, and give a group a tag."),
         "/boards/{board}/clusters",

@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from pydantic import ValidationError
 
 from service.analysis.standings import rank_order
+from service.schemas.idea_map import MapGrouping
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.store import Store
 from service.store.cursors import Page
@@ -51,7 +52,7 @@ def list_context(
         "tags_found": tags_found,
         "lanes": lanes,
         "more_of": {} if lanes is None else _more_of(board.id, query, lanes),
-        "view_links": _view_links(board.id, query),
+        "view_links": view_links(board.id, query),
         "lane_links": _lane_links(board.id, query),
         "count": store.ideas.count(selection),
         "in_trash": store.trash.count(board.id),
@@ -73,13 +74,22 @@ def _more_of(board_id: str, query: BoardQuery, lanes: Lanes) -> dict[str, str]:
     }
 
 
-def _view_links(board_id: str, query: BoardQuery) -> dict[str, str]:
+def view_links(board_id: str, query: BoardQuery) -> dict[str, str]:
     """The address of each view of the board, with its filters."""
     return {
         "cards": address(board_id, query, view="cards"),
         "list": address(board_id, query, view="list"),
         "lanes": address(board_id, query, view="lanes", by=query.by or "status"),
+        "map": map_address(board_id, query),
     }
+
+
+def map_address(board_id: str, query: BoardQuery, group: MapGrouping = "meaning") -> str:
+    """The address of the board's map, with the search and the filters."""
+    fields = query.model_dump(exclude_defaults=True, include={"q", "tag", "status", "star"})
+    if group != "meaning":
+        fields["group"] = group
+    return f"/boards/{board_id}/map" + (f"?{urlencode(fields, doseq=True)}" if fields else "")
 
 
 def _lane_links(board_id: str, query: BoardQuery) -> dict[str, str]:

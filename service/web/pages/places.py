@@ -62,6 +62,8 @@ def _spot(request: Request, store: Store, board_id: str, idea_id: str, form: Pla
         return Spot(before=form.before, after=form.after)
     if form.to in (None, "top"):
         return Spot()
+    if form.to == "same":
+        return Spot(is_kept=True)
     # One step is a step among the cards that are shown.
     selection = idea_query(store, board_id, current_query(request))
     ids = store.ideas.ids(lane_query(selection, form.by, form.from_lane))
