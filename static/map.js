@@ -14,10 +14,10 @@
   const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   const say = (text) => (byId("announcer").textContent = text);
 
-  const [SLOP_PX, EDGE_PX] = [6, 36];
+  const [SLOP_PX, EDGE_PX, NARROW_PX] = [6, 36, 640];
   const [LONG_PRESS_MS, GLIDE_MS] = [350, 220];
   // Titles are too small to read below the first one.
-  const [READABLE, OPENING, MOST_ZOOM, STEP] = [0.5, 0.62, 2.5, 1.35];
+  const [READABLE, OPENING, MOST_ZOOM, STEP] = [0.42, 0.62, 2.5, 1.35];
 
   function words(name, values) {
     return Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), map.dataset[name]);
@@ -395,6 +395,5 @@
 
   cards()[0].setAttribute("tabindex", "0");
   // A narrow screen begins with a part that can be read.
-  const { zoom: least, ...middle } = fitting();
-  look({ ...middle, zoom: Math.max(least, Math.min(OPENING, svg.clientHeight / size().height)) });
+  look({ ...fitting(), zoom: Math.max(fitting().zoom, svg.clientWidth < NARROW_PX ? OPENING : 0) });
 })();

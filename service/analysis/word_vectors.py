@@ -75,7 +75,9 @@ class Table:
         """
         values = self._vectors(list(range(*_TELLING.indices(len(self._row))))).astype(np.float64)
         values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-        found = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)[2][:count].T
+        values -= values.mean(axis=0)
+        # `eigh` has the largest last.
+        found = np.linalg.eigh(values.T @ values)[1][:, : -count - 1 : -1]
         # Libraries choose the signs differently.
         signs = np.sign(found[np.abs(found).argmax(axis=0), np.arange(count)])
         axes: NDArray[np.float64] = found * signs

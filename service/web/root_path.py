@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _TAG = re.compile(r"""<[a-zA-Z](?:[^"'<>]|"[^"]*"|'[^']*')*>""")
 _ADDRESS = re.compile(
     r"(\s(?:href|src|action|formaction|hx-get|hx-post|hx-sse:connect|data-url|data-live"
-    r"|data-address|data-upload|content)"
+    r"|data-address|data-upload|data-script|content)"
     r"=[\"'](?:\d+; url=)?)/(?!/)"
 )
 # Which of a browser's headers name the page that it shows, and which of ours name an address.

@@ -115,3 +115,12 @@ def test_comparing_a_text_with_a_thousand_takes_almost_no_time(vectors: WordVect
     for number in range(20):
         known @ vectors.embed([f"{BREAD} Sold in {number} bags by the door."], ignore="bags")[0]
     assert (process_time() - started) / 20 < 0.005
+
+
+def test_the_plane_of_maps_has_two_directions_at_right_angles() -> None:
+    plane = WordVectors().plane()
+
+    assert plane.shape == (256, 2)
+    assert np.allclose(plane.T @ plane, np.eye(2))
+    # A library may turn a direction round.
+    assert (plane[np.abs(plane).argmax(axis=0), [0, 1]] > 0).all()
