@@ -85,8 +85,10 @@ def test_request_fields_are_passed_to_the_engine(
         ),
         stop=("\n", "END"),
         grammar='root ::= "yes"',
+        is_foreign=True,
         logprobs=2,
         client="testclient ann",
+        holder="testclient",
         timeout_s=settings.run_deadline_s,
     )
 

@@ -58,9 +58,11 @@ class Disk:
         self._state = "query_only"
         self._open: list[sqlite3.Connection] = []
 
-    def add(self, connection: sqlite3.Connection, _record: object) -> None:
+    def add(self, connection: sqlite3.Connection, _record: object, _proxy: object) -> None:
+        """After a new connection was set up, for which it must be able to write."""
         connection.execute(f"PRAGMA {self._state}")
-        self._open.append(connection)
+        if connection not in self._open:
+            self._open.append(connection)
 
     def set(self, pragma: str) -> None:
         self._state = pragma
@@ -72,9 +74,9 @@ class Disk:
 @pytest.fixture
 def disk() -> Iterator[Disk]:
     disk = Disk()
-    event.listen(Engine, "connect", disk.add)
+    event.listen(Engine, "checkout", disk.add)
     yield disk
-    event.remove(Engine, "connect", disk.add)
+    event.remove(Engine, "checkout", disk.add)
 
 
 @pytest.fixture
