@@ -1,13 +1,12 @@
 """The map of a board: where its ideas are by meaning, and the areas of their groups."""
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from threading import Lock
 
 import numpy as np
 
+from service.analysis.kept_results import KeptResults
 from service.analysis.map_layout import Layout, Points, lay_out, outline
 from service.analysis.similar_ideas import COMPARED, SimilarIdeas
 from service.analysis.word_vectors import WordVectors
@@ -20,7 +19,6 @@ from service.store.overview import Outline
 # Broader groups than those that are suggested as tags: a map of many small areas is hard to read.
 GRANULARITY = 3
 MOST_TAGS = 12
-KEPT_LAYOUTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,7 @@ class IdeaMaps:
         self._store = store
         self._vectors = vectors
         self._similar_ideas = similar_ideas
-        self._kept: OrderedDict[bytes, Layout] = OrderedDict()
-        self._lock = Lock()
+        self._kept = KeptResults[Layout]()
 
     def map_of(self, selection: IdeaQuery, by: MapGrouping = "meaning") -> MapPublic:
         """The ideas that `selection`, which names a board, finds. The others keep their places, so no
@@ -93,17 +90,9 @@ class IdeaMaps:
     ) -> Layout:
         """The layout, which is kept as long as texts and groups stay the same."""
         texts = "\0".join(_text(one) for one in ideas)
-        key = sha256(f"{groups} {texts}".encode()).digest()
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        layout = lay_out(vectors, self._vectors.plane(), groups)
-        with self._lock:
-            self._kept[key] = layout
-            if len(self._kept) > KEPT_LAYOUTS:
-                self._kept.popitem(last=False)
-        return layout
+        return self._kept.get(
+            f"{groups} {texts}", lambda: lay_out(vectors, self._vectors.plane(), groups)
+        )
 
 
 def _by_tag(ideas: Sequence[Outline]) -> list[_Group]:

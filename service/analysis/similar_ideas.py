@@ -4,11 +4,9 @@ Similarity is semantic, by word vectors. The thresholds were measured on labelle
 models/word-vectors.md.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from threading import Lock
 
 import numpy as np
 
@@ -21,6 +19,7 @@ from service.analysis.clustering import (
     steps_of,
     suggest_titles,
 )
+from service.analysis.kept_results import KeptResults
 from service.analysis.word_vectors import WordVectors
 from service.schemas.fields import TAG_CEILING
 from service.schemas.ideas import IdeaPublic
@@ -41,7 +40,6 @@ MOST_SIMILAR = 5
 BROADEST = 0.08
 DEFAULT_GRANULARITY = 4
 COMPARED = 1000
-KEPT_GROUPINGS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,7 @@ class SimilarIdeas:
     def __init__(self, store: Store, vectors: WordVectors) -> None:
         self._store = store
         self._vectors = vectors
-        self._kept: OrderedDict[bytes, _Grouped] = OrderedDict()
-        self._lock = Lock()
+        self._kept = KeptResults[_Grouped]()
 
     def similar(self, idea: IdeaPublic) -> SimilarPublic:
         """Raises: ModelUnavailable"""
@@ -123,17 +120,7 @@ class SimilarIdeas:
     def _grouped(self, ideas: Sequence[Outline], granularity: int) -> _Grouped:
         """The groups and their titles, which are kept as long as the texts stay the same."""
         texts = "\0".join(_text(one) for one in ideas)
-        key = sha256(f"{granularity} {texts}".encode()).digest()
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        found = self._group(ideas, granularity)
-        with self._lock:
-            self._kept[key] = found
-            if len(self._kept) > KEPT_GROUPINGS:
-                self._kept.popitem(last=False)
-        return found
+        return self._kept.get(f"{granularity} {texts}", lambda: self._group(ideas, granularity))
 
     def _group(self, ideas: Sequence[Outline], granularity: int) -> _Grouped:
         vectors = self._vectors.embed([_text(one) for one in ideas]).astype(np.float64)
