@@ -16,7 +16,7 @@ from typing import IO, Any
 from service.errors import InvalidArchive, InvalidFile, InvalidInput
 from service.messages import Text
 from service.schemas.archive import Archive
-from service.schemas.imports import Groups, ImportFormat, Nested, ParsedFile, TextFormat
+from service.schemas.imports import Groups, Nested, ParsedFile, TextFormat
 from service.transfer.reading_process import Job, Part
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
@@ -46,8 +46,9 @@ class FileReader:
             InvalidArchive: it is not an archive of Ideapool.
             InvalidInput: it takes too much time or memory.
         """
+        job = Job("json", self._limits.cpu_s, self._limits.memory_bytes)
         # The other process has validated each row.
-        return Archive.model_construct(**self._read(content, "json"))
+        return Archive.model_construct(**self._read(content, job))
 
     def parsed(
         self,
@@ -65,32 +66,27 @@ class FileReader:
             InvalidFile: names the line, the column and the problem of each fault.
             InvalidInput: there is no such column, or the file takes too much time or memory.
         """
-        return ParsedFile(**self._read(content, format, groups, nested, title_limit, columns))
-
-    def _read(
-        self,
-        content: bytes,
-        format: ImportFormat,
-        groups: Groups = "boards",
-        nested: Nested = "body",
-        title_limit: int = 200,
-        columns: Mapping[str, str] = MappingProxyType({}),
-    ) -> dict[str, Any]:
-        limits = self._limits
-        # A proxy of a mapping cannot be pickled.
         job = Job(
-            *(format, groups, nested, title_limit, dict(columns)),
-            cpu_s=limits.cpu_s,
-            memory_bytes=limits.memory_bytes,
+            *(format, self._limits.cpu_s, self._limits.memory_bytes),
+            groups=groups,
+            nested=nested,
+            title_limit=title_limit,
+            # A proxy of a mapping cannot be pickled.
+            columns=dict(columns),
         )
-        with self._turns, _process(limits.elapsed_s) as process:
+        return ParsedFile(**self._read(content, job))
+
+    def _read(self, content: bytes, job: Job) -> dict[str, Any]:
+        with self._turns, _process(self._limits.elapsed_s) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             # It may have ended already. Then its status says why.
             with contextlib.suppress(BrokenPipeError), process.stdin as target:
                 pickle.dump(job, target)
                 target.write(content)
-            return _collect(_parts(_Bounded(process.stdout, limits.output_bytes), process.wait))
+            return _collect(
+                _parts(_Bounded(process.stdout, self._limits.output_bytes), process.wait)
+            )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from pydantic import ValidationError
@@ -28,12 +28,12 @@ class Job:
     """What to read, and how much it may take; `memory_bytes` comes on top of what the process has."""
 
     format: ImportFormat
-    groups: Groups
-    nested: Nested
-    title_limit: int
-    columns: Mapping[str, str]
     cpu_s: float
     memory_bytes: int
+    groups: Groups = "boards"
+    nested: Nested = "body"
+    title_limit: int = 200
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 class Part(NamedTuple):
@@ -78,7 +78,7 @@ def _result(job: Job, content: bytes) -> Iterator[Part]:
             title_limit=job.title_limit,
             columns=job.columns,
         )
-        values = {field.name: getattr(parsed, field.name) for field in fields(parsed)}
+        values = {one.name: getattr(parsed, one.name) for one in fields(parsed)}
     for name, value in values.items():
         yield from _in_parts(name, value)
 
