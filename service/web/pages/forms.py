@@ -42,7 +42,7 @@ def _split_tags(value: Any) -> Any:
     return list(dict.fromkeys(name for name in names if name))
 
 
-def without_blanks(value: Any) -> Any:
+def _without_blanks(value: Any) -> Any:
     return [each for each in value if each.strip()] if isinstance(value, list) else value
 
 
@@ -322,20 +322,26 @@ def split_pair(both: str | None) -> list[str]:
     return [] if both is None else both.split(".")
 
 
-class BoardQuery(BaseModel):
-    """The search and the filters of a board. Blank fields count as absent.
-
-    Archived ideas are hidden unless `status` is `archived` or `any`. `loaded` is how many cards had
-    been loaded when the reader left the board, so that the same ones are shown on return. `order` is
-    that of the suggestions of `run`: as they were made, or the best first. `topic` and `method` fill
-    the form for a brainstorm. `more` names a lane once for each time that more of its cards were
-    asked for.
+class IdeaFilters(BaseModel):
+    """The search and the filters of a board's ideas. Blank fields count as absent. Archived ideas are
+    hidden unless `status` is `archived` or `any`.
     """
 
     q: str = ""
-    tag: Annotated[list[str], BeforeValidator(without_blanks)] = Field(default_factory=list)
+    tag: Annotated[list[str], BeforeValidator(_without_blanks)] = Field(default_factory=list)
     status: OptionalStatus = None
     star: bool | None = None
+
+
+class BoardQuery(IdeaFilters):
+    """What a board shows, and how.
+
+    `loaded` is how many cards had been loaded when the reader left the board, so that the same ones are
+    shown on return. `order` is that of the suggestions of `run`: as they were made, or the best first.
+    `topic` and `method` fill the form for a brainstorm. `more` names a lane once for each time that
+    more of its cards were asked for.
+    """
+
     sort: OptionalSort = None
     view: Annotated[View | None, BeforeValidator(none_if_blank)] = None
     by: Annotated[By | None, BeforeValidator(none_if_blank)] = None

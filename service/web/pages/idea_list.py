@@ -15,7 +15,7 @@ from service.store import Store
 from service.store.cursors import Page
 from service.store.listing import IdeaQuery
 from service.web.pages.board_layout import card_template
-from service.web.pages.forms import BoardQuery
+from service.web.pages.forms import BoardQuery, IdeaFilters
 from service.web.pages.lanes import Lanes, lanes_of
 from service.web.pages.responses import Flash, render
 from service.web.pages.starting_point import starting_point
@@ -86,7 +86,7 @@ def view_links(board_id: str, query: BoardQuery) -> dict[str, str]:
 
 def map_address(board_id: str, query: BoardQuery, group: MapGrouping = "meaning") -> str:
     """The address of the board's map, with the search and the filters."""
-    fields = query.model_dump(exclude_defaults=True, include={"q", "tag", "status", "star"})
+    fields = query.model_dump(exclude_defaults=True, include=set(IdeaFilters.model_fields))
     if group != "meaning":
         fields["group"] = group
     return f"/boards/{board_id}/map" + (f"?{urlencode(fields, doseq=True)}" if fields else "")

@@ -3,30 +3,25 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, Field
 
 from service.schemas.idea_map import MapGrouping
 from service.web.dependencies import IdeaMapsDep, StoreDep
 from service.web.map_drawing import CARD_HEIGHT, CARD_WIDTH, draw
-from service.web.pages.forms import BoardQuery, OptionalStatus, without_blanks
+from service.web.pages.forms import BoardQuery, IdeaFilters
 from service.web.pages.idea_list import idea_query, map_address, view_links
 from service.web.pages.responses import render
 
 router = APIRouter()
 
 
-class MapQuery(BaseModel):
-    """The filters are those of the board. `group` says what the areas stand for."""
+class MapQuery(IdeaFilters):
+    """`group` says what the areas stand for."""
 
-    q: str = ""
-    tag: Annotated[list[str], BeforeValidator(without_blanks)] = Field(default_factory=list)
-    status: OptionalStatus = None
-    star: bool | None = None
     group: MapGrouping = "meaning"
 
     @property
     def filters(self) -> BoardQuery:
-        return BoardQuery(q=self.q, tag=self.tag, status=self.status, star=self.star)
+        return BoardQuery(**self.model_dump(include=set(IdeaFilters.model_fields)))
 
 
 @router.get("/boards/{board_id}/map")
