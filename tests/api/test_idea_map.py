@@ -10,24 +10,16 @@ from fastapi.testclient import TestClient
 from service.analysis.idea_map import MOST_TAGS, IdeaMaps
 from service.analysis.similar_ideas import COMPARED
 from service.schemas.ideas import IdeaCreate
-from tests.api.test_overview import BOARDS, IDEAS, TEXTS, add
+from tests.api.test_overview import BOARDS, IDEAS, add, board, ideas
+from tests.support.groupable_ideas import TEXTS
 from tests.support.people import store_of
+
+__all__ = ["board", "ideas"]
 
 pytestmark = pytest.mark.both_databases
 
 HOST = "http://localhost"
 PAGE = {"accept": "text/html", "sec-fetch-site": "same-origin"}
-
-
-@pytest.fixture
-def board(client: TestClient) -> str:
-    return str(client.get(BOARDS).json()[0]["id"])
-
-
-@pytest.fixture
-def ideas(client: TestClient, board: str) -> dict[str, str]:
-    """Ids by title."""
-    return {title: add(client, board, title, body=body) for title, body in TEXTS.items()}
 
 
 def map_of(client: TestClient, board: str, **query: Any) -> dict[str, Any]:

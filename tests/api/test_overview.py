@@ -16,17 +16,11 @@ from service.settings import Settings
 from service.store import Store
 from tests.support.fake_backend import IDEAS as INVENTED
 from tests.support.fake_backend import FakeBackend
+from tests.support.groupable_ideas import TEXTS
 
 pytestmark = pytest.mark.both_databases
 
 IDEAS, BOARDS = "/api/v1/ideas", "/api/v1/boards"
-TEXTS = {
-    "Tool shelf": "Neighbours lend drills and ladders from a shelf in the hall.",
-    "Tool library": "Drills, saws and ladders belong to all neighbours and are lent from a list.",
-    "Walking bus": "Children walk to school in a line with two parents.",
-    "On foot to school": "Pupils go to school on foot in a group, parents walk with the children.",
-    "Bees on the roof": "A beekeeper looks after four colonies on top of the town hall.",
-}
 
 
 @pytest.fixture

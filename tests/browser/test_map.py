@@ -9,17 +9,9 @@ from service.schemas.ideas import IdeaUpdate
 from tests.browser.conftest import Pool, Visitors
 from tests.browser.test_accessibility import assert_accessible
 from tests.browser.test_lanes import drag, middle, stored
+from tests.support.groupable_ideas import TEXTS
 
 pytestmark = pytest.mark.browser
-
-# Two groups by meaning, and one idea that belongs to neither.
-TEXTS = {
-    "Tool shelf": "Neighbours lend drills and ladders from a shelf in the hall.",
-    "Tool library": "Drills, saws and ladders belong to all neighbours and are lent from a list.",
-    "Walking bus": "Children walk to school in a line with two parents.",
-    "On foot to school": "Pupils go to school on foot in a group, parents walk with the children.",
-    "Bees on the roof": "A beekeeper looks after four colonies on top of the town hall.",
-}
 
 
 def fill(pool: Pool, **tags: str) -> dict[str, str]:

@@ -8,15 +8,9 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Pool, Visitors
 from tests.browser.test_accessibility import assert_accessible
 from tests.support.fake_backend import IDEAS
+from tests.support.groupable_ideas import TEXTS
 
 pytestmark = pytest.mark.browser
-TEXTS = {
-    "Tool shelf": "Neighbours lend drills and ladders from a shelf in the hall.",
-    "Tool library": "Drills, saws and ladders belong to all neighbours and are lent from a list.",
-    "Walking bus": "Children walk to school in a line with two parents.",
-    "On foot to school": "Pupils go to school on foot in a group, parents walk with the children.",
-    "Bees on the roof": "A beekeeper looks after four colonies on top of the town hall.",
-}
 both_ways = pytest.mark.parametrize(
     "has_script", [True, False], ids=["with scripts", "without scripts"]
 )
