@@ -10,7 +10,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Generator
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,7 +74,7 @@ class Helper:
             if time.monotonic() > deadline:
                 raise EOFError
             yield
-        reply: Reply = _received(self._connection)
+        reply: Reply = self._connection.recv()
         return reply
 
     def close(self) -> None:
@@ -197,10 +197,6 @@ def _asked(helper: Helper, grammar: ForeignGrammar, ask: Ask | None) -> Wait[Rep
         helper.send(grammar.number, ask)
         reply = yield from helper.reply()
     return reply
-
-
-def _received(connection: Connection) -> Any:
-    return connection.recv()
 
 
 def _too_slow() -> InvalidInput:
