@@ -14,10 +14,16 @@ Event = tuple[str, dict[str, Any]]
 
 
 class Call:
-    """An HTTP call. With `is_narrow`, the kernel buffers about 100 KB of what is not read, else 3 MB."""
+    """An HTTP call. With `is_narrow`, the kernel buffers about 100 KB of what is not read, else 3 MB.
 
-    def __init__(self, server: Server, *, is_narrow: bool = False) -> None:
+    Calls with different `source` addresses come from different clients.
+    """
+
+    def __init__(
+        self, server: Server, *, is_narrow: bool = False, source: str = "127.0.0.1"
+    ) -> None:
         self.socket = socket.socket()
+        self.socket.bind((source, 0))
         self.socket.settimeout(PATIENCE_S)
         if is_narrow:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
