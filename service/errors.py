@@ -16,7 +16,8 @@ ServiceError
 ├── Unauthorised                the API key is missing or not valid
 │   └── PersonRemoved           an owner removed the person whose key or session it is
 ├── Forbidden                   a cross-site request, or a host that is not allowed
-│   └── RoleNeeded              the person may see it, but not do this
+│   ├── RoleNeeded              the person may see it, but not do this
+│   └── ScopeNeeded             the person may do it, but not with this key
 ├── InvitationGone              the invitation link expired or was withdrawn
 ├── BodyTooLarge                the request body has more bytes than the limit
 ├── ClientLeft                  the client disconnected; nobody reads the answer
@@ -149,6 +150,10 @@ class Forbidden(ServiceError):
 
 
 class RoleNeeded(Forbidden):
+    pass
+
+
+class ScopeNeeded(Forbidden):
     pass
 
 

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from service.actor import Role
+from service.actor import KeyScope, Role
 from service.schemas.fields import Filled, Shape
 
 NAME_CEILING = 60
 KEYS_CEILING = 50
 RoleName = Literal["reader", "commenter", "editor", "owner"]
+ScopeName = Literal["read", "write", "admin"]
 InvitedRole = Literal["reader", "commenter", "editor"]
 Days = Literal[1, 7, 30, 365]
 PersonName = Annotated[Filled, StringConstraints(max_length=NAME_CEILING)]
@@ -28,6 +29,19 @@ def role_name(role: int) -> RoleName:
 
 def role_of(name: RoleName) -> Role:
     return Role[name.upper()]
+
+
+def scope_name(scope: KeyScope) -> ScopeName:
+    names: dict[KeyScope, ScopeName] = {
+        KeyScope.READ: "read",
+        KeyScope.WRITE: "write",
+        KeyScope.ADMIN: "admin",
+    }
+    return names[scope]
+
+
+def scope_of(name: str) -> KeyScope:
+    return KeyScope[name.upper()]
 
 
 class PersonPublic(BaseModel):
@@ -79,6 +93,7 @@ class MePublic(BaseModel):
     person: PersonPublic | None
     role: RoleName | None = Field(description="What you may do on every board.")
     boards: list[BoardRole] = Field(description="What you may do on single boards.")
+    scope: ScopeName = Field(description="What your key lets through of that: see the keys.")
 
 
 class MeUpdate(Shape):
@@ -109,13 +124,21 @@ class InvitationMade(InvitationPublic):
     url: str = Field(examples=["http://localhost:8000/join/Zm9vYmFy"])
 
 
+_SCOPE = (
+    "What the key lets through of what you may do: `read` changes nothing and starts no model, `write` "
+    "leaves out what is only for owners and what concerns keys, `admin` lets everything through."
+)
+
+
 class KeyCreate(Shape):
     name: PersonName = Field(examples=["script on my laptop"], description="What the key is for.")
+    scope: ScopeName = Field(default="admin", description=_SCOPE)
 
 
 class KeyPublic(BaseModel):
     id: str
     name: str
+    scope: ScopeName = Field(examples=["write"], description=_SCOPE)
     created_at: datetime
     used_at: datetime | None = Field(description="When it was last used, to a few minutes.")
 
@@ -130,6 +153,7 @@ class SessionPublic(BaseModel):
     """A browser that is signed in."""
 
     id: str
+    scope: ScopeName = Field(description="That of the key that it was signed in with.")
     created_at: datetime
     used_at: datetime | None
     expires_at: datetime | None

@@ -9,7 +9,7 @@ from sqlmodel import col, delete, func, or_, select, update
 from service.errors import Conflict, NotFound
 from service.messages import Text
 from service.schemas.identity import now
-from service.schemas.people import KEYS_CEILING
+from service.schemas.people import KEYS_CEILING, ScopeName
 from service.signals import PEOPLE
 from service.store.announcements import announce
 from service.store.database import Database
@@ -35,14 +35,16 @@ class KeyStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, name: str, *, person_id: str | None = None) -> str:
+    def create(self, name: str, *, person_id: str | None = None, scope: ScopeName = "admin") -> str:
         """Creates a key and returns its token, which cannot be read again."""
-        return self.make(name, person_id=person_id)[1]
+        return self.make(name, person_id=person_id, scope=scope)[1]
 
-    def make(self, name: str, *, person_id: str | None = None) -> tuple[ApiKey, str]:
+    def make(
+        self, name: str, *, person_id: str | None = None, scope: ScopeName = "admin"
+    ) -> tuple[ApiKey, str]:
         """Creates a key; returns it with its token. Raises: Conflict if the person has too many."""
         token = PREFIX + new_token()
-        key = ApiKey(kind="key", name=name, person_id=person_id, sha256=digest(token))
+        key = ApiKey(kind="key", name=name, person_id=person_id, scope=scope, sha256=digest(token))
         with self._database.write() as session:
             mine = (ApiKey.kind == "key", ApiKey.person_id == person_id)
             living = select(func.count()).where(*mine, col(ApiKey.revoked_at).is_(None))
@@ -53,8 +55,10 @@ class KeyStore:
             session.add(key)
         return key, token
 
-    def open_session(self, *, person_id: str | None = None, opened_with: str | None = None) -> str:
-        """Signs a browser in, and returns the token of its session."""
+    def open_session(
+        self, *, person_id: str | None = None, opened_with: ApiKey | None = None
+    ) -> str:
+        """Signs a browser in, and returns the token of its session, which lets through what the key does."""
         token = PREFIX + new_token()
         life = SESSION_LIFE if person_id is None else PERSON_SESSION_LIFE
         with self._database.write() as session:
@@ -64,7 +68,8 @@ class KeyStore:
                     name="browser",
                     person_id=person_id,
                     sha256=digest(token),
-                    opened_with=opened_with,
+                    opened_with=None if opened_with is None else opened_with.id,
+                    scope="admin" if opened_with is None else opened_with.scope,
                     expires_at=now() + life,
                 )
             )

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select, update
 
-from service.actor import ACTOR, OWNER, Actor, Role
+from service.actor import ACTOR, Actor, KeyScope, Role
 from service.errors import Conflict, NotFound, PersonRemoved, StorageUnavailable
 from service.messages import Text
 from service.schemas.identity import now
@@ -20,6 +20,8 @@ from service.schemas.people import (
     RoleName,
     role_name,
     role_of,
+    scope_name,
+    scope_of,
 )
 from service.store.authors import authors
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
@@ -55,7 +57,7 @@ class PersonStore:
     def by_token(self, token: str) -> Actor | None:
         """Returns whose key or session this is; None if it is not valid.
 
-        A key that no person has acts as the owner.
+        A key that no person has acts as the owner, within its scope.
 
         Raises:
             PersonRemoved: it was a person's who has been removed.
@@ -77,9 +79,11 @@ class PersonStore:
         if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now()):
             return None
         self._mark_use(key, person)
+        scope = scope_of(key.scope)
         if person is None:
-            return OWNER
-        return _actor(person, [membership for *_, membership in rows if membership is not None])
+            return Actor(role=Role.OWNER, scope=scope)
+        memberships = [membership for *_, membership in rows if membership is not None]
+        return _actor(person, memberships, scope)
 
     def by_external_name(self, external_name: str, first_role: RoleName) -> Actor:
         """Returns the person whom a trusted proxy calls so; makes them at their first visit.
@@ -154,6 +158,7 @@ class PersonStore:
                 BoardRole(board_id=board_id, role=role_name(role))
                 for board_id, role in actor.board_roles.items()
             ],
+            scope=scope_name(actor.scope),
         )
 
     def rename_me(self, name: str) -> MePublic:
@@ -273,9 +278,11 @@ def _refuse_own_role(person_id: str, role: RoleName | None) -> None:
         raise Conflict(Text("You cannot take away your own role. Another owner can."))
 
 
-def _actor(person: Person, memberships: Sequence[Membership]) -> Actor:
+def _actor(
+    person: Person, memberships: Sequence[Membership], scope: KeyScope = KeyScope.ADMIN
+) -> Actor:
     roles = {one.board_id: Role(one.role) for one in memberships}
-    return Actor(person.id, person.name, roles.pop("", None), roles)
+    return Actor(person.id, person.name, roles.pop("", None), roles, scope)
 
 
 def _found(session: Session, person_id: str) -> Person:

@@ -42,7 +42,7 @@ def login(
     known = store.keys.find(token)
     # Not the key itself: a session expires and can be revoked without revoking the key.
     session = store.keys.open_session(
-        person_id=actor.person_id if actor else None, opened_with=known.id if known else None
+        person_id=actor.person_id if actor else None, opened_with=known
     )
     return signed_in(request, "/", session)
 

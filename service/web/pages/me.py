@@ -7,10 +7,10 @@ from pydantic import BaseModel
 
 from service.actor import ACTOR
 from service.messages import Text
-from service.schemas.people import PersonName
+from service.schemas.people import PersonName, ScopeName
 from service.web.dependencies import StoreDep
 from service.web.guard import SESSION_COOKIE
-from service.web.pages.people_names import ROLE_NAMES
+from service.web.pages.people_names import ROLE_NAMES, SCOPE_MEANINGS, SCOPE_NAMES
 from service.web.pages.responses import Flash, redirect, render
 from service.web.pages.secrets_once import Made, forget, made_just_now, redirect_with
 
@@ -24,6 +24,7 @@ class NameForm(BaseModel):
 
 class KeyForm(BaseModel):
     key_name: PersonName
+    scope: ScopeName = "admin"
 
 
 @router.get("")
@@ -33,6 +34,8 @@ def show_me(request: Request, store: StoreDep) -> Response:
         "me": store.people.me(),
         "board_names": {board.id: board.name for board in store.boards.all()},
         "role_names": ROLE_NAMES,
+        "scope_names": SCOPE_NAMES,
+        "scope_meanings": SCOPE_MEANINGS,
         "keys": store.keys.of(person_id),
         "sessions": store.keys.of(person_id, "session"),
         "made": made_just_now(request),
@@ -48,7 +51,8 @@ def rename_me(store: StoreDep, form: Annotated[NameForm, Form()]) -> Response:
 
 @router.post("/keys")
 def make_key(request: Request, store: StoreDep, form: Annotated[KeyForm, Form()]) -> Response:
-    _, token = store.keys.make(form.key_name, person_id=ACTOR.get().person_id)
+    person_id = ACTOR.get().person_id
+    _, token = store.keys.make(form.key_name, person_id=person_id, scope=form.scope)
     made = Made("key", token, form.key_name)
     return redirect_with(_HERE, made, is_secure=request.url.scheme == "https")
 

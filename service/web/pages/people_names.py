@@ -1,4 +1,4 @@
-"""How pages name roles and how long invitations last."""
+"""How pages name roles, scopes of keys, and how long invitations last."""
 
 from service.messages import Text
 
@@ -13,6 +13,17 @@ ROLE_MEANINGS = {
     "editor": Text("may write and use the model"),
     "commenter": Text("may comment, like and compare"),
     "reader": Text("may read"),
+}
+SCOPE_NAMES = {
+    "admin": Text("Everything"),
+    "write": Text("Write"),
+    "read": Text("Read"),
+}
+# What a key lets through, for whoever makes one.
+SCOPE_MEANINGS = {
+    "admin": Text("all that you may do"),
+    "write": Text("not what is only for owners, and no keys"),
+    "read": Text("changes nothing, starts no model"),
 }
 DAYS = {
     "1": Text("1 day"),

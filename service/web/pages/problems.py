@@ -18,6 +18,9 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
     errors.RoleNeeded: Text(
         "Your role does not allow this. The detail names the role; an owner can give it to you."
     ),
+    errors.ScopeNeeded: Text(
+        "The key does not allow this. The detail names the scope; make a key that has it."
+    ),
     errors.InvitationGone: Text(
         "The invitation expired or was withdrawn. Ask whoever sent it for a new one."
     ),
