@@ -14,6 +14,7 @@ ServiceError
 │   ├── RequestInProgress       the first request with this key is still being answered
 │   └── LeaseLost               another server has ended the run that this one performed
 ├── Unauthorised                the API key is missing or not valid
+│   ├── KeyExpired              the key worked until a time that is over
 │   └── PersonRemoved           an owner removed the person whose key or session it is
 ├── Forbidden                   a cross-site request, or a host that is not allowed
 │   ├── RoleNeeded              the person may see it, but not do this
@@ -138,6 +139,10 @@ class LeaseLost(Conflict):
 
 
 class Unauthorised(ServiceError):
+    pass
+
+
+class KeyExpired(Unauthorised):
     pass
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select, update
 
 from service.actor import ACTOR, Actor, KeyScope, Role
-from service.errors import Conflict, NotFound, PersonRemoved, StorageUnavailable
+from service.errors import Conflict, KeyExpired, NotFound, PersonRemoved, StorageUnavailable
 from service.messages import Text
 from service.schemas.identity import now
 from service.schemas.people import (
@@ -61,6 +61,7 @@ class PersonStore:
 
         Raises:
             PersonRemoved: it was a person's who has been removed.
+            KeyExpired: the time of the key is over.
         """
         # Looked up by its hash, so the time taken tells nothing about the token.
         with self._database.read() as session:
@@ -76,7 +77,7 @@ class PersonStore:
         key, person, _ = rows[0]
         if person is not None and person.removed_at is not None:
             raise _removed()
-        if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now()):
+        if not _is_alive(key):
             return None
         self._mark_use(key, person)
         scope = scope_of(key.scope)
@@ -228,6 +229,22 @@ class PersonStore:
             session.add(person)
             session.flush()
             return _details(session, [person])[0]
+
+
+def _is_alive(key: ApiKey) -> bool:
+    """Raises: KeyExpired for a key; the page to sign in says it of a session."""
+    if key.revoked_at is not None:
+        return False
+    if key.expires_at is None or key.expires_at > now():
+        return True
+    if key.kind == "key":
+        raise KeyExpired(
+            Text(
+                "This key expired on %(day)s. Make a new one, or ask whoever gave it to you.",
+                day=f"{key.expires_at:%Y-%m-%d}",
+            )
+        )
+    return False
 
 
 def _is_old(seen: datetime | None, moment: datetime) -> bool:
