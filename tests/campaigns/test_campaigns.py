@@ -1,0 +1,20 @@
+"""Long runs against the product: each prints its table, and fails if a promise in it is broken."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.campaigns import random_walk
+from tests.campaigns.report import Report, tell
+
+pytestmark = pytest.mark.timeout(3600)
+
+
+def settle(report: Report) -> None:
+    tell("done\n")
+    print(report, flush=True)
+    assert report.broken == []
+
+
+def test_random_steps_leave_what_a_plain_model_of_them_says(tmp_path: Path, scale: float) -> None:
+    settle(random_walk.campaign(tmp_path, steps=max(50, round(random_walk.STEPS * scale))))
