@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaigns import random_walk
+from service.settings import Settings
+from tests.campaigns import fuzz, random_walk
 from tests.campaigns.report import Report, tell
 
 pytestmark = pytest.mark.timeout(3600)
@@ -18,3 +19,9 @@ def settle(report: Report) -> None:
 
 def test_random_steps_leave_what_a_plain_model_of_them_says(tmp_path: Path, scale: float) -> None:
     settle(random_walk.campaign(tmp_path, steps=max(50, round(random_walk.STEPS * scale))))
+
+
+def test_no_answer_contradicts_the_description_of_the_api(
+    settings: Settings, tmp_path: Path, scale: float
+) -> None:
+    settle(fuzz.campaign(settings, tmp_path, examples=max(2, round(fuzz.EXAMPLES * scale))))
