@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from tests.campaigns import fuzz, random_walk
+from tests.campaigns import fuzz, hostile_files, random_walk
 from tests.campaigns.report import Report, tell
 
 pytestmark = pytest.mark.timeout(3600)
@@ -19,6 +19,10 @@ def settle(report: Report) -> None:
 
 def test_random_steps_leave_what_a_plain_model_of_them_says(tmp_path: Path, scale: float) -> None:
     settle(random_walk.campaign(tmp_path, steps=max(50, round(random_walk.STEPS * scale))))
+
+
+def test_hostile_files_are_read_or_refused_within_limits(tmp_path: Path, scale: float) -> None:
+    settle(hostile_files.campaign(tmp_path, files=max(20, round(hostile_files.FILES * scale))))
 
 
 def test_no_answer_contradicts_the_description_of_the_api(
