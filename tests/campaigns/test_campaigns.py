@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from tests.campaigns import fuzz, hostile_files, random_walk
+from tests.campaigns import fuzz, hostile_files, kills, random_walk
 from tests.campaigns.report import Report, tell
 
 pytestmark = pytest.mark.timeout(3600)
@@ -15,6 +15,12 @@ def settle(report: Report) -> None:
     tell("done\n")
     print(report, flush=True)
     assert report.broken == []
+
+
+def test_nothing_acknowledged_is_lost_or_torn_when_the_server_is_killed(
+    settings: Settings, tmp_path: Path, scale: float
+) -> None:
+    settle(kills.campaign(settings, tmp_path, seconds=max(20, kills.SECONDS * scale)))
 
 
 def test_random_steps_leave_what_a_plain_model_of_them_says(tmp_path: Path, scale: float) -> None:
