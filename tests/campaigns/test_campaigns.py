@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from tests.campaigns import fuzz, hostile_files, kills, random_walk
+from tests.campaigns import full_disk, fuzz, hostile_files, kills, random_walk
 from tests.campaigns.report import Report, tell
+from tests.support.small_disk import DiskRefused
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -21,6 +22,14 @@ def test_nothing_acknowledged_is_lost_or_torn_when_the_server_is_killed(
     settings: Settings, tmp_path: Path, scale: float
 ) -> None:
     settle(kills.campaign(settings, tmp_path, seconds=max(20, kills.SECONDS * scale)))
+
+
+def test_a_full_disk_loses_nothing_and_is_recovered_from(tmp_path: Path, scale: float) -> None:
+    try:
+        report = full_disk.campaign(tmp_path, rounds=max(3, round(full_disk.ROUNDS * scale)))
+    except DiskRefused as error:
+        pytest.skip(f"a small disk cannot be mounted here: {error}")
+    settle(report)
 
 
 def test_random_steps_leave_what_a_plain_model_of_them_says(tmp_path: Path, scale: float) -> None:

@@ -207,7 +207,7 @@ class RandomWalk:
         return answer
 
     def _all(self, path: str) -> list[Any]:
-        return list(_pages(self._http, f"{API}{path}"))
+        return list(pages(self._http, f"{API}{path}"))
 
     def _same(self, what: str, found: object, expected: object) -> None:
         if found != expected:
@@ -274,7 +274,8 @@ def _shown(idea: Idea) -> dict[str, Any]:
     }
 
 
-def _pages(http: httpx2.Client, address: str) -> Iterator[Any]:
+def pages(http: httpx2.Client, address: str) -> Iterator[Any]:
+    """All items of a list, page by page."""
     following: str | None = address
     while following:
         answer = http.get(following)
