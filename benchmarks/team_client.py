@@ -15,6 +15,8 @@ ANSWER_S = 30.0
 # Where an answer does not say when to come back.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 AGAIN = frozenset({502, 503, 504})
+# A text is sent as it is, anything else as JSON.
+Body = dict[str, Any] | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Client:
     async def get(self, path: str) -> Answered:
         return await self.ask("GET", path)
 
-    async def post(self, path: str, body: dict[str, Any], **headers: str) -> Answered:
+    async def post(self, path: str, body: Body, **headers: str) -> Answered:
         keyed = {"idempotency-key": str(uuid4())} | headers
         return await self.ask("POST", path, body, keyed)
 
@@ -80,7 +82,7 @@ class Client:
         self,
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: Body = None,
         headers: dict[str, str] | None = None,
     ) -> Answered:
         until = time.monotonic() + PATIENCE_S
@@ -101,10 +103,11 @@ class Client:
             await asyncio.sleep(_pause_s(response, tries))
 
     async def _once(
-        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str] | None
+        self, method: str, path: str, body: Body, headers: dict[str, str] | None
     ) -> httpx2.Response | None:
+        sent: dict[str, Any] = {"content": body} if isinstance(body, str) else {"json": body}
         try:
-            response = await self.http.request(method, path, json=body, headers=headers)
+            response = await self.http.request(method, path, headers=headers, **sent)
         except httpx2.TransportError as error:
             self.repeated[type(error).__name__] += 1
             return None

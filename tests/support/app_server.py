@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,8 @@ class Server:
     By default it uses the real small model.
     """
 
+    command: Sequence[str] = (sys.executable, "-m", "service", "serve")
+
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -81,7 +83,7 @@ class Server:
         """Waits until the server answers, which may be before its models are ready."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "service", "serve"],
+                self.command,
                 env=self._environment,
                 cwd=PROJECT_ROOT,
                 stdout=log,
@@ -127,7 +129,12 @@ class Server:
 
 @contextlib.contextmanager
 def serving(data_dir: Path, **environment: str) -> Iterator[Server]:
-    server = Server(data_dir, **environment)
+    with running(Server(data_dir, **environment)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running(server: Server) -> Iterator[Server]:
     try:
         server.start()
         yield server
