@@ -12,10 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from service.cli.connections import BoundedConfig, ConnectionLimits
 from tests.support.app_server import listening
+from tests.support.raw_http import HEAD, POST, answer, send_until_refused, status
 
 PATIENCE_S = 20.0
-HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
-POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 Connect = Callable[[], socket.socket]
 
 
@@ -62,33 +61,6 @@ def server(**limits: float) -> Iterator[Connect]:
         running.should_exit = running.force_exit = True
         thread.join(PATIENCE_S)
         listener.close()
-
-
-def answer(connection: socket.socket) -> bytes:
-    """What comes until the server closes; nothing if it resets the connection."""
-    found = b""
-    try:
-        while data := connection.recv(65536):
-            found += data
-    except ConnectionError:
-        pass
-    return found
-
-
-def status(connection: socket.socket) -> bytes:
-    return connection.recv(65536).split(b"\r\n")[0]
-
-
-def send_until_refused(connection: socket.socket, part: bytes, most: int) -> int:
-    """How many bytes the server took before it closed the connection."""
-    sent = 0
-    try:
-        while sent < most:
-            connection.sendall(part)
-            sent += len(part)
-    except (ConnectionError, TimeoutError):
-        pass
-    return sent
 
 
 def test_a_request_within_the_limits_is_answered_again_and_again() -> None:

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from tests.campaigns import full_disk, fuzz, hostile_files, kills, random_walk
+from tests.campaigns import (
+    connections,
+    full_disk,
+    fuzz,
+    hostile_files,
+    kills,
+    random_walk,
+    stalled_readers,
+)
 from tests.campaigns.report import Report, tell
 from tests.support.small_disk import DiskRefused
 
@@ -34,6 +42,18 @@ def test_a_full_disk_loses_nothing_and_is_recovered_from(tmp_path: Path, scale: 
 
 def test_random_steps_leave_what_a_plain_model_of_them_says(tmp_path: Path, scale: float) -> None:
     settle(random_walk.campaign(tmp_path, steps=max(50, round(random_walk.STEPS * scale))))
+
+
+def test_connections_that_misbehave_are_closed_while_others_are_served(
+    tmp_path: Path, scale: float
+) -> None:
+    settle(connections.campaign(tmp_path, rounds=max(1, round(connections.ROUNDS * scale))))
+
+
+def test_readers_who_stall_cost_only_themselves(tmp_path: Path, scale: float) -> None:
+    settle(
+        stalled_readers.campaign(tmp_path, readers=max(5, round(stalled_readers.READERS * scale)))
+    )
 
 
 def test_hostile_files_are_read_or_refused_within_limits(tmp_path: Path, scale: float) -> None:

@@ -1,4 +1,4 @@
-"""One HTTP call on its own connection, so that a test decides when to read and to disconnect."""
+"""HTTP on connections of its own, so that a test decides when to send, to read and to disconnect."""
 
 import http.client
 import json
@@ -10,6 +10,9 @@ from tests.support.app_server import Server
 
 PATIENCE_S = 120.0
 DONE = b"[DONE]"
+# Begun requests, whose headers do not end yet.
+HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 Event = tuple[str, dict[str, Any]]
 
 
@@ -36,6 +39,11 @@ class Call:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def get(self, path: str, accept: str = "text/event-stream") -> "Call":
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {accept}\r\n\r\n"
+        self.socket.sendall(head.encode())
+        return self
 
     def post(self, path: str, body: dict[str, Any], accept: str = "text/event-stream") -> "Call":
         content = json.dumps(body).encode()
@@ -80,3 +88,30 @@ def chat(text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
 def endless(text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
     """A completion that continues to `max_tokens`: the small model's end tokens are forbidden."""
     return chat(text, max_tokens, logit_bias={"0": -100, "2": -100}, **more)
+
+
+def answer(connection: socket.socket) -> bytes:
+    """What comes until the server closes; nothing if it resets the connection."""
+    found = b""
+    try:
+        while data := connection.recv(65536):
+            found += data
+    except ConnectionError:
+        pass
+    return found
+
+
+def status(connection: socket.socket) -> bytes:
+    return connection.recv(65536).split(b"\r\n")[0]
+
+
+def send_until_refused(connection: socket.socket, part: bytes, most: int) -> int:
+    """How many bytes the server took before it closed the connection."""
+    sent = 0
+    try:
+        while sent < most:
+            connection.sendall(part)
+            sent += len(part)
+    except (ConnectionError, TimeoutError):
+        pass
+    return sent
