@@ -28,6 +28,7 @@ from service.schemas.ideas import IdeaCreate, IdeaUpdate
 from service.schemas.identity import now
 from service.settings import Settings
 from service.store import Store
+from service.store.rights import Claim
 from service.store.team_tables import Membership, Person
 from tests.support.app_server import served, serving
 from tests.support.fake_backend import FakeBackend
@@ -309,7 +310,8 @@ def test_who_loses_the_right_loses_the_stream(client: TestClient, store: Store) 
     person(database, "ada", board)
 
     async def still() -> bool:
-        return await asyncio.to_thread(store.rights.may_read, "ada", board)
+        claim = Claim(person_id="ada", board_id=board)
+        return bool(await asyncio.to_thread(store.rights.held, [claim]))
 
     def remove() -> None:
         with database.write() as session:
