@@ -33,6 +33,7 @@ from service.ideation.kinds import Ideation
 from service.ideation.use_case import Means
 from service.live.feeds import BoardFeeds
 from service.live.presence import LocalPresence, Presence
+from service.live.rights import RightChecks
 from service.recurring import Recurring
 from service.runs.completions import Completions
 from service.runs.leases import RunLeases
@@ -123,6 +124,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "board_ideas": board_ideas,
         "runs": runs,
         "feeds": BoardFeeds(store, _presence(store), limit=settings.live_limit),
+        "right_checks": RightChecks(store.rights),
         "completions": Completions(pool, ended=metrics.completion_ended),
         "backend": pool,
         "served_models": served_models,

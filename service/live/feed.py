@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
 
-from service.errors import StorageUnavailable
+from service.errors import NotFound, StorageUnavailable
 from service.live.happenings import Change, Here, Reset, named
 from service.live.presence import Presence
+from service.live.recent import Recent
 from service.live.watch import Watch
 from service.schemas.people import PersonPublic
 from service.signals import Waiter
@@ -16,13 +16,16 @@ from service.store.team_tables import Activity
 
 # A signal wakes the feed. This is for one that was lost, and it renews the presence.
 POLL_S = 15.0
-# So many changes are kept in memory, for watchers that connect again.
-MOST_KEPT = 500
 # Who missed more than this loads the board again.
 MOST_MISSED = 500
+# What is read for one who comes back reaches back by so many numbers more: the others who lost the same
+# server have seen a little more or less.
+SPARE = 100
 # How long a person stays on the list after the last stream has ended, so that a page that is loaded
 # again does not make the name flicker.
 LINGER_S = 3.0
+# People who come within this time are told of, and stored, together.
+GATHER_S = 0.1
 _log = logging.getLogger(__name__)
 
 
@@ -35,47 +38,51 @@ class BoardFeed:
         self.watches: set[Watch] = set()
         self._store = store
         self._presence = presence
-        self._number = 0
-        self._kept_from = 0
-        self._kept: deque[Change] = deque(maxlen=MOST_KEPT)
+        self._recent = Recent(0)
+        # Held while older changes are read, and nothing is forgotten.
+        self._reaching = asyncio.Lock()
+        # Whoever has seen no more than this has missed too much.
+        self._lost = -1
+        self._was_deleted = False
+        # Those who are at the board through this server, as was last stored.
+        self._present: frozenset[str] = frozenset()
+        self._gathering: asyncio.TimerHandle | None = None
         self._ready = asyncio.Event()
-        self._failure: StorageUnavailable | None = None
+        self._failure: StorageUnavailable | NotFound | None = None
         self._waiter: Waiter | None = None
         self._task = asyncio.create_task(self._run())
 
     async def join(self, person_id: str | None, after: int | None) -> tuple[Watch, Reset | None]:
         """Returns a watch that begins after that change, by default with the next one.
 
-        Raises: StorageUnavailable.
+        Raises:
+            NotFound: there is no such board.
+            StorageUnavailable: it cannot be read.
         """
         await self._ready.wait()
         if self._failure is not None:
             raise self._failure
-        missed: Sequence[Change] = ()
-        reset = None
-        if after is not None and not self._kept_from <= after <= self._number:
-            missed, reset = await asyncio.to_thread(self._missed, after)
+        if self._was_deleted:
+            # It may have been restored since.
+            await asyncio.to_thread(self._store.boards.get, self.board_id)
+        reset = None if after is None else await self._reach(after)
         # No await from here on: a change that is told meanwhile would be lost to the watch.
-        watch = Watch(person_id, self._number if after is None else after)
+        watch = Watch(person_id, self._recent.newest if after is None else after)
         if reset is not None:
             watch.number = reset.number
-        watch.add(missed)
-        watch.add(self._kept)
+        watch.catch_up(self._recent.changes)
         if self.is_over:
             watch.close()
         self.watches.add(watch)
-        self.look()
+        if person_id is not None and person_id not in self._present:
+            self._look_soon()
         return watch, reset
 
     def leave(self, watch: Watch) -> None:
         self.watches.discard(watch)
         watch.close()
-        asyncio.get_running_loop().call_later(LINGER_S, self.look)
-
-    def look(self) -> None:
-        """Makes the feed look again at once."""
-        if self._waiter is not None:
-            self._waiter.wake()
+        if watch.person_id is not None:
+            asyncio.get_running_loop().call_later(LINGER_S, self._look_if_somebody_left)
 
     def stop(self) -> None:
         self._task.cancel()
@@ -90,13 +97,12 @@ class BoardFeed:
     async def _run(self) -> None:
         try:
             with self._store.signals.waiter(self.board_id) as self._waiter:
-                self._number = await asyncio.to_thread(self._store.activity.newest, self.board_id)
-                self._kept_from = self._number
+                self._recent = Recent(await asyncio.to_thread(self._newest))
                 self._ready.set()
                 while True:
-                    await self._waiter.wait(POLL_S)
                     await self._tell()
-        except StorageUnavailable as error:
+                    await self._waiter.wait(POLL_S)
+        except (StorageUnavailable, NotFound) as error:
             self._failure = error
         finally:
             self._waiter = None
@@ -105,18 +111,39 @@ class BoardFeed:
             for watch in self.watches:
                 watch.close()
 
+    def _newest(self) -> int:
+        self._store.boards.get(self.board_id)
+        return self._store.activity.newest(self.board_id)
+
+    def _look(self) -> None:
+        """Makes the feed look again at once."""
+        self._gathering = None
+        if self._waiter is not None:
+            self._waiter.wake()
+
+    def _look_soon(self) -> None:
+        if self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(GATHER_S, self._look)
+
+    def _look_if_somebody_left(self) -> None:
+        if self._present - self._people():
+            self._look_soon()
+
+    def _people(self) -> frozenset[str]:
+        return frozenset(one.person_id for one in self.watches if one.person_id is not None)
+
     async def _tell(self) -> None:
-        present = frozenset(one.person_id for one in self.watches if one.person_id is not None)
+        present = self._people()
         try:
             changes, here = await asyncio.to_thread(self._read, present)
         except StorageUnavailable:
             _log.warning("The changes of a board cannot be read right now")
             return
-        for change in changes:
-            if len(self._kept) == MOST_KEPT:
-                self._kept_from = self._kept[0].number
-            self._kept.append(change)
-            self._number = change.number
+        self._present = present
+        self._was_deleted |= any(change.kind == "board.deleted" for change in changes)
+        self._recent.add(changes)
+        if not self._reaching.locked():
+            self._recent.trim()
         for watch in list(self.watches):
             if changes:
                 watch.add(changes)
@@ -125,24 +152,52 @@ class BoardFeed:
         self.here = here
 
     def _read(self, present: frozenset[str]) -> tuple[list[Change], Here]:
-        rows = self._store.activity.after(self.board_id, self._number)
+        rows = self._store.activity.after(self.board_id, self._recent.newest)
         ids = self._presence.renew(self.board_id, present)
         names = self._store.people.names({*ids, *(row.person_id for row in rows)})
-        return [_change(row, names) for row in rows], named(ids, names)
+        return _changes(rows, names), named(ids, names)
 
-    def _missed(self, after: int) -> tuple[Sequence[Change], Reset | None]:
-        """What a watcher has missed since that change, or why it cannot be told."""
+    async def _reach(self, after: int) -> Reset | None:
+        """Has all changes since that one in memory, or says why they cannot be told."""
+        if self._recent.has_all_after(after):
+            return None
+        async with self._reaching:
+            # Those who come back at the same time have waited for one of them to read it.
+            if self._recent.has_all_after(after):
+                return None
+            if after <= self._lost:
+                return Reset(self._recent.newest)
+            missed = await asyncio.to_thread(self._missed, after)
+            if isinstance(missed, Reset):
+                if after < self._recent.begin:
+                    self._lost = max(self._lost, after)
+                return missed
+            self._recent.put_before(*missed)
+            return None
+
+    def _missed(self, after: int) -> tuple[int, list[Change]] | Reset:
+        """A number up to `after` and what happened since, or why that cannot be told."""
         oldest, newest = self._store.activity.kept()
-        rows = self._store.activity.after(self.board_id, after, limit=MOST_MISSED + 1)
         # A number from the future is one of another database, before a backup was restored.
-        if not oldest - 1 <= after <= newest or len(rows) > MOST_MISSED:
-            return (), Reset(newest)
+        if not oldest - 1 <= after <= newest:
+            return Reset(newest)
+        begin = max(oldest - 1, after - SPARE)
+        rows = self._store.activity.after(self.board_id, begin, limit=SPARE + MOST_MISSED + 1)
+        if sum((row.number or 0) > after for row in rows) > MOST_MISSED:
+            return Reset(newest)
         names = self._store.people.names(row.person_id for row in rows)
-        return [_change(row, names) for row in rows], None
+        return begin, _changes(rows, names)
 
 
-def _change(row: Activity, names: dict[str, str]) -> Change:
-    person = None
-    if row.person_id is not None and row.person_id in names:
-        person = PersonPublic(id=row.person_id, name=names[row.person_id])
-    return Change(row.number or 0, row.kind, row.subject_id, person, row.created_at)
+def _changes(rows: Sequence[Activity], names: dict[str, str]) -> list[Change]:
+    people = {one: PersonPublic(id=one, name=name) for one, name in names.items()}
+    return [
+        Change(
+            row.number or 0,
+            row.kind,
+            row.subject_id,
+            None if row.person_id is None else people.get(row.person_id),
+            row.created_at,
+        )
+        for row in rows
+    ]

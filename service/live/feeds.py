@@ -64,7 +64,6 @@ class BoardFeeds:
             )
         self._open += 1
         try:
-            await asyncio.to_thread(self._store.boards.get, board_id)
             stream = self._stream(board_id, person_id, after, may_still_read)
             async with aclosing(stream):
                 async for happening in stream:
@@ -87,7 +86,10 @@ class BoardFeeds:
         self, board_id: str, person_id: str | None, after: int | None, may_still_read: MayStillRead
     ) -> AsyncGenerator[Happening, None]:
         feed = self._feed(board_id)
-        watch, reset = await feed.join(person_id, after)
+        try:
+            watch, reset = await feed.join(person_id, after)
+        finally:
+            self._drop_over(feed)
         try:
             # The first event comes at once, so that the watcher knows that it is connected.
             begins = watch.number if after is None else after
@@ -109,6 +111,11 @@ class BoardFeeds:
         if feed is None or feed.is_over:
             feed = self._feeds[board_id] = BoardFeed(self._store, self._presence, board_id)
         return feed
+
+    def _drop_over(self, feed: BoardFeed) -> None:
+        """There is no such board, or it could not be read."""
+        if feed.is_over and self._feeds.get(feed.board_id) is feed:
+            del self._feeds[feed.board_id]
 
     def _drop_idle(self, board_id: str) -> None:
         feed = self._feeds.get(board_id)

@@ -34,6 +34,14 @@ class Watch:
             self.number = change.number
         self._filled.set()
 
+    def catch_up(self, changes: Iterable[Change]) -> None:
+        """Adds what it missed before it came, however much that is."""
+        missed = [change for change in changes if change.number > self.number]
+        if missed:
+            self._waiting.extend(missed)
+            self.number = missed[-1].number
+            self._filled.set()
+
     def show(self, here: Here) -> None:
         """Only the newest waits, since it replaces the ones before."""
         self._here = here

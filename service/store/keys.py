@@ -101,14 +101,6 @@ class KeyStore:
             session.exec(delete(ApiKey).where(is_session, is_over))
         return token
 
-    def is_valid(self, token: str) -> bool:
-        key = self.find(token)
-        return (
-            key is not None
-            and key.revoked_at is None
-            and (key.expires_at is None or key.expires_at > now())
-        )
-
     def find(self, token: str) -> ApiKey | None:
         """Returns the key or session of a token, valid or not."""
         # Looked up by its hash, so the time taken tells nothing about the token.

@@ -17,6 +17,7 @@ from service.analysis.similar_ideas import SimilarIdeas
 from service.engine.backend import Backend
 from service.ideation.inspirations import Inspirations
 from service.live.feeds import BoardFeeds
+from service.live.rights import RightChecks
 from service.runs.completions import Completions
 from service.runs.service import Runs
 from service.served_models import ServedModels
@@ -38,6 +39,10 @@ async def _runs(request: Request) -> Runs:
 
 async def _feeds(request: Request) -> BoardFeeds:
     return cast(BoardFeeds, request.app.state.feeds)
+
+
+async def _right_checks(request: Request) -> RightChecks:
+    return cast(RightChecks, request.app.state.right_checks)
 
 
 async def _completions(request: Request) -> Completions:
@@ -112,6 +117,7 @@ FileReaderDep = Annotated[FileReader, Depends(_file_reader)]
 StoreDep = Annotated[Store, Depends(_store)]
 RunsDep = Annotated[Runs, Depends(_runs)]
 FeedsDep = Annotated[BoardFeeds, Depends(_feeds)]
+RightChecksDep = Annotated[RightChecks, Depends(_right_checks)]
 CompletionsDep = Annotated[Completions, Depends(_completions)]
 BackendDep = Annotated[Backend, Depends(_backend)]
 SimilarIdeasDep = Annotated[SimilarIdeas, Depends(_similar_ideas)]

@@ -1,7 +1,6 @@
 """Lets a request watch a board or a run, as long as its sender may read it."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -11,10 +10,11 @@ from fastapi import Depends, Header, Path, Query, Request
 from service.actor import ACTOR
 from service.errors import NotFound
 from service.live.happenings import Happening
-from service.live.rights import until_lost
+from service.live.rights import MayStillRead, RightChecks, until_lost
 from service.messages import Text
-from service.store import Store
-from service.web.dependencies import FeedsDep, SettingsDep, StoreDep
+from service.signals import Signals
+from service.store.rights import Claim
+from service.web.dependencies import FeedsDep, RightChecksDep, SettingsDep, StoreDep
 from service.web.guard import token_of
 from service.web.sse import Over
 
@@ -25,13 +25,18 @@ LARGEST_NUMBER = 2**63 - 1
 class Reader:
     """Who sent a request; `token` is the one that it needed, if any."""
 
-    store: Store
+    signals: Signals
+    checks: RightChecks
     person_id: str | None
     token: str | None
 
-    async def may_still(self, has_right: Callable[[str], bool]) -> bool:
-        """`has_right` tells of a person; whoever has no name may as long as the token is valid."""
-        return await asyncio.to_thread(self._may_still, has_right)
+    def may_still(self, *, board_id: str | None = None, run_id: str | None = None) -> MayStillRead:
+        """Tells whether the sender may read that, or do anything at all; whoever has no name may as long
+        as the token is valid.
+        """
+        return partial(
+            self.checks.holds, Claim(self.token, self.person_id, board_id=board_id, run_id=run_id)
+        )
 
     def until_lost(self, run_id: str | None = None) -> Over | None:
         """Waits until the sender may not read the run any more, or do nothing at all; None if that
@@ -39,21 +44,14 @@ class Reader:
         """
         if self.person_id is None and self.token is None:
             return None
-        rights = self.store.rights
-        has_right = rights.has_any
-        if run_id is not None:
-            has_right = partial(rights.may_read_run, run_id=run_id)
-        return partial(until_lost, self.store.signals, partial(self.may_still, has_right))
-
-    def _may_still(self, has_right: Callable[[str], bool]) -> bool:
-        if self.token is not None and not self.store.keys.is_valid(self.token):
-            return False
-        return self.person_id is None or has_right(self.person_id)
+        return partial(until_lost, self.signals, self.may_still(run_id=run_id))
 
 
-async def _reader(request: Request, store: StoreDep, settings: SettingsDep) -> Reader:
+async def _reader(
+    request: Request, store: StoreDep, checks: RightChecksDep, settings: SettingsDep
+) -> Reader:
     token = token_of(request.headers) if settings.needs_key else None
-    return Reader(store, ACTOR.get().person_id, token)
+    return Reader(store.signals, checks, ACTOR.get().person_id, token)
 
 
 ReaderDep = Annotated[Reader, Depends(_reader)]
@@ -82,12 +80,11 @@ async def _happenings(
     """Raises: NotFound, TooManyStreams or StorageUnavailable, at the first happening."""
     if ACTOR.get().role_on(board_id) is None:
         raise NotFound(Text("There is no such board."))
-    has_right = partial(reader.store.rights.may_read, board_id=board_id)
     return feeds.watch(
         board_id,
         person_id=reader.person_id,
         after=after,
-        may_still_read=partial(reader.may_still, has_right),
+        may_still_read=reader.may_still(board_id=board_id),
     )
 
 
