@@ -52,6 +52,7 @@ from service.web.access import Access
 from service.web.addresses import Addresses
 from service.web.api.idempotency import RequestsInProgress
 from service.web.errors import ErrorResponses
+from service.web.failed_sign_ins import FailedSignIns
 from service.web.guard import Guard, Rules
 from service.web.mcp import McpEndpoint
 from service.web.metrics import Metrics
@@ -104,6 +105,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     )
     runs = _runs(settings, store, Ideation(store, pool, means), metrics)
 
+    failures = FailedSignIns()
     templates = Templates(settings.root_path)
     responses = ErrorResponses(templates)
     app = FastAPI(
@@ -111,7 +113,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         **NO_DOCUMENTS,
         lifespan=_lifespan,
         telemetry=telemetry.config,
-        middleware=_middleware(settings, store, responses),
+        middleware=_middleware(settings, Visitors(settings, store, failures), responses),
         exception_handlers=_error_handlers(responses),
         routes=ROUTES.routes,
     )
@@ -130,6 +132,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "file_reader": FileReader(),
         "pending_uploads": _pending_uploads(settings, store),
         "metrics": metrics,
+        "failed_sign_ins": failures,
         **_readers_of_boards(store, vectors, encoder),
         "inspirations": inspirations,
         "tastes": tastes,
@@ -265,11 +268,13 @@ def _error_handlers(responses: ErrorResponses) -> dict[int | type[Exception], An
     }
 
 
-def _middleware(settings: Settings, store: Store, responses: ErrorResponses) -> list[Middleware]:
+def _middleware(
+    settings: Settings, visitors: Visitors, responses: ErrorResponses
+) -> list[Middleware]:
     under_path = [Middleware(RootPath, path=settings.root_path)] if settings.root_path else []
     return [
         *under_path,
-        Middleware(Guard, rules=_rules(settings, store), respond=responses.respond),
+        Middleware(Guard, rules=_rules(settings, visitors), respond=responses.respond),
         Middleware(
             GZipMiddleware,
             minimum_size=1024,
@@ -279,13 +284,13 @@ def _middleware(settings: Settings, store: Store, responses: ErrorResponses) -> 
     ]
 
 
-def _rules(settings: Settings, store: Store) -> Rules:
+def _rules(settings: Settings, visitors: Visitors) -> Rules:
     return Rules(
         hosts=LOCAL_HOSTS | {settings.host} | {name.lower() for name in settings.allowed_hosts},
         body_limit_bytes=settings.body_limit_bytes,
         import_limit_bytes=settings.import_limit_bytes,
         attachment_limit_bytes=settings.attachment_bytes + FORM_BYTES,
-        who=Visitors(settings, store).who,
+        who=visitors.who,
         check=_check_access,
     )
 

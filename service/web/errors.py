@@ -30,6 +30,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.LostUpdate: 412,
     errors.Conflict: 409,
     errors.Unauthorised: 401,
+    errors.TooManyFailures: 429,
     errors.Forbidden: 403,
     errors.InvitationGone: 410,
     errors.BodyTooLarge: 413,
@@ -55,6 +56,7 @@ TITLES = {
     412: Text("Somebody else changed this first"),
     413: Text("This is too large"),
     422: Text("Please check your input"),
+    429: Text("Too many attempts"),
     500: Text("Something went wrong"),
     502: Text("The model failed"),
     503: Text("Not available right now"),
@@ -185,6 +187,7 @@ _TO_BE_TRIED_AGAIN = (
     errors.EngineBusy,
     errors.RequestInProgress,
     errors.StorageUnavailable,
+    errors.TooManyFailures,
     errors.TooManyStreams,
 )
 
