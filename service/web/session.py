@@ -2,16 +2,15 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request, Response, status
-from fastapi.responses import RedirectResponse
+from fastapi import APIRouter, Form, Request, Response
 
 from service.errors import ServiceError, TooManyFailures, Unauthorised
 from service.messages import Text
 from service.web.dependencies import SettingsDep, StoreDep
 from service.web.errors import headers_of, status_of
 from service.web.failed_sign_ins import FailedSignIns
-from service.web.guard import SESSION_COOKIE, token_of
-from service.web.sign_in import signed_in
+from service.web.guard import token_of
+from service.web.sign_in import signed_in, signed_out
 from service.web.templating import Templates
 
 router = APIRouter(include_in_schema=False)
@@ -51,12 +50,10 @@ def login(
 
 @router.post("/logout")
 def logout(request: Request, store: StoreDep) -> Response:
-    token = token_of(request.headers)
+    token = token_of(request.scope)
     if token is not None:
         store.keys.revoke_session(token)
-    response = RedirectResponse("/login", status.HTTP_303_SEE_OTHER)
-    response.delete_cookie(SESSION_COOKIE)
-    return response
+    return signed_out(request)
 
 
 def _failed(request: Request) -> None:

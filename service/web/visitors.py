@@ -53,7 +53,7 @@ class Visitors:
         if external_name and not only_key:
             role = self._settings.user_role
             return await _in_thread(self._people.by_external_name, external_name, role)
-        token = key_of(headers) if only_key else token_of(headers)
+        token = key_of(headers) if only_key else token_of(scope)
         if self._settings.needs_key:
             actor = None if token is None else await _in_thread(self._people.by_token, token)
             if actor is None:

@@ -52,7 +52,7 @@ class Reader:
 
 
 async def _reader(request: Request, store: StoreDep, settings: SettingsDep) -> Reader:
-    token = token_of(request.headers) if settings.needs_key else None
+    token = token_of(request.scope) if settings.needs_key else None
     return Reader(store, ACTOR.get().person_id, token)
 
 

@@ -25,7 +25,7 @@ from mcp.types import (
 from service.app import create_app
 from service.schemas.people import InvitationCreate
 from service.settings import Settings
-from service.web.guard import SESSION_COOKIE
+from service.web.session_cookie import SESSION_COOKIE
 from tests.support.app_server import served
 from tests.support.fake_backend import FakeBackend
 from tests.support.mcp_client import PATIENCE_S, brainstormed, over_http, text_of, use
