@@ -91,12 +91,11 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     limits = _limits(settings)
     database = Database(settings.sqlalchemy_url)
     store = Store(database, limits)
-    metrics = Metrics()
+    metrics, failures = Metrics(), FailedSignIns()
     telemetry = Telemetry(settings.otlp_url)
     pool = backend or build_backend(settings)
     served_models = ServedModels(settings, pool)
-    vectors = WordVectors()
-    encoder = SentenceEncoder()
+    vectors, encoder = WordVectors(), SentenceEncoder()
     board_ideas, inspirations = _inspirations(settings, store, encoder)
     tastes = BoardTaste(store, vectors)
     calibrations = Calibrations(pool, ScoreHeads(settings.heads_dir))
@@ -105,7 +104,6 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     )
     runs = _runs(settings, store, Ideation(store, pool, means), metrics)
 
-    failures = FailedSignIns()
     templates = Templates(settings.root_path)
     responses = ErrorResponses(templates)
     app = FastAPI(
