@@ -53,6 +53,7 @@ from service.web.access import Access
 from service.web.addresses import Addresses
 from service.web.api.idempotency import RequestsInProgress
 from service.web.errors import ErrorResponses
+from service.web.failed_sign_ins import FailedSignIns
 from service.web.guard import Guard, Rules
 from service.web.mcp import McpEndpoint
 from service.web.metrics import Metrics
@@ -91,12 +92,11 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     limits = _limits(settings)
     database = Database(settings.sqlalchemy_url)
     store = Store(database, limits)
-    metrics = Metrics()
+    metrics, failures = Metrics(), FailedSignIns()
     telemetry = Telemetry(settings.otlp_url)
     pool = backend or build_backend(settings)
     served_models = ServedModels(settings, pool)
-    vectors = WordVectors()
-    encoder = SentenceEncoder()
+    vectors, encoder = WordVectors(), SentenceEncoder()
     board_ideas, inspirations = _inspirations(settings, store, encoder)
     tastes = BoardTaste(store, vectors)
     calibrations = Calibrations(pool, ScoreHeads(settings.heads_dir))
@@ -112,7 +112,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         **NO_DOCUMENTS,
         lifespan=_lifespan,
         telemetry=telemetry.config,
-        middleware=_middleware(settings, store, responses),
+        middleware=_middleware(settings, Visitors(settings, store, failures), responses),
         exception_handlers=_error_handlers(responses),
         routes=ROUTES.routes,
     )
@@ -132,6 +132,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "file_reader": FileReader(),
         "pending_uploads": _pending_uploads(settings, store),
         "metrics": metrics,
+        "failed_sign_ins": failures,
         **_readers_of_boards(store, vectors, encoder),
         "inspirations": inspirations,
         "tastes": tastes,
@@ -267,11 +268,13 @@ def _error_handlers(responses: ErrorResponses) -> dict[int | type[Exception], An
     }
 
 
-def _middleware(settings: Settings, store: Store, responses: ErrorResponses) -> list[Middleware]:
+def _middleware(
+    settings: Settings, visitors: Visitors, responses: ErrorResponses
+) -> list[Middleware]:
     under_path = [Middleware(RootPath, path=settings.root_path)] if settings.root_path else []
     return [
         *under_path,
-        Middleware(Guard, rules=_rules(settings, store), respond=responses.respond),
+        Middleware(Guard, rules=_rules(settings, visitors), respond=responses.respond),
         Middleware(
             GZipMiddleware,
             minimum_size=1024,
@@ -281,13 +284,13 @@ def _middleware(settings: Settings, store: Store, responses: ErrorResponses) -> 
     ]
 
 
-def _rules(settings: Settings, store: Store) -> Rules:
+def _rules(settings: Settings, visitors: Visitors) -> Rules:
     return Rules(
         hosts=LOCAL_HOSTS | {settings.host} | {name.lower() for name in settings.allowed_hosts},
         body_limit_bytes=settings.body_limit_bytes,
         import_limit_bytes=settings.import_limit_bytes,
         attachment_limit_bytes=settings.attachment_bytes + FORM_BYTES,
-        who=Visitors(settings, store).who,
+        who=visitors.who,
         check=_check_access,
     )
 

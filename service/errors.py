@@ -16,6 +16,7 @@ ServiceError
 ├── Unauthorised                the API key is missing or not valid
 │   ├── KeyExpired              the key worked until a time that is over
 │   └── PersonRemoved           an owner removed the person whose key or session it is
+├── TooManyFailures             too many wrong keys came from the address
 ├── Forbidden                   a cross-site request, or a host that is not allowed
 │   ├── RoleNeeded              the person may see it, but not do this
 │   └── ScopeNeeded             the person may do it, but not with this key
@@ -148,6 +149,12 @@ class KeyExpired(Unauthorised):
 
 class PersonRemoved(Unauthorised):
     pass
+
+
+class TooManyFailures(ServiceError):
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class Forbidden(ServiceError):

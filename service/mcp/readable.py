@@ -1,9 +1,12 @@
-"""The results of tools as text. Pure. It names every id that another tool may ask for."""
+"""The results of tools as text. Pure. It names every id that another tool may ask for, and fences what people
+or models wrote.
+"""
 
 from collections.abc import Collection, Iterable
 from functools import singledispatch
 
 from service.mcp.results import ExportedIdeas, FoundIdeas, RefinedIdea
+from service.mcp.untrusted import fenced
 from service.schemas.brainstorm import BrainstormAnswer, IncompletePublic, SuggestionPublic
 from service.schemas.evaluation import EvaluateAnswer, EvaluationPublic
 from service.schemas.ideas import IdeaPublic
@@ -28,10 +31,11 @@ def _brainstorm(answer: BrainstormAnswer) -> str:
 def _suggestion(one: SuggestionPublic) -> str:
     facts = [f"suggestion_id: {one.id}"]
     if one.written_for is not None:
-        facts.append(f"written for the topic “{one.written_for}”")
+        facts.append(f"written for the topic {fenced(one.written_for)}")
     if one.similar_to is not None:
         facts.append(f"similar to the idea {one.similar_to}")
-    return f"**{one.title}**\n   {one.text}\n   ({', '.join(facts)})"
+    text = fenced(f"**{one.title}**\n{one.text}")
+    return f"{text}\n   ({', '.join(facts)})"
 
 
 def _incomplete(why: IncompletePublic) -> str:
@@ -43,7 +47,7 @@ def _incomplete(why: IncompletePublic) -> str:
 
 @readable.register
 def _refined(answer: RefinedIdea) -> str:
-    parts = [f"# {answer.title}", answer.body]
+    parts = [_text(answer.title, answer.body)]
     parts.append(_listed("The model says that it changed:", answer.changes))
     parts.append(
         _listed("The old text has these, the new one seems to lack them:", answer.left_out)
@@ -69,17 +73,17 @@ def _evaluation(evaluation: EvaluationPublic) -> str:
 
 def _judgement(given: EvaluateAnswer | EvaluationPublic, rough: Collection[str]) -> str:
     scores = [
-        f"{name}: {score:.1f}{_error(given.spread.get(name))}"
+        f"{fenced(name)}: {score:.1f}{_error(given.spread.get(name))}"
         f"{', a rough estimate' if name in rough else ''}"
         for name, score in given.scores.items()
     ]
     return _paragraphs(
         [
             f"Overall: {given.overall:.1f} of 10",
-            _listed("Scores:", scores),
+            _list("Scores:", scores),
             _listed("Strengths:", given.strengths),
             _listed("Concerns:", given.concerns),
-            f"Next step: {given.next_step}" if given.next_step else "",
+            f"Next step: {fenced(given.next_step)}" if given.next_step else "",
         ]
     )
 
@@ -92,49 +96,60 @@ def _error(spread: float | None) -> str:
 def _idea(idea: IdeaPublic) -> str:
     facts = [f"status: {idea.status}", *(["starred"] if idea.star else [])]
     if idea.tags:
-        facts.append(f"tags: {', '.join(idea.tags)}")
+        facts.append(f"tags: {fenced(', '.join(idea.tags))}")
     if idea.score is not None:
         facts.append(f"score: {idea.score:.1f}{' of an older text' if idea.is_stale else ''}")
     facts += [f"version: {idea.version}", f"revision: {idea.revision}"]
     ids = [f"idea_id: {idea.id}", f"board_id: {idea.board_id}"]
     if idea.parent_id is not None:
         ids.append(f"parent_id: {idea.parent_id}")
-    return _paragraphs([f"# {idea.title}", idea.body, " · ".join(facts), " · ".join(ids)])
+    return _paragraphs([_text(idea.title, idea.body), " · ".join(facts), " · ".join(ids)])
+
+
+def _text(title: str, body: str) -> str:
+    return fenced(_paragraphs([f"# {title}", body]))
 
 
 @readable.register
 def _found(found: FoundIdeas) -> str:
     ideas = [readable(one) for one in found.ideas] or ["No idea fits."]
     more = ["There are more ideas; a higher limit shows them."] if found.has_more else []
-    boards = [f"{board.name} (board_id: {board.id})" for board in found.boards]
-    return _paragraphs([*ideas, *more, _listed("All boards:", boards)])
+    boards = [f"{fenced(board.name)} (board_id: {board.id})" for board in found.boards]
+    return _paragraphs([*ideas, *more, _list("All boards:", boards)])
 
 
 @readable.register
 def _ranked(ranking: RankingPublic) -> str:
     judge = "people" if ranking.by == "people" else "the model"
     ranked = [_standing(one) for one in ranking.ideas if one.rank is not None]
-    others = [f"{one.title} (idea_id: {one.idea_id})" for one in ranking.ideas if one.rank is None]
+    others = [
+        f"{fenced(one.title)} (idea_id: {one.idea_id})" for one in ranking.ideas if one.rank is None
+    ]
     return _paragraphs(
         [
             f"{ranking.comparisons} comparisons by {judge}.",
             "\n".join(ranked),
-            _listed("Not compared yet:", others),
+            _list("Not compared yet:", others),
         ]
     )
 
 
 def _standing(one: StandingPublic) -> str:
     likely = f"{one.score:.0f} of 100, likely {one.low:.0f} to {one.high:.0f}"
-    return f"{one.rank}. {one.title}: {likely} (idea_id: {one.idea_id})"
+    return f"{one.rank}. {fenced(one.title)}: {likely} (idea_id: {one.idea_id})"
 
 
 @readable.register
 def _exported(exported: ExportedIdeas) -> str:
-    return exported.content
+    return fenced(exported.content)
 
 
-def _listed(heading: str, lines: Iterable[str]) -> str:
+def _listed(heading: str, texts: Iterable[str]) -> str:
+    """A list of what people or models wrote."""
+    return _list(heading, map(fenced, texts))
+
+
+def _list(heading: str, lines: Iterable[str]) -> str:
     items = [f"- {line}" for line in lines]
     return "\n".join([heading, *items]) if items else ""
 

@@ -7,6 +7,7 @@ from service.api_client.rest import Rest, segment
 from service.errors import ServerRefused, ServiceError
 from service.mcp.connection import Connection, errors_told, failed, read
 from service.mcp.readable import readable
+from service.mcp.untrusted import fenced, with_notice
 from service.schemas.evaluation import EvaluationPublic
 from service.schemas.ideas import IdeaPublic
 
@@ -39,7 +40,8 @@ class Resources:
         async with errors_told(self._connection, _refusal):
             rest = await self._connection.rest()
             path = f"/boards/{segment(board_id)}/ranking"
-            return (await rest.call("GET", path, query={"format": "markdown"})).text
+            ranking = await rest.call("GET", path, query={"format": "markdown"})
+            return with_notice(fenced(ranking.text))
 
     async def idea(self, idea_id: str) -> str:
         """An idea: its text, its state and its newest evaluation."""
@@ -70,18 +72,18 @@ def idea_address(idea_id: str) -> str:
 
 
 async def board_text(rest: Rest, board_id: str) -> str:
-    """The board as Markdown. Raises: ServiceError as the calls of `rest`."""
+    """The board as Markdown, as untrusted data. Raises: ServiceError as the calls of `rest`."""
     query = {"board": board_id, "format": "markdown"}
-    return (await rest.call("GET", "/export", query=query)).text
+    return with_notice(fenced((await rest.call("GET", "/export", query=query)).text))
 
 
 async def idea_text(rest: Rest, idea_id: str) -> str:
-    """The idea as Markdown. Raises: ServiceError as the calls of `rest`."""
+    """The idea as Markdown, its texts as untrusted data. Raises: ServiceError as the calls of `rest`."""
     path = f"/ideas/{segment(idea_id)}"
     idea = read(IdeaPublic, await rest.get(path))
     evaluations = await rest.get(f"{path}/evaluations", limit=1)
     newest = [read(EvaluationPublic, one) for one in evaluations[:1]]
-    return "\n\n".join(map(readable, [idea, *newest])) + "\n"
+    return with_notice("\n\n".join(map(readable, [idea, *newest])) + "\n")
 
 
 def _refusal(error: ServiceError) -> ResourceError:

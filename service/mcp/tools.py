@@ -19,6 +19,7 @@ from service.errors import InvalidInput
 from service.mcp.connection import Connection, errors_told, read
 from service.mcp.readable import readable
 from service.mcp.results import BoardName, ExportedIdeas, ExportFormat, FoundIdeas, RefinedIdea
+from service.mcp.untrusted import with_notice
 from service.prompts.languages import IdeaLanguage
 from service.schemas.brainstorm import BrainstormAnswer
 from service.schemas.evaluation import EvaluateAnswer
@@ -60,7 +61,8 @@ def _answering(
             # Returned and not raised: the library would put words of its own before it.
             return CallToolResult(content=[_text(str(refusal))], is_error=True)
         return CallToolResult(
-            content=[_text(readable(result))], structured_content=result.model_dump(mode="json")
+            content=[_text(with_notice(readable(result)))],
+            structured_content=result.model_dump(mode="json"),
         )
 
     return call

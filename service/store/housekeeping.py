@@ -11,6 +11,7 @@ from service.store.activity import ACTIVITY_LIFE
 from service.store.attachments import DELETED_LIFE as DELETED_FILE_LIFE
 from service.store.comments import DELETED_LIFE
 from service.store.deliveries import DELIVERY_LIFE
+from service.store.keys import ENDED_SESSION_LIFE
 from service.store.trash import PAUSE_S
 
 DAY_S = 24 * 3600.0
@@ -18,8 +19,8 @@ _log = logging.getLogger(__name__)
 
 
 class Housekeeping(Recurring):
-    """Deletes old answers to requests, activities, deliveries, deleted comments and files, and for good what was
-    long in the trash.
+    """Deletes old answers to requests, activities, deliveries, ended sessions, deleted comments and files, and
+    for good what was long in the trash.
 
     Pauses between its steps so that others can write. With `trash_days=0` the trash is kept. Of
     several servers on a database, one does it at a time.
@@ -40,6 +41,7 @@ class Housekeeping(Recurring):
         await asyncio.to_thread(self._store.activity.purge_before, now() - ACTIVITY_LIFE)
         await asyncio.to_thread(self._store.comments.purge_before, now() - DELETED_LIFE)
         await asyncio.to_thread(self._store.attachments.purge_before, now() - DELETED_FILE_LIFE)
+        await asyncio.to_thread(self._store.keys.purge_sessions, now() - ENDED_SESSION_LIFE)
         await asyncio.to_thread(self._store.deliveries.purge_before, now() - DELIVERY_LIFE)
         if self._trash_days:
             await self._empty_trash()

@@ -20,6 +20,8 @@ PREFIX = "ip_"
 SESSION_LIFE = timedelta(days=30)
 # Whoever joined by a link has no password to come back with. Browsers keep a cookie no longer.
 PERSON_SESSION_LIFE = timedelta(days=400)
+# A browser that comes back meanwhile is told that its session ended, or that its person was removed.
+ENDED_SESSION_LIFE = timedelta(days=30)
 
 
 def new_token() -> str:
@@ -97,8 +99,6 @@ class KeyStore:
                     expires_at=min(ends),
                 )
             )
-            is_session, is_over = col(ApiKey.kind) == "session", col(ApiKey.expires_at) < now()
-            session.exec(delete(ApiKey).where(is_session, is_over))
         return token
 
     def find(self, token: str) -> ApiKey | None:
@@ -187,6 +187,16 @@ class KeyStore:
                 .values(revoked_at=now())
             )
             announce(session, PEOPLE)
+
+    def purge_sessions(self, moment: datetime) -> int:
+        """Deletes sessions that were over or revoked before this time; returns how many there were.
+
+        Keys stay, so that an expired one can be told from a wrong one.
+        """
+        is_session = col(ApiKey.kind) == "session"
+        is_over = or_(col(ApiKey.expires_at) < moment, col(ApiKey.revoked_at) < moment)
+        with self._database.write() as session:
+            return session.exec(delete(ApiKey).where(is_session, is_over)).rowcount
 
 
 def _living() -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from starlette.types import Scope
 from service import errors
 from service.messages import Text
 from service.web.addresses import Addresses
-from service.web.guard import SESSION_COOKIE
+from service.web.session_cookie import session_cookie
 from service.web.templating import Templates
 from service.web.validation_messages import error_summary
 
@@ -30,6 +30,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.LostUpdate: 412,
     errors.Conflict: 409,
     errors.Unauthorised: 401,
+    errors.TooManyFailures: 429,
     errors.Forbidden: 403,
     errors.InvitationGone: 410,
     errors.BodyTooLarge: 413,
@@ -55,6 +56,7 @@ TITLES = {
     412: Text("Somebody else changed this first"),
     413: Text("This is too large"),
     422: Text("Please check your input"),
+    429: Text("Too many attempts"),
     500: Text("Something went wrong"),
     502: Text("The model failed"),
     503: Text("Not available right now"),
@@ -188,6 +190,7 @@ _TO_BE_TRIED_AGAIN = (
     errors.EngineBusy,
     errors.RequestInProgress,
     errors.StorageUnavailable,
+    errors.TooManyFailures,
     errors.TooManyStreams,
 )
 
@@ -279,7 +282,8 @@ def _sign_in(request: Request, error: Exception) -> str:
     """The address of the page to sign in, which says why somebody who was signed in has to."""
     if isinstance(error, errors.PersonRemoved):
         return "/login?ended=removed"
-    return "/login?ended=session" if SESSION_COOKIE in request.cookies else "/login"
+    was_signed_in = session_cookie(request.scope).name in request.cookies
+    return "/login?ended=session" if was_signed_in else "/login"
 
 
 def _to_page(request: Request) -> Response:

@@ -21,8 +21,8 @@ from service.actor import ACTOR, STRANGER, Actor
 from service.errors import BodyTooLarge, Forbidden, ServiceError, Unauthorised
 from service.logs import REQUEST_ID
 from service.messages import Text
+from service.web.session_cookie import session_cookie
 
-SESSION_COOKIE = "ideapool_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Open without a key: health for orchestrators, the sign-in page with its static files, and links that
 # were given out, which have tokens of their own.
@@ -186,13 +186,14 @@ def key_of(headers: Headers) -> str | None:
     return token.strip() if token and scheme.lower() == "bearer" else None
 
 
-def token_of(headers: Headers) -> str | None:
+def token_of(scope: Scope) -> str | None:
     """The key in the Authorization header, or else the token in the session cookie."""
+    headers = Headers(scope=scope)
     key = key_of(headers)
     if key is not None:
         return key
     try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
+        morsel = SimpleCookie(headers.get("cookie", "")).get(session_cookie(scope).name)
     except CookieError:
         return None
     return morsel.value if morsel else None

@@ -91,6 +91,7 @@ _OPENAI_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas
 _ANY = {
     "401": "The key is missing or not valid.",
     "403": "The request comes from a page of another site, or its host name is not allowed.",
+    "429": "Too many wrong keys came from this address; `Retry-After` says when to try again.",
     "413": "The body is larger than the limit.",
     "422": "The input is not valid; `errors` points at what is wrong.",
     "503": "The database or every model is unavailable.",

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# Where the scope of a request has the path.
+ROOT_PATH = "ideapool.root_path"
 # Tags with their quoted values. Text holds no `<`, so what looks like an attribute in it is not found.
 _TAG = re.compile(r"""<[a-zA-Z](?:[^"'<>]|"[^"]*"|'[^']*')*>""")
 _ADDRESS = re.compile(
@@ -50,6 +52,7 @@ class RootPath:
     def _inner(self, scope: Scope) -> Scope:
         raw = scope.get("raw_path") or scope["path"].encode()
         return dict(scope) | {
+            ROOT_PATH: self._path,
             "path": without(self._path, scope["path"]),
             "raw_path": without(self._path, raw.decode("latin-1")).encode("latin-1"),
             "headers": [

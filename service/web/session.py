@@ -2,14 +2,15 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request, Response, status
-from fastapi.responses import RedirectResponse
+from fastapi import APIRouter, Form, Request, Response
 
-from service.errors import Unauthorised
+from service.errors import ServiceError, TooManyFailures, Unauthorised
 from service.messages import Text
 from service.web.dependencies import SettingsDep, StoreDep
-from service.web.guard import SESSION_COOKIE, token_of
-from service.web.sign_in import signed_in
+from service.web.errors import headers_of, status_of
+from service.web.failed_sign_ins import FailedSignIns
+from service.web.guard import token_of
+from service.web.sign_in import signed_in, signed_out
 from service.web.templating import Templates
 
 router = APIRouter(include_in_schema=False)
@@ -35,10 +36,10 @@ def login(
     token = key.strip()
     try:
         actor = store.people.by_token(token)
-    except Unauthorised as refusal:
-        return _form(request, error=refusal.detail)
-    if settings.needs_key and actor is None:
-        return _form(request, error=Text("That key is not valid. Check that you copied all of it."))
+        if settings.needs_key and actor is None:
+            _failed(request)
+    except (Unauthorised, TooManyFailures) as refusal:
+        return _form(request, refusal)
     known = store.keys.find(token)
     # Not the key itself: a session expires and can be revoked without revoking the key.
     session = store.keys.open_session(
@@ -49,19 +50,25 @@ def login(
 
 @router.post("/logout")
 def logout(request: Request, store: StoreDep) -> Response:
-    token = token_of(request.headers)
+    token = token_of(request.scope)
     if token is not None:
         store.keys.revoke_session(token)
-    response = RedirectResponse("/login", status.HTTP_303_SEE_OTHER)
-    response.delete_cookie(SESSION_COOKIE)
-    return response
+    return signed_out(request)
 
 
-def _form(request: Request, error: str | None = None, ended: str = "") -> Response:
+def _failed(request: Request) -> None:
+    """Raises: Unauthorised; TooManyFailures if nobody known tried the last times, either."""
+    failures: FailedSignIns = request.app.state.failed_sign_ins
+    failures.note(request.scope, "login")
+    raise Unauthorised(Text("That key is not valid. Check that you copied all of it."))
+
+
+def _form(request: Request, refusal: ServiceError | None = None, ended: str = "") -> Response:
     templates: Templates = request.app.state.templates
     return templates.respond(
         request,
         "shared/login.html",
-        {"error": error, "why": _ENDED.get(ended)},
-        status_code=401 if error else 200,
+        {"error": refusal.detail if refusal else None, "why": _ENDED.get(ended)},
+        status_code=status_of(refusal) if refusal else 200,
+        headers=headers_of(refusal) if isinstance(refusal, TooManyFailures) else None,
     )

@@ -14,6 +14,7 @@ from service.messages import Text
 from service.settings import Settings
 from service.store import Store
 from service.text.cleaning import clean_text, one_line
+from service.web.failed_sign_ins import FailedSignIns
 from service.web.guard import key_of, token_of
 
 # Only programs use these, so a browser's session opens nothing there.
@@ -34,15 +35,17 @@ class RememberPeer:
 
 
 class Visitors:
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, failures: FailedSignIns) -> None:
         self._settings = settings
         self._people = store.people
+        self._failures = failures
 
     async def who(self, scope: Scope, headers: Headers) -> Actor | None:
         """Returns who sends a request; None for whoever is at the machine itself and has no name.
 
         Raises:
             Unauthorised: nobody known sends it.
+            TooManyFailures: nor did they the last times.
             Forbidden: somebody else than the trusted proxies sends their header.
         """
         external_name = self._external_name(scope, headers)
@@ -50,10 +53,12 @@ class Visitors:
         if external_name and not only_key:
             role = self._settings.user_role
             return await _in_thread(self._people.by_external_name, external_name, role)
-        token = key_of(headers) if only_key else token_of(headers)
+        token = key_of(headers) if only_key else token_of(scope)
         if self._settings.needs_key:
             actor = None if token is None else await _in_thread(self._people.by_token, token)
             if actor is None:
+                if key_of(headers) is not None:
+                    self._failures.note(scope, "bearer")
                 raise _unauthorised()
             return actor
         return None if token is None else await _in_thread(self._known, token)

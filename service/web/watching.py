@@ -50,7 +50,7 @@ class Reader:
 async def _reader(
     request: Request, store: StoreDep, checks: RightChecksDep, settings: SettingsDep
 ) -> Reader:
-    token = token_of(request.headers) if settings.needs_key else None
+    token = token_of(request.scope) if settings.needs_key else None
     return Reader(store.signals, checks, ACTOR.get().person_id, token)
 
 

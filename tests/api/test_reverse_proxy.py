@@ -187,6 +187,10 @@ def test_a_proxy_on_this_machine_may_say_that_the_browser_uses_https(migrated: S
         ]
 
     assert ["secure" in cookie.lower() for cookie in cookies] == [False, True]
+    assert [cookie.partition("=")[0] for cookie in cookies] == [
+        "ideapool_session",
+        "__Host-ideapool_session",
+    ]
 
 
 def test_another_host_name_is_refused(setup: Setup) -> None:

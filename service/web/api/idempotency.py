@@ -103,7 +103,7 @@ class KeyedRequest:
         parts = [scope["method"], scope["path"], headers.get("content-type", "")]
         request = [*(part.encode() for part in parts), scope["query_string"], self.body]
         # A trusted proxy sends no key for the people it names.
-        caller = token_of(headers) or acting_person_id() or ""
+        caller = token_of(scope) or acting_person_id() or ""
         return RequestKey.of(caller, key, request)
 
     def answer_once(self, act: Callable[[], bytes], *, status: int) -> Response:

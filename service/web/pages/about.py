@@ -17,7 +17,7 @@ from service.server_urls import parts
 from service.settings import Settings
 from service.store import Store
 from service.web.dependencies import BackendDep, ServedModelsDep, SettingsDep, StoreDep
-from service.web.pages.cookies import COOKIES
+from service.web.pages.cookies import cookies_of
 from service.web.pages.responses import render
 from service.web.templating import STATIC, may
 
@@ -75,7 +75,7 @@ def show_about(
         "is_postgresql": settings.sqlalchemy_url.startswith("postgresql"),
         "outgoing": connections,
         "texts_leave": any(one.is_on and one.carries_texts for one in connections),
-        "cookies": COOKIES,
+        "cookies": cookies_of(request.scope),
         "logs_addresses": settings.log_level == "debug",
         "days": settings.trash_days,
     }

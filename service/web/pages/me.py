@@ -9,10 +9,10 @@ from service.actor import ACTOR
 from service.messages import Text
 from service.schemas.people import ExpiresIn, KeyCreate, PersonName, ScopeName
 from service.web.dependencies import StoreDep
-from service.web.guard import SESSION_COOKIE
 from service.web.pages.people_names import KEY_LIVES, ROLE_NAMES, SCOPE_MEANINGS, SCOPE_NAMES
 from service.web.pages.responses import Flash, redirect, render
 from service.web.pages.secrets_once import Made, forget, made_just_now, redirect_with
+from service.web.sign_in import signed_out
 
 _HERE = "/me"
 router = APIRouter(prefix=_HERE)
@@ -69,8 +69,6 @@ def revoke_key(key_id: str, store: StoreDep) -> Response:
 
 
 @router.post("/sign-out")
-def sign_out_everywhere(store: StoreDep) -> Response:
+def sign_out_everywhere(request: Request, store: StoreDep) -> Response:
     store.keys.revoke_all(ACTOR.get().person_id, "session")
-    response = redirect("/login")
-    response.delete_cookie(SESSION_COOKIE)
-    return response
+    return signed_out(request)

@@ -11,6 +11,10 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
     errors.Unauthorised: Text(
         "The key is missing, withdrawn or too old. Send a valid one, or sign in."
     ),
+    errors.TooManyFailures: Text(
+        "Too many wrong keys came from your address. A right one works at once; try others again after "
+        "the seconds in Retry-After."
+    ),
     errors.Forbidden: Text(
         "The host name is not allowed, or a page of another site sent this. Nothing was changed."
     ),
