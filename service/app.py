@@ -53,8 +53,10 @@ from service.web.addresses import Addresses
 from service.web.api.idempotency import RequestsInProgress
 from service.web.errors import ErrorResponses
 from service.web.guard import Guard, Rules
+from service.web.load_shedding import Lines, LoadShedding
 from service.web.mcp import McpEndpoint
 from service.web.metrics import Metrics
+from service.web.readiness import Readiness
 from service.web.root_path import RootPath
 from service.web.telemetry import Telemetry
 from service.web.templating import StaticAssets, Templates
@@ -111,7 +113,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         **NO_DOCUMENTS,
         lifespan=_lifespan,
         telemetry=telemetry.config,
-        middleware=_middleware(settings, store, responses),
+        middleware=_middleware(settings, store, responses, metrics),
         exception_handlers=_error_handlers(responses),
         routes=ROUTES.routes,
     )
@@ -130,6 +132,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "file_reader": FileReader(),
         "pending_uploads": _pending_uploads(settings, store),
         "metrics": metrics,
+        **_under_load(store),
         **_readers_of_boards(store, vectors, encoder),
         "inspirations": inspirations,
         "tastes": tastes,
@@ -144,6 +147,10 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
     return app
+
+
+def _under_load(store: Store) -> dict[str, object]:
+    return {"lines": Lines(), "readiness": Readiness(store)}
 
 
 def _readers_of_boards(
@@ -265,11 +272,14 @@ def _error_handlers(responses: ErrorResponses) -> dict[int | type[Exception], An
     }
 
 
-def _middleware(settings: Settings, store: Store, responses: ErrorResponses) -> list[Middleware]:
+def _middleware(
+    settings: Settings, store: Store, responses: ErrorResponses, metrics: Metrics
+) -> list[Middleware]:
     under_path = [Middleware(RootPath, path=settings.root_path)] if settings.root_path else []
     return [
         *under_path,
         Middleware(Guard, rules=_rules(settings, store), respond=responses.respond),
+        Middleware(LoadShedding, refused=metrics.request_shed),
         Middleware(
             GZipMiddleware,
             minimum_size=1024,
