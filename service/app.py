@@ -55,8 +55,10 @@ from service.web.api.idempotency import RequestsInProgress
 from service.web.errors import ErrorResponses
 from service.web.failed_sign_ins import FailedSignIns
 from service.web.guard import Guard, Rules
+from service.web.load_shedding import Lines, LoadShedding
 from service.web.mcp import McpEndpoint
 from service.web.metrics import Metrics
+from service.web.readiness import Readiness
 from service.web.root_path import RootPath
 from service.web.telemetry import Telemetry
 from service.web.templating import StaticAssets, Templates
@@ -112,7 +114,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         **NO_DOCUMENTS,
         lifespan=_lifespan,
         telemetry=telemetry.config,
-        middleware=_middleware(settings, Visitors(settings, store, failures), responses),
+        middleware=_middleware(settings, Visitors(settings, store, failures), responses, metrics),
         exception_handlers=_error_handlers(responses),
         routes=ROUTES.routes,
     )
@@ -133,6 +135,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "pending_uploads": _pending_uploads(settings, store),
         "metrics": metrics,
         "failed_sign_ins": failures,
+        **_under_load(store),
         **_readers_of_boards(store, vectors, encoder),
         "inspirations": inspirations,
         "tastes": tastes,
@@ -147,6 +150,10 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
     return app
+
+
+def _under_load(store: Store) -> dict[str, object]:
+    return {"lines": Lines(), "readiness": Readiness(store)}
 
 
 def _readers_of_boards(
@@ -269,12 +276,13 @@ def _error_handlers(responses: ErrorResponses) -> dict[int | type[Exception], An
 
 
 def _middleware(
-    settings: Settings, visitors: Visitors, responses: ErrorResponses
+    settings: Settings, visitors: Visitors, responses: ErrorResponses, metrics: Metrics
 ) -> list[Middleware]:
     under_path = [Middleware(RootPath, path=settings.root_path)] if settings.root_path else []
     return [
         *under_path,
         Middleware(Guard, rules=_rules(settings, visitors), respond=responses.respond),
+        Middleware(LoadShedding, refused=metrics.request_shed),
         Middleware(
             GZipMiddleware,
             minimum_size=1024,

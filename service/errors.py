@@ -24,6 +24,7 @@ ServiceError
 ├── BodyTooLarge                the request body has more bytes than the limit
 ├── ClientLeft                  the client disconnected; nobody reads the answer
 ├── StorageUnavailable          the disk is full, or the database cannot be written
+├── Overloaded                  more is asked of the server than it can do in time
 ├── TooManyStreams              as many streams of changes are open as the server allows
 ├── ServerUnreachable           the command line gets no answer from a server, or half of one
 ├── ServerRefused               a server answered the command line with an error
@@ -183,6 +184,10 @@ class ClientLeft(ServiceError):
 
 class StorageUnavailable(ServiceError):
     retry_after_s: ClassVar = 5
+
+
+class Overloaded(ServiceError):
+    retry_after_s: ClassVar = 2
 
 
 class TooManyStreams(ServiceError):

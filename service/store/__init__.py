@@ -115,6 +115,7 @@ class Store:
         """What several servers on the database need of each other."""
         self.locks = database.locks
         self.try_write = database.try_write
+        self.one_view = database.one_view
         self._listening = database.dialect.listening()
         self.replicas = ReplicaStore(database, self.replica_id)
         self.run_events = RunEventStore(database)

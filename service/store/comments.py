@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session, col, delete, select
 
@@ -22,6 +23,11 @@ from service.store.team_tables import Comment
 # A deleted comment can be restored for so long.
 DELETED_LIFE = timedelta(days=1)
 _OLDEST = Order("comments", Key(col(Comment.created_at), datetime), Key(col(Comment.id), str))
+_NEWEST = Order(
+    "last-comments",
+    Key(col(Comment.created_at), datetime, descending=True),
+    Key(col(Comment.id), str, descending=True),
+)
 
 
 class CommentStore:
@@ -30,12 +36,23 @@ class CommentStore:
 
     def page(self, idea_id: str, wanted: PageOf = EVERYTHING) -> Page[CommentPublic]:
         """Returns the idea's comments, oldest first."""
-        statement = select(Comment).where(
-            Comment.idea_id == idea_id, col(Comment.deleted_at).is_(None)
-        )
+        return self._page(_OLDEST, idea_id, wanted)
+
+    def last(self, idea_id: str, wanted: PageOf) -> Page[CommentPublic]:
+        """Returns the idea's comments, newest first."""
+        return self._page(_NEWEST, idea_id, wanted)
+
+    def cursor_to(self, comment_id: str, limit: int) -> str | None:
+        """Returns the cursor of a page of `last` that has the comment; None for the first page."""
+        with self._database.read() as session:
+            row, idea = _found(session, comment_id)
+            newer = _OLDEST.page(session, _of(idea.id), PageOf(limit, _OLDEST.cursor(row))).items
+            return _NEWEST.cursor(newer[0]) if len(newer) == limit else None
+
+    def _page(self, order: Order, idea_id: str, wanted: PageOf) -> Page[CommentPublic]:
         with self._database.read() as session:
             idea = found(session, idea_id)
-            page = _OLDEST.page(session, statement, wanted)
+            page = order.page(session, _of(idea_id), wanted)
             return Page(_publics(session, page.items, idea), page.cursor)
 
     def add(self, idea_id: str, shape: CommentCreate) -> CommentPublic:
@@ -117,6 +134,10 @@ class CommentStore:
                 forget_answers(session, gone)
                 session.exec(delete(Comment).where(col(Comment.id).in_(gone)))
             return len(gone)
+
+
+def _of(idea_id: str) -> Any:
+    return select(Comment).where(Comment.idea_id == idea_id, col(Comment.deleted_at).is_(None))
 
 
 def _found(session: Session, comment_id: str, *, deleted: bool = False) -> tuple[Comment, Idea]:

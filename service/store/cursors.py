@@ -75,9 +75,10 @@ class Order:
         if len(rows) <= wanted.limit:
             return Page(rows, None)
         rows.pop()
-        return Page(rows, self._cursor(rows[-1]))
+        return Page(rows, self.cursor(rows[-1]))
 
-    def _cursor(self, row: Any) -> str:
+    def cursor(self, row: Any) -> str:
+        """Returns the cursor of the page that begins after the row."""
         source = row[0] if isinstance(row, Row) and isinstance(row[0], SQLModel) else row
         values = [getattr(source, key.column.key) for key in self._keys]
         place = [one.isoformat() if isinstance(one, datetime) else one for one in values]

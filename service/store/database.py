@@ -76,6 +76,12 @@ class _Joined(threading.local):
     session: Session | None = None
 
 
+class _Viewed(threading.local):
+    """The session that a thread's blocks of `Database.read` share within a block of `one_view`."""
+
+    session: Session | None = None
+
+
 class Database:
     """One connection for writing and a few for reading.
 
@@ -96,6 +102,7 @@ class Database:
         for engine in (self._reader, self._writer):
             event.listen(engine.pool, "checkin", self._end_late)
         self._joined = _Joined()
+        self._viewed = _Viewed()
         self._before_flush: Callable[[Session], None] = _nothing
         self._before_commit: Callable[[Session], None] = _nothing
         self._after_commit: Callable[[Session], None] = _nothing
@@ -148,11 +155,27 @@ class Database:
             # Another connection would not see what was written and not yet committed.
             yield self._joined.session
             return
+        if self._viewed.session is not None:
+            with self._storage_errors():
+                yield self._viewed.session
+            return
         with self._storage_errors(), Session(self._reader, expire_on_commit=False) as session:
             if self.is_shared and _PATIENT.get():
                 self._await_connection(session)
             event.listen(session, "do_orm_execute", self._before_query)
             yield session
+
+    @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """All that this thread reads within the block is of one moment. Nothing may be written in it."""
+        if self._viewed.session is not None:
+            yield
+            return
+        with self.read() as self._viewed.session:
+            try:
+                yield
+            finally:
+                self._viewed.session = None
 
     def _await_connection(self, session: Session) -> None:
         until = time.monotonic() + PATIENCE_S

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from service.errors import NotFound
 from service.messages import Text
 from service.schemas.evaluation import CriterionShape, EvaluationPublic, RubricChoice
-from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
+from service.store.cursors import Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.listing import IdeaQuery
 from service.store.own_runs import OwnRuns
@@ -67,9 +67,9 @@ class EvaluationStore:
         self._database = database
         self._own = own
 
-    def of_idea(self, idea_id: str) -> list[EvaluationPublic]:
-        """Returns all evaluations of the idea, newest first."""
-        return self.page(idea_id, EVERYTHING).items
+    def of_idea(self, idea_id: str, *, limit: int | None = None) -> list[EvaluationPublic]:
+        """Returns the idea's evaluations, newest first."""
+        return self.page(idea_id, PageOf(limit)).items
 
     def page(self, idea_id: str, wanted: PageOf) -> Page[EvaluationPublic]:
         """Returns the idea's evaluations, newest first."""

@@ -1,7 +1,8 @@
 """Creates, changes, deletes and restores ideas with their tags and versions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, func, select
 
 from service.errors import Conflict, LostUpdate, NotFound
@@ -9,7 +10,7 @@ from service.messages import Text
 from service.schemas.boards import TagPublic
 from service.schemas.ideas import IdeaCreate, IdeaPublic, IdeaUpdate, VersionPublic
 from service.schemas.identity import now
-from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
+from service.store.cursors import Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.hidden_ideas import OWN_TOO, hides_own, joined_round, open_rounds
 from service.store.limits import Limits
@@ -109,12 +110,14 @@ class IdeaStore:
         with self._database.read() as session:
             return session.scalar(query.counted()) or 0
 
-    def children(self, idea_id: str) -> list[IdeaPublic]:
+    def children(self, idea_id: str, *, limit: int | None = None) -> list[IdeaPublic]:
+        """Returns the first ideas that came from this one, oldest first."""
         with self._database.read() as session:
             rows = session.exec(
                 select(Idea)
                 .where(Idea.parent_id == idea_id, col(Idea.deleted_at).is_(None))
                 .order_by(col(Idea.number))
+                .limit(limit)
             )
             return publics(session, rows.all())
 
@@ -142,9 +145,9 @@ class IdeaStore:
             )
             return dict(rows.all())
 
-    def tags(self, board_id: str) -> list[tuple[str, int]]:
-        """Returns all tags of the board and how often each is used, most used first."""
-        return [(tag.name, tag.ideas) for tag in self.tag_page(board_id, EVERYTHING).items]
+    def tags(self, board_id: str, *, limit: int | None = None) -> list[tuple[str, int]]:
+        """Returns the tags of the board and how often each is used, most used first."""
+        return [(tag.name, tag.ideas) for tag in self.tag_page(board_id, PageOf(limit)).items]
 
     def tag_page(self, board_id: str, wanted: PageOf) -> Page[TagPublic]:
         """Returns the board's tags and how many ideas have each, most used first."""
@@ -254,17 +257,38 @@ class IdeaStore:
             set_deleted(session, idea, deleted=False)
             return public(session, idea)
 
-    def versions(self, idea_id: str) -> list[VersionPublic]:
-        """Returns all versions of the idea, newest first."""
-        return self.version_page(idea_id, EVERYTHING).items
+    def versions(self, idea_id: str, numbers: Collection[int] | None = None) -> list[VersionPublic]:
+        """Returns all versions of the idea, or those with these numbers, newest first."""
+        chosen = () if numbers is None else (col(IdeaVersion.number).in_(numbers),)
+        return self._versions(idea_id, PageOf(), *chosen).items
 
     def version_page(self, idea_id: str, wanted: PageOf) -> Page[VersionPublic]:
         """Returns the idea's versions, newest first."""
-        statement = select(IdeaVersion).where(IdeaVersion.idea_id == idea_id)
+        return self._versions(idea_id, wanted)
+
+    def _versions(
+        self, idea_id: str, wanted: PageOf, *conditions: ColumnElement[bool]
+    ) -> Page[VersionPublic]:
+        statement = select(IdeaVersion).where(IdeaVersion.idea_id == idea_id, *conditions)
         with self._database.read() as session:
             found(session, idea_id)
             page = _NEWEST_VERSION.page(session, statement, wanted)
             return Page(public_versions(session, page.items), page.cursor)
+
+    def version_count(self, idea_id: str) -> int:
+        counted = select(func.count()).where(IdeaVersion.idea_id == idea_id)
+        with self._database.read() as session:
+            return session.scalar(counted) or 0
+
+    def first_run(self, idea_id: str) -> str | None:
+        """Returns the id of the run that wrote the idea's oldest version, if one did."""
+        oldest = (
+            select(IdeaVersion.run_id)
+            .where(IdeaVersion.idea_id == idea_id)
+            .order_by(col(IdeaVersion.number))
+        )
+        with self._database.read() as session:
+            return session.exec(oldest.limit(1)).first()
 
     def restore_version(
         self, idea_id: str, number: int, *, revision: int | None = None

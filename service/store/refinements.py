@@ -148,15 +148,16 @@ class RefinementStore:
         Raises:
             NotFound: the idea has no such version.
         """
-        versions = {one.number: one for one in self._ideas.versions(idea_id)}
-        after = after or max(versions)
+        newest = self._ideas.get(idea_id).version
+        after = after or newest
         before = before or max(1, after - 1)
+        versions = {one.number: one for one in self._ideas.versions(idea_id, {before, after})}
         for number in (before, after):
             if number not in versions:
                 missing = Text(
                     "The idea has no version %(number)s. Its versions are 1 to %(newest)s.",
                     number=number,
-                    newest=max(versions),
+                    newest=newest,
                 )
                 raise NotFound(missing)
         texts = [Note(versions[each].title, versions[each].body) for each in (before, after)]

@@ -1,6 +1,7 @@
 """Compares two texts word by word, and counts their changed sentences. It is pure."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -13,6 +14,10 @@ from service.text.cleaning import SENTENCE_END
 Kind = Literal["same", "removed", "added"]
 # A word with the blanks after it, or a line break with the blanks around it.
 _TOKEN = re.compile(r"[^\S\n]*\n\s*|[^\s]+[^\S\n]*")
+_LINE = re.compile(r"[^\n]*\n\s*|[^\n]+")
+_WHOLE = re.compile(r"(?s).+")
+# A diff of so many steps takes half a second.
+MOST_STEPS = 1_000_000
 # A single unchanged word between two changes makes a diff hard to read, so it joins the change.
 LONE_WORDS = 1
 
@@ -43,8 +48,8 @@ def edits_between(before: str, after: str) -> tuple[Edit, ...]:
     Only blanks between unchanged words may differ. Each edit is bounded by words or line breaks that
     both texts have, so any edit can be left out.
     """
-    old, new = (list(_TOKEN.finditer(text)) for text in (before, after))
-    # `autojunk` stays on: it ignores very frequent words, so no text can make this slow.
+    old, new = _tokens(before, after)
+    # `autojunk` stays on: it ignores very frequent words, which would make this slow.
     matcher = SequenceMatcher(None, list(map(_key, old)), list(map(_key, new)))
     blocks = [_Block(tag == "equal", *place) for tag, *place in matcher.get_opcodes()]
     return tuple(
@@ -116,6 +121,24 @@ def _sentences(text: str) -> list[str]:
     return [" ".join(one.split()) for one in found if any(map(str.isalnum, one))]
 
 
+def _tokens(before: str, after: str) -> list[list[re.Match[str]]]:
+    """Words, or the whole lines or the whole texts where words, or lines, would take too long."""
+    for unit in (_TOKEN, _LINE):
+        tokens = [list(unit.finditer(text)) for text in (before, after)]
+        if _steps(*(list(map(_key, each)) for each in tokens)) <= MOST_STEPS:
+            return tokens
+    return [list(_WHOLE.finditer(text)) for text in (before, after)]
+
+
+def _steps(old: Sequence[str], new: Sequence[str]) -> int:
+    """How many pairs of equal tokens two texts have, without those that `autojunk` ignores."""
+    counts = Counter(new)
+    most = len(new) // 100 + 1 if len(new) >= 200 else len(new)
+    return sum(
+        number * counts[token] for token, number in Counter(old).items() if counts[token] <= most
+    )
+
+
 class _Block(NamedTuple):
     """Tokens i1 to i2 of the old text, and j1 to j2 of the new text."""
 
@@ -167,4 +190,4 @@ def _shared_blanks(one: str, other: str) -> int:
 
 def _key(token: re.Match[str]) -> str:
     text = token[0]
-    return text.strip(" \t") if "\n" not in text else "\n" * min(text.count("\n"), 2)
+    return text.strip(" \t\n") or "\n" * min(text.count("\n"), 2)

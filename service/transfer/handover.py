@@ -28,7 +28,7 @@ def hand_over(store: Store, idea_id: str, origin: str) -> HandOver:
 
 def _handed(store: Store, idea_id: str, origin: str) -> HandOver:
     idea = store.ideas.get(idea_id)
-    evaluations = store.evaluations.of_idea(idea_id)
+    evaluations = store.evaluations.of_idea(idea_id, limit=1)
     parents = store.ideas.titles([idea.parent_id or ""])
 
     def related(one: str, title: str) -> RelatedIdea:

@@ -26,6 +26,7 @@ from service.store import Store
 from service.transfer.file_reader import FileReader
 from service.transfer.pending_uploads import PendingUploads
 from service.web.metrics import Metrics
+from service.web.readiness import Readiness
 from service.webhooks.administration import Webhooks
 
 
@@ -89,6 +90,10 @@ async def _metrics(request: Request) -> Metrics:
     return cast(Metrics, request.app.state.metrics)
 
 
+async def _readiness(request: Request) -> Readiness:
+    return cast(Readiness, request.app.state.readiness)
+
+
 async def _pending_uploads(request: Request) -> PendingUploads:
     return cast(PendingUploads, request.app.state.pending_uploads)
 
@@ -128,6 +133,7 @@ TastesDep = Annotated[BoardTaste, Depends(_tastes)]
 ServedModelsDep = Annotated[ServedModels, Depends(_served_models)]
 CalibrationsDep = Annotated[Calibrations, Depends(_calibrations)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
+ReadinessDep = Annotated[Readiness, Depends(_readiness)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 WebhooksDep = Annotated[Webhooks, Depends(_webhooks)]
 OriginDep = Annotated[str, Depends(_origin)]

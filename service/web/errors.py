@@ -37,6 +37,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     # Only logs show it: the client has left. nginx uses the same number.
     errors.ClientLeft: 499,
     errors.StorageUnavailable: 503,
+    errors.Overloaded: 503,
     errors.TooManyStreams: 503,
     errors.ModelUnavailable: 503,
     errors.EngineBusy: 503,
@@ -103,9 +104,7 @@ class ErrorResponses:
     def _page(self, request: Request, error: Exception, headers: dict[str, str]) -> Response:
         status, title, detail = describe_for_page(error)
         is_fragment = "hx-request" in request.headers
-        whole = (
-            "links/gone.html" if request.url.path.startswith(LINK_PATHS) else "shared/error.html"
-        )
+        whole = _whole_page(request, error)
         template = "shared/_alert.html" if is_fragment else whole
         if status == 401 and not is_fragment:
             return Response(status_code=303, headers={"Location": _sign_in(request, error)})
@@ -188,6 +187,7 @@ def openai_error(error: Exception) -> tuple[int, dict[str, Any]]:
 
 _TO_BE_TRIED_AGAIN = (
     errors.EngineBusy,
+    errors.Overloaded,
     errors.RequestInProgress,
     errors.StorageUnavailable,
     errors.TooManyFailures,
@@ -276,6 +276,13 @@ def is_page(request: Request) -> bool:
     """Whether the request comes from a browser and not from a program."""
     wants_html = "hx-request" in request.headers or "text/html" in request.headers.get("accept", "")
     return wants_html and not request.url.path.startswith(PROGRAM_PATHS)
+
+
+def _whole_page(request: Request, error: Exception) -> str:
+    if isinstance(error, errors.Overloaded):
+        # What refuses quickly must not take time itself.
+        return "shared/busy.html"
+    return "links/gone.html" if request.url.path.startswith(LINK_PATHS) else "shared/error.html"
 
 
 def _sign_in(request: Request, error: Exception) -> str:

@@ -55,6 +55,11 @@ class Metrics:
             name: Gauge(f"ideapool_engine_{name}", about, ["url"], registry=self.registry)
             for name, about in _OF_AN_ENGINE.items()
         }
+        self._shed = Counter(
+            "ideapool_requests_shed",
+            "Requests refused because they would have waited too long for a thread.",
+            registry=self.registry,
+        )
         self._restarts = Gauge(
             "ideapool_engine_restarts", "Number of restarts of the model process.",
             registry=self.registry,
@@ -84,6 +89,9 @@ class Metrics:
 
     def run_refused(self) -> None:
         self._refused.inc()
+
+    def request_shed(self) -> None:
+        self._shed.inc()
 
     def exposition(self, *, active: int, stats: Stats) -> bytes:
         """The current values in Prometheus' text format, version 0.0.4."""

@@ -1,5 +1,6 @@
 """Routes for operators and orchestrators: liveness, readiness and metrics."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -7,9 +8,9 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.schemas.models import Engine
-from service.store import Store
+from service.store.replicas import SeenReplica
 from service.web.abilities import BROKEN, abilities
-from service.web.dependencies import BackendDep, MetricsDep, RunsDep, StoreDep
+from service.web.dependencies import BackendDep, MetricsDep, ReadinessDep, RunsDep, StoreDep
 
 router = APIRouter(include_in_schema=False)
 
@@ -21,7 +22,9 @@ async def livez() -> dict[str, str]:
 
 
 @router.get("/readyz")
-def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
+async def readyz(
+    store: StoreDep, readiness: ReadinessDep, runs: RunsDep, backend: BackendDep
+) -> JSONResponse:
     """Says whether requests should be sent here, and the state of each part.
 
     `status` is `ready`, `degraded` if something that needs a model does not work, or `stopping`.
@@ -33,8 +36,7 @@ def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
     several may; those `here` have renewed their lease in time. 503 means that the server is stopping or that the
     database cannot be read and written.
     """
-    store.boards.default()
-    store.try_write()
+    replicas = await readiness.replicas()
     can = abilities(backend)
     status = "degraded" if any(state in BROKEN for state in can.values()) else "ready"
     if runs.is_closing:
@@ -57,13 +59,13 @@ def readyz(store: StoreDep, runs: RunsDep, backend: BackendDep) -> JSONResponse:
             "abilities": can,
             "models": models,
             **({"engines": [one.model_dump() for one in engines]} if engines else {}),
-            **({"replicas": _replicas(store)} if store.is_shared else {}),
+            **({"replicas": _replicas(replicas)} if store.is_shared else {}),
         },
         status_code=503 if runs.is_closing else 200,
     )
 
 
-def _replicas(store: Store) -> list[dict[str, Any]]:
+def _replicas(seen: Sequence[SeenReplica]) -> list[dict[str, Any]]:
     """Without their names: anybody may ask."""
     return [
         {
@@ -72,7 +74,7 @@ def _replicas(store: Store) -> list[dict[str, Any]]:
             "outdated": one.is_outdated,
             "seen_s": one.seen_s,
         }
-        for one in store.replicas.seen()
+        for one in seen
     ]
 
 

@@ -32,6 +32,7 @@ from service.web.allowed_forms import without_forbidden
 from service.web.board_views import board_views
 from service.web.charts import share
 from service.web.guard import STRANGERS_PREFIXES
+from service.web.kept_cards import KeptCards
 from service.web.root_path import with_addresses_under
 from service.web.sent_forms import NO_REFUSAL
 from service.web.tag_colours import tag_class
@@ -148,6 +149,7 @@ def _environment(language: str) -> Environment:
         "static": _static_urls(),
         "ability_names": ABILITY_NAMES,
         "board_views": board_views,
+        "card": KeptCards(environment, translator.age),
         "status_names": STATUS_NAMES,
         "overall_error": overall_error,
         "share": share,

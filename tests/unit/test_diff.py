@@ -133,3 +133,24 @@ def test_the_counts_of_sentences_add_up(before: str, after: str) -> None:
     none = count_sentences("", after).added - count_sentences("", before).added
     assert there.added - there.removed == none == back.removed - back.added
     assert min(there) >= 0
+
+
+def test_texts_that_would_take_long_to_compare_by_words_are_compared_by_lines() -> None:
+    # So many words, each just too rare to be ignored.
+    words = [f"{first}{second}" for first in "abcdefghijk" for second in "abcdefghij"]
+    lines = [f"{number}. {' '.join(words)}" for number in range(200)]
+    changed = [*lines[:-1], f"last. {' '.join(words)}"]
+    before, after = "\n".join(lines), "\n".join(changed)
+
+    edits = edits_between(before, after)
+
+    assert [(edit.removed, edit.added) for edit in edits] == [(lines[-1], changed[-1])]
+    assert apply_edits(before, edits) == after
+
+
+def test_texts_with_too_many_equal_lines_are_compared_as_a_whole() -> None:
+    lines = [f"{first}{second}" for first in "abcdefghijk" for second in "abcdefghij"]
+    before, after = "\n".join(lines * 200), "\n".join(lines[::-1] * 200)
+
+    assert edits_between(before, after) == (Edit(0, before, after),)
+    assert edits_between(before, before) == ()

@@ -23,7 +23,7 @@ CONTEXT = set(
     "board_names deliveries formats here kind_names links made off_reasons origin secret webhook webhooks "
     "actions fault faults fields formats guess moment options plan printed reasons token "
     "days deleted deleted_at in_trash left most_in_a_fact question address limits refused sent "
-    "comment comments consensus writer "
+    "comment comments consensus writer has_more_children older version_count "
     "corrected typed groups q found has_more "
     "archived boards card gone here here_selected is_page is_picked kinds runs shown tags to topics with_archived with_bar "
     "fewer found map near problem summary tree trees "

@@ -1,7 +1,7 @@
 """Routes for boards: list, create, change and delete them, add ideas and brainstorm."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
@@ -10,7 +10,8 @@ from service.messages import Counted, Text
 from service.prompts.methods import METHODS
 from service.schemas.brainstorm import BrainstormTask
 from service.schemas.fields import FACT_CEILING
-from service.schemas.ideas import BoardCreate, BoardUpdate, IdeaCreate
+from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate, IdeaCreate
+from service.store import Store
 from service.web.dependencies import RunsDep, SettingsDep, StoreDep
 from service.web.pages.board_layout import remember_layout, with_layout
 from service.web.pages.brainstorm_forms import BrainstormForm, CombineForm
@@ -89,21 +90,11 @@ def show_board(
         return remember_layout(request, to_run, board_id, query)
     # Read the run before the ideas: if it ends in between, its results are still on this page.
     view = shown_run(store, runs, query.run, best_first=query.order is None)
-    recent = store.runs.recent(
-        board_id=board_id, kind="brainstorm", has_ideas=True, limit=RECENT_RUNS
-    )
-    context = list_context(store, board, query, idea_query(store, board_id, query)) | {
-        "methods": METHODS,
-        "open_round": store.rounds.open_on(board_id),
-        "waits_for_people": store.rounds.waiting_for_people(board_id),
-        "sorts": SORT_NAMES,
-        "most": store.limits.suggestions,
-        "most_in_a_fact": FACT_CEILING,
-        "view": view,
-        "recent": recent,
-        "topics": topics(store, recent),
-        "under_way": runs_under_way(store, board_id, shown=view),
-    }
+    with store.one_view():
+        context = _board_context(store, board, query) | {
+            "view": view,
+            "under_way": runs_under_way(store, board_id, shown=view),
+        }
     response = render(request, "boards/board.html", context, board_id=board_id)
     return remember_layout(request, response, board_id, query)
 
@@ -199,3 +190,19 @@ async def combine(
     run_id = await RunStarter(request, runs, once).start(task)
     # The button is at the bottom of the page, so scroll to the run.
     return redirect(f"/boards/{board_id}?run={run_id}#run")
+
+
+def _board_context(store: Store, board: BoardPublic, query: BoardQuery) -> dict[str, Any]:
+    recent = store.runs.recent(
+        board_id=board.id, kind="brainstorm", has_ideas=True, limit=RECENT_RUNS
+    )
+    return list_context(store, board, query, idea_query(store, board.id, query)) | {
+        "methods": METHODS,
+        "open_round": store.rounds.open_on(board.id),
+        "waits_for_people": store.rounds.waiting_for_people(board.id),
+        "sorts": SORT_NAMES,
+        "most": store.limits.suggestions,
+        "most_in_a_fact": FACT_CEILING,
+        "recent": recent,
+        "topics": topics(store, recent),
+    }

@@ -10,6 +10,7 @@ from service.schemas.comments import CommentCreate, CommentUpdate
 from service.web.dependencies import StoreDep
 from service.web.pages.forms import CommentEdit, CommentForm
 from service.web.pages.idea_list import card_page
+from service.web.pages.idea_past import comment_address
 from service.web.pages.responses import Flash, redirect, redirect_back, render, targets_element
 
 router = APIRouter()
@@ -28,13 +29,13 @@ def like_idea(
 @router.post("/ideas/{idea_id}/comments")
 def add_comment(idea_id: str, store: StoreDep, form: Annotated[CommentForm, Form()]) -> Response:
     comment = store.comments.add(idea_id, CommentCreate(body=form.body))
-    return redirect(_address(idea_id, comment.id))
+    return redirect(comment_address(store, idea_id, comment.id))
 
 
 @router.get("/comments/{comment_id}")
 def show_comment(comment_id: str, store: StoreDep) -> Response:
     """A comment has no page of its own, so this redirects to its place below the idea."""
-    return redirect(_address(store.comments.get(comment_id).idea_id, comment_id))
+    return redirect(comment_address(store, store.comments.get(comment_id).idea_id, comment_id))
 
 
 @router.post("/comments/{comment_id}")
@@ -55,7 +56,7 @@ def save_comment(
             board_id=idea.board_id,
             status_code=status.HTTP_409_CONFLICT,
         )
-    return redirect(_address(saved.idea_id, comment_id), Flash(Text("Saved.")))
+    return redirect(comment_address(store, saved.idea_id, comment_id), Flash(Text("Saved.")))
 
 
 @router.post("/comments/{comment_id}/delete")
@@ -68,8 +69,6 @@ def delete_comment(comment_id: str, store: StoreDep) -> Response:
 @router.post("/comments/{comment_id}/restore")
 def restore_comment(comment_id: str, store: StoreDep) -> Response:
     back = store.comments.restore(comment_id)
-    return redirect(_address(back.idea_id, comment_id), Flash(Text("The comment is back.")))
-
-
-def _address(idea_id: str, comment_id: str) -> str:
-    return f"/ideas/{idea_id}#comment-{comment_id}"
+    return redirect(
+        comment_address(store, back.idea_id, comment_id), Flash(Text("The comment is back."))
+    )

@@ -1,11 +1,10 @@
 """Routes for one idea: show, edit, move and delete it, and start runs on it."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Request, Response, status
+from fastapi import APIRouter, Form, Query, Request, Response, status
 
 from service.analysis.similar_ideas import SimilarIdeas
 from service.errors import LostUpdate, ModelUnavailable, NotFound
@@ -17,7 +16,7 @@ from service.schemas.brainstorm import BrainstormTask
 from service.schemas.bulk import Move, SetStatus
 from service.schemas.evaluation import DEFAULT_NAMES, EvaluateTask, EvaluationPublic
 from service.schemas.fields import UNFINISHED, Status
-from service.schemas.ideas import IdeaPublic, IdeaUpdate, VersionPublic
+from service.schemas.ideas import IdeaPublic, IdeaUpdate
 from service.schemas.overview import SimilarPublic
 from service.schemas.refinement import RefineTask
 from service.store import Store
@@ -27,6 +26,7 @@ from service.web.pages.brainstorm_forms import BranchForm
 from service.web.pages.evaluation_forms import EvaluateOneForm
 from service.web.pages.forms import IdeaEdit, RefineForm
 from service.web.pages.idea_list import card_page, changed_list
+from service.web.pages.idea_past import SHOWN_EVALUATIONS, SHOWN_TAGS, PastQuery, past_context
 from service.web.pages.idempotency import OnceDep
 from service.web.pages.responses import (
     Flash,
@@ -55,6 +55,12 @@ PRESETS = {
 router = APIRouter()
 
 
+class IdeaPageQuery(PastQuery):
+    """`run` is the run that the page shows."""
+
+    run: str | None = None
+
+
 @router.get("/ideas/{idea_id}")
 def show_idea(
     request: Request,
@@ -62,16 +68,17 @@ def show_idea(
     store: StoreDep,
     runs: RunsDep,
     similar_ideas: SimilarIdeasDep,
-    run: str | None = None,
+    query: Annotated[IdeaPageQuery, Query()],
 ) -> Response:
     try:
         idea = store.ideas.get(idea_id)
     except NotFound:
         return ask_to_restore(request, store, idea_id)
     # Read the run before the idea: if it ends in between, its results are still on this page.
-    view = _shown(store, runs, idea, run)
+    view = _shown(store, runs, idea, query.run)
     idea = store.ideas.get(idea_id)
     context = {"view": view, "near": _near(similar_ideas, idea)} | _context(store, idea)
+    context |= past_context(store, idea, query)
     return render(request, "ideas/idea.html", context, board_id=idea.board_id)
 
 
@@ -218,19 +225,15 @@ async def evaluate(
 
 
 def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
-    evaluations = store.evaluations.of_idea(idea.id)
+    evaluations = store.evaluations.of_idea(idea.id, limit=SHOWN_EVALUATIONS)
     newest = evaluations[0] if evaluations else None
-    versions = store.ideas.versions(idea.id)
     rubrics = store.rubrics.all(idea.board_id)
     shown = next((one.id for one in rubrics if one.is_shown), None)
     return {
         "idea": idea,
         "board": store.boards.get(idea.board_id),
-        "versions": versions,
-        "writer": _writer(store, idea, versions),
-        "comments": store.comments.page(idea.id).items,
+        "writer": _writer(store, idea),
         "files": store.attachments.page(idea.id).items,
-        "children": store.ideas.children(idea.id),
         "parent": store.ideas.titles([idea.parent_id or ""]),
         "evaluation": newest,
         "rubric": store.rubrics.name(newest.rubric_id) if newest and newest.rubric_id else None,
@@ -242,7 +245,7 @@ def _context(store: Store, idea: IdeaPublic) -> dict[str, Any]:
         "parts": [(each.start, each.of(idea.body)) for each in parts(idea.body)],
         "methods": METHODS,
         "most": store.limits.suggestions,
-        "tags": store.ideas.tags(idea.board_id),
+        "tags": store.ideas.tags(idea.board_id, limit=SHOWN_TAGS),
     }
 
 
@@ -281,12 +284,12 @@ def _seen_here(store: Store, runs: Runs, idea: IdeaPublic, run_id: str) -> RunVi
     return view if is_here and (view.run.kind == "refine" or view.run.status != "done") else None
 
 
-def _writer(store: Store, idea: IdeaPublic, versions: Sequence[VersionPublic]) -> str:
+def _writer(store: Store, idea: IdeaPublic) -> str:
     """The model that wrote the idea which a person kept; empty if none did, or nobody has a name."""
-    first = versions[-1] if versions else None
-    if idea.origin != "model" or idea.author is None or first is None or first.run_id is None:
+    if idea.origin != "model" or idea.author is None:
         return ""
-    return store.runs.get(first.run_id).model
+    run_id = store.ideas.first_run(idea.id)
+    return "" if run_id is None else store.runs.get(run_id).model
 
 
 def _can_be_calibrated(evaluation: EvaluationPublic) -> bool:

@@ -75,6 +75,10 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
     errors.StorageUnavailable: Text(
         "The database cannot be reached or written. Nothing was changed."
     ),
+    errors.Overloaded: Text(
+        "More is asked of the server than it can do in time. Nothing was changed. Try again after the "
+        "seconds in Retry-After."
+    ),
     errors.TooManyStreams: Text(
         "As many pages and programs watch boards as the server allows. Try again after the seconds in "
         "Retry-After."

@@ -10,12 +10,15 @@ from service.messages import Text
 from service.schemas.fields import Version
 from service.schemas.refinement import Acceptance
 from service.store import Store
+from service.store.cursors import PageOf
 from service.text.edits import Note
 from service.web.dependencies import StoreDep
 from service.web.pages.forms import AcceptForm, EditQuery
 from service.web.pages.responses import Flash, redirect, render
 from service.web.pages.start_run import validate_as
 
+# Of an idea with more versions, the numbers of those to compare are typed.
+MOST_CHOICES = 100
 router = APIRouter()
 
 
@@ -74,7 +77,7 @@ def compare(
     context = {
         "idea": idea,
         "board": store.boards.get(idea.board_id),
-        "versions": store.ideas.versions(idea_id),
+        "versions": store.ideas.version_page(idea_id, PageOf(MOST_CHOICES)).items,
         "compared": store.refinements.compare(idea_id, before, after),
     }
     return render(request, "ideas/compare.html", context, board_id=idea.board_id)

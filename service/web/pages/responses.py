@@ -84,9 +84,12 @@ def render(
     store = cast(Store, request.app.state.store)
     backend = cast(Backend, request.app.state.backend)
     settings = cast(Settings, request.app.state.settings)
+    with store.one_view():
+        boards, counts = store.boards.all(), store.boards.counts()
+        shows_people = settings.needs_key or store.people.any()
     shell = Shell(
-        boards=store.boards.all(),
-        counts=store.boards.counts(),
+        boards=boards,
+        counts=counts,
         board_id=board_id,
         flash=_read_flash(request),
         has_login=settings.needs_key,
@@ -97,7 +100,7 @@ def render(
         newest=getattr(request.state, "newest", 0),
         here=cast(BoardFeeds, request.app.state.feeds).here(board_id or ""),
         me=acting_person_id(),
-        shows_people=settings.needs_key or store.people.any(),
+        shows_people=shows_people,
         my_name=ACTOR.get().name,
     )
     templates = cast(Templates, request.app.state.templates)

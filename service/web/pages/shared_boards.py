@@ -20,6 +20,7 @@ from service.store.listing import IdeaQuery
 from service.web.attachment_files import file_response
 from service.web.dependencies import OriginDep, StoreDep
 from service.web.pages.feeds import feed_response
+from service.web.pages.idea_past import SHOWN_EVALUATIONS
 from service.web.templating import Templates
 
 PAGE_SIZE = 30
@@ -84,7 +85,7 @@ def show_idea(
     if not found:
         raise NotFound(Text("This idea is not on the board any more."))
     files = store.attachments.page(idea_id).items
-    evaluations = store.evaluations.of_idea(idea_id)
+    evaluations = store.evaluations.of_idea(idea_id, limit=SHOWN_EVALUATIONS)
     newest = evaluations[0] if evaluations else None
     context = {
         "board": board,
