@@ -85,15 +85,16 @@ def _alternatives(chance: random.Random, names: list[str], depth: int) -> str:
 
 
 def _item(chance: random.Random, names: list[str], depth: int) -> str:
-    kinds = ["literal", "set", "name", "name", *(["group"] if depth < 3 else [])]
-    item = {
-        "literal": lambda: chance.choice(('"a"', '"b"', '""', '"x y"', '"\\n"')),
-        "set": lambda: chance.choice(("[a-z]", "[^a]", "[ \\n]", ".", "[0-9]")),
-        "name": lambda: chance.choice(names),
-        "group": lambda: f"({_alternatives(chance, names, depth + 1)})",
-    }[chance.choice(kinds)]()
+    items = [
+        chance.choice(('"a"', '"b"', '""', '"x y"', '"\\n"')),
+        chance.choice(("[a-z]", "[^a]", "[ \\n]", ".", "[0-9]")),
+        chance.choice(names),
+        chance.choice(names),
+    ]
+    if depth < 3:
+        items.append(f"({_alternatives(chance, names, depth + 1)})")
     repeats = ("", "", "", "", "?", "*", "+", "{2,5}", "{0,400}", "{30}")
-    return f"{item}{chance.choice(repeats)}"
+    return f"{chance.choice(items)}{chance.choice(repeats)}"
 
 
 def random_schema(chance: random.Random, depth: int = 0) -> dict[str, Any]:
