@@ -35,7 +35,7 @@ cuda_options := -DLLAVA_BUILD=OFF -DGGML_CUDA=on
 # pip keys the wheels it keeps by source, not by options: a CUDA build must not enter or leave there.
 cuda_pip_options := --no-cache-dir
 
-.PHONY: help run native test test-fast coverage check format translations reference docs lock train bench clean chromium postgresql
+.PHONY: help run native test test-fast coverage campaigns check format translations reference docs lock train bench clean chromium postgresql
 
 help: ## show this list
 	echo 'make run [PORT=8000] [MODEL=standard|medium|small] [HOST=127.0.0.1] [CUDA=1]'
@@ -57,6 +57,10 @@ test: $(DEV) $(TRAINING) chromium postgresql ## run every test, on the real smal
 test-fast: $(DEV) postgresql ## run the tests of units and of the API, without training and without a model
 	exec $(BIN)/python -m pytest -n $(WORKERS) -p tests.support.without_training -m 'not slow' \
 	  tests/unit tests/api $(ARGS)
+
+campaigns: $(DEV) postgresql ## try the running product at length: kills, full disks, hostile files, random steps
+	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch
+	exec $(BIN)/python -m pytest -s tests/campaigns $(ARGS)
 
 coverage: $(DEV) $(TRAINING) chromium postgresql ## run every test, and say how much of the code they run
 	IDEAPOOL_MODEL=small $(BIN)/ideapool models fetch

@@ -14,9 +14,11 @@ ServiceError
 │   ├── RequestInProgress       the first request with this key is still being answered
 │   └── LeaseLost               another server has ended the run that this one performed
 ├── Unauthorised                the API key is missing or not valid
+│   ├── KeyExpired              the key worked until a time that is over
 │   └── PersonRemoved           an owner removed the person whose key or session it is
 ├── Forbidden                   a cross-site request, or a host that is not allowed
-│   └── RoleNeeded              the person may see it, but not do this
+│   ├── RoleNeeded              the person may see it, but not do this
+│   └── ScopeNeeded             the person may do it, but not with this key
 ├── InvitationGone              the invitation link expired or was withdrawn
 ├── BodyTooLarge                the request body has more bytes than the limit
 ├── ClientLeft                  the client disconnected; nobody reads the answer
@@ -140,6 +142,10 @@ class Unauthorised(ServiceError):
     pass
 
 
+class KeyExpired(Unauthorised):
+    pass
+
+
 class PersonRemoved(Unauthorised):
     pass
 
@@ -149,6 +155,10 @@ class Forbidden(ServiceError):
 
 
 class RoleNeeded(Forbidden):
+    pass
+
+
+class ScopeNeeded(Forbidden):
     pass
 
 

@@ -15,8 +15,8 @@ from sqlalchemy import Select, bindparam, false, inspect
 from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, with_loader_criteria
 from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
-from service.actor import ACTOR, Actor, Role
-from service.errors import RoleNeeded
+from service.actor import ACTOR, Actor, KeyScope, Role
+from service.errors import RoleNeeded, ScopeNeeded
 from service.messages import Text
 from service.schemas.identity import now
 from service.store.attachment_tables import Attachment, AttachmentPart
@@ -79,6 +79,11 @@ _NEEDS = {
     Role.EDITOR: Text("This needs the role “editor”. An owner can give it to you."),
     Role.OWNER: Text("Only owners may do this."),
 }
+_SCOPES = {
+    KeyScope.READ: Text("This needs a key with the scope “read”."),
+    KeyScope.WRITE: Text("This needs a key with the scope “write”. Yours may only read."),
+    KeyScope.ADMIN: Text("This needs a key with the scope “admin”. Yours lets through less."),
+}
 _CRITERIA = "what_may_be_read"
 # The boards of something, and who made it if it has no board.
 Owned = Iterable[tuple[str | None, str | None]]
@@ -89,10 +94,20 @@ def role_needed(role: Role) -> RoleNeeded:
 
 
 def require(role: Role, board_id: str = "") -> None:
-    """Raises: RoleNeeded if the acting person does not have the role, by default on every board."""
+    """Raises: RoleNeeded if the acting person does not have the role, by default on every board; and
+    ScopeNeeded for what only owners may do, if the key does not let it through.
+    """
     held = ACTOR.get().role_on(board_id)
     if held is None or held < role:
         raise role_needed(role)
+    if role is Role.OWNER:
+        require_scope(KeyScope.ADMIN)
+
+
+def require_scope(scope: KeyScope) -> None:
+    """Raises: ScopeNeeded if the key of whoever acts lets through less."""
+    if ACTOR.get().scope < scope:
+        raise ScopeNeeded(_SCOPES[scope])
 
 
 def limit_reading(state: ORMExecuteState) -> None:
@@ -107,9 +122,12 @@ def limit_reading(state: ORMExecuteState) -> None:
 
 
 def check_writing(session: Session) -> None:
-    """Raises: RoleNeeded if the session is about to change a board on which the role is too low."""
+    """Raises: RoleNeeded or ScopeNeeded if the session is about to change a board on which the role is
+    too low, or with a key that may only read.
+    """
     actor = ACTOR.get()
-    if actor.role is not None and actor.role >= Role.EDITOR:
+    may_write = actor.scope > KeyScope.READ
+    if may_write and actor.role is not None and actor.role >= Role.EDITOR:
         return
     for row in chain(session.new, filter(session.is_modified, session.dirty), session.deleted):
         needed = _NEEDED.get(type(row), Role.EDITOR)
@@ -117,6 +135,8 @@ def check_writing(session: Session) -> None:
             held = _role_in(actor, board_id, person_id)
             if held is None or held < needed:
                 raise role_needed(needed)
+            if needed > Role.READER:
+                require_scope(KeyScope.WRITE)
 
 
 class AccessStore:

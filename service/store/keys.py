@@ -2,14 +2,15 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import col, delete, func, or_, select, update
 
 from service.errors import Conflict, NotFound
 from service.messages import Text
 from service.schemas.identity import now
-from service.schemas.people import KEYS_CEILING
+from service.schemas.people import KEYS_CEILING, ScopeName
 from service.signals import PEOPLE
 from service.store.announcements import announce
 from service.store.database import Database
@@ -35,17 +36,38 @@ class KeyStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, name: str, *, person_id: str | None = None) -> str:
+    def create(
+        self,
+        name: str,
+        *,
+        person_id: str | None = None,
+        scope: ScopeName = "admin",
+        expires_at: datetime | None = None,
+    ) -> str:
         """Creates a key and returns its token, which cannot be read again."""
-        return self.make(name, person_id=person_id)[1]
+        return self.make(name, person_id=person_id, scope=scope, expires_at=expires_at)[1]
 
-    def make(self, name: str, *, person_id: str | None = None) -> tuple[ApiKey, str]:
+    def make(
+        self,
+        name: str,
+        *,
+        person_id: str | None = None,
+        scope: ScopeName = "admin",
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
         """Creates a key; returns it with its token. Raises: Conflict if the person has too many."""
         token = PREFIX + new_token()
-        key = ApiKey(kind="key", name=name, person_id=person_id, sha256=digest(token))
+        key = ApiKey(
+            kind="key",
+            name=name,
+            person_id=person_id,
+            scope=scope,
+            sha256=digest(token),
+            expires_at=expires_at,
+        )
         with self._database.write() as session:
             mine = (ApiKey.kind == "key", ApiKey.person_id == person_id)
-            living = select(func.count()).where(*mine, col(ApiKey.revoked_at).is_(None))
+            living = select(func.count()).where(*mine, *_living())
             if person_id is not None and session.exec(living).one() >= KEYS_CEILING:
                 raise Conflict(
                     Text("You have %(count)s keys. Revoke one of them first.", count=KEYS_CEILING)
@@ -53,10 +75,16 @@ class KeyStore:
             session.add(key)
         return key, token
 
-    def open_session(self, *, person_id: str | None = None, opened_with: str | None = None) -> str:
-        """Signs a browser in, and returns the token of its session."""
+    def open_session(
+        self, *, person_id: str | None = None, opened_with: ApiKey | None = None
+    ) -> str:
+        """Signs a browser in, and returns the token of its session, which lets through what the key does,
+        and no longer than it.
+        """
         token = PREFIX + new_token()
-        life = SESSION_LIFE if person_id is None else PERSON_SESSION_LIFE
+        ends = [now() + (SESSION_LIFE if person_id is None else PERSON_SESSION_LIFE)]
+        if opened_with is not None and opened_with.expires_at is not None:
+            ends.append(opened_with.expires_at)
         with self._database.write() as session:
             session.add(
                 ApiKey(
@@ -64,8 +92,9 @@ class KeyStore:
                     name="browser",
                     person_id=person_id,
                     sha256=digest(token),
-                    opened_with=opened_with,
-                    expires_at=now() + life,
+                    opened_with=None if opened_with is None else opened_with.id,
+                    scope="admin" if opened_with is None else opened_with.scope,
+                    expires_at=min(ends),
                 )
             )
             is_session, is_over = col(ApiKey.kind) == "session", col(ApiKey.expires_at) < now()
@@ -87,8 +116,12 @@ class KeyStore:
             return session.exec(select(ApiKey).where(ApiKey.sha256 == digest(token))).first()
 
     def all(self) -> list[ApiKey]:
+        """Returns every key that was not revoked, expired ones too, oldest first."""
+        is_key, is_kept = col(ApiKey.kind) == "key", col(ApiKey.revoked_at).is_(None)
         with self._database.read() as session:
-            rows = session.exec(select(ApiKey).where(*_LIVING_KEY).order_by(col(ApiKey.created_at)))
+            rows = session.exec(
+                select(ApiKey).where(is_key, is_kept).order_by(col(ApiKey.created_at))
+            )
             return list(rows)
 
     def of(self, person_id: str | None, kind: str = "key") -> list[ApiKey]:
@@ -96,12 +129,7 @@ class KeyStore:
         with self._database.read() as session:
             rows = session.exec(
                 select(ApiKey)
-                .where(
-                    ApiKey.kind == kind,
-                    ApiKey.person_id == person_id,
-                    col(ApiKey.revoked_at).is_(None),
-                    or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now()),
-                )
+                .where(ApiKey.kind == kind, ApiKey.person_id == person_id, *_living())
                 .order_by(col(ApiKey.created_at))
             )
             return list(rows)
@@ -109,7 +137,8 @@ class KeyStore:
     def any(self) -> bool:
         """Whether whoever runs the server has a key."""
         with self._database.read() as session:
-            owners = select(func.count()).where(*_LIVING_KEY, col(ApiKey.person_id).is_(None))
+            is_owners = (ApiKey.kind == "key", col(ApiKey.person_id).is_(None))
+            owners = select(func.count()).where(*is_owners, *_living())
             return bool(session.scalar(owners))
 
     def revoke(self, key_id: str) -> None:
@@ -168,4 +197,7 @@ class KeyStore:
             announce(session, PEOPLE)
 
 
-_LIVING_KEY = (ApiKey.kind == "key", col(ApiKey.revoked_at).is_(None))
+def _living() -> tuple[Any, ...]:
+    """Neither revoked nor expired."""
+    is_timely = or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now())
+    return (col(ApiKey.revoked_at).is_(None), is_timely)

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select, update
 
-from service.actor import ACTOR, OWNER, Actor, Role
-from service.errors import Conflict, NotFound, PersonRemoved, StorageUnavailable
+from service.actor import ACTOR, Actor, KeyScope, Role
+from service.errors import Conflict, KeyExpired, NotFound, PersonRemoved, StorageUnavailable
 from service.messages import Text
 from service.schemas.identity import now
 from service.schemas.people import (
@@ -20,6 +20,8 @@ from service.schemas.people import (
     RoleName,
     role_name,
     role_of,
+    scope_name,
+    scope_of,
 )
 from service.store.authors import authors
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
@@ -55,10 +57,11 @@ class PersonStore:
     def by_token(self, token: str) -> Actor | None:
         """Returns whose key or session this is; None if it is not valid.
 
-        A key that no person has acts as the owner.
+        A key that no person has acts as the owner, within its scope.
 
         Raises:
             PersonRemoved: it was a person's who has been removed.
+            KeyExpired: the time of the key is over.
         """
         # Looked up by its hash, so the time taken tells nothing about the token.
         with self._database.read() as session:
@@ -74,12 +77,14 @@ class PersonStore:
         key, person, _ = rows[0]
         if person is not None and person.removed_at is not None:
             raise _removed()
-        if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now()):
+        if not _is_alive(key):
             return None
         self._mark_use(key, person)
+        scope = scope_of(key.scope)
         if person is None:
-            return OWNER
-        return _actor(person, [membership for *_, membership in rows if membership is not None])
+            return Actor(role=Role.OWNER, scope=scope)
+        memberships = [membership for *_, membership in rows if membership is not None]
+        return _actor(person, memberships, scope)
 
     def by_external_name(self, external_name: str, first_role: RoleName) -> Actor:
         """Returns the person whom a trusted proxy calls so; makes them at their first visit.
@@ -154,6 +159,7 @@ class PersonStore:
                 BoardRole(board_id=board_id, role=role_name(role))
                 for board_id, role in actor.board_roles.items()
             ],
+            scope=scope_name(actor.scope),
         )
 
     def rename_me(self, name: str) -> MePublic:
@@ -225,6 +231,22 @@ class PersonStore:
             return _details(session, [person])[0]
 
 
+def _is_alive(key: ApiKey) -> bool:
+    """Raises: KeyExpired for a key; the page to sign in says it of a session."""
+    if key.revoked_at is not None:
+        return False
+    if key.expires_at is None or key.expires_at > now():
+        return True
+    if key.kind == "key":
+        raise KeyExpired(
+            Text(
+                "This key expired on %(day)s. Make a new one, or ask whoever gave it to you.",
+                day=f"{key.expires_at:%Y-%m-%d}",
+            )
+        )
+    return False
+
+
 def _is_old(seen: datetime | None, moment: datetime) -> bool:
     return seen is None or seen < moment - SEEN_EVERY
 
@@ -273,9 +295,11 @@ def _refuse_own_role(person_id: str, role: RoleName | None) -> None:
         raise Conflict(Text("You cannot take away your own role. Another owner can."))
 
 
-def _actor(person: Person, memberships: Sequence[Membership]) -> Actor:
+def _actor(
+    person: Person, memberships: Sequence[Membership], scope: KeyScope = KeyScope.ADMIN
+) -> Actor:
     roles = {one.board_id: Role(one.role) for one in memberships}
-    return Actor(person.id, person.name, roles.pop("", None), roles)
+    return Actor(person.id, person.name, roles.pop("", None), roles, scope)
 
 
 def _found(session: Session, person_id: str) -> Person:

@@ -298,7 +298,7 @@ class KeyedAnswer(SQLModel, table=True):
 class ApiKey(SQLModel, table=True):
     """Only the SHA-256 of a key is kept; a key has 256 random bits, so it needs no slow hash.
 
-    A session that was opened with a key has the id of the key in `opened_with`.
+    A session that was opened with a key has the id of the key in `opened_with`, and its scope.
     """
 
     __tablename__ = "api_key"
@@ -309,6 +309,7 @@ class ApiKey(SQLModel, table=True):
     person_id: str | None = Field(default=None, foreign_key="person.id", index=True)
     sha256: str = Field(unique=True, index=True)
     opened_with: str | None = None
+    scope: str = Field(default="admin", description="`read`, `write` or `admin`.")
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

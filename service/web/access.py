@@ -1,4 +1,4 @@
-"""Refuses what the role of whoever acts does not allow, before the app sees the request."""
+"""Refuses what the role of whoever acts, or their key, does not allow, before the app sees the request."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,17 +11,24 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 from starlette.types import Scope
 
-from service.actor import ACTOR, Actor, Role
+from service.actor import ACTOR, Actor, KeyScope, Role
 from service.errors import NotFound
 from service.messages import Text
-from service.store.access import AccessStore, highest, is_of_a_board, role_needed
+from service.store.access import (
+    AccessStore,
+    highest,
+    is_of_a_board,
+    require_scope,
+    role_needed,
+)
 from service.web.access_table import (
     FOR_ANYBODY,
     ON_A_BOARD,
     ON_A_BOARD_OF_THE_QUERY,
     ON_EVERY_BOARD,
+    SCOPES,
 )
-from service.web.guard import is_open
+from service.web.guard import SAFE_METHODS, is_open
 
 _ENTRY = re.compile(r"([A-Z]+) +(/\S*)")
 
@@ -30,11 +37,12 @@ _ENTRY = re.compile(r"([A-Z]+) +(/\S*)")
 class Need:
     """`role` None means that any person may. `parameter` names what the board is found by: a parameter
     of the path, or `?` for the board of the query; empty means that every board is meant, and None that
-    any board will do.
+    any board will do. `scope` is what the key must let through.
     """
 
     role: Role | None
     parameter: str | None
+    scope: KeyScope = KeyScope.ADMIN
 
 
 FOR_OWNERS = Need(Role.OWNER, "")
@@ -59,14 +67,18 @@ class Access:
     async def check(self, scope: Scope) -> None:
         """Raises:
         RoleNeeded: whoever acts may see it, but not do this.
+        ScopeNeeded: their key does not let it through.
         NotFound: they may not even see it.
         """
         actor = ACTOR.get()
-        if actor.role is Role.OWNER or is_open(scope["path"]):
+        if actor.may_do_everything or is_open(scope["path"]):
             return
         need, values = self._need(scope["method"], scope["path"])
-        if need is None or need.role is None:
-            # No route, which the app says better; or one for everybody.
+        if need is None:
+            # No route, which the app says better.
+            return
+        require_scope(need.scope)
+        if need.role is None:
             return
         if need.parameter == "?":
             board = parse_qs(scope["query_string"].decode("latin-1")).get("board", [""])[0]
@@ -80,6 +92,8 @@ class Access:
         """
         need, _ = self._need("POST", path)
         actor = ACTOR.get()
+        if need is not None and actor.scope < need.scope:
+            return False
         if need is None or need.role is None:
             return True
         if need.parameter == "":
@@ -141,13 +155,30 @@ def _parameter(entry: str) -> str | None:
     return next((name for name in names if is_of_a_board(name)), None)
 
 
+def _scope(entry: str, role: Role | None) -> KeyScope:
+    if entry in _SCOPES:
+        return _SCOPES[entry]
+    if role is Role.OWNER:
+        return KeyScope.ADMIN
+    return KeyScope.READ if entry.partition(" ")[0] in SAFE_METHODS else KeyScope.WRITE
+
+
+def _need(entry: str, role: Role | None, parameter: str | None) -> Need:
+    return Need(role, parameter, _scope(entry, role))
+
+
+_SCOPES = {entry: scope for scope, text in SCOPES.items() for entry in entries(text)}
 NEEDS: Mapping[str, Need] = {
-    **{entry: Need(None, None) for entry in entries(FOR_ANYBODY)},
+    **{entry: _need(entry, None, None) for entry in entries(FOR_ANYBODY)},
     **{
-        entry: Need(role, _parameter(entry))
+        entry: _need(entry, role, _parameter(entry))
         for role, text in ON_A_BOARD.items()
         for entry in entries(text)
     },
-    **{entry: Need(role, "") for role, text in ON_EVERY_BOARD.items() for entry in entries(text)},
-    **{entry: Need(role, "?") for entry, role in ON_A_BOARD_OF_THE_QUERY.items()},
+    **{
+        entry: _need(entry, role, "")
+        for role, text in ON_EVERY_BOARD.items()
+        for entry in entries(text)
+    },
+    **{entry: _need(entry, role, "?") for entry, role in ON_A_BOARD_OF_THE_QUERY.items()},
 }

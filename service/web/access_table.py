@@ -1,6 +1,10 @@
-"""Which role each route needs. A route that is not listed is only for owners, and a test says so."""
+"""Which role each route needs. A route that is not listed is only for owners, and a test says so.
 
-from service.actor import Role
+The scope of key that a route needs follows: `admin` for what only owners may do, else `read` for safe
+methods and `write` for all others. `SCOPES` has the exceptions.
+"""
+
+from service.actor import KeyScope, Role
 
 # What whoever has signed in may use, with or without a role.
 FOR_ANYBODY = """
@@ -178,3 +182,16 @@ ON_EVERY_BOARD: dict[Role, str] = {
 }
 # The role that is needed on the board that the query names as `board`, and by owners without it.
 ON_A_BOARD_OF_THE_QUERY = {"GET /api/v1/export": Role.READER}
+# Where method and role do not say it: what stores nothing on the server, or asks for a key's scope by
+# itself as each call of a tool does; what a monitoring program reads; and what belongs to a person, but
+# would give a key rights beyond its own, or take those of other keys away.
+SCOPES: dict[KeyScope, str] = {
+    KeyScope.READ: """
+    POST /logout                       POST /theme                         POST /language
+    POST /shortcuts                    POST /mcp                           GET /metrics
+    """,
+    KeyScope.ADMIN: """
+    POST /me/keys                      POST /me/keys/{key_id}/revoke       POST /me/sign-out
+    POST /api/v1/me/keys               DELETE /api/v1/me/keys/{key_id}     DELETE /api/v1/me/sessions
+    """,
+}

@@ -131,9 +131,12 @@ def describe_for_page(error: Exception) -> tuple[int, str, str]:
     """The status, the title and the detail that a page shows."""
     problem = problem_of(error)
     status = int(problem["status"])
-    detail = (
-        error_summary(error) if isinstance(error, RequestValidationError) else problem["detail"]
-    )
+    if isinstance(error, RequestValidationError):
+        detail = error_summary(error)
+    elif isinstance(error, HTTPException) and status == 404:
+        detail = Text("There is no page at this address. Check it, or start from the board.")
+    else:
+        detail = problem["detail"]
     return status, TITLES.get(status, problem["title"]), detail
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Request, Response, status
 from fastapi.responses import RedirectResponse
 
-from service.errors import PersonRemoved
+from service.errors import Unauthorised
 from service.messages import Text
 from service.web.dependencies import SettingsDep, StoreDep
 from service.web.guard import SESSION_COOKIE, token_of
@@ -35,14 +35,14 @@ def login(
     token = key.strip()
     try:
         actor = store.people.by_token(token)
-    except PersonRemoved as removed:
-        return _form(request, error=removed.detail)
+    except Unauthorised as refusal:
+        return _form(request, error=refusal.detail)
     if settings.needs_key and actor is None:
         return _form(request, error=Text("That key is not valid. Check that you copied all of it."))
     known = store.keys.find(token)
     # Not the key itself: a session expires and can be revoked without revoking the key.
     session = store.keys.open_session(
-        person_id=actor.person_id if actor else None, opened_with=known.id if known else None
+        person_id=actor.person_id if actor else None, opened_with=known
     )
     return signed_in(request, "/", session)
 

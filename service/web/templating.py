@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from service.actor import ACTOR, Role
+from service.actor import ACTOR
 from service.analysis.insight import insight, leading, listed
 from service.analysis.ties import overall_error
 from service.messages import Text, Value
@@ -89,7 +89,7 @@ class Templates:
 
 
 def _allowed(request: Request, html: str, context: Mapping[str, Any]) -> str:
-    if ACTOR.get().role is Role.OWNER or request.url.path.startswith(STRANGERS_PREFIXES):
+    if ACTOR.get().may_do_everything or request.url.path.startswith(STRANGERS_PREFIXES):
         return html
     access = request.app.state.access
     shell, board = context.get("shell"), context.get("board")
@@ -175,12 +175,14 @@ def _install(environment: Environment, translator: Translator) -> None:
 
 
 def may(role: RoleName, board_id: str = "") -> bool:
-    """Whether whoever acts has the role on the board, or on every board."""
-    return (ACTOR.get().role_on(board_id) or 0) >= role_of(role)
+    """Whether whoever acts has the role on the board, or on every board, and their key lets it through."""
+    actor = ACTOR.get()
+    return min(actor.role_on(board_id) or 0, actor.scope.highest_role) >= role_of(role)
 
 
 def may_anywhere(role: RoleName) -> bool:
-    return (highest(ACTOR.get()) or 0) >= role_of(role)
+    actor = ACTOR.get()
+    return min(highest(actor) or 0, actor.scope.highest_role) >= role_of(role)
 
 
 class _StaticUrls:

@@ -75,6 +75,9 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
     with TestClient(app, base_url="http://localhost"):
         pool = Pool(app, app.state.store)
         pool.tokens["owner"] = pool.store.keys.create("owner")
+        for scope in ("read", "write"):
+            key = pool.store.keys.create(scope, scope=scope)
+            pool.tokens[f"{scope} key of an owner"] = key
         pool.ids = things(pool, OPEN_WORD)
         pool.secret = things(pool, SECRET)
         for name in ("reader", "commenter", "editor"):
@@ -407,7 +410,10 @@ def test_an_export_of_everything_is_for_owners(pool: Pool) -> None:
     assert pool.ask("reader", "GET", f"{export}?board={pool.secret['board_id']}").status_code == 404
 
 
-@pytest.mark.parametrize("who", [*MEMBERS, "reader of everything", "editor of everything"])
+KEYS = ["read key of an owner", "write key of an owner"]
+
+
+@pytest.mark.parametrize("who", [*MEMBERS, "reader of everything", "editor of everything", *KEYS])
 def test_pages_offer_nothing_that_would_be_refused(pool: Pool, who: str) -> None:
     actor = pool.store.people.by_token(pool.tokens[who])
     assert actor is not None

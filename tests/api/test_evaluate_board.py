@@ -202,6 +202,7 @@ def test_an_idea_is_tried_again_while_the_engine_is_full(
     assert (judged(answer), answer["failed"]) == (set(ideas), [])
 
 
+@pytest.mark.sqlite_only
 def test_each_idea_has_a_deadline_of_its_own(settings: Settings) -> None:
     backend = FakeBackend(delay_s=0.002)
     hasty = settings.model_copy(update={"run_deadline_s": 1.5})
@@ -228,6 +229,7 @@ def test_a_run_over_a_board_leaves_half_of_the_slots_to_others(
     assert backend.peak == 1 == backend.model.slots // 2
 
 
+@pytest.mark.sqlite_only
 def test_a_stopped_run_keeps_its_evaluations_and_a_repeat_does_the_rest(settings: Settings) -> None:
     backend = FakeBackend(delay_s=0.01)
     with TestClient(create_app(settings, backend), base_url="http://localhost") as client:

@@ -147,6 +147,7 @@ def test_a_board_without_ideas_has_an_empty_map(client: TestClient, board: str) 
     assert client.get(f"{BOARDS}/{'0' * 8}/map").status_code == 404
 
 
+@pytest.mark.sqlite_only
 def test_a_thousand_ideas_are_shown_and_older_ones_are_counted(
     client: TestClient, board: str
 ) -> None:

@@ -9,15 +9,18 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from sqlmodel import col, update
 
 from service.actor import Role
 from service.app import create_app
 from service.live import rights
 from service.schemas.fields import UNFINISHED
+from service.schemas.identity import now
 from service.settings import Settings
 from service.store import Store
 from service.store.database import Database
 from service.store.keys import KeyStore
+from service.store.tables import ApiKey
 from service.store.team_tables import Membership
 from tests.support.app_server import served
 from tests.support.fake_backend import Endless, FakeBackend
@@ -35,6 +38,7 @@ class Team:
     def __init__(self, app: FastAPI, url: str) -> None:
         self.url = url
         self.store: Store = app.state.store
+        self.database: Database = app.state.database
         self.board = self.store.boards.default().id
         self.owner = self._http(self.store.keys.create("owner"))
         self.ada = add_person(self.store, "Ada")
@@ -160,6 +164,23 @@ def test_a_key_that_is_revoked_without_a_signal_loses_its_streams_with_the_next_
         closing(Database(migrated.sqlalchemy_url)) as another_process,
     ):
         KeyStore(another_process).revoke(key)
+        end_of(pieces)
+    team.owner.post(f"/api/v1/runs/{run}/cancel")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/runs/{run}/events", "/boards/{board}/live"])
+def test_a_key_that_expires_loses_its_streams_with_the_next_check(
+    team: Team, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("service.live.rights.RECHECK_S", 0.2)
+    monkeypatch.setattr("service.live.feeds.RECHECK_S", 0.2)
+    run = team.start(team.owner, board_id=team.board)
+    address = path.format(run=run, board=team.board)
+
+    with opened(team.reader, "GET", address) as pieces:
+        with team.database.write() as session:
+            is_adas = col(ApiKey.person_id) == team.ada
+            session.exec(update(ApiKey).where(is_adas).values(expires_at=now()))
         end_of(pieces)
     team.owner.post(f"/api/v1/runs/{run}/cancel")
 

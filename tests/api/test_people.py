@@ -346,7 +346,12 @@ def test_one_person_on_loopback_sees_nothing_of_it(client: TestClient) -> None:
 
     for address in ("/people", "/me", "/logout"):
         assert f'"{address}"' not in board
-    assert client.get(f"{API}/me").json() == {"person": None, "role": "owner", "boards": []}
+    assert client.get(f"{API}/me").json() == {
+        "person": None,
+        "role": "owner",
+        "boards": [],
+        "scope": "admin",
+    }
 
 
 def test_on_loopback_people_show_once_somebody_is_invited(client: TestClient) -> None:

@@ -15,7 +15,8 @@ FILES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglo
 # Names that routes pass to pages, and templates to those that they include.
 CONTEXT = set(
     "charts has_bars rough is_default places titles "
-    "actor board_name board_names invitation invitations keys made me people person role_meanings role_names sessions why "
+    "actor board_name board_names invitation invitations keys made me people person role_meanings role_names "
+    "key_lives scope_meanings scope_names sessions why "
     "start templates in_place_of groups version served model_names place is_postgresql outgoing texts_leave cookies logs_addresses "
     "toast under_way open_round waits_for_people rounds round has_people minutes moment ideas likeness level_names "
     "engine_states findings states subjects problems fetched can_be_calibrated models measuring_error scores is_calibrating taste tags_found columns can was_awaited evaluation_is_shown "

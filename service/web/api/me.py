@@ -57,7 +57,12 @@ def list_my_keys(store: StoreDep, paging: PagingDep) -> list[KeyPublic]:
     responses=problems(409),
 )
 def create_my_key(shape: KeyCreate, store: StoreDep, response: Response) -> KeyMade:
-    key, token = store.keys.make(shape.name, person_id=ACTOR.get().person_id)
+    key, token = store.keys.make(
+        shape.name,
+        person_id=ACTOR.get().person_id,
+        scope=shape.scope,
+        expires_at=shape.expires_at,
+    )
     response.headers["Cache-Control"] = "no-store"
     return KeyMade(**_public(key).model_dump(), key=token)
 

@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel
 
-from service.actor import ACTOR
+from service.actor import ACTOR, KeyScope
 from service.schemas.people import PersonName
+from service.store.access import require_scope
 from service.web.dependencies import StoreDep
 from service.web.sign_in import signed_in
 from service.web.templating import Templates
@@ -40,6 +41,8 @@ def join(
     request: Request, token: str, store: StoreDep, form: Annotated[JoinForm, Form()]
 ) -> Response:
     actor = ACTOR.get()
+    # It changes what a person may do, and opens a session that lets everything through.
+    require_scope(KeyScope.ADMIN)
     person_id, board_id = store.invitations.join(token, form.name)
     url = f"/boards/{board_id}" if board_id else "/"
     if actor.person_id is not None and form.name != actor.name:

@@ -14,9 +14,13 @@ _MEANINGS: dict[type[errors.ServiceError], Text] = {
     errors.Forbidden: Text(
         "The host name is not allowed, or a page of another site sent this. Nothing was changed."
     ),
+    errors.KeyExpired: Text("The time of the key is over. Make a new one."),
     errors.PersonRemoved: Text("An owner removed the person. Ask for a new invitation."),
     errors.RoleNeeded: Text(
         "Your role does not allow this. The detail names the role; an owner can give it to you."
+    ),
+    errors.ScopeNeeded: Text(
+        "The key does not allow this. The detail names the scope; make a key that has it."
     ),
     errors.InvitationGone: Text(
         "The invitation expired or was withdrawn. Ask whoever sent it for a new one."
