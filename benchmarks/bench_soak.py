@@ -88,13 +88,15 @@ def _kilobytes(file: Path, name: str) -> int:
 
 
 class Soak:
-    def __init__(self, server: Server, folder: Path, options: argparse.Namespace) -> None:
+    """`laws` has for each what it says, what was seen, and whether it held."""
+
+    def __init__(self, server: Server, folder: Path, *, minutes: float, clients: int) -> None:
         self._server = server
         self._database = folder / "ideapool.db"
-        self._seconds = options.minutes * 60
-        self._clients = options.clients
-        self._tally = Tally()
-        self._laws: list[tuple[str, str, bool]] = []
+        self._seconds = minutes * 60
+        self._clients = clients
+        self.tally = Tally()
+        self.laws: list[tuple[str, str, bool]] = []
 
     def run(self) -> bool:
         """Whether every law held."""
@@ -102,7 +104,7 @@ class Soak:
         first = State.of(self._server)
         closing_time = threading.Event()
         customers = [
-            Customer(number, self._server, self._tally, closing_time)
+            Customer(number, self._server, self.tally, closing_time)
             for number in range(self._clients)
         ]
         print("     s  calls   done   left cancel refused unusable  faults", end="")
@@ -116,7 +118,7 @@ class Soak:
         last = self._await_idle()
         self._judge(first, warm, last)
         self._show()
-        return all(holds for *_, holds in self._laws)
+        return all(holds for *_, holds in self.laws)
 
     def _check_served(self) -> None:
         """The first request makes what is made only once."""
@@ -139,7 +141,7 @@ class Soak:
         return warm or State.of(self._server)
 
     def _tell(self, passed: float, state: State) -> None:
-        ends = self._tally.ends()
+        ends = self.tally.ends()
         known = [ends[name] for name in ("done", "left", "cancelled", "refused", "answer-unusable")]
         gauges = [state.gauges[name] for name in ("running", "waiting", "ideapool_runs_active")]
         columns = (passed, ends.total(), *known, ends.total() - sum(known))
@@ -177,7 +179,7 @@ class Soak:
         self._law("no run is left queued or running", str(unfinished), unfinished == 0)
         restarts = last.gauges["ideapool_engine_restarts"]
         self._law("the model process never restarted", str(restarts), restarts == 0)
-        faults = {end: count for end, count in self._tally.ends().items() if end not in EXPECTED}
+        faults = {end: count for end, count in self.tally.ends().items() if end not in EXPECTED}
         self._law("no call failed", str(faults or "none"), not faults)
         errors = [
             line for line in self._server.log.splitlines() if line.startswith(("ERROR", "Trace"))
@@ -185,7 +187,7 @@ class Soak:
         self._law("the log has no errors", str(errors[:3] or "none"), not errors)
 
     def _law(self, law: str, seen: str, holds: bool) -> None:
-        self._laws.append((law, seen, holds))
+        self.laws.append((law, seen, holds))
 
     def _unfinished(self) -> int:
         with closing(sqlite3.connect(self._database)) as database:
@@ -195,10 +197,10 @@ class Soak:
 
     def _show(self) -> None:
         print("\ncalls by kind")
-        for kind, ends in self._tally.kinds().items():
+        for kind, ends in self.tally.kinds().items():
             print(f"  {kind:12}", ", ".join(f"{end} {count}" for end, count in ends.most_common()))
         print("\nlaws")
-        for law, seen, holds in self._laws:
+        for law, seen, holds in self.laws:
             print(f"  {'holds ' if holds else 'BROKEN'}  {law:45} {seen}")
 
 
@@ -209,7 +211,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
         server.await_models()
-        held = Soak(server, Path(folder), options).run()
+        soak = Soak(server, Path(folder), minutes=options.minutes, clients=options.clients)
+        held = soak.run()
         print(f"\nstopped in {server.stop():.1f} s on {os.cpu_count()} CPUs")
     sys.exit(0 if held else 1)
 

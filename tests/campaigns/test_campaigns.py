@@ -10,8 +10,10 @@ from tests.campaigns import (
     full_disk,
     fuzz,
     hostile_files,
+    hostile_grammars,
     kills,
     random_walk,
+    soak,
     stalled_readers,
 )
 from tests.campaigns.report import Report, tell
@@ -58,6 +60,19 @@ def test_readers_who_stall_cost_only_themselves(tmp_path: Path, scale: float) ->
 
 def test_hostile_files_are_read_or_refused_within_limits(tmp_path: Path, scale: float) -> None:
     settle(hostile_files.campaign(tmp_path, files=max(20, round(hostile_files.FILES * scale))))
+
+
+def test_hostile_grammars_fail_alone_while_a_neighbour_is_answered(
+    tmp_path: Path, scale: float
+) -> None:
+    grammars = max(20, round(hostile_grammars.RANDOM * scale))
+    settle(hostile_grammars.campaign(tmp_path, grammars=grammars))
+
+
+def test_the_server_stays_as_it_was_under_work_that_does_not_end(
+    tmp_path: Path, scale: float
+) -> None:
+    settle(soak.campaign(tmp_path, minutes=max(1.0, soak.MINUTES * scale)))
 
 
 def test_no_answer_contradicts_the_description_of_the_api(

@@ -12,10 +12,9 @@ from service.engine.types import Delta, Event, Finished, GenerateRequest, Sampli
 from service.errors import InvalidInput
 from tests.engine.conftest import ENDLESS, Ask, NewBackend
 from tests.engine.test_turns import drain
+from tests.support.hostile_grammars import EXPLODING
 from tests.support.timing import quickest
 
-# After n letters there are 2^n ways to end the text, which the text of the grammar does not show.
-EXPLODING = 'root ::= "a" root "b" | "a" root "c" | "x"'
 ANSWERS = Sampling(temperature=0)
 
 

@@ -101,6 +101,16 @@ def test_every_link_to_a_file_leads_to_one() -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/operate/asvs.md", "docs/design/tests.md"])
+def test_every_file_of_the_code_that_a_promise_names_is_there(page: str) -> None:
+    named = re.findall(
+        r"`((?:tests|service|benchmarks)/[\w/.]+)`", (PROJECT_ROOT / page).read_text()
+    )
+
+    assert named
+    assert [path for path in named if not (PROJECT_ROOT / path).exists()] == []
+
+
 def _leads_somewhere(page: Path, link: str) -> bool:
     path, _, heading = link.partition("#")
     target = (page.parent / path).resolve() if path else page

@@ -8,6 +8,7 @@ import pytest
 
 from service.engine.json_schema import grammar_of_schema
 from service.errors import InvalidInput
+from tests.support.hostile_grammars import PATTERNS, SCHEMA_BOMBS
 
 REFUSED: list[tuple[Any, str]] = [
     ({"properties": {"a/b": {"uniqueItems": True}}}, "`uniqueItems` at #/properties/a~1b is not"),
@@ -80,11 +81,6 @@ REFUSED: list[tuple[Any, str]] = [
     ([], "# must be an object, true or false"),
     ({"const": "\ud800"}, "half of a surrogate pair"),
 ]
-PATTERNS = [
-    "(?=a)b", "(?!a)b", "(?<=a)b", r"(a)\1", r"\bа", r"\p{L}", "(a?)*", "(a*)+", "a{1001}",
-    "(a{40}b{0,40}){40}", "a{3,2}", "[z-a]", "[a", "(a", "a)", "*a", "a$b", "(^a)", "a{", "[", "\\",
-    r"[\d-z]", "()" * 50 + "(" * 50 + ")" * 50,
-]  # fmt: skip
 
 
 @pytest.mark.parametrize(("schema", "complaint"), REFUSED)
@@ -108,46 +104,11 @@ def test_a_schema_that_is_not_json_is_refused(text: str) -> None:
         grammar_of_schema(text)
 
 
-def _defs(count: int, keyword: str) -> dict[str, Any]:
-    """Each definition refers twice to the next one."""
-    defs: dict[str, Any] = {
-        f"d{n}": {keyword: [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]}
-        for n in range(count)
-    }
-    defs[f"d{count}"] = {"type": "string"}
-    return {"$ref": "#/$defs/d0", "$defs": defs}
-
-
-BOMBS = {
-    "deep arrays": '{"items":' * 20_000 + "{}" + "}" * 20_000,
-    "deep lists": "[" * 90_000,
-    "deep unions": '{"anyOf":[' * 400 + "{}" + "]}" * 400,
-    "doubled unions": json.dumps(_defs(30, "anyOf")),
-    "wide joins": json.dumps({"allOf": [{"properties": {f"p{n}": {}}} for n in range(3000)]}),
-    "crossed unions": json.dumps(
-        {
-            "allOf": [
-                {"anyOf": [{"required": [f"a{n}"]}, {"required": [f"b{n}"]}]} for n in range(30)
-            ]
-        }
-    ),
-    "many values": json.dumps({"enum": [f"value {n:040}" for n in range(3000)]}),
-    "many alternatives": json.dumps(
-        {
-            "oneOf": [
-                {"type": "object", "properties": {"k": {"const": n}}, "required": ["k"]}
-                for n in range(249)
-            ]
-        }
-    ),
-}
-
-
-@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("bomb", SCHEMA_BOMBS)
 def test_a_schema_that_would_grow_without_measure_is_refused_fast(bomb: str) -> None:
     began = time.process_time()
     with pytest.raises(InvalidInput, match="JSON schema cannot be followed"):
-        grammar_of_schema(BOMBS[bomb])
+        grammar_of_schema(SCHEMA_BOMBS[bomb])
 
     assert time.process_time() - began < 5
 
