@@ -142,14 +142,20 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "calibrations": calibrations,
         "webhooks": Webhooks(store, Destinations(settings.webhook_hosts)),
         "templates": templates,
-        "addresses": Addresses(app.routes),
-        "access": Access(app.routes, store.access),
-        "mcp": McpEndpoint(app, body_limit_bytes=settings.body_limit_bytes),
+        **_by_routes(app, settings, store),
     }.items():
         setattr(app.state, name, value)
     app.mount("/static", StaticAssets())
     app.openapi = openapi.describe_api(app, limits)  # type: ignore[method-assign]
     return app
+
+
+def _by_routes(app: FastAPI, settings: Settings, store: Store) -> dict[str, object]:
+    return {
+        "addresses": Addresses(app.routes),
+        "access": Access(app.routes, store.access),
+        "mcp": McpEndpoint(app, body_limit_bytes=settings.body_limit_bytes),
+    }
 
 
 def _under_load(store: Store) -> dict[str, object]:
