@@ -114,7 +114,7 @@ class Store:
     def _share(self, database: Database) -> None:
         """What several servers on the database need of each other."""
         self.locks = database.locks
-        self.try_write = database.try_write
+        self.try_write, self.has_failed = database.try_write, database.has_failed
         self.one_view = database.one_view
         self._listening = database.dialect.listening()
         self.replicas = ReplicaStore(database, self.replica_id)

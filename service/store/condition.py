@@ -25,6 +25,11 @@ class Condition:
         self._is_end_logged = True
 
     @property
+    def has_failed(self) -> bool:
+        """Whether the last that was tried failed."""
+        return self._error is not None
+
+    @property
     def is_doubtful(self) -> bool:
         return self._error is not None or time.monotonic() - self._written_at > FRESH_S
 

@@ -239,6 +239,10 @@ class Database:
                 self._condition.works()
         self._condition.check()
 
+    def has_failed(self) -> bool:
+        """Whether the last that somebody tried failed."""
+        return self._condition.has_failed
+
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:
         try:

@@ -4,6 +4,7 @@ It does not know what else a server needs.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from service.errors import ServiceError
 from service.store import Store
 from service.store.replicas import SeenReplica
 
-# All who ask within this time get one answer.
+# All who ask within this time get one answer, unless somebody has met a failure since.
 FRESH_S = 1.0
 # While a busy server takes longer than this to ask again, an answer of this age will do.
 PATIENCE_S, STALE_S = 0.1, 5.0
@@ -32,20 +33,17 @@ class Readiness:
         Raises:
             StorageUnavailable: the database cannot be read and written.
         """
-        if self._age_s < FRESH_S:
+        age_s = math.inf if self._store.has_failed() else time.monotonic() - self._worked_at
+        if age_s < FRESH_S:
             return self._replicas
         if self._question is None or self._question.done():
             self._question = asyncio.create_task(self._ask())
-        patience_s = PATIENCE_S if self._age_s < STALE_S else None
+        patience_s = PATIENCE_S if age_s < STALE_S else None
         done, _ = await asyncio.wait([self._question], timeout=patience_s)
         error = next(iter(done)).result() if done else None
         if error is not None:
             raise error
         return self._replicas
-
-    @property
-    def _age_s(self) -> float:
-        return time.monotonic() - self._worked_at
 
     async def _ask(self) -> ServiceError | None:
         try:
