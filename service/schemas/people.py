@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
@@ -22,13 +22,7 @@ PersonName = Annotated[Filled, StringConstraints(max_length=NAME_CEILING)]
 
 
 def role_name(role: int) -> RoleName:
-    names: dict[int, RoleName] = {
-        Role.READER: "reader",
-        Role.COMMENTER: "commenter",
-        Role.EDITOR: "editor",
-        Role.OWNER: "owner",
-    }
-    return names[role]
+    return cast(RoleName, Role(role).name.lower())
 
 
 def role_of(name: RoleName) -> Role:
@@ -36,12 +30,7 @@ def role_of(name: RoleName) -> Role:
 
 
 def scope_name(scope: KeyScope) -> ScopeName:
-    names: dict[KeyScope, ScopeName] = {
-        KeyScope.READ: "read",
-        KeyScope.WRITE: "write",
-        KeyScope.ADMIN: "admin",
-    }
-    return names[scope]
+    return cast(ScopeName, scope.name.lower())
 
 
 def scope_of(name: str) -> KeyScope:

@@ -79,8 +79,8 @@ _NEEDS = {
     Role.EDITOR: Text("This needs the role “editor”. An owner can give it to you."),
     Role.OWNER: Text("Only owners may do this."),
 }
+# Every key lets reading through.
 _SCOPES = {
-    KeyScope.READ: Text("This needs a key with the scope “read”."),
     KeyScope.WRITE: Text("This needs a key with the scope “write”. Yours may only read."),
     KeyScope.ADMIN: Text("This needs a key with the scope “admin”. Yours lets through less."),
 }

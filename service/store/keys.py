@@ -69,8 +69,8 @@ class KeyStore:
         )
         with self._database.write() as session:
             mine = (ApiKey.kind == "key", ApiKey.person_id == person_id)
-            living = select(func.count()).where(*mine, *_living())
-            if person_id is not None and session.exec(living).one() >= KEYS_CEILING:
+            held = select(func.count()).where(*mine, *living())
+            if person_id is not None and session.exec(held).one() >= KEYS_CEILING:
                 raise Conflict(
                     Text("You have %(count)s keys. Revoke one of them first.", count=KEYS_CEILING)
                 )
@@ -121,7 +121,7 @@ class KeyStore:
         with self._database.read() as session:
             rows = session.exec(
                 select(ApiKey)
-                .where(ApiKey.kind == kind, ApiKey.person_id == person_id, *_living())
+                .where(ApiKey.kind == kind, ApiKey.person_id == person_id, *living())
                 .order_by(col(ApiKey.created_at))
             )
             return list(rows)
@@ -130,7 +130,7 @@ class KeyStore:
         """Whether whoever runs the server has a key."""
         with self._database.read() as session:
             is_owners = (ApiKey.kind == "key", col(ApiKey.person_id).is_(None))
-            owners = select(func.count()).where(*is_owners, *_living())
+            owners = select(func.count()).where(*is_owners, *living())
             return bool(session.scalar(owners))
 
     def revoke(self, key_id: str) -> None:
@@ -199,7 +199,7 @@ class KeyStore:
             return session.exec(delete(ApiKey).where(is_session, is_over)).rowcount
 
 
-def _living() -> tuple[Any, ...]:
-    """Neither revoked nor expired."""
+def living() -> tuple[Any, ...]:
+    """The conditions for keys and sessions that are neither revoked nor expired."""
     is_timely = or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now())
     return (col(ApiKey.revoked_at).is_(None), is_timely)

@@ -27,7 +27,7 @@ from service.store.authors import authors
 from service.store.cursors import EVERYTHING, Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM
-from service.store.keys import digest
+from service.store.keys import digest, living
 from service.store.tables import ApiKey, Board
 from service.store.team_tables import Invitation, Membership, Person
 
@@ -340,10 +340,9 @@ def _details(session: Session, people: Sequence[Person]) -> list[PersonDetail]:
 
 
 def _key_counts(session: Session, person_ids: Sequence[str]) -> dict[tuple[str | None, str], int]:
-    living = col(ApiKey.expires_at).is_(None) | (col(ApiKey.expires_at) > now())
     rows = session.exec(
         select(ApiKey.person_id, ApiKey.kind, func.count())
-        .where(col(ApiKey.person_id).in_(person_ids), col(ApiKey.revoked_at).is_(None), living)
+        .where(col(ApiKey.person_id).in_(person_ids), *living())
         .group_by(col(ApiKey.person_id), col(ApiKey.kind))
     )
     return {(person_id, kind): count for person_id, kind, count in rows}

@@ -3,12 +3,11 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
-from service.schemas.identity import now
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM
-from service.store.keys import digest
+from service.store.keys import digest, living
 from service.store.tables import ApiKey, Run
 from service.store.team_tables import Membership, Person
 
@@ -53,11 +52,7 @@ def _valid_tokens(session: Session, tokens: set[str]) -> set[str]:
     if not by_digest:
         return set()
     found = session.exec(
-        select(ApiKey.sha256).where(
-            col(ApiKey.sha256).in_(by_digest),
-            col(ApiKey.revoked_at).is_(None),
-            or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now()),
-        ),
+        select(ApiKey.sha256).where(col(ApiKey.sha256).in_(by_digest), *living()),
         execution_options=ALL_OF_THEM,
     )
     return {by_digest[one] for one in found}

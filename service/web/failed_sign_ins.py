@@ -19,6 +19,7 @@ from starlette.types import Scope
 
 from service.errors import TooManyFailures
 from service.messages import Text
+from service.web.client_ip import client_ip
 
 # So many failures at once; then one more each half minute.
 MOST, WITHIN_S = 10, 300.0
@@ -81,11 +82,8 @@ def _address(scope: Scope) -> str:
     written to the log.
     """
     client = scope.get("client")
-    try:
-        ip = ipaddress.ip_address(client[0] if client else "")
-    except ValueError:
-        return UNKNOWN
-    return str(getattr(ip, "ipv4_mapped", None) or ip).partition("%")[0]
+    ip = client_ip(client[0] if client else "")
+    return UNKNOWN if ip is None else str(ip).partition("%")[0]
 
 
 def _neighbourhood(address: str) -> str:

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from service.actor import ACTOR
+from service.actor import ACTOR, Role
 from service.analysis.insight import insight, leading, listed
 from service.analysis.ties import overall_error
 from service.messages import Text, Value
@@ -178,13 +178,15 @@ def _install(environment: Environment, translator: Translator) -> None:
 
 def may(role: RoleName, board_id: str = "") -> bool:
     """Whether whoever acts has the role on the board, or on every board, and their key lets it through."""
-    actor = ACTOR.get()
-    return min(actor.role_on(board_id) or 0, actor.scope.highest_role) >= role_of(role)
+    return _reaches(role, ACTOR.get().role_on(board_id))
 
 
 def may_anywhere(role: RoleName) -> bool:
-    actor = ACTOR.get()
-    return min(highest(actor) or 0, actor.scope.highest_role) >= role_of(role)
+    return _reaches(role, highest(ACTOR.get()))
+
+
+def _reaches(role: RoleName, held: Role | None) -> bool:
+    return min(held or 0, ACTOR.get().scope.highest_role) >= role_of(role)
 
 
 class _StaticUrls:

@@ -1,6 +1,5 @@
 """Finds out who sends a request: by a key, by a session, or by the header of a trusted proxy."""
 
-import ipaddress
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from service.messages import Text
 from service.settings import Settings
 from service.store import Store
 from service.text.cleaning import clean_text, one_line
+from service.web.client_ip import client_ip
 from service.web.failed_sign_ins import FailedSignIns
 from service.web.guard import key_of, token_of
 
@@ -104,12 +104,8 @@ class Visitors:
 
 
 def _is_in(address: str, settings: Settings) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return any((mapped or ip) in network for network in settings.proxy_networks)
+    ip = client_ip(address)
+    return ip is not None and any(ip in network for network in settings.proxy_networks)
 
 
 def _decoded(value: str) -> str:

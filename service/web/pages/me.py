@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from service.actor import ACTOR
 from service.messages import Text
-from service.schemas.people import ExpiresIn, KeyCreate, PersonName, ScopeName
+from service.schemas.people import ExpiresIn, PersonName, ScopeName, key_expiry
 from service.web.dependencies import StoreDep
 from service.web.pages.people_names import KEY_LIVES, ROLE_NAMES, SCOPE_MEANINGS, SCOPE_NAMES
 from service.web.pages.responses import Flash, redirect, render
@@ -53,10 +53,11 @@ def rename_me(store: StoreDep, form: Annotated[NameForm, Form()]) -> Response:
 
 @router.post("/keys")
 def make_key(request: Request, store: StoreDep, form: Annotated[KeyForm, Form()]) -> Response:
-    person_id = ACTOR.get().person_id
-    shape = KeyCreate(name=form.key_name, scope=form.scope, expires_in=form.expires_in or None)
     _, token = store.keys.make(
-        shape.name, person_id=person_id, scope=shape.scope, expires_at=shape.expires_at
+        form.key_name,
+        person_id=ACTOR.get().person_id,
+        scope=form.scope,
+        expires_at=key_expiry(form.expires_in) if form.expires_in else None,
     )
     made = Made("key", token, form.key_name)
     return redirect_with(_HERE, made, is_secure=request.url.scheme == "https")
