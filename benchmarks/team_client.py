@@ -44,6 +44,13 @@ class Answered:
         return self.response.json()
 
     @property
+    def following(self) -> str | None:
+        """The path of the next page of a list, if there is one."""
+        assert self.response is not None
+        link = self.response.links.get("next")
+        return str(link["url"]).removeprefix("/api/v1") if link else None
+
+    @property
     def etag(self) -> str:
         assert self.response is not None
         return str(self.response.headers["etag"])

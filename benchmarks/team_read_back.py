@@ -42,8 +42,7 @@ async def _all_pages(client: Client, path: str) -> list[dict[str, Any]]:
             # What is not there is missed by whoever compares.
             return items
         items += answer.response.raise_for_status().json()
-        link = answer.response.links.get("next")
-        following = str(link["url"]).removeprefix("/api/v1") if link else None
+        following = answer.following
     return items
 
 

@@ -11,7 +11,7 @@ from benchmarks.bench_soak import Figures
 from service.cli.connections import ConnectionLimits
 from tests.campaigns.neighbour import Neighbour
 from tests.campaigns.report import Report, tell
-from tests.support.app_server import Server, serving
+from tests.support.app_server import Server, serving, without_models
 from tests.support.raw_http import HEAD, POST, answer, send_until_refused, status
 
 CONNECTIONS = 500
@@ -19,15 +19,13 @@ ROUNDS = 3
 LIMIT = 600
 LIMITS = ConnectionLimits()
 PATIENCE_S = 60.0
-ANSWERED_S = 5.0
 GROWTH_MB = 100.0
 MIB = 2**20
 
 
 def campaign(folder: Path, *, connections: int = CONNECTIONS, rounds: int = ROUNDS) -> Report:
     report = Report("Connections")
-    no_model = {"IDEAPOOL_BUNDLED_MODELS_DIR": str(folder), "IDEAPOOL_FETCH_MODELS": "false"}
-    with serving(folder, IDEAPOOL_CONNECTION_LIMIT=str(LIMIT), **no_model) as server:
+    with serving(folder, IDEAPOOL_CONNECTION_LIMIT=str(LIMIT), **without_models(folder)) as server:
         with Neighbour(server) as neighbour:
             course = _Course(server, connections)
             for number in range(rounds):
@@ -35,13 +33,8 @@ def campaign(folder: Path, *, connections: int = CONNECTIONS, rounds: int = ROUN
                     attack()
                 tell(f"round {number + 1} of {rounds}: {dict(course.answers)}; {neighbour}")
         course.add_to(report)
-    report.add(
-        "requests of a neighbour meanwhile",
-        len(neighbour.took_s),
-        found=str(neighbour),
-        promised=f"each is answered within {ANSWERED_S:.0f} s, but where connections are full",
-        holds=len(neighbour.faults) <= course.crowded and neighbour.longest_s < ANSWERED_S,
-    )
+    unless = ", but where connections are full"
+    neighbour.add_to(report, refusals=course.crowded, unless=unless)
     return report
 
 

@@ -1,14 +1,14 @@
 """Fills the disk of a running server again and again: what it says, what it keeps, and how it recovers."""
 
-import sqlite3
 import time
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 import httpx2
 
+from tests.campaigns.database_file import file_faults
 from tests.campaigns.report import Report, tell
+from tests.support.app_server import without_models
 from tests.support.random_walk import API, pages
 from tests.support.small_disk import DiskServer, on_small_disk
 
@@ -24,8 +24,7 @@ READY_S = 10.0
 def campaign(folder: Path, *, rounds: int = ROUNDS) -> Report:
     """Raises: DiskRefused."""
     report = Report("Full disk")
-    no_model = {"IDEAPOOL_BUNDLED_MODELS_DIR": str(folder), "IDEAPOOL_FETCH_MODELS": "false"}
-    with on_small_disk(folder, SIZE, **no_model) as server:
+    with on_small_disk(folder, SIZE, **without_models(folder)) as server:
         course = _Course(server)
         for number in range(rounds):
             course.fill(SPARE_BYTES[number % len(SPARE_BYTES)])
@@ -113,10 +112,7 @@ class _Course:
         self._lost += [f"{key} was refused, and is there" for key in there if key not in self.kept]
 
     def check_file(self) -> None:
-        with closing(sqlite3.connect(self._server.disk / "ideapool.db")) as database:
-            (found,) = database.execute("PRAGMA integrity_check").fetchone()
-        if found != "ok":
-            self._lost.append(f"integrity check: {found}")
+        self._lost += file_faults(self._server.disk / "ideapool.db")
 
     def add_to(self, report: Report, rounds: int) -> None:
         report.add_faults(

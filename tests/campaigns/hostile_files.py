@@ -12,7 +12,7 @@ from service.schemas.imports import ImportFormat
 from service.transfer.file_reader import FileReader
 from tests.campaigns.neighbour import Neighbour
 from tests.campaigns.report import Report, tell
-from tests.support.app_server import Server, serving
+from tests.support.app_server import Server, serving, without_models
 from tests.support.hostile_files import BOMBS, CASES, STRICT, read
 
 FILES = 600
@@ -20,7 +20,6 @@ LARGEST_BYTES = 1_000_000
 # Of the reading process by its limit of CPU, on a server with other work.
 LONGEST_S = 240.0
 GROWTH_MB = 100.0
-ANSWERED_S = 5.0
 FORMATS: tuple[ImportFormat, ...] = get_args(ImportFormat)
 PIECES = (
     b'"', b'""', b"<!--", b"-->", b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"\n\n", b"\t", b"- [x] ",
@@ -34,8 +33,7 @@ Case = tuple[ImportFormat, bytes]
 def campaign(folder: Path, *, files: int = FILES, seed: int = 3) -> Report:
     report = Report("Hostile files")
     _add_collection(report)
-    no_model = {"IDEAPOOL_BUNDLED_MODELS_DIR": str(folder), "IDEAPOOL_FETCH_MODELS": "false"}
-    with serving(folder, **no_model) as server:
+    with serving(folder, **without_models(folder)) as server:
         _add_mutants(report, server, files, seed)
     return report
 
@@ -106,13 +104,7 @@ def _add_limits(report: Report, took_s: list[float], grown_mb: float, neighbour:
         promised=f"at most +{GROWTH_MB:.0f} MB",
         holds=grown_mb < GROWTH_MB,
     )
-    report.add(
-        "requests of a neighbour meanwhile",
-        len(neighbour.took_s),
-        found=str(neighbour),
-        promised=f"each is answered within {ANSWERED_S:.0f} s",
-        holds=not neighbour.faults and neighbour.longest_s < ANSWERED_S,
-    )
+    neighbour.add_to(report)
 
 
 def _add_reading(report: Report, server: Server) -> None:

@@ -7,9 +7,7 @@ power away.
 
 import asyncio
 import random
-import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
 
 from benchmarks.figures import percentile
@@ -19,6 +17,7 @@ from benchmarks.team_read_back import missing
 from benchmarks.team_writers import Writers
 from service.app import create_app
 from service.settings import Settings
+from tests.campaigns.database_file import file_faults
 from tests.campaigns.report import Report, tell
 from tests.campaigns.whole_writes import BulkChanges, Imports, Keeping, Whole
 from tests.support.app_server import Server, served, serving
@@ -40,7 +39,8 @@ def campaign(settings: Settings, folder: Path, *, seconds: float = SECONDS) -> R
         data.mkdir()
         with serving(data, IDEAPOOL_ENGINE_URL=url, IDEAPOOL_ENGINE_MODEL="fake") as server:
             asyncio.run(_run(report, server, seconds))
-        _add_integrity(report, data / "ideapool.db")
+        faults = file_faults(data / "ideapool.db")
+        report.add_faults("integrity check of the database file", 1, faults, "ok")
     return report
 
 
@@ -107,13 +107,6 @@ def _add_writes(report: Report, ledger: Ledger, lost: list[str], whole: Whole) -
     report.add_faults(
         "requests that were never carried out", len(refused), refused, "repetition always helps"
     )
-
-
-def _add_integrity(report: Report, path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database:
-        (found,) = database.execute("PRAGMA integrity_check").fetchone()
-    faults = [] if found == "ok" else [str(found)]
-    report.add_faults("integrity check of the database file", 1, faults, "ok")
 
 
 def _counts(counted: "dict[str, int]") -> str:

@@ -7,9 +7,11 @@ from types import TracebackType
 import httpx2
 
 from benchmarks.figures import percentile
+from tests.campaigns.report import Report
 from tests.support.app_server import Server
 
 PAUSE_S = 0.1
+ANSWERED_S = 5.0
 PATHS = ("/livez", "/api/v1/ideas?limit=30", "/api/v1/boards")
 
 
@@ -46,6 +48,16 @@ class Neighbour(threading.Thread):
                 self.took_s.append(time.monotonic() - began)
                 if status != 200:
                     self.faults.append(f"{path}: {status}")
+
+    def add_to(self, report: Report, *, refusals: int = 0, unless: str = "") -> None:
+        """Whether each request was answered in time, but for so many `refusals`."""
+        report.add(
+            "requests of a neighbour meanwhile",
+            len(self.took_s),
+            found=str(self),
+            promised=f"each is answered within {ANSWERED_S:.0f} s{unless}",
+            holds=len(self.faults) <= refusals and self.longest_s < ANSWERED_S,
+        )
 
     @property
     def median_s(self) -> float:

@@ -3,18 +3,17 @@
 from pathlib import Path
 
 from tests.campaigns.report import Report, tell
-from tests.support.app_server import Server, serving
+from tests.support.app_server import Server, serving, without_models
 from tests.support.random_walk import RandomWalk
 
 STEPS = 2_000
 PART = 250
-NO_MODEL = {"IDEAPOOL_FETCH_MODELS": "false"}
 
 
 def campaign(folder: Path, *, steps: int = STEPS, seed: int = 7) -> Report:
     """Reads everything back after each part, and once more after the server was killed."""
     report = Report("Random walk")
-    with serving(folder, IDEAPOOL_BUNDLED_MODELS_DIR=str(folder), **NO_MODEL) as server:
+    with serving(folder, **without_models(folder)) as server:
         walk = RandomWalk(server.http, seed)
         for taken in walk.walk_and_compare(steps, PART):
             tell(f"{taken} of {steps} steps, {len(walk.faults)} faults")

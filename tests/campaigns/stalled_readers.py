@@ -17,7 +17,6 @@ IDEAS = 300
 CHANGES = 1_500
 READING_S = 1.0
 STALLED_S = ConnectionLimits().stalled_s
-ANSWERED_S = 5.0
 GROWTH_MB = 100.0
 # For a watcher and an answer of the model.
 OTHERS_MB = 4.0
@@ -123,13 +122,7 @@ def _add_memory(report: Report, grown_mb: float, readers: int, export_mb: float)
 
 
 def _add_others(report: Report, server: Server, neighbour: Neighbour) -> None:
-    report.add(
-        "requests of a neighbour meanwhile",
-        len(neighbour.took_s),
-        found=str(neighbour),
-        promised=f"each is answered within {ANSWERED_S:.0f} s",
-        holds=not neighbour.faults and neighbour.longest_s < ANSWERED_S,
-    )
+    neighbour.add_to(report)
     question = {"model": "general", "messages": [{"role": "user", "content": "Hello?"}]}
     asked = server.http.post("/v1/chat/completions", json=question | {"max_tokens": 8})
     report.add_faults(

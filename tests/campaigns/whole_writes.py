@@ -44,8 +44,7 @@ class Whole:
             answer = await self.client.get(following)
             assert answer.response is not None, following
             found += answer.response.raise_for_status().json()
-            link = answer.response.links.get("next")
-            following = str(link["url"]).removeprefix("/api/v1") if link else None
+            following = answer.following
         return found
 
 

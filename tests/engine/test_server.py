@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.app_server import START_S, Server, processes_of, serving
+from tests.support.app_server import START_S, Server, processes_of, serving, without_models
 from tests.support.timing import quickest
 
 API = "/api/v1"
@@ -153,8 +153,7 @@ def test_the_same_seed_and_the_same_text_give_the_same_answers(tmp_path: Path) -
 
 
 def test_a_missing_model_leaves_ideas_editable_and_says_which_file(tmp_path: Path) -> None:
-    nothing = {"IDEAPOOL_BUNDLED_MODELS_DIR": str(tmp_path), "IDEAPOOL_FETCH_MODELS": "false"}
-    with serving(tmp_path, **nothing) as server:
+    with serving(tmp_path, **without_models(tmp_path)) as server:
         refused = server.http.post(f"{API}/refine", json={"title": "Tool shelf"})
 
         assert refused.status_code == 503

@@ -29,6 +29,11 @@ def free_port() -> int:
         return port
 
 
+def without_models(folder: Path) -> dict[str, str]:
+    """Settings of a server that finds no model, and fetches none."""
+    return {"IDEAPOOL_BUNDLED_MODELS_DIR": str(folder), "IDEAPOOL_FETCH_MODELS": "false"}
+
+
 def processes_of(data_dir: Path) -> list[int]:
     """The ids of other processes that use the folder as their data folder."""
     needle = f"IDEAPOOL_DATA_DIR={data_dir}".encode()
