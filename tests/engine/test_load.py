@@ -131,20 +131,20 @@ def refusal_cost_s(server: Server, question: Question, statuses: set[int], **cha
 def test_a_burst_is_refused_at_once_except_for_the_accepted_requests(
     narrow: Server, question: Question
 ) -> None:
-    ratios = []
+    refused_s, invalid_s = [], []
     for _ in range(BURSTS):
         with ExitStack() as stack:
             assert len(burst(narrow, question, stack)) == PLACES
             # Both are sent while the accepted ones run, whose answers cost the server time too.
-            refused_s = refusal_cost_s(narrow, question, {503})
-            invalid_s = refusal_cost_s(narrow, question, {400, 422}, seed=[])
+            refused_s.append(refusal_cost_s(narrow, question, {503}))
+            invalid_s.append(refusal_cost_s(narrow, question, {400, 422}, seed=[]))
         # All of them have left: nothing may go on.
         await_idle(narrow)
-        ratios.append(refused_s / invalid_s)
 
     # A full queue is found before anything is made for the request. How many milliseconds that is
-    # depends on the machine, so the cost is compared with that of a body refused by its schema.
-    assert statistics.median(ratios) < 2, ratios
+    # depends on the machine, so the cost is compared with that of a body refused by its schema. The
+    # accepted answers can only add to a cost: the least of a few is nearest to the true one.
+    assert min(refused_s) < 2 * min(invalid_s), (refused_s, invalid_s)
 
 
 def test_all_accepted_requests_of_a_burst_are_served(narrow: Server) -> None:
