@@ -52,6 +52,7 @@ from service.web import api, mcp, openai, openapi, ops, pages, session
 from service.web.access import Access
 from service.web.addresses import Addresses
 from service.web.api.idempotency import RequestsInProgress
+from service.web.cookie_rules import CookieRules
 from service.web.errors import ErrorResponses
 from service.web.failed_sign_ins import FailedSignIns
 from service.web.guard import Guard, Rules
@@ -287,6 +288,7 @@ def _middleware(
     under_path = [Middleware(RootPath, path=settings.root_path)] if settings.root_path else []
     return [
         *under_path,
+        Middleware(CookieRules),
         Middleware(Guard, rules=_rules(settings, visitors), respond=responses.respond),
         Middleware(LoadShedding, refused=metrics.request_shed),
         Middleware(

@@ -21,7 +21,7 @@ from service.actor import ACTOR, STRANGER, Actor
 from service.errors import BodyTooLarge, Forbidden, ServiceError, Unauthorised
 from service.logs import REQUEST_ID
 from service.messages import Text
-from service.web.session_cookie import session_cookie
+from service.web.cookie_rules import SESSION_COOKIE
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Open without a key: health for orchestrators, the sign-in page with its static files, and links that
@@ -193,7 +193,7 @@ def token_of(scope: Scope) -> str | None:
     if key is not None:
         return key
     try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(session_cookie(scope).name)
+        morsel = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
     except CookieError:
         return None
     return morsel.value if morsel else None

@@ -45,7 +45,7 @@ def login(
     session = store.keys.open_session(
         person_id=actor.person_id if actor else None, opened_with=known
     )
-    return signed_in(request, "/", session)
+    return signed_in("/", session)
 
 
 @router.post("/logout")
@@ -53,7 +53,7 @@ def logout(request: Request, store: StoreDep) -> Response:
     token = token_of(request.scope)
     if token is not None:
         store.keys.revoke_session(token)
-    return signed_out(request)
+    return signed_out()
 
 
 def _failed(request: Request) -> None:

@@ -18,7 +18,7 @@ from service.store import Store
 from service.store.database import Database
 from service.store.tables import ApiKey
 from service.store.team_tables import Invitation
-from service.web.session_cookie import SESSION_COOKIE
+from service.web.cookie_rules import SESSION_COOKIE
 from tests.support.fake_backend import FakeBackend
 
 HOST = "http://localhost"

@@ -47,4 +47,4 @@ def join(
     url = f"/boards/{board_id}" if board_id else "/"
     if actor.person_id is not None and form.name != actor.name:
         store.people.rename(person_id, form.name)
-    return signed_in(request, url, store.keys.open_session(person_id=person_id))
+    return signed_in(url, store.keys.open_session(person_id=person_id))

@@ -1,4 +1,4 @@
-"""The cookie of a signed-in browser, over plain connections, over TLS and under a path."""
+"""Cookies over plain connections, over TLS and under a path."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,12 +17,14 @@ from service.settings import Settings
 from service.store.housekeeping import Housekeeping
 from service.store.keys import ENDED_SESSION_LIFE
 from service.store.tables import ApiKey
+from service.web.cookie_rules import VIEW_COOKIE
+from service.web.pages.cookies import COOKIES
 from tests.support.fake_backend import FakeBackend
 
 PLAIN, TLS, ME = "http://localhost", "https://localhost", "/api/v1/me"
 NAMES = ["ideapool_session", "__Host-ideapool_session", "__Secure-ideapool_session"]
 # By root path and address: the name, its path, and whether it is for TLS only.
-COOKIES = [
+SESSIONS = [
     ("", PLAIN, (NAMES[0], "/", False)),
     ("", TLS, (NAMES[1], "/", True)),
     ("/pool", PLAIN, (NAMES[0], "/", False)),
@@ -58,8 +60,8 @@ def parts(answer: httpx2.Response) -> tuple[str, str, bool]:
     return name, morsel["path"], bool(morsel["secure"])
 
 
-@pytest.mark.parametrize(("root", "base", "wanted"), COOKIES)
-def test_its_name_and_attributes_follow_from_how_the_request_came(
+@pytest.mark.parametrize(("root", "base", "wanted"), SESSIONS)
+def test_name_and_attributes_of_the_session_follow_from_how_the_request_came(
     app: FastAPI, root: str, base: str, wanted: tuple[str, str, bool]
 ) -> None:
     client = browser(app, base)
@@ -68,9 +70,9 @@ def test_its_name_and_attributes_follow_from_how_the_request_came(
     assert client.get(f"{root}{ME}").status_code == 200
 
 
-@pytest.mark.parametrize(("root", "base", "wanted"), COOKIES)
+@pytest.mark.parametrize(("root", "base", "wanted"), SESSIONS)
 @pytest.mark.parametrize("way_out", ["/logout", "/me/sign-out"])
-def test_signing_out_deletes_it_with_the_attributes_that_it_was_set_with(
+def test_signing_out_deletes_the_session_with_the_attributes_that_it_was_set_with(
     app: FastAPI, root: str, base: str, wanted: tuple[str, str, bool], way_out: str
 ) -> None:
     client = browser(app, base)
@@ -84,8 +86,8 @@ def test_signing_out_deletes_it_with_the_attributes_that_it_was_set_with(
     assert client.get(f"{root}{ME}").status_code == 401
 
 
-@pytest.mark.parametrize(("root", "base", "wanted"), COOKIES)
-def test_no_other_name_is_read(
+@pytest.mark.parametrize(("root", "base", "wanted"), SESSIONS)
+def test_no_other_name_of_a_session_is_read(
     app: FastAPI, root: str, base: str, wanted: tuple[str, str, bool]
 ) -> None:
     session = app.state.store.keys.open_session()
@@ -96,6 +98,64 @@ def test_no_other_name_is_read(
 
     let_in = [name for name, answer in statuses.items() if answer.status_code == 200]
     assert let_in == [wanted[0]]
+
+
+def cookies_of(answer: httpx2.Response) -> dict[str, tuple[str, bool]]:
+    """By name: the path, and whether it is for TLS only."""
+    headers = answer.headers.get_list("set-cookie")
+    morsels = [morsel for header in headers for morsel in SimpleCookie(header).values()]
+    return {one.key: (one["path"], bool(one["secure"])) for one in morsels}
+
+
+@pytest.mark.parametrize(
+    ("root", "base", "prefix", "path"),
+    [
+        ("", PLAIN, "", "/"),
+        ("", TLS, "__Host-", "/"),
+        ("/pool", PLAIN, "", "/"),
+        ("/pool", TLS, "__Secure-", "/pool"),
+    ],
+)
+def test_every_cookie_has_the_prefix_and_the_path_that_fit(
+    app: FastAPI, root: str, base: str, prefix: str, path: str
+) -> None:
+    client, is_secure = browser(app, base), base == TLS
+    client.headers["accept"] = "text/html"
+    set_here = cookies_of(sign_in(app, client, root))
+    board = f"/boards/{client.get(f'{root}/api/v1/boards').json()[0]['id']}"
+    for form, fields in {
+        "/theme": {"theme": "dark"},
+        "/language": {"language": "sv"},
+        "/shortcuts": {"shortcuts": "off"},
+        "/boards": {"name": "Trip"},
+        "/me/keys": {"key_name": "script"},
+        f"{board}/share": {"days": ""},
+    }.items():
+        set_here |= cookies_of(client.post(f"{root}{form}", data=fields))
+    of_board = cookies_of(client.get(f"{root}{board}?view=list"))
+
+    on_page = f"{'__Secure-' if is_secure else ''}{VIEW_COOKIE}"
+    assert of_board.pop(on_page) == (f"{root}{board}", is_secure)
+    names = {one.name for one in COOKIES} - {VIEW_COOKIE}
+    assert set_here == {f"{prefix}{name}": (path, is_secure) for name in names}
+    assert set(of_board) <= set(set_here)
+    page = client.get(f"{root}{board}").text
+    assert 'lang="sv" data-theme="dark"' in page
+    assert 'class="rows"' in page, "the board forgot its view"
+    attributes = f"path={path}; secure" if is_secure else "path=/"
+    assert f'data-cookie="{prefix}theme" data-attributes="{attributes}"' in page
+
+
+@pytest.mark.parametrize("root", [""])
+def test_cookies_without_the_prefix_do_not_count_over_tls(app: FastAPI) -> None:
+    session = app.state.store.keys.open_session()
+
+    def page(cookies: str) -> str:
+        headers = {"accept": "text/html", "cookie": f"{NAMES[1]}={session}; {cookies}"}
+        return browser(app, TLS).get("/boards", headers=headers).text
+
+    assert 'data-theme="dark"' in page("__Host-theme=dark")
+    assert 'data-theme="dark"' not in page("theme=dark; __Secure-theme=dark")
 
 
 @pytest.mark.parametrize("root", [""])
