@@ -146,6 +146,36 @@ def test_every_cookie_has_the_prefix_and_the_path_that_fit(
     assert f'data-cookie="{prefix}theme" data-attributes="{attributes}"' in page
 
 
+@pytest.mark.parametrize(("root", "base"), [("/pool", PLAIN), ("/pool", TLS), ("", TLS)])
+def test_a_new_key_or_link_is_shown_once_and_on_its_page_only(
+    app: FastAPI, root: str, base: str
+) -> None:
+    client = browser(app, base)
+    client.headers["accept"] = "text/html"
+    sign_in(app, client, root)
+    board = f"/boards/{client.get(f'{root}/api/v1/boards').json()[0]['id']}"
+    pages = {
+        "/me": ("/me/keys", {"key_name": "script"}, 'id="made" value="ip_'),
+        "/people": (
+            "/people/invitations",
+            {"role": "reader", "days": "7"},
+            f'id="made" value="{base}{root}/join/',
+        ),
+        f"{board}/share": (
+            f"{board}/share",
+            {"days": ""},
+            f'id="made" value="{base}{root}/shared/',
+        ),
+    }
+    for page, (form, fields, wanted) in pages.items():
+        assert client.post(f"{root}{form}", data=fields).headers["location"] == f"{root}{page}"
+        for other in pages.keys() - {page}:
+            assert 'id="made"' not in client.get(f"{root}{other}").text
+
+        assert wanted in client.get(f"{root}{page}").text
+        assert 'id="made"' not in client.get(f"{root}{page}").text
+
+
 @pytest.mark.parametrize("root", [""])
 def test_cookies_without_the_prefix_do_not_count_over_tls(app: FastAPI) -> None:
     session = app.state.store.keys.open_session()
