@@ -43,7 +43,9 @@ def login(
     known = store.keys.find(token)
     # Not the key itself: a session expires and can be revoked without revoking the key.
     session = store.keys.open_session(
-        person_id=actor.person_id if actor else None, opened_with=known
+        person_id=actor.person_id if actor else None,
+        opened_with=known,
+        instead_of=token_of(request.scope),
     )
     return signed_in("/", session)
 
