@@ -55,7 +55,7 @@ def logout(request: Request, store: StoreDep) -> Response:
     token = token_of(request.scope)
     if token is not None:
         store.keys.revoke_session(token)
-    return signed_out()
+    return signed_out(request)
 
 
 def _failed(request: Request) -> None:

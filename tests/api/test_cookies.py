@@ -84,6 +84,8 @@ def test_signing_out_deletes_the_session_with_the_attributes_that_it_was_set_wit
     assert "max-age=0" in answer.headers["set-cookie"].lower()
     assert answer.headers["location"] == f"{root}/login"
     assert client.get(f"{root}{ME}").status_code == 401
+    # Under a path it would clear what other apps of the origin keep.
+    assert answer.headers.get("clear-site-data") == (None if root else '"cache", "storage"')
 
 
 @pytest.mark.parametrize(("root", "base", "wanted"), SESSIONS)

@@ -70,6 +70,6 @@ def revoke_key(key_id: str, store: StoreDep) -> Response:
 
 
 @router.post("/sign-out")
-def sign_out_everywhere(store: StoreDep) -> Response:
+def sign_out_everywhere(request: Request, store: StoreDep) -> Response:
     store.keys.revoke_all(ACTOR.get().person_id, "session")
-    return signed_out()
+    return signed_out(request)
