@@ -93,6 +93,7 @@ class Guard:
                 headers.setdefault("X-Request-ID", request_id)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                _name_charset(headers)
             await send(message)
 
         try:
@@ -201,6 +202,13 @@ def token_of(scope: Scope) -> str | None:
 
 def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+
+
+def _name_charset(headers: MutableHeaders) -> None:
+    """All texts are in UTF-8. Starlette says so of `text/`, but not of Atom and SVG."""
+    kind = headers.get("content-type", "")
+    if kind.endswith("+xml"):
+        headers["content-type"] = f"{kind}; charset=utf-8"
 
 
 def _host_name(host: str) -> str:
