@@ -52,6 +52,7 @@ from service.web import api, mcp, openai, openapi, ops, pages, session
 from service.web.access import Access
 from service.web.addresses import Addresses
 from service.web.api.idempotency import RequestsInProgress
+from service.web.cookie_rules import CookieRules
 from service.web.errors import ErrorResponses
 from service.web.failed_sign_ins import FailedSignIns
 from service.web.guard import Guard, Rules
@@ -94,7 +95,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     limits = _limits(settings)
     database = Database(settings.sqlalchemy_url)
     store = Store(database, limits)
-    metrics, failures = Metrics(), FailedSignIns()
+    metrics, visitors = Metrics(), Visitors(settings, store, FailedSignIns())
     telemetry = Telemetry(settings.otlp_url)
     pool = backend or build_backend(settings)
     served_models = ServedModels(settings, pool)
@@ -114,7 +115,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         **NO_DOCUMENTS,
         lifespan=_lifespan,
         telemetry=telemetry.config,
-        middleware=_middleware(settings, Visitors(settings, store, failures), responses, metrics),
+        middleware=_middleware(settings, visitors, responses, metrics),
         exception_handlers=_error_handlers(responses),
         routes=ROUTES.routes,
     )
@@ -134,7 +135,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "file_reader": FileReader(),
         "pending_uploads": _pending_uploads(settings, store),
         "metrics": metrics,
-        "failed_sign_ins": failures,
+        "visitors": visitors,
         **_under_load(store),
         **_readers_of_boards(store, vectors, encoder),
         "inspirations": inspirations,
@@ -287,6 +288,7 @@ def _middleware(
     under_path = [Middleware(RootPath, path=settings.root_path)] if settings.root_path else []
     return [
         *under_path,
+        Middleware(CookieRules),
         Middleware(Guard, rules=_rules(settings, visitors), respond=responses.respond),
         Middleware(LoadShedding, refused=metrics.request_shed),
         Middleware(

@@ -245,7 +245,8 @@
   }
 
   function choose(form, button) {
-    document.cookie = `${button.name}=${button.value}; path=/; max-age=${YEAR_S}; samesite=lax`;
+    const { cookie, attributes } = form.dataset;
+    document.cookie = `${cookie}=${button.value}; ${attributes}; max-age=${YEAR_S}; samesite=lax`;
     if (button.name === "theme") {
       document.documentElement.dataset.theme = button.value;
       for (const each of form.querySelectorAll("button")) {

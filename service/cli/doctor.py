@@ -4,10 +4,11 @@ ask for itself.
 
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 
-from service.cli.connection.connect import is_ours, usual_address
+from service.cli.connection.connect import is_ours, key_headers, usual_address
 from service.engine.types import EngineStatus
 from service.health import CHECKS as OF_THE_MACHINE
 from service.health import Found, engine_findings
@@ -19,7 +20,7 @@ LOOK_S = 2
 def _port(settings: Settings) -> Iterator[Found]:
     address = usual_address(settings)
     try:
-        told = httpx2.get(f"{address}/readyz", timeout=LOOK_S, trust_env=False).json()
+        told = _readiness(settings)
         if is_ours(told):
             yield "ok", f"Ideapool runs at {address}: {told['status']}"
             return
@@ -35,12 +36,17 @@ def _port(settings: Settings) -> Iterator[Found]:
 def _engines(settings: Settings) -> Iterator[Found]:
     """What a running server knows of them, or else what they say now."""
     try:
-        told = httpx2.get(f"{usual_address(settings)}/readyz", timeout=LOOK_S, trust_env=False)
-        engines = [EngineStatus(**one) for one in told.json()["engines"]]
+        engines = [EngineStatus(**one) for one in _readiness(settings)["engines"]]
     except (httpx2.HTTPError, ValueError, KeyError, TypeError):
         yield from OF_THE_MACHINE["engines"](settings)
     else:
         yield from engine_findings(engines)
+
+
+def _readiness(settings: Settings) -> Any:
+    """What the server that runs here says; with the key, also details."""
+    address, headers = f"{usual_address(settings)}/readyz", key_headers(settings)
+    return httpx2.get(address, headers=headers, timeout=LOOK_S, trust_env=False).json()
 
 
 CHECKS = {**OF_THE_MACHINE, "engines": _engines, "port": _port}

@@ -15,7 +15,7 @@ from service.engine.backend import Backend
 from service.engine.client import cut_off
 from service.engine.types import Delta, Event, Finished, GenerateRequest, Usage
 from service.errors import EngineBusy, EngineError, PromptTooLong
-from service.messages import Text
+from service.runs.refusals import stopping
 
 # `max_tokens` is not halved below this: refusing is better than such a short answer.
 LEAST_TOKENS = 16
@@ -66,7 +66,7 @@ class Completions:
         self._idle.clear()
         try:
             if self._is_closing:
-                raise _stopping()
+                raise stopping()
             async with aclosing(self._shortened_to_fit(requests, may_shorten)) as pieces:
                 async for piece in pieces:
                     tally.add(piece[1])
@@ -95,7 +95,7 @@ class Completions:
 
     def _cut_off(self) -> EngineError:
         if self._is_closing:
-            return _stopping()
+            return stopping()
         return cut_off()
 
     async def _shortened_to_fit(
@@ -194,7 +194,3 @@ class _Tally:
         first_s = None if self._first is None else self._first - self._began
         total_s = time.monotonic() - self._began
         return CompletionEnd(self._kind, self.status, self._usage, first_s, total_s)
-
-
-def _stopping() -> EngineBusy:
-    return EngineBusy(Text("The server is stopping. Try again in a moment."), retry_after_s=5)

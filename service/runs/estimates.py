@@ -44,13 +44,15 @@ def pace(earlier: Sequence[TimedRun], wanted: int) -> float | None:
 def remaining_s(earlier_pace: float | None, progress: Progress) -> float | None:
     """None if nothing is known yet, or if the run takes longer than could be foreseen."""
     done = progress.made and progress.made + DRAFT_SHARE * progress.drafts
+    # The clock may have been set back since the run began.
+    running_s = max(progress.running_s, 0.0)
     if earlier_pace is not None:
         weight = EARLIER_WEIGHT if done else 1.0
-        spent = progress.running_s if done else 0.0
+        spent = running_s if done else 0.0
         by_now = (weight * earlier_pace + spent) / (weight + done)
     elif progress.made >= LEAST_ITEMS:
-        by_now = progress.running_s / done
+        by_now = running_s / done
     else:
         return None
-    left_s = by_now * progress.wanted - progress.running_s
+    left_s = by_now * progress.wanted - running_s
     return left_s if left_s > 0 else None

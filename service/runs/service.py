@@ -7,7 +7,6 @@ share a database, each can also show and stop the runs of the others.
 
 import asyncio
 import logging
-import math
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -15,7 +14,6 @@ from dataclasses import asdict
 from itertools import takewhile
 
 from service.errors import (
-    Conflict,
     DeadlineExceeded,
     EngineBusy,
     LeaseLost,
@@ -38,6 +36,7 @@ from service.runs.recorder import (
     closing_events,
     replay,
 )
+from service.runs.refusals import not_done, stopping, too_many
 from service.runs.relay import Relay
 from service.schemas.run_kinds import RECORDED_KINDS
 from service.schemas.runs import RunError, RunPublic, Task
@@ -187,7 +186,8 @@ class Runs:
         """Wait until the run is done.
 
         Raises:
-            Conflict: somebody stopped it, or the server is stopping.
+            Conflict: somebody stopped it.
+            EngineBusy: its server stopped.
             Exception: the error that made it fail.
         """
         async with self.followed(run_id) as live:
@@ -196,13 +196,7 @@ class Runs:
             raise live.failure
         run = await self.get(run_id)
         if run.status != "done":
-            raise Conflict(
-                Text(
-                    "The run was %(status)s before it was done. /runs/%(run_id)s shows what it made.",
-                    status=run.status,
-                    run_id=run_id,
-                )
-            )
+            raise not_done(run)
         return run
 
     async def watch(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
@@ -353,20 +347,7 @@ class Runs:
         self.relay.note(live)
 
     def _busy(self) -> EngineBusy:
-        if self._closing:
-            return EngineBusy(
-                Text("The server is stopping. Try again in a moment."), retry_after_s=5
-            )
-        wait_s = max(1, math.ceil(self._mean_s))
-        return EngineBusy(
-            Text(
-                "%(admitted)s runs are waiting or running, which is the limit. Try again in "
-                "about %(wait_s)s seconds.",
-                admitted=self._admitted,
-                wait_s=wait_s,
-            ),
-            retry_after_s=wait_s,
-        )
+        return stopping() if self._closing else too_many(self._admitted, self._mean_s)
 
     def _forget_old(self) -> None:
         over = [live for live in self._live.values() if live.is_over]

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import insert
 from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
-from service.actor import Role
-from service.errors import InvalidInput, NotFound
+from service.actor import ACTOR, KeyScope, Role
+from service.errors import InvalidInput, NotFound, ScopeNeeded
 from service.messages import Text
 from service.schemas.archive import Archive, IdeaRow, RubricRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
@@ -19,6 +19,7 @@ from service.store.archive_checks import (
     check_unique,
     check_versions,
     like_key,
+    names_people,
     row_key,
 )
 from service.store.archive_files import add_contents, insert_files, with_content
@@ -137,8 +138,16 @@ class ArchiveStore:
             InvalidInput: with a JSON Pointer to a text that is too long, a repeated id, a reference
                 to a missing row, a version newer than its idea's, or an idea that is its own
                 ancestor.
+            ScopeNeeded: it names people, in whose name a key of that scope writes nothing.
         """
         require(Role.EDITOR)
+        if names_people(archive) and ACTOR.get().scope < KeyScope.ADMIN:
+            raise ScopeNeeded(
+                Text(
+                    "The file says who wrote, voted, liked or commented. To import it needs a key with the "
+                    "scope “admin”. Yours lets through less."
+                )
+            )
         self._check_texts(archive)
         check_unique(archive)
         check_ancestors(archive.ideas)

@@ -102,6 +102,13 @@ def _refused(name: str, place: int, field: str, what: str) -> InvalidInput:
     )
 
 
+def names_people(archive: Archive) -> bool:
+    """Whether it adds people, or says who made something."""
+    sections = [name for name, targets in REFERENCES.items() if "person_id" in targets]
+    made = any(row.person_id is not None for name in sections for row in getattr(archive, name))
+    return made or bool(archive.people)
+
+
 def row_key(name: str, row: Any) -> str:
     """Returns the id that decides whether the row exists already."""
     if name == "likes":

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, func, or_, select, update
 
@@ -27,6 +28,7 @@ from service.store.team_tables import Activity, Webhook, WebhookCursor, WebhookD
 from service.store.webhooks import found as webhook_of
 
 DELIVERY_LIFE = timedelta(days=30)
+LONGER_THAN_ANY_PAUSE = timedelta(hours=12)
 _NEWEST = Order("deliveries", Key(col(WebhookDelivery.number), int, descending=True))
 
 # Of a webhook's deliveries for one board, only the oldest that has still to arrive can be due.
@@ -156,7 +158,7 @@ class DeliveryStore:
         due = (
             select(WebhookDelivery, Webhook)
             .join(Webhook, col(Webhook.id) == WebhookDelivery.webhook_id)
-            .where(*_IS_HEAD, col(WebhookDelivery.next_attempt_at) <= moment)
+            .where(*_IS_HEAD, _is_due(moment))
             .order_by(col(WebhookDelivery.next_attempt_at), col(WebhookDelivery.number))
             .limit(limit)
         )
@@ -316,6 +318,13 @@ def _advance(session: Session, lane: Lane, number: int) -> bool:
             return False
     moved = update(WebhookCursor).where(*here, col(WebhookCursor.number) == lane.number)
     return bool(session.exec(moved.values(number=number)).rowcount)
+
+
+def _is_due(moment: datetime) -> ColumnElement[bool]:
+    """Also what waits only because the clock was set back: for a first attempt, or longer than any pause."""
+    at = col(WebhookDelivery.next_attempt_at)
+    is_first = col(WebhookDelivery.attempts) == 0
+    return or_(is_first, at <= moment, at > moment + LONGER_THAN_ANY_PAUSE)
 
 
 def _take(session: Session, delivery: WebhookDelivery, tried_at: datetime, until: datetime) -> bool:

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from service.errors import NotFound
 from service.messages import Text
 from service.schemas.evaluation import CriterionShape, EvaluationPublic, RubricChoice
+from service.schemas.identity import now
 from service.store.cursors import Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.listing import IdeaQuery
@@ -115,7 +116,12 @@ def write_evaluation(
         raise NotFound(Text("The idea %(idea_id)s does not exist or was deleted.", idea_id=idea_id))
     fields = {name: value for name, value in result.items() if name != "scoring"}
     row = Evaluation(
-        run_id=run_id, idea_id=idea_id, idea_version=version, **fields, **result["scoring"]
+        run_id=run_id,
+        idea_id=idea_id,
+        idea_version=version,
+        created_at=_later_than_all(session, idea_id),
+        **fields,
+        **result["scoring"],
     )
     session.add(row)
     session.flush()
@@ -123,6 +129,13 @@ def write_evaluation(
         idea.score, idea.scored_version = row.overall, version
         session.add(idea)
     return row.id
+
+
+def _later_than_all(session: Session, idea_id: str) -> datetime:
+    """Now, or just after the idea's newest evaluation if the clock was set back since."""
+    moments = select(func.max(col(Evaluation.created_at))).where(Evaluation.idea_id == idea_id)
+    newest: datetime | None = session.exec(moments).one()
+    return now() if newest is None else max(now(), newest + timedelta(microseconds=1))
 
 
 def of_run(session: Session, run_id: str) -> list[EvaluationPublic]:

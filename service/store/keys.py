@@ -78,16 +78,23 @@ class KeyStore:
         return key, token
 
     def open_session(
-        self, *, person_id: str | None = None, opened_with: ApiKey | None = None
+        self,
+        *,
+        person_id: str | None = None,
+        opened_with: ApiKey | None = None,
+        instead_of: str | None = None,
     ) -> str:
         """Signs a browser in, and returns the token of its session, which lets through what the key does,
-        and no longer than it.
+        and no longer than it. The session of the token `instead_of` is deleted.
         """
         token = PREFIX + new_token()
         ends = [now() + (SESSION_LIFE if person_id is None else PERSON_SESSION_LIFE)]
         if opened_with is not None and opened_with.expires_at is not None:
             ends.append(opened_with.expires_at)
         with self._database.write() as session:
+            if instead_of is not None:
+                session.exec(delete(ApiKey).where(*_is_session(instead_of)))
+                announce(session, PEOPLE)
             session.add(
                 ApiKey(
                     kind="session",
@@ -181,11 +188,7 @@ class KeyStore:
     def revoke_session(self, token: str) -> None:
         """Ends the session of this token; an API key with this token stays valid."""
         with self._database.write() as session:
-            session.exec(
-                update(ApiKey)
-                .where(col(ApiKey.sha256) == digest(token), col(ApiKey.kind) == "session")
-                .values(revoked_at=now())
-            )
+            session.exec(update(ApiKey).where(*_is_session(token)).values(revoked_at=now()))
             announce(session, PEOPLE)
 
     def purge_sessions(self, moment: datetime) -> int:
@@ -197,6 +200,10 @@ class KeyStore:
         is_over = or_(col(ApiKey.expires_at) < moment, col(ApiKey.revoked_at) < moment)
         with self._database.write() as session:
             return session.exec(delete(ApiKey).where(is_session, is_over)).rowcount
+
+
+def _is_session(token: str) -> tuple[Any, ...]:
+    return (col(ApiKey.sha256) == digest(token), col(ApiKey.kind) == "session")
 
 
 def living() -> tuple[Any, ...]:

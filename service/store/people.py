@@ -248,7 +248,8 @@ def _is_alive(key: ApiKey) -> bool:
 
 
 def _is_old(seen: datetime | None, moment: datetime) -> bool:
-    return seen is None or seen < moment - SEEN_EVERY
+    # A time to come is from before the clock was set back.
+    return seen is None or not moment - SEEN_EVERY <= seen <= moment
 
 
 def add_person(session: Session, name: str) -> Person:

@@ -20,6 +20,8 @@ from service.store.public_ideas import publics
 from service.store.tables import Board, Idea
 from service.store.team_tables import WritingRound
 
+# How far apart the clocks of several servers may be.
+CLOCKS_DIFFER = timedelta(minutes=1)
 _NEWEST = Order(
     "rounds",
     Key(col(WritingRound.created_at), datetime, descending=True),
@@ -132,16 +134,25 @@ class RoundStore:
             return _public(session, row)
 
     def end_due(self) -> datetime | None:
-        """Stores the end of rounds whose time is up; returns when the next one ends."""
+        """Stores the end of rounds whose time is up; returns when the next one ends.
+
+        A round that begins later than now is from before the clock was set back. It begins anew, or its
+        ideas would stay hidden for as long as the clock was ahead.
+        """
         unended = select(WritingRound).where(col(WritingRound.ended_at).is_(None))
         with self._database.read() as session:
             ends = list(session.exec(unended))
         moment = now()
-        if any(row.ends_at <= moment for row in ends):
+        if any(row.ends_at <= moment or _is_to_come(row, moment) for row in ends):
             with self._database.write() as session:
-                due = unended.where(col(WritingRound.ends_at) <= moment)
-                for row in session.exec(due):
-                    row.ended_at = row.ends_at
+                for row in session.exec(unended):
+                    if row.ends_at <= moment:
+                        row.ended_at = row.ends_at
+                    elif _is_to_come(row, moment):
+                        row.created_at, row.ends_at = (
+                            moment,
+                            moment + (row.ends_at - row.created_at),
+                        )
                     session.add(row)
         return min((row.ends_at for row in ends if row.ends_at > moment), default=None)
 
@@ -183,6 +194,10 @@ def _open_on(session: Session, board_id: str) -> WritingRound | None:
 
 def _is_open(row: WritingRound) -> bool:
     return row.ended_at is None and row.ends_at > now()
+
+
+def _is_to_come(row: WritingRound, moment: datetime) -> bool:
+    return row.created_at > moment + CLOCKS_DIFFER
 
 
 def _can_steer(row: WritingRound) -> bool:

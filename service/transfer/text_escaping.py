@@ -12,11 +12,12 @@ COLUMNS = (
     *("tags", "score", "created_at", "updated_at"),
 )
 COLUMNS_WITH_AUTHOR = (*COLUMNS, "author")
-# A spreadsheet runs a cell that begins with one of these signs (OWASP: CSV injection). An apostrophe
-# in front prevents it. A cell that already has apostrophes before such a sign gets one more, so that
-# removing one is always right.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+# A spreadsheet runs a cell that begins with one of these signs (OWASP: CSV injection), some also with the
+# full-width ones. An apostrophe in front prevents it. A cell that already has apostrophes before such a
+# sign gets one more, so that removing one is always right.
+_SIGN = r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = re.compile(rf"'*{_SIGN}")
+_ESCAPED_FORMULA = re.compile(rf"'+{_SIGN}")
 # Characters that would end a tag or the list of tags, or would be read as quotation marks.
 _NEEDS_QUOTES = re.compile(r"[\",;·<]|^[#\s]")
 # Possessive: what matched is never tried again in another way, which takes quadratic time or more.

@@ -53,9 +53,4 @@ def file_response(file: AttachmentPublic, content: bytes, known: str | None) -> 
     }
     if known is not None and headers["ETag"] in known:
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    kind = file.media_type
-    return Response(
-        content,
-        media_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
-        headers=headers,
-    )
+    return Response(content, media_type=file.media_type, headers=headers)

@@ -20,7 +20,7 @@ from starlette.types import Scope
 from service import errors
 from service.messages import Text
 from service.web.addresses import Addresses
-from service.web.session_cookie import session_cookie
+from service.web.cookie_rules import SESSION_COOKIE
 from service.web.templating import Templates
 from service.web.validation_messages import error_summary
 
@@ -289,7 +289,7 @@ def _sign_in(request: Request, error: Exception) -> str:
     """The address of the page to sign in, which says why somebody who was signed in has to."""
     if isinstance(error, errors.PersonRemoved):
         return "/login?ended=removed"
-    was_signed_in = session_cookie(request.scope).name in request.cookies
+    was_signed_in = SESSION_COOKIE in request.cookies
     return "/login?ended=session" if was_signed_in else "/login"
 
 

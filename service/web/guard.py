@@ -21,7 +21,7 @@ from service.actor import ACTOR, STRANGER, Actor
 from service.errors import BodyTooLarge, Forbidden, ServiceError, Unauthorised
 from service.logs import REQUEST_ID
 from service.messages import Text
-from service.web.session_cookie import session_cookie
+from service.web.cookie_rules import SESSION_COOKIE
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Open without a key: health for orchestrators, the sign-in page with its static files, and links that
@@ -93,6 +93,7 @@ class Guard:
                 headers.setdefault("X-Request-ID", request_id)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                _name_charset(headers)
             await send(message)
 
         try:
@@ -193,7 +194,7 @@ def token_of(scope: Scope) -> str | None:
     if key is not None:
         return key
     try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(session_cookie(scope).name)
+        morsel = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
     except CookieError:
         return None
     return morsel.value if morsel else None
@@ -201,6 +202,13 @@ def token_of(scope: Scope) -> str | None:
 
 def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+
+
+def _name_charset(headers: MutableHeaders) -> None:
+    """All texts are in UTF-8. Starlette says so of `text/`, but not of Atom and SVG."""
+    kind = headers.get("content-type", "")
+    if kind.endswith("+xml"):
+        headers["content-type"] = f"{kind}; charset=utf-8"
 
 
 def _host_name(host: str) -> str:

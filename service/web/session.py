@@ -8,10 +8,10 @@ from service.errors import ServiceError, TooManyFailures, Unauthorised
 from service.messages import Text
 from service.web.dependencies import SettingsDep, StoreDep
 from service.web.errors import headers_of, status_of
-from service.web.failed_sign_ins import FailedSignIns
 from service.web.guard import token_of
 from service.web.sign_in import signed_in, signed_out
 from service.web.templating import Templates
+from service.web.visitors import Visitors
 
 router = APIRouter(include_in_schema=False)
 # Why somebody who was signed in has to sign in again.
@@ -43,9 +43,11 @@ def login(
     known = store.keys.find(token)
     # Not the key itself: a session expires and can be revoked without revoking the key.
     session = store.keys.open_session(
-        person_id=actor.person_id if actor else None, opened_with=known
+        person_id=actor.person_id if actor else None,
+        opened_with=known,
+        instead_of=token_of(request.scope),
     )
-    return signed_in(request, "/", session)
+    return signed_in("/", session)
 
 
 @router.post("/logout")
@@ -58,8 +60,8 @@ def logout(request: Request, store: StoreDep) -> Response:
 
 def _failed(request: Request) -> None:
     """Raises: Unauthorised; TooManyFailures if nobody known tried the last times, either."""
-    failures: FailedSignIns = request.app.state.failed_sign_ins
-    failures.note(request.scope, "login")
+    visitors: Visitors = request.app.state.visitors
+    visitors.failures.note(request.scope, "login")
     raise Unauthorised(Text("That key is not valid. Check that you copied all of it."))
 
 

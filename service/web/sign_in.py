@@ -4,33 +4,29 @@ from fastapi import Request, Response, status
 from fastapi.responses import RedirectResponse
 
 from service.store.keys import PERSON_SESSION_LIFE
-from service.web.session_cookie import session_cookie
+from service.web.cookie_rules import SESSION_COOKIE
+from service.web.root_path import ROOT_PATH
 
 
-def signed_in(request: Request, url: str, session: str) -> Response:
+def signed_in(url: str, session: str) -> Response:
     """Redirects with the cookie of the session."""
     response = RedirectResponse(url, status.HTTP_303_SEE_OTHER)
-    cookie = session_cookie(request.scope)
     response.set_cookie(
-        cookie.name,
+        SESSION_COOKIE,
         session,
         # The session may be over earlier.
         max_age=int(PERSON_SESSION_LIFE.total_seconds()),
-        path=cookie.path,
         httponly=True,
         samesite="lax",
-        secure=cookie.is_secure,
     )
     return response
 
 
 def signed_out(request: Request) -> Response:
-    """Redirects to the page to sign in, without the cookie. Its attributes are those that it was set with,
-    or browsers would keep it.
-    """
+    """Redirects to the page to sign in, without the cookie, and has the browser forget drafts and pages."""
     response = RedirectResponse("/login", status.HTTP_303_SEE_OTHER)
-    cookie = session_cookie(request.scope)
-    response.delete_cookie(
-        cookie.name, path=cookie.path, httponly=True, samesite="lax", secure=cookie.is_secure
-    )
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax")
+    # It is for a whole origin, which a server under a path shares with others.
+    if ROOT_PATH not in request.scope:
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response

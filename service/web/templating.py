@@ -31,6 +31,7 @@ from service.web.abilities import NAMES as ABILITY_NAMES
 from service.web.allowed_forms import without_forbidden
 from service.web.board_views import board_views
 from service.web.charts import share
+from service.web.cookie_rules import cookie_attributes, cookie_name
 from service.web.guard import STRANGERS_PREFIXES
 from service.web.kept_cards import KeptCards
 from service.web.root_path import with_addresses_under
@@ -149,6 +150,8 @@ def _environment(language: str) -> Environment:
         "static": _static_urls(),
         "ability_names": ABILITY_NAMES,
         "board_views": board_views,
+        "cookie_attributes": cookie_attributes,
+        "cookie_name": cookie_name,
         "card": KeptCards(environment, translator.age),
         "status_names": STATUS_NAMES,
         "overall_error": overall_error,

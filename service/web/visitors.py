@@ -38,7 +38,7 @@ class Visitors:
     def __init__(self, settings: Settings, store: Store, failures: FailedSignIns) -> None:
         self._settings = settings
         self._people = store.people
-        self._failures = failures
+        self.failures = failures
 
     async def who(self, scope: Scope, headers: Headers) -> Actor | None:
         """Returns who sends a request; None for whoever is at the machine itself and has no name.
@@ -58,7 +58,7 @@ class Visitors:
             actor = None if token is None else await _in_thread(self._people.by_token, token)
             if actor is None:
                 if key_of(headers) is not None:
-                    self._failures.note(scope, "bearer")
+                    self.failures.note(scope, "bearer")
                 raise _unauthorised()
             return actor
         return None if token is None else await _in_thread(self._known, token)

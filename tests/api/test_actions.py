@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from anyio.from_thread import BlockingPortal
 from fastapi.testclient import TestClient
 
 from service.analysis.score_heads import ScoreHead
@@ -447,6 +449,27 @@ def test_a_run_past_its_deadline_is_stopped_with_the_reason(settings: Settings) 
 
         assert "0.3 seconds" in problem["detail"]
         assert backend.running == set()
+
+
+def test_a_stopping_server_has_callers_try_again(settings: Settings) -> None:
+    backend = FakeBackend()
+    backend.gate.clear()
+    app = create_app(settings, backend)
+    with TestClient(app, base_url="http://localhost") as client, ThreadPoolExecutor() as pool:
+        waiting = pool.submit(client.post, f"{API}/brainstorm", json=TOPIC)
+        while not backend.running:
+            time.sleep(0.01)
+        for part in (app.state.runs, app.state.completions):
+            cast(BlockingPortal, client.portal).call(part.close, 0)
+        chat = {"model": "fake", "messages": [{"role": "user", "content": "Hi"}]}
+        answers = [
+            waiting.result(),
+            client.post(f"{API}/brainstorm", json=TOPIC),
+            client.post("/v1/chat/completions", json=chat),
+        ]
+
+    assert "interrupted" in answers[0].json()["detail"]
+    assert [(one.status_code, one.headers["retry-after"]) for one in answers] == [(503, "5")] * 3
 
 
 def test_cancel_stops_the_run_and_keeps_what_it_made(settings: Settings) -> None:

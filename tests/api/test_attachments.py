@@ -77,7 +77,11 @@ def test_an_image_is_shown_and_never_run(client: TestClient, idea: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "kind"),
     [
-        ("evil.png", b"<svg xmlns='x'><script>alert(1)</script></svg>", "image/svg+xml"),
+        (
+            "evil.png",
+            b"<svg xmlns='x'><script>alert(1)</script></svg>",
+            "image/svg+xml; charset=utf-8",
+        ),
         ("evil.jpg", b"<!doctype html><script>alert(1)</script>", "text/html; charset=utf-8"),
         ("evil.gif", b"alert(1)", "text/plain; charset=utf-8"),
         ("paper.pdf", b"%PDF-1.7 ...", "application/pdf"),

@@ -93,7 +93,7 @@ def test_neither_a_missing_key_nor_an_old_cookie_nor_an_expired_key_counts(app: 
     answers += [send(client, old) for _ in range(MOST + 1)]
 
     assert {one.status_code for one in answers} == {401}
-    assert len(app.state.failed_sign_ins) == 0
+    assert len(app.state.visitors.failures) == 0
 
 
 def test_where_no_key_is_needed_a_wrong_one_does_no_harm(client: TestClient) -> None:

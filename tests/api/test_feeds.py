@@ -39,7 +39,7 @@ def board(client: TestClient) -> str:
 def feed(client: TestClient, board: str, path: str = "") -> Xml.Element:
     response = client.get(path or f"/boards/{board}/feed.atom")
     assert response.status_code == 200
-    assert response.headers["content-type"].startswith("application/atom+xml")
+    assert response.headers["content-type"] == "application/atom+xml; charset=utf-8"
     return Xml.fromstring(response.content)
 
 

@@ -16,6 +16,7 @@ from service.actor import ACTOR, Actor, KeyScope, Role
 from service.app import create_app
 from service.cli.main import main
 from service.errors import ScopeNeeded
+from service.schemas.archive import EXAMPLE
 from service.schemas.ideas import IdeaCreate
 from service.schemas.people import InvitationCreate, ScopeName, scope_of
 from service.settings import Settings
@@ -158,6 +159,20 @@ def test_a_key_that_writes_may_use_the_model_and_the_board(app: FastAPI) -> None
     assert writes.post("/v1/chat/completions", json=CHAT).status_code == 200
     assert writes.post(f"{API}/ideas", json={"title": "Soup"}).status_code == 201
     assert writes.get(f"{API}/me").json()["scope"] == "write"
+
+
+def test_a_file_that_names_people_needs_a_key_for_everything(app: FastAPI) -> None:
+    writes, everything = program(app, "write"), program(app, "admin")
+    assert writes.post(f"{API}/import", json=EXAMPLE | {"people": []}).status_code == 403
+    for_nobody = EXAMPLE | {"people": [], "likes": [], "comments": [], "ideas": [], "versions": []}
+
+    refused = writes.post(f"{API}/import", json=EXAMPLE)
+
+    assert refused.status_code == 403
+    assert refused.json()["type"] == "/problems/scope-needed"
+    assert "says who wrote, voted, liked or commented" in refused.json()["detail"]
+    assert writes.post(f"{API}/import", json=for_nobody).json()["added"]["boards"] == 1
+    assert everything.post(f"{API}/import", json=EXAMPLE).json()["added"]["comments"] == 1
 
 
 def test_a_scope_gives_nothing_that_the_role_does_not(app: FastAPI) -> None:

@@ -26,7 +26,7 @@ from service.app import create_app
 from service.mcp.untrusted import NOTICE
 from service.schemas.people import InvitationCreate
 from service.settings import Settings
-from service.web.session_cookie import SESSION_COOKIE
+from service.web.cookie_rules import SESSION_COOKIE
 from tests.support.app_server import served
 from tests.support.fake_backend import FakeBackend
 from tests.support.mcp_client import PATIENCE_S, brainstormed, over_http, text_of, use

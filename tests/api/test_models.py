@@ -52,6 +52,24 @@ def test_a_server_without_its_model_is_degraded_and_still_gets_requests(
 
 
 @pytest.mark.parametrize(
+    ("changes", "tells_strangers"),
+    [({}, True), ({"require_key": True}, False), ({"allowed_hosts": ("ideas.lan",)}, False)],
+)
+def test_only_those_who_may_know_the_server_are_told_which_file_is_wrong(
+    settings: Settings, changes: dict[str, Any], tells_strangers: bool
+) -> None:
+    backend = with_model(state="failed", error=CAUSE)
+    with serving(settings.model_copy(update=changes), backend) as client:
+        key = client.app.state.store.keys.create("watch", scope="read")  # type: ignore[attr-defined]
+        sent = [{}, {"authorization": "Bearer wrong"}, {"authorization": f"Bearer {key}"}]
+        answers = [client.get("/readyz", headers=headers) for headers in sent]
+
+    assert [one.status_code for one in answers] == [200] * 3
+    told = ["error" in one.json()["models"]["fake"] for one in answers]
+    assert told == [tells_strangers, tells_strangers, True]
+
+
+@pytest.mark.parametrize(
     ("state", "can"), [("ready", "ready"), ("idle", "ready"), ("loading", "loading")]
 )
 def test_a_server_whose_model_is_there_or_coming_is_ready(

@@ -18,7 +18,7 @@ from service.store import Store
 from service.store.database import Database
 from service.store.tables import ApiKey
 from service.store.team_tables import Invitation
-from service.web.session_cookie import SESSION_COOKIE
+from service.web.cookie_rules import SESSION_COOKIE
 from tests.support.fake_backend import FakeBackend
 
 HOST = "http://localhost"
@@ -299,6 +299,26 @@ def test_a_persons_key_signs_that_person_in_until_it_is_revoked(
 
     assert phone.get(f"{API}/me").status_code == 401
     assert ada.get(f"{API}/me").status_code == 200
+
+
+def test_signing_in_again_ends_the_session_that_the_browser_had(
+    app: FastAPI, owner: TestClient
+) -> None:
+    ada = joined(app, invite(owner), "Ada")
+    first = ada.cookies[SESSION_COOKIE]
+    made = ada.post(f"{API}/me/keys", json={"name": "phone"}).json()
+    assert ada.post("/login", data={"key": "wrong"}).status_code == 401
+    assert me(ada)["person"]["name"] == "Ada"
+
+    ada.post("/login", data={"key": made["key"]})
+    second = ada.cookies[SESSION_COOKIE]
+    assert len(ada.get(f"{API}/me/sessions").json()) == 1
+    ada.post(invite(owner), data={"name": "Ada"})
+
+    keys = app.state.store.keys
+    assert [keys.find(token) for token in (first, second)] == [None, None]
+    assert len(ada.get(f"{API}/me/sessions").json()) == 1
+    assert keys.find(made["key"]) is not None
 
 
 def test_signing_out_everywhere_ends_every_session_but_no_key(

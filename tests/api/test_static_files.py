@@ -18,6 +18,16 @@ def test_a_file_is_kept_for_good_under_the_address_of_its_content(
     assert client.get(f"/static/{name}").headers["cache-control"] == "no-cache"
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("app.css", "text/css"), ("app.js", "text/javascript"), ("favicon.svg", "image/svg+xml")],
+)
+def test_text_says_its_charset(client: TestClient, name: str, kind: str) -> None:
+    answer = client.get(f"/static/{name}")
+
+    assert answer.headers["content-type"] == f"{kind}; charset=utf-8"
+
+
 def test_fonts_have_their_type_and_are_not_compressed_again(client: TestClient) -> None:
     answer = client.get("/static/vendor/inter.woff2", headers={"Accept-Encoding": "gzip"})
 

@@ -21,10 +21,10 @@ from service.settings import Settings
 from service.store import Limits, Store
 from service.store.cursors import EVERYTHING
 from service.store.database import Database
-from service.store.deliveries import Answer
+from service.store.deliveries import LONGER_THAN_ANY_PAUSE, Answer
 from service.webhooks.deliverer import LEASE, MOST_AT_ONCE, Deliverer
 from service.webhooks.destinations import Destinations
-from service.webhooks.retries import PATIENCE, PAUSES_S
+from service.webhooks.retries import JITTER, PATIENCE, PAUSES_S
 from service.webhooks.sender import Sender
 from service.webhooks.signatures import new_secret
 from tests.support.fake_backend import FakeBackend
@@ -369,6 +369,25 @@ def test_a_connection_that_is_refused_is_tried_again(migrated: Settings) -> None
         )
         assert pool.statuses(hook) == ["done"]
 
+    play(migrated, story)
+
+
+def test_nothing_waits_for_a_clock_that_was_set_back(migrated: Settings) -> None:
+    async def story(pool: Pool) -> None:
+        pool.server.plays[HOOK] = [BAD, GOOD]
+        hook = pool.hook()
+        pool.clock.advance(86400)
+        pool.idea("Failed once while the clock was a day ahead")
+        await pool.deliver()
+        assert pool.statuses(hook) == ["pending"]
+
+        pool.clock.advance(-86400 - 3600)
+        pool.idea("Never tried before")
+        await pool.deliver()
+
+        assert pool.statuses(hook) == ["done", "done"]
+
+    assert timedelta(seconds=PAUSES_S[-1] * (1 + JITTER)) < LONGER_THAN_ANY_PAUSE
     play(migrated, story)
 
 

@@ -24,6 +24,10 @@ def test_what_was_measured_before_is_all_that_counts_at_the_beginning() -> None:
     assert remaining_s(5.0, Progress(8, running_s=12)) == pytest.approx(28)
 
 
+def test_a_clock_that_is_set_back_during_a_run_makes_no_time_of_its_own() -> None:
+    assert remaining_s(5.0, Progress(8, running_s=-3600)) == pytest.approx(40)
+
+
 def test_a_run_that_is_slower_than_those_before_is_expected_to_stay_slow() -> None:
     usual = remaining_s(5.0, Progress(8, made=2, running_s=10))
     slow = remaining_s(5.0, Progress(8, made=2, running_s=30))

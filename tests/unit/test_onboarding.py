@@ -123,10 +123,10 @@ def test_a_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_about_page_names_every_cookie_that_the_code_sets() -> None:
     setters = [path for path in SERVICE.rglob("*.py") if "set_cookie(" in path.read_text()]
     # Each of these modules sets the cookies of its constants, or those of `_remember`.
-    known = {"board_layout", "sign_in", "preferences", "responses", "secrets_once", "shared_links"}
+    known = {"board_layout", "sign_in", "preferences", "responses", "secrets_once"}
 
     assert {path.stem for path in setters} == known, "name its cookies in web/pages/cookies.py"
-    assert len({one.name for one in COOKIES}) == len(COOKIES) == 8
+    assert len({one.name for one in COOKIES}) == len(COOKIES) == 7
 
 
 def test_the_list_of_shortcuts_names_the_keys_that_the_script_knows() -> None:

@@ -117,6 +117,13 @@ def test_escaping_of_formulas_and_marks_can_be_undone(text: str) -> None:
     assert unescape_marks(escape_marks(text)) == text
 
 
+@pytest.mark.parametrize("sign", ["\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_full_width_signs_of_formulas_are_escaped_too(sign: str) -> None:
+    for cell in (f"{sign}SUM(A1)", f"'{sign}x"):
+        assert escape_formula(cell) == f"'{cell}"
+        assert unescape_formula(f"'{cell}") == cell
+
+
 @given(st.binary(max_size=200), st.sampled_from(["markdown", "csv", "lines"]))
 def test_any_bytes_are_read_or_refused_with_line_and_column(
     content: bytes, format: TextFormat

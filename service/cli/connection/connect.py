@@ -72,11 +72,15 @@ def usual_address(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
-def _http(settings: Settings, address: str) -> httpx2.AsyncClient:
+def key_headers(settings: Settings) -> dict[str, str]:
     key = settings.key
+    return {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
+
+
+def _http(settings: Settings, address: str) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         base_url=address,
-        headers={} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"},
+        headers=key_headers(settings),
         timeout=httpx2.Timeout(SILENCE_S, connect=CONNECT_S),
         # Proxy variables are meant for the internet, not for this server.
         trust_env=False,

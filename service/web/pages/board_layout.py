@@ -1,14 +1,11 @@
 """How a board is shown: cards, a list or lanes. The address says so, and a cookie of the board remembers."""
 
-from typing import cast
-
 from fastapi import Request, Response
 
-from service.settings import Settings
+from service.web.cookie_rules import VIEW_COOKIE
 from service.web.pages.forms import BoardQuery
 from service.web.pages.preferences import LIFE_S
 
-VIEW_COOKIE = "board_view"
 _CARDS = "boards/_card.html"
 _TEMPLATES = {"list": "boards/_row.html"}
 
@@ -33,13 +30,12 @@ def remember_layout(
 ) -> Response:
     """Keeps the view of an address that names one. `query` has the view that is shown."""
     if "view" in request.query_params and "X-Live" not in request.headers:
-        root = cast(Settings, request.app.state.settings).root_path
         response.set_cookie(
             VIEW_COOKIE,
             f"{query.view or 'cards'}.{query.by or 'status'}",
             max_age=LIFE_S,
             # Only this board's pages need it.
-            path=f"{root}/boards/{board_id}",
+            path=f"/boards/{board_id}",
             httponly=True,
             samesite="lax",
         )

@@ -7,12 +7,10 @@ from starlette.types import Scope
 
 from service.messages import Counted, Text
 from service.store.keys import PERSON_SESSION_LIFE
-from service.web.pages.board_layout import VIEW_COOKIE
+from service.web.cookie_rules import SESSION_COOKIE, VIEW_COOKIE, cookie_name
 from service.web.pages.preferences import LIFE_S
 from service.web.pages.responses import FLASH_COOKIE, FLASH_LIFE_S
 from service.web.pages.secrets_once import MADE_COOKIE
-from service.web.pages.shared_links import NEW_LINK_COOKIE
-from service.web.session_cookie import SESSION_COOKIE, session_cookie
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +38,9 @@ COOKIES = (
     Cookie("shortcuts", Text("Remembers whether single keys are shortcuts."), _YEAR),
     Cookie(FLASH_COOKIE, Text("Carries a message such as “Saved” to the next page."), _MINUTES),
     Cookie(MADE_COOKIE, Text("Shows a new link or key once, right after it is made."), _MINUTES),
-    Cookie(NEW_LINK_COOKIE, Text("Shows a new link to a board once."), _MINUTES),
 )
 
 
 def cookies_of(scope: Scope) -> tuple[Cookie, ...]:
-    """With the name that the one of the session has for such a request."""
-    name = session_cookie(scope).name
-    return tuple(replace(one, name=name) if one.name == SESSION_COOKIE else one for one in COOKIES)
+    """With the names that they have for such a request."""
+    return tuple(replace(one, name=cookie_name(scope, one.name)) for one in COOKIES)

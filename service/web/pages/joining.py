@@ -9,6 +9,7 @@ from service.actor import ACTOR, KeyScope
 from service.schemas.people import PersonName
 from service.store.access import require_scope
 from service.web.dependencies import StoreDep
+from service.web.guard import token_of
 from service.web.sign_in import signed_in
 from service.web.templating import Templates
 
@@ -47,4 +48,5 @@ def join(
     url = f"/boards/{board_id}" if board_id else "/"
     if actor.person_id is not None and form.name != actor.name:
         store.people.rename(person_id, form.name)
-    return signed_in(request, url, store.keys.open_session(person_id=person_id))
+    session = store.keys.open_session(person_id=person_id, instead_of=token_of(request.scope))
+    return signed_in(url, session)

@@ -30,7 +30,7 @@ class KeyForm(BaseModel):
 
 @router.get("")
 def show_me(request: Request, store: StoreDep) -> Response:
-    person_id = ACTOR.get().person_id
+    person_id, made = ACTOR.get().person_id, made_just_now(request, _HERE)
     context = {
         "me": store.people.me(),
         "board_names": {board.id: board.name for board in store.boards.all()},
@@ -40,9 +40,9 @@ def show_me(request: Request, store: StoreDep) -> Response:
         "key_lives": KEY_LIVES,
         "keys": store.keys.of(person_id),
         "sessions": store.keys.of(person_id, "session"),
-        "made": made_just_now(request),
+        "made": made,
     }
-    return forget(render(request, "people/me.html", context), _HERE)
+    return forget(render(request, "people/me.html", context), made)
 
 
 @router.post("")
@@ -52,7 +52,7 @@ def rename_me(store: StoreDep, form: Annotated[NameForm, Form()]) -> Response:
 
 
 @router.post("/keys")
-def make_key(request: Request, store: StoreDep, form: Annotated[KeyForm, Form()]) -> Response:
+def make_key(store: StoreDep, form: Annotated[KeyForm, Form()]) -> Response:
     _, token = store.keys.make(
         form.key_name,
         person_id=ACTOR.get().person_id,
@@ -60,7 +60,7 @@ def make_key(request: Request, store: StoreDep, form: Annotated[KeyForm, Form()]
         expires_at=key_expiry(form.expires_in) if form.expires_in else None,
     )
     made = Made("key", token, form.key_name)
-    return redirect_with(_HERE, made, is_secure=request.url.scheme == "https")
+    return redirect_with(_HERE, made)
 
 
 @router.post("/keys/{key_id}/revoke")

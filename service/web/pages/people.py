@@ -44,6 +44,7 @@ class RolesForm(BaseModel):
 
 @router.get("")
 def show_people(request: Request, store: StoreDep) -> Response:
+    made = made_just_now(request, _HERE)
     context = {
         "people": store.people.page().items,
         "invitations": store.invitations.page().items,
@@ -51,10 +52,10 @@ def show_people(request: Request, store: StoreDep) -> Response:
         "role_names": ROLE_NAMES,
         "role_meanings": ROLE_MEANINGS,
         "days": DAYS,
-        "made": made_just_now(request),
+        "made": made,
         "me": acting_person_id(),
     }
-    return forget(render(request, "people/people.html", context), _HERE)
+    return forget(render(request, "people/people.html", context), made)
 
 
 @router.post("/invitations")
@@ -69,7 +70,7 @@ def invite(
     link = join_link(str(request.base_url), settings, token)
     name = _board_names(store).get(invitation.board_id or "", "")
     made = Made("link", link, name)
-    return redirect_with(_HERE, made, is_secure=request.url.scheme == "https")
+    return redirect_with(_HERE, made)
 
 
 @router.post("/invitations/{invitation_id}/withdraw")

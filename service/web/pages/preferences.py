@@ -33,6 +33,6 @@ def choose_language(request: Request, language: Annotated[str, Form(max_length=2
 
 def _remember(request: Request, name: str, value: str) -> Response:
     response = redirect_back(request, "/")
-    # Not `httponly`, because the page's script reads it to switch without a reload.
+    # Not `httponly`, because the page's script sets some itself to switch without a reload.
     response.set_cookie(name, value, max_age=LIFE_S, samesite="lax")
     return response

@@ -8,7 +8,7 @@ from typing import Literal
 
 from fastapi import Request, Response
 
-from service.web.pages.responses import redirect
+from service.web.pages.responses import Flash, redirect
 
 MADE_COOKIE = "ideapool_made"
 _LIFE_S = 120
@@ -24,34 +24,34 @@ class Made:
     name: str = ""
 
 
-def redirect_with(url: str, made: Made, *, is_secure: bool) -> Response:
-    response = redirect(url)
-    packed = json.dumps([made.kind, made.text, made.name]).encode()
+def redirect_with(url: str, made: Made, flash: Flash | None = None) -> Response:
+    response = redirect(url, flash)
+    packed = json.dumps([url, made.kind, made.text, made.name]).encode()
     response.set_cookie(
         MADE_COOKIE,
         base64.urlsafe_b64encode(packed).decode(),
-        path=url,
         max_age=_LIFE_S,
         httponly=True,
         samesite="lax",
-        secure=is_secure,
     )
     return response
 
 
-def made_just_now(request: Request) -> Made | None:
+def made_just_now(request: Request, url: str) -> Made | None:
+    """What the page at this address has to show."""
     packed = request.cookies.get(MADE_COOKIE)
     if not packed:
         return None
     try:
-        kind, text, name = json.loads(base64.urlsafe_b64decode(packed))
-        return Made(kind, str(text), str(name))
+        page, kind, text, name = json.loads(base64.urlsafe_b64decode(packed))
     except (binascii.Error, ValueError, TypeError):
         return None
+    return Made(kind, str(text), str(name)) if page == url else None
 
 
-def forget(response: Response, url: str) -> Response:
+def forget(response: Response, made: Made | None) -> Response:
     """A reload does not show it again."""
-    response.delete_cookie(MADE_COOKIE, path=url)
+    if made is not None:
+        response.delete_cookie(MADE_COOKIE)
     response.headers["Cache-Control"] = "no-store"
     return response

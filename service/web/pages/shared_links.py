@@ -10,10 +10,8 @@ from service.schemas.shared_links import DAYS_CEILING, DAYS_CHOICES, SharedLinkC
 from service.web.dependencies import OriginDep, StoreDep
 from service.web.pages.forms import none_if_blank
 from service.web.pages.responses import Flash, redirect, render
+from service.web.pages.secrets_once import Made, forget, made_just_now, redirect_with
 
-# Holds the link that was just made: only its hash is stored, so the next page shows it once.
-NEW_LINK_COOKIE = "ideapool_new_link"
-NEW_LINK_LIFE_S = 120
 router = APIRouter(prefix="/boards/{board_id}/share")
 
 
@@ -26,35 +24,30 @@ class SharedLinkForm(BaseModel):
 @router.get("")
 def show_links(request: Request, board_id: str, store: StoreDep, origin: OriginDep) -> Response:
     board = store.boards.get(board_id)
-    of_board, _, token = request.cookies.get(NEW_LINK_COOKIE, "").partition(".")
+    made = made_just_now(request, _page(board_id))
     context = {
         "board": board,
         "links": store.shared_links.all(board_id),
         "days": DAYS_CHOICES,
-        "made": f"{origin}/shared/{token}" if token and of_board == board_id else None,
+        # Not the whole link: a cookie can be forged.
+        "made": f"{origin}/shared/{made.text}" if made else None,
         "origin": origin,
     }
-    response = render(request, "boards/share.html", context, board_id=board_id)
-    if token:
-        response.delete_cookie(NEW_LINK_COOKIE)
-    return response
+    return forget(render(request, "boards/share.html", context, board_id=board_id), made)
 
 
 @router.post("")
 def make_link(board_id: str, store: StoreDep, form: Annotated[SharedLinkForm, Form()]) -> Response:
     _, token = store.shared_links.create(board_id, SharedLinkCreate(days=form.days))
-    response = redirect(f"/boards/{board_id}/share", Flash(Text("The link is ready.")))
-    response.set_cookie(
-        NEW_LINK_COOKIE,
-        f"{board_id}.{token}",
-        max_age=NEW_LINK_LIFE_S,
-        httponly=True,
-        samesite="lax",
-    )
-    return response
+    made = Made("link", token)
+    return redirect_with(_page(board_id), made, Flash(Text("The link is ready.")))
 
 
 @router.post("/{link_id}/withdraw")
 def withdraw_link(board_id: str, link_id: str, store: StoreDep) -> Response:
     store.shared_links.withdraw(board_id, link_id)
-    return redirect(f"/boards/{board_id}/share", Flash(Text("The link is withdrawn.")))
+    return redirect(_page(board_id), Flash(Text("The link is withdrawn.")))
+
+
+def _page(board_id: str) -> str:
+    return f"/boards/{board_id}/share"
