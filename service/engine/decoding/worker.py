@@ -124,14 +124,14 @@ class Worker:
         context, batcher = self._round_robin.next({one.context for one in pending.values()})
         model = self._models.generating_in(context)
         if model is not None:
-            model.close_gap()
+            model.prompts.close_gap()
         batch = batcher.next(
             [
                 Candidate(key, one.is_answer)
                 for key, one in pending.items()
                 if one.context is context
             ],
-            waiting=model.slots.waiting if model is not None else 0,
+            waiting=model.prompts.waiting if model is not None else 0,
         )
         began = time.perf_counter()
         self._decode(context, {key: pending[key] for key in batch})
