@@ -24,6 +24,7 @@ from benchmarks.peers import PEER_BIN, Peer, Setup, always, running, tuned
 from benchmarks.processes import thread_settings
 from benchmarks.results import COMPILED, OURS, PACKAGED, Ceiling, Quantisation, Report
 from benchmarks.summary import markdown
+from benchmarks.workload import LOADS, Load
 from service.backend import sources
 from service.cli.progress import ProgressLine
 from service.engine.catalog import CatalogModel, read_catalog
@@ -34,6 +35,7 @@ from service.settings import PROJECT_ROOT, Settings
 
 PUBLISHED = PROJECT_ROOT / "docs" / "bench"
 SEQUENCES = (1, 8, 16)
+LEVELS_AGAIN = (1, 4, 8, 16)
 
 
 class Bench:
@@ -53,7 +55,7 @@ class Bench:
             turn = round % len(peers)
             for peer in peers[turn:] + peers[:turn]:
                 self._measure(peer, round)
-            if self._is_asked(OURS):
+            if self._is_asked(OURS) and "new" in self._options.loads:
                 self._find_ceilings(round)
         if self._options.kinds:
             self._compare_kinds()
@@ -94,23 +96,29 @@ class Bench:
         self.report.settings[variants[best].name] = best
         return variants[best]
 
-    def _level(self, clients: int, *, share: float = 1.0) -> Level:
-        # A queue of more clients takes longer to come round.
-        seconds = share * self._options.seconds * (1 + clients / 12)
-        return Level(clients, seconds, self._options.max_tokens)
+    def _level(self, clients: int, load: Load = "new", *, share: float = 1.0) -> Level:
+        # A queue of more clients takes longer to come round, and a chat has more turns.
+        seconds = share * self._options.seconds * (1 + clients / 12) * (2 if load == "chats" else 1)
+        return Level(clients, seconds, self._options.max_tokens, load)
+
+    def _loads(self) -> Iterator[tuple[Load, int]]:
+        for load in self._options.loads:
+            for clients in self._options.levels:
+                if load == "new" or clients in LEVELS_AGAIN:
+                    yield load, clients
 
     def _measure(self, peer: Peer, round: int) -> None:
         try:
             with running(peer, self._setup) as server:
                 if peer.name == OURS:
                     self._threads = thread_settings(server.process.pid)
-                for clients in self._options.levels:
-                    sample = measure(server, self._level(clients), round=round)
+                for load, clients in self._loads():
+                    sample = measure(server, self._level(clients, load), round=round)
                     self.report.samples.append(sample)
                     print(
                         f"round {round + 1} of {self._options.rounds}  {peer.name:36}"
-                        f"{clients:3} clients  {sample.rate:7.1f} tokens/s", *sample.complaints,
-                        flush=True,
+                        f"{load:9}{clients:3} clients  {sample.rate:7.1f} tokens/s  first token "
+                        f"{sample.first_p50[0] * 1000:.0f} ms", *sample.complaints, flush=True,
                     )  # fmt: skip
         except (RuntimeError, OSError) as error:
             self._fail(f"{peer.name}: {error}")
@@ -191,6 +199,9 @@ def _files(model: CatalogModel, settings: Settings) -> tuple[Path, Path]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("--model", default="small", help="a set of the catalog (small)")
+    parser.add_argument(
+        "--loads", type=_words, default=LOADS, help=f"what is asked ({','.join(LOADS)})"
+    )
     parser.add_argument("--levels", type=_numbers, help="numbers of clients (1,2,4,8,16,32)")
     parser.add_argument("--rounds", type=int, help="how often all servers take their turn (5)")
     parser.add_argument("--seconds", type=float, help="for one client; more clients take longer")

@@ -139,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    draw(read(folder / "results.json"), folder)
+    draw(read(folder / "results.json").under("new"), folder)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The load generator: `python -m benchmarks.load http://127.0.0.1:8000 --clients 8 --seconds 6`.
 
 First every client gets one token, so that the server has seen as many streams at a time and has the
-system prompt wherever it keeps it. Then a closed loop: all clients send a request at once, and
+system prompt wherever it keeps it; prompts that are to come again are each asked once. Then a closed
+loop: all clients send a request at once, and
 their next one as soon as the one before has ended; when the time is up, what still runs is cut
 off. One thread, plain sockets and
 the standard library, because every millisecond spent here is one the server does not have. Prints
@@ -36,7 +37,7 @@ SHOWN_COMPLAINTS = 5
 class Plan:
     """`first` is the number of the first request; the others count on from there.
 
-    With `is_single` each client sends one request, and `seconds` is only how long it may take.
+    `load` is the kind of questions. With `is_single` each client sends one request, and `seconds` is only how long it may take.
     """
 
     clients: int
@@ -44,6 +45,7 @@ class Plan:
     max_tokens: int = 64
     first: int = 0
     model: str = "bench"
+    load: workload.Load = "new"
     is_single: bool = False
 
 
@@ -74,7 +76,9 @@ class Outcome:
 @dataclass(slots=True)
 class Stream:
     connection: socket.socket
+    question: workload.Question
     sent_at: float
+    texts: list[str] = field(default_factory=list)
     answer: Answer = field(default_factory=Answer)
     first_at: float = 0.0
     last_at: float = 0.0
@@ -99,7 +103,7 @@ class Level:
         began, cpu = time.perf_counter(), time.process_time()
         deadline = began + self._plan.seconds
         for _ in range(self._plan.clients):
-            self._send()
+            self._send(self._new_question())
         while (now := time.perf_counter()) < deadline and self._has_more:
             until = min([deadline, *self._resting])
             for key, _ in self._selector.select(max(0.0, until - now)):
@@ -116,11 +120,12 @@ class Level:
     def _has_more(self) -> bool:
         return not self._plan.is_single or bool(self._selector.get_map())
 
-    def _send(self) -> None:
-        content = workload.body(
-            self._number, model=self._plan.model, max_tokens=self._plan.max_tokens
-        )
+    def _new_question(self) -> workload.Question:
         self._number += 1
+        return workload.question(self._number - 1, self._plan.load)
+
+    def _send(self, question: workload.Question) -> None:
+        content = question.body(model=self._plan.model, max_tokens=self._plan.max_tokens)
         sent_at = time.perf_counter()
         try:
             connection = socket.create_connection(self._address)
@@ -134,7 +139,7 @@ class Level:
             self._resting.append(sent_at + RETRY_S)
             return
         connection.setblocking(False)
-        stream = Stream(connection, sent_at)
+        stream = Stream(connection, question, sent_at)
         self._streams.append(stream)
         self._selector.register(connection, selectors.EVENT_READ, stream)
 
@@ -162,7 +167,8 @@ class Level:
         if event.get("usage"):
             stream.tokens = event["usage"]["completion_tokens"]
         for choice in event.get("choices", ()):
-            if choice["delta"].get("content"):
+            if text := choice["delta"].get("content"):
+                stream.texts.append(text)
                 if stream.pieces:
                     self._gaps.append(now - stream.last_at)
                 else:
@@ -195,7 +201,8 @@ class Level:
         if self._plan.is_single:
             return
         if stream.has_finished:
-            self._send()
+            following = stream.question.next("".join(stream.texts))
+            self._send(following or self._new_question())
             return
         said = stream.answer.headers.get("retry-after", "")
         self._resting.append(now + min(LONGEST_RETRY_S, float(said) if said.isdigit() else RETRY_S))
@@ -203,7 +210,7 @@ class Level:
     def _wake(self, now: float) -> None:
         for moment in [one for one in self._resting if one <= now]:
             self._resting.remove(moment)
-            self._send()
+            self._send(self._new_question())
 
     def _sum_up(self) -> None:
         whole = [one for one in self._streams if one.has_finished and one.pieces]
@@ -228,6 +235,14 @@ class Level:
         )
 
 
+def _warm_up(plan: Plan) -> Plan:
+    clients = workload.REPEATED_PROMPTS if plan.load == "repeated" else plan.clients
+    first = plan.first + WARM_UP_FIRST
+    return replace(
+        plan, clients=clients, seconds=WARM_UP_S, max_tokens=1, first=first, is_single=True
+    )
+
+
 def _address(url: str) -> tuple[str, int]:
     host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
     return host, int(port)
@@ -240,13 +255,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--first", type=int, default=0, help="number of the first request")
+    parser.add_argument("--load", choices=workload.LOADS, default="new", help="what is asked")
     options = parser.parse_args()
-    plan = Plan(options.clients, options.seconds, options.max_tokens, options.first)
-    address = _address(options.url)
-    warm_up = replace(
-        plan, seconds=WARM_UP_S, max_tokens=1, first=plan.first + WARM_UP_FIRST, is_single=True
+    plan = Plan(
+        options.clients, options.seconds, options.max_tokens, options.first, load=options.load
     )
-    Level(address, warm_up).run()
+    address = _address(options.url)
+    Level(address, _warm_up(plan)).run()
     gc.disable()
     json.dump(dataclasses.asdict(Level(address, plan).run()), sys.stdout)
 

@@ -12,6 +12,7 @@ from benchmarks.figures import waiting_percentile
 from benchmarks.peers import Running
 from benchmarks.processes import cpu_seconds, machine_cpu_seconds, pss_bytes
 from benchmarks.results import Sample
+from benchmarks.workload import Load
 from service.settings import PROJECT_ROOT
 
 HEALTH_CLIENTS = 16
@@ -24,6 +25,7 @@ class Level:
     clients: int
     seconds: float
     max_tokens: int
+    load: Load = "new"
 
     @property
     def first_request(self) -> int:
@@ -36,10 +38,10 @@ def measure(server: Running, level: Level, *, round: int) -> Sample:
     load = _start(
         *("benchmarks.load", server.url, "--clients", level.clients),
         *("--seconds", level.seconds, "--max-tokens", level.max_tokens),
-        *("--first", level.first_request),
+        *("--first", level.first_request, "--load", level.load),
     )
     probe = None
-    if level.clients == HEALTH_CLIENTS and server.peer.health:
+    if (level.clients, level.load) == (HEALTH_CLIENTS, "new") and server.peer.health:
         url = server.url + server.peer.health
         probe = _start("benchmarks.probe", url, "--seconds", level.seconds)
     outcome = _finish(load)
@@ -64,6 +66,7 @@ def measure(server: Running, level: Level, *, round: int) -> Sample:
         foreign_cpu=foreign_cpu,
         health=tuple(health),
         complaints=tuple(outcome["complaints"]),
+        load=level.load,
     )
 
 

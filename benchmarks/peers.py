@@ -71,7 +71,7 @@ class Running:
         """One whole answer; also the way to wait for what was asked before and cut off."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_S)
         with contextlib.closing(connection):
-            content = workload.body(number, model="bench", max_tokens=max_tokens)
+            content = workload.question(number).body(model="bench", max_tokens=max_tokens)
             kind = {"Content-Type": "application/json"}
             connection.request("POST", "/v1/chat/completions", content, kind)
             answer = connection.getresponse()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.workload import Load
+
 OURS = "Ideapool"
 PYTHON = "llama-cpp-python"
 DEFAULTS = "llama-server, defaults"
@@ -39,6 +41,7 @@ class Sample:
     foreign_cpu: float
     health: tuple[float, ...] = ()
     complaints: tuple[str, ...] = ()
+    load: Load = "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,11 @@ class Report:
     @property
     def levels(self) -> list[int]:
         return sorted({sample.clients for sample in self.samples})
+
+    def under(self, load: Load) -> "Report":
+        """The same report with the samples of one load alone."""
+        samples = [one for one in self.samples if one.load == load]
+        return dataclasses.replace(self, samples=samples)
 
     def of(self, server: str, clients: int) -> list[Sample]:
         return [one for one in self.samples if (one.server, one.clients) == (server, clients)]

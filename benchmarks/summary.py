@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.results import COMPILED, OURS, PACKAGED, PYTHON, Report, Sample, middle
+from benchmarks.workload import Load
 
+Figure = Callable[[Sample], float]
 LIVEZ_S = 0.25
 QUIET = 0.05
 
@@ -27,17 +29,60 @@ class Target:
 
 def markdown(report: Report) -> str:
     settings = "\n".join(f"- {name}: {value}" for name, value in report.settings.items())
+    new = report.under("new")
     parts = [
         settings,
         "Medians of the rounds; in brackets the least and the most. A `>` means that the level "
         "ended before the figure was known.",
-        _table(report),
-        "Ratios of medians, ours to theirs:",
-        "\n".join(_target_lines(report)),
-        *_livez(report),
+        *_figures(new),
+        *_livez(new),
+        *_again(report, "repeated", "Sixteen prompts that come again in rounds:"),
+        *_again(report, "chats", "Chats of five turns:"),
         *_other_parts(report),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _figures(report: Report) -> Iterator[str]:
+    if report.samples:
+        yield _table(report)
+        yield "Ratios of medians, ours to theirs:"
+        yield "\n".join(_target_lines(report))
+
+
+def _again(report: Report, load: Load, title: str) -> Iterator[str]:
+    """What is asked again has a target for the first token, which new prompts have at 8 clients."""
+    found = report.under(load)
+    if not found.samples:
+        return
+    yield title
+    yield _table(found)
+    rows = [
+        f"| {clients} | {than} | {ratio(found, clients, than, _rate):.2f} "
+        f"| {ratio(found, clients, than, _first_p50):.2f} |"
+        for clients in found.levels
+        for than in found.servers
+        if than != OURS and found.of(OURS, clients) and found.of(than, clients)
+    ]
+    if rows:
+        yield "Ratios of medians, ours to theirs (the target of the first token is at most 1):"
+        yield "\n".join(
+            ["| clients | beside | tokens/s | first token p50 |", "|---" * 4 + "|", *rows]
+        )
+
+
+def ratio(report: Report, clients: int, than: str, figure: Figure) -> float:
+    """Ours to theirs; NaN where one of them is not known."""
+    ours, theirs = (report.median(one, clients, figure) for one in (OURS, than))
+    return math.nan if ours is None or not theirs else ours / theirs
+
+
+def _rate(sample: Sample) -> float:
+    return sample.rate
+
+
+def _first_p50(sample: Sample) -> float:
+    return sample.first_p50[0]
 
 
 def _table(report: Report) -> str:
@@ -57,7 +102,7 @@ def _cells(report: Report, server: str, clients: int) -> list[str]:
     samples = report.of(server, clients)
     rates = [one.rate for one in samples]
 
-    def median(figure: Callable[[Sample], float], form: str) -> str:
+    def median(figure: Figure, form: str) -> str:
         value = report.median(server, clients, figure)
         return "–" if value is None else form.format(value)
 

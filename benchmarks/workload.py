@@ -1,11 +1,19 @@
 """What every server under test is asked: the same requests in the same order. Standard library only.
 
-A system prompt of about 60 tokens that all requests share, and a text of 20 to 60 tokens that no
-other request has, as people on one board would send them.
+A system prompt of about 60 tokens that all requests share, and a text of 20 to 60 tokens, as people
+on one board would send them. Under the load `new` no other request has that text. Under `repeated`
+16 prompts come again in rounds, each with its seed. Under `chats` four more questions follow, each
+with all that was said before and, as from most programs for chats, without a seed.
 """
 
 import json
 import random
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Load = Literal["new", "repeated", "chats"]
+LOADS: tuple[Load, ...] = get_args(Load)
+REPEATED_PROMPTS = 16
 
 SYSTEM = (
     "You help people to find ideas. Suggest one idea after the other, each in a sentence or two: "
@@ -46,6 +54,12 @@ WISHES = (
     "The town gives us a room, chairs and a projector, but no money at all.",
     "Whatever we do should still be going in a year, without anyone having to push it.",
 )
+FOLLOW_UPS = (
+    "Tell me more about the second one: who does what in the first week?",
+    "What could go wrong with it, and how would we notice early?",
+    "Now give me two more that need no money and no permission from anybody.",
+    "Which of all these would you try first, and why that one?",
+)
 TEMPERATURE, TOP_K, TOP_P = 0.7, 40, 0.95
 
 
@@ -63,12 +77,19 @@ def chat(number: int) -> list[dict[str, str]]:
     ]
 
 
-def body(number: int, *, model: str, max_tokens: int) -> bytes:
-    """The JSON of one streamed chat completion; the number is its seed, too."""
-    return json.dumps(
-        {
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The next question of a chat, with what was said before; `seed` is None where none is sent."""
+
+    messages: tuple[tuple[str, str], ...]
+    seed: int | None
+    follow_ups: tuple[str, ...] = ()
+
+    def body(self, *, model: str, max_tokens: int) -> bytes:
+        """The JSON of one streamed chat completion."""
+        fields = {
             "model": model,
-            "messages": chat(number),
+            "messages": [{"role": role, "content": text} for role, text in self.messages],
             "stream": True,
             "stream_options": {"include_usage": True},
             "max_tokens": max_tokens,
@@ -76,6 +97,21 @@ def body(number: int, *, model: str, max_tokens: int) -> bytes:
             "top_k": TOP_K,
             "top_p": TOP_P,
             "min_p": 0.0,
-            "seed": number,
         }
-    ).encode()
+        return json.dumps(fields | ({} if self.seed is None else {"seed": self.seed})).encode()
+
+    def next(self, answer: str) -> "Question | None":
+        """What is asked after this answer; None if the chat is over."""
+        if not self.follow_ups:
+            return None
+        said = (*self.messages, ("assistant", answer), ("user", self.follow_ups[0]))
+        return Question(said, self.seed, self.follow_ups[1:])
+
+
+def question(number: int, load: Load = "new") -> Question:
+    if load == "repeated":
+        number %= REPEATED_PROMPTS
+    messages = tuple((one["role"], one["content"]) for one in chat(number))
+    if load == "chats":
+        return Question(messages, None, FOLLOW_UPS)
+    return Question(messages, number)

@@ -55,7 +55,8 @@ class GenerateRequest:
     the most likely alternatives (natural log, before temperature and filters); None asks for none.
     Requests with the same `client` share fair turns, and those with the same `holder` can take only a
     part of all places. `timeout_s` bounds the time from submission
-    to the last token. `is_admitted` means, for every kind of request, that it belongs to work that
+    to the last token. One that is not `is_repeatable` need not get the same text for the same seed
+    again, so it also starts from cached answers. `is_admitted` means, for every kind of request, that it belongs to work that
     was accepted before, such as a run: it may wait, but it is never refused for lack of a place.
     """
 
@@ -73,6 +74,7 @@ class GenerateRequest:
     client: str = ""
     holder: str = ""
     timeout_s: float | None = None
+    is_repeatable: bool = True
     is_admitted: bool = False
 
 

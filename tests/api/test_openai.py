@@ -158,6 +158,15 @@ def test_omitted_and_null_fields_get_the_services_own_defaults(
     assert first.client == "testclient"
     assert replace(first.sampling, seed=0) == Sampling()
     assert first.sampling.seed != second.sampling.seed
+    assert not first.is_repeatable
+
+
+@pytest.mark.parametrize("asked", [{"seed": 0}, {"temperature": 0}])
+def test_an_answer_with_a_seed_or_without_chance_can_be_repeated(
+    client: TestClient, backend: FakeBackend, asked: dict[str, int]
+) -> None:
+    assert ask(client, **asked).status_code == 200
+    assert generated(backend)[0].is_repeatable
 
 
 @pytest.mark.parametrize(

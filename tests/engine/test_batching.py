@@ -154,6 +154,17 @@ def test_requests_with_the_same_prompt_decode_it_once(
     assert sorted(usage.cached_tokens > 64 for usage in usages) == [False, True, True, True]
 
 
+def test_prompts_of_more_requests_than_slots_are_read_once(
+    runner: asyncio.Runner, many: EmbeddedBackend, ask: Ask
+) -> None:
+    prompts = [f"{number}. Write about {topic}." for topic in TOPICS for number in range(2)]
+    rounds = [gather(runner, many, [ask(prompt, 8) for prompt in prompts]) for _ in range(3)]
+
+    for events in (one for answers in rounds[1:] for one in answers):
+        assert isinstance(events[-1], Finished)
+        assert events[-1].usage.cached_tokens == events[-1].usage.prompt_tokens
+
+
 def test_a_system_prompt_is_decoded_once_whatever_ran_in_between(
     runner: asyncio.Runner, many: EmbeddedBackend, ask: Ask
 ) -> None:

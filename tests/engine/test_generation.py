@@ -20,7 +20,7 @@ from service.engine.types import (
     TokenLogprob,
 )
 from service.errors import InvalidInput, PromptTooLong
-from tests.engine.conftest import ENDLESS, Ask, Collect
+from tests.engine.conftest import ENDLESS, Ask, Collect, NewBackend
 
 TextOf = Callable[[list[Event]], str]
 CARD = r"""
@@ -69,19 +69,47 @@ def test_the_same_seed_gives_the_same_text(collect: Collect, ask: Ask, text_of: 
     assert text_of(collect(ask(sampling=Sampling(seed=2)))) != first
 
 
-def test_a_cached_prefix_is_reused_and_changes_nothing(
+def test_a_prompt_that_comes_again_is_not_read_and_gets_the_same_answer(
     collect: Collect, ask: Ask, text_of: TextOf
 ) -> None:
     long = "Here is what we know so far. " + "The garden is small and gets little sun. " * 30
-    cold = collect(ask(long))
-    warm = collect(ask(long))
+    cold = collect(ask(long, logprobs=3))
+    warm = collect(ask(long, logprobs=3))
+    other = collect(ask(long + "What now?"))
 
     assert isinstance(cold[-1], Finished)
     assert isinstance(warm[-1], Finished)
+    assert isinstance(other[-1], Finished)
     # What is known beforehand is the system prompt at most.
     assert cold[-1].usage.cached_tokens < 20
-    assert warm[-1].usage.cached_tokens >= 192
+    assert warm[-1].usage.cached_tokens == warm[-1].usage.prompt_tokens
+    assert 192 <= other[-1].usage.cached_tokens < other[-1].usage.prompt_tokens
     assert text_of(warm) == text_of(cold)
+    assert logprobs_of(warm) == logprobs_of(cold)
+
+
+def test_a_chat_goes_on_from_its_answer_and_with_a_seed_from_its_prompt(
+    collect: Collect,
+    ask: Ask,
+    text_of: TextOf,
+    new_backend: NewBackend,
+    small: CatalogModel,
+) -> None:
+    said = [Message("user", "Where does thyme grow? " * 20)]
+    begun = collect(ask(messages=tuple(said), is_repeatable=False, max_tokens=40))
+    said += [Message("assistant", text_of(begun)), Message("user", "And in a cellar?")]
+    goes_on = collect(ask(messages=tuple(said), is_repeatable=False))
+    seeded = collect(ask(messages=tuple(said)))
+    fresh = collect(ask(messages=tuple(said)), new_backend(small))
+
+    ends = [events[-1] for events in (begun, goes_on, seeded, fresh)]
+    usages = [end.usage for end in ends if isinstance(end, Finished)]
+    known = [usage.cached_tokens for usage in usages]
+    # The last token of an answer is never decoded.
+    assert known[1] == usages[0].prompt_tokens + usages[0].completion_tokens - 1
+    assert 0 < known[2] < usages[0].prompt_tokens
+    assert known[3] == 0
+    assert text_of(seeded) == text_of(fresh)
 
 
 def test_greedy_sampling_takes_the_most_likely_token(collect: Collect, ask: Ask) -> None:

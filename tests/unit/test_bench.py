@@ -196,6 +196,39 @@ def test_no_two_requests_are_alike() -> None:
     assert len({workload.user_text(number) for number in range(2000)}) == 2000
 
 
+def test_sixteen_prompts_come_again() -> None:
+    asked = [workload.question(number, "repeated") for number in range(48)]
+
+    assert asked[:16] == asked[16:32] == asked[32:]
+    assert len(set(asked)) == 16
+
+
+def test_a_chat_has_five_turns_with_all_that_was_said_and_no_seed() -> None:
+    turns = [workload.question(7, "chats")]
+    while following := turns[-1].next(f"Answer {len(turns)}."):
+        turns.append(following)
+    last = json.loads(turns[-1].body(model="m", max_tokens=8))
+
+    assert len(turns) == 5
+    assert [one["role"] for one in last["messages"]] == [
+        "system",
+        *["user", "assistant"] * 4,
+        "user",
+    ]
+    assert last["messages"][-2]["content"] == "Answer 4."
+    assert "seed" not in last
+
+
+def test_what_is_asked_again_has_a_table_of_its_own() -> None:
+    report = a_report()
+    again = [replace(one, load="repeated", first_p50=(0.5, False)) for one in report.samples]
+    report.samples += [replace(one, first_p50=(0.25, False)) for one in again if one.server == OURS]
+    report.samples += [one for one in again if one.server == PACKAGED]
+
+    assert f"| 8 | {PACKAGED} | 2.00 | 0.50 |" in markdown(report)
+    assert list(targets(report.under("new"))) == list(targets(a_report()))
+
+
 def sample(server: str, rate: float, *, clients: int = 8, first_s: float = 1.0) -> Sample:
     return Sample(
         server=server,

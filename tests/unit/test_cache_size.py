@@ -99,7 +99,7 @@ def test_layers_may_have_heads_of_their_own_number() -> None:
 
 
 def test_the_whole_cache_has_cells_and_sequences() -> None:
-    assert CacheSize(10, 1000).total(cells=8, sequences=2) == 2080
+    assert CacheSize(10, 1000).total(cells=8, sequences=2) == 2100
 
 
 def test_a_file_that_does_not_tell_is_refused() -> None:

@@ -68,14 +68,14 @@ def test_only_what_is_not_here_is_downloaded() -> None:
 
 
 def test_memory_is_that_of_weights_and_caches() -> None:
-    assert of("big").memory_bytes == 4 * GB + 3000 * 100_000 + 4 * 5_000_000
+    assert of("big").memory_bytes == 4 * GB + 3750 * 100_000 + 4 * 5_000_000
     assert of("big").is_cache_known
 
 
 def test_models_that_share_their_weights_count_them_once() -> None:
     shared = of("pair", texts=replace(FILES["ideas"], adapter_bytes=7))
 
-    assert shared.memory_bytes == 1 * GB + 2 * 3000 * 10_000 + 7
+    assert shared.memory_bytes == 1 * GB + 2 * 3750 * 10_000 + 7
     assert (shared.download_bytes, shared.is_here) == (0, True)
 
 
@@ -100,7 +100,7 @@ def test_a_host_can_run_a_set_whose_largest_model_fits(
 def test_a_set_that_is_too_large_is_told_with_both_sizes() -> None:
     told = of("big", Room(4 * GB, 500 * GB))
 
-    assert told.obstacle == "It needs 4.3 GB of memory, and models may take 4.0 GB here."
+    assert told.obstacle == "It needs 4.4 GB of memory, and models may take 4.0 GB here."
 
 
 def test_a_full_disk_is_an_obstacle_for_what_is_not_here() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
-from service.engine.decoding.kv_slots import common_prefix
+from service.engine.decoding.prefix_reuse import common_prefix
 from service.engine.llama import render_chat
 from service.engine.types import Message
 from service.errors import ModelUnavailable

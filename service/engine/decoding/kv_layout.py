@@ -10,17 +10,19 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from service.engine.decoding.prefix_reuse import Cached
+
 
 @dataclass(slots=True)
 class Slot:
     """Room for one request: a sequence of the cache.
 
-    `prompt` are the cached tokens that another request may reuse, and `reserved` is how many
-    tokens the slot's request may put in the cache.
+    `cached` is what another request may reuse, and `reserved` is how many tokens the slot's
+    request may put in the cache.
     """
 
     sequence: int
-    prompt: list[int] = field(default_factory=list)
+    cached: Cached = field(default_factory=Cached)
     reserved: int = 0
     is_taken: bool = False
     used_at: int = 0
@@ -61,8 +63,8 @@ class KvLayout(Protocol):
     def has_room(self, slots: Sequence[Slot], tokens: int) -> bool:
         """Whether `tokens` more can be reserved."""
 
-    def evict(self, slots: Sequence[Slot], keep: Slot) -> tuple[int, ...]:
-        """Forget idle prompts until all reservations fit, `keep` last; returns the sequences."""
+    def evict(self, slots: Sequence[Slot], keep: Slot) -> list[Slot]:
+        """The idle slots to empty so that all reservations fit, `keep` last."""
 
     def gap(self, slots: Sequence[Slot]) -> tuple[Slot, Slot] | None:
         """A taken slot and the free one it should move to, so that batches stay whole."""
@@ -103,8 +105,8 @@ class StreamsLayout:
     def has_room(self, slots: Sequence[Slot], tokens: int) -> bool:  # noqa: ARG002
         return True
 
-    def evict(self, slots: Sequence[Slot], keep: Slot) -> tuple[int, ...]:  # noqa: ARG002
-        return ()
+    def evict(self, slots: Sequence[Slot], keep: Slot) -> list[Slot]:  # noqa: ARG002
+        return []
 
     def gap(self, slots: Sequence[Slot]) -> tuple[Slot, Slot] | None:
         taken = [slot.sequence for slot in slots if slot.is_taken]
@@ -136,17 +138,15 @@ class UnifiedLayout:
     def has_room(self, slots: Sequence[Slot], tokens: int) -> bool:
         return _reserved(slots) + tokens <= self.cells
 
-    def evict(self, slots: Sequence[Slot], keep: Slot) -> tuple[int, ...]:
-        idle = [slot for slot in slots if not slot.is_taken and slot.prompt]
+    def evict(self, slots: Sequence[Slot], keep: Slot) -> list[Slot]:
+        idle = [slot for slot in slots if not slot.is_taken and slot.cached.tokens]
         idle.sort(key=lambda slot: (slot is keep, slot.used_at))
-        excess = _reserved(slots) + sum(len(slot.prompt) for slot in idle) - self.cells
-        evicted: list[int] = []
+        excess = _reserved(slots) + sum(len(slot.cached.tokens) for slot in idle) - self.cells
+        evicted: list[Slot] = []
         while excess > 0 and idle:
-            slot = idle.pop(0)
-            excess -= len(slot.prompt)
-            slot.prompt = []
-            evicted.append(slot.sequence)
-        return tuple(evicted)
+            evicted.append(idle.pop(0))
+            excess -= len(evicted[-1].cached.tokens)
+        return evicted
 
     def gap(self, slots: Sequence[Slot]) -> tuple[Slot, Slot] | None:  # noqa: ARG002
         return None

@@ -1,16 +1,16 @@
 """A loaded model: its weights, its contexts, and the slots of their caches."""
 
-from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.engine.decoding.chat_template import ChatTokeniser, PromptTokens
 from service.engine.decoding.foreign_grammars import ForeignGrammars
 from service.engine.decoding.kv_layout import KvLayout, Slot, UnifiedLayout
-from service.engine.decoding.kv_slots import Assignment, SlotAllocator
+from service.engine.decoding.kv_slots import SlotAllocator
+from service.engine.decoding.prefix_reuse import Cached, Reuse, Wanted
+from service.engine.decoding.prompt_cache import PromptCache
 from service.engine.files.cache_size import CacheSize
 from service.engine.llama import (
     AdapterFile,
@@ -25,12 +25,10 @@ from service.errors import PromptTooLong
 from service.messages import Text
 
 # Tokens of a prefill chunk. A cancelled request has to wait for the end of its chunk. Decoding the
-# same chunks gives the same numbers to the last bit, so prefixes are reused by whole chunks only,
+# same chunks gives the same numbers to the last bit, so repeatable requests reuse whole chunks only,
 # and a seed gives the same text whether or not the cache was warm.
 CPU_CHUNK, SMALL_MODEL_CPU_CHUNK, GPU_CHUNK = 32, 64, 512
 SMALL_MODEL_PARAMETERS = 200_000_000
-# System prompts saved outside the cache. The service has four, and OpenAI clients bring their own.
-SAVED_PREFIXES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +77,15 @@ class LoadedModel:
         self.context_tokens = layout.tokens
         self.chunk_tokens = prefill_chunk_tokens(weights.parameters, weights.gpu_layers)
         self.cache_bytes = cache_size.total(layout.cells, layout.sequences)
-        self._layout = layout
         self._threads = threads
         self._adapter = adapter
         # A batch has a prefill chunk, or one token of each sequence.
         batch = max(self.chunk_tokens, layout.sequences)
         size = ContextSize(layout.cells, layout.sequences, batch, layout.is_unified)
         self.context = Context(weights, size, threads=threads, adapter=adapter)
-        self.slots = SlotAllocator(layout)
+        self.prompts = PromptCache(layout, self.context, can_cut=weights.can_rewind)
         self.foreign_grammars = ForeignGrammars(weights.path)
         self._prefilling: Slot | None = None
-        self._saved_prefixes: OrderedDict[tuple[int, ...], NDArray[np.uint8]] = OrderedDict()
         self._embedding_context: Context | None = None
         self._embedding_slots = SlotAllocator(UnifiedLayout(1, layout.tokens, cells=layout.tokens))
 
@@ -117,43 +113,37 @@ class LoadedModel:
             )
 
     def acquire_slot(
-        self, key: str, prompt: PromptTokens, answer: int, *, reuses_prefix: bool = True
+        self, key: str, prompt: PromptTokens, answer: int, *, reuse: Reuse = "pieces"
     ) -> Generator[None, Rows | None, tuple[Slot, int]]:
         """Wait for a slot; returns it, and how many tokens of the prompt it has cached.
 
         Only one prompt is prefilled at a time, so that the next one can reuse its prefix.
         """
-        chunk_ends = self._chunk_ends(prompt) if reuses_prefix else []
-        self.slots.enqueue(key)
+        wanted = Wanted(prompt.tokens, self._piece_ends(prompt), reuse)
+        need = len(prompt.tokens) + answer
+        self.prompts.enqueue(key)
         try:
-            need = len(prompt.tokens) + answer
-            while True:
-                if self._prefilling is None:
-                    assignment = self.slots.assign(key, prompt.tokens, need, chunk_ends)
-                    if assignment is not None:
-                        break
+            while self._prefilling or (slot := self.prompts.take(key, wanted, need)) is None:
                 yield
         finally:
-            self.slots.dequeue(key)
-        self._prefilling = assignment.slot
-        return assignment.slot, self._fill_from_cache(assignment, prompt, chunk_ends)
+            self.prompts.dequeue(key)
+        self._prefilling = slot
+        return slot, len(slot.cached.tokens)
 
-    def release_slot(self, slot: Slot) -> None:
-        """Forget the answer, and keep the prompt in the cache for reuse."""
+    def release_slot(self, slot: Slot, answer: Sequence[int] = ()) -> None:
+        """Keep the prompt in the cache for reuse, and these decoded tokens of the answer."""
         self._end_prefill(slot)
-        if not self.context.keep(slot.sequence, len(slot.prompt)):
-            slot.prompt = []
-        self.slots.release(slot)
+        self.prompts.release(slot, list(answer))
 
     def acquire_embedding_slot(self, key: str) -> Generator[None, Rows | None, Slot]:
         """Wait for the embedding context, which takes one text at a time."""
         self._embedding_slots.enqueue(key)
         try:
-            while (assignment := self._embedding_slots.assign(key, [], 0, [])) is None:
+            while not self._embedding_slots.has_place(key, 0):
                 yield
+            return self._embedding_slots.assign(Wanted([], ()), 0, Cached()).slot
         finally:
             self._embedding_slots.dequeue(key)
-        return assignment.slot
 
     def release_embedding_slot(self, slot: Slot) -> None:
         self._embedding_slots.release(slot)
@@ -167,39 +157,27 @@ class LoadedModel:
         `is_reusable`.
         """
         tokens = prompt.tokens
+        if start == len(tokens):
+            self._end_prefill(slot)
+            assert slot.cached.logits is not None
+            return slot.cached.logits[np.newaxis]
         row: Rows | None = None
-        for end in [end for end in self._chunk_ends(prompt) if end > start] + [len(tokens)]:
+        for end in self._ends_after(start, prompt, is_in_pieces=slot.cached.is_in_pieces):
             outputs: Outputs = "last" if end == len(tokens) else "none"
             row = yield PendingDecode(self.context, slot, start, tokens[start:end], outputs)
             start = end
             if is_reusable:
-                self._note_cached(slot, tokens[:end])
-                if end == prompt.system_tokens:
-                    self._save_prefix(tokens[:end], slot)
+                is_system = end == prompt.system_tokens
+                self.prompts.note_piece(slot, tokens, end, is_system=is_system)
         assert row is not None
+        if is_reusable:
+            self.prompts.note_prompt(slot, row[0].copy())
         self._end_prefill(slot)
         return row
-
-    def _note_cached(self, slot: Slot, tokens: list[int]) -> None:
-        # Where a sequence cannot be cut, no other request can take its start from a slot. System
-        # prompts are reused all the same, because they are saved when they end.
-        if self.weights.can_rewind:
-            slot.prompt = tokens
 
     def _end_prefill(self, slot: Slot) -> None:
         if self._prefilling is slot:
             self._prefilling = None
-
-    def close_gap(self) -> None:
-        """Move a sequence next to the others where only neighbours share a batch."""
-        gap = None if self.slots.waiting else self.slots.gap()
-        if gap is not None:
-            moving, free = gap
-            self.context.keep(free.sequence, 0)
-            self.context.restore(free.sequence, self.context.save(moving.sequence))
-            self.context.keep(moving.sequence, 0)
-            free.prompt = []
-            self.slots.swap(moving, free)
 
     def close(self) -> None:
         self.foreign_grammars.close()
@@ -207,40 +185,18 @@ class LoadedModel:
         if self._embedding_context is not None:
             self._embedding_context.close()
 
-    def _chunk_ends(self, prompt: PromptTokens) -> list[int]:
-        """Where prefill chunks end: after the system prompt, and after each chunk of tokens."""
+    def _piece_ends(self, prompt: PromptTokens) -> tuple[int, ...]:
+        """Where pieces end: after the system prompt, after each chunk of tokens, and at the end."""
         last = len(prompt.tokens) - 1
         system = min(prompt.system_tokens, last)
-        return [
+        return (
             *range(self.chunk_tokens, system, self.chunk_tokens),
             *range(system or self.chunk_tokens, last + 1, self.chunk_tokens),
-        ]
+            last + 1,
+        )
 
-    def _fill_from_cache(
-        self, assignment: Assignment, prompt: PromptTokens, chunk_ends: list[int]
-    ) -> int:
-        """Put the known start of a prompt into the slot's sequence; returns its length."""
-        sequence, shared = assignment.slot.sequence, assignment.shared
-        for evicted in assignment.evicted:
-            if evicted != sequence:
-                self.context.keep(evicted, 0)
-        system = tuple(prompt.tokens[: prompt.system_tokens])
-        is_saved = prompt.system_tokens in chunk_ends and system in self._saved_prefixes
-        if shared < prompt.system_tokens and is_saved:
-            self._saved_prefixes.move_to_end(system)
-            self.context.keep(sequence, 0)
-            self.context.restore(sequence, self._saved_prefixes[system])
-            self._note_cached(assignment.slot, list(system))
-            return prompt.system_tokens
-        if assignment.source == sequence:
-            is_kept = self.context.keep(sequence, shared)
-        else:
-            is_kept = self._layout.copy(self.context, assignment.source, sequence, shared)
-        if not is_kept:
-            assignment.slot.prompt = []
-        return shared if is_kept else 0
-
-    def _save_prefix(self, tokens: list[int], slot: Slot) -> None:
-        self._saved_prefixes[tuple(tokens)] = self.context.save(slot.sequence)
-        if len(self._saved_prefixes) > SAVED_PREFIXES:
-            self._saved_prefixes.popitem(last=False)
+    def _ends_after(self, start: int, prompt: PromptTokens, *, is_in_pieces: bool) -> Sequence[int]:
+        if is_in_pieces:
+            return [end for end in self._piece_ends(prompt) if end > start]
+        size = len(prompt.tokens)
+        return [*range(start + self.chunk_tokens, size, self.chunk_tokens), size]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from service.engine.decoding.chat_template import PromptTokens
 from service.engine.decoding.detokenizer import Detokenizer
 from service.engine.decoding.kv_layout import Slot
-from service.engine.decoding.kv_slots import common_prefix
 from service.engine.decoding.loaded_model import LoadedModel, PendingDecode, Steps
+from service.engine.decoding.prefix_reuse import Reuse, common_prefix
 from service.engine.decoding.raw_prompt import raw_prompt
 from service.engine.llama import (
     Following,
@@ -64,13 +64,15 @@ def generate(model: LoadedModel, request: GenerateRequest, emit: Emit) -> Steps:
     model.check_fit(size, request.max_tokens)
     grammar = yield from _grammar(model, request)
     with contextlib.closing(Sampler(request.sampling, grammar)) as sampler:
-        slot, start = yield from model.acquire_slot(request.id, prompt, request.max_tokens)
+        answer = _Answer(model.weights, request, emit)
+        slot, start = yield from model.acquire_slot(
+            request.id, prompt, request.max_tokens, reuse=_reuse(request)
+        )
         try:
             emit(Started(size))
             began = time.monotonic()
             rows = yield from model.prefill(slot, prompt, start)
             prompt_s = time.monotonic() - began
-            answer = _Answer(model.weights, request, emit)
             while True:
                 # While a client's grammar takes its time, the next decode overwrites the row.
                 row = rows[0].copy() if request.is_foreign else rows[0]
@@ -84,9 +86,13 @@ def generate(model: LoadedModel, request: GenerateRequest, emit: Emit) -> Steps:
                 assert decoded is not None
                 rows = decoded
         finally:
-            model.release_slot(slot)
+            model.release_slot(slot, answer.reusable)
     completion_s = time.monotonic() - began - prompt_s
     emit(Finished(answer.reason, Usage(size, start, answer.count, prompt_s, completion_s)))
+
+
+def _reuse(request: GenerateRequest) -> Reuse:
+    return "pieces" if request.is_repeatable else "everything"
 
 
 def _prompt(model: LoadedModel, request: GenerateRequest) -> PromptTokens:
@@ -121,13 +127,24 @@ class _Answer:
         self._emit = emit
         self._detokenizer = Detokenizer(request.stop)
         self._logprobs: list[TokenLogprob] = []
-        self.count = 0
-        self.last = -1
+        self._tokens: list[int] = []
         self.reason: FinishReason | None = None
 
+    @property
+    def count(self) -> int:
+        return len(self._tokens)
+
+    @property
+    def last(self) -> int:
+        return self._tokens[-1]
+
+    @property
+    def reusable(self) -> list[int]:
+        """The decoded tokens, if others may go on from them: all but the last."""
+        return [] if self._request.is_repeatable else self._tokens[:-1]
+
     def add(self, token: int, row: Logits) -> None:
-        self.count += 1
-        self.last = token
+        self._tokens.append(token)
         if self._weights.is_end(token):
             self._end("stop")
             return
@@ -169,7 +186,7 @@ def probe(model: LoadedModel, request: ProbeRequest, emit: Emit) -> Steps:
     sizes = [len(prompt.tokens) for prompt in prompts]
     model.check_fit(max(sizes), 1)
     longest = max(prompts, key=lambda one: len(one.tokens))
-    slot, _ = yield from model.acquire_slot(request.id, longest, 1, reuses_prefix=False)
+    slot, _ = yield from model.acquire_slot(request.id, longest, 1, reuse="nothing")
     try:
         emit(Started(sum(sizes)))
         began = time.monotonic()

@@ -72,6 +72,9 @@ class Worker:
                 for subject, command in self._channel.receive(self._receive_timeout_s()):
                     self._handle(subject, command)
                 self._outbox += self._loader.reports()
+                self._resume_waiting()
+                # A prompt that is known already has its first token before anything is decoded.
+                self._send()
                 self._step()
                 self._send()
         finally:
@@ -114,24 +117,26 @@ class Worker:
             self._running[request.id] = RunningRequest(steps)
             self._advance(request.id, None)
 
-    def _step(self) -> None:
-        """Decode one batch of one context."""
+    def _resume_waiting(self) -> None:
         for request_id in [key for key, one in self._running.items() if one.pending is None]:
             self._advance(request_id, None)
+
+    def _step(self) -> None:
+        """Decode one batch of one context."""
         pending = dict(self._pending())
         if not pending:
             return
         context, batcher = self._round_robin.next({one.context for one in pending.values()})
         model = self._models.generating_in(context)
         if model is not None:
-            model.close_gap()
+            model.prompts.close_gap()
         batch = batcher.next(
             [
                 Candidate(key, one.is_answer)
                 for key, one in pending.items()
                 if one.context is context
             ],
-            waiting=model.slots.waiting if model is not None else 0,
+            waiting=model.prompts.waiting if model is not None else 0,
         )
         began = time.perf_counter()
         self._decode(context, {key: pending[key] for key in batch})

@@ -8,6 +8,7 @@ from service.errors import ModelUnavailable
 from service.messages import Text
 
 CACHE_VALUE_BYTES, STATE_VALUE_BYTES = 2, 4
+SAVED_SHARE = 4
 # Files of Qwen3.5 may leave it out: https://github.com/ggml-org/llama.cpp (src/models/qwen35.cpp)
 QWEN_INTERVAL = 4
 
@@ -23,7 +24,13 @@ class CacheSize:
     sequence_bytes: int = 0
 
     def total(self, cells: int, sequences: int) -> int:
-        return cells * self.token_bytes + sequences * self.sequence_bytes
+        """Of a whole cache, with the prompts that are saved outside it."""
+        return (cells + saved_tokens(cells)) * self.token_bytes + sequences * self.sequence_bytes
+
+
+def saved_tokens(cells: int) -> int:
+    """How many tokens of prompts are saved outside a cache of so many cells."""
+    return cells // SAVED_SHARE
 
 
 def cache_size(metadata: Metadata) -> CacheSize:

@@ -88,12 +88,13 @@ def _request(
             "This server takes no grammars and no JSON schemas of clients. `json_object` works."
         )
     _check_grammar(asked.grammar)
+    sampling = _sampling(asked)
     return GenerateRequest(
         id=exchange.id,
         model=exchange.model,
         messages=(),
         max_tokens=DEFAULT_MAX_TOKENS,
-        sampling=_sampling(asked),
+        sampling=sampling,
         stop=(asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ()),
         grammar=asked.grammar,
         json_schema=json_schema,
@@ -101,6 +102,7 @@ def _request(
         holder=exchange.client,
         client=queue_client(exchange.client, asked.user),
         timeout_s=exchange.deadline_s,
+        is_repeatable=asked.seed is not None or sampling.temperature == 0,
     )
 
 
