@@ -24,9 +24,9 @@ BATCH_S = 0.04
 PAUSE_S = 0.004
 # The most rows of a kind in one step.
 ROWS = 20
-# The first transaction takes so many steps in any case: one for each section of a small file, and some
-# more for ideas. So a file of up to 100 ideas is stored as a whole or not at all.
-FIRST_STEPS = 12
+# The first transaction goes on until it has so many ideas or steps, however long that takes. So a small
+# file is stored as a whole or not at all.
+FIRST_IDEAS, FIRST_STEPS = 100, 12
 
 # Writes a part of the import; returns how many ideas of the file it has done with.
 Step = Callable[[Session], int]
@@ -101,8 +101,8 @@ class Batches:
         while waiting:
             written += waiting.popleft()(session)
             taken += 1
-            is_enough = not self._is_first or taken >= FIRST_STEPS
-            if is_enough and time.monotonic() >= until:
+            is_small = self._is_first and written < FIRST_IDEAS and taken < FIRST_STEPS
+            if not is_small and time.monotonic() >= until:
                 break
         return written
 

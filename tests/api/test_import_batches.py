@@ -15,7 +15,7 @@ from service.schemas.ideas import BoardCreate, IdeaCreate
 from service.schemas.imports import Draft, Imported, ImportPolicy, ParsedFile
 from service.settings import PROJECT_ROOT, Settings
 from service.store import Limits, Store, batches
-from service.store.batches import FIRST_STEPS, ROWS, Stopped
+from service.store.batches import FIRST_IDEAS, ROWS, Stopped
 from service.store.database import Database
 from service.store.tables import Idea, IdeaVersion
 
@@ -79,7 +79,7 @@ def test_no_transaction_of_an_import_writes_many_ideas(store: Store) -> None:
 
     assert watched.total == watched.written[-1] == MANY
     at_once = [after - before for before, after in pairwise([0, *watched.written])]
-    assert at_once[0] <= FIRST_STEPS * ROWS
+    assert at_once[0] <= FIRST_IDEAS
     assert max(at_once[1:]) <= ROWS
 
 
@@ -95,16 +95,16 @@ def test_others_write_between_the_transactions_of_an_import(
 
     add_many(store)
 
-    assert len(made) >= (MANY - FIRST_STEPS * ROWS) // ROWS
+    assert len(made) >= (MANY - FIRST_IDEAS) // ROWS
 
 
 def test_a_small_file_is_one_transaction(store: Store) -> None:
     watched = Watched()
-    drafts = [Draft(line, f"Idea {line}") for line in range(100)]
+    drafts = [Draft(line, f"Idea {line}") for line in range(FIRST_IDEAS)]
 
     store.text_import.add(ParsedFile(ideas=drafts), ImportPolicy(), watch=watched)
 
-    assert watched.written == [100]
+    assert watched.written == [FIRST_IDEAS]
 
 
 def test_what_a_stopped_import_has_written_stays_and_the_next_one_adds_the_rest(
