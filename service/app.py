@@ -46,6 +46,7 @@ from service.store.database import Database
 from service.store.database_lock import database_lock
 from service.store.housekeeping import Housekeeping
 from service.store.round_ending import RoundEnding
+from service.transfer.background_import import BackgroundImports
 from service.transfer.file_reader import FileReader
 from service.transfer.pending_uploads import PendingUploads, StoredUploads, UploadFolder
 from service.web import api, mcp, openai, openapi, ops, pages, session
@@ -132,8 +133,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         "backend": pool,
         "served_models": served_models,
         "requests_in_progress": RequestsInProgress(store.locks),
-        "file_reader": FileReader(),
-        "pending_uploads": _pending_uploads(settings, store),
+        **_of_imports(settings, store),
         "metrics": metrics,
         "visitors": visitors,
         **_under_load(store),
@@ -161,6 +161,15 @@ def _by_routes(app: FastAPI, settings: Settings, store: Store) -> dict[str, obje
 
 def _under_load(store: Store) -> dict[str, object]:
     return {"lines": Lines(), "readiness": Readiness(store)}
+
+
+def _of_imports(settings: Settings, store: Store) -> dict[str, object]:
+    reader = FileReader()
+    return {
+        "file_reader": reader,
+        "background_imports": BackgroundImports(store, reader),
+        "pending_uploads": _pending_uploads(settings, store),
+    }
 
 
 def _readers_of_boards(
@@ -201,6 +210,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().run_in_executor(None, state.inspirations.warm_up)
         stack.push_async_callback(state.calibrations.close)
         stack.push_async_callback(_stop, state.runs, state.mcp, state.settings.drain_s)
+        stack.push_async_callback(asyncio.to_thread, state.background_imports.close)
         stack.push_async_callback(state.feeds.close)
         yield
 

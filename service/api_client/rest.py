@@ -4,9 +4,10 @@ It does not know where the server is or whether it is another process.
 """
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -79,24 +80,22 @@ class Rest:
         body: Any = None,
         query: dict[str, Any] | None = None,
         file: tuple[bytes, str] | None = None,
-        revision: int | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> httpx2.Response:
-        """Calls `path` below /api/v1. `file` is content and media type. `revision` becomes `If-Match`:
-        the idea is changed only if that is its latest version.
+        """Calls `path` below /api/v1. `file` is content and media type.
 
         Raises:
             ServerUnreachable: no server answers.
             ServerRefused: the server answers with a problem.
         """
         content, kind = file or (None, None)
-        tag = None if revision is None else f'"{revision}"'
         request = self._http.build_request(
             method,
             API + path,
             json=body,
             content=content,
             params=given(**query or {}),
-            headers=given(**{"Content-Type": kind, "If-Match": tag}),
+            headers=given(**{"Content-Type": kind}, **headers),
         )
         async with self._sent(request) as response:
             return response

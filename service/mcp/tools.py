@@ -280,8 +280,9 @@ class Tools:
         rest = await self.connection.rest()
         fields = given(title=title, body=body, tags=tags, status=status, star=starred)
         fields |= given(board_id=await board_id(rest, board))
+        headers = {} if revision is None else {"If-Match": f'"{revision}"'}
         answer = await rest.call(
-            "PATCH", f"/ideas/{segment(idea_id)}", body=fields, revision=revision
+            "PATCH", f"/ideas/{segment(idea_id)}", body=fields, headers=headers
         )
         return read(IdeaPublic, answer.json())
 

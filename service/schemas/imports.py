@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SkipValidation
 
+from service.messages import unpack
 from service.schemas.fields import Status
 
 TextFormat = Literal["markdown", "csv", "lines"]
@@ -124,3 +125,41 @@ class Imported(BaseModel):
     left_out: list[LeftOut] = Field(
         default_factory=list, description="Text and columns that were ignored."
     )
+
+
+ImportStatus = Literal["reading", "writing", "done", "stopped", "failed", "interrupted"]
+
+
+class ImportFailure(BaseModel):
+    type: str
+    detail: str
+    # As `messages.pack` gives it; for pages.
+    words: Any = Field(default=None, exclude=True)
+
+    @property
+    def reason(self) -> str:
+        """Returns the detail as a text that pages can translate."""
+        return self.detail if self.words is None else unpack(self.words)
+
+
+class ImportPublic(BaseModel):
+    """An import that is carried out while nobody waits for its answer.
+
+    `stopped` was asked for, and `interrupted` means that the server ended. In both cases what is written
+    stays, and importing the file again adds the rest.
+    """
+
+    id: str
+    status: ImportStatus = Field(examples=["writing"])
+    total: int | None = Field(
+        examples=[10000],
+        description="How many ideas are written, or null until the file is read.",
+    )
+    written: int = Field(examples=[3200], description="How many of them are.")
+    result: Imported | None = Field(
+        default=None, description="What was done in the end. It lists no ideas."
+    )
+    first_idea_id: str | None = Field(
+        default=None, description="The first idea of the file that was added or changed."
+    )
+    error: ImportFailure | None = Field(default=None, description="Why it failed.")

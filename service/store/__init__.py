@@ -23,6 +23,7 @@ from service.store.database import Database
 from service.store.deliveries import DeliveryStore
 from service.store.dialects.channel import Channel, notify
 from service.store.evaluations import EvaluationStore
+from service.store.file_imports import FileImportStore
 from service.store.hidden_ideas import hide
 from service.store.idea_search import IdeaSearchStore
 from service.store.ideas import IdeaStore
@@ -121,6 +122,7 @@ class Store:
         self.run_events = RunEventStore(database)
         self.presence = PresenceStore(database, self.replica_id)
         self.uploads = UploadStore(database)
+        self.file_imports = FileImportStore(database)
 
     def channel(self) -> AbstractAsyncContextManager[object]:
         """Wakes who waits here for what other servers on the database do, while it is open."""

@@ -22,6 +22,7 @@ from service.schemas.identity import now
 from service.store.attachment_tables import Attachment, AttachmentPart
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM, sees_all
+from service.store.import_tables import FileImport
 from service.store.replica_tables import PendingUpload, Presence, Replica, RunEvents
 from service.store.tables import (
     ApiKey,
@@ -55,7 +56,7 @@ _UNBOUND: frozenset[type[Any]] = frozenset(
     {
         *(ApiKey, Change, KeyedAnswer, TopicVector),
         *(Invitation, Membership, Person, Webhook, WebhookCursor, WebhookDelivery),
-        *(PendingUpload, Replica, RunEvents, AttachmentPart),
+        *(FileImport, PendingUpload, Replica, RunEvents, AttachmentPart),
     }
 )
 # What hangs on an idea or a run, by the column that leads there.

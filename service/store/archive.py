@@ -1,14 +1,14 @@
 """Exports everything in the database, and imports it again."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert
-from sqlmodel import Session, SQLModel, and_, col, func, or_, select
+from sqlmodel import Session, and_, col, or_, select
 
 from service.actor import ACTOR, KeyScope, Role
 from service.errors import InvalidInput, NotFound, ScopeNeeded
 from service.messages import Text
-from service.schemas.archive import Archive, IdeaRow, RubricRow
+from service.schemas.archive import Archive, RubricRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.identity import now
 from service.schemas.imports import Imported
@@ -18,24 +18,22 @@ from service.store.archive_checks import (
     check_references,
     check_unique,
     check_versions,
-    like_key,
     names_people,
     row_key,
 )
-from service.store.archive_files import add_contents, insert_files, with_content
-from service.store.archive_rows import Row, forget_missing, values_of
+from service.store.archive_files import add_contents, file_steps, taken_in, with_content
+from service.store.archive_rows import Row, forget_missing
+from service.store.archive_steps import archive_steps, rescoring_steps
 from service.store.archive_trash import TrashedRows
 from service.store.attachment_tables import Attachment
 from service.store.authors import authors_of_ideas
+from service.store.batches import Batches, Unwatched, Watch
 from service.store.database import Database
-from service.store.dialects import continue_numbers
-from service.store.hidden_ideas import ALL_OF_THEM, nameless_ideas
+from service.store.hidden_ideas import nameless_ideas
 from service.store.limits import Limits
-from service.store.placing import places_for
+from service.store.lost_parents import connect_lost
 from service.store.public_ideas import as_public
-from service.store.purging import find_lost_parents
-from service.store.scores import rescore
-from service.store.search import index
+from service.store.row_insertion import TABLES, known_keys, places_of
 from service.store.tables import (
     Board,
     Comparison,
@@ -48,22 +46,8 @@ from service.store.tables import (
     Suggestion,
 )
 from service.store.team_tables import Comment, IdeaLike, Person
+from service.store.trash_restoration import restoration_steps
 
-# Section -> table, ordered so that the target of a reference comes before it.
-_TABLES: dict[str, type[SQLModel]] = {
-    "people": Person,
-    "boards": Board,
-    "ideas": Idea,
-    "runs": Run,
-    "versions": IdeaVersion,
-    "suggestions": Suggestion,
-    "rubrics": Rubric,
-    "evaluations": Evaluation,
-    "comparisons": Comparison,
-    "likes": IdeaLike,
-    "comments": Comment,
-    "attachments": Attachment,
-}
 _TEXTS = {"name": "title", "title": "title", "goal": "body", "body": "body", "text": "body"}
 _NOT_EXPORTED = {
     "people": {"external_name", "seen_at", "removed_at"},
@@ -126,8 +110,15 @@ class ArchiveStore:
                 found[idea.board_id][1].append(row)
             return list(found.values())
 
-    def add(self, archive: Archive, *, restore: bool = False, dry_run: bool = False) -> Imported:
-        """Adds everything in the archive that is new, or nothing.
+    def add(
+        self,
+        archive: Archive,
+        *,
+        restore: bool = False,
+        dry_run: bool = False,
+        watch: Watch | None = None,
+    ) -> Imported:
+        """Adds everything in the archive that is new.
 
         Rows with a known id are left unchanged, or restored from the trash with `restore`.
 
@@ -137,8 +128,10 @@ class ArchiveStore:
         Raises:
             InvalidInput: with a JSON Pointer to a text that is too long, a repeated id, a reference
                 to a missing row, a version newer than its idea's, or an idea that is its own
-                ancestor.
+                ancestor. Nothing is stored then.
             ScopeNeeded: it names people, in whose name a key of that scope writes nothing.
+            Stopped: `watch` stopped it.
+            Conflict, StorageUnavailable: as `Batches.write` says.
         """
         require(Role.EDITOR)
         if names_people(archive) and ACTOR.get().scope < KeyScope.ADMIN:
@@ -152,31 +145,25 @@ class ArchiveStore:
         check_unique(archive)
         check_ancestors(archive.ideas)
         check_versions(archive)
-        with self._database.write() as session:
-            known = {name: _known(session, name) for name in _TABLES}
-            check_references(archive, known)
-            trashed = TrashedRows(session, archive)
-            result = Imported(dry_run=dry_run)
-            for name in _TABLES:
-                rows = getattr(archive, name)
-                new = [row for row in rows if row_key(name, row) not in known[name]]
-                if name == "attachments":
-                    new = with_content(session, self._limits, new, result)
-                if name == "rubrics":
-                    new = _shown_once(new, known["boards"])
-                if not dry_run:
-                    insert_rows(session, name, new)
-                setattr(result.added, name, len(new))
-                setattr(result.already_there, name, len(rows) - len(new))
-            for board_id in {idea.board_id for idea in archive.ideas}:
-                rescore(session, board_id)
-            trashed.describe(result, known["ideas"], restore=restore)
-            if restore and not dry_run:
-                trashed.restore()
-            return result
+        with self._database.read() as session:
+            plan = _ArchivePlan(session, self._limits, archive, restore=restore)
+        plan.result.dry_run = dry_run
+        if not dry_run:
+            self._carry_out(plan, watch or Unwatched())
+        return plan.result
+
+    def _carry_out(self, plan: "_ArchivePlan", watch: Watch) -> None:
+        files = taken_in(plan.new["attachments"])
+        restored = plan.restored.ideas
+        batches = Batches(self._database, watch, len(plan.new["ideas"]) + len(restored))
+        batches.write(archive_steps(plan.new, plan.places))
+        connect_lost(self._database, batches)
+        batches.write(rescoring_steps(plan.evaluated))
+        batches.write(file_steps(files))
+        batches.write(restoration_steps(plan.restored.boards, restored))
 
     def _check_texts(self, archive: Archive) -> None:
-        for name in _TABLES.keys() - {"attachments"}:
+        for name in TABLES.keys() - {"attachments"}:
             for place, row in enumerate(getattr(archive, name)):
                 for field, kind in _TEXTS.items():
                     try:
@@ -187,6 +174,34 @@ class ArchiveStore:
                             Text("%(pointer)s: %(detail)s", pointer=pointer, detail=error.detail),
                             pointer=pointer,
                         ) from error
+
+
+class _ArchivePlan:
+    """What is new in an archive, and what of it is to be restored."""
+
+    def __init__(
+        self, session: Session, limits: Limits, archive: Archive, *, restore: bool
+    ) -> None:
+        known = {name: known_keys(session, name) for name in TABLES}
+        check_references(archive, known)
+        trashed = TrashedRows(session, archive)
+        self.result = Imported()
+        self.restored = trashed.chosen(restore=restore)
+        self.new: dict[str, Sequence[Any]] = {}
+        for name in TABLES:
+            rows = getattr(archive, name)
+            new = [row for row in rows if row_key(name, row) not in known[name]]
+            if name == "attachments":
+                new = with_content(session, limits, new, self.result)
+            if name == "rubrics":
+                new = _shown_once(new, known["boards"])
+            self.new[name] = new
+            setattr(self.result.added, name, len(new))
+            setattr(self.result.already_there, name, len(rows) - len(new))
+        trashed.describe(session, self.result, known["ideas"], restore=restore)
+        self.places = places_of(session, self.new["ideas"])
+        # Also of those that are there: an earlier import may have been stopped before it came to this.
+        self.evaluated = list(dict.fromkeys(row.idea_id for row in archive.evaluations))
 
 
 def _shown_once(rubrics: list[RubricRow], boards: set[str]) -> list[RubricRow]:
@@ -300,61 +315,3 @@ def _hide_authors(sections: dict[str, list[Row]], nameless: set[str]) -> None:
         for row in sections[name]:
             if row[key] in nameless:
                 row["person_id"] = None
-
-
-def _known(session: Session, name: str) -> set[str]:
-    if name == "likes":
-        rows = session.exec(select(IdeaLike.idea_id, IdeaLike.liker))
-        return {like_key(idea_id, liker) for idea_id, liker in rows}
-    table: Any = Idea if name == "versions" else _TABLES[name]
-    return set(session.exec(select(table.id).execution_options(**ALL_OF_THEM)))
-
-
-def insert_rows(session: Session, name: str, rows: list[Any]) -> None:
-    if not rows:
-        return
-    if name == "ideas":
-        _insert_ideas(session, rows)
-    elif name == "attachments":
-        insert_files(session, rows)
-    else:
-        values = [values_of(row) for row in rows]
-        session.connection().execute(insert(_TABLES[name]), values)
-
-
-def _parents_first(ideas: list[Row]) -> list[Row]:
-    """A parent may come later in the file; no idea is its own ancestor."""
-    waiting = {idea["id"]: idea for idea in ideas}
-    ordered: list[Row] = []
-    for idea in ideas:
-        line: list[Row] = []
-        here: str | None = idea["id"]
-        while here in waiting:
-            line.append(waiting.pop(here))
-            here = line[-1]["parent_id"]
-        ordered += reversed(line)
-    return ordered
-
-
-def _insert_ideas(session: Session, rows: list[IdeaRow]) -> None:
-    # There is one writer, so these numbers stay free until the transaction ends.
-    first = (
-        session.scalar(select(func.max(Idea.number)).execution_options(**ALL_OF_THEM)) or 0
-    ) + 1
-    values, tags, words = [], [], []
-    places = places_for(session, [(row.board_id, row.place or 0) for row in rows])
-    for number, (row, place) in enumerate(zip(rows, places, strict=True), start=first):
-        names = list(dict.fromkeys(row.tags))
-        more = {"number": number, "title_key": row.title.casefold(), "place": place}
-        values.append(row.model_dump(exclude={"tags"}) | more)
-        tags += [{"idea_number": number, "name": name} for name in names]
-        words.append(
-            {"number": number, "title": row.title, "body": row.body, "tags": " ".join(names)}
-        )
-    connection = session.connection()
-    connection.execute(insert(Idea), _parents_first(values))
-    continue_numbers(session, SQLModel.metadata.tables["idea"])
-    if tags:
-        connection.execute(insert(IdeaTag), tags)
-    index(session, words)
-    find_lost_parents(session)

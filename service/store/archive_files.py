@@ -2,18 +2,21 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from sqlmodel import Session
 
 from service.errors import InvalidInput
-from service.file_types.intake import take_in
+from service.file_types.intake import NewFile, take_in
 from service.messages import Text
 from service.schemas.archive import AttachmentRow
 from service.schemas.imports import Imported
 from service.store.archive_rows import Row
 from service.store.attachments import attachment_of, content_of, store_file, total_size
+from service.store.batches import Step
 from service.store.limits import Limits
+from service.store.row_insertion import known_keys
 
 # So much of files goes into one export; in Base64 it still fits the usual limit of an import.
 CONTENT_BYTES = 32 * 1024 * 1024
@@ -50,22 +53,36 @@ def with_content(
     return found
 
 
-def insert_files(session: Session, rows: Sequence[AttachmentRow]) -> None:
+TakenIn = tuple[AttachmentRow, NewFile]
+
+
+def taken_in(rows: Sequence[AttachmentRow]) -> list[TakenIn]:
     """Anybody can write such a file, so that what it says of the contents is not believed.
 
     Raises: InvalidInput with a JSON Pointer to a content that is not stored.
     """
+    taken = []
     for place, row in enumerate(rows):
         try:
             content = base64.b64decode(row.content or "", validate=True)
-            file = take_in(row.name, content)
+            taken.append((row, take_in(row.name, content)))
         except binascii.Error as error:
             raise _refused(place, Text("It is not Base64.")) from error
         except InvalidInput as error:
             raise _refused(place, error.detail) from error
+    return taken
+
+
+def file_steps(taken: Sequence[TakenIn]) -> Iterator[Step]:
+    return (partial(_insert_file, row=row, file=file) for row, file in taken)
+
+
+def _insert_file(session: Session, row: AttachmentRow, file: NewFile) -> int:
+    if not known_keys(session, "attachments", [row]):
         made = attachment_of(row.idea_id, file)
         made.id, made.alt, made.created_at = row.id, row.alt, row.created_at
         store_file(session, made, file.content)
+    return 0
 
 
 def _refused(place: int, what: str) -> InvalidInput:

@@ -11,6 +11,7 @@ from service.store.activity import ACTIVITY_LIFE
 from service.store.attachments import DELETED_LIFE as DELETED_FILE_LIFE
 from service.store.comments import DELETED_LIFE
 from service.store.deliveries import DELIVERY_LIFE
+from service.store.file_imports import IMPORT_LIFE
 from service.store.keys import ENDED_SESSION_LIFE
 from service.store.trash import PAUSE_S
 
@@ -38,6 +39,7 @@ class Housekeeping(Recurring):
 
     async def _tidy(self) -> None:
         await asyncio.to_thread(self._store.keyed_answers.purge_expired)
+        await asyncio.to_thread(self._store.file_imports.purge_before, now() - IMPORT_LIFE)
         await asyncio.to_thread(self._store.activity.purge_before, now() - ACTIVITY_LIFE)
         await asyncio.to_thread(self._store.comments.purge_before, now() - DELETED_LIFE)
         await asyncio.to_thread(self._store.attachments.purge_before, now() - DELETED_FILE_LIFE)

@@ -70,16 +70,6 @@ def purge_ideas(session: Session, ideas: Sequence[tuple[str, int]]) -> None:
     remove_rows(session, numbers)
 
 
-def find_lost_parents(session: Session) -> None:
-    """Connects ideas to parents that were deleted for good and then imported again."""
-    is_back = col(Idea.lost_parent_id).in_(select(col(Idea.id)))
-    session.exec(
-        update(Idea)
-        .where(col(Idea.lost_parent_id).is_not(None), is_back)
-        .values(parent_id=Idea.lost_parent_id, lost_parent_id=None)
-    )
-
-
 def purge_runs(session: Session, run_ids: Collection[str], *, with_board: bool = False) -> None:
     """Deletes runs for good, except those whose results still exist.
 

@@ -11,11 +11,11 @@ from service.schemas.evaluation import RubricCreate
 from service.schemas.ideas import BoardCreate, BoardPublic
 from service.schemas.identity import now
 from service.store.access import require
-from service.store.archive import insert_rows
 from service.store.boards import FIRST_NAME
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM
 from service.store.limits import Limits
+from service.store.row_insertion import insert_ideas, insert_rows, places_of
 from service.store.tables import Board, Idea, Rubric, Run
 
 
@@ -79,8 +79,8 @@ def _add_sample(session: Session, rows: SampleRows) -> Board:
     board = Board(**rows.board.model_dump())
     session.add(board)
     session.flush()
-    insert_rows(session, "ideas", list(rows.ideas))
-    insert_rows(session, "versions", list(rows.versions))
+    insert_ideas(session, rows.ideas, places_of(session, rows.ideas))
+    insert_rows(session, "versions", rows.versions)
     insert_rows(session, "rubrics", [rows.rubric])
     return board
 

@@ -4,7 +4,9 @@ An idea without an id gets one that is computed from its board and its text. A b
 gets one from its name. The id stays the same when the idea or the board is edited later.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -27,13 +29,16 @@ from service.schemas.imports import (
     Reason,
 )
 from service.store.access import require
-from service.store.archive import insert_rows
+from service.store.archive_steps import NewRows, archive_steps
+from service.store.batches import Batches, Unwatched, Watch
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM
 from service.store.ideas import IdeaStore, found
 from service.store.limits import Limits
+from service.store.lost_parents import connect_lost
+from service.store.row_insertion import TABLES, Places, places_of
 from service.store.tables import Board, Idea, IdeaTag
-from service.store.trash_restoration import restore_boards, restore_ideas
+from service.store.trash_restoration import restoration_steps
 
 # It must never change: with another namespace, files imported before would be added again.
 _NAMESPACE = UUID("5f0a3a2e-7c1b-4f5d-9a55-0d6b2c5e8f31")
@@ -51,24 +56,33 @@ class TextImportStore:
         self._limits = limits
         self._ideas = ideas
 
-    def add(self, parsed: ParsedFile, policy: ImportPolicy, *, dry_run: bool = False) -> Imported:
-        """Adds everything in the file that is new, or nothing.
+    def add(
+        self,
+        parsed: ParsedFile,
+        policy: ImportPolicy,
+        *,
+        dry_run: bool = False,
+        watch: Watch | None = None,
+    ) -> Imported:
+        """Adds everything in the file that is new.
 
         Existing ideas are matched by id, then by text on the same board. They are left unchanged
         unless `policy` says otherwise.
 
         Raises:
-            InvalidFile: a text is too long.
-            NotFound: the board does not exist.
+            InvalidFile: a text is too long. Nothing is stored then.
+            NotFound: the board does not exist. Nothing is stored then.
+            Stopped: `watch` stopped it.
+            Conflict, StorageUnavailable: as `Batches.write` says.
         """
         self._check(parsed)
-        with self._database.write() as session:
+        with self._database.read() as session:
             plan = _ImportPlan(session, parsed, policy)
             plan.decide()
-            if not dry_run:
-                self._carry_out(session, plan)
         plan.result.dry_run = dry_run
         plan.result.left_out = parsed.left_out[:SHOWN_IDEAS]
+        if not dry_run:
+            self._carry_out(plan, watch or Unwatched())
         return plan.result
 
     def _check(self, parsed: ParsedFile) -> None:
@@ -83,15 +97,26 @@ class TextImportStore:
         if faults:
             raise InvalidFile(faults[:SHOWN_FAULTS])
 
-    def _carry_out(self, session: Session, plan: "_ImportPlan") -> None:
-        insert_rows(session, "boards", plan.new_boards)
-        insert_rows(session, "ideas", plan.new_ideas)
-        insert_rows(session, "versions", plan.new_versions)
-        restore_boards(session, plan.restored_boards)
-        restore_ideas(session, plan.restored_ideas)
-        for idea_id, shape in plan.updates:
+    def _carry_out(self, plan: "_ImportPlan", watch: Watch) -> None:
+        changed = {idea_id for idea_id, _ in plan.updates} | plan.restored_ideas.keys()
+        batches = Batches(self._database, watch, len(plan.new_ideas) + len(changed))
+        batches.write(archive_steps(plan.new_rows(), plan.places))
+        connect_lost(self._database, batches)
+        batches.write(restoration_steps(plan.restored_boards, plan.restored_ideas))
+        batches.write(
+            partial(self._change, idea_id=idea_id, shape=shape, plan=plan)
+            for idea_id, shape in plan.updates
+        )
+
+    def _change(
+        self, session: Session, idea_id: str, shape: IdeaUpdate, plan: "_ImportPlan"
+    ) -> int:
+        # Somebody may have deleted it, or a board that it is to move to, since the file was read.
+        with suppress(NotFound):
             idea = found(session, idea_id)
             self._ideas.update_in(session, idea, shape, origin="import", run_id=None)
+        # Those that were restored are counted already.
+        return int(idea_id not in plan.restored_ideas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +151,7 @@ class _ImportPlan:
         self.updates: list[tuple[str, IdeaUpdate]] = []
         self.restored_boards: list[str] = []
         self.restored_ideas: dict[str, str] = {}
+        self.places: Places = {}
         self._session = session
         self._parsed = parsed
         self._policy = policy
@@ -144,6 +170,17 @@ class _ImportPlan:
             self._target(board)
         for draft in self._parsed.ideas:
             self._place(draft)
+
+        self.places = places_of(self._session, self.new_ideas)
+
+    def new_rows(self) -> NewRows:
+        """The new rows by their sections in an archive."""
+        new = dict.fromkeys(TABLES, ())
+        return new | {
+            "boards": self.new_boards,
+            "ideas": self.new_ideas,
+            "versions": self.new_versions,
+        }
 
     def _place(self, draft: Draft) -> None:
         target = self._target(draft.board)

@@ -1,14 +1,13 @@
-"""Restores boards and ideas from the trash during an import, within its transaction."""
+"""Restores boards and ideas from the trash during an import."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from sqlmodel import Session, col, or_, select
 
+from service.store.batches import Step, parts
 from service.store.ideas import set_deleted, touch
 from service.store.tables import Board, Idea
-
-# SQLite limits the number of values in one statement.
-BATCH = 500
 
 
 def deleted_boards(session: Session) -> set[str]:
@@ -25,28 +24,31 @@ def deleted_ideas(session: Session) -> dict[str, str]:
     return dict(rows.all())
 
 
-def restore_boards(session: Session, board_ids: Sequence[str]) -> None:
-    for part in _parts(board_ids):
-        for board in session.exec(select(Board).where(col(Board.id).in_(part))):
-            board.deleted_at = None
-            session.add(board)
-    session.flush()
-
-
-def restore_ideas(session: Session, boards: Mapping[str, str]) -> None:
-    """Restores ideas; `boards` maps idea ids to board ids.
+def restoration_steps(board_ids: Sequence[str], ideas: Mapping[str, str]) -> Iterator[Step]:
+    """Restores boards, then ideas; `ideas` maps their ids to board ids.
 
     An idea moves to that board if its own board is still deleted.
     """
-    gone = deleted_boards(session)
-    for part in _parts(list(boards)):
-        for idea in session.exec(select(Idea).where(col(Idea.id).in_(part))):
-            if idea.board_id in gone:
-                idea.board_id = boards[idea.id]
-                touch(session, idea)
-            set_deleted(session, idea, deleted=False)
+    for part in parts(board_ids):
+        yield partial(_restore_boards, board_ids=part)
+    for part in parts(list(ideas)):
+        yield partial(_restore_ideas, boards={idea_id: ideas[idea_id] for idea_id in part})
+
+
+def _restore_boards(session: Session, board_ids: Sequence[str]) -> int:
+    for board in session.exec(select(Board).where(col(Board.id).in_(board_ids))):
+        board.deleted_at = None
+        session.add(board)
     session.flush()
+    return 0
 
 
-def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
+def _restore_ideas(session: Session, boards: Mapping[str, str]) -> int:
+    gone = deleted_boards(session)
+    for idea in session.exec(select(Idea).where(col(Idea.id).in_(boards))):
+        if idea.board_id in gone:
+            idea.board_id = boards[idea.id]
+            touch(session, idea)
+        set_deleted(session, idea, deleted=False)
+    session.flush()
+    return len(boards)

@@ -17,6 +17,7 @@ from service.schemas.imports import (
     Nested,
 )
 from service.store import Store
+from service.store.batches import Watch
 from service.transfer.file_reader import FileReader
 from service.transfer.readers import Header, decode, has_header, header_of
 
@@ -115,11 +116,16 @@ def format_of(media_type: str, file_name: str = "") -> ImportFormat:
 
 
 def import_file(
-    store: Store, reader: FileReader, content: bytes, options: ImportOptions
+    store: Store,
+    reader: FileReader,
+    content: bytes,
+    options: ImportOptions,
+    watch: Watch | None = None,
 ) -> Imported:
     """Imports a file, or reports with `dry_run` what the import would do.
 
     Raises:
+        Stopped: `watch` stopped it. What is written stays.
         InvalidArchive: the JSON is not an archive of Ideapool.
         InvalidInput: the content of the file cannot be used.
         NotFound: the default board does not exist.
@@ -135,7 +141,9 @@ def import_file(
                 pointer="/update",
             )
         archive = reader.archive(content)
-        return store.archive.add(archive, restore=options.restore, dry_run=options.dry_run)
+        return store.archive.add(
+            archive, restore=options.restore, dry_run=options.dry_run, watch=watch
+        )
     parsed = reader.parsed(
         content,
         options.format,
@@ -145,7 +153,7 @@ def import_file(
         columns=options.columns,
     )
     policy = ImportPolicy(options.board, update=options.update, restore=options.restore)
-    return store.text_import.add(parsed, policy, dry_run=options.dry_run)
+    return store.text_import.add(parsed, policy, dry_run=options.dry_run, watch=watch)
 
 
 def _check_columns(options: ImportOptions) -> None:

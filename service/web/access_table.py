@@ -131,6 +131,8 @@ ON_A_BOARD: dict[Role, str] = {
     GET /api/v1/inspirations                               POST /api/v1/import
     GET /import                                            POST /import
     GET /import/{token}                                    POST /import/{token}
+    GET /api/v1/imports/{import_id}                        GET /import/{token}/progress
+    POST /api/v1/imports/{import_id}/stop                  POST /import/{token}/stop
     POST /v1/chat/completions                              POST /v1/completions
     POST /v1/responses                                     POST /v1/embeddings
     """,

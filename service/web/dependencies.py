@@ -23,6 +23,7 @@ from service.runs.service import Runs
 from service.served_models import ServedModels
 from service.settings import Settings
 from service.store import Store
+from service.transfer.background_import import BackgroundImports
 from service.transfer.file_reader import FileReader
 from service.transfer.pending_uploads import PendingUploads
 from service.web.metrics import Metrics
@@ -102,6 +103,10 @@ async def _file_reader(request: Request) -> FileReader:
     return cast(FileReader, request.app.state.file_reader)
 
 
+async def _background_imports(request: Request) -> BackgroundImports:
+    return cast(BackgroundImports, request.app.state.background_imports)
+
+
 async def _webhooks(request: Request) -> Webhooks:
     return cast(Webhooks, request.app.state.webhooks)
 
@@ -119,6 +124,7 @@ async def _client(request: Request) -> str:
 
 PendingUploadsDep = Annotated[PendingUploads, Depends(_pending_uploads)]
 FileReaderDep = Annotated[FileReader, Depends(_file_reader)]
+BackgroundImportsDep = Annotated[BackgroundImports, Depends(_background_imports)]
 StoreDep = Annotated[Store, Depends(_store)]
 RunsDep = Annotated[Runs, Depends(_runs)]
 FeedsDep = Annotated[BoardFeeds, Depends(_feeds)]

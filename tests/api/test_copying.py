@@ -43,7 +43,7 @@ Rows = dict[str, list[dict[str, Any]]]
 # The index is written anew, and migrations are their own.
 NOT_COPIED = {"alembic_version", "idea_search"}
 # What servers tell each other: there may be rows of these only while one runs.
-OF_SERVERS = {"pending_upload", "presence", "replica", "run_events"}
+OF_SERVERS = {"file_import", "pending_upload", "presence", "replica", "run_events"}
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ ACTIONS: dict[str, tuple[str, ...] | str] = {
     "/suggestions/{suggestion_id}/avoid": ("avoidSuggestion",),
     "/import": ("importIdeas",),
     "/import/{token}": ("importIdeas",),
+    "/import/{token}/stop": ("stopImport",),
     "/boards/{board_id}/share": ("createSharedLink",),
     "/boards/{board_id}/share/{link_id}/withdraw": ("withdrawSharedLink",),
     "/webhooks": ("createWebhook",),

@@ -310,7 +310,7 @@ CHOICES = {
     "/ideas/*/like", "/ideas/*/move", "/ideas/*/place", "/ideas/*/restore", "/ideas/*/star", "/ideas/*/status",
     "/boards/*/share", "/boards/*/share/*/withdraw", "/webhooks/*/switch", "/webhooks/*/test",
     "/webhooks/*/delete", "/webhooks/*/deliveries/*/retry",
-    "/ideas/*/versions/*/restore", "/import/*", "/language", "/models", "/models/calibration",
+    "/ideas/*/versions/*/restore", "/import/*", "/import/*/stop", "/language", "/models", "/models/calibration",
     "/models/calibration/delete", "/models/speed", "/rubrics/*/delete",
     "/rubrics/*/restore", "/runs/*/again", "/runs/*/reopen/*", "/runs/*/keep-all", "/runs/*/more", "/runs/*/reject",
     "/runs/*/stop", "/shortcuts", "/suggestions/*/avoid", "/suggestions/*/discard",
@@ -596,7 +596,7 @@ def test_the_addresses_of_all_forms_are_tried() -> None:
 
     wanted = {re.sub(r"\{\w+\}", "*", one.path) for one in FORMS.values()} | CHOICES
     # An imported file is gone, and its preview with it. The question about ideas needs to know which.
-    assert wanted - tried == {"/import/*", "/boards/*/trash/delete"}
+    assert wanted - tried == {"/import/*", "/import/*/stop", "/boards/*/trash/delete"}
 
 
 def test_a_program_is_told_that_an_address_is_not_for_it(pool: Pool) -> None:

@@ -111,6 +111,7 @@ VALUES: dict[str, dict[str, Any]] = {
 LIVING = {
     "activity",
     "alembic_version",
+    "file_import",
     "keyed_answer",
     "pending_upload",
     "presence",

@@ -127,6 +127,22 @@ def test_import_pages_pass_axe(page: Page, pool: Pool) -> None:
     assert_accessible(page, "menu with exports")
 
 
+def test_the_page_of_an_import_shows_its_end_by_itself(page: Page, pool: Pool) -> None:
+    imports, token = pool.store.file_imports, "5" * 32
+    imports.begin(token)
+    imports.watch(token, lambda: False).begin(9000)
+    page.goto(f"/import/{token}/progress?format=lines")
+    expect(page.locator("#import-state")).to_contain_text("0 of 9,000 ideas are imported")
+    assert_accessible(page, "import under way")
+
+    page.get_by_role("button", name="Stop").click()
+    imports.end(token, None, None)
+
+    expect(page.get_by_text("The import was stopped")).to_be_visible()
+    expect(page.get_by_role("link", name="Import the rest")).to_be_visible()
+    assert_accessible(page, "stopped import")
+
+
 def test_a_board_is_printed_in_its_order_with_what_is_known(page: Page, pool: Pool) -> None:
     soup = pool.add("Soup", "One **pot**.", tags=["food"], status="kept", star=True)
     chalk = pool.add("Chalk")

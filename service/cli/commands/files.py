@@ -9,6 +9,7 @@ from typing import Any, get_args
 from service.api_client.lookups import board_id
 from service.api_client.rest import Rest
 from service.cli.commands.boards import add_option
+from service.cli.commands.import_progress import carried_out
 from service.cli.connection.connect import add_talk
 from service.cli.printing import as_json, facts, line, note
 from service.errors import ConfigurationError, InvalidInput, NotFound, StorageUnavailable
@@ -118,7 +119,7 @@ async def _import(rest: Rest, options: argparse.Namespace) -> int:
         **dict(map(_column, options.column)),
     }
     file = (options.content, "application/octet-stream")
-    told = (await rest.call("POST", "/import", query=query, file=file)).json()
+    told = await carried_out(rest, query, file, name=Path(options.file).name)
     if options.json:
         as_json(told)
         return 0

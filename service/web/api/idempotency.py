@@ -7,10 +7,10 @@ has changed nothing, so it may be sent again with the same key, even with anothe
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, ClassVar, get_type_hints
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
@@ -106,10 +106,13 @@ class KeyedRequest:
         caller = token_of(scope) or acting_person_id() or ""
         return RequestKey.of(caller, key, request)
 
-    def answer_once(self, act: Callable[[], bytes], *, status: int) -> Response:
+    def answer_once(
+        self, act: Callable[[], bytes], *, status: int, is_joined: bool = True
+    ) -> Response:
         """Returns the answer of `act`, a JSON text, or the stored one of the same request.
 
-        What `act` writes and its answer are stored in one transaction.
+        What `act` writes and its answer are stored in one transaction if `is_joined`; otherwise the
+        answer is stored when it is done, and what it does may be done again.
 
         Raises:
             IdempotencyKeyReused: the key belongs to another request.
@@ -125,14 +128,14 @@ class KeyedRequest:
                 # The first request may have been answered meanwhile.
                 found = find(key)
                 if found is None:
-                    return self._answer(key, act, status)
+                    with self.store.keyed_answers.together() if is_joined else nullcontext():
+                        return self._answer(key, act, status)
         return _replayed(found)
 
     def _answer(self, key: RequestKey, act: Callable[[], bytes], status: int) -> Response:
-        with self.store.keyed_answers.together():
-            body = act().decode()
-            answer = Answer(self.response.status_code or status, dict(self.response.headers), body)
-            self.store.keyed_answers.keep(key, answer)
+        body = act().decode()
+        answer = Answer(self.response.status_code or status, dict(self.response.headers), body)
+        self.store.keyed_answers.keep(key, answer)
         return _json(answer.body, answer.status, answer.headers)
 
 
@@ -174,13 +177,27 @@ class KeyedRoute(APIRoute):
     Routes that start runs wait for a model and keep the key with the run: see `actions`.
     """
 
+    is_joined: ClassVar = True
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if "POST" in (options.get("methods") or ()) and not inspect.iscoroutinefunction(endpoint):
-            endpoint = _answered_once(endpoint, options.get("status_code") or 200)
+            status = options.get("status_code") or 200
+            endpoint = _answered_once(endpoint, status, is_joined=self.is_joined)
         super().__init__(path, endpoint, **options)
 
 
-def _answered_once(endpoint: Callable[..., Any], status: int) -> Callable[..., Any]:
+class RepeatableRoute(KeyedRoute):
+    """A `KeyedRoute` whose POST takes longer than a transaction may, and adds nothing a second time.
+
+    If the server ends in the middle, a repetition with the same key adds the rest.
+    """
+
+    is_joined = False
+
+
+def _answered_once(
+    endpoint: Callable[..., Any], status: int, *, is_joined: bool
+) -> Callable[..., Any]:
     result_type = TypeAdapter[Any](get_type_hints(endpoint, include_extras=True)["return"])
 
     @wraps(endpoint)
@@ -191,7 +208,7 @@ def _answered_once(endpoint: Callable[..., Any], status: int) -> Callable[..., A
         def act() -> bytes:
             return result_type.dump_json(endpoint(**arguments), by_alias=True)
 
-        return keyed_request.answer_once(act, status=status)
+        return keyed_request.answer_once(act, status=status, is_joined=is_joined)
 
     signature = inspect.signature(endpoint)
     added = inspect.Parameter(

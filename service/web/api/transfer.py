@@ -2,21 +2,25 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 
 from service.errors import InvalidArchive
 from service.schemas.archive import Archive
-from service.schemas.identity import now
-from service.schemas.imports import Imported
+from service.schemas.identity import new_id, now
+from service.schemas.imports import Imported, ImportPublic
+from service.store import Store
+from service.transfer.background_import import BackgroundImports
 from service.transfer.exporter import markdown, spreadsheet
 from service.transfer.importer import ImportOptions, format_of, import_file
-from service.web.api.idempotency import KeyedRoute
-from service.web.api.shared import problems
-from service.web.dependencies import FileReaderDep, StoreDep
+from service.web.api.idempotency import RepeatableRoute
+from service.web.api.shared import Id, problems
+from service.web.dependencies import BackgroundImportsDep, FileReaderDep, StoreDep
 
-router = APIRouter(tags=["transfer"], route_class=KeyedRoute)
+# An import that is done so soon is answered as if somebody had waited for it.
+SOON_S = 1.0
+router = APIRouter(tags=["transfer"], route_class=RepeatableRoute)
 Format = Literal["json", "markdown", "csv"]
 _ENDINGS: dict[Format, str] = {"json": "json", "markdown": "md", "csv": "csv"}
 _MEDIA_TYPES: dict[Format, str] = {
@@ -77,12 +81,22 @@ async def _body(request: Request) -> bytes:
     summary="Import ideas from a file",
     description="Four formats are supported: JSON from `export`, with everything; Markdown from "
     "`export`, or any lists and sections; CSV from `export`, or any table whose header has a title "
-    "column; and plain text with one idea per line. Either the whole file is imported or nothing. "
-    "Existing ideas are left unchanged; they are matched by id, then by text on the same board. "
+    "column; and plain text with one idea per line. The whole file is checked first, and nothing is "
+    "imported if it has a fault. Then its ideas are stored in short transactions, so that others can "
+    "write meanwhile; a small file is a single one. If the server ends before its answer, what is "
+    "stored stays, and importing the file again adds the rest. Existing ideas are left unchanged; they are matched by id, then by text on the same board. "
     "Ideas in the trash stay there unless `restore` is true. An idea without an id gets one that "
     "is computed from its board and text, so importing a file twice adds nothing. Faults are "
-    "reported with line and column.",
-    responses=problems(404),
+    "reported with line and column. An import goes on if its client leaves. With "
+    "`Prefer: respond-async` an import that takes longer than a second is answered with 202; "
+    "`Location` is where to see how far it is, and it can be stopped there.",
+    responses=problems(404, 409, 503)
+    | {
+        202: {
+            "model": ImportPublic,
+            "description": "The import is under way; `Location` is its address.",
+        }
+    },
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -101,15 +115,64 @@ def import_ideas(
     body: Annotated[bytes, Depends(_body)],
     store: StoreDep,
     reader: FileReaderDep,
+    imports: BackgroundImportsDep,
+    response: Response,
     options: Annotated[ImportOptions, Query()],
     content_type: Annotated[str, Header(include_in_schema=False)] = "",
-) -> Imported:
+    prefer: Annotated[
+        str, Header(max_length=500, description="`respond-async` answers 202 after a second.")
+    ] = "",
+) -> Imported | ImportPublic:
     # Read by another process: the framework would parse a large file in the event loop.
     if options.format is None:
         options = options.model_copy(update={"format": format_of(content_type)})
     try:
+        if "respond-async" in prefer and not options.dry_run:
+            return _in_background(store, imports, body, options, response)
         return import_file(store, reader, body, options)
     except InvalidArchive as error:
         raise RequestValidationError(
             [{**item, "loc": ("body", *item["loc"])} for item in error.problems]
         ) from error
+
+
+def _in_background(
+    store: Store,
+    imports: BackgroundImports,
+    body: bytes,
+    options: ImportOptions,
+    response: Response,
+) -> Imported | ImportPublic:
+    import_id = new_id()
+    imports.start(import_id, body, options).wait(SOON_S)
+    found = store.file_imports.get(import_id)
+    response.headers["Preference-Applied"] = "respond-async"
+    if found.result is not None:
+        return found.result
+    response.headers["Location"] = f"/api/v1/imports/{import_id}"
+    response.status_code = status.HTTP_202_ACCEPTED
+    return found
+
+
+@router.get(
+    "/imports/{import_id}",
+    operation_id="getImport",
+    summary="Read how far an import is",
+    description="Of an import with `Prefer: respond-async`, until a day after it began.",
+    responses=problems(404),
+)
+def read_import(import_id: Id, store: StoreDep) -> ImportPublic:
+    return store.file_imports.get(import_id)
+
+
+@router.post(
+    "/imports/{import_id}/stop",
+    operation_id="stopImport",
+    summary="Stop an import",
+    description="It stops within a moment. What it has written stays, and importing the file again "
+    "adds the rest. An import that has ended stays as it is.",
+    responses=problems(404),
+)
+def stop_import(import_id: Id, store: StoreDep) -> ImportPublic:
+    store.file_imports.request_stop(import_id)
+    return store.file_imports.get(import_id)

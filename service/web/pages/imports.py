@@ -1,5 +1,6 @@
 """Routes that import a file: upload or paste it, preview it, confirm it, and only then store it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -7,9 +8,18 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile, status
 from pydantic import BaseModel, BeforeValidator, Field
 
-from service.errors import InvalidFile, InvalidInput
+from service.errors import InvalidFile, InvalidInput, NotFound
 from service.messages import Counted, Text
-from service.schemas.imports import Action, Column, Groups, Imported, ImportFormat, Nested, Reason
+from service.schemas.imports import (
+    Action,
+    Column,
+    Groups,
+    Imported,
+    ImportFormat,
+    ImportPublic,
+    Nested,
+    Reason,
+)
 from service.store import Store
 from service.transfer.file_reader import FileReader
 from service.transfer.importer import (
@@ -18,8 +28,13 @@ from service.transfer.importer import (
     import_file,
     read_header,
 )
-from service.web.dependencies import FileReaderDep, PendingUploadsDep, StoreDep
-from service.web.pages.responses import Flash, redirect, render
+from service.web.dependencies import (
+    BackgroundImportsDep,
+    FileReaderDep,
+    PendingUploadsDep,
+    StoreDep,
+)
+from service.web.pages.responses import Flash, redirect, render, targets_element
 
 FORMATS: dict[ImportFormat, str] = {
     "markdown": "Markdown",
@@ -55,6 +70,8 @@ COLUMN_NAMES: dict[Column, str] = {
     "star": Text("Star"),
     "board": Text("Board"),
 }
+# An import that is done so soon needs no page of its own.
+SOON_S = 1.0
 router = APIRouter(prefix="/import")
 
 
@@ -182,17 +199,50 @@ def preview_import(
 def confirm_import(
     token: str,
     store: StoreDep,
-    reader: FileReaderDep,
+    imports: BackgroundImportsDep,
     files: PendingUploadsDep,
     form: Annotated[ImportOptionsForm, Form()],
 ) -> Response:
-    content = files.read(token)
-    result, _ = _try_import(store, reader, content, form.options(dry_run=False))
-    if result is None:
+    content, options = files.read(token), form.options(dry_run=False)
+    query = urlencode(form.model_dump(exclude_none=True))
+    try:
+        work = imports.start(token, content, options, done=lambda: files.drop(token))
+        work.wait(SOON_S)
+    except InvalidInput:
         # Somebody changed the boards meanwhile. The preview shows what is wrong now.
-        return redirect(f"/import/{token}?{urlencode(form.model_dump(exclude_none=True))}")
-    files.drop(token)
-    return redirect(_target_address(store, result), Flash(_summary(result)))
+        return redirect(f"/import/{token}?{query}")
+    found = store.file_imports.get(token)
+    if found.result is None:
+        return redirect(f"/import/{token}/progress?{query}")
+    return redirect(_target_address(store, found), Flash(_summary(found.result)))
+
+
+@router.get("/{token}/progress")
+def show_progress(
+    request: Request, token: str, store: StoreDep, form: Annotated[ImportOptionsForm, Query()]
+) -> Response:
+    """The page loads its part alone until the import has ended."""
+    found = store.file_imports.get(token)
+    context: dict[str, Any] = {
+        "found": found,
+        "token": token,
+        "options": urlencode(form.model_dump(exclude_none=True)),
+        "is_under_way": found.status in ("reading", "writing"),
+    }
+    if found.result is not None:
+        context |= {"summary": _summary(found.result), "target": _target_address(store, found)}
+    is_part = targets_element(request, "import-state")
+    template = "imports/_import_state.html" if is_part else "imports/import_progress.html"
+    return render(request, template, context)
+
+
+@router.post("/{token}/stop")
+def stop_import(
+    token: str, store: StoreDep, form: Annotated[ImportOptionsForm, Query()]
+) -> Response:
+    store.file_imports.request_stop(token)
+    query = urlencode(form.model_dump(exclude_none=True))
+    return redirect(f"/import/{token}/progress?{query}")
 
 
 def _table(content: bytes, options: ImportOptions) -> Table | None:
@@ -225,11 +275,12 @@ def _try_import(
         return None, [Fault(detail=error.detail)]
 
 
-def _target_address(store: Store, result: Imported) -> str:
+def _target_address(store: Store, found: ImportPublic) -> str:
     """Returns the address of the board that has the first new or updated idea."""
-    for idea in result.ideas:
-        if idea.action != "skip":
-            return f"/boards/{store.ideas.get(idea.id).board_id}"
+    if found.first_idea_id is not None:
+        # Somebody may have deleted it meanwhile.
+        with suppress(NotFound):
+            return f"/boards/{store.ideas.get(found.first_idea_id).board_id}"
     return "/"
 
 
