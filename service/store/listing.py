@@ -1,11 +1,12 @@
 """One page of ideas: search, filters, order, and the cursor that continues it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, or_
+from sqlalchemy import ColumnElement, Select, and_, exists, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from service.schemas.fields import Sort
@@ -45,45 +46,47 @@ class IdeaQuery:
     ranked: Mapping[str, int] = field(default_factory=dict)
 
     def selected(self, *columns: Any) -> Any:
-        is_deleted = col(Idea.deleted_at).is_not(None)
-        statement = (
+        return (
             select(*columns)
             .select_from(Idea)
             .join(Board, col(Board.id) == Idea.board_id)
-            .where(is_deleted if self.deleted else ~is_deleted, col(Board.deleted_at).is_(None))
+            .where(col(Board.deleted_at).is_(None), *self.conditions())
             .execution_options(**OWN_TOO)
         )
-        if self.board is not None:
-            statement = statement.where(Idea.board_id == self.board)
-        if self.round is not None:
-            statement = statement.where(Idea.round_id == self.round)
-        if self.ids is not None:
-            statement = statement.where(col(Idea.id).in_(self.ids))
-        if self.status is not None:
-            statement = statement.where(Idea.status == self.status)
-        if self.star is not None:
-            statement = statement.where(Idea.star == self.star)
-        if self.archived is not None:
-            is_archived = col(Idea.status) == "archived"
-            statement = statement.where(is_archived if self.archived else ~is_archived)
-        return self._searched(self._tagged(statement))
 
     def counted(self) -> Select[tuple[int]]:
         statement: Select[tuple[int]] = self.selected(func.count())
         return statement
 
-    def _tagged(self, statement: Any) -> Any:
-        is_mine = col(IdeaTag.idea_number) == col(Idea.number)
-        if self.untagged:
-            statement = statement.where(~exists().where(is_mine))
-        for tag in self.tags:
-            statement = statement.where(exists().where(is_mine, col(IdeaTag.name) == tag))
-        return statement
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """What is true of the ideas that it finds."""
+        is_deleted = col(Idea.deleted_at).is_not(None)
+        yield is_deleted if self.deleted else ~is_deleted
+        for column, value in (
+            (Idea.board_id, self.board),
+            (Idea.round_id, self.round),
+            (Idea.status, self.status),
+            (Idea.star, self.star),
+        ):
+            if value is not None:
+                yield col(column) == value
+        if self.ids is not None:
+            yield col(Idea.id).in_(self.ids)
+        if self.archived is not None:
+            is_archived = col(Idea.status) == "archived"
+            yield is_archived if self.archived else ~is_archived
+        yield from self._tagged()
+        if self.q.strip():
+            yield is_found(col(Idea.number), self.q)
 
-    def _searched(self, statement: Any) -> Any:
-        if not self.q.strip():
-            return statement
-        return statement.where(is_found(col(Idea.number), self.q))
+    def _tagged(self) -> Iterator[ColumnElement[bool]]:
+        # An alias, so that a statement about tags can ask for ideas with other tags.
+        tag = aliased(IdeaTag)
+        is_mine = col(tag.idea_number) == col(Idea.number)
+        if self.untagged:
+            yield ~exists().where(is_mine)
+        for name in self.tags:
+            yield exists().where(is_mine, col(tag.name) == name)
 
 
 def idea_page(session: Session, query: IdeaQuery) -> Page[Idea]:
