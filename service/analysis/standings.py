@@ -144,12 +144,10 @@ def board_standings(
 
 
 def compared_standings(store: Store, board_id: str, by: Judge) -> Standings:
-    """As `board_standings`, of the ideas that were compared. Of a large board these are few.
-
-    Raises: NotFound.
-    """
-    contenders = store.comparisons.contenders(board_id, compared_by=by)
-    return Standings(board_id, by, contenders, store.comparisons.of_board(board_id, by))
+    """As `board_standings`, of the ideas that were compared. Of a large board these are few."""
+    made = store.comparisons.of_board(board_id, by)
+    contenders = store.comparisons.contenders(board_id, compared_by=by) if made else []
+    return Standings(board_id, by, contenders, made)
 
 
 def rank_order(store: Store, board_id: str) -> dict[str, int]:

@@ -45,7 +45,7 @@ def summarise(store: Store, similar_ideas: SimilarIdeas, board_id: str) -> Summa
         origins=counts.origins,
         tags=[TagCount(tag=name, ideas=uses) for name, uses in tags],
         best_ranked=_best_ranked(store, board_id),
-        best_scored=_best_scored(store, board_id),
+        best_scored=_best_scored(store, board_id) if counts.evaluated else [],
         clusters=[
             ClusterCount(anchor_id=one.anchor_id, title=one.tag or one.title, ideas=len(one.ideas))
             for one in similar_ideas.clusters(board_id).clusters[:MOST_CLUSTERS]

@@ -1,9 +1,8 @@
 """Creates, changes, deletes and restores ideas with their tags and versions."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, case
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, func, select
 
 from service.errors import Conflict, LostUpdate, NotFound
@@ -21,16 +20,6 @@ from service.store.public_ideas import number_of, public, public_versions, publi
 from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
-
-
-@dataclass(frozen=True, slots=True)
-class TagFound:
-    """How many ideas of a board have a tag, and how many of those that a query finds."""
-
-    name: str
-    ideas: int
-    found: int
-
 
 _NEWEST_VERSION = Order("versions", Key(col(IdeaVersion.number), int, descending=True))
 
@@ -175,21 +164,17 @@ class IdeaStore:
             items = [TagPublic(name=name, ideas=ideas) for name, ideas in page.items]
             return Page(items, page.cursor)
 
-    def tags_found(self, query: IdeaQuery) -> list[TagFound]:
-        """Returns the tags of the query's board, most used first, with how many of the ideas that the
-        query finds have each.
-        """
-        found = func.sum(case((and_(*query.conditions()), 1), else_=0))
-        statement = (
-            select(IdeaTag.name, func.count(), found)
-            .join(Idea, col(Idea.number) == IdeaTag.idea_number)
-            .where(Idea.board_id == query.board, col(Idea.deleted_at).is_(None))
-            .group_by(col(IdeaTag.name))
-        )
+    def tags_found(self, query: IdeaQuery) -> dict[str, int]:
+        """How many of the ideas that the query finds have each tag."""
         with self._database.read() as session:
-            rows = session.exec(statement.execution_options(**OWN_TOO))
-            tags = [TagFound(*row) for row in rows]
-            return sorted(tags, key=lambda one: (-one.ideas, one.name))
+            found = query.selected(col(Idea.number)).subquery()
+            rows = session.exec(
+                select(IdeaTag.name, func.count())
+                .join(found, found.c.number == col(IdeaTag.idea_number))
+                .group_by(col(IdeaTag.name))
+                .execution_options(**OWN_TOO)
+            )
+            return dict(rows.all())
 
     def texts(self, board_id: str, *, limit: int = 1000) -> list[tuple[str, str, str]]:
         """Returns (id, title, body) of the board's newest ideas."""

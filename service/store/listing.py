@@ -1,12 +1,11 @@
 """One page of ideas: search, filters, order, and the cursor that continues it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_
-from sqlalchemy.orm import aliased
+from sqlalchemy import Select, and_, exists, literal, or_
 from sqlmodel import Session, col, func, select
 
 from service.schemas.fields import Sort
@@ -46,47 +45,45 @@ class IdeaQuery:
     ranked: Mapping[str, int] = field(default_factory=dict)
 
     def selected(self, *columns: Any) -> Any:
-        return (
+        is_deleted = col(Idea.deleted_at).is_not(None)
+        statement = (
             select(*columns)
             .select_from(Idea)
             .join(Board, col(Board.id) == Idea.board_id)
-            .where(col(Board.deleted_at).is_(None), *self.conditions())
+            .where(is_deleted if self.deleted else ~is_deleted, col(Board.deleted_at).is_(None))
             .execution_options(**OWN_TOO)
         )
+        if self.board is not None:
+            statement = statement.where(Idea.board_id == self.board)
+        if self.round is not None:
+            statement = statement.where(Idea.round_id == self.round)
+        if self.ids is not None:
+            statement = statement.where(col(Idea.id).in_(self.ids))
+        if self.status is not None:
+            statement = statement.where(Idea.status == self.status)
+        if self.star is not None:
+            statement = statement.where(Idea.star == self.star)
+        if self.archived is not None:
+            is_archived = col(Idea.status) == "archived"
+            statement = statement.where(is_archived if self.archived else ~is_archived)
+        return self._searched(self._tagged(statement))
 
     def counted(self) -> Select[tuple[int]]:
         statement: Select[tuple[int]] = self.selected(func.count())
         return statement
 
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """What is true of the ideas that it finds."""
-        is_deleted = col(Idea.deleted_at).is_not(None)
-        yield is_deleted if self.deleted else ~is_deleted
-        for column, value in (
-            (Idea.board_id, self.board),
-            (Idea.round_id, self.round),
-            (Idea.status, self.status),
-            (Idea.star, self.star),
-        ):
-            if value is not None:
-                yield col(column) == value
-        if self.ids is not None:
-            yield col(Idea.id).in_(self.ids)
-        if self.archived is not None:
-            is_archived = col(Idea.status) == "archived"
-            yield is_archived if self.archived else ~is_archived
-        yield from self._tagged()
-        if self.q.strip():
-            yield is_found(col(Idea.number), self.q)
-
-    def _tagged(self) -> Iterator[ColumnElement[bool]]:
-        # An alias, so that a statement about tags can ask for ideas with other tags.
-        tag = aliased(IdeaTag)
-        is_mine = col(tag.idea_number) == col(Idea.number)
+    def _tagged(self, statement: Any) -> Any:
+        is_mine = col(IdeaTag.idea_number) == col(Idea.number)
         if self.untagged:
-            yield ~exists().where(is_mine)
-        for name in self.tags:
-            yield exists().where(is_mine, col(tag.name) == name)
+            statement = statement.where(~exists().where(is_mine))
+        for tag in self.tags:
+            statement = statement.where(exists().where(is_mine, col(IdeaTag.name) == tag))
+        return statement
+
+    def _searched(self, statement: Any) -> Any:
+        if not self.q.strip():
+            return statement
+        return statement.where(is_found(col(Idea.number), self.q))
 
 
 def idea_page(session: Session, query: IdeaQuery) -> Page[Idea]:
@@ -100,7 +97,9 @@ def idea_page(session: Session, query: IdeaQuery) -> Page[Idea]:
     statement = query.selected(Idea)
     if query.cursor is not None:
         statement = statement.where(_after(query, key, descending))
-    order = [number] if key is None else [key, number]
+    # Where nothing is ranked, an index has the order.
+    has_key = key is not None and bool(query.sort != "rank" or query.ranked)
+    order = [key, number] if has_key else [number]
     if query.board is not None and not query.deleted:
         # It is null in all rows, but PostgreSQL sorts by an index only if all its columns are named.
         order.insert(0, col(Idea.deleted_at))
@@ -128,6 +127,8 @@ _ORDERS: dict[Sort, tuple[Any, bool]] = {
 def _order(query: IdeaQuery) -> tuple[Any, bool]:
     if query.sort != "rank":
         return _ORDERS[query.sort]
+    if not query.ranked:
+        return literal(_UNRANKED), True
     # Every vote changes the order, so the caller computes it.
     return func.coalesce(ranked_number(col(Idea.id), query.ranked), _UNRANKED), True
 

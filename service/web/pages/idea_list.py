@@ -30,8 +30,10 @@ def list_context(
     store: Store, board: BoardPublic, query: BoardQuery, selection: IdeaQuery
 ) -> dict[str, Any]:
     """The context of `_list.html` and `_bulk_bar.html`; `selection` is `query` for the store."""
-    tags = store.ideas.tags_found(selection)
-    tags_found = {one.name: one.found for one in tags if one.found}
+    count, archived = _counts(store, query, selection)
+    tags = store.ideas.tags(board.id)
+    finds_all = not (query.is_narrowed or archived or store.rounds.open_on(board.id))
+    tags_found = dict(tags) if finds_all else store.ideas.tags_found(selection)
     lanes = None
     if query.view == "lanes":
         lanes = lanes_of(store, query, selection, tags_found)
@@ -39,7 +41,6 @@ def list_context(
     else:
         page = store.ideas.page(selection)
     has_archive = lanes is not None and lanes.by == "status"
-    count, archived = _counts(store, query, selection)
     rubrics = store.rubrics.all(board.id)
     start = starting_point(board, rubrics)
     return {
@@ -49,7 +50,7 @@ def list_context(
         "query": query,
         "corrected": "" if selection.q == query.q else selection.q,
         "page": page,
-        "tags": start.with_tags([(one.name, one.ideas) for one in tags]),
+        "tags": start.with_tags(tags),
         "tags_found": tags_found,
         "lanes": lanes,
         "more_of": {} if lanes is None else _more_of(board.id, query, lanes),
