@@ -60,6 +60,7 @@ from service.web.guard import Guard, Rules
 from service.web.load_shedding import Lines, LoadShedding
 from service.web.mcp import McpEndpoint
 from service.web.metrics import Metrics
+from service.web.pages.kept_pages import KeptPages
 from service.web.readiness import Readiness
 from service.web.root_path import RootPath
 from service.web.telemetry import Telemetry
@@ -160,7 +161,7 @@ def _by_routes(app: FastAPI, settings: Settings, store: Store) -> dict[str, obje
 
 
 def _under_load(store: Store) -> dict[str, object]:
-    return {"lines": Lines(), "readiness": Readiness(store)}
+    return {"lines": Lines(), "readiness": Readiness(store), "kept_pages": KeptPages()}
 
 
 def _of_imports(settings: Settings, store: Store) -> dict[str, object]:

@@ -143,9 +143,16 @@ def board_standings(
     return Standings(board_id, by, contenders, store.comparisons.of_board(board_id, by))
 
 
+def compared_standings(store: Store, board_id: str, by: Judge) -> Standings:
+    """As `board_standings`, of the ideas that were compared. Of a large board these are few."""
+    made = store.comparisons.of_board(board_id, by)
+    contenders = store.comparisons.contenders(board_id, compared_by=by) if made else []
+    return Standings(board_id, by, contenders, made)
+
+
 def rank_order(store: Store, board_id: str) -> dict[str, int]:
     """A value by which to sort ideas that people compared; the best idea has the highest."""
-    ranking = board_standings(store, board_id, "people").ranking
+    ranking = compared_standings(store, board_id, "people").ranking
     return {
         idea_id: round(1e6 * strength.value)
         for idea_id, strength in ranking.strengths.items()

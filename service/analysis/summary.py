@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from service.analysis.similar_ideas import SimilarIdeas
-from service.analysis.standings import board_standings
+from service.analysis.standings import compared_standings
 from service.schemas.identity import now
 from service.schemas.overview import (
     ClusterCount,
@@ -38,14 +38,14 @@ def summarise(store: Store, similar_ideas: SimilarIdeas, board_id: str) -> Summa
         name=board.name,
         goal=board.goal,
         ideas=store.ideas.count(IdeaQuery(board=board_id)),
-        starred=counts["starred"],
-        evaluated=counts["evaluated"],
-        untagged=counts["untagged"],
-        statuses=store.overview.count_by(board_id, "status"),
-        origins=store.overview.count_by(board_id, "origin"),
+        starred=counts.starred,
+        evaluated=counts.evaluated,
+        untagged=counts.untagged,
+        statuses=counts.statuses,
+        origins=counts.origins,
         tags=[TagCount(tag=name, ideas=uses) for name, uses in tags],
         best_ranked=_best_ranked(store, board_id),
-        best_scored=_best_scored(store, board_id),
+        best_scored=_best_scored(store, board_id) if counts.evaluated else [],
         clusters=[
             ClusterCount(anchor_id=one.anchor_id, title=one.tag or one.title, ideas=len(one.ideas))
             for one in similar_ideas.clusters(board_id).clusters[:MOST_CLUSTERS]
@@ -66,7 +66,7 @@ def summarise(store: Store, similar_ideas: SimilarIdeas, board_id: str) -> Summa
 
 
 def _best_ranked(store: Store, board_id: str) -> list[RankedIdea]:
-    standings = board_standings(store, board_id, "people").public().ideas
+    standings = compared_standings(store, board_id, "people").public().ideas
     return [
         RankedIdea(
             idea_id=one.idea_id,

@@ -1,7 +1,7 @@
-"""Counts moments by day, week, month or year, whichever gives a chart that can be read. It is pure."""
+"""Counts by day, week, month or year, whichever gives a chart that can be read. It is pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -14,7 +14,7 @@ SHORTEST = timedelta(days=6)
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The moments of the unit that begins on the day `start`."""
+    """The count of the unit that begins on the day `start`."""
 
     start: date
     count: int
@@ -26,9 +26,8 @@ class Timeline:
     buckets: list[Bucket]
 
 
-def timeline(moments: Iterable[datetime], until: datetime) -> Timeline:
-    """Counts the moments up to now, in at least a week. Empty units between two others count as 0."""
-    days = Counter(moment.astimezone(UTC).date() for moment in moments)
+def timeline(days: Mapping[date, int], until: datetime) -> Timeline:
+    """Counts what each day had up to now, in at least a week. Empty units between two others count as 0."""
     last = max((until.astimezone(UTC).date(), *days))
     first = min((last - SHORTEST, *days))
     unit = _unit((last - first).days)

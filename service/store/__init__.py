@@ -33,6 +33,7 @@ from service.store.keys import KeyStore
 from service.store.likes import LikeStore
 from service.store.limits import Limits
 from service.store.lineage import LineageStore
+from service.store.moments import MomentStore
 from service.store.overview import OverviewStore
 from service.store.own_runs import OwnRuns
 from service.store.people import PersonStore
@@ -91,7 +92,6 @@ class Store:
         self.keyed_answers = KeyedAnswerStore(database)
         self.lineage = LineageStore(database)
         self.overview = OverviewStore(database)
-        self.activity = ActivityStore(database)
         self.archive = ArchiveStore(database, limits)
         self.topics = TopicStore(database)
         self.taste = TasteStore(database)
@@ -99,7 +99,7 @@ class Store:
         self.starters = StarterStore(database, limits)
 
     def _know_people(self, database: Database, limits: Limits) -> None:
-        """Who may do what, what people add to ideas, and who else is told."""
+        """Who may do what, what people add to ideas, what happened, and who else is told."""
         self.keys = KeyStore(database)
         self.people = PersonStore(database)
         self.invitations = InvitationStore(database)
@@ -111,6 +111,8 @@ class Store:
         self.shared_links = SharedLinkStore(database)
         self.webhooks = WebhookStore(database)
         self.deliveries = DeliveryStore(database)
+        self.activity = ActivityStore(database)
+        self.moments = MomentStore(database, self.activity)
 
     def _share(self, database: Database) -> None:
         """What several servers on the database need of each other."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import union_all
 from sqlmodel import Session, col, select
 
 from service.actor import acting_person_id
@@ -164,15 +165,19 @@ class ComparisonStore:
             page = _NEWEST.page(session, statement, wanted)
             return Page(_publics(session, page.items), page.cursor)
 
-    def contenders(self, board_id: str, round_id: str | None = None) -> list[Contender]:
+    def contenders(
+        self, board_id: str, round_id: str | None = None, *, compared_by: Judge | None = None
+    ) -> list[Contender]:
         """Returns the ideas that can be ranked, oldest first: not deleted, not archived. With
-        `round_id`, only those of this writing round.
+        `round_id`, only those of this writing round; with `compared_by`, those that were compared.
         """
         with self._database.read() as session:
             live_board_id(session, board_id)
             statement = _comparable(select(Idea.id, Idea.title, Idea.version), board_id)
             if round_id is not None:
                 statement = statement.where(Idea.round_id == round_id)
+            if compared_by is not None:
+                statement = statement.where(col(Idea.id).in_(_compared(board_id, compared_by)))
             return [Contender(*row) for row in session.exec(statement.order_by(col(Idea.number)))]
 
     def texts(self, board_id: str) -> list[ContenderText]:
@@ -191,6 +196,13 @@ class ComparisonStore:
                 .order_by(col(Comparison.created_at), col(Comparison.id))
             )
             return _publics(session, rows.all())
+
+
+def _compared(board_id: str, by: Judge) -> Any:
+    """Selects the ids of ideas that the judge compared, some more than once."""
+    of_board = (Comparison.board_id == board_id, Comparison.by == by)
+    firsts, seconds = select(Comparison.first_id), select(Comparison.second_id)
+    return union_all(firsts.where(*of_board), seconds.where(*of_board))
 
 
 def _is_of_others(row: Comparison, first_id: str, second_id: str) -> bool:

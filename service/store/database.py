@@ -95,6 +95,7 @@ class Database:
         # A file has a single server.
         self.is_shared = self.path is None
         self.locks = self.dialect.locks()
+        self._versions = self.dialect.versions()
         self._writer = self.dialect.writer()
         self._reader = self.dialect.reader()
         self._is_closed = False
@@ -253,8 +254,13 @@ class Database:
                 raise
             raise self._condition.failed(found, is_busy=isinstance(error, TimeoutError)) from error
 
+    def version(self) -> str | None:
+        """Changes with everything that anybody stores; None if it is not known."""
+        return self._versions.now()
+
     def close(self) -> None:
         self.locks.close()
+        self._versions.close()
         self._is_closed = True
         for engine in (self._reader, self._writer):
             engine.dispose()

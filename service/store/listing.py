@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, or_
+from sqlalchemy import Select, and_, exists, literal, or_
 from sqlmodel import Session, col, func, select
 
 from service.schemas.fields import Sort
@@ -97,7 +97,9 @@ def idea_page(session: Session, query: IdeaQuery) -> Page[Idea]:
     statement = query.selected(Idea)
     if query.cursor is not None:
         statement = statement.where(_after(query, key, descending))
-    order = [number] if key is None else [key, number]
+    # Where nothing is ranked, an index has the order.
+    has_key = key is not None and bool(query.sort != "rank" or query.ranked)
+    order = [key, number] if has_key else [number]
     if query.board is not None and not query.deleted:
         # It is null in all rows, but PostgreSQL sorts by an index only if all its columns are named.
         order.insert(0, col(Idea.deleted_at))
@@ -125,6 +127,8 @@ _ORDERS: dict[Sort, tuple[Any, bool]] = {
 def _order(query: IdeaQuery) -> tuple[Any, bool]:
     if query.sort != "rank":
         return _ORDERS[query.sort]
+    if not query.ranked:
+        return literal(_UNRANKED), True
     # Every vote changes the order, so the caller computes it.
     return func.coalesce(ranked_number(col(Idea.id), query.ranked), _UNRANKED), True
 

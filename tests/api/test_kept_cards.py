@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import cast
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from jinja2 import meta
 
@@ -49,6 +51,8 @@ def cards_of(language: str) -> KeptCards:
 
 
 def shown(client: TestClient, idea: IdeaPublic, **query: str) -> str:
+    # The whole page is kept, too.
+    cast(FastAPI, client.app).state.kept_pages.clear()
     response = client.get(f"/boards/{idea.board_id}", params=query, headers=BROWSER)
     assert response.status_code == 200, response.text
     return response.text.partition('id="ideas"')[2].partition('id="more"')[0]

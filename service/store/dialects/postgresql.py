@@ -30,6 +30,7 @@ from service.messages import Text
 from service.store.dialects.channel import Connect
 from service.store.dialects.locks import AdvisoryLocks, Locks
 from service.store.dialects.protocol import ALL_IN_USE, STARTING, Facts, Trouble
+from service.store.dialects.versions import Versions
 from service.store.dialects.words import words_in
 
 APPLICATION = "ideapool"
@@ -120,6 +121,14 @@ class PostgreSQL:
 
     def locks(self) -> Locks:
         return AdvisoryLocks(self._lock_connection)
+
+    def versions(self) -> Versions:
+        """The snapshot names the transactions whose changes are seen. No two states share one."""
+
+        def connect() -> psycopg.Connection[Any]:
+            return psycopg.connect(autocommit=True, **self._arguments())
+
+        return Versions(connect, "SELECT pg_current_snapshot()::text")
 
     def listening(self) -> Connect | None:
         async def connect() -> psycopg.AsyncConnection[Any]:

@@ -13,6 +13,7 @@ from service.errors import StorageUnavailable
 from service.messages import Text
 from service.store.dialects.channel import Connect
 from service.store.dialects.locks import Locks
+from service.store.dialects.versions import Versions
 
 # Options of a writer's connections while a server starts: it waits until others have migrated.
 STARTING: Mapping[str, Any] = {"is_starting": True}
@@ -69,6 +70,10 @@ class Dialect(Protocol):
 
     def locks(self) -> Locks:
         """Locks that hold for all who use the database."""
+        ...
+
+    def versions(self) -> Versions:
+        """What changes with all that anybody stores."""
         ...
 
     def listening(self) -> Connect | None:

@@ -17,6 +17,7 @@ from service.errors import StorageUnavailable
 from service.messages import Text
 from service.store.dialects.locks import Locks
 from service.store.dialects.protocol import ALL_IN_USE, Facts, Trouble
+from service.store.dialects.versions import Versions
 from service.store.private_files import private_file, private_folder
 
 READERS = 8
@@ -80,6 +81,15 @@ class SQLite:
 
     def locks(self) -> Locks:
         return Locks()
+
+    def versions(self) -> Versions:
+        def connect() -> sqlite3.Connection:
+            address = f"{self.path.absolute().as_uri()}?mode=ro"
+            return sqlite3.connect(
+                address, uri=True, timeout=WAIT_S, isolation_level=None, check_same_thread=False
+            )
+
+        return Versions(connect, "PRAGMA data_version")
 
     def listening(self) -> None:
         return None

@@ -122,11 +122,12 @@ def list_ideas(
         limit=limit,
         ranked=_ranked(store, board) if board and sort == "rank" else {},
     )
-    if query.q and not exact:
-        written, query = query.q, store.search.corrected(query)
-        if query.q != written:
-            response.headers["Corrected-Search"] = quote(query.q)
-    return link_next(request, response, store.ideas.page(query))
+    with store.one_view():
+        if query.q and not exact:
+            written, query = query.q, store.search.corrected(query)
+            if query.q != written:
+                response.headers["Corrected-Search"] = quote(query.q)
+        return link_next(request, response, store.ideas.page(query))
 
 
 def _ranked(store: Store, board_id: str) -> dict[str, int]:

@@ -44,9 +44,9 @@ from service.web.pages import (
     webhooks,
 )
 from service.web.pages.refused import RefusedForms
-from service.web.pages.responses import note_newest
+from service.web.pages.responses import note_moment
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(note_newest)])
+router = APIRouter(include_in_schema=False, dependencies=[Depends(note_moment)])
 for _part in (
     printing,
     imports,

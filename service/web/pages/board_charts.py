@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from service.analysis.rubrics import score_table
-from service.analysis.standings import board_standings
+from service.analysis.standings import compared_standings
 from service.analysis.ties import Place, overall_error, standing_places, table_places
 from service.analysis.timeline import Timeline, timeline
 from service.schemas.evaluation import TablePublic, TableRow
@@ -50,16 +50,15 @@ class BoardCharts:
 
 def board_charts(store: Store, board_id: str) -> BoardCharts:
     """Raises: NotFound. Blocking: call it in a thread."""
-    added = timeline(store.overview.moments(board_id), now())
+    added = timeline(store.overview.added_by_day(board_id), now())
     shown = store.rubrics.shown(board_id)
     table = score_table(store, board_id, shown.id if shown else None)
-    liked = store.ideas.page(IdeaQuery(board=board_id, sort="likes", limit=BEST)).items
     return BoardCharts(
         timeline=added,
         added=column_chart([(one.start.isoformat(), one.count) for one in added.buckets]),
         scores=_scores(table, shown.name if shown else ""),
         ranked=_ranked(store, board_id),
-        liked=[one for one in liked if one.likes],
+        liked=_most_liked(store, board_id),
     )
 
 
@@ -83,7 +82,12 @@ def _scores(table: TablePublic, rubric: str) -> ScoreChart | None:
     )
 
 
+def _most_liked(store: Store, board_id: str) -> list[IdeaPublic]:
+    ids = store.likes.most_liked(board_id, limit=BEST)
+    return store.ideas.page(IdeaQuery(board=board_id, ids=ids, sort="likes")).items if ids else []
+
+
 def _ranked(store: Store, board_id: str) -> list[tuple[StandingPublic, Place]]:
-    ideas = board_standings(store, board_id, "people").public().ideas
+    ideas = compared_standings(store, board_id, "people").public().ideas
     places = standing_places(ideas)
     return [(one, places[one.idea_id]) for one in ideas if one.rank is not None][:BEST]

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from service.actor import ACTOR
 from service.messages import Counted, Text
 from service.prompts.methods import METHODS
+from service.runs.service import Runs
 from service.schemas.brainstorm import BrainstormTask
 from service.schemas.fields import FACT_CEILING
 from service.schemas.ideas import BoardCreate, BoardPublic, BoardUpdate, IdeaCreate
@@ -19,6 +20,7 @@ from service.web.pages.confirmation import Confirmation, confirmation_page
 from service.web.pages.forms import BoardForm, BoardQuery, NewIdeaForm
 from service.web.pages.idea_list import address, idea_query, list_context
 from service.web.pages.idempotency import OnceDep
+from service.web.pages.kept_pages import KeptPagesDep
 from service.web.pages.responses import Flash, current_address, redirect, render
 from service.web.pages.start_run import RunStarter, validate_as
 from service.web.pages.topics import topics
@@ -77,26 +79,35 @@ def show_board(
     board_id: str,
     store: StoreDep,
     runs: RunsDep,
+    kept_pages: KeptPagesDep,
     query: Annotated[BoardQuery, Query()],
 ) -> Response:
-    board = store.boards.get(board_id)
     query = with_layout(request, query)
-    under_way = store.runs.unfinished(board_id, "evaluate-all")
+
+    def make() -> Response:
+        return _board_page(request, store, runs, store.boards.get(board_id), query)
+
+    response = kept_pages.page(request, board_id, make)
+    return remember_layout(request, response, board_id, query)
+
+
+def _board_page(
+    request: Request, store: Store, runs: Runs, board: BoardPublic, query: BoardQuery
+) -> Response:
+    under_way = store.runs.unfinished(board.id, "evaluate-all")
     if query.run is None and under_way is not None:
         # The run is in the address, so that a page loaded after its end still shows its outcome.
         more = {"cursor": query.cursor, "select": query.select, "run": under_way}
         more["loaded"] = str(query.loaded) if query.loaded else None
-        to_run = redirect(address(board_id, query, **more))
-        return remember_layout(request, to_run, board_id, query)
+        return redirect(address(board.id, query, **more))
     # Read the run before the ideas: if it ends in between, its results are still on this page.
     view = shown_run(store, runs, query.run, best_first=query.order is None)
     with store.one_view():
         context = _board_context(store, board, query) | {
             "view": view,
-            "under_way": runs_under_way(store, board_id, shown=view),
+            "under_way": runs_under_way(store, board.id, shown=view),
         }
-    response = render(request, "boards/board.html", context, board_id=board_id)
-    return remember_layout(request, response, board_id, query)
+        return render(request, "boards/board.html", context, board_id=board.id)
 
 
 @router.post("/boards/{board_id}")

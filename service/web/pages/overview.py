@@ -24,6 +24,7 @@ from service.schemas.overview import (
 from service.web.dependencies import LikenessDep, SimilarIdeasDep, StoreDep
 from service.web.pages.board_charts import board_charts
 from service.web.pages.forms import GroupsForm
+from service.web.pages.kept_pages import KeptPagesDep
 from service.web.pages.lineage_map import draw
 from service.web.pages.responses import Flash, redirect, render
 from service.web.pages.start_run import validate_as
@@ -62,15 +63,22 @@ class GroupsView:
 
 @router.get("/boards/{board_id}/summary")
 def show_summary(
-    request: Request, board_id: str, store: StoreDep, similar_ideas: SimilarIdeasDep
+    request: Request,
+    board_id: str,
+    store: StoreDep,
+    similar_ideas: SimilarIdeasDep,
+    kept_pages: KeptPagesDep,
 ) -> Response:
-    summary = summarise(store, similar_ideas, board_id)
-    context = {
-        "board": store.boards.get(board_id),
-        "summary": summary,
-        "charts": board_charts(store, board_id),
-    }
-    return render(request, "boards/summary.html", context, board_id=board_id)
+    def make() -> Response:
+        with store.one_view():
+            context = {
+                "summary": summarise(store, similar_ideas, board_id),
+                "board": store.boards.get(board_id),
+                "charts": board_charts(store, board_id),
+            }
+            return render(request, "boards/summary.html", context, board_id=board_id)
+
+    return kept_pages.page(request, board_id, make)
 
 
 @router.get("/boards/{board_id}/likeness")

@@ -20,6 +20,7 @@ from service.messages import pack, unpack
 from service.schemas.ideas import BoardPublic
 from service.settings import Settings
 from service.store import Store
+from service.store.moments import Moment
 from service.web.abilities import (
     Ability,
     AbilityState,
@@ -34,6 +35,7 @@ from service.web.templating import Templates
 
 FLASH_COOKIE = "ideapool_flash"
 FLASH_LIFE_S = 120
+_NO_MOMENT = Moment()
 # A cookie can be forged, so only these addresses may be offered to undo something.
 _UNDO = re.compile(
     r"/(people|ideas|boards|rubrics|suggestions|changes|comments|attachments)/[0-9a-f-]{36}/(restore|reopen|undo)"
@@ -82,7 +84,6 @@ def render(
 ) -> Response:
     """Renders a whole page, with the message of the last action. The message is shown once."""
     store = cast(Store, request.app.state.store)
-    backend = cast(Backend, request.app.state.backend)
     settings = cast(Settings, request.app.state.settings)
     with store.one_view():
         boards, counts = store.boards.all(), store.boards.counts()
@@ -94,14 +95,11 @@ def render(
         flash=_read_flash(request),
         has_login=settings.needs_key,
         has_doctor=settings.shows_itself,
-        can=abilities(backend),
-        fetched=fetched_share(backend),
-        model=answering_model(backend),
-        newest=getattr(request.state, "newest", 0),
-        here=cast(BoardFeeds, request.app.state.feeds).here(board_id or ""),
+        newest=moment_of(request).newest,
         me=acting_person_id(),
         shows_people=shows_people,
         my_name=ACTOR.get().name,
+        **surroundings(request, board_id),
     )
     templates = cast(Templates, request.app.state.templates)
     # A page that responds to a form shows the address of the page with the form.
@@ -118,6 +116,17 @@ def render(
     if shell.flash is not None:
         response.delete_cookie(FLASH_COOKIE)
     return response
+
+
+def surroundings(request: Request, board_id: str | None) -> dict[str, Any]:
+    """What the shell of a page shows of the moment: all that is neither stored nor of whoever acts."""
+    backend = cast(Backend, request.app.state.backend)
+    return {
+        "can": abilities(backend),
+        "fetched": fetched_share(backend),
+        "model": answering_model(backend),
+        "here": cast(BoardFeeds, request.app.state.feeds).here(board_id or ""),
+    }
 
 
 def fragment(request: Request, template: str, context: dict[str, Any]) -> str:
@@ -162,22 +171,28 @@ def targets_element(request: Request, element_id: str) -> bool:
     return request.headers.get("HX-Target", "").endswith(f"#{element_id}")
 
 
-async def note_newest(request: Request) -> None:
-    """Notes what happened last before a page is read, so that it hears of all that comes later."""
+async def note_moment(request: Request) -> None:
+    """Notes the moment before a page is read, so that the page hears of all that comes later."""
     if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
         store = cast(Store, request.app.state.store)
-        request.state.newest = (await asyncio.to_thread(store.activity.kept))[1]
+        request.state.moment = await asyncio.to_thread(store.moments.now)
+
+
+def moment_of(request: Request) -> Moment:
+    return getattr(request.state, "moment", _NO_MOMENT)
+
+
+def has_flash(request: Request) -> bool:
+    """Whether the page would show the message of the last action, and that only once."""
+    # A page that fetches news of its board must not take a message from the page that it is for.
+    return "X-Live" not in request.headers and bool(request.cookies.get(FLASH_COOKIE))
 
 
 def _read_flash(request: Request) -> Flash | None:
-    # A page that fetches news of its board must not take a message from the page that it is for.
-    if "X-Live" in request.headers:
-        return None
-    packed = request.cookies.get(FLASH_COOKIE)
-    if not packed:
+    if not has_flash(request):
         return None
     try:
-        text, undo = json.loads(base64.urlsafe_b64decode(packed))
+        text, undo = json.loads(base64.urlsafe_b64decode(request.cookies[FLASH_COOKIE]))
         flash = Flash(unpack(text), str(undo))
     except (binascii.Error, ValueError, TypeError, RecursionError):
         return None

@@ -53,13 +53,16 @@ def show_trash(
         cursor=query.cursor or None,
         limit=PAGE_SIZE,
     )
-    page = store.ideas.page(selection)
+    with store.one_view():
+        board, count = store.boards.get(board_id), store.trash.count(board_id)
+        page = store.ideas.page(selection)
+        found = store.ideas.count(selection) if query.q.strip() else count
     context = {
-        "board": store.boards.get(board_id),
+        "board": board,
         "query": query,
         "rows": [(idea, days_left(idea.deleted_at, settings.trash_days)) for idea in page.items],
-        "count": store.trash.count(board_id),
-        "found": store.ideas.count(selection),
+        "count": count,
+        "found": found,
         "days": settings.trash_days,
         "more": _address(board_id, q=query.q, cursor=page.cursor) if page.cursor else None,
         "here": _address(board_id, q=query.q, cursor=query.cursor),
