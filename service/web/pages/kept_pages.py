@@ -16,7 +16,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request, Response, status
 
 from service.actor import ACTOR
-from service.web.pages.board_layout import VIEW_COOKIE
+from service.web.cookie_rules import VIEW_COOKIE
 from service.web.pages.responses import has_flash, moment_of, surroundings
 from service.web.templating import language_of
 
@@ -127,6 +127,7 @@ def _is_passing(request: Request) -> bool:
 def _key(request: Request, board_id: str) -> bytes:
     """All that decides what the page is, but for the version of the database."""
     decides = (
+        request.base_url,
         request.url.path,
         request.url.query,
         _takes_gzip(request),
