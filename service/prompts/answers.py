@@ -210,6 +210,8 @@ def _title(parts: dict[str, str]) -> str:
         )
     if _is_placeholder(title):
         raise AnswerUnusable(Text("The model left a placeholder instead of a title."))
+    if _STUTTER.search(title):
+        raise AnswerUnusable(Text("The title repeats itself."))
     return title
 
 
@@ -219,6 +221,8 @@ def _partial_title(parts: dict[str, str], answer_so_far: str) -> str | None:
     return (tidy_title(title.split("\n")[0]) or None) if title and is_complete else None
 
 
+# The same word three times in a row, as when a small model loops.
+_STUTTER = re.compile(r"\b(\w+)(?:\W+\1\b){2}", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"[\[<(]?\s*(\W*|your (title|idea)\b.*|(short )?title|idea|(two|one|2|1) (to|or) \w+ "
     r"(words|sentences)\b.*|(the )?name of the idea\b.*|insert\b.*|lorem ipsum\b.*)\s*[\])>]?\W*",

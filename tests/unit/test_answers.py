@@ -82,7 +82,8 @@ def test_a_cut_idea_ends_with_its_last_complete_sentence() -> None:
             "Title: Tool Wall\nIdea: <one or two sentences that say what to do, exactly.>",
             "placehol",
         ),
-        ("Title: Tool Wall\nIdea: " + LOOP, "repeats itself"),
+        ("Title: Tool Wall\nIdea: " + LOOP, "idea repeats itself"),
+        ("Title: Artisanal Artisanal, artisanal\nIdea: " + TEXT, "title repeats itself"),
         (
             "Title: Tool Wall\nIdea: How to keep all the tools in our shed tidy.",
             "repeats the topic",
