@@ -92,7 +92,13 @@ def main() -> None:
     program = next(path for path in CHROMIUM if Path(path).exists())
     with (
         tempfile.TemporaryDirectory() as folder,
-        serving(Path(folder), IDEAPOOL_MODEL=options.model) as server,
+        # As people start it: ideas of the bank and of their boards come first.
+        serving(
+            Path(folder),
+            IDEAPOOL_MODEL=options.model,
+            IDEAPOOL_IDEA_BANK="true",
+            IDEAPOOL_BOARD_IDEAS="true",
+        ) as server,
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS)) as browser,
     ):
