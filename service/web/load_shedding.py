@@ -63,10 +63,12 @@ class Line:
         takes_s: float = FIRST_GUESS_S,
         long_s: float = LONG_S,
         burst_s: float = BURST_S,
+        standing_s: float = STANDING_S,
     ) -> None:
         self._places = self._free = places
         self._long_s = long_s
         self._burst_s = burst_s
+        self._standing_s = standing_s
         # In the order in which they came.
         self._waiting: dict[asyncio.Future[None], None] = {}
         self._takes_s = takes_s
@@ -101,7 +103,7 @@ class Line:
     @property
     def _limit_s(self) -> float:
         is_burst = time.monotonic() - self._empty_at < self._burst_s
-        return self._burst_s if is_burst else min(STANDING_S, self._burst_s)
+        return self._burst_s if is_burst else min(self._standing_s, self._burst_s)
 
     def _give_back(self, took_s: float) -> None:
         self._takes_s += WEIGHT * (took_s - self._takes_s)
@@ -120,12 +122,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Changes have a line of their own: somebody typed them, and while one writes for long, others can
-    still read.
+    """Changes have a line of their own: while one writes for long, others can still read. Somebody typed
+    them, and rather waits a little longer than sends them again.
     """
 
     reads: Line = field(default_factory=Line)
-    changes: Line = field(default_factory=Line)
+    changes: Line = field(default_factory=lambda: Line(standing_s=BURST_S))
 
     def of(self, method: str) -> Line:
         return self.reads if method in SAFE_METHODS else self.changes
