@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import select, update
+from sqlmodel import col, select, update
 
 from service.app import create_app
 from service.errors import EngineCrashed
@@ -367,7 +367,7 @@ def test_joined_writes_are_one_transaction(migrated: Settings) -> None:
 
         def boards() -> list[str]:
             with database.read() as session:
-                return list(session.exec(select(Board.name)))
+                return list(session.exec(select(Board.name).order_by(col(Board.created_at))))
 
         def write(*names: Any) -> None:
             with database.write() as session:
