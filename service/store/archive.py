@@ -1,12 +1,12 @@
 """Exports everything in the database, and imports it again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlmodel import Session, and_, col, or_, select
 
 from service.actor import ACTOR, KeyScope, Role
-from service.errors import InvalidInput, NotFound, ScopeNeeded
+from service.errors import InvalidInput, NotFound, RoleNeeded, ScopeNeeded
 from service.messages import Text
 from service.schemas.archive import Archive, RubricRow
 from service.schemas.ideas import BoardPublic, IdeaPublic
@@ -18,7 +18,7 @@ from service.store.archive_checks import (
     check_references,
     check_unique,
     check_versions,
-    names_people,
+    named_people,
     row_key,
 )
 from service.store.archive_files import add_contents, file_steps, taken_in, with_content
@@ -130,17 +130,12 @@ class ArchiveStore:
                 to a missing row, a version newer than its idea's, or an idea that is its own
                 ancestor. Nothing is stored then.
             ScopeNeeded: it names people, in whose name a key of that scope writes nothing.
+            RoleNeeded: it names others, in whose name only owners write.
             Stopped: `watch` stopped it.
             Conflict, StorageUnavailable: as `Batches.write` says.
         """
         require(Role.EDITOR)
-        if names_people(archive) and ACTOR.get().scope < KeyScope.ADMIN:
-            raise ScopeNeeded(
-                Text(
-                    "The file says who wrote, voted, liked or commented. To import it needs a key with the "
-                    "scope “admin”. Yours lets through less."
-                )
-            )
+        _check_names(named_people(archive))
         self._check_texts(archive)
         check_unique(archive)
         check_ancestors(archive.ideas)
@@ -174,6 +169,23 @@ class ArchiveStore:
                             Text("%(pointer)s: %(detail)s", pointer=pointer, detail=error.detail),
                             pointer=pointer,
                         ) from error
+
+
+def _check_names(people: Collection[str]) -> None:
+    actor = ACTOR.get()
+    if people and actor.scope < KeyScope.ADMIN:
+        raise ScopeNeeded(
+            Text(
+                "The file says who wrote, voted, liked or commented. To import it needs a key with the "
+                "scope “admin”. Yours lets through less."
+            )
+        )
+    if actor.role is not Role.OWNER and any(one != actor.person_id for one in people):
+        raise RoleNeeded(
+            Text(
+                "The file says what others wrote, voted, liked or commented. Only an owner imports it."
+            )
+        )
 
 
 class _ArchivePlan:

@@ -102,11 +102,11 @@ def _refused(name: str, place: int, field: str, what: str) -> InvalidInput:
     )
 
 
-def names_people(archive: Archive) -> bool:
-    """Whether it adds people, or says who made something."""
+def named_people(archive: Archive) -> set[str]:
+    """The ids of the people whom it adds, or says to have made something."""
     sections = [name for name, targets in REFERENCES.items() if "person_id" in targets]
-    made = any(row.person_id is not None for name in sections for row in getattr(archive, name))
-    return made or bool(archive.people)
+    makers = {row.person_id for name in sections for row in getattr(archive, name)}
+    return {one.id for one in archive.people or ()} | makers - {None}
 
 
 def row_key(name: str, row: Any) -> str:

@@ -175,6 +175,22 @@ def test_a_file_that_names_people_needs_a_key_for_everything(app: FastAPI) -> No
     assert everything.post(f"{API}/import", json=EXAMPLE).json()["added"]["comments"] == 1
 
 
+def test_an_editor_imports_no_file_that_names_others(app: FastAPI) -> None:
+    ada = joined(app)
+    editor = program(app, "admin", ada)
+    idea = editor.post(f"{API}/ideas", json={"title": "Soup"}).json()
+    own = editor.get(f"{API}/export", params={"board": idea["board_id"]}).json()
+    own["ideas"][0]["id"] = "another"
+    assert own["ideas"][0]["person_id"] == ada
+
+    refused = editor.post(f"{API}/import", json=EXAMPLE)
+
+    assert refused.status_code == 403
+    assert refused.json()["type"] == "/problems/role-needed"
+    assert "what others wrote" in refused.json()["detail"]
+    assert editor.post(f"{API}/import", json=own).json()["added"]["ideas"] == 1
+
+
 def test_a_scope_gives_nothing_that_the_role_does_not(app: FastAPI) -> None:
     answer = program(app, "admin", joined(app, "reader")).post(f"{API}/ideas", json={"title": "x"})
 
