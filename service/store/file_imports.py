@@ -13,7 +13,6 @@ from service.schemas.identity import now
 from service.schemas.imports import Imported, ImportFailure, ImportPublic, ImportStatus
 from service.store.batches import Watch
 from service.store.database import Database
-from service.store.dialects.locks import Locks
 from service.store.import_tables import FileImport
 
 IMPORT_LIFE = timedelta(days=1)
@@ -66,11 +65,14 @@ class FileImportStore:
 
     def get(self, import_id: str) -> ImportPublic:
         """Raises: NotFound, also for an import of somebody else."""
-        with self._database.read() as session:
-            row = _own(session, import_id)
+        row = self._read(import_id)
+        is_left = row.ended_at is None and self._is_left(import_id)
+        if is_left:
+            # It may as well have ended since it was read.
+            row = self._read(import_id)
         return ImportPublic(
             id=row.id,
-            status=self._status(row),
+            status=_status(row, is_left=is_left),
             total=row.total,
             written=row.written,
             result=None if row.result is None else Imported(**row.result),
@@ -94,14 +96,16 @@ class FileImportStore:
             old = col(FileImport.started_at) < moment
             return int(session.exec(delete(FileImport).where(old)).rowcount)
 
-    def _status(self, row: FileImport) -> ImportStatus:
-        if row.result is not None:
-            return "done"
-        if row.error is not None:
-            return "failed"
-        if row.ended_at is not None:
-            return "stopped"
-        return _unfinished(self._locks, row)
+    def _read(self, import_id: str) -> FileImport:
+        with self._database.read() as session:
+            return _own(session, import_id)
+
+    def _is_left(self, import_id: str) -> bool:
+        """Whether nobody carries it out: a process that ends gives its locks back."""
+        if not self._locks.take(_lock_of(import_id)):
+            return False
+        self._locks.release(_lock_of(import_id))
+        return True
 
 
 class _Recorded:
@@ -123,10 +127,14 @@ class _Recorded:
         return row.stop_requested_at is None and not self._is_closing()
 
 
-def _unfinished(locks: Locks, row: FileImport) -> ImportStatus:
-    """A process that ends gives its locks back."""
-    if locks.take(_lock_of(row.id)):
-        locks.release(_lock_of(row.id))
+def _status(row: FileImport, *, is_left: bool) -> ImportStatus:
+    if row.result is not None:
+        return "done"
+    if row.error is not None:
+        return "failed"
+    if row.ended_at is not None:
+        return "stopped"
+    if is_left:
         return "interrupted"
     return "reading" if row.total is None else "writing"
 

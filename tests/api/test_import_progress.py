@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from service.actor import Role
 from service.errors import NotFound
 from service.schemas.identity import new_id
+from service.schemas.imports import Imported
 from service.store import batches
 from service.web.api import transfer
 from service.web.pages import imports
@@ -154,6 +155,22 @@ def test_an_import_whose_server_ended_is_interrupted(client: TestClient) -> None
     store.locks.release(f"import {import_id}")
 
     assert client.get(f"{IMPORTS}/{import_id}").json()["status"] == "interrupted"
+
+
+def test_an_import_that_ends_while_its_state_is_read_is_not_interrupted(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, import_id = store_of(client), new_id()
+    assert store.file_imports.begin(import_id)
+    take = store.locks.take
+
+    def take_after_the_end(name: str) -> bool:
+        store.file_imports.end(import_id, Imported(), None)
+        return take(name)
+
+    monkeypatch.setattr(store.locks, "take", take_after_the_end)
+
+    assert store.file_imports.get(import_id).status == "done"
 
 
 def test_an_import_is_nobody_elses_business(client: TestClient) -> None:
