@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, delete
 
 from service.actor import ACTOR, Role, acting_person_id
-from service.errors import NotFound, StorageUnavailable, record
+from service.errors import NotFound, record
 from service.messages import Text
 from service.schemas.identity import now
 from service.schemas.imports import Imported, ImportFailure, ImportPublic, ImportStatus
@@ -35,8 +35,8 @@ class FileImportStore:
         try:
             with self._database.write() as session:
                 # An import that was stopped is begun again under its id.
-                session.merge(_new(import_id))
-        except StorageUnavailable:
+                session.merge(FileImport(id=import_id))
+        except BaseException:
             self._locks.release(_lock_of(import_id))
             raise
         return True
@@ -143,28 +143,19 @@ def _lock_of(import_id: str) -> str:
     return f"import {import_id}"
 
 
-def _new(import_id: str) -> FileImport:
-    # Named, because a merge leaves what is not set as it was.
-    return FileImport(
-        id=import_id,
-        total=None,
-        result=None,
-        first_idea_id=None,
-        error=None,
-        stop_requested_at=None,
-        ended_at=None,
-    )
-
-
 def _row(session: Session, import_id: str) -> FileImport:
     row = session.get(FileImport, import_id)
     if row is None:
-        raise NotFound(Text("There is no import %(import_id)s.", import_id=import_id))
+        raise _not_found(import_id)
     return row
 
 
 def _own(session: Session, import_id: str) -> FileImport:
-    row = session.get(FileImport, import_id)
-    if row is None or (row.person_id != acting_person_id() and ACTOR.get().role != Role.OWNER):
-        raise NotFound(Text("There is no import %(import_id)s.", import_id=import_id))
+    row = _row(session, import_id)
+    if row.person_id != acting_person_id() and ACTOR.get().role != Role.OWNER:
+        raise _not_found(import_id)
     return row
+
+
+def _not_found(import_id: str) -> NotFound:
+    return NotFound(Text("There is no import %(import_id)s.", import_id=import_id))
