@@ -25,7 +25,7 @@ PAUSE_S = 0.004
 # The most rows of a kind in one step.
 ROWS = 20
 # The first transaction goes on until it has so many ideas or steps, however long that takes. So a small
-# file is stored as a whole or not at all.
+# file of new ideas is stored as a whole or not at all.
 FIRST_IDEAS, FIRST_STEPS = 100, 12
 
 # Writes a part of the import; returns how many ideas of the file it has done with.

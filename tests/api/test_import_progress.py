@@ -12,8 +12,7 @@ from service.errors import NotFound
 from service.schemas.identity import new_id
 from service.schemas.imports import Imported
 from service.store import batches
-from service.web.api import transfer
-from service.web.pages import imports
+from service.transfer import background_import
 from tests.support.people import acting_as, add_person, store_of
 
 pytestmark = pytest.mark.both_databases
@@ -29,8 +28,7 @@ def gate(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[thread
     gate = threading.Event()
     monkeypatch.setattr(batches, "BATCH_S", 0)
     monkeypatch.setattr(batches, "pause", gate.wait)
-    for module in (transfer, imports):
-        monkeypatch.setattr(module, "SOON_S", 0)
+    monkeypatch.setattr(background_import, "SOON_S", 0)
     yield gate
     gate.set()
     client.app.state.background_imports.close()  # type: ignore[attr-defined]
