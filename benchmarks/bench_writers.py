@@ -34,16 +34,12 @@ def main() -> None:
         "| SIGTERM to the end, s |"
     )
     print("|---|---|---|---|---|", flush=True)
-    postgresql = PostgresServer()
-    postgresql.start()
-    try:
+    with PostgresServer.running() as postgresql:
         postgresql.make_template("migrated")
         for _ in range(options.rounds):
             _measure("SQLite", None, options)
             with postgresql.database("migrated") as url:
                 _measure("PostgreSQL", url, options)
-    finally:
-        postgresql.remove()
 
 
 def _measure(name: str, database_url: str | None, options: argparse.Namespace) -> None:

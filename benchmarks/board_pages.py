@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from fastapi.testclient import TestClient
 
-from benchmarks.bench_board import fill
+from benchmarks.bench_board import fill, forget_pages
 from service.app import create_app
 from service.settings import PROJECT_ROOT, Settings
 from service.store.copying import copy_database
@@ -58,14 +58,9 @@ def compare(
 
 def measure(*, ideas: int, calls: int = CALLS) -> Times:
     """As `compare`, on a PostgreSQL of its own and a file, with so many ideas on the board."""
-    server = PostgresServer()
-    try:
-        server.start()
-        with tempfile.TemporaryDirectory() as folder:
-            urls, board = fill_both(Path(folder), server, ideas)
-            return compare(urls, board, calls=calls)
-    finally:
-        server.remove()
+    with PostgresServer.running() as server, tempfile.TemporaryDirectory() as folder:
+        urls, board = fill_both(Path(folder), server, ideas)
+        return compare(urls, board, calls=calls)
 
 
 def table(times: Times) -> str:
@@ -103,8 +98,7 @@ def _p95s(clients: Mapping[str, TestClient], path: str, calls: int) -> dict[str,
     times: dict[str, list[float]] = {name: [] for name in clients}
     for call in range(calls + 5):
         for name, client in clients.items():
-            # As after a change: a kept page would take the same time whatever is on it.
-            client.app.state.kept_pages.clear()  # type: ignore[attr-defined]
+            forget_pages(client)
             began = time.perf_counter()
             client.get(path, headers={"accept": "text/html"}).raise_for_status()
             # The first ones fill caches.

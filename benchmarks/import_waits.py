@@ -11,9 +11,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from benchmarks.figures import percentile
 from service.errors import StorageUnavailable
 from service.schemas.ideas import IdeaCreate
 from service.schemas.imports import Draft, ImportPolicy, ParsedFile
@@ -70,10 +71,10 @@ class Writer:
             is_over.wait(PAUSE_S)
 
     def row(self, kind: str, what: str, elapsed_s: float) -> str:
-        ordered = sorted(self.times)
-        p50, p99 = (ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.99))
-        waits = f"{p50:.0f} | {p99:.0f} | {ordered[-1]:.0f}"
-        return f"| {kind} | {what} | {waits} | {len(ordered)} | {self.refused} | {elapsed_s:.1f} |"
+        p50, p99 = (percentile(self.times, share) for share in (0.5, 0.99))
+        waits = f"{p50:.0f} | {p99:.0f} | {max(self.times):.0f}"
+        counts = f"{len(self.times)} | {self.refused}"
+        return f"| {kind} | {what} | {waits} | {counts} | {elapsed_s:.1f} |"
 
 
 def measure(kind: str, url: str, sizes: list[int]) -> None:
@@ -99,14 +100,11 @@ def main() -> None:
     options = parser.parse_args()
     print("| database | import of | p50 ms | p99 ms | longest ms | writes | refused | seconds |")
     print("|---|---|---|---|---|---|---|---|")
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
+    with tempfile.TemporaryDirectory() as folder:
         measure("SQLite", f"sqlite:///{Path(folder) / 'ideas.db'}", options.ideas)
-        # Other settings than those of the tests: commits wait for the disk.
-        server = PostgresServer({"listen_addresses": ""})
-        stack.callback(server.remove)
-        server.start()
-        measure("PostgreSQL", stack.enter_context(server.database()), options.ideas)
+    # Other settings than those of the tests: commits wait for the disk.
+    with PostgresServer.running({"listen_addresses": ""}) as server, server.database() as url:
+        measure("PostgreSQL", url, options.ideas)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,9 @@
 
 First every client gets one token, so that the server has seen as many streams at a time and has the
 system prompt wherever it keeps it; prompts that are to come again are each asked once. Then a closed
-loop: all clients send a request at once, and
-their next one as soon as the one before has ended; when the time is up, what still runs is cut
-off. One thread, plain sockets and
-the standard library, because every millisecond spent here is one the server does not have. Prints
-one JSON object.
+loop: all clients send a request at once, and their next one as soon as the one before has ended; when
+the time is up, what still runs is cut off. One thread, plain sockets and the standard library, because
+every millisecond spent here is one the server does not have. Prints one JSON object.
 """
 
 import argparse
@@ -37,7 +35,8 @@ SHOWN_COMPLAINTS = 5
 class Plan:
     """`first` is the number of the first request; the others count on from there.
 
-    `load` is the kind of questions. With `is_single` each client sends one request, and `seconds` is only how long it may take.
+    `load` is the kind of questions. With `is_single` each client sends one request, and `seconds` is
+    only how long it may take.
     """
 
     clients: int
@@ -121,8 +120,9 @@ class Level:
         return not self._plan.is_single or bool(self._selector.get_map())
 
     def _new_question(self) -> workload.Question:
+        question = workload.question(self._number, self._plan.load)
         self._number += 1
-        return workload.question(self._number - 1, self._plan.load)
+        return question
 
     def _send(self, question: workload.Question) -> None:
         content = question.body(model=self._plan.model, max_tokens=self._plan.max_tokens)

@@ -24,7 +24,8 @@ from tests.support.postgresql import PostgresServer
 
 IDEAS, CLIENTS, SECONDS, ROUNDS = 1000, 2, 5.0, 3
 WRITE_EVERY_S = 1.0
-HEADERS = {"Accept": "text/html", "Accept-Encoding": "gzip"}
+PAGE = {"Accept": "text/html", "Accept-Encoding": "gzip"}
+JSON = {"Content-Type": "application/json"}
 LOADS = ("nothing is stored", "an idea changes every second")
 Rates = dict[tuple[str, str], list[float]]
 
@@ -32,20 +33,15 @@ Rates = dict[tuple[str, str], list[float]]
 def measure(*, ideas: int, seconds: float, rounds: int) -> Rates:
     """Pages a second, by the load and the name of the database."""
     rates: Rates = defaultdict(list)
-    database = PostgresServer()
-    try:
-        database.start()
-        with tempfile.TemporaryDirectory() as folder:
-            urls, board = fill_both(Path(folder), database, ideas)
-            for _ in range(rounds):
-                for name, url in urls.items():
-                    with _server(url) as server:
-                        for load in LOADS:
-                            found = _rate(server, board, seconds, is_written=load != LOADS[0])
-                            rates[load, name].append(found)
-        return rates
-    finally:
-        database.remove()
+    with PostgresServer.running() as database, tempfile.TemporaryDirectory() as folder:
+        urls, board = fill_both(Path(folder), database, ideas)
+        for _ in range(rounds):
+            for name, url in urls.items():
+                with _server(url) as server:
+                    for load in LOADS:
+                        found = _rate(server, board, seconds, is_written=load != LOADS[0])
+                        rates[load, name].append(found)
+    return rates
 
 
 def table(rates: Mapping[tuple[str, str], list[float]]) -> str:
@@ -88,37 +84,43 @@ def _rate(server: Server, board: str, seconds: float, *, is_written: bool) -> fl
 
 def _ask(port: int, path: str, seconds: float) -> float:
     """Returns how many pages came in a second, one after another on one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    _get(connection, path)
+    connection = _connection(port)
+    _sent(connection, "GET", path, PAGE)
     pages, began = 0, time.perf_counter()
     while (passed := time.perf_counter() - began) < seconds:
-        _get(connection, path)
+        _sent(connection, "GET", path, PAGE)
         pages += 1
     return pages / passed
 
 
-def _get(connection: http.client.HTTPConnection, path: str) -> None:
-    connection.request("GET", path, headers=HEADERS)
-    response = connection.getresponse()
-    body = response.read()
-    if response.status != 200:
-        raise RuntimeError(f"{response.status}: {body[:200]!r}")
-
-
 def _write(server: Server, board: str, ended: threading.Event) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    connection.request("GET", f"/api/v1/ideas?board={board}&limit=1")
-    idea = json.loads(connection.getresponse().read())[0]["id"]
+    connection = _connection(server.port)
+    found = _sent(connection, "GET", f"/api/v1/ideas?board={board}&limit=1", {})
+    idea = json.loads(found)[0]["id"]
     number = 0
     while not ended.wait(WRITE_EVERY_S):
         number += 1
         body = json.dumps({"title": f"Version {number}"})
-        headers = {"Content-Type": "application/json"}
-        connection.request("PATCH", f"/api/v1/ideas/{idea}", body, headers)
-        response = connection.getresponse()
-        told = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{response.status}: {told[:200]!r}")
+        _sent(connection, "PATCH", f"/api/v1/ideas/{idea}", JSON, body)
+
+
+def _connection(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+
+def _sent(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: str | None = None,
+) -> bytes:
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    told = response.read()
+    if response.status != 200:
+        raise RuntimeError(f"{response.status}: {told[:200]!r}")
+    return told
 
 
 def main() -> None:

@@ -61,17 +61,12 @@ def main() -> None:
     parser.add_argument("--ideas", type=int, default=10_000)
     parser.add_argument("--calls", type=int, default=CALLS)
     options = parser.parse_args()
-    server = PostgresServer()
-    try:
-        server.start()
-        with tempfile.TemporaryDirectory() as folder:
-            url = f"sqlite:///{Path(folder) / 'board.db'}"
-            with served(url) as client:
-                board = fill(client, options.ideas)
-            urls = {"SQLite": url, "PostgreSQL": copied_to(server, url)}
-            print(table(compare(urls, board, PAGES, calls=options.calls)))
-    finally:
-        server.remove()
+    with PostgresServer.running() as server, tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'board.db'}"
+        with served(url) as client:
+            board = fill(client, options.ideas)
+        urls = {"SQLite": url, "PostgreSQL": copied_to(server, url)}
+        print(table(compare(urls, board, PAGES, calls=options.calls)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from benchmarks.figures import percentile
 from benchmarks.results import COMPILED, OURS, PACKAGED, PYTHON, Report, Sample, middle
 from benchmarks.workload import Load
 
@@ -179,9 +180,9 @@ def _target_lines(report: Report) -> Iterator[str]:
 def _livez(report: Report) -> Iterator[str]:
     lines = []
     for server in report.servers:
-        times = sorted(t for one in report.samples if one.server == server for t in one.health)
+        times = [t for one in report.samples if one.server == server for t in one.health]
         if times:
-            p50, p99 = (times[math.ceil(share * len(times)) - 1] for share in (0.5, 0.99))
+            p50, p99 = (percentile(times, share) for share in (0.5, 0.99))
             verdict = "" if server != OURS else (", met" if p99 < LIVEZ_S else ", **missed**")
             lines.append(
                 f"- {server}: p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms "

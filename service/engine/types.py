@@ -54,10 +54,10 @@ class GenerateRequest:
     text and are not part of it. `logprobs` asks for the logprob of each token and for that many of
     the most likely alternatives (natural log, before temperature and filters); None asks for none.
     Requests with the same `client` share fair turns, and those with the same `holder` can take only a
-    part of all places. `timeout_s` bounds the time from submission
-    to the last token. One that is not `is_repeatable` need not get the same text for the same seed
-    again, so it also starts from cached answers. `is_admitted` means, for every kind of request, that it belongs to work that
-    was accepted before, such as a run: it may wait, but it is never refused for lack of a place.
+    part of all places. `timeout_s` bounds the time from submission to the last token. Unless it
+    `is_repeatable`, the same seed may give another text, so it may go on from cached answers.
+    `is_admitted` means, for every kind of request, that it belongs to work that was accepted before,
+    such as a run: it may wait, but it is never refused for lack of a place.
     """
 
     id: str

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
-from service.messages import Text, unpack
+from service.messages import Text
 from service.prompts.languages import IdeaLanguage
 from service.schemas.answers import Answer
+from service.schemas.failures import Failure
 from service.schemas.fields import (
     IDEA_OR_TEXT,
     TAGS_CEILING,
@@ -153,20 +154,11 @@ class EvaluationPublic(BaseModel):
     created_at: datetime
 
 
-class FailurePublic(BaseModel):
+class FailurePublic(Failure):
     """An idea that could not be evaluated, and why. The run continued with the others."""
 
     idea_id: str
     title: str
-    type: str
-    detail: str
-    # As `messages.pack` gives it; for pages.
-    words: Any = Field(default=None, exclude=True)
-
-    @property
-    def reason(self) -> str:
-        """Returns the detail as a text that pages can translate."""
-        return self.detail if self.words is None else unpack(self.words)
 
 
 class EvaluateBoard(Shape):

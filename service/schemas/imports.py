@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field, SkipValidation
 
-from service.messages import unpack
+from service.schemas.failures import Failure
 from service.schemas.fields import Status
 
 TextFormat = Literal["markdown", "csv", "lines"]
@@ -128,18 +128,11 @@ class Imported(BaseModel):
 
 
 ImportStatus = Literal["reading", "writing", "done", "stopped", "failed", "interrupted"]
+UNDER_WAY = frozenset[ImportStatus]({"reading", "writing"})
 
 
-class ImportFailure(BaseModel):
-    type: str
-    detail: str
-    # As `messages.pack` gives it; for pages.
-    words: Any = Field(default=None, exclude=True)
-
-    @property
-    def reason(self) -> str:
-        """Returns the detail as a text that pages can translate."""
-        return self.detail if self.words is None else unpack(self.words)
+class ImportFailure(Failure):
+    pass
 
 
 class ImportPublic(BaseModel):
@@ -163,3 +156,7 @@ class ImportPublic(BaseModel):
         default=None, description="The first idea of the file that was added or changed."
     )
     error: ImportFailure | None = Field(default=None, description="Why it failed.")
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.status in UNDER_WAY

@@ -14,6 +14,7 @@ from service.schemas.evaluation import (
     EvaluateTask,
     EvaluationPublic,
 )
+from service.schemas.failures import Failure
 from service.schemas.fields import (
     Decision,
     RunKind,
@@ -26,11 +27,8 @@ from service.schemas.refinement import RefineTask
 Task = BrainstormTask | RefineTask | EvaluateTask | EvaluateAllTask | RankTask
 
 
-class RunError(BaseModel):
-    type: str
-    detail: str
-    # As `messages.pack` gives it; for pages.
-    words: Any = Field(default=None, exclude=True)
+class RunError(Failure):
+    pass
 
 
 class RunPublic(BaseModel):

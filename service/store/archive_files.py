@@ -20,6 +20,7 @@ from service.store.row_insertion import known_keys
 
 # So much of files goes into one export; in Base64 it still fits the usual limit of an import.
 CONTENT_BYTES = 32 * 1024 * 1024
+TakenIn = tuple[AttachmentRow, NewFile]
 # The most signs at the end of Base64 that stand for nothing.
 _PADDING = 2
 
@@ -51,9 +52,6 @@ def with_content(
         limits.check_attachment(size - _PADDING)
     limits.check_attachments(total_size(session) + sum(sizes))
     return found
-
-
-TakenIn = tuple[AttachmentRow, NewFile]
 
 
 def taken_in(rows: Sequence[AttachmentRow]) -> list[TakenIn]:

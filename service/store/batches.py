@@ -25,7 +25,7 @@ PAUSE_S = 0.004
 # The most rows of a kind in one step.
 ROWS = 20
 # The first transaction goes on until it has so many ideas or steps, however long that takes. So a small
-# file is stored as a whole or not at all.
+# file of new ideas is stored as a whole or not at all.
 FIRST_IDEAS, FIRST_STEPS = 100, 12
 
 # Writes a part of the import; returns how many ideas of the file it has done with.
@@ -43,7 +43,7 @@ class Watch(Protocol):
         """The file is read, and so many of its ideas are to be written."""
 
     def goes_on(self, session: Session, written: int) -> bool:
-        """Is called in each transaction, last; after False, no other one follows."""
+        """Is called last in each transaction. After False the import stops, unless it is done."""
 
 
 class Unwatched:
@@ -127,6 +127,5 @@ def pause() -> None:
     time.sleep(PAUSE_S)
 
 
-def parts(values: Sequence[T], size: int | None = None) -> Iterator[Sequence[T]]:
-    size = size or ROWS
-    return (values[start : start + size] for start in range(0, len(values), size))
+def parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[start : start + ROWS] for start in range(0, len(values), ROWS))

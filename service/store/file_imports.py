@@ -7,13 +7,12 @@ from typing import Any
 from sqlmodel import Session, col, delete
 
 from service.actor import ACTOR, Role, acting_person_id
-from service.errors import NotFound, StorageUnavailable, record
+from service.errors import NotFound, record
 from service.messages import Text
 from service.schemas.identity import now
 from service.schemas.imports import Imported, ImportFailure, ImportPublic, ImportStatus
 from service.store.batches import Watch
 from service.store.database import Database
-from service.store.dialects.locks import Locks
 from service.store.import_tables import FileImport
 
 IMPORT_LIFE = timedelta(days=1)
@@ -36,8 +35,8 @@ class FileImportStore:
         try:
             with self._database.write() as session:
                 # An import that was stopped is begun again under its id.
-                session.merge(_new(import_id))
-        except StorageUnavailable:
+                session.merge(FileImport(id=import_id))
+        except BaseException:
             self._locks.release(_lock_of(import_id))
             raise
         return True
@@ -66,11 +65,14 @@ class FileImportStore:
 
     def get(self, import_id: str) -> ImportPublic:
         """Raises: NotFound, also for an import of somebody else."""
-        with self._database.read() as session:
-            row = _own(session, import_id)
+        row = self._read(import_id)
+        is_left = row.ended_at is None and self._is_left(import_id)
+        if is_left:
+            # It may as well have ended since it was read.
+            row = self._read(import_id)
         return ImportPublic(
             id=row.id,
-            status=self._status(row),
+            status=_status(row, is_left=is_left),
             total=row.total,
             written=row.written,
             result=None if row.result is None else Imported(**row.result),
@@ -94,14 +96,16 @@ class FileImportStore:
             old = col(FileImport.started_at) < moment
             return int(session.exec(delete(FileImport).where(old)).rowcount)
 
-    def _status(self, row: FileImport) -> ImportStatus:
-        if row.result is not None:
-            return "done"
-        if row.error is not None:
-            return "failed"
-        if row.ended_at is not None:
-            return "stopped"
-        return _unfinished(self._locks, row)
+    def _read(self, import_id: str) -> FileImport:
+        with self._database.read() as session:
+            return _own(session, import_id)
+
+    def _is_left(self, import_id: str) -> bool:
+        """Whether nobody carries it out: a process that ends gives its locks back."""
+        if not self._locks.take(_lock_of(import_id)):
+            return False
+        self._locks.release(_lock_of(import_id))
+        return True
 
 
 class _Recorded:
@@ -123,10 +127,14 @@ class _Recorded:
         return row.stop_requested_at is None and not self._is_closing()
 
 
-def _unfinished(locks: Locks, row: FileImport) -> ImportStatus:
-    """A process that ends gives its locks back."""
-    if locks.take(_lock_of(row.id)):
-        locks.release(_lock_of(row.id))
+def _status(row: FileImport, *, is_left: bool) -> ImportStatus:
+    if row.result is not None:
+        return "done"
+    if row.error is not None:
+        return "failed"
+    if row.ended_at is not None:
+        return "stopped"
+    if is_left:
         return "interrupted"
     return "reading" if row.total is None else "writing"
 
@@ -135,28 +143,19 @@ def _lock_of(import_id: str) -> str:
     return f"import {import_id}"
 
 
-def _new(import_id: str) -> FileImport:
-    # Named, because a merge leaves what is not set as it was.
-    return FileImport(
-        id=import_id,
-        total=None,
-        result=None,
-        first_idea_id=None,
-        error=None,
-        stop_requested_at=None,
-        ended_at=None,
-    )
-
-
 def _row(session: Session, import_id: str) -> FileImport:
     row = session.get(FileImport, import_id)
     if row is None:
-        raise NotFound(Text("There is no import %(import_id)s.", import_id=import_id))
+        raise _not_found(import_id)
     return row
 
 
 def _own(session: Session, import_id: str) -> FileImport:
-    row = session.get(FileImport, import_id)
-    if row is None or (row.person_id != acting_person_id() and ACTOR.get().role != Role.OWNER):
-        raise NotFound(Text("There is no import %(import_id)s.", import_id=import_id))
+    row = _row(session, import_id)
+    if row.person_id != acting_person_id() and ACTOR.get().role != Role.OWNER:
+        raise _not_found(import_id)
     return row
+
+
+def _not_found(import_id: str) -> NotFound:
+    return NotFound(Text("There is no import %(import_id)s.", import_id=import_id))

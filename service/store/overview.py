@@ -26,7 +26,7 @@ class Outline:
 
 @dataclass(slots=True)
 class Counts:
-    """How many of a board's ideas there are of each status and origin, and how many are so."""
+    """How many of a board's ideas have each status, each origin and each of the other properties."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     origins: Counter[str] = field(default_factory=Counter)

@@ -149,10 +149,8 @@ class RoundStore:
                     if row.ends_at <= moment:
                         row.ended_at = row.ends_at
                     elif _is_to_come(row, moment):
-                        row.created_at, row.ends_at = (
-                            moment,
-                            moment + (row.ends_at - row.created_at),
-                        )
+                        length = row.ends_at - row.created_at
+                        row.created_at, row.ends_at = moment, moment + length
                     session.add(row)
         return min((row.ends_at for row in ends if row.ends_at > moment), default=None)
 

@@ -104,7 +104,7 @@ def insert_ideas(session: Session, rows: Sequence[IdeaRow], places: Places) -> N
 
 
 def _await_parents(session: Session, ideas: Sequence[Row]) -> None:
-    """Ideas whose parent is not there get it with `find_lost_parents` once it is, in place."""
+    """Notes in place which ideas lack their parent. `connect_lost` gives it to them once it is there."""
     wanted = {idea["parent_id"] for idea in ideas} - {idea["id"] for idea in ideas} - {None}
     there = select(Idea.id).where(col(Idea.id).in_(wanted)).execution_options(**ALL_OF_THEM)
     found = session.exec(there).all()

@@ -170,7 +170,6 @@ class _ImportPlan:
             self._target(board)
         for draft in self._parsed.ideas:
             self._place(draft)
-
         self.places = places_of(self._session, self.new_ideas)
 
     def new_rows(self) -> NewRows:

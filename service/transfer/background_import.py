@@ -16,6 +16,8 @@ from service.transfer.file_reader import FileReader
 from service.transfer.importer import ImportOptions, import_file
 
 MOST = 4
+# An import that is done so soon is answered as if somebody had waited for it.
+SOON_S = 1.0
 # For so long a server that ends waits for the transaction that an import is in.
 CLOSING_S = 5.0
 _log = logging.getLogger(__name__)
@@ -29,13 +31,10 @@ class Work:
         self.thread: threading.Thread | None = None
         self.failure: ServiceError | None = None
 
-    def wait(self, seconds: float) -> None:
-        """Waits until the import has ended, but no longer than that.
-
-        Raises: ServiceError if it failed.
-        """
+    def wait_a_moment(self) -> None:
+        """Raises: ServiceError if the import has failed by then."""
         if self.thread is not None:
-            self.thread.join(seconds)
+            self.thread.join(SOON_S)
         if self.failure is not None:
             raise self.failure
 

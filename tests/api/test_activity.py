@@ -13,12 +13,6 @@ pytestmark = pytest.mark.both_databases
 IDEAS = "/api/v1/ideas"
 
 
-@pytest.fixture
-def store(client: TestClient) -> Store:
-    store: Store = client.app.state.store  # type: ignore[attr-defined]
-    return store
-
-
 def kinds(store: Store, board: str) -> list[str]:
     return [one.kind for one in store.activity.after(board, 0)]
 

@@ -19,16 +19,11 @@ from service.schemas.ranking import ComparisonCreate
 from service.store import Store
 from service.store.listing import IdeaQuery
 from service.store.runs import NewRun
-from tests.support.people import acting_as, add_person, store_of
+from tests.support.people import acting_as, add_person
 
 API, IDEAS = "/api/v1", "/api/v1/ideas"
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 pytestmark = pytest.mark.both_databases
-
-
-@pytest.fixture
-def store(client: TestClient) -> Store:
-    return store_of(client)
 
 
 @pytest.fixture

@@ -33,12 +33,6 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def store(client: TestClient) -> Store:
-    found: Store = client.app.state.store  # type: ignore[attr-defined]
-    return found
-
-
-@pytest.fixture
 def embedded(store: Store) -> Callable[[], None]:
     """Embeds the topics of all ideas, which a running server does within seconds."""
     return partial(embed_all, store)

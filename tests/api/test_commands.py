@@ -40,13 +40,7 @@ Run = Callable[..., tuple[int, str, str]]
 def run(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Exit status, standard output and standard error of a command that talks to the server."""
     monkeypatch.setenv("IDEAPOOL_URL", url)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        status = main(arguments)
-        told = capsys.readouterr()
-        return status, told.out, told.err
-
-    return call
+    return call_with(capsys)
 
 
 @pytest.fixture
@@ -56,7 +50,10 @@ def alone(
     """The same where no server runs."""
     monkeypatch.setenv("IDEAPOOL_DATA_DIR", str(settings.data_dir))
     monkeypatch.setenv("IDEAPOOL_PORT", str(free_port()))
+    return call_with(capsys)
 
+
+def call_with(capsys: pytest.CaptureFixture[str]) -> Run:
     def call(*arguments: str) -> tuple[int, str, str]:
         status = main(arguments)
         told = capsys.readouterr()

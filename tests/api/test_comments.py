@@ -11,16 +11,11 @@ from service.errors import Forbidden, NotFound
 from service.schemas.comments import CommentCreate, CommentUpdate
 from service.schemas.identity import now
 from service.store import Store
-from tests.support.people import acting_as, add_person, store_of
+from tests.support.people import acting_as, add_person
 
 IDEAS, COMMENTS = "/api/v1/ideas", "/api/v1/comments"
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 pytestmark = pytest.mark.both_databases
-
-
-@pytest.fixture
-def store(client: TestClient) -> Store:
-    return store_of(client)
 
 
 @pytest.fixture

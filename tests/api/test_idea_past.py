@@ -27,17 +27,11 @@ from service.web.pages.idea_past import (
 )
 from service.web.pages.refinements import MOST_CHOICES
 from tests.support.evaluations import SCORES
-from tests.support.people import store_of
 
 pytestmark = pytest.mark.both_databases
 
 BROWSER = {"accept": "text/html"}
 VERSIONS = 600
-
-
-@pytest.fixture
-def store(client: TestClient) -> Store:
-    return store_of(client)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from service.store.housekeeping import Housekeeping
 from service.store.keyed_answers import LIFE
 from service.store.tables import Board, KeyedAnswer
 from tests.support.fake_backend import Broken, FakeBackend
+from tests.support.people import store_of
 
 pytestmark = pytest.mark.both_databases
 
@@ -43,11 +44,6 @@ def kind_of(response: Any) -> str:
 
 def names(client: Any) -> list[str]:
     return [board["name"] for board in client.get(f"{API}/boards").json()]
-
-
-def store_of(client: TestClient) -> Store:
-    store: Store = client.app.state.store  # type: ignore[attr-defined]
-    return store
 
 
 def age(store: Store, by: timedelta) -> None:

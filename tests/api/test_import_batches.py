@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlmodel import Session, select
+from sqlmodel import select
 
 from service.errors import StorageUnavailable
 from service.schemas.ideas import BoardCreate, IdeaCreate
@@ -18,6 +18,7 @@ from service.store import Limits, Store, batches
 from service.store.batches import FIRST_IDEAS, ROWS, Stopped
 from service.store.database import Database
 from service.store.tables import Idea, IdeaVersion
+from tests.support.watched_import import Watched
 
 pytestmark = pytest.mark.both_databases
 MANY = 1000
@@ -40,22 +41,6 @@ def store(database: Database) -> Store:
     store = Store(database, Limits(200, 8192, 20))
     store.boards.create(BoardCreate(name="Party"))
     return store
-
-
-class Watched:
-    """Notes how many ideas were written after each transaction, and stops after so many of them."""
-
-    def __init__(self, most: int | None = None) -> None:
-        self.total = 0
-        self.written: list[int] = []
-        self._most = most
-
-    def begin(self, total: int) -> None:
-        self.total = total
-
-    def goes_on(self, _session: Session, written: int) -> bool:
-        self.written.append(written)
-        return len(self.written) != self._most
 
 
 def add_many(store: Store, watch: Watched | None = None, **policy: Any) -> Imported:

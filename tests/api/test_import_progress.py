@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 from service.actor import Role
 from service.errors import NotFound
 from service.schemas.identity import new_id
+from service.schemas.imports import Imported
 from service.store import batches
-from service.web.api import transfer
-from service.web.pages import imports
+from service.transfer import background_import
 from tests.support.people import acting_as, add_person, store_of
 
 pytestmark = pytest.mark.both_databases
@@ -28,8 +28,7 @@ def gate(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[thread
     gate = threading.Event()
     monkeypatch.setattr(batches, "BATCH_S", 0)
     monkeypatch.setattr(batches, "pause", gate.wait)
-    for module in (transfer, imports):
-        monkeypatch.setattr(module, "SOON_S", 0)
+    monkeypatch.setattr(background_import, "SOON_S", 0)
     yield gate
     gate.set()
     client.app.state.background_imports.close()  # type: ignore[attr-defined]
@@ -154,6 +153,22 @@ def test_an_import_whose_server_ended_is_interrupted(client: TestClient) -> None
     store.locks.release(f"import {import_id}")
 
     assert client.get(f"{IMPORTS}/{import_id}").json()["status"] == "interrupted"
+
+
+def test_an_import_that_ends_while_its_state_is_read_is_not_interrupted(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, import_id = store_of(client), new_id()
+    assert store.file_imports.begin(import_id)
+    take = store.locks.take
+
+    def take_after_the_end(name: str) -> bool:
+        store.file_imports.end(import_id, Imported(), None)
+        return take(name)
+
+    monkeypatch.setattr(store.locks, "take", take_after_the_end)
+
+    assert store.file_imports.get(import_id).status == "done"
 
 
 def test_an_import_is_nobody_elses_business(client: TestClient) -> None:

@@ -21,15 +21,10 @@ from service.web.sent_forms import NO_REFUSAL
 from service.web.templating import Templates
 from service.web.translation import LANGUAGES
 from tests.support.evaluations import SCORES
-from tests.support.people import acting_as, store_of
+from tests.support.people import acting_as
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 CARDS = ("boards/_card.html", "boards/_row.html")
-
-
-@pytest.fixture
-def store(client: TestClient) -> Store:
-    return store_of(client)
 
 
 @pytest.fixture

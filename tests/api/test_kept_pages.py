@@ -22,16 +22,11 @@ from service.store.database import Database
 from service.store.runs import NewRun
 from service.web.pages.kept_pages import LIFE_S, KeptPages
 from tests.support.fake_backend import FakeBackend
-from tests.support.people import acting_as, add_person, store_of
+from tests.support.people import acting_as, add_person
 
 PAGE = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 Change = Callable[[Store, IdeaPublic], object]
 Seen = TypeVar("Seen")
-
-
-@pytest.fixture
-def store(client: TestClient) -> Store:
-    return store_of(client)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import asyncio
 import json
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,9 +21,7 @@ from service.actor import ACTOR, Actor, Role
 from service.app import create_app
 from service.errors import TooManyStreams
 from service.live import watch as watches
-from service.live.feeds import BoardFeeds
 from service.live.happenings import Change, Happening, Here
-from service.live.presence import LocalPresence
 from service.schemas.ideas import IdeaCreate, IdeaUpdate
 from service.schemas.identity import now
 from service.settings import Settings
@@ -32,9 +30,7 @@ from service.store.rights import Claim
 from service.store.team_tables import Membership, Person
 from tests.support.app_server import served, serving
 from tests.support.fake_backend import FakeBackend
-
-# Proves nothing: a busy machine may take long.
-PATIENCE_S = 30
+from tests.support.feeds import PATIENCE_S, feeds_of, watching
 
 
 @dataclass
@@ -209,30 +205,6 @@ def test_streams_end_at_once_when_the_server_stops(tmp_path: Path) -> None:
 
 
 # Below, without a server: the feeds in a loop of the test's own.
-
-
-@pytest.fixture
-def store(client: TestClient) -> Store:
-    store: Store = client.app.state.store  # type: ignore[attr-defined]
-    return store
-
-
-async def allowed() -> bool:
-    return True
-
-
-@asynccontextmanager
-async def feeds_of(store: Store, limit: int = 1000) -> AsyncIterator[BoardFeeds]:
-    feeds = BoardFeeds(store, LocalPresence(), limit=limit)
-    try:
-        yield feeds
-    finally:
-        await feeds.close()
-
-
-def watching(feeds: BoardFeeds, board: str, **options: Any) -> Any:
-    options = {"person_id": None, "after": None, "may_still_read": allowed} | options
-    return feeds.watch(board, **options)
 
 
 async def drain(stream: Any) -> None:

@@ -1,8 +1,7 @@
 """Streams that come back to a board are told what they missed, without a read for each of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -14,24 +13,14 @@ from service.errors import NotFound
 from service.live import feed as feed_module
 from service.live import recent
 from service.live import watch as watches
-from service.live.feeds import BoardFeeds
 from service.live.happenings import Change, Here
-from service.live.presence import LocalPresence
 from service.live.rights import RightChecks
 from service.schemas.ideas import BoardCreate, IdeaCreate
 from service.store import Store
 from service.store.rights import Claim
 from service.store.team_tables import Membership
+from tests.support.feeds import PATIENCE_S, feeds_of, watching
 from tests.support.people import add_person
-
-# Proves nothing: a busy machine may take long.
-PATIENCE_S = 30
-
-
-@pytest.fixture
-def store(client: TestClient) -> Store:
-    store: Store = client.app.state.store  # type: ignore[attr-defined]
-    return store
 
 
 @pytest.fixture
@@ -41,24 +30,6 @@ def reads(client: TestClient) -> list[str]:
     engine = client.app.state.database._reader  # type: ignore[attr-defined]
     event.listen(engine, "before_cursor_execute", lambda *args: found.append(args[2]))
     return found
-
-
-@asynccontextmanager
-async def feeds_of(store: Store) -> AsyncIterator[BoardFeeds]:
-    feeds = BoardFeeds(store, LocalPresence(), limit=1000)
-    try:
-        yield feeds
-    finally:
-        await feeds.close()
-
-
-async def allowed() -> bool:
-    return True
-
-
-def watching(feeds: BoardFeeds, board: str, **options: Any) -> Any:
-    options = {"person_id": None, "after": None, "may_still_read": allowed} | options
-    return feeds.watch(board, **options)
 
 
 async def told(stream: Any, count: int) -> list[str]:

@@ -27,11 +27,6 @@ FOR_OWNERS = ("Share this board", "Webhooks")
 
 
 @pytest.fixture
-def store(client: TestClient) -> Store:
-    return store_of(client)
-
-
-@pytest.fixture
 def board(store: Store) -> str:
     return store.boards.default().id
 

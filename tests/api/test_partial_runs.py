@@ -10,17 +10,12 @@ from service.errors import EngineCrashed
 from service.prompts.answers import brainstorm_answer
 from service.schemas.brainstorm import SuggestionPublic
 from service.schemas.identity import new_id
-from service.store import Store
 from service.store.runs import NewRun, RunOutcome
 from tests.api.test_brainstorms import TOPIC, get, post
 from tests.support.fake_backend import IDEAS, FakeBackend
+from tests.support.people import store_of
 
 CRASH = EngineCrashed("The model process stopped.")
-
-
-def store_of(client: TestClient) -> Store:
-    store: Store = client.app.state.store  # type: ignore[attr-defined]
-    return store
 
 
 def cut_short(client: TestClient, backend: FakeBackend, n: int = 4) -> str:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import inspect, text
 from sqlmodel import col, update
@@ -28,6 +27,7 @@ from tests.api.test_ideas import IDEAS, add
 from tests.api.test_transfer import BOARDS, board, filled, holder, post
 from tests.api.test_trash import delete, titles
 from tests.support.fake_backend import FakeBackend
+from tests.support.people import store_of
 
 pytestmark = pytest.mark.both_databases
 
@@ -215,12 +215,6 @@ def until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < give_up_at, "it never came to this"
         time.sleep(0.01)
-
-
-def store_of(client: TestClient) -> Store:
-    assert isinstance(client.app, FastAPI)
-    store: Store = client.app.state.store
-    return store
 
 
 @contextmanager

@@ -42,13 +42,6 @@ As = Callable[[Actor], AbstractContextManager[None]]
 
 
 @pytest.fixture
-def store(client: TestClient) -> Store:
-    assert isinstance(client.app, FastAPI)
-    found: Store = client.app.state.store
-    return found
-
-
-@pytest.fixture
 def acting(store: Store, monkeypatch: pytest.MonkeyPatch) -> As:
     """Says whose requests those within the block are."""
     with store.rounds._database.write() as session:

@@ -5,9 +5,9 @@ from fastapi.testclient import TestClient
 
 from service.store.runs import NewRun, Provenance, RunOutcome
 from service.web.pages.run_times import about
-from tests.api.test_partial_runs import store_of
 from tests.api.test_run_pages import await_request, shown, start
 from tests.support.fake_backend import FAKE_MODEL, FakeBackend
+from tests.support.people import store_of
 
 
 def took(client: TestClient, seconds: float, n: int = 2, *, queued_s: float = 0.0) -> None:

@@ -11,14 +11,9 @@ from service.schemas.ideas import BoardCreate, IdeaCreate, IdeaUpdate
 from service.schemas.rounds import RoundCreate
 from service.store import Store
 from service.store.listing import IdeaQuery
-from tests.support.people import acting_as, add_person, store_of
+from tests.support.people import acting_as, add_person
 
 pytestmark = pytest.mark.both_databases
-
-
-@pytest.fixture
-def store(client: TestClient) -> Store:
-    return store_of(client)
 
 
 def add(store: Store, title: str, body: str = "", **fields: Any) -> str:

@@ -6,9 +6,10 @@ from fastapi.testclient import TestClient
 from service.errors import EngineCrashed
 from service.store.runs import RunOutcome
 from tests.api.test_brainstorms import TOPIC, add, get, post
-from tests.api.test_partial_runs import store_of, with_ideas
+from tests.api.test_partial_runs import with_ideas
 from tests.api.test_run_pages import await_request, shown, start
 from tests.support.fake_backend import FakeBackend
+from tests.support.people import store_of
 
 
 def toast(client: TestClient, run: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import SQLModel, select
 
 from service.app import create_app
 from service.prompts.answers import brainstorm_answer
@@ -31,6 +31,7 @@ from service.store.team_tables import Membership
 from tests.support.fake_backend import IDEAS as INVENTED
 from tests.support.fake_backend import FakeBackend
 from tests.support.people import acting_as, add_person, store_of
+from tests.support.watched_import import Watched
 
 pytestmark = pytest.mark.both_databases
 
@@ -264,33 +265,17 @@ def test_importing_twice_adds_nothing(other: TestClient, archive: Json) -> None:
     assert exported(other) == before
 
 
-class Few:
-    """Stops after so many transactions."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-
-    def begin(self, total: int) -> None:
-        pass
-
-    def goes_on(self, _session: Session, _written: int) -> bool:
-        self._left -= 1
-        return self._left > 0
-
-
 def test_an_import_that_is_stopped_again_and_again_loses_nothing(
     holder: TestClient, other: TestClient, archive: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("BATCH_S", 0), ("ROWS", 1), ("FIRST_STEPS", 1)):
         monkeypatch.setattr(batches, name, value)
-    rows, first = (
-        Archive.model_validate_json(json.dumps(archive)),
-        other.get(BOARDS).json()[0]["id"],
-    )
+    rows = Archive.model_validate_json(json.dumps(archive))
+    first = other.get(BOARDS).json()[0]["id"]
     stops = 0
     while True:
         try:
-            store_of(other).archive.add(rows, watch=Few(stops + 1))
+            store_of(other).archive.add(rows, watch=Watched(stops + 1))
             break
         except Stopped:
             stops += 1

@@ -18,10 +18,12 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from service.actor import ACTOR, Actor, Role
 from service.app import create_app
 from service.schemas.ideas import IdeaCreate, IdeaPublic
 from service.settings import Settings
 from service.store import Store
+from service.store.team_tables import Person
 from tests.support.app_server import Server, served, serving
 from tests.support.fake_backend import FakeBackend
 
@@ -162,6 +164,16 @@ def visit(chromium: Browser, pool: Pool) -> Iterator[Visitors]:
         visitors = Visitors(chromium, pool.url, stack)
         yield visitors
     visitors.traps.check()
+
+
+@pytest.fixture
+def ada(pool: Pool) -> Iterator[None]:
+    """What the test does in the store, Ada does."""
+    with pool.store.ideas._database.write() as session:
+        session.add(Person(id="ada", name="Ada"))
+    token = ACTOR.set(Actor(person_id="ada", name="Ada", role=Role.EDITOR))
+    yield
+    ACTOR.reset(token)
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
 """The board as lanes: dragging, keys, menus without scripts, and two people at once."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from service.actor import ACTOR, Actor, Role
 from service.schemas.ideas import IdeaUpdate
 from service.store.places import LaneEdit, Spot
-from service.store.team_tables import Person
 from service.web.pages.lanes import LANE_SIZE
 from tests.browser.conftest import Pool, Visitors
 
@@ -55,15 +52,6 @@ def drag(page: Page, what: Locator, to: tuple[float, float]) -> None:
 def stored(pool: Pool, title: str) -> tuple[str, list[str]]:
     found = next(one for one in pool.store.archive.readable()[0][1] if one.title == title)
     return found.status, found.tags
-
-
-@pytest.fixture
-def ada(pool: Pool) -> Iterator[None]:
-    with pool.store.ideas._database.write() as session:
-        session.add(Person(id="ada", name="Ada"))
-    token = ACTOR.set(Actor(person_id="ada", name="Ada", role=Role.EDITOR))
-    yield
-    ACTOR.reset(token)
 
 
 def test_a_card_is_dragged_to_another_lane_and_back_by_undo(page: Page, pool: Pool) -> None:

@@ -1,13 +1,9 @@
 """Two browsers at one board: each sees what the other does, and is not disturbed by it."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from service.actor import ACTOR, Actor, Role
 from service.schemas.ideas import IdeaUpdate
-from service.store.team_tables import Person
 from tests.browser.conftest import Pool, Visitors
 
 pytestmark = pytest.mark.browser
@@ -15,16 +11,6 @@ pytestmark = pytest.mark.browser
 
 def card(page: Page, title: str) -> Locator:
     return page.locator("#ideas .card:not(.add)", has_text=title)
-
-
-@pytest.fixture
-def ada(pool: Pool) -> Iterator[None]:
-    """What the test does in the store, Ada does."""
-    with pool.store.ideas._database.write() as session:
-        session.add(Person(id="ada", name="Ada"))
-    token = ACTOR.set(Actor(person_id="ada", name="Ada", role=Role.EDITOR))
-    yield
-    ACTOR.reset(token)
 
 
 def test_what_one_does_the_other_sees(visit: Visitors, pool: Pool) -> None:

@@ -16,7 +16,6 @@ from service.engine.embedded.backend import EmbeddedBackend
 from service.engine.files.build import fetch_and_build
 from service.engine.types import (
     REQUIRED_ROLES,
-    Delta,
     Event,
     GenerateRequest,
     Message,
@@ -24,6 +23,7 @@ from service.engine.types import (
     Sampling,
 )
 from service.settings import Settings
+from tests.support import engine_events
 from tests.support.app_server import Server, serving
 
 READY_S = 180.0
@@ -153,7 +153,7 @@ def ask(small: CatalogModel) -> Ask:
 
 @pytest.fixture(scope="session")
 def text_of() -> Callable[[list[Event]], str]:
-    return lambda events: "".join(one.text for one in events if isinstance(one, Delta))
+    return engine_events.text_of
 
 
 @pytest.fixture(scope="session")

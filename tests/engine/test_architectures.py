@@ -35,10 +35,10 @@ from service.engine.types import (
     Scored,
     ScoreRequest,
     Started,
-    TokenLogprob,
     Usage,
 )
 from tests.engine.conftest import settle, start_backend
+from tests.support.engine_events import logprobs_of
 from tests.support.tiny_models import TINY_MODELS, WINDOW, write_tiny_model
 
 CONTEXT, SLOTS, BATCH = 768, 4, 64
@@ -206,15 +206,11 @@ def usage(events: list[Event]) -> Usage:
     return events[-1].usage
 
 
-def logprobs(events: list[Event]) -> list[TokenLogprob]:
-    return [one for event in events if isinstance(event, Delta) for one in event.logprobs]
-
-
 def assert_as_from_nothing(
     events: list[Event], from_nothing: FromNothing, messages: Chat, tokens: int = 8
 ) -> None:
     """Up to where two tokens are as likely as each other."""
-    found = logprobs(events)
+    found = logprobs_of(events)
     assert len(found) == tokens
     for one, (text, logprob, is_tie) in zip(
         found, from_nothing.answer(messages, tokens), strict=True
@@ -239,7 +235,7 @@ def test_answers_are_those_of_an_empty_cache_and_depend_on_the_prompt(
         (answer,) = events(ask(model, chat(text)))
 
         assert_as_from_nothing(answer, from_nothing, chat(text))
-        texts.add("".join(one.text for one in logprobs(answer)))
+        texts.add("".join(one.text for one in logprobs_of(answer)))
     assert len(texts) > 1
 
 
@@ -272,7 +268,7 @@ def test_a_conversation_goes_on_from_its_first_answer(
 ) -> None:
     begun = chat(LONG)
     (answer,) = events(ask(model, begun))
-    told = "".join(one.text for one in logprobs(answer))
+    told = "".join(one.text for one in logprobs_of(answer))
     longer = (*begun, Message("assistant", told), Message("user", "And in a cellar?"))
     (answer,) = events(ask(model, longer))
 

@@ -18,9 +18,9 @@ from service.engine.types import (
     Message,
     Sampling,
     Started,
-    TokenLogprob,
 )
 from tests.engine.conftest import ENDLESS, Ask, NewBackend, settle, start_backend
+from tests.support.engine_events import logprobs_of, text_of
 
 SLOTS = 6
 TOPICS = ("a garden", "rain", "a street party", "old bicycles", "tea", "a library at night")
@@ -68,14 +68,6 @@ def gather(
     return runner.run(all_of_them())
 
 
-def text(events: list[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, Delta))
-
-
-def tokens(events: list[Event]) -> list[TokenLogprob]:
-    return [one for event in events if isinstance(event, Delta) for one in event.logprobs]
-
-
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
 def test_a_request_gets_the_same_answer_alone_and_in_a_batch(
     runner: asyncio.Runner, streams: EmbeddedBackend, ask: Ask, temperature: float
@@ -92,8 +84,8 @@ def test_a_request_gets_the_same_answer_alone_and_in_a_batch(
             for number, topic in enumerate(TOPICS)
         ]
 
-    alone = [text(gather(runner, streams, [request])[0]) for request in requests()]
-    together = [text(events) for events in gather(runner, streams, requests())]
+    alone = [text_of(gather(runner, streams, [request])[0]) for request in requests()]
+    together = [text_of(events) for events in gather(runner, streams, requests())]
 
     assert together == alone
     assert len(set(alone)) == len(TOPICS)
@@ -109,9 +101,10 @@ def test_in_a_unified_cache_the_numbers_are_nearly_the_same(
     ]
     unified = of_layout("unified")
     alone = [
-        tokens(gather(runner, unified, [replace(one, id=f"{one.id}-a")])[0]) for one in requests
+        logprobs_of(gather(runner, unified, [replace(one, id=f"{one.id}-a")])[0])
+        for one in requests
     ]
-    together = [tokens(events) for events in gather(runner, unified, requests)]
+    together = [logprobs_of(events) for events in gather(runner, unified, requests)]
     compared = 0
     for one, other in zip(alone, together, strict=True):
         for before, after in zip(one, other, strict=True):
@@ -128,7 +121,7 @@ def test_a_grammar_in_a_batch_applies_only_to_its_own_request(
 ) -> None:
     digits = [ask("Count.", max_tokens=10, grammar='root ::= "7" [0-9]{4}') for _ in range(2)]
     free = [ask("Write about tea.", max_tokens=16) for _ in range(2)]
-    answers = [text(events) for events in gather(runner, streams, [*digits, *free])]
+    answers = [text_of(events) for events in gather(runner, streams, [*digits, *free])]
 
     assert all(len(answer) == 5 and answer.startswith("7") for answer in answers[:2])
     assert answers[2] == answers[3]
@@ -191,9 +184,11 @@ def test_answers_share_batches_again_after_one_between_them_ends(
         ask(f"Write about {topic}.", max_tokens=length, sampling=Sampling(temperature=0))
         for topic, length in zip(TOPICS, lengths, strict=True)
     ]
-    alone = [text(gather(runner, streams, [replace(one, id=f"{one.id}-a")])[0]) for one in requests]
+    alone = [
+        text_of(gather(runner, streams, [replace(one, id=f"{one.id}-a")])[0]) for one in requests
+    ]
 
-    assert [text(events) for events in gather(runner, streams, requests)] == alone
+    assert [text_of(events) for events in gather(runner, streams, requests)] == alone
 
 
 def test_a_long_prompt_does_not_stop_the_answers_of_others(
@@ -230,7 +225,7 @@ def test_a_cancelled_request_does_not_change_the_others(
     runner: asyncio.Runner, streams: EmbeddedBackend, ask: Ask
 ) -> None:
     kept = [ask(f"Write about {topic}.", max_tokens=30) for topic in TOPICS[:3]]
-    alone = [text(gather(runner, streams, [replace(one, id=f"{one.id}-a")])[0]) for one in kept]
+    alone = [text_of(gather(runner, streams, [replace(one, id=f"{one.id}-a")])[0]) for one in kept]
     doomed = ask("Write a very long story.", max_tokens=500)
 
     async def run() -> list[list[Event]]:
@@ -248,7 +243,7 @@ def test_a_cancelled_request_does_not_change_the_others(
         results = await asyncio.gather(drop(), *map(one, kept))
         return list(results[1:])
 
-    assert [text(events) for events in runner.run(run())] == alone
+    assert [text_of(events) for events in runner.run(run())] == alone
 
 
 def test_more_requests_than_slots_all_finish(
@@ -293,5 +288,5 @@ def test_a_reused_prefix_is_not_evicted_when_the_cache_is_full(
 
     together = gather(runner, crowded, [other, replace(asked, id="again")])
 
-    assert text(together[1]) == text(first)
-    assert text(first).strip()
+    assert text_of(together[1]) == text_of(first)
+    assert text_of(first).strip()

@@ -29,7 +29,8 @@ from service.engine.types import (
 from service.errors import EngineBusy, EngineCrashed, InvalidInput, ModelUnavailable, ServiceError
 from service.settings import Settings
 from tests.support.app_server import served
-from tests.support.remote_requests import ask, drain, failure, remote, text_of, until
+from tests.support.engine_events import text_of
+from tests.support.remote_requests import ask, drain, failure, remote, until
 from tests.support.scripted_server import (
     CHATS,
     EMBEDDINGS,

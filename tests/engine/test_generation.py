@@ -17,20 +17,16 @@ from service.engine.types import (
     ProbeRequest,
     Sampling,
     Started,
-    TokenLogprob,
 )
 from service.errors import InvalidInput, PromptTooLong
 from tests.engine.conftest import ENDLESS, Ask, Collect, NewBackend
+from tests.support.engine_events import logprobs_of
 
 TextOf = Callable[[list[Event]], str]
 CARD = r"""
 root  ::= "{\"a\":\"" title "\",\"b\":" [0-9] "}"
 title ::= [A-Za-z] [A-Za-z ]{0,8}
 """
-
-
-def logprobs_of(events: list[Event]) -> list[TokenLogprob]:
-    return [one for event in events if isinstance(event, Delta) for one in event.logprobs]
 
 
 def test_a_request_streams_text_and_ends_with_its_usage(

@@ -8,18 +8,15 @@ import pytest
 
 from service.engine.catalog import CatalogModel
 from service.engine.embedded.backend import EmbeddedBackend
-from service.engine.types import Delta, Event, Finished, GenerateRequest, Sampling
+from service.engine.types import Event, Finished, GenerateRequest, Sampling
 from service.errors import InvalidInput
 from tests.engine.conftest import ENDLESS, Ask, NewBackend
 from tests.engine.test_turns import drain
+from tests.support.engine_events import text_of
 from tests.support.hostile_grammars import EXPLODING
 from tests.support.timing import quickest
 
 ANSWERS = Sampling(temperature=0)
-
-
-def text(events: list[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, Delta))
 
 
 @pytest.fixture
@@ -93,8 +90,8 @@ def test_other_grammars_of_clients_survive_one_that_explodes(
 
     alone, beside = runner.run(scenario())
 
-    assert text(alone) == text(beside)
-    assert text(alone)[:20].isdigit()
+    assert text_of(alone) == text_of(beside)
+    assert text_of(alone)[:20].isdigit()
 
 
 @pytest.mark.parametrize(
@@ -109,7 +106,7 @@ def test_a_grammar_of_a_client_gives_the_same_answer_as_our_own(
 ) -> None:
     def answer(*, is_foreign: bool) -> str:
         request = ask(grammar=grammar, is_foreign=is_foreign, logprobs=2)
-        return text(runner.run(drain(backend, request)))
+        return text_of(runner.run(drain(backend, request)))
 
     assert answer(is_foreign=True) == answer(is_foreign=False) != ""
 
@@ -120,7 +117,7 @@ def test_a_schema_of_a_client_is_followed(
     schema = {"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"]}
     request = ask("A number.", json_schema=json.dumps(schema), is_foreign=True)
 
-    assert json.loads(text(runner.run(drain(backend, request))))["n"] in (1, 2)
+    assert json.loads(text_of(runner.run(drain(backend, request))))["n"] in (1, 2)
 
 
 def test_a_grammar_that_is_not_valid_is_refused_with_its_reason(
@@ -141,4 +138,4 @@ def test_a_cancelled_request_leaves_the_grammars_of_others_in_order(
         await asyncio.gather(task, return_exceptions=True)
         return await drain(own, ask(grammar='root ::= "yes"', is_foreign=True))
 
-    assert text(runner.run(scenario())) == "yes"
+    assert text_of(runner.run(scenario())) == "yes"

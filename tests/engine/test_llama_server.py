@@ -40,6 +40,7 @@ from service.prompts.tasks import DEFAULT_CRITERIA, PROBE_CHOICES, probe_message
 from service.settings import PROJECT_ROOT, Settings
 from tests.engine.conftest import ENDLESS
 from tests.support.app_server import START_S, free_port
+from tests.support.engine_events import text_of
 
 LAUNCHER = PROJECT_ROOT / "benchmarks" / "llama_server.py"
 LONG = "Tell me everything you know about gardens."
@@ -122,10 +123,6 @@ def ask(backend: RemoteBackend) -> Callable[..., GenerateRequest]:
         return replace(request, **more)
 
     return build
-
-
-def text_of(events: list[Event]) -> str:
-    return "".join(one.text for one in events if isinstance(one, Delta))
 
 
 def test_the_kind_of_server_is_recognised(backend: RemoteBackend, small_path: Path) -> None:

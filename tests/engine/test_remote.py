@@ -44,6 +44,7 @@ from service.errors import (
 )
 from service.settings import Settings
 from tests.support.app_server import served
+from tests.support.engine_events import text_of
 from tests.support.fake_backend import FakeBackend
 from tests.support.remote_requests import (
     PROMPT,
@@ -51,7 +52,6 @@ from tests.support.remote_requests import (
     drain,
     failure,
     remote,
-    text_of,
     until,
 )
 from tests.support.scripted_server import (

@@ -64,6 +64,17 @@ class PostgresServer:
         access = ("--username", USER, "--auth=trust", "--encoding=UTF8", "--no-sync")
         self._run("initdb", "--pgdata", str(self._data), *access, *language).check_returncode()
 
+    @classmethod
+    @contextmanager
+    def running(cls, options: Mapping[str, str] = OPTIONS) -> Iterator["PostgresServer"]:
+        """One that is removed at the end of the block."""
+        server = cls(options)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.remove()
+
     @property
     def _data(self) -> Path:
         return self.folder / "data"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from service.engine.remote import Address, RemoteBackend
-from service.engine.types import Delta, Event, GenerateRequest, Message, Request
+from service.engine.types import Event, GenerateRequest, Message, Request
 from service.errors import ServiceError
 from tests.support.scripted_server import PATIENCE_S
 
@@ -54,7 +54,3 @@ async def failure(backend: RemoteBackend, request: Request) -> ServiceError:
     with pytest.raises(ServiceError) as raised:
         await drain(backend, request)
     return raised.value
-
-
-def text_of(events: list[Event]) -> str:
-    return "".join(one.text for one in events if isinstance(one, Delta))

@@ -21,7 +21,7 @@ CONTEXT = set(
     "toast under_way open_round waits_for_people rounds round has_people minutes moment ideas likeness level_names "
     "engine_states findings states subjects problems fetched can_be_calibrated models measuring_error scores is_calibrating taste tags_found columns can was_awaited evaluation_is_shown "
     "board_names deliveries formats here kind_names links made off_reasons origin secret webhook webhooks "
-    "actions fault faults fields formats guess is_under_way moment options plan printed reasons target token "
+    "actions fault faults fields formats guess moment options plan printed reasons target token "
     "days deleted deleted_at in_trash left most_in_a_fact question address limits refused sent "
     "comment comments consensus writer has_more_children older version_count "
     "corrected typed groups q found has_more "

@@ -8,9 +8,9 @@ from service.api_client.rest import Rest, segment
 from service.cli.printing import note
 from service.cli.progress import ProgressLine
 from service.errors import ServerRefused
+from service.schemas.imports import UNDER_WAY
 
 POLL_S = 0.3
-_UNDER_WAY = ("reading", "writing")
 Json = dict[str, Any]
 
 
@@ -39,7 +39,7 @@ async def carried_out(rest: Rest, query: Json, file: tuple[bytes, str], *, name:
 async def _followed(rest: Rest, found: Json, name: str) -> Json:
     progress = ProgressLine(sys.stderr)
     try:
-        while found["status"] in _UNDER_WAY:
+        while found["status"] in UNDER_WAY:
             amount = "" if found["total"] is None else f" {_amount(found)}. Ctrl-C stops"
             progress.tell(name, found["status"], amount)
             await asyncio.sleep(POLL_S)
@@ -51,7 +51,7 @@ async def _followed(rest: Rest, found: Json, name: str) -> Json:
 
 async def _stopped(rest: Rest, import_id: str) -> Json:
     found: Json = await rest.post(f"/imports/{segment(import_id)}/stop")
-    while found["status"] in _UNDER_WAY:
+    while found["status"] in UNDER_WAY:
         await asyncio.sleep(POLL_S)
         found = await rest.get(f"/imports/{segment(import_id)}")
     return found

@@ -5,11 +5,13 @@ repeatable starts only from tokens that were decoded in the pieces its own promp
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+# Not both kinds at once: a list never equals a tuple.
+Numbers = TypeVar("Numbers", list[int], tuple[int, ...])
 Reuse = Literal["nothing", "pieces", "everything"]
 """What a request may start from: `pieces` are those that its own prompt would be decoded in."""
 
@@ -60,7 +62,7 @@ class Cached:
         if wanted.reuse == "nothing":
             return 0
         length, whole = common_prefix(self.tokens, wanted.tokens), len(wanted.tokens)
-        same_ends = wanted.ends[: common_prefix(list(self.ends), list(wanted.ends))]
+        same_ends = wanted.ends[: common_prefix(self.ends, wanted.ends)]
         is_whole = length == whole == self.prompt
         if is_whole and (same_ends == wanted.ends or wanted.reuse == "everything"):
             return whole
@@ -90,10 +92,10 @@ class Cached:
         return Cached([*self.tokens, *answer], self.ends, self.prompt, self.logits)
 
 
-def common_prefix(one: list[int], other: list[int]) -> int:
-    """The number of tokens at the start that two lists have in common."""
+def common_prefix(one: Numbers, other: Numbers) -> int:
+    """How many numbers at the start the two have in common."""
     same, most = 0, min(len(one), len(other))
-    # Comparing slices is so much faster than comparing tokens that a search by halves pays.
+    # Comparing slices is so much faster than comparing numbers that a search by halves pays.
     while same < most:
         middle = (same + most + 1) // 2
         if one[same:middle] == other[same:middle]:

@@ -62,7 +62,7 @@ class PromptCache:
         return slot
 
     def note_piece(self, slot: Slot, prompt: list[int], end: int, *, is_system: bool) -> None:
-        """A piece of the prompt was decoded, which ends at `end` and maybe the system prompt, too."""
+        """A piece of the prompt was decoded, which ends at `end`; `is_system`: as the system prompt does."""
         slot.cached = slot.cached.grown(prompt, end)
         if is_system and slot.cached.is_in_pieces:
             self._save(slot.sequence, slot.cached, self._system_prompts)

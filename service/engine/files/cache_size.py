@@ -8,7 +8,7 @@ from service.errors import ModelUnavailable
 from service.messages import Text
 
 CACHE_VALUE_BYTES, STATE_VALUE_BYTES = 2, 4
-SAVED_SHARE = 4
+CELLS_PER_SAVED_TOKEN = 4
 # Files of Qwen3.5 may leave it out: https://github.com/ggml-org/llama.cpp (src/models/qwen35.cpp)
 QWEN_INTERVAL = 4
 
@@ -30,7 +30,7 @@ class CacheSize:
 
 def saved_tokens(cells: int) -> int:
     """How many tokens of prompts are saved outside a cache of so many cells."""
-    return cells // SAVED_SHARE
+    return cells // CELLS_PER_SAVED_TOKEN
 
 
 def cache_size(metadata: Metadata) -> CacheSize:

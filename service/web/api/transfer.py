@@ -18,8 +18,6 @@ from service.web.api.idempotency import RepeatableRoute
 from service.web.api.shared import Id, problems
 from service.web.dependencies import BackgroundImportsDep, FileReaderDep, StoreDep
 
-# An import that is done so soon is answered as if somebody had waited for it.
-SOON_S = 1.0
 router = APIRouter(tags=["transfer"], route_class=RepeatableRoute)
 Format = Literal["json", "markdown", "csv"]
 _ENDINGS: dict[Format, str] = {"json": "json", "markdown": "md", "csv": "csv"}
@@ -82,14 +80,15 @@ async def _body(request: Request) -> bytes:
     description="Four formats are supported: JSON from `export`, with everything; Markdown from "
     "`export`, or any lists and sections; CSV from `export`, or any table whose header has a title "
     "column; and plain text with one idea per line. The whole file is checked first, and nothing is "
-    "imported if it has a fault. Then its ideas are stored in short transactions, so that others can "
-    "write meanwhile; a small file is a single one. If the server ends before its answer, what is "
-    "stored stays, and importing the file again adds the rest. Existing ideas are left unchanged; they are matched by id, then by text on the same board. "
-    "Ideas in the trash stay there unless `restore` is true. An idea without an id gets one that "
-    "is computed from its board and text, so importing a file twice adds nothing. Faults are "
-    "reported with line and column. An import goes on if its client leaves. With "
-    "`Prefer: respond-async` an import that takes longer than a second is answered with 202; "
-    "`Location` is where to see how far it is, and it can be stopped there.",
+    "imported if it has a fault. Then its ideas are stored in short transactions, the first 100 "
+    "new ones together, so that others can write meanwhile. If the server ends before its answer, "
+    "what is stored stays, and importing the file again adds the rest. Existing ideas are left "
+    "unchanged; they are matched by id, then by text on the same board. Ideas in the trash stay "
+    "there unless `restore` is true. An idea without an id gets one that is computed from its "
+    "board and text, so importing a file twice adds nothing. Faults are reported with line and "
+    "column. An import goes on if its client leaves. With `Prefer: respond-async` an import that "
+    "takes longer than a second is answered with 202; `Location` is where to see how far it is, "
+    "and it can be stopped there.",
     responses=problems(404, 409, 503)
     | {
         202: {
@@ -144,7 +143,7 @@ def _in_background(
     response: Response,
 ) -> Imported | ImportPublic:
     import_id = new_id()
-    imports.start(import_id, body, options).wait(SOON_S)
+    imports.start(import_id, body, options).wait_a_moment()
     found = store.file_imports.get(import_id)
     response.headers["Preference-Applied"] = "respond-async"
     if found.result is not None:

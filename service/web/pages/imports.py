@@ -70,8 +70,6 @@ COLUMN_NAMES: dict[Column, str] = {
     "star": Text("Star"),
     "board": Text("Board"),
 }
-# An import that is done so soon needs no page of its own.
-SOON_S = 1.0
 router = APIRouter(prefix="/import")
 
 
@@ -204,16 +202,15 @@ def confirm_import(
     form: Annotated[ImportOptionsForm, Form()],
 ) -> Response:
     content, options = files.read(token), form.options(dry_run=False)
-    query = urlencode(form.model_dump(exclude_none=True))
     try:
         work = imports.start(token, content, options, done=lambda: files.drop(token))
-        work.wait(SOON_S)
+        work.wait_a_moment()
     except InvalidInput:
         # Somebody changed the boards meanwhile. The preview shows what is wrong now.
-        return redirect(f"/import/{token}?{query}")
+        return redirect(f"/import/{token}?{_query(form)}")
     found = store.file_imports.get(token)
     if found.result is None:
-        return redirect(f"/import/{token}/progress?{query}")
+        return redirect(f"/import/{token}/progress?{_query(form)}")
     return redirect(_target_address(store, found), Flash(_summary(found.result)))
 
 
@@ -226,8 +223,7 @@ def show_progress(
     context: dict[str, Any] = {
         "found": found,
         "token": token,
-        "options": urlencode(form.model_dump(exclude_none=True)),
-        "is_under_way": found.status in ("reading", "writing"),
+        "options": _query(form),
     }
     if found.result is not None:
         context |= {"summary": _summary(found.result), "target": _target_address(store, found)}
@@ -241,8 +237,11 @@ def stop_import(
     token: str, store: StoreDep, form: Annotated[ImportOptionsForm, Query()]
 ) -> Response:
     store.file_imports.request_stop(token)
-    query = urlencode(form.model_dump(exclude_none=True))
-    return redirect(f"/import/{token}/progress?{query}")
+    return redirect(f"/import/{token}/progress?{_query(form)}")
+
+
+def _query(form: ImportOptionsForm) -> str:
+    return urlencode(form.model_dump(exclude_none=True))
 
 
 def _table(content: bytes, options: ImportOptions) -> Table | None:

@@ -1,6 +1,6 @@
 """Texts for runs that wait, that failed, or that found fewer ideas than requested."""
 
-from service.messages import Counted, Text, unpack
+from service.messages import Counted, Text
 from service.runs.recorder import QueuePosition
 from service.schemas.brainstorm import IncompletePublic
 from service.schemas.runs import RunError, RunPublic
@@ -27,7 +27,7 @@ def failure(error: RunError | None) -> str:
         return ""
     if error.type == "model-unavailable":
         return NO_MODEL
-    return error.detail if error.words is None else unpack(error.words)
+    return error.reason
 
 
 def waiting(position: QueuePosition, wait_s: float | None) -> str:
