@@ -276,11 +276,11 @@ def test_requests_that_fill_the_cache_wait_for_room(
 def test_a_reused_prefix_is_not_evicted_when_the_cache_is_full(
     runner: asyncio.Runner, ask: Ask, small: CatalogModel, new_backend: NewBackend
 ) -> None:
-    cells = 1024
+    cells = 512
     crowded = new_backend(
         replace(small, slots=4, cache="unified", context=cells, cache_tokens=cells)
     )
-    asked = ask(" ".join(TOPICS * 18), 12, sampling=Sampling(temperature=0))
+    asked = ask(" ".join(TOPICS * 8), 12, sampling=Sampling(temperature=0))
     first = gather(runner, crowded, [asked])[0]
     # The cache cannot hold the cached prompt, this request and a second copy of the prompt.
     started = next(event for event in first if isinstance(event, Started))
