@@ -85,7 +85,7 @@ UNCOMPRESSED = ("application/json", "application/problem+json")
 # Routes are tried in order, so those that must refuse quickly in a burst come first. All apps of a
 # process share the router, so that FastAPI analyses the routes only once.
 ROUTES = APIRouter()
-for _part in (openai, ops, api, mcp, openapi, session, pages):
+for _part in (openai, api, ops, mcp, openapi, session, pages):
     ROUTES.include_router(_part.router)
 # What a form has beside its file. A file a little over its limit is refused with a better message.
 FORM_BYTES = 1024 * 1024

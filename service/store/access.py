@@ -4,7 +4,8 @@ Whoever has roles on single boards only gets no row of another board, whatever a
 that an id of another board is an unknown id. And no transaction stores a row of a board on which the
 role is too low, nor a row that hangs on an idea or a run of it, such as a comment. The table of routes in
 `service.web` refuses most of that before; this holds for ids in bodies, for lists and for searches, too.
-What a statement changes without rows in the session, such as tags or a purge, only the table checks.
+What a statement changes without rows in the session, such as tags or a purge, only the table checks;
+whoever inserts ideas so asks `require_writing`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -103,6 +104,12 @@ def require(role: Role, board_id: str = "") -> None:
         raise role_needed(role)
     if role is Role.OWNER:
         require_scope(KeyScope.ADMIN)
+
+
+def require_writing(board_id: str) -> None:
+    """Raises: RoleNeeded or ScopeNeeded if the acting person may not write ideas on the board."""
+    require(Role.EDITOR, board_id)
+    require_scope(KeyScope.WRITE)
 
 
 def require_scope(scope: KeyScope) -> None:

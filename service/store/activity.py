@@ -1,7 +1,8 @@
 """Records what happens on the boards: one row for each change, in the transaction that makes it.
 
-No writer of an idea has to think of it: the session is asked what it is about to store. Only rows that
-are changed by statements, such as what is deleted for good, are not recorded.
+Few writers have to think of it: the session is asked what it is about to store. Rows that are stored or
+changed by statements are not recorded; `idea_rows` does it for new ideas, and nobody for what is deleted
+for good.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,8 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, inspect
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, SQLModel, col, delete, func, select
 
+from service.actor import acting_person_id
+from service.schemas.identity import now
 from service.signals import PEOPLE
 from service.store.database import Database
 from service.store.tables import ApiKey, Board, Comparison, Idea, Rubric, Run
@@ -21,6 +24,7 @@ ACTIVITY_LIFE = timedelta(days=30)
 EVERY_BOARD = "every board"
 _RECORDED = "recorded_activity"
 _RIGHTS = "changed_rights"
+_INSERT = insert(SQLModel.metadata.tables["activity"])
 
 
 class ActivityStore:
@@ -73,24 +77,32 @@ def record_changes(session: Session) -> None:
     _add(session, {one: _is_nameless(session, row) for row, one in found})
 
 
-def record(session: Session, kind: str, board_id: str, subject_id: str) -> None:
-    """Adds an activity, once in a transaction."""
-    _add(session, {(kind, board_id, subject_id): False})
+def record(
+    session: Session, kind: str, board_id: str, subject_id: str, *, is_nameless: bool = False
+) -> None:
+    """Adds an activity, once in a transaction; a nameless one does not tell whose it is."""
+    _add(session, {(kind, board_id, subject_id): is_nameless})
 
 
 def _add(session: Session, found: Mapping[tuple[str, str, str], bool]) -> None:
-    """The values say whether the activity is nameless: it does not tell whose it is."""
+    """The values say whether the activity is nameless."""
     recorded = session.info.setdefault(_RECORDED, set())
+    moment, person_id = now(), acting_person_id()
     values = [
-        Activity(kind=kind, board_id=board_id, subject_id=subject_id).model_dump(exclude={"number"})
-        | ({"person_id": None} if is_nameless else {})
+        {
+            "kind": kind,
+            "board_id": board_id,
+            "subject_id": subject_id,
+            "person_id": None if is_nameless else person_id,
+            "created_at": moment,
+        }
         for (kind, board_id, subject_id), is_nameless in found.items()
         if (kind, board_id, subject_id) not in recorded
     ]
     recorded.update(found)
     if values:
         # In one statement: the session would ask for each number, and SQLite gives them one by one.
-        session.connection().execute(insert(Activity), values)
+        session.connection().execute(_INSERT, values)
 
 
 def changed_topics(session: Session) -> set[str]:

@@ -13,11 +13,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, TimeoutError
-from sqlalchemy.orm import ORMExecuteState
+from sqlalchemy.orm import ORMExecuteState, sessionmaker
 from sqlmodel import Session
 
 from service.errors import ConfigurationError
@@ -108,6 +108,14 @@ class Database:
         self._before_commit: Callable[[Session], None] = _nothing
         self._after_commit: Callable[[Session], None] = _nothing
         self._before_query: Callable[[ORMExecuteState], None] = _nothing
+        self._reading, self._writing = (self._sessions(one) for one in (self._reader, self._writer))
+        event.listen(self._writing, "before_flush", lambda one, *_: self._before_flush(one))
+
+    def _sessions(self, engine: Engine) -> sessionmaker[Session]:
+        """Listens once: to do so for each session takes as long as a query."""
+        sessions = sessionmaker(engine, class_=Session, expire_on_commit=False)
+        event.listen(sessions, "do_orm_execute", lambda state: self._before_query(state))
+        return sessions
 
     def observe(
         self,
@@ -160,10 +168,9 @@ class Database:
             with self._storage_errors():
                 yield self._viewed.session
             return
-        with self._storage_errors(), Session(self._reader, expire_on_commit=False) as session:
+        with self._storage_errors(), self._reading() as session:
             if self.is_shared and _PATIENT.get():
                 self._await_connection(session)
-            event.listen(session, "do_orm_execute", self._before_query)
             yield session
 
     @contextmanager
@@ -218,9 +225,7 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        with self._storage_errors(), Session(self._writer, expire_on_commit=False) as session:
-            event.listen(session, "before_flush", lambda one, *_: self._before_flush(one))
-            event.listen(session, "do_orm_execute", self._before_query)
+        with self._storage_errors(), self._writing() as session:
             with session.begin():
                 yield session
                 session.flush()

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Collection, Sequence
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, delete, func, select
+from sqlalchemy import ColumnElement, bindparam
+from sqlmodel import Session, SQLModel, col, func, select
 
+from service.actor import ACTOR
 from service.errors import Conflict, LostUpdate, NotFound
 from service.messages import Text
 from service.schemas.boards import TagPublic
@@ -13,14 +14,25 @@ from service.schemas.identity import now
 from service.store.cursors import Key, Order, Page, PageOf
 from service.store.database import Database
 from service.store.hidden_ideas import OWN_TOO, hides_own, joined_round, open_rounds
+from service.store.idea_rows import insert_idea, insert_version, write_tags
 from service.store.limits import Limits
 from service.store.listing import IdeaQuery, idea_page
-from service.store.placing import first_place, put_first
-from service.store.public_ideas import number_of, public, public_versions, publics
+from service.store.placing import put_first
+from service.store.public_ideas import public, public_versions, publics
 from service.store.scores import rescore
 from service.store.search import index, words_of
 from service.store.tables import Board, Idea, IdeaTag, IdeaVersion
 
+# Made once: to make a statement takes as long as to execute it.
+_BOARDS = SQLModel.metadata.tables["board"].c
+_LIVE_BOARDS = select(_BOARDS.id).where(_BOARDS.deleted_at.is_(None)).order_by(_BOARDS.created_at)
+_LIVE_BOARD = _LIVE_BOARDS.where(_BOARDS.id == bindparam("board"))
+_FOUND = (
+    select(Idea)
+    .join(Board, col(Board.id) == Idea.board_id)
+    .where(col(Idea.id) == bindparam("idea"), col(Board.deleted_at).is_(None))
+    .execution_options(**OWN_TOO)
+)
 _NEWEST_VERSION = Order("versions", Key(col(IdeaVersion.number), int, descending=True))
 
 
@@ -44,14 +56,6 @@ class IdeaStore:
         joined = joined_round(session, shape.round_id)
         board_id = live_board_id(session, shape.board_id or (joined.board_id if joined else None))
         is_in_time = joined is not None and joined.id in open_rounds(session)
-        idea = Idea(
-            **shape.model_dump(exclude={"board_id", "tags", "round_id"}),
-            board_id=board_id,
-            round_id=shape.round_id if is_in_time else None,
-            place=first_place(session, board_id),
-            title_key=shape.title.casefold(),
-            origin=origin,
-        )
         if (
             shape.parent_id is not None
             and session.exec(select(Idea.id).where(Idea.id == shape.parent_id)).first() is None
@@ -59,12 +63,14 @@ class IdeaStore:
             raise NotFound(
                 Text("The parent idea %(parent_id)s does not exist.", parent_id=shape.parent_id)
             )
-        session.add(idea)
-        session.flush()
-        write_tags(session, idea, shape.tags)
-        _write_version(session, idea, origin=origin, run_id=run_id)
-        index(session, [words_of(idea, shape.tags)])
-        return public(session, idea)
+        return insert_idea(
+            session,
+            shape,
+            board_id=board_id,
+            written_in=joined if is_in_time else None,
+            origin=origin,
+            run_id=run_id,
+        )
 
     def get(self, idea_id: str) -> IdeaPublic:
         with self._database.read() as session:
@@ -220,7 +226,7 @@ class IdeaStore:
         if (idea.title, idea.body) != before:
             idea.version += 1
             idea.title_key = idea.title.casefold()
-            _write_version(session, idea, origin=origin, run_id=run_id)
+            insert_version(session, idea.model_dump() | {"origin": origin}, run_id)
         if shape.tags is not None:
             write_tags(session, idea, shape.tags)
         touch(session, idea)
@@ -315,12 +321,7 @@ class IdeaStore:
 
 
 def found(session: Session, idea_id: str, *, deleted: bool = False) -> Idea:
-    idea = session.exec(
-        select(Idea)
-        .join(Board, col(Board.id) == Idea.board_id)
-        .where(Idea.id == idea_id, col(Board.deleted_at).is_(None))
-        .execution_options(**OWN_TOO)
-    ).first()
+    idea = session.exec(_FOUND, params={"idea": idea_id}).first()
     if idea is None and hides_own(session, idea_id):
         raise Conflict(
             Text("This idea is hidden until its writing round ends. Ask the model then.")
@@ -345,13 +346,13 @@ def lost_update(idea: Idea) -> LostUpdate:
 
 
 def live_board_id(session: Session, board_id: str | None) -> str:
-    query = select(Board.id).where(col(Board.deleted_at).is_(None))
-    if board_id is not None:
-        query = query.where(Board.id == board_id)
-    found_id = session.exec(query.order_by(col(Board.created_at)).limit(1)).first()
-    if found_id is None:
-        raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
-    return found_id
+    """By default the oldest board. One that the acting person may not see is an unknown board."""
+    session.flush()
+    statement = _LIVE_BOARDS if board_id is None else _LIVE_BOARD
+    for found_id in session.connection().execute(statement, {"board": board_id}).scalars().all():
+        if ACTOR.get().role_on(found_id) is not None:
+            return str(found_id)
+    raise NotFound(Text("There is no board %(board_id)s.", board_id=board_id))
 
 
 def touch(session: Session, idea: Idea) -> None:
@@ -364,22 +365,3 @@ def set_deleted(session: Session, idea: Idea, *, deleted: bool) -> None:
     if deleted != (idea.deleted_at is not None):
         touch(session, idea)
         idea.deleted_at = idea.updated_at if deleted else None
-
-
-def write_tags(session: Session, idea: Idea, tags: Sequence[str]) -> None:
-    session.exec(delete(IdeaTag).where(col(IdeaTag.idea_number) == idea.number))
-    session.add_all(IdeaTag(idea_number=number_of(idea), name=name) for name in dict.fromkeys(tags))
-    session.flush()
-
-
-def _write_version(session: Session, idea: Idea, *, origin: str, run_id: str | None) -> None:
-    session.add(
-        IdeaVersion(
-            idea_id=idea.id,
-            number=idea.version,
-            title=idea.title,
-            body=idea.body,
-            origin=origin,
-            run_id=run_id,
-        )
-    )

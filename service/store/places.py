@@ -14,7 +14,8 @@ from service.schemas.ideas import IdeaPublic, IdeaUpdate
 from service.store.changes import store_change
 from service.store.database import Database
 from service.store.hidden_ideas import ALL_OF_THEM
-from service.store.ideas import IdeaStore, check_revision, found, touch, write_tags
+from service.store.idea_rows import write_tags
+from service.store.ideas import IdeaStore, check_revision, found, touch
 from service.store.placing import neighbours, put_after, put_before, put_first
 from service.store.public_ideas import number_of, public, tags_of
 from service.store.search import index, words_of

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from service.schemas.ideas import IdeaPublic, VersionPublic
@@ -10,6 +11,13 @@ from service.store.authors import authors_of_ideas, authors_of_versions
 from service.store.hidden_ideas import is_hidden
 from service.store.reactions import NONE, Reactions, reactions
 from service.store.tables import Idea, IdeaTag, IdeaVersion
+
+# Made once: to make a statement takes as long as to execute it.
+_TAGS = (
+    select(IdeaTag.idea_number, IdeaTag.name)
+    .where(col(IdeaTag.idea_number).in_(bindparam("ideas", expanding=True)))
+    .order_by(col(IdeaTag.name))
+)
 
 
 def public(session: Session, idea: Idea) -> IdeaPublic:
@@ -59,11 +67,13 @@ def public_versions(session: Session, rows: Sequence[IdeaVersion]) -> list[Versi
 
 def tags_of(session: Session, ideas: Sequence[Idea]) -> dict[int, list[str]]:
     """Returns the tags of each idea by the idea's number."""
-    tags: dict[int, list[str]] = {number_of(idea): [] for idea in ideas}
-    for row in session.exec(
-        select(IdeaTag).where(col(IdeaTag.idea_number).in_(tags)).order_by(col(IdeaTag.name))
-    ):
-        tags[row.idea_number].append(row.name)
+    return tags_of_numbers(session, [number_of(idea) for idea in ideas])
+
+
+def tags_of_numbers(session: Session, numbers: Sequence[int]) -> dict[int, list[str]]:
+    tags: dict[int, list[str]] = {number: [] for number in numbers}
+    for number, name in session.exec(_TAGS, params={"ideas": numbers}):
+        tags[number].append(name)
     return tags
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case
+from sqlalchemy import bindparam, case
 from sqlmodel import Session, col, func, select
 
 from service.actor import acting_person_id
@@ -20,21 +20,29 @@ class Reactions:
 
 
 NONE = Reactions()
+_IDEAS: Any = bindparam("ideas", expanding=True)
+# Made once: to make a statement takes as long as to execute it.
+_LIKED = (
+    select(
+        IdeaLike.idea_id,
+        func.count(),
+        func.sum(case((col(IdeaLike.liker) == bindparam("liker"), 1), else_=0)),
+    )
+    .where(col(IdeaLike.idea_id).in_(_IDEAS))
+    .group_by(col(IdeaLike.idea_id))
+)
+_COMMENTED = (
+    select(Comment.idea_id, func.count())
+    .where(col(Comment.idea_id).in_(_IDEAS), col(Comment.deleted_at).is_(None))
+    .group_by(col(Comment.idea_id))
+)
 
 
 def reactions(session: Session, idea_ids: Sequence[str]) -> dict[str, Reactions]:
     """Returns what there is, by the idea's id; ideas without any are left out."""
-    is_own = case((col(IdeaLike.liker) == (acting_person_id() or ""), 1), else_=0)
-    liked = session.exec(
-        select(IdeaLike.idea_id, func.count(), func.sum(is_own))
-        .where(col(IdeaLike.idea_id).in_(idea_ids))
-        .group_by(col(IdeaLike.idea_id))
-    ).all()
-    commented = session.exec(
-        select(Comment.idea_id, func.count())
-        .where(col(Comment.idea_id).in_(idea_ids), col(Comment.deleted_at).is_(None))
-        .group_by(col(Comment.idea_id))
-    ).all()
+    of_ideas: dict[str, Any] = {"ideas": list(idea_ids)}
+    liked = session.exec(_LIKED, params=of_ideas | {"liker": acting_person_id() or ""}).all()
+    commented = session.exec(_COMMENTED, params=of_ideas).all()
     likes = {idea_id: (number, bool(own)) for idea_id, number, own in liked}
     comments = {idea_id: int(number) for idea_id, number in commented}
     return {

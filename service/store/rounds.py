@@ -56,7 +56,6 @@ class RoundStore:
                 named_at=None if shape.without_names else moment,
             )
             session.add(row)
-            session.flush()
             look_again(session)
             return _public(session, row)
 

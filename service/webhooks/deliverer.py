@@ -23,6 +23,8 @@ from service.webhooks.sender import Sender, Sent
 
 # Also how long a change on another replica waits at most, where its signal is lost.
 LONGEST_PAUSE_S = 30.0
+# Changes that follow each other more quickly are looked at together: a look takes longer than a change.
+GATHER_S = 0.2
 LEASE = timedelta(minutes=2)
 MOST_AT_ONCE = 8
 ACTIVITIES_AT_ONCE = 100
@@ -50,10 +52,12 @@ class Deliverer(Recurring):
 
     async def work(self) -> None:
         try:
-            with self._store.signals.waiter(EVERY_BOARD) as news:
+            signals = self._store.signals
+            with signals.waiter(EVERY_BOARD) as news, signals.waiter() as sent:
                 while not self.closing:
                     await self.make()
-                    await self._send_due(news)
+                    await self._send_due(news, sent)
+                    await self.pause_until(sent.wait(GATHER_S))
                     await self.pause_until(news.wait(await self._pause_s()))
         finally:
             for task in self._sending:
@@ -74,14 +78,18 @@ class Deliverer(Recurring):
         await asyncio.gather(*(self._send(one) for one in claimed))
         return len(claimed)
 
-    async def _send_due(self, news: Waiter) -> None:
+    async def _send_due(self, *waiting: Waiter) -> None:
+        def wake(_: object) -> None:
+            for one in waiting:
+                one.wake()
+
         free = MOST_AT_ONCE - len(self._sending)
         for one in await self._claim(free) if free else ():
             task = asyncio.create_task(self._send(one))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
             # The next of the same board is due now.
-            task.add_done_callback(lambda _: news.wake())
+            task.add_done_callback(wake)
 
     async def _claim(self, limit: int) -> list[Claimed]:
         return await asyncio.to_thread(

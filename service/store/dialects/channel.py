@@ -12,13 +12,16 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Self
 
 import psycopg
-from sqlalchemy import func, select
+from sqlalchemy import text
 from sqlmodel import Session
 
 CHANNEL = "ideapool"
 # A connection that broke without a word is found within this time.
 CHECK_S = 10.0
 PAUSE_S = 0.5
+_NOTIFY = text(
+    "SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS TEXT[])) AS payload"
+)
 Connect = Callable[[], "Awaitable[psycopg.AsyncConnection[Any]]"]
 _log = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ def notify(session: Session, origin: str, topics: Iterable[str]) -> None:
     """Sends topics with the session's transaction. `origin` is the sender's id."""
     payloads = [f"{origin} {topic}" for topic in topics]
     if payloads:
-        session.exec(select(*(func.pg_notify(CHANNEL, one) for one in payloads)))  # type: ignore[call-overload]
+        session.connection().execute(_NOTIFY, {"channel": CHANNEL, "payloads": payloads})
 
 
 class Channel(AbstractAsyncContextManager["Channel"]):

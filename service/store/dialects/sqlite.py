@@ -25,6 +25,10 @@ WAIT_S = 5.0
 _WORDS = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS temp.idea_words USING fts5vocab(main, idea_search, row)"
 )
+_INDEX = text(
+    "INSERT OR REPLACE INTO idea_search(rowid, title, body, tags) "
+    "VALUES (:number, :title, :body, :tags)"
+)
 _WRITABLE = Text("Is the folder writable?")
 _FULL = Trouble(Text("the disk is full"), Text("Free some space, then try again."))
 _READ_ONLY = Trouble(
@@ -156,13 +160,7 @@ class SQLite:
 
 class Fts5Index:
     def write(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-        session.connection().execute(
-            text(
-                "INSERT OR REPLACE INTO idea_search(rowid, title, body, tags) "
-                "VALUES (:number, :title, :body, :tags)"
-            ),
-            list(rows),
-        )
+        session.connection().execute(_INDEX, list(rows))
 
     def remove(self, session: Session, numbers: Iterable[int]) -> None:
         session.connection().execute(

@@ -1,7 +1,5 @@
 """The routes of the REST API, version 1. They use the same store and runs as the pages."""
 
-from fastapi import APIRouter
-
 from service.web.api import (
     actions,
     attachments,
@@ -32,9 +30,13 @@ from service.web.api import (
     trash,
     webhooks,
 )
+from service.web.prefixed_router import PrefixedRouter
 
-router = APIRouter(prefix="/api/v1")
+router = PrefixedRouter(prefix="/api/v1")
+# Routes are tried in order, so what people do most comes first.
 for part in (
+    ideas,
+    comments,
     actions,
     runs,
     suggestions,
@@ -48,10 +50,8 @@ for part in (
     comparisons,
     changes,
     trash,
-    comments,
     attachments,
     handover,
-    ideas,
     inspirations,
     likeness,
     models,

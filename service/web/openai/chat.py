@@ -16,7 +16,7 @@ from service.web.openai.exchange import CallerDep, outcomes
 from service.web.openai.requests import chat_requests
 from service.web.openai.stream import event_stream
 
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(tags=["openai"])
 _OUTCOMES = outcomes(
     ChatCompletion,
     "The answer or, with `stream`, its chunks and then `data: [DONE]`.",

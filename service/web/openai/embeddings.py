@@ -23,7 +23,7 @@ from service.web.sse import while_connected
 
 INPUTS_CEILING = 256
 Input = Annotated[Text, StringConstraints(min_length=1)]
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(tags=["openai"])
 
 
 class EmbeddingsRequest(RequestModel):

@@ -10,7 +10,7 @@ from service.engine.types import REQUIRED_ROLES, ModelInfo
 from service.errors import ModelUnavailable, NotFound
 from service.web.dependencies import BackendDep
 
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(tags=["openai"])
 NO_MODEL: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such model."}}
 
 

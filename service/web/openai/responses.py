@@ -10,7 +10,7 @@ from service.web.openai.response_events import ResponseBuilder, ResponseEvents
 from service.web.openai.response_shapes import ResponsesAnswer, ResponsesRequest
 from service.web.openai.stream import event_stream
 
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(tags=["openai"])
 _OUTCOMES = outcomes(
     ResponsesAnswer,
     "The response or, with `stream`, its events.",

@@ -10,7 +10,7 @@ from service.web.openai.requests import text_requests
 from service.web.openai.stream import event_stream
 from service.web.openai.text_shapes import TextChoice, TextCompletion, TextRequest, text_logprobs
 
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(tags=["openai"])
 _OUTCOMES = outcomes(
     TextCompletion,
     "The answer or, with `stream`, its chunks and then `data: [DONE]`.",
