@@ -4,9 +4,10 @@ import asyncio
 import json
 import re
 import subprocess
+import threading
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -15,10 +16,17 @@ from service.errors import InvalidInput
 from service.schemas.ideas import BoardPublic, IdeaPublic
 from service.schemas.webhooks import EVENT_KINDS, TEST_KIND, WebhookCreate
 from service.settings import PROJECT_ROOT
+from service.signals import Signals
+from service.store import Store
+from service.store.activity import EVERY_BOARD
+from service.store.deliveries import Claimed, Lane
 from service.store.event_subjects import Event
+from service.webhooks import deliverer
+from service.webhooks.deliverer import Deliverer
 from service.webhooks.destinations import Destinations
 from service.webhooks.payloads import SENTENCES, payload_of
 from service.webhooks.retries import PAUSES_S, pause_s
+from service.webhooks.sender import Sender
 from service.webhooks.signatures import new_secret, signed_headers
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -237,3 +245,39 @@ def test_every_kind_that_is_recorded_can_be_sent() -> None:
 
     assert "idea.created" in found
     assert found - set(EVENT_KINDS) == set()
+
+
+def test_a_burst_of_changes_is_one_look_at_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliverer, "GATHER_S", 60.0)
+    outbox = _EmptyOutbox()
+
+    async def burst() -> None:
+        async with Deliverer(cast(Store, outbox), cast(Sender, None)):
+            await asyncio.to_thread(outbox.has_looked.wait, 10)
+            for _ in range(5):
+                outbox.signals.announce([EVERY_BOARD])
+                await asyncio.sleep(0.01)
+
+    asyncio.run(burst())
+    assert outbox.looks == 1
+
+
+class _EmptyOutbox:
+    """A store in which nothing is to be sent."""
+
+    def __init__(self) -> None:
+        self.signals = Signals()
+        self.deliveries = self
+        self.looks = 0
+        self.has_looked = threading.Event()
+
+    def lanes(self) -> list[Lane]:
+        self.looks += 1
+        self.has_looked.set()
+        return []
+
+    def claim(self, *_: object, **__: object) -> list[Claimed]:
+        return []
+
+    def next_due(self) -> None:
+        return None
