@@ -44,8 +44,9 @@ class Fuzzed:
 
     @property
     def failures(self) -> str:
-        """What the fuzzer says of them."""
-        return self.output[self.output.find("= FAILURES =") :]
+        """What the fuzzer says of them, and of requests that could not be sent or answered."""
+        told = re.search(r"^=+ (ERRORS|FAILURES) =+$", self.output, re.MULTILINE)
+        return self.output[told.start() if told else 0 :]
 
     def count(self, what: str) -> int:
         """A number of its summary, such as that of `generated`; 0 where it says none."""
