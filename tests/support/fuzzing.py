@@ -23,6 +23,8 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 # `coverage` sends each operation every boundary value of its schema, however many examples it gets.
 PHASES = "examples,coverage,fuzzing,stateful"
+# No answer takes so long, however busy the machine is.
+REQUEST_TIMEOUT_S = 120
 
 
 class Inexhaustible(FakeBackend):
@@ -58,14 +60,17 @@ def fuzz(
     settings: Settings, folder: Path, *, examples: int, patience_s: float, phases: str = PHASES
 ) -> Fuzzed:
     """Sends that many examples to each operation, the same ones each time."""
-    with served(create_app(settings, Inexhaustible())) as url:
+    app = create_app(settings, Inexhaustible())
+    # The fuzzer waits ten seconds for the document, and to make it takes as long on a busy machine.
+    app.openapi()
+    with served(app) as url:
         ended = subprocess.run(
             [
                 *(str(Path(sys.executable).with_name("schemathesis")),),
                 *("--config-file", str(CONFIG), "run"),
                 *("--max-examples", str(examples), "--seed", "1", "--no-color"),
                 *("--phases", phases),
-                *("--request-timeout", "20", "--generation-database", "none"),
+                *("--request-timeout", str(REQUEST_TIMEOUT_S), "--generation-database", "none"),
                 f"{url}/api/v1/openapi.json",
             ],
             cwd=folder,
