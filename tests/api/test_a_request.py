@@ -1,5 +1,6 @@
 """docs/design/a-request.md names every file that runs during a brainstorm, above the engine."""
 
+import pytest
 from fastapi.testclient import TestClient
 
 from service.app import create_app
@@ -11,7 +12,11 @@ from tests.support.tracing import files_named, tracing
 BELOW = ("service/engine/embedded/", "service/engine/admission/", "service/engine/decoding/")
 
 
-def test_a_brainstorm_runs_only_in_files_that_are_named(settings: Settings) -> None:
+def test_a_brainstorm_runs_only_in_files_that_are_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the service does on its own runs beside requests, at any moment.
+    monkeypatch.setattr("service.app._recurring_work", lambda *_: ())
     with tracing() as tracer, TestClient(create_app(settings, FakeBackend())) as client:
         client.headers["Host"] = "localhost"
         client.post("/api/v1/ideas", json={"title": "Tool Wall", "body": "Hang up the tools."})

@@ -262,3 +262,7 @@ def test_a_page_of_many_ideas_runs_as_many_statements_as_a_page_of_one(client: T
         client.get("/")
 
     assert len(of_many) == len(of_one)
+
+
+def test_the_address_of_bulk_changes_is_not_that_of_an_idea(client: TestClient) -> None:
+    assert client.put("/api/v1/ideas/bulk").headers["allow"] == "POST"

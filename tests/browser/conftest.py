@@ -41,7 +41,7 @@ ARGUMENTS = (
 )
 WIDTHS = {1280: 900, 390: 844}
 # Proves nothing: a busy machine may take long.
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
 Scheme = Literal["light", "dark"]
 
 

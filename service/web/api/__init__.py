@@ -33,8 +33,10 @@ from service.web.api import (
 from service.web.prefixed_router import PrefixedRouter
 
 router = PrefixedRouter(prefix="/api/v1")
-# Routes are tried in order, so what people do most comes first.
+# Routes are tried in order, so what people do most comes first; before it only `changes`, because
+# `/ideas/bulk` is no idea.
 for part in (
+    changes,
     ideas,
     comments,
     actions,
@@ -48,7 +50,6 @@ for part in (
     rubrics,
     calibration,
     comparisons,
-    changes,
     trash,
     attachments,
     handover,
