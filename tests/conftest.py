@@ -63,8 +63,8 @@ def _no_settings_from_outside() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _statements_are_compiled_once() -> Iterator[None]:
-    """By all databases of a process, as by those of a server that runs on: it is a quarter of the time
-    of a test that has its own.
+    """For all databases of a process, as a server that runs on does. For each anew it takes a seventh of
+    the time of the tests of the API.
     """
     kinds: dict[str, tuple[Dialect, dict[Any, Any]]] = {}
 
@@ -104,14 +104,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresServer]:
     """A server with the template `migrated`, which has all tables, and a database like it."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with PostgresServer.running() as server:
         for name in ("migrated", "shared"):
             server.make_template(name)
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -168,9 +168,7 @@ def test_who_follows_a_board_misses_no_activity(url: str) -> None:
 
 
 def test_a_database_that_is_away_is_503_and_back_without_a_restart(settings: Settings) -> None:
-    server = PostgresServer()
-    try:
-        server.start()
+    with PostgresServer.running() as server:
         server.make_template("pool")
         with begun(settings, server.url("pool")) as client:
             idea = add(client, "Tool shelf")
@@ -193,8 +191,6 @@ def test_a_database_that_is_away_is_503_and_back_without_a_restart(settings: Set
             assert "cannot be used right now" in page.text
             assert client.patch(f"{IDEAS}/{idea['id']}", json={"body": "Kept."}).status_code == 200
             assert client.get(f"{IDEAS}/{idea['id']}").json()["body"] == "Kept."
-    finally:
-        server.remove()
 
 
 def test_a_start_waits_for_a_server_that_is_not_up_yet(caplog: pytest.LogCaptureFixture) -> None:
